@@ -1,0 +1,231 @@
+"""The schema as frozen values.
+
+One model serves every source: schema.yaml is read into it, and so is any SQLite database. It keeps two kinds of
+fact apart. What a thing *means* takes part in equality. How it was *written* (the author's text of an expression,
+whether a constraint stood on its column, comments, hints for ``generate``) is carried along for output and does not.
+Two schemas are compared in the form that :mod:`waiaas_migrate.schema.canonical` gives them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqlText:
+    """A piece of SQL: an expression, or a whole CREATE statement.
+
+    ``sql`` is the author's text, for output. ``key`` is its meaning as canonical text: equal keys, equal meaning.
+    """
+
+    sql: str = field(compare=False)
+    key: str
+
+
+class Conflict(StrEnum):
+    """What a broken constraint does (https://www.sqlite.org/lang_conflict.html); None in the model is ABORT."""
+
+    ROLLBACK = "ROLLBACK"
+    FAIL = "FAIL"
+    IGNORE = "IGNORE"
+    REPLACE = "REPLACE"
+
+
+class Action(StrEnum):
+    """What a foreign key does when its parent changes; None in the model is NO ACTION."""
+
+    SET_NULL = "SET NULL"
+    SET_DEFAULT = "SET DEFAULT"
+    CASCADE = "CASCADE"
+    RESTRICT = "RESTRICT"
+
+
+class Deferral(StrEnum):
+    """The deferrability clause of a foreign key, as written; None in the model is no clause."""
+
+    DEFERRABLE = "DEFERRABLE"
+    DEFERRED = "DEFERRABLE INITIALLY DEFERRED"
+    IMMEDIATE = "DEFERRABLE INITIALLY IMMEDIATE"
+    NOT_DEFERRABLE = "NOT DEFERRABLE"
+    NOT_DEFERRED = "NOT DEFERRABLE INITIALLY DEFERRED"
+    NOT_IMMEDIATE = "NOT DEFERRABLE INITIALLY IMMEDIATE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotNull:
+    """A NOT NULL constraint."""
+
+    on_conflict: Conflict | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generated:
+    """A generated column's expression, and whether its values are stored (https://www.sqlite.org/gencol.html)."""
+
+    expression: SqlText
+    stored: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnumValues:
+    """Where the list of a CHECK came from: an enum by name, or an inline list (name None). Values in their order."""
+
+    name: str | None
+    values: tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnHints:
+    """What ``generate`` needs to carry a column's rows over; harmless once fulfilled.
+
+    ``renamed_values`` and ``removed_values`` map old enum values to new ones.
+    """
+
+    renamed_from: str | None = None
+    backfill: SqlText | None = None
+    renamed_values: tuple[tuple[str | int, str | int], ...] = ()
+    removed_values: tuple[tuple[str | int, str | int | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column. ``type`` is the declared type as written, None where there is none."""
+
+    name: str
+    type: str | None = None
+    not_null: NotNull | None = None
+    default: SqlText | None = None
+    collation: str | None = None
+    generated: Generated | None = None
+    comment: str | None = field(default=None, compare=False)
+    hints: ColumnHints = field(default=ColumnHints(), compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexPart:
+    """One term of a key or an index: a column by name, or an expression (in indexes only)."""
+
+    column: str | None = None
+    expression: SqlText | None = None
+    collation: str | None = None
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrimaryKey:
+    """A primary key. ``inline`` says that it stood on its column.
+
+    A descending single INTEGER column is no alias of the rowid, and can only be written on the column
+    (https://www.sqlite.org/lang_createtable.html#rowid).
+    """
+
+    parts: tuple[IndexPart, ...]
+    autoincrement: bool = False
+    on_conflict: Conflict | None = None
+    name: str | None = None
+    inline: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unique:
+    """A UNIQUE constraint. ``inline`` says that it stood on its column."""
+
+    parts: tuple[IndexPart, ...]
+    on_conflict: Conflict | None = None
+    name: str | None = None
+    inline: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A CHECK constraint. ``column`` names the column it stood on; ``enum`` the list it was expanded from."""
+
+    expression: SqlText
+    name: str | None = None
+    column: str | None = field(default=None, compare=False)
+    enum: EnumValues | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignKey:
+    """A foreign key. Empty ``targets`` mean the parent's primary key. ``inline``: it stood on its column."""
+
+    columns: tuple[str, ...]
+    table: str
+    targets: tuple[str, ...] = ()
+    on_delete: Action | None = None
+    on_update: Action | None = None
+    match: str | None = None
+    deferral: Deferral | None = None
+    name: str | None = None
+    inline: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """An index made by CREATE INDEX; ``where`` makes it partial."""
+
+    name: str
+    parts: tuple[IndexPart, ...]
+    unique: bool = False
+    where: SqlText | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """An ordinary table with its indexes. Columns and indexes stand in the order of their declaration."""
+
+    name: str
+    columns: tuple[Column, ...]
+    primary_key: PrimaryKey | None = None
+    uniques: tuple[Unique, ...] = ()
+    checks: tuple[Check, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    strict: bool = False
+    without_rowid: bool = False
+    comment: str | None = field(default=None, compare=False)
+    renamed_from: str | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A view; ``statement`` is its whole CREATE VIEW."""
+
+    name: str
+    statement: SqlText
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """A trigger on a table or a view; ``statement`` is its whole CREATE TRIGGER."""
+
+    name: str
+    table: str
+    statement: SqlText
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VirtualTable:
+    """A virtual table; its shadow tables belong to it and appear nowhere else in the model."""
+
+    name: str
+    module: str
+    statement: SqlText
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """Everything in a database that was declared."""
+
+    tables: tuple[Table, ...] = ()
+    views: tuple[View, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
+    virtual_tables: tuple[VirtualTable, ...] = ()
+
+
+#: An object of a schema that stands for itself, in the order in which such objects are made.
+ObjectKind = Literal["table", "virtual table", "index", "view", "trigger"]

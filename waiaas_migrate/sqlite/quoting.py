@@ -1,0 +1,67 @@
+"""Names and values as SQL text. The one place where text is quoted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+#: https://www.sqlite.org/lang_keywords.html, and the words at which yoyo's statement splitter stumbles
+#: (DECLARE, LOOP, WHILE, GO …), which SQLite would take as names without quotes.
+_RESERVED = frozenset(
+    """
+    ABORT ACTION ADD AFTER ALL ALTER ALWAYS ANALYZE AND AS ASC ATTACH AUTOINCREMENT BEFORE BEGIN BETWEEN BY CASCADE
+    CASE CAST CHECK COLLATE COLUMN COMMIT CONFLICT CONSTRAINT CREATE CROSS CURRENT CURRENT_DATE CURRENT_TIME
+    CURRENT_TIMESTAMP DATABASE DEFAULT DEFERRABLE DEFERRED DELETE DESC DETACH DISTINCT DO DROP EACH ELSE END ESCAPE
+    EXCEPT EXCLUDE EXCLUSIVE EXISTS EXPLAIN FAIL FALSE FILTER FIRST FOLLOWING FOR FOREIGN FROM FULL GENERATED GLOB
+    GROUP GROUPS HAVING IF IGNORE IMMEDIATE IN INDEX INDEXED INITIALLY INNER INSERT INSTEAD INTERSECT INTO IS ISNULL
+    JOIN KEY LAST LEFT LIKE LIMIT MATCH MATERIALIZED NATURAL NO NOT NOTHING NOTNULL NULL NULLS OF OFFSET ON OR ORDER
+    OTHERS OUTER OVER PARTITION PLAN PRAGMA PRECEDING PRIMARY QUERY RAISE RANGE RECURSIVE REFERENCES REGEXP REINDEX
+    RELEASE RENAME REPLACE RESTRICT RETURNING RIGHT ROLLBACK ROW ROWS SAVEPOINT SELECT SET STORED STRICT TABLE TEMP
+    TEMPORARY THEN TIES TO TRANSACTION TRIGGER TRUE UNBOUNDED UNION UNIQUE UPDATE USING VACUUM VALUES VIEW VIRTUAL
+    WHEN WHERE WINDOW WITH WITHIN WITHOUT
+    DECLARE DISTRIBUTED ELSEIF ELSIF GO GOTO LOOP REPEAT TRAN UNTIL WHILE WORK
+    """.split()
+)
+
+
+def fold(name: str) -> str:
+    """``name`` as SQLite compares names: ASCII letters without case, all others as they are."""
+    return "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in name) if not name.islower() else name
+
+
+def is_reserved(word: str) -> bool:
+    """Whether ``word`` must be quoted to be a name, for SQLite or for yoyo's splitter."""
+    return word.upper() in _RESERVED
+
+
+def quote_name(name: str) -> str:
+    """``name`` as an SQL identifier, in double quotes where it needs them."""
+    if _PLAIN.match(name) and not is_reserved(name):
+        return name
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_literal(value: str | float | bytes | None) -> str:
+    """``value`` as an SQL literal (https://www.sqlite.org/lang_expr.html#literal_values_constants_)."""
+    match value:
+        case None:
+            return "NULL"
+        case bool():
+            return str(int(value))
+        case bytes():
+            return f"X'{value.hex().upper()}'"
+        case str():
+            return "'" + value.replace("'", "''") + "'"
+        case float() if value in (float("inf"), float("-inf")):
+            return "9e999" if value > 0 else "-9e999"
+        case _:
+            return repr(value)
+
+
+def membership(column: str, values: Sequence[str | int], *, nullable: bool) -> str:
+    """The CHECK expression that holds ``column`` to ``values``, in their order; NULL passes where ``nullable``."""
+    name = quote_name(column)
+    listed = f"{name} IN ({', '.join(quote_literal(value) for value in values)})"
+    return f"{name} IS NULL OR {listed}" if nullable else listed
