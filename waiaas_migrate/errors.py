@@ -14,6 +14,7 @@
     ├── DatabaseRefused              3  the database, or what is in it, said no; nothing was changed
     │   ├── PragmaError              3  a PRAGMA did not take
     │   ├── ApplyError               3  a migration failed and was rolled back
+    │   ├── DatabaseBusy             3  another connection held a lock for longer than was waited
     │   └── UnknownMigrationsError   3  the database is ahead of this code
     └── ProofError                   2  the tool's own fault: a migration failed its proof, nothing was written
 
@@ -126,6 +127,17 @@ class ApplyError(DatabaseRefused):
         self.reason = reason
         self.statement = statement
         super().__init__(f"{database}: migration {migration} failed and was rolled back: {reason}")
+
+
+class DatabaseBusy(DatabaseRefused):
+    """Another connection held a lock for longer than this one waited."""
+
+    def __init__(self, *, database: str, doing: str) -> None:
+        self.database = database
+        super().__init__(
+            f"{database}: another connection holds a lock that did not go away while {doing}. "
+            f"Nothing was changed; try again, or find the process that keeps a transaction open."
+        )
 
 
 class UnknownMigrationsError(DatabaseRefused):

@@ -106,7 +106,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexPart:
-    """One term of a key or an index: a column by name, or an expression (in indexes only)."""
+    """One term of a key or an index: a column by name, or an expression (in indexes only).
+
+    ``collation`` goes with a column; an expression holds its own COLLATE.
+    """
 
     column: str | None = None
     expression: SqlText | None = None

@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from waiaas_migrate.schema.names import fold
+
+__all__ = ["fold", "is_reserved", "membership", "quote_literal", "quote_name"]
+
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 #: https://www.sqlite.org/lang_keywords.html, and the words at which yoyo's statement splitter stumbles
@@ -24,11 +28,6 @@ _RESERVED = frozenset(
     DECLARE DISTRIBUTED ELSEIF ELSIF GO GOTO LOOP REPEAT TRAN UNTIL WHILE WORK
     """.split()
 )
-
-
-def fold(name: str) -> str:
-    """``name`` as SQLite compares names: ASCII letters without case, all others as they are."""
-    return "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in name) if not name.islower() else name
 
 
 def is_reserved(word: str) -> bool:

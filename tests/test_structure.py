@@ -1,0 +1,174 @@
+"""The shape of the package: what is checked here needs no reviewer."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import json
+import pkgutil
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import waiaas_migrate
+
+PACKAGE = Path(waiaas_migrate.__file__).parent
+TESTS = Path(__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+MOST_LINES_IN_A_MODULE = 400
+MOST_LINES_IN_A_FUNCTION = 40
+
+#: What may be longer than that: ``path`` for a module, ``path::function`` for a function; each with its reason.
+SIZE_WAIVERS: dict[str, str] = {}
+
+#: The modules at the edges that may hold the beginning of a DDL statement; each with its reason.
+DDL_ALLOWED: dict[str, str] = {
+    "sqlite/ddl.py": "a view may be declared by its SELECT alone, and is made whole before it is read",
+    "sqlite/introspect.py": "a virtual table is known by how its text in the catalog begins",
+}
+
+#: A DDL statement's beginning. A keyword alone is none, nor are the small letters of prose.
+DDL = re.compile(r"\s*(?:CREATE|ALTER|DROP)\s")
+
+PUBLIC = {"__version__", "close_database", "connect", "generate_id", "open_database", "push_schema"}
+
+#: Slow or not everywhere to be had: they are loaded when they are first needed.
+LOADED_LATER = {"click", "jinja2", "rich", "syntaqlite", "uuid6", "yaml", "yoyo"}
+
+
+def path_of(file: Path) -> str:
+    """The path of a module as the tables above write it."""
+    return file.relative_to(PACKAGE).as_posix()
+
+
+def tree_of(file: Path) -> ast.Module:
+    """The parsed source of a file."""
+    return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+
+
+def functions_in(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Every function and method in a module, nested ones too."""
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def imported_by(tree: ast.Module) -> Iterator[str]:
+    """The name of everything that a module imports."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module or ''}.{alias.name}" for alias in node.names)
+
+
+def strings_in(tree: ast.Module) -> Iterator[ast.Constant]:
+    """The string literals of a module, pieces of f-strings too, but no docstrings."""
+    docstrings = {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node
+
+
+def dataclasses_in_the_package() -> Iterator[type]:
+    """Every dataclass that the package defines."""
+    for found in pkgutil.walk_packages([str(PACKAGE)], prefix="waiaas_migrate."):
+        if found.name.endswith(".__main__"):
+            continue
+        module = importlib.import_module(found.name)
+        for _, value in inspect.getmembers(module, inspect.isclass):
+            if value.__module__ == found.name and dataclasses.is_dataclass(value):
+                yield value
+
+
+def test_values_are_frozen() -> None:
+    """Every dataclass is frozen and slotted, so that a value never changes under its reader's hands."""
+    found = [one for one in dataclasses_in_the_package() if not issubclass(one, BaseException)]
+    loose = [
+        f"{one.__module__}.{one.__qualname__}"
+        for one in found
+        if not (one.__dataclass_params__.frozen and "__slots__" in vars(one))  # type: ignore[attr-defined]
+    ]
+    assert found
+    assert loose == []
+
+
+def test_modules_and_functions_are_short() -> None:
+    """No module is over 400 lines and no function over 40, unless it is waived with a reason; no waiver is stale."""
+    sizes = {path_of(file): len(file.read_text(encoding="utf-8").splitlines()) for file in MODULES}
+    long = {path: lines for path, lines in sizes.items() if lines > MOST_LINES_IN_A_MODULE}
+    for file in MODULES:
+        for function in functions_in(tree_of(file)):
+            lines = (function.end_lineno or function.lineno) - function.lineno + 1
+            if lines > MOST_LINES_IN_A_FUNCTION:
+                long[f"{path_of(file)}::{function.name}"] = lines
+    assert {what: lines for what, lines in long.items() if what not in SIZE_WAIVERS} == {}
+    assert set(SIZE_WAIVERS) <= set(long)
+
+
+def test_ddl_stands_in_templates_only() -> None:
+    """No string in the package begins a DDL statement, outside the modules allowed above; none is allowed in vain."""
+    holders: dict[str, list[str]] = {}
+    for file in MODULES:
+        for literal in strings_in(tree_of(file)):
+            if DDL.match(str(literal.value)):
+                holders.setdefault(path_of(file), []).append(f"{literal.lineno}: {literal.value!r}")
+    assert {path: found for path, found in holders.items() if path not in DDL_ALLOWED} == {}
+    assert set(DDL_ALLOWED) <= set(holders)
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("x = 'CREATE TABLE t (a)'", True),
+        ("x = f'  DROP {kind} {name}'", True),
+        ("x = 'Create a migration'", False),
+        ("x = 'CREATED'", False),
+        ("x = token == 'CREATE'", False),
+        ("'''CREATE is spoken of.'''", False),
+    ],
+    ids=["table", "f-string", "prose", "another word", "keyword", "docstring"],
+)
+def test_ddl_is_recognised(source: str, found: bool) -> None:  # noqa: FBT001 — a parameter of the table above
+    """The rule above knows DDL from prose and from docstrings."""
+    assert any(DDL.match(str(literal.value)) for literal in strings_in(ast.parse(source))) is found
+
+
+def test_nothing_is_mocked() -> None:
+    """Tests run on real SQLite: none of them imports a mock."""
+    mocking = [
+        f"{file.name}: {name}"
+        for file in sorted(TESTS.rglob("*.py"))
+        for name in imported_by(tree_of(file))
+        if "mock" in name.lower().split(".")
+    ]
+    assert mocking == []
+
+
+def test_importing_the_package_loads_nothing_slow() -> None:
+    """``import waiaas_migrate`` loads none of the third-party packages; they come with the first use."""
+    run = subprocess.run(
+        [sys.executable, "-c", "import json, sys, waiaas_migrate; print(json.dumps(list(sys.modules)))"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    loaded = {name.partition(".")[0] for name in json.loads(run.stdout)}
+    assert "waiaas_migrate" in loaded
+    assert loaded & LOADED_LATER == set()
+
+
+def test_the_public_names_are_these() -> None:
+    """The package exports what its users need and nothing else, and every name can be had."""
+    assert set(waiaas_migrate.__all__) == PUBLIC
+    for name in waiaas_migrate.__all__:
+        value = getattr(waiaas_migrate, name)
+        assert value if name == "__version__" else callable(value)

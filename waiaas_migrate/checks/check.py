@@ -1,0 +1,64 @@
+"""``check``: do schema.yaml, the enums, the migrations and the manifest agree? No database is needed."""
+
+from __future__ import annotations
+
+from waiaas_migrate.checks.report import Finding, Subject, enum_findings, schema_findings
+from waiaas_migrate.files.manifest import MANIFEST, Manifest, check_manifest, read_manifest
+from waiaas_migrate.files.migration_dir import read_migrations
+from waiaas_migrate.files.project import Project
+from waiaas_migrate.files.render import Renderer
+from waiaas_migrate.generate.declared import declare
+from waiaas_migrate.generate.generate import pragmas_of
+from waiaas_migrate.generate.replay import replay
+from waiaas_migrate.schema.diff import diff
+from waiaas_migrate.sqlite.catalog import fingerprint, read_catalog
+from waiaas_migrate.sqlite.connection import Pragma
+from waiaas_migrate.sqlite.introspect import introspect
+
+_GENERATE = "Run `waiaas-migrate generate`, review what it writes and commit it."
+
+
+def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...]:
+    """Everything in the project that does not agree; empty where all is well.
+
+    Raises:
+        InputError: where a file cannot be used at all.
+    """
+    declared = declare(project, Renderer(project.templates))
+    migrations = read_migrations(project.migrations, missing_ok=True)
+    replayed = replay(migrations)
+    changes = diff(introspect(replayed), declared.schema, column_order=column_order)
+    enums, rest = enum_findings(changes, declared.source.enums, lacking="the migrations", fix=_GENERATE)
+    manifest = read_manifest(project.migrations)
+    if manifest is None:
+        return (*enums, *schema_findings(rest, fix=_GENERATE), *_unrecorded(project, recorded=bool(migrations)))
+    problems = check_manifest(manifest, migrations)
+    return (
+        *enums,
+        *schema_findings(rest, fix=_GENERATE),
+        *(Finding(subject=Subject.MANIFEST, where=p.file, what=p.what, fix=p.fix) for p in problems),
+        *_pragma_findings(manifest, pragmas_of(declared.source)),
+        *_fingerprint_findings(manifest, fingerprint(read_catalog(replayed)), sound=not problems),
+    )
+
+
+def _unrecorded(project: Project, *, recorded: bool) -> tuple[Finding, ...]:
+    if not recorded:
+        return ()
+    what = f"there is no {MANIFEST} beside the migrations."
+    return (Finding(subject=Subject.MANIFEST, where=str(project.migrations), what=what, fix=_GENERATE),)
+
+
+def _pragma_findings(manifest: Manifest, declared: tuple[Pragma, ...]) -> tuple[Finding, ...]:
+    if manifest.pragmas == declared:
+        return ()
+    listed = ", ".join(f"{pragma.name}={pragma.value}" for pragma in manifest.pragmas) or "none"
+    what = f"the manifest has other PRAGMAs than schema.yaml: {listed}."
+    return (Finding(subject=Subject.PRAGMA, where=str(manifest.path), what=what, fix=_GENERATE),)
+
+
+def _fingerprint_findings(manifest: Manifest, replayed: str, *, sound: bool) -> tuple[Finding, ...]:
+    if manifest.fingerprint == replayed or not sound:
+        return ()
+    what = "the manifest's fingerprint is not that of the schema which the migrations build."
+    return (Finding(subject=Subject.MANIFEST, where=str(manifest.path), what=what, fix=_GENERATE),)

@@ -1,0 +1,175 @@
+"""The enums of the WAIaaS daemon: the single source of truth for its code, its schema and its database.
+
+Code uses the classes as types (``AgentStatus.ACTIVE``); schema.yaml refers to the tuples below them by name, and
+each CHECK in the database lists the values in the order in which they stand here. After a change here, run
+``waiaas-migrate generate``: existing databases learn of it by a migration alone.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ChainType(StrEnum):
+    """A blockchain that an agent's wallet lives on."""
+
+    SOLANA = "solana"
+    ETHEREUM = "ethereum"
+
+
+class NetworkType(StrEnum):
+    """Which of a chain's networks is meant."""
+
+    MAINNET = "mainnet"
+    DEVNET = "devnet"
+    TESTNET = "testnet"
+
+
+class AgentStatus(StrEnum):
+    """Where an agent stands between its creation and its end."""
+
+    CREATING = "CREATING"
+    ACTIVE = "ACTIVE"
+    SUSPENDED = "SUSPENDED"
+    TERMINATING = "TERMINATING"
+    TERMINATED = "TERMINATED"
+
+
+class TransactionStatus(StrEnum):
+    """How far a transaction has come."""
+
+    PENDING = "PENDING"
+    QUEUED = "QUEUED"
+    EXECUTING = "EXECUTING"
+    SUBMITTED = "SUBMITTED"
+    CONFIRMED = "CONFIRMED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+    PARTIAL_FAILURE = "PARTIAL_FAILURE"
+
+
+class TransactionType(StrEnum):
+    """What a transaction does."""
+
+    TRANSFER = "TRANSFER"
+    TOKEN_TRANSFER = "TOKEN_TRANSFER"
+    CONTRACT_CALL = "CONTRACT_CALL"
+    APPROVE = "APPROVE"
+    BATCH = "BATCH"
+
+
+class PolicyType(StrEnum):
+    """What a policy limits."""
+
+    SPENDING_LIMIT = "SPENDING_LIMIT"
+    WHITELIST = "WHITELIST"
+    TIME_RESTRICTION = "TIME_RESTRICTION"
+    RATE_LIMIT = "RATE_LIMIT"
+    ALLOWED_TOKENS = "ALLOWED_TOKENS"
+    CONTRACT_WHITELIST = "CONTRACT_WHITELIST"
+    METHOD_WHITELIST = "METHOD_WHITELIST"
+    APPROVED_SPENDERS = "APPROVED_SPENDERS"
+    APPROVE_AMOUNT_LIMIT = "APPROVE_AMOUNT_LIMIT"
+    APPROVE_TIER_OVERRIDE = "APPROVE_TIER_OVERRIDE"
+
+
+class PolicyTier(StrEnum):
+    """How much say a person has before a transaction is sent."""
+
+    INSTANT = "INSTANT"
+    NOTIFY = "NOTIFY"
+    DELAY = "DELAY"
+    APPROVAL = "APPROVAL"
+
+
+class SessionStatus(StrEnum):
+    """Whether a session's token may still be used."""
+
+    ACTIVE = "ACTIVE"
+    EXPIRED = "EXPIRED"
+    REVOKED = "REVOKED"
+
+
+class NotificationEventType(StrEnum):
+    """What a person is notified of."""
+
+    TX_REQUESTED = "TX_REQUESTED"
+    TX_QUEUED = "TX_QUEUED"
+    TX_SUBMITTED = "TX_SUBMITTED"
+    TX_CONFIRMED = "TX_CONFIRMED"
+    TX_FAILED = "TX_FAILED"
+    TX_CANCELLED = "TX_CANCELLED"
+    TX_DOWNGRADED_DELAY = "TX_DOWNGRADED_DELAY"
+    POLICY_VIOLATION = "POLICY_VIOLATION"
+    AGENT_SUSPENDED = "AGENT_SUSPENDED"
+    KILL_SWITCH_ACTIVATED = "KILL_SWITCH_ACTIVATED"
+    KILL_SWITCH_RECOVERED = "KILL_SWITCH_RECOVERED"
+    SESSION_EXPIRING_SOON = "SESSION_EXPIRING_SOON"
+    SESSION_EXPIRED = "SESSION_EXPIRED"
+    OWNER_SET = "OWNER_SET"
+    OWNER_REMOVED = "OWNER_REMOVED"
+    OWNER_VERIFIED = "OWNER_VERIFIED"
+
+
+class AuditAction(StrEnum):
+    """What the audit log records."""
+
+    AGENT_CREATED = "AGENT_CREATED"
+    AGENT_ACTIVATED = "AGENT_ACTIVATED"
+    AGENT_SUSPENDED = "AGENT_SUSPENDED"
+    AGENT_TERMINATED = "AGENT_TERMINATED"
+    SESSION_ISSUED = "SESSION_ISSUED"
+    SESSION_REVOKED = "SESSION_REVOKED"
+    SESSION_EXPIRED = "SESSION_EXPIRED"
+    TX_REQUESTED = "TX_REQUESTED"
+    TX_QUEUED = "TX_QUEUED"
+    TX_SUBMITTED = "TX_SUBMITTED"
+    TX_CONFIRMED = "TX_CONFIRMED"
+    TX_FAILED = "TX_FAILED"
+    TX_CANCELLED = "TX_CANCELLED"
+    POLICY_VIOLATION = "POLICY_VIOLATION"
+    POLICY_UPDATED = "POLICY_UPDATED"
+    KEYSTORE_UNLOCKED = "KEYSTORE_UNLOCKED"
+    KEYSTORE_LOCKED = "KEYSTORE_LOCKED"
+    KEY_ROTATED = "KEY_ROTATED"
+    KILL_SWITCH_ACTIVATED = "KILL_SWITCH_ACTIVATED"
+    DAEMON_STARTED = "DAEMON_STARTED"
+    DAEMON_STOPPED = "DAEMON_STOPPED"
+    AUTH_FAILED = "AUTH_FAILED"
+    RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
+
+
+class KillSwitchState(StrEnum):
+    """Whether the daemon was stopped in an emergency."""
+
+    NORMAL = "NORMAL"
+    ACTIVATED = "ACTIVATED"
+    RECOVERING = "RECOVERING"
+
+
+class OwnerState(StrEnum):
+    """Whether an agent has an owner, and whether that is settled."""
+
+    NONE = "NONE"
+    GRACE = "GRACE"
+    LOCKED = "LOCKED"
+
+
+def _values(enum: type[StrEnum]) -> tuple[str, ...]:
+    """The values of ``enum``, in the order of their declaration."""
+    return tuple(member.value for member in enum)
+
+
+CHAIN_TYPES = _values(ChainType)
+NETWORK_TYPES = _values(NetworkType)
+AGENT_STATUSES = _values(AgentStatus)
+TRANSACTION_STATUSES = _values(TransactionStatus)
+TRANSACTION_TYPES = _values(TransactionType)
+POLICY_TYPES = _values(PolicyType)
+POLICY_TIERS = _values(PolicyTier)
+SESSION_STATUSES = _values(SessionStatus)
+NOTIFICATION_EVENT_TYPES = _values(NotificationEventType)
+AUDIT_ACTIONS = _values(AuditAction)
+KILL_SWITCH_STATES = _values(KillSwitchState)
+OWNER_STATES = _values(OwnerState)

@@ -1,0 +1,197 @@
+"""``manifest.json``: what a migrations folder holds, so that opening a database need not read the folder.
+
+It lists the ordered ids with a hash each, chained: an entry's hash covers the one before it, so that two branches that
+each add a migration conflict in git instead of merging in silence. Beside them stand the PRAGMAs and the fingerprint of
+the catalog at head. The file is generated and committed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from waiaas_migrate.errors import MigrationsError, Problem
+from waiaas_migrate.files.migration_dir import MigrationFile
+from waiaas_migrate.sqlite.connection import Pragma
+
+MANIFEST = "manifest.json"
+
+_VERSION = 1
+_MARKER = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
+_RESTORE = f"Restore {MANIFEST} from git, or run `waiaas-migrate generate` to record the folder again."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One migration as it was recorded: its id, and a hash over the entry before it and its own content."""
+
+    id: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What the folder held when it was recorded. ``fingerprint`` is that of the catalog once all is applied."""
+
+    migrations: tuple[Entry, ...] = ()
+    pragmas: tuple[Pragma, ...] = ()
+    fingerprint: str | None = None
+    path: Path = field(default=Path(MANIFEST), compare=False)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The recorded migrations, in the order in which they are applied."""
+        return tuple(entry.id for entry in self.migrations)
+
+
+def chain(migrations: Iterable[MigrationFile]) -> tuple[Entry, ...]:
+    """The entries that record ``migrations``, which stand in the order of :func:`read_migrations`."""
+    entries: list[Entry] = []
+    for migration in migrations:
+        entries.append(Entry(id=migration.id, hash=_link(entries[-1].hash if entries else "", migration)))
+    return tuple(entries)
+
+
+def _link(previous: str, migration: MigrationFile) -> str:
+    text = json.dumps([previous, migration.id, migration.content_hash])
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def manifest_text(manifest: Manifest) -> str:
+    """The file's text: one migration a line, and always the same for equal manifests."""
+    entries = [json.dumps({"id": e.id, "hash": e.hash}, ensure_ascii=False) for e in manifest.migrations]
+    pragmas = [f"{json.dumps(pragma.name)}: {json.dumps(pragma.value)}" for pragma in manifest.pragmas]
+    parts = [
+        f'"version": {_VERSION}',
+        f'"migrations": {_block("[]", entries)}',
+        f'"pragmas": {_block("{}", pragmas)}',
+        f'"fingerprint": {json.dumps(manifest.fingerprint)}',
+    ]
+    return "{\n  " + ",\n  ".join(parts) + "\n}\n"
+
+
+def _block(brackets: str, lines: Sequence[str]) -> str:
+    inner = "".join(f"\n    {line}{',' if number < len(lines) else ''}" for number, line in enumerate(lines, 1))
+    return f"{brackets[0]}{inner}\n  {brackets[1]}" if lines else brackets
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest of ``folder``; None where it has none.
+
+    Raises:
+        MigrationsError: the file is not what ``generate`` writes.
+    """
+    path = folder / MANIFEST
+    try:
+        text = path.read_bytes().decode()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise _broken(path, f"cannot be read: {error}.") from error
+    if marker := _MARKER.search(text):
+        line = text.count("\n", 0, marker.start()) + 1
+        fix = "Settle which migration comes first, keep both, and run `waiaas-migrate generate`."
+        raise _broken(path, "holds a conflict between two branches.", fix=fix, line=line)
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        at = error.lineno if isinstance(error, json.JSONDecodeError) else None
+        raise _broken(path, f"is no JSON: {error}.", line=at) from error
+    try:
+        return _manifest(content, path)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _broken(path, f"is not what generate writes: {error}.") from error
+
+
+def _broken(path: Path, what: str, *, fix: str = _RESTORE, line: int | None = None) -> MigrationsError:
+    return MigrationsError([Problem(file=str(path), line=line, what=what, fix=fix)])
+
+
+def _manifest(content: Any, path: Path) -> Manifest:  # noqa: ANN401 — whatever a JSON file may hold
+    if content["version"] != _VERSION:
+        fix = "Use the version of waiaas-migrate that wrote it, or a newer one."
+        raise _broken(path, f"has version {content['version']}; this program knows version {_VERSION}.", fix=fix)
+    migrations = tuple(Entry(id=_text(entry["id"]), hash=_text(entry["hash"])) for entry in content["migrations"])
+    if len({entry.id for entry in migrations}) < len(migrations):
+        raise ValueError("a migration is listed twice")
+    pragmas = tuple(Pragma(name=name, value=_value(value)) for name, value in content["pragmas"].items())
+    recorded = content["fingerprint"]
+    return Manifest(
+        migrations=migrations,
+        pragmas=pragmas,
+        fingerprint=None if recorded is None else _text(recorded),
+        path=path,
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _value(value: object) -> str | int:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise TypeError(f"{value!r} is neither a word nor a whole number")
+    return value
+
+
+def check_manifest(manifest: Manifest, migrations: Sequence[MigrationFile]) -> tuple[Problem, ...]:
+    """What differs between the recorded migrations and those in the folder, and what to do about each."""
+    files = {migration.id: migration for migration in migrations}
+    return (
+        *_missing(manifest, files.keys()),
+        *_unlisted(manifest, migrations),
+        *_edited(manifest, files),
+        *_reordered(manifest, migrations),
+    )
+
+
+def _missing(manifest: Manifest, found: Iterable[str]) -> Iterator[Problem]:
+    present = set(found)
+    for name in manifest.ids:
+        if name not in present:
+            what = f"lists migration {name}, which is not in the folder."
+            fix = "Restore the file from git; databases may have run it."
+            yield Problem(file=str(manifest.path), what=what, fix=fix)
+
+
+def _unlisted(manifest: Manifest, migrations: Sequence[MigrationFile]) -> Iterator[Problem]:
+    listed = set(manifest.ids)
+    for migration in migrations:
+        if migration.id not in listed:
+            what = f"is not listed in {MANIFEST}."
+            yield Problem(file=str(migration.path), what=what, fix="Run `waiaas-migrate generate` to record it.")
+
+
+def _edited(manifest: Manifest, files: dict[str, MigrationFile]) -> Iterator[Problem]:
+    """Each entry is held against the recorded hash before it, so that one edit is not reported for all that follow."""
+    recorded = ["", *(entry.hash for entry in manifest.migrations)]
+    for previous, entry in zip(recorded, manifest.migrations, strict=False):
+        migration = files.get(entry.id)
+        if migration is None or _link(previous, migration) == entry.hash:
+            continue
+        if any(_link(other, migration) == entry.hash for other in recorded):
+            what = "was recorded behind another migration than the one before it, as happens when branches are merged."
+            fix = "Check their order, and run `waiaas-migrate generate` to record it."
+        else:
+            what = f"was edited, or its rollback was, since it was recorded in {MANIFEST}."
+            fix = "Restore both from git: databases may have run it. Write a new migration for what shall change."
+        yield Problem(file=str(migration.path), what=what, fix=fix)
+
+
+def _reordered(manifest: Manifest, migrations: Sequence[MigrationFile]) -> Iterator[Problem]:
+    listed = set(manifest.ids)
+    files = [migration.id for migration in migrations if migration.id in listed]
+    present = set(files)
+    for wanted, found in zip((name for name in manifest.ids if name in present), files, strict=True):
+        if wanted != found:
+            what = f"lists {wanted} where the folder's dependencies and names put {found}."
+            fix = "Restore the files' names and `-- depends:` lines, or run `waiaas-migrate generate`."
+            yield Problem(file=str(manifest.path), what=what, fix=fix)
+            return

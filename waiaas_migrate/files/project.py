@@ -1,0 +1,142 @@
+"""A project: the folder, and the ``[tool.waiaas-migrate]`` table of its pyproject.toml."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from waiaas_migrate.errors import Problem, ProjectError
+from waiaas_migrate.files.report import Origin, Report, listed, suggestion
+from waiaas_migrate.files.text_file import read_text
+
+_TABLE = "tool.waiaas-migrate"
+_DEFAULTS = {"schema": "schema.yaml", "migrations": "migrations", "templates": "templates"}
+_FLAGS = ("catalog_edits",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """Where a project keeps its things, and what it chose.
+
+    ``root`` is the folder of its pyproject.toml; modules with enums are looked for there. ``catalog_edits`` says
+    whether changes to a table's text alone may be made in ``sqlite_master``, which is fast, or must be rebuilds.
+    """
+
+    root: Path
+    schema: Path
+    migrations: Path
+    templates: Path
+    catalog_edits: bool = True
+
+
+def find_project(
+    start: Path,
+    *,
+    schema: Path | str | None = None,
+    migrations: Path | str | None = None,
+    templates: Path | str | None = None,
+) -> Project:
+    """The project that ``start`` belongs to.
+
+    The nearest pyproject.toml with a ``[tool.waiaas-migrate]`` table counts, from ``start`` upward; its paths are
+    relative to its folder. Without one, the folder is ``start``, with ``schema.yaml``, ``migrations`` and
+    ``templates``.
+
+    Args:
+        start: The current folder.
+        schema: schema.yaml, where the command line names it; relative to ``start``, like the others.
+        migrations: The migrations folder likewise.
+        templates: The folder of the project's own templates likewise.
+
+    Raises:
+        ProjectError: Where the table, or the file that it is in, cannot be used.
+    """
+    start = start.absolute()
+    root, settings = start, dict[str, Any]()
+    for folder in (start, *start.parents):
+        found = _settings(folder / "pyproject.toml")
+        if found is not None:
+            root, settings = folder, found
+            break
+    given = {"schema": schema, "migrations": migrations, "templates": templates}
+    paths = {name: start / path for name, path in given.items() if path is not None}
+    for name, default in _DEFAULTS.items():
+        paths.setdefault(name, root / settings.get(name, default))
+    return Project(root=root, **paths, catalog_edits=settings.get("catalog_edits", True))
+
+
+def _settings(path: Path) -> dict[str, Any] | None:
+    """The project's table in a pyproject.toml, checked; None where there is no such file or table."""
+    try:
+        if not path.is_file():
+            return None
+    except OSError:
+        # A folder on the way up that may not be looked into holds no project of this user's.
+        return None
+    text = read_text(path, str(path), missing="")
+    if isinstance(text, Problem):
+        raise ProjectError([text])
+    try:
+        document = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ProjectError([_broken(path, error)]) from None
+    tool = document.get("tool")
+    table = tool.get("waiaas-migrate") if isinstance(tool, dict) else None
+    return None if table is None else _checked(table, path, text)
+
+
+def _broken(path: Path, error: Exception) -> Problem:
+    message = str(error)
+    place = re.search(r" \(at line (\d+), column (\d+)\)", message)
+    origin = Origin(file=str(path))
+    if place is not None:
+        origin = Origin(file=str(path), line=int(place[1]), column=int(place[2]))
+        message = message.replace(place[0], "")
+    return origin.problem(f"this is not TOML: {message.rstrip('.')}.", "Correct it.")
+
+
+def _checked(table: object, path: Path, text: str) -> dict[str, Any]:
+    report = Report()
+    origin = Origin(file=str(path), line=_line(text, r"^\s*\[\s*tool\s*\.\s*[\"']?waiaas-migrate"), path=_TABLE)
+    settings: dict[str, Any] = {}
+    if not isinstance(table, dict):
+        report.add(origin, "this is no table.", f"Write `[{_TABLE}]` with the keys below it.")
+        table = {}
+    for key, value in table.items():
+        # Both spellings are usual in pyproject.toml.
+        name = key.replace("-", "_")
+        here = Origin(
+            file=str(path),
+            line=_line(text, rf"^\s*[\"']?{re.escape(key)}[\"']?\s*=", origin.line),
+            path=f"{_TABLE}.{key}",
+        )
+        if name not in (*_DEFAULTS, *_FLAGS):
+            known = (*_DEFAULTS, *_FLAGS)
+            report.add(here, f"unknown key `{key}`.", suggestion(key, known, f"Known are {listed(known)}."))
+        elif name in settings:
+            report.add(here, f"`{name}` is here twice.", "Take one of them away.")
+        elif problem := _value_problem(name, value):
+            report.add(here, *problem)
+        settings.setdefault(name, value)
+    if problems := report.problems():
+        raise ProjectError(problems)
+    return settings
+
+
+def _value_problem(name: str, value: object) -> tuple[str, str] | None:
+    if name in _FLAGS:
+        return None if isinstance(value, bool) else ("this must be true or false.", f"Write `{name} = false`.")
+    if isinstance(value, str) and value and "\0" not in value:
+        return None
+    return "this must be a path.", f'Write `{name} = "{_DEFAULTS[name]}"`.'
+
+
+def _line(text: str, pattern: str, after: int | None = None) -> int | None:
+    """The line that ``pattern`` is first found in; tomllib does not tell."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if number > (after or 0) and re.match(pattern, line):
+            return number
+    return None

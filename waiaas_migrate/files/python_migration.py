@@ -1,0 +1,40 @@
+"""Python migrations, loaded by yoyo. The one module of this room that imports it, and is imported when one is there."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from yoyo.exceptions import BadMigration
+from yoyo.migrations import Migration
+
+# yoyo logs a traceback of what it also raises; without a handler Python would print it.
+logging.getLogger("yoyo").addHandler(logging.NullHandler())
+
+
+def yoyo_migrations(paths: Iterable[Path]) -> dict[str, Migration]:
+    """The objects that yoyo makes of files, by id.
+
+    yoyo finds a dependency among the objects that were made before, so a whole folder is given.
+    """
+    return {path.stem: Migration(path.stem, str(path), str(path.parent)) for path in paths}
+
+
+def load_header(path: Path, folder: Sequence[Path]) -> tuple[tuple[str, ...], bool] | str:
+    """What the migration depends on, and whether it runs in a transaction; or why it cannot be loaded."""
+    migration = yoyo_migrations(folder)[path.stem]
+    try:
+        migration.load()
+    except BadMigration as error:
+        # With one argument yoyo speaks of a dependency that it does not know. The module did run, and the caller
+        # looks into its dependencies for every migration alike.
+        if len(error.args) > 1:
+            return f"{type(error.args[1]).__name__}: {error.args[1]}"
+    except (OSError, UnicodeError) as error:
+        return str(error)
+    names = getattr(migration.module, "__depends__", ())
+    if isinstance(names, bytes | str):
+        names = [names]
+    depends = tuple(sorted(name for name in names if isinstance(name, str)))
+    return depends, bool(getattr(migration.module, "__transactional__", True))

@@ -1,0 +1,117 @@
+"""SQL text out of templates.
+
+All SQL that is written to a migration, or run to build a schema in memory, comes from the ``*.sql.j2`` templates:
+those that ship with the package, each replaceable by one of the same name in the project's own templates folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+
+from waiaas_migrate.errors import Problem, TemplateError
+from waiaas_migrate.files.bundled import bundled
+from waiaas_migrate.sqlite.ddl import is_bare
+from waiaas_migrate.sqlite.layout import TableLayout, layout
+from waiaas_migrate.sqlite.plan import Action, Step
+from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedStep:
+    """A step with its SQL."""
+
+    words: str
+    cost: str
+    sql: str
+
+
+class Renderer:
+    """Renders steps and migration files from one set of templates."""
+
+    def __init__(self, templates: Path | None = None) -> None:
+        """Look in ``templates`` first, if that folder exists, then in those that ship with the package."""
+        own = [templates] if templates is not None and templates.is_dir() else []
+        loaders = [jinja2.FileSystemLoader(folder, encoding="utf-8") for folder in [*own, bundled("templates")]]
+        self._environment = jinja2.Environment(
+            loader=jinja2.ChoiceLoader(loaders),
+            undefined=jinja2.StrictUndefined,
+            autoescape=False,  # noqa: S701  SQL, not HTML; quoting is done by the name and literal filters
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=False,
+        )
+        self._environment.filters.update(
+            above=_above,
+            beside=_beside,
+            has_constraints=_has_constraints,
+            layout=layout,
+            literal=quote_literal,
+            name=quote_name,
+            names=_names,
+        )
+        self._environment.tests["bare"] = is_bare
+
+    def step(self, step: Step) -> RenderedStep:
+        """``step`` with the SQL of its template.
+
+        Raises:
+            TemplateError: where the template cannot be used.
+        """
+        return RenderedStep(words=step.words, cost=step.cost, sql=self.action(step.action))
+
+    def action(self, action: Action) -> str:
+        """The SQL of one action, each statement ending in a semicolon."""
+        return self._render(f"{action.template}.sql.j2", action=action).strip()
+
+    def migration(self, title: str, depends: Sequence[str], steps: Sequence[Step]) -> str:
+        """The text of a migration file: header comments for yoyo, then each step under its words."""
+        rendered = [self.step(step) for step in steps]
+        text = self._render("migration.sql.j2", title=title, depends=tuple(depends), steps=rendered)
+        return text.strip() + "\n"
+
+    def _render(self, template: str, **values: object) -> str:
+        try:
+            return self._environment.get_template(template).render(**values)
+        except jinja2.TemplateSyntaxError as error:
+            where = error.filename or template
+            raise TemplateError([_problem(where, error.lineno, error.message)]) from None
+        except jinja2.TemplateError as error:
+            raise TemplateError([_problem(template, None, error.message)]) from None
+        except UnicodeDecodeError as error:
+            raise TemplateError([_problem(template, None, f"it is not UTF-8: {error.reason}")]) from None
+
+
+def _problem(file: str, line: int | None, message: str | None) -> Problem:
+    return Problem(
+        file=file,
+        line=line,
+        what=f"the template cannot be used: {message}.",
+        fix="Correct it, or delete it to use the one that ships with waiaas-migrate.",
+    )
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(quote_name(name) for name in names)
+
+
+def _has_constraints(place: TableLayout) -> bool:
+    return bool(place.primary_key or place.uniques or place.checks or place.foreign_keys)
+
+
+def _beside(comment: str | None) -> str:
+    """``comment`` behind something on its line."""
+    if not comment:
+        return ""
+    lines = comment.splitlines()
+    if len(lines) == 1:
+        return f" -- {lines[0]}"
+    return " /* " + "\n   ".join(line.replace("*/", "* /") for line in lines) + " */"
+
+
+def _above(comment: str | None) -> str:
+    """``comment`` on lines of its own."""
+    return "".join(f"    -- {line}\n" for line in (comment or "").splitlines())

@@ -1,0 +1,54 @@
+"""The views, triggers and virtual tables of schema.yaml, each by name with its SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from waiaas_migrate.files.schema_words import object_name_problem
+from waiaas_migrate.files.yaml_values import Value
+from waiaas_migrate.schema.model import Trigger, View, VirtualTable
+from waiaas_migrate.sqlite import ddl
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadObjects:
+    """What stands beside the tables, and where. ``names`` holds also what could not be read."""
+
+    views: tuple[tuple[View, Value], ...] = ()
+    triggers: tuple[tuple[Trigger, Value], ...] = ()
+    virtual_tables: tuple[tuple[VirtualTable, Value], ...] = ()
+    names: tuple[tuple[str, str, Value], ...] = ()
+
+
+def read_objects(fields: dict[str, Value], names: Iterable[str]) -> ReadObjects:
+    """The ``views``, ``triggers`` and ``virtual_tables`` of a schema; ``names`` is what double quotes may mean."""
+    known = frozenset(names)
+    sections = {"views": "view", "triggers": "trigger", "virtual_tables": "virtual table"}
+    entries = {
+        section: fields[section].entries("`name: CREATE …`") if section in fields else [] for section in sections
+    }
+    return ReadObjects(
+        views=_read(entries["views"], lambda name, sql: ddl.view(name, sql, known)),
+        triggers=_read(entries["triggers"], lambda name, sql: ddl.trigger(name, sql, known)),
+        virtual_tables=_read(entries["virtual_tables"], ddl.virtual_table),
+        names=tuple((sections[section], name, value) for section, found in entries.items() for name, value in found),
+    )
+
+
+def _read(entries: Iterable[tuple[str, Value]], reader: Callable[[str, str], T]) -> tuple[tuple[T, Value], ...]:
+    found = []
+    for name, value in entries:
+        if problem := object_name_problem(name):
+            value.key_problem(problem, "Choose another name.")
+        sql = value.text("the whole CREATE statement")
+        if sql is None:
+            continue
+        try:
+            found.append((reader(name, sql), value))
+        except ddl.SqlError as error:
+            value.problem(f"this cannot be read: {str(error).rstrip('.')}.", "Write the whole CREATE statement.")
+    return tuple(found)

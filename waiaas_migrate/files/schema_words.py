@@ -1,0 +1,163 @@
+"""The words of schema.yaml: actions, conflict clauses, deferrability, types and names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from waiaas_migrate.files.report import shown
+from waiaas_migrate.files.yaml_values import Value
+from waiaas_migrate.schema.model import Action, Conflict, Deferral, SqlText
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite import ddl
+
+#: False stands for what SQLite does anyway, which the model leaves out.
+CONFLICTS: dict[str, Conflict | bool] = {
+    "abort": False,
+    "rollback": Conflict.ROLLBACK,
+    "fail": Conflict.FAIL,
+    "ignore": Conflict.IGNORE,
+    "replace": Conflict.REPLACE,
+}
+ACTIONS: dict[str, Action | bool] = {
+    "no action": False,
+    "restrict": Action.RESTRICT,
+    "set null": Action.SET_NULL,
+    "set default": Action.SET_DEFAULT,
+    "cascade": Action.CASCADE,
+}
+DEFERRALS: dict[str, Deferral] = {
+    "deferrable": Deferral.DEFERRABLE,
+    "initially deferred": Deferral.DEFERRED,
+    "initially immediate": Deferral.IMMEDIATE,
+    "not": Deferral.NOT_DEFERRABLE,
+    "not initially deferred": Deferral.NOT_DEFERRED,
+    "not initially immediate": Deferral.NOT_IMMEDIATE,
+}
+ORDERS: dict[str, bool] = {"asc": False, "desc": True}
+
+#: Names of SQLite's and of yoyo's own tables.
+_RESERVED_NAMES = re.compile(r"sqlite_|_yoyo_|yoyo_lock\Z|yoyo_tmp_", re.ASCII)
+
+_LOGICAL_TYPES = {"boolean": "INTEGER", "timestamp": "INTEGER", "json": "TEXT", "uuid": "TEXT"}
+_SQLITE_TYPES = frozenset({"text", "integer", "real", "blob", "numeric", "any"})
+#: https://www.sqlite.org/stricttables.html
+STRICT_TYPES = frozenset({"INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY"})
+
+_WORD = r"[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_$\x80-\U0010ffff]*"
+_QUOTED = r'"(?:[^"]|"")+"|\'(?:[^\']|\'\')+\'|`(?:[^`]|``)+`|\[[^\]]+\]'
+_NUMBER = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+_TYPE = re.compile(
+    rf"(?P<words>(?:{_WORD}|{_QUOTED})(?:\s+(?:{_WORD}|{_QUOTED}))*)"
+    rf"\s*(?:\(\s*{_NUMBER}\s*(?:,\s*{_NUMBER}\s*)?\))?\Z"
+)
+#: The keywords that SQLite does not take for part of a type: there the type ends, and a constraint begins.
+_NOT_IN_TYPES = frozenset(
+    """
+    ADD ALL ALTER ALWAYS AND AS AUTOINCREMENT BETWEEN CASE CHECK COLLATE COMMIT CONSTRAINT CREATE DEFAULT DEFERRABLE
+    DELETE DISTINCT DROP ELSE ESCAPE EXCEPT EXISTS FOREIGN FROM GENERATED GROUP HAVING IN INDEX INSERT INTERSECT INTO
+    IS ISNULL JOIN LIMIT NOT NOTHING NOTNULL NULL ON OR ORDER PRIMARY REFERENCES RETURNING SELECT SET TABLE THEN TO
+    TRANSACTION UNION UNIQUE UPDATE USING VALUES WHEN WHERE
+    """.split()
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnType:
+    """The declared type, and whether it stands for a boolean."""
+
+    declared: str | None
+    is_boolean: bool = False
+
+
+def read_type(value: Value) -> ColumnType:
+    """The type that ``value`` names, logical or as SQLite has it."""
+    text = None if value.is_null else value.text("a type, such as `text`")
+    if text is None:
+        return ColumnType(declared=None)
+    if text in _LOGICAL_TYPES:
+        return ColumnType(declared=_LOGICAL_TYPES[text], is_boolean=text == "boolean")
+    if text in _SQLITE_TYPES:
+        return ColumnType(declared=text.upper())
+    if problem := _type_problem(text):
+        value.problem(*problem)
+        return ColumnType(declared=None)
+    return ColumnType(declared=text.strip())
+
+
+def _type_problem(text: str) -> tuple[str, str] | None:
+    match = _TYPE.match(text.strip())
+    if match is None:
+        return f"`{shown(text)}` is no type.", "Write words, and one or two numbers: `VARCHAR(50)`."
+    words = re.sub(_QUOTED, " ", match["words"]).upper().split()
+    keyword = next((word for word in words if word in _NOT_IN_TYPES), None)
+    if keyword is None:
+        return None
+    fix = "Give the constraint a key of its own, such as `nullable: false`."
+    return f"`{keyword}` is an SQL keyword and no part of a type.", fix
+
+
+def read_conflict(value: Value | None) -> Conflict | None:
+    """An ON CONFLICT word; ABORT is SQLite's default, and None."""
+    word = value.word(CONFLICTS) if value is not None else None
+    return word if isinstance(word, Conflict) else None
+
+
+def read_action(value: Value | None) -> Action | None:
+    """An ON DELETE or ON UPDATE action; NO ACTION is SQLite's default, and None."""
+    word = value.word(ACTIONS) if value is not None else None
+    return word if isinstance(word, Action) else None
+
+
+def read_deferral(value: Value | None) -> Deferral | None:
+    """The deferrability of a foreign key: a boolean or words."""
+    if value is None:
+        return None
+    if isinstance(value.scalar, bool):
+        return Deferral.DEFERRABLE if value.scalar else Deferral.NOT_DEFERRABLE
+    return value.word(DEFERRALS)
+
+
+def read_name(value: Value | None, example: str = "a name") -> str | None:
+    """A name that is given as a value, of a column, a collation or a constraint."""
+    text = value.text(example) if value is not None else None
+    if value is None or text is None:
+        return None
+    if problem := name_problem(text):
+        value.problem(problem, "Choose another name.")
+        return None
+    return text
+
+
+def name_problem(name: str) -> str:
+    """What is wrong with ``name`` as a column's or constraint's name, or an empty string."""
+    if not name.strip():
+        return "the name is empty."
+    if any(ord(character) < 32 or 127 <= ord(character) < 160 for character in name):
+        return "the name contains a control character."
+    return ""
+
+
+def object_name_problem(name: str) -> str:
+    """What is wrong with ``name`` as a table's, view's, index's or trigger's name, or an empty string."""
+    if _RESERVED_NAMES.match(fold(name)):
+        return f"the name `{shown(name)}` belongs to SQLite or to yoyo."
+    return name_problem(name)
+
+
+def read_expression(value: Value | None, columns: Iterable[str]) -> SqlText | None:
+    """An SQL expression over ``columns``."""
+    sql = value.sql() if value is not None else None
+    if value is None or sql is None:
+        return None
+    return parsed(value, sql, columns)
+
+
+def parsed(value: Value, sql: str, columns: Iterable[str]) -> SqlText | None:
+    """``sql`` as an expression; where it is none, ``value`` is where that is told."""
+    try:
+        return ddl.expression(sql, columns)
+    except ddl.SqlError as error:
+        value.problem(f"this is not an SQL expression: {str(error).rstrip('.')}.", f"Correct `{shown(sql)}`.")
+        return None

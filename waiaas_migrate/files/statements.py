@@ -1,0 +1,77 @@
+"""SQL text, split into statements as SQLite sees them."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+
+from waiaas_migrate.errors import MigrationsError, Problem
+
+#: Just enough of SQLite's tokens to tell a ``;`` that may end a statement from one in a string, a quoted name or a
+#: comment. What is not closed runs to the end, as in https://www.sqlite.org/src/file/src/complete.c.
+_TOKEN = re.compile(
+    r"""
+      (?P<comment> --[^\n]* | /\*.*?(?:\*/|\Z) )
+    | (?P<quoted>  '[^']*(?:'|\Z) | "[^"]*(?:"|\Z) | `[^`]*(?:`|\Z) | \[[^]]*(?:]|\Z) )
+    | (?P<end>     ; )
+    | (?P<code>    [^ \t\n\f\r;'"`\[/-]+ | [/-] )
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+
+
+def split_statements(sql: str, *, file: str = "SQL") -> tuple[str, ...]:
+    """The statements of ``sql``, each with the comments before it; ``file`` is the name for messages.
+
+    A ``;`` ends a statement where ``sqlite3_complete`` says so (https://www.sqlite.org/c3ref/complete.html), and so not
+    inside a trigger. The last statement may go without. Pieces of nothing but comments are left out.
+
+    Raises:
+        MigrationsError: the text ends in the middle of a statement.
+    """
+    if "\0" in sql:
+        raise MigrationsError(
+            [_problem(file, sql, sql.index("\0"), "holds a NUL character, where SQLite stops reading.")]
+        )
+    statements: list[str] = []
+    for start, first, end in _pieces(sql):
+        if end == len(sql) and not sqlite3.complete_statement(sql[start:] + "\n;"):
+            raise MigrationsError([_problem(file, sql, first, "the statement that begins here does not end.")])
+        statements.append(sql[start:end].strip())
+    return tuple(statements)
+
+
+def _pieces(sql: str) -> Iterator[tuple[int, int, int]]:
+    """Where each statement starts, where its code does, and where it ends; the last one may be incomplete."""
+    start, first, previous, in_trigger = 0, -1, "", False
+    for token in _TOKEN.finditer(sql):
+        if token.lastgroup == "end":
+            if first >= 0:
+                # Only a trigger goes on after a ";", up to "; END;". To ask at every other ";" in it would take time
+                # that grows with the square of its length.
+                may_end = not in_trigger or previous.upper().endswith("END")
+                in_trigger = not (may_end and sqlite3.complete_statement(sql[start : token.end()]))
+                if in_trigger:
+                    continue
+                yield start, first, token.end()
+            start, first = token.end(), -1
+        elif token.lastgroup != "comment":
+            first = token.start() if first < 0 else first
+            previous = token.group()
+    if first >= 0:
+        yield start, first, len(sql)
+
+
+def _problem(file: str, sql: str, at: int, what: str) -> Problem:
+    line = sql.count("\n", 0, at) + 1
+    fix = "Close its strings, comments and BEGIN … END, and end it with a semicolon."
+    return Problem(file=file, line=line, what=what, fix=fix)
+
+
+def first_line(statement: str) -> str:
+    """The first line of a statement's code, without the comments before it."""
+    for token in _TOKEN.finditer(statement):
+        if token.lastgroup != "comment":
+            return statement[token.start() :].partition("\n")[0].strip()
+    return ""

@@ -1,0 +1,92 @@
+"""What a plain scalar means in YAML 1.2 (https://yaml.org/spec/1.2.2/#103-core-schema).
+
+PyYAML reads YAML 1.1, in which ``ON``, ``NO`` and ``yes`` are booleans, ``0777`` is 511, ``1:30`` is 90 and
+``2020-01-01`` is a date. None of that is what the writer of a schema means, so scalars are resolved here.
+"""
+
+from __future__ import annotations
+
+import re
+
+Scalar = str | int | float | bool | None
+
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_INTEGER = re.compile(r"[-+]?[0-9]+\Z|0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
+_SPECIAL_FLOAT = re.compile(r"(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z")
+
+#: SQLite's integers have 64 bits (https://www.sqlite.org/datatype3.html).
+SMALLEST_INTEGER, LARGEST_INTEGER = -(2**63), 2**63 - 1
+#: Longer than any such integer, in any base and with leading zeros to spare.
+_LONGEST_INTEGER = 100
+
+_TAG = "tag:yaml.org,2002:"
+TEXT_TAG, SEQUENCE_TAG, MAPPING_TAG = _TAG + "str", _TAG + "seq", _TAG + "map"
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    _TAG + "bool": bool,
+    _TAG + "int": int,
+    _TAG + "float": (int, float),
+    _TAG + "null": type(None),
+}
+
+
+class ScalarError(ValueError):
+    """A scalar that means nothing; the text says what is wrong, and ``fix`` what to do."""
+
+    def __init__(self, what: str, fix: str = "") -> None:
+        super().__init__(what)
+        self.fix = fix
+
+
+def resolve(text: str, *, plain: bool, tag: str | None = None) -> Scalar:
+    """The value of a scalar; ``plain`` says that it stood without quotes.
+
+    Raises:
+        ScalarError: for an integer of more than 64 bits, and for a tag that is unknown or does not fit.
+    """
+    if tag in (None, ""):
+        return _plain(text) if plain else text
+    if tag in ("!", TEXT_TAG):
+        return text
+    if tag not in _KINDS:
+        raise unknown_tag(tag or "")
+    value = _plain(text)
+    # bool is a subclass of int: `!!int true` must not pass.
+    if not isinstance(value, _KINDS[tag]) or (isinstance(value, bool) and not tag.endswith("bool")):
+        raise ScalarError(f"`{shorten(tag)}` does not fit `{text}`.", "Take the tag away.")
+    return float(value) if tag.endswith("float") and value is not None else value
+
+
+def shorten(tag: str) -> str:
+    """A tag as it is usually written: ``!!str`` for the long form."""
+    return "!!" + tag.removeprefix(_TAG) if tag.startswith(_TAG) else tag
+
+
+def unknown_tag(tag: str) -> ScalarError:
+    """The error for a tag outside YAML's core; nothing is ever made or executed for it."""
+    return ScalarError(f"the tag `{shorten(tag)}` is not allowed; only plain YAML is read.", "Take the tag away.")
+
+
+def _plain(text: str) -> Scalar:
+    if text in _NULLS:
+        return None
+    if text in _BOOLEANS:
+        return _BOOLEANS[text]
+    if _INTEGER.match(text):
+        return _integer(text)
+    if _FLOAT.match(text):
+        return float(text)
+    if _SPECIAL_FLOAT.match(text):
+        return float(text.replace(".", ""))
+    return text
+
+
+def _integer(text: str) -> int:
+    # Python reads `0o17` and `0x1F` in base 0, but not `0777`, which YAML 1.2 takes as decimal.
+    base = 0 if text[:2] in ("0o", "0x") else 10
+    # The length is looked at first: Python refuses, and takes long over, integers of thousands of digits.
+    value = int(text, base) if len(text) <= _LONGEST_INTEGER else LARGEST_INTEGER + 1
+    if not SMALLEST_INTEGER <= value <= LARGEST_INTEGER:
+        raise ScalarError("the integer does not fit into SQLite's 64 bits.", "Put it in quotes, or make it smaller.")
+    return value

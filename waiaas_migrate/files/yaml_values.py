@@ -1,0 +1,185 @@
+"""Typed access to the values of a YAML tree: what does not fit becomes a problem at its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from waiaas_migrate.files.report import Origin, Report, listed, shown, suggestion
+from waiaas_migrate.files.yaml_scalars import Scalar
+from waiaas_migrate.files.yaml_source import MappingNode, Node, Position, ScalarNode, SequenceNode, join
+
+T = TypeVar("T")
+
+#: What YAML 1.1 took for booleans, and YAML 1.2 takes for text.
+_OLD_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """A value in the file, with its key path; ``key`` is the place of its key.
+
+    The methods return None where the value is not what was asked for, after noting that in the report.
+    """
+
+    node: Node
+    path: str
+    file: str
+    key: Position
+    report: Report = field(compare=False, repr=False)
+
+    @property
+    def origin(self) -> Origin:
+        """The place of the value itself."""
+        return Origin(file=self.file, line=self.node.position.line, column=self.node.position.column, path=self.path)
+
+    @property
+    def key_origin(self) -> Origin:
+        """The place of the key that the value belongs to."""
+        return Origin(file=self.file, line=self.key.line, column=self.key.column, path=self.path)
+
+    def problem(self, what: str, fix: str = "") -> None:
+        """Note a problem with the value itself."""
+        self.report.add(self.origin, what, fix)
+
+    def key_problem(self, what: str, fix: str = "") -> None:
+        """Note a problem with the key, or with all that stands below it."""
+        self.report.add(self.key_origin, what, fix)
+
+    @property
+    def scalar(self) -> Scalar:
+        """The single value; None for null, and for a list or a mapping."""
+        return self.node.value if isinstance(self.node, ScalarNode) else None
+
+    @property
+    def is_null(self) -> bool:
+        """Whether this is null, or nothing at all."""
+        return isinstance(self.node, ScalarNode) and self.node.value is None
+
+    @property
+    def is_mapping(self) -> bool:
+        """Whether this is a mapping."""
+        return isinstance(self.node, MappingNode)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether this is a list."""
+        return isinstance(self.node, SequenceNode)
+
+    def text(self, example: str = "") -> str | None:
+        """The value as text that is not empty; ``example`` shows one."""
+        if isinstance(self.node, ScalarNode) and isinstance(self.node.value, str):
+            if self.node.value.strip():
+                return self.node.value
+            self.problem("this text is empty.", _write(example))
+            return None
+        if isinstance(self.node, ScalarNode) and self.node.value is not None:
+            self.problem(f"this must be text, but is {described(self.node)}.", f'Put it in quotes: "{self.node.text}".')
+        else:
+            self.problem(f"this must be text, but is {described(self.node)}.", _write(example))
+        return None
+
+    def sql(self) -> str | None:
+        """SQL as text; numbers, true, false and null are SQL as they stand."""
+        if isinstance(self.node, ScalarNode) and not isinstance(self.node.value, str) and self.node.text:
+            return self.node.text
+        return self.text("an SQL expression")
+
+    def flag(self) -> bool | None:
+        """The value as true or false."""
+        if isinstance(self.scalar, bool):
+            return self.scalar
+        word = _OLD_BOOLEANS.get(str(self.scalar).lower())
+        fix = f"Write `{word}`." if word else "Write `true` or `false`."
+        self.problem(f"this must be true or false, but is {described(self.node)}.", fix)
+        return None
+
+    def word(self, words: Mapping[str, T]) -> T | None:
+        """What one of ``words`` stands for; case, spaces and underscores between words do not count."""
+        text = self.scalar
+        name = " ".join(text.replace("_", " ").lower().split()) if isinstance(text, str) else ""
+        if name in words:
+            return words[name]
+        known = f"Write one of {listed(words)}."
+        self.problem(f"this must be one of a few words, but is {described(self.node)}.", suggestion(name, words, known))
+        return None
+
+    def items(self, example: str) -> list[Value]:
+        """The values of a list; empty, after noting it, where this is none. Null is an empty list."""
+        if isinstance(self.node, SequenceNode):
+            return [
+                Value(node=item, path=f"{self.path}[{at}]", file=self.file, key=item.position, report=self.report)
+                for at, item in enumerate(self.node.items)
+            ]
+        if not self.is_null:
+            self.problem(f"this must be a list, but is {described(self.node)}.", _write(example))
+        return []
+
+    def entries(self, example: str) -> list[tuple[str, Value]]:
+        """The keys of a mapping with their values, in order; empty, after noting it, where this is none."""
+        found: list[tuple[str, Value]] = []
+        for key, value in self.scalar_entries(example):
+            if isinstance(key, str):
+                found.append((key, value))
+            else:
+                # A key such as `1`, `true` or `null` that was meant as a name.
+                text = "null" if key is None else str(key).lower()
+                value.key_problem(f"the key is {_described(key, text)}, not text.", f'Put it in quotes: "{text}".')
+        return found
+
+    def scalar_entries(self, example: str) -> list[tuple[Scalar, Value]]:
+        """Like :meth:`entries`, where keys may be numbers."""
+        if not isinstance(self.node, MappingNode):
+            if not self.is_null:
+                self.problem(f"this must be a mapping, but is {described(self.node)}.", _write(example))
+            return []
+        return [
+            (
+                entry.key.value,
+                Value(
+                    node=entry.value,
+                    path=join(self.path, entry.key.text),
+                    file=self.file,
+                    key=entry.key.position,
+                    report=self.report,
+                ),
+            )
+            for entry in self.node.entries
+        ]
+
+    def fields(self, known: Sequence[str], example: str) -> dict[str, Value]:
+        """The values of a mapping by key; unknown keys are noted, with a suggestion where one is close."""
+        found: dict[str, Value] = {}
+        for key, value in self.entries(example):
+            if key in known:
+                found[key] = value
+            else:
+                otherwise = f"Known here: {listed(known)}."
+                value.key_problem(f"unknown key `{shown(key)}`.", suggestion(key, known, otherwise))
+        return found
+
+
+def described(node: Node) -> str:
+    """What a node is, for a message."""
+    if isinstance(node, SequenceNode):
+        return "a list"
+    if isinstance(node, MappingNode):
+        return "a mapping"
+    return _described(node.value, node.text)
+
+
+def _described(value: Scalar, text: str) -> str:
+    match value:
+        case None:
+            return "empty" if not text else f"`{text}`"
+        case bool():
+            return f"`{text}`"
+        case int() | float():
+            return f"the number {shown(text)}"
+        case _:
+            return f"the text `{shown(text)}`" if text else "an empty text"
+
+
+def _write(example: str) -> str:
+    return f"Write {example}." if example else ""

@@ -1,0 +1,56 @@
+"""What schema.yaml declares, built in memory and read back."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from waiaas_migrate.errors import Problem, SchemaFileError
+from waiaas_migrate.files.project import Project
+from waiaas_migrate.files.render import Renderer
+from waiaas_migrate.files.schema_file import DeclaredSchema, load_schema
+from waiaas_migrate.files.statements import split_statements
+from waiaas_migrate.schema.diff import diff
+from waiaas_migrate.schema.model import Schema
+from waiaas_migrate.sqlite.introspect import introspect
+from waiaas_migrate.sqlite.memory import execute, memory
+from waiaas_migrate.sqlite.plan import plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """``source`` is the schema as its author wrote it, ``schema`` the same as SQLite understood it."""
+
+    source: DeclaredSchema
+    schema: Schema
+
+
+def declare(project: Project, renderer: Renderer) -> Declared:
+    """Read the project's schema.yaml, build it in memory, and read it back.
+
+    Raises:
+        SchemaFileError: carries everything that is wrong with the file, or what SQLite says of it.
+    """
+    source = load_schema(project.schema, root=project.root)
+    return Declared(source=source, schema=introspect(build(source.schema, renderer, file=str(project.schema))))
+
+
+def build(schema: Schema, renderer: Renderer, *, file: str) -> sqlite3.Connection:
+    """``schema`` as a database in memory, by the same steps and templates as its first migration.
+
+    Raises:
+        SchemaFileError: what SQLite does not accept; ``file`` is named as its source.
+    """
+    connection = memory()
+    problems: list[Problem] = []
+    for step in plan(diff(Schema(), schema)).forward:
+        try:
+            for statement in split_statements(renderer.action(step.action)):
+                execute(connection, statement)
+        except sqlite3.Error as error:
+            problems.append(
+                Problem(file=file, what=f"{step.words}: SQLite says: {error}.", fix="Correct what it speaks of.")
+            )
+    if problems:
+        raise SchemaFileError(problems)
+    return connection

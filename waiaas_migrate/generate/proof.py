@@ -1,0 +1,98 @@
+"""The proof of a migration before it is written: what it does in memory is what was asked for, and can be undone."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from waiaas_migrate.errors import ProofError
+from waiaas_migrate.files.statements import first_line, split_statements
+from waiaas_migrate.schema.describe import describe
+from waiaas_migrate.schema.diff import diff
+from waiaas_migrate.schema.model import Schema
+from waiaas_migrate.sqlite.grammar import SqlError, significant, tokenize
+from waiaas_migrate.sqlite.introspect import introspect
+from waiaas_migrate.sqlite.memory import execute
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationText:
+    """The two files of a new migration."""
+
+    id: str
+    forward: str
+    backward: str
+
+
+def prove(before: sqlite3.Connection, old: Schema, new: Schema, text: MigrationText) -> None:
+    """Show that ``text`` makes ``old`` into ``new`` and back again, and that yoyo reads it as SQLite does.
+
+    Args:
+        before: the migrations so far, replayed in memory; the migration has run on it afterwards, and was taken back.
+        old: the schema of ``before``.
+        new: the declared schema.
+        text: the migration.
+
+    Raises:
+        ProofError: the tool's own fault, with what to report.
+    """
+    _run(before, text.forward, f"{text.id}.sql")
+    _expect(introspect(before), new, f"{text.id}.sql does not give the declared schema")
+    _run(before, text.backward, f"{text.id}.rollback.sql")
+    _expect(introspect(before), old, f"{text.id}.rollback.sql does not give back the schema before it")
+    prove_reading(text)
+
+
+def _run(connection: sqlite3.Connection, text: str, file: str) -> None:
+    """Run a file as yoyo would, in one transaction."""
+    connection.execute("BEGIN")
+    for statement in split_statements(text, file=file):
+        try:
+            execute(connection, statement)
+        except sqlite3.Error as error:
+            connection.execute("ROLLBACK")
+            raise _fault(f"{file}: SQLite says {error} at: {first_line(statement)}", text) from None
+    connection.execute("COMMIT")
+
+
+def _expect(found: Schema, wanted: Schema, what: str) -> None:
+    left = diff(found, wanted)
+    if left:
+        listed = "\n".join(f"  {describe(change)}" for change in left)
+        raise _fault(f"{what}; still to do would be:\n{listed}", "")
+
+
+def prove_reading(text: MigrationText) -> None:
+    """Show that yoyo's own reader finds the statements that SQLite sees.
+
+    Raises:
+        ProofError: where the two differ.
+    """
+    from yoyo.migrations import read_sql_migration
+
+    with tempfile.TemporaryDirectory() as folder:
+        for content in (text.forward, text.backward):
+            path = Path(folder, "migration.sql")
+            path.write_text(content, encoding="utf-8", newline="\n")
+            _, _, read = read_sql_migration(str(path))
+            seen = split_statements(content)
+            if [_words(statement) for statement in read] != [_words(statement) for statement in seen]:
+                raise _fault(f"{text.id}: yoyo would not read its statements as SQLite does", content)
+
+
+def _words(statement: str) -> Sequence[str]:
+    try:
+        words = [token.text for token in significant(tokenize(statement))]
+    except SqlError:
+        return [statement]
+    return words[:-1] if words[-1:] == [";"] else words
+
+
+def _fault(what: str, text: str) -> ProofError:
+    return ProofError(
+        f"The migration failed its proof in memory, so nothing was written. This is a fault of waiaas-migrate, not of "
+        f"your schema. Please report it with your schema.yaml and this:\n{what}\n{text}".rstrip()
+    )

@@ -1,0 +1,60 @@
+"""The migrations folder replayed in memory: the schema that every database at head has."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from waiaas_migrate.errors import MigrationsError, Problem
+from waiaas_migrate.files.migration_dir import MigrationFile
+from waiaas_migrate.files.statements import first_line
+from waiaas_migrate.sqlite.memory import execute, memory
+
+
+def replay(migrations: Sequence[MigrationFile]) -> sqlite3.Connection:
+    """A database in memory to which ``migrations`` were applied in their order.
+
+    Raises:
+        MigrationsError: names the migration that fails on an empty database, and the statement.
+    """
+    connection = memory()
+    for migration in migrations:
+        connection.execute("BEGIN")
+        try:
+            if migration.kind == "sql":
+                _run(connection, migration)
+            else:
+                _run_python(connection, migration, migrations)
+        except MigrationsError:
+            connection.close()
+            raise
+        if connection.in_transaction:
+            connection.execute("COMMIT")
+    return connection
+
+
+def _run(connection: sqlite3.Connection, migration: MigrationFile) -> None:
+    for statement in migration.statements:
+        try:
+            execute(connection, statement)
+        except sqlite3.Error as error:
+            raise _failed(migration, f"SQLite says {error} at: {first_line(statement)}") from None
+
+
+def _run_python(connection: sqlite3.Connection, migration: MigrationFile, folder: Sequence[MigrationFile]) -> None:
+    from waiaas_migrate.files.python_migration import yoyo_migrations
+    from waiaas_migrate.runner.backend import MigrateBackend
+
+    loaded = yoyo_migrations(file.path for file in folder)[migration.id]
+    try:
+        loaded.load()
+        backend = MigrateBackend.on(connection)
+        for step in loaded.steps:
+            step.apply(backend)
+    except Exception as error:  # noqa: BLE001  a migration in Python may raise anything
+        raise _failed(migration, f"{type(error).__name__}: {error}") from None
+
+
+def _failed(migration: MigrationFile, why: str) -> MigrationsError:
+    what = f"it fails on an empty database, behind the migrations before it: {why}."
+    return MigrationsError([Problem(file=str(migration.path), what=what, fix="Correct it, or restore it from git.")])

@@ -1,0 +1,1 @@
+"""How migrations reach a database, and what is proved before COMMIT."""

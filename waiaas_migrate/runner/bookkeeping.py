@@ -1,0 +1,73 @@
+"""Reading yoyo's bookkeeping without yoyo: which migrations a database has run. Nothing here writes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from waiaas_migrate.errors import UnknownMigrationsError
+from waiaas_migrate.files.migration_dir import is_post_apply, migration_hash
+from waiaas_migrate.sqlite.connection import database_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """The row of one applied migration. yoyo goes by the hash; the id is for people."""
+
+    hash: str
+    id: str
+
+
+def read_applied(connection: sqlite3.Connection) -> tuple[Applied, ...] | None:
+    """The applied migrations in the order in which they were; None where yoyo keeps no books in this database."""
+    try:
+        rows = connection.execute(
+            "SELECT migration_hash, migration_id FROM _yoyo_migration ORDER BY applied_at_utc, rowid"
+        ).fetchall()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+            raise
+        return _read_old_books(connection)
+    return tuple(Applied(hash=key, id=name or key) for key, name in rows)
+
+
+def _read_old_books(connection: sqlite3.Connection) -> tuple[Applied, ...] | None:
+    """The books as yoyo kept them before version 6 (yoyo/internalmigrations/v1.py), or none."""
+    if connection.execute("SELECT 1 FROM pragma_table_info('_yoyo_migration')").fetchone() is None:
+        return None
+    rows = connection.execute("SELECT id FROM _yoyo_migration ORDER BY ctime, rowid").fetchall()
+    return tuple(Applied(hash=migration_hash(name), id=name) for (name,) in rows)
+
+
+def pending(connection: sqlite3.Connection, known: Sequence[str]) -> tuple[str, ...]:
+    """Those of the ``known`` ids that the database has not run, in their order.
+
+    Raises:
+        UnknownMigrationsError: the database has run migrations that are not known.
+    """
+    applied = read_applied(connection) or ()
+    refuse_unknown(connection, applied, known)
+    done = {row.hash for row in applied}
+    return tuple(name for name in known if migration_hash(name) not in done)
+
+
+def refuse_unknown(connection: sqlite3.Connection, applied: Iterable[Applied], known: Iterable[str]) -> None:
+    """Refuse a database that is ahead of the code.
+
+    Raises:
+        UnknownMigrationsError: names the migrations that are not known.
+    """
+    hashes = {migration_hash(name) for name in known}
+    unknown = [row.id for row in applied if row.hash not in hashes and not is_post_apply(row.id)]
+    if unknown:
+        raise UnknownMigrationsError(database=database_name(connection), unknown=unknown)
+
+
+def lock_holder(connection: sqlite3.Connection) -> int | None:
+    """The process that plain yoyo's lock row names; the row outlives a process that was killed."""
+    try:
+        row = connection.execute("SELECT pid FROM yoyo_lock").fetchone()
+    except sqlite3.OperationalError:
+        return None
+    return None if row is None else int(row[0])

@@ -1,0 +1,40 @@
+"""A migrations folder, read and held against its manifest, ready to be run."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from waiaas_migrate.errors import MigrationsError
+from waiaas_migrate.files.manifest import Manifest, check_manifest, read_manifest
+from waiaas_migrate.files.migration_dir import MigrationFile, read_migrations, read_post_apply
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationFolder:
+    """The migrations of a folder in their order, the hooks that follow them, and the manifest, if there is one."""
+
+    path: Path
+    migrations: tuple[MigrationFile, ...]
+    post_apply: tuple[MigrationFile, ...] = ()
+    manifest: Manifest | None = None
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of the migrations, in their order."""
+        return tuple(migration.id for migration in self.migrations)
+
+
+def read_folder(path: str | os.PathLike[str]) -> MigrationFolder:
+    """Read a migrations folder.
+
+    Raises:
+        MigrationsError: the folder cannot be read, or is not as its manifest says; carries everything that is wrong.
+    """
+    folder = Path(path)
+    migrations = read_migrations(folder)
+    manifest = read_manifest(folder)
+    if manifest is not None and (problems := check_manifest(manifest, migrations)):
+        raise MigrationsError(problems)
+    return MigrationFolder(path=folder, migrations=migrations, post_apply=read_post_apply(folder), manifest=manifest)

@@ -1,0 +1,108 @@
+"""The one transaction in which migrations run, and the connection's settings around it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from waiaas_migrate.errors import DatabaseRefused, UsageError
+from waiaas_migrate.sqlite.connection import database_name, plain_errors
+
+#: PRAGMAs that a migration may switch for its own ends, and which are the caller's again afterwards.
+_SWITCHES = ("foreign_keys", "legacy_alter_table", "ignore_check_constraints", "recursive_triggers")
+
+
+@contextmanager
+def plain_session(connection: sqlite3.Connection) -> Iterator[None]:
+    """Have ``connection`` give plain rows and begin no transactions of its own; the caller's settings come back.
+
+    Raises:
+        UsageError: a transaction is open, which migrations could only commit or lose.
+    """
+    if connection.in_transaction:
+        raise UsageError(
+            f"{database_name(connection)}: a transaction is open on this connection. Commit it or roll it back first "
+            f"(a connection made with autocommit=False always has one: set autocommit = True)."
+        )
+    before = connection.isolation_level, connection.row_factory, connection.text_factory
+    connection.isolation_level, connection.row_factory, connection.text_factory = None, None, str
+    try:
+        yield
+    finally:
+        connection.isolation_level, connection.row_factory, connection.text_factory = before
+
+
+@contextmanager
+def write_transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Foreign keys off, BEGIN IMMEDIATE, COMMIT; on any exception ROLLBACK. The switches come back in either case.
+
+    Foreign keys are switched before BEGIN since the PRAGMA does nothing within a transaction, and off since DROP TABLE
+    deletes, and cascades, while they are on (https://www.sqlite.org/foreignkeys.html#fk_schemacommands). IMMEDIATE,
+    since a transaction that begins with reading may not be able to write later, however long it waits.
+
+    Raises:
+        DatabaseBusy: another connection writes, or reads while this one wants to commit.
+        DatabaseFileError: the database cannot be written.
+    """
+    before = {switch: _read_switch(connection, switch) for switch in _SWITCHES}
+    try:
+        _set_switch(connection, "foreign_keys", 0)
+        with plain_errors(connection, doing="beginning a transaction"):
+            connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            with plain_errors(connection, doing="committing"):
+                connection.execute("COMMIT")
+        except BaseException:
+            _roll_back(connection)
+            raise
+    finally:
+        for switch, value in before.items():
+            if _read_switch(connection, switch) != value:
+                _set_switch(connection, switch, value)
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    # After a full disk, among others, SQLite has rolled back already (https://www.sqlite.org/lang_transaction.html).
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+    # A migration that edits the catalog may have failed half-way; RESET also reads the catalog anew.
+    connection.execute("PRAGMA writable_schema = RESET")
+
+
+def _read_switch(connection: sqlite3.Connection, switch: str) -> int:
+    row = connection.execute(f"PRAGMA {switch}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _set_switch(connection: sqlite3.Connection, switch: str, value: int) -> None:
+    connection.execute(f"PRAGMA {switch} = {value}")
+    if _read_switch(connection, switch) != value:
+        raise DatabaseRefused(
+            f"{database_name(connection)}: PRAGMA {switch} could not be set to {value}; migrations do not run without. "
+            f"Use a Python whose SQLite supports it."
+        )
+
+
+@contextmanager
+def guarded(connection: sqlite3.Connection) -> Iterator[list[str]]:
+    """Let nobody begin or end a transaction on ``connection`` meanwhile, and tell which verbs were tried.
+
+    SQLite asks an authorizer before it compiles a statement (https://www.sqlite.org/c3ref/set_authorizer.html), and
+    so this holds for SQL, for ``connection.commit()`` and for ``with connection:`` alike. An authorizer of the
+    caller's own cannot be read back, and is gone afterwards. Savepoints are free.
+    """
+    denied: list[str] = []
+
+    def authorize(action: int, verb: str | None, *_: str | None) -> int:
+        if action != sqlite3.SQLITE_TRANSACTION:
+            return sqlite3.SQLITE_OK
+        denied.append(str(verb))
+        return sqlite3.SQLITE_DENY
+
+    connection.set_authorizer(authorize)
+    try:
+        yield denied
+    finally:
+        connection.set_authorizer(None)

@@ -1,0 +1,285 @@
+"""How one schema becomes another: one closed union of changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from waiaas_migrate.schema.model import (
+    Check,
+    Column,
+    ForeignKey,
+    Index,
+    PrimaryKey,
+    Table,
+    Trigger,
+    Unique,
+    View,
+    VirtualTable,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddTable:
+    """A table that is new, with its indexes."""
+
+    table: Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropTable:
+    """A table that is gone, with its indexes."""
+
+    table: Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameTable:
+    """A table under a new name."""
+
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModifyTableOptions:
+    """STRICT or WITHOUT ROWID set or taken away."""
+
+    old: Table
+    new: Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReorderColumns:
+    """The same columns in another order; told only where it is asked for."""
+
+    table: str
+    old: tuple[str, ...]
+    new: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddColumn:
+    """A column that is new."""
+
+    table: str
+    column: Column
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropColumn:
+    """A column that is gone."""
+
+    table: str
+    column: Column
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameColumn:
+    """A column under a new name."""
+
+    table: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModifyColumn:
+    """A column whose type, NOT NULL, default, collation or generated expression is another."""
+
+    table: str
+    old: Column
+    new: Column
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModifyPrimaryKey:
+    """A primary key added (``old`` is None), dropped (``new`` is None) or changed."""
+
+    table: str
+    old: PrimaryKey | None
+    new: PrimaryKey | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddUnique:
+    """A UNIQUE constraint that is new."""
+
+    table: str
+    unique: Unique
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropUnique:
+    """A UNIQUE constraint that is gone."""
+
+    table: str
+    unique: Unique
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddCheck:
+    """A CHECK that is new."""
+
+    table: str
+    check: Check
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropCheck:
+    """A CHECK that is gone."""
+
+    table: str
+    check: Check
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModifyCheck:
+    """A CHECK of the same name, or on the same column, with another expression."""
+
+    table: str
+    old: Check
+    new: Check
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddForeignKey:
+    """A foreign key that is new."""
+
+    table: str
+    foreign_key: ForeignKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropForeignKey:
+    """A foreign key that is gone."""
+
+    table: str
+    foreign_key: ForeignKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModifyForeignKey:
+    """A foreign key from the same columns with another target, action or deferrability."""
+
+    table: str
+    old: ForeignKey
+    new: ForeignKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddIndex:
+    """An index that is new on a table that is not."""
+
+    table: str
+    index: Index
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropIndex:
+    """An index that is gone from a table that stays."""
+
+    table: str
+    index: Index
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModifyIndex:
+    """An index of the same name over something else."""
+
+    table: str
+    old: Index
+    new: Index
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddView:
+    """A view that is new."""
+
+    view: View
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropView:
+    """A view that is gone."""
+
+    view: View
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModifyView:
+    """A view of the same name that says something else."""
+
+    old: View
+    new: View
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddTrigger:
+    """A trigger that is new."""
+
+    trigger: Trigger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropTrigger:
+    """A trigger that is gone."""
+
+    trigger: Trigger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModifyTrigger:
+    """A trigger of the same name that says something else."""
+
+    old: Trigger
+    new: Trigger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddVirtualTable:
+    """A virtual table that is new."""
+
+    table: VirtualTable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropVirtualTable:
+    """A virtual table that is gone, and its shadow tables with it."""
+
+    table: VirtualTable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModifyVirtualTable:
+    """A virtual table of the same name with another module or other arguments."""
+
+    old: VirtualTable
+    new: VirtualTable
+
+
+ColumnChange = AddColumn | DropColumn | RenameColumn | ModifyColumn | ReorderColumns
+CheckChange = AddCheck | DropCheck | ModifyCheck
+KeyChange = ModifyPrimaryKey | AddUnique | DropUnique | AddForeignKey | DropForeignKey | ModifyForeignKey
+IndexChange = AddIndex | DropIndex | ModifyIndex
+TableChange = AddTable | DropTable | RenameTable | ModifyTableOptions
+ViewChange = AddView | DropView | ModifyView
+TriggerChange = AddTrigger | DropTrigger | ModifyTrigger
+VirtualTableChange = AddVirtualTable | DropVirtualTable | ModifyVirtualTable
+
+Change = (
+    TableChange | ColumnChange | CheckChange | KeyChange | IndexChange | ViewChange | TriggerChange | VirtualTableChange
+)
+
+
+def table_of(change: Change) -> str | None:
+    """The name of the table that ``change`` alters and that is there before and after it; None where there is none."""
+    match change:
+        case ModifyTableOptions(new=new):
+            return new.name
+        case (
+            AddTable() | DropTable() | RenameTable() | AddView() | DropView() | ModifyView() | AddTrigger()
+            | DropTrigger() | ModifyTrigger() | AddVirtualTable() | DropVirtualTable() | ModifyVirtualTable()
+        ):  # fmt: skip
+            return None
+        case _:
+            return change.table

@@ -1,0 +1,14 @@
+"""How SQLite compares names."""
+
+from __future__ import annotations
+
+import string
+
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
+
+def fold(name: str) -> str:
+    """``name`` as SQLite compares names: ASCII letters without case, all others as they are
+    (https://www.sqlite.org/lang_keywords.html).
+    """
+    return name.translate(_LOWER)

@@ -1,0 +1,391 @@
+"""Connections: which file is meant, how it is opened, and the PRAGMAs that every connection gets.
+
+What is opened is a :class:`Database`. Text from outside (a path, ``:memory:``, a ``file:`` URI, a ``sqlite:///`` URL)
+becomes one in :func:`database_path`; a :class:`~pathlib.Path` always means the file of that name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import stat
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from waiaas_migrate.errors import DatabaseBusy, DatabaseFileError, MigrateError, PragmaError, UsageError
+
+#: Seconds to wait for another connection's lock, where nothing else was declared; the default of sqlite3.connect.
+DEFAULT_TIMEOUT = 5.0
+
+MEMORY = ":memory:"
+
+_OWNER_ONLY = 0o600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """What to open. ``path`` is None for a database in memory; ``uri`` is set where a ``file:`` URI was given."""
+
+    name: str
+    path: Path | None
+    uri: str | None = None
+
+
+def database_path(text: str | os.PathLike[str]) -> Database:
+    """What ``text`` means: a path, ``:memory:``, a ``file:`` URI, or a ``sqlite:`` URL.
+
+    A URI is SQLite's own (https://www.sqlite.org/uri.html). A URL has three slashes before a relative path and four
+    before an absolute one, as with yoyo and SQLAlchemy. In a plain path every character stands for itself.
+
+    Raises:
+        UsageError: names what is wrong with the text.
+    """
+    name = os.fspath(text)
+    if not name or "\0" in name:
+        raise UsageError(f"{name!r} is no name of a database. Give a path, :memory: or a sqlite:/// URL.")
+    if not isinstance(text, str):
+        return Database(name=name, path=Path(name))
+    if name == MEMORY:
+        return Database(name=MEMORY, path=None)
+    if name.startswith("file:"):
+        return _from_uri(name)
+    if name.startswith("sqlite:"):
+        return _from_url(name)
+    return Database(name=name, path=Path(name))
+
+
+def _from_uri(uri: str) -> Database:
+    parts = urlsplit(uri)
+    modes = parse_qs(parts.query).get("mode", [])
+    path = unquote(parts.path)
+    if path in ("", MEMORY) or "memory" in modes:
+        return Database(name=uri, path=None, uri=uri)
+    if "\0" in path:
+        raise UsageError(f"{uri} holds a character that no file name can have. Correct the URI.")
+    return Database(name=uri, path=Path(path), uri=uri)
+
+
+def _from_url(url: str) -> Database:
+    parts = urlsplit(url)
+    if parts.netloc or not url.startswith("sqlite://"):
+        raise UsageError(f"{url} is no database URL. Write sqlite:///relative/path.db or sqlite:////absolute/path.db.")
+    if parts.query or parts.fragment:
+        raise UsageError(f"{url} has a ? or # outside its path. Write them as %3F and %23, or give the plain path.")
+    path = unquote(parts.path.removeprefix("/"))
+    if path in ("", MEMORY):
+        return Database(name=MEMORY, path=None)
+    if "\0" in path:
+        raise UsageError(f"{url} holds a character that no file name can have. Correct the URL.")
+    return Database(name=path, path=Path(path))
+
+
+def connect_file(
+    path: str | os.PathLike[str] | Database,
+    *,
+    timeout: float = DEFAULT_TIMEOUT,
+    check_same_thread: bool = True,
+) -> sqlite3.Connection:
+    """Open a database for reading and writing; a file that is not there is made, for its owner alone.
+
+    Raises:
+        DatabaseFileError: the file cannot be opened, cannot be written, or is no SQLite database.
+        DatabaseBusy: another connection kept it locked for longer than ``timeout`` seconds.
+        UsageError: the path means nothing.
+    """
+    database = path if isinstance(path, Database) else database_path(path)
+    if database.path is not None:
+        _prepare_file(database, database.path)
+    with plain_errors(database.name, doing="opening it"):
+        # An absolute path begins with a slash, so that no file's name is mistaken for ":memory:" or a URI.
+        target = database.uri or (MEMORY if database.path is None else os.path.abspath(database.path))  # noqa: PTH100 — a link stays a link
+        connection = sqlite3.connect(
+            target, timeout=timeout, check_same_thread=check_same_thread, uri=database.uri is not None
+        )
+        _probe(connection)
+    return connection
+
+
+def _prepare_file(database: Database, path: Path) -> None:
+    """Make the file if it is missing, readable and writable by its owner alone, or say why it cannot be used.
+
+    SQLite gives its journal and WAL files the mode of the database (https://www.sqlite.org/src/file/src/os_unix.c).
+    """
+    query = parse_qs(urlsplit(database.uri or "").query)
+    if {"ro", "rw"} & set(query.get("mode", [])):
+        _require_file(database.name, path)
+        return
+    try:
+        # O_EXCL does not follow links, so the link is followed here. Of several processes exactly one makes the file.
+        descriptor = os.open(os.path.realpath(path), os.O_CREAT | os.O_EXCL | os.O_RDWR, _OWNER_ONLY)
+    except FileExistsError:
+        _require_file(database.name, path)
+    except OSError as error:
+        raise DatabaseFileError(f"{database.name}: cannot be made: {_os_reason(path, error)}") from error
+    else:
+        os.close(descriptor)
+        return
+    if not os.access(path, os.W_OK):
+        raise DatabaseFileError(
+            f"{database.name}: is read-only for this user. Give it write permission, or open it as its owner."
+        )
+
+
+def _require_file(name: str, path: Path) -> None:
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise DatabaseFileError(f"{name}: cannot be opened: {_os_reason(path, error)}") from error
+    if stat.S_ISDIR(mode):
+        raise DatabaseFileError(f"{name}: is a folder. Give the path of a database file.")
+    if not stat.S_ISREG(mode):
+        raise DatabaseFileError(f"{name}: is no regular file. Give the path of a database file.")
+    if not os.access(path, os.R_OK):
+        raise DatabaseFileError(
+            f"{name}: cannot be read by this user. Give it read permission, or open it as its owner."
+        )
+
+
+def _os_reason(path: Path, error: OSError) -> str:
+    match error:
+        case FileNotFoundError() if not path.parent.exists():
+            return f"the folder {path.parent} does not exist. Make it first."
+        case FileNotFoundError():
+            return "there is no such file. Check the path."
+        case NotADirectoryError():
+            return f"{path.parent} is not a folder. Check the path."
+        case PermissionError():
+            return f"permission denied in {path.parent}. Use a folder that this user may write to."
+        case _:
+            return f"{error.strerror or error}. Check the path."
+
+
+def open_read_only(path: str | os.PathLike[str] | Database) -> sqlite3.Connection:
+    """Open a database that is there, for reading; its content is never changed.
+
+    A database in WAL mode needs its ``-shm`` file, which SQLite cannot make in a folder that is read-only; it is then
+    read as immutable, if no WAL holds anything that the file does not (https://www.sqlite.org/wal.html#readonly).
+
+    Raises:
+        DatabaseFileError: the file is missing, cannot be read, or is no SQLite database.
+        DatabaseBusy: another connection kept it locked.
+        UsageError: the path means nothing.
+    """
+    database = path if isinstance(path, Database) else database_path(path)
+    if database.path is None:
+        raise UsageError(f"{database.name}: a database in memory holds nothing to read. Give the path of a file.")
+    _require_file(database.name, database.path)
+    absolute = os.path.abspath(database.path)  # noqa: PTH100 — a link stays a link: SQLite finds the WAL beside its target
+    uri = f"file:{quote(absolute)}?mode=ro"
+    with plain_errors(database.name, doing="opening it"):
+        try:
+            return _open_uri(uri)
+        except sqlite3.OperationalError as error:
+            if _code(error) != sqlite3.SQLITE_CANTOPEN or not _is_whole(Path(os.path.realpath(absolute))):
+                raise
+            return _open_uri(f"{uri}&immutable=1")
+
+
+def _open_uri(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True)
+    _probe(connection)
+    return connection
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether everything is in the file itself: there is no WAL, or an empty one."""
+    wal = path.with_name(path.name + "-wal")
+    return not wal.exists() or wal.stat().st_size == 0
+
+
+def _probe(connection: sqlite3.Connection) -> None:
+    """Read the catalog, since SQLite opens a file only when something is read from it; close on failure."""
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _code(error: sqlite3.Error) -> int:
+    """The primary result code (https://www.sqlite.org/rescode.html); 0 for errors of the Python module's own."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def plain_error(error: sqlite3.Error, database: str, *, doing: str) -> MigrateError | None:
+    """What an error of SQLite's means where the file or a lock is at fault; None where the SQL is."""
+    match _code(error):
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return DatabaseBusy(database=database, doing=doing)
+        case sqlite3.SQLITE_NOTADB:
+            what = "is not a SQLite database, or it is encrypted. Check the path."
+        case sqlite3.SQLITE_CORRUPT:
+            what = f"is damaged, or made by a newer SQLite ({error}). Restore a backup, or use `sqlite3 FILE .recover`."
+        case sqlite3.SQLITE_CANTOPEN:
+            what = "cannot be opened, or its folder does not let SQLite make the files it needs beside it."
+        case sqlite3.SQLITE_READONLY:
+            what = "cannot be written. Give the file and its folder write permission, or run as its owner."
+        case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_FULL:
+            what = f"could not be read or written ({error}). Check the disk and its free space."
+        case _:
+            return None
+    return DatabaseFileError(f"{database}: {what}")
+
+
+@contextmanager
+def plain_errors(database: str | sqlite3.Connection, *, doing: str) -> Iterator[None]:
+    """Raise errors of this package's for what the file or a lock is at fault for; let all others pass.
+
+    ``database`` is a name for messages, or the connection that knows it.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        name = database if isinstance(database, str) else database_name(database)
+        plain = plain_error(error, name, doing=doing)
+        if plain is None:
+            raise
+        raise plain from error
+
+
+def database_name(connection: sqlite3.Connection) -> str:
+    """The path of the main database, for messages; ``:memory:`` where there is no file."""
+    return main_file(connection) or MEMORY
+
+
+def main_file(connection: sqlite3.Connection) -> str:
+    """The path of the main database as SQLite knows it; empty for one in memory and for a temporary one."""
+    cursor = connection.cursor()
+    cursor.row_factory = None
+    for _, schema, file in cursor.execute("PRAGMA database_list"):
+        if schema in ("main", b"main"):
+            return os.fsdecode(file) if file else ""
+    return ""
+
+
+# --- PRAGMAs ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pragma:
+    """A PRAGMA that every connection gets, and its value as declared: a word or a number."""
+
+    name: str
+    value: str | int
+
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_VALUE = re.compile(r"(?:[A-Za-z][A-Za-z0-9_-]*|[+-]?[0-9]+)\Z")
+
+#: The words that SQLite takes for numbers (https://www.sqlite.org/pragma.html); it reads all of them back as numbers.
+_BOOLEANS = {"on": 1, "yes": 1, "true": 1, "off": 0, "no": 0, "false": 0}
+_WORDS: dict[str, dict[str, int]] = {
+    "synchronous": {"off": 0, "normal": 1, "full": 2, "extra": 3},
+    "temp_store": {"default": 0, "file": 1, "memory": 2},
+    "auto_vacuum": {"none": 0, "full": 1, "incremental": 2},
+    "secure_delete": {"fast": 2},
+}
+
+#: They are kept in the file: setting one that is set already would write for nothing, or ask for a lock.
+_KEPT_IN_FILE = frozenset({"journal_mode", "auto_vacuum", "page_size", "encoding", "user_version", "application_id"})
+
+#: They shape a file and take effect before its first table only (https://www.sqlite.org/pragma.html#pragma_page_size).
+_SHAPE = frozenset({"auto_vacuum", "page_size", "encoding"})
+
+#: What a database without a file has no use for.
+_FILE_ONLY = frozenset({"journal_mode", "mmap_size"})
+
+
+def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma], database: str | None = None) -> None:
+    """Set each PRAGMA in its order and read it back; ``database`` is the name for messages.
+
+    Raises:
+        PragmaError: one reads back another value, or nothing.
+        DatabaseBusy: the journal mode could not be changed behind other connections.
+        UsageError: a name or value that is no plain word or number.
+    """
+    cursor = connection.cursor()
+    cursor.row_factory = None
+    deadline = time.monotonic() + _patience(pragmas)
+    for pragma in pragmas:
+        _check_words(pragma)
+        name = pragma.name.lower()
+        if name not in _KEPT_IN_FILE or not _matches(pragma, _read(cursor, name)):
+            _set(cursor, pragma, database, deadline)
+        found = _read(cursor, name)
+        if not _matches(pragma, found) and not (name in _FILE_ONLY and not main_file(connection)):
+            raise PragmaError(
+                name=pragma.name,
+                wanted=str(pragma.value),
+                found="nothing" if found is None else str(found),
+                database=database or database_name(connection),
+            )
+
+
+def shape_file(connection: sqlite3.Connection, pragmas: Sequence[Pragma], database: str | None = None) -> None:
+    """Set those PRAGMAs that take effect only before the first table, if there is none yet."""
+    shape = [pragma for pragma in pragmas if pragma.name.lower() in _SHAPE]
+    if shape and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
+        apply_pragmas(connection, shape, database)
+
+
+def _check_words(pragma: Pragma) -> None:
+    if not _NAME.match(pragma.name) or not _VALUE.match(str(pragma.value)):
+        raise UsageError(
+            f"PRAGMA {pragma.name} = {pragma.value}: a PRAGMA takes a plain name, and a word or a whole number. "
+            f"Correct `pragmas` in schema.yaml."
+        )
+
+
+def _patience(pragmas: Sequence[Pragma]) -> float:
+    """Seconds to wait for other connections: the declared busy timeout."""
+    for pragma in pragmas:
+        if pragma.name.lower() == "busy_timeout" and str(pragma.value).isdigit():
+            return int(pragma.value) / 1000
+    return DEFAULT_TIMEOUT
+
+
+def _set(cursor: sqlite3.Cursor, pragma: Pragma, database: str | None, deadline: float) -> None:
+    """Set ``pragma``, trying again until ``deadline`` while another connection is in the way.
+
+    Switching to WAL does not wait for ``busy_timeout`` (https://www.sqlite.org/c3ref/busy_handler.html), so it is
+    repeated here.
+    """
+    pause = 0.001
+    while True:
+        try:
+            cursor.execute(f"PRAGMA {pragma.name} = '{pragma.value}'").fetchall()
+        except sqlite3.OperationalError as error:
+            name = database or database_name(cursor.connection)
+            plain = plain_error(error, name, doing=f"setting PRAGMA {pragma.name}")
+            if plain is None:
+                raise PragmaError(
+                    name=pragma.name, wanted=str(pragma.value), found=f"an error, {error}", database=name
+                ) from error
+            if not isinstance(plain, DatabaseBusy) or time.monotonic() > deadline:
+                raise plain from error
+            time.sleep(pause)
+            pause = min(pause * 2, 0.05)
+        else:
+            return
+
+
+def _read(cursor: sqlite3.Cursor, name: str) -> str | int | None:
+    row = cursor.execute(f"PRAGMA {name}").fetchone()
+    value: str | int | bytes | None = None if row is None else row[0]
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _matches(pragma: Pragma, found: str | int | None) -> bool:
+    if found is None:
+        return False
+    wanted = str(pragma.value).lower()
+    numbers = {**_BOOLEANS, **_WORDS.get(pragma.name.lower(), {})}
+    if isinstance(found, int):
+        number = numbers.get(wanted)
+        return found == (int(wanted) if number is None and wanted.lstrip("+-").isdigit() else number)
+    return str(found).lower() == wanted

@@ -1,0 +1,194 @@
+"""CREATE statements read into the model, with SQLite's own grammar.
+
+What SQLite stores in ``sqlite_master`` is the only place where CHECKs, collations, conflict clauses, generated
+expressions, constraint names and deferrability can be found: no PRAGMA tells them
+(https://www.sqlite.org/schematab.html). CREATE TABLE has a module of its own,
+:mod:`waiaas_migrate.sqlite.ddl_table`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from waiaas_migrate.schema.model import Index, IndexPart, SqlText, Trigger, View, VirtualTable
+from waiaas_migrate.sqlite.cursor import Cursor, split_commas
+from waiaas_migrate.sqlite.grammar import Kind, SqlError, Token, meaning, significant, tokenize
+from waiaas_migrate.sqlite.quoting import fold, quote_name
+from waiaas_migrate.sqlite.spelling import spell, spell_statement
+
+__all__ = ["SqlError", "expression", "index", "is_bare", "stored_expression", "trigger", "view", "virtual_table"]
+
+#: Names of the rowid, which every ordinary table knows (https://www.sqlite.org/rowidtable.html).
+ROWID_NAMES = frozenset({"rowid", "oid", "_rowid_"})
+
+
+def known_names(names: Iterable[str]) -> frozenset[str]:
+    """What a name in double quotes may mean inside an expression over ``names``."""
+    return frozenset(fold(name) for name in names) | ROWID_NAMES | {"new", "old", "main", "temp"}
+
+
+def expression(sql: str, columns: Iterable[str] = ()) -> SqlText:
+    """An expression that somebody wrote, over the columns of a table.
+
+    Raises:
+        SqlError: where it is not exactly one expression.
+    """
+    tokens = significant(tokenize(sql))
+    if not tokens:
+        raise SqlError("the expression is empty")
+    return SqlText(sql=spell(tokens), key=meaning(tokens, statement=False, names=known_names(columns)))
+
+
+def stored_expression(tokens: Sequence[Token], names: frozenset[str]) -> SqlText:
+    """An expression out of a statement that SQLite has accepted: what does not parse here is kept as written."""
+    text = spell(tokens)
+    try:
+        return SqlText(sql=text, key=meaning(tokens, statement=False, names=names))
+    except SqlError:
+        return SqlText(sql=text, key=_as_written(tokens))
+
+
+def _as_written(tokens: Sequence[Token]) -> str:
+    return " ".join(fold(t.text) if t.kind is Kind.WORD else t.text for t in significant(tokens))
+
+
+def index(sql: str, columns: Iterable[str]) -> tuple[str, Index]:
+    """The table's name and the index of a CREATE INDEX that SQLite has accepted."""
+    cursor = Cursor(significant(tokenize(sql)))
+    cursor.expect("CREATE")
+    unique = cursor.accept("UNIQUE")
+    cursor.expect("INDEX")
+    name = _created_name(cursor)
+    cursor.expect("ON")
+    table = cursor.name()
+    known = {fold(column): column for column in columns}
+    names = known_names([*known, table])
+    parts = tuple(index_part(part, known, names) for part in split_commas(cursor.balanced()))
+    where = stored_expression(cursor.rest(), names) if cursor.accept("WHERE") else None
+    return table, Index(name=name, parts=parts, unique=unique, where=where)
+
+
+def index_part(tokens: Sequence[Token], columns: dict[str, str], names: frozenset[str]) -> IndexPart:
+    """One term of an index: a column where it names one, else an expression."""
+    tokens, descending = _without_order(tokens)
+    bare, collation = _without_collation(tokens)
+    while len(bare) > 2 and _is_wrapped(bare):
+        bare, inner = _without_collation(bare[1:-1])
+        collation = collation or inner
+    if len(bare) == 1 and bare[0].kind in (Kind.WORD, Kind.NAME, Kind.STRING) and fold(bare[0].name) in columns:
+        return IndexPart(column=columns[fold(bare[0].name)], collation=collation, descending=descending)
+    return IndexPart(expression=stored_expression(tokens, names), descending=descending)
+
+
+def _without_order(tokens: Sequence[Token]) -> tuple[Sequence[Token], bool]:
+    if len(tokens) > 1 and tokens[-1].word in ("ASC", "DESC"):
+        return tokens[:-1], tokens[-1].word == "DESC"
+    return tokens, False
+
+
+def _without_collation(tokens: Sequence[Token]) -> tuple[Sequence[Token], str | None]:
+    if len(tokens) > 2 and tokens[-2].word == "COLLATE":
+        return tokens[:-2], tokens[-1].name
+    return tokens, None
+
+
+def _is_wrapped(tokens: Sequence[Token]) -> bool:
+    """Whether the first parenthesis closes only at the end."""
+    depth = 0
+    for at, token in enumerate(tokens):
+        depth += (token.word == "(") - (token.word == ")")
+        if depth == 0:
+            return at == len(tokens) - 1
+    return False
+
+
+def view(name: str, sql: str, names: Iterable[str] = ()) -> View:
+    """A view out of its CREATE VIEW, or out of the SELECT alone.
+
+    Raises:
+        SqlError: where it is neither, or creates something of another name.
+    """
+    tokens = tokenize(sql)
+    if significant(tokens)[:1] and significant(tokens)[0].word in ("SELECT", "WITH", "VALUES"):
+        return view(name, f"CREATE VIEW {quote_name(name)} AS {sql}", names)
+    cursor = Cursor(significant(tokens))
+    _expect_create(cursor, "VIEW", name)
+    return View(name=name, statement=_statement(sql, tokens, names))
+
+
+def trigger(name: str, sql: str, names: Iterable[str] = ()) -> Trigger:
+    """A trigger out of its CREATE TRIGGER.
+
+    Raises:
+        SqlError: where it is none, or one of another name.
+    """
+    tokens = tokenize(sql)
+    cursor = Cursor(significant(tokens))
+    _expect_create(cursor, "TRIGGER", name)
+    while not cursor.accept("ON"):
+        cursor.next()
+    table = cursor.name()
+    if cursor.accept("."):
+        table = cursor.name()
+    return Trigger(name=name, table=table, statement=_statement(sql, tokens, names))
+
+
+def virtual_table(name: str, sql: str) -> VirtualTable:
+    """A virtual table out of its CREATE VIRTUAL TABLE; the module need not be there.
+
+    Raises:
+        SqlError: where it is none, or one of another name.
+    """
+    tokens = tokenize(sql)
+    cursor = Cursor(significant(tokens))
+    cursor.expect("CREATE", "VIRTUAL", "TABLE")
+    _expect_name(cursor, name)
+    cursor.expect("USING")
+    module = cursor.name()
+    arguments = cursor.balanced() if cursor.peek() == "(" else ()
+    key = f"{fold(name)} {fold(module)} {_as_written(arguments)}"
+    return VirtualTable(name=name, module=module, statement=SqlText(sql=sql.strip().rstrip(";").rstrip(), key=key))
+
+
+def _expect_create(cursor: Cursor, what: str, name: str) -> None:
+    cursor.expect("CREATE")
+    if cursor.peek() in ("TEMP", "TEMPORARY"):
+        raise SqlError(f"a temporary {what.lower()} belongs to one connection and is no part of a schema")
+    cursor.expect(what)
+    _expect_name(cursor, name)
+
+
+def _expect_name(cursor: Cursor, name: str) -> None:
+    found = _created_name(cursor)
+    if fold(found) != fold(name):
+        raise SqlError(f"the statement creates {found!r}, not {name!r}")
+
+
+def _created_name(cursor: Cursor) -> str:
+    cursor.accept("IF", "NOT", "EXISTS")
+    name = cursor.name()
+    return cursor.name() if cursor.accept(".") else name
+
+
+def _statement(sql: str, tokens: Sequence[Token], names: Iterable[str]) -> SqlText:
+    tokens = _without_semicolons(tokens)
+    key = meaning(tokens, statement=True, names=known_names(names) if names else frozenset())
+    return SqlText(sql=spell_statement(tokens, sql), key=key)
+
+
+def _without_semicolons(tokens: Sequence[Token]) -> Sequence[Token]:
+    end = len(tokens)
+    while end and (tokens[end - 1].word == ";" or tokens[end - 1].kind is Kind.COMMENT):
+        end -= 1
+    return tokens[:end]
+
+
+def is_bare(sql: str) -> bool:
+    """Whether ``sql`` may stand without parentheses as a DEFAULT: one literal or name, and its sign.
+
+    (https://www.sqlite.org/lang_createtable.html#the_default_clause)
+    """
+    tokens = significant(tokenize(sql))
+    if len(tokens) == 2 and tokens[0].word in ("+", "-"):
+        tokens = tokens[1:]
+    return len(tokens) == 1 and tokens[0].kind is not Kind.SYMBOL

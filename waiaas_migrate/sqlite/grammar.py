@@ -1,0 +1,235 @@
+"""SQLite's own tokenizer and parser, as the syntaqlite package gives them. No other module touches it.
+
+Tokens keep the author's text; trees keep the meaning. A parsed tree has no text of its own (no positions), which is
+why :mod:`waiaas_migrate.sqlite.ddl` reads the structure of CREATE statements from tokens and asks for trees only
+to know whether two expressions mean the same.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from enum import Enum
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
+
+import syntaqlite
+
+from waiaas_migrate.sqlite.quoting import fold, is_reserved
+
+#: The parser is recursive and has no bound of its own: a tree deeper than SQLite would allow crashes the process
+#: (SQLITE_MAX_EXPR_DEPTH is 1000, https://www.sqlite.org/limits.html#max_expr_depth).
+_DEEPEST_NESTING = 100
+_MOST_OPERATORS = 800
+
+
+class SqlError(ValueError):
+    """SQL text that SQLite's grammar does not accept; the message says why."""
+
+
+class Kind(Enum):
+    """What a token is."""
+
+    WORD = "word"  # a keyword, or a name without quotes
+    NAME = "name"  # a name in double quotes, brackets or backticks
+    STRING = "string"
+    VALUE = "value"  # a number or a blob
+    SYMBOL = "symbol"  # an operator, a parenthesis, a comma …
+    COMMENT = "comment"
+
+
+class Token(NamedTuple):
+    """A token, and what stood before it: ``spaced`` where white space or a comment did, ``fresh`` where a newline did."""
+
+    kind: Kind
+    text: str
+    spaced: bool = False
+    fresh: bool = False
+
+    @property
+    def word(self) -> str:
+        """The upper-case word, or the symbol itself; empty for quoted names, strings and values."""
+        if self.kind is Kind.WORD:
+            return self.text.upper()
+        return self.text if self.kind is Kind.SYMBOL else ""
+
+    @property
+    def name(self) -> str:
+        """The name that this token spells, without its quotes."""
+        return unquote(self.text)
+
+
+def unquote(text: str) -> str:
+    """``text`` without the quotes of a name or a string, as SQLite dequotes
+    (https://www.sqlite.org/lang_keywords.html).
+    """
+    closing = {'"': '"', "`": "`", "[": "]", "'": "'"}.get(text[:1])
+    if closing is None:
+        return text
+    inner = text[1:-1]
+    return inner if closing == "]" else inner.replace(closing * 2, closing)
+
+
+@cache
+def _parser() -> syntaqlite.Syntaqlite:
+    return syntaqlite.Syntaqlite()
+
+
+def _checked(sql: str) -> str:
+    """``sql``, if the parser can take it at all."""
+    if "\0" in sql:
+        raise SqlError("it contains a NUL character")
+    try:
+        sql.encode("utf-8")
+    except UnicodeEncodeError:
+        raise SqlError("it contains a lone surrogate, which is no character") from None
+    return sql
+
+
+def tokenize(sql: str) -> tuple[Token, ...]:
+    """The tokens of ``sql``, comments among them, white space not.
+
+    Raises:
+        SqlError: where a character or a quote that does not end begins no token.
+    """
+    found: list[Token] = []
+    spaced = fresh = False
+    for raw in _parser().tokenize(_checked(sql)):
+        text, category = raw["text"], raw["category"]
+        if category == "other" and not text.strip(" \t\r\n\f"):
+            spaced, fresh = True, fresh or "\n" in text
+            continue
+        kind = _kind(text, category)
+        if kind is None:
+            raise SqlError(f"unrecognised text {text[:40]!r}")
+        found.append(Token(kind, text, spaced, fresh))
+        spaced = kind is Kind.COMMENT
+        fresh = text.startswith("--")
+    return tuple(found)
+
+
+def _kind(text: str, category: str) -> Kind | None:
+    match category:
+        case "comment":
+            return Kind.COMMENT
+        case "string":
+            return Kind.STRING if text.startswith("'") else Kind.VALUE
+        case "number":
+            return Kind.VALUE
+        case "keyword" | "identifier" | "function" | "type":
+            return Kind.NAME if text[:1] in '"[`' else Kind.WORD
+        case "operator" | "punctuation" | "parameter":
+            return Kind.SYMBOL
+        case _:
+            # COLUMN, ISNULL and NOTNULL are words too, which the tokenizer puts in no category.
+            return Kind.WORD if text.isascii() and text.isalpha() else None
+
+
+def significant(tokens: Sequence[Token]) -> tuple[Token, ...]:
+    """``tokens`` without the comments."""
+    return tuple(token for token in tokens if token.kind is not Kind.COMMENT)
+
+
+def meaning(tokens: Sequence[Token], *, statement: bool, names: frozenset[str] = frozenset()) -> str:
+    """The meaning of an expression or a statement as text: equal text, equal meaning.
+
+    Spacing, comments, quotes, the case of keywords and names, and redundant parentheses do not count. ``names`` are
+    the folded names that a name in double quotes may mean; any other may be a string to SQLite, and keeps its case
+    (https://www.sqlite.org/quirks.html#double_quoted_string_literals_are_accepted).
+
+    Raises:
+        SqlError: where it is no expression, or no single statement.
+    """
+    spelled = " ".join(_plain(token, names) for token in tokens if token.kind is not Kind.COMMENT)
+    return _meaning(spelled, statement)
+
+
+def _plain(token: Token, names: frozenset[str]) -> str:
+    if token.kind is not Kind.NAME:
+        return token.text
+    folded = fold(token.name)
+    if token.text[0] == '"' and names and folded not in names and folded != token.name:
+        return f'"string {token.name.encode().hex()}"'
+    if not is_reserved(folded) and re.fullmatch(r"[a-z_][a-z0-9_]*", folded):
+        return folded
+    return '"' + folded.replace('"', '""') + '"'
+
+
+@lru_cache(maxsize=8192)
+def _meaning(spelled: str, statement: bool) -> str:  # noqa: FBT001  positional, so that the cache sees one spelling
+    tokens = _parser().tokenize(_checked(spelled))
+    if _too_deep(tokens):
+        return " ".join(_folded(raw) for raw in tokens if raw["category"] != "other")
+    try:
+        trees = _parser().parse_raw(spelled if statement else f"SELECT (\n{spelled}\n)")
+    except RecursionError:
+        return " ".join(_folded(raw) for raw in tokens if raw["category"] != "other")
+    except syntaqlite.SyntaqliteError as error:
+        raise SqlError(f"syntax error: {error}") from None
+    if len(trees) != 1 or not isinstance(trees[0], dict):
+        raise SqlError("syntax error")
+    tree = trees[0] if statement else _only_expression(trees[0])
+    return json.dumps(_stripped(tree), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _folded(raw: dict[str, Any]) -> str:
+    text: str = raw["text"]
+    return text if text[:1] in "'\"" else fold(text)
+
+
+def _too_deep(tokens: Sequence[dict[str, Any]]) -> bool:
+    depth = deepest = operators = 0
+    for raw in tokens:
+        if raw["text"] == "(":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif raw["text"] == ")":
+            depth -= 1
+        elif raw["category"] in ("operator", "keyword"):
+            operators += 1
+    return deepest > _DEEPEST_NESTING or operators > _MOST_OPERATORS
+
+
+def _only_expression(tree: dict[str, Any]) -> object:
+    """The expression of ``SELECT (expression)``, if that is all there is."""
+    columns = (tree.get("columns") or {}).get("children") or []
+    rest = [key for key, value in tree.items() if value and key not in ("type", "columns")]
+    if tree.get("type") != "SelectStmt" or rest or len(columns) != 1 or columns[0]["alias"] is not None:
+        raise SqlError("it is not one expression")
+    inner = columns[0]["expr"]
+    if inner.get("type") == "RowValue":
+        raise SqlError("it is a list, not one expression")
+    return inner
+
+
+_NAMES = frozenset(
+    {"column", "table", "schema", "func_name", "collation", "collation_name", "table_name", "index_name", "name"}
+    | {"view_name", "trigger_name", "module_name", "ref_table", "window_name", "base_window_name", "cte_name"}
+    | {"ref_window_name", "over_name", "target_name", "match_name"}
+)
+_SPELLING = frozenset({"bare_source", "default_has_parens", "if_not_exists"})
+
+
+def _stripped(node: object) -> object:
+    """``node`` without what is spelling: redundant parentheses, the case of names and of keywords in literals."""
+    if isinstance(node, list):
+        return [_stripped(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    kind = node.get("type")
+    if kind == "ParenExpr":
+        return _stripped(node["expr"])
+    return {key: _stripped_value(kind, key, value) for key, value in node.items() if key not in _SPELLING}
+
+
+def _stripped_value(kind: object, key: str, value: object) -> object:
+    if not isinstance(value, str):
+        return _stripped(value)
+    if key in _NAMES or (key == "source" and kind == "IdentName"):
+        return fold(unquote(value))
+    if key == "type_name":
+        return " ".join(value.upper().split())
+    if key == "source" and not value.startswith("'"):
+        return fold(value)
+    return value

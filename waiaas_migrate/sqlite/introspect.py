@@ -1,0 +1,156 @@
+"""A database's schema, read back into the model.
+
+The text in ``sqlite_master`` is read with SQLite's own grammar, and then held against what SQLite itself says of
+each table (``PRAGMA table_xinfo``): where the two witnesses differ, reading fails by name rather than tell a
+half-truth. Only the catalog is read, so that collations, functions and modules which this connection does not have
+are no hindrance.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from waiaas_migrate.errors import UnsupportedError
+from waiaas_migrate.schema.model import Index, Schema, Table, Trigger, View, VirtualTable
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite import ddl, ddl_table
+from waiaas_migrate.sqlite.catalog import CatalogRow, read_catalog
+from waiaas_migrate.sqlite.grammar import Kind, SqlError, tokenize
+
+#: What the modules that come with SQLite append to a virtual table's name
+#: (https://www.sqlite.org/vtab.html#xshadowname); needed where the module is not installed, or SQLite older than 3.37.
+_SHADOW_SUFFIXES: Mapping[str, frozenset[str]] = {
+    "fts3": frozenset({"content", "segments", "segdir", "docsize", "stat"}),
+    "fts4": frozenset({"content", "segments", "segdir", "docsize", "stat"}),
+    "fts5": frozenset({"data", "idx", "content", "docsize", "config"}),
+    "rtree": frozenset({"node", "rowid", "parent"}),
+    "rtree_i32": frozenset({"node", "rowid", "parent"}),
+    "geopoly": frozenset({"node", "rowid", "parent"}),
+    "spellfix1": frozenset({"vocab"}),
+}
+
+
+def introspect(connection: sqlite3.Connection) -> Schema:
+    """The schema of the database behind ``connection``, in the order of its catalog.
+
+    Raises:
+        UnsupportedError: names what cannot be read exactly.
+        sqlite3.DatabaseError: where the file cannot be read.
+    """
+    rows = read_catalog(connection)
+    virtual = tuple(_virtual_table(row) for row in rows if _is_virtual(row))
+    shadows = _shadow_names(connection, virtual, rows)
+    by_table: dict[str, list[CatalogRow]] = defaultdict(list)
+    for row in rows:
+        by_table[fold(row.table)].append(row)
+    ordinary = [row for row in rows if row.kind == "table" and not _is_virtual(row) and fold(row.name) not in shadows]
+    tables = tuple(_table(row, by_table[fold(row.name)]) for row in ordinary)
+    _confirm(connection, tables)
+    names = _names(tables, virtual, rows)
+    return Schema(
+        tables=tables,
+        views=tuple(_view(row, names) for row in rows if row.kind == "view"),
+        triggers=tuple(
+            _trigger(row, names) for row in rows if row.kind == "trigger" and fold(row.table) not in shadows
+        ),
+        virtual_tables=virtual,
+    )
+
+
+def _is_virtual(row: CatalogRow) -> bool:
+    return row.kind == "table" and row.sql[:14].upper() == "CREATE VIRTUAL"
+
+
+def _shadow_names(
+    connection: sqlite3.Connection, virtual: Iterable[VirtualTable], rows: Iterable[CatalogRow]
+) -> frozenset[str]:
+    """The folded names of the tables that belong to virtual tables."""
+    told = {
+        fold(row[0])
+        for row in connection.execute("SELECT name FROM pragma_table_list WHERE type = 'shadow'").fetchall()
+    }
+    tables = {fold(row.name) for row in rows if row.kind == "table"}
+    for table in virtual:
+        suffixes = _SHADOW_SUFFIXES.get(fold(table.module), frozenset())
+        told |= tables & {f"{fold(table.name)}_{suffix}" for suffix in suffixes}
+    return frozenset(told)
+
+
+def _reading(row: CatalogRow, error: SqlError) -> UnsupportedError:
+    return UnsupportedError(
+        f"{row.kind} {row.name}: its text in sqlite_master cannot be read exactly: {error}. "
+        f"Please report it with this text: {row.sql}"
+    )
+
+
+def _table(row: CatalogRow, belonging: Iterable[CatalogRow]) -> Table:
+    try:
+        table = ddl_table.table(row.sql)
+    except SqlError as error:
+        raise _reading(row, error) from None
+    columns = [column.name for column in table.columns]
+    indexes = tuple(_index(other, columns) for other in belonging if other.kind == "index")
+    return replace(table, name=row.name, indexes=indexes)
+
+
+def _index(row: CatalogRow, columns: Iterable[str]) -> Index:
+    try:
+        return replace(ddl.index(row.sql, columns)[1], name=row.name)
+    except SqlError as error:
+        raise _reading(row, error) from None
+
+
+def _view(row: CatalogRow, names: frozenset[str]) -> View:
+    try:
+        return ddl.view(row.name, row.sql, names)
+    except SqlError as error:
+        raise _reading(row, error) from None
+
+
+def _trigger(row: CatalogRow, names: frozenset[str]) -> Trigger:
+    try:
+        return ddl.trigger(row.name, row.sql, names)
+    except SqlError as error:
+        raise _reading(row, error) from None
+
+
+def _virtual_table(row: CatalogRow) -> VirtualTable:
+    try:
+        return ddl.virtual_table(row.name, row.sql)
+    except SqlError as error:
+        raise _reading(row, error) from None
+
+
+def _names(tables: Iterable[Table], virtual: Iterable[VirtualTable], rows: Iterable[CatalogRow]) -> frozenset[str]:
+    """Every name that a view or a trigger may mean."""
+    names = {fold(row.name) for row in rows}
+    for table in tables:
+        names.update(fold(column.name) for column in table.columns)
+    for virtual_table in virtual:
+        tokens = tokenize(virtual_table.statement.sql)
+        names.update(fold(token.name) for token in tokens if token.kind in (Kind.WORD, Kind.NAME))
+    return frozenset(names)
+
+
+def _confirm(connection: sqlite3.Connection, tables: Iterable[Table]) -> None:
+    """Hold what was read against what SQLite says of each column."""
+    told: dict[str, list[tuple[str, bool, bool, bool]]] = defaultdict(list)
+    for table_name, column, not_null, default, generated in connection.execute(
+        'SELECT m.name, x.name, x."notnull" OR x.pk, x.dflt_value IS NOT NULL, x.hidden > 1 '
+        "FROM sqlite_master AS m, pragma_table_xinfo(m.name) AS x WHERE m.type = 'table'"
+    ):
+        told[table_name].append((column, bool(not_null), bool(default), bool(generated)))
+    for table in tables:
+        keys = {fold(part.column or "") for part in table.primary_key.parts} if table.primary_key else set()
+        read = [
+            (c.name, c.not_null is not None or fold(c.name) in keys, c.default is not None, c.generated is not None)
+            for c in table.columns
+        ]
+        if read != told[table.name]:
+            raise UnsupportedError(
+                f"table {table.name}: its text was read as {read}, but SQLite says {told[table.name]}. "
+                f"Please report it with the table's text in sqlite_master."
+            )

@@ -1,0 +1,103 @@
+"""SQL text as it is written back: the author's own, in a spelling that yoyo's splitter reads as SQLite does.
+
+yoyo splits a file with sqlparse, which knows procedural languages and backslash escapes that SQLite does not have:
+a column named ``loop`` without quotes, or the string ``'\\'``, hide the end of a statement from it. Only such tokens
+are touched here; whatever still is misread is found when a migration is proved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from waiaas_migrate.sqlite.grammar import Kind, Token
+
+#: Words that open or close a block to sqlparse, and are never keywords inside a SQLite expression or trigger body.
+_BLOCK_WORDS = frozenset({"BEGIN", "DECLARE", "DO", "FOR", "GO", "IF", "LOOP", "WHILE"})
+
+
+def spell(tokens: Sequence[Token]) -> str:
+    """``tokens`` on one line, single spaces where there was white space or a comment, comments left out."""
+    parts: list[str] = []
+    cases = 0
+    previous: Token | None = None
+    for token in tokens:
+        if token.kind is Kind.COMMENT:
+            continue
+        closes = token.word == "END" and cases > 0 and _is_operand(previous)
+        cases += (token.word == "CASE") - closes
+        text = _quoted(token) if _is_misread(token, closes=closes) else _resynchronised(token)
+        parts.append(f" {text}" if token.spaced and parts else text)
+        previous = token
+    return "".join(parts)
+
+
+def spell_statement(tokens: Sequence[Token], source: str) -> str:
+    """The text of a whole statement, lines and comments as they were, with only misread tokens respelt."""
+    body_starts = next((at for at, token in enumerate(tokens) if token.word == "BEGIN"), len(tokens))
+    is_trigger = any(token.word == "TRIGGER" for token in tokens[:4])
+    pieces: list[str] = []
+    position = cases = 0
+    previous: Token | None = None
+    for at, token in enumerate(tokens):
+        start = source.index(token.text, position)
+        pieces.append(source[position:start])
+        position = start + len(token.text)
+        if token.kind is Kind.COMMENT:
+            pieces.append(token.text)
+            continue
+        closes = token.word == "END" and (at == len(tokens) - 1 or (cases > 0 and _is_operand(previous)))
+        cases += (token.word == "CASE") - (token.word == "END" and closes)
+        structural = is_trigger and (at <= body_starts or token.word == "DO")
+        misread = not structural and _is_misread(token, closes=closes)
+        pieces.append(_quoted(token) if misread else _resynchronised(token))
+        previous = token
+    return "".join(pieces).strip()
+
+
+def _is_misread(token: Token, *, closes: bool) -> bool:
+    return token.word in _BLOCK_WORDS or (token.word == "END" and not closes)
+
+
+def _is_operand(token: Token | None) -> bool:
+    """Whether an expression may end in ``token``, so that END behind it closes a CASE."""
+    if token is None:
+        return False
+    if token.kind is Kind.WORD:
+        return token.word not in {
+            "AND",
+            "BETWEEN",
+            "CASE",
+            "ELSE",
+            "IN",
+            "IS",
+            "LIKE",
+            "GLOB",
+            "NOT",
+            "OR",
+            "THEN",
+            "WHEN",
+        }
+    return token.kind is not Kind.SYMBOL or token.text == ")"
+
+
+def _quoted(token: Token) -> str:
+    return '"' + token.text + '"'
+
+
+def _resynchronised(token: Token) -> str:
+    """``token``, and behind it a comment with a quote in it where sqlparse would take the token's end for escaped."""
+    quote = token.text[:1]
+    if token.kind not in (Kind.STRING, Kind.NAME) or quote not in "'\"" or "\\" not in token.text:
+        return token.text
+    return f"{token.text} /*{quote}*/" if _left_open(token.text, quote) else token.text
+
+
+def _left_open(text: str, quote: str) -> bool:
+    is_open, at = False, 0
+    while at < len(text):
+        if is_open and text[at : at + 2] in (quote * 2, "\\" + quote):
+            at += 1
+        elif text[at] == quote:
+            is_open = not is_open
+        at += 1
+    return is_open
