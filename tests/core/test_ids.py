@@ -245,7 +245,7 @@ def test_a_child_does_not_wait_for_a_thread_it_left_behind() -> None:
 
 
 def test_a_child_leaps_over_its_parents_next_ids() -> None:
-    """Even if no time passes, a child's ids sort after its parent's past and lie far from what the parent makes next."""
+    """Even if no time passes, a child's ids sort after its parent's past and far from its parent's next."""
     parent = IdGenerator(lambda: NEW_YEAR)
     past = parent()
     child = copy.copy(parent)

@@ -90,7 +90,8 @@ def _import(name: str, origin: Origin, report: Report, root: Path) -> ModuleType
     except ModuleNotFoundError as error:
         if error.name and (name == error.name or name.startswith(f"{error.name}.")):
             fix = f"It is looked for in {root} and among the installed packages; correct the name, or install it."
-            report.add(origin, f"there is no module `{error.name}`.", fix)
+            what = f"there is no module `{name}`"
+            report.add(origin, f"{what}." if error.name == name else f"{what}: not even `{error.name}`.", fix)
         else:
             _add_failure(name, error, origin, report)
     except KeyboardInterrupt:

@@ -148,8 +148,15 @@ def check_manifest(manifest: Manifest, migrations: Sequence[MigrationFile]) -> t
         *_missing(manifest, files.keys()),
         *_unlisted(manifest, migrations),
         *_edited(manifest, files),
+        *_moved(manifest, files),
         *_reordered(manifest, migrations),
     )
+
+
+def history_problems(manifest: Manifest, migrations: Sequence[MigrationFile]) -> tuple[Problem, ...]:
+    """What in the folder contradicts what databases may have run already, and so cannot be recorded anew."""
+    files = {migration.id: migration for migration in migrations}
+    return (*_missing(manifest, files.keys()), *_edited(manifest, files))
 
 
 def _missing(manifest: Manifest, found: Iterable[str]) -> Iterator[Problem]:
@@ -170,19 +177,37 @@ def _unlisted(manifest: Manifest, migrations: Sequence[MigrationFile]) -> Iterat
 
 
 def _edited(manifest: Manifest, files: dict[str, MigrationFile]) -> Iterator[Problem]:
-    """Each entry is held against the recorded hash before it, so that one edit is not reported for all that follow."""
-    recorded = ["", *(entry.hash for entry in manifest.migrations)]
-    for previous, entry in zip(recorded, manifest.migrations, strict=False):
-        migration = files.get(entry.id)
-        if migration is None or _link(previous, migration) == entry.hash:
-            continue
+    recorded = _hashes(manifest)
+    for entry, migration in _changed(manifest, files):
+        if not any(_link(other, migration) == entry.hash for other in recorded):
+            what = f"was edited, or its rollback was, since it was recorded in {MANIFEST}."
+            fix = "Restore both from git: databases may have run it. Write a new migration for what shall change."
+            yield Problem(file=str(migration.path), what=what, fix=fix)
+
+
+def _moved(manifest: Manifest, files: dict[str, MigrationFile]) -> Iterator[Problem]:
+    recorded = _hashes(manifest)
+    for entry, migration in _changed(manifest, files):
         if any(_link(other, migration) == entry.hash for other in recorded):
             what = "was recorded behind another migration than the one before it, as happens when branches are merged."
             fix = "Check their order, and run `waiaas-migrate generate` to record it."
-        else:
-            what = f"was edited, or its rollback was, since it was recorded in {MANIFEST}."
-            fix = "Restore both from git: databases may have run it. Write a new migration for what shall change."
-        yield Problem(file=str(migration.path), what=what, fix=fix)
+            yield Problem(file=str(migration.path), what=what, fix=fix)
+
+
+def _hashes(manifest: Manifest) -> list[str]:
+    return ["", *(entry.hash for entry in manifest.migrations)]
+
+
+def _changed(
+    manifest: Manifest, files: dict[str, MigrationFile]
+) -> Iterator[tuple[Entry, MigrationFile]]:
+    """Recorded entries whose file does not give their hash behind the recorded hash before them, so that one edit is
+    not reported for all that follow.
+    """
+    for previous, entry in zip(_hashes(manifest), manifest.migrations, strict=False):
+        migration = files.get(entry.id)
+        if migration is not None and _link(previous, migration) != entry.hash:
+            yield entry, migration
 
 
 def _reordered(manifest: Manifest, migrations: Sequence[MigrationFile]) -> Iterator[Problem]:

@@ -18,7 +18,7 @@ from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.dependencies import in_order
 from waiaas_migrate.files.statements import split_statements
 
-__all__ = ["MigrationFile", "migration_hash", "read_migrations", "read_post_apply", "split_statements"]
+__all__ = ["MigrationFile", "migration_hash", "new_migration", "read_migrations", "read_post_apply", "split_statements"]
 
 _ROLLBACK = ".rollback.sql"
 _POST_APPLY = "post-apply"
@@ -55,6 +55,19 @@ class MigrationFile:
     def rollback_statements(self) -> tuple[str, ...]:
         """What rolling back executes; nothing where there is no rollback file."""
         return split_statements(self.rollback or "", file=str(_rollback_path(self.path)))
+
+
+def new_migration(path: Path, *, depends: Sequence[str], sql: str, rollback: str) -> MigrationFile:
+    """A migration that is about to be written at ``path``, as it will be read back."""
+    return MigrationFile(
+        id=path.stem,
+        path=path,
+        kind="sql",
+        depends=tuple(depends),
+        sql=sql,
+        rollback=rollback,
+        content_hash=_content_hash(sql, rollback),
+    )
 
 
 def migration_hash(migration_id: str) -> str:

@@ -123,15 +123,18 @@ def _enums(value: Value | None, report: Report, root: Path) -> LoadedEnums | Non
 
 
 def _pragmas(value: Value | None) -> tuple[tuple[str, str | int], ...]:
-    found: dict[str, tuple[str, str | int]] = {}
+    seen: set[str] = set()
+    found: list[tuple[str, str | int]] = []
     for name, item in value.entries("`journal_mode: WAL`") if value is not None else ():
+        setting = _pragma_setting(item)
         if not _PRAGMA_NAME.match(name):
             item.key_problem(f"`{shown(name)}` is no PRAGMA's name.", "Write it as in SQL, such as `foreign_keys`.")
-        elif fold(name) in found:
+        elif fold(name) in seen:
             item.key_problem(f"the PRAGMA `{name}` is here twice.", "Take one of them away.")
-        elif (setting := _pragma_setting(item)) is not None:
-            found[fold(name)] = (name, setting)
-    return tuple(found.values())
+        elif setting is not None:
+            found.append((name, setting))
+        seen.add(fold(name))
+    return tuple(found)
 
 
 def _pragma_setting(value: Value) -> str | int | None:

@@ -41,11 +41,11 @@ class MigrateBackend(SQLiteBackend):
     @property
     def _in_transaction(self) -> bool:
         """Whether yoyo shall use savepoints: the connection knows, whoever began its transaction."""
-        return self.connection.in_transaction
+        return bool(self.connection.in_transaction)
 
     @_in_transaction.setter
     def _in_transaction(self, value: bool) -> None:
-        """yoyo's own count, which the connection makes needless."""
+        """Do nothing: the count that yoyo keeps is needless."""
 
     @classmethod
     def on(cls, connection: sqlite3.Connection) -> MigrateBackend:

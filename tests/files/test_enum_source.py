@@ -1,0 +1,166 @@
+"""Enums are found in the application's modules, afresh each time, and whatever is wrong there is told."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+import waiaas_migrate.core.enums
+from waiaas_migrate.errors import SchemaFileError
+from waiaas_migrate.files.enum_source import LoadedEnums, load_enums, unknown_enum
+from waiaas_migrate.files.report import Origin
+
+AT = Origin(file="schema.yaml", line=2, column=8, path="enums")
+
+
+def load(root: Path, *modules: str) -> LoadedEnums:
+    """The enums of modules of a project."""
+    return load_enums([(module, AT) for module in modules], root=root)
+
+
+def values(enums: LoadedEnums, name: str) -> tuple[str | int, ...]:
+    """The values of an enum that can be used."""
+    found = enums.find(name)
+    assert found is not None
+    assert found.problem == ""
+    return found.values
+
+
+def complaint(root: Path, *modules: str) -> str:
+    """What is said about modules that cannot be imported."""
+    with pytest.raises(SchemaFileError) as caught:
+        load(root, *modules)
+    return str(caught.value)
+
+
+def test_every_kind_of_enum_is_found(tmp_path: Path) -> None:
+    """Enum classes, Literals, tuples and lists give plain strings and integers, in their order."""
+    (tmp_path / "app_enums.py").write_text(
+        "import enum, typing\n"
+        "class Plain(enum.Enum):\n    B = 'b'\n    A = 'a'\n    ALIAS = 'b'\n"
+        'class Text(enum.StrEnum):\n    X = enum.auto()\n    QUOTED = "it\'s"\n'
+        "class Number(enum.IntEnum):\n    ONE = 1\n    MINUS = -1\n"
+        "Words = typing.Literal['p', 'q', 3]\n"
+        "NAMES = ('m', 'n')\n"
+        "MEMBERS = list(Text)\n"
+    )
+    enums = load(tmp_path, "app_enums")
+    assert values(enums, "Plain") == ("b", "a")
+    assert values(enums, "Text") == ("x", "it's")
+    assert values(enums, "Number") == (1, -1)
+    assert values(enums, "Words") == ("p", "q", 3)
+    assert values(enums, "NAMES") == ("m", "n")
+    assert values(enums, "MEMBERS") == ("x", "it's")
+    assert {type(value) for value in values(enums, "MEMBERS")} == {str}
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("()", "it has no values"),
+        ("enum.Enum('E', [])", "it has no values"),
+        ("('a', 'b', 'a')", "its value 'a' is there twice"),
+        ("('a', 1.5)", "its value 1.5 is neither a string nor an integer"),
+        ("['a', None]", "its value None is neither a string nor an integer"),
+        ("(1, True)", "its value True is neither a string nor an integer"),
+        ("('a\\0b',)", "its value 'a\\x00b' contains a character that SQL text cannot hold"),
+        ("('\\ud800',)", "its value '\\ud800' contains a character that SQL text cannot hold"),
+        ("(2 ** 63,)", "its value 9223372036854775808 does not fit into SQLite's 64 bits"),
+        ("5", "it is no enum, Literal, tuple or list (but `int`)"),
+        ("{'a': 1}", "it is no enum, Literal, tuple or list (but `dict`)"),
+    ],
+)
+def test_what_cannot_be_a_check_list_says_why(tmp_path: Path, source: str, problem: str) -> None:
+    """A name that exists and cannot be used carries the reason, for whoever refers to it."""
+    (tmp_path / "app_enums.py").write_text(f"import enum\nE = {source}\n")
+    found = load(tmp_path, "app_enums").find("E")
+    assert found is not None
+    assert found.problem == problem
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("raise SystemExit('bye')", "SystemExit: bye"),
+        ("raise SystemExit", "SystemExit"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("import no_such_thing", "ModuleNotFoundError: No module named 'no_such_thing'"),
+        ("def f(:", "SyntaxError: invalid syntax (app_enums.py, line 1)"),
+        ("class E(BaseException):\n  def __str__(self): raise ValueError\nraise E", "E"),
+    ],
+)
+def test_a_module_that_fails_is_named(tmp_path: Path, source: str, said: str) -> None:
+    """Whatever an import raises becomes one sentence with its message and no traceback."""
+    (tmp_path / "app_enums.py").write_text(source)
+    assert complaint(tmp_path, "app_enums") == (
+        f"schema.yaml:2:8, enums: the module `app_enums` fails on import: {said}. "
+        f"Make `python -c 'import app_enums'` work."
+    )
+
+
+def test_modules_that_are_not_there_are_all_named(tmp_path: Path) -> None:
+    """Each missing module is told, and where it was looked for."""
+    (tmp_path / "app_package").mkdir()
+    fix = f"It is looked for in {tmp_path} and among the installed packages; correct the name, or install it."
+    assert complaint(tmp_path, "app_nothing.enums", "app_package.enums", "a b") == (
+        f"schema.yaml:2:8, enums: there is no module `app_nothing.enums`: not even `app_nothing`. {fix}\n"
+        f"schema.yaml:2:8, enums: there is no module `app_package.enums`. {fix}\n"
+        f"schema.yaml:2:8, enums: `a b` is no module name. Write it as in `import`, such as `app.enums`."
+    )
+
+
+def test_an_unknown_name_gets_a_suggestion(tmp_path: Path) -> None:
+    """A reference to a name that is in no module says where was looked, and what is like it."""
+    (tmp_path / "app_enums.py").write_text("STATUSES = ('a',)\n")
+    enums = load(tmp_path, "app_enums")
+    assert enums.find("STATUSSES") is None
+    assert unknown_enum("STATUSSES", enums) == (
+        "there is no enum `STATUSSES` in `app_enums`.",
+        "Did you mean `STATUSES`?",
+    )
+
+
+def test_a_name_in_two_modules_must_mean_one_thing(tmp_path: Path) -> None:
+    """The same list in two modules is no matter; different ones are."""
+    (tmp_path / "app_one.py").write_text("SAME = ('a',)\nOTHER = ('a',)\n")
+    (tmp_path / "app_two.py").write_text("from app_one import SAME\nOTHER = ('b',)\n")
+    enums = load(tmp_path, "app_one", "app_two")
+    found = enums.find("OTHER")
+    assert values(enums, "SAME") == ("a",)
+    assert found is not None
+    assert found.problem == "it means different things in `app_one` and `app_two`"
+
+
+def test_an_edit_is_seen_at_once(tmp_path: Path) -> None:
+    """The source counts each time, also within a second and with the size unchanged, and in what it imports."""
+    package = tmp_path / "src" / "app_package"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "enums.py").write_text("from app_package.values import A\nE = (A,)\n")
+    for word in ("one", "two", "six"):
+        (package / "values.py").write_text(f"A = {word!r}\n")
+        assert values(load(tmp_path, "app_package.enums"), "E") == (word,)
+    assert not list(tmp_path.rglob("__pycache__"))
+
+
+def test_nothing_in_use_is_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A copy of a module in use is read from the project, and the one in use stays; nor does it print into the data."""
+    before, path, finders = dict(sys.modules), list(sys.path), list(sys.meta_path)
+    package = tmp_path / "waiaas_migrate" / "core"
+    package.mkdir(parents=True)
+    (package / "enums.py").write_text("CHAIN_TYPES = ('solana', 'bitcoin')\nprint('hello')\n")
+    assert values(load(tmp_path, "waiaas_migrate.core.enums"), "CHAIN_TYPES") == ("solana", "bitcoin")
+    assert sys.modules["waiaas_migrate.core.enums"] is waiaas_migrate.core.enums
+    assert {name: module for name, module in sys.modules.items() if name in before} == before
+    assert (sys.path, sys.meta_path) == (path, finders)
+    assert capsys.readouterr() == ("", "hello\n")
+
+
+def test_the_enums_that_ship_are_found() -> None:
+    """All twelve, from the package itself."""
+    root = Path(__file__).parents[2]
+    enums = load(root, "waiaas_migrate.core.enums")
+    assert values(enums, "CHAIN_TYPES") == ("solana", "ethereum")
+    assert values(enums, "ChainType") == ("solana", "ethereum")

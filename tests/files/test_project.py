@@ -1,0 +1,98 @@
+"""The project's folder and settings are found, and what is wrong with them is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from waiaas_migrate.errors import ProjectError
+from waiaas_migrate.files.project import Project, find_project
+
+
+def write(folder: Path, text: str) -> Path:
+    """A pyproject.toml in ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "pyproject.toml"
+    path.write_text(text)
+    return path
+
+
+def complaint(folder: Path) -> str:
+    """What is said about a project that cannot be used, with its file's path cut short."""
+    with pytest.raises(ProjectError) as caught:
+        find_project(folder)
+    return str(caught.value).replace(str(folder / "pyproject.toml"), "pyproject.toml")
+
+
+def test_without_a_table_the_folder_itself_is_the_project(tmp_path: Path) -> None:
+    """Defaults are relative to the current folder; a pyproject.toml of something else does not count."""
+    write(tmp_path, "[project]\nname = 'x'\n")
+    assert find_project(tmp_path) == Project(
+        root=tmp_path,
+        schema=tmp_path / "schema.yaml",
+        migrations=tmp_path / "migrations",
+        templates=tmp_path / "templates",
+        catalog_edits=True,
+    )
+
+
+def test_the_table_is_found_upward(tmp_path: Path) -> None:
+    """Paths of the table are relative to its folder; a nearer pyproject.toml without the table is passed by."""
+    write(tmp_path, "[tool.waiaas-migrate]\nschema = 'db/schema.yaml'\ncatalog-edits = false\n")
+    write(tmp_path / "a" / "b", "[tool.other]\n")
+    assert find_project(tmp_path / "a" / "b" / "c") == Project(
+        root=tmp_path,
+        schema=tmp_path / "db" / "schema.yaml",
+        migrations=tmp_path / "migrations",
+        templates=tmp_path / "templates",
+        catalog_edits=False,
+    )
+
+
+def test_options_win(tmp_path: Path) -> None:
+    """What the command line names is relative to the current folder."""
+    write(tmp_path, "[tool.waiaas-migrate]\nschema = 'db/schema.yaml'\nmigrations = 'm'\n")
+    here = tmp_path / "sub"
+    project = find_project(here, schema="other.yaml", templates=Path("/t"))
+    assert (project.root, project.schema) == (tmp_path, here / "other.yaml")
+    assert (project.migrations, project.templates) == (tmp_path / "m", Path("/t"))
+
+
+def test_everything_wrong_with_the_table_is_told(tmp_path: Path) -> None:
+    """Unknown keys with a suggestion, wrong types and keys in two spellings, each with its line."""
+    write(
+        tmp_path,
+        "[tool.waiaas-migrate]\nshema = 'a'\nmigrations = 5\ncatalog_edits = 'no'\ncatalog-edits = true\nxyz = 1\n",
+    )
+    assert complaint(tmp_path) == (
+        "pyproject.toml:2, tool.waiaas-migrate.shema: unknown key `shema`. Did you mean `schema`?\n"
+        'pyproject.toml:3, tool.waiaas-migrate.migrations: this must be a path. Write `migrations = "migrations"`.\n'
+        "pyproject.toml:4, tool.waiaas-migrate.catalog_edits: this must be true or false. Write `catalog_edits = false`.\n"
+        "pyproject.toml:5, tool.waiaas-migrate.catalog-edits: `catalog_edits` is here twice. Take one of them away.\n"
+        "pyproject.toml:6, tool.waiaas-migrate.xyz: unknown key `xyz`. Known are `schema`, `migrations`, `templates`, "
+        "`catalog_edits`."
+    )
+
+
+def test_broken_toml_is_told_with_its_line(tmp_path: Path) -> None:
+    """The parser's words, and the place where a file has it."""
+    write(tmp_path, "[tool.waiaas-migrate]\nschema = \n")
+    assert complaint(tmp_path) == "pyproject.toml:2:10: this is not TOML: Invalid value. Correct it."
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"a = '\xff'", "pyproject.toml:1:6: the byte 0xFF here is not UTF-8. Save the file as UTF-8."),
+        (
+            b"[tool]\nwaiaas-migrate = 5",
+            "pyproject.toml, tool.waiaas-migrate: this is no table. Write `[tool.waiaas-migrate]` with the keys below it.",
+        ),
+        (b"a = " + b"[" * 100_000, "pyproject.toml: this is not TOML: "),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    """Whatever the file holds, the answer is an error of this package."""
+    (tmp_path / "pyproject.toml").write_bytes(content)
+    assert complaint(tmp_path).startswith(said)

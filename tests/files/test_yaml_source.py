@@ -1,0 +1,284 @@
+"""YAML is read as YAML 1.2, every value knows its place, and no file can crash or stall the reader."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from waiaas_migrate.errors import SchemaFileError
+from waiaas_migrate.files.yaml_scalars import Scalar, resolve
+from waiaas_migrate.files.yaml_source import (
+    LOADER,
+    MappingNode,
+    Node,
+    Position,
+    ScalarNode,
+    SequenceNode,
+    parse_yaml,
+    read_yaml,
+)
+
+INDENT = "Correct the indentation, or put the whole value in quotes."
+TAB = "a tab is used to indent. YAML indents with spaces only; replace the tab."
+
+
+def data(node: Node) -> object:
+    """A tree as plain values."""
+    match node:
+        case ScalarNode():
+            return node.value
+        case SequenceNode():
+            return [data(item) for item in node.items]
+        case MappingNode():
+            return {entry.key.value: data(entry.value) for entry in node.entries}
+
+
+def complaint(text: str, loader: type[Any] = LOADER) -> str:
+    """What is said about a text that cannot be read."""
+    with pytest.raises(SchemaFileError) as caught:
+        parse_yaml(text, name="s.yaml", loader=loader)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *((word, word) for word in ("ON", "NO", "yes", "off", "y", "n", "On", "tRue", "nULL")),
+        *((word, True) for word in ("true", "True", "TRUE")),
+        *((word, False) for word in ("false", "False", "FALSE")),
+        *((word, None) for word in ("null", "Null", "NULL", "~", "")),
+        *((word, word) for word in ("1:30", "2020-01-01", "1_000", "0b1", "-0x1", "0o8", "1.2.3", "-", ".", "1e")),
+        ("0o17", 15),
+        ("0x1F", 31),
+        ("0777", 777),
+        ("+12", 12),
+        ("-64000", -64000),
+        ("9223372036854775807", 2**63 - 1),
+        ("-9223372036854775808", -(2**63)),
+        ("1e3", 1000.0),
+        (".5", 0.5),
+        ("5.", 5.0),
+        ("-.INF", float("-inf")),
+    ],
+)
+def test_plain_scalars_mean_what_yaml_1_2_says(text: str, value: Scalar) -> None:
+    """The words, dates, octals and sexagesimals of YAML 1.1 surprise nobody."""
+    assert resolve(text, plain=True) == value
+    assert type(resolve(text, plain=True)) is type(value)
+    assert resolve(text, plain=False) == text
+
+
+def test_tags_of_the_core_are_obeyed() -> None:
+    """A core tag says what a scalar is; quotes and `!` make text."""
+    text = "[!!str 5, ! 5, !!int '5', !!float 5, !!bool 'true', !!null '', '5', \"ON\", !!seq [], !!map {}]"
+    assert data(parse_yaml(text, name="s.yaml")) == ["5", "5", 5, 5.0, True, None, "5", "ON", [], {}]
+
+
+def test_positions_count_from_one() -> None:
+    """Every key and value has its line and column."""
+    root = parse_yaml("a: 1\nb:\n  - x\n  - é: 'y'\n", name="s.yaml")
+    assert isinstance(root, MappingNode)
+    listed = root.entries[1].value
+    assert isinstance(listed, SequenceNode)
+    inner = listed.items[1]
+    assert isinstance(inner, MappingNode)
+    assert root.entries[1].key.position == Position(line=2, column=1)
+    assert inner.entries[0].value.position == Position(line=4, column=8)
+
+
+def test_aliases_repeat_a_value() -> None:
+    """An alias stands for its anchor's value; a later anchor of the same name takes over."""
+    text = "a: &x {k: 1}\nb: *x\nc: &x 2\nd: *x\n"
+    assert data(parse_yaml(text, name="s.yaml")) == {"a": {"k": 1}, "b": {"k": 1}, "c": 2, "d": 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a:\n\tb: 1", f"s.yaml:2:1: {TAB}"),
+        ("a: b\n\t\tc", f"s.yaml:2:1: {TAB}"),
+        (
+            "a: 'x\nb: 1",
+            "s.yaml:1:4: the quote that opens here is never closed. Close it, or double a quote that belongs to the text.",
+        ),
+        ("a: [1,\nb: 2", "s.yaml:1:4: the list that opens here is not closed properly. Look for a missing `,` or `]`."),
+        ("a: {x: 1", "s.yaml:1:4: the mapping that opens here is not closed properly. Look for a missing `,` or `}`."),
+        (
+            "a: b: c",
+            "s.yaml:1:5: this colon has no place here. Put a value that contains `: ` in quotes, or correct the "
+            "indentation of this line.",
+        ),
+        ("a:\n  b: 1\n c: 2", f"s.yaml:3:2: this does not fit the lines above. {INDENT}"),
+        ("a: 'b'c", f"s.yaml:1:7: this does not fit the lines above. {INDENT}"),
+        ("a: @x", "s.yaml:1:4: a value cannot begin with `@`. Put the value in quotes."),
+        ("a: }", "s.yaml:1:4: a value is missing before this character. Write the value, or take the character away."),
+        (
+            "  a: 1\nb: 2",
+            "s.yaml:2:1: this does not belong to what stands above it. Begin every top-level key in the first column.",
+        ),
+        ("%YAML 3.0\n---\na: 1", "s.yaml:1:1: this YAML version is not known. Take the %YAML line away."),
+        ("a: !x!y 1", "s.yaml:1:4: a tag that is not known. Put a value that begins with `!` in quotes."),
+        (
+            "a: 1\n---\nb: 1",
+            "s.yaml:2:1: a second document begins here. Take the `---` away; the file is one document.",
+        ),
+        ("", "s.yaml: the file is empty. Begin it with `version: 1`."),
+        ("# nothing\n", "s.yaml: the file is empty. Begin it with `version: 1`."),
+        (
+            "a: !!python/object/apply:os.system [touch pwned]",
+            "s.yaml:1:4, a: the tag `!!python/object/apply:os.system` is not allowed; only plain YAML is read. "
+            "Take the tag away.",
+        ),
+        ("a: !!int x", "s.yaml:1:4, a: `!!int` does not fit `x`. Take the tag away."),
+        ("a: !!int true", "s.yaml:1:4, a: `!!int` does not fit `true`. Take the tag away."),
+        (
+            "a: &b [*b]",
+            "s.yaml:1:8, a[0]: the alias `*b` stands inside the value that it repeats. Write the value out.",
+        ),
+        (
+            "a: *b",
+            "s.yaml:1:4, a: there is no anchor `&b` above this alias. Put text that begins with `*` in quotes.",
+        ),
+        (
+            "a: &x {b: 1}\nc: {<<: *x}",
+            "s.yaml:2:5, c: merge keys (`<<`) are not part of YAML 1.2 and are not read. Write the keys out, or use an "
+            "alias for a whole value.",
+        ),
+        ("? [a]\n: 1", "s.yaml:1:3: the key is a list. Use text as the key; quote a `{` or `[`."),
+        (
+            'a: "\\0"',
+            "s.yaml:1:4, a: the text contains a character that SQL text cannot hold. Take the escape out.",
+        ),
+        (
+            f"a: {'9' * 200_000}",
+            "s.yaml:1:4, a: the integer does not fit into SQLite's 64 bits. Put it in quotes, or make it smaller.",
+        ),
+        ("[" * 100_000, "s.yaml:1:65: values are nested more than 64 deep. Look for brackets that are not closed."),
+        ("- " * 100_000, "s.yaml:1:129: values are nested more than 64 deep. Look for brackets that are not closed."),
+        (
+            "{a: " * 100_000,
+            "s.yaml:1:257: values are nested more than 64 deep. Look for brackets that are not closed.",
+        ),
+    ],
+)
+@pytest.mark.parametrize("loader", [LOADER, yaml.SafeLoader])
+def test_broken_yaml_is_explained_quickly(text: str, said: str, loader: type[Any]) -> None:
+    """Each kind of damage gets its place, plain words and a way out, by either of PyYAML's parsers."""
+    begun = time.monotonic()
+    assert complaint(text, loader) == said
+    assert time.monotonic() - begun < 1
+
+
+def test_duplicate_keys_are_all_told() -> None:
+    """A key that is there twice is an error wherever it is, whatever its case; the first line is named."""
+    assert complaint("a: 1\nb: {c: 1, c: 2}\nA: 1\na: 2\n") == (
+        "s.yaml:2:11, b.c: the key `c` is here twice; it stands in line 2 already. Take one of them away.\n"
+        "s.yaml:4:1, a: the key `a` is here twice; it stands in line 1 already. Take one of them away."
+    )
+
+
+def test_aliases_cannot_exhaust_memory() -> None:
+    """A billion laughs ends after a few thousand."""
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
+    begun = time.monotonic()
+    said = complaint("\n".join(lines))
+    assert (
+        said == "s.yaml:4:48, a3[7]: aliases multiply the contents of this file without measure. Write the values out."
+    )
+    assert time.monotonic() - begun < 1
+
+
+def said_of(path: Path) -> str:
+    """What is said about a file that cannot be read."""
+    begun = time.monotonic()
+    with pytest.raises(SchemaFileError) as caught:
+        read_yaml(path, name="s.yaml", missing="Make one.")
+    assert time.monotonic() - begun < 1
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"version: 1\nna\xefve: 1\n", "s.yaml:2:3: the byte 0xEF here is not UTF-8. Save the file as UTF-8."),
+        (b"\xef\xbb\xbfa: \xff", "s.yaml:1:4: the byte 0xFF here is not UTF-8. Save the file as UTF-8."),
+        ("a: 1".encode("utf-16"), "s.yaml: the file is UTF-16 or UTF-32, not UTF-8. Save it as UTF-8."),
+        (b"a: \0", "s.yaml:1:4: the character U+0000 here is no text. Take it out; it may not show in an editor."),
+        (
+            b"a: 1\nb: \x1b",
+            "s.yaml:2:4: the character U+001B here is no text. Take it out; it may not show in an editor.",
+        ),
+        (b"", "s.yaml: the file is empty. Begin it with `version: 1`."),
+        (b" " * (16 * 1024 * 1024 + 1), "s.yaml: the file is larger than 16 MiB. Check that it is the file you mean."),
+    ],
+)
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    """Bytes that are no text are named with their place."""
+    path = tmp_path / "s.yaml"
+    path.write_bytes(content)
+    assert said_of(path) == said
+
+
+def test_a_byte_order_mark_is_no_matter(tmp_path: Path) -> None:
+    """Some editors put one at the beginning of a UTF-8 file."""
+    path = tmp_path / "s.yaml"
+    path.write_bytes(b"\xef\xbb\xbfa: 1\r\n")
+    assert data(read_yaml(path, name="s.yaml")) == {"a": 1}
+
+
+def test_a_path_that_is_no_file_is_refused(tmp_path: Path) -> None:
+    """A missing file, a directory, a pipe and an impossible name each get their sentence, and none blocks."""
+    os.mkfifo(tmp_path / "pipe")
+    assert said_of(tmp_path / "none.yaml") == "s.yaml: there is no such file. Make one."
+    assert said_of(tmp_path) == "s.yaml: this is a directory, not a file. Name a file."
+    assert said_of(tmp_path / "pipe") == "s.yaml: the file cannot be read: it is not a regular file. Name another file."
+    assert said_of(tmp_path / "a\0b").startswith("s.yaml: the file cannot be read: embedded null")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
+    """A file without permission is named as such."""
+    path = tmp_path / "s.yaml"
+    path.touch(mode=0)
+    assert said_of(path) == "s.yaml: the file may not be read. Give yourself the permission to read it."
+
+
+@given(st.text(alphabet="a1:-?[]{}&*!|>'\"%@`#, \n\t\\~<", max_size=60))
+def test_no_text_does_more_than_fail(text: str) -> None:
+    """Whatever the text, there is a tree or an error with problems; and PyYAML reads the same structure."""
+    try:
+        node = parse_yaml(text, name="s.yaml")
+    except SchemaFileError as error:
+        assert error.problems
+    else:
+        assert shape(yaml.compose(text, Loader=yaml.SafeLoader)) == shape_of(node)
+
+
+def shape(node: object) -> object:
+    """The structure of PyYAML's tree, with the text of each scalar."""
+    match node:
+        case yaml.SequenceNode():
+            return [shape(item) for item in node.value]
+        case yaml.MappingNode():
+            return [(shape(key), shape(value)) for key, value in node.value]
+        case _:
+            return getattr(node, "value", None)
+
+
+def shape_of(node: Node) -> object:
+    """The structure of a tree of ours likewise."""
+    match node:
+        case SequenceNode():
+            return [shape_of(item) for item in node.items]
+        case MappingNode():
+            return [(entry.key.text, shape_of(entry.value)) for entry in node.entries]
+        case ScalarNode():
+            return node.text

@@ -1,0 +1,67 @@
+"""What counts as a database's content, and the fingerprint over it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from waiaas_migrate.sqlite.catalog import CatalogRow, fingerprint, is_internal, read_catalog
+
+
+@pytest.fixture
+def connection() -> Iterator[sqlite3.Connection]:
+    """An empty database in memory."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["sqlite_sequence", "SQLITE_STAT1", "_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock", "yoyo_tmp_abc"],
+)
+def test_bookkeeping_is_internal(name: str) -> None:
+    """SQLite's own tables and yoyo's belong to no schema."""
+    assert is_internal(name)
+
+
+@pytest.mark.parametrize("name", ["agents", "yoyo", "_yoyo_mine", "sqlite", "yoyo_locks"])
+def test_other_names_are_not_internal(name: str) -> None:
+    """A name that only resembles those is the user's."""
+    assert not is_internal(name)
+
+
+def test_the_catalog_holds_what_was_declared(connection: sqlite3.Connection) -> None:
+    """Every declared object is read in order; what SQLite or yoyo made for themselves is not."""
+    connection.executescript(
+        "CREATE TABLE b (id INTEGER PRIMARY KEY AUTOINCREMENT, u TEXT UNIQUE);"
+        "CREATE TABLE _yoyo_log (id TEXT PRIMARY KEY); CREATE VIEW a AS SELECT 1;"
+        "CREATE INDEX i ON b (u); CREATE TRIGGER t AFTER INSERT ON b BEGIN SELECT 1; END;"
+    )
+    rows = read_catalog(connection)
+    assert [(row.kind, row.name, row.table) for row in rows] == [
+        ("table", "b", "b"),
+        ("view", "a", "a"),
+        ("index", "i", "b"),
+        ("trigger", "t", "b"),
+    ]
+
+
+def test_the_catalog_is_read_whatever_the_callers_row_factory(connection: sqlite3.Connection) -> None:
+    """A row factory of the caller's does not come between."""
+    connection.execute("CREATE TABLE a (x)")
+    connection.row_factory = lambda _cursor, row: list(row)
+    assert read_catalog(connection) == (CatalogRow(kind="table", name="a", table="a", sql="CREATE TABLE a (x)"),)
+
+
+def test_the_fingerprint_knows_text_and_not_order(connection: sqlite3.Connection) -> None:
+    """Equal objects in another order have the same fingerprint; another text has another."""
+    connection.executescript("CREATE TABLE a (x); CREATE TABLE b (x);")
+    rows = read_catalog(connection)
+    assert fingerprint(rows) == fingerprint(rows[::-1])
+    assert fingerprint(rows).startswith("sha256:")
+    assert fingerprint(rows) != fingerprint(rows[:1])
+    connection.execute("ALTER TABLE b ADD COLUMN y")
+    assert fingerprint(rows) != fingerprint(read_catalog(connection))

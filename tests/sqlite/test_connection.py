@@ -1,0 +1,389 @@
+"""Which file is opened and how, and PRAGMAs that are proved to have taken."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from waiaas_migrate.errors import DatabaseBusy, DatabaseFileError, MigrateError, PragmaError, UsageError
+from waiaas_migrate.sqlite.connection import (
+    Pragma,
+    apply_pragmas,
+    connect_file,
+    database_path,
+    open_read_only,
+    shape_file,
+)
+
+NOBODY = 65534
+
+
+def pragma(name: str, value: str | int) -> Pragma:
+    """A declared PRAGMA."""
+    return Pragma(name=name, value=value)
+
+
+def make(path: Path, *, wal: bool = False) -> Path:
+    """A database with one row."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA journal_mode = {'WAL' if wal else 'DELETE'}")
+        connection.executescript("CREATE TABLE t (x); INSERT INTO t VALUES (1);")
+    return path
+
+
+# --- what is meant ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("a.db", "a.db"),
+        ("/tmp/a b?#%.db", "/tmp/a b?#%.db"),  # noqa: S108 — nothing is written
+        ("sqlite:///a.db", "a.db"),
+        ("sqlite:////var/a.db", "/var/a.db"),
+        ("sqlite:///a%3Fb%23.db", "a?b#.db"),
+        ("file:a%20b.db?mode=ro", "a b.db"),
+        ("file:///var/a.db", "/var/a.db"),
+    ],
+)
+def test_text_names_a_file(text: str, path: str) -> None:
+    """A path stands for itself; a URI and a URL are decoded."""
+    assert database_path(text).path == Path(path)
+
+
+@pytest.mark.parametrize("text", [":memory:", "sqlite://", "sqlite:///:memory:", "file::memory:", "file:x?mode=memory"])
+def test_text_names_a_database_in_memory(text: str) -> None:
+    """All ways to say that there is no file."""
+    assert database_path(text).path is None
+
+
+@pytest.mark.parametrize("text", ["", "a\0b", "sqlite:a.db", "sqlite://a.db", "sqlite:///a?b", "file:a%00b"])
+def test_text_that_names_nothing_is_refused(text: str) -> None:
+    """What could be mistaken for another file is an error of usage."""
+    with pytest.raises(UsageError):
+        database_path(text)
+
+
+def test_a_path_object_is_never_anything_but_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``Path(":memory:")`` is a file of that name."""
+    monkeypatch.chdir(tmp_path)
+    connect_file(Path(":memory:")).close()
+    assert (tmp_path / ":memory:").is_file()
+
+
+@pytest.mark.parametrize("name", ["plain.db", "a b?#%.db", "ü'\"[].db", "file:x", "%41.db"])
+def test_a_file_of_any_name_is_made_for_its_owner_alone(tmp_path: Path, name: str) -> None:
+    """A new file has the very name that was given, and mode 0600."""
+    with closing(connect_file(tmp_path / name)) as connection:
+        connection.execute("CREATE TABLE t (x)")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+
+
+def test_the_files_beside_a_new_database_are_its_owners_alone(tmp_path: Path) -> None:
+    """The WAL holds the same secrets, and has the same mode."""
+    path = tmp_path / "a.db"
+    with closing(connect_file(path)) as connection:
+        apply_pragmas(connection, [pragma("journal_mode", "WAL")])
+        connection.execute("CREATE TABLE t (x)")
+        assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {0o600}
+        assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_link_to_a_missing_file_makes_that_file_for_its_owner_alone(tmp_path: Path) -> None:
+    """A link is followed, also to where nothing is yet."""
+    (tmp_path / "link.db").symlink_to(tmp_path / "target.db")
+    connect_file(tmp_path / "link.db").close()
+    assert stat.S_IMODE((tmp_path / "target.db").stat().st_mode) == 0o600
+
+
+def test_an_existing_files_mode_is_left_alone(tmp_path: Path) -> None:
+    """Who may read a file that is there is its owner's decision."""
+    path = make(tmp_path / "a.db")
+    path.chmod(0o640)
+    connect_file(path).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+def broken(tmp_path: Path, what: str) -> Path:
+    """A path at which no database can be opened."""
+    path = tmp_path / "broken"
+    match what:
+        case "folder":
+            path.mkdir()
+        case "below a file":
+            path.touch()
+            path /= "x.db"
+        case "missing folder":
+            path /= "x.db"
+        case "garbage":
+            path.write_bytes(b"garbage" * 1000)
+        case "damaged":
+            data = bytearray(make(path).read_bytes())
+            data[100:] = b"\xff" * (len(data) - 100)
+            path.write_bytes(data)
+        case "pipe":
+            os.mkfifo(path)
+        case _:
+            path.symlink_to(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("folder", "is a folder"),
+        ("below a file", "not a folder"),
+        ("missing folder", "does not exist"),
+        ("garbage", "not a SQLite database, or it is encrypted"),
+        ("damaged", "damaged"),
+        ("pipe", "no regular file"),
+        ("circle", "symbolic links"),
+    ],
+)
+def test_what_is_no_database_is_said_in_plain_words(tmp_path: Path, what: str, words: str) -> None:
+    """Neither way of opening gives an error of SQLite's own, and both say what is wrong."""
+    path = broken(tmp_path, what)
+    for opening in (connect_file, open_read_only):
+        with pytest.raises(DatabaseFileError, match=words):
+            opening(path)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may enter, unlike those of pytest."""
+    with TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@contextmanager
+def without_rights() -> Iterator[None]:
+    """Be a user who owns nothing, for whom permissions count; whoever is not root is one already."""
+    if os.getuid() != 0:
+        yield
+        return
+    os.setresuid(NOBODY, NOBODY, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+def test_a_read_only_file_is_refused_for_writing_and_read_otherwise(open_folder: Path) -> None:
+    """Who may only read is told so before anything is tried, and can still read."""
+    path = make(open_folder / "a.db")
+    path.chmod(0o444)
+    with without_rights():
+        with pytest.raises(DatabaseFileError, match="read-only"):
+            connect_file(path)
+        with closing(open_read_only(path)) as connection:
+            assert connection.execute("SELECT * FROM t").fetchall() == [(1,)]
+
+
+def test_an_unreadable_file_is_refused(open_folder: Path) -> None:
+    """Who may not read is told so."""
+    path = make(open_folder / "a.db")
+    path.chmod(0o000)
+    for opening in (connect_file, open_read_only):
+        with without_rights(), pytest.raises(DatabaseFileError, match="cannot be read"):
+            opening(path)
+
+
+def test_a_new_file_in_a_read_only_folder_is_refused(open_folder: Path) -> None:
+    """Where no file can be made, the message names the folder."""
+    open_folder.chmod(0o555)
+    with without_rights(), pytest.raises(DatabaseFileError, match="permission denied in"):
+        connect_file(open_folder / "a.db")
+
+
+def test_a_wal_database_in_a_read_only_folder_can_be_read(open_folder: Path) -> None:
+    """SQLite cannot make its shared memory there, and everything is in the file: it is read as it stands."""
+    path = make(open_folder / "a.db", wal=True)
+    path.chmod(0o444)
+    open_folder.chmod(0o555)
+    with without_rights(), closing(open_read_only(path)) as connection:
+        assert connection.execute("SELECT * FROM t").fetchall() == [(1,)]
+
+
+def test_a_wal_that_cannot_be_read_along_is_no_reason_to_read_less(open_folder: Path) -> None:
+    """With a WAL that holds something and no shared memory, the file alone would be an old state: it is refused."""
+    path = make(open_folder / "a.db", wal=True)
+    with closing(sqlite3.connect(path)) as writer:
+        writer.execute("INSERT INTO t VALUES (2)")
+        writer.commit()
+        copy = open_folder / "copy.db"
+        copy.write_bytes(path.read_bytes())
+        copy.with_name("copy.db-wal").write_bytes(path.with_name("a.db-wal").read_bytes())
+    open_folder.chmod(0o555)
+    with without_rights(), pytest.raises(DatabaseFileError, match="cannot be opened"):
+        open_read_only(copy)
+
+
+def test_reading_never_creates(tmp_path: Path) -> None:
+    """A missing file stays missing."""
+    with pytest.raises(DatabaseFileError, match="no such file"):
+        open_read_only(tmp_path / "a.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("wal", [False, True], ids=["journal", "wal"])
+def test_reading_never_changes(tmp_path: Path, wal: bool) -> None:  # noqa: FBT001 — a parameter of the table above
+    """A connection for reading cannot write, and leaves the file as it was; one in WAL mode also beside a writer."""
+    path = make(tmp_path / "a b?#%.db", wal=wal)
+    before = path.read_bytes()
+    with closing(open_read_only(path)) as connection:
+        assert connection.execute("SELECT * FROM t").fetchall() == [(1,)]
+        with pytest.raises(sqlite3.OperationalError):
+            connection.execute("INSERT INTO t VALUES (2)")
+    assert path.read_bytes() == before
+
+
+def test_reading_sees_what_is_in_the_wal(tmp_path: Path) -> None:
+    """A database that another connection has open is read with its WAL."""
+    path = make(tmp_path / "a.db", wal=True)
+    with closing(sqlite3.connect(path)) as writer:
+        writer.execute("INSERT INTO t VALUES (2)")
+        writer.commit()
+        with closing(open_read_only(path)) as reader:
+            assert reader.execute("SELECT count(*) FROM t").fetchone() == (2,)
+
+
+def test_a_database_in_memory_cannot_be_opened_for_reading() -> None:
+    """There would be nothing to read."""
+    with pytest.raises(UsageError):
+        open_read_only(":memory:")
+
+
+def test_a_locked_database_is_said_to_be_busy(tmp_path: Path) -> None:
+    """A lock that stays is told apart from damage."""
+    path = make(tmp_path / "a.db")
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(DatabaseBusy):
+            connect_file(path, timeout=0.05)
+
+
+# --- PRAGMAs ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "found"),
+    [
+        ("journal_mode", "WAL", "wal"),
+        ("JOURNAL_MODE", "truncate", "truncate"),
+        ("synchronous", "NORMAL", 1),
+        ("synchronous", "EXTRA", 3),
+        ("synchronous", 2, 2),
+        ("foreign_keys", "ON", 1),
+        ("foreign_keys", "no", 0),
+        ("foreign_keys", "TRUE", 1),
+        ("busy_timeout", 1234, 1234),
+        ("cache_size", -64000, -64000),
+        ("cache_size", "-32000", -32000),
+        ("mmap_size", 268435456, 268435456),
+        ("temp_store", "MEMORY", 2),
+        ("locking_mode", "EXCLUSIVE", "exclusive"),
+        ("secure_delete", "FAST", 2),
+        ("user_version", 7, 7),
+        ("recursive_triggers", "yes", 1),
+    ],
+)
+def test_a_pragma_takes_and_is_read_back(tmp_path: Path, name: str, value: str | int, found: str | int) -> None:
+    """Words and numbers are understood as SQLite reads them back."""
+    with closing(connect_file(tmp_path / "a.db")) as connection:
+        apply_pragmas(connection, [pragma(name, value)])
+        assert connection.execute(f"PRAGMA {name}").fetchone() == (found,)
+
+
+@pytest.mark.parametrize("target", [":memory:", "file:shared?mode=memory&cache=shared"])
+def test_a_database_in_memory_needs_no_journal_and_no_map(target: str) -> None:
+    """There, a journal mode of ``memory`` and no memory map are what is to be expected; all else holds."""
+    with closing(connect_file(target)) as connection:
+        apply_pragmas(connection, [pragma("journal_mode", "WAL"), pragma("mmap_size", 1000), pragma("foreign_keys", 1)])
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("memory",)
+        with pytest.raises(PragmaError):
+            apply_pragmas(connection, [pragma("foreign_keys", "maybe")])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("no_such_pragma", 1), ("foreign_keys", "maybe"), ("synchronous", "SOMETIMES"), ("page_size", 8192)],
+)
+def test_a_pragma_that_does_not_take_is_an_error(tmp_path: Path, name: str, value: str | int) -> None:
+    """The error says which, what was wanted and what was found, and the exit status is that of a refusal."""
+    with closing(connect_file(make(tmp_path / "a.db"))) as connection:
+        with pytest.raises(PragmaError) as caught:
+            apply_pragmas(connection, [pragma(name, value)], "a.db")
+        assert (caught.value.name, caught.value.wanted, caught.value.exit_code) == (name, str(value), 3)
+        assert "a.db" in str(caught.value)
+
+
+def test_a_pragma_within_a_transaction_is_an_error(tmp_path: Path) -> None:
+    """Foreign keys cannot be switched there, and SQLite does not say so."""
+    with closing(connect_file(tmp_path / "a.db")) as connection:
+        connection.execute("BEGIN")
+        for one in (pragma("foreign_keys", "ON"), pragma("journal_mode", "WAL")):
+            with pytest.raises(PragmaError):
+                apply_pragmas(connection, [one])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("a; DROP TABLE t", 1), ("x y", 1), ("", 1), ("user_version", "1; DROP TABLE t"), ("a", "'"), ("a", "")],
+)
+def test_a_pragma_is_words_and_numbers_only(tmp_path: Path, name: str, value: str | int) -> None:
+    """Nothing else reaches SQLite."""
+    with closing(connect_file(make(tmp_path / "a.db"))) as connection:
+        with pytest.raises(UsageError):
+            apply_pragmas(connection, [pragma(name, value)])
+        assert connection.execute("SELECT * FROM t").fetchall() == [(1,)]
+
+
+def test_what_shapes_a_file_is_set_before_its_first_table(tmp_path: Path) -> None:
+    """A page size takes effect in an empty file only, and is left alone afterwards."""
+    with closing(connect_file(tmp_path / "a.db")) as connection:
+        shape = [pragma("page_size", 8192), pragma("auto_vacuum", "INCREMENTAL"), pragma("foreign_keys", "ON")]
+        shape_file(connection, shape)
+        connection.execute("CREATE TABLE t (x)")
+        shape_file(connection, [pragma("page_size", 512)])
+        apply_pragmas(connection, shape)
+
+
+def test_a_file_in_wal_mode_is_not_switched_again(tmp_path: Path) -> None:
+    """The switch would ask for a lock that a writer holds; a file that has the mode needs none."""
+    path = make(tmp_path / "a.db", wal=True)
+    with closing(sqlite3.connect(path)) as writer, closing(connect_file(path)) as connection:
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("INSERT INTO t VALUES (2)")
+        apply_pragmas(connection, [pragma("journal_mode", "WAL"), pragma("busy_timeout", 0)])
+
+
+def test_the_switch_to_wal_waits_for_a_writer(tmp_path: Path) -> None:
+    """SQLite gives up at once behind a writer, whatever its busy timeout; the switch is tried until it is done."""
+    path = make(tmp_path / "a.db")
+    with closing(sqlite3.connect(path, check_same_thread=False)) as writer, closing(connect_file(path)) as connection:
+        writer.execute("BEGIN IMMEDIATE")
+        timer = threading.Timer(0.3, writer.commit)
+        timer.start()
+        apply_pragmas(connection, [pragma("journal_mode", "WAL")])
+        timer.join()
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_the_switch_to_wal_gives_up_in_the_end(tmp_path: Path) -> None:
+    """The declared busy timeout is the bound."""
+    path = make(tmp_path / "a.db")
+    with closing(sqlite3.connect(path)) as writer, closing(connect_file(path, timeout=0)) as connection:
+        writer.execute("BEGIN IMMEDIATE")
+        with pytest.raises(DatabaseBusy) as caught:
+            apply_pragmas(connection, [pragma("journal_mode", "WAL"), pragma("busy_timeout", 100)])
+        assert isinstance(caught.value, MigrateError)

@@ -1,0 +1,49 @@
+"""Reading a live database beside the migrations folder, without changing it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from waiaas_migrate.files.migration_dir import MigrationFile, migration_hash
+from waiaas_migrate.runner.bookkeeping import Applied, read_applied
+from waiaas_migrate.sqlite.connection import database_path, open_read_only, plain_errors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where a database stands: the folder's migrations it has run and has yet to run, and those nobody here knows."""
+
+    applied: tuple[MigrationFile, ...]
+    pending: tuple[MigrationFile, ...]
+    unknown: tuple[Applied, ...]
+
+
+@contextmanager
+def reading(database: str) -> Iterator[tuple[sqlite3.Connection, str]]:
+    """A read-only connection to what a DATABASE argument means, and its name for messages.
+
+    Raises:
+        DatabaseFileError: where it is missing, no database, or cannot be read.
+    """
+    place = database_path(database)
+    connection = open_read_only(place)
+    try:
+        with plain_errors(place.name, doing="reading its schema"):
+            yield connection, place.name
+    finally:
+        connection.close()
+
+
+def standing(connection: sqlite3.Connection, migrations: tuple[MigrationFile, ...]) -> Standing:
+    """Where the database behind ``connection`` stands among ``migrations``."""
+    rows = read_applied(connection) or ()
+    hashes = {row.hash for row in rows}
+    known = {migration_hash(migration.id) for migration in migrations}
+    return Standing(
+        applied=tuple(migration for migration in migrations if migration_hash(migration.id) in hashes),
+        pending=tuple(migration for migration in migrations if migration_hash(migration.id) not in hashes),
+        unknown=tuple(row for row in rows if row.hash not in known),
+    )

@@ -1,0 +1,45 @@
+"""``status``: which migrations a database has run, and which it has yet to run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from waiaas_migrate.checks.database import reading, standing
+from waiaas_migrate.files.migration_dir import read_migrations
+from waiaas_migrate.files.project import Project
+
+State = Literal["applied", "pending", "unknown"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """A database's migrations, each with its state, in the order of the folder; unknown ones last."""
+
+    database: str
+    migrations: tuple[tuple[str, State], ...]
+
+    def ids(self, state: State) -> tuple[str, ...]:
+        """The migrations in ``state``."""
+        return tuple(migration for migration, found in self.migrations if found == state)
+
+    @property
+    def is_at_head(self) -> bool:
+        """Whether all that is in the folder was run, and nothing else."""
+        return len(self.ids("applied")) == len(self.migrations)
+
+
+def status(project: Project, database: str) -> Status:
+    """Where ``database`` stands among the project's migrations; nothing is written.
+
+    Raises:
+        DatabaseFileError: where the database cannot be read.
+        MigrationsError: where the migrations folder cannot be used.
+    """
+    migrations = read_migrations(project.migrations, missing_ok=True)
+    with reading(database) as (connection, name):
+        found = standing(connection, migrations)
+    applied = {migration.id for migration in found.applied}
+    states: list[tuple[str, State]] = [(m.id, "applied" if m.id in applied else "pending") for m in migrations]
+    states += [(row.id, "unknown") for row in found.unknown]
+    return Status(database=name, migrations=tuple(states))

@@ -1,0 +1,68 @@
+"""The command group, and how its errors become exit statuses.
+
+Exit status: 0 nothing to report, 1 findings, 2 wrong use or broken input, 3 the database refused.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from waiaas_migrate import __version__
+from waiaas_migrate.cli import commands
+from waiaas_migrate.errors import MigrateError
+
+_INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="waiaas-migrate")
+def group() -> None:
+    """Migrations for SQLite out of a declared schema.
+
+    \b
+    Edit schema.yaml, then:
+      waiaas-migrate generate -m "add nickname"   write the migration
+      waiaas-migrate check                        in CI: does everything agree?
+      waiaas-migrate apply app.db                 bring a database up to date
+      waiaas-migrate drift app.db                 has somebody changed it by hand?
+
+    Exit status: 0 nothing to report, 1 findings, 2 wrong use or broken input, 3 the database refused.
+    """  # noqa: D301  click's own mark for lines that are not to be wrapped
+
+
+for command in commands.ALL:
+    group.add_command(command)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command, as the shell would.
+
+    Args:
+        argv: the arguments behind the program's name; those of this process where None.
+
+    Returns:
+        The exit status.
+    """
+    try:
+        result = group.main(
+            args=None if argv is None else list(argv), prog_name="waiaas-migrate", standalone_mode=False
+        )
+    except click.exceptions.Abort:
+        click.echo("Interrupted; nothing was changed.", err=True)
+        return _INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except MigrateError as error:
+        click.secho("Error:", fg="red", err=True, nl=False)
+        click.echo(f" {error}" if len(str(error).splitlines()) == 1 else f"\n{error}", err=True)
+        return error.exit_code
+    return result if isinstance(result, int) else 0
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(main())

@@ -1,0 +1,36 @@
+"""Options and arguments that several commands take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from waiaas_migrate.files.project import find_project
+
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+column_order = click.option(
+    "--column-order", is_flag=True, help="Let another order of a table's columns be a difference too."
+)
+database = click.argument("database")
+
+
+def in_project(command: Callable[..., int]) -> Callable[..., int]:
+    """Give ``command`` the project that it is run in, with the paths that the command line names."""
+
+    @click.option("--schema", metavar="FILE", help="The declared schema.  [default: schema.yaml]")
+    @click.option("--migrations", metavar="FOLDER", help="The migrations folder.  [default: migrations]")
+    @click.option("--templates", metavar="FOLDER", help="Templates of your own.  [default: templates]")
+    @wraps(command)
+    def with_project(
+        *args: object, schema: str | None, migrations: str | None, templates: str | None, **options: object
+    ) -> int:
+        project = find_project(Path.cwd(), schema=schema, migrations=migrations, templates=templates)
+        return command(project, *args, **options)
+
+    return with_project

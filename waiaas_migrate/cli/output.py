@@ -1,0 +1,36 @@
+"""What the commands print: results to stdout, messages to stderr."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+import click
+
+from waiaas_migrate.checks.report import Finding
+
+
+def say(text: str, *, good: bool | None = None) -> None:
+    """A result for people, green or red on a terminal where it is good or bad news."""
+    click.secho(text, fg=None if good is None else "green" if good else "red")
+
+
+def note(text: str) -> None:
+    """A message beside the result."""
+    click.echo(text, err=True)
+
+
+def print_json(value: object) -> None:
+    """A result for machines."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_findings(findings: Iterable[Finding], *, as_json: bool, **facts: object) -> None:
+    """Findings, one a line, or as JSON with ``facts`` beside them."""
+    listed = tuple(findings)
+    if as_json:
+        rows = [{"subject": f.subject, "where": f.where, "what": f.what, "fix": f.fix} for f in listed]
+        print_json({**facts, "findings": rows})
+        return
+    for finding in listed:
+        say(str(finding), good=False)
