@@ -150,6 +150,8 @@ def test_nothing_in_use_is_replaced(tmp_path: Path, capsys: pytest.CaptureFixtur
     before, path, finders = dict(sys.modules), list(sys.path), list(sys.meta_path)
     package = tmp_path / "waiaas_migrate" / "core"
     package.mkdir(parents=True)
+    for folder in (package, package.parent):
+        (folder / "__init__.py").touch()
     (package / "enums.py").write_text("CHAIN_TYPES = ('solana', 'bitcoin')\nprint('hello')\n")
     assert values(load(tmp_path, "waiaas_migrate.core.enums"), "CHAIN_TYPES") == ("solana", "bitcoin")
     assert sys.modules["waiaas_migrate.core.enums"] is waiaas_migrate.core.enums

@@ -106,14 +106,19 @@ def test_aliases_repeat_a_value() -> None:
         ("a: b\n\t\tc", f"s.yaml:2:1: {TAB}"),
         (
             "a: 'x\nb: 1",
-            "s.yaml:1:4: the quote that opens here is never closed. Close it, or double a quote that belongs to the text.",
+            (
+                "s.yaml:1:4: the quote that opens here is never closed. "
+                "Close it, or double a quote that belongs to the text."
+            ),
         ),
         ("a: [1,\nb: 2", "s.yaml:1:4: the list that opens here is not closed properly. Look for a missing `,` or `]`."),
         ("a: {x: 1", "s.yaml:1:4: the mapping that opens here is not closed properly. Look for a missing `,` or `}`."),
         (
             "a: b: c",
-            "s.yaml:1:5: this colon has no place here. Put a value that contains `: ` in quotes, or correct the "
-            "indentation of this line.",
+            (
+                "s.yaml:1:5: this colon has no place here. Put a value that contains `: ` in quotes, or correct the "
+                "indentation of this line."
+            ),
         ),
         ("a:\n  b: 1\n c: 2", f"s.yaml:3:2: this does not fit the lines above. {INDENT}"),
         ("a: 'b'c", f"s.yaml:1:7: this does not fit the lines above. {INDENT}"),
@@ -133,8 +138,10 @@ def test_aliases_repeat_a_value() -> None:
         ("# nothing\n", "s.yaml: the file is empty. Begin it with `version: 1`."),
         (
             "a: !!python/object/apply:os.system [touch pwned]",
-            "s.yaml:1:4, a: the tag `!!python/object/apply:os.system` is not allowed; only plain YAML is read. "
-            "Take the tag away.",
+            (
+                "s.yaml:1:4, a: the tag `!!python/object/apply:os.system` is not allowed; only plain YAML is read. "
+                "Take the tag away."
+            ),
         ),
         ("a: !!int x", "s.yaml:1:4, a: `!!int` does not fit `x`. Take the tag away."),
         ("a: !!int true", "s.yaml:1:4, a: `!!int` does not fit `true`. Take the tag away."),
@@ -148,8 +155,10 @@ def test_aliases_repeat_a_value() -> None:
         ),
         (
             "a: &x {b: 1}\nc: {<<: *x}",
-            "s.yaml:2:5, c: merge keys (`<<`) are not part of YAML 1.2 and are not read. Write the keys out, or use an "
-            "alias for a whole value.",
+            (
+                "s.yaml:2:5, c: merge keys (`<<`) are not part of YAML 1.2 and are not read. "
+                "Write the keys out, or use an alias for a whole value."
+            ),
         ),
         ("? [a]\n: 1", "s.yaml:1:3: the key is a list. Use text as the key; quote a `{` or `[`."),
         (
@@ -191,7 +200,7 @@ def test_aliases_cannot_exhaust_memory() -> None:
     begun = time.monotonic()
     said = complaint("\n".join(lines))
     assert (
-        said == "s.yaml:4:48, a3[7]: aliases multiply the contents of this file without measure. Write the values out."
+        said == "s.yaml:4:45, a3[7]: aliases multiply the contents of this file without measure. Write the values out."
     )
     assert time.monotonic() - begun < 1
 
@@ -253,24 +262,21 @@ def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
 
 @given(st.text(alphabet="a1:-?[]{}&*!|>'\"%@`#, \n\t\\~<", max_size=60))
 def test_no_text_does_more_than_fail(text: str) -> None:
-    """Whatever the text, there is a tree or an error with problems; and PyYAML reads the same structure."""
+    """Whatever the text, there is an error or a tree, and PyYAML's own has the same structure."""
     try:
         node = parse_yaml(text, name="s.yaml")
-    except SchemaFileError as error:
-        assert error.problems
-    else:
-        assert shape(yaml.compose(text, Loader=yaml.SafeLoader)) == shape_of(node)
+    except SchemaFileError:
+        return
+    assert shape(yaml.compose(text, Loader=LOADER)) == shape_of(node)
 
 
 def shape(node: object) -> object:
     """The structure of PyYAML's tree, with the text of each scalar."""
-    match node:
-        case yaml.SequenceNode():
-            return [shape(item) for item in node.value]
-        case yaml.MappingNode():
-            return [(shape(key), shape(value)) for key, value in node.value]
-        case _:
-            return getattr(node, "value", None)
+    if isinstance(node, yaml.SequenceNode):
+        return [shape(item) for item in node.value]
+    if isinstance(node, yaml.MappingNode):
+        return [(shape(key), shape(value)) for key, value in node.value]
+    return getattr(node, "value", None)
 
 
 def shape_of(node: Node) -> object:

@@ -15,6 +15,7 @@ from waiaas_migrate.sqlite.catalog import fingerprint, read_catalog
 from waiaas_migrate.sqlite.connection import Pragma
 from waiaas_migrate.sqlite.introspect import introspect
 
+_SAYING = "schema.yaml calls for this: {}."
 _GENERATE = "Run `waiaas-migrate generate`, review what it writes and commit it."
 
 
@@ -29,13 +30,14 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
     replayed = replay(migrations)
     changes = diff(introspect(replayed), declared.schema, column_order=column_order)
     enums, rest = enum_findings(changes, declared.source.enums, lacking="the migrations", fix=_GENERATE)
+    differing = schema_findings(rest, saying=_SAYING, fix=_GENERATE)
     manifest = read_manifest(project.migrations)
     if manifest is None:
-        return (*enums, *schema_findings(rest, fix=_GENERATE), *_unrecorded(project, recorded=bool(migrations)))
+        return (*enums, *differing, *_unrecorded(project, recorded=bool(migrations)))
     problems = check_manifest(manifest, migrations)
     return (
         *enums,
-        *schema_findings(rest, fix=_GENERATE),
+        *differing,
         *(Finding(subject=Subject.MANIFEST, where=p.file, what=p.what, fix=p.fix) for p in problems),
         *_pragma_findings(manifest, pragmas_of(declared.source)),
         *_fingerprint_findings(manifest, fingerprint(read_catalog(replayed)), sound=not problems),
@@ -52,9 +54,15 @@ def _unrecorded(project: Project, *, recorded: bool) -> tuple[Finding, ...]:
 def _pragma_findings(manifest: Manifest, declared: tuple[Pragma, ...]) -> tuple[Finding, ...]:
     if manifest.pragmas == declared:
         return ()
-    listed = ", ".join(f"{pragma.name}={pragma.value}" for pragma in manifest.pragmas) or "none"
-    what = f"the manifest has other PRAGMAs than schema.yaml: {listed}."
-    return (Finding(subject=Subject.PRAGMA, where=str(manifest.path), what=what, fix=_GENERATE),)
+    recorded = {pragma.name: pragma.value for pragma in manifest.pragmas}
+    wanted = {pragma.name: pragma.value for pragma in declared}
+    different = [name for name in {**wanted, **recorded} if wanted.get(name) != recorded.get(name)]
+    whats = [
+        f"PRAGMA {name} is {wanted.get(name, 'absent')} in schema.yaml and {recorded.get(name, 'absent')} here."
+        for name in different
+    ] or ["the PRAGMAs stand in another order than in schema.yaml."]
+    where = str(manifest.path)
+    return tuple(Finding(subject=Subject.PRAGMA, where=where, what=what, fix=_GENERATE) for what in whats)
 
 
 def _fingerprint_findings(manifest: Manifest, replayed: str, *, sound: bool) -> tuple[Finding, ...]:

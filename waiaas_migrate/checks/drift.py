@@ -12,6 +12,7 @@ from waiaas_migrate.generate.replay import replay
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.sqlite.introspect import introspect
 
+_SAYING = "changed without a migration: {}."
 _FIX = "Find out who changed it by hand; then change it back, or change schema.yaml and generate."
 
 
@@ -32,7 +33,7 @@ def drift(project: Project, database: str, *, column_order: bool = False) -> Dri
         MigrationsError: where the migrations folder cannot be used.
         UnsupportedError: names what in the database cannot be read exactly.
     """
-    migrations = read_migrations(project.migrations, missing_ok=True)
+    migrations = read_migrations(project.migrations)
     with reading(database) as (connection, name):
         found = standing(connection, migrations)
         live = introspect(connection)
@@ -48,6 +49,6 @@ def drift(project: Project, database: str, *, column_order: bool = False) -> Dri
     )
     return Drift(
         database=name,
-        findings=(*unknown, *schema_findings(changes, fix=_FIX)),
+        findings=(*unknown, *schema_findings(changes, saying=_SAYING, fix=_FIX)),
         pending=tuple(migration.id for migration in found.pending),
     )

@@ -92,9 +92,11 @@ def _shifts(change: Change, owners: dict[str, str]) -> list[tuple[tuple[str, str
     return shifts or [((name, "order", ""), column)]
 
 
-def schema_findings(changes: Iterable[Change], *, fix: str) -> tuple[Finding, ...]:
-    """Each of ``changes`` as a finding, in words."""
+def schema_findings(changes: Iterable[Change], *, saying: str, fix: str) -> tuple[Finding, ...]:
+    """Each of ``changes`` as a finding, in words; ``saying`` has a ``{}`` for them."""
     return tuple(
-        Finding(subject=Subject.SCHEMA, where=table_of(change) or "schema", what=f"{describe(change)}.", fix=fix)
+        Finding(
+            subject=Subject.SCHEMA, where=table_of(change) or "schema", what=saying.format(describe(change)), fix=fix
+        )
         for change in changes
     )

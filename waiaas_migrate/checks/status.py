@@ -36,7 +36,7 @@ def status(project: Project, database: str) -> Status:
         DatabaseFileError: where the database cannot be read.
         MigrationsError: where the migrations folder cannot be used.
     """
-    migrations = read_migrations(project.migrations, missing_ok=True)
+    migrations = read_migrations(project.migrations)
     with reading(database) as (connection, name):
         found = standing(connection, migrations)
     applied = {migration.id for migration in found.applied}

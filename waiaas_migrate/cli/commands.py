@@ -108,7 +108,7 @@ def status(project: Project, database: str, *, as_json: bool) -> int:
     else:
         for migration, state in result.migrations:
             say(f"{state:8} {migration}", good=None if state == "applied" else False)
-        say(f"{database}: " + _summary(result.is_at_head, result.ids("pending"), result.ids("unknown")))
+        say(f"{result.database}: " + _summary(result.is_at_head, result.ids("pending"), result.ids("unknown")))
     return 0 if result.is_at_head else FINDINGS
 
 
@@ -138,7 +138,7 @@ def drift(project: Project, database: str, *, column_order: bool, as_json: bool)
         if result.pending:
             note(f"{len(result.pending)} pending; compared with the migrations that were run.")
         if not result.findings:
-            say(f"{database}: no drift.", good=True)
+            say(f"{result.database}: no drift.", good=True)
     return FINDINGS if result.findings else 0
 
 

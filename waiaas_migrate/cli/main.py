@@ -57,10 +57,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except MigrateError as error:
-        click.secho("Error:", fg="red", err=True, nl=False)
-        click.echo(f" {error}" if len(str(error).splitlines()) == 1 else f"\n{error}", err=True)
+        _complain(str(error))
         return error.exit_code
+    except OSError as error:
+        # Neither a file of the project's nor a database: those say more. A full disk behind stdout, for one.
+        _complain(f"{error.strerror or error}.")
+        return MigrateError.exit_code
     return result if isinstance(result, int) else 0
+
+
+def _complain(message: str) -> None:
+    click.secho("Error:", fg="red", err=True, nl=False)
+    click.echo(f" {message}" if len(message.splitlines()) == 1 else f"\n{message}", err=True)
 
 
 def run() -> None:

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
-from waiaas_migrate.files.project import find_project
+from waiaas_migrate.errors import UsageError
+from waiaas_migrate.files.project import Project, find_project
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -30,7 +31,22 @@ def in_project(command: Callable[..., int]) -> Callable[..., int]:
     def with_project(
         *args: object, schema: str | None, migrations: str | None, templates: str | None, **options: object
     ) -> int:
-        project = find_project(Path.cwd(), schema=schema, migrations=migrations, templates=templates)
+        project = find_project(_here(), schema=schema, migrations=migrations, templates=templates)
+        if templates is not None:
+            _require_folder(project)
         return command(project, *args, **options)
 
     return with_project
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise UsageError("The current folder is gone. Change to one that exists.") from None
+
+
+def _require_folder(project: Project) -> None:
+    """A project need not have templates of its own, but those that were asked for must be there."""
+    if not project.templates.is_dir():
+        raise UsageError(f"--templates {project.templates}: there is no such folder. Check the path.")

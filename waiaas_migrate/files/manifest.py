@@ -36,11 +36,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What the folder held when it was recorded. ``fingerprint`` is that of the catalog once all is applied."""
+    """What the folder held when it was recorded. ``fingerprint`` is that of the catalog once all is applied;
+    ``hints`` are the rename hints of schema.yaml that the migrations have fulfilled.
+    """
 
     migrations: tuple[Entry, ...] = ()
     pragmas: tuple[Pragma, ...] = ()
     fingerprint: str | None = None
+    hints: tuple[str, ...] = ()
     path: Path = field(default=Path(MANIFEST), compare=False)
 
     @property
@@ -72,6 +75,8 @@ def manifest_text(manifest: Manifest) -> str:
         f'"pragmas": {_block("{}", pragmas)}',
         f'"fingerprint": {json.dumps(manifest.fingerprint)}',
     ]
+    if manifest.hints:
+        parts.append(f'"hints": {_block("[]", [json.dumps(hint, ensure_ascii=False) for hint in manifest.hints])}')
     return "{\n  " + ",\n  ".join(parts) + "\n}\n"
 
 
@@ -125,6 +130,7 @@ def _manifest(content: Any, path: Path) -> Manifest:  # noqa: ANN401 — whateve
         migrations=migrations,
         pragmas=pragmas,
         fingerprint=None if recorded is None else _text(recorded),
+        hints=tuple(_text(hint) for hint in content.get("hints", ())),
         path=path,
     )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -118,11 +119,11 @@ def _read_all(folder: Path, problems: list[Problem], *, missing_ok: bool) -> lis
         if path.stem in ids:
             what = f"has the same id as {ids[path.stem].name}, and yoyo tells migrations apart by id."
             problems.append(Problem(file=str(path), what=what, fix="Rename one of them."))
-        ids[path.stem] = path
+        ids.setdefault(path.stem, path)
     for path in sorted(rollbacks - {_rollback_path(path) for path in migrations if path.suffix == ".sql"}):
         name = path.name.removesuffix(_ROLLBACK) + ".sql"
         problems.append(Problem(file=str(path), what=f"takes back {name}, which is missing.", fix="Restore or remove."))
-    files = [_read_file(path, ids, problems) for path in migrations]
+    files = [_read_file(path, ids, problems) for path in ids.values()]
     return [file for file in files if file is not None]
 
 

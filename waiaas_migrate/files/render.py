@@ -16,8 +16,9 @@ from waiaas_migrate.errors import Problem, TemplateError
 from waiaas_migrate.files.bundled import bundled
 from waiaas_migrate.sqlite.ddl import is_bare
 from waiaas_migrate.sqlite.layout import TableLayout, layout
-from waiaas_migrate.sqlite.plan import Action, Step
+from waiaas_migrate.sqlite.actions import Action, Step
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
+from waiaas_migrate.sqlite.spelling import resynchronised
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,9 +50,11 @@ class Renderer:
             beside=_beside,
             has_constraints=_has_constraints,
             layout=layout,
-            literal=quote_literal,
+            layout_literal=_layout_literal,
+            literal=_literal,
             name=quote_name,
             names=_names,
+            quoted=_quoted,
         )
         self._environment.tests["bare"] = is_bare
 
@@ -61,7 +64,8 @@ class Renderer:
         Raises:
             TemplateError: where the template cannot be used.
         """
-        return RenderedStep(words=step.words, cost=step.cost, sql=self.action(step.action))
+        sql = "\n".join(self.action(action) for action in step.actions)
+        return RenderedStep(words=" ".join(step.words.split()), cost=step.cost, sql=sql)
 
     def action(self, action: Action) -> str:
         """The SQL of one action, each statement ending in a semicolon."""
@@ -96,6 +100,20 @@ def _problem(file: str, line: int | None, message: str | None) -> Problem:
 
 def _names(names: Iterable[str]) -> str:
     return ", ".join(quote_name(name) for name in names)
+
+
+def _literal(value: str) -> str:
+    return resynchronised(quote_literal(value))
+
+
+def _quoted(message: str) -> str:
+    """``message`` as a name in double quotes, whatever is in it."""
+    return resynchronised('"' + message.replace('"', '""') + '"')
+
+
+def _layout_literal(columns: Sequence[str]) -> str:
+    """Column names as the one text that a guard compares, names being free to hold any character but a newline."""
+    return " || char(10) || ".join(_literal(column) for column in columns)
 
 
 def _has_constraints(place: TableLayout) -> bool:

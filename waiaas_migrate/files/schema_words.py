@@ -89,7 +89,7 @@ def read_type(value: Value) -> ColumnType:
 def _type_problem(text: str) -> tuple[str, str] | None:
     match = _TYPE.match(text.strip())
     if match is None:
-        return f"`{shown(text)}` is no type.", "Write words, and one or two numbers: `VARCHAR(50)`."
+        return f"`{shown(text)}` is no type.", _fix(text, "Write words, and one or two numbers: `VARCHAR(50)`.")
     words = re.sub(_QUOTED, " ", match["words"]).upper().split()
     keyword = next((word for word in words if word in _NOT_IN_TYPES), None)
     if keyword is None:
@@ -159,5 +159,13 @@ def parsed(value: Value, sql: str, columns: Iterable[str]) -> SqlText | None:
     try:
         return ddl.expression(sql, columns)
     except ddl.SqlError as error:
-        value.problem(f"this is not an SQL expression: {str(error).rstrip('.')}.", f"Correct `{shown(sql)}`.")
+        value.problem(
+            f"this is not an SQL expression: {str(error).rstrip('.')}.", _fix(sql, f"Correct `{shown(sql)}`.")
+        )
         return None
+
+
+def _fix(text: str, otherwise: str) -> str:
+    """What to do about broken text: where a parenthesis is open, a comma of YAML's has most often cut it short."""
+    cut = text.count("(") > text.count(")")
+    return "Inside `{…}` a comma ends a value: put the whole value in quotes." if cut else otherwise

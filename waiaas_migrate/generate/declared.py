@@ -11,15 +11,16 @@ from waiaas_migrate.files.render import Renderer
 from waiaas_migrate.files.schema_file import DeclaredSchema, load_schema
 from waiaas_migrate.files.statements import split_statements
 from waiaas_migrate.schema.diff import diff
+from waiaas_migrate.schema.hints import with_hints
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.sqlite.introspect import introspect
 from waiaas_migrate.sqlite.memory import execute, memory
-from waiaas_migrate.sqlite.plan import plan
+from waiaas_migrate.sqlite.plan import creation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """``source`` is the schema as its author wrote it, ``schema`` the same as SQLite understood it."""
+    """``source`` is the schema as its author wrote it, ``schema`` the same as SQLite understood it, hints included."""
 
     source: DeclaredSchema
     schema: Schema
@@ -32,7 +33,8 @@ def declare(project: Project, renderer: Renderer) -> Declared:
         SchemaFileError: carries everything that is wrong with the file, or what SQLite says of it.
     """
     source = load_schema(project.schema, root=project.root)
-    return Declared(source=source, schema=introspect(build(source.schema, renderer, file=str(project.schema))))
+    built = introspect(build(source.schema, renderer, file=str(project.schema)))
+    return Declared(source=source, schema=with_hints(built, source.schema))
 
 
 def build(schema: Schema, renderer: Renderer, *, file: str) -> sqlite3.Connection:
@@ -43,9 +45,9 @@ def build(schema: Schema, renderer: Renderer, *, file: str) -> sqlite3.Connectio
     """
     connection = memory()
     problems: list[Problem] = []
-    for step in plan(diff(Schema(), schema)).forward:
+    for step in creation(schema, diff(Schema(), schema)).steps:
         try:
-            for statement in split_statements(renderer.action(step.action)):
+            for statement in split_statements(renderer.step(step).sql):
                 execute(connection, statement)
         except sqlite3.Error as error:
             problems.append(

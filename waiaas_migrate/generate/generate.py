@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from waiaas_migrate.errors import MigrationsError
+from waiaas_migrate.errors import MigrationsError, Problem, SchemaFileError
 from waiaas_migrate.files.manifest import MANIFEST, Manifest, chain, history_problems, manifest_text, read_manifest
 from waiaas_migrate.files.migration_dir import MigrationFile, new_migration, read_migrations
 from waiaas_migrate.files.project import Project
@@ -16,15 +17,19 @@ from waiaas_migrate.files.schema_file import DeclaredSchema
 from waiaas_migrate.files.writing import write_files
 from waiaas_migrate.generate.declared import Declared, declare
 from waiaas_migrate.generate.naming import next_id
-from waiaas_migrate.generate.proof import MigrationText, prove
+from waiaas_migrate.generate.proof import MigrationText, prove, run_file
 from waiaas_migrate.generate.replay import replay
-from waiaas_migrate.schema.changes import Change
+from waiaas_migrate.generate.transition import make_transition
 from waiaas_migrate.schema.describe import describe
-from waiaas_migrate.schema.diff import diff
+from waiaas_migrate.schema.hints import way_back
+from waiaas_migrate.schema.model import Schema
+from waiaas_migrate.schema.renames import Renames, hints, resolve
 from waiaas_migrate.sqlite.catalog import fingerprint, read_catalog
 from waiaas_migrate.sqlite.connection import Pragma
 from waiaas_migrate.sqlite.introspect import introspect
+from waiaas_migrate.sqlite.memory import copy
 from waiaas_migrate.sqlite.plan import plan
+from waiaas_migrate.sqlite.transition import Transition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +60,19 @@ def generate(project: Project, *, name: str | None = None) -> Generated:
         raise MigrationsError(problems)
     declared = declare(project, renderer)
     before = replay(migrations)
-    old = introspect(before)
-    changes = diff(old, declared.schema)
+    forward = make_transition(
+        before,
+        declared.schema,
+        _renames(project, introspect(before), declared, recorded),
+        renderer,
+        catalog_edits=project.catalog_edits,
+    )
+    changes = (*forward.renames.tables, *forward.renames.columns, *forward.changes)
     files: dict[str, str] = {}
     text = None
     if changes:
-        text = _text(renderer, migrations, name, changes)
-        prove(before, old, declared.schema, text)
+        text = _text(renderer, migrations, name, before, forward)
+        prove(before, forward.start, declared.schema, text)
         files = {f"{text.id}.rollback.sql": text.backward, f"{text.id}.sql": text.forward}
         migrations = (*migrations, _as_file(project, migrations, text))
         before = replay(migrations)
@@ -75,17 +86,34 @@ def generate(project: Project, *, name: str | None = None) -> Generated:
     )
 
 
+def _renames(project: Project, old: Schema, declared: Declared, recorded: Manifest | None) -> Renames:
+    renames = resolve(old, declared.schema, recorded.hints if recorded is not None else ())
+    if renames.impossible:
+        raise SchemaFileError([Problem(file=str(project.schema), what=problem) for problem in renames.impossible])
+    return renames
+
+
 def _text(
-    renderer: Renderer, migrations: Sequence[MigrationFile], name: str | None, changes: Sequence[Change]
+    renderer: Renderer,
+    migrations: Sequence[MigrationFile],
+    name: str | None,
+    before: sqlite3.Connection,
+    forward: Transition,
 ) -> MigrationText:
+    changes = (*forward.renames.tables, *forward.renames.columns, *forward.changes)
     migration = next_id((file.id for file in migrations), name, changes)
-    steps = plan(changes)
-    depends = heads(migrations)
-    return MigrationText(
-        id=migration,
-        forward=renderer.migration(migration, depends, steps.forward),
-        backward=renderer.migration(f"{migration}, rolled back", (), steps.backward),
-    )
+    text = renderer.migration(migration, heads(migrations), plan(forward).steps)
+    with closing(copy(before)) as after:
+        run_file(after, text, f"{migration}.sql")
+        backward = make_transition(
+            after,
+            way_back(forward.start, forward.new, forward.renames),
+            forward.renames.reversed(),
+            renderer,
+            catalog_edits=forward.catalog_edits,
+        )
+    back = renderer.migration(f"{migration}, rolled back", (), plan(backward).steps)
+    return MigrationText(id=migration, forward=text, backward=back)
 
 
 def heads(migrations: Sequence[MigrationFile]) -> tuple[str, ...]:
@@ -104,6 +132,7 @@ def _manifest(head: sqlite3.Connection, declared: Declared, migrations: Sequence
         migrations=chain(migrations),
         pragmas=pragmas_of(declared.source),
         fingerprint=fingerprint(read_catalog(head)),
+        hints=hints(declared.schema),
     )
 
 

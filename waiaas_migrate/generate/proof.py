@@ -39,15 +39,19 @@ def prove(before: sqlite3.Connection, old: Schema, new: Schema, text: MigrationT
     Raises:
         ProofError: the tool's own fault, with what to report.
     """
-    _run(before, text.forward, f"{text.id}.sql")
+    run_file(before, text.forward, f"{text.id}.sql")
     _expect(introspect(before), new, f"{text.id}.sql does not give the declared schema")
-    _run(before, text.backward, f"{text.id}.rollback.sql")
+    run_file(before, text.backward, f"{text.id}.rollback.sql")
     _expect(introspect(before), old, f"{text.id}.rollback.sql does not give back the schema before it")
     prove_reading(text)
 
 
-def _run(connection: sqlite3.Connection, text: str, file: str) -> None:
-    """Run a file as yoyo would, in one transaction."""
+def run_file(connection: sqlite3.Connection, text: str, file: str) -> None:
+    """Run a migration's text as yoyo would, in one transaction.
+
+    Raises:
+        ProofError: where SQLite refuses a statement.
+    """
     connection.execute("BEGIN")
     for statement in split_statements(text, file=file):
         try:

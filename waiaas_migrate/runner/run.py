@@ -10,9 +10,7 @@ from waiaas_migrate.runner.open import close_database
 from waiaas_migrate.sqlite.connection import apply_pragmas, connect_file, plain_errors, shape_file
 
 
-def apply_to(
-    database: str, migrations: Path, *, verify: bool = True, explain: Explain | None = None
-) -> ApplyResult:
+def apply_to(database: str, migrations: Path, *, verify: bool = True, explain: Explain | None = None) -> ApplyResult:
     """Open ``database``, apply what is pending of the folder ``migrations``, set its PRAGMAs, and close it.
 
     Raises:

@@ -8,11 +8,11 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from waiaas_migrate.errors import ApplyError, MigrateError, UnsupportedError
+from waiaas_migrate.errors import ApplyError, DatabaseFileError, MigrateError, UnsupportedError
 from waiaas_migrate.files.migration_dir import MigrationFile
 from waiaas_migrate.files.statements import first_line
 from waiaas_migrate.runner.transaction import guarded
-from waiaas_migrate.sqlite.connection import database_name, plain_error
+from waiaas_migrate.sqlite.connection import CANNOT_BE_WRITTEN, database_name, result_code
 
 if TYPE_CHECKING:
     from yoyo.migrations import Migration
@@ -95,6 +95,8 @@ class StepRunner:
         except MigrateError:
             raise
         except Exception as error:  # a Python migration may raise anything
+            if isinstance(error, sqlite3.Error) and result_code(error) == sqlite3.SQLITE_READONLY:
+                raise DatabaseFileError(f"{database_name(self.connection)}: {CANNOT_BE_WRITTEN}") from error
             raise self._error(migration, self._reason(error, denied), statement) from error
 
     def _reason(self, error: Exception, denied: Sequence[str]) -> str:
@@ -104,9 +106,7 @@ class StepRunner:
                 f"Take BEGIN, COMMIT, ROLLBACK and `with connection:` out of it"
             )
         if isinstance(error, sqlite3.Error):
-            plain = plain_error(error, "the database", doing="it ran")
-            hint = _already_there(str(error))
-            return str(plain) if plain else f"{error}{hint}"
+            return f"{error}{_already_there(str(error))}"
         return f"{type(error).__name__}: {error}"
 
     def _error(self, migration: str, reason: str, statement: str | None = None) -> ApplyError:

@@ -24,6 +24,8 @@ DEFAULT_TIMEOUT = 5.0
 
 MEMORY = ":memory:"
 
+CANNOT_BE_WRITTEN = "cannot be written. Give the file and its folder write permission, or run as its owner."
+
 _OWNER_ONLY = 0o600
 
 
@@ -185,7 +187,9 @@ def open_read_only(path: str | os.PathLike[str] | Database) -> sqlite3.Connectio
         try:
             return _open_uri(uri)
         except sqlite3.OperationalError as error:
-            if _code(error) != sqlite3.SQLITE_CANTOPEN or not _is_whole(Path(os.path.realpath(absolute))):
+            if result_code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) or not _is_whole(
+                Path(os.path.realpath(absolute))
+            ):
                 raise
             return _open_uri(f"{uri}&immutable=1")
 
@@ -211,14 +215,14 @@ def _probe(connection: sqlite3.Connection) -> None:
         raise
 
 
-def _code(error: sqlite3.Error) -> int:
+def result_code(error: sqlite3.Error) -> int:
     """The primary result code (https://www.sqlite.org/rescode.html); 0 for errors of the Python module's own."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def plain_error(error: sqlite3.Error, database: str, *, doing: str) -> MigrateError | None:
     """What an error of SQLite's means where the file or a lock is at fault; None where the SQL is."""
-    match _code(error):
+    match result_code(error):
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return DatabaseBusy(database=database, doing=doing)
         case sqlite3.SQLITE_NOTADB:
@@ -228,7 +232,7 @@ def plain_error(error: sqlite3.Error, database: str, *, doing: str) -> MigrateEr
         case sqlite3.SQLITE_CANTOPEN:
             what = "cannot be opened, or its folder does not let SQLite make the files it needs beside it."
         case sqlite3.SQLITE_READONLY:
-            what = "cannot be written. Give the file and its folder write permission, or run as its owner."
+            what = CANNOT_BE_WRITTEN
         case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_FULL:
             what = f"could not be read or written ({error}). Check the disk and its free space."
         case _:

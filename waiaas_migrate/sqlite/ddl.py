@@ -16,7 +16,18 @@ from waiaas_migrate.sqlite.grammar import Kind, SqlError, Token, meaning, signif
 from waiaas_migrate.sqlite.quoting import fold, quote_name
 from waiaas_migrate.sqlite.spelling import spell, spell_statement
 
-__all__ = ["SqlError", "expression", "index", "is_bare", "stored_expression", "trigger", "view", "virtual_table"]
+__all__ = [
+    "SqlError",
+    "expression",
+    "index",
+    "is_bare",
+    "is_constant",
+    "names_in",
+    "stored_expression",
+    "trigger",
+    "view",
+    "virtual_table",
+]
 
 #: Names of the rowid, which every ordinary table knows (https://www.sqlite.org/rowidtable.html).
 ROWID_NAMES = frozenset({"rowid", "oid", "_rowid_"})
@@ -192,3 +203,17 @@ def is_bare(sql: str) -> bool:
     if len(tokens) == 2 and tokens[0].word in ("+", "-"):
         tokens = tokens[1:]
     return len(tokens) == 1 and tokens[0].kind is not Kind.SYMBOL
+
+
+def is_constant(sql: str) -> bool:
+    """Whether a DEFAULT is a literal, which every existing row can be given: CURRENT_TIMESTAMP and the like are not."""
+    return is_bare(sql) and significant(tokenize(sql))[-1].word not in (
+        "CURRENT_TIME",
+        "CURRENT_DATE",
+        "CURRENT_TIMESTAMP",
+    )
+
+
+def names_in(sql: str) -> frozenset[str]:
+    """The folded words and names of ``sql``: all that could be a column's name in it, and more."""
+    return frozenset(fold(token.name) for token in tokenize(sql) if token.kind in (Kind.WORD, Kind.NAME, Kind.STRING))

@@ -52,3 +52,10 @@ def _no_value(*_: object) -> None:
 
 def _by_text(left: str, right: str) -> int:
     return (left > right) - (left < right)
+
+
+def copy(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """Another database in memory with the same content."""
+    other = memory()
+    connection.backup(other)
+    return other

@@ -1,13 +1,14 @@
-"""Changes turned into the steps that SQLite can take, in an order in which they work. The plan is data."""
+"""Changes turned into the steps that SQLite can take, in an order in which they work. The plan is data.
+
+The order: what may be in the way goes first (triggers, views, indexes, tables), then names change, then tables are
+made and altered, then indexes, virtual tables, views and triggers come, and last the foreign keys are looked at.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Literal
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 
-from waiaas_migrate.errors import UnsupportedError
 from waiaas_migrate.schema.changes import (
     AddIndex,
     AddTable,
@@ -15,131 +16,200 @@ from waiaas_migrate.schema.changes import (
     AddView,
     AddVirtualTable,
     Change,
+    DropIndex,
+    DropTable,
+    DropTrigger,
+    DropView,
+    DropVirtualTable,
+    ModifyIndex,
+    ModifyTrigger,
+    ModifyView,
+    ModifyVirtualTable,
+    table_of,
 )
 from waiaas_migrate.schema.describe import describe
-from waiaas_migrate.schema.model import Index, ObjectKind, SqlText, Table
+from waiaas_migrate.schema.model import Index, ObjectKind, Schema, Table, Trigger, View
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.actions import (
+    Action,
+    Cost,
+    CreateIndex,
+    CreateStatement,
+    CreateTable,
+    Drop,
+    GuardForeignKeysOff,
+    Plan,
+    RebuildTable,
+    RenameColumnTo,
+    RenameTableTo,
+    Step,
+    UpdateRows,
+)
+from waiaas_migrate.sqlite.ddl import names_in
+from waiaas_migrate.sqlite.parents import parent_guards, violation_guards
+from waiaas_migrate.sqlite.table_plan import TableChanges, TablePlan, plan_table
+from waiaas_migrate.sqlite.transition import Transition
 
 
-class Cost(StrEnum):
-    """How the time of a step grows with the rows of its table."""
-
-    CONSTANT = "constant"
-    SCAN = "scan"
-    REBUILD = "rebuild"
+def plan(transition: Transition) -> Plan:
+    """The steps of ``transition``."""
+    return Plan(steps=tuple(_Planner(transition).steps()))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateTable:
-    """CREATE TABLE."""
-
-    table: Table
-    template: Literal["create_table"] = "create_table"
+def creation(schema: Schema, changes: Iterable[Change]) -> Plan:
+    """The steps that make ``schema`` where there is nothing."""
+    return plan(Transition(start=Schema(), old=Schema(), new=schema, changes=tuple(changes)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateIndex:
-    """CREATE INDEX; on a table with rows it reads them all."""
+class _Planner:
+    """The plan of one transition: what happens to each table decides what must be made again afterwards."""
 
-    table: str
-    index: Index
-    template: Literal["create_index"] = "create_index"
+    def __init__(self, transition: Transition) -> None:
+        self.t = transition
+        self.by_table: dict[str, list[Change]] = defaultdict(list)
+        for change in transition.changes:
+            name = table_of(change)
+            if name is not None and not isinstance(change, AddIndex | DropIndex | ModifyIndex):
+                self.by_table[fold(name)].append(change)
+        self.tables = {name: self._table(name, changes) for name, changes in self.by_table.items()}
+        self.rebuilt = {name for name, planned in self.tables.items() if planned.is_rebuilt}
+        self.updated = {name for name, planned in self.tables.items() if planned.updates_rows}
+        self.dropped = {fold(c.table.name) for c in transition.changes if isinstance(c, DropTable)}
+        self.views_gone = {fold(view.name) for view in self._leaving_views()}
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateStatement:
-    """A CREATE statement that the author wrote whole: a view, a trigger or a virtual table."""
-
-    statement: SqlText
-    template: Literal["create_statement"] = "create_statement"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drop:
-    """DROP of an object by its name."""
-
-    kind: ObjectKind
-    name: str
-    template: Literal["drop"] = "drop"
-
-
-Action = CreateTable | CreateIndex | CreateStatement | Drop
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One thing to do: what it is for in words, its cost, and the action itself."""
-
-    words: str
-    cost: Cost
-    action: Action
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """The steps forward, and the steps that take them back."""
-
-    forward: tuple[Step, ...]
-    backward: tuple[Step, ...]
-
-
-def plan(changes: Sequence[Change]) -> Plan:
-    """The steps for ``changes``.
-
-    Raises:
-        UnsupportedError: names every change that there are no steps for.
-    """
-    unsupported = [change for change in changes if not isinstance(change, _SUPPORTED)]
-    if unsupported:
-        listed = "\n".join(f"  {describe(change)}" for change in unsupported)
-        raise UnsupportedError(
-            f"These changes cannot be generated yet:\n{listed}\n"
-            f"Write a migration for them by hand in the migrations folder, then run generate again."
+    def _table(self, name: str, changes: Sequence[Change]) -> TablePlan:
+        statements = [trigger.statement.sql for trigger in self.t.old.triggers]
+        statements += [view.statement.sql for view in self.t.old.views]
+        return plan_table(
+            TableChanges(
+                old=_find(self.t.old, name),
+                new=_find(self.t.new, name),
+                changes=tuple(changes),
+                mentioned=frozenset().union(*map(names_in, statements)),
+                catalog_edits=self.t.catalog_edits,
+            )
         )
-    ordered = sorted(changes, key=_rank)
-    forward = tuple(step for change in ordered for step in _forward(change))
-    backward = tuple(step for change in reversed(ordered) for step in _backward(change))
-    return Plan(forward=forward, backward=backward)
+
+    def steps(self) -> Iterator[Step]:
+        """Every step, in order."""
+        middle = [step for planned in self.tables.values() for step in planned.steps]
+        parents = parent_guards(self.t)
+        noted, compared = violation_guards(self.t)
+        if any(isinstance(a, RebuildTable | UpdateRows) for step in middle for a in step.actions) or self.dropped:
+            yield _step("foreign keys are to be off, or dropping a table would delete rows", GuardForeignKeysOff())
+        yield from self._making_way()
+        yield from self._renaming()
+        yield from noted
+        yield from self._dropping()
+        yield from (
+            Step(words=describe(change), cost=Cost.CONSTANT, actions=(CreateTable(table=change.table),))
+            for change in self.t.changes
+            if isinstance(change, AddTable)
+        )
+        yield from middle
+        yield from self._indexing()
+        yield from self._finishing()
+        yield from parents
+        yield from compared
+
+    # What goes
+
+    def _leaving_views(self) -> Iterator[View]:
+        gone = {fold(c.view.name) for c in self.t.changes if isinstance(c, DropView)}
+        gone |= {fold(c.old.name) for c in self.t.changes if isinstance(c, ModifyView)} | self.t.set_aside
+        yield from (view for view in self.t.start.views if fold(view.name) in gone)
+
+    def _leaving_triggers(self) -> Iterator[Trigger]:
+        """Triggers that change or do not compile, and those that would fire, or be in the way, on what changes."""
+        gone = {fold(c.trigger.name) for c in self.t.changes if isinstance(c, DropTrigger)}
+        gone |= {fold(c.old.name) for c in self.t.changes if isinstance(c, ModifyTrigger)} | self.t.set_aside
+        gone |= {fold(t.name) for t in self.t.old.triggers if fold(t.table) in self.updated}
+        views = self.views_gone
+        yield from (t for t in self.t.start.triggers if fold(t.name) in gone or fold(t.table) in views)
+
+    def _making_way(self) -> Iterator[Step]:
+        for trigger in self._leaving_triggers():
+            yield _drop("trigger", trigger.name)
+        for view in self._leaving_views():
+            yield _drop("view", view.name)
+
+    def _renaming(self) -> Iterator[Step]:
+        for table in self.t.renames.tables:
+            yield _step(describe(table), RenameTableTo(old=table.old, new=table.new))
+        for column in self.t.renames.columns:
+            yield _step(describe(column), RenameColumnTo(table=column.table, old=column.old, new=column.new))
+
+    def _dropping(self) -> Iterator[Step]:
+        for change in self.t.changes:
+            match change:
+                case DropIndex(table=table, index=index) | ModifyIndex(table=table, old=index):
+                    if fold(table) not in self.rebuilt:
+                        yield _drop("index", index.name)
+                case DropVirtualTable(table=virtual) | ModifyVirtualTable(old=virtual):
+                    yield _drop("virtual table", virtual.name)
+        leaving = [change.table for change in self.t.changes if isinstance(change, DropTable)]
+        yield from (_drop("table", table.name) for table in children_first(leaving))
+
+    # What comes
+
+    def _indexing(self) -> Iterator[Step]:
+        for change in self.t.changes:
+            if isinstance(change, AddTable):
+                for index in change.table.indexes:
+                    yield _index(change.table.name, index, Cost.CONSTANT)
+        for name in self.tables:
+            if name in self.rebuilt:
+                table = _find(self.t.new, name)
+                yield from (_index(table.name, index, Cost.REBUILD) for index in table.indexes)
+        for change in self.t.changes:
+            match change:
+                case AddIndex(table=table_name, index=index) | ModifyIndex(table=table_name, new=index):
+                    if fold(table_name) not in self.rebuilt:
+                        yield _index(table_name, index, Cost.SCAN)
+
+    def _finishing(self) -> Iterator[Step]:
+        for change in self.t.changes:
+            match change:
+                case AddVirtualTable(table=virtual) | ModifyVirtualTable(new=virtual):
+                    yield _step(describe(change), CreateStatement(statement=virtual.statement))
+        views = {fold(c.view.name) for c in self.t.changes if isinstance(c, AddView)} | self.views_gone
+        for view in self.t.new.views:
+            if fold(view.name) in views:
+                yield _step(f"add view {view.name}", CreateStatement(statement=view.statement))
+        gone = {fold(trigger.name) for trigger in self._leaving_triggers()}
+        come = {fold(c.trigger.name) for c in self.t.changes if isinstance(c, AddTrigger)}
+        for trigger in self.t.new.triggers:
+            lost = fold(trigger.table) in self.rebuilt | self.dropped
+            if lost or fold(trigger.name) in gone | come:
+                words = f"add trigger {trigger.name} on {trigger.table}"
+                yield _step(words, CreateStatement(statement=trigger.statement))
 
 
-_SUPPORTED = (AddTable, AddVirtualTable, AddIndex, AddView, AddTrigger)
+def children_first(tables: Sequence[Table]) -> list[Table]:
+    """``tables`` such that each stands before those that it refers to, where that is possible."""
+    left, ordered = list(tables), list[Table]()
+    while left:
+        referred = {
+            fold(key.table) for table in left for key in table.foreign_keys if fold(key.table) != fold(table.name)
+        }
+        free = [table for table in left if fold(table.name) not in referred] or left[:1]
+        ordered += free
+        left = [table for table in left if table not in free]
+    return ordered
 
 
-def _rank(change: Change) -> int:
-    """Tables first, then what stands on them; within a kind, the order of the declaration (sorting is stable)."""
-    return next(rank for rank, kind in enumerate(_SUPPORTED) if isinstance(change, kind))
+def _find(schema: Schema, name: str) -> Table:
+    return next(table for table in schema.tables if fold(table.name) == fold(name))
 
 
-def _forward(change: Change) -> Iterator[Step]:
-    words = describe(change)
-    match change:
-        case AddTable(table=table):
-            yield Step(words=words, cost=Cost.CONSTANT, action=CreateTable(table=table))
-            for index in table.indexes:
-                described = describe(AddIndex(table=table.name, index=index))
-                yield Step(words=described, cost=Cost.CONSTANT, action=CreateIndex(table=table.name, index=index))
-        case AddIndex(table=name, index=index):
-            yield Step(words=words, cost=Cost.SCAN, action=CreateIndex(table=name, index=index))
-        case AddVirtualTable(table=virtual):
-            yield Step(words=words, cost=Cost.CONSTANT, action=CreateStatement(statement=virtual.statement))
-        case AddView(view=view):
-            yield Step(words=words, cost=Cost.CONSTANT, action=CreateStatement(statement=view.statement))
-        case AddTrigger(trigger=trigger):
-            yield Step(words=words, cost=Cost.CONSTANT, action=CreateStatement(statement=trigger.statement))
+def _index(table: str, index: Index, cost: Cost) -> Step:
+    words = describe(AddIndex(table=table, index=index))
+    return Step(words=words, cost=cost, actions=(CreateIndex(table=table, index=index),))
 
 
-def _backward(change: Change) -> Iterator[Step]:
-    match change:
-        case AddTable(table=table):
-            yield _dropping("table", table.name)
-        case AddVirtualTable(table=virtual):
-            yield _dropping("virtual table", virtual.name)
-        case AddIndex(index=index):
-            yield _dropping("index", index.name)
-        case AddView(view=view):
-            yield _dropping("view", view.name)
-        case AddTrigger(trigger=trigger):
-            yield _dropping("trigger", trigger.name)
+def _drop(kind: ObjectKind, name: str) -> Step:
+    return _step(f"drop {kind} {name}", Drop(kind=kind, name=name))
 
 
-def _dropping(kind: ObjectKind, name: str) -> Step:
-    return Step(words=f"drop {kind} {name}", cost=Cost.CONSTANT, action=Drop(kind=kind, name=name))
+def _step(words: str, action: Action) -> Step:
+    return Step(words=words, cost=Cost.CONSTANT, actions=(action,))

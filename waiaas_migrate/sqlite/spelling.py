@@ -85,11 +85,15 @@ def _quoted(token: Token) -> str:
 
 
 def _resynchronised(token: Token) -> str:
-    """``token``, and behind it a comment with a quote in it where sqlparse would take the token's end for escaped."""
-    quote = token.text[:1]
-    if token.kind not in (Kind.STRING, Kind.NAME) or quote not in "'\"" or "\\" not in token.text:
-        return token.text
-    return f"{token.text} /*{quote}*/" if _left_open(token.text, quote) else token.text
+    return resynchronised(token.text) if token.kind in (Kind.STRING, Kind.NAME) else token.text
+
+
+def resynchronised(text: str) -> str:
+    """A string or quoted name, and behind it a comment with a quote where sqlparse would take its end for escaped."""
+    quote = text[:1]
+    if quote not in "'\"" or "\\" not in text:
+        return text
+    return f"{text} /*{quote}*/" if _left_open(text, quote) else text
 
 
 def _left_open(text: str, quote: str) -> bool:

@@ -1,0 +1,164 @@
+"""The command line as a whole: wrong use, help, colours, exit statuses."""
+
+from __future__ import annotations
+
+import os
+from contextlib import chdir
+from pathlib import Path
+
+import click
+import pytest
+
+from tests.projects import generated_project, listing, run, run_process, write_project
+from waiaas_migrate import __version__
+from waiaas_migrate.cli.main import group, main
+
+COMMANDS = sorted(group.commands)
+ON_A_DATABASE = ("apply", "status", "drift", "inspect")
+
+TRACEBACK = "Traceback"
+ESCAPE = "\x1b"
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_every_command_explains_itself(tmp_path: Path, command: str, option: str) -> None:
+    """``-h`` and ``--help`` give the usage on stdout and exit with 0, wherever one stands."""
+    done = run(tmp_path, *command.split(), option)
+    assert (done.status, done.err) == (0, "")
+    assert done.out.startswith(f"Usage: waiaas-migrate {command}".rstrip())
+    assert max(len(line) for line in done.out.splitlines()) <= 100
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_is_explained(command: str) -> None:
+    """No option is without a sentence on what it does."""
+    silent = [one.name for one in group.commands[command].params if isinstance(one, click.Option) and not one.help]
+    assert silent == []
+
+
+def test_the_group_lists_its_commands_and_exit_statuses(tmp_path: Path) -> None:
+    """The help of the whole names each command and what each exit status means."""
+    done = run(tmp_path, "--help")
+    assert all(f"\n  {command} " in done.out for command in COMMANDS)
+    said = " ".join(done.out.split())
+    assert "0 nothing to report, 1 findings, 2 wrong use or broken input, 3 the database refused" in said
+
+
+def test_version(tmp_path: Path) -> None:
+    """``--version`` gives the version of the package."""
+    done = run(tmp_path, "--version")
+    assert (done.status, done.out, done.err) == (0, f"waiaas-migrate, version {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "Commands:"),
+        (["nonsense"], "No such command 'nonsense'."),
+        (["check", "--nonsense"], "No such option '--nonsense'"),
+        (["check", "surplus"], "unexpected extra argument"),
+        (["generate", "-m"], "requires an argument"),
+        (["apply", "a.db", "b.db"], "unexpected extra argument"),
+        *(([command], "Missing argument 'DATABASE'.") for command in ON_A_DATABASE),
+    ],
+    ids=lambda value: " ".join(value) or "nothing" if isinstance(value, list) else "",
+)
+def test_wrong_arguments(tmp_path: Path, arguments: list[str], said: str) -> None:
+    """Wrong arguments exit with 2 and are explained on stderr, with nothing on stdout and nothing written."""
+    done = run(generated_project(tmp_path), *arguments)
+    assert (done.status, done.out) == (2, "")
+    assert said in done.err
+    assert TRACEBACK not in done.err
+
+
+@pytest.mark.parametrize("command", ["generate", "check"])
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--schema", "nowhere.yaml", "there is no such file."),
+        ("--schema", "migrations", "this is a directory, not a file."),
+        ("--schema", "", "this is a directory, not a file."),
+        ("--migrations", "schema.yaml", "cannot be read as a folder of migrations"),
+        ("--templates", "nowhere", "there is no such folder. Check the path."),
+        ("--templates", "schema.yaml", "there is no such folder. Check the path."),
+    ],
+)
+def test_paths_that_are_not_there(tmp_path: Path, command: str, option: str, value: str, said: str) -> None:
+    """A path that is missing, or of the other kind, exits with 2 and says so; nothing is written."""
+    generated_project(tmp_path)
+    before = listing(tmp_path)
+    done = run(tmp_path, command, option, value)
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith("Error: ")
+    assert said in done.err
+    assert listing(tmp_path) == before
+
+
+def test_the_project_is_found_upward(tmp_path: Path) -> None:
+    """In a folder below the project, its pyproject.toml is found and its paths are meant from there."""
+    generated_project(tmp_path)
+    (tmp_path / "migrations").rename(tmp_path / "steps")
+    (tmp_path / "pyproject.toml").write_text('[tool.waiaas-migrate]\nmigrations = "steps"\n', encoding="utf-8")
+    below = tmp_path / "some" / "where"
+    below.mkdir(parents=True)
+    assert run(below, "check").status == 0
+
+
+def test_a_broken_pyproject_is_told(tmp_path: Path) -> None:
+    """A pyproject.toml that cannot be used exits with 2 and names the key."""
+    generated_project(tmp_path)
+    (tmp_path / "pyproject.toml").write_text('[tool.waiaas-migrate]\nmigration = "steps"\n', encoding="utf-8")
+    done = run(tmp_path, "check")
+    assert (done.status, done.out) == (2, "")
+    assert "unknown key `migration`. Did you mean `migrations`?" in done.err
+
+
+def test_as_a_module(tmp_path: Path) -> None:
+    """``python -m waiaas_migrate`` is the same command, with its exit status."""
+    write_project(tmp_path)
+    done = run_process(tmp_path, "check")
+    assert (done.status, done.err) == (1, "")
+    assert run_process(tmp_path, "generate").status == 0
+    assert run_process(tmp_path, "check").out == "schema.yaml, the enums and the migrations agree.\n"
+
+
+def test_no_colours_in_a_pipe(tmp_path: Path) -> None:
+    """Where stdout and stderr are no terminal, no colour codes are written: not for good news, bad news or errors."""
+    write_project(tmp_path)
+    for arguments in (["check"], ["generate"], ["check"], ["check", "--schema", "nowhere"], ["nonsense"]):
+        done = run_process(tmp_path, *arguments, TERM="xterm-256color")
+        assert ESCAPE not in done.out + done.err
+
+
+def test_colours_on_a_terminal(tmp_path: Path) -> None:
+    """On a terminal, findings are red."""
+    write_project(tmp_path)
+    ours, theirs = os.openpty()
+    run_process(tmp_path, "check", stdout=theirs, TERM="xterm-256color")
+    os.close(theirs)
+    shown = os.read(ours, 4096).decode()
+    os.close(ours)
+    assert shown.startswith(f"{ESCAPE}[31m")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_stdout_on_a_full_disk(tmp_path: Path) -> None:
+    """Where the result cannot be written, the command exits with 2 and says why, without a traceback."""
+    generated_project(tmp_path)
+    with Path("/dev/full").open("w") as full:
+        done = run_process(tmp_path, "check", stdout=full)
+    assert done.status == 2
+    assert done.err.startswith("Error: No space left on device.\n")
+    assert TRACEBACK not in done.err
+
+
+def test_a_folder_that_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Run in a folder that was deleted meanwhile, a command exits with 2 and says so."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    with chdir(gone):
+        gone.rmdir()
+        status = main(["check"])
+    assert status == 2
+    assert capsys.readouterr().err == "Error: The current folder is gone. Change to one that exists.\n"

@@ -1,0 +1,208 @@
+"""The manifest: written the same way every time, read with every fault named, and held against the folder."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.folders import FAMILY, FAMILY_IDS, PRAGMAS, record_folder, run_python, write_folder
+from waiaas_migrate.errors import MigrationsError
+from waiaas_migrate.files.manifest import (
+    MANIFEST,
+    Entry,
+    Manifest,
+    chain,
+    check_manifest,
+    manifest_text,
+    read_manifest,
+)
+from waiaas_migrate.files.migration_dir import read_migrations
+from waiaas_migrate.sqlite.connection import Pragma
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A recorded folder of three migrations."""
+    return write_folder(tmp_path / "m", FAMILY)
+
+
+def problems(folder: Path) -> list[str]:
+    """What the folder's manifest and its files disagree about."""
+    manifest = read_manifest(folder)
+    assert manifest is not None
+    return [str(problem) for problem in check_manifest(manifest, read_migrations(folder))]
+
+
+def test_a_recorded_folder_is_as_recorded(folder: Path) -> None:
+    """Right after recording there is nothing to report, and all of it is read back."""
+    manifest = read_manifest(folder)
+    assert manifest is not None
+    assert problems(folder) == []
+    assert manifest.ids == FAMILY_IDS
+    assert manifest.pragmas == PRAGMAS
+    assert str(manifest.fingerprint).startswith("sha256:")
+
+
+def test_a_folder_without_a_manifest_has_none(tmp_path: Path) -> None:
+    """None is told apart from an empty one."""
+    assert read_manifest(tmp_path) is None
+    assert read_manifest(tmp_path / "missing") is None
+    record_folder(tmp_path, pragmas=())
+    assert read_manifest(tmp_path) is not None
+
+
+@given(
+    st.lists(st.text(st.characters(codec="utf-8"), min_size=1), unique=True, max_size=5),
+    st.dictionaries(st.sampled_from(["a", "b", "c"]), st.one_of(st.integers(), st.sampled_from(["ON", "WAL"]))),
+    st.one_of(st.none(), st.just("sha256:00")),
+)
+def test_what_is_written_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory, ids: list[str], pragmas: dict[str, str | int], fingerprint: str | None
+) -> None:
+    """Any manifest survives its text; equal ones have equal texts; each migration has a line of its own."""
+    folder = tmp_path_factory.mktemp("m")
+    manifest = Manifest(
+        migrations=tuple(Entry(id=name, hash=f"sha256:{number}") for number, name in enumerate(ids)),
+        pragmas=tuple(Pragma(name=name, value=value) for name, value in pragmas.items()),
+        fingerprint=fingerprint,
+    )
+    text = manifest_text(manifest)
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
+    assert read_manifest(folder) == manifest
+    assert manifest_text(manifest) == text
+    assert sum('"hash": "sha256:' in line for line in text.split("\n")) == len(ids)
+
+
+def test_an_edited_migration_is_named_alone(folder: Path) -> None:
+    """Of a chain of hashes only the edited link is reported, with what to do."""
+    (folder / "0002_children.sql").write_text("-- depends: 0001_parents\nCREATE TABLE child (id);\n", encoding="utf-8")
+    (found,) = problems(folder)
+    assert "0002_children.sql: was edited" in found
+    assert "Restore both from git" in found
+
+
+def test_an_edited_rollback_is_an_edit(folder: Path) -> None:
+    """What takes a migration back was reviewed with it, and is recorded with it."""
+    (folder / "0003_age.rollback.sql").write_text("DROP TABLE parent;\n", encoding="utf-8")
+    (found,) = problems(folder)
+    assert "0003_age.sql: was edited, or its rollback was" in found
+
+
+def test_other_newlines_are_no_edit(folder: Path) -> None:
+    """Git may check files out with the newlines of another system."""
+    for path in folder.glob("*.sql"):
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert problems(folder) == []
+
+
+def test_a_missing_migration_is_named(folder: Path) -> None:
+    """The last one is gone, with its rollback."""
+    (folder / "0003_age.sql").unlink()
+    (folder / "0003_age.rollback.sql").unlink()
+    (found,) = problems(folder)
+    assert "manifest.json: lists migration 0003_age, which is not in the folder. Restore the file from git" in found
+
+
+def test_an_unlisted_migration_is_named(folder: Path) -> None:
+    """A hand-written one is recorded by ``generate``; a post-apply hook never is."""
+    write_folder(folder, {"0004_more.sql": "SELECT 1;", "post-apply.sql": "SELECT 1;"}, record=False)
+    (found,) = problems(folder)
+    assert "0004_more.sql: is not listed in manifest.json. Run `waiaas-migrate generate`" in found
+
+
+def test_another_order_is_named(folder: Path) -> None:
+    """A recorded order that is not that of the files' names and dependencies."""
+    migrations = read_migrations(folder)
+    swapped = (migrations[0], migrations[2], migrations[1])
+    (folder / MANIFEST).write_text(manifest_text(Manifest(migrations=chain(swapped))), encoding="utf-8")
+    (found,) = problems(folder)
+    assert "lists 0003_age where" in found
+
+
+def test_a_merge_that_kept_both_lines_is_named(folder: Path, tmp_path: Path) -> None:
+    """Two branches each recorded a migration behind the same one: the second's hash tells."""
+    other = write_folder(tmp_path / "other", {**FAMILY, "0005_theirs.sql": "SELECT 5;"})
+    write_folder(folder, {"0004_ours.sql": "SELECT 4;"})
+    ours, theirs = read_manifest(folder), read_manifest(other)
+    assert ours is not None
+    assert theirs is not None
+    write_folder(folder, {"0005_theirs.sql": "SELECT 5;"}, record=False)
+    merged = Manifest(migrations=(*ours.migrations, theirs.migrations[-1]))
+    (folder / MANIFEST).write_text(manifest_text(merged), encoding="utf-8")
+    (found,) = problems(folder)
+    assert "0005_theirs.sql: was recorded behind another migration" in found
+
+
+def git(folder: Path, *arguments: str) -> int:
+    """Run git in ``folder`` as nobody in particular."""
+    who = ("-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
+    run = subprocess.run(["git", *who, *arguments], cwd=folder, capture_output=True, timeout=60, check=False)  # noqa: S607
+    return run.returncode
+
+
+def test_two_branches_conflict_in_git(folder: Path) -> None:
+    """Each adds a migration: git stops at the manifest, and reading it names the line and what to do."""
+    assert git(folder, "init", "-q", "-b", "main") == 0
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "base")
+    git(folder, "branch", "other")
+    write_folder(folder, {"0004_ours.sql": "SELECT 4;"})
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "ours")
+    git(folder, "checkout", "-q", "other")
+    write_folder(folder, {"0005_theirs.sql": "SELECT 5;"})
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "theirs")
+    assert git(folder, "merge", "-q", "main") != 0
+    with pytest.raises(MigrationsError, match=r"manifest\.json:\d+: holds a conflict between two branches"):
+        read_manifest(folder)
+
+
+GOOD = {"version": 1, "migrations": [], "pragmas": {}, "fingerprint": None}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "manifest.json:1: is no JSON"),
+        (b'{\n"version": 1,\n}', "manifest.json:3: is no JSON"),
+        (b"\xff", "cannot be read"),
+        (b"[]", "is not what generate writes"),
+        (b"{}", "is not what generate writes"),
+        (b"[" * 100_000, "is no JSON"),
+        (json.dumps({**GOOD, "version": 2}).encode(), "has version 2"),
+        (json.dumps({**GOOD, "migrations": [{"id": 1, "hash": "x"}]}).encode(), "is not what generate writes"),
+        (json.dumps({**GOOD, "migrations": [{"id": "a", "hash": "x"}] * 2}).encode(), "listed twice"),
+        (json.dumps({**GOOD, "migrations": {"a": "b"}}).encode(), "is not what generate writes"),
+        (json.dumps({**GOOD, "pragmas": [1]}).encode(), "is not what generate writes"),
+        (json.dumps({**GOOD, "pragmas": {"a": True}}).encode(), "neither a word nor a whole number"),
+        (json.dumps({**GOOD, "fingerprint": 7}).encode(), "is not what generate writes"),
+    ],
+)
+def test_a_broken_manifest_is_refused(tmp_path: Path, content: bytes, words: str) -> None:
+    """Whatever is wrong with it is said in plain words, with the line where there is one."""
+    (tmp_path / MANIFEST).write_bytes(content)
+    with pytest.raises(MigrationsError, match=words):
+        read_manifest(tmp_path)
+
+
+def test_a_folder_in_the_place_of_the_manifest_is_refused(tmp_path: Path) -> None:
+    """It cannot be read."""
+    (tmp_path / MANIFEST).mkdir()
+    with pytest.raises(MigrationsError, match="cannot be read"):
+        read_manifest(tmp_path)
+
+
+def test_reading_a_manifest_needs_the_standard_library_alone(folder: Path) -> None:
+    """None of the packages that take time to import."""
+    code = (
+        "import sys, pathlib; from waiaas_migrate.files.manifest import read_manifest;"
+        "read_manifest(pathlib.Path(sys.argv[1]));"
+        "print({'yoyo', 'sqlparse', 'yaml', 'jinja2', 'click', 'syntaqlite'} & set(sys.modules))"
+    )
+    assert run_python(code, folder).stdout == "set()\n"

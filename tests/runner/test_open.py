@@ -1,0 +1,295 @@
+"""What an application calls: opening at head, connecting, pushing and closing, on real files and in real processes."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.folders import FAMILY, FAMILY_IDS, run_python, tables, write_folder
+from waiaas_migrate import close_database, connect, open_database, push_schema
+from waiaas_migrate.errors import (
+    ApplyError,
+    DatabaseFileError,
+    MigrationsError,
+    PragmaError,
+    UnknownMigrationsError,
+    UsageError,
+)
+from waiaas_migrate.runner.bookkeeping import read_applied
+from waiaas_migrate.sqlite.connection import Pragma
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A recorded folder of three migrations."""
+    return write_folder(tmp_path / "m", FAMILY)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the database shall be."""
+    return tmp_path / "a.db"
+
+
+@pytest.fixture
+def memory() -> Iterator[sqlite3.Connection]:
+    """A connection that the caller made."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        yield connection
+
+
+def test_opening_brings_a_new_file_to_head_with_its_pragmas(path: Path, folder: Path) -> None:
+    """Everything in one call; the file is its owner's alone."""
+    connection = open_database(path, migrations=folder)
+    assert tables(connection) == {"parent", "child"}
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert connection.execute("PRAGMA foreign_keys").fetchone() == (1,)
+    assert connection.execute("PRAGMA busy_timeout").fetchone() == (5000,)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    close_database(connection)
+
+
+@pytest.mark.parametrize("name", ["a b?#%.db", "./x.db", "file:x%20y.db", "sqlite:///z.db", "ü.db"])
+def test_names_of_every_kind_are_opened(
+    tmp_path: Path, folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Relative paths, URIs and URLs; opening again finds the same file."""
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        connection = open_database(name, migrations=folder)
+        connection.execute("INSERT INTO parent (name) VALUES ('x')")
+        connection.commit()
+        close_database(connection)
+    connection = open_database(name, migrations=folder)
+    assert connection.execute("SELECT count(*) FROM parent").fetchone() == (2,)
+    close_database(connection)
+
+
+def test_a_database_in_memory_is_brought_to_head(folder: Path) -> None:
+    """For tests of the application."""
+    connection = open_database(":memory:", migrations=folder)
+    assert tables(connection) == {"parent", "child"}
+    close_database(connection)
+
+
+def test_connecting_sets_pragmas_alone(path: Path, folder: Path) -> None:
+    """No table is made."""
+    connection = connect(path, migrations=folder)
+    assert connection.execute("PRAGMA foreign_keys").fetchone() == (1,)
+    assert connection.execute("SELECT * FROM sqlite_master").fetchall() == []
+    close_database(connection)
+
+
+def test_what_shapes_the_file_is_set_before_the_first_table(tmp_path: Path) -> None:
+    """A page size can be declared, and holds for new files."""
+    folder = write_folder(tmp_path / "m", FAMILY, pragmas=[Pragma(name="page_size", value=8192)])
+    for _ in range(2):
+        connection = open_database(tmp_path / "a.db", migrations=folder)
+        assert connection.execute("PRAGMA page_size").fetchone() == (8192,)
+        close_database(connection)
+
+
+def test_a_folder_without_a_manifest_will_do(path: Path, tmp_path: Path) -> None:
+    """Hand-written yoyo migrations alone; there are no PRAGMAs and nothing to prove."""
+    folder = write_folder(tmp_path / "m", FAMILY, record=False)
+    for _ in range(2):
+        connection = open_database(path, migrations=folder)
+        assert [row.id for row in read_applied(connection) or ()] == list(FAMILY_IDS)
+        close_database(connection)
+
+
+def test_a_wrong_folder_makes_no_database(tmp_path: Path) -> None:
+    """A misspelt path is an error before a file is made."""
+    for action in (open_database, connect):
+        with pytest.raises(MigrationsError, match="no such folder"):
+            action(tmp_path / "a.db", migrations=tmp_path / "missing")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_failing_to_open_leaves_nothing_open(tmp_path: Path, folder: Path) -> None:
+    """Each way of failing closes the connection that it had made; an unclosed one would warn, which fails the test."""
+    connection = open_database(tmp_path / "a.db", migrations=folder)
+    close_database(connection)
+    fewer = {name: text for name, text in FAMILY.items() if "0003" not in name}
+    with pytest.raises(UnknownMigrationsError):
+        open_database(tmp_path / "a.db", migrations=write_folder(tmp_path / "old", fewer))
+    with pytest.raises(ApplyError):
+        open_database(
+            tmp_path / "b.db", migrations=write_folder(tmp_path / "bad", {"1.sql": "SELECT x;"}, record=False)
+        )
+    odd = write_folder(tmp_path / "odd", FAMILY, pragmas=[Pragma(name="no_such", value=1)])
+    with pytest.raises(PragmaError):
+        open_database(tmp_path / "c.db", migrations=odd)
+    (tmp_path / "d.db").write_bytes(b"garbage" * 100)
+    with pytest.raises(DatabaseFileError):
+        open_database(tmp_path / "d.db", migrations=folder)
+
+
+def test_a_refused_database_stays_the_same_to_the_byte(path: Path, folder: Path, tmp_path: Path) -> None:
+    """Old code does not even switch a newer database to WAL."""
+    plain = write_folder(tmp_path / "plain", FAMILY, pragmas=())
+    close_database(open_database(path, migrations=plain))
+    before = path.read_bytes()
+    fewer = {name: text for name, text in FAMILY.items() if "0003" not in name}
+    with pytest.raises(UnknownMigrationsError, match="0003_age"):
+        open_database(path, migrations=write_folder(tmp_path / "old", fewer))
+    assert path.read_bytes() == before
+    close_database(open_database(path, migrations=folder))
+
+
+# --- pushing ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("foreign_keys", [0, 1])
+@pytest.mark.parametrize("isolation", [None, "", "IMMEDIATE"])
+def test_pushing_leaves_the_callers_settings(
+    memory: sqlite3.Connection, folder: Path, isolation: str | None, foreign_keys: int
+) -> None:
+    """The connection works afterwards as the caller had set it up, whether or not something was applied."""
+    memory.isolation_level = isolation  # type: ignore[assignment]  # typeshed knows the names of levels alone
+    memory.row_factory = sqlite3.Row
+    memory.text_factory = bytes
+    memory.execute(f"PRAGMA foreign_keys = {foreign_keys}")
+    for _ in range(2):
+        push_schema(memory, migrations=folder)
+        assert (memory.isolation_level, memory.row_factory, memory.text_factory) == (isolation, sqlite3.Row, bytes)
+        assert memory.execute("PRAGMA foreign_keys").fetchone()[0] == foreign_keys
+        assert not memory.in_transaction
+    memory.text_factory = str
+    assert tables(memory) == {"parent", "child"}
+
+
+def test_pushing_that_fails_leaves_the_callers_settings(memory: sqlite3.Connection, tmp_path: Path) -> None:
+    """A migration that dies half-way through a catalog edit leaves none of its switches behind."""
+    memory.row_factory = sqlite3.Row
+    sql = "PRAGMA legacy_alter_table = ON; PRAGMA writable_schema = ON; CREATE TABLE a (x); SELECT absent;"
+    before = [tuple(memory.execute(f"PRAGMA {name}").fetchone()) for name in ("legacy_alter_table", "writable_schema")]
+    with pytest.raises(ApplyError):
+        push_schema(memory, migrations=write_folder(tmp_path / "m", {"1.sql": sql}, record=False))
+    after = [tuple(memory.execute(f"PRAGMA {name}").fetchone()) for name in ("legacy_alter_table", "writable_schema")]
+    assert after == before
+    assert memory.row_factory is sqlite3.Row
+
+
+def test_pushing_within_a_transaction_is_refused(memory: sqlite3.Connection, folder: Path) -> None:
+    """Also where nothing is pending: it is a mistake either way."""
+    for _ in range(2):
+        memory.execute("BEGIN")
+        with pytest.raises(UsageError):
+            push_schema(memory, migrations=folder)
+        assert memory.in_transaction
+        memory.rollback()
+        push_schema(memory, migrations=folder)
+
+
+# --- closing ----------------------------------------------------------------------------------------------------------
+
+
+def test_closing_empties_the_wal(path: Path, folder: Path) -> None:
+    """Everything is in the file, queries raise, and closing twice does no harm."""
+    connection = open_database(path, migrations=folder)
+    connection.execute("INSERT INTO parent (id) VALUES (1)")
+    connection.commit()
+    wal = path.with_name("a.db-wal")
+    assert wal.stat().st_size > 0
+    close_database(connection)
+    assert not wal.exists() or wal.stat().st_size == 0
+    with pytest.raises(sqlite3.ProgrammingError):
+        connection.execute("SELECT 1")
+    close_database(connection)
+
+
+def test_closing_rolls_back_what_was_not_committed(path: Path, folder: Path) -> None:
+    """As SQLite does; and the WAL is emptied nevertheless."""
+    connection = open_database(path, migrations=folder)
+    connection.execute("INSERT INTO parent (id) VALUES (1)")
+    close_database(connection)
+    connection = open_database(path, migrations=folder)
+    assert connection.execute("SELECT * FROM parent").fetchall() == []
+    close_database(connection)
+
+
+def test_closing_beside_a_reader_does_not_fail(path: Path, folder: Path) -> None:
+    """The WAL stays with the reader, who has not read to the end."""
+    connection = open_database(path, migrations=folder)
+    connection.execute("PRAGMA busy_timeout = 10")
+    connection.executemany("INSERT INTO parent (id) VALUES (?)", [(1,), (2,)])
+    connection.commit()
+    with closing(sqlite3.connect(path)) as reader:
+        cursor = reader.execute("SELECT * FROM parent")
+        cursor.fetchone()
+        connection.execute("INSERT INTO parent (id) VALUES (3)")
+        connection.commit()
+        close_database(connection)
+        assert len(cursor.fetchall()) == 1
+
+
+# --- processes --------------------------------------------------------------------------------------------------------
+
+OPEN = """
+import sys
+from waiaas_migrate import open_database, close_database
+connection = open_database(sys.argv[1], migrations=sys.argv[2])
+print(connection.execute("SELECT count(*) FROM _yoyo_log").fetchone()[0])
+close_database(connection)
+"""
+
+
+def open_at_once(path: Path, folder: Path, count: int) -> list[str]:
+    """Open the same database in ``count`` processes at once; what each prints, or its error."""
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", OPEN, str(path), str(folder)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        for _ in range(count)
+    ]
+    return ["".join(process.communicate(timeout=120)) for process in processes]
+
+
+def test_processes_that_open_at_once_apply_once(path: Path, folder: Path, tmp_path: Path) -> None:
+    """A new file, and then an old one with something pending: nobody fails, and each migration runs once."""
+    assert open_at_once(path, folder, 6) == ["3\n"] * 6
+    write_folder(folder, {"0004_more.sql": "-- depends: 0003_age\nCREATE TABLE more (x);"})
+    assert open_at_once(path, folder, 6) == ["4\n"] * 6
+    plain = write_folder(tmp_path / "plain", {k: v for k, v in FAMILY.items() if "0001" in k}, pragmas=())
+    close_database(open_database(tmp_path / "b.db", migrations=plain))
+    assert open_at_once(tmp_path / "b.db", folder, 6) == ["4\n"] * 6
+
+
+LOADED = """
+import sys
+from waiaas_migrate import open_database, close_database
+close_database(open_database(sys.argv[1], migrations=sys.argv[2]))
+print(sorted({"yoyo", "sqlparse", "yaml", "jinja2", "click", "rich", "syntaqlite"} & set(sys.modules)))
+"""
+
+
+def test_opening_at_head_loads_the_standard_library_alone(path: Path, folder: Path) -> None:
+    """The first opening, which applies, needs yoyo; the second needs nothing."""
+    assert run_python(LOADED, path, folder).stdout == "['sqlparse', 'yoyo']\n"
+    assert run_python(LOADED, path, folder).stdout == "[]\n"
+
+
+def test_opening_at_head_writes_nothing_and_takes_no_lock(path: Path, folder: Path) -> None:
+    """It succeeds at once while another connection writes, and leaves the file as it was."""
+    close_database(open_database(path, migrations=folder))
+    with closing(sqlite3.connect(path)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        before = path.read_bytes()
+        connection = open_database(path, migrations=folder)
+        assert connection.execute("SELECT count(*) FROM parent").fetchone() == (0,)
+        connection.close()
+        assert path.read_bytes() == before

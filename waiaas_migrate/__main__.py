@@ -1,0 +1,8 @@
+"""``python -m waiaas_migrate`` is the command ``waiaas-migrate``."""
+
+from __future__ import annotations
+
+from waiaas_migrate.cli import run
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,43 @@
+"""From two schemas and the hints between them to a transition, with SQLite itself doing the renaming in memory."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+from waiaas_migrate.files.render import Renderer
+from waiaas_migrate.files.statements import split_statements
+from waiaas_migrate.schema.diff import diff
+from waiaas_migrate.schema.model import Schema
+from waiaas_migrate.schema.renames import Renames
+from waiaas_migrate.sqlite.introspect import introspect
+from waiaas_migrate.sqlite.memory import copy, execute
+from waiaas_migrate.sqlite.plan import plan
+from waiaas_migrate.sqlite.probe import not_compiling
+from waiaas_migrate.sqlite.transition import Transition
+
+
+def make_transition(
+    database: sqlite3.Connection, new: Schema, renames: Renames, renderer: Renderer, *, catalog_edits: bool
+) -> Transition:
+    """The transition of what is in ``database`` to ``new``; the database is not changed."""
+    start = introspect(database)
+    if not renames.tables and not renames.columns:
+        return Transition(start=start, old=start, new=new, changes=diff(start, new), catalog_edits=catalog_edits)
+    with closing(copy(database)) as scratch:
+        aside = not_compiling(scratch)
+        renaming = Transition(start=start, old=start, new=start, changes=(), renames=renames, set_aside=aside)
+        for step in plan(renaming).steps:
+            for statement in split_statements(renderer.step(step).sql):
+                execute(scratch, statement)
+        old = introspect(scratch)
+    changes = diff(old, new)
+    return Transition(
+        start=start,
+        old=old,
+        new=new,
+        changes=changes,
+        renames=renames,
+        set_aside=aside,
+        catalog_edits=catalog_edits,
+    )

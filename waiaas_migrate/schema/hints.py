@@ -1,0 +1,61 @@
+"""Hints carried from the schema as written to the schema as read back, and turned round for the way back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from waiaas_migrate.schema.model import Check, Column, ColumnHints, EnumValues, Schema, Table
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.schema.renames import Renames
+
+
+def with_hints(read_back: Schema, written: Schema) -> Schema:
+    """``read_back`` with the hints and the enums of ``written``, which no database can hold."""
+    source = {fold(table.name): table for table in written.tables}
+    tables = tuple(
+        _table(table, source[fold(table.name)]) if fold(table.name) in source else table for table in read_back.tables
+    )
+    return replace(read_back, tables=tables)
+
+
+def _table(table: Table, source: Table) -> Table:
+    hints = {fold(column.name): column.hints for column in source.columns}
+    enums = {check.expression.sql: check.enum for check in source.checks if check.enum is not None}
+    return replace(
+        table,
+        renamed_from=source.renamed_from,
+        columns=tuple(replace(column, hints=hints.get(fold(column.name), ColumnHints())) for column in table.columns),
+        checks=tuple(_check(check, enums) for check in table.checks),
+    )
+
+
+def _check(check: Check, enums: dict[str, EnumValues]) -> Check:
+    return replace(check, enum=enums.get(check.expression.sql))
+
+
+def way_back(start: Schema, new: Schema, renames: Renames) -> Schema:
+    """``start`` with the hints that take the values of ``new`` back to it.
+
+    Args:
+        start: the schema before, to which the way back leads.
+        new: the schema after, with the hints that led to it.
+        renames: what was renamed on the way.
+    """
+    there = {fold(table.name): {fold(column.name): column for column in table.columns} for table in new.tables}
+    tables = []
+    for table in start.tables:
+        name = renames.table_after(table.name)
+        after = there.get(fold(name), {})
+        columns = [_turned(c, after.get(fold(renames.column_after(name, c.name)))) for c in table.columns]
+        tables.append(replace(table, columns=tuple(columns)))
+    return replace(start, tables=tuple(tables))
+
+
+def _turned(column: Column, successor: Column | None) -> Column:
+    """``column`` with the value renames of its successor turned round, those that merged values left out."""
+    if successor is None:
+        return column
+    renamed = successor.hints.renamed_values
+    targets = [new for _, new in (*renamed, *successor.hints.removed_values)]
+    back = tuple((new, old) for old, new in renamed if targets.count(new) == 1)
+    return replace(column, hints=ColumnHints(renamed_values=back))

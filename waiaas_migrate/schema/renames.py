@@ -1,0 +1,163 @@
+"""Rename hints held against a schema: which are still to be done, in an order in which they can be."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from waiaas_migrate.schema.changes import RenameColumn, RenameTable
+from waiaas_migrate.schema.model import Schema, Table
+from waiaas_migrate.schema.names import fold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renames:
+    """The renames to be done, tables before columns; ``impossible`` says which hints cannot be fulfilled, and why."""
+
+    tables: tuple[RenameTable, ...] = ()
+    columns: tuple[RenameColumn, ...] = ()
+    impossible: tuple[str, ...] = ()
+
+    def table_after(self, name: str) -> str:
+        """What the table ``name`` is called afterwards."""
+        for rename in self.tables:
+            name = rename.new if fold(rename.old) == fold(name) else name
+        return name
+
+    def column_after(self, table: str, name: str) -> str:
+        """What the column ``name`` is called afterwards; ``table`` is the name that its table has then."""
+        for rename in self.columns:
+            if fold(rename.table) == fold(table) and fold(rename.old) == fold(name):
+                name = rename.new
+        return name
+
+    def reversed(self) -> Renames:
+        """What takes these renames back."""
+        origin = {fold(rename.new): rename.old for rename in self.tables}
+        return Renames(
+            tables=tuple(RenameTable(old=r.new, new=r.old) for r in reversed(self.tables)),
+            columns=tuple(
+                RenameColumn(table=origin.get(fold(r.table), r.table), old=r.new, new=r.old)
+                for r in reversed(self.columns)
+            ),
+        )
+
+
+def resolve(old: Schema, new: Schema, done: Collection[str] = ()) -> Renames:
+    """The renames that the hints of ``new`` ask for on ``old``.
+
+    ``done`` are the hints (as :func:`hints` has them) that an earlier migration fulfilled: where both names are there,
+    as after a swap, nothing else could tell.
+
+    A hint whose old name is gone and whose new name is there is fulfilled, and ignored. Chains are ordered so that
+    each name is free when it is taken; circles (a swap) go by way of a name that nobody uses.
+    """
+    old_tables = {fold(table.name): table for table in old.tables}
+    wanted = _undone("", {t.name: t.renamed_from for t in new.tables if t.renamed_from is not None}, old_tables, done)
+    tables, impossible = _steps(wanted, [table.name for table in old.tables], "table")
+    came_from = {fold(target): source for source, target in _ends(tables).items()}
+    columns: list[RenameColumn] = []
+    for table in new.tables:
+        before = old_tables.get(fold(came_from.get(fold(table.name), table.name)))
+        hinted = {c.name: c.hints.renamed_from for c in table.columns if c.hints.renamed_from is not None}
+        if before is None or not hinted:
+            continue
+        hinted = _undone(table.name, hinted, {fold(column.name) for column in before.columns}, done)
+        steps, problems = _steps(hinted, [column.name for column in before.columns], f"column {table.name}")
+        columns += [RenameColumn(table=table.name, old=source, new=target) for source, target in steps]
+        impossible += problems
+    return Renames(
+        tables=tuple(RenameTable(old=source, new=target) for source, target in tables),
+        columns=tuple(columns),
+        impossible=tuple(impossible),
+    )
+
+
+def hints(schema: Schema) -> tuple[str, ...]:
+    """Every rename hint of ``schema``, as ``new < old`` for tables and ``table.new < old`` for columns."""
+    tables = [_hint("", table.name, table.renamed_from) for table in schema.tables if table.renamed_from]
+    columns = [
+        _hint(table.name, column.name, column.hints.renamed_from)
+        for table in schema.tables
+        for column in table.columns
+        if column.hints.renamed_from
+    ]
+    return (*tables, *columns)
+
+
+def _hint(owner: str, new: str, old: str) -> str:
+    return fold(f"{owner}.{new} < {old}" if owner else f"{new} < {old}")
+
+
+def _undone(owner: str, wanted: Mapping[str, str], there: Collection[str], done: Collection[str]) -> dict[str, str]:
+    return {new: old for new, old in wanted.items() if fold(new) not in there or _hint(owner, new, old) not in done}
+
+
+def _ends(steps: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """First name to last name, where a rename goes by way of another."""
+    ends: dict[str, str] = {}
+    for source, target in steps:
+        first = next((name for name, last in ends.items() if fold(last) == fold(source)), source)
+        ends[first] = target
+    return ends
+
+
+def _steps(wanted: Mapping[str, str], existing: Sequence[str], what: str) -> tuple[list[tuple[str, str]], list[str]]:
+    """``wanted`` (new name to old name) as renames in order, and what of it is impossible."""
+    spelled = {fold(name): name for name in existing}
+    problems: list[str] = []
+    waiting: dict[str, str] = {}  # target to source, both as they are spelled
+    for target, source in wanted.items():
+        if fold(source) in spelled and fold(source) != fold(target):
+            waiting[target] = spelled[fold(source)]
+        elif fold(source) not in spelled and fold(target) not in spelled:
+            problems.append(
+                f"{what} {target}: renamed_from names {source}, which the migrations do not have, nor do they have "
+                f"{target}. Correct the name, or remove the hint to add it anew."
+            )
+    while taken := _taken(waiting, spelled):
+        del waiting[taken]  # both names are there and the new one is to stay: the hint was fulfilled before
+    problems += _doubles(waiting, what)
+    return _ordered(waiting, spelled), problems
+
+
+def _taken(waiting: Mapping[str, str], existing: Collection[str]) -> str | None:
+    sources = {fold(source) for source in waiting.values()}
+    return next((new for new in waiting if fold(new) in existing and fold(new) not in sources), None)
+
+
+def _doubles(waiting: Mapping[str, str], what: str) -> list[str]:
+    seen: dict[str, str] = {}
+    problems = []
+    for target, source in waiting.items():
+        if fold(source) in seen:
+            problems.append(f"{what}: both {seen[fold(source)]} and {target} say renamed_from {source}. Keep one.")
+        seen[fold(source)] = target
+    return problems
+
+
+def _ordered(waiting: Mapping[str, str], existing: Iterable[str]) -> list[tuple[str, str]]:
+    """Renames such that each new name is free when its turn comes; a circle is opened by a passing name."""
+    left = dict(waiting)
+    occupied = {fold(name) for name in existing}
+    steps: list[tuple[str, str]] = []
+    while left:
+        target = next((name for name in left if fold(name) not in occupied), None)
+        if target is None:
+            target, source = next(iter(left.items()))
+            passing = f"_waiaas_{source}"
+            steps.append((source, passing))
+            occupied = occupied - {fold(source)} | {fold(passing)}
+            left = {name: passing if fold(old) == fold(source) else old for name, old in left.items()}
+            continue
+        source = left.pop(target)
+        steps.append((source, target))
+        occupied = occupied - {fold(source)} | {fold(target)}
+    return steps
+
+
+def similar(gone: Table, come: Table) -> bool:
+    """Whether ``come`` may be ``gone`` under another name: most of their columns are the same."""
+    old = {fold(column.name) for column in gone.columns}
+    new = {fold(column.name) for column in come.columns}
+    return 2 * len(old & new) > max(len(old), len(new))

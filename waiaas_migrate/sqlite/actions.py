@@ -1,0 +1,223 @@
+"""The things that a migration can do, as data. Each is rendered by the template that it names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Literal
+
+from waiaas_migrate.schema.model import ForeignKey, Index, ObjectKind, SqlText, Table
+from waiaas_migrate.sqlite.layout import ColumnLayout
+
+
+class Cost(StrEnum):
+    """How the time of a step grows with the rows of its table."""
+
+    CONSTANT = "constant"
+    SCAN = "scan"
+    REBUILD = "rebuild"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateTable:
+    """CREATE TABLE."""
+
+    table: Table
+    template: Literal["create_table"] = "create_table"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateIndex:
+    """CREATE INDEX; on a table with rows it reads them all."""
+
+    table: str
+    index: Index
+    template: Literal["create_index"] = "create_index"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateStatement:
+    """A CREATE statement that the author wrote whole: a view, a trigger or a virtual table."""
+
+    statement: SqlText
+    template: Literal["create_statement"] = "create_statement"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drop:
+    """DROP of an object by its name."""
+
+    kind: ObjectKind
+    name: str
+    template: Literal["drop"] = "drop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameTableTo:
+    """ALTER TABLE … RENAME TO, which carries indexes, foreign keys, views and triggers along."""
+
+    old: str
+    new: str
+    template: Literal["rename_table"] = "rename_table"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameColumnTo:
+    """ALTER TABLE … RENAME COLUMN, which carries indexes, CHECKs, foreign keys, views and triggers along."""
+
+    table: str
+    old: str
+    new: str
+    template: Literal["rename_column"] = "rename_column"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddColumnTo:
+    """ALTER TABLE … ADD COLUMN, in constant time."""
+
+    table: str
+    column: ColumnLayout
+    template: Literal["add_column"] = "add_column"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropColumnFrom:
+    """ALTER TABLE … DROP COLUMN, which writes every row anew but leaves the indexes alone."""
+
+    table: str
+    column: str
+    template: Literal["drop_column"] = "drop_column"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditCatalog:
+    """The table's text set to that of ``table``, whose columns stand in the order of the table in the file."""
+
+    table: Table
+    template: Literal["edit_catalog"] = "edit_catalog"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copied:
+    """One column of a copy: its name, and the SQL expression over the old table that fills it."""
+
+    column: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebuildTable:
+    """The table built anew and its rows copied (https://www.sqlite.org/lang_altertable.html#otheralter).
+
+    ``table`` is the new shape, ``aside`` its name until the old table is gone. ``copied`` fills it, rowid included
+    where nothing else keeps it. ``keeps_sequence``: an AUTOINCREMENT high-water mark goes along.
+    """
+
+    table: Table
+    aside: str
+    copied: tuple[Copied, ...]
+    keeps_sequence: bool
+    template: Literal["rebuild"] = "rebuild"
+
+    @property
+    def beside(self) -> Table:
+        """The new shape under its passing name."""
+        return replace(self.table, name=self.aside)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateRows:
+    """Rows given new values: ``column = expression`` for each, where ``where`` holds."""
+
+    table: str
+    assignments: tuple[Copied, ...]
+    where: str | None = None
+    template: Literal["update_rows"] = "update_rows"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardForeignKeysOff:
+    """Fail while foreign keys are enforced: dropping a table would then delete the rows that refer to it."""
+
+    template: Literal["guard_foreign_keys_off"] = "guard_foreign_keys_off"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardLayout:
+    """Fail where the table's columns are not those that the plan was made for."""
+
+    table: str
+    columns: tuple[str, ...]
+    template: Literal["guard_layout"] = "guard_layout"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardNoRow:
+    """Fail where a row of the table meets ``where``; ``rule`` is what that row would break, in words."""
+
+    table: str
+    rule: str
+    where: str
+    template: Literal["guard_no_row"] = "guard_no_row"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardParents:
+    """Fail where a row has no parent by ``foreign_key``, whose targets are named."""
+
+    table: str
+    foreign_key: ForeignKey
+    template: Literal["guard_parents"] = "guard_parents"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteViolations:
+    """Take down the foreign key violations of ``tables``, to compare them later."""
+
+    tables: tuple[str, ...]
+    template: Literal["note_violations"] = "note_violations"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardViolations:
+    """Fail where ``tables`` have foreign key violations that were not taken down before."""
+
+    tables: tuple[str, ...]
+    template: Literal["guard_violations"] = "guard_violations"
+
+
+Action = (
+    CreateTable
+    | CreateIndex
+    | CreateStatement
+    | Drop
+    | RenameTableTo
+    | RenameColumnTo
+    | AddColumnTo
+    | DropColumnFrom
+    | EditCatalog
+    | RebuildTable
+    | UpdateRows
+    | GuardForeignKeysOff
+    | GuardLayout
+    | GuardNoRow
+    | GuardParents
+    | NoteViolations
+    | GuardViolations
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing to do: what it is for in words, its cost, and the actions that do it, in order."""
+
+    words: str
+    cost: Cost
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The steps of one direction, in order."""
+
+    steps: tuple[Step, ...] = ()

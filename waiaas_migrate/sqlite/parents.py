@@ -1,0 +1,112 @@
+"""Foreign keys looked at from both ends: new ones must have their parents, old ones must not lose them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from waiaas_migrate.schema.changes import (
+    AddColumn,
+    AddForeignKey,
+    Change,
+    DropTable,
+    ModifyForeignKey,
+    ModifyPrimaryKey,
+)
+from waiaas_migrate.schema.model import ForeignKey, Schema, Table
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.actions import Action, Cost, GuardNoRow, GuardParents, GuardViolations, NoteViolations, Step
+from waiaas_migrate.sqlite.quoting import quote_name
+from waiaas_migrate.sqlite.transition import Transition
+
+
+def parent_guards(transition: Transition) -> tuple[Step, ...]:
+    """Guards that every row has its parent by each foreign key that is new or leads elsewhere."""
+    steps = []
+    empty = {fold(c.column.name) for c in transition.changes if isinstance(c, AddColumn) and _stays_empty(c)}
+    for change in transition.changes:
+        for table, key in _new_keys(change):
+            if not (len(key.columns) == 1 and fold(key.columns[0]) in empty):
+                action = _guard(transition.new, table, key)
+                words = f"every row of {table} has its parent in {key.table}"
+                steps.append(Step(words=words, cost=Cost.SCAN, actions=(action,)))
+    return tuple(steps)
+
+
+def _stays_empty(change: AddColumn) -> bool:
+    return change.column.default is None and change.column.hints.backfill is None
+
+
+def _new_keys(change: Change) -> Iterator[tuple[str, ForeignKey]]:
+    match change:
+        case AddForeignKey(table=table, foreign_key=key):
+            yield table, key
+        case ModifyForeignKey(table=table, old=old, new=new) if _leads_to(old) != _leads_to(new):
+            yield table, new
+
+
+def _leads_to(key: ForeignKey) -> tuple[str, tuple[str, ...]]:
+    return fold(key.table), tuple(fold(target) for target in key.targets)
+
+
+def _guard(schema: Schema, table: str, key: ForeignKey) -> Action:
+    parent = _table(schema, key.table)
+    targets = _targets(parent, key)
+    if parent is None or len(targets) != len(key.columns):
+        held = " AND ".join(f"{quote_name(column)} IS NOT NULL" for column in key.columns)
+        rule = f"rows would have no parent in {key.table}, which is not there"
+        return GuardNoRow(table=table, rule=rule, where=held)
+    return GuardParents(table=table, foreign_key=replace(key, targets=targets))
+
+
+def _targets(parent: Table | None, key: ForeignKey) -> tuple[str, ...]:
+    if key.targets or parent is None or parent.primary_key is None:
+        return key.targets
+    return tuple(part.column or "" for part in parent.primary_key.parts)
+
+
+def _table(schema: Schema, name: str) -> Table | None:
+    return next((table for table in schema.tables if fold(table.name) == fold(name)), None)
+
+
+def violation_guards(transition: Transition) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+    """Guards around what may take a parent away: a first step that takes violations down, a last that compares."""
+    touched = {fold(c.table.name) for c in transition.changes if isinstance(c, DropTable)}
+    touched |= {fold(c.table) for c in transition.changes if isinstance(c, ModifyPrimaryKey)}
+    old = {fold(table.name) for table in transition.old.tables}
+    children = tuple(
+        table.name
+        for table in transition.new.tables
+        if fold(table.name) in old
+        and any(fold(key.table) in touched for key in table.foreign_keys)
+        and _is_checkable(transition.new, table)
+        and _is_checkable(transition.old, _table(transition.old, table.name))
+    )
+    if not children:
+        return (), ()
+    note = NoteViolations(tables=children)
+    compare = GuardViolations(tables=children)
+    return (
+        (Step(words="take down the foreign key violations that there are", cost=Cost.SCAN, actions=(note,)),),
+        (Step(words="no row has lost its parent", cost=Cost.SCAN, actions=(compare,)),),
+    )
+
+
+def _is_checkable(schema: Schema, table: Table | None) -> bool:
+    """Whether SQLite can check the table's foreign keys: their targets must be unique
+    (https://www.sqlite.org/foreignkeys.html#fk_indexes).
+    """
+    return table is not None and all(_is_sound(schema, key) for key in table.foreign_keys)
+
+
+def _is_sound(schema: Schema, key: ForeignKey) -> bool:
+    parent = _table(schema, key.table)
+    if parent is None:
+        return not any(fold(other.name) == fold(key.table) for other in (*schema.views, *schema.virtual_tables))
+    targets = sorted(fold(target) for target in _targets(parent, key))
+    keys = [other for other in (parent.primary_key, *parent.uniques) if other is not None]
+    unique = [[part.column for part in other.parts] for other in keys]
+    unique += [[part.column for part in i.parts] for i in parent.indexes if i.unique and i.where is None]
+    return len(targets) == len(key.columns) and any(
+        targets == sorted(fold(c or "") for c in columns) for columns in unique
+    )

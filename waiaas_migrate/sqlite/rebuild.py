@@ -1,0 +1,70 @@
+"""Building a table anew: which column is filled from what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from waiaas_migrate.schema.changes import AddColumn, Change
+from waiaas_migrate.schema.describe import describe
+from waiaas_migrate.schema.model import Table
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.actions import Action, Copied, Cost, GuardLayout, RebuildTable, Step
+from waiaas_migrate.sqlite.row_steps import column_of, guards, value_of
+
+
+def rebuild(old: Table, new: Table, changes: Sequence[Change]) -> Step:
+    """The step that builds ``new``, copies the rows of ``old`` into it, and puts it in its place."""
+    layout = GuardLayout(table=new.name, columns=tuple(column.name for column in old.columns))
+    before: list[Action] = [
+        guard
+        for change in changes
+        if isinstance(change, AddColumn) and change.column.hints.backfill is None
+        for guard in guards(new, change, old)
+    ]
+    action = RebuildTable(
+        table=new,
+        aside=f"_waiaas_new_{new.name}",
+        copied=tuple(_copied(old, new)),
+        keeps_sequence=_counts(old) and _counts(new),
+    )
+    words = "; ".join(describe(change) for change in changes)
+    return Step(words=words, cost=Cost.REBUILD, actions=(layout, *before, action))
+
+
+def _counts(table: Table) -> bool:
+    return table.primary_key is not None and table.primary_key.autoincrement
+
+
+def _copied(old: Table, new: Table) -> Iterator[Copied]:
+    """Column by column, named on both sides; a generated column makes its own values, a new one has its default."""
+    alias = rowid_alias(new)
+    if (rowid := _shared_rowid(old, new)) is not None and alias is None:
+        yield Copied(column=rowid, source=rowid)
+    for column in new.columns:
+        if column.generated is not None:
+            continue
+        source = value_of(old, column)
+        if source is None and alias == fold(column.name) and column_of(old, column.name) is None:
+            source = rowid
+        if source is not None:
+            yield Copied(column=column.name, source=source)
+
+
+def rowid_alias(table: Table) -> str | None:
+    """The folded name of the column that is the rowid (https://www.sqlite.org/lang_createtable.html#rowid)."""
+    key = table.primary_key
+    if key is None or table.without_rowid or len(key.parts) != 1:
+        return None
+    part = key.parts[0]
+    column = column_of(table, part.column or "")
+    if column is None or fold(column.type or "") != "integer" or (key.inline and part.descending):
+        return None
+    return fold(column.name)
+
+
+def _shared_rowid(old: Table, new: Table) -> str | None:
+    """A name by which both tables know their rowid; None where one has none, or columns have taken all of them."""
+    if old.without_rowid or new.without_rowid:
+        return None
+    taken = {fold(column.name) for table in (old, new) for column in table.columns}
+    return next((name for name in ("rowid", "_rowid_", "oid") if name not in taken), None)

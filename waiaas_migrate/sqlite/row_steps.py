@@ -1,0 +1,122 @@
+"""What becomes of rows: the values they are given, and the rules they must meet before they are set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from waiaas_migrate.schema.changes import AddCheck, AddColumn, Change, ModifyCheck, ModifyColumn
+from waiaas_migrate.schema.model import Check, Column, Table
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.actions import Action, Copied, GuardNoRow, UpdateRows
+from waiaas_migrate.sqlite.enum_lists import membership_of
+from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
+
+
+def waits_for_backfill(column: Column) -> bool:
+    """Whether a new column can be NOT NULL only once its rows were filled."""
+    return column.not_null is not None and column.default is None and column.hints.backfill is not None
+
+
+def column_of(table: Table, name: str) -> Column | None:
+    """The column of ``table`` by its name."""
+    return next((column for column in table.columns if fold(column.name) == fold(name)), None)
+
+
+def value_of(old: Table, column: Column) -> str | None:
+    """The SQL expression over ``old`` that gives ``column`` its value; None where its default does."""
+    before = column_of(old, column.name)
+    backfill = column.hints.backfill
+    if before is None:
+        return None if backfill is None else f"({backfill.sql})"
+    source = _mapped(old, column)
+    if backfill is not None and before.not_null is None and column.not_null is not None:
+        return f"coalesce({source}, {backfill.sql})"
+    return source
+
+
+def mapping(old: Table, column: Column) -> dict[str | int, str | int | None]:
+    """The enum values that rows still hold and that ``column`` maps to others."""
+    held = [found for check in old.checks if (found := membership_of(check)) and found.column == fold(column.name)]
+    known = {value for found in held for value in found.values}
+    hinted = {**dict(column.hints.removed_values), **dict(column.hints.renamed_values)}
+    return {before: after for before, after in hinted.items() if before in known}
+
+
+def _mapped(old: Table, column: Column) -> str:
+    name = quote_name(column.name)
+    values = mapping(old, column)
+    if not values:
+        return name
+    cases = " ".join(f"WHEN {quote_literal(old)} THEN {quote_literal(new)}" for old, new in values.items())
+    return f"CASE {name} {cases} ELSE {name} END"
+
+
+def update(old: Table, new: Table) -> UpdateRows | None:
+    """The one UPDATE that carries the rows of ``old`` over, in place; None where they stay as they are."""
+    assignments, conditions = [], []
+    for column in new.columns:
+        value = value_of(old, column)
+        name = quote_name(column.name)
+        if column.generated is not None or value is None or value == name:
+            continue
+        assignments.append(Copied(column=column.name, source=value))
+        values = mapping(old, column)
+        if column_of(old, column.name) is None:
+            conditions.append("TRUE")
+        elif values:
+            conditions.append(f"{name} IN ({', '.join(quote_literal(value) for value in values)})")
+        if value.startswith("coalesce("):
+            conditions.append(f"{name} IS NULL")
+    if not assignments:
+        return None
+    where = None if "TRUE" in conditions else " OR ".join(conditions)
+    return UpdateRows(table=new.name, assignments=tuple(assignments), where=where)
+
+
+def guards(new: Table, change: Change, old: Table) -> Iterator[Action]:
+    """What must be so before ``change`` holds for rows that are there."""
+    match change:
+        case AddCheck(check=check):
+            yield _check_guard(new, check)
+        case ModifyCheck(old=before, new=after):
+            yield from _list_guard(new, before, after)
+        case ModifyColumn(old=before, new=after) if before.not_null is None and after.not_null is not None:
+            yield _null_guard(new, after)
+        case AddColumn(column=column) if waits_for_backfill(column):
+            yield _null_guard(new, column)
+        case AddColumn(column=column) if column.not_null and column.default is None and column.generated is None:
+            rule = f"it has rows, and the new column {column.name} is NOT NULL without a default or a backfill"
+            yield GuardNoRow(table=new.name, rule=rule, where="TRUE")
+        case _:
+            return
+
+
+def _null_guard(table: Table, column: Column) -> GuardNoRow:
+    rule = f"rows have no value in {column.name}, which becomes NOT NULL"
+    return GuardNoRow(table=table.name, rule=rule, where=f"{quote_name(column.name)} IS NULL")
+
+
+def _check_guard(table: Table, check: Check) -> GuardNoRow:
+    rule = f"rows break the new CHECK ({check.expression.sql})"
+    return GuardNoRow(table=table.name, rule=rule, where=f"NOT ({check.expression.sql})")
+
+
+def _list_guard(table: Table, before: Check, after: Check) -> Iterator[Action]:
+    """The removed values, looked for by equality; all rows held to the new rule where that is not all."""
+    old, new = membership_of(before), membership_of(after)
+    # Whether "IS NULL OR" stands before a list makes no difference to rows: NULL passes any CHECK.
+    if old is None or new is None or old.column != new.column:
+        yield _check_guard(table, after)
+        return
+    removed = [value for value in old.values if value not in new.values]
+    if removed:
+        name = quote_name(column_name(table, new.column))
+        listed = ", ".join(quote_literal(value) for value in removed)
+        rule = f"rows hold values in {name} that are no longer allowed ({listed})"
+        yield GuardNoRow(table=table.name, rule=rule, where=f"{name} IN ({listed})")
+
+
+def column_name(table: Table, folded: str) -> str:
+    """A column's name as it is spelled in ``table``."""
+    column = column_of(table, folded)
+    return folded if column is None else column.name

@@ -1,0 +1,210 @@
+"""The cheapest exactly right way to change one table that stays: native ALTER TABLE, a catalog edit, or a rebuild.
+
+Where the bytes on disk stay the same, only the table's text is changed, in constant time. A DEFAULT is never changed
+that way: rows older than a column read it from the catalog (https://www.sqlite.org/lang_altertable.html#altertabaddcol);
+nor is anything that shapes what is stored: collations, keys, UNIQUE, generated columns, options, another affinity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from waiaas_migrate.schema.changes import (
+    AddCheck,
+    AddColumn,
+    AddForeignKey,
+    AddUnique,
+    Change,
+    DropCheck,
+    DropColumn,
+    DropForeignKey,
+    DropUnique,
+    ModifyCheck,
+    ModifyColumn,
+    ModifyForeignKey,
+    ModifyPrimaryKey,
+    ModifyTableOptions,
+    ReorderColumns,
+)
+from waiaas_migrate.schema.describe import describe
+from waiaas_migrate.schema.model import Column, Table
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.actions import Action, AddColumnTo, Cost, DropColumnFrom, EditCatalog, GuardLayout, Step
+from waiaas_migrate.sqlite.affinity import affinity
+from waiaas_migrate.sqlite.ddl import is_constant, names_in
+from waiaas_migrate.sqlite.layout import ColumnLayout, column_layout
+from waiaas_migrate.sqlite.rebuild import rebuild
+from waiaas_migrate.sqlite.row_steps import guards, mapping, update, waits_for_backfill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableChanges:
+    """A table before and after, what changes in it, and what the choice depends on.
+
+    ``old`` carries its new name already. ``mentioned`` are the folded names that views and triggers use.
+    """
+
+    old: Table
+    new: Table
+    changes: tuple[Change, ...]
+    mentioned: frozenset[str]
+    catalog_edits: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TablePlan:
+    """The steps for one table; ``is_rebuilt`` where its indexes and triggers went with the old one."""
+
+    steps: tuple[Step, ...]
+    is_rebuilt: bool = False
+    updates_rows: bool = False
+
+
+def plan_table(table: TableChanges) -> TablePlan:
+    """The steps that make ``table.old`` into ``table.new``, indexes and triggers aside."""
+    if any(_needs_rebuild(table, change) for change in table.changes):
+        return TablePlan(steps=(rebuild(table.old, table.new, table.changes),), is_rebuilt=True)
+    steps = [*_added(table), *_dropped(table)]
+    edited = [change for change in table.changes if _is_edit(table, change)]
+    rows = update(table.old, table.new)
+    if edited or rows is not None:
+        steps += _edit(table, edited, _physical(table), rows)
+    return TablePlan(steps=tuple(steps), updates_rows=rows is not None)
+
+
+# What a change needs
+
+
+def _needs_rebuild(table: TableChanges, change: Change) -> bool:
+    match change:
+        case ModifyTableOptions() | ModifyPrimaryKey() | AddUnique() | DropUnique() | ReorderColumns():
+            return True
+        case AddColumn(column=column):
+            return not _can_be_added(table, column)
+        case DropColumn(column=column):
+            return not _can_be_dropped(table, column)
+        case ModifyColumn(old=old, new=new):
+            return _changes_storage(table, old, new) or not table.catalog_edits
+        case AddForeignKey() | DropForeignKey() | ModifyForeignKey() | AddCheck() | DropCheck() | ModifyCheck():
+            return not table.catalog_edits and _is_edit(table, change)
+        case _:
+            return False
+
+
+def _changes_storage(table: TableChanges, old: Column, new: Column) -> bool:
+    if (old.default, old.collation and fold(old.collation), old.generated) != (
+        new.default,
+        new.collation and fold(new.collation),
+        new.generated,
+    ):
+        return True
+    key = table.new.primary_key
+    in_key = key is not None and any(fold(part.column or "") == fold(new.name) for part in key.parts)
+    retyped = fold(old.type or "") != fold(new.type or "")
+    return retyped and (in_key or table.new.strict or affinity(old.type) != affinity(new.type))
+
+
+def _can_be_added(table: TableChanges, column: Column) -> bool:
+    """What ADD COLUMN can do also where there are rows (https://www.sqlite.org/lang_altertable.html#altertabaddcol)."""
+    if column.generated is not None:
+        return not column.generated.stored
+    if column.default is not None and not is_constant(column.default.sql):
+        return False
+    return table.catalog_edits or not waits_for_backfill(column)
+
+
+def _can_be_dropped(table: TableChanges, column: Column) -> bool:
+    """Whether nothing but its own column definition uses the column; in doubt it is not."""
+    name = fold(column.name)
+    old = table.old
+    keys = [part.column for key in [old.primary_key, *old.uniques] if key is not None for part in key.parts]
+    keys += [one for foreign in old.foreign_keys for one in foreign.columns]
+    keys += [target for key in old.foreign_keys if fold(key.table) == fold(old.name) for target in key.targets]
+    if name in table.mentioned or any(name == fold(key or "") for key in keys) or column.generated is not None:
+        return False
+    texts = [check.expression.sql for check in old.checks if fold(check.column or "") != name]
+    texts += [c.generated.expression.sql for c in old.columns if c.generated is not None]
+    texts += [index.where.sql for index in old.indexes if index.where is not None]
+    texts += [p.expression.sql for index in old.indexes for p in index.parts if p.expression is not None]
+    indexed = [fold(part.column or "") for index in old.indexes for part in index.parts]
+    return name not in indexed and not any(name in names_in(text) for text in texts)
+
+
+def _is_edit(table: TableChanges, change: Change) -> bool:
+    """Whether ``change`` is made by changing the table's text, and is not part of a column that comes or goes."""
+    come = {fold(c.column.name) for c in table.changes if isinstance(c, AddColumn)}
+    gone = {fold(c.column.name) for c in table.changes if isinstance(c, DropColumn)}
+    match change:
+        case AddCheck(check=check):
+            return fold(check.column or "") not in come
+        case DropCheck(check=check):
+            return fold(check.column or "") not in gone
+        case AddForeignKey(foreign_key=key):
+            return not (key.inline and fold(key.columns[0]) in come)
+        case AddColumn(column=column):
+            return waits_for_backfill(column)
+        case ModifyCheck() | ModifyColumn() | DropForeignKey() | ModifyForeignKey():
+            return True
+        case _:
+            return False
+
+
+# The steps
+
+
+def _added(table: TableChanges) -> Iterator[Step]:
+    for change in table.changes:
+        if isinstance(change, AddColumn):
+            place = column_layout(table.new, change.column)
+            if waits_for_backfill(change.column):
+                place = replace(place, column=replace(change.column, not_null=None))
+            before = () if waits_for_backfill(change.column) else guards(table.new, change, table.old)
+            action = AddColumnTo(table=table.new.name, column=place)
+            yield Step(words=describe(change), cost=_adding_cost(place), actions=(*before, action))
+
+
+def _adding_cost(place: ColumnLayout) -> Cost:
+    return Cost.SCAN if place.checks else Cost.CONSTANT
+
+
+def _dropped(table: TableChanges) -> Iterator[Step]:
+    for change in table.changes:
+        if isinstance(change, DropColumn):
+            action = DropColumnFrom(table=table.new.name, column=change.column.name)
+            yield Step(words=describe(change), cost=Cost.REBUILD, actions=(action,))
+
+
+def _physical(table: TableChanges) -> Table:
+    """``table.new`` with its columns in the order that they have in the file."""
+    new = {fold(column.name): column for column in table.new.columns}
+    stay = [new.pop(fold(column.name)) for column in table.old.columns if fold(column.name) in new]
+    added = [c.column for c in table.changes if isinstance(c, AddColumn)]
+    return replace(table.new, columns=(*stay, *added))
+
+
+def _edit(table: TableChanges, edited: Sequence[Change], text: Table, rows: Action | None) -> Iterator[Step]:
+    """Change the table's text; where rows get other values, first without the rules that change."""
+    words = "; ".join(describe(change) for change in edited) or f"carry over the rows of {table.new.name}"
+    layout = GuardLayout(table=table.new.name, columns=tuple(column.name for column in text.columns))
+    before = [guard for change in edited for guard in guards(table.new, change, table.old)]
+    actions: list[Action] = [layout]
+    if rows is not None and any(mapping(table.old, column) for column in table.new.columns):
+        actions.append(EditCatalog(table=_without_rules(text, edited)))
+    if rows is not None:
+        actions.append(rows)
+    actions += [*before, EditCatalog(table=text)]
+    yield Step(words=words, cost=Cost.SCAN if before or rows is not None else Cost.CONSTANT, actions=tuple(actions))
+
+
+def _without_rules(text: Table, edited: Collection[Change]) -> Table:
+    """``text`` without each CHECK and NOT NULL that is new, while rows are being carried over."""
+    new_checks = [change.check for change in edited if isinstance(change, AddCheck)]
+    new_checks += [change.new for change in edited if isinstance(change, ModifyCheck)]
+    tightened = {fold(c.new.name) for c in edited if isinstance(c, ModifyColumn) and c.new.not_null is not None}
+    tightened |= {fold(c.column.name) for c in edited if isinstance(c, AddColumn)}
+    return replace(
+        text,
+        checks=tuple(check for check in text.checks if check not in new_checks),
+        columns=tuple(replace(c, not_null=None) if fold(c.name) in tightened else c for c in text.columns),
+    )

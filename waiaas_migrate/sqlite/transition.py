@@ -1,0 +1,27 @@
+"""One schema on its way to another: all that a plan is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from waiaas_migrate.schema.changes import Change
+from waiaas_migrate.schema.model import Schema
+from waiaas_migrate.schema.renames import Renames
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """One schema on its way to another.
+
+    ``start`` is the schema as it is, ``old`` the same after ``renames``, ``new`` the schema to come, with its hints;
+    ``changes`` lead from ``old`` to ``new``. ``set_aside`` are the folded names of views and triggers that do not
+    compile, at which renaming would stumble.
+    """
+
+    start: Schema
+    old: Schema
+    new: Schema
+    changes: tuple[Change, ...]
+    renames: Renames = field(default=Renames())
+    set_aside: frozenset[str] = frozenset()
+    catalog_edits: bool = True
