@@ -8,12 +8,11 @@ from waiaas_migrate.files.migration_dir import read_migrations
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.render import Renderer
 from waiaas_migrate.generate.declared import declare
-from waiaas_migrate.generate.generate import pragmas_of
+from waiaas_migrate.generate.generate import pragmas_of, wanted
 from waiaas_migrate.generate.replay import replay
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.sqlite.catalog import fingerprint, read_catalog
 from waiaas_migrate.sqlite.connection import Pragma
-from waiaas_migrate.sqlite.introspect import introspect
 
 _SAYING = "schema.yaml calls for this: {}."
 _GENERATE = "Run `waiaas-migrate generate`, review what it writes and commit it."
@@ -25,13 +24,15 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
     Raises:
         InputError: where a file cannot be used at all.
     """
-    declared = declare(project, Renderer(project.templates))
+    renderer = Renderer(project.templates)
+    declared = declare(project, renderer)
     migrations = read_migrations(project.migrations, missing_ok=True)
+    manifest = read_manifest(project.migrations)
     replayed = replay(migrations)
-    changes = diff(introspect(replayed), declared.schema, column_order=column_order)
+    step = wanted(project, replayed, declared, manifest, renderer)
+    changes = (*step.renames.tables, *step.renames.columns, *diff(step.old, step.new, column_order=column_order))
     enums, rest = enum_findings(changes, declared.source.enums, lacking="the migrations", fix=_GENERATE)
     differing = schema_findings(rest, saying=_SAYING, fix=_GENERATE)
-    manifest = read_manifest(project.migrations)
     if manifest is None:
         return (*enums, *differing, *_unrecorded(project, recorded=bool(migrations)))
     problems = check_manifest(manifest, migrations)

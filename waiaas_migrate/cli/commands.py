@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.output import note, print_findings, print_json, say
+from waiaas_migrate.cli.output import hazard_row, note, print_findings, print_json, say
 from waiaas_migrate.files.project import Project
 
 FINDINGS = 1
@@ -15,13 +15,17 @@ FINDINGS = 1
 
 @click.command()
 @click.option("-m", "--name", metavar="NAME", help="What the migration is called, such as “add nickname”.")
+@click.option(
+    "--allow", metavar="CODE", multiple=True, help="Allow a destructive hazard by its code, or `all`.  [repeatable]"
+)
 @options.as_json
 @options.in_project
-def generate(project: Project, name: str | None, *, as_json: bool) -> int:
+def generate(project: Project, name: str | None, allow: tuple[str, ...], *, as_json: bool) -> int:
     """Write the migration that schema.yaml calls for.
 
     What the migrations build now is compared with what schema.yaml declares; the migration between them is proved in
-    memory, forward and back, before it is written. Where nothing differs, nothing is written.
+    memory, forward and back, before it is written. Where nothing differs, nothing is written; where something would be
+    lost, neither, unless it is allowed by name.
 
     \b
     Example:
@@ -29,16 +33,29 @@ def generate(project: Project, name: str | None, *, as_json: bool) -> int:
     """  # noqa: D301
     from waiaas_migrate.generate.generate import generate as run
 
-    result = run(project, name=name)
+    result = run(project, name=name, allow=allow)
     written = [str(path) for path in result.written]
     if as_json:
-        print_json({"migration": result.migration, "changes": result.changes, "written": written})
-        return 0
+        print_json(
+            {
+                "migration": result.migration,
+                "changes": result.changes,
+                "hazards": [hazard_row(hazard) for hazard in result.hazards],
+                "refused": [hazard.code for hazard in result.refused],
+                "written": written,
+            }
+        )
+        return FINDINGS if result.refused else 0
     for change in result.changes:
         say(change)
+    for hazard in result.hazards:
+        say(str(hazard), good=False)
     for path in written:
         note(f"wrote {_short(path)}")
-    if not written:
+    if result.refused:
+        note("Nothing was written.")
+        return FINDINGS
+    if not result.changes:
         say("Nothing to generate: the migrations build what schema.yaml declares.", good=True)
     return 0
 

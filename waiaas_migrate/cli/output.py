@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import click
 
 from waiaas_migrate.checks.report import Finding
+from waiaas_migrate.schema.hazards import Hazard
 
 
 def say(text: str, *, good: bool | None = None) -> None:
@@ -23,6 +24,17 @@ def note(text: str) -> None:
 def print_json(value: object) -> None:
     """A result for machines."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def hazard_row(hazard: Hazard) -> dict[str, object]:
+    """A hazard for machines."""
+    return {
+        "code": hazard.code,
+        "where": hazard.where,
+        "what": hazard.what,
+        "fix": hazard.fix,
+        "destructive": hazard.is_destructive,
+    }
 
 
 def print_findings(findings: Iterable[Finding], *, as_json: bool, **facts: object) -> None:

@@ -71,10 +71,13 @@ class Renderer:
         """The SQL of one action, each statement ending in a semicolon."""
         return self._render(f"{action.template}.sql.j2", action=action).strip()
 
-    def migration(self, title: str, depends: Sequence[str], steps: Sequence[Step]) -> str:
-        """The text of a migration file: header comments for yoyo, then each step under its words."""
+    def migration(
+        self, title: str, steps: Sequence[Step], *, depends: Sequence[str] = (), remarks: Sequence[str] = ()
+    ) -> str:
+        """The text of a migration file: header comments for yoyo and for people, then each step under its words."""
         rendered = [self.step(step) for step in steps]
-        text = self._render("migration.sql.j2", title=title, depends=tuple(depends), steps=rendered)
+        said = [" ".join(remark.split()) for remark in remarks]
+        text = self._render("migration.sql.j2", title=title, depends=tuple(depends), remarks=said, steps=rendered)
         return text.strip() + "\n"
 
     def _render(self, template: str, **values: object) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from waiaas_migrate.files.report import listed, shown, suggestion
 from waiaas_migrate.files.schema_keys import ReadForeignKey
 from waiaas_migrate.files.schema_objects import ReadObjects
 from waiaas_migrate.files.schema_tables import ReadTable
-from waiaas_migrate.schema.model import ForeignKey, Index, IndexPart
+from waiaas_migrate.schema.model import ForeignKey, IndexPart, Table
 from waiaas_migrate.schema.names import fold
 
 
@@ -63,8 +63,7 @@ def _check_targets(foreign_key: ReadForeignKey, parent: ReadTable) -> None:
             what = f"{_count(len(key.columns))} cannot refer to the primary key of `{name}`, which has"
             at.problem(f"{what} {len(primary.parts)}.", "Name the columns in `references`.")
         return
-    wanted = {fold(target) for target in key.targets}
-    if not any(wanted == {fold(column) for column in columns} for columns in _unique_columns(parent)):
+    if not _is_unique({fold(target) for target in key.targets}, parent.table):
         what = (
             f"{listed(key.targets)} of `{name}` {'is' if len(key.targets) == 1 else 'are together'} not unique there,"
         )
@@ -74,28 +73,35 @@ def _check_targets(foreign_key: ReadForeignKey, parent: ReadTable) -> None:
         )
 
 
-def _unique_columns(parent: ReadTable) -> Iterator[tuple[str, ...]]:
+def refers_to_key(key: ForeignKey, parent: Table) -> bool:
+    """Whether what ``key`` refers to is there in ``parent``, and is unique."""
+    if not key.targets:
+        return parent.primary_key is not None and len(parent.primary_key.parts) == len(key.columns)
+    columns = {fold(column.name) for column in parent.columns}
+    wanted = {fold(target) for target in key.targets}
+    return wanted <= columns and _is_unique(wanted, parent)
+
+
+def _is_unique(wanted: set[str], table: Table) -> bool:
+    return any(wanted == {fold(column) for column in columns} for columns in _unique_columns(table))
+
+
+def _unique_columns(table: Table) -> Iterator[tuple[str, ...]]:
     """The columns of each key of a table that a foreign key may refer to."""
-    table = parent.table
+    collations = {fold(column.name): fold(column.collation or "BINARY") for column in table.columns}
     keys: list[tuple[IndexPart, ...]] = [unique.parts for unique in table.uniques]
     if table.primary_key is not None:
         keys.append(table.primary_key.parts)
-    keys += [index.parts for index in table.indexes if _is_full_unique(index)]
+    keys += [index.parts for index in table.indexes if index.unique and index.where is None]
     for parts in keys:
-        if all(_has_own_collation(part, parent) for part in parts):
+        if all(_has_own_collation(part, collations) for part in parts):
             yield tuple(part.column for part in parts if part.column is not None)
 
 
-def _is_full_unique(index: Index) -> bool:
-    return index.unique and index.where is None
-
-
-def _has_own_collation(part: IndexPart, parent: ReadTable) -> bool:
+def _has_own_collation(part: IndexPart, collations: Mapping[str, str]) -> bool:
     """Whether a part is a column in the column's own collation; no other counts as a parent key."""
-    column = parent.column(part.column) if part.column is not None else None
-    if column is None:
-        return False
-    return part.collation is None or fold(part.collation) == fold(column.column.collation or "BINARY")
+    own = collations.get(fold(part.column)) if part.column is not None else None
+    return own is not None and (part.collation is None or fold(part.collation) == own)
 
 
 def _external(key: ForeignKey) -> str:

@@ -40,14 +40,14 @@ ORDERS: dict[str, bool] = {"asc": False, "desc": True}
 #: Names of SQLite's and of yoyo's own tables.
 _RESERVED_NAMES = re.compile(r"sqlite_|_yoyo_|yoyo_lock\Z|yoyo_tmp_", re.ASCII)
 
-_LOGICAL_TYPES = {"boolean": "INTEGER", "timestamp": "INTEGER", "json": "TEXT", "uuid": "TEXT"}
-_SQLITE_TYPES = frozenset({"text", "integer", "real", "blob", "numeric", "any"})
+LOGICAL_TYPES = {"boolean": "INTEGER", "timestamp": "INTEGER", "json": "TEXT", "uuid": "TEXT"}
+SQLITE_TYPES = frozenset({"text", "integer", "real", "blob", "numeric", "any"})
 #: https://www.sqlite.org/stricttables.html
 STRICT_TYPES = frozenset({"INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY"})
 
 _WORD = r"[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_$\x80-\U0010ffff]*"
 _QUOTED = r'"(?:[^"]|"")+"|\'(?:[^\']|\'\')+\'|`(?:[^`]|``)+`|\[[^\]]+\]'
-_NUMBER = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+_NUMBER = r"[-+]?\s*(?:0[xX][0-9a-fA-F]+|[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 _TYPE = re.compile(
     rf"(?P<words>(?:{_WORD}|{_QUOTED})(?:\s+(?:{_WORD}|{_QUOTED}))*)"
     rf"\s*(?:\(\s*{_NUMBER}\s*(?:,\s*{_NUMBER}\s*)?\))?\Z"
@@ -76,17 +76,18 @@ def read_type(value: Value) -> ColumnType:
     text = None if value.is_null else value.text("a type, such as `text`")
     if text is None:
         return ColumnType(declared=None)
-    if text in _LOGICAL_TYPES:
-        return ColumnType(declared=_LOGICAL_TYPES[text], is_boolean=text == "boolean")
-    if text in _SQLITE_TYPES:
+    if text in LOGICAL_TYPES:
+        return ColumnType(declared=LOGICAL_TYPES[text], is_boolean=text == "boolean")
+    if text in SQLITE_TYPES:
         return ColumnType(declared=text.upper())
-    if problem := _type_problem(text):
+    if problem := type_problem(text):
         value.problem(*problem)
         return ColumnType(declared=None)
     return ColumnType(declared=text.strip())
 
 
-def _type_problem(text: str) -> tuple[str, str] | None:
+def type_problem(text: str) -> tuple[str, str] | None:
+    """What is wrong with ``text`` as a declared type, and what to do; None where nothing is."""
     match = _TYPE.match(text.strip())
     if match is None:
         return f"`{shown(text)}` is no type.", _fix(text, "Write words, and one or two numbers: `VARCHAR(50)`.")

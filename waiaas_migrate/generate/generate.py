@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from waiaas_migrate.errors import MigrationsError, Problem, SchemaFileError
+from waiaas_migrate.errors import MigrationsError, Problem, SchemaFileError, UsageError
 from waiaas_migrate.files.manifest import MANIFEST, Manifest, chain, history_problems, manifest_text, read_manifest
 from waiaas_migrate.files.migration_dir import MigrationFile, new_migration, read_migrations
 from waiaas_migrate.files.project import Project
@@ -16,115 +17,140 @@ from waiaas_migrate.files.render import Renderer
 from waiaas_migrate.files.schema_file import DeclaredSchema
 from waiaas_migrate.files.writing import write_files
 from waiaas_migrate.generate.declared import Declared, declare
-from waiaas_migrate.generate.naming import next_id
-from waiaas_migrate.generate.proof import MigrationText, prove, run_file
+from waiaas_migrate.generate.draft import Draft, changes_of, draft, hazards_of, heads
+from waiaas_migrate.generate.proof import prove
 from waiaas_migrate.generate.replay import replay
 from waiaas_migrate.generate.transition import make_transition
 from waiaas_migrate.schema.describe import describe
-from waiaas_migrate.schema.hints import way_back
-from waiaas_migrate.schema.model import Schema
-from waiaas_migrate.schema.renames import Renames, hints, resolve
+from waiaas_migrate.schema.hazards import Code, Hazard
+from waiaas_migrate.schema.renames import hints, resolve
 from waiaas_migrate.sqlite.catalog import fingerprint, read_catalog
 from waiaas_migrate.sqlite.connection import Pragma
 from waiaas_migrate.sqlite.introspect import introspect
-from waiaas_migrate.sqlite.memory import copy
-from waiaas_migrate.sqlite.plan import plan
 from waiaas_migrate.sqlite.transition import Transition
+
+ALL = "all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generated:
-    """What ``generate`` did: the new migration's id (None where none was needed), its changes in words, the files."""
+    """What ``generate`` did: the new migration's id, its changes in words, its hazards, and the files.
 
-    migration: str | None
-    changes: tuple[str, ...]
-    written: tuple[Path, ...]
+    ``migration`` is None where none was needed, or where ``refused`` hazards stood against it.
+    """
+
+    migration: str | None = None
+    changes: tuple[str, ...] = ()
+    hazards: tuple[Hazard, ...] = ()
+    refused: tuple[Hazard, ...] = ()
+    written: tuple[Path, ...] = ()
 
 
-def generate(project: Project, *, name: str | None = None) -> Generated:
+def generate(project: Project, *, name: str | None = None, allow: Collection[str] = ()) -> Generated:
     """Write the migration that schema.yaml calls for, proved in memory first; write nothing where none is needed.
 
     Args:
         project: where everything is.
         name: what the migration is called; made up from the changes where None.
+        allow: codes of destructive hazards that are meant, or ``all``.
 
     Raises:
+        UsageError: where ``allow`` names no hazard.
         InputError: where a file cannot be used.
-        UnsupportedError: where a change cannot be generated.
         ProofError: where the migration fails its proof.
     """
+    allowed = allowed_codes(allow)
     renderer = Renderer(project.templates)
+    migrations, recorded = _history(project)
+    declared = declare(project, renderer)
+    with closing(replay(migrations)) as before:
+        transition = wanted(project, before, declared, recorded, renderer)
+        if not changes_of(transition):
+            return _record(project, before, declared, migrations, recorded)
+        dangers = hazards_of(transition)
+        refused = tuple(hazard for hazard in dangers if hazard.is_destructive and hazard.code not in allowed)
+        if refused:
+            return Generated(changes=_words(transition), hazards=dangers, refused=refused)
+        drafted = draft(before, transition, migrations, renderer, name)
+        prove(before, transition.start, declared.schema, drafted.text)
+    return _write(project, declared, migrations, drafted)
+
+
+def allowed_codes(allow: Collection[str]) -> frozenset[Code]:
+    """The hazards that ``allow`` names; all of them for ``all``.
+
+    Raises:
+        UsageError: where a name is none.
+    """
+    codes: set[Code] = set()
+    for name in allow:
+        if name.lower() == ALL:
+            return frozenset(Code)
+        if name.upper() not in Code.__members__:
+            close = difflib.get_close_matches(name.upper(), Code.__members__, n=1)
+            hint = f"Did you mean {close[0]}?" if close else f"Known are {', '.join(Code)}, and all."
+            raise UsageError(f"--allow {name}: there is no such hazard. {hint}")
+        codes.add(Code[name.upper()])
+    return frozenset(codes)
+
+
+def wanted(
+    project: Project, before: sqlite3.Connection, declared: Declared, recorded: Manifest | None, renderer: Renderer
+) -> Transition:
+    """The transition from what the migrations build to what is declared, hints followed.
+
+    Raises:
+        SchemaFileError: where a hint cannot be fulfilled.
+    """
+    renames = resolve(introspect(before), declared.schema, recorded.hints if recorded is not None else ())
+    if renames.impossible:
+        raise SchemaFileError([Problem(file=str(project.schema), what=problem) for problem in renames.impossible])
+    return make_transition(before, declared.schema, renames, renderer, catalog_edits=project.catalog_edits)
+
+
+def _history(project: Project) -> tuple[tuple[MigrationFile, ...], Manifest | None]:
     migrations = read_migrations(project.migrations, missing_ok=True)
     recorded = read_manifest(project.migrations)
     if recorded is not None and (problems := history_problems(recorded, migrations)):
         raise MigrationsError(problems)
-    declared = declare(project, renderer)
-    before = replay(migrations)
-    forward = make_transition(
-        before,
-        declared.schema,
-        _renames(project, introspect(before), declared, recorded),
-        renderer,
-        catalog_edits=project.catalog_edits,
-    )
-    changes = (*forward.renames.tables, *forward.renames.columns, *forward.changes)
-    files: dict[str, str] = {}
-    text = None
-    if changes:
-        text = _text(renderer, migrations, name, before, forward)
-        prove(before, forward.start, declared.schema, text)
-        files = {f"{text.id}.rollback.sql": text.backward, f"{text.id}.sql": text.forward}
-        migrations = (*migrations, _as_file(project, migrations, text))
-        before = replay(migrations)
-    manifest = _manifest(before, declared, migrations)
-    if recorded is None or manifest_text(recorded) != manifest_text(manifest):
-        files[MANIFEST] = manifest_text(manifest)
-    return Generated(
-        migration=None if text is None else text.id,
-        changes=tuple(describe(change) for change in changes),
-        written=write_files(project.migrations, files) if files else (),
-    )
+    return migrations, recorded
 
 
-def _renames(project: Project, old: Schema, declared: Declared, recorded: Manifest | None) -> Renames:
-    renames = resolve(old, declared.schema, recorded.hints if recorded is not None else ())
-    if renames.impossible:
-        raise SchemaFileError([Problem(file=str(project.schema), what=problem) for problem in renames.impossible])
-    return renames
+def _words(transition: Transition) -> tuple[str, ...]:
+    return tuple(describe(change) for change in changes_of(transition))
 
 
-def _text(
-    renderer: Renderer,
+def _record(
+    project: Project,
+    head: sqlite3.Connection,
+    declared: Declared,
     migrations: Sequence[MigrationFile],
-    name: str | None,
-    before: sqlite3.Connection,
-    forward: Transition,
-) -> MigrationText:
-    changes = (*forward.renames.tables, *forward.renames.columns, *forward.changes)
-    migration = next_id((file.id for file in migrations), name, changes)
-    text = renderer.migration(migration, heads(migrations), plan(forward).steps)
-    with closing(copy(before)) as after:
-        run_file(after, text, f"{migration}.sql")
-        backward = make_transition(
-            after,
-            way_back(forward.start, forward.new, forward.renames),
-            forward.renames.reversed(),
-            renderer,
-            catalog_edits=forward.catalog_edits,
-        )
-    back = renderer.migration(f"{migration}, rolled back", (), plan(backward).steps)
-    return MigrationText(id=migration, forward=text, backward=back)
+    recorded: Manifest | None,
+) -> Generated:
+    """No migration is needed; write the manifest alone where it is out of date."""
+    text = manifest_text(_manifest(head, declared, migrations))
+    if recorded is not None and manifest_text(recorded) == text:
+        return Generated()
+    return Generated(written=write_files(project.migrations, {MANIFEST: text}))
 
 
-def heads(migrations: Sequence[MigrationFile]) -> tuple[str, ...]:
-    """The ids that no other migration depends on; a new one depends on these."""
-    depended_on = {name for migration in migrations for name in migration.depends}
-    return tuple(migration.id for migration in migrations if migration.id not in depended_on)
-
-
-def _as_file(project: Project, migrations: Sequence[MigrationFile], text: MigrationText) -> MigrationFile:
+def _write(project: Project, declared: Declared, migrations: Sequence[MigrationFile], drafted: Draft) -> Generated:
+    text = drafted.text
     path = project.migrations / f"{text.id}.sql"
-    return new_migration(path, depends=heads(migrations), sql=text.forward, rollback=text.backward)
+    added = new_migration(path, depends=heads(migrations), sql=text.forward, rollback=text.backward)
+    with closing(replay((*migrations, added))) as head:
+        manifest = _manifest(head, declared, (*migrations, added))
+    files = {
+        f"{text.id}.rollback.sql": text.backward,
+        f"{text.id}.sql": text.forward,
+        MANIFEST: manifest_text(manifest),
+    }
+    return Generated(
+        migration=text.id,
+        changes=tuple(describe(change) for change in drafted.changes),
+        hazards=drafted.hazards,
+        written=write_files(project.migrations, files),
+    )
 
 
 def _manifest(head: sqlite3.Connection, declared: Declared, migrations: Sequence[MigrationFile]) -> Manifest:

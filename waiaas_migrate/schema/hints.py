@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from waiaas_migrate.schema.model import Check, Column, ColumnHints, EnumValues, Schema, Table
+from waiaas_migrate.schema.affinity import affinity
+from waiaas_migrate.schema.enum_lists import membership_of
+from waiaas_migrate.schema.model import Check, Column, ColumnHints, EnumValues, Schema, SqlText, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames
 
@@ -46,16 +48,31 @@ def way_back(start: Schema, new: Schema, renames: Renames) -> Schema:
     for table in start.tables:
         name = renames.table_after(table.name)
         after = there.get(fold(name), {})
-        columns = [_turned(c, after.get(fold(renames.column_after(name, c.name)))) for c in table.columns]
+        columns = [_turned(table, c, after.get(fold(renames.column_after(name, c.name)))) for c in table.columns]
         tables.append(replace(table, columns=tuple(columns)))
     return replace(start, tables=tuple(tables))
 
 
-def _turned(column: Column, successor: Column | None) -> Column:
-    """``column`` with the value renames of its successor turned round, those that merged values left out."""
+def _turned(table: Table, column: Column, successor: Column | None) -> Column:
+    """``column`` with the value renames of its successor turned round, those that merged values left out.
+
+    One that was dropped gets a neutral value where it cannot be without.
+    """
     if successor is None:
-        return column
+        if column.not_null is None or column.default is not None or column.generated is not None:
+            return column
+        return replace(column, hints=ColumnHints(backfill=SqlText(sql=_neutral(table, column), key="")))
     renamed = successor.hints.renamed_values
     targets = [new for _, new in (*renamed, *successor.hints.removed_values)]
     back = tuple((new, old) for old, new in renamed if targets.count(new) == 1)
     return replace(column, hints=ColumnHints(renamed_values=back))
+
+
+def _neutral(table: Table, column: Column) -> str:
+    """An SQL literal that stands for a value that is lost: the first that a list allows, zero, or nothing."""
+    for check in table.checks:
+        allowed = membership_of(check)
+        if allowed is not None and allowed.column == fold(column.name):
+            first = allowed.values[0]
+            return str(first) if isinstance(first, int) else "'" + first.replace("'", "''") + "'"
+    return {"TEXT": "''", "BLOB": "X''"}.get(affinity(column.type), "0")

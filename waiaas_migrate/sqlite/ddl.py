@@ -127,6 +127,21 @@ def view(name: str, sql: str, names: Iterable[str] = ()) -> View:
     return View(name=name, statement=_statement(sql, tokens, names))
 
 
+def select_of(sql: str) -> str | None:
+    """The SELECT of a CREATE VIEW that says nothing else but its name; None where it does."""
+    tokens = tokenize(sql)
+    cursor = Cursor(tokens)
+    if not cursor.accept("CREATE", "VIEW"):
+        return None
+    cursor.name()
+    if not cursor.accept("AS") or cursor.peek() not in ("SELECT", "WITH", "VALUES"):
+        return None
+    position = 0
+    for token in tokens[: cursor.at]:
+        position = sql.index(token.text, position) + len(token.text)
+    return sql[position:].lstrip()
+
+
 def trigger(name: str, sql: str, names: Iterable[str] = ()) -> Trigger:
     """A trigger out of its CREATE TRIGGER.
 
@@ -217,3 +232,10 @@ def is_constant(sql: str) -> bool:
 def names_in(sql: str) -> frozenset[str]:
     """The folded words and names of ``sql``: all that could be a column's name in it, and more."""
     return frozenset(fold(token.name) for token in tokenize(sql) if token.kind in (Kind.WORD, Kind.NAME, Kind.STRING))
+
+
+def holds_quoted_string(sql: str, names: frozenset[str]) -> bool:
+    """Whether ``sql`` has a string in double quotes: a quoted name that is none of the folded ``names``."""
+    return any(
+        token.kind is Kind.NAME and token.text[0] == '"' and fold(token.name) not in names for token in tokenize(sql)
+    )

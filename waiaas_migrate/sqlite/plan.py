@@ -45,7 +45,7 @@ from waiaas_migrate.sqlite.actions import (
     Step,
     UpdateRows,
 )
-from waiaas_migrate.sqlite.ddl import names_in
+from waiaas_migrate.sqlite.ddl import ROWID_NAMES, holds_quoted_string, names_in
 from waiaas_migrate.sqlite.parents import parent_guards, violation_guards
 from waiaas_migrate.sqlite.table_plan import TableChanges, TablePlan, plan_table
 from waiaas_migrate.sqlite.transition import Transition
@@ -71,6 +71,9 @@ class _Planner:
             name = table_of(change)
             if name is not None and not isinstance(change, AddIndex | DropIndex | ModifyIndex):
                 self.by_table[fold(name)].append(change)
+        statements = [item.statement.sql for item in (*transition.old.triggers, *transition.old.views)]
+        self.mentioned = frozenset().union(*map(names_in, statements))
+        self.has_quoted_strings = has_quoted_strings(transition.old)
         self.tables = {name: self._table(name, changes) for name, changes in self.by_table.items()}
         self.rebuilt = {name for name, planned in self.tables.items() if planned.is_rebuilt}
         self.updated = {name for name, planned in self.tables.items() if planned.updates_rows}
@@ -78,14 +81,13 @@ class _Planner:
         self.views_gone = {fold(view.name) for view in self._leaving_views()}
 
     def _table(self, name: str, changes: Sequence[Change]) -> TablePlan:
-        statements = [trigger.statement.sql for trigger in self.t.old.triggers]
-        statements += [view.statement.sql for view in self.t.old.views]
         return plan_table(
             TableChanges(
                 old=_find(self.t.old, name),
                 new=_find(self.t.new, name),
                 changes=tuple(changes),
-                mentioned=frozenset().union(*map(names_in, statements)),
+                mentioned=self.mentioned,
+                has_quoted_strings=self.has_quoted_strings,
                 catalog_edits=self.t.catalog_edits,
             )
         )
@@ -196,6 +198,22 @@ def children_first(tables: Sequence[Table]) -> list[Table]:
         ordered += free
         left = [table for table in left if table not in free]
     return ordered
+
+
+def has_quoted_strings(schema: Schema) -> bool:
+    """Whether a string stands in double quotes anywhere: ALTER TABLE … DROP COLUMN rewrites such text wherever it is
+    (https://www.sqlite.org/quirks.html#double_quoted_string_literals_are_accepted).
+    """
+    texts = [item.statement.sql for item in (*schema.triggers, *schema.views)]
+    names = {fold(item.name) for item in (*schema.tables, *schema.views, *schema.triggers, *schema.virtual_tables)}
+    for table in schema.tables:
+        names.update(fold(column.name) for column in table.columns)
+        texts += [check.expression.sql for check in table.checks]
+        texts += [c.default.sql for c in table.columns if c.default is not None]
+        texts += [c.generated.expression.sql for c in table.columns if c.generated is not None]
+        texts += [index.where.sql for index in table.indexes if index.where is not None]
+        texts += [p.expression.sql for index in table.indexes for p in index.parts if p.expression is not None]
+    return any('"' in text and holds_quoted_string(text, frozenset(names) | ROWID_NAMES) for text in texts)
 
 
 def _find(schema: Schema, name: str) -> Table:

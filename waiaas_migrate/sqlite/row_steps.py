@@ -8,7 +8,7 @@ from waiaas_migrate.schema.changes import AddCheck, AddColumn, Change, ModifyChe
 from waiaas_migrate.schema.model import Check, Column, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.actions import Action, Copied, GuardNoRow, UpdateRows
-from waiaas_migrate.sqlite.enum_lists import membership_of
+from waiaas_migrate.schema.enum_lists import membership_of
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from waiaas_migrate.sqlite.grammar import Kind, Token
+from waiaas_migrate.sqlite.grammar import Kind, Token, tokenize
 
 #: Words that open or close a block to sqlparse, and are never keywords inside a SQLite expression or trigger body.
 _BLOCK_WORDS = frozenset({"BEGIN", "DECLARE", "DO", "FOR", "GO", "IF", "LOOP", "WHILE"})
+
+_TAB = 4
 
 
 def spell(tokens: Sequence[Token]) -> str:
@@ -52,6 +54,31 @@ def spell_statement(tokens: Sequence[Token], source: str) -> str:
         pieces.append(_quoted(token) if misread else _resynchronised(token))
         previous = token
     return "".join(pieces).strip()
+
+
+def tidied(sql: str) -> str:
+    """A statement with the white space between its tokens made plain: no tabs, no spaces at the end of a line.
+
+    Raises:
+        SqlError: where it does not consist of tokens.
+    """
+    pieces: list[str] = []
+    position = 0
+    for token in tokenize(sql):
+        start = sql.index(token.text, position)
+        gap = sql[position:start]
+        pieces.append(_plain_space(gap.replace("\r", "" if "\n" in gap else "\n")))
+        # A comment ends at a newline only: a carriage return in it must not become one.
+        is_comment = token.kind is Kind.COMMENT
+        pieces.append(_plain_space(token.text.replace("\r", " ") + "\n")[:-1] if is_comment else token.text)
+        position = start + len(token.text)
+    return "".join(pieces)
+
+
+def _plain_space(text: str) -> str:
+    """``text`` without tabs and without spaces at the ends of its lines, the last one excepted."""
+    lines = text.replace("\f", " ").expandtabs(_TAB).split("\n")
+    return "\n".join([*(line.rstrip(" ") for line in lines[:-1]), lines[-1]])
 
 
 def _is_misread(token: Token, *, closes: bool) -> bool:

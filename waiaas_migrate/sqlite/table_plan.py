@@ -31,7 +31,7 @@ from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import Column, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.actions import Action, AddColumnTo, Cost, DropColumnFrom, EditCatalog, GuardLayout, Step
-from waiaas_migrate.sqlite.affinity import affinity
+from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.sqlite.ddl import is_constant, names_in
 from waiaas_migrate.sqlite.layout import ColumnLayout, column_layout
 from waiaas_migrate.sqlite.rebuild import rebuild
@@ -43,12 +43,14 @@ class TableChanges:
     """A table before and after, what changes in it, and what the choice depends on.
 
     ``old`` carries its new name already. ``mentioned`` are the folded names that views and triggers use.
+    ``has_quoted_strings``: somewhere in the schema a string stands in double quotes, which DROP COLUMN would rewrite.
     """
 
     old: Table
     new: Table
     changes: tuple[Change, ...]
     mentioned: frozenset[str]
+    has_quoted_strings: bool = False
     catalog_edits: bool = True
 
 
@@ -118,6 +120,8 @@ def _can_be_dropped(table: TableChanges, column: Column) -> bool:
     """Whether nothing but its own column definition uses the column; in doubt it is not."""
     name = fold(column.name)
     old = table.old
+    if table.has_quoted_strings:
+        return False
     keys = [part.column for key in [old.primary_key, *old.uniques] if key is not None for part in key.parts]
     keys += [one for foreign in old.foreign_keys for one in foreign.columns]
     keys += [target for key in old.foreign_keys if fold(key.table) == fold(old.name) for target in key.targets]

@@ -1,0 +1,300 @@
+"""``apply``, ``status`` and ``drift`` as commands: what they print, what they write, and what they exit with."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.projects import (
+    catalog,
+    edit,
+    execute,
+    generated_project,
+    held_by_another_process,
+    listing,
+    rows,
+    run,
+)
+
+TABLES = {("table", "tasks"), ("table", "notes"), ("index", "idx_tasks_state")}
+FIX = "Find out who changed it by hand; then change it back, or change schema.yaml and generate."
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with one migration."""
+    return generated_project(tmp_path)
+
+
+@pytest.fixture
+def database(project: Path) -> Path:
+    """A database at head, called ``app.db``."""
+    assert run(project, "apply", "app.db").status == 0
+    return project / "app.db"
+
+
+def add_migration(project: Path, name: str, sql: str) -> None:
+    """Write a migration by hand, without a manifest that would not list it."""
+    (project / "migrations" / name).write_text(sql, encoding="utf-8")
+    (project / "migrations" / "manifest.json").unlink(missing_ok=True)
+
+
+def test_apply_makes_the_file(project: Path) -> None:
+    """A new database is at head and its owner's alone; the migrations that were run stand on stdout."""
+    done = run(project, "apply", "app.db")
+    assert (done.status, done.out, done.err) == (0, "applied 0001_initial\n", "")
+    assert catalog(project / "app.db") == TABLES
+    assert stat.S_IMODE((project / "app.db").stat().st_mode) == 0o600
+
+
+def test_apply_twice(project: Path, database: Path) -> None:
+    """A second apply says that there is nothing to do, exits with 0, and leaves every byte alone."""
+    before = listing(project)
+    done = run(project, "apply", database.name)
+    assert (done.status, done.out, done.err) == (0, "app.db: nothing to apply; it is up to date.\n", "")
+    assert listing(project) == before
+
+
+def test_apply_as_json(project: Path) -> None:
+    """``--json`` lists what was applied."""
+    first = run(project, "apply", "app.db", "--json")
+    assert json.loads(first.out) == {"database": "app.db", "applied": ["0001_initial"], "notices": []}
+    assert json.loads(run(project, "apply", "app.db", "--json").out)["applied"] == []
+
+
+def test_apply_takes_a_url(project: Path) -> None:
+    """A ``sqlite:///`` URL names the same file as its path."""
+    assert run(project, "apply", "sqlite:///app.db").status == 0
+    assert run(project, "status", "app.db").status == 0
+    assert run(project, "status", f"sqlite:////{(project / 'app.db').as_posix().lstrip('/')}").status == 0
+
+
+@pytest.mark.parametrize("command", ["apply", "status", "drift"])
+def test_a_file_that_is_no_database(project: Path, command: str) -> None:
+    """Another file is refused with exit status 2, and left as it is."""
+    (project / "notes.txt").write_text("This is no database, and long enough to be looked at.\n" * 4, encoding="utf-8")
+    before = listing(project)
+    done = run(project, command, "notes.txt")
+    assert (done.status, done.out) == (2, "")
+    assert done.err == "Error: notes.txt: is not a SQLite database, or it is encrypted. Check the path.\n"
+    assert listing(project) == before
+
+
+@pytest.mark.parametrize("command", ["apply", "status", "drift"])
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("migrations", "is a folder. Give the path of a database file."),
+        ("nowhere/app.db", "the folder nowhere does not exist. Make it first."),
+        ("", "is no name of a database. Give a path, :memory: or a sqlite:/// URL."),
+        ("sqlite://app.db", "is no database URL. Write sqlite:///relative/path.db"),
+    ],
+)
+def test_names_that_are_no_database(project: Path, command: str, name: str, said: str) -> None:
+    """A folder, a file in a folder that is missing, or no name at all: exit status 2, and nothing is made."""
+    before = listing(project)
+    done = run(project, command, name)
+    assert (done.status, done.out) == (2, "")
+    assert said in done.err
+    assert listing(project) == before
+
+
+@pytest.mark.parametrize("command", ["status", "drift"])
+def test_reading_makes_no_file(project: Path, command: str) -> None:
+    """A database that is not there is not made by asking about it."""
+    before = listing(project)
+    done = run(project, command, "app.db")
+    assert (done.status, done.out) == (2, "")
+    assert done.err == "Error: app.db: cannot be opened: there is no such file. Check the path.\n"
+    assert listing(project) == before
+
+
+@pytest.mark.parametrize("command", ["apply", "status", "drift"])
+def test_a_migrations_folder_that_is_missing(project: Path, database: Path, command: str) -> None:
+    """A wrong ``--migrations`` exits with 2, rather than taking all that the database has for unknown."""
+    before = listing(project)
+    done = run(project, command, database.name, "--migrations", "nowhere")
+    assert (done.status, done.out) == (2, "")
+    assert "nowhere: there is no such folder. Check the path." in done.err
+    assert listing(project) == before
+
+
+def test_apply_on_a_locked_database(project: Path) -> None:
+    """A lock that another process does not let go of exits with 3, after waiting, and nothing is changed."""
+    add_migration(project, "0002_more.sql", "-- depends: 0001_initial\nCREATE TABLE more (a);\n")
+    execute(project / "app.db", "CREATE TABLE _yoyo_migration (migration_hash, migration_id, applied_at_utc)")
+    with held_by_another_process(project / "app.db"):
+        done = run(project, "apply", "app.db")
+    assert (done.status, done.out) == (3, "")
+    assert done.err.startswith("Error: app.db: another connection holds a lock that did not go away while ")
+    assert "Traceback" not in done.err
+    assert catalog(project / "app.db") == set()
+
+
+def test_apply_refuses_a_database_of_unknown_origin(project: Path) -> None:
+    """Tables that no migration made are refused with exit status 3, by name, and left alone."""
+    execute(project / "app.db", "CREATE TABLE old (a)")
+    before = listing(project)
+    done = run(project, "apply", "app.db")
+    assert (done.status, done.out) == (3, "")
+    assert "holds tables (old) but no record of migrations" in done.err
+    assert listing(project) == before
+
+
+def test_apply_refuses_a_database_from_the_future(project: Path, database: Path) -> None:
+    """A database that has run migrations which are not in the folder is refused with exit status 3, naming them."""
+    add_migration(project, "0002_more.sql", "-- depends: 0001_initial\nCREATE TABLE more (a);\n")
+    assert run(project, "apply", "app.db").status == 0
+    (project / "migrations" / "0002_more.sql").unlink()
+    add_migration(project, "0003_other.sql", "-- depends: 0001_initial\nCREATE TABLE other (a);\n")
+    done = run(project, "apply", "app.db")
+    assert (done.status, done.out) == (3, "")
+    assert "holds migrations that are not in the migrations folder: 0002_more." in done.err
+    assert ("table", "other") not in catalog(database)
+
+
+def test_a_migration_that_fails_is_rolled_back(project: Path, database: Path) -> None:
+    """A migration that fails on the rows of this database exits with 3 and leaves all of them, and of the schema."""
+    execute(database, "INSERT INTO tasks (title) VALUES ('one'), ('one')")
+    add_migration(
+        project,
+        "0002_unique.sql",
+        "-- depends: 0001_initial\nDELETE FROM tasks WHERE id = 1;\nINSERT INTO tasks (title) VALUES ('one');\n"
+        "CREATE UNIQUE INDEX titles ON tasks (title);\n",
+    )
+    done = run(project, "apply", "app.db")
+    assert (done.status, done.out) == (3, "")
+    assert "migration 0002_unique failed and was rolled back: UNIQUE constraint failed: tasks.title" in done.err
+    assert "CREATE UNIQUE INDEX titles" in done.err
+    assert rows(database, "SELECT id FROM tasks") == [(1,), (2,)]
+    assert run(project, "drift", "app.db").status == 0
+
+
+def test_apply_in_a_folder_that_was_edited(project: Path) -> None:
+    """A migrations folder that is not as its manifest says exits with 2 before a database is made."""
+    edit(project / "migrations" / "0001_initial.sql", "title TEXT", "title BLOB")
+    done = run(project, "apply", "app.db")
+    assert (done.status, done.out) == (2, "")
+    assert "0001_initial.sql: was edited" in done.err
+    assert not (project / "app.db").exists()
+
+
+def test_status(project: Path, database: Path) -> None:
+    """Each migration stands with its state; the exit status is 0 at head, and 1 where some are pending or unknown."""
+    done = run(project, "status", database.name)
+    assert (done.status, done.out, done.err) == (0, "applied  0001_initial\napp.db: up to date.\n", "")
+
+    add_migration(project, "0002_more.sql", "-- depends: 0001_initial\nCREATE TABLE more (a);\n")
+    done = run(project, "status", "app.db")
+    assert (done.status, done.err) == (1, "")
+    assert done.out == "applied  0001_initial\npending  0002_more\napp.db: 1 pending.\n"
+
+    assert run(project, "apply", "app.db").status == 0
+    (project / "migrations" / "0002_more.sql").rename(project / "migrations" / "0002_other.sql")
+    done = run(project, "status", "app.db")
+    assert (done.status, done.err) == (1, "")
+    assert done.out == (
+        "applied  0001_initial\npending  0002_other\nunknown  0002_more\n"
+        "app.db: 1 pending, 1 unknown to this project.\n"
+    )
+    assert json.loads(run(project, "status", "app.db", "--json").out) == {
+        "database": "app.db",
+        "migrations": [
+            {"id": "0001_initial", "state": "applied"},
+            {"id": "0002_other", "state": "pending"},
+            {"id": "0002_more", "state": "unknown"},
+        ],
+        "at_head": False,
+    }
+
+
+def test_status_of_an_empty_database(project: Path) -> None:
+    """A database that has run nothing has everything pending, and is not written to."""
+    execute(project / "app.db", "PRAGMA user_version = 1")
+    before = listing(project)
+    done = run(project, "status", "app.db")
+    assert (done.status, done.out) == (1, "pending  0001_initial\napp.db: 1 pending.\n")
+    assert listing(project) == before
+
+
+def test_no_drift(project: Path, database: Path) -> None:
+    """A database that only its migrations changed has no drift, whatever rows it holds."""
+    execute(database, "INSERT INTO tasks (title) VALUES ('one')", "ANALYZE")
+    before = listing(project)
+    done = run(project, "drift", "app.db")
+    assert (done.status, done.out, done.err) == (0, "app.db: no drift.\n", "")
+    as_json = run(project, "drift", "app.db", "--json")
+    assert (as_json.status, json.loads(as_json.out)) == (0, {"database": "app.db", "pending": [], "findings": []})
+    assert listing(project) == before
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("ALTER TABLE tasks ADD COLUMN nickname TEXT", "tasks: changed without a migration: add column tasks.nickname"),
+        ("DROP INDEX idx_tasks_state", "tasks: changed without a migration: drop index idx_tasks_state on tasks."),
+        ("DROP TABLE notes", "changed without a migration: drop table notes."),
+        ("CREATE VIEW all_tasks AS SELECT * FROM tasks", "changed without a migration: add view all_tasks."),
+        ("ALTER TABLE tasks RENAME COLUMN title TO name", "tasks.title"),
+    ],
+    ids=["column added", "index dropped", "table dropped", "view added", "column renamed"],
+)
+def test_drift_by_ddl(project: Path, database: Path, statement: str, found: str) -> None:
+    """What was changed by hand is named, with the way out, and the exit status is 1."""
+    execute(database, statement)
+    before = listing(project)
+    done = run(project, "drift", "app.db")
+    assert (done.status, done.err) == (1, "")
+    assert found in done.out
+    assert all(line.endswith(FIX) for line in done.out.splitlines())
+    assert listing(project) == before
+
+
+def test_drift_by_catalog_edit(project: Path, database: Path) -> None:
+    """A CHECK that was changed in the catalog itself is found, and named with both of its texts."""
+    execute(
+        database,
+        "PRAGMA writable_schema = ON",
+        "UPDATE sqlite_master SET sql = replace(sql, '''done''', '''done'', ''late''') WHERE name = 'tasks'",
+    )
+    done = run(project, "drift", "app.db", "--json")
+    assert done.status == 1
+    (finding,) = json.loads(done.out)["findings"]
+    assert (finding["subject"], finding["where"], finding["fix"]) == ("schema", "tasks", FIX)
+    assert finding["what"].startswith("changed without a migration: change CHECK on tasks.state: ")
+    assert "'late'" in finding["what"]
+
+
+def test_drift_of_column_order(project: Path, database: Path) -> None:
+    """Another order of a table's columns is drift only where ``--column-order`` asks for it."""
+    execute(
+        database, "DROP TABLE notes",
+        "CREATE TABLE notes (body TEXT, id INTEGER PRIMARY KEY, "
+        "task_id INTEGER NOT NULL REFERENCES tasks (id) ON DELETE CASCADE)",
+    )
+    assert run(project, "drift", "app.db").status == 0
+    done = run(project, "drift", "app.db", "--column-order")
+    assert done.status == 1
+    assert "reorder columns of notes" in done.out
+
+
+def test_drift_behind_head(project: Path, database: Path) -> None:
+    """A database is compared with the migrations it has run; those it has not are told beside the result."""
+    add_migration(project, "0002_more.sql", "-- depends: 0001_initial\nCREATE TABLE more (a);\n")
+    done = run(project, "drift", database.name)
+    assert (done.status, done.out) == (0, "app.db: no drift.\n")
+    assert done.err == "1 pending; compared with the migrations that were run.\n"
+    assert json.loads(run(project, "drift", "app.db", "--json").out)["pending"] == ["0002_more"]
+
+
+def test_drift_by_an_unknown_migration(project: Path, database: Path) -> None:
+    """A migration that the folder does not have is a finding."""
+    add_migration(project, "0002_more.sql", "-- depends: 0001_initial\nCREATE TABLE more (a);\n")
+    assert run(project, "apply", database.name).status == 0
+    (project / "migrations" / "0002_more.sql").unlink()
+    done = run(project, "drift", "app.db")
+    assert done.status == 1
+    assert done.out.startswith("0002_more: the database has run this migration, which is not in the folder.")

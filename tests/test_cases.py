@@ -1,0 +1,258 @@
+"""Every case in ``tests/cases``: one schema made another, with rows, by the runner and by plain yoyo.
+
+A case is data, readable without Python:
+
+- ``case``: its name. ``why``: the fact behind it.
+- ``old``, ``new``: the two schemas, as schema.yaml has them.
+- ``rows``: SQL that puts rows in before. ``catalog_edits: false`` where the project chose so.
+- ``expect``: rows afterwards, by table. A table that is not named keeps its rows, down to rowids and storage classes,
+  in every column that is there before and after.
+- ``back``: rows after the rollback likewise, or ``refused``; without it, only the schema is looked at.
+- ``refused``: words of the message where the rows do not let the migration through, and ``mend``, the SQL after which
+  they do. ``impossible``: words of the message where ``generate`` itself says no.
+- ``steps``: the kinds of step that the migration takes, in order; ``sql``: the whole text of the migration.
+- ``hazards``: the codes that ``generate`` tells.
+
+To write the ``sql`` of every case anew, and then to read what changed:
+``WRITE_CASES=1 python -m pytest -n 0 tests/test_cases.py``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.transitions import (
+    apply_with_runner,
+    apply_with_yoyo,
+    declared,
+    generate,
+    is_sound,
+    left_to_do,
+    orphans,
+    roll_back_with_runner,
+    roll_back_with_yoyo,
+    rows_of,
+    run_script,
+    schema_of,
+    sequences,
+    snapshot,
+    typed,
+    write_schema,
+)
+from waiaas_migrate.errors import ApplyError, MigrateError
+from waiaas_migrate.schema.diff import diff
+
+CASES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))
+WRITE = bool(os.environ.get("WRITE_CASES"))
+KEYS = frozenset(
+    "case why old new rows expect back refused mend impossible steps sql hazards catalog_edits".split()
+)
+
+Case = dict[str, Any]
+
+#: What a statement is recognised by, and the kind of step that it is the heart of.
+KINDS = {
+    "UPDATE sqlite_master": "edit",
+    "ALTER TABLE _waiaas_new": "rebuild",
+    'ALTER TABLE "_waiaas_new': "rebuild",
+    "ADD COLUMN": "add column",
+    "DROP COLUMN": "drop column",
+    "RENAME COLUMN": "rename column",
+    "RENAME TO": "rename table",
+    "CREATE INDEX": "create index",
+    "CREATE UNIQUE INDEX": "create index",
+    "CREATE TRIGGER": "create trigger",
+    "CREATE VIEW": "create view",
+    "CREATE VIRTUAL": "create virtual table",
+    "CREATE TABLE": "create table",
+    "DROP TABLE": "drop table",
+    "DROP INDEX": "drop index",
+    "DROP TRIGGER": "drop trigger",
+    "DROP VIEW": "drop view",
+    "UPDATE ": "update",
+}
+
+
+def all_cases() -> Iterator[Case]:
+    """Every case of every file."""
+    for path in CASES:
+        yield from yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def test_cases_are_well_formed() -> None:
+    """Every case has a name of its own, says why, and has no key that nobody reads."""
+    cases = list(all_cases())
+    names = [case["case"] for case in cases]
+    assert len(names) == len(set(names))
+    for case in cases:
+        assert case["why"], case["case"]
+        assert set(case) <= KEYS, case["case"]
+
+
+@pytest.mark.parametrize("case", list(all_cases()), ids=lambda case: case["case"])
+def test_case(case: Case, tmp_path: Path) -> None:
+    """The migration leads from one schema to the other and back, and every row is what it should be."""
+    Transition(case, tmp_path).check()
+
+
+class Transition:
+    """One case on its two files: ``runner.db``, and ``yoyo.db``, its copy."""
+
+    def __init__(self, case: Case, folder: Path) -> None:
+        self.case = case
+        self.folder = folder
+        self.files: dict[Path, tuple[Callable[[Path, Path], None], Callable[[Path, Path], None]]] = {
+            folder / "runner.db": (apply_with_runner, roll_back_with_runner),
+            folder / "yoyo.db": (apply_with_yoyo, roll_back_with_yoyo),
+        }
+
+    def check(self) -> None:
+        """Everything that a case asks for."""
+        self.write("old")
+        generate(self.folder, "first")
+        runner, copy = self.files
+        apply_with_runner(self.folder, runner)
+        run_script(runner, self.case.get("rows", ""))
+        shutil.copy(runner, copy)
+        before = schema_of(runner)
+        self.write("new")
+        if "impossible" in self.case:
+            with pytest.raises(MigrateError, match=re.escape(self.case["impossible"])):
+                generate(self.folder, "second")
+            return
+        generated = generate(self.folder, "second")
+        assert generated.migration == "0002_second"
+        self.check_text()
+        if "hazards" in self.case:
+            assert sorted({hazard.code.value for hazard in generated.hazards}) == sorted(self.case["hazards"])
+        for database, (apply, roll_back) in self.files.items():
+            if "refused" in self.case:
+                self.check_refused(database, apply)
+            self.check_applied(database, apply)
+            self.check_rolled_back(database, roll_back)
+            assert diff(schema_of(database), before) == ()
+        assert generate(self.folder, "third").migration is None
+
+    def write(self, which: str) -> None:
+        """Let schema.yaml say what the case says."""
+        write_schema(self.folder, self.case[which], catalog_edits=self.case.get("catalog_edits", True))
+
+    def check_text(self) -> None:
+        """The migration says what the case says that it does."""
+        path = self.folder / "migrations" / "0002_second.sql"
+        text = path.read_text(encoding="utf-8")
+        if "steps" in self.case:
+            assert steps_of(text) == self.case["steps"], text
+        if "sql" in self.case and not WRITE:
+            assert body_of(text) == self.case["sql"]
+        elif "sql" in self.case:
+            write_sql(self.case["case"], body_of(text))
+
+    def check_refused(self, database: Path, apply: Callable[[Path, Path], None]) -> None:
+        """The rows are in the way: the file stays as it was, and the message says what is wrong."""
+        before = snapshot(database), sequences(database), schema_of(database)
+        with pytest.raises(Exception, match=re.escape(self.case["refused"])) as caught:
+            apply(self.folder, database)
+        if apply is apply_with_runner:
+            assert isinstance(caught.value, ApplyError)
+            assert caught.value.exit_code == 3
+        assert (snapshot(database), sequences(database), schema_of(database)) == before
+        run_script(database, self.case["mend"])
+
+    def check_applied(self, database: Path, apply: Callable[[Path, Path], None]) -> None:
+        """The file is like a new one, and its rows are what they should be."""
+        before, marks, orphaned = snapshot(database), sequences(database), orphans(database)
+        apply(self.folder, database)
+        assert left_to_do(database, declared(self.folder)) == []
+        assert is_sound(database)
+        assert orphans(database) == orphaned
+        expected = self.case.get("expect", {})
+        check_rows(database, expected)
+        check_kept(before, snapshot(database), except_in={name.lower() for name in expected})
+        if "sqlite_sequence" not in expected:
+            tables = {table.name for table in schema_of(database).tables}
+            kept = [mark for mark in marks if mark["name"] in tables]
+            assert [mark for mark in sequences(database) if mark["name"] in {m["name"] for m in marks}] == kept
+
+    def check_rolled_back(self, database: Path, roll_back: Callable[[Path, Path], None]) -> None:
+        """The schema before is back, and the rows that the case names."""
+        back = self.case.get("back", {})
+        if isinstance(back, dict) and "refused" not in back:
+            roll_back(self.folder, database)
+        else:
+            with pytest.raises(Exception, match=re.escape(back["refused"])):
+                roll_back(self.folder, database)
+            run_script(database, back["mend"])
+            roll_back(self.folder, database)
+            back = back.get("rows", {})
+        assert is_sound(database)
+        check_rows(database, back)
+
+
+def check_rows(database: Path, expected: dict[str, list[dict[str, Any]]]) -> None:
+    """Each table named holds exactly these rows, with these storage classes."""
+    for table, rows in expected.items():
+        columns = rows[0] if rows else ["rowid"]
+        assert typed(rows_of(database, table, columns)) == typed(rows), table
+
+
+def check_kept(
+    before: dict[str, dict[str, list[Any]]], after: dict[str, dict[str, list[Any]]], except_in: set[str]
+) -> None:
+    """Every column that is there before and after holds what it held, under the same rowids."""
+    for table in (before.keys() & after.keys()) - except_in:
+        for column in before[table].keys() & after[table].keys():
+            assert typed(after[table][column]) == typed(before[table][column]), f"{table}.{column}"
+
+
+def body_of(text: str) -> str:
+    """A migration without its header."""
+    return text.partition("\n\n")[2].strip() + "\n"
+
+
+def steps_of(text: str) -> list[str]:
+    """The kinds of step in a migration, in order, guards and what belongs to another step aside."""
+    found: list[str] = []
+    passing = re.compile(r"_waiaas_(guard|cookie|violations)")
+    for line in text.splitlines():
+        kind = next((kind for beginning, kind in KINDS.items() if is_step(line, beginning)), None)
+        if kind is None or passing.search(line):
+            continue
+        if kind == "rebuild":
+            # The table that is made under a passing name, and the drop of the old one, are part of it.
+            while found.pop() != "create table":
+                pass
+        found.append(kind)
+    return found
+
+
+def is_step(line: str, beginning: str) -> bool:
+    """Whether a line of SQL is the statement that ``beginning`` tells of."""
+    if beginning in ("ADD COLUMN", "DROP COLUMN", "RENAME COLUMN", "RENAME TO"):
+        return line.startswith("ALTER TABLE") and f" {beginning} " in line
+    return line.startswith(beginning)
+
+
+def write_sql(name: str, text: str) -> None:
+    """Put ``text`` in the place of the ``sql`` of the case called ``name``, in its file."""
+    for path in CASES:
+        source = path.read_text(encoding="utf-8")
+        for node in yaml.compose(source, Loader=yaml.SafeLoader).value:
+            entries = {key.value: (key, value) for key, value in node.value}
+            if entries["case"][1].value != name:
+                continue
+            key, value = entries["sql"]
+            start, end = key.end_mark.index, max(value.end_mark.index, key.end_mark.index + 1)
+            indented = "".join(f"    {line}".rstrip() + "\n" for line in text.splitlines())
+            rest = source[end:].lstrip("\n")
+            separator = "" if not rest else ("\n" if rest.startswith("- ") else "")
+            path.write_text(f"{source[:start]}: |\n{indented}{separator}{rest}", encoding="utf-8")
+            return

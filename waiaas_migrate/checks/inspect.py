@@ -1,0 +1,42 @@
+"""``inspect``: the schema.yaml of a database that is there."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from waiaas_migrate.checks.database import reading
+from waiaas_migrate.errors import DatabaseFileError
+from waiaas_migrate.files.enum_source import load_enums
+from waiaas_migrate.files.report import Origin
+from waiaas_migrate.files.schema_writer import schema_text
+from waiaas_migrate.sqlite.introspect import introspect
+
+
+def inspect(database: str, *, enums: Sequence[str] = (), root: Path | None = None) -> str:
+    """The schema of ``database`` as the text of a schema.yaml; nothing is written.
+
+    Args:
+        database: A path or a URL.
+        enums: Modules whose lists are referred to by name where a CHECK holds the same.
+        root: Where those modules are looked for first; the current folder where None.
+
+    Raises:
+        DatabaseFileError: the file is missing, is no database, or cannot be read.
+        SchemaFileError: a module cannot be imported.
+        UnsupportedError: names what in the database cannot be read exactly, or written.
+    """
+    loaded = load_enums([(module, Origin(file="--enums")) for module in enums], root=root or Path.cwd())
+    with reading(database) as (connection, name):
+        try:
+            schema = introspect(connection)
+        except (sqlite3.Error, UnicodeError) as error:
+            if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF != sqlite3.SQLITE_ERROR:
+                raise
+            # Such as a catalog that is no UTF-8: the file is at fault, though SQLite has no code for it.
+            raise DatabaseFileError(f"{name}: its schema cannot be read ({error}). Restore a backup.") from error
+    found = [loaded.find(name) for name in loaded.usable()]
+    values = {enum.name: enum.values for enum in found if enum is not None and not enum.problem}
+    used = values if enums else {}
+    return schema_text(schema, enums=used, enum_modules=tuple(enums))

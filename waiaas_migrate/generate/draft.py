@@ -1,0 +1,87 @@
+"""A migration drafted: its changes, its hazards, and the text of its two files."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from waiaas_migrate.files.migration_dir import MigrationFile
+from waiaas_migrate.files.render import Renderer
+from waiaas_migrate.generate.naming import next_id
+from waiaas_migrate.generate.proof import MigrationText, run_file
+from waiaas_migrate.generate.transition import make_transition
+from waiaas_migrate.schema.changes import Change, DropColumn, DropTable, DropVirtualTable
+from waiaas_migrate.schema.hazards import Code, Hazard, hazards
+from waiaas_migrate.schema.hints import way_back
+from waiaas_migrate.sqlite.memory import copy
+from waiaas_migrate.sqlite.plan import plan
+from waiaas_migrate.sqlite.transition import Transition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What a transition changes, what is dangerous about it, and the migration that makes it."""
+
+    changes: tuple[Change, ...]
+    hazards: tuple[Hazard, ...]
+    text: MigrationText
+
+
+def changes_of(transition: Transition) -> tuple[Change, ...]:
+    """All that changes, renames first."""
+    return (*transition.renames.tables, *transition.renames.columns, *transition.changes)
+
+
+def hazards_of(transition: Transition) -> tuple[Hazard, ...]:
+    """What is dangerous about it."""
+    return hazards(transition.old, transition.new, transition.changes)
+
+
+def draft(
+    before: sqlite3.Connection,
+    transition: Transition,
+    migrations: Sequence[MigrationFile],
+    renderer: Renderer,
+    name: str | None = None,
+) -> Draft:
+    """The migration that makes ``transition`` on ``before``, which is not changed, as the next of ``migrations``."""
+    changes, dangers = changes_of(transition), hazards_of(transition)
+    migration = next_id((file.id for file in migrations), name, changes)
+    remarks = tuple(f"hazard {hazard.code} {hazard.where}: {hazard.what}" for hazard in dangers)
+    forward = renderer.migration(migration, plan(transition).steps, depends=heads(migrations), remarks=remarks)
+    with closing(copy(before)) as after:
+        run_file(after, forward, f"{migration}.sql")
+        target = way_back(transition.start, transition.new, transition.renames)
+        back = make_transition(
+            after, target, transition.renames.reversed(), renderer, catalog_edits=transition.catalog_edits
+        )
+    backward = renderer.migration(f"{migration}, rolled back", plan(back).steps, remarks=tuple(_lost(transition)))
+    return Draft(
+        changes=changes,
+        hazards=dangers,
+        text=MigrationText(id=migration, forward=forward, backward=backward),
+    )
+
+
+def heads(migrations: Sequence[MigrationFile]) -> tuple[str, ...]:
+    """The ids that no other migration depends on; a new one depends on these."""
+    depended_on = {name for migration in migrations for name in migration.depends}
+    return tuple(migration.id for migration in migrations if migration.id not in depended_on)
+
+
+def _lost(transition: Transition) -> Iterator[str]:
+    """What rolling back cannot bring back."""
+    for change in transition.changes:
+        match change:
+            case DropTable(table=table) | DropVirtualTable(table=table):
+                yield f"the rows of {table.name} do not come back"
+            case DropColumn(table=table_name, column=column):
+                given = " they get a neutral value" if column.not_null and column.default is None else ""
+                yield f"the values of {table_name}.{column.name} do not come back{';' + given if given else ''}"
+            case _:
+                continue
+    for hazard in hazards_of(transition):
+        if hazard.code in (Code.REMOVE_ENUM_VALUE, Code.NARROW_TYPE, Code.DROP_ROWID):
+            yield f"{hazard.where}: what became of this is not taken back: {hazard.what}"

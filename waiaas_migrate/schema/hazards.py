@@ -1,0 +1,234 @@
+"""What is dangerous about a change, as codes: what destroys data, and what rows may refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from waiaas_migrate.schema.affinity import affinity
+from waiaas_migrate.schema.changes import (
+    AddCheck,
+    AddColumn,
+    AddForeignKey,
+    AddIndex,
+    AddTable,
+    AddUnique,
+    Change,
+    DropColumn,
+    DropTable,
+    DropVirtualTable,
+    ModifyCheck,
+    ModifyColumn,
+    ModifyForeignKey,
+    ModifyIndex,
+    ModifyPrimaryKey,
+    ModifyTableOptions,
+    ModifyVirtualTable,
+)
+from waiaas_migrate.schema.enum_lists import membership_of
+from waiaas_migrate.schema.model import Check, Column, Schema, Table
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.schema.renames import similar
+
+
+class Code(StrEnum):
+    """Every hazard; each has a heading in docs/hazards.md."""
+
+    DROP_TABLE = "DROP_TABLE"
+    DROP_COLUMN = "DROP_COLUMN"
+    DROP_VIRTUAL_TABLE = "DROP_VIRTUAL_TABLE"
+    REMOVE_ENUM_VALUE = "REMOVE_ENUM_VALUE"
+    NARROW_TYPE = "NARROW_TYPE"
+    DROP_ROWID = "DROP_ROWID"
+    ADD_NOT_NULL = "ADD_NOT_NULL"
+    ADD_UNIQUE = "ADD_UNIQUE"
+    ADD_CHECK = "ADD_CHECK"
+    ADD_FOREIGN_KEY = "ADD_FOREIGN_KEY"
+    ADD_STRICT = "ADD_STRICT"
+    CHANGE_PRIMARY_KEY = "CHANGE_PRIMARY_KEY"
+    CHANGE_COLLATION = "CHANGE_COLLATION"
+
+
+#: Hazards that lose something of what is there; ``generate`` writes nothing unless they are allowed by name.
+DESTRUCTIVE = frozenset(
+    {
+        Code.DROP_TABLE,
+        Code.DROP_COLUMN,
+        Code.DROP_VIRTUAL_TABLE,
+        Code.REMOVE_ENUM_VALUE,
+        Code.NARROW_TYPE,
+        Code.DROP_ROWID,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hazard:
+    """One danger: its code, where it is, what may happen, and the way out."""
+
+    code: Code
+    where: str
+    what: str
+    fix: str
+
+    @property
+    def is_destructive(self) -> bool:
+        """Whether it loses data, rather than refuse some."""
+        return self.code in DESTRUCTIVE
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.where}: {self.what} {self.fix}"
+
+
+def hazards(old: Schema, new: Schema, changes: Sequence[Change]) -> tuple[Hazard, ...]:
+    """The hazards of ``changes``, which lead from ``old`` to ``new``, in the order of the changes."""
+    return tuple(hazard for change in changes for hazard in _of(change, old, new, changes))
+
+
+def _of(change: Change, old: Schema, new: Schema, changes: Sequence[Change]) -> Iterator[Hazard]:
+    match change:
+        case DropTable(table=table):
+            yield _dropped_table(table, changes)
+        case DropColumn(table=table_name, column=column):
+            yield _dropped_column(table_name, column, changes)
+        case DropVirtualTable(table=virtual) | ModifyVirtualTable(old=virtual):
+            what = "the virtual table and all that it holds are dropped."
+            fix = f"If that is meant, run with --allow {Code.DROP_VIRTUAL_TABLE}; fill it again afterwards."
+            yield Hazard(code=Code.DROP_VIRTUAL_TABLE, where=virtual.name, what=what, fix=fix)
+        case AddColumn(table=table_name, column=column):
+            yield from _added_column(table_name, column)
+        case ModifyColumn(table=table_name, old=before, new=after):
+            yield from _modified_column(table_name, before, after)
+        case ModifyTableOptions(old=before_table, new=after_table):
+            yield from _options(before_table, after_table)
+        case AddCheck() | ModifyCheck():
+            yield from _check(change, new, changes)
+        case _:
+            yield from _keys(change)
+
+
+# What is lost
+
+
+def _dropped_table(table: Table, changes: Iterable[Change]) -> Hazard:
+    like = [c.table.name for c in changes if isinstance(c, AddTable) and similar(table, c.table)]
+    fix = f"If that is meant, run with --allow {Code.DROP_TABLE}."
+    if like:
+        fix = (
+            f"If it was renamed, write `renamed_from: {table.name}` under table {like[0]}; "
+            f"if it is to go, run with --allow {Code.DROP_TABLE}."
+        )
+    return Hazard(code=Code.DROP_TABLE, where=table.name, what="the table and its rows are dropped.", fix=fix)
+
+
+def _dropped_column(table: str, column: Column, changes: Iterable[Change]) -> Hazard:
+    like = [
+        c.column.name
+        for c in changes
+        if isinstance(c, AddColumn) and c.table == table and affinity(c.column.type) == affinity(column.type)
+    ]
+    fix = f"If that is meant, run with --allow {Code.DROP_COLUMN}."
+    if like:
+        fix = (
+            f"If it was renamed, write `renamed_from: {column.name}` under column {like[0]}; "
+            f"if it is to go, run with --allow {Code.DROP_COLUMN}."
+        )
+    where = f"{table}.{column.name}"
+    return Hazard(code=Code.DROP_COLUMN, where=where, what="the column and its values are dropped.", fix=fix)
+
+
+def _check(change: AddCheck | ModifyCheck, new: Schema, changes: Iterable[Change]) -> Iterator[Hazard]:
+    match change:
+        case AddCheck(table=table, check=check):
+            added = {fold(c.column.name) for c in changes if isinstance(c, AddColumn) and c.table == table}
+            if fold(check.column or "") not in added:
+                yield _new_rule(table, check)
+        case ModifyCheck(table=table, old=before, new=after):
+            held, allowed = membership_of(before), membership_of(after)
+            if held is None or allowed is None or held.column != allowed.column:
+                yield _new_rule(table, after)
+                return
+            removed = [value for value in held.values if value not in allowed.values]
+            column = next((c for t in new.tables if t.name == table for c in t.columns if fold(c.name) == held.column), None)
+            yield from _removed_values(table, column, removed)
+
+
+def _removed_values(table: str, column: Column | None, removed: Sequence[str | int]) -> Iterator[Hazard]:
+    renamed = dict(column.hints.renamed_values) if column is not None else {}
+    mapped = dict(column.hints.removed_values) if column is not None else {}
+    for value in removed:
+        if value in renamed:
+            continue
+        allow = f"run with --allow {Code.REMOVE_ENUM_VALUE}"
+        if value in mapped:
+            what = f"rows that hold {value!r} become {mapped[value]!r}, and cannot be told apart afterwards."
+            fix = f"If that is meant, {allow}."
+        else:
+            what = f"{value!r} is no longer allowed; the migration refuses to run while rows hold it."
+            fix = f"Say what becomes of them with `enum_values: {{removed: {{{value}: …}}}}` or `renamed`, or {allow}."
+        where = f"{table}.{column.name if column is not None else ''}"
+        yield Hazard(code=Code.REMOVE_ENUM_VALUE, where=where, what=what, fix=fix)
+
+
+def _modified_column(table: str, before: Column, after: Column) -> Iterator[Hazard]:
+    where = f"{table}.{after.name}"
+    old, new = affinity(before.type), affinity(after.type)
+    if old != new and new != "BLOB" and after.generated is None:
+        what = f"values are stored as {new} instead of {old}, and those that look like it are converted."
+        fix = f"If that is meant, run with --allow {Code.NARROW_TYPE}."
+        yield Hazard(code=Code.NARROW_TYPE, where=where, what=what, fix=fix)
+    if before.not_null is None and after.not_null is not None and after.hints.backfill is None:
+        what = "the migration refuses to run while rows have no value."
+        fix = "Say which value they get with `backfill`."
+        yield Hazard(code=Code.ADD_NOT_NULL, where=where, what=what, fix=fix)
+    if fold(before.collation or "binary") != fold(after.collation or "binary"):
+        what = "values that are unique by the old collation may not be by the new one."
+        fix = "Look for such rows first."
+        yield Hazard(code=Code.CHANGE_COLLATION, where=where, what=what, fix=fix)
+
+
+def _options(before: Table, after: Table) -> Iterator[Hazard]:
+    if after.without_rowid and not before.without_rowid:
+        what = "the rows lose their rowids."
+        fix = f"If nothing uses them, run with --allow {Code.DROP_ROWID}."
+        yield Hazard(code=Code.DROP_ROWID, where=after.name, what=what, fix=fix)
+    if after.strict and not before.strict:
+        what = "the migration refuses to run while a value is not of its column's type."
+        yield Hazard(code=Code.ADD_STRICT, where=after.name, what=what, fix="Look for such rows first.")
+
+
+# What rows may refuse
+
+
+def _new_rule(table: str, check: Check) -> Hazard:
+    what = f"the migration refuses to run while rows break CHECK ({check.expression.sql})."
+    where = f"{table}.{check.column}" if check.column else table
+    return Hazard(code=Code.ADD_CHECK, where=where, what=what, fix="Look for such rows first.")
+
+
+def _added_column(table: str, column: Column) -> Iterator[Hazard]:
+    if column.not_null is not None and column.default is None and column.hints.backfill is None:
+        if column.generated is None:
+            what = "the migration refuses to run where the table has rows: they would have no value."
+            fix = "Give a `default`, or a `backfill` for the rows that are there."
+            yield Hazard(code=Code.ADD_NOT_NULL, where=f"{table}.{column.name}", what=what, fix=fix)
+
+
+def _keys(change: Change) -> Iterator[Hazard]:
+    look = "Look for such rows first."
+    match change:
+        case AddUnique(table=table):
+            what = "the migration refuses to run while rows are equal in these columns."
+            yield Hazard(code=Code.ADD_UNIQUE, where=table, what=what, fix=look)
+        case AddIndex(index=index) | ModifyIndex(new=index) if index.unique:
+            what = "the migration refuses to run while rows are equal in the index."
+            yield Hazard(code=Code.ADD_UNIQUE, where=index.name, what=what, fix=look)
+        case AddForeignKey(table=table, foreign_key=key) | ModifyForeignKey(table=table, new=key):
+            what = f"the migration refuses to run while rows have no parent in {key.table}."
+            yield Hazard(code=Code.ADD_FOREIGN_KEY, where=table, what=what, fix=look)
+        case ModifyPrimaryKey(table=table):
+            what = "the migration refuses to run while rows are equal in the new key."
+            yield Hazard(code=Code.CHANGE_PRIMARY_KEY, where=table, what=what, fix=look)
+        case _:
+            return
