@@ -42,6 +42,9 @@ tables:
 """
 KINDS = 'STATES = ("open", "done")\n'
 
+#: What a database of it holds, by kind and name.
+TABLES = {("table", "tasks"), ("table", "notes"), ("index", "idx_tasks_state")}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:

@@ -32,7 +32,7 @@ def test_the_shipped_project_agrees(project: Path) -> None:
     assert checked(project) == Run(status=0, out="schema.yaml, the enums and the migrations agree.\n", err="")
 
 
-# --- enums ---------------------------------------------------------------------------------------------------------------
+# --- enums ---
 
 
 def test_a_value_added_to_an_enum(project: Path) -> None:
@@ -47,7 +47,9 @@ def test_a_value_added_to_an_enum(project: Path) -> None:
 def test_a_value_added_to_an_enum_of_several_columns(project: Path) -> None:
     """Where several columns use an enum, the finding names all of them, once."""
     for name in ("constraints", "usage_stats"):
-        edit(project / "schema.yaml", f"      {name}: json\n", f"      {name}: {{type: text, enum: SESSION_STATUSES}}\n")
+        edit(
+            project / "schema.yaml", f"      {name}: json\n", f"      {name}: {{type: text, enum: SESSION_STATUSES}}\n"
+        )
     assert run(project, "generate", "-m", "states", "--allow", "all").status == 0
     assert checked(project).status == 0
     edit(project / "enums.py", '    REVOKED = "REVOKED"\n', '    REVOKED = "REVOKED"\n    PAUSED = "PAUSED"\n')
@@ -94,7 +96,9 @@ def test_an_enum_on_a_nullable_column(project: Path) -> None:
     edit(project / "enums.py", '    APPROVAL = "APPROVAL"\n', '    APPROVAL = "APPROVAL"\n    REFUSAL = "REFUSAL"\n')
     done = checked(project)
     assert done.status == 1
-    assert done.out.startswith("POLICY_TIERS: value 'REFUSAL' is in the enum, but the migrations do not allow it in transactions.tier.")
+    assert done.out.startswith(
+        "POLICY_TIERS: value 'REFUSAL' is in the enum, but the migrations do not allow it in transactions.tier."
+    )
 
 
 def test_an_enum_in_no_column(project: Path) -> None:
@@ -110,7 +114,7 @@ def test_generate_puts_an_enum_right(project: Path) -> None:
     assert checked(project).status == 0
 
 
-# --- schema.yaml -----------------------------------------------------------------------------------------------------------
+# --- schema.yaml ---
 
 
 def test_a_table_that_no_migration_makes(project: Path) -> None:
@@ -147,7 +151,7 @@ def test_pragmas_in_another_order(project: Path) -> None:
     assert "manifest.json: the PRAGMAs stand in another order than in schema.yaml." in done.out
 
 
-# --- the migrations folder -----------------------------------------------------------------------------------------------
+# --- the migrations folder ---
 
 
 def add_by_hand(project: Path) -> Path:
@@ -228,7 +232,9 @@ def test_a_fingerprint_of_another_schema(project: Path) -> None:
     assert "manifest.json: the manifest's fingerprint is not that of the schema" in done.out
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"version": 99}', "<<<<<<< ours\n", "\N{LATIN SMALL LETTER E WITH ACUTE}"])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"version": 99}', "<<<<<<< ours\n", "\N{LATIN SMALL LETTER E WITH ACUTE}"]
+)
 def test_a_broken_manifest(project: Path, text: str) -> None:
     """A manifest that cannot be read is broken input: exit status 2, and what to do."""
     (project / "migrations" / "manifest.json").write_bytes(text.encode("latin-1"))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.projects import (
+    TABLES,
     catalog,
     edit,
     execute,
@@ -19,7 +20,6 @@ from tests.projects import (
     run,
 )
 
-TABLES = {("table", "tasks"), ("table", "notes"), ("index", "idx_tasks_state")}
 FIX = "Find out who changed it by hand; then change it back, or change schema.yaml and generate."
 
 
@@ -271,7 +271,8 @@ def test_drift_by_catalog_edit(project: Path, database: Path) -> None:
 def test_drift_of_column_order(project: Path, database: Path) -> None:
     """Another order of a table's columns is drift only where ``--column-order`` asks for it."""
     execute(
-        database, "DROP TABLE notes",
+        database,
+        "DROP TABLE notes",
         "CREATE TABLE notes (body TEXT, id INTEGER PRIMARY KEY, "
         "task_id INTEGER NOT NULL REFERENCES tasks (id) ON DELETE CASCADE)",
     )

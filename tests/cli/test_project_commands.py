@@ -122,7 +122,9 @@ def test_check_with_findings(tmp_path: Path) -> None:
 def test_another_column_order_is_no_finding_unless_asked_for(tmp_path: Path) -> None:
     """Columns in another order agree; with ``--column-order`` they do not."""
     generated_project(tmp_path)
-    text = SCHEMA.replace("      body: text\n", "").replace("  notes:\n    columns:\n", "  notes:\n    columns:\n      body: text\n")
+    text = SCHEMA.replace("      body: text\n", "").replace(
+        "  notes:\n    columns:\n", "  notes:\n    columns:\n      body: text\n"
+    )
     (tmp_path / "schema.yaml").write_text(text, encoding="utf-8")
     assert run(tmp_path, "check").status == 0
     done = run(tmp_path, "check", "--column-order")
@@ -135,7 +137,10 @@ TASKS = "version: 1\nenums: kinds\ntables:\n  tasks:\n    columns:\n      id: in
 
 DAMAGES: dict[str, tuple[str | bytes, str]] = {
     "unknown key": (TASKS.replace("columns:", "colums:"), "schema.yaml:5:5, tables.tasks.colums: "),
-    "a number for a mapping": ("version: 1\ntables: {tasks: {columns: 7}}\n", "schema.yaml:2:27, tables.tasks.columns: "),
+    "a number for a mapping": (
+        "version: 1\ntables: {tasks: {columns: 7}}\n",
+        "schema.yaml:2:27, tables.tasks.columns: ",
+    ),
     "wrong type": (TASKS + "    strict: maybe\n", "schema.yaml:7:13, tables.tasks.strict: "),
     "duplicate key": (TASKS + "      id: text\n", "schema.yaml:7:7, tables.tasks.columns.id: "),
     "duplicate table": (TASKS + "  tasks: {columns: {a: text}}\n", "schema.yaml:7:3, tables.tasks: "),
@@ -146,7 +151,10 @@ DAMAGES: dict[str, tuple[str | bytes, str]] = {
     "unknown enum": (TASKS + "      state: {type: text, enum: STATUSES}\n", "no enum `STATUSES` in `kinds`"),
     "unknown module": (TASKS.replace("kinds", "nowhere"), "schema.yaml:2:8, enums: there is no module `nowhere`"),
     "a module that fails": (TASKS.replace("kinds", "broken"), "the module `broken` fails on import: ValueError: no"),
-    "empty enum": (TASKS + "      state: {type: text, enum: NOTHING}\n", "`NOTHING` cannot be used as an enum: it has no values"),
+    "empty enum": (
+        TASKS + "      state: {type: text, enum: NOTHING}\n",
+        "`NOTHING` cannot be used as an enum: it has no values",
+    ),
     "a value with a quote, not closed": (TASKS + "      name: {type: text, default: 'it's}\n", "schema.yaml:7:"),
     "SQL that is broken by a quote": (TASKS + "      n: {type: text, check: n <> 'it''s' '}\n", "schema.yaml"),
     "tabs": ("version: 1\ntables:\n\ttasks:\n", "schema.yaml:3:1"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from waiaas_migrate.checks.database import reading
 from waiaas_migrate.errors import DatabaseFileError
-from waiaas_migrate.files.enum_source import load_enums
+from waiaas_migrate.files.enum_source import LoadedEnums, load_enums
 from waiaas_migrate.files.report import Origin
 from waiaas_migrate.files.schema_writer import schema_text
 from waiaas_migrate.sqlite.introspect import introspect
@@ -36,7 +36,11 @@ def inspect(database: str, *, enums: Sequence[str] = (), root: Path | None = Non
                 raise
             # Such as a catalog that is no UTF-8: the file is at fault, though SQLite has no code for it.
             raise DatabaseFileError(f"{name}: its schema cannot be read ({error}). Restore a backup.") from error
+    return schema_text(schema, enums=_lists(loaded), enum_modules=tuple(enums))
+
+
+def _lists(loaded: LoadedEnums) -> dict[str, tuple[str | int, ...]]:
+    """The values of each enum by its name: constants first, which hold a list that was made to be referred to."""
     found = [loaded.find(name) for name in loaded.usable()]
-    values = {enum.name: enum.values for enum in found if enum is not None and not enum.problem}
-    used = values if enums else {}
-    return schema_text(schema, enums=used, enum_modules=tuple(enums))
+    usable = [enum for enum in found if enum is not None and not enum.problem]
+    return {enum.name: enum.values for enum in sorted(usable, key=lambda enum: not enum.name.isupper())}

@@ -129,7 +129,7 @@ def status(project: Project, database: str, *, as_json: bool) -> int:
     return 0 if result.is_at_head else FINDINGS
 
 
-def _summary(at_head: bool, pending: tuple[str, ...], unknown: tuple[str, ...]) -> str:  # noqa: FBT001
+def _summary(at_head: bool, pending: tuple[str, ...], unknown: tuple[str, ...]) -> str:
     if at_head:
         return "up to date."
     parts = [f"{len(pending)} pending"] if pending else []

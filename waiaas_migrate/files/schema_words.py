@@ -46,10 +46,10 @@ SQLITE_TYPES = frozenset({"text", "integer", "real", "blob", "numeric", "any"})
 STRICT_TYPES = frozenset({"INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY"})
 
 _WORD = r"[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_$\x80-\U0010ffff]*"
-_QUOTED = r'"(?:[^"]|"")+"|\'(?:[^\']|\'\')+\'|`(?:[^`]|``)+`|\[[^\]]+\]'
+_QUOTED = r'"(?:[^"]|"")*"|\'(?:[^\']|\'\')*\'|`(?:[^`]|``)*`|\[[^\]]*\]'
 _NUMBER = r"[-+]?\s*(?:0[xX][0-9a-fA-F]+|[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 _TYPE = re.compile(
-    rf"(?P<words>(?:{_WORD}|{_QUOTED})(?:\s+(?:{_WORD}|{_QUOTED}))*)"
+    rf"(?P<words>(?:{_WORD}|{_QUOTED})(?:\s+{_WORD}|\s*(?:{_QUOTED})|(?<=[]\"'`]){_WORD})*)"
     rf"\s*(?:\(\s*{_NUMBER}\s*(?:,\s*{_NUMBER}\s*)?\))?\Z"
 )
 #: The keywords that SQLite does not take for part of a type: there the type ends, and a constraint begins.

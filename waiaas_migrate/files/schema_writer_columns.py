@@ -147,7 +147,7 @@ def _default(default: SqlText | None, lists: _Lists, where: str) -> dict[str, Da
     if default is None:
         return {}
     literal = _literal(default.sql)
-    if quote_literal(literal) != default.sql:
+    if quote_literal(literal) != (default.sql.upper() if literal is None else default.sql):
         return {"default_sql": written_expression(default, (), where)}
     if lists.is_boolean and isinstance(literal, int) and literal in _BOOLEAN:
         return {"default": bool(literal)}

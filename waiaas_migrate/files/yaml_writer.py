@@ -6,8 +6,9 @@ text that either would take for something else stands in quotes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import yaml
 
@@ -19,6 +20,10 @@ Data: TypeAlias = "Scalar | Sequence[Data] | Mapping[str, Data]"
 _LONGEST_LINE = 100
 _INDENT = 2
 _NO_LIMIT = 2**30
+
+#: Text that needs no quotes, most of it; and text that needs some inside braces or brackets only.
+_PLAIN = re.compile(r"[A-Za-z_][\w ./()<>=+*%-]*\Z", re.ASCII)
+_ENDS_IN_FLOW = re.compile(r"[][{},]")
 
 
 class Lines(dict[str, "Data"]):
@@ -85,7 +90,8 @@ def _pieces(data: Data) -> Iterator[int]:
             yield len(key) + 4
             yield from _pieces(value)
     elif isinstance(data, str):
-        yield len(data) + (0 if data.isidentifier() else 2)
+        # SQL with quotes in it is hard to read with its quotes doubled, which it needs not be on a line of its own.
+        yield _NO_LIMIT if "'" in data and _ENDS_IN_FLOW.search(data) else len(data) + 2 * (not _PLAIN.match(data))
     elif isinstance(data, Sequence):
         for item in data:
             yield 2
@@ -94,11 +100,10 @@ def _pieces(data: Data) -> Iterator[int]:
         yield len(str(data))
 
 
-def _scalar(value: Scalar) -> yaml.ScalarNode:
+def _scalar(value: Scalar) -> yaml.Node:
     if isinstance(value, str):
         return yaml.ScalarNode(TEXT_TAG, value, style=_style(value))
-    node: yaml.ScalarNode = yaml.SafeDumper("").represent_data(value)
-    return node
+    return yaml.representer.SafeRepresenter().represent_data(value)
 
 
 def _style(text: str) -> str | None:
@@ -117,9 +122,7 @@ def _style(text: str) -> str | None:
 class _Dumper(yaml.SafeDumper):
     """An emitter that sets a blank line between the parts of a file, and indents lists."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._began = 0
+    _began = 0
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
         super().increase_indent(flow=flow, indentless=False)

@@ -72,7 +72,7 @@ def generate(project: Project, *, name: str | None = None, allow: Collection[str
         if refused:
             return Generated(changes=_words(transition), hazards=dangers, refused=refused)
         drafted = draft(before, transition, migrations, renderer, name)
-        prove(before, transition.start, declared.schema, drafted.text)
+        prove(before, transition, drafted.text)
     return _write(project, declared, migrations, drafted)
 
 

@@ -10,12 +10,14 @@ from pathlib import Path
 
 from waiaas_migrate.errors import ProofError
 from waiaas_migrate.files.statements import first_line, split_statements
+from waiaas_migrate.generate.row_proof import lost_rows
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.sqlite.grammar import SqlError, significant, tokenize
 from waiaas_migrate.sqlite.introspect import introspect
 from waiaas_migrate.sqlite.memory import execute
+from waiaas_migrate.sqlite.transition import Transition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,22 +29,24 @@ class MigrationText:
     backward: str
 
 
-def prove(before: sqlite3.Connection, old: Schema, new: Schema, text: MigrationText) -> None:
-    """Show that ``text`` makes ``old`` into ``new`` and back again, and that yoyo reads it as SQLite does.
+def prove(before: sqlite3.Connection, transition: Transition, text: MigrationText) -> None:
+    """Show that ``text`` makes ``transition`` and takes it back, that rows live through it, and that yoyo can read it.
 
     Args:
         before: the migrations so far, replayed in memory; the migration has run on it afterwards, and was taken back.
-        old: the schema of ``before``.
-        new: the declared schema.
+        transition: what the migration is for.
         text: the migration.
 
     Raises:
         ProofError: the tool's own fault, with what to report.
     """
+    lost = lost_rows(before, transition, text.forward, text.backward)
+    if lost:
+        raise _fault(f"{text.id}: " + "\n".join(lost), text.forward)
     run_file(before, text.forward, f"{text.id}.sql")
-    _expect(introspect(before), new, f"{text.id}.sql does not give the declared schema")
+    _expect(introspect(before), transition.new, f"{text.id}.sql does not give the declared schema")
     run_file(before, text.backward, f"{text.id}.rollback.sql")
-    _expect(introspect(before), old, f"{text.id}.rollback.sql does not give back the schema before it")
+    _expect(introspect(before), transition.start, f"{text.id}.rollback.sql does not give back the schema before it")
     prove_reading(text)
 
 

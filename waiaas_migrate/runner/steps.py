@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from waiaas_migrate.errors import ApplyError, DatabaseFileError, MigrateError, UnsupportedError
 from waiaas_migrate.files.migration_dir import MigrationFile
 from waiaas_migrate.files.statements import first_line
+from waiaas_migrate.runner.refusal import refusal
 from waiaas_migrate.runner.transaction import guarded
 from waiaas_migrate.sqlite.connection import CANNOT_BE_WRITTEN, database_name, result_code
 
@@ -97,16 +98,17 @@ class StepRunner:
         except Exception as error:  # a Python migration may raise anything
             if isinstance(error, sqlite3.Error) and result_code(error) == sqlite3.SQLITE_READONLY:
                 raise DatabaseFileError(f"{database_name(self.connection)}: {CANNOT_BE_WRITTEN}") from error
-            raise self._error(migration, self._reason(error, denied), statement) from error
+            raise self._error(migration, self._reason(error, denied, statement), statement) from error
 
-    def _reason(self, error: Exception, denied: Sequence[str]) -> str:
+    def _reason(self, error: Exception, denied: Sequence[str], statement: str | None) -> str:
         if denied:
             return (
                 f"it tries to {denied[0]}, but all pending migrations run in one transaction. "
                 f"Take BEGIN, COMMIT, ROLLBACK and `with connection:` out of it"
             )
         if isinstance(error, sqlite3.Error):
-            return f"{error}{_already_there(str(error))}"
+            told = refusal(self.connection, statement, error) if statement else None
+            return told or f"{error}{_already_there(str(error))}"
         return f"{type(error).__name__}: {error}"
 
     def _error(self, migration: str, reason: str, statement: str | None = None) -> ApplyError:
@@ -114,7 +116,7 @@ class StepRunner:
         return ApplyError(
             database=database_name(self.connection),
             migration=migration,
-            reason=f"{reason}, in: {line}" if line else f"{reason}.",
+            reason=f"{reason}, in: {line}" if line and "_waiaas_guard" not in line else f"{reason}.",
             statement=line,
         )
 

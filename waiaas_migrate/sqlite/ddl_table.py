@@ -24,7 +24,7 @@ from waiaas_migrate.sqlite.cursor import Cursor, split_commas
 from waiaas_migrate.sqlite.ddl import index_part, known_names, stored_expression
 from waiaas_migrate.sqlite.ddl_comments import comments
 from waiaas_migrate.sqlite.grammar import Kind, SqlError, Token, significant, tokenize
-from waiaas_migrate.sqlite.quoting import fold
+from waiaas_migrate.sqlite.quoting import fold, quote_literal
 from waiaas_migrate.sqlite.spelling import spell
 
 _TABLE_CONSTRAINTS = ("CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN")
@@ -32,6 +32,8 @@ _COLUMN_CONSTRAINTS = frozenset(
     {"CONSTRAINT", "DEFAULT", "NULL", "NOT", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "COLLATE", "GENERATED", "AS"}
     | {"DEFERRABLE"}
 )
+#: The words that are no names in a DEFAULT without parentheses.
+_LITERAL_WORDS = frozenset({"NULL", "TRUE", "FALSE", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP"})
 
 
 def table(sql: str) -> Table:
@@ -241,7 +243,13 @@ class _Reading:
         if cursor.peek() == "(":
             return self._expression(cursor)
         sign = [cursor.next()] if cursor.peek() in ("+", "-") else []
-        return stored_expression([*sign, cursor.next()], frozenset())
+        token = cursor.next()
+        default = stored_expression([*sign, token], frozenset())
+        if token.kind is not Kind.NAME and (token.kind is not Kind.WORD or token.word in _LITERAL_WORDS):
+            return default
+        # Neither a bare word nor one in double quotes can be a column here: it is a string, and its case counts.
+        meant = Token(Kind.STRING, quote_literal(token.name))
+        return replace(default, key=stored_expression([meant], frozenset()).key)
 
     def _generated(self, cursor: Cursor) -> None:
         expression = self._expression(cursor)

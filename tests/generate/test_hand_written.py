@@ -1,0 +1,67 @@
+"""Migrations written by hand, beside those that ``generate`` writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.folders import run_yoyo
+from tests.projects import SCHEMA, TABLES, catalog, generated_project, listing, run
+
+
+def test_hand_written_migrations_take_part(tmp_path: Path) -> None:
+    """SQL and Python migrations of the project's own are replayed like the others, and built upon."""
+    generated_project(tmp_path)
+    migrations = tmp_path / "migrations"
+    (migrations / "0002_people.sql").write_text(
+        "-- depends: 0001_initial\nCREATE TABLE people (id INTEGER PRIMARY KEY);\n", encoding="utf-8"
+    )
+    (migrations / "0002_people.rollback.sql").write_text("DROP TABLE people;\n", encoding="utf-8")
+    (migrations / "0003_name.py").write_text(
+        "from yoyo import step\n\n__depends__ = {'0002_people'}\n\n\ndef add(connection):\n"
+        "    connection.cursor().execute('ALTER TABLE people ADD COLUMN name TEXT')\n\n\n"
+        "steps = [step(add, 'ALTER TABLE people DROP COLUMN name')]\n",
+        encoding="utf-8",
+    )
+    people = (
+        "  people:\n    columns: {id: {type: integer, primary_key: true}, name: text}\n    indexes: {by_name: [name]}\n"
+    )
+    (tmp_path / "schema.yaml").write_text(SCHEMA + people, encoding="utf-8")
+    done = run(tmp_path, "generate", "-m", "index")
+    assert (done.status, done.out) == (0, "add index by_name on people (name)\n"), done.err
+    assert "-- depends: 0003_name\n" in (migrations / "0004_index.sql").read_text(encoding="utf-8")
+    assert run(tmp_path, "check").status == 0
+    assert run(tmp_path, "apply", "ours.db").status == 0
+    run_yoyo("apply", tmp_path / "plain.db", migrations)
+    for name in ("ours.db", "plain.db"):
+        assert catalog(tmp_path / name) == TABLES | {("table", "people"), ("index", "by_name")}
+        assert run(tmp_path, "drift", name).status == 0
+        run_yoyo("rollback", tmp_path / name, migrations, "--revision", "0002_people")
+        assert catalog(tmp_path / name) == TABLES
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("0002_bad.sql", "CREATE TABLE a (x);\nINSERT INTO nowhere VALUES (1);\n", "no such table: nowhere"),
+        ("0002_bad.sql", "CREATE TABLE a (x)\nCREATE TABLE b (x);\n", "CREATE TABLE a (x)"),
+        ("0002_bad.sql", "CREATE TABLE a (x", "incomplete input at: CREATE TABLE a (x"),
+        ("0002_bad.py", "from yoyo import step\nsteps = [step('SELECT * FROM nowhere')]\n", "no such table: nowhere"),
+        ("0002_bad.py", "raise ValueError('no')\n", "ValueError: no"),
+        pytest.param("0002_bad.py", "import sys\nsys.exit(0)\n", "0002_bad.py", marks=PYTHON_EXIT),
+    ],
+    ids=["missing table", "syntax", "half a statement", "Python step", "Python import", "Python exit"],
+)
+@pytest.mark.parametrize("command", ["generate", "check"])
+def test_a_migration_that_fails(tmp_path: Path, name: str, text: str, said: str, command: str) -> None:
+    """A migration that fails when it is replayed exits with 2, names its file and statement, and nothing is written."""
+    generated_project(tmp_path)
+    (tmp_path / "migrations" / name).write_text(text, encoding="utf-8")
+    before = listing(tmp_path)
+    done = run(tmp_path, command)
+    assert (done.status, done.out) == (2, "")
+    assert name in done.err
+    assert said in done.err
+    assert "Traceback" not in done.err
+    assert {path: text for path, text in listing(tmp_path).items() if "__pycache__" not in path} == before

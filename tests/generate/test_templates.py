@@ -1,0 +1,68 @@
+"""Templates of a project's own, which may be broken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.projects import CHECKOUT, TABLES, catalog, listing, run, write_project
+
+
+def test_a_template_of_ones_own(tmp_path: Path) -> None:
+    """A template in the project's folder takes the place of the one of its name; the others stay."""
+    write_project(tmp_path)
+    own = tmp_path / "templates"
+    own.mkdir()
+    shipped = (CHECKOUT / "templates" / "create_index.sql.j2").read_text(encoding="utf-8")
+    (own / "create_index.sql.j2").write_text(
+        shipped.replace("CREATE", "-- seen by the DBA\nCREATE", 1), encoding="utf-8"
+    )
+    assert run(tmp_path, "generate").status == 0
+    sql = (tmp_path / "migrations" / "0001_initial.sql").read_text(encoding="utf-8")
+    assert "-- seen by the DBA\nCREATE INDEX idx_tasks_state ON tasks (state);\n" in sql
+    assert run(tmp_path, "apply", "app.db").status == 0
+    assert catalog(tmp_path / "app.db") == TABLES
+
+
+TEMPLATE_CODE = pytest.mark.xfail(strict=True, reason="render passes what a template's code raises on as it is")
+LEFT_OUT = pytest.mark.xfail(strict=True, reason="both sides of the proof are built by the same templates")
+PYTHON_EXIT = pytest.mark.xfail(raises=SystemExit, strict=True, reason="a migration may leave the interpreter")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"CREATE {% if %}", "templates/create_index.sql.j2:1: the template cannot be used: "),
+        (b"CREATE INDEX {{ action.nothing }};", "the template cannot be used: "),
+        (b"CREATE INDEX \xff;", "the template cannot be used: it is not UTF-8"),
+        (b"{% include 'nowhere.j2' %}", "the template cannot be used: "),
+        pytest.param(b"{{ 1 / 0 }}", "the template cannot be used: ", marks=TEMPLATE_CODE),
+        pytest.param(b"{{ action.index.parts + 1 }}", "the template cannot be used: ", marks=TEMPLATE_CODE),
+        pytest.param(b"-- nothing\n", "idx_tasks_state", marks=LEFT_OUT),
+        (b"CREATE INDEX idx ON nowhere (a);", "SQLite says: no such table: main.nowhere"),
+        (b"CREATE INDEX idx ON tasks (state", "SQLite says: incomplete input"),
+    ],
+    ids=[
+        "syntax",
+        "unknown name",
+        "bytes",
+        "missing include",
+        "arithmetic",
+        "types",
+        "left out",
+        "wrong SQL",
+        "half a statement",
+    ],
+)
+def test_a_broken_template(tmp_path: Path, text: bytes, said: str) -> None:
+    """A template that cannot be used exits with 2, names itself or what it made, and nothing is written."""
+    write_project(tmp_path)
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "create_index.sql.j2").write_bytes(text)
+    before = listing(tmp_path)
+    done = run(tmp_path, "generate")
+    assert (done.status, done.out) == (2, "")
+    assert said in done.err
+    assert "Traceback" not in done.err
+    assert listing(tmp_path) == before

@@ -1,0 +1,289 @@
+"""The documentation: its examples run, it leaves nothing out, and the command reference is what click says.
+
+To write docs/cli.md again after a command changed: ``python -m tests.test_docs`` in the checkout.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import pytest
+
+from tests.projects import CHECKOUT, shipped_project
+from waiaas_migrate import __all__ as public
+from waiaas_migrate import errors
+from waiaas_migrate.cli.main import group
+from waiaas_migrate.files.schema_columns import COLUMN_KEYS
+from waiaas_migrate.files.schema_file import TOP_KEYS
+from waiaas_migrate.files.schema_tables import TABLE_KEYS
+
+README = CHECKOUT / "README.md"
+DOCS = CHECKOUT / "docs"
+REFERENCE = DOCS / "cli.md"
+PAGES = [README, CHECKOUT / "CONTRIBUTING.md", CHECKOUT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
+
+# --- the command reference ---
+
+INTRODUCTION = """\
+# The commands
+
+`waiaas-migrate COMMAND`, or `python -m waiaas_migrate COMMAND`. This page is written from the commands' own help;
+`waiaas-migrate COMMAND --help` says the same.
+
+Results go to stdout and messages to stderr. `--json` gives the result to programs. Colours are for terminals only.
+
+| exit status | meaning |
+| --- | --- |
+| 0 | nothing to report |
+| 1 | findings: something differs, is pending, or was refused as dangerous |
+| 2 | wrong use, or input that is broken; nothing was written |
+| 3 | the database, or what is in it, refused; it is as it was |
+
+DATABASE is a path, a `file:` URI or a `sqlite:///` URL. The other paths come from `[tool.waiaas-migrate]` in
+pyproject.toml, which is looked for from the current folder upward; what the command line names is relative to the
+current folder.
+
+```toml
+[tool.waiaas-migrate]
+schema = "schema.yaml"
+migrations = "migrations"
+templates = "templates"
+catalog_edits = true  # false: rebuild tables rather than edit their text in sqlite_master
+```
+"""
+
+
+def reference() -> str:
+    """docs/cli.md, from what click knows of the commands."""
+    return "\n".join([INTRODUCTION, *(section(name, group.commands[name]) for name in sorted(group.commands))])
+
+
+def section(name: str, command: click.Command) -> str:
+    """What there is to say about one command."""
+    arguments = [str(one.human_readable_name).upper() for one in command.params if isinstance(one, click.Argument)]
+    options = [one for one in command.params if isinstance(one, click.Option)]
+    usage = " ".join(["waiaas-migrate", name, *(["[OPTIONS]"] if options else []), *arguments])
+    rows = [f"| {spelling(one)} | {cell(one.help or '')} |" for one in options]
+    table = ["| option | what it does |", "| --- | --- |", *rows, ""] if rows else []
+    return "\n".join([f"## {name}", "", f"`{usage}`", "", *paragraphs(command.help or ""), *table])
+
+
+def paragraphs(text: str) -> Iterator[str]:
+    """A help text as Markdown; what click is told not to wrap is code."""
+    for paragraph in inspect.cleandoc(text).split("\n\n"):
+        if paragraph.startswith("\b\n"):
+            title, *lines = paragraph.removeprefix("\b\n").splitlines()
+            yield "\n".join([title, "", "```", *(line.strip() for line in lines), "```", ""])
+        else:
+            yield paragraph + "\n"
+
+
+def spelling(option: click.Option) -> str:
+    """An option as it is written on the command line."""
+    value = "" if option.is_flag else f" {option.metavar or option.name}"
+    return ", ".join(f"`{name}{value if name == option.opts[-1] else ''}`" for name in option.opts)
+
+
+def cell(text: str) -> str:
+    """``text`` inside a table."""
+    return re.sub(r"  \[(.+?)\]", r" (\1)", text).replace("|", "\\|")
+
+
+def test_the_command_reference_is_up_to_date() -> None:
+    """docs/cli.md is what the commands say of themselves; ``python -m tests.test_docs`` writes it."""
+    assert REFERENCE.read_text(encoding="utf-8") == reference()
+
+
+@pytest.mark.parametrize("name", sorted(group.commands))
+def test_every_option_is_documented(name: str) -> None:
+    """Every command has a heading in docs/cli.md, and every spelling of its options stands below it."""
+    page = REFERENCE.read_text(encoding="utf-8")
+    below = re.split(r"^## ", page.partition(f"\n## {name}\n")[2], flags=re.MULTILINE)[0]
+    missing = [
+        spelt
+        for one in group.commands[name].params
+        for spelt in one.opts
+        if spelt.startswith("-") and f"`{spelt}" not in below
+    ]
+    assert below
+    assert missing == []
+
+
+# --- nothing is left out ---
+
+
+def error_classes() -> list[str]:
+    """The names of all error classes."""
+    return [
+        name
+        for name, value in vars(errors).items()
+        if inspect.isclass(value) and issubclass(value, errors.MigrateError) and value.__module__ == errors.__name__
+    ]
+
+
+@pytest.mark.parametrize("name", error_classes())
+def test_every_error_is_documented(name: str) -> None:
+    """Every error class stands in docs/errors.md, with its exit status."""
+    page = (DOCS / "errors.md").read_text(encoding="utf-8")
+    status = getattr(errors, name).exit_code
+    assert re.search(rf"^\| `{name}` \| {status} \| .+ \| .+ \|$", page, re.MULTILINE)
+
+
+@pytest.mark.parametrize("key", sorted({*TOP_KEYS, *TABLE_KEYS, *COLUMN_KEYS}))
+def test_every_key_of_the_schema_file_is_documented(key: str) -> None:
+    """Every key of schema.yaml, of a table and of a column begins a row of a table in docs/schema-file.md."""
+    assert f"| `{key}` |" in (DOCS / "schema-file.md").read_text(encoding="utf-8")
+
+
+def test_every_public_name_is_in_the_readme() -> None:
+    """The README names each function that the package exports."""
+    text = README.read_text(encoding="utf-8")
+    assert [name for name in public if name != "__version__" and f"`{name}(" not in text] == []
+
+
+def test_every_room_is_in_the_architecture() -> None:
+    """docs/architecture.md has a row for each room of the package."""
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    rooms = [path.parent.name for path in (CHECKOUT / "waiaas_migrate").glob("*/__init__.py")]
+    assert [room for room in rooms if f"| `{room}/` |" not in text] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every relative link leads to a file of the checkout, and to a heading where it names one."""
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
+        name, _, anchor = target.partition("#")
+        found = (page.parent / name) if name else page
+        assert found.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", found.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+
+
+# --- the README's examples run ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A fenced block: its language, the file that it speaks of, and what it holds."""
+
+    language: str
+    file: str
+    text: str
+
+
+def blocks(text: str) -> list[Block]:
+    """The fenced blocks of a page that have a language, in order."""
+    found = re.findall(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    return [Block(language=language, file=file, text=content) for language, file, content in found]
+
+
+def run_blocks(folder: Path, text: str) -> None:
+    """Do what the blocks of a page say, in ``folder``.
+
+    ``diff FILE`` edits a file, ``sql FILE`` is what a file must hold, ``sh`` and ``python`` are run, ``output`` is what
+    the last of them printed, and any other with a file is written to it.
+    """
+    printed = ""
+    for block in blocks(text):
+        path = folder / block.file
+        match block.language:
+            case "diff":
+                apply_diff(path, block.text)
+            case "sql":
+                assert block.text == path.read_text(encoding="utf-8")
+            case "sh":
+                printed = run_command(folder, "sh", "-e", "-c", block.text)
+            case "python" if not block.file:
+                printed = run_command(folder, sys.executable, "-c", block.text)
+            case "output":
+                assert printed == block.text
+            case "text":
+                continue
+            case _:
+                path.write_text(block.text, encoding="utf-8")
+
+
+def apply_diff(path: Path, diff: str) -> None:
+    """Replace what the lines with a blank or a minus say by what those with a blank or a plus say, hunk by hunk."""
+    text = path.read_text(encoding="utf-8")
+    for hunk in diff.split("@@\n"):
+        lines = hunk.splitlines(keepends=True)
+        old = "".join(line[1:] for line in lines if line[0] in " -")
+        new = "".join(line[1:] for line in lines if line[0] in " +")
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    path.write_text(text, encoding="utf-8")
+
+
+def run_command(folder: Path, *command: str) -> str:
+    """Run a command with this environment's programs first, and give what it prints."""
+    path = f"{commands(folder.parent / 'bin')}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        list(command),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "PATH": path, "PYTHONPATH": str(CHECKOUT), "PYTHONWARNINGS": "ignore"},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def commands(folder: Path) -> Path:
+    """A folder with ``waiaas-migrate`` and ``yoyo`` in it, of this checkout and interpreter."""
+    if not folder.exists():
+        folder.mkdir()
+        for name, module in (("waiaas-migrate", "waiaas_migrate"), ("yoyo", "yoyo")):
+            script = folder / name
+            script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {module} "$@"\n', encoding="utf-8")
+            script.chmod(0o755)
+    return folder
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a POSIX shell")
+def test_the_readme_begins_with_what_generate_writes(tmp_path: Path) -> None:
+    """The edit that the README begins with, made in the shipped project, gives the SQL that stands beside it."""
+    opening, _, _ = README.read_text(encoding="utf-8").partition("\n## ")
+    assert [block.language for block in blocks(opening)] == ["diff", "sh", "sql"]
+    run_blocks(shipped_project(tmp_path / "project"), opening)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a POSIX shell")
+def test_the_readme_works_in_an_empty_folder(tmp_path: Path) -> None:
+    """Everything below the README's first heading, done in its order in an empty folder, works."""
+    _, _, rest = README.read_text(encoding="utf-8").partition("\n## ")
+    assert {"python", "yaml", "sh", "output"} <= {block.language for block in blocks(rest)}
+    folder = tmp_path / "project"
+    folder.mkdir()
+    run_blocks(folder, rest)
+
+
+def test_the_example_of_the_errors_runs(tmp_path: Path) -> None:
+    """The example in docs/errors.md opens a database with the schema that ships."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    run_blocks(folder, (DOCS / "errors.md").read_text(encoding="utf-8"))
+    assert (folder / "daemon.db").is_file()
+
+
+@pytest.mark.parametrize("target", ["demo", "test"])
+def test_the_readme_names_targets_that_exist(target: str) -> None:
+    """The two commands that the README begins with are targets of the Makefile."""
+    assert f"\nmake {target}\n" in README.read_text(encoding="utf-8")
+    assert re.search(rf"^{target}:", (CHECKOUT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+if __name__ == "__main__":
+    REFERENCE.write_text(reference(), encoding="utf-8")

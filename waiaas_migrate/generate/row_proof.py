@@ -1,0 +1,100 @@
+"""The proof of a migration on rows: those that stay are the same afterwards, one by one."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+from waiaas_migrate.files.statements import split_statements
+from waiaas_migrate.generate.made_up_rows import make_rows, rows_of
+from waiaas_migrate.schema.affinity import affinity
+from waiaas_migrate.schema.model import Column, Table
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.memory import copy, execute
+from waiaas_migrate.sqlite.transition import Transition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """A table that stays, and those of its columns whose values stay, by their names before and after."""
+
+    table_before: str
+    columns_before: tuple[str, ...]
+    table_after: str
+    columns_after: tuple[str, ...]
+
+
+def lost_rows(before: sqlite3.Connection, transition: Transition, forward: str, backward: str) -> list[str]:
+    """Run a migration forward and back on made-up rows; say in words what it did to them that it should not have.
+
+    Rows may rightly be refused, by a new NOT NULL say; then there is nothing to compare.
+    """
+    kept = tuple(_kept(transition))
+    with closing(copy(before)) as database:
+        make_rows(database, transition.start)
+        wanted = [rows_of(database, table.table_before, table.columns_before) for table in kept]
+        if not _ran(database, forward):
+            return []
+        found = [rows_of(database, table.table_after, table.columns_after) for table in kept]
+        lost = [
+            f"rows of {table.table_after} are not what they were: {rows} became {others}"
+            for table, rows, others in zip(kept, wanted, found, strict=True)
+            if rows != others
+        ]
+        if lost or not _ran(database, backward):
+            return lost
+        back = [rows_of(database, table.table_before, table.columns_before) for table in kept]
+        return [
+            f"rows of {table.table_before} do not come back: {rows} became {others}"
+            for table, rows, others in zip(kept, wanted, back, strict=True)
+            if rows != others
+        ]
+
+
+def _ran(database: sqlite3.Connection, text: str) -> bool:
+    database.execute("BEGIN")
+    try:
+        for statement in split_statements(text):
+            execute(database, statement)
+    except sqlite3.Error:
+        database.execute("ROLLBACK")
+        database.execute("PRAGMA writable_schema = RESET")
+        return False
+    database.execute("COMMIT")
+    return True
+
+
+def _kept(transition: Transition) -> Iterator[_Kept]:
+    renames = transition.renames
+    after = {fold(table.name): table for table in transition.new.tables}
+    for start in transition.start.tables:
+        new = after.get(fold(renames.table_after(start.name)))
+        if new is None:
+            continue
+        columns = {fold(column.name): column for column in new.columns}
+        pairs = [(column, columns.get(fold(renames.column_after(new.name, column.name)))) for column in start.columns]
+        same = [(old.name, other.name) for old, other in pairs if other is not None and _keeps_values(old, other)]
+        same += [(name, name) for name in _rowid(start, new)]
+        if same:
+            yield _Kept(
+                table_before=start.name,
+                columns_before=tuple(before for before, _ in same),
+                table_after=new.name,
+                columns_after=tuple(name for _, name in same),
+            )
+
+
+def _keeps_values(old: Column, new: Column) -> bool:
+    hints = new.hints
+    is_told = hints.backfill is not None or hints.renamed_values or hints.removed_values
+    is_stored = old.generated is None and new.generated is None
+    return is_stored and not is_told and affinity(old.type) == affinity(new.type)
+
+
+def _rowid(old: Table, new: Table) -> Iterator[str]:
+    """The rowid's name, where both tables have one that no column hides."""
+    taken = {fold(column.name) for table in (old, new) for column in table.columns}
+    if not old.without_rowid and not new.without_rowid and "rowid" not in taken:
+        yield "rowid"

@@ -1,0 +1,95 @@
+"""Why a statement of a migration was refused, with the number of rows that stand in its way and a few of their keys."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import suppress
+
+from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
+
+_SHOWN = 5
+_ASIDE = "_waiaas_new_"
+_NAME = r'(?:"(?:[^"]|"")*"|\w+)'
+
+#: The forms that the templates give to guards and to copies.
+_GUARD = re.compile(
+    rf"INSERT INTO temp\._waiaas_guard SELECT\s+NOT EXISTS \(SELECT 1 FROM (?P<source>(?P<table>{_NAME})(?: AS child)?) "
+    rf"WHERE (?P<where>.*)\);?\s*\Z",
+    re.DOTALL,
+)
+_COPY = re.compile(rf"INSERT OR ABORT INTO .*\nFROM (?P<table>{_NAME});?\s*\Z", re.DOTALL)
+_FAILED = re.compile(r"(?P<rule>CHECK|NOT NULL|UNIQUE) constraint failed: (?P<what>.*)\Z", re.DOTALL)
+
+
+def refusal(connection: sqlite3.Connection, statement: str, error: sqlite3.Error) -> str | None:
+    """What ``error`` means in words, asked of the rows while the failed transaction is still open.
+
+    None where the statement is neither a guard nor one that met a constraint.
+    """
+    failed = _FAILED.match(str(error))
+    if failed is None:
+        return _defensive(statement, error)
+    guard = _GUARD.search(statement)
+    if "_waiaas_guard" in statement:
+        said = failed["what"]
+        if guard is not None:
+            said += _counted(connection, guard["table"], guard["source"], guard["where"])
+        return said
+    what = str(error).replace(_ASIDE, "")
+    where = _offending(failed["rule"], failed["what"])
+    copy = _COPY.search(statement)
+    table = copy["table"] if copy is not None else _table_named(failed["what"])
+    if where is None or table is None:
+        return what
+    return what + _counted(connection, table, table, where)
+
+
+def _defensive(statement: str, error: sqlite3.Error) -> str | None:
+    """The catalog may not be edited (https://www.sqlite.org/c3ref/c_dbconfig_defensive.html)."""
+    if "sqlite_master" not in statement or "may not be modified" not in str(error):
+        return None
+    return (
+        f"{error}: this SQLite is built to refuse edits of the catalog. Set `catalog_edits = false` in "
+        f"[tool.waiaas-migrate], generate the migration again, and rebuilds take their place"
+    )
+
+
+def _offending(rule: str, what: str) -> str | None:
+    """The condition that the refused rows meet, as far as the message tells."""
+    if rule == "CHECK":
+        return f"NOT ({what})"
+    columns = [quote_name(part.rpartition(".")[2]) for part in what.split(", ") if "." in part]
+    if not columns:
+        return None
+    if rule == "NOT NULL":
+        return f"{columns[0]} IS NULL"
+    listed = ", ".join(columns)
+    return f"({listed}) IN (SELECT {listed} FROM {{table}} GROUP BY {listed} HAVING count(*) > 1)"
+
+
+def _table_named(what: str) -> str | None:
+    table = what.partition(".")[0]
+    return quote_name(table) if "." in what and " " not in table else None
+
+
+def _counted(connection: sqlite3.Connection, table: str, source: str, where: str) -> str:
+    """How many rows of ``table`` meet ``where``, and a few of their keys; nothing where that cannot be told."""
+    condition = where.replace("{table}", table)
+    with suppress(sqlite3.Error):
+        number = connection.execute(f"SELECT count(*) FROM {source} WHERE {condition}").fetchone()[0]
+        if not number:
+            return ""
+        keys = _key_columns(connection, table)
+        listed = ", ".join(keys)
+        rows = connection.execute(f"SELECT {listed} FROM {source} WHERE {condition} LIMIT {_SHOWN}").fetchall()
+        shown = ", ".join("/".join(quote_literal(value) for value in row) for row in rows)
+        more = ", …" if number > len(rows) else ""
+        return f" ({number} {'row' if number == 1 else 'rows'}: {'/'.join(keys)} {shown}{more})"
+    return ""
+
+
+def _key_columns(connection: sqlite3.Connection, table: str) -> list[str]:
+    name = table[1:-1].replace('""', '"') if table.startswith('"') else table
+    query = "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk"
+    return [quote_name(column) for (column,) in connection.execute(query, (name,))] or ["rowid"]
