@@ -341,11 +341,12 @@ def schemas(draw: st.DrawFn, *, virtual: bool = True) -> Schema:
     for at, name in enumerate(table_names):
         of_table = index_names[at : at + 1] if at < len(table_names) - 1 else index_names[at:]
         found.append(draw(tables(name, table_names, of_table)))
-    known = frozenset(called) | {column.name for table in found for column in table.columns}
+    trigger_names = draw(_unique_names(0, 2))
+    known = frozenset([*called, *trigger_names, *(column.name for table in found for column in table.columns)])
     virtual_tables = draw(_virtual_tables()) if virtual else ()
     views = (draw(_views(view_name, found[-1], known)),) if draw(st.booleans()) else ()
     targets: list[Table | View] = [found[0], *views]
     triggers = tuple(
-        draw(_triggers(name, draw(st.sampled_from(targets)), found[-1], known)) for name in draw(_unique_names(0, 2))
+        draw(_triggers(name, draw(st.sampled_from(targets)), found[-1], known)) for name in trigger_names
     )
     return Schema(tables=tuple(found), views=views, triggers=triggers, virtual_tables=virtual_tables)

@@ -27,7 +27,6 @@ def test_a_template_of_ones_own(tmp_path: Path) -> None:
 
 TEMPLATE_CODE = pytest.mark.xfail(strict=True, reason="render passes what a template's code raises on as it is")
 LEFT_OUT = pytest.mark.xfail(strict=True, reason="both sides of the proof are built by the same templates")
-PYTHON_EXIT = pytest.mark.xfail(raises=SystemExit, strict=True, reason="a migration may leave the interpreter")
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from enum import StrEnum
 from waiaas_migrate.files.schema_file import EnumUse
 from waiaas_migrate.schema.changes import Change, ModifyCheck, table_of
 from waiaas_migrate.schema.describe import describe
-from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.enum_lists import membership_of
+from waiaas_migrate.schema.names import fold
 
 
 class Subject(StrEnum):

@@ -36,8 +36,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What the folder held when it was recorded. ``fingerprint`` is that of the catalog once all is applied;
-    ``hints`` are the rename hints of schema.yaml that the migrations have fulfilled.
+    """What the folder held when it was recorded.
+
+    ``fingerprint`` is that of the catalog once all is applied; ``hints`` are the rename hints of schema.yaml that the
+    migrations have fulfilled.
     """
 
     migrations: tuple[Entry, ...] = ()
@@ -204,11 +206,10 @@ def _hashes(manifest: Manifest) -> list[str]:
     return ["", *(entry.hash for entry in manifest.migrations)]
 
 
-def _changed(
-    manifest: Manifest, files: dict[str, MigrationFile]
-) -> Iterator[tuple[Entry, MigrationFile]]:
-    """Recorded entries whose file does not give their hash behind the recorded hash before them, so that one edit is
-    not reported for all that follow.
+def _changed(manifest: Manifest, files: dict[str, MigrationFile]) -> Iterator[tuple[Entry, MigrationFile]]:
+    """Recorded entries whose file does not give their hash behind the recorded hash before them.
+
+    The recorded one, so that one edit is not reported for all that follow.
     """
     for previous, entry in zip(_hashes(manifest), manifest.migrations, strict=False):
         migration = files.get(entry.id)

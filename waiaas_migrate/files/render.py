@@ -14,9 +14,9 @@ import jinja2
 
 from waiaas_migrate.errors import Problem, TemplateError
 from waiaas_migrate.files.bundled import bundled
+from waiaas_migrate.sqlite.actions import Action, Step
 from waiaas_migrate.sqlite.ddl import is_bare
 from waiaas_migrate.sqlite.layout import TableLayout, layout
-from waiaas_migrate.sqlite.actions import Action, Step
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 from waiaas_migrate.sqlite.spelling import resynchronised
 

@@ -24,9 +24,9 @@ from waiaas_migrate.files.schema_writer_terms import (
     written_reference_options,
 )
 from waiaas_migrate.files.yaml_writer import Data, Lines, Paragraph, yaml_text
+from waiaas_migrate.schema.enum_lists import membership_of
 from waiaas_migrate.schema.model import Check, ForeignKey, Index, PrimaryKey, Schema, Table, Unique
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.enum_lists import membership_of
 from waiaas_migrate.sqlite.layout import TableLayout, layout
 
 _NO_ENUMS: Mapping[str, Values] = {}

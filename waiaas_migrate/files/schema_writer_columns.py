@@ -17,10 +17,10 @@ from waiaas_migrate.files.schema_writer_terms import (
     written_reference_options,
 )
 from waiaas_migrate.files.yaml_writer import Data, Paragraph
+from waiaas_migrate.schema.enum_lists import membership_of
 from waiaas_migrate.schema.model import Check, Column, ForeignKey, SqlText
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite import ddl
-from waiaas_migrate.sqlite.enum_lists import membership_of
 from waiaas_migrate.sqlite.layout import ColumnLayout
 from waiaas_migrate.sqlite.quoting import membership, quote_literal
 

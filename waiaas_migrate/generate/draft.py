@@ -36,7 +36,7 @@ def changes_of(transition: Transition) -> tuple[Change, ...]:
 
 def hazards_of(transition: Transition) -> tuple[Hazard, ...]:
     """What is dangerous about it."""
-    return hazards(transition.old, transition.new, transition.changes)
+    return hazards(transition.new, transition.changes)
 
 
 def draft(

@@ -49,7 +49,7 @@ def _run_python(connection: sqlite3.Connection, migration: MigrationFile, folder
     try:
         loaded.load()
         backend = MigrateBackend.on(connection)
-        for step in loaded.steps:
+        for step in loaded.steps or ():
             step.apply(backend)
     except Exception as error:  # noqa: BLE001  a migration in Python may raise anything
         raise _failed(migration, f"{type(error).__name__}: {error}") from None

@@ -14,8 +14,8 @@ _NAME = r'(?:"(?:[^"]|"")*"|\w+)'
 
 #: The forms that the templates give to guards and to copies.
 _GUARD = re.compile(
-    rf"INSERT INTO temp\._waiaas_guard SELECT\s+NOT EXISTS \(SELECT 1 FROM (?P<source>(?P<table>{_NAME})(?: AS child)?) "
-    rf"WHERE (?P<where>.*)\);?\s*\Z",
+    rf"INSERT INTO temp\._waiaas_guard SELECT\s+NOT EXISTS "
+    rf"\(SELECT 1 FROM (?P<source>(?P<table>{_NAME})(?: AS child)?) WHERE (?P<where>.*)\);?\s*\Z",
     re.DOTALL,
 )
 _COPY = re.compile(rf"INSERT OR ABORT INTO .*\nFROM (?P<table>{_NAME});?\s*\Z", re.DOTALL)

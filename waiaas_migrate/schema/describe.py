@@ -48,7 +48,7 @@ from waiaas_migrate.schema.changes import (
 from waiaas_migrate.schema.model import Check, Column, ForeignKey, Index, IndexPart, PrimaryKey, Table
 
 
-def describe(change: Change) -> str:
+def describe(change: Change) -> str:  # noqa: PLR0911  one return for each kind of change
     """``change`` in words, such as ``add column agents.nickname (TEXT)``."""
     match change:
         case AddTable() | DropTable() | RenameTable() | ModifyTableOptions():

@@ -96,7 +96,7 @@ def _changes(old: Schema, new: Schema, *, column_order: bool) -> Iterator[Change
     )
 
 
-def _object_changes(  # noqa: PLR0913, PLR0917  two lists, how they compare, and the three changes there can be
+def _object_changes(
     old: Sequence[NamedT],
     new: Sequence[NamedT],
     key: Callable[[NamedT], object],

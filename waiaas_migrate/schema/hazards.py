@@ -81,12 +81,12 @@ class Hazard:
         return f"{self.code} {self.where}: {self.what} {self.fix}"
 
 
-def hazards(old: Schema, new: Schema, changes: Sequence[Change]) -> tuple[Hazard, ...]:
-    """The hazards of ``changes``, which lead from ``old`` to ``new``, in the order of the changes."""
-    return tuple(hazard for change in changes for hazard in _of(change, old, new, changes))
+def hazards(new: Schema, changes: Sequence[Change]) -> tuple[Hazard, ...]:
+    """The hazards of ``changes``, which lead to ``new``, in the order of the changes."""
+    return tuple(hazard for change in changes for hazard in _of(change, new, changes))
 
 
-def _of(change: Change, old: Schema, new: Schema, changes: Sequence[Change]) -> Iterator[Hazard]:
+def _of(change: Change, new: Schema, changes: Sequence[Change]) -> Iterator[Hazard]:
     match change:
         case DropTable(table=table):
             yield _dropped_table(table, changes)
@@ -150,7 +150,9 @@ def _check(change: AddCheck | ModifyCheck, new: Schema, changes: Iterable[Change
                 yield _new_rule(table, after)
                 return
             removed = [value for value in held.values if value not in allowed.values]
-            column = next((c for t in new.tables if t.name == table for c in t.columns if fold(c.name) == held.column), None)
+            column = next(
+                (c for t in new.tables if t.name == table for c in t.columns if fold(c.name) == held.column), None
+            )
             yield from _removed_values(table, column, removed)
 
 
@@ -174,7 +176,7 @@ def _removed_values(table: str, column: Column | None, removed: Sequence[str | i
 def _modified_column(table: str, before: Column, after: Column) -> Iterator[Hazard]:
     where = f"{table}.{after.name}"
     old, new = affinity(before.type), affinity(after.type)
-    if old != new and new != "BLOB" and after.generated is None:
+    if new not in (old, "BLOB") and after.generated is None:
         what = f"values are stored as {new} instead of {old}, and those that look like it are converted."
         fix = f"If that is meant, run with --allow {Code.NARROW_TYPE}."
         yield Hazard(code=Code.NARROW_TYPE, where=where, what=what, fix=fix)
@@ -208,11 +210,11 @@ def _new_rule(table: str, check: Check) -> Hazard:
 
 
 def _added_column(table: str, column: Column) -> Iterator[Hazard]:
-    if column.not_null is not None and column.default is None and column.hints.backfill is None:
-        if column.generated is None:
-            what = "the migration refuses to run where the table has rows: they would have no value."
-            fix = "Give a `default`, or a `backfill` for the rows that are there."
-            yield Hazard(code=Code.ADD_NOT_NULL, where=f"{table}.{column.name}", what=what, fix=fix)
+    given = column.default or column.hints.backfill or column.generated
+    if column.not_null is not None and given is None:
+        what = "the migration refuses to run where the table has rows: they would have no value."
+        fix = "Give a `default`, or a `backfill` for the rows that are there."
+        yield Hazard(code=Code.ADD_NOT_NULL, where=f"{table}.{column.name}", what=what, fix=fix)
 
 
 def _keys(change: Change) -> Iterator[Hazard]:

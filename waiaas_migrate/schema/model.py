@@ -229,6 +229,16 @@ class Schema:
     triggers: tuple[Trigger, ...] = ()
     virtual_tables: tuple[VirtualTable, ...] = ()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all tables, views, triggers and virtual tables."""
+        return (
+            *(table.name for table in self.tables),
+            *(view.name for view in self.views),
+            *(trigger.name for trigger in self.triggers),
+            *(table.name for table in self.virtual_tables),
+        )
+
 
 #: An object of a schema that stands for itself, in the order in which such objects are made.
 ObjectKind = Literal["table", "virtual table", "index", "view", "trigger"]

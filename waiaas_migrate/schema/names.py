@@ -8,7 +8,5 @@ _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 def fold(name: str) -> str:
-    """``name`` as SQLite compares names: ASCII letters without case, all others as they are
-    (https://www.sqlite.org/lang_keywords.html).
-    """
+    """``name`` as SQLite compares names: ASCII letters without case, all others as they are."""
     return name.translate(_LOWER)

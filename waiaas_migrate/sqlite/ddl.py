@@ -25,9 +25,13 @@ __all__ = [
     "names_in",
     "stored_expression",
     "trigger",
+    "unqualified",
     "view",
     "virtual_table",
 ]
+
+#: The words that are literals to SQLite's grammar, and no names.
+TERMS = frozenset({"NULL", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP"})
 
 #: Names of the rowid, which every ordinary table knows (https://www.sqlite.org/rowidtable.html).
 ROWID_NAMES = frozenset({"rowid", "oid", "_rowid_"})
@@ -50,13 +54,40 @@ def expression(sql: str, columns: Iterable[str] = ()) -> SqlText:
     return SqlText(sql=spell(tokens), key=meaning(tokens, statement=False, names=known_names(columns)))
 
 
-def stored_expression(tokens: Sequence[Token], names: frozenset[str]) -> SqlText:
-    """An expression out of a statement that SQLite has accepted: what does not parse here is kept as written."""
+def stored_expression(tokens: Sequence[Token], names: frozenset[str], owner: str = "") -> SqlText:
+    """An expression out of a statement that SQLite has accepted: what does not parse here is kept as written.
+
+    ``owner`` is the table that the expression belongs to: its name before a column adds nothing to the meaning.
+    """
     text = spell(tokens)
+    bare = without_owner(tokens, owner)
     try:
-        return SqlText(sql=text, key=meaning(tokens, statement=False, names=names))
+        return SqlText(sql=text, key=meaning(bare, statement=False, names=names))
     except SqlError:
-        return SqlText(sql=text, key=_as_written(tokens))
+        return SqlText(sql=text, key=_as_written(bare))
+
+
+def without_owner(tokens: Sequence[Token], owner: str) -> Sequence[Token]:
+    """``tokens`` of an expression over the columns of ``owner``, with ``owner.column`` as ``column``."""
+    tokens = significant(tokens)
+    found: list[Token] = []
+    at = 0
+    while at < len(tokens):
+        token = tokens[at]
+        is_name = token.kind in (Kind.WORD, Kind.NAME) and fold(token.name) == fold(owner)
+        if is_name and at + 2 < len(tokens) and tokens[at + 1].word == ".":
+            token = tokens[at + 2]._replace(spaced=token.spaced)
+            at += 2
+        found.append(token)
+        at += 1
+    return found
+
+
+def unqualified(sql: str, owner: str) -> str:
+    """The text of an expression over the columns of ``owner``, with ``owner.column`` as ``column``."""
+    tokens = significant(tokenize(sql))
+    bare = without_owner(tokens, owner)
+    return sql if len(bare) == len(tokens) else spell(bare)
 
 
 def _as_written(tokens: Sequence[Token]) -> str:
@@ -216,7 +247,8 @@ def is_bare(sql: str) -> bool:
     """
     tokens = significant(tokenize(sql))
     if len(tokens) == 2 and tokens[0].word in ("+", "-"):
-        tokens = tokens[1:]
+        # TRUE and FALSE are names to SQLite's grammar, and no name may have a sign.
+        return tokens[1].kind in (Kind.VALUE, Kind.STRING) or tokens[1].word in TERMS
     return len(tokens) == 1 and tokens[0].kind is not Kind.SYMBOL
 
 

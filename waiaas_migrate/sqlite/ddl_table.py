@@ -21,7 +21,7 @@ from waiaas_migrate.schema.model import (
     Unique,
 )
 from waiaas_migrate.sqlite.cursor import Cursor, split_commas
-from waiaas_migrate.sqlite.ddl import index_part, known_names, stored_expression
+from waiaas_migrate.sqlite.ddl import TERMS, index_part, known_names, stored_expression
 from waiaas_migrate.sqlite.ddl_comments import comments
 from waiaas_migrate.sqlite.grammar import Kind, SqlError, Token, significant, tokenize
 from waiaas_migrate.sqlite.quoting import fold, quote_literal
@@ -32,10 +32,6 @@ _COLUMN_CONSTRAINTS = frozenset(
     {"CONSTRAINT", "DEFAULT", "NULL", "NOT", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "COLLATE", "GENERATED", "AS"}
     | {"DEFERRABLE"}
 )
-#: The words that are no names in a DEFAULT without parentheses.
-_LITERAL_WORDS = frozenset({"NULL", "TRUE", "FALSE", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP"})
-
-
 def table(sql: str) -> Table:
     """The table of a CREATE TABLE that SQLite has accepted, without its indexes.
 
@@ -119,7 +115,7 @@ class _Reading:
         return replace(key, parts=(replace(key.parts[0], descending=False),))
 
     def _expression(self, cursor: Cursor) -> SqlText:
-        return stored_expression(cursor.balanced(), self.known)
+        return stored_expression(cursor.balanced(), self.known, self.name)
 
     # Table constraints
 
@@ -245,7 +241,7 @@ class _Reading:
         sign = [cursor.next()] if cursor.peek() in ("+", "-") else []
         token = cursor.next()
         default = stored_expression([*sign, token], frozenset())
-        if token.kind is not Kind.NAME and (token.kind is not Kind.WORD or token.word in _LITERAL_WORDS):
+        if token.kind is not Kind.NAME and (token.kind is not Kind.WORD or token.word in {*TERMS, "TRUE", "FALSE"}):
             return default
         # Neither a bare word nor one in double quotes can be a column here: it is a string, and its case counts.
         meant = Token(Kind.STRING, quote_literal(token.name))

@@ -40,7 +40,10 @@ class Kind(Enum):
 
 
 class Token(NamedTuple):
-    """A token, and what stood before it: ``spaced`` where white space or a comment did, ``fresh`` where a newline did."""
+    """A token, and what stood before it.
+
+    ``spaced`` where white space or a comment did, ``fresh`` where a newline did.
+    """
 
     kind: Kind
     text: str
@@ -61,9 +64,7 @@ class Token(NamedTuple):
 
 
 def unquote(text: str) -> str:
-    """``text`` without the quotes of a name or a string, as SQLite dequotes
-    (https://www.sqlite.org/lang_keywords.html).
-    """
+    """``text`` without the quotes of a name or a string (https://www.sqlite.org/lang_keywords.html)."""
     closing = {'"': '"', "`": "`", "[": "]", "'": "'"}.get(text[:1])
     if closing is None:
         return text

@@ -93,8 +93,9 @@ def violation_guards(transition: Transition) -> tuple[tuple[Step, ...], tuple[St
 
 
 def _is_checkable(schema: Schema, table: Table | None) -> bool:
-    """Whether SQLite can check the table's foreign keys: their targets must be unique
-    (https://www.sqlite.org/foreignkeys.html#fk_indexes).
+    """Whether SQLite can check the table's foreign keys: their targets must be unique.
+
+    See https://www.sqlite.org/foreignkeys.html#fk_indexes.
     """
     return table is not None and all(_is_sound(schema, key) for key in table.foreign_keys)
 
@@ -102,7 +103,7 @@ def _is_checkable(schema: Schema, table: Table | None) -> bool:
 def _is_sound(schema: Schema, key: ForeignKey) -> bool:
     parent = _table(schema, key.table)
     if parent is None:
-        return not any(fold(other.name) == fold(key.table) for other in (*schema.views, *schema.virtual_tables))
+        return fold(key.table) not in {fold(name) for name in schema.names}
     targets = sorted(fold(target) for target in _targets(parent, key))
     keys = [other for other in (parent.primary_key, *parent.uniques) if other is not None]
     unique = [[part.column for part in other.parts] for other in keys]

@@ -71,8 +71,7 @@ class _Planner:
             name = table_of(change)
             if name is not None and not isinstance(change, AddIndex | DropIndex | ModifyIndex):
                 self.by_table[fold(name)].append(change)
-        statements = [item.statement.sql for item in (*transition.old.triggers, *transition.old.views)]
-        self.mentioned = frozenset().union(*map(names_in, statements))
+        self.mentioned = frozenset().union(*map(names_in, statements(transition.old)))
         self.has_quoted_strings = has_quoted_strings(transition.old)
         self.tables = {name: self._table(name, changes) for name, changes in self.by_table.items()}
         self.rebuilt = {name for name, planned in self.tables.items() if planned.is_rebuilt}
@@ -149,31 +148,33 @@ class _Planner:
                         yield _drop("index", index.name)
                 case DropVirtualTable(table=virtual) | ModifyVirtualTable(old=virtual):
                     yield _drop("virtual table", virtual.name)
+                case _:
+                    continue
         leaving = [change.table for change in self.t.changes if isinstance(change, DropTable)]
         yield from (_drop("table", table.name) for table in children_first(leaving))
 
     # What comes
 
     def _indexing(self) -> Iterator[Step]:
-        for change in self.t.changes:
-            if isinstance(change, AddTable):
-                for index in change.table.indexes:
-                    yield _index(change.table.name, index, Cost.CONSTANT)
-        for name in self.tables:
-            if name in self.rebuilt:
-                table = _find(self.t.new, name)
-                yield from (_index(table.name, index, Cost.REBUILD) for index in table.indexes)
+        added = [change.table for change in self.t.changes if isinstance(change, AddTable)]
+        yield from (_index(table.name, index, Cost.CONSTANT) for table in added for index in table.indexes)
+        rebuilt = [_find(self.t.new, name) for name in self.tables if name in self.rebuilt]
+        yield from (_index(table.name, index, Cost.REBUILD) for table in rebuilt for index in table.indexes)
         for change in self.t.changes:
             match change:
-                case AddIndex(table=table_name, index=index) | ModifyIndex(table=table_name, new=index):
-                    if fold(table_name) not in self.rebuilt:
-                        yield _index(table_name, index, Cost.SCAN)
+                case AddIndex(table=name, index=index) | ModifyIndex(table=name, new=index):
+                    if fold(name) not in self.rebuilt:
+                        yield _index(name, index, Cost.SCAN)
+                case _:
+                    continue
 
     def _finishing(self) -> Iterator[Step]:
         for change in self.t.changes:
             match change:
                 case AddVirtualTable(table=virtual) | ModifyVirtualTable(new=virtual):
                     yield _step(describe(change), CreateStatement(statement=virtual.statement))
+                case _:
+                    continue
         views = {fold(c.view.name) for c in self.t.changes if isinstance(c, AddView)} | self.views_gone
         for view in self.t.new.views:
             if fold(view.name) in views:
@@ -200,12 +201,18 @@ def children_first(tables: Sequence[Table]) -> list[Table]:
     return ordered
 
 
+def statements(schema: Schema) -> list[str]:
+    """The texts of views and triggers."""
+    return [trigger.statement.sql for trigger in schema.triggers] + [view.statement.sql for view in schema.views]
+
+
 def has_quoted_strings(schema: Schema) -> bool:
-    """Whether a string stands in double quotes anywhere: ALTER TABLE … DROP COLUMN rewrites such text wherever it is
-    (https://www.sqlite.org/quirks.html#double_quoted_string_literals_are_accepted).
+    """Whether a string stands in double quotes anywhere: ALTER TABLE … DROP COLUMN rewrites such text wherever it is.
+
+    See https://www.sqlite.org/quirks.html#double_quoted_string_literals_are_accepted.
     """
-    texts = [item.statement.sql for item in (*schema.triggers, *schema.views)]
-    names = {fold(item.name) for item in (*schema.tables, *schema.views, *schema.triggers, *schema.virtual_tables)}
+    texts = statements(schema)
+    names = {fold(name) for name in schema.names}
     for table in schema.tables:
         names.update(fold(column.name) for column in table.columns)
         texts += [check.expression.sql for check in table.checks]

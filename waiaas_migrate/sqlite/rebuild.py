@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from waiaas_migrate.schema.changes import AddColumn, Change
 from waiaas_migrate.schema.describe import describe
-from waiaas_migrate.schema.model import Table
+from waiaas_migrate.schema.model import SqlText, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.actions import Action, Copied, Cost, GuardLayout, RebuildTable, Step
+from waiaas_migrate.sqlite.ddl import unqualified
 from waiaas_migrate.sqlite.row_steps import column_of, guards, value_of
 
 
@@ -19,16 +21,36 @@ def rebuild(old: Table, new: Table, changes: Sequence[Change]) -> Step:
         guard
         for change in changes
         if isinstance(change, AddColumn) and change.column.hints.backfill is None
-        for guard in guards(new, change, old)
+        for guard in guards(new, change)
     ]
     action = RebuildTable(
-        table=new,
+        table=_unqualified(new),
         aside=f"_waiaas_new_{new.name}",
         copied=tuple(_copied(old, new)),
         keeps_sequence=_counts(old) and _counts(new),
     )
     words = "; ".join(describe(change) for change in changes)
     return Step(words=words, cost=Cost.REBUILD, actions=(layout, *before, action))
+
+
+def _unqualified(table: Table) -> Table:
+    """``table`` whose expressions do not say its name, which is another while its rows are copied."""
+    return replace(
+        table,
+        checks=tuple(replace(check, expression=_bare(check.expression, table.name)) for check in table.checks),
+        columns=tuple(
+            column
+            if column.generated is None
+            else replace(
+                column, generated=replace(column.generated, expression=_bare(column.generated.expression, table.name))
+            )
+            for column in table.columns
+        ),
+    )
+
+
+def _bare(expression: SqlText, owner: str) -> SqlText:
+    return replace(expression, sql=unqualified(expression.sql, owner))
 
 
 def _counts(table: Table) -> bool:

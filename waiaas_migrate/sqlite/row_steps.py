@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from waiaas_migrate.schema.changes import AddCheck, AddColumn, Change, ModifyCheck, ModifyColumn
+from waiaas_migrate.schema.enum_lists import membership_of
 from waiaas_migrate.schema.model import Check, Column, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.actions import Action, Copied, GuardNoRow, UpdateRows
-from waiaas_migrate.schema.enum_lists import membership_of
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 
 
@@ -73,7 +73,7 @@ def update(old: Table, new: Table) -> UpdateRows | None:
     return UpdateRows(table=new.name, assignments=tuple(assignments), where=where)
 
 
-def guards(new: Table, change: Change, old: Table) -> Iterator[Action]:
+def guards(new: Table, change: Change) -> Iterator[Action]:
     """What must be so before ``change`` holds for rows that are there."""
     match change:
         case AddCheck(check=check):

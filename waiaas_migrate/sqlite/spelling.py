@@ -1,7 +1,7 @@
-"""SQL text as it is written back: the author's own, in a spelling that yoyo's splitter reads as SQLite does.
+r"""SQL text as it is written back: the author's own, in a spelling that yoyo's splitter reads as SQLite does.
 
 yoyo splits a file with sqlparse, which knows procedural languages and backslash escapes that SQLite does not have:
-a column named ``loop`` without quotes, or the string ``'\\'``, hide the end of a statement from it. Only such tokens
+a column named ``loop`` without quotes, or the string ``'\'``, hide the end of a statement from it. Only such tokens
 are touched here; whatever still is misread is found when a migration is proved.
 """
 

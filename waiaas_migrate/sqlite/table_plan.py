@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.schema.changes import (
     AddCheck,
     AddColumn,
@@ -31,7 +32,6 @@ from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import Column, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.actions import Action, AddColumnTo, Cost, DropColumnFrom, EditCatalog, GuardLayout, Step
-from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.sqlite.ddl import is_constant, names_in
 from waiaas_migrate.sqlite.layout import ColumnLayout, column_layout
 from waiaas_migrate.sqlite.rebuild import rebuild
@@ -163,7 +163,7 @@ def _added(table: TableChanges) -> Iterator[Step]:
             place = column_layout(table.new, change.column)
             if waits_for_backfill(change.column):
                 place = replace(place, column=replace(change.column, not_null=None))
-            before = () if waits_for_backfill(change.column) else guards(table.new, change, table.old)
+            before = () if waits_for_backfill(change.column) else guards(table.new, change)
             action = AddColumnTo(table=table.new.name, column=place)
             yield Step(words=describe(change), cost=_adding_cost(place), actions=(*before, action))
 
@@ -191,7 +191,7 @@ def _edit(table: TableChanges, edited: Sequence[Change], text: Table, rows: Acti
     """Change the table's text; where rows get other values, first without the rules that change."""
     words = "; ".join(describe(change) for change in edited) or f"carry over the rows of {table.new.name}"
     layout = GuardLayout(table=table.new.name, columns=tuple(column.name for column in text.columns))
-    before = [guard for change in edited for guard in guards(table.new, change, table.old)]
+    before = [guard for change in edited for guard in guards(table.new, change)]
     actions: list[Action] = [layout]
     if rows is not None and any(mapping(table.old, column) for column in table.new.columns):
         actions.append(EditCatalog(table=_without_rules(text, edited)))
