@@ -185,10 +185,45 @@ def inspect(database: str, output: str | None, enums: tuple[str, ...]) -> int:
     return 0
 
 
+@click.command()
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@click.option("--sql", is_flag=True, help="Print the SQL of the migration from A to B.")
+@options.column_order
+@options.as_json
+@options.in_project
+def diff(project: Project, first: str, second: str, *, sql: bool, column_order: bool, as_json: bool) -> int:
+    """Show what makes A into B.
+
+    A and B are each a schema.yaml, a migrations folder or a database. Nothing is written. Exits with 1 where they
+    differ.
+
+    \b
+    Example:
+      waiaas-migrate diff app.db schema.yaml --sql
+    """  # noqa: D301
+    from waiaas_migrate.checks.compare import compare
+
+    result = compare(project, first, second, sql=sql, column_order=column_order)
+    if as_json:
+        rows = [hazard_row(hazard) for hazard in result.hazards]
+        print_json({"changes": result.changes, "hazards": rows, "sql": result.sql})
+    elif sql:
+        click.echo(result.sql or "", nl=False)
+    else:
+        for change in result.changes:
+            say(change)
+        for hazard in result.hazards:
+            note(str(hazard))
+        if not result.changes:
+            say("No difference.", good=True)
+    return FINDINGS if result.changes else 0
+
+
 def _short(path: str) -> str:
     """``path`` from the current folder, where it lies below it."""
     here = Path.cwd()
     return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
 
 
-ALL = (generate, check, apply, status, drift, inspect)
+ALL = (generate, check, apply, status, drift, diff, inspect)

@@ -32,6 +32,8 @@ _COLUMN_CONSTRAINTS = frozenset(
     {"CONSTRAINT", "DEFAULT", "NULL", "NOT", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "COLLATE", "GENERATED", "AS"}
     | {"DEFERRABLE"}
 )
+
+
 def table(sql: str) -> Table:
     """The table of a CREATE TABLE that SQLite has accepted, without its indexes.
 

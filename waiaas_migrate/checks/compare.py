@@ -1,0 +1,75 @@
+"""``diff``: any two of a schema.yaml, a migrations folder and a database, one against the other."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from waiaas_migrate.checks.database import reading
+from waiaas_migrate.files.migration_dir import read_migrations
+from waiaas_migrate.files.project import Project
+from waiaas_migrate.files.render import Renderer
+from waiaas_migrate.generate.declared import build, declare
+from waiaas_migrate.generate.draft import changes_of, draft, hazards_of
+from waiaas_migrate.generate.replay import replay
+from waiaas_migrate.generate.transition import make_transition
+from waiaas_migrate.schema.describe import describe
+from waiaas_migrate.schema.diff import diff
+from waiaas_migrate.schema.hazards import Hazard
+from waiaas_migrate.schema.model import Schema
+from waiaas_migrate.schema.renames import resolve
+from waiaas_migrate.sqlite.introspect import introspect
+
+_YAML = frozenset({".yaml", ".yml"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What makes the first side into the second: changes in words, hazards, and the SQL where it was asked for."""
+
+    changes: tuple[str, ...]
+    hazards: tuple[Hazard, ...]
+    sql: str | None = None
+
+
+def compare(project: Project, first: str, second: str, *, sql: bool = False, column_order: bool = False) -> Comparison:
+    """Compare two sides; rename hints of the second, where it is a schema.yaml, are followed.
+
+    Args:
+        project: where enums and templates are.
+        first: a schema.yaml, a migrations folder or a database.
+        second: likewise; the changes lead to this side.
+        sql: whether to draft the migration.
+        column_order: whether another order of a table's columns is a change too.
+
+    Raises:
+        InputError: where a side cannot be used.
+        DatabaseFileError: where a database cannot be read.
+    """
+    renderer = Renderer(project.templates)
+    old, new = _side(project, first, renderer), _side(project, second, renderer)
+    with closing(build(old, renderer, file=first)) as before:
+        transition = make_transition(before, new, resolve(old, new), renderer, catalog_edits=project.catalog_edits)
+        if not changes_of(transition):
+            order = diff(old, new, column_order=column_order)
+            return Comparison(changes=tuple(describe(change) for change in order), hazards=())
+        drafted = draft(before, transition, (), renderer, "diff") if sql else None
+    ordered = replace(transition, changes=diff(transition.old, new, column_order=column_order))
+    return Comparison(
+        changes=tuple(describe(change) for change in changes_of(ordered)),
+        hazards=hazards_of(transition),
+        sql=None if drafted is None else drafted.text.forward,
+    )
+
+
+def _side(project: Project, side: str, renderer: Renderer) -> Schema:
+    """The schema that ``side`` stands for: a folder's migrations, a YAML file's declaration, or what a database has."""
+    path = Path(side)
+    if path.is_dir():
+        with closing(replay(read_migrations(path))) as replayed:
+            return introspect(replayed)
+    if path.suffix.lower() in _YAML:
+        return declare(replace(project, schema=path.absolute()), renderer).schema
+    with reading(side) as (connection, _):
+        return introspect(connection)
