@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from hypothesis import strategies as st
 
@@ -31,7 +32,7 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite import ddl
 from waiaas_migrate.sqlite.quoting import quote_name
 
-Draw = Callable[[st.SearchStrategy[object]], object]
+T = TypeVar("T")
 
 #: Names that have been someone's trouble: keywords of SQLite and of sqlparse, quotes, YAML's own words, non-ASCII.
 NASTY_NAMES = (
@@ -77,17 +78,20 @@ def _is_usable(name: str) -> bool:
     return bool(name.strip()) and not fold(name).startswith(("sqlite_", "_yoyo", "yoyo_"))
 
 
-def names() -> st.SearchStrategy[str]:
-    """Names of columns and objects."""
-    return st.one_of(
-        st.from_regex(r"[a-z][a-z_]{0,5}", fullmatch=True),
-        st.sampled_from(NASTY_NAMES),
-        st.text(_LETTERS, min_size=1, max_size=6),
-    ).filter(_is_usable)
+#: Names of columns and objects.
+NAMES = st.one_of(
+    st.text("abcdefghij_", min_size=1, max_size=5),
+    st.sampled_from(NASTY_NAMES),
+    st.text(_LETTERS, min_size=1, max_size=6),
+).filter(_is_usable)
 
-
-def _unique_names(least: int, most: int) -> st.SearchStrategy[list[str]]:
-    return st.lists(names(), min_size=least, max_size=most, unique_by=fold)
+# Strategies are made once: to make and check one takes far longer than to draw from it.
+_COLUMN_NAMES = st.lists(NAMES, min_size=1, max_size=4, unique_by=fold)
+_OBJECT_NAMES = st.lists(NAMES, min_size=4, max_size=7, unique_by=fold)
+_TRIGGER_NAMES = st.lists(NAMES, max_size=2, unique_by=fold)
+_NUMBERS = st.integers(0, 23)
+_BOOLEANS = st.booleans()
+_CONSTRAINT_NAMES = st.none() | st.none() | NAMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,12 +106,21 @@ class _Place:
         return ddl.expression(template.format(a=quote_name(first), b=quote_name(second)), self.columns)
 
 
-def _maybe(strategy: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
-    return st.none() | strategy
+def _one(draw: st.DrawFn, among: Sequence[T]) -> T:
+    return among[draw(_NUMBERS) % len(among)]
 
 
-_CONFLICTS = st.none() | st.sampled_from(list(Conflict))
-_CONSTRAINT_NAMES = st.none() | st.none() | names()
+def _some(draw: st.DrawFn, among: Sequence[T], most: int) -> list[T]:
+    """One to ``most`` of ``among``, each at most once."""
+    left, found = list(among), list[T]()
+    while left and (not found or (len(found) < most and draw(_BOOLEANS))):
+        found.append(left.pop(draw(_NUMBERS) % len(left)))
+    return found
+
+
+def _maybe(draw: st.DrawFn, among: Sequence[T], times: int = 2) -> T | None:
+    """One of ``among`` every ``times`` times, else None."""
+    return None if draw(_NUMBERS) % times else _one(draw, among)
 
 
 def default_text(sql: str) -> SqlText:
@@ -118,150 +131,142 @@ def default_text(sql: str) -> SqlText:
     return SqlText(sql=sql, key=key)
 
 
-@st.composite
-def _expressions(draw: st.DrawFn, templates: Sequence[str], place: _Place, *, plain: bool = False) -> SqlText:
-    among = st.sampled_from(place.plain if plain else place.columns)
-    return place.expression(draw(st.sampled_from(templates)), draw(among), draw(among))
+def _expression(draw: st.DrawFn, templates: Sequence[str], place: _Place, *, plain: bool = False) -> SqlText:
+    among = place.plain if plain else place.columns
+    return place.expression(_one(draw, templates), _one(draw, among), _one(draw, among))
 
 
-@st.composite
 def _columns(draw: st.DrawFn, place: _Place, *, strict: bool) -> tuple[Column, ...]:
     found = []
     for name in place.columns:
         generated = default = None
         if name not in place.plain:
-            generated = Generated(
-                expression=draw(_expressions(_GENERATED, place, plain=True)), stored=draw(st.booleans())
-            )
-        elif draw(st.booleans()):
-            default = default_text(draw(st.sampled_from(DEFAULTS[draw(st.sampled_from(list(DEFAULTS)))])))
-        not_null = draw(st.none() | st.builds(NotNull, on_conflict=_CONFLICTS, name=_CONSTRAINT_NAMES))
+            generated = Generated(expression=_expression(draw, _GENERATED, place, plain=True), stored=draw(_BOOLEANS))
+        elif draw(_BOOLEANS):
+            default = default_text(_one(draw, DEFAULTS[_one(draw, tuple(DEFAULTS))]))
+        not_null = None
+        if draw(_BOOLEANS):
+            not_null = NotNull(on_conflict=_maybe(draw, tuple(Conflict)), name=draw(_CONSTRAINT_NAMES))
         column = Column(
             name=name,
-            type=draw(st.sampled_from(_STRICT_TYPES) if strict else st.none() | st.sampled_from(_TYPES)),
+            type=_one(draw, _STRICT_TYPES) if strict else _one(draw, (None, *_TYPES)),
             not_null=not_null,
             default=default,
-            collation=draw(st.none() | st.none() | st.sampled_from(_COLLATIONS)),
+            collation=_maybe(draw, _COLLATIONS, 3),
             generated=generated,
-            comment=draw(st.none() | st.sampled_from(["What it is for", "two\nlines", "it's: #1"])),
+            comment=_maybe(draw, ("What it is for", "two\nlines", "it's: #1")),
         )
         found.append(column)
     return tuple(found)
 
 
-@st.composite
 def _key_parts(draw: st.DrawFn, columns: Sequence[str]) -> tuple[IndexPart, ...]:
-    chosen = draw(st.lists(st.sampled_from(columns), min_size=1, max_size=3, unique=True))
-    collations = st.none() | st.none() | st.sampled_from(_COLLATIONS)
     return tuple(
-        IndexPart(column=column, collation=draw(collations), descending=draw(st.booleans())) for column in chosen
+        IndexPart(column=column, collation=_maybe(draw, _COLLATIONS, 3), descending=draw(_BOOLEANS))
+        for column in _some(draw, columns, 3)
     )
 
 
-@st.composite
-def _primary_keys(
+def _primary_key(
     draw: st.DrawFn, place: _Place, columns: Sequence[Column], *, without_rowid: bool
 ) -> PrimaryKey | None:
-    if not without_rowid and draw(st.integers(0, 3)) == 0:
+    if not without_rowid and draw(_NUMBERS) % 4 == 0:
         return None
-    parts = draw(_key_parts(place.plain))
-    inline = len(parts) == 1 and parts[0].collation is None and draw(st.booleans())
+    parts = _key_parts(draw, place.plain)
+    inline = len(parts) == 1 and parts[0].collation is None and draw(_BOOLEANS)
     only = next(column for column in columns if column.name == parts[0].column)
     is_integer = len(parts) == 1 and fold(only.type or "") == "integer" and not without_rowid
     if is_integer and not inline:
         # SQLite takes the rowid for the key, and with it neither order nor collation means anything.
         parts = (IndexPart(column=only.name),)
-    autoincrement = is_integer and not (inline and parts[0].descending) and draw(st.booleans())
     return PrimaryKey(
         parts=parts,
-        autoincrement=autoincrement,
-        on_conflict=draw(_CONFLICTS),
+        autoincrement=is_integer and not (inline and parts[0].descending) and draw(_BOOLEANS),
+        on_conflict=_maybe(draw, tuple(Conflict)),
         name=draw(_CONSTRAINT_NAMES),
         inline=inline,
     )
 
 
-@st.composite
 def _uniques(draw: st.DrawFn, place: _Place, key: PrimaryKey | None) -> tuple[Unique, ...]:
     """UNIQUE constraints over different columns: of two over the same, SQLite refuses different conflict clauses."""
     taken = [{part.column for part in key.parts}] if key is not None else []
     found = []
-    for _ in range(draw(st.integers(0, 2))):
-        parts = draw(_key_parts(place.columns))
+    for _ in range(draw(_NUMBERS) % 3):
+        parts = _key_parts(draw, place.columns)
         columns = {part.column for part in parts}
         if columns in taken:
             continue
         taken.append(columns)
-        inline = len(parts) == 1 and draw(st.booleans())
+        inline = len(parts) == 1 and draw(_BOOLEANS)
         if inline:
             parts = (IndexPart(column=parts[0].column),)
-        conflict, name = draw(_CONFLICTS), draw(_CONSTRAINT_NAMES)
+        conflict, name = _maybe(draw, tuple(Conflict)), draw(_CONSTRAINT_NAMES)
         found.append(Unique(parts=parts, on_conflict=conflict, name=name, inline=inline))
     return tuple(found)
 
 
-@st.composite
 def _checks(draw: st.DrawFn, place: _Place) -> tuple[Check, ...]:
-    found = []
-    for _ in range(draw(st.integers(0, 3))):
-        expression, name = draw(_expressions(_CHECKS, place)), draw(_CONSTRAINT_NAMES)
-        found.append(Check(expression=expression, name=name, column=draw(st.none() | st.sampled_from(place.columns))))
-    return tuple(found)
+    return tuple(
+        Check(
+            expression=_expression(draw, _CHECKS, place),
+            name=draw(_CONSTRAINT_NAMES),
+            column=_maybe(draw, place.columns),
+        )
+        for _ in range(draw(_NUMBERS) % 4)
+    )
 
 
-@st.composite
 def _foreign_keys(draw: st.DrawFn, place: _Place, parents: Sequence[str]) -> tuple[ForeignKey, ...]:
     found = []
-    for _ in range(draw(st.integers(0, 2))):
-        columns = tuple(draw(st.lists(st.sampled_from(place.columns), min_size=1, max_size=2, unique=True)))
-        targets = st.lists(st.sampled_from(place.columns) | names(), min_size=len(columns), max_size=len(columns))
+    for _ in range(draw(_NUMBERS) % 3):
+        columns = tuple(_some(draw, place.columns, 2))
+        targets = tuple(draw(NAMES) if draw(_BOOLEANS) else _one(draw, place.columns) for _ in columns)
         key = ForeignKey(
             columns=columns,
-            table=draw(st.sampled_from([*parents, place.table]) | names()),
-            targets=tuple(draw(st.just([]) | targets)),
-            on_delete=draw(st.none() | st.sampled_from(list(Action))),
-            on_update=draw(st.none() | st.sampled_from(list(Action))),
-            match=draw(st.none() | st.none() | st.sampled_from(["FULL", "simple"])),
-            deferral=draw(st.none() | st.sampled_from(list(Deferral))),
+            table=_maybe(draw, [*parents, place.table]) or draw(NAMES),
+            targets=targets if draw(_BOOLEANS) else (),
+            on_delete=_maybe(draw, tuple(Action)),
+            on_update=_maybe(draw, tuple(Action)),
+            match=_maybe(draw, ("FULL", "simple"), 4),
+            deferral=_maybe(draw, tuple(Deferral)),
             name=draw(_CONSTRAINT_NAMES),
-            inline=len(columns) == 1 and draw(st.booleans()),
+            inline=len(columns) == 1 and draw(_BOOLEANS),
         )
         found.append(key)
     return tuple(found)
 
 
-@st.composite
-def _indexes(draw: st.DrawFn, place: _Place, index_names: Sequence[str]) -> tuple[Index, ...]:
+def _indexes(draw: st.DrawFn, place: _Place, names: Sequence[str]) -> tuple[Index, ...]:
     found = []
-    for name in index_names:
-        parts = [*draw(_key_parts(place.columns))]
-        if draw(st.booleans()):
-            parts.append(IndexPart(expression=draw(_expressions(_INDEXED, place)), descending=draw(st.booleans())))
-        where = draw(st.none() | _expressions(_PREDICATES, place))
-        found.append(Index(name=name, parts=tuple(parts), unique=draw(st.booleans()), where=where))
+    for name in names:
+        parts = [*_key_parts(draw, place.columns)]
+        if draw(_BOOLEANS):
+            parts.append(IndexPart(expression=_expression(draw, _INDEXED, place), descending=draw(_BOOLEANS)))
+        where = _expression(draw, _PREDICATES, place) if draw(_BOOLEANS) else None
+        found.append(Index(name=name, parts=tuple(parts), unique=draw(_BOOLEANS), where=where))
     return tuple(found)
 
 
-@st.composite
-def tables(draw: st.DrawFn, name: str, parents: Sequence[str] = (), index_names: Sequence[str] = ()) -> Table:
+def _table(draw: st.DrawFn, name: str, parents: Sequence[str], index_names: Sequence[str]) -> Table:
     """A table called ``name``, whose foreign keys refer to ``parents``, to itself or to what is not there."""
-    columns = draw(_unique_names(1, 4))
-    plain = columns[:1] + [column for column in columns[1:] if draw(st.integers(0, 3))]
+    columns = draw(_COLUMN_NAMES)
+    plain = columns[:1] + [column for column in columns[1:] if draw(_NUMBERS) % 4]
     place = _Place(table=name, columns=tuple(columns), plain=tuple(plain))
-    strict, without_rowid = draw(st.integers(0, 4)) == 0, draw(st.integers(0, 4)) == 0
-    declared = draw(_columns(place, strict=strict))
-    key = draw(_primary_keys(place, declared, without_rowid=without_rowid))
+    strict, without_rowid = draw(_NUMBERS) % 5 == 0, draw(_NUMBERS) % 5 == 0
+    declared = _columns(draw, place, strict=strict)
+    key = _primary_key(draw, place, declared, without_rowid=without_rowid)
     return Table(
         name=name,
         columns=declared,
         primary_key=key,
-        uniques=draw(_uniques(place, key)),
-        checks=draw(_checks(place)),
-        foreign_keys=draw(_foreign_keys(place, parents)),
-        indexes=draw(_indexes(place, index_names)),
+        uniques=_uniques(draw, place, key),
+        checks=_checks(draw, place),
+        foreign_keys=_foreign_keys(draw, place, parents),
+        indexes=_indexes(draw, place, index_names),
         strict=strict,
         without_rowid=without_rowid,
-        comment=draw(st.none() | st.sampled_from(["What it holds", "several\nlines"])),
+        comment=_maybe(draw, ("What it holds", "several\nlines")),
     )
 
 
@@ -282,33 +287,31 @@ _BODIES = (
 )
 
 
-@st.composite
-def _views(draw: st.DrawFn, name: str, table: Table, known: frozenset[str]) -> View:
+def _view(draw: st.DrawFn, name: str, table: Table, known: frozenset[str]) -> View:
     columns = [column.name for column in table.columns]
     spelled = ", ".join(map(quote_name, columns))
-    select = draw(st.sampled_from(_SELECTS)).format(
+    select = _one(draw, _SELECTS).format(
         columns=spelled,
         table=quote_name(table.name),
         column=quote_name(columns[0]),
         cases=", ".join(f"CASE t.{quote_name(column)} WHEN 1 THEN 'END' ELSE 0 END" for column in columns),
     )
-    listed = f" ({', '.join(f'c{at}' for at in range(len(columns)))})" if draw(st.booleans()) else ""
+    listed = f" ({', '.join(f'c{at}' for at in range(len(columns)))})" if draw(_BOOLEANS) else ""
     return ddl.view(name, f"CREATE VIEW {quote_name(name)}{listed} AS {select}", known)
 
 
-@st.composite
-def _triggers(draw: st.DrawFn, name: str, target: Table | View, table: Table, known: frozenset[str]) -> Trigger:
+def _trigger(draw: st.DrawFn, name: str, target: Table | View, table: Table, known: frozenset[str]) -> Trigger:
     column = quote_name(table.columns[0].name)
     of_column = f"UPDATE OF {column}" if isinstance(target, Table) else "UPDATE OF c0"
-    event = draw(st.sampled_from(["INSERT", "UPDATE", "DELETE", of_column]))
+    event = _one(draw, ("INSERT", "UPDATE", "DELETE", of_column))
     times = ["BEFORE ", "AFTER ", ""] if isinstance(target, Table) else ["INSTEAD OF "]
     row = "old" if event == "DELETE" else "new"
-    when = draw(st.sampled_from(["", f" WHEN {row}.{column} IS NOT 'x;'"])) if isinstance(target, Table) else ""
-    each = draw(st.sampled_from(["", " FOR EACH ROW"]))
-    bodies = draw(st.lists(st.sampled_from(_BODIES), min_size=1, max_size=2))
+    when = _one(draw, ("", f" WHEN {row}.{column} IS NOT 'x;'")) if isinstance(target, Table) else ""
+    each = _one(draw, ("", " FOR EACH ROW"))
+    bodies = _some(draw, _BODIES, 2)
     body = "\n  ".join(body.format(table=quote_name(table.name), column=column, row=row) for body in bodies)
     sql = (
-        f"CREATE TRIGGER {quote_name(name)} {draw(st.sampled_from(times))}{event} ON {quote_name(target.name)}{each}{when} "
+        f"CREATE TRIGGER {quote_name(name)} {_one(draw, times)}{event} ON {quote_name(target.name)}{each}{when} "
         f"BEGIN\n  {body}\nEND"
     )
     return ddl.trigger(name, sql, known)
@@ -322,10 +325,9 @@ _MODULES = (
 )
 
 
-@st.composite
 def _virtual_tables(draw: st.DrawFn) -> tuple[VirtualTable, ...]:
-    chosen = draw(st.lists(st.sampled_from(_MODULES), max_size=2, unique=True))
-    names_of = ("search Index", "virtual_2")
+    chosen = _some(draw, _MODULES, 2) if draw(_BOOLEANS) else []
+    names_of = ("full text Index", "virtual_table_2")
     return tuple(
         ddl.virtual_table(name, f"CREATE VIRTUAL TABLE {quote_name(name)} USING {module}")
         for name, module in zip(names_of, chosen, strict=False)
@@ -334,19 +336,20 @@ def _virtual_tables(draw: st.DrawFn) -> tuple[VirtualTable, ...]:
 
 @st.composite
 def schemas(draw: st.DrawFn, *, virtual: bool = True) -> Schema:
-    """A whole schema."""
-    called = draw(_unique_names(4, 7).filter(lambda found: not {"search index", "virtual_2"} & set(map(fold, found))))
-    table_names, view_name, index_names = called[: len(called) - 3], called[-3], called[-2:]
-    found = []
+    """A whole schema; ``virtual`` lets it have virtual tables, whose text is its module's alone to respell."""
+    names = draw(_OBJECT_NAMES)
+    table_names, view_name, index_names = names[:-3], names[-3], names[-2:]
+    tables = []
     for at, name in enumerate(table_names):
         of_table = index_names[at : at + 1] if at < len(table_names) - 1 else index_names[at:]
-        found.append(draw(tables(name, table_names, of_table)))
-    trigger_names = draw(_unique_names(0, 2))
-    known = frozenset([*called, *trigger_names, *(column.name for table in found for column in table.columns)])
-    virtual_tables = draw(_virtual_tables()) if virtual else ()
-    views = (draw(_views(view_name, found[-1], known)),) if draw(st.booleans()) else ()
-    targets: list[Table | View] = [found[0], *views]
-    triggers = tuple(
-        draw(_triggers(name, draw(st.sampled_from(targets)), found[-1], known)) for name in trigger_names
+        tables.append(_table(draw, name, table_names, of_table))
+    trigger_names = draw(_TRIGGER_NAMES)
+    known = frozenset([*names, *trigger_names, *(column.name for table in tables for column in table.columns)])
+    views = (_view(draw, view_name, tables[-1], known),) if draw(_BOOLEANS) else ()
+    targets: list[Table | View] = [tables[0], *views]
+    return Schema(
+        tables=tuple(tables),
+        views=views,
+        triggers=tuple(_trigger(draw, name, _one(draw, targets), tables[-1], known) for name in trigger_names),
+        virtual_tables=_virtual_tables(draw) if virtual else (),
     )
-    return Schema(tables=tuple(found), views=views, triggers=triggers, virtual_tables=virtual_tables)

@@ -50,7 +50,7 @@ def compare(project: Project, first: str, second: str, *, sql: bool = False, col
     renderer = Renderer(project.templates)
     old, new = _side(project, first, renderer), _side(project, second, renderer)
     with closing(build(old, renderer, file=first)) as before:
-        transition = make_transition(before, new, resolve(old, new), renderer, catalog_edits=project.catalog_edits)
+        transition = make_transition(before, new, resolve(old, new), renderer, project.options)
         if not changes_of(transition):
             order = diff(old, new, column_order=column_order)
             return Comparison(changes=tuple(describe(change) for change in order), hazards=())

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import click
 
 from waiaas_migrate import __version__
-from waiaas_migrate.cli import commands
+from waiaas_migrate.cli import authoring, databases
 from waiaas_migrate.errors import MigrateError
 
 _INTERRUPTED = 130
@@ -33,7 +33,7 @@ def group() -> None:
     """  # noqa: D301  click's own mark for lines that are not to be wrapped
 
 
-for command in commands.ALL:
+for command in (*authoring.COMMANDS, *databases.COMMANDS):
     group.add_command(command)
 
 

@@ -10,6 +10,9 @@ import click
 from waiaas_migrate.checks.report import Finding
 from waiaas_migrate.schema.hazards import Hazard
 
+#: The exit status where there is something to report.
+FINDINGS = 1
+
 
 def say(text: str, *, good: bool | None = None) -> None:
     """A result for people, green or red on a terminal where it is good or bad news."""

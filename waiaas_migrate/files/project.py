@@ -11,10 +11,11 @@ from typing import Any
 from waiaas_migrate.errors import Problem, ProjectError
 from waiaas_migrate.files.report import Origin, Report, listed, suggestion
 from waiaas_migrate.files.text_file import read_text
+from waiaas_migrate.sqlite.transition import Options
 
 _TABLE = "tool.waiaas-migrate"
 _DEFAULTS = {"schema": "schema.yaml", "migrations": "migrations", "templates": "templates"}
-_FLAGS = ("catalog_edits",)
+_FLAGS = ("catalog_edits", "secure_delete")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +23,8 @@ class Project:
     """Where a project keeps its things, and what it chose.
 
     ``root`` is the folder of its pyproject.toml; modules with enums are looked for there. ``catalog_edits`` says
-    whether changes to a table's text alone may be made in ``sqlite_master``, which is fast, or must be rebuilds.
+    whether changes to a table's text alone may be made in ``sqlite_master``, which is fast, or must be rebuilds;
+    ``secure_delete`` whether rebuilds overwrite the pages that they free (None leaves it to the connection).
     """
 
     root: Path
@@ -30,6 +32,12 @@ class Project:
     migrations: Path
     templates: Path
     catalog_edits: bool = True
+    secure_delete: bool | None = None
+
+    @property
+    def options(self) -> Options:
+        """What the planner needs to know of the choices."""
+        return Options(catalog_edits=self.catalog_edits, secure_delete=self.secure_delete)
 
 
 def find_project(
@@ -65,7 +73,14 @@ def find_project(
     paths = {name: start / path for name, path in given.items() if path is not None}
     for name, default in _DEFAULTS.items():
         paths.setdefault(name, root / settings.get(name, default))
-    return Project(root=root, **paths, catalog_edits=settings.get("catalog_edits", True))
+    return Project(
+        root=root,
+        schema=paths["schema"],
+        migrations=paths["migrations"],
+        templates=paths["templates"],
+        catalog_edits=settings.get("catalog_edits", True),
+        secure_delete=settings.get("secure_delete"),
+    )
 
 
 def _settings(path: Path) -> dict[str, Any] | None:

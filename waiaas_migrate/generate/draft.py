@@ -54,9 +54,7 @@ def draft(
     with closing(copy(before)) as after:
         run_file(after, forward, f"{migration}.sql")
         target = way_back(transition.start, transition.new, transition.renames)
-        back = make_transition(
-            after, target, transition.renames.reversed(), renderer, catalog_edits=transition.catalog_edits
-        )
+        back = make_transition(after, target, transition.renames.reversed(), renderer, transition.options)
     backward = renderer.migration(f"{migration}, rolled back", plan(back).steps, remarks=tuple(_lost(transition)))
     return Draft(
         changes=changes,

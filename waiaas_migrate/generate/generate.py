@@ -105,7 +105,7 @@ def wanted(
     renames = resolve(introspect(before), declared.schema, recorded.hints if recorded is not None else ())
     if renames.impossible:
         raise SchemaFileError([Problem(file=str(project.schema), what=problem) for problem in renames.impossible])
-    return make_transition(before, declared.schema, renames, renderer, catalog_edits=project.catalog_edits)
+    return make_transition(before, declared.schema, renames, renderer, project.options)
 
 
 def _history(project: Project) -> tuple[tuple[MigrationFile, ...], Manifest | None]:

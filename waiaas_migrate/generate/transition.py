@@ -14,16 +14,16 @@ from waiaas_migrate.sqlite.introspect import introspect
 from waiaas_migrate.sqlite.memory import copy, execute
 from waiaas_migrate.sqlite.plan import plan
 from waiaas_migrate.sqlite.probe import not_compiling
-from waiaas_migrate.sqlite.transition import Transition
+from waiaas_migrate.sqlite.transition import Options, Transition
 
 
 def make_transition(
-    database: sqlite3.Connection, new: Schema, renames: Renames, renderer: Renderer, *, catalog_edits: bool
+    database: sqlite3.Connection, new: Schema, renames: Renames, renderer: Renderer, options: Options
 ) -> Transition:
     """The transition of what is in ``database`` to ``new``; the database is not changed."""
     start = introspect(database)
     if not renames.tables and not renames.columns:
-        return Transition(start=start, old=start, new=new, changes=diff(start, new), catalog_edits=catalog_edits)
+        return Transition(start=start, old=start, new=new, changes=diff(start, new), options=options)
     with closing(copy(database)) as scratch:
         aside = not_compiling(scratch)
         renaming = Transition(start=start, old=start, new=start, changes=(), renames=renames, set_aside=aside)
@@ -39,5 +39,5 @@ def make_transition(
         changes=changes,
         renames=renames,
         set_aside=aside,
-        catalog_edits=catalog_edits,
+        options=options,
     )

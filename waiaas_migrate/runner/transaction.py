@@ -10,7 +10,7 @@ from waiaas_migrate.errors import DatabaseRefused, UsageError
 from waiaas_migrate.sqlite.connection import database_name, plain_errors
 
 #: PRAGMAs that a migration may switch for its own ends, and which are the caller's again afterwards.
-_SWITCHES = ("foreign_keys", "legacy_alter_table", "ignore_check_constraints", "recursive_triggers")
+_SWITCHES = ("foreign_keys", "legacy_alter_table", "ignore_check_constraints", "recursive_triggers", "secure_delete")
 
 
 @contextmanager
@@ -77,7 +77,9 @@ def _read_switch(connection: sqlite3.Connection, switch: str) -> int:
 
 
 def _set_switch(connection: sqlite3.Connection, switch: str, value: int) -> None:
-    connection.execute(f"PRAGMA {switch} = {value}")
+    # Of all switches, secure_delete alone has a third state, which can be set by its name only.
+    word = "FAST" if switch == "secure_delete" and value > 1 else value
+    connection.execute(f"PRAGMA {switch} = {word}")
     if _read_switch(connection, switch) != value:
         raise DatabaseRefused(
             f"{database_name(connection)}: PRAGMA {switch} could not be set to {value}; migrations do not run without. "

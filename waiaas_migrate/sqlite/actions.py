@@ -136,6 +136,14 @@ class UpdateRows:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetSecureDelete:
+    """PRAGMA secure_delete, for the connection that migrates."""
+
+    on: bool
+    template: Literal["secure_delete"] = "secure_delete"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GuardForeignKeysOff:
     """Fail while foreign keys are enforced: dropping a table would then delete the rows that refer to it."""
 
@@ -198,6 +206,7 @@ Action = (
     | EditCatalog
     | RebuildTable
     | UpdateRows
+    | SetSecureDelete
     | GuardForeignKeysOff
     | GuardLayout
     | GuardNoRow

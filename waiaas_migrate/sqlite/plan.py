@@ -42,6 +42,7 @@ from waiaas_migrate.sqlite.actions import (
     RebuildTable,
     RenameColumnTo,
     RenameTableTo,
+    SetSecureDelete,
     Step,
     UpdateRows,
 )
@@ -87,7 +88,7 @@ class _Planner:
                 changes=tuple(changes),
                 mentioned=self.mentioned,
                 has_quoted_strings=self.has_quoted_strings,
-                catalog_edits=self.t.catalog_edits,
+                catalog_edits=self.t.options.catalog_edits,
             )
         )
 
@@ -98,6 +99,10 @@ class _Planner:
         noted, compared = violation_guards(self.t)
         if any(isinstance(a, RebuildTable | UpdateRows) for step in middle for a in step.actions) or self.dropped:
             yield _step("foreign keys are to be off, or dropping a table would delete rows", GuardForeignKeysOff())
+        secure_delete = self.t.options.secure_delete
+        if self.rebuilt and secure_delete is not None:
+            words = "overwrite what is deleted, or not, as the project chose"
+            yield _step(words, SetSecureDelete(on=secure_delete))
         yield from self._making_way()
         yield from self._renaming()
         yield from noted

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from waiaas_migrate.schema.changes import AddColumn, Change
 from waiaas_migrate.schema.describe import describe
-from waiaas_migrate.schema.model import SqlText, Table
+from waiaas_migrate.schema.model import Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.actions import Action, Copied, Cost, GuardLayout, RebuildTable, Step
 from waiaas_migrate.sqlite.ddl import unqualified
@@ -34,23 +34,15 @@ def rebuild(old: Table, new: Table, changes: Sequence[Change]) -> Step:
 
 
 def _unqualified(table: Table) -> Table:
-    """``table`` whose expressions do not say its name, which is another while its rows are copied."""
-    return replace(
-        table,
-        checks=tuple(replace(check, expression=_bare(check.expression, table.name)) for check in table.checks),
-        columns=tuple(
-            column
-            if column.generated is None
-            else replace(
-                column, generated=replace(column.generated, expression=_bare(column.generated.expression, table.name))
-            )
-            for column in table.columns
-        ),
+    """``table`` whose CHECKs do not say its name, which is another while its rows are copied.
+
+    A CHECK may say ``t.x`` for its own column. Renamed in legacy mode, it would go on naming the table of the copy.
+    """
+    checks = tuple(
+        replace(check, expression=replace(check.expression, sql=unqualified(check.expression.sql, table.name)))
+        for check in table.checks
     )
-
-
-def _bare(expression: SqlText, owner: str) -> SqlText:
-    return replace(expression, sql=unqualified(expression.sql, owner))
+    return replace(table, checks=checks)
 
 
 def _counts(table: Table) -> bool:

@@ -10,6 +10,19 @@ from waiaas_migrate.schema.renames import Renames
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a project chose about how tables are changed.
+
+    ``catalog_edits``: whether a table's text may be changed in ``sqlite_master``; rebuilds take their place else.
+    ``secure_delete``: whether pages that a rebuild frees are overwritten; None keeps what the connection has
+    (https://www.sqlite.org/pragma.html#pragma_secure_delete).
+    """
+
+    catalog_edits: bool = True
+    secure_delete: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
     """One schema on its way to another.
 
@@ -24,4 +37,4 @@ class Transition:
     changes: tuple[Change, ...]
     renames: Renames = field(default=Renames())
     set_aside: frozenset[str] = frozenset()
-    catalog_edits: bool = True
+    options: Options = field(default=Options())

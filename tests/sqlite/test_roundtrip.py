@@ -1,0 +1,108 @@
+"""Whatever the model can hold comes back from SQLite, and from schema.yaml, as it was."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, Phase, event, given, settings
+
+from tests.schema_features import FEATURES, features
+from tests.strategies import schemas
+from waiaas_migrate.files.render import Renderer
+from waiaas_migrate.files.schema_file import load_schema
+from waiaas_migrate.files.schema_writer import schema_text
+from waiaas_migrate.files.yaml_source import MappingNode, Node, ScalarNode, parse_yaml
+from waiaas_migrate.generate.declared import build
+from waiaas_migrate.generate.proof import MigrationText, prove_reading
+from waiaas_migrate.schema.canonical import canonical
+from waiaas_migrate.schema.diff import diff
+from waiaas_migrate.schema.model import Schema
+from waiaas_migrate.sqlite.introspect import introspect
+from waiaas_migrate.sqlite.plan import creation
+
+RENDERER = Renderer()
+# A schema is a large thing to draw.
+RANDOM = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+def rebuilt(schema: Schema) -> Schema:
+    """``schema`` as SQLite gives it back."""
+    with closing(build(schema, RENDERER, file="test")) as connection:
+        return introspect(connection)
+
+
+def loaded(text: str) -> Schema:
+    """The schema of a schema.yaml."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "schema.yaml")
+        path.write_text(text, encoding="utf-8")
+        return load_schema(path, root=Path(folder)).schema
+
+
+def plain(node: Node) -> object:
+    """A tree of YAML's as plain data."""
+    if isinstance(node, MappingNode):
+        return {entry.key.value: plain(entry.value) for entry in node.entries}
+    if isinstance(node, ScalarNode):
+        return node.value
+    return [plain(item) for item in node.items]
+
+
+@RANDOM
+@settings(max_examples=60)
+@given(schemas())
+def test_a_schema_comes_back_from_sqlite(schema: Schema) -> None:
+    """Built in a database and read back, a schema means what it meant; its columns keep their order."""
+    for feature in sorted(features(schema)):
+        event(feature)
+    found = rebuilt(schema)
+    assert canonical(found) == canonical(schema)
+    assert diff(schema, found, column_order=True) == ()
+
+
+@RANDOM
+@settings(max_examples=50)
+@given(schemas())
+def test_a_schema_comes_back_from_yaml(schema: Schema) -> None:
+    """Read from a database, written to schema.yaml, loaded and built again, a schema means what it meant."""
+    found = rebuilt(schema)
+    again = rebuilt(loaded(schema_text(found)))
+    assert canonical(again) == canonical(schema)
+    assert diff(schema, again, column_order=True) == ()
+
+
+@RANDOM
+@settings(max_examples=50)
+@given(schemas())
+def test_every_reader_of_yaml_reads_the_same(schema: Schema) -> None:
+    """What is written means the same in YAML 1.2, which this package reads, and in YAML 1.1, as PyYAML has it."""
+    text = schema_text(schema)
+    assert yaml.safe_load(text) == plain(parse_yaml(text, name="test"))
+
+
+@RANDOM
+@settings(max_examples=30)
+@given(schemas())
+def test_yoyo_reads_what_sqlite_sees(schema: Schema) -> None:
+    """The SQL of a schema is read by yoyo as the statements that SQLite sees."""
+    steps = creation(schema, diff(Schema(), schema)).steps
+    prove_reading(MigrationText(id="0001_random", forward=RENDERER.migration("0001_random", (), steps), backward=""))
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_random_schemas_reach_every_feature(seed: int) -> None:
+    """The laws above are tried on everything that they speak of."""
+    seen: dict[str, int] = dict.fromkeys(FEATURES, 0)
+
+    @settings(RANDOM, max_examples=400, derandomize=True, database=None, phases=[Phase.generate])
+    @given(schemas())
+    def count(schema: Schema) -> None:
+        for feature in features(schema):
+            seen[feature] += 1
+
+    count()
+    assert [feature for feature, times in seen.items() if times < seed] == []

@@ -1,0 +1,146 @@
+"""Commands about the schema and its migrations, which need no database to be changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from waiaas_migrate.cli import options
+from waiaas_migrate.cli.output import FINDINGS, hazard_row, note, print_findings, print_json, say
+from waiaas_migrate.files.project import Project
+
+
+@click.command()
+@click.option("-m", "--name", metavar="NAME", help="What the migration is called, such as “add nickname”.")
+@click.option(
+    "--allow", metavar="CODE", multiple=True, help="Allow a destructive hazard by its code, or `all`.  [repeatable]"
+)
+@options.as_json
+@options.in_project
+def generate(project: Project, name: str | None, allow: tuple[str, ...], *, as_json: bool) -> int:
+    """Write the migration that schema.yaml calls for.
+
+    What the migrations build now is compared with what schema.yaml declares; the migration between them is proved in
+    memory, forward and back, before it is written. Where nothing differs, nothing is written; where something would be
+    lost, neither, unless it is allowed by name.
+
+    \b
+    Example:
+      waiaas-migrate generate -m "add nickname"
+    """  # noqa: D301
+    from waiaas_migrate.generate.generate import generate as run
+
+    result = run(project, name=name, allow=allow)
+    written = [str(path) for path in result.written]
+    if as_json:
+        print_json(
+            {
+                "migration": result.migration,
+                "changes": result.changes,
+                "hazards": [hazard_row(hazard) for hazard in result.hazards],
+                "refused": [hazard.code for hazard in result.refused],
+                "written": written,
+            }
+        )
+        return FINDINGS if result.refused else 0
+    for change in result.changes:
+        say(change)
+    for hazard in result.hazards:
+        say(str(hazard), good=False)
+    for path in written:
+        note(f"wrote {_short(path)}")
+    if result.refused:
+        note("Nothing was written.")
+        return FINDINGS
+    if not result.changes:
+        say("Nothing to generate: the migrations build what schema.yaml declares.", good=True)
+    return 0
+
+
+@click.command()
+@options.column_order
+@options.as_json
+@options.in_project
+def check(project: Project, *, column_order: bool, as_json: bool) -> int:
+    """Check that schema.yaml, the enums and the migrations agree.
+
+    For CI: needs no database, writes nothing, and exits with 1 where something differs.
+    """
+    from waiaas_migrate.checks.check import check as run
+
+    findings = run(project, column_order=column_order)
+    print_findings(findings, as_json=as_json)
+    if not findings and not as_json:
+        say("schema.yaml, the enums and the migrations agree.", good=True)
+    return FINDINGS if findings else 0
+
+
+@click.command()
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@click.option("--sql", is_flag=True, help="Print the SQL of the migration from A to B.")
+@options.column_order
+@options.as_json
+@options.in_project
+def diff(project: Project, first: str, second: str, *, sql: bool, column_order: bool, as_json: bool) -> int:
+    """Show what makes A into B.
+
+    A and B are each a schema.yaml, a migrations folder or a database. Nothing is written. Exits with 1 where they
+    differ.
+
+    \b
+    Example:
+      waiaas-migrate diff app.db schema.yaml --sql
+    """  # noqa: D301
+    from waiaas_migrate.checks.compare import compare
+
+    result = compare(project, first, second, sql=sql, column_order=column_order)
+    if as_json:
+        rows = [hazard_row(hazard) for hazard in result.hazards]
+        print_json({"changes": result.changes, "hazards": rows, "sql": result.sql})
+    elif sql:
+        click.echo(result.sql or "", nl=False)
+    else:
+        for change in result.changes:
+            say(change)
+        for hazard in result.hazards:
+            note(str(hazard))
+        if not result.changes:
+            say("No difference.", good=True)
+    return FINDINGS if result.changes else 0
+
+
+@click.command()
+@options.database
+@click.option("-o", "--output", metavar="FILE", help="Write to FILE instead of printing.")
+@click.option("--enums", metavar="MODULE", multiple=True, help="Refer to the enums of MODULE where lists are equal.")
+def inspect(database: str, output: str | None, enums: tuple[str, ...]) -> int:
+    """Read DATABASE and write it as a schema.yaml.
+
+    The database is opened read-only and is not changed.
+
+    \b
+    Example:
+      waiaas-migrate inspect app.db -o schema.yaml
+    """  # noqa: D301
+    from waiaas_migrate.checks.inspect import inspect as run
+    from waiaas_migrate.files.writing import write_files
+
+    text = run(database, enums=enums)
+    if output is None:
+        click.echo(text, nl=False)
+        return 0
+    path = Path(output)
+    write_files(path.parent, {path.name: text})
+    note(f"wrote {output}")
+    return 0
+
+
+def _short(path: str) -> str:
+    """``path`` from the current folder, where it lies below it."""
+    here = Path.cwd()
+    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
+
+
+COMMANDS = (generate, check, diff, inspect)
