@@ -23,14 +23,14 @@ SELECT 'agent-' || n, 'agent', 'ethereum', 'mainnet', hex(randomblob(32)), 17000
 _SESSIONS = """
 WITH RECURSIVE number (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM number WHERE n < 499)
 INSERT INTO sessions (id, agent_id, token_hash, expires_at, absolute_expires_at, created_at)
-SELECT 'session-' || n, 'agent-' || n % 20, hex(randomblob(32)), 1800000000, 1800000000, 1700000000 FROM number
+SELECT 'session-' || n, 'agent-' || (n % 20), hex(randomblob(32)), 1800000000, 1800000000, 1700000000 FROM number
 """
 #: Ids are version 7 UUIDs in the daemon: they begin with the time, and so come almost in order.
 _TRANSACTIONS = """
 WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ?)
 INSERT INTO transactions (id, agent_id, session_id, chain, tx_hash, type, amount, to_address, status, tier, created_at,
     executed_at, metadata)
-SELECT printf('0190%08x-7%03x-%s', n, n % 4096, hex(randomblob(8))), 'agent-' || n % 20, 'session-' || n % 500,
+SELECT printf('0190%08x-7%03x-%s', n, n % 4096, hex(randomblob(8))), 'agent-' || (n % 20), 'session-' || (n % 500),
     'ethereum', '0x' || hex(randomblob(32)), 'TRANSFER', abs(random()) / 1000, '0x' || hex(randomblob(20)),
     'CONFIRMED', 'INSTANT', 1700000000 + n, 1700000003 + n, '{"note":"payment ' || n || '"}'
 FROM number

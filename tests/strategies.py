@@ -44,7 +44,7 @@ NASTY_NAMES += ["a b", 'say "hi"', "it's", "`tick`", "[x]", "x]y", "#tag", "a: b
 _LETTERS = "abXY_09 \"'`[]#.;-%$é日"
 
 _TYPES = (
-    *("TEXT", "INTEGER", "REAL", "BLOB", "NUMERIC", "integer", "VARCHAR(50)", "DECIMAL(10, 2)", "BOOLEAN", "timestamp"),
+    *("INTEGER", "INTEGER", "TEXT", "INTEGER", "REAL", "BLOB", "NUMERIC", "integer", "VARCHAR(50)", "DECIMAL(10, 2)", "BOOLEAN", "timestamp"),
     *("json", "uuid", "unsigned big int", '"quoted type"', "VARCHAR(-1)", "int", "Any", "[odd] type"),
 )
 _STRICT_TYPES = ("INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY")

@@ -63,12 +63,7 @@ def find_project(
         ProjectError: Where the table, or the file that it is in, cannot be used.
     """
     start = start.absolute()
-    root, settings = start, dict[str, Any]()
-    for folder in (start, *start.parents):
-        found = _settings(folder / "pyproject.toml")
-        if found is not None:
-            root, settings = folder, found
-            break
+    root, settings = _nearest(start)
     given = {"schema": schema, "migrations": migrations, "templates": templates}
     paths = {name: start / path for name, path in given.items() if path is not None}
     for name, default in _DEFAULTS.items():
@@ -81,6 +76,15 @@ def find_project(
         catalog_edits=settings.get("catalog_edits", True),
         secure_delete=settings.get("secure_delete"),
     )
+
+
+def _nearest(start: Path) -> tuple[Path, dict[str, Any]]:
+    """The folder of the project that ``start`` is in, and its table."""
+    for folder in (start, *start.parents):
+        found = _settings(folder / "pyproject.toml")
+        if found is not None:
+            return folder, found
+    return start, {}
 
 
 def _settings(path: Path) -> dict[str, Any] | None:

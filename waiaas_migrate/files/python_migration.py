@@ -33,6 +33,8 @@ def load_header(path: Path, folder: Sequence[Path]) -> tuple[tuple[str, ...], bo
             return f"{type(error.args[1]).__name__}: {error.args[1]}"
     except (OSError, UnicodeError) as error:
         return str(error)
+    except SystemExit as error:
+        return f"it leaves the interpreter: SystemExit({error.code!r})"
     names = getattr(migration.module, "__depends__", ())
     if isinstance(names, bytes | str):
         names = [names]

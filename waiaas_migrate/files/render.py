@@ -90,6 +90,8 @@ class Renderer:
             raise TemplateError([_problem(template, None, error.message)]) from None
         except UnicodeDecodeError as error:
             raise TemplateError([_problem(template, None, f"it is not UTF-8: {error.reason}")]) from None
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise TemplateError([_problem(template, None, f"{type(error).__name__}: {error}")]) from None
 
 
 def _problem(file: str, line: int | None, message: str | None) -> Problem:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from waiaas_migrate.errors import Problem, SchemaFileError
+from waiaas_migrate.errors import Problem, SchemaFileError, TemplateError
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.render import Renderer
 from waiaas_migrate.files.schema_file import DeclaredSchema, load_schema
 from waiaas_migrate.files.statements import split_statements
+from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hints import with_hints
 from waiaas_migrate.schema.model import Schema
+from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.introspect import introspect
 from waiaas_migrate.sqlite.memory import execute, memory
 from waiaas_migrate.sqlite.plan import creation
@@ -34,7 +36,28 @@ def declare(project: Project, renderer: Renderer) -> Declared:
     """
     source = load_schema(project.schema, root=project.root)
     built = introspect(build(source.schema, renderer, file=str(project.schema)))
+    _expect_all(source.schema, built, project)
     return Declared(source=source, schema=with_hints(built, source.schema))
+
+
+def _expect_all(written: Schema, built: Schema, project: Project) -> None:
+    """Show that the templates, which may be the project's own, left nothing out.
+
+    Raises:
+        TemplateError: names what differs from the declaration.
+    """
+    left = diff(_tables_of(built), _tables_of(written))
+    missing = [name for name in written.names if fold(name) not in {fold(other) for other in built.names}]
+    if left or missing:
+        listed = "; ".join([*(f"{name} is missing" for name in missing), *(describe(change) for change in left)])
+        what = f"the templates do not build what schema.yaml declares; it would still take: {listed}."
+        raise TemplateError(
+            [Problem(file=str(project.templates), what=what, fix="Correct or delete your own templates.")]
+        )
+
+
+def _tables_of(schema: Schema) -> Schema:
+    return Schema(tables=schema.tables)
 
 
 def build(schema: Schema, renderer: Renderer, *, file: str) -> sqlite3.Connection:

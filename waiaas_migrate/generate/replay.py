@@ -51,10 +51,12 @@ def _run_python(connection: sqlite3.Connection, migration: MigrationFile, folder
         backend = MigrateBackend.on(connection)
         for step in loaded.steps or ():
             step.apply(backend)
-    except Exception as error:  # noqa: BLE001  a migration in Python may raise anything
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  a migration in Python may raise anything, SystemExit too
         raise _failed(migration, f"{type(error).__name__}: {error}") from None
 
 
 def _failed(migration: MigrationFile, why: str) -> MigrationsError:
-    what = f"it fails on an empty database, behind the migrations before it: {why}."
+    what = f"it fails on an empty database, behind the migrations before it: {why.removesuffix(';')}."
     return MigrationsError([Problem(file=str(migration.path), what=what, fix="Correct it, or restore it from git.")])

@@ -107,11 +107,7 @@ class _Planner:
         yield from self._renaming()
         yield from noted
         yield from self._dropping()
-        yield from (
-            Step(words=describe(change), cost=Cost.CONSTANT, actions=(CreateTable(table=change.table),))
-            for change in self.t.changes
-            if isinstance(change, AddTable)
-        )
+        yield from self._creating()
         yield from middle
         yield from self._indexing()
         yield from self._finishing()
@@ -160,9 +156,23 @@ class _Planner:
 
     # What comes
 
+    def _creating(self) -> Iterator[Step]:
+        """New tables, each with those of its indexes whose names are free already."""
+        for change in self.t.changes:
+            if isinstance(change, AddTable):
+                yield _step(describe(change), CreateTable(table=change.table))
+                yield from self._new_indexes(change.table, free=True)
+
+    def _new_indexes(self, table: Table, *, free: bool) -> Iterator[Step]:
+        """The indexes of a new table whose names are free, or those that wait for a table's rebuild."""
+        old = {fold(index.name) for t in self.t.old.tables if fold(t.name) in self.rebuilt for index in t.indexes}
+        for index in table.indexes:
+            if (fold(index.name) not in old) is free:
+                yield _index(table.name, index, Cost.CONSTANT)
+
     def _indexing(self) -> Iterator[Step]:
         added = [change.table for change in self.t.changes if isinstance(change, AddTable)]
-        yield from (_index(table.name, index, Cost.CONSTANT) for table in added for index in table.indexes)
+        yield from (step for table in added for step in self._new_indexes(table, free=False))
         rebuilt = [_find(self.t.new, name) for name in self.tables if name in self.rebuilt]
         yield from (_index(table.name, index, Cost.REBUILD) for table in rebuilt for index in table.indexes)
         for change in self.t.changes:

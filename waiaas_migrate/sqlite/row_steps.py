@@ -12,9 +12,14 @@ from waiaas_migrate.sqlite.actions import Action, Copied, GuardNoRow, UpdateRows
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 
 
+def has_default(column: Column) -> bool:
+    """Whether rows that are there read a value from the column's default; DEFAULT NULL is none."""
+    return column.default is not None and column.default.sql.upper() != "NULL"
+
+
 def waits_for_backfill(column: Column) -> bool:
     """Whether a new column can be NOT NULL only once its rows were filled."""
-    return column.not_null is not None and column.default is None and column.hints.backfill is not None
+    return column.not_null is not None and not has_default(column) and column.hints.backfill is not None
 
 
 def column_of(table: Table, name: str) -> Column | None:
@@ -40,6 +45,15 @@ def mapping(old: Table, column: Column) -> dict[str | int, str | int | None]:
     known = {value for found in held for value in found.values}
     hinted = {**dict(column.hints.removed_values), **dict(column.hints.renamed_values)}
     return {before: after for before, after in hinted.items() if before in known}
+
+
+def trades_places(old: Table, column: Column) -> bool:
+    """Whether a value of ``column`` becomes one that other rows hold before they are mapped themselves.
+
+    UPDATE holds a unique column to its rule row by row, and so would refuse two values that trade places.
+    """
+    values = mapping(old, column)
+    return any(after in values for after in values.values())
 
 
 def _mapped(old: Table, column: Column) -> str:
@@ -84,7 +98,7 @@ def guards(new: Table, change: Change) -> Iterator[Action]:
             yield _null_guard(new, after)
         case AddColumn(column=column) if waits_for_backfill(column):
             yield _null_guard(new, column)
-        case AddColumn(column=column) if column.not_null and column.default is None and column.generated is None:
+        case AddColumn(column=column) if column.not_null and not has_default(column) and column.generated is None:
             rule = f"it has rows, and the new column {column.name} is NOT NULL without a default or a backfill"
             yield GuardNoRow(table=new.name, rule=rule, where="TRUE")
         case _:

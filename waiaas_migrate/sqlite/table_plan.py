@@ -35,7 +35,7 @@ from waiaas_migrate.sqlite.actions import Action, AddColumnTo, Cost, DropColumnF
 from waiaas_migrate.sqlite.ddl import is_constant, names_in
 from waiaas_migrate.sqlite.layout import ColumnLayout, column_layout
 from waiaas_migrate.sqlite.rebuild import rebuild
-from waiaas_migrate.sqlite.row_steps import guards, mapping, update, waits_for_backfill
+from waiaas_migrate.sqlite.row_steps import guards, mapping, trades_places, update, waits_for_backfill
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +65,15 @@ class TablePlan:
 
 def plan_table(table: TableChanges) -> TablePlan:
     """The steps that make ``table.old`` into ``table.new``, indexes and triggers aside."""
-    if any(_needs_rebuild(table, change) for change in table.changes):
-        return TablePlan(steps=(rebuild(table.old, table.new, table.changes),), is_rebuilt=True)
-    steps = [*_added(table), *_dropped(table)]
-    edited = [change for change in table.changes if _is_edit(table, change)]
     rows = update(table.old, table.new)
+    added = _additions(table)
+    in_place = rows is None or _can_be_updated(table)
+    if added is None or not in_place or any(_needs_rebuild(table, change) for change in table.changes):
+        return TablePlan(steps=(rebuild(table.old, table.new, table.changes),), is_rebuilt=True)
+    steps = [*_added(table, added), *_dropped(table)]
+    edited = [change for change in table.changes if _is_edit(table, change)]
     if edited or rows is not None:
-        steps += _edit(table, edited, _physical(table), rows)
+        steps += _edit(table, edited, _physical(table, added), rows)
     return TablePlan(steps=tuple(steps), updates_rows=rows is not None)
 
 
@@ -113,7 +115,50 @@ def _can_be_added(table: TableChanges, column: Column) -> bool:
         return not column.generated.stored
     if column.default is not None and not is_constant(column.default.sql):
         return False
-    return table.catalog_edits or not waits_for_backfill(column)
+    return table.catalog_edits or not (waits_for_backfill(column) or _waits_with_checks(table.new, column))
+
+
+def _waits_with_checks(table: Table, column: Column) -> bool:
+    """Whether a new column has CHECKs that hold only once its rows were filled."""
+    return column.hints.backfill is not None and bool(column_layout(table, column).checks)
+
+
+def _can_be_updated(table: TableChanges) -> bool:
+    """Whether one UPDATE in place can carry the rows over.
+
+    Not where a column goes with the same migration, from which values may be made: to drop it is to write all rows
+    anew in any case. Nor where unique values trade places.
+    """
+    if any(isinstance(change, DropColumn) for change in table.changes):
+        return False
+    old = table.old
+    keys = [key.parts for key in (old.primary_key, *old.uniques) if key is not None]
+    keys += [index.parts for index in old.indexes if index.unique]
+    unique = {fold(part.column or "") for parts in keys for part in parts}
+    return not any(fold(column.name) in unique and trades_places(old, column) for column in table.new.columns)
+
+
+def _additions(table: TableChanges) -> list[AddColumn] | None:
+    """The columns to be added, each after those that its expressions use; None where there is no such order."""
+    waiting = [change for change in table.changes if isinstance(change, AddColumn)]
+    ordered: list[AddColumn] = []
+    while waiting:
+        names = {fold(change.column.name) for change in waiting}
+        free = [c for c in waiting if not (names - {fold(c.column.name)}) & _used_by(table.new, c.column)]
+        if not free:
+            return None
+        ordered += free
+        waiting = [change for change in waiting if change not in free]
+    return ordered
+
+
+def _used_by(table: Table, column: Column) -> frozenset[str]:
+    """The folded names in the expressions that come with a new column."""
+    checks = () if column.hints.backfill is not None else column_layout(table, column).checks
+    texts = [check.expression.sql for check in checks]
+    if column.generated is not None:
+        texts.append(column.generated.expression.sql)
+    return frozenset[str]().union(*map(names_in, texts))
 
 
 def _can_be_dropped(table: TableChanges, column: Column) -> bool:
@@ -138,10 +183,11 @@ def _can_be_dropped(table: TableChanges, column: Column) -> bool:
 def _is_edit(table: TableChanges, change: Change) -> bool:
     """Whether ``change`` is made by changing the table's text, and is not part of a column that comes or goes."""
     come = {fold(c.column.name) for c in table.changes if isinstance(c, AddColumn)}
+    filled = {fold(c.column.name) for c in table.changes if isinstance(c, AddColumn) and c.column.hints.backfill}
     gone = {fold(c.column.name) for c in table.changes if isinstance(c, DropColumn)}
     match change:
         case AddCheck(check=check):
-            return fold(check.column or "") not in come
+            return fold(check.column or "") not in come - filled
         case DropCheck(check=check):
             return fold(check.column or "") not in gone
         case AddForeignKey(foreign_key=key):
@@ -157,15 +203,16 @@ def _is_edit(table: TableChanges, change: Change) -> bool:
 # The steps
 
 
-def _added(table: TableChanges) -> Iterator[Step]:
-    for change in table.changes:
-        if isinstance(change, AddColumn):
-            place = column_layout(table.new, change.column)
-            if waits_for_backfill(change.column):
-                place = replace(place, column=replace(change.column, not_null=None))
-            before = () if waits_for_backfill(change.column) else guards(table.new, change)
-            action = AddColumnTo(table=table.new.name, column=place)
-            yield Step(words=describe(change), cost=_adding_cost(place), actions=(*before, action))
+def _added(table: TableChanges, added: Sequence[AddColumn]) -> Iterator[Step]:
+    for change in added:
+        place = column_layout(table.new, change.column)
+        if waits_for_backfill(change.column):
+            place = replace(place, column=replace(change.column, not_null=None))
+        if _waits_with_checks(table.new, change.column):
+            place = replace(place, checks=())
+        before = () if waits_for_backfill(change.column) else guards(table.new, change)
+        action = AddColumnTo(table=table.new.name, column=place)
+        yield Step(words=describe(change), cost=_adding_cost(place), actions=(*before, action))
 
 
 def _adding_cost(place: ColumnLayout) -> Cost:
@@ -179,12 +226,11 @@ def _dropped(table: TableChanges) -> Iterator[Step]:
             yield Step(words=describe(change), cost=Cost.REBUILD, actions=(action,))
 
 
-def _physical(table: TableChanges) -> Table:
+def _physical(table: TableChanges, added: Sequence[AddColumn]) -> Table:
     """``table.new`` with its columns in the order that they have in the file."""
     new = {fold(column.name): column for column in table.new.columns}
     stay = [new.pop(fold(column.name)) for column in table.old.columns if fold(column.name) in new]
-    added = [c.column for c in table.changes if isinstance(c, AddColumn)]
-    return replace(table.new, columns=(*stay, *added))
+    return replace(table.new, columns=(*stay, *(change.column for change in added)))
 
 
 def _edit(table: TableChanges, edited: Sequence[Change], text: Table, rows: Action | None) -> Iterator[Step]:
@@ -197,7 +243,8 @@ def _edit(table: TableChanges, edited: Sequence[Change], text: Table, rows: Acti
         actions.append(EditCatalog(table=_without_rules(text, edited)))
     if rows is not None:
         actions.append(rows)
-    actions += [*before, EditCatalog(table=text)]
+    if edited:
+        actions += [*before, EditCatalog(table=text)]
     yield Step(words=words, cost=Cost.SCAN if before or rows is not None else Cost.CONSTANT, actions=tuple(actions))
 
 

@@ -1,0 +1,112 @@
+"""Changing an enum of a table that has rows: adding a value takes constant time, removing one takes one scan.
+
+The table is ``transactions`` of the shipped schema, with its eight indexes. What is timed is a whole run of the runner:
+connecting, reading the folder, the migration, its proof, yoyo's books, COMMIT, and closing.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from _daemon import daemon_project, edit_column, make_database, migrate, set_values
+from _measure import Report, arguments, clock, in_turns, timed
+
+from waiaas_migrate.core.enums import POLICY_TIERS, TRANSACTION_STATUSES
+from waiaas_migrate.files.project import Project
+from waiaas_migrate.runner.apply import rollback
+from waiaas_migrate.runner.folder import read_folder
+from waiaas_migrate.runner.open import close_database
+from waiaas_migrate.runner.run import apply_to
+from waiaas_migrate.sqlite.connection import connect_file
+
+#: A value that no row holds, of a column that no index has: to prove it takes a scan of the table.
+REMOVED = "NOTIFY"
+
+
+def main() -> None:
+    """Measure, print, and write the figures."""
+    parser = arguments(__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the large table (default %(default)s)")
+    parser.add_argument("--few", type=int, default=1_000, help="rows of the small table (default %(default)s)")
+    options = parser.parse_args()
+    rounds = options.rounds or 7
+    report = Report(benchmark="enum_change")
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        small = make_database(folder / "small.db", options.few)
+        large = make_database(folder / "large.db", options.rows)
+        report.remark(f"{options.few:,} and {options.rows:,} rows, {rounds} rounds")
+        added, removed, rebuilt = projects(folder)
+        adding(report, {"small": small, "large": large}, (added, rebuilt), rounds)
+        removing(report, large, removed, rounds)
+    report.write(options.json)
+
+
+def projects(folder: Path) -> tuple[Project, Project, Project]:
+    """The shipped schema with a value more, with a value less, and with a change that takes a rebuild."""
+    added = daemon_project(folder / "added")
+    set_values(added, "status", "TRANSACTION_STATUSES", [*TRANSACTION_STATUSES, "REFUNDED"])
+    removed = daemon_project(folder / "removed")
+    set_values(removed, "tier", "POLICY_TIERS", [tier for tier in POLICY_TIERS if tier != REMOVED])
+    rebuilt = daemon_project(folder / "rebuilt")
+    edit_column(rebuilt, "status", "default: PENDING", "default: QUEUED")
+    for project in (added, removed, rebuilt):
+        migrate(project)
+    return added, removed, rebuilt
+
+
+def adding(report: Report, databases: dict[str, Path], pair: tuple[Project, Project], rounds: int) -> None:
+    """A value added: the same time for few rows and for many."""
+    added, rebuilt = pair
+    runs = {name: again_and_again(database, added) for name, database in databases.items()}
+    for run in runs.values():
+        run()
+    seconds = in_turns(runs, rounds)
+    report.compare("add a value: many rows / few rows", seconds, "large", "small", 2)
+    copy = databases["large"].with_name("copy.db")
+    shutil.copy(databases["large"], copy)
+    rebuild = timed(lambda: apply_to(str(copy), rebuilt.migrations))
+    copy.unlink()
+    fastest = min(seconds["large"])
+    detail = f"{clock(fastest)} against {clock(rebuild)}"
+    report.ratio("add a value: catalog edit / rebuild, many rows", fastest / rebuild, 0.001, detail)
+
+
+def removing(report: Report, database: Path, project: Project, rounds: int) -> None:
+    """A value removed: no more than the proof that no row holds it."""
+    query = f"SELECT EXISTS (SELECT 1 FROM transactions WHERE tier = '{REMOVED}')"
+
+    def prove() -> float:
+        connection = connect_file(database)
+        try:
+            return timed(lambda: connection.execute(query).fetchall())
+        finally:
+            connection.close()
+
+    apply = again_and_again(database, project)
+    apply()
+    seconds = in_turns({"apply": apply, "prove": prove}, rounds)
+    report.compare("remove a value: migration / bare query that proves it", seconds, "apply", "prove", 1.1)
+
+
+def again_and_again(database: Path, project: Project) -> Callable[[], float]:
+    """Something that applies the last migration of ``project`` to ``database``, times it, and takes it back."""
+    folder = read_folder(project.migrations)
+
+    def run() -> float:
+        seconds = timed(lambda: apply_to(str(database), project.migrations))
+        connection = connect_file(database)
+        try:
+            rollback(connection, folder)
+        finally:
+            close_database(connection)
+        return seconds
+
+    return run
+
+
+if __name__ == "__main__":
+    main()
