@@ -130,7 +130,8 @@ def _of_column(column: Column) -> Iterator[str]:
     if column.not_null is not None:
         yield from _of_constraint("NOT NULL", column.not_null.name, column.not_null.on_conflict)
     if column.default is not None:
-        yield from (f"DEFAULT {kind}" for kind, texts in DEFAULTS.items() if column.default.sql in texts)
+        default = column.default.sql.removesuffix(" /*'*/")
+        yield from (f"DEFAULT {kind}" for kind, texts in DEFAULTS.items() if default in texts)
     yield from ("column collation",) * (column.collation is not None)
     yield from ("unknown collation",) * (column.collation == "app order")
     if column.generated is not None:

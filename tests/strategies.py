@@ -125,10 +125,9 @@ def _maybe(draw: st.DrawFn, among: Sequence[T], times: int = 2) -> T | None:
 
 def default_text(sql: str) -> SqlText:
     """A default, which is a string where it is a word that is no literal."""
-    word = ddl.names_in(sql)
-    is_string = sql in DEFAULTS["bare word"] and word
-    key = ddl.expression("'" + sql.strip('"[]`') + "'" if is_string else sql).key
-    return SqlText(sql=sql, key=key)
+    is_string = sql in DEFAULTS["bare word"]
+    meant = ddl.expression("'" + sql.strip('"[]`') + "'" if is_string else sql)
+    return SqlText(sql=ddl.expression(sql).sql, key=meant.key)
 
 
 def _expression(draw: st.DrawFn, templates: Sequence[str], place: _Place, *, plain: bool = False) -> SqlText:

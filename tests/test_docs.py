@@ -24,6 +24,7 @@ from waiaas_migrate.cli.main import group
 from waiaas_migrate.files.schema_columns import COLUMN_KEYS
 from waiaas_migrate.files.schema_file import TOP_KEYS
 from waiaas_migrate.files.schema_tables import TABLE_KEYS
+from waiaas_migrate.schema.hazards import DESTRUCTIVE, Code
 
 README = CHECKOUT / "README.md"
 DOCS = CHECKOUT / "docs"
@@ -57,6 +58,7 @@ schema = "schema.yaml"
 migrations = "migrations"
 templates = "templates"
 catalog_edits = true  # false: rebuild tables rather than edit their text in sqlite_master
+secure_delete = false # whether rebuilds overwrite what they delete; without this key, the connection's own setting
 ```
 """
 
@@ -95,6 +97,14 @@ def spelling(option: click.Option) -> str:
 def cell(text: str) -> str:
     """``text`` inside a table."""
     return re.sub(r"  \[(.+?)\]", r" (\1)", text).replace("|", "\\|")
+
+
+def test_every_hazard_is_documented() -> None:
+    """Each hazard has a heading in docs/hazards.md, below the word on whether it destroys, and no other code has."""
+    page = (DOCS / "hazards.md").read_text(encoding="utf-8")
+    destructive, _, others = page.partition("## What rows may refuse")
+    assert set(re.findall(r"^### (\w+)$", destructive, re.MULTILINE)) == set(DESTRUCTIVE)
+    assert set(re.findall(r"^### (\w+)$", others, re.MULTILINE)) == set(Code) - DESTRUCTIVE
 
 
 def test_the_command_reference_is_up_to_date() -> None:

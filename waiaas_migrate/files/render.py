@@ -52,7 +52,7 @@ class Renderer:
             layout=layout,
             layout_literal=_layout_literal,
             literal=_literal,
-            name=quote_name,
+            name=_name,
             names=_names,
             quoted=_quoted,
         )
@@ -103,8 +103,12 @@ def _problem(file: str, line: int | None, message: str | None) -> Problem:
     )
 
 
+def _name(name: str) -> str:
+    return resynchronised(quote_name(name))
+
+
 def _names(names: Iterable[str]) -> str:
-    return ", ".join(quote_name(name) for name in names)
+    return ", ".join(_name(name) for name in names)
 
 
 def _literal(value: str) -> str:

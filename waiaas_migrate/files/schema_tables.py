@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from waiaas_migrate.files.enum_source import LoadedEnums
 from waiaas_migrate.files.report import shown
@@ -18,8 +18,9 @@ from waiaas_migrate.files.schema_keys import (
 )
 from waiaas_migrate.files.schema_words import name_problem, object_name_problem, read_name
 from waiaas_migrate.files.yaml_values import Value
-from waiaas_migrate.schema.model import Index, PrimaryKey, Table, Unique
+from waiaas_migrate.schema.model import Check, Index, PrimaryKey, Table, Unique
 from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite import ddl
 
 TABLE_KEYS = (
     "columns",
@@ -78,17 +79,24 @@ def read_table(name: str, value: Value, enums: LoadedEnums | None) -> ReadTable:
     return _assembled(name, read, names)
 
 
+def _unqualified(check: Check, table: str, names: tuple[str, ...]) -> Check:
+    """``check`` whose meaning does not depend on whether it says ``table.column`` or ``column``."""
+    meant = ddl.expression(check.expression.sql, names, table)
+    return replace(check, expression=replace(check.expression, key=meant.key))
+
+
 def _assembled(name: str, read: ReadTable, names: tuple[str, ...]) -> ReadTable:
     """The same, with its table made out of what was read: first what stood on columns, then the table's own."""
     fields = read.fields
     own_checks = read_checks(fields["checks"], names) if "checks" in fields else ()
+    checks = (*(check for column in read.columns for check in column.checks), *own_checks)
     keys = [key.key for key in read.primary_keys if isinstance(key.key, PrimaryKey)]
     table = Table(
         name=name,
         columns=tuple(column.column for column in read.columns),
         primary_key=keys[0] if keys else None,
         uniques=tuple(key.key for key in read.uniques if isinstance(key.key, Unique)),
-        checks=(*(check for column in read.columns for check in column.checks), *own_checks),
+        checks=tuple(_unqualified(check, name, names) for check in checks),
         foreign_keys=tuple(key.key for key in read.foreign_keys),
         indexes=tuple(key.key for key in read.indexes if isinstance(key.key, Index)),
         strict=bool(fields["strict"].flag()) if "strict" in fields else False,

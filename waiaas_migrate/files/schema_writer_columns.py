@@ -146,13 +146,14 @@ def _default(default: SqlText | None, lists: _Lists, where: str) -> dict[str, Da
     """A default as a literal, where that renders as the very same text and is one of the column's values."""
     if default is None:
         return {}
-    literal = _literal(default.sql)
-    if quote_literal(literal) != (default.sql.upper() if literal is None else default.sql):
+    sql = default.sql.removesuffix(" /*'*/")  # what is there for yoyo's splitter is no part of the text
+    literal = _literal(sql)
+    if quote_literal(literal) != (sql.upper() if literal is None else sql):
         return {"default_sql": written_expression(default, (), where)}
     if lists.is_boolean and isinstance(literal, int) and literal in _BOOLEAN:
         return {"default": bool(literal)}
     is_listed = literal is None or literal in (_BOOLEAN if lists.is_boolean else lists.values or (literal,))
-    return {"default": literal} if is_listed else {"default_sql": default.sql}
+    return {"default": literal} if is_listed else {"default_sql": sql}
 
 
 def _literal(sql: str) -> str | int | float | None:

@@ -10,6 +10,7 @@ from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.render import Renderer
 from waiaas_migrate.files.schema_file import DeclaredSchema, load_schema
 from waiaas_migrate.files.statements import split_statements
+from waiaas_migrate.schema.canonical import without_meaning
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hints import with_hints
@@ -46,7 +47,7 @@ def _expect_all(written: Schema, built: Schema, project: Project) -> None:
     Raises:
         TemplateError: names what differs from the declaration.
     """
-    left = diff(_tables_of(built), _tables_of(written))
+    left = diff(Schema(tables=without_meaning(built.tables)), Schema(tables=without_meaning(written.tables)))
     missing = [name for name in written.names if fold(name) not in {fold(other) for other in built.names}]
     if left or missing:
         listed = "; ".join([*(f"{name} is missing" for name in missing), *(describe(change) for change in left)])
@@ -54,10 +55,6 @@ def _expect_all(written: Schema, built: Schema, project: Project) -> None:
         raise TemplateError(
             [Problem(file=str(project.templates), what=what, fix="Correct or delete your own templates.")]
         )
-
-
-def _tables_of(schema: Schema) -> Schema:
-    return Schema(tables=schema.tables)
 
 
 def build(schema: Schema, renderer: Renderer, *, file: str) -> sqlite3.Connection:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
 
 from waiaas_migrate.files.render import Renderer
 from waiaas_migrate.files.statements import split_statements
+from waiaas_migrate.schema.changes import Change, DropColumn
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.renames import Renames
@@ -23,7 +25,9 @@ def make_transition(
     """The transition of what is in ``database`` to ``new``; the database is not changed."""
     start = introspect(database)
     if not renames.tables and not renames.columns:
-        return Transition(start=start, old=start, new=new, changes=diff(start, new), options=options)
+        changes = diff(start, new)
+        aside = _in_the_way(database, changes)
+        return Transition(start=start, old=start, new=new, changes=changes, set_aside=aside, options=options)
     with closing(copy(database)) as scratch:
         aside = not_compiling(scratch)
         renaming = Transition(start=start, old=start, new=start, changes=(), renames=renames, set_aside=aside)
@@ -41,3 +45,11 @@ def make_transition(
         set_aside=aside,
         options=options,
     )
+
+
+def _in_the_way(database: sqlite3.Connection, changes: Iterable[Change]) -> frozenset[str]:
+    """The views and triggers that do not compile, at which DROP COLUMN stumbles as renaming does."""
+    if not any(isinstance(change, DropColumn) for change in changes):
+        return frozenset()
+    with closing(copy(database)) as scratch:
+        return not_compiling(scratch)

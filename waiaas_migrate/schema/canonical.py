@@ -9,7 +9,8 @@ by :func:`column_order`. Expressions and statements arrive here with their meani
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
 
 from waiaas_migrate.schema.model import (
     Check,
@@ -19,6 +20,7 @@ from waiaas_migrate.schema.model import (
     IndexPart,
     PrimaryKey,
     Schema,
+    SqlText,
     Table,
     Trigger,
     Unique,
@@ -70,7 +72,7 @@ def canonical_type(declared: str | None) -> str | None:
     """A declared type without case and spacing; None where there is none."""
     if not declared:
         return None
-    return re.sub(r"\s*([(),])\s*", r"\1", " ".join(declared.upper().split()))
+    return re.sub(r"\s*([(),+-])\s*", r"\1", " ".join(declared.upper().split()))
 
 
 def canonical_primary_key(key: PrimaryKey) -> PrimaryKey:
@@ -125,6 +127,21 @@ def canonical_virtual_table(table: VirtualTable) -> VirtualTable:
 def column_order(table: Table) -> tuple[str, ...]:
     """The names of the columns in their order, for a comparison that asks for it."""
     return tuple(fold(column.name) for column in table.columns)
+
+
+def without_meaning(tables: tuple[Table, ...]) -> tuple[Table, ...]:
+    """``tables`` whose expressions all mean the same, for a comparison of everything around them."""
+    return tuple(_without_meaning(table) for table in tables)
+
+
+def _without_meaning(value: Any) -> Any:  # noqa: ANN401  whatever a table is made of
+    if isinstance(value, SqlText):
+        return replace(value, key="")
+    if isinstance(value, tuple):
+        return tuple(_without_meaning(item) for item in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{item.name: _without_meaning(getattr(value, item.name)) for item in fields(value)})
+    return value
 
 
 def _parts(parts: tuple[IndexPart, ...]) -> tuple[IndexPart, ...]:

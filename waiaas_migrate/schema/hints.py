@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from waiaas_migrate.schema.affinity import affinity
@@ -54,25 +55,33 @@ def way_back(start: Schema, new: Schema, renames: Renames) -> Schema:
 
 
 def _turned(table: Table, column: Column, successor: Column | None) -> Column:
-    """``column`` with the value renames of its successor turned round, those that merged values left out.
+    """``column`` with what became of its values turned round, where they became new ones.
 
-    One that was dropped gets a neutral value where it cannot be without.
+    Values that were merged into a new one all come back as the first of them, since nobody knows which was which; what
+    became of a value into one that there was already stays. A column that was dropped gets a neutral value where it cannot be without.
     """
     if successor is None:
         if column.not_null is None or column.default is not None or column.generated is not None:
             return column
         return replace(column, hints=ColumnHints(backfill=SqlText(sql=_neutral(table, column), key="")))
-    renamed = successor.hints.renamed_values
-    targets = [new for _, new in (*renamed, *successor.hints.removed_values)]
-    back = tuple((new, old) for old, new in renamed if targets.count(new) == 1)
-    return replace(column, hints=ColumnHints(renamed_values=back))
+    known = {value for values in _lists(table, column) for value in values}
+    back: dict[str | int, str | int] = {}
+    for old, new in (*successor.hints.renamed_values, *successor.hints.removed_values):
+        if new is not None and new not in known:
+            back.setdefault(new, old)
+    return replace(column, hints=ColumnHints(renamed_values=tuple(back.items())))
+
+
+def _lists(table: Table, column: Column) -> Iterator[tuple[str | int, ...]]:
+    """The lists that CHECKs hold the column to."""
+    for check in table.checks:
+        allowed = membership_of(check)
+        if allowed is not None and allowed.column == fold(column.name):
+            yield allowed.values
 
 
 def _neutral(table: Table, column: Column) -> str:
     """An SQL literal that stands for a value that is lost: the first that a list allows, zero, or nothing."""
-    for check in table.checks:
-        allowed = membership_of(check)
-        if allowed is not None and allowed.column == fold(column.name):
-            first = allowed.values[0]
-            return str(first) if isinstance(first, int) else "'" + first.replace("'", "''") + "'"
+    for first, *_ in _lists(table, column):
+        return str(first) if isinstance(first, int) else "'" + first.replace("'", "''") + "'"
     return {"TEXT": "''", "BLOB": "X''"}.get(affinity(column.type), "0")

@@ -42,8 +42,8 @@ def known_names(names: Iterable[str]) -> frozenset[str]:
     return frozenset(fold(name) for name in names) | ROWID_NAMES | {"new", "old", "main", "temp"}
 
 
-def expression(sql: str, columns: Iterable[str] = ()) -> SqlText:
-    """An expression that somebody wrote, over the columns of a table.
+def expression(sql: str, columns: Iterable[str] = (), owner: str = "") -> SqlText:
+    """An expression that somebody wrote, over the columns of a table; ``owner`` as for :func:`stored_expression`.
 
     Raises:
         SqlError: where it is not exactly one expression.
@@ -51,7 +51,8 @@ def expression(sql: str, columns: Iterable[str] = ()) -> SqlText:
     tokens = significant(tokenize(sql))
     if not tokens:
         raise SqlError("the expression is empty")
-    return SqlText(sql=spell(tokens), key=meaning(tokens, statement=False, names=known_names(columns)))
+    bare = without_owner(tokens, owner)
+    return SqlText(sql=spell(tokens), key=meaning(bare, statement=False, names=known_names(columns)))
 
 
 def stored_expression(tokens: Sequence[Token], names: frozenset[str], owner: str = "") -> SqlText:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
+from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.schema.changes import (
     AddColumn,
     AddForeignKey,
@@ -17,16 +18,21 @@ from waiaas_migrate.schema.model import ForeignKey, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.actions import Action, Cost, GuardNoRow, GuardParents, GuardViolations, NoteViolations, Step
 from waiaas_migrate.sqlite.quoting import quote_name
+from waiaas_migrate.sqlite.row_steps import column_of, value_of
 from waiaas_migrate.sqlite.transition import Transition
 
 
 def parent_guards(transition: Transition) -> tuple[Step, ...]:
     """Guards that every row has its parent by each foreign key that is new or leads elsewhere."""
     steps = []
-    empty = {fold(c.column.name) for c in transition.changes if isinstance(c, AddColumn) and _stays_empty(c)}
+    empty = {
+        (fold(c.table), fold(c.column.name))
+        for c in transition.changes
+        if isinstance(c, AddColumn) and _stays_empty(c)
+    }
     for change in transition.changes:
         for table, key in _new_keys(change):
-            if not (len(key.columns) == 1 and fold(key.columns[0]) in empty):
+            if not any((fold(table), fold(column)) in empty for column in key.columns):
                 action = _guard(transition.new, table, key)
                 words = f"every row of {table} has its parent in {key.table}"
                 steps.append(Step(words=words, cost=Cost.SCAN, actions=(action,)))
@@ -73,12 +79,13 @@ def violation_guards(transition: Transition) -> tuple[tuple[Step, ...], tuple[St
     """Guards around what may take a parent away: a first step that takes violations down, a last that compares."""
     touched = {fold(c.table.name) for c in transition.changes if isinstance(c, DropTable)}
     touched |= {fold(c.table) for c in transition.changes if isinstance(c, ModifyPrimaryKey)}
+    moved = frozenset(_moved(transition))
     old = {fold(table.name) for table in transition.old.tables}
     children = tuple(
         table.name
         for table in transition.new.tables
         if fold(table.name) in old
-        and any(fold(key.table) in touched for key in table.foreign_keys)
+        and any(fold(key.table) in touched or _uses(transition.new, table, key, moved) for key in table.foreign_keys)
         and _is_checkable(transition.new, table)
         and _is_checkable(transition.old, _table(transition.old, table.name))
     )
@@ -90,6 +97,29 @@ def violation_guards(transition: Transition) -> tuple[tuple[Step, ...], tuple[St
         (Step(words="take down the foreign key violations that there are", cost=Cost.SCAN, actions=(note,)),),
         (Step(words="no row has lost its parent", cost=Cost.SCAN, actions=(compare,)),),
     )
+
+
+def _moved(transition: Transition) -> Iterator[tuple[str, str]]:
+    """Table and column, folded, of each column whose values may be others afterwards: mapped, filled or converted."""
+    for table in transition.new.tables:
+        old = _table(transition.old, table.name)
+        if old is None:
+            continue
+        for column in table.columns:
+            before = column_of(old, column.name)
+            if before is None:
+                continue
+            shape = [(affinity(c.type), fold(c.collation or ""), c.generated) for c in (before, column)]
+            if shape[0] != shape[1] or value_of(old, column) != quote_name(column.name):
+                yield fold(table.name), fold(column.name)
+
+
+def _uses(schema: Schema, table: Table, key: ForeignKey, columns: Collection[tuple[str, str]]) -> bool:
+    """Whether one of ``columns`` stands at either end of the foreign key ``key`` of ``table``."""
+    targets = _targets(_table(schema, key.table), key)
+    ends = [(fold(table.name), fold(column)) for column in key.columns]
+    ends += [(fold(key.table), fold(target)) for target in targets]
+    return any(end in columns for end in ends)
 
 
 def _is_checkable(schema: Schema, table: Table | None) -> bool:

@@ -73,7 +73,9 @@ class _Planner:
             if name is not None and not isinstance(change, AddIndex | DropIndex | ModifyIndex):
                 self.by_table[fold(name)].append(change)
         self.mentioned = frozenset().union(*map(names_in, statements(transition.old)))
-        self.has_quoted_strings = has_quoted_strings(transition.old)
+        gone = {fold(c.table.name) for c in transition.changes if isinstance(c, DropTable)}
+        mentioned = frozenset[str]().union(*map(names_in, statements(transition.new)))
+        self.can_drop_columns = not (gone & mentioned or has_quoted_strings(transition.old))
         self.tables = {name: self._table(name, changes) for name, changes in self.by_table.items()}
         self.rebuilt = {name for name, planned in self.tables.items() if planned.is_rebuilt}
         self.updated = {name for name, planned in self.tables.items() if planned.updates_rows}
@@ -87,7 +89,7 @@ class _Planner:
                 new=_find(self.t.new, name),
                 changes=tuple(changes),
                 mentioned=self.mentioned,
-                has_quoted_strings=self.has_quoted_strings,
+                can_drop_columns=self.can_drop_columns,
                 catalog_edits=self.t.options.catalog_edits,
             )
         )

@@ -47,15 +47,6 @@ def mapping(old: Table, column: Column) -> dict[str | int, str | int | None]:
     return {before: after for before, after in hinted.items() if before in known}
 
 
-def trades_places(old: Table, column: Column) -> bool:
-    """Whether a value of ``column`` becomes one that other rows hold before they are mapped themselves.
-
-    UPDATE holds a unique column to its rule row by row, and so would refuse two values that trade places.
-    """
-    values = mapping(old, column)
-    return any(after in values for after in values.values())
-
-
 def _mapped(old: Table, column: Column) -> str:
     name = quote_name(column.name)
     values = mapping(old, column)

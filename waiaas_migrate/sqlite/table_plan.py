@@ -35,7 +35,7 @@ from waiaas_migrate.sqlite.actions import Action, AddColumnTo, Cost, DropColumnF
 from waiaas_migrate.sqlite.ddl import is_constant, names_in
 from waiaas_migrate.sqlite.layout import ColumnLayout, column_layout
 from waiaas_migrate.sqlite.rebuild import rebuild
-from waiaas_migrate.sqlite.row_steps import guards, mapping, trades_places, update, waits_for_backfill
+from waiaas_migrate.sqlite.row_steps import guards, mapping, update, waits_for_backfill
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,14 +43,15 @@ class TableChanges:
     """A table before and after, what changes in it, and what the choice depends on.
 
     ``old`` carries its new name already. ``mentioned`` are the folded names that views and triggers use.
-    ``has_quoted_strings``: somewhere in the schema a string stands in double quotes, which DROP COLUMN would rewrite.
+    ``can_drop_columns``: nothing elsewhere in the schema is in the way of DROP COLUMN. In the way are strings in double
+    quotes, which it would rewrite, and views and triggers that use a table which has just gone.
     """
 
     old: Table
     new: Table
     changes: tuple[Change, ...]
     mentioned: frozenset[str]
-    has_quoted_strings: bool = False
+    can_drop_columns: bool = True
     catalog_edits: bool = True
 
 
@@ -67,8 +68,10 @@ def plan_table(table: TableChanges) -> TablePlan:
     """The steps that make ``table.old`` into ``table.new``, indexes and triggers aside."""
     rows = update(table.old, table.new)
     added = _additions(table)
-    in_place = rows is None or _can_be_updated(table)
-    if added is None or not in_place or any(_needs_rebuild(table, change) for change in table.changes):
+    # Values may be made from a column that goes with the same migration; and to drop it is to write all rows anew in any
+    # case.
+    out_of_place = rows is not None and any(isinstance(change, DropColumn) for change in table.changes)
+    if added is None or out_of_place or any(_needs_rebuild(table, change) for change in table.changes):
         return TablePlan(steps=(rebuild(table.old, table.new, table.changes),), is_rebuilt=True)
     steps = [*_added(table, added), *_dropped(table)]
     edited = [change for change in table.changes if _is_edit(table, change)]
@@ -123,21 +126,6 @@ def _waits_with_checks(table: Table, column: Column) -> bool:
     return column.hints.backfill is not None and bool(column_layout(table, column).checks)
 
 
-def _can_be_updated(table: TableChanges) -> bool:
-    """Whether one UPDATE in place can carry the rows over.
-
-    Not where a column goes with the same migration, from which values may be made: to drop it is to write all rows
-    anew in any case. Nor where unique values trade places.
-    """
-    if any(isinstance(change, DropColumn) for change in table.changes):
-        return False
-    old = table.old
-    keys = [key.parts for key in (old.primary_key, *old.uniques) if key is not None]
-    keys += [index.parts for index in old.indexes if index.unique]
-    unique = {fold(part.column or "") for parts in keys for part in parts}
-    return not any(fold(column.name) in unique and trades_places(old, column) for column in table.new.columns)
-
-
 def _additions(table: TableChanges) -> list[AddColumn] | None:
     """The columns to be added, each after those that its expressions use; None where there is no such order."""
     waiting = [change for change in table.changes if isinstance(change, AddColumn)]
@@ -165,7 +153,7 @@ def _can_be_dropped(table: TableChanges, column: Column) -> bool:
     """Whether nothing but its own column definition uses the column; in doubt it is not."""
     name = fold(column.name)
     old = table.old
-    if table.has_quoted_strings:
+    if not table.can_drop_columns:
         return False
     keys = [part.column for key in [old.primary_key, *old.uniques] if key is not None for part in key.parts]
     keys += [one for foreign in old.foreign_keys for one in foreign.columns]

@@ -1,0 +1,207 @@
+"""One rebuild of ``transactions``, by this tool, by bare SQL, or by a peer; each in a process of its own.
+
+All of them give ``status`` another default, which SQLite can only do by building the table anew. Run as a script, with
+the name of a contender, a database and a migrations folder, it prints the seconds taken and the most memory had.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sqlite3
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from _measure import peak_memory, timed
+
+from waiaas_migrate.runner.open import close_database, connect, push_schema
+from waiaas_migrate.schema.model import Column, ForeignKey, Schema, Table
+from waiaas_migrate.sqlite.connection import connect_file
+from waiaas_migrate.sqlite.introspect import introspect
+
+OLD, NEW = "PENDING", "QUEUED"
+
+
+def main() -> None:
+    """Run one contender, and print its figures."""
+    name, database, migrations = sys.argv[1:]
+    seconds = timed(CONTENDERS[name](Path(database), Path(migrations)))
+    print(json.dumps({"seconds": seconds, "peak": peak_memory()}))
+
+
+# Each takes a database and a migrations folder and gives what is to be timed, all of its modules imported. Where it is
+# to be seen what survives, the connection is the caller's own, and enforces foreign keys as every daemon's does.
+
+
+def tool(database: Path, migrations: Path) -> Callable[[], None]:
+    """The generated migration, by the runner."""
+    importlib.import_module("waiaas_migrate.runner.backend")
+
+    def run() -> None:
+        connection = connect(database, migrations=migrations)
+        push_schema(connection, migrations=migrations)
+        close_database(connection)
+
+    return run
+
+
+def bare(database: Path, _: Path) -> Callable[[], None]:
+    """The least SQL that does it, as sqlite.org has it; nothing is proved (https://www.sqlite.org/lang_altertable.html)."""
+
+    def run() -> None:
+        connection = connect_file(database)
+        connection.isolation_level = None
+        statements = bare_statements(connection)
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in statements:
+            connection.execute(statement)
+        connection.execute("COMMIT")
+        close_database(connection)
+
+    return run
+
+
+def bare_statements(connection: sqlite3.Connection) -> list[str]:
+    """Create, copy, drop, rename, and then the indexes."""
+    rows = connection.execute(
+        "SELECT type, sql FROM sqlite_master WHERE tbl_name = 'transactions' AND sql IS NOT NULL"
+    ).fetchall()
+    table = next(sql for kind, sql in rows if kind == "table")
+    columns = ", ".join(row[0] for row in connection.execute("SELECT name FROM pragma_table_info('transactions')"))
+    made = table.replace(f"DEFAULT '{OLD}'", f"DEFAULT '{NEW}'").replace("TABLE transactions", "TABLE made", 1)
+    return [
+        made,
+        f"INSERT INTO made ({columns}) SELECT {columns} FROM transactions",
+        "DROP TABLE transactions",
+        "ALTER TABLE made RENAME TO transactions",
+        *(sql for kind, sql in rows if kind == "index"),
+    ]
+
+
+def alembic(database: Path, _: Path) -> Callable[[], None]:
+    """Alembic's batch mode, which reads the table by reflection."""
+    import sqlalchemy
+    from alembic.migration import MigrationContext
+    from alembic.operations import Operations
+
+    def run() -> None:
+        engine = sqlalchemy.create_engine(f"sqlite:///{database}")
+        sqlalchemy.event.listen(engine, "connect", _enforce_foreign_keys)
+        with engine.connect() as connection:
+            context = MigrationContext.configure(connection)
+            with context.begin_transaction(), Operations(context).batch_alter_table("transactions") as batch:
+                batch.alter_column("status", server_default=NEW)
+            connection.commit()
+        engine.dispose()
+
+    return run
+
+
+def _enforce_foreign_keys(connection: sqlite3.Connection, _: object) -> None:
+    connection.execute(f"PRAGMA foreign_keys = {'OFF' if '--foreign-keys-off' in sys.argv else 'ON'}")
+
+
+def django(database: Path, _: Path) -> Callable[[], None]:
+    """Django's schema editor, with the models that say what its models can say of these tables."""
+    from _django import configure, models_of
+
+    configure(database)
+    from django.db import connection
+
+    with closing(connect_file(database)) as reading:
+        schema = introspect(reading)
+    connection.ensure_connection()
+
+    def run() -> None:
+        model = models_of(schema)["transactions"]
+        field = model._meta.get_field("status")
+        changed = field.clone()
+        changed.db_default = NEW
+        changed.set_attributes_from_name("status")
+        changed.model = model
+        with connection.schema_editor() as editor:
+            editor.alter_field(model, field, changed)
+        connection.close()
+
+    return run
+
+
+def sqlite_utils(database: Path, _: Path) -> Callable[[], None]:
+    """sqlite-utils' transform."""
+    from sqlite_utils import Database
+
+    def run() -> None:
+        opened = Database(str(database))
+        opened.execute("PRAGMA foreign_keys = ON")
+        opened["transactions"].transform(defaults={"status": NEW})
+        opened.conn.close()
+
+    return run
+
+
+CONTENDERS: dict[str, Callable[[Path, Path], Callable[[], None]]] = {
+    "tool": tool,
+    "bare": bare,
+    "alembic": alembic,
+    "django": django,
+    "sqlite_utils": sqlite_utils,
+}
+PEERS = {"alembic": "alembic", "django": "django", "sqlite_utils": "sqlite_utils"}
+
+
+# What survives
+
+
+def survivors(database: Path, wanted: Schema) -> dict[str, str]:
+    """What is left of ``transactions`` and its children, held against what was asked for."""
+    with closing(connect_file(database)) as connection:
+        children = connection.execute("SELECT count(*) FROM pending_approvals").fetchone()[0]
+        found = _transactions(introspect(connection))
+    told = _transactions(wanted)
+    return {
+        "child rows": f"{children:,}",
+        "fk actions": _kept(_actions(told), _actions(found)),
+        "types": _kept(_types(told), _types(found)),
+        "indexes": _kept({i.name for i in told.indexes}, {i.name for i in found.indexes}),
+        "CHECKs": _kept({c.expression.key for c in told.checks}, {c.expression.key for c in found.checks}),
+        "NOT NULL": _kept(_not_null(told), _not_null(found)),
+        "default": _kept(_defaults(told), _defaults(found)),
+    }
+
+
+def _transactions(schema: Schema) -> Table:
+    return next(table for table in schema.tables if table.name == "transactions")
+
+
+def _kept(wanted: set[Any], found: set[Any]) -> str:
+    return f"{len(wanted & found)} of {len(wanted)}" + (f", {len(found - wanted)} other" if found - wanted else "")
+
+
+def _actions(table: Table) -> set[tuple[str, str, str]]:
+    def action(key: ForeignKey) -> str:
+        return str(key.on_delete or "none") + (f" {key.deferral}" if key.deferral else "")
+
+    return {(key.columns[0], key.table, action(key)) for key in table.foreign_keys}
+
+
+def _types(table: Table) -> set[tuple[str, str]]:
+    return {(column.name, (column.type or "").upper()) for column in table.columns}
+
+
+def _not_null(table: Table) -> set[str]:
+    return {column.name for column in table.columns if column.not_null is not None}
+
+
+def _defaults(table: Table) -> set[tuple[str, str]]:
+    def default(column: Column) -> str:
+        return "" if column.default is None else column.default.key
+
+    return {(column.name, default(column)) for column in table.columns if column.default is not None}
+
+
+if __name__ == "__main__":
+    main()

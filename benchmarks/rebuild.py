@@ -1,0 +1,115 @@
+"""Building a table anew: how long it takes, how much memory, and what survives, beside bare SQL and beside peers.
+
+The table is ``transactions`` of the shipped schema, with its eight indexes; the change is another default, which takes
+a rebuild. Each contender runs in a process of its own, on a copy of the same file, with the settings of a plain
+connection: page cache, ``synchronous`` and ``secure_delete`` (which Debian's SQLite switches on) are the same for all.
+Timed is everything from opening the file to its closing, the checkpoint of the WAL included. Peers that are not
+installed (``pip install -e '.[bench]'``) are left out.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import statistics
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+import _rebuilds
+from _daemon import daemon_project, edit_column, make_database, migrate
+from _measure import Report, arguments, in_child, in_turns
+
+from waiaas_migrate.files.migration_dir import read_migrations
+from waiaas_migrate.generate.replay import replay
+from waiaas_migrate.schema.model import Schema
+from waiaas_migrate.sqlite.connection import connect_file
+from waiaas_migrate.sqlite.introspect import introspect
+
+#: The tool's time in that of each, at most.
+PROMISES = {"bare": 1.05, "alembic": 1.1, "django": 1.0, "sqlite_utils": 1.0}
+
+
+def main() -> None:
+    """Measure, print, and write the figures."""
+    parser = arguments(__doc__)
+    parser.add_argument("--rows", type=int, default=200_000, help="rows of the table (default %(default)s)")
+    parser.add_argument("--only", nargs="*", metavar="NAME", help="these contenders, beside the tool")
+    options = parser.parse_args()
+    rounds = options.rounds or 3
+    report = Report(benchmark="rebuild")
+    contenders = [name for name in _rebuilds.CONTENDERS if _is_there(name)]
+    if options.only is not None:
+        contenders = [name for name in contenders if name in {"tool", *options.only}]
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        project = daemon_project(folder / "project")
+        edit_column(project, "status", f"default: {_rebuilds.OLD}", f"default: {_rebuilds.NEW}")
+        migrate(project)
+        base = make_database(folder / "base.db", options.rows)
+        report.remark(f"{options.rows:,} rows, {base.stat().st_size / 1e6:.0f} MB, {rounds} rounds; {_settings(base)}")
+        runs = {name: partial(_run, name, base, project.migrations, {}) for name in contenders}
+        peaks: dict[str, list[float]] = {name: [] for name in contenders}
+        seconds = in_turns({name: _noting(run, peaks[name]) for name, run in runs.items()}, rounds)
+        for name in contenders:
+            if name != "tool":
+                report.compare(f"rebuild: tool / {name}", seconds, "tool", name, PROMISES[name])
+        few = make_database(folder / "few.db", options.rows // 10)
+        peak = _run("tool", few, project.migrations, {})["peak"]
+        most = statistics.median(peaks["tool"])
+        detail = f"{most / 2**20:.1f} MiB against {peak / 2**20:.1f} MiB"
+        report.ratio(f"peak memory: {options.rows:,} rows / {options.rows // 10:,} rows", most / peak, 1.1, detail)
+        tiny = make_database(folder / "tiny.db", 1_000)
+        with closing(replay(read_migrations(project.migrations))) as head:
+            wanted = introspect(head)
+        _survival(report, contenders, tiny, project.migrations, wanted)
+    report.write(options.json)
+
+
+def _is_there(name: str) -> bool:
+    return name not in _rebuilds.PEERS or importlib.util.find_spec(_rebuilds.PEERS[name]) is not None
+
+
+def _settings(database: Path) -> str:
+    with closing(connect_file(database)) as connection:
+        names = ("journal_mode", "synchronous", "cache_size", "secure_delete")
+        return ", ".join(f"{name} {connection.execute(f'PRAGMA {name}').fetchone()[0]}" for name in names)
+
+
+def _run(name: str, base: Path, migrations: Path, left: dict[str, Path]) -> dict[str, float]:
+    """Run one contender on a copy of ``base``, which goes afterwards, if nobody asked for it by ``left``."""
+    copy = base.with_name(f"{name}.db")
+    shutil.copy(base, copy)
+    try:
+        return in_child(_rebuilds.__file__, name, copy, migrations)
+    finally:
+        if left.setdefault(name, base) is base:
+            copy.unlink()
+
+
+def _noting(run: Callable[[], dict[str, float]], peaks: list[float]) -> Callable[[], float]:
+    def seconds() -> float:
+        figures = run()
+        peaks.append(figures["peak"])
+        return figures["seconds"]
+
+    return seconds
+
+
+def _survival(report: Report, contenders: list[str], base: Path, migrations: Path, wanted: Schema) -> None:
+    """What is left after each, on connections that enforce foreign keys."""
+    rows: list[dict[str, str]] = []
+    for name in contenders:
+        copy = base.with_name(f"{name}.db")
+        shutil.copy(base, copy)
+        in_child(_rebuilds.__file__, name, copy, migrations)
+        rows.append({"": name, **_rebuilds.survivors(copy, wanted)})
+        copy.unlink()
+    head = list(rows[0])
+    report.table("what survives, foreign keys enforced", head, [[row[key] for key in head] for row in rows])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""Hazards: each change that endangers data is told, and what destroys it is refused unless it is allowed by name."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.projects import run
+from tests.transitions import generate, write_schema
+from waiaas_migrate.errors import UsageError
+from waiaas_migrate.generate.generate import allowed_codes
+from waiaas_migrate.schema.hazards import DESTRUCTIVE, Code
+
+Body = dict[str, Any]
+
+OLD: Body = {
+    "tables": {
+        "people": {
+            "columns": {
+                "id": {"type": "integer", "primary_key": True},
+                "name": "text",
+                "kind": {"type": "text", "nullable": False, "enum": ["a", "b"]},
+                "boss": "integer",
+                "gone": "text",
+            }
+        },
+        "papers": {"columns": {"id": {"type": "integer", "primary_key": True}, "text": "text"}},
+    },
+    "virtual_tables": {"found": "CREATE VIRTUAL TABLE found USING fts5 (text)"},
+}
+
+
+def changed(*path: str, to: object = None, gone: bool = False) -> Body:
+    """OLD with one thing set to another, or taken away."""
+    body = copy.deepcopy(OLD)
+    place: Any = body
+    for key in path[:-1]:
+        place = place[key]
+    if gone:
+        del place[path[-1]]
+    else:
+        place[path[-1]] = to
+    return body
+
+
+def column(name: str, to: object) -> Body:
+    """OLD with one column of people declared otherwise, or added."""
+    return changed("tables", "people", "columns", name, to=to)
+
+
+CASES = {
+    Code.DROP_TABLE: changed("tables", "papers", gone=True),
+    Code.DROP_COLUMN: changed("tables", "people", "columns", "gone", gone=True),
+    Code.DROP_VIRTUAL_TABLE: changed("virtual_tables", gone=True),
+    Code.REMOVE_ENUM_VALUE: column("kind", {"type": "text", "nullable": False, "enum": ["a"]}),
+    Code.NARROW_TYPE: column("name", "integer"),
+    Code.DROP_ROWID: changed("tables", "papers", "without_rowid", to=True),
+    Code.ADD_NOT_NULL: column("name", {"type": "text", "nullable": False}),
+    Code.ADD_UNIQUE: column("name", {"type": "text", "unique": True}),
+    Code.ADD_CHECK: column("name", {"type": "text", "check": "name <> ''"}),
+    Code.ADD_FOREIGN_KEY: column("boss", {"type": "integer", "references": "people.id"}),
+    Code.ADD_STRICT: changed("tables", "papers", "strict", to=True),
+    Code.CHANGE_PRIMARY_KEY: changed("tables", "people", "primary_key", to=["id", "name"]),
+    Code.CHANGE_COLLATION: column("name", {"type": "text", "collate": "nocase"}),
+}
+CASES[Code.CHANGE_PRIMARY_KEY]["tables"]["people"]["columns"]["id"] = "integer"
+
+
+def test_every_hazard_has_a_case() -> None:
+    """No code is without a change that shows it."""
+    assert set(CASES) == set(Code)
+
+
+@pytest.mark.parametrize("code", list(Code))
+def test_a_hazard_is_told_and_stands_in_the_file(tmp_path: Path, code: Code) -> None:
+    """A destructive hazard stops generate until it is allowed; any is told, and stands in the migration's head."""
+    write_schema(tmp_path, OLD)
+    generate(tmp_path)
+    write_schema(tmp_path, CASES[code])
+    refused = generate(tmp_path, allow=())
+    assert code in {hazard.code for hazard in refused.hazards}
+    assert {hazard.code for hazard in refused.refused} == {code} & DESTRUCTIVE
+    assert (refused.written == ()) is (code in DESTRUCTIVE)
+    written = refused if refused.written else generate(tmp_path, allow=[code])
+    assert written.migration is not None
+    assert f"\n-- hazard {code} " in (tmp_path / "migrations" / f"{written.migration}.sql").read_text()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        column("more", "text"),
+        column("more", {"type": "text", "nullable": False, "default": ""}),
+        column("more", {"type": "text", "nullable": False, "backfill": "name"}),
+        column("name", {"type": "text", "nullable": False, "backfill": "''"}),
+        column("kind", {"type": "text", "nullable": False, "enum": ["a", "b", "c"]}),
+        column("kind", {"type": "text", "nullable": False, "enum": ["a", "c"], "enum_values": {"renamed": {"b": "c"}}}),
+        changed("tables", "papers", "indexes", to={"by_text": ["text"]}),
+    ],
+    ids=["column", "default", "backfill", "backfilled not null", "wider enum", "renamed value", "index"],
+)
+def test_what_is_safe_is_no_hazard(tmp_path: Path, body: Body) -> None:
+    """What loses nothing and no row can refuse is told as nothing."""
+    write_schema(tmp_path, OLD)
+    generate(tmp_path)
+    write_schema(tmp_path, body)
+    result = generate(tmp_path, allow=())
+    assert result.hazards == ()
+    assert result.migration is not None
+
+
+def test_a_drop_that_may_be_a_rename_says_both(tmp_path: Path) -> None:
+    """Where a like table or column came, the refusal names the hint to write and the flag to give."""
+    write_schema(tmp_path, OLD)
+    generate(tmp_path)
+    body = changed("tables", "papers", gone=True)
+    body["tables"]["documents"] = OLD["tables"]["papers"]
+    columns = body["tables"]["people"]["columns"]
+    columns["label"] = columns.pop("gone")
+    write_schema(tmp_path, body)
+    said = run(tmp_path, "generate")
+    assert said.status == 1
+    assert (
+        "DROP_TABLE papers: the table and its rows are dropped. If it was renamed, write `renamed_from: papers` under "
+        "table documents; if it is to go, run with --allow DROP_TABLE.\n"
+    ) in said.out
+    assert (
+        "DROP_COLUMN people.gone: the column and its values are dropped. If it was renamed, write `renamed_from: gone` "
+        "under column label; if it is to go, run with --allow DROP_COLUMN.\n"
+    ) in said.out
+    assert said.err == "Nothing was written.\n"
+    assert run(tmp_path, "generate", "--allow", "drop_table").status == 1
+    assert run(tmp_path, "generate", "--allow", "drop_table", "--allow", "DROP_COLUMN").status == 0
+
+
+def test_allow_takes_codes_and_all() -> None:
+    """Codes are taken in any case; a name that is none gets a suggestion, or the list."""
+    assert allowed_codes(["drop_table", "DROP_COLUMN"]) == {Code.DROP_TABLE, Code.DROP_COLUMN}
+    assert allowed_codes(["ALL"]) == set(Code)
+    assert allowed_codes([]) == set()
+    with pytest.raises(UsageError, match=r"--allow DROP_TABEL: there is no such hazard\. Did you mean DROP_TABLE\?"):
+        allowed_codes(["DROP_TABEL"])
+    with pytest.raises(UsageError, match=r"Known are DROP_TABLE, .*, and all\."):
+        allowed_codes(["xyz"])
