@@ -28,8 +28,9 @@ from waiaas_migrate.sqlite.grammar import Kind, Token, significant, tokenize
 from waiaas_migrate.sqlite.quoting import is_reserved, quote_name
 
 _SPACES = (" ", "\n", "\t", "  \r\n ", "/* it's, ( ; */", "/**/", " -- say \"no\", )\n", "\f ")
-#: Words of types, which mean something else in quotes, and those of types that are in quotes already.
-_TYPE_WORDS = frozenset({"text", "integer", "quoted type", "odd"})
+#: Words that may be a name, and mean something else in other quotes: those of types, and WITHOUT ROWID.
+_OTHER_WORDS = frozenset("any big blob boolean int integer json numeric odd real rowid text type uuid unsigned".split())
+_OTHER_WORDS |= {"quoted type"}
 
 
 def respelt(sql: str, names: frozenset[str], rng: random.Random) -> str:
@@ -45,6 +46,8 @@ def respelt(sql: str, names: frozenset[str], rng: random.Random) -> str:
 
 
 def _space(previous: Token, token: Token, rng: random.Random) -> str:
+    if token.word == "GENERATED":
+        return " "  # SQLite takes a comment before it for a part of the type
     may_touch = not token.spaced or {previous.text, token.text} & set("(),;")
     return "" if may_touch and rng.random() < 0.5 else rng.choice(_SPACES)
 
@@ -52,7 +55,7 @@ def _space(previous: Token, token: Token, rng: random.Random) -> str:
 def _token(token: Token, names: frozenset[str], rng: random.Random) -> str:
     name = token.name
     is_name = token.kind is Kind.NAME or (token.kind is Kind.WORD and fold(name) in names and not is_reserved(name))
-    if is_name and fold(name) not in _TYPE_WORDS:
+    if is_name and fold(name) not in _OTHER_WORDS:
         return _quoted(rng.choice([name, name.upper(), name.lower()]) if name.isascii() else name, rng)
     if token.kind in (Kind.WORD, Kind.VALUE):
         return rng.choice([token.text, token.text.upper(), token.text.lower(), token.text.title()])

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from waiaas_migrate.schema.names import fold
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SqlText:
@@ -228,6 +230,10 @@ class Schema:
     views: tuple[View, ...] = ()
     triggers: tuple[Trigger, ...] = ()
     virtual_tables: tuple[VirtualTable, ...] = ()
+
+    def by_name(self) -> dict[str, Table]:
+        """The tables by their folded names, in their order."""
+        return {fold(table.name): table for table in self.tables}
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from waiaas_migrate.errors import UnsupportedError
 from waiaas_migrate.schema.model import Index, Schema, Table, Trigger, View, VirtualTable
@@ -88,19 +89,32 @@ def _reading(row: CatalogRow, error: SqlError) -> UnsupportedError:
 
 def _table(row: CatalogRow, belonging: Iterable[CatalogRow]) -> Table:
     try:
-        table = ddl_table.table(row.sql)
+        table = _read_table(row.sql)
     except SqlError as error:
         raise _reading(row, error) from None
-    columns = [column.name for column in table.columns]
+    columns = tuple(column.name for column in table.columns)
     indexes = tuple(_index(other, columns) for other in belonging if other.kind == "index")
     return replace(table, name=row.name, indexes=indexes)
 
 
-def _index(row: CatalogRow, columns: Iterable[str]) -> Index:
+def _index(row: CatalogRow, columns: tuple[str, ...]) -> Index:
     try:
-        return replace(ddl.index(row.sql, columns)[1], name=row.name)
+        return replace(_read_index(row.sql, columns), name=row.name)
     except SqlError as error:
         raise _reading(row, error) from None
+
+
+# Both sides of a comparison hold mostly the same text, and what a text says never changes.
+
+
+@lru_cache(maxsize=8192)
+def _read_table(sql: str) -> Table:
+    return ddl_table.table(sql)
+
+
+@lru_cache(maxsize=16384)
+def _read_index(sql: str, columns: tuple[str, ...]) -> Index:
+    return ddl.index(sql, columns)[1]
 
 
 def _view(row: CatalogRow, names: frozenset[str]) -> View:

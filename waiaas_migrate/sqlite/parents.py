@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from waiaas_migrate.schema.affinity import affinity
@@ -13,6 +13,7 @@ from waiaas_migrate.schema.changes import (
     DropTable,
     ModifyForeignKey,
     ModifyPrimaryKey,
+    table_of,
 )
 from waiaas_migrate.schema.model import ForeignKey, Schema, Table
 from waiaas_migrate.schema.names import fold
@@ -21,19 +22,21 @@ from waiaas_migrate.sqlite.quoting import quote_name
 from waiaas_migrate.sqlite.row_steps import column_of, value_of
 from waiaas_migrate.sqlite.transition import Transition
 
+#: The tables of a schema by their folded names.
+Tables = Mapping[str, Table]
+
 
 def parent_guards(transition: Transition) -> tuple[Step, ...]:
     """Guards that every row has its parent by each foreign key that is new or leads elsewhere."""
     steps = []
+    tables = transition.new.by_name()
     empty = {
-        (fold(c.table), fold(c.column.name))
-        for c in transition.changes
-        if isinstance(c, AddColumn) and _stays_empty(c)
+        (fold(c.table), fold(c.column.name)) for c in transition.changes if isinstance(c, AddColumn) and _stays_empty(c)
     }
     for change in transition.changes:
         for table, key in _new_keys(change):
             if not any((fold(table), fold(column)) in empty for column in key.columns):
-                action = _guard(transition.new, table, key)
+                action = _guard(tables, table, key)
                 words = f"every row of {table} has its parent in {key.table}"
                 steps.append(Step(words=words, cost=Cost.SCAN, actions=(action,)))
     return tuple(steps)
@@ -55,8 +58,8 @@ def _leads_to(key: ForeignKey) -> tuple[str, tuple[str, ...]]:
     return fold(key.table), tuple(fold(target) for target in key.targets)
 
 
-def _guard(schema: Schema, table: str, key: ForeignKey) -> Action:
-    parent = _table(schema, key.table)
+def _guard(tables: Tables, table: str, key: ForeignKey) -> Action:
+    parent = tables.get(fold(key.table))
     targets = _targets(parent, key)
     if parent is None or len(targets) != len(key.columns):
         held = " AND ".join(f"{quote_name(column)} IS NOT NULL" for column in key.columns)
@@ -71,23 +74,21 @@ def _targets(parent: Table | None, key: ForeignKey) -> tuple[str, ...]:
     return tuple(part.column or "" for part in parent.primary_key.parts)
 
 
-def _table(schema: Schema, name: str) -> Table | None:
-    return next((table for table in schema.tables if fold(table.name) == fold(name)), None)
-
-
 def violation_guards(transition: Transition) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
     """Guards around what may take a parent away: a first step that takes violations down, a last that compares."""
     touched = {fold(c.table.name) for c in transition.changes if isinstance(c, DropTable)}
     touched |= {fold(c.table) for c in transition.changes if isinstance(c, ModifyPrimaryKey)}
-    moved = frozenset(_moved(transition))
-    old = {fold(table.name) for table in transition.old.tables}
+    old, new = transition.old.by_name(), transition.new.by_name()
+    moved = frozenset(_moved(transition, old))
+    if not touched and not moved:
+        return (), ()
     children = tuple(
         table.name
-        for table in transition.new.tables
-        if fold(table.name) in old
-        and any(fold(key.table) in touched or _uses(transition.new, table, key, moved) for key in table.foreign_keys)
-        and _is_checkable(transition.new, table)
-        and _is_checkable(transition.old, _table(transition.old, table.name))
+        for name, table in new.items()
+        if name in old
+        and any(fold(key.table) in touched or _uses(new, table, key, moved) for key in table.foreign_keys)
+        and _is_checkable(transition.new, new, table)
+        and _is_checkable(transition.old, old, old[name])
     )
     if not children:
         return (), ()
@@ -99,11 +100,12 @@ def violation_guards(transition: Transition) -> tuple[tuple[Step, ...], tuple[St
     )
 
 
-def _moved(transition: Transition) -> Iterator[tuple[str, str]]:
+def _moved(transition: Transition, old_tables: Tables) -> Iterator[tuple[str, str]]:
     """Table and column, folded, of each column whose values may be others afterwards: mapped, filled or converted."""
+    changed = {fold(table_of(change) or "") for change in transition.changes}
     for table in transition.new.tables:
-        old = _table(transition.old, table.name)
-        if old is None:
+        old = old_tables.get(fold(table.name))
+        if old is None or fold(table.name) not in changed:
             continue
         for column in table.columns:
             before = column_of(old, column.name)
@@ -114,24 +116,24 @@ def _moved(transition: Transition) -> Iterator[tuple[str, str]]:
                 yield fold(table.name), fold(column.name)
 
 
-def _uses(schema: Schema, table: Table, key: ForeignKey, columns: Collection[tuple[str, str]]) -> bool:
+def _uses(tables: Tables, table: Table, key: ForeignKey, columns: Collection[tuple[str, str]]) -> bool:
     """Whether one of ``columns`` stands at either end of the foreign key ``key`` of ``table``."""
-    targets = _targets(_table(schema, key.table), key)
+    targets = _targets(tables.get(fold(key.table)), key)
     ends = [(fold(table.name), fold(column)) for column in key.columns]
     ends += [(fold(key.table), fold(target)) for target in targets]
     return any(end in columns for end in ends)
 
 
-def _is_checkable(schema: Schema, table: Table | None) -> bool:
+def _is_checkable(schema: Schema, tables: Tables, table: Table) -> bool:
     """Whether SQLite can check the table's foreign keys: their targets must be unique.
 
     See https://www.sqlite.org/foreignkeys.html#fk_indexes.
     """
-    return table is not None and all(_is_sound(schema, key) for key in table.foreign_keys)
+    return all(_is_sound(schema, tables, key) for key in table.foreign_keys)
 
 
-def _is_sound(schema: Schema, key: ForeignKey) -> bool:
-    parent = _table(schema, key.table)
+def _is_sound(schema: Schema, tables: Tables, key: ForeignKey) -> bool:
+    parent = tables.get(fold(key.table))
     if parent is None:
         return fold(key.table) not in {fold(name) for name in schema.names}
     targets = sorted(fold(target) for target in _targets(parent, key))

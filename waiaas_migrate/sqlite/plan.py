@@ -67,6 +67,7 @@ class _Planner:
 
     def __init__(self, transition: Transition) -> None:
         self.t = transition
+        self.old, self.new = transition.old.by_name(), transition.new.by_name()
         self.by_table: dict[str, list[Change]] = defaultdict(list)
         for change in transition.changes:
             name = table_of(change)
@@ -85,8 +86,8 @@ class _Planner:
     def _table(self, name: str, changes: Sequence[Change]) -> TablePlan:
         return plan_table(
             TableChanges(
-                old=_find(self.t.old, name),
-                new=_find(self.t.new, name),
+                old=self.old[name],
+                new=self.new[name],
                 changes=tuple(changes),
                 mentioned=self.mentioned,
                 can_drop_columns=self.can_drop_columns,
@@ -167,7 +168,7 @@ class _Planner:
 
     def _new_indexes(self, table: Table, *, free: bool) -> Iterator[Step]:
         """The indexes of a new table whose names are free, or those that wait for a table's rebuild."""
-        old = {fold(index.name) for t in self.t.old.tables if fold(t.name) in self.rebuilt for index in t.indexes}
+        old = {fold(index.name) for name in self.rebuilt for index in self.old[name].indexes}
         for index in table.indexes:
             if (fold(index.name) not in old) is free:
                 yield _index(table.name, index, Cost.CONSTANT)
@@ -175,7 +176,7 @@ class _Planner:
     def _indexing(self) -> Iterator[Step]:
         added = [change.table for change in self.t.changes if isinstance(change, AddTable)]
         yield from (step for table in added for step in self._new_indexes(table, free=False))
-        rebuilt = [_find(self.t.new, name) for name in self.tables if name in self.rebuilt]
+        rebuilt = [self.new[name] for name in self.tables if name in self.rebuilt]
         yield from (_index(table.name, index, Cost.REBUILD) for table in rebuilt for index in table.indexes)
         for change in self.t.changes:
             match change:
@@ -238,10 +239,6 @@ def has_quoted_strings(schema: Schema) -> bool:
         texts += [index.where.sql for index in table.indexes if index.where is not None]
         texts += [p.expression.sql for index in table.indexes for p in index.parts if p.expression is not None]
     return any('"' in text and holds_quoted_string(text, frozenset(names) | ROWID_NAMES) for text in texts)
-
-
-def _find(schema: Schema, name: str) -> Table:
-    return next(table for table in schema.tables if fold(table.name) == fold(name))
 
 
 def _index(table: str, index: Index, cost: Cost) -> Step:
