@@ -47,7 +47,10 @@ def _expect_all(written: Schema, built: Schema, project: Project) -> None:
     Raises:
         TemplateError: names what differs from the declaration.
     """
-    left = diff(Schema(tables=without_meaning(built.tables)), Schema(tables=without_meaning(written.tables)))
+    others = built.by_name()
+    suspects = tuple(table for table in written.tables if others.get(fold(table.name)) != table)
+    found = tuple(others[fold(table.name)] for table in suspects if fold(table.name) in others)
+    left = diff(Schema(tables=without_meaning(found)), Schema(tables=without_meaning(suspects)))
     missing = [name for name in written.names if fold(name) not in {fold(other) for other in built.names}]
     if left or missing:
         listed = "; ".join([*(f"{name} is missing" for name in missing), *(describe(change) for change in left)])
