@@ -1,7 +1,8 @@
 """One rebuild of ``transactions``, by this tool, by bare SQL, or by a peer; each in a process of its own.
 
 All of them give ``status`` another default, which SQLite can only do by building the table anew. Run as a script, with
-the name of a contender, a database and a migrations folder, it prints the seconds taken and the most memory had.
+the name of a contender, a database, a migrations folder, and whether foreign keys are ``ON`` or ``OFF`` (SQLite's
+default) on the caller's connection, it prints the seconds taken and the most memory had.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 from _measure import peak_memory, timed
 
-from waiaas_migrate.runner.open import close_database, connect, push_schema
+from waiaas_migrate.runner.open import close_database, push_schema
 from waiaas_migrate.schema.model import Column, ForeignKey, Schema, Table
 from waiaas_migrate.sqlite.connection import connect_file
 from waiaas_migrate.sqlite.introspect import introspect
@@ -27,28 +28,30 @@ OLD, NEW = "PENDING", "QUEUED"
 
 def main() -> None:
     """Run one contender, and print its figures."""
-    name, database, migrations = sys.argv[1:]
-    seconds = timed(CONTENDERS[name](Path(database), Path(migrations)))
+    name, database, migrations, foreign_keys = sys.argv[1:]
+    pragma = f"PRAGMA foreign_keys = {foreign_keys}"
+    seconds = timed(CONTENDERS[name](Path(database), Path(migrations), pragma))
     print(json.dumps({"seconds": seconds, "peak": peak_memory()}))
 
 
-# Each takes a database and a migrations folder and gives what is to be timed, all of its modules imported. Where it is
-# to be seen what survives, the connection is the caller's own, and enforces foreign keys as every daemon's does.
+# Each takes a database, a migrations folder and a PRAGMA for the connection, and gives what is to be timed, all of its
+# modules imported.
 
 
-def tool(database: Path, migrations: Path) -> Callable[[], None]:
-    """The generated migration, by the runner."""
+def tool(database: Path, migrations: Path, pragma: str) -> Callable[[], None]:
+    """The generated migration, by the runner: as ``waiaas-migrate apply`` does it, but for the declared PRAGMAs."""
     importlib.import_module("waiaas_migrate.runner.backend")
 
     def run() -> None:
-        connection = connect(database, migrations=migrations)
+        connection = connect_file(database)
+        connection.execute(pragma)
         push_schema(connection, migrations=migrations)
         close_database(connection)
 
     return run
 
 
-def bare(database: Path, _: Path) -> Callable[[], None]:
+def bare(database: Path, _: Path, __: str) -> Callable[[], None]:
     """The least SQL that does it, as sqlite.org has it; nothing is proved (https://www.sqlite.org/lang_altertable.html)."""
 
     def run() -> None:
@@ -82,7 +85,7 @@ def bare_statements(connection: sqlite3.Connection) -> list[str]:
     ]
 
 
-def alembic(database: Path, _: Path) -> Callable[[], None]:
+def alembic(database: Path, _: Path, pragma: str) -> Callable[[], None]:
     """Alembic's batch mode, which reads the table by reflection."""
     import sqlalchemy
     from alembic.migration import MigrationContext
@@ -90,7 +93,7 @@ def alembic(database: Path, _: Path) -> Callable[[], None]:
 
     def run() -> None:
         engine = sqlalchemy.create_engine(f"sqlite:///{database}")
-        sqlalchemy.event.listen(engine, "connect", _enforce_foreign_keys)
+        sqlalchemy.event.listen(engine, "connect", lambda connection, _: connection.execute(pragma))
         with engine.connect() as connection:
             context = MigrationContext.configure(connection)
             with context.begin_transaction(), Operations(context).batch_alter_table("transactions") as batch:
@@ -101,12 +104,8 @@ def alembic(database: Path, _: Path) -> Callable[[], None]:
     return run
 
 
-def _enforce_foreign_keys(connection: sqlite3.Connection, _: object) -> None:
-    connection.execute(f"PRAGMA foreign_keys = {'OFF' if '--foreign-keys-off' in sys.argv else 'ON'}")
-
-
-def django(database: Path, _: Path) -> Callable[[], None]:
-    """Django's schema editor, with the models that say what its models can say of these tables."""
+def django(database: Path, _: Path, __: str) -> Callable[[], None]:
+    """Django's schema editor, which sees to foreign keys itself; its models say what models can say of these tables."""
     from _django import configure, models_of
 
     configure(database)
@@ -130,27 +129,27 @@ def django(database: Path, _: Path) -> Callable[[], None]:
     return run
 
 
-def sqlite_utils(database: Path, _: Path) -> Callable[[], None]:
+def sqlite_utils(database: Path, _: Path, pragma: str) -> Callable[[], None]:
     """sqlite-utils' transform."""
     from sqlite_utils import Database
 
     def run() -> None:
         opened = Database(str(database))
-        opened.execute("PRAGMA foreign_keys = ON")
+        opened.execute(pragma)
         opened["transactions"].transform(defaults={"status": NEW})
         opened.conn.close()
 
     return run
 
 
-CONTENDERS: dict[str, Callable[[Path, Path], Callable[[], None]]] = {
+CONTENDERS: dict[str, Callable[[Path, Path, str], Callable[[], None]]] = {
     "tool": tool,
     "bare": bare,
     "alembic": alembic,
     "django": django,
     "sqlite_utils": sqlite_utils,
 }
-PEERS = {"alembic": "alembic", "django": "django", "sqlite_utils": "sqlite_utils"}
+PEERS = ("alembic", "django", "sqlite_utils")
 
 
 # What survives

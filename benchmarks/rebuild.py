@@ -50,14 +50,14 @@ def main() -> None:
         migrate(project)
         base = make_database(folder / "base.db", options.rows)
         report.remark(f"{options.rows:,} rows, {base.stat().st_size / 1e6:.0f} MB, {rounds} rounds; {_settings(base)}")
-        runs = {name: partial(_run, name, base, project.migrations, {}) for name in contenders}
+        runs = {name: partial(_run, name, base, project.migrations) for name in contenders}
         peaks: dict[str, list[float]] = {name: [] for name in contenders}
         seconds = in_turns({name: _noting(run, peaks[name]) for name, run in runs.items()}, rounds)
         for name in contenders:
             if name != "tool":
                 report.compare(f"rebuild: tool / {name}", seconds, "tool", name, PROMISES[name])
         few = make_database(folder / "few.db", options.rows // 10)
-        peak = _run("tool", few, project.migrations, {})["peak"]
+        peak = _run("tool", few, project.migrations)["peak"]
         most = statistics.median(peaks["tool"])
         detail = f"{most / 2**20:.1f} MiB against {peak / 2**20:.1f} MiB"
         report.ratio(f"peak memory: {options.rows:,} rows / {options.rows // 10:,} rows", most / peak, 1.1, detail)
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def _is_there(name: str) -> bool:
-    return name not in _rebuilds.PEERS or importlib.util.find_spec(_rebuilds.PEERS[name]) is not None
+    return name not in _rebuilds.PEERS or importlib.util.find_spec(name) is not None
 
 
 def _settings(database: Path) -> str:
@@ -78,15 +78,14 @@ def _settings(database: Path) -> str:
         return ", ".join(f"{name} {connection.execute(f'PRAGMA {name}').fetchone()[0]}" for name in names)
 
 
-def _run(name: str, base: Path, migrations: Path, left: dict[str, Path]) -> dict[str, float]:
-    """Run one contender on a copy of ``base``, which goes afterwards, if nobody asked for it by ``left``."""
+def _run(name: str, base: Path, migrations: Path) -> dict[str, float]:
+    """Run one contender on a copy of ``base``."""
     copy = base.with_name(f"{name}.db")
     shutil.copy(base, copy)
     try:
-        return in_child(_rebuilds.__file__, name, copy, migrations)
+        return in_child(_rebuilds.__file__, name, copy, migrations, "OFF")
     finally:
-        if left.setdefault(name, base) is base:
-            copy.unlink()
+        copy.unlink()
 
 
 def _noting(run: Callable[[], dict[str, float]], peaks: list[float]) -> Callable[[], float]:
@@ -104,7 +103,7 @@ def _survival(report: Report, contenders: list[str], base: Path, migrations: Pat
     for name in contenders:
         copy = base.with_name(f"{name}.db")
         shutil.copy(base, copy)
-        in_child(_rebuilds.__file__, name, copy, migrations)
+        in_child(_rebuilds.__file__, name, copy, migrations, "ON")
         rows.append({"": name, **_rebuilds.survivors(copy, wanted)})
         copy.unlink()
     head = list(rows[0])

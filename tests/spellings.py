@@ -46,8 +46,8 @@ def respelt(sql: str, names: frozenset[str], rng: random.Random) -> str:
 
 
 def _space(previous: Token, token: Token, rng: random.Random) -> str:
-    if token.word == "GENERATED":
-        return " "  # SQLite takes a comment before it for a part of the type
+    if token.word in ("GENERATED", "ALWAYS"):
+        return " "  # SQLite takes a comment before either for a part of the type
     may_touch = not token.spaced or {previous.text, token.text} & set("(),;")
     return "" if may_touch and rng.random() < 0.5 else rng.choice(_SPACES)
 

@@ -6,6 +6,7 @@ those that ship with the package, each replaceable by one of the same name in th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,12 +113,13 @@ def _names(names: Iterable[str]) -> str:
 
 
 def _literal(value: str) -> str:
-    return resynchronised(quote_literal(value))
+    """``value`` as a literal without a backslash, at which sqlparse, and with it yoyo's splitter, would stumble."""
+    return " || char(92) || ".join(quote_literal(part) for part in value.split("\\"))
 
 
 def _quoted(message: str) -> str:
-    """``message`` as a name in double quotes, whatever is in it."""
-    return resynchronised('"' + message.replace('"', '""') + '"')
+    """``message`` as a name in double quotes, no backslash in it before a quote."""
+    return '"' + re.sub(r"\\(?=['\"]|\Z)", r"\\ ", message).replace('"', '""') + '"'
 
 
 def _layout_literal(columns: Sequence[str]) -> str:

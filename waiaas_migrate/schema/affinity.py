@@ -1,17 +1,21 @@
-"""Type affinity (https://www.sqlite.org/datatype3.html#determination_of_column_affinity)."""
+"""How values of a declared type are stored."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-Affinity = Literal["INTEGER", "TEXT", "BLOB", "REAL", "NUMERIC"]
+Affinity = Literal["TEXT", "BLOB", "REAL", "NUMERIC"]
 
 
 def affinity(declared: str | None) -> Affinity:
-    """The affinity of a column of the declared type."""
+    """The affinity by which a column of the declared type stores its values.
+
+    INTEGER is told as NUMERIC: the two store alike, and differ in CAST alone
+    (https://www.sqlite.org/datatype3.html#type_affinity).
+    """
     text = (declared or "").upper()
     if "INT" in text:
-        return "INTEGER"
+        return "NUMERIC"
     if any(word in text for word in ("CHAR", "CLOB", "TEXT")):
         return "TEXT"
     if not text or "BLOB" in text:

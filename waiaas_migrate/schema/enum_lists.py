@@ -25,8 +25,8 @@ def membership_of(check: Check) -> Membership | None:
     """The list that ``check`` holds a column to; None where it says anything else, or more."""
     try:
         tree = json.loads(check.expression.key)
-    except ValueError:
-        return None
+    except (ValueError, RecursionError):
+        return None  # what is too deep for the reader is too deep for a list
     if not isinstance(tree, dict):
         return None
     if tree.get("type") != "BinaryExpr" or tree.get("op") != "OR":

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from waiaas_migrate.sqlite.grammar import Kind, Token
 
 #: Comments that are there for yoyo's splitter (see :mod:`waiaas_migrate.sqlite.spelling`).
-_RESYNCHRONISING = ("/*'*/", '/*"*/')
+_RESYNCHRONISING = re.compile(r"/\*['\"]+\*/")
 
 
 def comments(tokens: Sequence[Token]) -> tuple[str | None, dict[int, str]]:
@@ -18,10 +19,11 @@ def comments(tokens: Sequence[Token]) -> tuple[str | None, dict[int, str]]:
     found: dict[int, list[str]] = {}
     depth, part = 0, -1  # the part before the body is the table itself
     behind = -1
-    for at, token in enumerate(tokens):
+    for token, following in zip(tokens, _following(tokens), strict=True):
         if token.kind is Kind.COMMENT:
-            speaks_of = behind if not token.fresh else _following(tokens[at:], depth, part)
-            if speaks_of is not None and token.text not in _RESYNCHRONISING:
+            ends = following is None or (depth == 1 and following.word == ")")
+            speaks_of = behind if not token.fresh else None if ends else part
+            if speaks_of is not None and not _RESYNCHRONISING.fullmatch(token.text):
                 found.setdefault(speaks_of, []).append(_said(token.text))
             continue
         behind = part
@@ -34,12 +36,14 @@ def comments(tokens: Sequence[Token]) -> tuple[str | None, dict[int, str]]:
     return spoken.pop(-1, None), spoken
 
 
-def _following(tokens: Sequence[Token], depth: int, part: int) -> int | None:
-    """The part that comes next; None where the body ends."""
-    following = next((token for token in tokens if token.kind is not Kind.COMMENT), None)
-    if following is None or (depth == 1 and following.word == ")"):
-        return None
-    return part
+def _following(tokens: Sequence[Token]) -> list[Token | None]:
+    """For each token, the next one at or after it that is no comment; None where there is none."""
+    following: list[Token | None] = []
+    latest = None
+    for token in reversed(tokens):
+        latest = latest if token.kind is Kind.COMMENT else token
+        following.append(latest)
+    return following[::-1]
 
 
 def _said(text: str) -> str:

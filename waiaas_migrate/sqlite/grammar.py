@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
@@ -18,10 +18,14 @@ import syntaqlite
 
 from waiaas_migrate.sqlite.quoting import fold, is_reserved
 
-#: The parser is recursive and has no bound of its own: a tree deeper than SQLite would allow crashes the process
-#: (SQLITE_MAX_EXPR_DEPTH is 1000, https://www.sqlite.org/limits.html#max_expr_depth).
-_DEEPEST_NESTING = 100
-_MOST_OPERATORS = 800
+#: The parser is recursive and has no bound of its own: a tree much deeper than SQLite would allow crashes the process
+#: (SQLITE_MAX_EXPR_DEPTH is 1000, https://www.sqlite.org/limits.html#max_expr_depth). This is less, so that a tree
+#: comes through Python's JSON reader, which is recursive too, however deep in calls the caller is.
+_DEEPEST_TREE = 400
+#: How many levels of a tree a parenthesis may open: that of a subquery, its columns, their list, a column …
+_LEVELS_OF_PARENTHESIS = 6
+_LEVELS_OF_CASE = 3
+_COMPOUNDS = frozenset({"UNION", "INTERSECT", "EXCEPT"})
 
 
 class SqlError(ValueError):
@@ -160,18 +164,15 @@ def _plain(token: Token, names: frozenset[str]) -> str:
 @lru_cache(maxsize=8192)
 def _meaning(spelled: str, statement: bool) -> str:  # noqa: FBT001  positional, so that the cache sees one spelling
     tokens = _parser().tokenize(_checked(spelled))
-    if _too_deep(tokens):
+    if _deepest(tokens) > _DEEPEST_TREE:
         return " ".join(_folded(raw) for raw in tokens if raw["category"] != "other")
     try:
         trees = _parser().parse_raw(spelled if statement else f"SELECT (\n{spelled}\n)")
-    except RecursionError:
-        return " ".join(_folded(raw) for raw in tokens if raw["category"] != "other")
     except syntaqlite.SyntaqliteError as error:
         raise SqlError(f"syntax error: {error}") from None
     if len(trees) != 1 or not isinstance(trees[0], dict):
         raise SqlError("syntax error")
-    tree = trees[0] if statement else _only_expression(trees[0])
-    return json.dumps(_stripped(tree), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return _canonical_text(trees[0] if statement else _only_expression(trees[0]))
 
 
 def _folded(raw: dict[str, Any]) -> str:
@@ -179,17 +180,45 @@ def _folded(raw: dict[str, Any]) -> str:
     return text if text[:1] in "'\"" else fold(text)
 
 
-def _too_deep(tokens: Sequence[dict[str, Any]]) -> bool:
-    depth = deepest = operators = 0
+class _Level:
+    """How deep the tree is inside one pair of parentheses: operators since the last comma, and what commas leave."""
+
+    def __init__(self) -> None:
+        self.operators = 0
+        self._kept = 0
+        self._joins = False
+
+    def take(self, raw: dict[str, Any]) -> None:
+        """Count one token."""
+        word = raw["text"].upper()
+        if word == ";":
+            self.operators, self._kept, self._joins = 0, 0, False
+        elif word == "," and not self._joins:
+            self.operators = self._kept
+        elif word == "," or raw["category"] not in _LEAVES:
+            self.operators += _LEVELS_OF_CASE if word == "CASE" else 1
+            self._joins = self._joins or word == "FROM"
+            self._kept += 2 * (word in _COMPOUNDS)
+
+
+#: What never makes a tree deeper; white space is of the category "other", as are ISNULL and NOTNULL, which do.
+_LEAVES = frozenset({"identifier", "number", "string", "comment", "punctuation", "parameter", "function", "type"})
+
+
+def _deepest(tokens: Sequence[dict[str, Any]]) -> int:
+    """How deep the tree of ``tokens`` is at most."""
+    levels, outside, deepest = [_Level()], 0, 0
     for raw in tokens:
         if raw["text"] == "(":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif raw["text"] == ")":
-            depth -= 1
-        elif raw["category"] in ("operator", "keyword"):
-            operators += 1
-    return deepest > _DEEPEST_NESTING or operators > _MOST_OPERATORS
+            outside += levels[-1].operators + _LEVELS_OF_PARENTHESIS
+            levels.append(_Level())
+        elif raw["text"] == ")" and len(levels) > 1:
+            levels.pop()
+            outside -= levels[-1].operators + _LEVELS_OF_PARENTHESIS
+        elif raw["text"].strip():
+            levels[-1].take(raw)
+        deepest = max(deepest, outside + levels[-1].operators)
+    return deepest
 
 
 def _only_expression(tree: dict[str, Any]) -> object:
@@ -212,21 +241,46 @@ _NAMES = frozenset(
 _SPELLING = frozenset({"bare_source", "default_has_parens", "if_not_exists"})
 
 
-def _stripped(node: object) -> object:
-    """``node`` without what is spelling: redundant parentheses, the case of names and of keywords in literals."""
-    if isinstance(node, list):
-        return [_stripped(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    kind = node.get("type")
-    if kind == "ParenExpr":
-        return _stripped(node["expr"])
-    return {key: _stripped_value(kind, key, value) for key, value in node.items() if key not in _SPELLING}
+class _Text(str):
+    """A finished piece of the text below."""
+
+    __slots__ = ()
+
+
+def _canonical_text(tree: object) -> str:
+    """``tree`` as JSON without what is spelling: redundant parentheses, the case of names and of keywords in literals.
+
+    With a stack of its own, since Python's may be short of room where the caller is deep in calls.
+    """
+    pieces: list[str] = []
+    stack: list[object] = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, _Text):
+            pieces.append(node)
+        elif isinstance(node, dict):
+            stack += reversed([node["expr"]] if node.get("type") == "ParenExpr" else list(_members(node)))
+        elif isinstance(node, list):
+            separated = [part for item in node for part in (_Text(","), item)][1:]
+            stack += reversed([_Text("["), *separated, _Text("]")])
+        else:
+            pieces.append(json.dumps(node, ensure_ascii=False))
+    return "".join(pieces)
+
+
+def _members(node: dict[str, Any]) -> Iterator[object]:
+    opening = "{"
+    for key in sorted(node):
+        if key not in _SPELLING:
+            yield _Text(f'{opening}"{key}":')
+            yield _stripped_value(node.get("type"), key, node[key])
+            opening = ","
+    yield _Text("{}" if opening == "{" else "}")
 
 
 def _stripped_value(kind: object, key: str, value: object) -> object:
     if not isinstance(value, str):
-        return _stripped(value)
+        return value
     if key in _NAMES or (key == "source" and kind == "IdentName"):
         return fold(unquote(value))
     if key == "type_name":

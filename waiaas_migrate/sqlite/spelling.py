@@ -8,6 +8,8 @@ are touched here; whatever still is misread is found when a migration is proved.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import product
 
 from waiaas_migrate.sqlite.grammar import Kind, Token, tokenize
 
@@ -117,18 +119,23 @@ def _resynchronised(token: Token) -> str:
 
 def resynchronised(text: str) -> str:
     """A string or quoted name, and behind it a comment with a quote where sqlparse would take its end for escaped."""
-    quote = text[:1]
-    if quote not in "'\"" or "\\" not in text:
+    if "\\" not in text:
         return text
-    return f"{text} /*{quote}*/" if _left_open(text, quote) else text
+    return next((text + comment for comment in _RESYNCHRONISING if _is_read_whole(text + comment)), text)
 
 
-def _left_open(text: str, quote: str) -> bool:
-    is_open, at = False, 0
-    while at < len(text):
-        if is_open and text[at : at + 2] in (quote * 2, "\\" + quote):
-            at += 1
-        elif text[at] == quote:
-            is_open = not is_open
-        at += 1
-    return is_open
+#: What may stand behind a misread token: a quote that ends what sqlparse believes to be open, and is nothing to SQLite.
+_RESYNCHRONISING = (
+    "",
+    *(f"{space}/*{''.join(quotes)}*/" for n in range(1, 5) for quotes in product("'\"", repeat=n) for space in " \n"),
+)
+_BEHIND = (";", " ", "'a'", " ", '"b"', " ", ";")
+
+
+@lru_cache(maxsize=1024)
+def _is_read_whole(text: str) -> bool:
+    """Whether sqlparse, which yoyo splits with, reads what stands behind ``text`` for what it is."""
+    from sqlparse.lexer import tokenize
+
+    tokens = [value for _, value in tokenize(text + "".join(_BEHIND))]
+    return tuple(tokens[-len(_BEHIND) :]) == _BEHIND
