@@ -1,0 +1,150 @@
+"""Finding out what a changed schema calls for, by each peer's own command; each in a process of its own.
+
+Run as a script, with the name of a contender and a folder that was prepared for it, it prints the seconds taken, the
+reading of what is declared included and the import of the contender's modules not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import _declared
+from _measure import timed
+
+from waiaas_migrate.files.project import Project
+from waiaas_migrate.generate.generate import generate
+
+TABLES = "tables"
+CHANGED = "changed"
+
+
+def main() -> None:
+    """Run one contender, and print its figures."""
+    name, folder = sys.argv[1:]
+    run = CONTENDERS[name](Path(folder))
+    print(json.dumps({"seconds": timed(run)}))
+
+
+def project_in(folder: Path) -> Project:
+    """The project of the tool that is in ``folder``."""
+    return Project(
+        root=folder, schema=folder / "schema.yaml", migrations=folder / "migrations", templates=folder / "templates"
+    )
+
+
+def prepare(folder: Path, tables: int, *, peers: list[str]) -> None:
+    """Make ``folder`` hold the schema in every form, at its head, with nothing changed."""
+    folder.mkdir()
+    (folder / TABLES).write_text(str(tables), encoding="utf-8")
+    declare(folder, changed=False)
+    project = project_in(folder)
+    generate(project)
+    with closing(sqlite3.connect(folder / "head.db", isolation_level=None)) as connection:
+        connection.executescript((project.migrations / "0001_initial.sql").read_text(encoding="utf-8"))
+    if "django" in peers:
+        (folder / "bench" / "migrations").mkdir()
+        (folder / "bench" / "migrations" / "__init__.py").touch()
+        subprocess.run([sys.executable, __file__, "django", folder], check=True, capture_output=True)
+
+
+def declare(folder: Path, *, changed: bool) -> None:
+    """Write what is declared, in every form."""
+    tables = int((folder / TABLES).read_text(encoding="utf-8"))
+    (folder / "bench").mkdir(exist_ok=True)
+    (folder / "bench" / "__init__.py").touch()
+    (folder / "schema.yaml").write_text(_declared.yaml(tables, changed=changed), encoding="utf-8")
+    (folder / "bench" / "models.py").write_text(_declared.django(tables, changed=changed), encoding="utf-8")
+    (folder / "schema.ts").write_text(_declared.drizzle(tables, changed=changed), encoding="utf-8")
+    (folder / CHANGED).write_text("yes" if changed else "", encoding="utf-8")
+
+
+def fresh(folder: Path, *, changed: bool) -> Path:
+    """A copy of ``folder`` to try a contender on."""
+    copy = folder.with_name(f"{folder.name}-tried")
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(folder, copy, symlinks=True)
+    declare(copy, changed=changed)
+    return copy
+
+
+def tool(folder: Path) -> Callable[[], None]:
+    """``generate``, as a library call."""
+    import jinja2  # noqa: F401  imported, so that it is not timed
+    import yoyo.migrations  # noqa: F401  likewise
+
+    return lambda: _tell(str(generate(project_in(folder)).written))
+
+
+def alembic(folder: Path) -> Callable[[], None]:
+    """Alembic's autogenerate: the metadata declared, the database reflected, the two compared, the text rendered."""
+    import sqlalchemy
+    from alembic.autogenerate import produce_migrations, render_python_code
+    from alembic.migration import MigrationContext
+
+    tables = int((folder / TABLES).read_text(encoding="utf-8"))
+    changed = bool((folder / CHANGED).read_text(encoding="utf-8"))
+
+    def run() -> None:
+        metadata = _declared.alembic(tables, changed=changed)
+        engine = sqlalchemy.create_engine(f"sqlite:///{folder / 'head.db'}")
+        with engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+            found = produce_migrations(context, metadata).upgrade_ops
+            _tell(render_python_code(found) if found is not None else "")
+        engine.dispose()
+
+    return run
+
+
+def django(folder: Path) -> Callable[[], None]:
+    """Django's makemigrations: the models imported, the migrations loaded, the two compared, the file written."""
+    sys.path.insert(0, str(folder))
+    import django.core.management.commands.makemigrations  # noqa: F401  imported, so that it is not timed
+    from _django import configure
+    from django.core.management import call_command
+
+    def run() -> None:
+        configure(folder / "head.db", INSTALLED_APPS=["bench"])
+        call_command("makemigrations", "bench", verbosity=0, interactive=False, skip_checks=True)
+
+    return run
+
+
+def tool_command(folder: Path) -> Callable[[], None]:
+    """``waiaas-migrate generate``, its start included, for the comparison with drizzle-kit."""
+    command = [sys.executable, "-m", "waiaas_migrate", "generate"]
+    return lambda: _tell(subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout)
+
+
+def drizzle(folder: Path) -> Callable[[], None]:
+    """``drizzle-kit generate``, its start included; DRIZZLE names a folder in which npm installed it."""
+    modules = Path(os.environ["DRIZZLE"], "node_modules")
+    if not (folder / "node_modules").exists():
+        (folder / "node_modules").symlink_to(modules)
+    command = [modules / ".bin" / "drizzle-kit", "generate", "--dialect", "sqlite", "--schema", "schema.ts"]
+    return lambda: _tell(subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout)
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+CONTENDERS: dict[str, Callable[[Path], Callable[[], None]]] = {
+    "tool": tool,
+    "alembic": alembic,
+    "django": django,
+    "tool_command": tool_command,
+    "drizzle": drizzle,
+}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""Comparing and generating with 100 and 1,000 tables: time in proportion, beside the bare databases and beside peers.
+
+``generate`` is timed as a library call: schema.yaml read, built in memory and read back; the migrations read and
+replayed; the two compared; and, with one thing changed, the migration planned, proved and written. The floor is what
+SQLite takes to build the two databases in memory. Peers that are not installed (``pip install -e '.[bench]'``) are left
+out; drizzle-kit takes part where DRIZZLE names a folder in which npm installed ``drizzle-kit`` and ``drizzle-orm``.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import _generates
+from _measure import Report, arguments, in_child, in_turns, timed
+
+from waiaas_migrate.files.migration_dir import read_migrations
+from waiaas_migrate.sqlite.introspect import introspect
+
+FLOOR = "building two databases"
+
+
+def main() -> None:
+    """Measure, print, and write the figures."""
+    parser = arguments(__doc__)
+    parser.add_argument("--few", type=int, default=100, help="tables of the small schema (default %(default)s)")
+    parser.add_argument("--many", type=int, default=1_000, help="tables of the large schema (default %(default)s)")
+    options = parser.parse_args()
+    rounds = options.rounds or 5
+    report = Report(benchmark="schemas")
+    peers = [name for name in ("alembic", "django") if importlib.util.find_spec(name) is not None]
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folders = {tables: Path(name, f"tables-{tables}") for tables in (options.few, options.many)}
+        for tables, folder in folders.items():
+            _generates.prepare(folder, tables, peers=peers)
+        report.remark(f"{options.few:,} and {options.many:,} tables, {rounds} rounds")
+        factor = options.many / options.few
+        for changed in (False, True):
+            generating(report, folders, factor, rounds, changed=changed)
+        reading(report, folders, factor, rounds)
+        for changed in (False, True):
+            beside_peers(report, folders[options.many], peers, max(1, rounds // 2), changed=changed)
+    report.write(options.json)
+
+
+def generating(report: Report, folders: dict[int, Path], factor: float, rounds: int, *, changed: bool) -> None:
+    """``generate`` with few tables and with many, against the floor."""
+    what = "one thing changed" if changed else "nothing changed"
+    few, many = folders
+    runs: dict[str, Callable[[], float]] = {}
+    for tables, folder in folders.items():
+        runs[f"floor {tables}"] = building(folder)
+        runs[f"generate {tables}"] = _fresh_run(folder, changed=changed)
+    seconds = in_turns(runs, rounds)
+    # "In proportion" leaves room for a fifth: caches of the processor that a thousand tables no longer fit.
+    report.compare(f"generate, {what}: {many:,} / {few:,} tables", seconds, f"generate {many}", f"generate {few}", factor * 1.2)
+    for tables in folders:
+        name = f"generate, {what}, {tables:,} tables: generate / {FLOOR}"
+        report.compare(name, seconds, f"generate {tables}", f"floor {tables}", 3)
+
+
+def _fresh_run(folder: Path, *, changed: bool) -> Callable[[], float]:
+    def run() -> float:
+        copy = _generates.fresh(folder, changed=changed)
+        return timed(_generates.tool(copy))
+
+    return run
+
+
+def building(folder: Path) -> Callable[[], float]:
+    """What SQLite alone takes to make the tables and indexes in memory, twice: as declared, and as migrated."""
+    (migration,) = read_migrations(folder / "migrations")
+    statements = migration.statements
+
+    def build() -> None:
+        for _ in range(2):
+            with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+                for statement in statements:
+                    connection.execute(statement)
+
+    return lambda: timed(build)
+
+
+def reading(report: Report, folders: dict[int, Path], factor: float, rounds: int) -> None:
+    """``introspect`` of tables with two indexes each."""
+    few, many = folders
+
+    def reader(folder: Path) -> Callable[[], float]:
+        def read() -> float:
+            with closing(sqlite3.connect(folder / "head.db")) as connection:
+                return timed(lambda: introspect(connection))
+
+        return read
+
+    seconds = in_turns({str(tables): reader(folder) for tables, folder in folders.items()}, rounds)
+    report.compare(f"introspect: {many:,} / {few:,} tables", seconds, str(many), str(few), factor * 1.2)
+
+
+def beside_peers(report: Report, folder: Path, peers: list[str], rounds: int, *, changed: bool) -> None:
+    """The tool's time in that of each peer, with many tables."""
+    what = "one thing changed" if changed else "nothing changed"
+    drizzle = ["tool_command", "drizzle"] if os.environ.get("DRIZZLE") else []
+    names = ["tool", *peers, *drizzle]
+
+    def runner(name: str) -> Callable[[], float]:
+        def run() -> float:
+            copy = _generates.fresh(folder, changed=changed)
+            if name == "drizzle":
+                _generates.declare(copy, changed=False)
+                in_child(_generates.__file__, name, copy)
+                _generates.declare(copy, changed=changed)
+            return in_child(_generates.__file__, name, copy)["seconds"]
+
+        return run
+
+    seconds = in_turns({name: runner(name) for name in names}, rounds)
+    for peer in peers:
+        report.compare(f"generate, {what}: tool / {peer}", seconds, "tool", peer, 1)
+    if drizzle:
+        report.compare(f"generate, {what}: command / drizzle-kit", seconds, "tool_command", "drizzle", 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""Whatever is read, broken or not: an error that says so, and never a traceback, a crash or a hang."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tests.strategies import schemas
+from waiaas_migrate.checks.inspect import inspect
+from waiaas_migrate.errors import MigrateError
+from waiaas_migrate.files.render import Renderer
+from waiaas_migrate.generate.declared import build
+from waiaas_migrate.schema.model import Schema
+from waiaas_migrate.sqlite import ddl, ddl_table
+from waiaas_migrate.sqlite.catalog import read_catalog
+from waiaas_migrate.sqlite.grammar import SqlError, tokenize
+from waiaas_migrate.sqlite.spelling import tidied
+
+RENDERER = Renderer()
+RANDOM = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+SEEDS = st.integers(0, 2**32)
+
+#: What may take a wrong turn when it comes up where nobody expects it.
+PIECES = (
+    *("(", ")", ",", ";", "'", '"', "`", "[", "]", "--", "/*", "*/", ".", "?", "\\", "\0", "\r", "é", "\ud800", "0x", "||"),
+    *("CHECK", "PRIMARY KEY", "REFERENCES", "CONSTRAINT", "AS", "DEFAULT", "ON CONFLICT", "COLLATE", "GENERATED ALWAYS AS"),
+    *("DEFERRABLE", "NOT", "INITIALLY", "MATCH", "ON", "SET", "WITHOUT", "CASE", "END", "BEGIN", "SELECT", "NULL", "IN"),
+)
+
+
+def read_everyhow(sql: str) -> None:
+    """Read ``sql`` as each thing that it might be; the only error is that it is none."""
+    for reader in (
+        tokenize,
+        tidied,
+        ddl.expression,
+        ddl.is_bare,
+        ddl_table.table,
+        lambda text: ddl.index(text, ["a", "b"]),
+        lambda text: ddl.view("v", text),
+        lambda text: ddl.trigger("r", text),
+        lambda text: ddl.virtual_table("s", text),
+    ):
+        with contextlib.suppress(SqlError):
+            reader(sql)
+
+
+def mutated(sql: str, rng: random.Random) -> str:
+    """``sql`` with a few pieces taken out, doubled, swapped or put in."""
+    for _ in range(rng.randrange(1, 4)):
+        start = rng.randrange(len(sql) + 1)
+        end = min(len(sql), start + rng.randrange(12))
+        match rng.randrange(4):
+            case 0:
+                sql = sql[:start] + sql[end:]
+            case 1:
+                sql = sql[:end] + sql[start:]
+            case 2:
+                sql = sql[:start] + rng.choice(PIECES) + sql[start:]
+            case _:
+                sql = sql[:start] + f" {rng.choice(PIECES)} " + sql[end:]
+    return sql
+
+
+@settings(RANDOM, max_examples=60)
+@given(schemas(), SEEDS)
+def test_a_mutated_statement_is_read_or_refused(schema: Schema, seed: int) -> None:
+    """A CREATE statement with pieces missing, doubled or out of place is read, or refused with SqlError."""
+    rng = random.Random(seed)
+    with closing(build(schema, RENDERER, file="test")) as connection:
+        rows = read_catalog(connection)
+    for row in rows:
+        for _ in range(5):
+            read_everyhow(mutated(row.sql, rng))
+
+
+@settings(RANDOM, max_examples=150)
+@given(st.text() | st.lists(st.sampled_from((*PIECES, " ", "a", "t", "1"))).map(" ".join) | st.binary().map(lambda b: b.decode("latin-1")))
+@example("CREATE TABLE t (a")
+@example("CREATE TABLE t (a CHECK (")
+@example("CREATE TABLE t ()")
+@example("CREATE TABLE t (a DEFAULT")
+@example("CREATE TABLE t (a REFERENCES p ON DELETE SET)")
+@example("CREATE TABLE t (a ON CONFLICT NONSENSE)")
+@example("CREATE TABLE t (a UNIQUE ON CONFLICT NONSENSE)")
+@example("CREATE TABLE t (a REFERENCES p ON DELETE NONSENSE)")
+@example("CREATE TABLE t (a DEFERRABLE)")
+@example("CREATE TABLE t (a REFERENCES p DEFERRABLE INITIALLY NONSENSE)")
+@example("CREATE TABLE t (PRIMARY KEY (a DESC))")
+@example("CREATE TABLE t (PRIMARY KEY ())")
+@example("CREATE TRIGGER r")
+@example("\0" * 1000)
+def test_random_text_is_read_or_refused(sql: str) -> None:
+    """Any text at all is read, or refused with SqlError."""
+    read_everyhow(sql)
+
+
+DEEP = {
+    "parentheses": "'(' * N + 'a' + ')' * N",
+    "open parentheses": "'(' * N",
+    "sums": "'a' + ' + a' * N",
+    "concatenations": "'a' + ' || a' * N",
+    "signs": "'- ' * N + 'a'",
+    "negations": "'NOT ' * N + 'a'",
+    "postfixes": "'a' + ' ISNULL NOTNULL' * N",
+    "collations": "'a' + ' COLLATE b' * N",
+    "cases in WHEN": "'CASE WHEN ' * N + 'a' + ' THEN 1 END' * N",
+    "cases in ELSE": "'CASE WHEN 1 THEN 2 ELSE ' * N + 'a' + ' END' * N",
+    "long case": "'CASE' + ' WHEN 1 THEN 2' * N + ' END'",
+    "calls": "'f(' * N + 'a' + ')' * N",
+    "subqueries": "'(SELECT ' * N + 'a' + ')' * N",
+    "subqueries in FROM": "'(SELECT 1 FROM ' * N + 'a' + ')' * N",
+    "compound": "'(SELECT 1, 2' + ' UNION SELECT 1, 2' * N + ')'",
+    "tables with commas": "'(SELECT 1 FROM a' + ', a' * N + ')'",
+    "joins": "'(SELECT 1 FROM a' + ' NATURAL LEFT JOIN a' * N + ')'",
+    "list": "'a IN (1' + ', 1' * N + ')'",
+    "rows": "'(VALUES (1)' + ', (1)' * N + ')'",
+    "memberships": "'a' + ' IN (1)' * N",
+}
+
+
+@pytest.mark.parametrize("shape", DEEP)
+@pytest.mark.parametrize("size", [60, 390, 20_000])
+def test_deep_and_long_expressions_end(shape: str, size: int) -> None:
+    """Nesting and length without measure neither crash the parser nor take more than time in proportion."""
+    code = (
+        f"N = {size}\nfrom waiaas_migrate.sqlite import ddl\n"
+        f"try:\n    ddl.expression({DEEP[shape]})\nexcept ddl.SqlError as error:\n    print(error)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=False)
+    assert run.returncode == 0, run.stderr[-300:]
+
+
+def test_depth_does_not_depend_on_the_caller() -> None:
+    """An expression has the same meaning for a caller that is deep in calls."""
+    sql = "a" + " + a" * 380
+
+    def deep_in_calls(depth: int) -> str:
+        return ddl.expression(sql).key if depth == 0 else deep_in_calls(depth - 1)
+
+    key = deep_in_calls(400)
+    assert ddl.expression(sql + " ").key == key
+    assert key.startswith("{")
+
+
+@pytest.mark.parametrize("part", [" NOT NULL", " CHECK (a)", ", b%d", " /* x */", " -- x\n", " CONSTRAINT x"])
+def test_long_statements_take_time_in_proportion(part: str) -> None:
+    """Ten times as many columns, constraints or comments take about ten times as long to read."""
+    taken = []
+    for size in (300, 3000):
+        sql = "CREATE TABLE t (a" + "".join(part % at if "%" in part else part for at in range(size)) + "\n)"
+        start = time.perf_counter()
+        ddl_table.table(sql)
+        taken.append(time.perf_counter() - start)
+    assert taken[1] < 40 * taken[0] + 0.1
+
+
+@settings(RANDOM, max_examples=40)
+@given(schemas(), SEEDS, st.sampled_from(["flip", "cut", "fill", "header"]))
+def test_a_damaged_database_is_read_or_refused(schema: Schema, seed: int, damage: str) -> None:
+    """A database file with bytes changed, cut off or overwritten gives a schema or one of this package's errors."""
+    rng = random.Random(seed)
+    with tempfile.TemporaryDirectory() as folder, closing(build(schema, RENDERER, file="test")) as connection:
+        path = Path(folder, "app.db")
+        connection.execute("VACUUM INTO ?", [str(path)])
+        whole = path.read_bytes()
+        for _ in range(10):
+            path.write_bytes(damaged(whole, damage, rng))
+            with contextlib.suppress(MigrateError):
+                inspect(str(path))
+        assert [file.name for file in Path(folder).iterdir()] == ["app.db"]
+
+
+def damaged(content: bytes, damage: str, rng: random.Random) -> bytes:
+    """``content`` with one kind of damage done to it."""
+    changed = bytearray(content)
+    start = rng.randrange(len(content))
+    match damage:
+        case "flip":
+            for _ in range(rng.randrange(1, 20)):
+                changed[rng.randrange(len(changed))] = rng.randrange(256)
+        case "cut":
+            del changed[start:]
+        case "fill":
+            changed[start : start + 200] = bytes([rng.choice([0, 255])]) * len(changed[start : start + 200])
+        case _:
+            changed[rng.randrange(100)] = rng.randrange(256)
+    return bytes(changed)
+
+
+@settings(RANDOM, max_examples=60)
+@given(st.binary(max_size=600), st.booleans())
+def test_random_bytes_are_read_or_refused(content: bytes, has_magic: bool) -> None:  # noqa: FBT001 (drawn)
+    """A file of any bytes gives a schema or one of this package's errors."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "app.db")
+        path.write_bytes(b"SQLite format 3\0" * has_magic + content)
+        with contextlib.suppress(MigrateError):
+            inspect(str(path))
