@@ -68,9 +68,7 @@ def _field(table: Table, column: Column) -> Any:
         action = on_delete.get(reference.on_delete, models.DO_NOTHING)
         if reference.table == table.name:
             target = "self"
-        return models.ForeignKey(
-            target, action, db_column=column.name, db_index=False, related_name="+", **options
-        )
+        return models.ForeignKey(target, action, db_column=column.name, db_index=False, related_name="+", **options)
     return models.IntegerField(**options) if column.type == "INTEGER" else models.TextField(**options)
 
 

@@ -56,7 +56,9 @@ class Report:
         result = Result(name=name, ratio=ratio, promise=promise, detail=detail)
         self.results.append(result)
         promised = "" if promise is None else f"promise {figure(promise):>8}"
-        print(f"  {name:<66} ratio {figure(ratio):>8}  {promised:<16}  {result.verdict:<6}  {detail}".rstrip(), flush=True)
+        print(
+            f"  {name:<66} ratio {figure(ratio):>8}  {promised:<16}  {result.verdict:<6}  {detail}".rstrip(), flush=True
+        )
 
     def compare(self, name: str, seconds: Seconds, one: str, other: str, promise: float | None = None) -> None:
         """Note how long ``one`` took for each second of ``other``."""

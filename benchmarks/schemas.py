@@ -10,19 +10,16 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import sqlite3
 import tempfile
 from collections.abc import Callable
-from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import _generates
-from _measure import Report, arguments, in_child, in_turns, timed
+from _measure import Report, arguments, in_child, in_turns
 
-from waiaas_migrate.files.migration_dir import read_migrations
-from waiaas_migrate.sqlite.introspect import introspect
-
-FLOOR = "building two databases"
+#: "In proportion" leaves room for a fifth: caches of the processor, which a thousand tables no longer fit.
+ROOM = 1.2
 
 
 def main() -> None:
@@ -54,51 +51,31 @@ def generating(report: Report, folders: dict[int, Path], factor: float, rounds: 
     few, many = folders
     runs: dict[str, Callable[[], float]] = {}
     for tables, folder in folders.items():
-        runs[f"floor {tables}"] = building(folder)
-        runs[f"generate {tables}"] = _fresh_run(folder, changed=changed)
+        runs[f"floor {tables}"] = partial(seconds_of, "floor", folder)
+        runs[f"generate {tables}"] = partial(seconds_of, "tool", folder, changed=changed)
     seconds = in_turns(runs, rounds)
-    # "In proportion" leaves room for a fifth: caches of the processor that a thousand tables no longer fit.
-    report.compare(f"generate, {what}: {many:,} / {few:,} tables", seconds, f"generate {many}", f"generate {few}", factor * 1.2)
+    name = f"generate, {what}: {many:,} / {few:,} tables"
+    report.compare(name, seconds, f"generate {many}", f"generate {few}", factor * ROOM)
     for tables in folders:
-        name = f"generate, {what}, {tables:,} tables: generate / {FLOOR}"
+        name = f"generate, {what}: {tables:,} tables / the bare databases"
         report.compare(name, seconds, f"generate {tables}", f"floor {tables}", 3)
-
-
-def _fresh_run(folder: Path, *, changed: bool) -> Callable[[], float]:
-    def run() -> float:
-        copy = _generates.fresh(folder, changed=changed)
-        return timed(_generates.tool(copy))
-
-    return run
-
-
-def building(folder: Path) -> Callable[[], float]:
-    """What SQLite alone takes to make the tables and indexes in memory, twice: as declared, and as migrated."""
-    (migration,) = read_migrations(folder / "migrations")
-    statements = migration.statements
-
-    def build() -> None:
-        for _ in range(2):
-            with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-                for statement in statements:
-                    connection.execute(statement)
-
-    return lambda: timed(build)
 
 
 def reading(report: Report, folders: dict[int, Path], factor: float, rounds: int) -> None:
     """``introspect`` of tables with two indexes each."""
     few, many = folders
+    seconds = in_turns({str(n): partial(seconds_of, "introspect", folder) for n, folder in folders.items()}, rounds)
+    report.compare(f"introspect: {many:,} / {few:,} tables", seconds, str(many), str(few), factor * ROOM)
 
-    def reader(folder: Path) -> Callable[[], float]:
-        def read() -> float:
-            with closing(sqlite3.connect(folder / "head.db")) as connection:
-                return timed(lambda: introspect(connection))
 
-        return read
-
-    seconds = in_turns({str(tables): reader(folder) for tables, folder in folders.items()}, rounds)
-    report.compare(f"introspect: {many:,} / {few:,} tables", seconds, str(many), str(few), factor * 1.2)
+def seconds_of(name: str, folder: Path, *, changed: bool = False) -> float:
+    """What a contender takes in a new process, on a fresh copy: nothing that it keeps in memory helps it."""
+    copy = _generates.fresh(folder, changed=changed)
+    if name == "drizzle":
+        _generates.declare(copy, changed=False)
+        in_child(_generates.__file__, name, copy)
+        _generates.declare(copy, changed=changed)
+    return in_child(_generates.__file__, name, copy)["seconds"]
 
 
 def beside_peers(report: Report, folder: Path, peers: list[str], rounds: int, *, changed: bool) -> None:
@@ -107,18 +84,7 @@ def beside_peers(report: Report, folder: Path, peers: list[str], rounds: int, *,
     drizzle = ["tool_command", "drizzle"] if os.environ.get("DRIZZLE") else []
     names = ["tool", *peers, *drizzle]
 
-    def runner(name: str) -> Callable[[], float]:
-        def run() -> float:
-            copy = _generates.fresh(folder, changed=changed)
-            if name == "drizzle":
-                _generates.declare(copy, changed=False)
-                in_child(_generates.__file__, name, copy)
-                _generates.declare(copy, changed=changed)
-            return in_child(_generates.__file__, name, copy)["seconds"]
-
-        return run
-
-    seconds = in_turns({name: runner(name) for name in names}, rounds)
+    seconds = in_turns({name: partial(seconds_of, name, folder, changed=changed) for name in names}, rounds)
     for peer in peers:
         report.compare(f"generate, {what}: tool / {peer}", seconds, "tool", peer, 1)
     if drizzle:

@@ -20,6 +20,7 @@ from waiaas_migrate.schema.model import (
     Unique,
 )
 from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.grammar import significant, tokenize
 from waiaas_migrate.sqlite.quoting import is_reserved
 
 _CONFLICT_OWNERS = ("NOT NULL", "PRIMARY KEY", "UNIQUE")
@@ -36,14 +37,26 @@ FEATURES = frozenset(
         *("column collation", "unknown collation", "unknown function", "no type", "quoted type", "comment"),
         *("CHECK on a column", "CHECK on the table", "inline UNIQUE", "UNIQUE on the table", "UNIQUE DESC"),
         *("foreign key of one column", "composite foreign key", "self-referring foreign key", "MATCH"),
-        *("foreign key without columns", "foreign key to a missing table", "inline foreign key", "foreign key on the table"),
+        *(
+            "foreign key without columns",
+            "foreign key to a missing table",
+            "inline foreign key",
+            "foreign key on the table",
+        ),
         *(f"ON DELETE {action}" for action in Action),
         *(f"ON UPDATE {action}" for action in Action),
         *Deferral,
         *("virtual generated column", "stored generated column", "STRICT", "WITHOUT ROWID"),
         *("unique index", "partial index", "index on an expression", "DESC index", "index with a collation"),
         *("view", "view with columns", "trigger BEFORE", "trigger AFTER", "trigger INSTEAD OF", "trigger UPDATE OF"),
-        *("trigger INSERT", "trigger UPDATE", "trigger DELETE", "trigger WHEN", "trigger FOR EACH ROW", "trigger of several"),
+        *(
+            "trigger INSERT",
+            "trigger UPDATE",
+            "trigger DELETE",
+            "trigger WHEN",
+            "trigger FOR EACH ROW",
+            "trigger of several",
+        ),
         *("fts4", "fts5", "rtree"),
     ]
 )
@@ -130,7 +143,8 @@ def _of_column(column: Column) -> Iterator[str]:
     if column.not_null is not None:
         yield from _of_constraint("NOT NULL", column.not_null.name, column.not_null.on_conflict)
     if column.default is not None:
-        default = column.default.sql.removesuffix(" /*'*/")
+        tokens = significant(tokenize(column.default.sql))
+        default = tokens[0].text if len(tokens) == 1 else column.default.sql
         yield from (f"DEFAULT {kind}" for kind, texts in DEFAULTS.items() if default in texts)
     yield from ("column collation",) * (column.collation is not None)
     yield from ("unknown collation",) * (column.collation == "app order")

@@ -27,14 +27,14 @@ from waiaas_migrate.sqlite import ddl
 from waiaas_migrate.sqlite.grammar import Kind, Token, significant, tokenize
 from waiaas_migrate.sqlite.quoting import is_reserved, quote_name
 
-_SPACES = (" ", "\n", "\t", "  \r\n ", "/* it's, ( ; */", "/**/", " -- say \"no\", )\n", "\f ")
+_SPACES = (" ", "\n", "\t", "  \r\n ", "/* it's, ( ; */", "/**/", ' -- say "no", )\n', "\f ")
 #: Words that may be a name, and mean something else in other quotes: those of types, and WITHOUT ROWID.
 _OTHER_WORDS = frozenset("any big blob boolean int integer json numeric odd real rowid text type uuid unsigned".split())
 _OTHER_WORDS |= {"quoted type"}
 
 
 def respelt(sql: str, names: frozenset[str], rng: random.Random) -> str:
-    """A CREATE statement in other quotes, other case, with comments and white space anywhere; ``names`` are its names."""
+    """A CREATE statement in other quotes, other case, with comments and white space anywhere."""
     pieces: list[str] = []
     previous = Token(Kind.SYMBOL, "(")
     for token in significant(tokenize(sql)):

@@ -36,15 +36,43 @@ T = TypeVar("T")
 
 #: Names that have been someone's trouble: keywords of SQLite and of sqlparse, quotes, YAML's own words, non-ASCII.
 NASTY_NAMES = (
-    "order select group index table values key check default references unique primary foreign on no null true yes off y "
-    "if end begin loop declare do for go while case 1 1:30 0777 1e5 2020-01-01 ~ = << é 日本 Straße Ünïcode naïve🙂 a.b a-b "
-    "rowid new old text integer"
+    "order select group index table values key check default references unique primary foreign on no null true yes off "
+    "if end begin loop declare do for go while case 1 1:30 0777 1e5 2020-01-01 ~ = << y é 日本 Straße Ünïcode naïve🙂 "
+    "a.b a-b rowid new old text integer"
 ).split()
-NASTY_NAMES += ["a b", 'say "hi"', "it's", "`tick`", "[x]", "x]y", "#tag", "a: b", "a #b", "back\\slash", "end\\", "--", "/*", "a;b"]
+NASTY_NAMES += [
+    "a b",
+    'say "hi"',
+    "it's",
+    "`tick`",
+    "[x]",
+    "x]y",
+    "#tag",
+    "a: b",
+    "a #b",
+    "back\\slash",
+    "end\\",
+    "--",
+    "/*",
+    "a;b",
+]
 _LETTERS = "abXY_09 \"'`[]#.;-%$é日"
 
 _TYPES = (
-    *("INTEGER", "INTEGER", "TEXT", "INTEGER", "REAL", "BLOB", "NUMERIC", "integer", "VARCHAR(50)", "DECIMAL(10, 2)", "BOOLEAN", "timestamp"),
+    *(
+        "INTEGER",
+        "INTEGER",
+        "TEXT",
+        "INTEGER",
+        "REAL",
+        "BLOB",
+        "NUMERIC",
+        "integer",
+        "VARCHAR(50)",
+        "DECIMAL(10, 2)",
+        "BOOLEAN",
+        "timestamp",
+    ),
     *("json", "uuid", "unsigned big int", '"quoted type"', "VARCHAR(-1)", "int", "Any", "[odd] type"),
 )
 _STRICT_TYPES = ("INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY")
@@ -67,10 +95,24 @@ _CHECKS = (
     *("{a} > 0", "{a} IN (1, 2)", "{a} IN (0, 1)", "{a} IS NULL OR {a} IN ('a', 'b')", "{a} IN ('x', 'it''s', 'no')"),
     *("length({a}) < 10", "{a} <> 'it''s; -- no'", "CASE WHEN {a} THEN 1 ELSE {b} END", "app_valid({a}, 'x')"),
     *("{a} BETWEEN 1 AND 2 AND {b} IS NOT NULL", "{a} COLLATE NOCASE = 'x'", "{a} LIKE 'a\\%' ESCAPE '\\'", "NOT {a}"),
-    *("({a} = 1) OR ({b} = 2)", "{a} IN ()", "typeof({a}) IN ('text')", "{a} NOT NULL", "{a} -> '$.x' IS 1", "-{a} < ~{b}"),
+    *(
+        "({a} = 1) OR ({b} = 2)",
+        "{a} IN ()",
+        "typeof({a}) IN ('text')",
+        "{a} NOT NULL",
+        "{a} -> '$.x' IS 1",
+        "-{a} < ~{b}",
+    ),
 )
 _PREDICATES = ("{a} IS NOT NULL", "{a} > 5 AND {b} <> 'x;y'", "{a} IN ('no', 'yes')", "app_valid({a})")
-_INDEXED = ("lower({a})", "{a} + {b}", "{a} || 'x' COLLATE NOCASE", "CASE {a} WHEN 1 THEN 2 END", "app_key({a})", "-{a}")
+_INDEXED = (
+    "lower({a})",
+    "{a} + {b}",
+    "{a} || 'x' COLLATE NOCASE",
+    "CASE {a} WHEN 1 THEN 2 END",
+    "app_key({a})",
+    "-{a}",
+)
 _GENERATED = ("{a} + 1", "coalesce({a}, 'none')", "app_key({a})", "CASE WHEN {a} THEN 'x' END", "{a} || ', ' || {b}")
 
 

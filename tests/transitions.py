@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import yaml
 from yoyo import get_backend
 from yoyo import read_migrations as read_yoyo_migrations
 
@@ -35,9 +35,9 @@ _ROWID_NAMES = ("rowid", "_rowid_", "oid")
 
 
 def write_schema(folder: Path, body: Body, *, catalog_edits: bool = True) -> None:
-    """A project whose schema.yaml says ``body``; JSON is YAML, and says what it says whoever reads it."""
+    """A project whose schema.yaml says ``body``."""
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"version": 1, **body}, ensure_ascii=False, indent=1)
+    text = yaml.safe_dump({"version": 1, **body}, sort_keys=False, allow_unicode=True)
     (folder / "schema.yaml").write_text(text, encoding="utf-8")
     settings = f"[tool.waiaas-migrate]\ncatalog_edits = {str(catalog_edits).lower()}\n"
     (folder / "pyproject.toml").write_text(settings, encoding="utf-8")
@@ -132,7 +132,11 @@ def snapshot(database: Path) -> dict[str, dict[str, list[Row]]]:
         columns = [column.name for column in table.columns]
         rowid = None if table.without_rowid else rowid_name(columns)
         found[table.name.lower()] = {
-            column.lower(): rows_of(database, table.name, [*filter(None, [rowid]), column]) for column in columns
+            column.lower(): [
+                {name.lower(): value for name, value in row.items()}
+                for row in rows_of(database, table.name, [*filter(None, [rowid]), column])
+            ]
+            for column in columns
         }
     return found
 

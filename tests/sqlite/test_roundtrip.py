@@ -92,7 +92,7 @@ def test_random_schemas_reach_every_feature() -> None:
     """The laws above are tried on everything that they speak of."""
     seen: dict[str, int] = dict.fromkeys(FEATURES, 0)
 
-    @settings(RANDOM, max_examples=400, derandomize=True, database=None, phases=[Phase.generate])
+    @settings(RANDOM, max_examples=300, derandomize=True, database=None, phases=[Phase.generate])
     @given(schemas())
     def count(schema: Schema) -> None:
         for feature in features(schema):

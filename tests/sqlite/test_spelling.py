@@ -47,7 +47,7 @@ def names_of(schema: Schema) -> frozenset[str]:
     return frozenset(names | {fold(column.name) for table in schema.tables for column in table.columns})
 
 
-@settings(RANDOM, max_examples=80)
+@settings(RANDOM, max_examples=50)
 @given(schemas(virtual=False), SEEDS)
 def test_another_spelling_compares_equal(schema: Schema, seed: int) -> None:
     """Quotes, case, comments, white space, redundant parentheses, order and place of constraints do not count."""
@@ -58,7 +58,7 @@ def test_another_spelling_compares_equal(schema: Schema, seed: int) -> None:
     assert canonical(otherwise) == canonical(written)
 
 
-@settings(RANDOM, max_examples=120)
+@settings(RANDOM, max_examples=60)
 @given(schemas(virtual=False), SEEDS)
 def test_a_meaningful_change_is_named(schema: Schema, seed: int) -> None:
     """A schema that differs in one thing compares unequal, and the difference is told by the name of that thing."""

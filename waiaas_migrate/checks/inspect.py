@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
 from waiaas_migrate.checks.database import reading
-from waiaas_migrate.errors import DatabaseFileError
 from waiaas_migrate.files.enum_source import LoadedEnums, load_enums
 from waiaas_migrate.files.report import Origin
 from waiaas_migrate.files.schema_writer import schema_text
@@ -28,14 +26,8 @@ def inspect(database: str, *, enums: Sequence[str] = (), root: Path | None = Non
         UnsupportedError: names what in the database cannot be read exactly, or written.
     """
     loaded = load_enums([(module, Origin(file="--enums")) for module in enums], root=root or Path.cwd())
-    with reading(database) as (connection, name):
-        try:
-            schema = introspect(connection)
-        except (sqlite3.Error, UnicodeError) as error:
-            if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF != sqlite3.SQLITE_ERROR:
-                raise
-            # Such as a catalog that is no UTF-8: the file is at fault, though SQLite has no code for it.
-            raise DatabaseFileError(f"{name}: its schema cannot be read ({error}). Restore a backup.") from error
+    with reading(database) as (connection, _):
+        schema = introspect(connection)
     return schema_text(schema, enums=_lists(loaded), enum_modules=tuple(enums))
 
 

@@ -21,6 +21,7 @@ from waiaas_migrate.schema.enum_lists import membership_of
 from waiaas_migrate.schema.model import Check, Column, ForeignKey, SqlText
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite import ddl
+from waiaas_migrate.sqlite.grammar import significant, tokenize
 from waiaas_migrate.sqlite.layout import ColumnLayout
 from waiaas_migrate.sqlite.quoting import membership, quote_literal
 
@@ -146,7 +147,8 @@ def _default(default: SqlText | None, lists: _Lists, where: str) -> dict[str, Da
     """A default as a literal, where that renders as the very same text and is one of the column's values."""
     if default is None:
         return {}
-    sql = default.sql.removesuffix(" /*'*/")  # what is there for yoyo's splitter is no part of the text
+    tokens = significant(tokenize(default.sql))
+    sql = tokens[0].text if len(tokens) == 1 else default.sql  # without a comment that is there for yoyo's splitter
     literal = _literal(sql)
     if quote_literal(literal) != (sql.upper() if literal is None else sql):
         return {"default_sql": written_expression(default, (), where)}

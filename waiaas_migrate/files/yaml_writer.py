@@ -17,7 +17,7 @@ from waiaas_migrate.files.yaml_scalars import MAPPING_TAG, SEQUENCE_TAG, TEXT_TA
 Data: TypeAlias = "Scalar | Sequence[Data] | Mapping[str, Data]"
 
 #: A line longer than this is broken up, where it can be.
-_LONGEST_LINE = 100
+_LONGEST_LINE = 110
 _INDENT = 2
 _NO_LIMIT = 2**30
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import closing
+from dataclasses import replace
 
 from waiaas_migrate.files.render import Renderer
 from waiaas_migrate.files.statements import split_statements
 from waiaas_migrate.schema.changes import Change, DropColumn
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
+from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames
 from waiaas_migrate.sqlite.introspect import introspect
 from waiaas_migrate.sqlite.memory import copy, execute
@@ -29,8 +31,10 @@ def make_transition(
         aside = _in_the_way(database, changes)
         return Transition(start=start, old=start, new=new, changes=changes, set_aside=aside, options=options)
     with closing(copy(database)) as scratch:
-        aside = not_compiling(scratch)
-        renaming = Transition(start=start, old=start, new=start, changes=(), renames=renames, set_aside=aside)
+        taken = frozenset(fold(rename.new) for rename in renames.tables)
+        aside = not_compiling(scratch) | {fold(view.name) for view in start.views if fold(view.name) in taken}
+        kept = _without_views(start, taken)
+        renaming = Transition(start=start, old=start, new=kept, changes=(), renames=renames, set_aside=aside)
         for step in plan(renaming).steps:
             for statement in split_statements(renderer.step(step).sql):
                 execute(scratch, statement)
@@ -44,6 +48,15 @@ def make_transition(
         renames=renames,
         set_aside=aside,
         options=options,
+    )
+
+
+def _without_views(schema: Schema, names: Collection[str]) -> Schema:
+    """``schema`` without the views whose names tables take, and without what stands on them."""
+    return replace(
+        schema,
+        views=tuple(view for view in schema.views if fold(view.name) not in names),
+        triggers=tuple(trigger for trigger in schema.triggers if fold(trigger.table) not in names),
     )
 
 

@@ -33,7 +33,8 @@ class Renames:
 
     def reversed(self) -> Renames:
         """What takes these renames back."""
-        origin = {fold(rename.new): rename.old for rename in self.tables}
+        ends = _ends([(rename.old, rename.new) for rename in self.tables])
+        origin = {fold(last): first for first, last in ends.items()}
         return Renames(
             tables=tuple(RenameTable(old=r.new, new=r.old) for r in reversed(self.tables)),
             columns=tuple(
@@ -54,7 +55,8 @@ def resolve(old: Schema, new: Schema, done: Collection[str] = ()) -> Renames:
     """
     old_tables = {fold(table.name): table for table in old.tables}
     wanted = _undone("", {t.name: t.renamed_from for t in new.tables if t.renamed_from is not None}, old_tables, done)
-    tables, impossible = _steps(wanted, [table.name for table in old.tables], "table")
+    staying = {fold(table.name) for table in new.tables}
+    tables, impossible = _steps(wanted, [table.name for table in old.tables], staying, "table ")
     came_from = {fold(target): source for source, target in _ends(tables).items()}
     columns: list[RenameColumn] = []
     for table in new.tables:
@@ -63,7 +65,8 @@ def resolve(old: Schema, new: Schema, done: Collection[str] = ()) -> Renames:
         if before is None or not hinted:
             continue
         hinted = _undone(table.name, hinted, {fold(column.name) for column in before.columns}, done)
-        steps, problems = _steps(hinted, [column.name for column in before.columns], f"column {table.name}")
+        staying = {fold(column.name) for column in table.columns}
+        steps, problems = _steps(hinted, [column.name for column in before.columns], staying, f"column {table.name}.")
         columns += [RenameColumn(table=table.name, old=source, new=target) for source, target in steps]
         impossible += problems
     return Renames(
@@ -102,8 +105,13 @@ def _ends(steps: Sequence[tuple[str, str]]) -> dict[str, str]:
     return ends
 
 
-def _steps(wanted: Mapping[str, str], existing: Sequence[str], what: str) -> tuple[list[tuple[str, str]], list[str]]:
-    """``wanted`` (new name to old name) as renames in order, and what of it is impossible."""
+def _steps(
+    wanted: Mapping[str, str], existing: Sequence[str], staying: Collection[str], what: str
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """``wanted`` (new name to old name) as renames in order, and what of it is impossible.
+
+    ``staying`` are the folded names that are declared.
+    """
     spelled = {fold(name): name for name in existing}
     problems: list[str] = []
     waiting: dict[str, str] = {}  # target to source, both as they are spelled
@@ -112,11 +120,16 @@ def _steps(wanted: Mapping[str, str], existing: Sequence[str], what: str) -> tup
             waiting[target] = spelled[fold(source)]
         elif fold(source) not in spelled and fold(target) not in spelled:
             problems.append(
-                f"{what} {target}: renamed_from names {source}, which the migrations do not have, nor do they have "
+                f"{what}{target}: renamed_from names {source}, which the migrations do not have, nor do they have "
                 f"{target}. Correct the name, or remove the hint to add it anew."
             )
     while taken := _taken(waiting, spelled):
-        del waiting[taken]  # both names are there and the new one is to stay: the hint was fulfilled before
+        source = waiting.pop(taken)
+        if fold(source) not in staying:  # else the hint was fulfilled before, and the old name has been taken since
+            problems.append(
+                f"{what}{taken}: renamed_from names {source}, but the migrations have both. Take {taken} out in a "
+                f"migration of its own first, or remove the hint to drop {source}."
+            )
     problems += _doubles(waiting, what)
     return _ordered(waiting, spelled), problems
 
@@ -131,7 +144,7 @@ def _doubles(waiting: Mapping[str, str], what: str) -> list[str]:
     problems = []
     for target, source in waiting.items():
         if fold(source) in seen:
-            problems.append(f"{what}: both {seen[fold(source)]} and {target} say renamed_from {source}. Keep one.")
+            problems.append(f"{what}{target}: {seen[fold(source)]} says renamed_from {source} too. Keep one of the two.")
         seen[fold(source)] = target
     return problems
 

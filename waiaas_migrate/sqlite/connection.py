@@ -23,10 +23,10 @@ from waiaas_migrate.errors import DatabaseBusy, DatabaseFileError, MigrateError,
 DEFAULT_TIMEOUT = 5.0
 
 MEMORY = ":memory:"
-
 CANNOT_BE_WRITTEN = "cannot be written. Give the file and its folder write permission, or run as its owner."
 
 _OWNER_ONLY = 0o600
+_SIGNS_OF_DAMAGE = ("unsupported file format", "Could not decode to UTF-8", "'utf-8' codec can't decode")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,28 +182,33 @@ def open_read_only(path: str | os.PathLike[str] | Database) -> sqlite3.Connectio
         raise UsageError(f"{database.name}: a database in memory holds nothing to read. Give the path of a file.")
     _require_file(database.name, database.path)
     absolute = os.path.abspath(database.path)  # noqa: PTH100 — a link stays a link: SQLite finds the WAL beside its target
-    uri = f"file:{quote(absolute)}?mode=ro"
+    uri, file = f"file:{quote(absolute)}", Path(os.path.realpath(absolute))
     with plain_errors(database.name, doing="opening it"):
         try:
-            return _open_uri(uri)
+            return _open_uri(f"{uri}?mode={'rw' if _makes_wal(file) else 'ro'}")
         except sqlite3.OperationalError as error:
-            if result_code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) or not _is_whole(
-                Path(os.path.realpath(absolute))
-            ):
+            if result_code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) or not _is_whole(file):
                 raise
-            return _open_uri(f"{uri}&immutable=1")
+            return _open_uri(f"{uri}?mode=ro&immutable=1")
 
 
 def _open_uri(uri: str) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True)
     _probe(connection)
+    connection.execute("PRAGMA query_only = ON")
     return connection
 
 
+def _makes_wal(path: Path) -> bool:
+    """Whether reading makes a WAL: only a connection that may write takes it away again when it closes."""
+    with path.open("rb") as file:
+        return file.read(20)[18:] == b"\2\2" and not path.with_name(path.name + "-wal").exists()
+
+
 def _is_whole(path: Path) -> bool:
-    """Whether everything is in the file itself: there is no WAL, or an empty one."""
-    wal = path.with_name(path.name + "-wal")
-    return not wal.exists() or wal.stat().st_size == 0
+    """Whether everything is in the file itself: there is no WAL or journal, or an empty one."""
+    beside = [path.with_name(path.name + suffix) for suffix in ("-wal", "-journal")]
+    return not any(file.exists() and file.stat().st_size for file in beside)
 
 
 def _probe(connection: sqlite3.Connection) -> None:
@@ -215,19 +220,19 @@ def _probe(connection: sqlite3.Connection) -> None:
         raise
 
 
-def result_code(error: sqlite3.Error) -> int:
+def result_code(error: sqlite3.Error | UnicodeDecodeError) -> int:
     """The primary result code (https://www.sqlite.org/rescode.html); 0 for errors of the Python module's own."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
-def plain_error(error: sqlite3.Error, database: str, *, doing: str) -> MigrateError | None:
+def plain_error(error: sqlite3.Error | UnicodeDecodeError, database: str, *, doing: str) -> MigrateError | None:
     """What an error of SQLite's means where the file or a lock is at fault; None where the SQL is."""
     match result_code(error):
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return DatabaseBusy(database=database, doing=doing)
         case sqlite3.SQLITE_NOTADB:
             what = "is not a SQLite database, or it is encrypted. Check the path."
-        case sqlite3.SQLITE_CORRUPT:
+        case code if code == sqlite3.SQLITE_CORRUPT or str(error).startswith(_SIGNS_OF_DAMAGE):
             what = f"is damaged, or made by a newer SQLite ({error}). Restore a backup, or use `sqlite3 FILE .recover`."
         case sqlite3.SQLITE_CANTOPEN:
             what = "cannot be opened, or its folder does not let SQLite make the files it needs beside it."
@@ -248,7 +253,7 @@ def plain_errors(database: str | sqlite3.Connection, *, doing: str) -> Iterator[
     """
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         name = database if isinstance(database, str) else database_name(database)
         plain = plain_error(error, name, doing=doing)
         if plain is None:

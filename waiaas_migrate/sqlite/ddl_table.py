@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from enum import StrEnum
+from typing import TypeVar
 
 from waiaas_migrate.schema.model import (
     Action,
@@ -26,6 +28,8 @@ from waiaas_migrate.sqlite.ddl_comments import comments
 from waiaas_migrate.sqlite.grammar import Kind, SqlError, Token, significant, tokenize
 from waiaas_migrate.sqlite.quoting import fold, quote_literal
 from waiaas_migrate.sqlite.spelling import spell
+
+WordT = TypeVar("WordT", bound=StrEnum)
 
 _TABLE_CONSTRAINTS = ("CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN")
 _COLUMN_CONSTRAINTS = frozenset(
@@ -112,7 +116,7 @@ class _Reading:
         if key is None or key.inline or without_rowid or len(key.parts) != 1 or not key.parts[0].descending:
             return key
         types = {fold(column.name): column.type or "" for column in self.columns}
-        if types[fold(key.parts[0].column or "")].upper() != "INTEGER":
+        if types.get(fold(key.parts[0].column or ""), "").upper() != "INTEGER":
             return key
         return replace(key, parts=(replace(key.parts[0], descending=False),))
 
@@ -148,7 +152,7 @@ class _Reading:
 
     def _table_key(self, cursor: Cursor, name: str | None) -> None:
         inside = cursor.balanced()
-        autoincrement = inside[-1].word == "AUTOINCREMENT"
+        autoincrement = bool(inside) and inside[-1].word == "AUTOINCREMENT"
         parts = self._parts(inside[:-1] if autoincrement else inside)
         on_conflict = conflict(cursor)
         self.primary_key = PrimaryKey(parts=parts, autoincrement=autoincrement, on_conflict=on_conflict, name=name)
@@ -226,7 +230,10 @@ class _Reading:
             self._change(not_null=NotNull(on_conflict=conflict(cursor), name=name))
             return
         cursor.at -= 1
-        self.foreign_keys[-1] = replace(self.foreign_keys[-1], deferral=_deferral(cursor))
+        deferral = _deferral(cursor)
+        if deferral is None or not self.foreign_keys:
+            raise SqlError(f"column {self.columns[-1].name!r}: {word} without what it belongs to")
+        self.foreign_keys[-1] = replace(self.foreign_keys[-1], deferral=deferral)
 
     def _column_key(self, cursor: Cursor, name: str | None) -> None:
         cursor.expect("KEY")
@@ -275,7 +282,14 @@ def conflict(cursor: Cursor) -> Conflict | None:
     if not cursor.accept("ON", "CONFLICT"):
         return None
     word = cursor.next().word
-    return None if word == "ABORT" else Conflict(word)
+    return None if word == "ABORT" else _member(Conflict, word)
+
+
+def _member(words: type[WordT], word: str) -> WordT:
+    try:
+        return words(word)
+    except ValueError:
+        raise SqlError(f"unknown word {word!r}") from None
 
 
 def _reference(cursor: Cursor, columns: tuple[str, ...], *, name: str | None, inline: bool) -> ForeignKey:
@@ -299,7 +313,7 @@ def _action(cursor: Cursor) -> Action | None:
     word = cursor.next().word
     if word in ("SET", "NO"):
         word += " " + cursor.next().word
-    return None if word == "NO ACTION" else Action(word)
+    return None if word == "NO ACTION" else _member(Action, word)
 
 
 def _deferral(cursor: Cursor) -> Deferral | None:
@@ -310,4 +324,4 @@ def _deferral(cursor: Cursor) -> Deferral | None:
         words = ["DEFERRABLE"]
     if words and cursor.accept("INITIALLY"):
         words += ["INITIALLY", cursor.next().word]
-    return Deferral(" ".join(words)) if words else None
+    return _member(Deferral, " ".join(words)) if words else None

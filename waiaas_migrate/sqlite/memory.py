@@ -9,12 +9,19 @@ from __future__ import annotations
 import re
 import sqlite3
 
-_MISSING = re.compile(r"no such (collation sequence|function): (.+)")
+#: How SQLite tells of what is missing: alone, or behind "error in index x: " where it reads the schema again.
+_MISSING = re.compile(r"(?:no such (?P<kind>collation sequence|function)|unknown function): (?P<name>.+)", re.DOTALL)
+
+
+class _Memory(sqlite3.Connection):
+    """A connection that knows which stand-ins it has, for a copy to have them too."""
+
+    stand_ins: frozenset[tuple[str, str]] = frozenset()
 
 
 def memory() -> sqlite3.Connection:
     """A new database in memory, in autocommit mode, its foreign keys not enforced."""
-    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection = sqlite3.connect(":memory:", isolation_level=None, factory=_Memory)
     connection.execute("PRAGMA foreign_keys = OFF")
     return connection
 
@@ -30,11 +37,11 @@ def execute(connection: sqlite3.Connection, statement: str) -> None:
         try:
             connection.execute(statement)
         except sqlite3.OperationalError as error:
-            missing = _MISSING.match(str(error))
+            missing = _MISSING.search(str(error))
             if missing is None or missing[0] in put_in:
                 raise
             put_in.add(missing[0])
-            _put_in(connection, missing[1], missing[2].removesuffix("()"))
+            _put_in(connection, missing["kind"] or "function", missing["name"].removesuffix("()"))
         else:
             return
 
@@ -44,6 +51,8 @@ def _put_in(connection: sqlite3.Connection, kind: str, name: str) -> None:
         connection.create_function(name, -1, _no_value, deterministic=True)
     else:
         connection.create_collation(name, _by_text)
+    if isinstance(connection, _Memory):
+        connection.stand_ins |= {(kind, name)}
 
 
 def _no_value(*_: object) -> None:
@@ -57,5 +66,8 @@ def _by_text(left: str, right: str) -> int:
 def copy(connection: sqlite3.Connection) -> sqlite3.Connection:
     """Another database in memory with the same content."""
     other = memory()
+    if isinstance(connection, _Memory):
+        for kind, name in sorted(connection.stand_ins):
+            _put_in(other, kind, name)
     connection.backup(other)
     return other

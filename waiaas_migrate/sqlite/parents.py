@@ -38,7 +38,7 @@ def parent_guards(transition: Transition) -> tuple[Step, ...]:
             if not any((fold(table), fold(column)) in empty for column in key.columns):
                 action = _guard(tables, table, key)
                 words = f"every row of {table} has its parent in {key.table}"
-                steps.append(Step(words=words, cost=Cost.SCAN, actions=(action,)))
+                steps += [Step(words=words, cost=Cost.SCAN, actions=(action,))] if action is not None else []
     return tuple(steps)
 
 
@@ -58,13 +58,16 @@ def _leads_to(key: ForeignKey) -> tuple[str, tuple[str, ...]]:
     return fold(key.table), tuple(fold(target) for target in key.targets)
 
 
-def _guard(tables: Tables, table: str, key: ForeignKey) -> Action:
+def _guard(tables: Tables, table: str, key: ForeignKey) -> Action | None:
+    """The guard for one foreign key; None where its targets are no columns, and so nobody can follow it."""
     parent = tables.get(fold(key.table))
     targets = _targets(parent, key)
     if parent is None or len(targets) != len(key.columns):
         held = " AND ".join(f"{quote_name(column)} IS NOT NULL" for column in key.columns)
         rule = f"rows would have no parent in {key.table}, which is not there"
         return GuardNoRow(table=table, rule=rule, where=held)
+    if not {fold(target) for target in targets} <= {fold(column.name) for column in parent.columns}:
+        return None
     return GuardParents(table=table, foreign_key=replace(key, targets=targets))
 
 

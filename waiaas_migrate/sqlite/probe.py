@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 
 from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.memory import execute
 from waiaas_migrate.sqlite.quoting import quote_name
-
-_CULPRIT = re.compile(r"error in (view|trigger) (.*?)(?: after rename)?: ", re.DOTALL)
 
 
 def not_compiling(connection: sqlite3.Connection) -> frozenset[str]:
@@ -33,10 +31,12 @@ def not_compiling(connection: sqlite3.Connection) -> frozenset[str]:
 
 def _culprit(connection: sqlite3.Connection) -> tuple[str, str] | None:
     try:
-        connection.execute("ALTER TABLE _waiaas_probe RENAME TO _waiaas_probed")
+        execute(connection, "ALTER TABLE _waiaas_probe RENAME TO _waiaas_probed")
     except sqlite3.OperationalError as error:
-        match = _CULPRIT.match(str(error))
-        if match is None:
-            raise
-        return match[1], match[2]
+        query = "SELECT type, name FROM sqlite_master WHERE type IN ('view', 'trigger')"
+        for kind, name in connection.execute(query):
+            # Compared with each name, since a name may hold anything that stands around it in the message.
+            if str(error).startswith((f"error in {kind} {name}: ", f"error in {kind} {name} after rename: ")):
+                return kind, name
+        raise
     return None

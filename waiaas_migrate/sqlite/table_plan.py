@@ -224,7 +224,10 @@ def _physical(table: TableChanges, added: Sequence[AddColumn]) -> Table:
 def _edit(table: TableChanges, edited: Sequence[Change], text: Table, rows: Action | None) -> Iterator[Step]:
     """Change the table's text; where rows get other values, first without the rules that change."""
     words = "; ".join(describe(change) for change in edited) or f"carry over the rows of {table.new.name}"
-    layout = GuardLayout(table=table.new.name, columns=tuple(column.name for column in text.columns))
+    # Names may be spelled in another case in the file, until the text is changed.
+    spelled = {fold(column.name): column.name for column in table.old.columns}
+    columns = tuple(spelled.get(fold(column.name), column.name) for column in text.columns)
+    layout = GuardLayout(table=table.new.name, columns=columns)
     before = [guard for change in edited for guard in guards(table.new, change)]
     actions: list[Action] = [layout]
     if rows is not None and any(mapping(table.old, column) for column in table.new.columns):
