@@ -144,7 +144,8 @@ def _doubles(waiting: Mapping[str, str], what: str) -> list[str]:
     problems = []
     for target, source in waiting.items():
         if fold(source) in seen:
-            problems.append(f"{what}{target}: {seen[fold(source)]} says renamed_from {source} too. Keep one of the two.")
+            other = seen[fold(source)]
+            problems.append(f"{what}{target}: {other} says renamed_from {source} too. Keep one of the two.")
         seen[fold(source)] = target
     return problems
 

@@ -26,7 +26,7 @@ def rebuild(old: Table, new: Table, changes: Sequence[Change]) -> Step:
     action = RebuildTable(
         table=_unqualified(new),
         aside=f"_waiaas_new_{new.name}",
-        copied=tuple(_copied(old, new)),
+        copied=tuple(_copied(old, new)) or (_nothing_kept(new),),
         keeps_sequence=_counts(old) and _counts(new),
     )
     words = "; ".join(describe(change) for change in changes)
@@ -62,6 +62,15 @@ def _copied(old: Table, new: Table) -> Iterator[Copied]:
             source = rowid
         if source is not None:
             yield Copied(column=column.name, source=source)
+
+
+def _nothing_kept(new: Table) -> Copied:
+    """What stands for a row of which nothing is kept: a rowid of SQLite's choice, or else a default."""
+    rowid = _shared_rowid(new, new)
+    if rowid is not None:
+        return Copied(column=rowid, source="NULL")
+    column = next(column for column in new.columns if column.generated is None)
+    return Copied(column=column.name, source="NULL" if column.default is None else f"({column.default.sql})")
 
 
 def rowid_alias(table: Table) -> str | None:
