@@ -6,6 +6,7 @@ PYTHON ?= python3.11 python3.12 python3.13 python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := build/demo.db
+BENCH := build/bench
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench clean
@@ -31,12 +32,11 @@ check: $(VENV)/.installed-dev ## linters, formatting, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.installed-test ## run the benchmarks
-	@found=; \
-	for benchmark in benchmarks/*.py; do \
-		if [ -e "$$benchmark" ]; then found=yes; echo "$$benchmark"; $(BIN)/python "$$benchmark" || exit 1; fi; \
-	done; \
-	[ -n "$$found" ] || echo "There is no benchmark in benchmarks/."
+bench: $(VENV)/.installed-bench ## run the benchmarks; ARGS="--rounds 1" goes to each of them
+	@mkdir -p $(BENCH)
+	@for benchmark in benchmarks/[a-z]*.py; do \
+		$(BIN)/python "$$benchmark" --json "$(BENCH)/$$(basename "$$benchmark" .py).json" $(ARGS) || exit 1; \
+	done
 
 clean: ## remove the environment and everything built
 	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache \
@@ -58,6 +58,7 @@ $(VENV)/.created:
 $(VENV)/.installed: EXTRA :=
 $(VENV)/.installed-test: EXTRA := [test]
 $(VENV)/.installed-dev: EXTRA := [dev]
-$(VENV)/.installed $(VENV)/.installed-test $(VENV)/.installed-dev: pyproject.toml $(VENV)/.created
+$(VENV)/.installed-bench: EXTRA := [bench]
+$(VENV)/.installed $(VENV)/.installed-test $(VENV)/.installed-dev $(VENV)/.installed-bench: pyproject.toml $(VENV)/.created
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.$(EXTRA)'
 	@touch $@

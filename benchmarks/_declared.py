@@ -6,7 +6,10 @@ one of them.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlalchemy import MetaData
 
 VALUES = ("open", "done", "gone")
 
@@ -78,7 +81,7 @@ class Table{number}(models.Model):
     return "".join(parts)
 
 
-def alembic(tables: int, *, changed: bool) -> Any:
+def alembic(tables: int, *, changed: bool) -> MetaData:
     """SQLAlchemy's metadata."""
     from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, MetaData, Table, Text
 
@@ -110,8 +113,8 @@ def alembic(tables: int, *, changed: bool) -> Any:
 def drizzle(tables: int, *, changed: bool) -> str:
     """A schema.ts."""
     parts = [
-        'import { sql } from "drizzle-orm";\n'
-        'import { check, index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";\n'
+        'import { sql } from "drizzle-orm";\n',
+        'import { check, index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";\n',
     ]
     listed = ", ".join(f"'{value}'" for value in VALUES)
     for number in range(tables):

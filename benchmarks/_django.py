@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from waiaas_migrate.schema.enum_lists import membership_of
-from waiaas_migrate.schema.model import Action, Column, Index, Schema, Table
+from waiaas_migrate.schema.model import Action, Column, ForeignKey, Index, Schema, Table
+
+if TYPE_CHECKING:
+    from django.db.models import Field
 
 #: Django's models name an application, which need not be there.
 APPLICATION = "bench"
@@ -48,11 +51,11 @@ def attribute(table: Table, column: Column) -> str:
     return column.name.removesuffix("_id") if _reference(table, column) is not None else column.name
 
 
-def _reference(table: Table, column: Column) -> Any:
+def _reference(table: Table, column: Column) -> ForeignKey | None:
     return next((key for key in table.foreign_keys if key.columns == (column.name,)), None)
 
 
-def _field(table: Table, column: Column) -> Any:
+def _field(table: Table, column: Column) -> Field:
     from django.db import models
 
     key = table.primary_key
@@ -63,7 +66,11 @@ def _field(table: Table, column: Column) -> Any:
         options["db_default"] = _literal(column.default.sql)
     reference = _reference(table, column)
     if reference is not None:
-        on_delete = {Action.CASCADE: models.CASCADE, Action.SET_NULL: models.SET_NULL, Action.RESTRICT: models.RESTRICT}
+        on_delete: dict[Action | None, Any] = {
+            Action.CASCADE: models.CASCADE,
+            Action.SET_NULL: models.SET_NULL,
+            Action.RESTRICT: models.RESTRICT,
+        }
         target = f"{APPLICATION}.{model_name(reference.table)}"
         action = on_delete.get(reference.on_delete, models.DO_NOTHING)
         if reference.table == table.name:

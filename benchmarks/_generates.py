@@ -180,7 +180,14 @@ def drizzle(folder: Path) -> Callable[[], None]:
     modules = Path(os.environ["DRIZZLE"], "node_modules")
     if not (folder / "node_modules").exists():
         (folder / "node_modules").symlink_to(modules)
-    command = [modules / ".bin" / "drizzle-kit", "generate", "--dialect", "sqlite", "--schema", "schema.ts"]
+    command: list[str | Path] = [
+        modules / ".bin" / "drizzle-kit",
+        "generate",
+        "--dialect",
+        "sqlite",
+        "--schema",
+        "schema.ts",
+    ]
     return lambda: _tell(subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout)
 
 

@@ -136,7 +136,7 @@ def in_child(script: str, *words: str | os.PathLike[str]) -> dict[str, float]:
     Raises:
         RuntimeError: it failed; what it said is in the message.
     """
-    command = [sys.executable, script, *map(os.fspath, words)]
+    command = [sys.executable, script, *(os.fspath(word) for word in words)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")

@@ -43,8 +43,8 @@ def main() -> None:
     contenders = [name for name in _rebuilds.CONTENDERS if _is_there(name)]
     if options.only is not None:
         contenders = [name for name in contenders if name in {"tool", *options.only}]
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
+        folder = Path(temporary)
         project = daemon_project(folder / "project")
         edit_column(project, "status", f"default: {_rebuilds.OLD}", f"default: {_rebuilds.NEW}")
         migrate(project)

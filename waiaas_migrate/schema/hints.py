@@ -58,8 +58,8 @@ def _turned(table: Table, column: Column, successor: Column | None) -> Column:
     """``column`` with what became of its values turned round, where they became new ones.
 
     Values that were merged into a new one all come back as the first of them, since nobody knows which was which; what
-    became of a value into one that there was already stays. A column that was dropped gets a neutral value where it cannot
-    be without.
+    became of a value into one that there was already stays. A column that was dropped gets a neutral value where it
+    cannot be without.
     """
     if successor is None:
         if column.not_null is None or column.default is not None or column.generated is not None:

@@ -68,7 +68,7 @@ def plan_table(table: TableChanges) -> TablePlan:
     """The steps that make ``table.old`` into ``table.new``, indexes and triggers aside."""
     rows = update(table.old, table.new)
     added = _additions(table)
-    # Values may be made from a column that goes with the same migration; and to drop it is to write all rows anew anyhow.
+    # Values may be made from a column that goes with the same migration; dropping it writes all rows anew anyhow.
     out_of_place = rows is not None and any(isinstance(change, DropColumn) for change in table.changes)
     if added is None or out_of_place or any(_needs_rebuild(table, change) for change in table.changes):
         return TablePlan(steps=(rebuild(table.old, table.new, table.changes),), is_rebuilt=True)
