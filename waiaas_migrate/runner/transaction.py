@@ -45,9 +45,7 @@ def write_transaction(connection: sqlite3.Connection) -> Iterator[None]:
         DatabaseBusy: another connection writes, or reads while this one wants to commit.
         DatabaseFileError: the database cannot be written.
     """
-    before = {switch: _read_switch(connection, switch) for switch in _SWITCHES}
-    try:
-        _set_switch(connection, "foreign_keys", 0)
+    with foreign_keys_off(connection):
         with plain_errors(connection, doing="beginning a transaction"):
             connection.execute("BEGIN IMMEDIATE")
         try:
@@ -57,6 +55,15 @@ def write_transaction(connection: sqlite3.Connection) -> Iterator[None]:
         except BaseException:
             _roll_back(connection)
             raise
+
+
+@contextmanager
+def foreign_keys_off(connection: sqlite3.Connection) -> Iterator[None]:
+    """Foreign keys off, and read back; afterwards all switches are again as they were."""
+    before = {switch: _read_switch(connection, switch) for switch in _SWITCHES}
+    try:
+        _set_switch(connection, "foreign_keys", 0)
+        yield
     finally:
         for switch, value in before.items():
             if _read_switch(connection, switch) != value:
