@@ -14,7 +14,8 @@ import os
 import socket
 import sqlite3
 import uuid
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -144,8 +145,7 @@ class MigrateBackend(SQLiteBackend):
         notices: list[str] = []
         self._check, self._has_split = None, False
         with sole_transaction(self.connection, notices):
-            for notice in notices:
-                _logger.warning("%s", notice)
+            _note(notices)
             yield
             self._finish_check("the run")
 
@@ -198,8 +198,7 @@ class MigrateBackend(SQLiteBackend):
 
     def _finish_check(self, name: str) -> None:
         check, self._check = self._check, None
-        for notice in check.finish(name) if check is not None else ():
-            _logger.warning("%s", notice)
+        _note(check.finish(name) if check is not None else ())
 
     # --- books --------------------------------------------------------------------------------------------------------
 
@@ -267,6 +266,12 @@ def _username() -> str:
 @functools.cache
 def _hostname() -> str:
     return socket.getfqdn()
+
+
+def _note(notices: Iterable[str]) -> None:
+    """Tell of what the user should know, as yoyo does: its log is silent unless asked to speak."""
+    for notice in notices:
+        warnings.warn(notice, stacklevel=3)
 
 
 def _now() -> datetime:
