@@ -320,7 +320,10 @@ def test_a_migration_of_rows_alone_is_not_taken_for_run(tmp_path: Path, folder: 
 def test_a_killed_command_leaves_nothing(site: Path, tmp_path: Path, folder: Path) -> None:
     """Neither a lock row nor half of a run; the next command goes on at once."""
     path = tmp_path / "a.db"
-    slow = "import time\nfrom yoyo import step\n__depends__ = ['0003_age']\nstep(lambda c: (print('in', flush=True), time.sleep(60)))\n"
+    slow = (
+        "import time\nfrom yoyo import step\n__depends__ = ['0003_age']\n"
+        "step(lambda c: (print('in', flush=True), time.sleep(60)))\n"
+    )
     write_folder(tmp_path / "slow", {**FAMILY, "0004_slow.py": slow}, record=False)
     with subprocess.Popen(
         [

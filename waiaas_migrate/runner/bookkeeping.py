@@ -37,8 +37,12 @@ def read_applied(connection: sqlite3.Connection) -> tuple[Applied, ...] | None:
 
 def _read_old_books(connection: sqlite3.Connection) -> tuple[Applied, ...] | None:
     """The books as yoyo kept them before version 6 (yoyo/internalmigrations/v1.py), or none."""
-    if connection.execute("SELECT 1 FROM pragma_table_info('_yoyo_migration')").fetchone() is None:
+    columns = {name for (name,) in connection.execute("SELECT name FROM pragma_table_info('_yoyo_migration')")}
+    if not columns:
         return None
+    if "migration_hash" in columns:
+        # Another connection has made them since they were found missing.
+        return read_applied(connection)
     rows = connection.execute("SELECT id FROM _yoyo_migration ORDER BY ctime, rowid").fetchall()
     return tuple(Applied(hash=migration_hash(name), id=name) for (name,) in rows)
 

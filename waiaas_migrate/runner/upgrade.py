@@ -18,7 +18,7 @@ from waiaas_migrate.runner.foreign_keys import ForeignKeyCheck, KeysChanged
 from waiaas_migrate.runner.proof import Replay, differing_objects
 from waiaas_migrate.runner.recovery import has_run, hint, may_have_run
 from waiaas_migrate.runner.steps import StepRunner
-from waiaas_migrate.runner.transaction import foreign_keys_off
+from waiaas_migrate.runner.transaction import NotNeeded, foreign_keys_off
 from waiaas_migrate.runner.yoyo_lock import sole_transaction
 from waiaas_migrate.sqlite.catalog import fingerprint, read_catalog
 from waiaas_migrate.sqlite.connection import database_name
@@ -77,10 +77,12 @@ class Upgrade:
         notices: list[str] = []
         started = self._started
         try:
-            with sole_transaction(self._connection, notices):
+            with sole_transaction(self._connection, notices, self._is_needed):
                 batch = self._next_batch(notices)
                 if batch and batch[0].transactional:
                     self._run_together(batch, notices)
+        except NotNeeded:
+            return False
         except KeysChanged:
             self._check_all_keys, self._started = True, started
             return True
@@ -95,6 +97,9 @@ class Upgrade:
         elif batch:
             self._note_commit(batch)
         return bool(batch)
+
+    def _is_needed(self) -> bool:
+        return bool(pending(self._connection, self._folder.ids))
 
     def _next_batch(self, notices: list[str]) -> tuple[MigrationFile, ...]:
         """What is to be run together, now that nobody else can; books are open then."""

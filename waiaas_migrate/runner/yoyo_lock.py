@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -61,13 +61,16 @@ def is_held(lock: YoyoLock) -> bool:
 
 
 @contextmanager
-def sole_transaction(connection: sqlite3.Connection, notices: list[str]) -> Iterator[None]:
+def sole_transaction(
+    connection: sqlite3.Connection, notices: list[str], needed: Callable[[], bool] | None = None
+) -> Iterator[None]:
     """A write transaction beside which no plain yoyo is at work; a lock row that nobody holds is removed, and noted.
 
     Plain yoyo commits a migration and its record apart, and what stands between the two must not be seen: so a row
     that is held is waited for, as long as for a lock of SQLite's.
 
     Raises:
+        NotNeeded: ``needed`` said so while another connection wrote.
         DatabaseBusy: another connection writes, or plain yoyo is at work.
         DatabaseFileError: the database cannot be written.
     """
@@ -75,7 +78,7 @@ def sole_transaction(connection: sqlite3.Connection, notices: list[str]) -> Iter
     while True:
         _wait(connection, deadline)
         with ExitStack() as stack:
-            stack.enter_context(write_transaction(connection))
+            stack.enter_context(write_transaction(connection, needed))
             lock = read_lock(connection)
             if lock is None or not is_held(lock):
                 if lock is not None:

@@ -169,8 +169,9 @@ def _os_reason(path: Path, error: OSError) -> str:
 def open_read_only(path: str | os.PathLike[str] | Database) -> sqlite3.Connection:
     """Open a database that is there, for reading; its content is never changed.
 
-    A database in WAL mode needs its ``-shm`` file, which SQLite cannot make in a folder that is read-only; it is then
-    read as immutable, if no WAL holds anything that the file does not (https://www.sqlite.org/wal.html#readonly).
+    A database in WAL mode needs files beside it, which a read-only connection leaves there, and one that may write
+    takes away when it is the last to close: so that is used, told to change nothing, where they are not there yet.
+    Where they cannot be made, the database is read as immutable (https://www.sqlite.org/wal.html#readonly).
 
     Raises:
         DatabaseFileError: the file is missing, cannot be read, or is no SQLite database.
@@ -182,22 +183,32 @@ def open_read_only(path: str | os.PathLike[str] | Database) -> sqlite3.Connectio
         raise UsageError(f"{database.name}: a database in memory holds nothing to read. Give the path of a file.")
     _require_file(database.name, database.path)
     absolute = os.path.abspath(database.path)  # noqa: PTH100 — a link stays a link: SQLite finds the WAL beside its target
-    uri = f"file:{quote(absolute)}?mode=ro"
+    file = Path(os.path.realpath(absolute))
+    uri = f"file:{quote(absolute)}?mode="
     with plain_errors(database.name, doing="opening it"):
+        if _is_alone(file):
+            return _open_uri(f"{uri}rw", "PRAGMA query_only = ON")
         try:
-            return _open_uri(uri)
+            return _open_uri(f"{uri}ro")
         except sqlite3.OperationalError as error:
-            if result_code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) or not _is_whole(
-                Path(os.path.realpath(absolute))
-            ):
+            if result_code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) or not _is_whole(file):
                 raise
-            return _open_uri(f"{uri}&immutable=1")
+            return _open_uri(f"{uri}ro&immutable=1")
 
 
-def _open_uri(uri: str) -> sqlite3.Connection:
+def _open_uri(uri: str, *statements: str) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True)
+    for statement in statements:
+        connection.execute(statement)
     _probe(connection)
     return connection
+
+
+def _is_alone(file: Path) -> bool:
+    """Whether a connection that may write finds nothing to do: nothing to roll back, and no WAL to move into it."""
+    writable = os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)
+    beside = (file.with_name(file.name + suffix) for suffix in ("-journal", "-shm"))
+    return writable and _is_whole(file) and not any(path.exists() for path in beside)
 
 
 def _is_whole(path: Path) -> bool:
@@ -269,9 +280,6 @@ def main_file(connection: sqlite3.Connection) -> str:
         if schema in ("main", b"main"):
             return os.fsdecode(file) if file else ""
     return ""
-
-
-# --- PRAGMAs ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
