@@ -177,14 +177,17 @@ def require_room(target: Path, size: int, name: str) -> None:
     free = shutil.disk_usage(target.parent).free
     if free < size + _MARGIN:
         raise DatabaseRefused(
-            f"{name}: a copy of it takes {megabytes(size)}, and the disk has {megabytes(free)} free. Nothing was "
+            f"{name}: a copy of it takes {byte_count(size)}, and the disk has {byte_count(free)} free. Nothing was "
             f"changed. Make room, or do without a backup (`apply --backup never`)."
         )
 
 
-def megabytes(size: int) -> str:
+def byte_count(size: int) -> str:
     """A number of bytes for people."""
-    return f"{size / 1e6:,.1f} MB"
+    for unit, bytes_in in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= bytes_in:
+            return f"{size / bytes_in:.1f} {unit}"
+    return f"{size} bytes"
 
 
 def _opened(path: Path, query: str) -> sqlite3.Connection:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from waiaas_migrate.files.migration_dir import MigrationFile
-from waiaas_migrate.runner.upgrade import refuse_unrecorded_tables
 from waiaas_migrate.runner.bookkeeping import pending
+from waiaas_migrate.runner.fleet import Fleet, Outcome, each
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.outline import Outline, StepOutline, outline, tables_named
 from waiaas_migrate.runner.run import When, wants_backup
+from waiaas_migrate.runner.upgrade import refuse_unrecorded_tables
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.actions import Cost
 from waiaas_migrate.sqlite.connection import database_path, open_read_only, plain_errors
@@ -101,6 +103,21 @@ def estimate(database: str, migrations: Path | MigrationFolder, *, backup: When 
             free=_free(place.path),
             backup=wants_backup(connection, todo, backup),
         )
+
+
+def estimate_all(
+    databases: Iterable[str],
+    migrations: Path,
+    *,
+    backup: When = "auto",
+    fleet: Fleet = Fleet(),  # noqa: B008 — a frozen value
+) -> Iterator[Outcome[Estimate]]:
+    """What ``apply`` would do to each of ``databases``; the folder is read once.
+
+    Raises:
+        MigrationsError: the folder cannot be used.
+    """
+    return each(functools.partial(estimate, migrations=read_folder(migrations), backup=backup), databases, fleet)
 
 
 def _of_a_new_one(database: str, folder: MigrationFolder, path: Path | None) -> Estimate:

@@ -1,8 +1,8 @@
 """Many databases: the same work on each, by any ``concurrent.futures.Executor``.
 
 Threads are the default: SQLite lets go of Python's lock while it works and while it waits for the disk. A pool of
-processes serves as well, and so does a cluster's executor where every worker sees the files: what is sent to a worker is
-a function of a module with plain arguments, and what comes back is an :class:`Outcome`, an error's text included.
+processes serves as well, and so does a cluster's executor where every worker sees the files: what is sent to a worker
+is a function of a module with plain arguments, and what comes back is an :class:`Outcome`, an error's text included.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -76,7 +76,7 @@ def apply_to_all(
     migrations: str | os.PathLike[str],
     *,
     options: RunOptions = RunOptions(),  # noqa: B008 — a frozen value
-    fleet: Fleet = Fleet(),  # noqa: B008 — likewise
+    fleet: Fleet = Fleet(),
 ) -> Iterator[Outcome[RunResult]]:
     """Apply what is pending of the folder ``migrations`` to each of ``databases``; the outcomes in their order.
 
@@ -113,7 +113,7 @@ def _read_once(folder: Path, stamp: int) -> MigrationFolder:  # noqa: ARG001 —
 def each(
     work: Callable[[str], ResultT],
     databases: Iterable[str],
-    fleet: Fleet = Fleet(),  # noqa: B008 — a frozen value
+    fleet: Fleet = Fleet(),
     *,
     stop: threading.Event | None = None,
 ) -> Iterator[Outcome[ResultT]]:
@@ -136,40 +136,49 @@ def each(
             jobs = min(fleet.jobs or default_jobs(), max(len(listed), 1))
             executor = stack.enter_context(ThreadPoolExecutor(jobs, thread_name_prefix="waiaas-migrate"))
         futures = [executor.submit(outcome_of, work, database) for database in listed]
-        yield from _gather(listed, futures, stop, stop_on_failure=fleet.stop_on_failure)
+        waiting = _Waiting(futures=futures, stop=stop)
+        for future in futures if fleet.stop_on_failure else ():
+            future.add_done_callback(waiting.give_up_on_failure)
+        yield from waiting.outcomes(listed)
 
 
-def _gather(
-    databases: Sequence[str], futures: Sequence[Future[Outcome[ResultT]]], stop: threading.Event, *, stop_on_failure: bool
-) -> Iterator[Outcome[ResultT]]:
-    def give_up() -> None:
-        for future in futures:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Waiting(Generic[ResultT]):
+    """What was handed out, and how it is called off."""
+
+    futures: Sequence[Future[Outcome[ResultT]]]
+    stop: threading.Event
+    interrupted: threading.Event = field(default_factory=threading.Event)
+
+    def give_up(self) -> None:
+        """Begin nothing more."""
+        for future in self.futures:
             future.cancel()
 
-    if stop_on_failure:
-        for future in futures:
-            future.add_done_callback(lambda done: give_up() if _failed(done) else None)
-    interrupted = False
-    try:
-        for database, future in zip(databases, futures, strict=True):
-            while True:
-                try:
-                    found = _outcome(database, future)
-                    break
-                except KeyboardInterrupt:
-                    interrupted = True
-                    stop.set()
-                    give_up()
-            yield found
-    finally:
-        stop.set()
-        give_up()
-    if interrupted:
-        raise KeyboardInterrupt
+    def give_up_on_failure(self, future: Future[Outcome[ResultT]]) -> None:
+        """Begin nothing more if ``future``, which is done, failed."""
+        if not future.cancelled() and (future.exception() is not None or future.result().failure is not None):
+            self.give_up()
 
+    def outcome(self, database: str, future: Future[Outcome[ResultT]]) -> Outcome[ResultT]:
+        """What ``future`` gives, waited for whatever happens."""
+        while True:
+            try:
+                return _outcome(database, future)
+            except KeyboardInterrupt:
+                self.interrupted.set()
+                self.stop.set()
+                self.give_up()
 
-def _failed(future: Future[Outcome[ResultT]]) -> bool:
-    return not future.cancelled() and (future.exception() is not None or future.result().failure is not None)
+    def outcomes(self, databases: Sequence[str]) -> Iterator[Outcome[ResultT]]:
+        """All of them, in their order; whoever does not ask for the last of them ends the rest."""
+        try:
+            yield from map(self.outcome, databases, self.futures)
+        finally:
+            self.stop.set()
+            self.give_up()
+        if self.interrupted.is_set():
+            raise KeyboardInterrupt
 
 
 def _outcome(database: str, future: Future[Outcome[ResultT]]) -> Outcome[ResultT]:
@@ -186,7 +195,7 @@ def outcome_of(work: Callable[[str], ResultT], database: str) -> Outcome[ResultT
     start = time.perf_counter()
     try:
         result = work(database)
-    except (Interrupted, Exception) as error:
+    except (Interrupted, Exception) as error:  # noqa: BLE001 — whatever it is, it is this database's alone
         return Outcome(database=database, failure=_failure(error), seconds=time.perf_counter() - start)
     return Outcome(database=database, result=result, seconds=time.perf_counter() - start)
 
@@ -211,8 +220,8 @@ def default_jobs() -> int:
 def expand(arguments: Sequence[str]) -> tuple[str, ...]:
     """The databases that ``arguments`` mean, each once, in their order.
 
-    What holds ``*``, ``?`` or ``[`` is a pattern, unless a file is called so; ``**`` goes through folders. It stands for
-    files, and not for a database's WAL, journal or backup.
+    What holds ``*``, ``?`` or ``[`` is a pattern, unless a file is called so; ``**`` goes through folders. It stands
+    for files, and not for a database's WAL, journal or backup.
 
     Raises:
         UsageError: a pattern finds nothing.
@@ -222,6 +231,11 @@ def expand(arguments: Sequence[str]) -> tuple[str, ...]:
         for database in _matching(argument) if is_pattern(argument) else (argument,):
             found.setdefault(_identity(database), database)
     return tuple(found.values())
+
+
+def is_single(arguments: Sequence[str]) -> bool:
+    """Whether ``arguments`` name one database, rather than a number of them."""
+    return len(arguments) == 1 and not is_pattern(arguments[0])
 
 
 def is_pattern(argument: str) -> bool:

@@ -84,7 +84,8 @@ def outline(migration: MigrationFile) -> Outline:
 
 def _steps(statements: Iterable[str]) -> Iterator[StepOutline]:
     """The statements by the comments above them; without one, each is a step of its own."""
-    words, cost, held = "", None, []
+    words, cost = "", None
+    held: list[str] = []
     for statement in statements:
         marked = [match for line in comments(statement) if (match := _STEP.match(line))]
         if held and (marked or cost is None):

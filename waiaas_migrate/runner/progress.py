@@ -143,8 +143,7 @@ class Meter:
     def _rows(self, statement: str) -> int:
         """The rows of the first table that the statement names and that is there; 0 where counting takes long."""
         for table in tables_named(statement):
-            ends = time.monotonic() + _PATIENCE
-            self._connection.set_progress_handler(lambda ends=ends: time.monotonic() > ends, _INSTRUCTIONS)
+            self._connection.set_progress_handler(_Deadline().has_passed, _INSTRUCTIONS)
             try:
                 return int(self._connection.execute(f"SELECT count(*) FROM main.{quote_name(table)}").fetchone()[0])
             except sqlite3.Error:
@@ -167,6 +166,17 @@ class Meter:
         return length
 
 
+class _Deadline:
+    """The end of one's patience, from now on."""
+
+    def __init__(self) -> None:
+        self._at = time.monotonic() + _PATIENCE
+
+    def has_passed(self) -> int:
+        """Whether it is time to stop."""
+        return int(time.monotonic() > self._at)
+
+
 def _with(progress: Progress, done: int | None, total: int, unit: Unit = "rows") -> Progress:
     return Progress(
         migration=progress.migration,
@@ -177,4 +187,3 @@ def _with(progress: Progress, done: int | None, total: int, unit: Unit = "rows")
         total=total or None,
         unit=unit,
     )
-

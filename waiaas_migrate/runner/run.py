@@ -57,9 +57,9 @@ def apply_to(
     database: str,
     migrations: Path | MigrationFolder,
     *,
-    options: RunOptions = RunOptions(),  # noqa: B008 — a frozen value
+    options: RunOptions = RunOptions(),
     explain: Explain | None = None,
-    watch: Watch = Watch(),  # noqa: B008 — likewise
+    watch: Watch = Watch(),
 ) -> RunResult:
     """Open ``database``, apply what is pending of the folder ``migrations``, set its PRAGMAs, and close it.
 
