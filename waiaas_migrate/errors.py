@@ -99,9 +99,16 @@ class UnsupportedError(MigrateError):
 
 
 class DatabaseRefused(MigrateError):
-    """The database, or the rows in it, refused; it is as it was before."""
+    """The database, or the rows in it, refused; it is as it was before, but for the migrations in ``committed``."""
 
     exit_code: ClassVar[int] = 3
+    committed: tuple[str, ...] = ()
+
+    def after(self, committed: Sequence[str]) -> None:
+        """Note which migrations of the run had been committed already, and say so."""
+        if committed:
+            self.committed = tuple(committed)
+            self.args = (f"{self} Committed before, and kept: {', '.join(committed)}.",)
 
 
 class PragmaError(DatabaseRefused):
@@ -119,14 +126,24 @@ class PragmaError(DatabaseRefused):
 
 
 class ApplyError(DatabaseRefused):
-    """A migration failed; its transaction was rolled back."""
+    """A migration failed; its transaction was rolled back, unless it ran outside of one."""
 
-    def __init__(self, *, database: str, migration: str, reason: str, statement: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        database: str,
+        migration: str,
+        reason: str,
+        statement: str | None = None,
+        rolled_back: bool = True,
+    ) -> None:
         self.database = database
         self.migration = migration
         self.reason = reason
         self.statement = statement
-        super().__init__(f"{database}: migration {migration} failed and was rolled back: {reason}")
+        self.rolled_back = rolled_back
+        what = "and was rolled back" if rolled_back else "outside a transaction, so that what it had done remains"
+        super().__init__(f"{database}: migration {migration} failed {what}: {reason}")
 
 
 class DatabaseBusy(DatabaseRefused):

@@ -59,8 +59,8 @@ def test_version(tmp_path: Path) -> None:
         (["check", "--nonsense"], "No such option '--nonsense'"),
         (["check", "surplus"], "unexpected extra argument"),
         (["generate", "-m"], "requires an argument"),
-        (["apply", "a.db", "b.db"], "unexpected extra argument"),
-        *(([command], "Missing argument 'DATABASE'.") for command in ON_A_DATABASE),
+        (["inspect", "a.db", "b.db"], "unexpected extra argument"),
+        *(([command], "Missing argument 'DATABASE") for command in ON_A_DATABASE),
     ],
     ids=lambda value: " ".join(value) or "nothing" if isinstance(value, list) else "",
 )

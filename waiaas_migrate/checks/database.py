@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from waiaas_migrate.files.migration_dir import MigrationFile, migration_hash
+from waiaas_migrate.files.migration_dir import MigrationFile, migration_hash, read_migrations
+from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.bookkeeping import Applied, read_applied
 from waiaas_migrate.sqlite.connection import database_path, open_read_only, plain_errors
 
@@ -19,6 +22,21 @@ class Standing:
     applied: tuple[MigrationFile, ...]
     pending: tuple[MigrationFile, ...]
     unknown: tuple[Applied, ...]
+
+
+def new_run() -> int:
+    """A number for one run over any number of databases, which no other has."""
+    return time.monotonic_ns()
+
+
+@functools.lru_cache(maxsize=1)
+def folder_of(project: Project, run: int) -> tuple[MigrationFile, ...]:  # noqa: ARG001 — another run reads it anew
+    """The migrations of ``project``, read once for each run by each process that takes part in it.
+
+    Raises:
+        MigrationsError: where the folder cannot be used.
+    """
+    return read_migrations(project.migrations)
 
 
 @contextmanager

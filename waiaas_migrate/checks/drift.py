@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import functools
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
-from waiaas_migrate.checks.database import reading, standing
+from waiaas_migrate.checks.database import folder_of, new_run, reading, standing
 from waiaas_migrate.checks.report import Finding, Subject, schema_findings
-from waiaas_migrate.files.migration_dir import read_migrations
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.generate.replay import replay
+from waiaas_migrate.runner.fleet import Fleet, Outcome, each
 from waiaas_migrate.schema.diff import diff
+from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.sqlite.introspect import introspect
 
 _SAYING = "changed without a migration: {}."
 _FIX = "Find out who changed it by hand; then change it back, or change schema.yaml and generate."
+
+#: SQLite's grammar is not made for several threads at once. Processes do not share it.
+_one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +41,33 @@ def drift(project: Project, database: str, *, column_order: bool = False) -> Dri
         MigrationsError: where the migrations folder cannot be used.
         UnsupportedError: names what in the database cannot be read exactly.
     """
-    migrations = read_migrations(project.migrations)
-    with reading(database) as (connection, name):
+    return _drift(database, project=project, column_order=column_order, run=new_run())
+
+
+def drift_of_all(
+    project: Project,
+    databases: Iterable[str],
+    fleet: Fleet = Fleet(),  # noqa: B008 — a frozen value
+    *,
+    column_order: bool = False,
+) -> Iterator[Outcome[Drift]]:
+    """Compare each of ``databases``; the folder is read once, and replayed once for those that have run the same.
+
+    Raises:
+        MigrationsError: where the migrations folder cannot be used.
+    """
+    run = new_run()
+    folder_of(project, run)
+    return each(functools.partial(_drift, project=project, column_order=column_order, run=run), databases, fleet)
+
+
+def _drift(database: str, *, project: Project, column_order: bool, run: int) -> Drift:
+    migrations = folder_of(project, run)
+    with reading(database) as (connection, name), _one_at_a_time:
         found = standing(connection, migrations)
         live = introspect(connection)
-    changes = diff(introspect(replay(found.applied)), live, column_order=column_order)
+        made = _replayed(project, run, tuple(migration.id for migration in found.applied))
+        changes = diff(made, live, column_order=column_order)
     unknown = tuple(
         Finding(
             subject=Subject.MIGRATION,
@@ -52,3 +82,11 @@ def drift(project: Project, database: str, *, column_order: bool = False) -> Dri
         findings=(*unknown, *schema_findings(changes, saying=_SAYING, fix=_FIX)),
         pending=tuple(migration.id for migration in found.pending),
     )
+
+
+@functools.lru_cache(maxsize=16)
+def _replayed(project: Project, run: int, names: tuple[str, ...]) -> Schema:
+    """What these migrations make."""
+    wanted = set(names)
+    with closing(replay([migration for migration in folder_of(project, run) if migration.id in wanted])) as connection:
+        return introspect(connection)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from waiaas_migrate.checks.database import reading, standing
-from waiaas_migrate.files.migration_dir import read_migrations
+from waiaas_migrate.checks.database import folder_of, new_run, reading, standing
 from waiaas_migrate.files.project import Project
+from waiaas_migrate.runner.fleet import Fleet, Outcome, each
 
 State = Literal["applied", "pending", "unknown"]
 
@@ -36,7 +38,26 @@ def status(project: Project, database: str) -> Status:
         DatabaseFileError: where the database cannot be read.
         MigrationsError: where the migrations folder cannot be used.
     """
-    migrations = read_migrations(project.migrations)
+    return _status(database, project=project, run=new_run())
+
+
+def status_of_all(
+    project: Project,
+    databases: Iterable[str],
+    fleet: Fleet = Fleet(),  # noqa: B008 — a frozen value
+) -> Iterator[Outcome[Status]]:
+    """Where each of ``databases`` stands; the folder is read once.
+
+    Raises:
+        MigrationsError: where the migrations folder cannot be used.
+    """
+    run = new_run()
+    folder_of(project, run)
+    return each(functools.partial(_status, project=project, run=run), databases, fleet)
+
+
+def _status(database: str, *, project: Project, run: int) -> Status:
+    migrations = folder_of(project, run)
     with reading(database) as (connection, name):
         found = standing(connection, migrations)
     applied = {migration.id for migration in found.applied}

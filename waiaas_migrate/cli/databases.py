@@ -1,93 +1,131 @@
-"""Commands about a database: bring it up to date, and see where it stands."""
+"""Commands about databases: bring them up to date, and see where they stand."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.output import FINDINGS, note, print_findings, print_json, say
+from waiaas_migrate.cli.applying import apply
+from waiaas_migrate.cli.many import Report, jobs, print_outcomes, stop_on_failure
+from waiaas_migrate.cli.output import FINDINGS, finding_rows, note, print_findings, print_json, say
+from waiaas_migrate.cli.restoring import restore
 from waiaas_migrate.files.project import Project
+from waiaas_migrate.runner.fleet import Fleet, expand, is_single
+
+if TYPE_CHECKING:
+    # Reading a schema takes SQLite's grammar, which applying does without.
+    from waiaas_migrate.checks.drift import Drift
+    from waiaas_migrate.checks.status import Status
 
 
 @click.command()
-@options.database
-@click.option("--no-verify", is_flag=True, help="Do not compare the resulting schema with the recorded one.")
+@options.databases
+@jobs
+@stop_on_failure
 @options.as_json
 @options.in_project
-def apply(project: Project, database: str, *, no_verify: bool, as_json: bool) -> int:
-    """Apply the pending migrations to DATABASE, all or none.
+def status(
+    project: Project, databases: tuple[str, ...], *, jobs: int | None, stop_on_failure: bool, as_json: bool
+) -> int:
+    """Show which migrations each DATABASE has run, and which are pending.
 
-    DATABASE is a path or a sqlite:/// URL; a new file is made readable and writable by its owner alone.
-
-    \b
-    Example:
-      waiaas-migrate apply app.db
-    """  # noqa: D301
-    from waiaas_migrate.runner.run import apply_to
-
-    result = apply_to(database, project.migrations, verify=not no_verify)
-    if as_json:
-        print_json({"database": database, "applied": result.applied, "notices": result.notices})
-        return 0
-    for notice in result.notices:
-        note(f"Note: {notice}")
-    for migration in result.applied:
-        say(f"applied {migration}")
-    if not result.applied:
-        say(f"{database}: nothing to apply; it is up to date.", good=True)
-    return 0
-
-
-@click.command()
-@options.database
-@options.as_json
-@options.in_project
-def status(project: Project, database: str, *, as_json: bool) -> int:
-    """Show which migrations DATABASE has run, and which are pending.
-
-    Nothing is written. Exits with 1 where migrations are pending, or unknown to this project.
+    Nothing is written. Exits with 1 where migrations are pending, or unknown to this project. Several databases, or a
+    pattern in quotes, give one line each.
     """
     from waiaas_migrate.checks.status import status as run
+    from waiaas_migrate.checks.status import status_of_all
 
-    result = run(project, database)
+    if not is_single(databases):
+        fleet = Fleet(jobs=jobs, stop_on_failure=stop_on_failure)
+        return print_outcomes(status_of_all(project, expand(databases), fleet), _STATUS, as_json=as_json)
+    result = run(project, databases[0])
     if as_json:
-        rows = [{"id": migration, "state": state} for migration, state in result.migrations]
-        print_json({"database": result.database, "migrations": rows, "at_head": result.is_at_head})
+        print_json({"database": result.database, **_status_row(result)})
     else:
         for migration, state in result.migrations:
             say(f"{state:8} {migration}", good=None if state == "applied" else False)
-        say(f"{result.database}: " + _summary(result.is_at_head, result.ids("pending"), result.ids("unknown")))
-    return 0 if result.is_at_head else FINDINGS
+        say(f"{result.database}: {_status_line(result)}")
+    return _status_exit(result)
 
 
-def _summary(at_head: bool, pending: tuple[str, ...], unknown: tuple[str, ...]) -> str:
-    if at_head:
+def _status_row(result: Status) -> dict[str, object]:
+    rows = [{"id": migration, "state": state} for migration, state in result.migrations]
+    return {"migrations": rows, "at_head": result.is_at_head}
+
+
+def _status_line(result: Status) -> str:
+    if result.is_at_head:
         return "up to date."
+    pending, unknown = result.ids("pending"), result.ids("unknown")
     parts = [f"{len(pending)} pending"] if pending else []
     parts += [f"{len(unknown)} unknown to this project"] if unknown else []
     return ", ".join(parts) + "."
 
 
+def _status_exit(result: Status) -> int:
+    return 0 if result.is_at_head else FINDINGS
+
+
+_STATUS: Report[Status] = Report(
+    word=lambda result: "up to date" if result.is_at_head else "not at head",
+    line=_status_line,
+    row=_status_row,
+    status=_status_exit,
+)
+
+
 @click.command()
-@options.database
+@options.databases
 @options.column_order
+@jobs
+@stop_on_failure
 @options.as_json
 @options.in_project
-def drift(project: Project, database: str, *, column_order: bool, as_json: bool) -> int:
-    """Compare DATABASE with what its migrations made.
+def drift(
+    project: Project,
+    databases: tuple[str, ...],
+    *,
+    column_order: bool,
+    as_json: bool,
+    **many: int | None,
+) -> int:
+    """Compare each DATABASE with what its migrations made.
 
-    Nothing is written. Exits with 1 where something was changed by other means.
+    Nothing is written. Exits with 1 where something was changed by other means. Several databases, or a pattern in
+    quotes, give one line each.
     """
     from waiaas_migrate.checks.drift import drift as run
+    from waiaas_migrate.checks.drift import drift_of_all
 
-    result = run(project, database, column_order=column_order)
+    if not is_single(databases):
+        fleet = Fleet(jobs=many["jobs"], stop_on_failure=bool(many["stop_on_failure"]))
+        outcomes = drift_of_all(project, expand(databases), fleet, column_order=column_order)
+        return print_outcomes(outcomes, _DRIFT, as_json=as_json)
+    result = run(project, databases[0], column_order=column_order)
     print_findings(result.findings, as_json=as_json, database=result.database, pending=result.pending)
     if not as_json:
         if result.pending:
             note(f"{len(result.pending)} pending; compared with the migrations that were run.")
         if not result.findings:
             say(f"{result.database}: no drift.", good=True)
+    return _drift_exit(result)
+
+
+def _drift_line(result: Drift) -> str:
+    return "; ".join(str(finding) for finding in result.findings) or "no drift."
+
+
+def _drift_exit(result: Drift) -> int:
     return FINDINGS if result.findings else 0
 
 
-COMMANDS = (apply, status, drift)
+_DRIFT: Report[Drift] = Report(
+    word=lambda result: "with drift" if result.findings else "without drift",
+    line=_drift_line,
+    row=lambda result: {"pending": result.pending, "findings": finding_rows(result.findings)},
+    status=_drift_exit,
+)
+
+COMMANDS = (apply, status, drift, restore)

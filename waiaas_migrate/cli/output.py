@@ -40,12 +40,16 @@ def hazard_row(hazard: Hazard) -> dict[str, object]:
     }
 
 
+def finding_rows(findings: Iterable[Finding]) -> list[dict[str, str]]:
+    """Findings for machines."""
+    return [{"subject": f.subject, "where": f.where, "what": f.what, "fix": f.fix} for f in findings]
+
+
 def print_findings(findings: Iterable[Finding], *, as_json: bool, **facts: object) -> None:
     """Findings, one a line, or as JSON with ``facts`` beside them."""
     listed = tuple(findings)
     if as_json:
-        rows = [{"subject": f.subject, "where": f.where, "what": f.what, "fix": f.fix} for f in listed]
-        print_json({**facts, "findings": rows})
+        print_json({**facts, "findings": finding_rows(listed)})
         return
     for finding in listed:
         say(str(finding), good=False)

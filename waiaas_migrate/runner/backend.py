@@ -1,32 +1,62 @@
-"""A yoyo backend on which the runner stands: yoyo's own books and steps, on a connection that is already there.
+"""A yoyo backend on which the runner stands, and which the ``yoyo`` command finds under the scheme ``waiaas``.
 
 yoyo opens a connection for each migration, and records it in a transaction of its own afterwards. This backend keeps to
-one connection, so that a migration and its record share the transaction that the runner has begun.
+one connection, so that migrations and their records share one transaction: that which the runner has begun, or that
+which :meth:`MigrateBackend.lock` begins for the command.
 """
 
 from __future__ import annotations
 
 import functools
 import getpass
+import logging
 import os
 import socket
 import sqlite3
 import uuid
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
+from urllib.parse import unquote
 
 from yoyo import internalmigrations
+from yoyo.backends.base import SavepointTransactionManager, TransactionManager
 from yoyo.backends.core.sqlite3 import SQLiteBackend
 from yoyo.connections import DatabaseURI
-from yoyo.migrations import Migration, default_migration_table
+from yoyo.migrations import Migration, PostApplyHookMigration, default_migration_table
 
-from waiaas_migrate.sqlite.connection import Database, connect_file
+from waiaas_migrate.errors import UsageError
+from waiaas_migrate.runner.foreign_keys import ForeignKeyCheck
+from waiaas_migrate.runner.pragmas import declared_pragmas
+from waiaas_migrate.runner.transaction import guarded
+from waiaas_migrate.runner.yoyo_lock import sole_transaction
+from waiaas_migrate.sqlite.connection import MEMORY, Database, apply_pragmas, connect_file, shape_file
+
+_logger = logging.getLogger("yoyo.migrations")
+
+
+class Savepoint(SavepointTransactionManager):
+    """A savepoint that is released when it is done, since SQLite keeps those of DDL; yoyo leaves them all open."""
+
+    def _do_commit(self) -> None:
+        if self.backend.connection.in_transaction:
+            self.backend.savepoint_release(self.id)
+
+    def _do_rollback(self) -> None:
+        if self.backend.connection.in_transaction:
+            self.backend.savepoint_rollback(self.id)
+            self.backend.savepoint_release(self.id)
 
 
 class MigrateBackend(SQLiteBackend):
-    """yoyo's backend for SQLite, on a given connection or on a path of any characters."""
+    """yoyo's backend for SQLite, on a given connection or on a path of any characters.
+
+    A URL is ``waiaas:///relative/path.db`` or ``waiaas:////absolute/path.db``, with what is special in URLs
+    percent-encoded; ``?migrations=FOLDER`` names the folder whose manifest declares the PRAGMAs.
+    """
 
     def __init__(
         self,
@@ -36,6 +66,8 @@ class MigrateBackend(SQLiteBackend):
         connection: sqlite3.Connection | None = None,
     ) -> None:
         self._given = connection
+        self._check: ForeignKeyCheck | None = None
+        self._has_split = False
         super().__init__(dburi, migration_table)  # type: ignore[no-untyped-call]  # yoyo's methods are not annotated
 
     @property
@@ -53,13 +85,30 @@ class MigrateBackend(SQLiteBackend):
         uri = DatabaseURI(scheme="sqlite", username=None, password=None, hostname=None, port=None, database="", args={})
         return cls(uri, connection=connection)
 
+    # --- connections --------------------------------------------------------------------------------------------------
+
     def connect(self, dburi: DatabaseURI) -> sqlite3.Connection:
-        """The given connection, or a new one to the path that ``dburi`` names, with every character for itself."""
+        """The given connection, or a new one to the path that ``dburi`` names, its PRAGMAs set.
+
+        Raises:
+            UsageError: the URL means nothing.
+            DatabaseFileError: the file cannot be used.
+        """
         if self._given is not None:
             return self._given
-        connection = connect_file(Database(name=dburi.database, path=Path(dburi.database)))
-        connection.isolation_level = None
+        pragmas = declared_pragmas(dburi.args.get("migrations"))
+        connection = connect_file(_database(dburi))
+        try:
+            connection.isolation_level = None
+            shape_file(connection, pragmas)
+            apply_pragmas(connection, pragmas)
+        except BaseException:
+            connection.close()
+            raise
         return connection
+
+    def init_database(self) -> None:
+        """Do nothing: SQLite has transactional DDL, and its own lock."""
 
     def copy(self) -> MigrateBackend:
         """A backend on the same connection, in the same transaction, where yoyo's own opens another connection."""
@@ -73,31 +122,124 @@ class MigrateBackend(SQLiteBackend):
         if self._given is None:
             self.connection.close()
 
+    # --- transactions -------------------------------------------------------------------------------------------------
+
     def begin(self) -> None:
         """Begin a transaction that may write from the start."""
         self.connection.execute("BEGIN IMMEDIATE")
 
+    def transaction(self, rollback_on_exit: bool = False) -> TransactionManager:  # noqa: FBT001, FBT002 — yoyo's own
+        """A transaction, or within one a savepoint."""
+        manager = Savepoint if self._in_transaction else TransactionManager
+        return manager(self, rollback_on_exit=rollback_on_exit)  # type: ignore[no-untyped-call]
+
+    @contextmanager
+    def lock(self, timeout: float = 10) -> Iterator[None]:  # noqa: ARG002 — the busy timeout of the connection counts
+        """Hold SQLite's write lock: the one transaction of what a command does, committed at its end.
+
+        Foreign keys are off meanwhile; at the end they hold wherever they held before, or all is rolled back.
+        """
+        if self._in_transaction:
+            yield
+            return
+        notices: list[str] = []
+        self._check, self._has_split = None, False
+        with sole_transaction(self.connection, notices):
+            _note(notices)
+            yield
+            self._finish_check("the run")
+
+    def break_lock(self) -> None:
+        """Remove the lock row that plain yoyo may have left; there is none of this backend's."""
+        if self.lock_table in self.list_tables():
+            super().break_lock()  # type: ignore[no-untyped-call]
+
     def execute(self, sql: str, params: Mapping[str, Any] | None = None) -> sqlite3.Cursor:
         """Execute one statement. Dates are written in ISO 8601, as yoyo's adapter does."""
         plain = {k: v.isoformat() if isinstance(v, datetime) else v for k, v in (params or {}).items()}
-        cursor: sqlite3.Cursor = super().execute(sql, plain)
+        cursor: sqlite3.Cursor = self.connection.execute(sql, plain)
         return cursor
+
+    # --- running ------------------------------------------------------------------------------------------------------
+
+    def apply_one(self, migration: Migration, force: bool = False, mark: bool = True) -> None:  # noqa: FBT001, FBT002 — yoyo's own
+        """Apply a single migration, and record it in the same transaction."""
+        with self.lock():
+            if self._has_split and mark and self.is_applied(migration):  # type: ignore[no-untyped-call]
+                return
+            self._run(migration, "apply", force=force)
+            if mark and not isinstance(migration, PostApplyHookMigration):
+                self.record(migration, "apply")
+            else:
+                self.log_migration(migration, "apply")
+
+    def rollback_one(self, migration: Migration, force: bool = False) -> None:  # noqa: FBT001, FBT002 — yoyo's own
+        """Roll back a single migration, and strike it from the books in the same transaction."""
+        with self.lock():
+            self._run(migration, "rollback", force=force)
+            self.record(migration, "rollback")
+
+    def _run(self, migration: Migration, direction: Literal["apply", "rollback"], *, force: bool) -> None:
+        """Run the steps; what runs outside transactions splits the run, and what came before it is committed."""
+        _logger.info("%s %s", "Applying" if direction == "apply" else "Rolling back", migration.id)
+        self.ensure_internal_schema_updated()
+        migration.load()
+        if self._check is None:
+            self._check = ForeignKeyCheck(self.connection)
+        if migration.use_transactions:
+            with guarded(self.connection):
+                migration.process_steps(self, direction, force=force)
+            return
+        self._finish_check(migration.id)
+        self.connection.execute("COMMIT")
+        self._has_split = True
+        migration.process_steps(self, direction, force=force)
+        self.begin()
+
+    def _finish_check(self, name: str) -> None:
+        check, self._check = self._check, None
+        _note(check.finish(name) if check is not None else ())
+
+    # --- books --------------------------------------------------------------------------------------------------------
 
     def ensure_internal_schema_updated(self) -> None:
         """Make or upgrade the books, within the transaction where there is one; SQLite's lock is lock enough."""
         if self._internal_schema_updated:
             return
         if internalmigrations.needs_upgrading(self):
-            internalmigrations.upgrade(self)
+            with self.transaction():
+                internalmigrations.upgrade(self)
         self._internal_schema_updated = True
+
+    def get_applied_migration_hashes(self) -> list[str]:
+        """The applied migrations; none, and nothing is written, where there are no books yet."""
+        if self.migration_table not in self.list_tables():
+            return []
+        hashes: list[str] = super().get_applied_migration_hashes()  # type: ignore[no-untyped-call]
+        return hashes
 
     def record(self, migration: Migration, operation: str) -> None:
         """Write the rows that say that ``migration`` was applied or rolled back."""
-        self.log_migration(migration, operation)  # type: ignore[no-untyped-call]
+        self.log_migration(migration, operation)
         if operation == "apply":
-            self.mark_one(migration, log=False)  # type: ignore[no-untyped-call]
+            when = _now().isoformat()
+            row = {"migration_hash": migration.hash, "migration_id": migration.id, "when": when}
+            self.connection.execute(self._mark_sql, row)
         else:
             self.unmark_one(migration, log=False)  # type: ignore[no-untyped-call]
+
+    def log_migration(self, migration: Migration, operation: str) -> None:
+        """Write a row into yoyo's log."""
+        row = self.get_log_data(migration, operation)
+        self.connection.execute(self._log_sql, {**row, "created_at_utc": row["created_at_utc"].isoformat()})
+
+    @functools.cached_property
+    def _mark_sql(self) -> str:
+        return str(self.format_sql(self.mark_migration_sql))  # type: ignore[no-untyped-call]
+
+    @functools.cached_property
+    def _log_sql(self) -> str:
+        return str(self.format_sql(self.log_migration_sql))  # type: ignore[no-untyped-call]
 
     def get_log_data(self, migration: Migration | None = None, operation: str = "apply") -> dict[str, Any]:
         """The values of a row in yoyo's log. The names of user and host are looked up once: DNS may be slow."""
@@ -107,7 +249,7 @@ class MigrateBackend(SQLiteBackend):
             "migration_hash": migration.hash if migration else None,
             "username": _username(),
             "hostname": _hostname(),
-            "created_at_utc": datetime.now(UTC).replace(tzinfo=None),
+            "created_at_utc": _now(),
             "operation": operation,
         }
 
@@ -124,3 +266,24 @@ def _username() -> str:
 @functools.cache
 def _hostname() -> str:
     return socket.getfqdn()
+
+
+def _note(notices: Iterable[str]) -> None:
+    """Tell of what the user should know, as yoyo does: its log is silent unless asked to speak."""
+    for notice in notices:
+        warnings.warn(notice, stacklevel=3)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _database(dburi: DatabaseURI) -> Database:
+    path = unquote(dburi.database or "")
+    unknown = sorted(set(dburi.args) - {"migrations"})
+    if dburi.hostname or not path or "\0" in path or unknown:
+        raise UsageError(
+            f"{dburi} is no URL of a database. Write waiaas:///relative/path.db or waiaas:////absolute/path.db, with "
+            f"? # and % as %3F %23 and %25; ?migrations=FOLDER may follow."
+        )
+    return Database(name=MEMORY, path=None) if path == MEMORY else Database(name=path, path=Path(path))

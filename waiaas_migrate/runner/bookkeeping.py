@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 from waiaas_migrate.errors import UnknownMigrationsError
 from waiaas_migrate.files.migration_dir import is_post_apply, migration_hash
 from waiaas_migrate.sqlite.connection import database_name
+
+_hash = functools.lru_cache(maxsize=1 << 16)(migration_hash)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +37,12 @@ def read_applied(connection: sqlite3.Connection) -> tuple[Applied, ...] | None:
 
 def _read_old_books(connection: sqlite3.Connection) -> tuple[Applied, ...] | None:
     """The books as yoyo kept them before version 6 (yoyo/internalmigrations/v1.py), or none."""
-    if connection.execute("SELECT 1 FROM pragma_table_info('_yoyo_migration')").fetchone() is None:
+    columns = {name for (name,) in connection.execute("SELECT name FROM pragma_table_info('_yoyo_migration')")}
+    if not columns:
         return None
+    if "migration_hash" in columns:
+        # Another connection has made them since they were found missing.
+        return read_applied(connection)
     rows = connection.execute("SELECT id FROM _yoyo_migration ORDER BY ctime, rowid").fetchall()
     return tuple(Applied(hash=migration_hash(name), id=name) for (name,) in rows)
 
@@ -49,7 +56,7 @@ def pending(connection: sqlite3.Connection, known: Sequence[str]) -> tuple[str, 
     applied = read_applied(connection) or ()
     refuse_unknown(connection, applied, known)
     done = {row.hash for row in applied}
-    return tuple(name for name in known if migration_hash(name) not in done)
+    return tuple(name for name in known if _hash(name) not in done)
 
 
 def refuse_unknown(connection: sqlite3.Connection, applied: Iterable[Applied], known: Iterable[str]) -> None:
@@ -58,16 +65,7 @@ def refuse_unknown(connection: sqlite3.Connection, applied: Iterable[Applied], k
     Raises:
         UnknownMigrationsError: names the migrations that are not known.
     """
-    hashes = {migration_hash(name) for name in known}
+    hashes = {_hash(name) for name in known}
     unknown = [row.id for row in applied if row.hash not in hashes and not is_post_apply(row.id)]
     if unknown:
         raise UnknownMigrationsError(database=database_name(connection), unknown=unknown)
-
-
-def lock_holder(connection: sqlite3.Connection) -> int | None:
-    """The process that plain yoyo's lock row names; the row outlives a process that was killed."""
-    try:
-        row = connection.execute("SELECT pid FROM yoyo_lock").fetchone()
-    except sqlite3.OperationalError:
-        return None
-    return None if row is None else int(row[0])

@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
+from waiaas_migrate.errors import ApplyError
+from waiaas_migrate.sqlite.connection import database_name
 from waiaas_migrate.sqlite.quoting import quote_name
 
 T = TypeVar("T")
+
+_SHOWN = 5
+
+_WITH_FOREIGN_KEYS = "SELECT name FROM main.sqlite_master WHERE type = 'table' AND instr(upper(sql), 'REFERENCES')"
+
+#: Statements that change no row of a table that was there before. What they do to keys and parents, the catalog tells
+#: afterwards. Of temporary tables those of the guards alone are known to have no triggers.
+_ROWS_STAY = re.compile(
+    r"""(?: \s+ | --[^\n]*\n | /\*.*?\*/ )*
+    (?: PRAGMA \s+ (?: writable_schema | legacy_alter_table ) \b
+      | SELECT \b
+      | CREATE \s+ TEMP \s+ TABLE \s+ _waiaas_guard \b
+      | (?: INSERT \s+ INTO | DROP \s+ TABLE ) \s+ temp\._waiaas_guard \b
+      | (?: CREATE | DROP ) \s+ TABLE \s+ _waiaas_cookie \b
+      | (?P<edit> UPDATE \s+ sqlite_master \s+ SET \s+ sql \b )
+      | CREATE \s+ (?: UNIQUE \s+ )? INDEX \b
+      | DROP \s+ (?: INDEX | VIEW | TRIGGER ) \b
+      | CREATE \s+ (?: TABLE | VIEW ) \b
+      | ALTER \s+ TABLE \s+ (?: \w+ | "[^"]+" ) \s+ ADD \b
+    )""",
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,15 +56,94 @@ class Violation:
         return f"{row} of {self.table} ({', '.join(self.columns)}) has no parent in {self.parent}"
 
 
+class KeysChanged(Exception):
+    """Foreign keys or their parents changed in a run of which that was not foreseen; it is to be repeated."""
+
+
+class ForeignKeyCheck:
+    """What does not hold as a run begins, and whether more does not hold at its end.
+
+    Looking at every row with a foreign key takes time that grows with the rows. It is not needed where no statement
+    changes a row, and keys and parents turn out to be the same afterwards; the run must then be repeatable.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, statements: Iterable[str] | None = None) -> None:
+        self._connection = connection
+        has_keys = connection.execute(_WITH_FOREIGN_KEYS).fetchone() is not None
+        self._light = has_keys and statements is not None and rows_stay(statements)
+        self._keys = _keys_and_parents(connection) if self._light else ()
+        self._before = () if self._light else violations(connection)
+
+    def finish(self, migration: str) -> tuple[str, ...]:
+        """What did not hold before and still does not, as notices.
+
+        Raises:
+            ApplyError: there is more that does not hold; it names ``migration``.
+            KeysChanged: the check was thought not to be needed, and is.
+        """
+        if self._light:
+            if _keys_and_parents(self._connection) != self._keys:
+                raise KeysChanged
+            return ()
+        after = violations(self._connection)
+        added = new_violations(self._before, after)
+        if added:
+            what = f"foreign keys that held before do not hold afterwards: {_listed(added)}."
+            raise ApplyError(database=database_name(self._connection), migration=migration, reason=what)
+        if not after:
+            return ()
+        return (f"foreign keys did not hold before, and were left as they are: {_listed(after)}.",)
+
+
+def rows_stay(statements: Iterable[str]) -> bool:
+    """Whether it is plain from their text that ``statements`` change no row that was there before, and add no key."""
+    return all(
+        (found := _ROWS_STAY.match(statement)) and (found["edit"] or "REFERENCES" not in statement.upper())
+        for statement in statements
+    )
+
+
+def _keys_and_parents(connection: sqlite3.Connection) -> tuple[object, ...]:
+    """Every foreign key, the types of its columns, and what makes a parent of the table that it refers to."""
+    keys: list[tuple[object, ...]] = []
+    parents: dict[str, set[str]] = {}
+    for (table,) in connection.execute(_WITH_FOREIGN_KEYS).fetchall():
+        types = {name.lower(): kind for name, kind, _ in _columns_of(connection, table)}
+        for key in connection.execute("SELECT * FROM pragma_foreign_key_list(?, 'main')", (table,)).fetchall():
+            keys.append((table, *key, types.get(str(key[3]).lower())))
+            parents.setdefault(str(key[2]).lower(), set()).add(str(key[4]).lower())
+    return (tuple(keys), tuple((table, *_parent(connection, table, parents[table])) for table in sorted(parents)))
+
+
+def _parent(connection: sqlite3.Connection, table: str, referred: set[str]) -> tuple[object, ...]:
+    """Its kind, the columns that are its primary key or are referred to, and its unique indexes."""
+    kind = connection.execute("SELECT type FROM main.sqlite_master WHERE name = ? COLLATE NOCASE", (table,)).fetchone()
+    columns = [row for row in _columns_of(connection, table) if row[2] or row[0].lower() in referred]
+    indexes = connection.execute(
+        """SELECT i.name, i.partial, c.seqno, c.name, c.coll
+        FROM pragma_index_list(?, 'main') AS i, pragma_index_xinfo(i.name, 'main') AS c
+        WHERE i."unique" AND c.key ORDER BY i.name, c.seqno""",
+        (table,),
+    ).fetchall()
+    return (kind, tuple(columns), tuple(indexes))
+
+
+def _columns_of(connection: sqlite3.Connection, table: str) -> list[tuple[str, str, int]]:
+    return connection.execute("SELECT name, type, pk FROM pragma_table_xinfo(?, 'main')", (table,)).fetchall()
+
+
+def _listed(found: tuple[Violation, ...]) -> str:
+    more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return "; ".join(str(violation) for violation in found[:_SHOWN]) + more
+
+
 def violations(connection: sqlite3.Connection) -> tuple[Violation, ...]:
     """Every violation in the main database (https://www.sqlite.org/pragma.html#pragma_foreign_key_check).
 
     Tables are checked one by one, since the PRAGMA gives up altogether at a foreign key whose parent columns are not
     unique.
     """
-    tables = connection.execute(
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND instr(upper(sql), 'REFERENCES')"
-    ).fetchall()
+    tables = connection.execute(_WITH_FOREIGN_KEYS).fetchall()
     return tuple(violation for (table,) in tables for violation in _in_table(connection, table))
 
 

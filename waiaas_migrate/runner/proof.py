@@ -1,41 +1,70 @@
-"""What a catalog is held against where its text is not the recorded one."""
+"""What a catalog is held against where its text is not the recorded one, or where none was recorded."""
 
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Sequence
+from typing import Self
 
-from waiaas_migrate.runner.folder import MigrationFolder
+from waiaas_migrate.files.migration_dir import MigrationFile
 from waiaas_migrate.runner.steps import StepRunner
-from waiaas_migrate.sqlite.catalog import CatalogRow, read_catalog
+from waiaas_migrate.sqlite.catalog import CatalogRow, fingerprint, read_catalog
 from waiaas_migrate.sqlite.connection import MEMORY
 
 
-def differing_objects(connection: sqlite3.Connection, folder: MigrationFolder) -> list[str]:
-    """What differs, by name, from the catalog that the migrations lead to in memory, with this very SQLite.
+class Replay:
+    """Migrations, run in memory one after the other, with this very SQLite."""
+
+    def __init__(self, migrations: Sequence[MigrationFile]) -> None:
+        self._memory = sqlite3.connect(MEMORY, isolation_level=None)
+        self._memory.execute("PRAGMA foreign_keys = OFF")
+        self._runner = StepRunner(self._memory, migrations)
+        self._done = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._memory.close()
+
+    def run(self, migrations: Sequence[MigrationFile]) -> Self:
+        """Run ``migrations``, of which those that ran before are the first."""
+        for migration in migrations[self._done :]:
+            if migration.transactional:
+                self._memory.execute("BEGIN")
+            self._runner.run(migration, "apply")
+            if migration.transactional:
+                self._memory.execute("COMMIT")
+            self._done += 1
+        return self
+
+    @property
+    def catalog(self) -> tuple[CatalogRow, ...]:
+        """What the migrations have built so far."""
+        return read_catalog(self._memory)
+
+    @property
+    def fingerprint(self) -> str:
+        """The same as one text."""
+        return fingerprint(self.catalog)
+
+
+def differing_objects(connection: sqlite3.Connection, wanted: tuple[CatalogRow, ...]) -> list[str]:
+    """What differs, by name, in the database from the ``wanted`` catalog.
 
     Versions of SQLite write a renamed table's text differently: a fingerprint recorded with another version may differ
-    where nothing is wrong.
+    where nothing is wrong, which is why the catalog is that of a replay with this one.
     """
-    found = _by_name(read_catalog(connection))
-    wanted = _by_name(_replay(folder))
+    found, expected = _by_name(read_catalog(connection)), _by_name(wanted)
     return [
-        _difference(found.get(key), wanted.get(key)) for key in {**wanted, **found} if found.get(key) != wanted.get(key)
+        _difference(found.get(key), expected.get(key))
+        for key in {**expected, **found}
+        if found.get(key) != expected.get(key)
     ]
 
 
 def _by_name(rows: tuple[CatalogRow, ...]) -> dict[tuple[str, str], CatalogRow]:
     return {(row.kind, row.name): row for row in rows}
-
-
-def _replay(folder: MigrationFolder) -> tuple[CatalogRow, ...]:
-    with closing(sqlite3.connect(MEMORY, isolation_level=None)) as memory:
-        memory.execute("PRAGMA foreign_keys = OFF")
-        memory.execute("BEGIN")
-        runner = StepRunner(memory, folder.migrations)
-        for migration in folder.migrations:
-            runner.run(migration, "apply")
-        return read_catalog(memory)
 
 
 def _difference(found: CatalogRow | None, wanted: CatalogRow | None) -> str:

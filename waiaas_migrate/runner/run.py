@@ -1,31 +1,197 @@
-"""One run of ``apply`` on a database that is named rather than open."""
+"""One run of ``apply`` on a database that is named rather than open: backed up, watched, and stopped where asked."""
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from waiaas_migrate.errors import MigrateError
+from waiaas_migrate.files.migration_dir import MigrationFile
 from waiaas_migrate.runner.apply import ApplyResult, Explain, apply_pending
-from waiaas_migrate.runner.folder import read_folder
+from waiaas_migrate.runner.backup import Backup, back_up, prune
+from waiaas_migrate.runner.bookkeeping import pending, read_applied
+from waiaas_migrate.runner.events import Committed, Event, MigrationFinished, MigrationStarted, StatementStarted
+from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.open import close_database
-from waiaas_migrate.sqlite.connection import apply_pragmas, connect_file, plain_errors, shape_file
+from waiaas_migrate.runner.outline import Outline, outline
+from waiaas_migrate.runner.progress import Interrupted, Meter, Progress, Stop, Tell, was_interrupted
+from waiaas_migrate.sqlite.catalog import read_catalog
+from waiaas_migrate.sqlite.connection import apply_pragmas, connect_file, main_file, plain_errors, shape_file
+
+#: Whether a run that changes a database which is there begins with a backup: ``auto`` where it could lose something.
+When = Literal["auto", "always", "never"]
+Transaction = Literal["all", "each"]
 
 
-def apply_to(database: str, migrations: Path, *, verify: bool = True, explain: Explain | None = None) -> ApplyResult:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How to run: whether the result is compared with the recorded schema, when to back up, and what commits alone."""
+
+    verify: bool = True
+    backup: When = "auto"
+    transaction: Transaction = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """Who looks on: ``tell`` hears how far it is, ``stop`` says when it shall end."""
+
+    tell: Tell | None = None
+    stop: Stop | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """What a run did: the migrations it applied, what the user should know, and the backup that was made before."""
+
+    applied: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    backup: Path | None = None
+
+
+def apply_to(
+    database: str,
+    migrations: Path | MigrationFolder,
+    *,
+    options: RunOptions = RunOptions(),
+    explain: Explain | None = None,
+    watch: Watch = Watch(),
+) -> RunResult:
     """Open ``database``, apply what is pending of the folder ``migrations``, set its PRAGMAs, and close it.
 
     Raises:
         DatabaseFileError: the file cannot be used.
         MigrationsError: the folder cannot be used.
-        DatabaseRefused: the database, or what is in it, refused; it is as it was.
+        DatabaseRefused: the database, or what is in it, refused, or there is no room for its backup; it is as it was.
+        Interrupted: it was stopped from outside.
     """
-    folder = read_folder(migrations)
+    folder = migrations if isinstance(migrations, MigrationFolder) else read_folder(migrations)
     pragmas = folder.manifest.pragmas if folder.manifest is not None else ()
     connection = connect_file(database)
     try:
-        with plain_errors(database, doing="applying migrations"):
+        with plain_errors(database, doing="applying migrations"), _told_of_interruption(connection, database):
             shape_file(connection, pragmas)
-            result = apply_pending(connection, folder, verify=verify, explain=explain)
+            result = _watched(connection, folder, options, explain, watch)
             apply_pragmas(connection, pragmas, database)
     finally:
         close_database(connection)
     return result
+
+
+def _watched(
+    connection: sqlite3.Connection,
+    folder: MigrationFolder,
+    options: RunOptions,
+    explain: Explain | None,
+    watch: Watch,
+) -> RunResult:
+    names = pending(connection, folder.ids)
+    if not names:
+        # It need not be watched, and may still be refused.
+        return _result(apply_pending(connection, folder, verify=options.verify, explain=explain), None)
+    outlines = [outline(file) for file in folder.migrations if file.id in set(names)]
+    meter = Meter(connection, tell=watch.tell, stop=watch.stop)
+    observer = _Observer(connection, outlines, meter, wants_backup=_wants_backup(connection, outlines, options.backup))
+    with observer.pruning(), meter.watching():
+        done = apply_pending(
+            connection,
+            folder,
+            verify=options.verify,
+            explain=explain,
+            transaction=options.transaction,
+            observe=observer,
+        )
+    return _result(done, observer.backup)
+
+
+def _result(done: ApplyResult, backup: Backup | None) -> RunResult:
+    return RunResult(applied=done.applied, notices=done.notices, backup=None if backup is None else backup.path)
+
+
+def wants_backup(connection: sqlite3.Connection, todo: list[MigrationFile], when: When) -> bool:
+    """Whether a run of ``todo`` on this database begins with a backup; a database without tables needs none."""
+    return _wants_backup(connection, [outline(migration) for migration in todo], when)
+
+
+def _wants_backup(connection: sqlite3.Connection, outlines: list[Outline], when: When) -> bool:
+    if when == "never" or not outlines or not main_file(connection):
+        return False
+    asked = when == "always" or any(one.may_lose for one in outlines)
+    return asked and any(row.kind == "table" for row in read_catalog(connection))
+
+
+class _Observer:
+    """Hears the events of a run: backs up before the first migration, and says in words what goes on."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, outlines: list[Outline], meter: Meter, *, wants_backup: bool
+    ) -> None:
+        self.backup: Backup | None = None
+        self._connection = connection
+        self._meter = meter
+        self._wants_backup = wants_backup
+        self._backed_up_at: int | None = None
+        self._words = {one.id: [step.words for step in one.steps for _ in step.statements] for one in outlines}
+        self._statements: dict[str, list[str]] = {
+            one.id: [statement for step in one.steps for statement in step.statements] for one in outlines
+        }
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case MigrationStarted(migration=name):
+                if self._wants_backup and self._backed_up_at != (now := self._version()):
+                    self._back_up(name)
+                    self._backed_up_at = now
+                self._meter.start(Progress(migration=name, words="begins"))
+            case StatementStarted(migration=name, number=number, total=total, line=line):
+                words = self._at(self._words, name, number) or line
+                begun = Progress(migration=name, words=words, statement=number, statements=total)
+                self._meter.start(begun, self._at(self._statements, name, number))
+            case MigrationFinished(migration=name):
+                self._meter.start(Progress(migration=name, words="done"))
+            case Committed():
+                self._wants_backup = False
+
+    def _at(self, found: dict[str, list[str]], migration: str, number: int) -> str | None:
+        listed = found.get(migration, [])
+        return listed[number - 1] if number <= len(listed) else None
+
+    def _version(self) -> int:
+        """Another number once somebody else has committed: a run may roll back and begin again, and others write then.
+
+        https://www.sqlite.org/pragma.html#pragma_data_version
+        """
+        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def _back_up(self, migration: str) -> None:
+        """Copy what is committed. The run holds the write lock, and its first migration has not begun."""
+        self._meter.start(Progress(migration=migration, words="backup", unit="pages"))
+        applied = read_applied(self._connection) or ()
+        head = applied[-1].id if applied else ""
+        self.backup = back_up(Path(main_file(self._connection)), head, told=self._meter.pages)
+
+    @contextmanager
+    def pruning(self) -> Iterator[None]:
+        """Remove what is more than the last backups, whether the run succeeds or not."""
+        try:
+            yield
+        finally:
+            if self.backup is not None:
+                prune(Path(main_file(self._connection)))
+
+
+@contextmanager
+def _told_of_interruption(connection: sqlite3.Connection, database: str) -> Iterator[None]:
+    """Say what stays, where a run is stopped by Ctrl-C or from another thread."""
+    before = {row.hash for row in read_applied(connection) or ()}
+    try:
+        yield
+    except (KeyboardInterrupt, MigrateError, sqlite3.Error) as error:
+        if not was_interrupted(error):
+            raise
+        after = read_applied(connection) or ()
+        raise Interrupted(database, [row.id for row in after if row.hash not in before]) from error

@@ -1,8 +1,9 @@
-"""Running one migration, within a transaction that is open already."""
+"""Running one migration: in a transaction that is open already, or outside of any."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from waiaas_migrate.errors import ApplyError, DatabaseFileError, MigrateError, UnsupportedError
 from waiaas_migrate.files.migration_dir import MigrationFile
 from waiaas_migrate.files.statements import first_line
+from waiaas_migrate.runner.events import Observe, StatementStarted
 from waiaas_migrate.runner.refusal import refusal
 from waiaas_migrate.runner.transaction import guarded
 from waiaas_migrate.sqlite.connection import CANNOT_BE_WRITTEN, database_name, result_code
@@ -22,17 +24,27 @@ if TYPE_CHECKING:
 
 Direction = Literal["apply", "rollback"]
 
+#: What begins or ends a transaction (https://www.sqlite.org/lang_transaction.html), by the verb that it begins with.
+_VERB = re.compile(
+    r"""(?: \s+ | --[^\n]*\n | /\*.*?\*/ )*
+    (?P<verb> BEGIN | COMMIT | END | ROLLBACK (?! \s+ (?: TRANSACTION \s+ )? TO \b ) ) \b""",
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+)
+
 
 class StepRunner:
     """Runs migrations on one connection, and records them in yoyo's books."""
 
-    def __init__(self, connection: sqlite3.Connection, migrations: Sequence[MigrationFile]) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, migrations: Sequence[MigrationFile], observe: Observe | None = None
+    ) -> None:
         from waiaas_migrate.files.python_migration import yoyo_migrations
         from waiaas_migrate.runner.backend import MigrateBackend
 
         self.connection = connection
         self._backend: MigrateBackend = MigrateBackend.on(connection)
         self._yoyo: dict[str, Migration] = yoyo_migrations(migration.path for migration in migrations)
+        self._observe = observe
 
     def open_books(self) -> None:
         """Make yoyo's tables, or bring those of an old yoyo up to date."""
@@ -42,31 +54,55 @@ class StepRunner:
     def run(self, migration: MigrationFile, direction: Direction) -> None:
         """Run the statements, or the Python steps, of ``migration``.
 
+        One that is transactional needs a transaction, and leaves it open; the others need that none is, and leave none.
+
         Raises:
             ApplyError: names the migration, the reason, and the statement.
         """
-        with guarded(self.connection) as denied:
-            if migration.kind == "python":
-                with self._told(migration.id, denied=denied):
-                    self._yoyo[migration.id].process_steps(self._backend, direction)
-            else:
-                statements = migration.statements if direction == "apply" else migration.rollback_statements
-                for statement in statements:
-                    with self._told(migration.id, statement, denied):
-                        # To its last row: a SELECT does its work while it is read.
-                        deque(self.connection.execute(statement), maxlen=0)
-        if not self.connection.in_transaction:
-            raise self._error(migration.id, "it made SQLite roll back the transaction that it ran in")
+        if migration.kind == "python":
+            self._run_python(migration, direction)
+        else:
+            self._run_sql(migration, direction)
+        if self.connection.in_transaction == migration.transactional:
+            return
+        if migration.transactional:
+            raise self._error(migration, "it made SQLite roll back the transaction that it ran in")
+        self.connection.execute("ROLLBACK")
+        raise self._error(migration, "it left a transaction open, which was rolled back. End it in the migration")
+
+    def _run_python(self, migration: MigrationFile, direction: Direction) -> None:
+        with contextlib.ExitStack() as stack:
+            denied = stack.enter_context(guarded(self.connection)) if migration.transactional else ()
+            with self._told(migration, denied=denied):
+                self._yoyo[migration.id].process_steps(self._backend, direction)
+
+    def _run_sql(self, migration: MigrationFile, direction: Direction) -> None:
+        statements = migration.statements if direction == "apply" else migration.rollback_statements
+        for number, statement in enumerate(statements, 1):
+            if self._observe is not None:
+                line = first_line(statement)
+                event = StatementStarted(migration=migration.id, number=number, total=len(statements), line=line)
+                self._observe(event)
+            if migration.transactional and (verb := _VERB.match(statement)):
+                raise self._error(migration, _denial(verb["verb"].upper()), statement)
+            with self._told(migration, statement):
+                # To its last row: a SELECT does its work while it is read.
+                deque(self.connection.execute(statement), maxlen=0)
 
     def record(self, migration: MigrationFile, operation: Direction) -> None:
         """Write into yoyo's books that ``migration`` was applied or rolled back."""
-        with self._told(migration.id):
+        with self._told(migration):
             self._backend.record(self._yoyo[migration.id], operation)
+
+    def mark(self, migration: MigrationFile) -> None:
+        """Write into yoyo's books that ``migration`` had been applied already, as ``yoyo mark`` does."""
+        with self._told(migration):
+            self._backend.mark_one(self._yoyo[migration.id])  # type: ignore[no-untyped-call]
 
     def log(self, migration: MigrationFile) -> None:
         """Write into yoyo's log that a hook was run, which is all that yoyo notes of one."""
-        with self._told(migration.id):
-            self._backend.log_migration(self._yoyo[migration.id], "apply")  # type: ignore[no-untyped-call]
+        with self._told(migration):
+            self._backend.log_migration(self._yoyo[migration.id], "apply")
 
     def refuse_one_way(self, migrations: Sequence[MigrationFile]) -> None:
         """Refuse to roll back what does not say how, where yoyo would only strike it from the books.
@@ -89,7 +125,9 @@ class StepRunner:
         return all(_has_rollback(step) for step in loaded.steps or ())
 
     @contextlib.contextmanager
-    def _told(self, migration: str, statement: str | None = None, denied: Sequence[str] = ()) -> Iterator[None]:
+    def _told(
+        self, migration: MigrationFile | str, statement: str | None = None, denied: Sequence[str] = ()
+    ) -> Iterator[None]:
         """Raise what goes wrong as an error that says where and why."""
         try:
             yield
@@ -102,30 +140,28 @@ class StepRunner:
 
     def _reason(self, error: Exception, denied: Sequence[str], statement: str | None) -> str:
         if denied:
-            return (
-                f"it tries to {denied[0]}, but all pending migrations run in one transaction. "
-                f"Take BEGIN, COMMIT, ROLLBACK and `with connection:` out of it"
-            )
+            return _denial(denied[0])
         if isinstance(error, sqlite3.Error):
             told = refusal(self.connection, statement, error) if statement else None
-            return told or f"{error}{_already_there(str(error))}"
+            return told or str(error)
         return f"{type(error).__name__}: {error}"
 
-    def _error(self, migration: str, reason: str, statement: str | None = None) -> ApplyError:
+    def _error(self, migration: MigrationFile | str, reason: str, statement: str | None = None) -> ApplyError:
         line = first_line(statement) if statement else None
         return ApplyError(
             database=database_name(self.connection),
-            migration=migration,
+            migration=migration if isinstance(migration, str) else migration.id,
             reason=f"{reason}, in: {line}" if line and "_waiaas_guard" not in line else f"{reason}.",
             statement=line,
+            rolled_back=isinstance(migration, str) or migration.transactional,
         )
 
 
-def _already_there(message: str) -> str:
-    """What to do where a migration makes what is there: plain yoyo, killed, may have run it without noting it."""
-    if not message.endswith("already exists"):
-        return ""
-    return " (if plain `yoyo apply` was interrupted after this migration, note it as applied with `yoyo mark`)"
+def _denial(verb: str) -> str:
+    return (
+        f"it tries to {verb}, but migrations run in one transaction of the runner's. "
+        f"Take BEGIN, COMMIT, ROLLBACK and `with connection:` out of it, or mark it `transactional: false`"
+    )
 
 
 def _has_rollback(step: object) -> bool:

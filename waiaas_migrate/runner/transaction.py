@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from waiaas_migrate.errors import DatabaseRefused, UsageError
-from waiaas_migrate.sqlite.connection import database_name, plain_errors
+from waiaas_migrate.sqlite.connection import database_name, plain_errors, result_code
+
+#: Seconds between two attempts to begin. SQLite itself pauses for up to a tenth of a second, and a busy writer may then
+#: always be quicker.
+_PAUSE = 0.005
+
+
+class NotNeeded(Exception):
+    """While this connection waited, another one did what was to be done."""
+
 
 #: PRAGMAs that a migration may switch for its own ends, and which are the caller's again afterwards.
 _SWITCHES = ("foreign_keys", "legacy_alter_table", "ignore_check_constraints", "recursive_triggers", "secure_delete")
@@ -34,22 +45,22 @@ def plain_session(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def write_transaction(connection: sqlite3.Connection) -> Iterator[None]:
+def write_transaction(connection: sqlite3.Connection, needed: Callable[[], bool] | None = None) -> Iterator[None]:
     """Foreign keys off, BEGIN IMMEDIATE, COMMIT; on any exception ROLLBACK. The switches come back in either case.
 
     Foreign keys are switched before BEGIN since the PRAGMA does nothing within a transaction, and off since DROP TABLE
     deletes, and cascades, while they are on (https://www.sqlite.org/foreignkeys.html#fk_schemacommands). IMMEDIATE,
-    since a transaction that begins with reading may not be able to write later, however long it waits.
+    since a transaction that begins with reading may not be able to write later, however long it waits. While another
+    connection writes, ``needed`` is asked from time to time whether waiting still makes sense.
 
     Raises:
+        NotNeeded: it does not.
         DatabaseBusy: another connection writes, or reads while this one wants to commit.
         DatabaseFileError: the database cannot be written.
     """
-    before = {switch: _read_switch(connection, switch) for switch in _SWITCHES}
-    try:
-        _set_switch(connection, "foreign_keys", 0)
+    with foreign_keys_off(connection):
         with plain_errors(connection, doing="beginning a transaction"):
-            connection.execute("BEGIN IMMEDIATE")
+            _begin(connection, needed)
         try:
             yield
             with plain_errors(connection, doing="committing"):
@@ -57,6 +68,35 @@ def write_transaction(connection: sqlite3.Connection) -> Iterator[None]:
         except BaseException:
             _roll_back(connection)
             raise
+
+
+def _begin(connection: sqlite3.Connection, needed: Callable[[], bool] | None) -> None:
+    """BEGIN IMMEDIATE, tried for as long as the connection's busy timeout says."""
+    patience: int = connection.execute("PRAGMA busy_timeout").fetchone()[0]
+    deadline = time.monotonic() + patience / 1000
+    while True:
+        connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if result_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                raise
+        else:
+            return
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {patience}")
+        if needed is not None and not needed():
+            raise NotNeeded
+        time.sleep(random.uniform(0, 2 * _PAUSE))  # noqa: S311 — chance keeps those that wait from going in step
+
+
+@contextmanager
+def foreign_keys_off(connection: sqlite3.Connection) -> Iterator[None]:
+    """Foreign keys off, and read back; afterwards all switches are again as they were."""
+    before = {switch: _read_switch(connection, switch) for switch in _SWITCHES}
+    try:
+        _set_switch(connection, "foreign_keys", 0)
+        yield
     finally:
         for switch, value in before.items():
             if _read_switch(connection, switch) != value:

@@ -169,8 +169,9 @@ def _os_reason(path: Path, error: OSError) -> str:
 def open_read_only(path: str | os.PathLike[str] | Database) -> sqlite3.Connection:
     """Open a database that is there, for reading; its content is never changed.
 
-    A database in WAL mode needs its ``-shm`` file, which SQLite cannot make in a folder that is read-only; it is then
-    read as immutable, if no WAL holds anything that the file does not (https://www.sqlite.org/wal.html#readonly).
+    A database in WAL mode needs files beside it, which a read-only connection leaves there, and one that may write
+    takes away when it is the last to close: so that is used, told to change nothing, where they are not there yet.
+    Where they cannot be made, the database is read as immutable (https://www.sqlite.org/wal.html#readonly).
 
     Raises:
         DatabaseFileError: the file is missing, cannot be read, or is no SQLite database.
@@ -182,27 +183,34 @@ def open_read_only(path: str | os.PathLike[str] | Database) -> sqlite3.Connectio
         raise UsageError(f"{database.name}: a database in memory holds nothing to read. Give the path of a file.")
     _require_file(database.name, database.path)
     absolute = os.path.abspath(database.path)  # noqa: PTH100 — a link stays a link: SQLite finds the WAL beside its target
-    uri, file = f"file:{quote(absolute)}", Path(os.path.realpath(absolute))
+    file = Path(os.path.realpath(absolute))
+    uri = f"file:{quote(os.fsencode(absolute))}?mode="
     with plain_errors(database.name, doing="opening it"):
         try:
-            return _open_uri(f"{uri}?mode={'rw' if _makes_wal(file) else 'ro'}")
+            return _open_uri(uri + ("rw" if _makes_wal(file) else "ro"))
         except sqlite3.OperationalError as error:
             if result_code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) or not _is_whole(file):
                 raise
-            return _open_uri(f"{uri}?mode=ro&immutable=1")
+            return _open_uri(f"{uri}ro&immutable=1")
 
 
 def _open_uri(uri: str) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True)
-    _probe(connection)
     connection.execute("PRAGMA query_only = ON")
+    _probe(connection)
     return connection
 
 
-def _makes_wal(path: Path) -> bool:
-    """Whether reading makes a WAL: only a connection that may write takes it away again when it closes."""
-    with path.open("rb") as file:
-        return file.read(20)[18:] == b"\2\2" and not path.with_name(path.name + "-wal").exists()
+def _makes_wal(file: Path) -> bool:
+    """Whether reading makes a WAL, which only a connection that may write takes away again when it closes.
+
+    That connection finds nothing to do: there is nothing to roll back, and no WAL to move into the file.
+    """
+    if not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK) and _is_whole(file)):
+        return False
+    beside = (file.with_name(file.name + suffix) for suffix in ("-wal", "-shm"))
+    with file.open("rb") as content:
+        return content.read(20)[18:] == b"\2\2" and not any(path.exists() for path in beside)
 
 
 def _is_whole(path: Path) -> bool:
@@ -274,9 +282,6 @@ def main_file(connection: sqlite3.Connection) -> str:
         if schema in ("main", b"main"):
             return os.fsdecode(file) if file else ""
     return ""
-
-
-# --- PRAGMAs ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,345 @@
+"""The plugin for the plain ``yoyo`` command: ``waiaas:///path.db``, beside the runner and beside yoyo's own backend."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.folders import FAMILY, FAMILY_IDS, run_yoyo, tables, write_folder
+from tests.yoyo_plugin import CHECKOUT, install_entry_points, yoyo_process
+from waiaas_migrate import close_database, open_database
+from waiaas_migrate.runner.apply import apply_pending
+from waiaas_migrate.runner.bookkeeping import read_applied
+from waiaas_migrate.runner.folder import read_folder
+from waiaas_migrate.sqlite.catalog import read_catalog
+from waiaas_migrate.sqlite.connection import connect_file
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A recorded folder of three migrations."""
+    return write_folder(tmp_path / "m", FAMILY)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A place where the entry point is installed."""
+    return install_entry_points(tmp_path)
+
+
+def yoyo(site: Path, command: str, path: Path, folder: Path, *options: str) -> str:
+    """Run the command through the plugin; what it prints, on both streams."""
+    done = yoyo_process(site, command, f"waiaas:///{path}?migrations={folder}", folder, *options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def ids(path: Path) -> list[str]:
+    """What the books say."""
+    with closing(sqlite3.connect(path)) as connection:
+        return [row.id for row in read_applied(connection) or ()]
+
+
+def test_every_command_of_yoyos_works(site: Path, tmp_path: Path, folder: Path) -> None:
+    """List, apply, rollback, reapply, mark, unmark and break-lock do what they do with yoyo's own backend."""
+    path = tmp_path / "a.db"
+    assert yoyo(site, "list", path, folder).count("U ") == 3
+    yoyo(site, "apply", path, folder)
+    assert yoyo(site, "list", path, folder).count("A ") == 3
+    assert ids(path) == list(FAMILY_IDS)
+    yoyo(site, "rollback", path, folder)
+    assert ids(path) == list(FAMILY_IDS[:2])
+    yoyo(site, "mark", path, folder)
+    assert ids(path) == list(FAMILY_IDS)
+    yoyo(site, "unmark", path, folder, "-r", "0003_age")
+    assert ids(path) == list(FAMILY_IDS[:2])
+    yoyo(site, "apply", path, folder)
+    yoyo(site, "reapply", path, folder, "--all")
+    yoyo(site, "break-lock", path, folder)
+    with closing(sqlite3.connect(path)) as connection:
+        assert tables(connection) == {"parent", "child"}
+        assert "yoyo_lock" not in {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+
+
+def test_the_runner_the_plugin_and_plain_yoyo_take_turns(site: Path, tmp_path: Path, folder: Path) -> None:
+    """Whoever comes next goes on with what the last one left, and ends with the same books and catalog."""
+    path = tmp_path / "a.db"
+    close_database(open_database(path, migrations=folder))
+    with closing(sqlite3.connect(path)) as connection:
+        head = read_catalog(connection)
+    run_yoyo("rollback", path, folder)
+    yoyo(site, "rollback", path, folder)
+    assert ids(path) == ["0001_parents"]
+    run_yoyo("mark", path, folder, "-r", "0002_children")
+    run_yoyo("unmark", path, folder, "-r", "0002_children")
+    yoyo(site, "apply", path, folder, "-r", "0002_children")
+    run_yoyo("break-lock", path, folder)
+    close_database(open_database(path, migrations=folder))
+    assert ids(path) == list(FAMILY_IDS)
+    assert yoyo(site, "list", path, folder) == yoyo(site, "list", path, folder)
+    with closing(sqlite3.connect(path)) as connection:
+        assert read_catalog(connection) == head
+
+
+def test_listing_a_new_database_writes_no_books(site: Path, tmp_path: Path, folder: Path) -> None:
+    """Where nothing was asked for, nothing is made but the file and what its PRAGMAs keep in it."""
+    path = tmp_path / "a.db"
+    yoyo(site, "list", path, folder)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT * FROM sqlite_master").fetchall() == []
+
+
+@pytest.mark.parametrize("kind", ["named", "project", "none"])
+def test_pragmas_are_applied(site: Path, tmp_path: Path, folder: Path, kind: str) -> None:
+    """Those of the manifest that the URL names, or of the project that yoyo is run in; without one, none that stays."""
+    if kind == "project":
+        (tmp_path / "pyproject.toml").write_text("[tool.waiaas-migrate]\nmigrations = 'm'\n", encoding="utf-8")
+    elif kind == "none":
+        folder = write_folder(tmp_path / "bare", FAMILY, record=False)
+    query = f"?migrations={folder}" if kind == "named" else ""
+    if kind == "none":
+        (tmp_path / "pyproject.toml").write_text("[tool.waiaas-migrate]\nmigrations = 'bare'\n", encoding="utf-8")
+    done = yoyo_process(site, "apply", f"waiaas:///a.db{query}", folder)
+    assert done.returncode == 0, done.stderr
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
+        mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
+    assert mode == ("delete" if kind == "none" else "wal")
+
+
+@pytest.mark.parametrize(
+    ("name", "written"), [("a b?#%.db", "a%20b%3F%23%25.db"), ("ü.db", "ü.db"), ("x+y&z=.db", "x+y&z=.db")]
+)
+def test_paths_of_any_characters(site: Path, tmp_path: Path, folder: Path, name: str, written: str) -> None:
+    """What is special in URLs is percent-encoded; relative and absolute paths."""
+    for url in (f"waiaas:///{written}", f"waiaas:///{tmp_path}/{written}"):
+        done = yoyo_process(site, "apply", url, folder)
+        assert done.returncode == 0, done.stderr
+        assert ids(tmp_path / name) == list(FAMILY_IDS)
+
+
+@pytest.mark.parametrize(
+    "url", ["waiaas://a.db", "waiaas:///", "waiaas:///a.db?mode=ro", "waiaas:///a.db?migrations=no"]
+)
+def test_urls_that_mean_nothing(site: Path, tmp_path: Path, folder: Path, url: str) -> None:
+    """They are refused with what to write instead, and no file is made."""
+    done = yoyo_process(site, "list", url, folder)
+    assert done.returncode != 0
+    assert "Write waiaas:///relative/path.db" in done.stderr or "no such folder" in done.stderr
+    assert not (tmp_path / "a.db").exists()
+
+
+def test_a_failing_run_leaves_the_database_as_before(site: Path, tmp_path: Path, folder: Path) -> None:
+    """All of a command's migrations are rolled back, where plain yoyo would keep the first ones."""
+    path = tmp_path / "a.db"
+    write_folder(folder, {"0004_bad.sql": "CREATE TABLE x (x);\nSELECT absent;\n"}, record=False)
+    done = yoyo_process(site, "apply", f"waiaas:///{path}", folder)
+    assert done.returncode != 0
+    assert "absent" in done.stderr
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT * FROM sqlite_master").fetchall() == []
+
+
+def test_rows_that_lose_their_parents_fail(site: Path, tmp_path: Path, folder: Path) -> None:
+    """As with the runner: what held before must hold afterwards, and children are not deleted by DROP TABLE."""
+    path = tmp_path / "a.db"
+    yoyo(site, "apply", path, folder)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("INSERT INTO parent (id) VALUES (1); INSERT INTO child VALUES (1, 1);")
+    write_folder(folder, {"0004_bad.sql": "DELETE FROM parent;"}, record=False)
+    done = yoyo_process(site, "apply", f"waiaas:///{path}", folder)
+    assert done.returncode != 0
+    assert "row 1 of child (parent_id) has no parent" in done.stderr
+    assert ids(path) == list(FAMILY_IDS)
+
+
+def test_what_runs_outside_transactions_splits_the_run(site: Path, tmp_path: Path, folder: Path) -> None:
+    """What comes before it is committed, it runs, and the rest follows; a Python migration takes part."""
+    path = tmp_path / "a.db"
+    more = {
+        "0004_vacuum.sql": "-- depends: 0003_age\n-- transactional: false\nVACUUM;\n",
+        "0005_py.py": "from yoyo import step\n__depends__ = ['0004_vacuum']\nstep('CREATE TABLE py (x)')\n",
+    }
+    write_folder(folder, more, record=False)
+    yoyo(site, "apply", path, folder)
+    assert ids(path) == [*FAMILY_IDS, "0004_vacuum", "0005_py"]
+
+
+def test_a_migration_cannot_commit_the_run(site: Path, tmp_path: Path, folder: Path) -> None:
+    """One that tries to is refused, rather than leaving half of a run."""
+    body = "from yoyo import step\ndef go(connection):\n    connection.commit()\nstep(go)\n"
+    write_folder(folder, {"0004_py.py": body}, record=False)
+    done = yoyo_process(site, "apply", f"waiaas:///{tmp_path}/a.db", folder)
+    assert done.returncode != 0
+    assert ids(tmp_path / "a.db") == []
+
+
+# --- plain yoyo's lock row --------------------------------------------------------------------------------------------
+
+GONE = 4_194_300 + 3  # larger than any process's number on Linux may be
+
+
+@pytest.mark.parametrize("who", ["runner", "plugin"])
+def test_a_stale_lock_row_is_removed_with_a_notice(site: Path, tmp_path: Path, folder: Path, who: str) -> None:
+    """Its process is gone: plain yoyo can then go on too, without break-lock."""
+    path = tmp_path / "a.db"
+    run_yoyo("list", path, folder)
+    with closing(connect_file(path)) as connection:
+        connection.execute("INSERT INTO yoyo_lock VALUES (1, '2026-01-01T00:00:00', ?)", (GONE,))
+        connection.commit()
+        if who == "runner":
+            said = "".join(apply_pending(connection, read_folder(folder)).notices)
+        else:
+            said = yoyo(site, "apply", path, folder)
+        assert f"process {GONE}, which is gone; it was removed" in said
+        assert connection.execute("SELECT * FROM yoyo_lock").fetchall() == []
+
+
+def test_a_number_that_was_given_again_is_no_lock(tmp_path: Path, folder: Path) -> None:
+    """A process that began after the row was written did not write it."""
+    path = tmp_path / "a.db"
+    run_yoyo("list", path, folder)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        with closing(connect_file(path)) as connection:
+            connection.execute("INSERT INTO yoyo_lock VALUES (1, '2020-01-01T00:00:00', ?)", (other.pid,))
+            connection.commit()
+            assert "was removed" in "".join(apply_pending(connection, read_folder(folder)).notices)
+        other.communicate(b"\n")
+
+
+YOYO_AT_WORK = """
+import sys, time
+from yoyo import get_backend
+backend = get_backend("sqlite:///" + sys.argv[1])
+with backend.lock():
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_plain_yoyo_at_work_is_waited_for(tmp_path: Path, folder: Path) -> None:
+    """What stands between its two transactions is not built upon; who waits in vain is told of whom."""
+    path = tmp_path / "a.db"
+    with subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", YOYO_AT_WORK, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdin is not None
+        assert other.stdout.readline() == "held\n"
+        with closing(connect_file(path, timeout=0.2)) as connection:
+            with pytest.raises(Exception, match=f"plain yoyo in process {other.pid}"):
+                apply_pending(connection, read_folder(folder))
+            connection.execute("PRAGMA busy_timeout = 20000")
+            other.stdin.write("\n")
+            other.stdin.close()
+            assert apply_pending(connection, read_folder(folder)).applied == FAMILY_IDS
+
+
+# --- plain yoyo's crash between its two transactions ------------------------------------------------------------------
+
+CRASH = """
+import os, sys
+from yoyo import get_backend, read_migrations
+from yoyo.backends.core.sqlite3 import SQLiteBackend
+at = sys.argv[3]
+def die(self, migration, *_):
+    if migration.id == at:
+        os.kill(os.getpid(), 9)
+    return original(self, migration, *_)
+original = SQLiteBackend.log_migration
+SQLiteBackend.log_migration = die
+backend = get_backend("sqlite:///" + sys.argv[1])
+with backend.lock():
+    backend.apply_migrations(backend.to_apply(read_migrations(sys.argv[2])))
+"""
+
+
+def crash(path: Path, folder: Path, at: str) -> None:
+    """Have plain yoyo killed after it has committed the migration ``at``, and before it records it."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", CRASH, str(path), str(folder), at],
+        check=False,
+        timeout=60,
+        capture_output=True,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+@pytest.mark.parametrize("at", FAMILY_IDS)
+def test_what_yoyo_ran_without_recording_it_is_recorded(tmp_path: Path, folder: Path, at: str) -> None:
+    """Where the catalog is exactly the one that it leads to; the lock row goes too, and the run goes on to head."""
+    path = tmp_path / "a.db"
+    crash(path, folder, at)
+    with closing(connect_file(path)) as connection:
+        result = apply_pending(connection, read_folder(folder))
+        assert result.applied == FAMILY_IDS[FAMILY_IDS.index(at) + 1 :]
+        assert f"{at} had been run but not recorded" in "".join(result.notices)
+        assert "lock row" in "".join(result.notices)
+        assert [row.id for row in read_applied(connection) or ()] == list(FAMILY_IDS)
+        assert apply_pending(connection, read_folder(folder)).applied == ()
+    assert run_yoyo("list", path, folder).count("A ") == 3
+
+
+def test_what_is_not_certain_is_left_to_the_user(tmp_path: Path, folder: Path) -> None:
+    """An index made by hand, too: the error says what it looks like, and what to do."""
+    path = tmp_path / "a.db"
+    crash(path, folder, "0002_children")
+    with closing(connect_file(path)) as connection:
+        connection.execute("CREATE INDEX by_hand ON parent (name)")
+        before = path.read_bytes()
+        with pytest.raises(Exception, match=r"already exists.*`yoyo mark -r 0002_children`"):
+            apply_pending(connection, read_folder(folder))
+    assert path.read_bytes() == before
+    run_yoyo("break-lock", path, folder)
+    run_yoyo("mark", path, folder, "-r", "0002_children")
+    with closing(connect_file(path)) as connection:
+        assert apply_pending(connection, read_folder(folder), verify=False).applied == ("0003_age",)
+
+
+def test_a_migration_of_rows_alone_is_not_taken_for_run(tmp_path: Path, folder: Path) -> None:
+    """It leaves the catalog as it was, so that the catalog says nothing of it."""
+    close_database(open_database(tmp_path / "a.db", migrations=folder))
+    write_folder(folder, {"0004_rows.sql": "-- depends: 0003_age\nINSERT INTO parent (id) VALUES (1);\n"})
+    connection = open_database(tmp_path / "a.db", migrations=folder)
+    assert connection.execute("SELECT count(*) FROM parent").fetchone() == (1,)
+    close_database(connection)
+
+
+# --- a crash of the plugin's own --------------------------------------------------------------------------------------
+
+
+def test_a_killed_command_leaves_nothing(site: Path, tmp_path: Path, folder: Path) -> None:
+    """Neither a lock row nor half of a run; the next command goes on at once."""
+    path = tmp_path / "a.db"
+    slow = (
+        "import time\nfrom yoyo import step\n__depends__ = ['0003_age']\n"
+        "step(lambda c: (print('in', flush=True), time.sleep(60)))\n"
+    )
+    write_folder(tmp_path / "slow", {**FAMILY, "0004_slow.py": slow}, record=False)
+    with subprocess.Popen(
+        [
+            *(sys.executable, "-W", "ignore", "-m", "yoyo", "apply", "--batch", "--no-config-file"),
+            *("--database", f"waiaas:///{path}", str(tmp_path / "slow")),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env={"PYTHONPATH": f"{site}:{CHECKOUT}"},
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "in\n"
+        process.kill()
+    began = time.monotonic()
+    with closing(connect_file(path)) as connection:
+        assert apply_pending(connection, read_folder(folder)).notices == ()
+        assert [row.id for row in read_applied(connection) or ()] == list(FAMILY_IDS)
+    assert time.monotonic() - began < 5

@@ -1,0 +1,138 @@
+"""Sixteen processes open the same file at once: each migration is applied once, nobody fails, nobody waits for long.
+
+``WAIAAS_ROUNDS`` sets how often; the default is for every day.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.folders import FAMILY, FAMILY_IDS, PRAGMAS, write_folder
+from waiaas_migrate import close_database, open_database
+from waiaas_migrate.runner.bookkeeping import read_applied
+from waiaas_migrate.sqlite.connection import connect_file
+
+ROUNDS = int(os.environ.get("WAIAAS_ROUNDS", "12"))
+PROCESSES = 16
+BUSY_TIMEOUT = 5.0
+
+MORE = {
+    "0004_more.sql": "-- depends: 0003_age\nCREATE TABLE more (x);\nINSERT INTO more SELECT id FROM parent;\n",
+    "0005_most.sql": "-- depends: 0004_more\nCREATE INDEX more_x ON more (x);\n",
+}
+
+#: Opens what it is told to, at the time that it is told; says how long it took, or what went wrong.
+OPENER = """
+import sys, time
+import waiaas_migrate.runner.apply, waiaas_migrate.runner.backend, waiaas_migrate.files.python_migration
+from waiaas_migrate import close_database, open_database
+print("ready", flush=True)
+for line in sys.stdin:
+    path, folder, at = line.rstrip("\\n").split("\\t")
+    time.sleep(max(0, float(at) - time.time()))
+    began = time.monotonic()
+    try:
+        close_database(open_database(path, migrations=folder))
+    except Exception as error:
+        print(type(error).__name__, error, flush=True)
+    else:
+        print(time.monotonic() - began, flush=True)
+"""
+
+
+@contextmanager
+def openers() -> Iterator[list[subprocess.Popen[str]]]:
+    """The processes, ready to be told."""
+    with ExitStack() as stack:
+        command = [sys.executable, "-c", OPENER]
+        processes = [
+            stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+            for _ in range(PROCESSES)
+        ]
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        yield processes
+        for process in processes:
+            process.communicate()
+
+
+def open_at_once(processes: list[subprocess.Popen[str]], path: Path, folder: Path) -> list[str]:
+    """Have all open ``path`` at the same instant; what each says."""
+    at = time.time() + 0.02
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write(f"{path}\t{folder}\t{at}\n")
+        process.stdin.flush()
+    return [process.stdout.readline() for process in processes if process.stdout is not None]
+
+
+def assert_opened(said: list[str], path: Path, ids: tuple[str, ...]) -> None:
+    """Nobody failed or waited for longer than the busy timeout, and each migration was applied and logged once."""
+    times = [float(words) if words[0].isdigit() else words for words in said]
+    assert [found for found in times if isinstance(found, str)] == []
+    assert max(found for found in times if isinstance(found, float)) < BUSY_TIMEOUT
+    with closing(sqlite3.connect(path)) as connection:
+        assert tuple(row.id for row in read_applied(connection) or ()) == ids
+        logged = connection.execute("SELECT migration_id, count(*) FROM _yoyo_log GROUP BY 1 ORDER BY 1").fetchall()
+    assert logged == [(name, 1) for name in ids]
+
+
+@pytest.mark.parametrize("kind", ["new", "old"])
+def test_sixteen_processes_at_once(tmp_path: Path, kind: str) -> None:
+    """A file that is not there yet, and one that has two migrations to run, in rollback-journal mode until then."""
+    folder = write_folder(tmp_path / "m", FAMILY)
+    if kind == "old":
+        plain = write_folder(tmp_path / "plain", FAMILY, pragmas=())
+        close_database(open_database(tmp_path / "old.db", migrations=plain))
+        write_folder(folder, MORE)
+    ids = (*FAMILY_IDS, *(("0004_more", "0005_most") if kind == "old" else ()))
+    with openers() as processes:
+        for number in range(ROUNDS):
+            path = tmp_path / f"{number}.db"
+            if kind == "old":
+                shutil.copy(tmp_path / "old.db", path)
+            assert_opened(open_at_once(processes, path, folder), path, ids)
+
+
+def test_a_writer_of_the_applications_goes_on(tmp_path: Path) -> None:
+    """It writes all the time, loses nothing, and is delayed by no more than its own busy timeout."""
+    folder = write_folder(tmp_path / "m", FAMILY, pragmas=PRAGMAS)
+    path = tmp_path / "a.db"
+    close_database(open_database(path, migrations=folder))
+    write_folder(folder, MORE)
+    written, stop = [0], threading.Event()
+
+    def write() -> None:
+        with closing(connect_file(path, timeout=BUSY_TIMEOUT)) as connection:
+            while not stop.is_set():
+                connection.execute("INSERT INTO parent (name) VALUES ('x')")
+                connection.commit()
+                written[0] += 1
+
+    writer = threading.Thread(target=write)
+    with openers() as processes:
+        writer.start()
+        try:
+            said = open_at_once(processes, path, folder)
+            seen = written[0]
+            time.sleep(0.2)
+            assert writer.is_alive()
+            assert written[0] > seen
+        finally:
+            stop.set()
+            writer.join()
+    assert_opened(said, path, (*FAMILY_IDS, "0004_more", "0005_most"))
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM parent").fetchone() == (written[0],)

@@ -1,0 +1,123 @@
+"""A disk that is full, or a file that may not grow: the database is exactly before or exactly after."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.folders import FAMILY, dump, write_folder
+from tests.transitions import is_sound
+from waiaas_migrate import close_database, open_database
+from waiaas_migrate.errors import MigrateError
+from waiaas_migrate.runner.apply import apply_pending
+from waiaas_migrate.runner.folder import read_folder
+from waiaas_migrate.sqlite.connection import Pragma, connect_file
+
+ROWS = """
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
+INSERT INTO parent (name) SELECT printf('%0400d', i) FROM n;
+"""
+#: A rebuild, rows, an index and a table, in two migrations.
+MORE = {
+    "0004_rebuild.sql": "-- depends: 0003_age\n"
+    "CREATE TABLE new_parent (id INTEGER PRIMARY KEY, name TEXT NOT NULL, age INTEGER);\n"
+    "INSERT INTO new_parent (id, name, age) SELECT id, name, age FROM parent;\n"
+    "DROP TABLE parent;\nALTER TABLE new_parent RENAME TO parent;\n",
+    "0005_rows.sql": "-- depends: 0004_rebuild\nCREATE INDEX parent_name ON parent (name);\n"
+    "CREATE TABLE last (x);\n" + ROWS.format(rows=20),
+}
+
+
+def make(folder: Path, mode: str, rows: int = 60) -> tuple[Path, Path]:
+    """A migrations folder, and a database that has two migrations of it to run."""
+    pragmas = [Pragma(name="page_size", value=512), Pragma(name="journal_mode", value=mode)]
+    migrations = write_folder(folder / "m", FAMILY, pragmas=pragmas)
+    connection = open_database(folder / "a.db", migrations=migrations)
+    connection.executescript(ROWS.format(rows=rows))
+    close_database(connection)
+    write_folder(migrations, MORE, pragmas=pragmas)
+    return folder / "a.db", migrations
+
+
+@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
+def test_every_number_of_pages_between(tmp_path: Path, mode: str) -> None:
+    """At each size at which the file may not grow further; the first that suffices is after, and none is between."""
+    path, migrations = make(tmp_path, mode)
+    before = dump(path)
+    folder = read_folder(migrations)
+    failed = 0
+    with closing(connect_file(path)) as connection:
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        for limit in range(pages, pages * 4):
+            connection.execute(f"PRAGMA max_page_count = {limit}")
+            try:
+                apply_pending(connection, folder)
+            except MigrateError as error:
+                assert "full" in str(error)  # noqa: PT017 — which limit suffices is not known beforehand
+                failed += 1
+                assert not connection.in_transaction
+                assert list(connection.iterdump()) == before
+                assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            else:
+                break
+        assert failed > 50
+        assert connection.execute("SELECT count(*) FROM parent").fetchone() == (80,)
+        assert connection.execute("SELECT count(*) FROM last").fetchone() == (0,)
+
+
+#: Many limits in one process: a child of it lowers its own, and says what came of it.
+LIMITED = """
+import os, resource, signal, sys
+import waiaas_migrate.runner.apply, waiaas_migrate.runner.backend, waiaas_migrate.files.python_migration
+from waiaas_migrate import close_database, open_database
+from waiaas_migrate.errors import MigrateError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+print("ready", flush=True)
+for line in sys.stdin:
+    path, limit = line.rstrip("\\n").split("\\t")
+    child = os.fork()
+    if child == 0:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
+        try:
+            close_database(open_database(path, migrations=sys.argv[1]))
+        except MigrateError:
+            os._exit(3)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's here")
+@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
+def test_files_that_may_not_grow(tmp_path: Path, mode: str) -> None:
+    """With a limit on every file that is written, the journal and the WAL included; from nothing to enough."""
+    path, migrations = make(tmp_path, mode)
+    before, content = dump(path), path.read_bytes()
+    command = [sys.executable, "-c", LIMITED, str(migrations)]
+    statuses: list[int] = []
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        for limit in [0, 100, 512, *range(1024, 250_000, 8192 + 512)]:
+            for left in tmp_path.glob("a.db*"):
+                left.unlink()
+            path.write_bytes(content)
+            process.stdin.write(f"{path}\t{limit}\n")
+            process.stdin.flush()
+            statuses.append(int(process.stdout.readline()))
+            found = dump(path)
+            assert is_sound(path)
+            with closing(sqlite3.connect(path)) as connection:
+                is_after = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'last'").fetchone()[0]
+                assert found == before or (
+                    is_after and connection.execute("SELECT count(*) FROM parent").fetchone() == (80,)
+                )
+            assert is_after or statuses[-1] == 3
+        process.communicate()
+    assert {3, 0} == set(statuses)

@@ -1,0 +1,206 @@
+"""Names and places of every kind: opened, or refused in words, and never another file than the one that was meant."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.folders import FAMILY, FAMILY_IDS, dump, tables, write_folder
+from waiaas_migrate import close_database, open_database
+from waiaas_migrate.errors import DatabaseFileError, MigrateError, UsageError
+from waiaas_migrate.runner.bookkeeping import read_applied
+from waiaas_migrate.sqlite.connection import connect_file, open_read_only
+
+NAMES = ["a b?#%.db", "100%25.db", "what?mode=ro", "#.db", "file", "ü — 数.db", 'it\'s "it".db', ":memory:.db", "-x.db"]
+
+is_root = os.name == "posix" and os.geteuid() == 0
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A recorded folder of three migrations."""
+    return write_folder(tmp_path / "m", FAMILY)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that is the current one."""
+    (tmp_path / "place").mkdir()
+    monkeypatch.chdir(tmp_path / "place")
+    return tmp_path / "place"
+
+
+def open_and_close(path: str | Path, folder: Path) -> None:
+    """Open and close, and look that it is the database."""
+    connection = open_database(path, migrations=folder)
+    assert [row.id for row in read_applied(connection) or ()] == list(FAMILY_IDS)
+    close_database(connection)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_character_stands_for_itself(place: Path, folder: Path, name: str) -> None:
+    """Relative, absolute and as a Path: one file of exactly that name, and nothing beside it."""
+    for path in (name, str(place / name), Path(name), place / name):
+        open_and_close(path, folder)
+        with closing(open_read_only(path)) as connection:
+            assert tables(connection) == {"parent", "child"}
+    assert [file.name for file in place.iterdir()] == [name]
+
+
+def test_a_link_leads_to_its_file(place: Path, folder: Path) -> None:
+    """To one that is there, and to one that is not yet; the WAL stands beside the file, where others look for it."""
+    (place / "deep").mkdir()
+    (place / "link.db").symlink_to(place / "deep" / "real.db")
+    for _ in range(2):
+        open_and_close("link.db", folder)
+    assert (place / "link.db").is_symlink()
+    connection = open_database("link.db", migrations=folder)
+    connection.execute("INSERT INTO parent (id) VALUES (1)")
+    connection.commit()
+    assert (place / "deep" / "real.db-wal").stat().st_size > 0
+    close_database(connection)
+    assert stat.S_IMODE((place / "deep" / "real.db").stat().st_mode) == 0o600
+    assert sorted(file.name for file in place.rglob("*")) == ["deep", "link.db", "real.db"]
+
+
+def test_a_link_in_a_circle_is_refused(place: Path, folder: Path) -> None:
+    """In words."""
+    (place / "a.db").symlink_to("b.db")
+    (place / "b.db").symlink_to("a.db")
+    with pytest.raises(DatabaseFileError):
+        open_database("a.db", migrations=folder)
+
+
+@pytest.mark.parametrize("kind", ["folder", "fifo", "text", "missing folder", "file for a folder"])
+def test_what_is_no_database_is_refused(place: Path, folder: Path, kind: str) -> None:
+    """And left as it is."""
+    path = place / "x"
+    match kind:
+        case "folder":
+            path.mkdir()
+        case "fifo":
+            os.mkfifo(path)
+        case "text":
+            path.write_text("This is no database. " * 100, encoding="utf-8")
+        case "missing folder":
+            path = place / "none" / "x"
+        case _:
+            path.write_text("", encoding="utf-8")
+            path = path / "x"
+    before = sorted(place.rglob("*"))
+    with pytest.raises(DatabaseFileError, match=str(path)):
+        open_database(path, migrations=folder)
+    assert sorted(place.rglob("*")) == before
+
+
+@pytest.mark.skipif(is_root, reason="root may write everywhere")
+def test_a_file_that_is_read_only_is_refused(place: Path, folder: Path) -> None:
+    """It can be read, and not migrated."""
+    open_and_close("a.db", folder)
+    (place / "a.db").chmod(0o400)
+    with pytest.raises(DatabaseFileError, match="read-only"):
+        open_database("a.db", migrations=folder)
+
+
+@pytest.mark.skipif(is_root, reason="root may write everywhere")
+def test_a_folder_that_is_read_only_is_refused(place: Path, folder: Path) -> None:
+    """A new file cannot be made in it, and an old one can be read."""
+    open_and_close("a.db", folder)
+    place.chmod(0o500)
+    try:
+        with pytest.raises(DatabaseFileError):
+            open_database("b.db", migrations=folder)
+        with closing(open_read_only("a.db")) as connection:
+            assert tables(connection) == {"parent", "child"}
+    finally:
+        place.chmod(0o700)
+
+
+def test_a_database_in_memory(place: Path, folder: Path) -> None:
+    """By its name and by a URI; no file is made."""
+    for name in (":memory:", "file::memory:", "file:x?mode=memory"):
+        open_and_close(name, folder)
+    assert list(place.iterdir()) == []
+
+
+def test_uris_are_sqlites(place: Path, folder: Path) -> None:
+    """Percent-encoding is decoded, a mode is heeded, and a read-only one at head is opened."""
+    open_and_close("file:a%20b%3F.db", folder)
+    assert [file.name for file in place.iterdir()] == ["a b?.db"]
+    with pytest.raises(DatabaseFileError):
+        open_database("file:none.db?mode=rw", migrations=folder)
+    with pytest.raises(MigrateError):
+        open_database("file:none.db?mode=ro", migrations=folder)
+    assert not (place / "none.db").exists()
+
+
+@pytest.mark.parametrize("name", ["", "a\0b", "sqlite:a.db", "sqlite:///a.db?x=1"])
+def test_what_names_nothing_is_refused(place: Path, folder: Path, name: str) -> None:
+    """Before a file is made."""
+    with pytest.raises(UsageError):
+        open_database(name, migrations=folder)
+    assert list(place.iterdir()) == []
+
+
+# --- reading leaves nothing behind ------------------------------------------------------------------------------------
+
+
+def test_reading_a_database_in_wal_mode_leaves_nothing_beside_it(place: Path, folder: Path) -> None:
+    """Where it was closed well; SQLite alone would make -shm and -wal, and leave them."""
+    open_and_close("a.db", folder)
+    before = (place / "a.db").stat()
+    with closing(open_read_only("a.db")) as connection:
+        assert tables(connection) == {"parent", "child"}
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            connection.execute("CREATE TABLE x (x)")
+    assert [file.name for file in place.iterdir()] == ["a.db"]
+    assert (place / "a.db").stat().st_mtime_ns == before.st_mtime_ns
+
+
+def test_reading_sees_what_the_wal_holds(place: Path, folder: Path) -> None:
+    """Beside a writer that has not moved it into the file."""
+    writer = open_database("a.db", migrations=folder)
+    writer.execute("INSERT INTO parent (id) VALUES (1)")
+    writer.commit()
+    with closing(open_read_only("a.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM parent").fetchone() == (1,)
+    close_database(writer)
+    assert [file.name for file in place.iterdir()] == ["a.db"]
+
+
+def test_reading_sees_what_a_killed_process_left(place: Path, folder: Path) -> None:
+    """A WAL that nobody has open any more; it stays for the next who writes."""
+    writer = open_database("a.db", migrations=folder)
+    writer.execute("INSERT INTO parent (id) VALUES (1)")
+    writer.commit()
+    for suffix in ("", "-wal"):
+        (place / f"b.db{suffix}").write_bytes((place / f"a.db{suffix}").read_bytes())
+    close_database(writer)
+    with closing(open_read_only("b.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM parent").fetchone() == (1,)
+    assert dump(place / "b.db") != []
+
+
+def test_reading_rolls_back_what_a_killed_process_left(place: Path, folder: Path) -> None:
+    """A hot journal is not overlooked, as it would be in a file that is taken to be immutable."""
+    plain = write_folder(folder.parent / "plain", FAMILY, pragmas=())
+    connection = open_database("a.db", migrations=plain)
+    connection.executescript("INSERT INTO parent (id) VALUES (1);")
+    connection.isolation_level = None
+    connection.execute("PRAGMA cache_size = 1")
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(
+        "WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) "
+        "INSERT INTO parent (id, name) SELECT i, printf('%0100d', i) FROM n"
+    )
+    for suffix in ("", "-journal"):
+        (place / f"b.db{suffix}").write_bytes((place / f"a.db{suffix}").read_bytes())
+    connection.execute("ROLLBACK")
+    connection.close()
+    with closing(connect_file("b.db")) as recovered:
+        assert recovered.execute("SELECT count(*) FROM parent").fetchone() == (1,)

@@ -1,0 +1,346 @@
+"""Which migrations share a transaction, what splits a run, what a run tells, and when foreign keys are looked at."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.folders import FAMILY, FAMILY_IDS, tables, write_folder
+from waiaas_migrate.errors import ApplyError, MigrateError, UnsupportedError
+from waiaas_migrate.files.manifest import MANIFEST
+from waiaas_migrate.runner.apply import ApplyResult, Transaction, apply_pending, rollback
+from waiaas_migrate.runner.bookkeeping import read_applied
+from waiaas_migrate.runner.events import Committed, Event, MigrationFinished, MigrationStarted, StatementStarted
+from waiaas_migrate.runner.folder import read_folder
+from waiaas_migrate.runner.foreign_keys import ForeignKeyCheck, KeysChanged, rows_stay
+from waiaas_migrate.sqlite.connection import connect_file
+
+#: A migration that cannot run in a transaction, and one after it.
+VACUUM = {
+    "0004_vacuum.sql": "-- depends: 0003_age\n-- transactional: false\nVACUUM;\n",
+    "0005_last.sql": "-- depends: 0004_vacuum\nCREATE TABLE last (x);\n",
+}
+BAD = {"0004_bad.sql": "-- depends: 0003_age\nCREATE TABLE bad (x);\nSELECT absent;\n"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A recorded folder of three migrations."""
+    return write_folder(tmp_path / "m", FAMILY)
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection to a new file."""
+    with closing(connect_file(tmp_path / "a.db")) as connection:
+        yield connection
+
+
+def add(folder: Path, files: dict[str, str]) -> None:
+    """Add migrations to a folder, whose manifest then has to go, since they do not run in memory as they are."""
+    write_folder(folder, files, record=False)
+    (folder / MANIFEST).unlink(missing_ok=True)
+
+
+def applied_ids(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """What the books say."""
+    return tuple(row.id for row in read_applied(connection) or ())
+
+
+# --- one transaction, or one each -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("transaction", "kept"), [("all", ()), ("each", FAMILY_IDS)])
+def test_what_stays_when_one_fails(
+    connection: sqlite3.Connection, folder: Path, transaction: Transaction, kept: tuple[str, ...]
+) -> None:
+    """Nothing by default; where each has its own transaction those before it, and the error names them."""
+    add(folder, BAD)
+    with pytest.raises(ApplyError, match="0004_bad failed and was rolled back") as caught:
+        apply_pending(connection, read_folder(folder), transaction=transaction)
+    assert caught.value.committed == kept
+    assert ("Committed before, and kept: 0001_parents, 0002_children, 0003_age." in str(caught.value)) == bool(kept)
+    assert applied_ids(connection) == kept
+    assert tables(connection) == ({"parent", "child"} if kept else set())
+
+
+@pytest.mark.parametrize("transaction", ["all", "each"])
+def test_both_ways_lead_to_head(connection: sqlite3.Connection, folder: Path, transaction: Transaction) -> None:
+    """And the result tells the same."""
+    result = apply_pending(connection, read_folder(folder), transaction=transaction)
+    assert result == ApplyResult(applied=FAMILY_IDS)
+    assert applied_ids(connection) == FAMILY_IDS
+
+
+def test_each_migration_is_proved_by_itself(connection: sqlite3.Connection, folder: Path) -> None:
+    """A schema that is not the replayed one is found at the first of them, and not after the last."""
+    write_folder(folder, {"0004_more.sql": "CREATE TABLE more (x);", "0005_most.sql": "CREATE TABLE most (x);"})
+    first = write_folder(folder.parent / "first", FAMILY)
+    apply_pending(connection, read_folder(first))
+    connection.execute("CREATE INDEX by_hand ON parent (name)")
+    with pytest.raises(ApplyError, match="by_hand is not in the migrations") as caught:
+        apply_pending(connection, read_folder(folder), transaction="each")
+    assert (caught.value.migration, caught.value.committed) == ("0004_more", ())
+    assert applied_ids(connection) == FAMILY_IDS
+
+
+def test_hooks_run_once_at_the_end(connection: sqlite3.Connection, folder: Path) -> None:
+    """Whatever the run was split into, and outside a transaction where they ask for that."""
+    add(folder, VACUUM)
+    hook = "INSERT INTO parent (name) VALUES ('hook');\n"
+    add(folder, {"post-apply.sql": hook, "post-apply-late.sql": "-- transactional: false\nVACUUM;\n" + hook})
+    apply_pending(connection, read_folder(folder), transaction="each")
+    assert connection.execute("SELECT count(*) FROM parent").fetchone() == (2,)
+
+
+# --- outside transactions ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["sql", "python"])
+def test_what_runs_outside_transactions_splits_the_run(connection: sqlite3.Connection, folder: Path, kind: str) -> None:
+    """What comes before is committed first, then it runs alone and is recorded, then the rest."""
+    files = dict(VACUUM)
+    if kind == "python":
+        del files["0004_vacuum.sql"]
+        files["0004_vacuum.py"] = (
+            "from yoyo import step\n__depends__ = ['0003_age']\n__transactional__ = False\nstep('VACUUM')\n"
+        )
+    add(folder, files)
+    events: list[Event] = []
+    result = apply_pending(connection, read_folder(folder), observe=events.append)
+    assert result.applied == (*FAMILY_IDS, "0004_vacuum", "0005_last")
+    assert [event.migrations for event in events if isinstance(event, Committed)] == [
+        FAMILY_IDS,
+        ("0004_vacuum",),
+        ("0005_last",),
+    ]
+    assert applied_ids(connection) == result.applied
+
+
+def test_failing_before_the_split_leaves_nothing(connection: sqlite3.Connection, folder: Path) -> None:
+    """The transaction before it is as any other."""
+    add(folder, {**VACUUM, "0003_z.sql": "-- depends: 0003_age\nSELECT absent;\n"})
+    with pytest.raises(ApplyError) as caught:
+        apply_pending(connection, read_folder(folder))
+    assert (caught.value.migration, caught.value.committed) == ("0003_z", ())
+    assert connection.execute("SELECT * FROM sqlite_master").fetchall() == []
+
+
+def test_failing_at_the_split_says_what_remains(connection: sqlite3.Connection, folder: Path) -> None:
+    """What it had done stays, it is not recorded, and what came before is kept and named; it can be run again."""
+    add(folder, VACUUM)
+    half = "-- depends: 0003_age\n-- transactional: false\nCREATE TABLE IF NOT EXISTS half (x);\nSELECT absent;\n"
+    add(folder, {"0004_vacuum.sql": half})
+    with pytest.raises(ApplyError, match="outside a transaction, so that what it had done remains") as caught:
+        apply_pending(connection, read_folder(folder))
+    assert (caught.value.migration, caught.value.committed) == ("0004_vacuum", FAMILY_IDS)
+    assert "rolled back" not in str(caught.value)
+    assert applied_ids(connection) == FAMILY_IDS
+    assert "half" in tables(connection)
+    add(folder, {"0004_vacuum.sql": half.replace("SELECT absent", "SELECT 1")})
+    assert apply_pending(connection, read_folder(folder)).applied == ("0004_vacuum", "0005_last")
+
+
+def test_failing_after_the_split_keeps_what_was_committed(connection: sqlite3.Connection, folder: Path) -> None:
+    """Only the last transaction is rolled back."""
+    add(folder, {**VACUUM, "0006_bad.sql": "-- depends: 0005_last\nSELECT absent;\n"})
+    with pytest.raises(ApplyError) as caught:
+        apply_pending(connection, read_folder(folder))
+    assert caught.value.committed == (*FAMILY_IDS, "0004_vacuum")
+    assert applied_ids(connection) == (*FAMILY_IDS, "0004_vacuum")
+    assert "last" not in tables(connection)
+
+
+def test_it_may_have_transactions_of_its_own(connection: sqlite3.Connection, folder: Path) -> None:
+    """As long as it ends them."""
+    own = "-- depends: 0003_age\n-- transactional: false\nBEGIN;\nCREATE TABLE own (x);\nCOMMIT;\n"
+    add(folder, {"0004_own.sql": own})
+    assert apply_pending(connection, read_folder(folder)).applied[-1] == "0004_own"
+    add(folder, {"0005_open.sql": "-- depends: 0004_own\n-- transactional: false\nBEGIN;\nCREATE TABLE open (x);\n"})
+    with pytest.raises(ApplyError, match="left a transaction open"):
+        apply_pending(connection, read_folder(folder))
+    assert not connection.in_transaction
+    assert tables(connection) == {"parent", "child", "own"}
+
+
+def test_rows_that_lose_their_parents_outside_are_told(connection: sqlite3.Connection, folder: Path) -> None:
+    """They cannot be brought back, so the error says that they were not."""
+    apply_pending(connection, read_folder(folder))
+    connection.executescript("INSERT INTO parent (id) VALUES (1); INSERT INTO child VALUES (1, 1);")
+    add(folder, {"0004_lose.sql": "-- depends: 0003_age\n-- transactional: false\nDELETE FROM parent;\n"})
+    with pytest.raises(ApplyError, match=r"remains: foreign keys .* row 1 of child"):
+        apply_pending(connection, read_folder(folder))
+    assert connection.execute("SELECT * FROM child").fetchall() == [(1, 1)]
+
+
+def test_it_is_not_rolled_back(connection: sqlite3.Connection, folder: Path) -> None:
+    """Half of a rollback could not be undone; nothing is."""
+    add(folder, {**VACUUM, "0004_vacuum.rollback.sql": "VACUUM;", "0005_last.rollback.sql": "DROP TABLE last;"})
+    apply_pending(connection, read_folder(folder))
+    assert rollback(connection, read_folder(folder)).rolled_back == ("0005_last",)
+    with pytest.raises(UnsupportedError, match="0004_vacuum"):
+        rollback(connection, read_folder(folder))
+
+
+AT_ONCE = """
+import sys
+from waiaas_migrate import close_database, open_database
+close_database(open_database(sys.argv[1], migrations=sys.argv[2]))
+"""
+
+
+def test_processes_at_once_run_it_once(tmp_path: Path, folder: Path) -> None:
+    """SQLite's write lock cannot keep them apart then, and another one does."""
+    once = "-- depends: 0003_age\n-- transactional: false\nVACUUM;\nCREATE TABLE once (x);\n"
+    write_folder(folder, {"0004_once.sql": once, "0005_last.sql": VACUUM["0005_last.sql"].replace("vacuum", "once")})
+    command = [sys.executable, "-c", AT_ONCE, str(tmp_path / "b.db"), str(folder)]
+    runs = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(6)]
+    assert [run.communicate(timeout=60)[1] for run in runs] == [""] * 6
+
+
+# --- events -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_tells_what_it_does(connection: sqlite3.Connection, folder: Path) -> None:
+    """Every migration and statement, with its number and of how many, and what was committed."""
+    events: list[Event] = []
+    apply_pending(connection, read_folder(folder), observe=events.append)
+    line = "CREATE INDEX child_parent ON child (parent_id);"
+    assert events[0] == MigrationStarted(migration="0001_parents", number=1, total=3)
+    assert StatementStarted(migration="0002_children", number=2, total=2, line=line) in events
+    assert MigrationFinished(migration="0003_age") in events
+    assert events[-1] == Committed(migrations=FAMILY_IDS)
+
+
+def test_who_watches_can_stop_a_run(connection: sqlite3.Connection, folder: Path) -> None:
+    """What it raises, such as KeyboardInterrupt, comes through, and all is rolled back."""
+
+    def stop(event: Event) -> None:
+        if event == MigrationFinished(migration="0002_children"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        apply_pending(connection, read_folder(folder), observe=stop)
+    assert not connection.in_transaction
+    assert connection.execute("SELECT * FROM sqlite_master").fetchall() == []
+
+
+# --- what is refused before anything is written -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["tables", "ahead", "edited", "missing", "unlisted"])
+def test_what_is_refused_leaves_the_file_as_it_was(tmp_path: Path, folder: Path, state: str) -> None:
+    """To the byte, and nothing is left beside it."""
+    path = tmp_path / "b.db"
+    if state == "tables":
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("CREATE TABLE mine (x)")
+    else:
+        with closing(connect_file(path)) as connection:
+            apply_pending(connection, read_folder(folder))
+    if state == "ahead":
+        folder = write_folder(tmp_path / "old", {name: text for name, text in FAMILY.items() if "0003" not in name})
+    elif state == "edited":
+        (folder / "0003_age.sql").write_text("SELECT 1;", encoding="utf-8")
+    elif state == "missing":
+        (folder / "0003_age.sql").unlink()
+        (folder / "0003_age.rollback.sql").unlink()
+    elif state == "unlisted":
+        (folder / "0004_x.sql").write_text("SELECT 1;", encoding="utf-8")
+    before = path.read_bytes()
+    with closing(connect_file(path)) as connection, pytest.raises(MigrateError):
+        apply_pending(connection, read_folder(folder))
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.glob("b.db*")] == ["b.db"]
+
+
+# --- foreign keys are looked at where they could have changed ---------------------------------------------------------
+
+HARMLESS = [
+    "CREATE INDEX i ON child (parent_id)",
+    "-- a note\nALTER TABLE child ADD COLUMN note TEXT",
+    "DROP TRIGGER t",
+    "CREATE TABLE more (x)",
+    "CREATE TEMP TABLE _waiaas_guard (ok INTEGER NOT NULL CHECK (ok))",
+    "INSERT INTO temp._waiaas_guard SELECT 1",
+    "PRAGMA writable_schema = ON",
+    "UPDATE sqlite_master SET sql = 'CREATE TABLE child (id INTEGER PRIMARY KEY, p REFERENCES parent)'",
+]
+HARMFUL = [
+    "DELETE FROM parent",
+    "INSERT INTO child VALUES (1, 1)",
+    "WITH x AS (SELECT 1) INSERT INTO child VALUES (1, 1)",
+    "UPDATE parent SET id = 2",
+    "REPLACE INTO parent (id) VALUES (1)",
+    "DROP TABLE parent",
+    "ALTER TABLE parent RENAME TO p",
+    "ALTER TABLE child ADD COLUMN more REFERENCES parent (id)",
+    "CREATE TABLE odd (x REFERENCES parent (name))",
+    "CREATE TRIGGER t AFTER INSERT ON _waiaas_guard BEGIN DELETE FROM parent; END",
+    "/* INSERT */ UPDATE child SET parent_id = 1",
+]
+
+
+@pytest.mark.parametrize("statement", HARMLESS)
+def test_statements_that_leave_rows_alone(statement: str) -> None:
+    """Their text says so; what they do to keys, the catalog tells."""
+    assert rows_stay([statement])
+
+
+@pytest.mark.parametrize("statement", HARMFUL)
+def test_statements_that_may_not(statement: str) -> None:
+    """One of them, and every row is looked at."""
+    assert not rows_stay(["SELECT 1", statement])
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP INDEX parent_name",
+        "CREATE UNIQUE INDEX other ON parent (name)",
+        "UPDATE sqlite_master SET sql = replace(sql, 'REFERENCES parent (name)', '') WHERE name = 'child'",
+    ],
+)
+def test_keys_and_parents_that_changed_are_noticed(statement: str) -> None:
+    """Though no row did: a parent that is no longer unique, one more unique index, a foreign key edited away."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as memory:
+        memory.executescript(
+            "CREATE TABLE parent (id INTEGER PRIMARY KEY, name); CREATE UNIQUE INDEX parent_name ON parent (name);"
+            "CREATE TABLE child (id INTEGER PRIMARY KEY, p REFERENCES parent (name)); PRAGMA writable_schema = ON;"
+        )
+        check = ForeignKeyCheck(memory, [statement])
+        assert check.finish("x") == ()
+        memory.execute(statement)
+        memory.execute("PRAGMA writable_schema = RESET")
+        with pytest.raises(KeysChanged):
+            check.finish("x")
+
+
+def test_a_run_that_drops_what_made_parents_unique_fails(connection: sqlite3.Connection, tmp_path: Path) -> None:
+    """It looked harmless, turned out not to be, and was repeated with an eye on the rows."""
+    files = {
+        "1.sql": "CREATE TABLE p (a); CREATE UNIQUE INDEX p_a ON p (a); CREATE TABLE c (a REFERENCES p (a));",
+        "2.sql": "-- depends: 1\nDROP INDEX p_a;",
+    }
+    folder = write_folder(tmp_path / "n", {"1.sql": files["1.sql"]})
+    apply_pending(connection, read_folder(folder))
+    write_folder(folder, files)
+    with pytest.raises(ApplyError, match="foreign key mismatch"):
+        apply_pending(connection, read_folder(folder))
+    assert applied_ids(connection) == ("1",)
+
+
+def test_rows_are_not_read_where_none_changed(connection: sqlite3.Connection, folder: Path) -> None:
+    """Orphans that were there before are not even looked for, whatever their number."""
+    apply_pending(connection, read_folder(folder))
+    connection.executescript("PRAGMA foreign_keys = OFF; INSERT INTO child VALUES (1, 99);")
+    write_folder(folder, {"0004_note.sql": "-- depends: 0003_age\nALTER TABLE child ADD COLUMN note TEXT;\n"})
+    assert apply_pending(connection, read_folder(folder)) == ApplyResult(applied=("0004_note",))
+    write_folder(folder, {"0005_rows.sql": "-- depends: 0004_note\nUPDATE child SET note = 'x';\n"})
+    assert "row 1 of child" in "".join(apply_pending(connection, read_folder(folder)).notices)

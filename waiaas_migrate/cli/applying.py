@@ -1,0 +1,174 @@
+"""``apply``: on one database or many, and what it would do to them."""
+
+from __future__ import annotations
+
+import click
+
+from waiaas_migrate.cli import options
+from waiaas_migrate.cli.many import Report, jobs, print_outcomes, stop_on_failure
+from waiaas_migrate.cli.output import note, print_json, say
+from waiaas_migrate.cli.terminal import shown_progress
+from waiaas_migrate.files.project import Project
+from waiaas_migrate.runner.backup import byte_count
+from waiaas_migrate.runner.estimate import Estimate, StepEstimate
+from waiaas_migrate.runner.fleet import INTERRUPTED, Fleet, expand, is_single
+from waiaas_migrate.runner.progress import Interrupted
+from waiaas_migrate.runner.run import RunOptions, RunResult, Watch
+
+
+@click.command()
+@options.databases
+@click.option("--dry-run", is_flag=True, help="Show the steps and what they cost here; write nothing.")
+@options.run_options
+@jobs
+@stop_on_failure
+@options.as_json
+@options.in_project
+def apply(
+    project: Project,
+    databases: tuple[str, ...],
+    *,
+    dry_run: bool,
+    run_options: RunOptions,
+    as_json: bool,
+    **many: int | None,
+) -> int:
+    """Apply the pending migrations to each DATABASE, all or none.
+
+    DATABASE is a path or a sqlite:/// URL; a new file is made readable and writable by its owner alone. Several
+    databases, or a pattern in quotes, give one line each, and one that fails does not stop the others.
+
+    \b
+    Example:
+      waiaas-migrate apply app.db
+      waiaas-migrate apply "tenants/*.db" --jobs 8
+    """  # noqa: D301
+    fleet = Fleet(jobs=many["jobs"], stop_on_failure=bool(many["stop_on_failure"]))
+    if dry_run:
+        return _dry_run(project, databases, run_options, fleet, as_json=as_json)
+    if not is_single(databases):
+        from waiaas_migrate.runner.fleet import apply_to_all
+
+        outcomes = apply_to_all(expand(databases), project.migrations, options=run_options, fleet=fleet)
+        return print_outcomes(outcomes, _RUN, as_json=as_json)
+    return _apply(project, databases[0], run_options, as_json=as_json)
+
+
+def _apply(project: Project, database: str, run_options: RunOptions, *, as_json: bool) -> int:
+    from waiaas_migrate.runner.run import apply_to
+
+    try:
+        with shown_progress() as tell:
+            result = apply_to(database, project.migrations, options=run_options, watch=Watch(tell=tell))
+    except Interrupted as error:
+        note(str(error))
+        return INTERRUPTED
+    if as_json:
+        print_json({"database": database, **_run_row(result)})
+        return 0
+    if result.backup is not None:
+        note(f"backup {result.backup}")
+    for notice in result.notices:
+        note(f"Note: {notice}")
+    for migration in result.applied:
+        say(f"applied {migration}")
+    if not result.applied:
+        say(f"{database}: nothing to apply; it is up to date.", good=True)
+    return 0
+
+
+def _run_row(result: RunResult) -> dict[str, object]:
+    backup = {} if result.backup is None else {"backup": str(result.backup)}
+    return {"applied": result.applied, "notices": result.notices, **backup}
+
+
+def _run_line(result: RunResult) -> str:
+    if not result.applied:
+        return " ".join(["up to date.", *result.notices])
+    backup = "" if result.backup is None else f" (backup {result.backup.name})"
+    return " ".join([f"applied {', '.join(result.applied)}{backup}.", *result.notices])
+
+
+_RUN: Report[RunResult] = Report(
+    word=lambda result: "migrated" if result.applied else "up to date",
+    line=_run_line,
+    row=_run_row,
+    status=lambda _: 0,
+)
+
+
+# --- --dry-run --------------------------------------------------------------------------------------------------------
+
+
+def _dry_run(
+    project: Project, databases: tuple[str, ...], run_options: RunOptions, fleet: Fleet, *, as_json: bool
+) -> int:
+    from waiaas_migrate.runner.estimate import estimate, estimate_all
+
+    if not is_single(databases):
+        outcomes = estimate_all(expand(databases), project.migrations, backup=run_options.backup, fleet=fleet)
+        return print_outcomes(outcomes, _ESTIMATE, as_json=as_json)
+    found = estimate(databases[0], project.migrations, backup=run_options.backup)
+    if as_json:
+        print_json({"database": found.database, **_estimate_row(found)})
+        return 0
+    for migration in found.migrations:
+        say(f"{migration.id}" + ("" if migration.steps else " (in Python: its steps are not known)"))
+        for step in migration.steps:
+            say(f"  {step.words} [{step.cost or 'unknown'}]{_goes_over(step)}")
+    say(f"{found.database}: {_estimate_line(found)}")
+    return 0
+
+
+def _goes_over(step: StepEstimate) -> str:
+    if step.size is None:
+        return ""
+    about = "about " if step.size.is_estimate else ""
+    return f" {step.table}: {step.size.rows:,} {_plural('row', step.size.rows)}, {about}{byte_count(step.size.bytes)}"
+
+
+def _estimate_line(found: Estimate) -> str:
+    if not found.migrations:
+        return "nothing to apply; it is up to date."
+    backup = "a backup would be made first" if found.backup else "no backup would be made"
+    return (
+        f"{len(found.migrations)} pending; the file has {byte_count(found.bytes)}, up to "
+        f"{byte_count(found.bytes_to_write)} more may be needed, {byte_count(found.free)} are free; {backup}."
+    )
+
+
+def _plural(word: str, number: int) -> str:
+    return word if number == 1 else f"{word}s"
+
+
+def _estimate_row(found: Estimate) -> dict[str, object]:
+    return {
+        "migrations": [
+            {"id": one.id, "may_lose": one.may_lose, "steps": [_step_row(step) for step in one.steps]}
+            for one in found.migrations
+        ],
+        "bytes": found.bytes,
+        "bytes_to_write": found.bytes_to_write,
+        "free": found.free,
+        "backup": found.backup,
+    }
+
+
+def _step_row(step: StepEstimate) -> dict[str, object]:
+    size = step.size
+    return {
+        "words": step.words,
+        "cost": step.cost,
+        "table": step.table,
+        "rows": None if size is None else size.rows,
+        "bytes": None if size is None else size.bytes,
+        "is_estimate": None if size is None else size.is_estimate,
+    }
+
+
+_ESTIMATE: Report[Estimate] = Report(
+    word=lambda found: "to be migrated" if found.migrations else "up to date",
+    line=_estimate_line,
+    row=_estimate_row,
+    status=lambda _: 0,
+)

@@ -1,0 +1,100 @@
+"""Several databases at once: a line for each, a summary, and the exit status of the worst."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import click
+
+from waiaas_migrate.cli.output import note, print_json, say
+from waiaas_migrate.runner.fleet import INTERRUPTED, Outcome
+
+ResultT = TypeVar("ResultT")
+
+#: From the best to the worst.
+_SEVERITY = (0, 1, 3, 2, INTERRUPTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report(Generic[ResultT]):
+    """How a result is told: in a word for the summary, in a line, as JSON, and as an exit status."""
+
+    word: Callable[[ResultT], str]
+    line: Callable[[ResultT], str]
+    row: Callable[[ResultT], dict[str, object]]
+    status: Callable[[ResultT], int]
+
+
+def print_outcomes(outcomes: Iterable[Outcome[ResultT]], report: Report[ResultT], *, as_json: bool) -> int:
+    """Print each outcome as it comes, and the summary; the exit status of the worst."""
+    counts: Counter[str] = Counter()
+    rows: list[dict[str, object]] = []
+    worst = 0
+    try:
+        for outcome in outcomes:
+            word, status = _judged(outcome, report)
+            counts[word] += 1
+            worst = max(worst, status, key=_SEVERITY.index)
+            if as_json:
+                rows.append(_row(outcome, report, word, status))
+            else:
+                _print_line(outcome, report, status)
+    except KeyboardInterrupt:
+        worst = INTERRUPTED
+    summary = {word: counts[word] for word in sorted(counts)}
+    if as_json:
+        print_json({"databases": rows, "summary": summary, "exit_status": worst})
+    else:
+        note(
+            f"{_databases(counts.total())}: " + ", ".join(f"{number} {word}" for word, number in summary.items()) + "."
+        )
+    return worst
+
+
+def _judged(outcome: Outcome[ResultT], report: Report[ResultT]) -> tuple[str, int]:
+    if outcome.result is not None:
+        return report.word(outcome.result), report.status(outcome.result)
+    if outcome.failure is None:
+        return "not begun", 0
+    status = outcome.failure.exit_code
+    return "interrupted" if status == INTERRUPTED else "failed", status
+
+
+def _row(outcome: Outcome[ResultT], report: Report[ResultT], word: str, status: int) -> dict[str, object]:
+    failure = outcome.failure
+    return {
+        "database": outcome.database,
+        "outcome": word,
+        "exit_status": status,
+        "seconds": round(outcome.seconds, 3),
+        **({} if outcome.result is None else report.row(outcome.result)),
+        **({} if failure is None else {"error": {"kind": failure.kind, "message": failure.message}}),
+    }
+
+
+def _print_line(outcome: Outcome[ResultT], report: Report[ResultT], status: int) -> None:
+    if outcome.result is not None:
+        say(f"{outcome.database}: {report.line(outcome.result)}", good=None if status == 0 else False)
+    elif outcome.failure is not None:
+        text = " ".join(outcome.failure.message.split()).removeprefix(f"{outcome.database}: ")
+        say(f"{outcome.database}: failed: {text}", good=False)
+    else:
+        say(f"{outcome.database}: not begun.")
+
+
+def _databases(number: int) -> str:
+    return f"{number} database" if number == 1 else f"{number} databases"
+
+
+jobs = click.option(
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Of several databases, take N at once.  [default: by processors]",
+)
+stop_on_failure = click.option(
+    "--stop-on-failure", is_flag=True, help="Of several databases, begin no more when one fails."
+)

@@ -1,0 +1,79 @@
+"""What is shown while a run goes on: one line on stderr, where that is a terminal, and nothing where it is not."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from waiaas_migrate.runner.progress import Progress, Tell
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+
+
+@contextmanager
+def shown_progress() -> Iterator[Tell | None]:
+    """What to tell the progress to; None where nobody would see it."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    line = _Line()
+    try:
+        yield line
+    finally:
+        line.end()
+
+
+class _Line:
+    """The line. rich is loaded when there is something to show, which is after a second."""
+
+    def __init__(self) -> None:
+        self._bar: Bar | None = None
+        self._task: TaskID | None = None
+
+    def __call__(self, progress: Progress) -> None:
+        if self._bar is None or self._task is None:
+            self._bar = _bar()
+            self._task = self._bar.add_task("", total=None, count="")
+            self._bar.start()
+        self._bar.update(
+            self._task,
+            description=_said(progress),
+            completed=progress.done or 0,
+            total=progress.total,
+            count=_count(progress),
+        )
+
+    def end(self) -> None:
+        """Take the line away."""
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def _bar() -> Bar:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[count]}", markup=False),
+        TimeElapsedColumn(),
+    )
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def _said(progress: Progress) -> str:
+    place = f" {progress.statement}/{progress.statements}" if progress.statements else ""
+    return f"{progress.migration}{place}: {progress.words}"
+
+
+def _count(progress: Progress) -> str:
+    if progress.total is None:
+        return ""
+    if progress.done is None:
+        return f"{progress.total:,} {progress.unit}"
+    return f"{progress.done:,} of {progress.total:,} {progress.unit}"

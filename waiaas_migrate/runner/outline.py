@@ -1,0 +1,138 @@
+"""What a migration is going to do, as far as its text tells without SQLite's grammar: its steps, and what they cost.
+
+``generate`` writes each step under a comment that ends in its cost, ``[constant]``, ``[scan]`` or ``[rebuild]``, and
+each hazard as a remark in the file's head. A migration written by hand has neither; there the statements themselves
+tell, and what is not known to add only is taken to lose something.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from waiaas_migrate.files.migration_dir import MigrationFile
+from waiaas_migrate.files.statements import first_line
+from waiaas_migrate.schema.hazards import DESTRUCTIVE
+from waiaas_migrate.sqlite.actions import Cost
+
+_STEP = re.compile(r"--\s*(?P<words>.+?) \[(?P<cost>constant|scan|rebuild)\]\s*\Z")
+_HAZARD = re.compile(r"--\s*hazard (?P<code>[A-Z_]+) ")
+
+#: Statements that leave every row that is there where it is, and as it is.
+_ADDS = re.compile(
+    r"CREATE\s|ALTER\s+TABLE\s.+?\s(?:ADD|RENAME)\s|SELECT\s|ANALYZE\b|PRAGMA\s+(?!writable_schema)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+_NAMED = r"""(?:(?:main|"main")\s*\.\s*)?("(?:[^"]|"")+"|`[^`]+`|\[[^]]+\]|[^\W\d]\w*)"""
+#: Where the name of a table stands, in the order in which it is looked for.
+_TABLES = tuple(
+    re.compile(pattern, re.IGNORECASE | re.DOTALL)
+    for pattern in (
+        rf"\AALTER\s+TABLE\s+{_NAMED}",
+        rf"\ADROP\s+TABLE\s+(?:IF\s+EXISTS\s+)?{_NAMED}",
+        rf"\AUPDATE\s+(?:OR\s+\w+\s+)?{_NAMED}\s+SET\s",
+        rf"\ADELETE\s+FROM\s+{_NAMED}",
+        rf"\A(?:INSERT|REPLACE)\s.+?\sSELECT\s.+?\sFROM\s+{_NAMED}",
+        rf"\A(?:INSERT|REPLACE)\s+(?:OR\s+\w+\s+)?INTO\s+{_NAMED}",
+        rf"\ACREATE\s+(?:UNIQUE\s+)?INDEX\s.+?\sON\s+{_NAMED}",
+        rf"\bFROM\s+{_NAMED}",
+    )
+)
+_EDITED = re.compile(r"\AUPDATE\s+sqlite_master\s.+AND\s+name\s*=\s*'((?:[^']|'')+)'", re.IGNORECASE | re.DOTALL)
+_QUOTES = {'"': '"', "`": "`", "[": "]"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepOutline:
+    """One step: what it does in words, what it costs (None where nobody wrote it), and its statements."""
+
+    words: str
+    cost: Cost | None
+    statements: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """One migration: its steps, none where it is written in Python, and whether it could lose something."""
+
+    id: str
+    steps: tuple[StepOutline, ...]
+    may_lose: bool
+
+
+@functools.lru_cache(maxsize=4096)
+def outline(migration: MigrationFile) -> Outline:
+    """What ``migration`` does when it is applied.
+
+    It may lose something where it rebuilds a table, names a hazard that destroys, is written in Python, or has a
+    statement without a cost that is not known to add only.
+    """
+    statements = migration.statements
+    steps = tuple(_steps(statements))
+    codes = {match["code"] for line in comments(statements[0]) if (match := _HAZARD.match(line))} if statements else ()
+    may_lose = (
+        migration.kind == "python"
+        or any(code in codes for code in DESTRUCTIVE)
+        or any(step.cost is Cost.REBUILD for step in steps)
+        or any(step.cost is None and not _only_adds(step.statements) for step in steps)
+    )
+    return Outline(id=migration.id, steps=steps, may_lose=may_lose)
+
+
+def _steps(statements: Iterable[str]) -> Iterator[StepOutline]:
+    """The statements by the comments above them; without one, each is a step of its own."""
+    words, cost = "", None
+    held: list[str] = []
+    for statement in statements:
+        marked = [match for line in comments(statement) if (match := _STEP.match(line))]
+        if held and (marked or cost is None):
+            yield StepOutline(words=words, cost=cost, statements=tuple(held))
+            held = []
+        if marked:
+            words, cost = marked[-1]["words"], Cost(marked[-1]["cost"])
+        elif cost is None:
+            words = first_line(statement)
+        held.append(statement)
+    if held:
+        yield StepOutline(words=words, cost=cost, statements=tuple(held))
+
+
+def comments(statement: str) -> list[str]:
+    """The ``--`` comments before a statement's code."""
+    return [line.strip() for line in _head_and_code(statement)[0].splitlines() if line.strip().startswith("--")]
+
+
+def code_of(statement: str) -> str:
+    """``statement`` without the comments before it."""
+    return _head_and_code(statement)[1]
+
+
+def _head_and_code(statement: str) -> tuple[str, str]:
+    at = 0
+    for match in re.finditer(r"\s+|--[^\n]*|/\*.*?\*/", statement, re.DOTALL):
+        if match.start() != at:
+            break
+        at = match.end()
+    return statement[:at], statement[at:]
+
+
+def _only_adds(statements: Iterable[str]) -> bool:
+    return all(_ADDS.match(code_of(statement)) for statement in statements)
+
+
+def tables_named(statement: str) -> tuple[str, ...]:
+    """The tables that a statement reads or writes, as far as it says where they are looked for; likeliest first."""
+    code = code_of(statement)
+    edited = _EDITED.match(code)
+    if edited is not None:
+        return (edited[1].replace("''", "'"),)
+    found = (match[1] for pattern in _TABLES for match in pattern.finditer(code))
+    return tuple(dict.fromkeys(_unquoted(name) for name in found))
+
+
+def _unquoted(name: str) -> str:
+    closing = _QUOTES.get(name[0])
+    return name if closing is None else name[1:-1].replace('""', '"') if closing == '"' else name[1:-1]

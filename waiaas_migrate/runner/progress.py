@@ -1,0 +1,189 @@
+"""How far a run has come, and how it is stopped: what is told is measured on the connection that does the work.
+
+SQLite calls back every so many instructions of its virtual machine (https://www.sqlite.org/c3ref/progress_handler.html).
+How many it runs for a row, ``EXPLAIN`` tells: the length of the loops of the statement's program
+(https://www.sqlite.org/opcode.html). So the rows that are done can be told without asking the statement; they are about
+right, since a loop may skip some of its instructions.
+
+The callback is also what lets Ctrl-C end a statement: without it Python would see to the signal after the statement.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from waiaas_migrate.runner.outline import tables_named
+from waiaas_migrate.sqlite.quoting import quote_name
+
+#: Seconds that pass before anything is told, and between two tellings.
+FIRST, NEXT = 1.0, 0.1
+
+#: Instructions between two callbacks: about a millisecond of work.
+_INSTRUCTIONS = 20_000
+#: Seconds that counting a table may take, so that one knows how far its copy has come.
+_PATIENCE = 0.5
+_LOOPS = frozenset({"Next", "Prev", "SorterNext", "VNext"})
+
+Unit = Literal["rows", "pages"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Where a run stands: in words, its statement of how many, and what of it is done, where that is known."""
+
+    migration: str
+    words: str
+    statement: int = 0
+    statements: int = 0
+    done: int | None = None
+    total: int | None = None
+    unit: Unit = "rows"
+
+
+Tell = Callable[[Progress], None]
+
+
+class Stop(Protocol):
+    """What says that a run shall end, such as a ``threading.Event``."""
+
+    def is_set(self) -> bool:
+        """Whether it shall."""
+        ...  # pragma: no cover — a protocol's body never runs
+
+
+class Interrupted(KeyboardInterrupt):
+    """A run was stopped from outside. ``applied`` had been committed by then; all else was rolled back."""
+
+    def __init__(self, database: str, applied: Sequence[str] = ()) -> None:
+        self.database = database
+        self.applied = tuple(applied)
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        if not self.applied:
+            return f"Interrupted; all was rolled back, and {self.database} is as it was."
+        return f"Interrupted; {self.database} keeps {', '.join(self.applied)}, the rest was rolled back."
+
+
+def was_interrupted(error: BaseException | None) -> bool:
+    """Whether ``error``, or what caused it, comes of a signal.
+
+    Python drops the KeyboardInterrupt that is raised within a callback, and sqlite3 says that it was interrupted.
+    """
+    while error is not None:
+        code = getattr(error, "sqlite_errorcode", 0)
+        if isinstance(error, KeyboardInterrupt) or code & 0xFF == sqlite3.SQLITE_INTERRUPT:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+class Meter:
+    """Watches one connection: tells how far it is, at most ten times a second, and ends what shall be ended."""
+
+    def __init__(self, connection: sqlite3.Connection, *, tell: Tell | None = None, stop: Stop | None = None) -> None:
+        self._connection = connection
+        self._tell = tell
+        self._stop = stop
+        self._due = time.monotonic() + FIRST
+        self._now = Progress(migration="", words="")
+        self._instructions = 0
+        self._expected = 0
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Look at the connection meanwhile."""
+        self._connection.set_progress_handler(self._tick, _INSTRUCTIONS)
+        try:
+            yield
+        finally:
+            self._connection.set_progress_handler(None, 0)
+
+    def start(self, progress: Progress, statement: str | None = None) -> None:
+        """Begin with something else; of a ``statement`` that goes over the rows of a table they are counted."""
+        self._now, self._instructions, self._expected = progress, 0, 0
+        if self._tell is None:
+            return
+        if statement is not None:
+            rows = self._rows(statement)
+            self._expected = rows * self._loops(statement) if rows else 0
+            self._now = _with(progress, None if not self._expected else 0, rows)
+        self._show()
+
+    def pages(self, done: int, total: int) -> None:
+        """So many pages of a copy are done."""
+        self._check()
+        self._now = _with(self._now, done, total, "pages")
+        self._show()
+
+    def _check(self) -> None:
+        if self._stop is not None and self._stop.is_set():
+            raise KeyboardInterrupt
+
+    def _tick(self) -> int:
+        if self._stop is not None and self._stop.is_set():
+            return 1
+        self._instructions += _INSTRUCTIONS
+        if self._expected and self._now.total:
+            done = min(self._now.total, self._instructions * self._now.total // self._expected)
+            self._now = _with(self._now, done, self._now.total)
+        self._show()
+        return 0
+
+    def _show(self) -> None:
+        if self._tell is not None and time.monotonic() >= self._due:
+            self._due = time.monotonic() + NEXT
+            self._tell(self._now)
+
+    def _rows(self, statement: str) -> int:
+        """The rows of the first table that the statement names and that is there; 0 where counting takes long."""
+        for table in tables_named(statement):
+            self._connection.set_progress_handler(_Deadline().has_passed, _INSTRUCTIONS)
+            try:
+                return int(self._connection.execute(f"SELECT count(*) FROM main.{quote_name(table)}").fetchone()[0])
+            except sqlite3.Error:
+                continue
+            finally:
+                self._connection.set_progress_handler(self._tick, _INSTRUCTIONS)
+        return 0
+
+    def _loops(self, statement: str) -> int:
+        """The instructions that the statement runs for a row: the lengths of its outermost loops."""
+        try:
+            program = self._connection.execute(f"EXPLAIN {statement}").fetchall()
+        except sqlite3.Error:
+            return 0
+        length, beginning = 0, len(program)
+        for address, opcode, _, target, *_ in reversed(program):
+            if opcode in _LOOPS and target < address < beginning:
+                length += address - target + 1
+                beginning = target
+        return length
+
+
+class _Deadline:
+    """The end of one's patience, from now on."""
+
+    def __init__(self) -> None:
+        self._at = time.monotonic() + _PATIENCE
+
+    def has_passed(self) -> int:
+        """Whether it is time to stop."""
+        return int(time.monotonic() > self._at)
+
+
+def _with(progress: Progress, done: int | None, total: int, unit: Unit = "rows") -> Progress:
+    return Progress(
+        migration=progress.migration,
+        words=progress.words,
+        statement=progress.statement,
+        statements=progress.statements,
+        done=done,
+        total=total or None,
+        unit=unit,
+    )

@@ -1,0 +1,72 @@
+"""What plain yoyo leaves when killed between its two transactions: a migration that was run, and not recorded."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Sequence
+
+from waiaas_migrate.errors import ApplyError, MigrateError
+from waiaas_migrate.files.migration_dir import MigrationFile
+from waiaas_migrate.runner.folder import MigrationFolder
+from waiaas_migrate.runner.proof import Replay
+from waiaas_migrate.sqlite.catalog import fingerprint, read_catalog
+
+_MAKES = re.compile(
+    r"""^\s* CREATE \s+ (?: UNIQUE \s+ | VIRTUAL \s+ )? (?: TABLE | INDEX | VIEW | TRIGGER ) \s+
+    (?: IF \s+ NOT \s+ EXISTS \s+ )? (?: "(?P<quoted> (?: [^"] | "" )+ )" | (?P<plain> \w+ ) )""",
+    re.IGNORECASE | re.MULTILINE | re.VERBOSE,
+)
+
+
+def may_have_run(connection: sqlite3.Connection, folder: MigrationFolder, migration: MigrationFile) -> bool:
+    """Whether the catalog looks as if ``migration``, which is not recorded, was run; cheap, and no proof."""
+    catalog = read_catalog(connection)
+    if not catalog:
+        return False
+    if folder.manifest is not None and folder.manifest.fingerprint == fingerprint(catalog):
+        return True
+    return _all_there(connection, migration)
+
+
+def has_run(connection: sqlite3.Connection, applied: Sequence[MigrationFile], migration: MigrationFile) -> bool:
+    """Whether the catalog is exactly what ``migration`` makes of what was ``applied``, and was another before.
+
+    yoyo runs a migration in one transaction: where its tables are, its rows are. One that runs outside transactions
+    may have stopped half-way, and one that leaves the catalog as it was leaves no trace.
+    """
+    if not migration.transactional:
+        return False
+    found = fingerprint(read_catalog(connection))
+    try:
+        with Replay((*applied, migration)) as replay:
+            before = replay.run(applied).fingerprint
+            return before != found == replay.run((*applied, migration)).fingerprint
+    except MigrateError:
+        return False
+
+
+def hint(connection: sqlite3.Connection, migration: MigrationFile, error: ApplyError) -> ApplyError:
+    """``error``, with what to do where plain yoyo may have run ``migration`` without recording it."""
+    if not _all_there(connection, migration) and "duplicate column" not in error.reason:
+        return error
+    return ApplyError(
+        database=error.database,
+        migration=error.migration,
+        reason=f"{error.reason} (It looks as if it had been run without being recorded, as happens where plain "
+        f"`yoyo apply` is interrupted, but the schema is not exactly the one that it leads to. Look at it with "
+        f"`waiaas-migrate drift`; where nothing of the migration is missing, note it with `yoyo mark -r "
+        f"{migration.id}`.)",
+        statement=error.statement,
+        rolled_back=error.rolled_back,
+    )
+
+
+def _all_there(connection: sqlite3.Connection, migration: MigrationFile) -> bool:
+    """Whether the migration makes anything, and all that it makes is there."""
+    made = {_name(found) for found in _MAKES.finditer(migration.sql)} if migration.kind == "sql" else set()
+    return bool(made) and made <= {row.name.lower() for row in read_catalog(connection)}
+
+
+def _name(found: re.Match[str]) -> str:
+    return (found["plain"] or found["quoted"].replace('""', '"')).lower()

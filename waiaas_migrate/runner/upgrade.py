@@ -1,0 +1,274 @@
+"""The way to head: what is pending, batch by batch, each in a transaction of its own and proved before COMMIT."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from waiaas_migrate.errors import ApplyError, DatabaseRefused
+from waiaas_migrate.files.migration_dir import MigrationFile
+from waiaas_migrate.runner.alone import alone
+from waiaas_migrate.runner.bookkeeping import pending, read_applied
+from waiaas_migrate.runner.events import Committed, Event, MigrationFinished, MigrationStarted, Observe
+from waiaas_migrate.runner.folder import MigrationFolder
+from waiaas_migrate.runner.foreign_keys import ForeignKeyCheck, KeysChanged
+from waiaas_migrate.runner.proof import Replay, differing_objects
+from waiaas_migrate.runner.recovery import has_run, hint, may_have_run
+from waiaas_migrate.runner.steps import StepRunner
+from waiaas_migrate.runner.transaction import NotNeeded, foreign_keys_off
+from waiaas_migrate.runner.yoyo_lock import sole_transaction
+from waiaas_migrate.sqlite.catalog import fingerprint, read_catalog
+from waiaas_migrate.sqlite.connection import database_name
+
+#: Says in words how the schema on a connection differs in meaning from that of head; nothing where it does not.
+Explain = Callable[[sqlite3.Connection], list[str]]
+
+#: Whether all pending migrations share one transaction, or each has its own.
+Transaction = Literal["all", "each"]
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conduct:
+    """How a run goes about it; the arguments of :func:`~waiaas_migrate.runner.apply.apply_pending`."""
+
+    verify: bool = True
+    explain: Explain | None = None
+    transaction: Transaction = "all"
+    observe: Observe | None = None
+
+
+class Upgrade:
+    """One run. What is pending is read anew under the lock for every batch, since another process may be at it too."""
+
+    def __init__(self, connection: sqlite3.Connection, folder: MigrationFolder, conduct: Conduct) -> None:
+        self.committed: list[str] = []
+        self.notices: list[str] = []
+        self._connection = connection
+        self._folder = folder
+        self._conduct = conduct
+        self._steps = StepRunner(connection, (*folder.migrations, *folder.post_apply), conduct.observe)
+        self._total = len(pending(connection, folder.ids))
+        self._started = 0
+        #: A light check of foreign keys proved not to be enough, or the first migration to have been run before.
+        self._check_all_keys = False
+        self._had_run: MigrationFile | None = None
+
+    def run(self) -> None:
+        """Apply what is pending.
+
+        Raises:
+            DatabaseRefused: says which migrations had been committed before.
+        """
+        try:
+            while self._one_batch():
+                pass
+            self._run_late_hooks()
+        except DatabaseRefused as error:
+            error.after(self.committed)
+            raise
+
+    def _one_batch(self) -> bool:
+        """Apply and commit the next batch; False where nothing is pending any more."""
+        notices: list[str] = []
+        started = self._started
+        try:
+            with sole_transaction(self._connection, notices, self._is_needed):
+                batch = self._next_batch(notices)
+                if batch and batch[0].transactional:
+                    self._run_together(batch, notices)
+        except NotNeeded:
+            return False
+        except KeysChanged:
+            self._check_all_keys, self._started = True, started
+            return True
+        except ApplyError as error:
+            if not self._was_run_before(error):
+                raise
+            self._started = started
+            return True
+        self.notices.extend(notices)
+        if batch and not batch[0].transactional:
+            self._run_alone(batch[0])
+        elif batch:
+            self._note_commit(batch)
+        return bool(batch)
+
+    def _is_needed(self) -> bool:
+        return bool(pending(self._connection, self._folder.ids))
+
+    def _next_batch(self, notices: list[str]) -> tuple[MigrationFile, ...]:
+        """What is to be run together, now that nobody else can; books are open then."""
+        names = set(pending(self._connection, self._folder.ids))
+        if not names:
+            return ()
+        refuse_unrecorded_tables(self._connection)
+        self._steps.open_books()
+        todo = [migration for migration in self._folder.migrations if migration.id in names]
+        todo = todo[self._take_over(todo[0], names, notices) :]
+        if todo and (self._conduct.transaction == "each" or not todo[0].transactional):
+            return (todo[0],)
+        return tuple(itertools.takewhile(lambda migration: migration.transactional, todo))
+
+    # --- a batch in a transaction -------------------------------------------------------------------------------------
+
+    def _run_together(self, batch: Sequence[MigrationFile], notices: list[str]) -> None:
+        check = self._foreign_keys(batch)
+        for migration in batch:
+            self._began(migration)
+            self._steps.run(migration, "apply")
+            self._steps.record(migration, "apply")
+            self._tell(MigrationFinished(migration=migration.id))
+        notices.extend(check.finish(span([migration.id for migration in batch])))
+        self._verify(batch)
+        self._run_hooks()
+
+    def _foreign_keys(self, batch: Sequence[MigrationFile]) -> ForeignKeyCheck:
+        plain = not self._check_all_keys and all(migration.kind == "sql" for migration in batch)
+        statements = (statement for migration in batch for statement in migration.statements)
+        return ForeignKeyCheck(self._connection, statements if plain else None)
+
+    def _verify(self, batch: Sequence[MigrationFile]) -> None:
+        """Compare the catalog with the one that was recorded for head; the cost does not grow with rows.
+
+        For a batch that does not lead to head nothing was recorded: it is compared with a replay in memory, where the
+        folder was applied in its own order.
+        """
+        manifest, explain = self._folder.manifest, self._conduct.explain
+        if not self._conduct.verify or manifest is None or manifest.fingerprint is None:
+            return
+        done = self._applied()
+        at_head = len(done) == len(self._folder.migrations)
+        if at_head and manifest.fingerprint == fingerprint(read_catalog(self._connection)):
+            return
+        if at_head and explain is not None:
+            differences = explain(self._connection)
+        elif explain is None and done == self._folder.migrations[: len(done)]:
+            with Replay(done) as replay:
+                differences = differing_objects(self._connection, replay.run(done).catalog)
+        else:
+            return
+        if differences:
+            what = "the schema would not be the one that the migrations lead to: " + "; ".join(differences)
+            fix = "Find what changed the database by hand with `waiaas-migrate drift`."
+            name = span([migration.id for migration in batch])
+            raise ApplyError(database=database_name(self._connection), migration=name, reason=f"{what}. {fix}")
+
+    def _applied(self) -> tuple[MigrationFile, ...]:
+        waiting = set(pending(self._connection, self._folder.ids))
+        return tuple(migration for migration in self._folder.migrations if migration.id not in waiting)
+
+    def _run_hooks(self) -> None:
+        """Run the hooks that may share the last transaction."""
+        if self._folder.post_apply and not pending(self._connection, self._folder.ids):
+            for hook in self._folder.post_apply:
+                if hook.transactional:
+                    self._steps.run(hook, "apply")
+                    self._steps.log(hook)
+
+    # --- outside transactions -----------------------------------------------------------------------------------------
+
+    def _run_alone(self, migration: MigrationFile) -> None:
+        """Run a migration that cannot run in a transaction, and record it when it is done."""
+        with alone(self._connection), foreign_keys_off(self._connection):
+            if migration.id not in pending(self._connection, self._folder.ids):
+                return
+            check = ForeignKeyCheck(self._connection)
+            self._began(migration)
+            self._steps.run(migration, "apply")
+            with sole_transaction(self._connection, self.notices):
+                self._steps.record(migration, "apply")
+                self._tell(MigrationFinished(migration=migration.id))
+                self._run_hooks()
+        self._note_commit([migration])
+        try:
+            self.notices.extend(check.finish(migration.id))
+            self._verify([migration])
+        except ApplyError as error:
+            name, reason = error.migration, error.reason
+            raise ApplyError(database=error.database, migration=name, reason=reason, rolled_back=False) from error
+
+    def _run_late_hooks(self) -> None:
+        late = [hook for hook in self._folder.post_apply if not hook.transactional]
+        for hook in late if self.committed else ():
+            with alone(self._connection), foreign_keys_off(self._connection):
+                self._steps.run(hook, "apply")
+            with sole_transaction(self._connection, self.notices):
+                self._steps.log(hook)
+
+    # --- after plain yoyo's crash -------------------------------------------------------------------------------------
+
+    def _take_over(self, first: MigrationFile, names: set[str], notices: list[str]) -> int:
+        """Record ``first`` where it was certainly run already, and say so; how many were recorded."""
+        looks_so = not self.committed and may_have_run(self._connection, self._folder, first)
+        if self._had_run is not first and not looks_so:
+            return 0
+        applied = [migration for migration in self._folder.migrations if migration.id not in names]
+        if not has_run(self._connection, applied, first):
+            return 0
+        self._steps.mark(first)
+        notices.append(
+            f"{first.id} had been run but not recorded, as happens where plain `yoyo apply` is interrupted. The schema "
+            f"is exactly the one that it leads to, so it was recorded as applied."
+        )
+        return 1
+
+    def _was_run_before(self, error: ApplyError) -> bool:
+        """Whether the first pending migration failed since it had been run already.
+
+        Raises:
+            ApplyError: it looks so, and is not certain.
+        """
+        waiting = pending(self._connection, self._folder.ids)
+        first = next((m for m in self._folder.migrations if m.id in waiting[:1]), None)
+        if first is None or first.id != error.migration or self._had_run is first:
+            return False
+        if has_run(self._connection, self._applied(), first):
+            self._had_run = first
+            return True
+        hinted = hint(self._connection, first, error)
+        if hinted is not error:
+            raise hinted from error
+        return False
+
+    # --- telling ------------------------------------------------------------------------------------------------------
+
+    def _began(self, migration: MigrationFile) -> None:
+        self._started += 1
+        self._tell(MigrationStarted(migration=migration.id, number=self._started, total=self._total))
+
+    def _note_commit(self, batch: Iterable[MigrationFile]) -> None:
+        names = tuple(migration.id for migration in batch)
+        self.committed.extend(names)
+        self._tell(Committed(migrations=names))
+
+    def _tell(self, event: Event) -> None:
+        if self._conduct.observe is not None:
+            self._conduct.observe(event)
+
+
+def span(names: Sequence[str]) -> str:
+    """What a batch is called in messages."""
+    return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+
+
+def refuse_unrecorded_tables(connection: sqlite3.Connection) -> None:
+    """Refuse tables that no migration is known to have made, rather than build upon them.
+
+    Raises:
+        DatabaseRefused: names them.
+    """
+    if read_applied(connection) is not None:
+        return
+    tables = [row.name for row in read_catalog(connection) if row.kind == "table"]
+    if tables:
+        shown = ", ".join(tables[:_SHOWN]) + (" …" if len(tables) > _SHOWN else "")
+        raise DatabaseRefused(
+            f"{database_name(connection)}: holds tables ({shown}) but no record of migrations, so that nobody knows "
+            f"which of them were run. Nothing was changed. Use another file; or, if its schema is that of the first "
+            f"migrations, note those as applied with `yoyo mark`."
+        )

@@ -1,0 +1,121 @@
+"""The lock row of plain yoyo, which outlives a process that was killed: who holds it, and whether anybody does."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from waiaas_migrate.errors import DatabaseBusy
+from waiaas_migrate.runner.transaction import write_transaction
+from waiaas_migrate.sqlite.connection import database_name
+
+_PAUSE = 0.05
+
+#: Linux tells when it was started in whole seconds, and when a process was in hundredths since then.
+_SLACK = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YoyoLock:
+    """The row: the process that wrote it, and when, in Unix seconds; None where that cannot be read."""
+
+    pid: int
+    since: float | None
+
+
+def read_lock(connection: sqlite3.Connection) -> YoyoLock | None:
+    """The lock row of plain yoyo, if there is one (yoyo/backends/base.py)."""
+    try:
+        row = connection.execute("SELECT pid, ctime FROM yoyo_lock").fetchone()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+            raise
+        return None
+    return None if row is None else YoyoLock(pid=int(row[0]), since=_seconds(row[1]))
+
+
+def is_held(lock: YoyoLock) -> bool:
+    """Whether the process that wrote the row may still be at work.
+
+    It is not where it is gone, or is this one (which is at other things), or began after the row was written: its
+    number was then given to another process.
+    """
+    if lock.pid in (0, os.getpid()) or lock.pid < 0:
+        return False
+    if os.name == "nt":  # where signal 0 is Ctrl-C
+        return True
+    try:
+        os.kill(lock.pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    started = _started(lock.pid)
+    return started is None or lock.since is None or started <= lock.since + _SLACK
+
+
+@contextmanager
+def sole_transaction(
+    connection: sqlite3.Connection, notices: list[str], needed: Callable[[], bool] | None = None
+) -> Iterator[None]:
+    """A write transaction beside which no plain yoyo is at work; a lock row that nobody holds is removed, and noted.
+
+    Plain yoyo commits a migration and its record apart, and what stands between the two must not be seen: so a row
+    that is held is waited for, as long as for a lock of SQLite's.
+
+    Raises:
+        NotNeeded: ``needed`` said so while another connection wrote.
+        DatabaseBusy: another connection writes, or plain yoyo is at work.
+        DatabaseFileError: the database cannot be written.
+    """
+    deadline = time.monotonic() + connection.execute("PRAGMA busy_timeout").fetchone()[0] / 1000
+    while True:
+        _wait(connection, deadline)
+        with ExitStack() as stack:
+            stack.enter_context(write_transaction(connection, needed))
+            lock = read_lock(connection)
+            if lock is None or not is_held(lock):
+                if lock is not None:
+                    notices.append(remove_lock(connection, lock))
+                yield
+                return
+
+
+def remove_lock(connection: sqlite3.Connection, lock: YoyoLock) -> str:
+    """Remove the row within the open transaction, and say so."""
+    connection.execute("DELETE FROM yoyo_lock WHERE pid = ?", (lock.pid,))
+    whose = "this process" if lock.pid == os.getpid() else f"process {lock.pid}, which is gone"
+    return f"plain yoyo had left a lock row of {whose}; it was removed."
+
+
+def _wait(connection: sqlite3.Connection, deadline: float) -> None:
+    while (lock := read_lock(connection)) is not None and is_held(lock):
+        if time.monotonic() > deadline:
+            doing = f"waiting for plain yoyo in process {lock.pid} (if that is none, `yoyo break-lock` helps)"
+            raise DatabaseBusy(database=database_name(connection), doing=doing)
+        time.sleep(_PAUSE)
+
+
+def _seconds(written: object) -> float | None:
+    try:
+        return datetime.fromisoformat(str(written)).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
+
+
+def _started(pid: int) -> float | None:
+    """When a process began, in Unix seconds, where Linux tells (proc(5))."""
+    try:
+        # The name of the program stands in parentheses, and may hold anything.
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        lines = Path("/proc/stat").read_text(encoding="utf-8").splitlines()
+        boot = next(int(line.split()[1]) for line in lines if line.startswith("btime "))
+        return boot + int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError, StopIteration):
+        return None
