@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from waiaas_migrate.schema.affinity import affinity
@@ -15,11 +15,11 @@ from waiaas_migrate.schema.changes import (
     ModifyPrimaryKey,
     table_of,
 )
-from waiaas_migrate.schema.model import ForeignKey, Schema, Table
+from waiaas_migrate.schema.model import ForeignKey, IndexPart, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.actions import Action, Cost, GuardNoRow, GuardParents, GuardViolations, NoteViolations, Step
-from waiaas_migrate.sqlite.quoting import quote_name
 from waiaas_migrate.sqlite.row_steps import column_of, value_of
+from waiaas_migrate.sqlite.spelling import spelled_name
 from waiaas_migrate.sqlite.transition import Transition
 
 #: The tables of a schema by their folded names.
@@ -63,7 +63,7 @@ def _guard(tables: Tables, table: str, key: ForeignKey) -> Action | None:
     parent = tables.get(fold(key.table))
     targets = _targets(parent, key)
     if parent is None or len(targets) != len(key.columns):
-        held = " AND ".join(f"{quote_name(column)} IS NOT NULL" for column in key.columns)
+        held = " AND ".join(f"{spelled_name(column)} IS NOT NULL" for column in key.columns)
         rule = f"rows would have no parent in {key.table}, which is not there"
         return GuardNoRow(table=table, rule=rule, where=held)
     if not {fold(target) for target in targets} <= {fold(column.name) for column in parent.columns}:
@@ -115,7 +115,7 @@ def _moved(transition: Transition, old_tables: Tables) -> Iterator[tuple[str, st
             if before is None:
                 continue
             shape = [(affinity(c.type), fold(c.collation or ""), c.generated) for c in (before, column)]
-            if shape[0] != shape[1] or value_of(old, column) != quote_name(column.name):
+            if shape[0] != shape[1] or value_of(old, column) != spelled_name(column.name):
                 yield fold(table.name), fold(column.name)
 
 
@@ -140,9 +140,15 @@ def _is_sound(schema: Schema, tables: Tables, key: ForeignKey) -> bool:
     if parent is None:
         return fold(key.table) not in {fold(name) for name in schema.names}
     targets = sorted(fold(target) for target in _targets(parent, key))
-    keys = [other for other in (parent.primary_key, *parent.uniques) if other is not None]
-    unique = [[part.column for part in other.parts] for other in keys]
-    unique += [[part.column for part in i.parts] for i in parent.indexes if i.unique and i.where is None]
+    key_parts = [other.parts for other in (parent.primary_key, *parent.uniques) if other is not None]
+    key_parts += [index.parts for index in parent.indexes if index.unique and index.where is None]
     return len(targets) == len(key.columns) and any(
-        targets == sorted(fold(c or "") for c in columns) for columns in unique
+        targets == sorted(fold(part.column or "") for part in parts) and _has_own_collations(parent, parts)
+        for parts in key_parts
     )
+
+
+def _has_own_collations(parent: Table, parts: Sequence[IndexPart]) -> bool:
+    """Whether a unique key compares its columns as they compare themselves, as a foreign key needs it."""
+    own = {fold(column.name): fold(column.collation or "binary") for column in parent.columns}
+    return all(part.collation is None or fold(part.collation) == own.get(fold(part.column or "")) for part in parts)

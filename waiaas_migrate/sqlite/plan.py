@@ -145,10 +145,12 @@ class _Planner:
             yield _step(describe(column), RenameColumnTo(table=column.table, old=column.old, new=column.new))
 
     def _dropping(self) -> Iterator[Step]:
+        added = {fold(change.table.name) for change in self.t.changes if isinstance(change, AddTable)}
         for change in self.t.changes:
             match change:
                 case DropIndex(table=table, index=index) | ModifyIndex(table=table, old=index):
-                    if fold(table) not in self.rebuilt:
+                    # The index of a table that is built anew goes with it, which is too late for a table of its name.
+                    if fold(table) not in self.rebuilt or fold(index.name) in added:
                         yield _drop("index", index.name)
                 case DropVirtualTable(table=virtual) | ModifyVirtualTable(old=virtual):
                     yield _drop("virtual table", virtual.name)

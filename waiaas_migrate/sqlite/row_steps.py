@@ -9,7 +9,7 @@ from waiaas_migrate.schema.enum_lists import membership_of
 from waiaas_migrate.schema.model import Check, Column, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.actions import Action, Copied, GuardNoRow, UpdateRows
-from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
+from waiaas_migrate.sqlite.spelling import spelled_name, spelled_value
 
 
 def has_default(column: Column) -> bool:
@@ -48,11 +48,11 @@ def mapping(old: Table, column: Column) -> dict[str | int, str | int | None]:
 
 
 def _mapped(old: Table, column: Column) -> str:
-    name = quote_name(column.name)
+    name = spelled_name(column.name)
     values = mapping(old, column)
     if not values:
         return name
-    cases = " ".join(f"WHEN {quote_literal(old)} THEN {quote_literal(new)}" for old, new in values.items())
+    cases = " ".join(f"WHEN {spelled_value(old)} THEN {spelled_value(new)}" for old, new in values.items())
     return f"CASE {name} {cases} ELSE {name} END"
 
 
@@ -61,7 +61,7 @@ def update(old: Table, new: Table) -> UpdateRows | None:
     assignments, conditions = [], []
     for column in new.columns:
         value = value_of(old, column)
-        name = quote_name(column.name)
+        name = spelled_name(column.name)
         if column.generated is not None or value is None or value == name:
             continue
         assignments.append(Copied(column=column.name, source=value))
@@ -69,7 +69,7 @@ def update(old: Table, new: Table) -> UpdateRows | None:
         if column_of(old, column.name) is None:
             conditions.append("TRUE")
         elif values:
-            conditions.append(f"{name} IN ({', '.join(quote_literal(value) for value in values)})")
+            conditions.append(f"{name} IN ({', '.join(spelled_value(value) for value in values)})")
         if value.startswith("coalesce("):
             conditions.append(f"{name} IS NULL")
     if not assignments:
@@ -98,7 +98,7 @@ def guards(new: Table, change: Change) -> Iterator[Action]:
 
 def _null_guard(table: Table, column: Column) -> GuardNoRow:
     rule = f"rows have no value in {column.name}, which becomes NOT NULL"
-    return GuardNoRow(table=table.name, rule=rule, where=f"{quote_name(column.name)} IS NULL")
+    return GuardNoRow(table=table.name, rule=rule, where=f"{spelled_name(column.name)} IS NULL")
 
 
 def _check_guard(table: Table, check: Check) -> GuardNoRow:
@@ -115,8 +115,8 @@ def _list_guard(table: Table, before: Check, after: Check) -> Iterator[Action]:
         return
     removed = [value for value in old.values if value not in new.values]
     if removed:
-        name = quote_name(column_name(table, new.column))
-        listed = ", ".join(quote_literal(value) for value in removed)
+        name = spelled_name(column_name(table, new.column))
+        listed = ", ".join(spelled_value(value) for value in removed)
         rule = f"rows hold values in {name} that are no longer allowed ({listed})"
         yield GuardNoRow(table=table.name, rule=rule, where=f"{name} IN ({listed})")
 

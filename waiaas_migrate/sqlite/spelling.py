@@ -12,6 +12,7 @@ from functools import lru_cache
 from itertools import product
 
 from waiaas_migrate.sqlite.grammar import Kind, Token, tokenize
+from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 
 #: Words that open or close a block to sqlparse, and are never keywords inside a SQLite expression or trigger body.
 _BLOCK_WORDS = frozenset({"BEGIN", "DECLARE", "DO", "FOR", "GO", "IF", "LOOP", "WHILE"})
@@ -122,6 +123,16 @@ def resynchronised(text: str) -> str:
     if "\\" not in text:
         return text
     return next((text + comment for comment in _RESYNCHRONISING if _is_read_whole(text + comment)), text)
+
+
+def spelled_name(name: str) -> str:
+    """``name`` as an SQL identifier that sqlparse reads as SQLite does."""
+    return resynchronised(quote_name(name))
+
+
+def spelled_value(value: str | int | None) -> str:
+    """``value`` as an SQL literal that sqlparse reads as SQLite does."""
+    return resynchronised(quote_literal(value))
 
 
 #: What may stand behind a misread token: a quote that ends what sqlparse believes to be open, and is nothing to SQLite.
