@@ -51,7 +51,6 @@ class Renderer:
             beside=_beside,
             has_constraints=_has_constraints,
             layout=layout,
-            layout_literal=_layout_literal,
             literal=_literal,
             name=_name,
             names=_names,
@@ -71,6 +70,10 @@ class Renderer:
     def action(self, action: Action) -> str:
         """The SQL of one action, each statement ending in a semicolon."""
         return self._render(f"{action.template}.sql.j2", action=action).strip()
+
+    def layout_query(self, table: str) -> str:
+        """The query that tells what ``table`` is, as the guard of a layout sees it."""
+        return self._render("layout_query.sql.j2", table=table)
 
     def migration(
         self, title: str, steps: Sequence[Step], *, depends: Sequence[str] = (), remarks: Sequence[str] = ()
@@ -120,11 +123,6 @@ def _literal(value: str) -> str:
 def _quoted(message: str) -> str:
     """``message`` as a name in double quotes, no backslash in it before a quote."""
     return '"' + re.sub(r"\\(?=['\"]|\Z)", r"\\ ", message).replace('"', '""') + '"'
-
-
-def _layout_literal(columns: Sequence[str]) -> str:
-    """Column names as the one text that a guard compares, names being free to hold any character but a newline."""
-    return " || char(10) || ".join(_literal(column) for column in columns)
 
 
 def _has_constraints(place: TableLayout) -> bool:

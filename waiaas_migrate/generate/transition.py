@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from waiaas_migrate.files.render import Renderer
 from waiaas_migrate.files.statements import split_statements
-from waiaas_migrate.schema.changes import Change, DropColumn
+from waiaas_migrate.schema.changes import Change, DropColumn, table_of
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
@@ -29,7 +29,15 @@ def make_transition(
     if not renames.tables and not renames.columns:
         changes = diff(start, new)
         aside = _in_the_way(database, changes)
-        return Transition(start=start, old=start, new=new, changes=changes, set_aside=aside, options=options)
+        return Transition(
+            start=start,
+            old=start,
+            new=new,
+            changes=changes,
+            set_aside=aside,
+            options=options,
+            layouts=_layouts(database, changes, renderer),
+        )
     with closing(copy(database)) as scratch:
         taken = frozenset(fold(rename.new) for rename in renames.tables)
         aside = not_compiling(scratch) | {fold(view.name) for view in start.views if fold(view.name) in taken}
@@ -39,7 +47,8 @@ def make_transition(
             for statement in split_statements(renderer.step(step).sql):
                 execute(scratch, statement)
         old = introspect(scratch)
-    changes = diff(old, new)
+        changes = diff(old, new)
+        layouts = _layouts(scratch, changes, renderer)
     return Transition(
         start=start,
         old=old,
@@ -48,7 +57,14 @@ def make_transition(
         renames=renames,
         set_aside=aside,
         options=options,
+        layouts=layouts,
     )
+
+
+def _layouts(database: sqlite3.Connection, changes: Iterable[Change], renderer: Renderer) -> dict[str, str]:
+    """What the changed tables are, in the words of the guard that looks again before they are changed."""
+    names = {fold(name): name for change in changes if (name := table_of(change)) is not None}
+    return {folded: str(database.execute(renderer.layout_query(name)).fetchone()[0]) for folded, name in names.items()}
 
 
 def _without_views(schema: Schema, names: Collection[str]) -> Schema:

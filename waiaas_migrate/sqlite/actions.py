@@ -152,10 +152,15 @@ class GuardForeignKeysOff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardLayout:
-    """Fail where the table's columns are not those that the plan was made for."""
+    """Fail where the table is not what the plan was made for.
+
+    ``layout`` is what the query in the template gives for the right table: columns with type, NOT NULL, key and
+    default, and the collations by which its indexes compare. A table's text tells nothing of what is stored: to edit
+    it on another table would have SQLite read rows and indexes by rules that they were not written by.
+    """
 
     table: str
-    columns: tuple[str, ...]
+    layout: str
     template: Literal["guard_layout"] = "guard_layout"
 
 

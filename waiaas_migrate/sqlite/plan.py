@@ -37,7 +37,9 @@ from waiaas_migrate.sqlite.actions import (
     CreateStatement,
     CreateTable,
     Drop,
+    EditCatalog,
     GuardForeignKeysOff,
+    GuardLayout,
     Plan,
     RebuildTable,
     RenameColumnTo,
@@ -108,6 +110,7 @@ class _Planner:
             yield _step(words, SetSecureDelete(on=secure_delete))
         yield from self._making_way()
         yield from self._renaming()
+        yield from self._layouts()
         yield from noted
         yield from self._dropping()
         yield from self._creating()
@@ -143,6 +146,15 @@ class _Planner:
             yield _step(describe(table), RenameTableTo(old=table.old, new=table.new))
         for column in self.t.renames.columns:
             yield _step(describe(column), RenameColumnTo(table=column.table, old=column.old, new=column.new))
+
+    def _layouts(self) -> Iterator[Step]:
+        """Guards that tables whose text is edited, or whose rows are copied, are what they should be."""
+        for name, planned in self.tables.items():
+            actions = [action for step in planned.steps for action in step.actions]
+            if name in self.t.layouts and any(isinstance(action, EditCatalog | RebuildTable) for action in actions):
+                table = self.old[name].name
+                guard = GuardLayout(table=table, layout=self.t.layouts[name])
+                yield _step(f"table {table} is what the migrations made of it", guard)
 
     def _dropping(self) -> Iterator[Step]:
         added = {fold(change.table.name) for change in self.t.changes if isinstance(change, AddTable)}

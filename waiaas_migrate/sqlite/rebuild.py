@@ -9,14 +9,13 @@ from waiaas_migrate.schema.changes import AddColumn, Change
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.actions import Action, Copied, Cost, GuardLayout, RebuildTable, Step
+from waiaas_migrate.sqlite.actions import Action, Copied, Cost, RebuildTable, Step
 from waiaas_migrate.sqlite.ddl import unqualified
 from waiaas_migrate.sqlite.row_steps import column_of, guards, value_of
 
 
 def rebuild(old: Table, new: Table, changes: Sequence[Change]) -> Step:
     """The step that builds ``new``, copies the rows of ``old`` into it, and puts it in its place."""
-    layout = GuardLayout(table=new.name, columns=tuple(column.name for column in old.columns))
     before: list[Action] = [
         guard
         for change in changes
@@ -30,7 +29,7 @@ def rebuild(old: Table, new: Table, changes: Sequence[Change]) -> Step:
         keeps_sequence=_counts(old) and _counts(new),
     )
     words = "; ".join(describe(change) for change in changes)
-    return Step(words=words, cost=Cost.REBUILD, actions=(layout, *before, action))
+    return Step(words=words, cost=Cost.REBUILD, actions=(*before, action))
 
 
 def _unqualified(table: Table) -> Table:

@@ -31,7 +31,7 @@ from waiaas_migrate.schema.changes import (
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import Column, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.actions import Action, AddColumnTo, Cost, DropColumnFrom, EditCatalog, GuardLayout, Step
+from waiaas_migrate.sqlite.actions import Action, AddColumnTo, Cost, DropColumnFrom, EditCatalog, Step
 from waiaas_migrate.sqlite.ddl import is_constant, names_in
 from waiaas_migrate.sqlite.layout import ColumnLayout, column_layout
 from waiaas_migrate.sqlite.rebuild import rebuild
@@ -71,7 +71,9 @@ def plan_table(table: TableChanges) -> TablePlan:
     # Values may be made from a column that goes with the same migration; dropping it writes all rows anew anyhow.
     out_of_place = rows is not None and any(isinstance(change, DropColumn) for change in table.changes)
     if added is None or out_of_place or any(_needs_rebuild(table, change) for change in table.changes):
-        return TablePlan(steps=(rebuild(table.old, table.new, table.changes),), is_rebuilt=True)
+        # Without a word on it, the columns keep the order that they have in the file.
+        physical = _physical(table, [change for change in table.changes if isinstance(change, AddColumn)])
+        return TablePlan(steps=(rebuild(table.old, physical, table.changes),), is_rebuilt=True)
     steps = [*_added(table, added), *_dropped(table)]
     edited = [change for change in table.changes if _is_edit(table, change)]
     if edited or rows is not None:
@@ -223,12 +225,8 @@ def _physical(table: TableChanges, added: Sequence[AddColumn]) -> Table:
 def _edit(table: TableChanges, edited: Sequence[Change], text: Table, rows: Action | None) -> Iterator[Step]:
     """Change the table's text; where rows get other values, first without the rules that change."""
     words = "; ".join(describe(change) for change in edited) or f"carry over the rows of {table.new.name}"
-    # Names may be spelled in another case in the file, until the text is changed.
-    spelled = {fold(column.name): column.name for column in table.old.columns}
-    columns = tuple(spelled.get(fold(column.name), column.name) for column in text.columns)
-    layout = GuardLayout(table=table.new.name, columns=columns)
     before = [guard for change in edited for guard in guards(table.new, change)]
-    actions: list[Action] = [layout]
+    actions: list[Action] = []
     if rows is not None and any(mapping(table.old, column) for column in table.new.columns):
         actions.append(EditCatalog(table=_without_rules(text, edited)))
     if rows is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from waiaas_migrate.schema.changes import Change
@@ -28,7 +29,8 @@ class Transition:
 
     ``start`` is the schema as it is, ``old`` the same after ``renames``, ``new`` the schema to come, with its hints;
     ``changes`` lead from ``old`` to ``new``. ``set_aside`` are the folded names of views and triggers that do not
-    compile, at which renaming would stumble.
+    compile, at which renaming would stumble. ``layouts`` are what a guard expects of the tables of ``old``, by
+    folded name.
     """
 
     start: Schema
@@ -38,3 +40,4 @@ class Transition:
     renames: Renames = field(default=Renames())
     set_aside: frozenset[str] = frozenset()
     options: Options = field(default=Options())
+    layouts: Mapping[str, str] = field(default_factory=dict)
