@@ -9,8 +9,7 @@ from pathlib import Path
 
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.generate.generate import generate
-from waiaas_migrate.runner.open import close_database
-from waiaas_migrate.runner.run import apply_to
+from waiaas_migrate.runner.open import close_database, push_schema
 from waiaas_migrate.sqlite.connection import connect_file
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -88,12 +87,22 @@ def migrate(project: Project) -> Path:
     return project.migrations / f"{done.migration}.sql"
 
 
+def apply(database: Path, migrations: Path) -> None:
+    """Apply what is pending, as an application does that opens its database; a backup is not part of it."""
+    connection = connect_file(database)
+    try:
+        push_schema(connection, migrations=migrations)
+    finally:
+        close_database(connection)
+
+
 def make_database(path: Path, rows: int) -> Path:
     """A database of the shipped schema with ``rows`` transactions; up to 1,000 of them have a child."""
-    apply_to(str(path), CHECKOUT / "migrations")
+    apply(path, CHECKOUT / "migrations")
     connection = connect_file(path)
     connection.isolation_level = None
     try:
+        connection.execute("PRAGMA journal_mode = WAL")
         indexes = connection.execute(_INDEXES).fetchall()
         connection.execute("BEGIN")
         connection.execute(_AGENTS)

@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def tool(database: Path, migrations: Path, pragma: str) -> Callable[[], None]:
-    """The generated migration, by the runner: as ``waiaas-migrate apply`` does it, but for the declared PRAGMAs."""
+    """The generated migration, by the runner, as an application applies it."""
     importlib.import_module("waiaas_migrate.runner.backend")
 
     def run() -> None:

@@ -5,6 +5,7 @@ Exit status: 0 nothing to report, 1 findings, 2 wrong use or broken input, 3 the
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from collections.abc import Sequence
 
@@ -62,6 +63,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         # Neither a file of the project's nor a database: those say more. A full disk behind stdout, for one.
         _complain(f"{error.strerror or error}.")
+        return MigrateError.exit_code
+    except sqlite3.Error as error:
+        # What nothing above has put in better words.
+        click.secho("Error:", fg="red", err=True, nl=False)
+        click.echo(f" SQLite says: {error}. Check the database and the arguments.", err=True)
         return MigrateError.exit_code
     return result if isinstance(result, int) else 0
 

@@ -75,7 +75,11 @@ def _kept(transition: Transition) -> Iterator[_Kept]:
             continue
         columns = {fold(column.name): column for column in new.columns}
         pairs = [(column, columns.get(fold(renames.column_after(new.name, column.name)))) for column in start.columns]
-        same = [(old.name, other.name) for old, other in pairs if other is not None and _keeps_values(old, other)]
+        same = [
+            (old.name, other.name)
+            for old, other in pairs
+            if other is not None and _keeps_values(old, other, start, new)
+        ]
         same += [(name, name) for name in _rowid(start, new)]
         if same:
             yield _Kept(
@@ -86,11 +90,15 @@ def _kept(transition: Transition) -> Iterator[_Kept]:
             )
 
 
-def _keeps_values(old: Column, new: Column) -> bool:
+def _keeps_values(old: Column, new: Column, before: Table, after: Table) -> bool:
     hints = new.hints
     is_told = hints.backfill is not None or hints.renamed_values or hints.removed_values
     is_stored = old.generated is None and new.generated is None
-    return is_stored and not is_told and affinity(old.type) == affinity(new.type)
+    return (
+        is_stored
+        and not is_told
+        and affinity(old.type, strict=before.strict) == affinity(new.type, strict=after.strict)
+    )
 
 
 def _rowid(old: Table, new: Table) -> Iterator[str]:

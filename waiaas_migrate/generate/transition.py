@@ -17,7 +17,7 @@ from waiaas_migrate.schema.renames import Renames
 from waiaas_migrate.sqlite.introspect import introspect
 from waiaas_migrate.sqlite.memory import copy, execute
 from waiaas_migrate.sqlite.plan import plan
-from waiaas_migrate.sqlite.probe import not_compiling
+from waiaas_migrate.sqlite.probe import culprit_of, not_compiling
 from waiaas_migrate.sqlite.transition import Options, Transition
 
 
@@ -43,9 +43,9 @@ def make_transition(
         aside = not_compiling(scratch) | {fold(view.name) for view in start.views if fold(view.name) in taken}
         kept = _without_views(start, taken)
         renaming = Transition(start=start, old=start, new=kept, changes=(), renames=renames, set_aside=aside)
-        for step in plan(renaming).steps:
-            for statement in split_statements(renderer.step(step).sql):
-                execute(scratch, statement)
+        while (culprit := _rename(scratch, renaming, renderer)) is not None:
+            aside |= {fold(culprit)}
+            renaming = replace(renaming, set_aside=aside)
         old = introspect(scratch)
         changes = diff(old, new)
         layouts = _layouts(scratch, changes, renderer)
@@ -59,6 +59,23 @@ def make_transition(
         options=options,
         layouts=layouts,
     )
+
+
+def _rename(scratch: sqlite3.Connection, renaming: Transition, renderer: Renderer) -> str | None:
+    """Carry the renames out; or leave all as it was and name a view or trigger that must be set aside for them."""
+    scratch.execute("BEGIN")
+    try:
+        for step in plan(renaming).steps:
+            for statement in split_statements(renderer.step(step).sql):
+                execute(scratch, statement)
+    except sqlite3.OperationalError as error:
+        scratch.execute("ROLLBACK")
+        culprit = culprit_of(scratch, error)
+        if culprit is None or fold(culprit[1]) in renaming.set_aside:
+            raise
+        return culprit[1]
+    scratch.execute("COMMIT")
+    return None
 
 
 def _layouts(database: sqlite3.Connection, changes: Iterable[Change], renderer: Renderer) -> dict[str, str]:

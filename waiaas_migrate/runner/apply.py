@@ -14,7 +14,15 @@ from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.foreign_keys import ForeignKeyCheck
 from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.runner.transaction import plain_session
-from waiaas_migrate.runner.upgrade import Conduct, Explain, Transaction, Upgrade, refuse_unrecorded_tables, span
+from waiaas_migrate.runner.upgrade import (
+    Conduct,
+    Explain,
+    Transaction,
+    Upgrade,
+    refuse_shadows,
+    refuse_unrecorded_tables,
+    span,
+)
 from waiaas_migrate.runner.yoyo_lock import sole_transaction
 from waiaas_migrate.sqlite.connection import database_name
 
@@ -72,6 +80,7 @@ def apply_pending(
         if not pending(connection, folder.ids):
             return ApplyResult()
         refuse_unrecorded_tables(connection)
+        refuse_shadows(connection)
         conduct = Conduct(verify=verify, explain=explain, transaction=transaction, observe=observe)
         upgrade = Upgrade(connection, folder, conduct)
         upgrade.run()

@@ -272,3 +272,18 @@ def refuse_unrecorded_tables(connection: sqlite3.Connection) -> None:
             f"which of them were run. Nothing was changed. Use another file; or, if its schema is that of the first "
             f"migrations, note those as applied with `yoyo mark`."
         )
+
+
+def refuse_shadows(connection: sqlite3.Connection) -> None:
+    """Refuse a connection with temporary objects that hide those of the database from statements that name them.
+
+    Raises:
+        DatabaseRefused: names them.
+    """
+    query = "SELECT name FROM sqlite_temp_master WHERE lower(name) IN (SELECT lower(name) FROM main.sqlite_master)"
+    hidden = [name for (name,) in connection.execute(query)]
+    if hidden:
+        raise DatabaseRefused(
+            f"{database_name(connection)}: this connection has temporary objects of the same names: {', '.join(hidden)}. "
+            f"Nothing was changed. Drop them, or migrate on another connection."
+        )

@@ -7,13 +7,16 @@ from typing import Literal
 Affinity = Literal["TEXT", "BLOB", "REAL", "NUMERIC"]
 
 
-def affinity(declared: str | None) -> Affinity:
+def affinity(declared: str | None, *, strict: bool = False) -> Affinity:
     """The affinity by which a column of the declared type stores its values.
 
     INTEGER is told as NUMERIC: the two store alike, and differ in CAST alone
-    (https://www.sqlite.org/datatype3.html#type_affinity).
+    (https://www.sqlite.org/datatype3.html#type_affinity). ANY in a STRICT table converts nothing, like BLOB
+    (https://www.sqlite.org/stricttables.html).
     """
     text = (declared or "").upper()
+    if strict and text == "ANY":
+        return "BLOB"
     if "INT" in text:
         return "NUMERIC"
     if any(word in text for word in ("CHAR", "CLOB", "TEXT")):

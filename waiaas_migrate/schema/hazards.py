@@ -99,7 +99,8 @@ def _of(change: Change, new: Schema, changes: Sequence[Change]) -> Iterator[Haza
         case AddColumn(table=table_name, column=column):
             yield from _added_column(table_name, column)
         case ModifyColumn(table=table_name, old=before, new=after):
-            yield from _modified_column(table_name, before, after)
+            strict = any(table.strict for table in new.tables if table.name == table_name)
+            yield from _modified_column(table_name, before, after, strict=strict)
         case ModifyTableOptions(old=before_table, new=after_table):
             yield from _options(before_table, after_table)
         case AddCheck() | ModifyCheck():
@@ -173,13 +174,17 @@ def _removed_values(table: str, column: Column | None, removed: Sequence[str | i
         yield Hazard(code=Code.REMOVE_ENUM_VALUE, where=where, what=what, fix=fix)
 
 
-def _modified_column(table: str, before: Column, after: Column) -> Iterator[Hazard]:
+def _modified_column(table: str, before: Column, after: Column, *, strict: bool) -> Iterator[Hazard]:
     where = f"{table}.{after.name}"
-    old, new = affinity(before.type), affinity(after.type)
+    old, new = affinity(before.type, strict=strict), affinity(after.type, strict=strict)
     if new not in (old, "BLOB") and after.generated is None:
         what = f"values are stored as {new} instead of {old}, and those that look like it are converted."
         fix = f"If that is meant, run with --allow {Code.NARROW_TYPE}."
         yield Hazard(code=Code.NARROW_TYPE, where=where, what=what, fix=fix)
+    if before.generated is None and after.generated is not None:
+        what = "its stored values are dropped, and computed from now on."
+        fix = f"If that is meant, run with --allow {Code.DROP_COLUMN}."
+        yield Hazard(code=Code.DROP_COLUMN, where=where, what=what, fix=fix)
     if before.not_null is None and after.not_null is not None and after.hints.backfill is None:
         what = "the migration refuses to run while rows have no value."
         fix = "Say which value they get with `backfill`."
@@ -195,6 +200,11 @@ def _options(before: Table, after: Table) -> Iterator[Hazard]:
         what = "the rows lose their rowids."
         fix = f"If nothing uses them, run with --allow {Code.DROP_ROWID}."
         yield Hazard(code=Code.DROP_ROWID, where=after.name, what=what, fix=fix)
+    untyped = [column.name for column in after.columns if fold(column.type or "") == "any"]
+    if before.strict and not after.strict and untyped:
+        what = f"{', '.join(untyped)}: ANY keeps every value as it is in a STRICT table only; elsewhere it converts."
+        fix = f"If that is meant, run with --allow {Code.NARROW_TYPE}."
+        yield Hazard(code=Code.NARROW_TYPE, where=after.name, what=what, fix=fix)
     if after.strict and not before.strict:
         what = "the migration refuses to run while a value is not of its column's type."
         yield Hazard(code=Code.ADD_STRICT, where=after.name, what=what, fix="Look for such rows first.")

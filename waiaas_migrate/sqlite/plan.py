@@ -99,7 +99,9 @@ class _Planner:
 
     def steps(self) -> Iterator[Step]:
         """Every step, in order."""
-        middle = [step for planned in self.tables.values() for step in planned.steps]
+        # A backfill that looks into another table does so before that one changes.
+        ordered = sorted(self.tables, key=lambda name: not _looks_elsewhere(self.new[name]))
+        middle = [step for name in ordered for step in self.tables[name].steps]
         parents = parent_guards(self.t)
         noted, compared = violation_guards(self.t)
         if any(isinstance(a, RebuildTable | UpdateRows) for step in middle for a in step.actions) or self.dropped:
@@ -125,6 +127,8 @@ class _Planner:
     def _leaving_views(self) -> Iterator[View]:
         gone = {fold(c.view.name) for c in self.t.changes if isinstance(c, DropView)}
         gone |= {fold(c.old.name) for c in self.t.changes if isinstance(c, ModifyView)} | self.t.set_aside
+        if self.t.renames.tables or self.t.renames.columns:
+            gone = _with_dependents(self.t.start.views, gone)
         yield from (view for view in self.t.start.views if fold(view.name) in gone)
 
     def _leaving_triggers(self) -> Iterator[Trigger]:
@@ -218,6 +222,19 @@ class _Planner:
             if lost or fold(trigger.name) in gone | come:
                 words = f"add trigger {trigger.name} on {trigger.table}"
                 yield _step(words, CreateStatement(statement=trigger.statement))
+
+
+def _with_dependents(views: Sequence[View], gone: set[str] | frozenset[str]) -> set[str]:
+    """``gone``, and every view that stands on one of them: renaming stumbles at a view whose source is not there."""
+    found = set(gone)
+    while more := {fold(v.name) for v in views if fold(v.name) not in found and names_in(v.statement.sql) & found}:
+        found |= more
+    return found
+
+
+def _looks_elsewhere(table: Table) -> bool:
+    backfills = [column.hints.backfill for column in table.columns]
+    return any("select" in names_in(backfill.sql) for backfill in backfills if backfill is not None)
 
 
 def children_first(tables: Sequence[Table]) -> list[Table]:

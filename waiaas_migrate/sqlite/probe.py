@@ -33,10 +33,17 @@ def _culprit(connection: sqlite3.Connection) -> tuple[str, str] | None:
     try:
         execute(connection, "ALTER TABLE _waiaas_probe RENAME TO _waiaas_probed")
     except sqlite3.OperationalError as error:
-        query = "SELECT type, name FROM sqlite_master WHERE type IN ('view', 'trigger')"
-        for kind, name in connection.execute(query):
-            # Compared with each name, since a name may hold anything that stands around it in the message.
-            if str(error).startswith((f"error in {kind} {name}: ", f"error in {kind} {name} after rename: ")):
-                return kind, name
-        raise
+        found = culprit_of(connection, error)
+        if found is None:
+            raise
+        return found
+    return None
+
+
+def culprit_of(connection: sqlite3.Connection, error: sqlite3.Error) -> tuple[str, str] | None:
+    """The kind and name of the view or trigger at which ALTER TABLE stumbled, by what SQLite says."""
+    for kind, name in connection.execute("SELECT type, name FROM sqlite_master WHERE type IN ('view', 'trigger')"):
+        # Compared with each name, since a name may hold anything that stands around it in the message.
+        if str(error).startswith((f"error in {kind} {name}: ", f"error in {kind} {name} after rename: ")):
+            return kind, name
     return None

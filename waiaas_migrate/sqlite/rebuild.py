@@ -9,9 +9,10 @@ from waiaas_migrate.schema.changes import AddColumn, Change
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.actions import Action, Copied, Cost, RebuildTable, Step
+from waiaas_migrate.sqlite.actions import Action, Copied, Cost, GuardNoRow, RebuildTable, Step
 from waiaas_migrate.sqlite.ddl import unqualified
 from waiaas_migrate.sqlite.row_steps import column_of, guards, value_of
+from waiaas_migrate.sqlite.spelling import spelled_name
 
 
 def rebuild(old: Table, new: Table, changes: Sequence[Change]) -> Step:
@@ -22,6 +23,7 @@ def rebuild(old: Table, new: Table, changes: Sequence[Change]) -> Step:
         if isinstance(change, AddColumn) and change.column.hints.backfill is None
         for guard in guards(new, change)
     ]
+    before += _numbered(old, new)
     action = RebuildTable(
         table=_unqualified(new),
         aside=f"_waiaas_new_{new.name}",
@@ -30,6 +32,17 @@ def rebuild(old: Table, new: Table, changes: Sequence[Change]) -> Step:
     )
     words = "; ".join(describe(change) for change in changes)
     return Step(words=words, cost=Cost.REBUILD, actions=(*before, action))
+
+
+def _numbered(old: Table, new: Table) -> list[Action]:
+    """A guard where a column becomes the rowid: SQLite would number rows that have NULL in it, without a word."""
+    alias = rowid_alias(new)
+    column = column_of(old, alias) if alias is not None and alias != rowid_alias(old) else None
+    if column is None or column.not_null is not None:
+        return []
+    name = spelled_name(column.name)
+    rule = f"rows have no value in {column.name}, which becomes the primary key"
+    return [GuardNoRow(table=new.name, rule=rule, where=f"{name} IS NULL")]
 
 
 def _unqualified(table: Table) -> Table:
