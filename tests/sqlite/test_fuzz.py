@@ -26,6 +26,8 @@ from waiaas_migrate.sqlite.grammar import SqlError, tokenize
 from waiaas_migrate.sqlite.spelling import tidied
 
 RENDERER = Renderer()
+#: Seconds, far beyond what reading takes on a slow machine.
+HANG = 30
 RANDOM = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 SEEDS = st.integers(0, 2**32)
 
@@ -204,15 +206,12 @@ def test_depth_does_not_depend_on_the_caller() -> None:
 
 
 @pytest.mark.parametrize("part", [" NOT NULL", " CHECK (a)", ", b%d", " /* x */", " -- x\n", " CONSTRAINT x"])
-def test_long_statements_take_time_in_proportion(part: str) -> None:
-    """Ten times as many columns, constraints or comments take about ten times as long to read."""
-    taken = []
-    for size in (300, 3000):
-        sql = "CREATE TABLE t (a" + "".join(part % at if "%" in part else part for at in range(size)) + "\n)"
-        start = time.perf_counter()
-        ddl_table.table(sql)
-        taken.append(time.perf_counter() - start)
-    assert taken[1] < 40 * taken[0] + 0.1
+def test_long_statements_do_not_hang(part: str) -> None:
+    """Thousands of columns, constraints or comments are read in seconds, and not as their square would be."""
+    sql = "CREATE TABLE t (a" + "".join(part % at if "%" in part else part for at in range(20_000)) + "\n)"
+    start = time.perf_counter()
+    ddl_table.table(sql)
+    assert time.perf_counter() - start < HANG
 
 
 @settings(RANDOM, max_examples=15)

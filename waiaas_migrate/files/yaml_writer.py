@@ -108,7 +108,8 @@ def _scalar(value: Scalar) -> yaml.Node:
 
 def _style(text: str) -> str | None:
     """The quotes that ``text`` needs in YAML 1.2; None leaves it to the emitter, which knows what YAML 1.1 needs."""
-    if isinstance(text, Paragraph) and "\n" in text:
+    # A block that ends in empty lines would take the blank line behind it for one of them.
+    if isinstance(text, Paragraph) and "\n" in text and text.strip() and not text.endswith("\n\n"):
         return "|"
     if not text.isprintable():
         return '"'

@@ -51,7 +51,8 @@ def _expect_all(written: Schema, built: Schema, project: Project) -> None:
     suspects = tuple(table for table in written.tables if others.get(fold(table.name)) != table)
     found = tuple(others[fold(table.name)] for table in suspects if fold(table.name) in others)
     left = diff(Schema(tables=without_meaning(found)), Schema(tables=without_meaning(suspects)))
-    missing = [name for name in written.names if fold(name) not in {fold(other) for other in built.names}]
+    there = {fold(name) for name in built.names}
+    missing = [name for name in written.names if fold(name) not in there]
     if left or missing:
         listed = "; ".join([*(f"{name} is missing" for name in missing), *(describe(change) for change in left)])
         what = f"the templates do not build what schema.yaml declares; it would still take: {listed}."

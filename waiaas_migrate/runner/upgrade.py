@@ -284,6 +284,6 @@ def refuse_shadows(connection: sqlite3.Connection) -> None:
     hidden = [name for (name,) in connection.execute(query)]
     if hidden:
         raise DatabaseRefused(
-            f"{database_name(connection)}: this connection has temporary objects of the same names: {', '.join(hidden)}. "
+            f"{database_name(connection)}: this connection has temporary objects of these names: {', '.join(hidden)}. "
             f"Nothing was changed. Drop them, or migrate on another connection."
         )

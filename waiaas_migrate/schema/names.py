@@ -9,4 +9,4 @@ _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 def fold(name: str) -> str:
     """``name`` as SQLite compares names: ASCII letters without case, all others as they are."""
-    return name.translate(_LOWER)
+    return name.lower() if name.isascii() else name.translate(_LOWER)

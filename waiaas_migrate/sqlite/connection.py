@@ -169,9 +169,7 @@ def _os_reason(path: Path, error: OSError) -> str:
 def open_read_only(path: str | os.PathLike[str] | Database) -> sqlite3.Connection:
     """Open a database that is there, for reading; its content is never changed.
 
-    A database in WAL mode needs files beside it, which a read-only connection leaves there, and one that may write
-    takes away when it is the last to close: so that is used, told to change nothing, where they are not there yet.
-    Where they cannot be made, the database is read as immutable (https://www.sqlite.org/wal.html#readonly).
+    Where WAL mode's files cannot be made, it is read as immutable (https://www.sqlite.org/wal.html#readonly).
 
     Raises:
         DatabaseFileError: the file is missing, cannot be read, or is no SQLite database.
@@ -202,15 +200,12 @@ def _open_uri(uri: str) -> sqlite3.Connection:
 
 
 def _makes_wal(file: Path) -> bool:
-    """Whether reading makes a WAL, which only a connection that may write takes away again when it closes.
-
-    That connection finds nothing to do: there is nothing to roll back, and no WAL to move into the file.
-    """
+    """Whether reading makes a WAL: only a connection that may write takes it away again, and has else nothing to do."""
     if not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK) and _is_whole(file)):
         return False
-    beside = (file.with_name(file.name + suffix) for suffix in ("-wal", "-shm"))
     with file.open("rb") as content:
-        return content.read(20)[18:] == b"\2\2" and not any(path.exists() for path in beside)
+        is_wal = content.read(20)[18:] == b"\2\2"
+    return is_wal and not any(file.with_name(file.name + suffix).exists() for suffix in ("-wal", "-shm"))
 
 
 def _is_whole(path: Path) -> bool:
