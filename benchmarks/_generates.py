@@ -143,7 +143,7 @@ def django(folder: Path) -> Callable[[], None]:
 
 
 def django_initial(folder: Path) -> Callable[[], None]:
-    """Django's first migration; not by its own command, which takes a quarter of an hour for 1,000 related models."""
+    """Django's first migration; not by its own command, which takes many minutes for 1,000 related models."""
     sys.path.insert(0, str(folder))
     from _django import configure
 
