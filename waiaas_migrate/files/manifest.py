@@ -100,7 +100,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise _broken(path, f"cannot be read: {error}.") from error
-    if marker := _MARKER.search(text):
+    if any(mark * 7 in text for mark in "<=>|") and (marker := _MARKER.search(text)):
         line = text.count("\n", 0, marker.start()) + 1
         fix = "Settle which migration comes first, keep both, and run `waiaas-migrate generate`."
         raise _broken(path, "holds a conflict between two branches.", fix=fix, line=line)

@@ -19,7 +19,15 @@ from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.dependencies import in_order
 from waiaas_migrate.files.statements import split_statements
 
-__all__ = ["MigrationFile", "migration_hash", "new_migration", "read_migrations", "read_post_apply", "split_statements"]
+__all__ = [
+    "MigrationFile",
+    "migration_hash",
+    "new_migration",
+    "read_migrations",
+    "read_post_apply",
+    "read_with_post_apply",
+    "split_statements",
+]
 
 _ROLLBACK = ".rollback.sql"
 _POST_APPLY = "post-apply"
@@ -89,12 +97,7 @@ def read_migrations(folder: Path, *, missing_ok: bool = False) -> tuple[Migratio
     Raises:
         MigrationsError: carries everything that is wrong with the folder.
     """
-    problems: list[Problem] = []
-    files = _read_all(folder, problems, missing_ok=missing_ok)
-    ordered = in_order([file for file in files if not is_post_apply(file.id)], {file.id for file in files}, problems)
-    if problems:
-        raise MigrationsError(problems)
-    return ordered
+    return read_with_post_apply(folder, missing_ok=missing_ok)[0]
 
 
 def read_post_apply(folder: Path) -> tuple[MigrationFile, ...]:
@@ -103,11 +106,23 @@ def read_post_apply(folder: Path) -> tuple[MigrationFile, ...]:
     Raises:
         MigrationsError: carries everything that is wrong with the folder.
     """
+    return read_with_post_apply(folder, missing_ok=True)[1]
+
+
+def read_with_post_apply(
+    folder: Path, *, missing_ok: bool = False
+) -> tuple[tuple[MigrationFile, ...], tuple[MigrationFile, ...]]:
+    """What :func:`read_migrations` and :func:`read_post_apply` give, with every file read once.
+
+    Raises:
+        MigrationsError: carries everything that is wrong with the folder.
+    """
     problems: list[Problem] = []
-    files = _read_all(folder, problems, missing_ok=True)
+    files = _read_all(folder, problems, missing_ok=missing_ok)
+    ordered = in_order([file for file in files if not is_post_apply(file.id)], {file.id for file in files}, problems)
     if problems:
         raise MigrationsError(problems)
-    return tuple(file for file in files if is_post_apply(file.id))
+    return ordered, tuple(file for file in files if is_post_apply(file.id))
 
 
 def _read_all(folder: Path, problems: list[Problem], *, missing_ok: bool) -> list[MigrationFile]:
@@ -148,7 +163,7 @@ def _paths(folder: Path, problems: list[Problem], *, missing_ok: bool) -> list[P
 
 def _is_text(name: str) -> bool:
     """Whether a file's name can be hashed; Python keeps bytes that are no UTF-8 as surrogates."""
-    return not any("\ud800" <= character <= "\udfff" for character in name)
+    return name.isascii() or not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def _rollback_path(path: Path) -> Path:
