@@ -166,7 +166,7 @@ def _measure(connection: sqlite3.Connection, table: str) -> Size:
     names = [name for (name,) in connection.execute(query, (table,))]
     try:
         used = [
-            connection.execute("SELECT sum(pgsize) FROM dbstat WHERE name = ? AND aggregate", (name,)).fetchone()[0]
+            connection.execute("SELECT sum(pgsize) FROM dbstat WHERE name = ? AND aggregate = TRUE", (name,)).fetchone()[0]
             for name in names
         ]
         return Size(rows=rows, bytes=sum(int(size or 0) for size in used))
