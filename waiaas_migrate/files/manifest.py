@@ -151,6 +151,8 @@ def _value(value: object) -> str | int:
 
 def check_manifest(manifest: Manifest, migrations: Sequence[MigrationFile]) -> tuple[Problem, ...]:
     """What differs between the recorded migrations and those in the folder, and what to do about each."""
+    if chain(migrations) == manifest.migrations:
+        return ()
     files = {migration.id: migration for migration in migrations}
     return (
         *_missing(manifest, files.keys()),

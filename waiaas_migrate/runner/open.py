@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from waiaas_migrate.files.manifest import Manifest
 from waiaas_migrate.runner.bookkeeping import has_run_exactly, pending
 from waiaas_migrate.runner.head import Head, read_head
 from waiaas_migrate.runner.transaction import plain_session
-from waiaas_migrate.sqlite.connection import apply_pragmas, connect_file, plain_errors, shape_file
+from waiaas_migrate.sqlite.connection import Pragma, apply_pragmas, connect_file, plain_errors, shape_file
 
 StrPath = str | os.PathLike[str]
 
@@ -57,10 +58,10 @@ def open_database(path: StrPath, *, migrations: StrPath | None = None) -> sqlite
     head = read_head(folder)
     connection = connect_file(path)
     try:
-        if head is not None:
-            shape_file(connection, head.manifest.pragmas)
-        _push(connection, folder, head)
-        _prepare(connection, head.manifest if head is not None else Manifest())
+        manifest = head.manifest if head is not None else Manifest()
+        shape_file(connection, manifest.pragmas)
+        _push(connection, folder, head, pragmas=manifest.pragmas)
+        _prepare(connection, manifest)
     except BaseException:
         connection.close()
         raise
@@ -114,7 +115,12 @@ def _prepare(connection: sqlite3.Connection, manifest: Manifest) -> None:
         apply_pragmas(connection, manifest.pragmas)
 
 
-def _push(connection: sqlite3.Connection, folder: Path, head: Head | None) -> None:
+def _push(connection: sqlite3.Connection, folder: Path, head: Head | None, *, pragmas: Sequence[Pragma] = ()) -> None:
+    """Apply what is pending; ``pragmas`` are set before where there is nothing yet that they could change.
+
+    A new file is filled faster with the journal and the cache that it is to have. One that may yet be refused keeps
+    its journal until it is not.
+    """
     with plain_errors(connection, doing="applying migrations"):
         if head is not None:
             if not connection.in_transaction and has_run_exactly(connection, head.hashes):
@@ -125,4 +131,7 @@ def _push(connection: sqlite3.Connection, folder: Path, head: Head | None) -> No
         from waiaas_migrate.runner.apply import apply_pending
         from waiaas_migrate.runner.folder import read_folder
 
-        apply_pending(connection, read_folder(folder))
+        migrations = read_folder(folder)
+        if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
+            apply_pragmas(connection, pragmas)
+        apply_pending(connection, migrations)
