@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import FAMILY, PRAGMAS, dump, write_folder
+from tests.folders import FAMILY, PRAGMAS, dump, run_python, write_folder
 from tests.projects import Run, execute, held_by_another_process, listing, rows, run
 from waiaas_migrate.sqlite.connection import Pragma
 
@@ -119,10 +119,9 @@ def test_a_wal_that_was_left_behind(project: Path) -> None:
     """What a killed process left in the WAL belongs to the file that is replaced, and is kept with it."""
     code = (
         "import os, sqlite3, sys\nc = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
-        "c.execute('PRAGMA journal_mode = WAL')\nc.execute(\"INSERT INTO parent (name) VALUES ('in the WAL')\")\nos._exit(1)"
+        "c.execute('PRAGMA journal_mode = WAL')\nc.execute(\"INSERT INTO parent (name) VALUES ('in the WAL')\")\n"
+        "os._exit(1)"
     )
-    from tests.folders import run_python
-
     run_python(code, project / "app.db")
     assert (project / "app.db-wal").stat().st_size > 0
     assert run(project, "restore", "app.db").status == 0

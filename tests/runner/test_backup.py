@@ -173,7 +173,8 @@ import sqlite3, sys, time
 connection = sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None)
 print("ready", flush=True)
 end = time.monotonic() + 20
-while time.monotonic() < end and connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'done'").fetchone() == (0,):
+done = "SELECT 1 FROM sqlite_master WHERE name = 'done'"
+while time.monotonic() < end and connection.execute(done).fetchone() is None:
     connection.execute("INSERT INTO parent (name) VALUES ('written meanwhile')")
     time.sleep(0.005)
 """
@@ -310,7 +311,8 @@ def test_a_killed_copy_leaves_no_backup(tmp_path: Path) -> None:
     code = (
         "import os, signal, sys\nfrom pathlib import Path\nfrom waiaas_migrate.runner import backup\n"
         "backup._PAGES_IN_A_STEP = 8\n"
-        "backup.back_up(Path(sys.argv[1]), 'x', told=lambda done, total: done > 40 and os.kill(os.getpid(), signal.SIGKILL))"
+        "die = lambda done, total: done > 40 and os.kill(os.getpid(), signal.SIGKILL)\n"
+        "backup.back_up(Path(sys.argv[1]), 'x', told=die)"
     )
     assert run_python(code, database).returncode == -9
     assert names(database) == []

@@ -18,14 +18,13 @@ import pytest
 
 from tests.folders import FAMILY, FAMILY_IDS, dump, write_folder
 from tests.projects import CHECKOUT, generated_project, rows, run
-from tests.runner.test_progress import SLOW
 from tests.runner.test_progress import make_database as make_slow
 from waiaas_migrate.checks.drift import drift_of_all
 from waiaas_migrate.checks.status import status_of_all
 from waiaas_migrate.errors import MigrationsError
 from waiaas_migrate.files.project import find_project
 from waiaas_migrate.runner.estimate import estimate_all
-from waiaas_migrate.runner.fleet import Failure, Fleet, Outcome, apply_to_all, default_jobs, each
+from waiaas_migrate.runner.fleet import Failure, Fleet, apply_to_all, default_jobs, each
 from waiaas_migrate.runner.run import RunResult
 
 
@@ -50,7 +49,7 @@ def fleet_of(folder: Path, number: int) -> list[str]:
 
 @pytest.mark.parametrize("executor", [processes, threads])
 def test_any_executor(tmp_path: Path, executor: type) -> None:
-    """Whatever does the work, each database has its outcome, in order; errors come back as text; the pool stays open."""
+    """Whatever does the work, each database has its outcome, in order, errors as text; the pool stays open."""
     folder = write_folder(tmp_path / "m", FAMILY)
     names = fleet_of(tmp_path, 6)
     Path(names[3]).mkdir()
@@ -129,7 +128,8 @@ def test_whoever_stops_listening_ends_the_rest() -> None:
         return name
 
     outcomes = each(work, list("abcdef"), Fleet(jobs=1))
-    assert next(iter(outcomes)) == Outcome(database="a", result="a", seconds=pytest.approx(0.05, abs=5))
+    first = next(iter(outcomes))
+    assert (first.database, first.result, first.seconds > 0) == ("a", "a", True)
     outcomes.close()  # type: ignore[attr-defined]
     assert len(begun) <= 3
 
@@ -181,7 +181,6 @@ def test_ctrl_c_rolls_back_what_is_going_on(tmp_path: Path) -> None:
     assert err == "5 databases: 2 interrupted, 3 not begun.\n"
     assert out.count("Interrupted; all was rolled back") == 2
     assert {number: dump(tmp_path / f"{number}.db") == before for number in range(5)} == dict.fromkeys(range(5), True)
-    assert "rebuild" in SLOW
 
 
 def test_a_cluster(tmp_path: Path) -> None:

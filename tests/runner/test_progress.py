@@ -24,14 +24,15 @@ from waiaas_migrate.runner.run import RunOptions, Watch, apply_to
 from waiaas_migrate.sqlite.connection import Pragma
 
 FIRST = {"0001_first.sql": "CREATE TABLE big (id INTEGER PRIMARY KEY, a TEXT, b INTEGER);\nCREATE TABLE small (a);\n"}
-#: Two to three seconds of one statement, written as ``generate`` writes a step.
+#: One statement of a tenth of a millisecond or so for each row, written as ``generate`` writes a step.
 SLOW = (
     "-- depends: 0001_first\n\n-- change the values of big.a [rebuild]\n"
     "CREATE TABLE big_new (id INTEGER PRIMARY KEY, a TEXT, b INTEGER);\n"
-    "INSERT INTO big_new (id, a, b) SELECT id, hex(zeroblob(20000 + length(a))) || hex(zeroblob(20000)), b FROM big;\n"
+    "INSERT INTO big_new (id, a, b) SELECT id, length(hex(zeroblob(100000 + length(a)))), b FROM big;\n"
     "DELETE FROM big_new;\n"
 )
-ROWS = 8000
+#: So many that it would take long; whoever has seen enough interrupts it.
+ROWS = 200_000
 
 
 @pytest.fixture(params=["WAL", "DELETE"])
@@ -40,7 +41,7 @@ def mode(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def make_database(folder: Path, mode: str = "DELETE") -> Path:
+def make_database(folder: Path, mode: str = "DELETE", rows: int = ROWS) -> Path:
     """A project with ``app.db``, for which a slow migration is pending."""
     pragmas = (Pragma(name="journal_mode", value=mode), *PRAGMAS[1:])
     write_folder(folder / "migrations", FIRST, pragmas=pragmas)
@@ -48,7 +49,7 @@ def make_database(folder: Path, mode: str = "DELETE") -> Path:
     apply_to(str(path), folder / "migrations")
     with closing(sqlite3.connect(path)) as connection, connection:
         numbers = "WITH RECURSIVE r (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < ?)"
-        connection.execute(f"{numbers} INSERT INTO big SELECT n, 'name ' || n, n FROM r", (ROWS,))
+        connection.execute(f"{numbers} INSERT INTO big SELECT n, 'name ' || n, n FROM r", (rows,))
     write_folder(folder / "migrations", {"0002_slow.sql": SLOW}, pragmas=pragmas)
     return path
 
@@ -68,13 +69,14 @@ def on_a_terminal(folder: Path, *arguments: str, interrupt_at: str | None = None
     process, terminal = pty.fork()
     if process == 0:
         os.chdir(folder)
-        os.execve(sys.executable, command(*arguments), environment())
+        os.execve(sys.executable, command(*arguments), environment())  # noqa: S606 — the interpreter that runs this
     shown, pressed = b"", False
     while True:
         try:
             found = os.read(terminal, 4096)
         except OSError as error:  # the terminal's other end was closed
-            assert error.errno == errno.EIO
+            if error.errno != errno.EIO:
+                raise
             break
         if not found:
             break
@@ -90,11 +92,9 @@ def on_a_terminal(folder: Path, *arguments: str, interrupt_at: str | None = None
 def test_shown_on_a_terminal(tmp_path: Path) -> None:
     """A run of more than a second shows the migration, its step and statement, and the rows that are done of all."""
     make_database(tmp_path)
-    status, shown = on_a_terminal(tmp_path, "apply", "app.db")
-    assert status == 0
+    _, shown = on_a_terminal(tmp_path, "apply", "app.db", interrupt_at=f" of {ROWS:,} rows")
     assert "0002_slow 2/3: change the values of big.a" in shown
     assert re.search(rf"[\d,]+ of {ROWS:,} rows", shown)
-    assert "applied 0002_slow" in shown
 
 
 def test_nothing_is_shown_of_what_is_quick(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_nothing_is_shown_of_what_is_quick(tmp_path: Path) -> None:
 
 def test_nothing_is_shown_elsewhere(tmp_path: Path) -> None:
     """Into a pipe go the result and the path of the backup, however long it takes."""
-    make_database(tmp_path)
+    make_database(tmp_path, rows=8_000)
     done = subprocess.run(
         command("apply", "app.db"),
         cwd=tmp_path,
