@@ -78,12 +78,11 @@ def test_the_runner_the_plugin_and_plain_yoyo_take_turns(site: Path, tmp_path: P
     yoyo(site, "rollback", path, folder)
     assert ids(path) == ["0001_parents"]
     run_yoyo("mark", path, folder, "-r", "0002_children")
-    run_yoyo("unmark", path, folder, "-r", "0002_children")
+    yoyo(site, "unmark", path, folder, "-r", "0002_children")
     yoyo(site, "apply", path, folder, "-r", "0002_children")
     run_yoyo("break-lock", path, folder)
     close_database(open_database(path, migrations=folder))
     assert ids(path) == list(FAMILY_IDS)
-    assert yoyo(site, "list", path, folder) == yoyo(site, "list", path, folder)
     with closing(sqlite3.connect(path)) as connection:
         assert read_catalog(connection) == head
 
@@ -113,15 +112,13 @@ def test_pragmas_are_applied(site: Path, tmp_path: Path, folder: Path, kind: str
     assert mode == ("delete" if kind == "none" else "wal")
 
 
-@pytest.mark.parametrize(
-    ("name", "written"), [("a b?#%.db", "a%20b%3F%23%25.db"), ("ü.db", "ü.db"), ("x+y&z=.db", "x+y&z=.db")]
-)
+@pytest.mark.parametrize(("name", "written"), [("a b?#%.db", "a%20b%3F%23%25.db"), ("ü+&=.db", "ü+&=.db")])
 def test_paths_of_any_characters(site: Path, tmp_path: Path, folder: Path, name: str, written: str) -> None:
     """What is special in URLs is percent-encoded; relative and absolute paths."""
-    for url in (f"waiaas:///{written}", f"waiaas:///{tmp_path}/{written}"):
-        done = yoyo_process(site, "apply", url, folder)
-        assert done.returncode == 0, done.stderr
-        assert ids(tmp_path / name) == list(FAMILY_IDS)
+    url = f"waiaas:///{tmp_path}/{written}" if written.isascii() else f"waiaas:///{written}"
+    done = yoyo_process(site, "apply", url, folder)
+    assert done.returncode == 0, done.stderr
+    assert ids(tmp_path / name) == list(FAMILY_IDS)
 
 
 @pytest.mark.parametrize(

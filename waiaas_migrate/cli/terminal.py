@@ -38,7 +38,6 @@ class _Line:
         if self._bar is None or self._task is None:
             self._bar = _bar()
             self._task = self._bar.add_task("", total=None, count="")
-            self._bar.start()
         self._bar.update(
             self._task,
             description=_said(progress),
@@ -46,6 +45,7 @@ class _Line:
             total=progress.total,
             count=_count(progress),
         )
+        self._bar.start()
 
     def end(self) -> None:
         """Take the line away."""

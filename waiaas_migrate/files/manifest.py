@@ -100,7 +100,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise _broken(path, f"cannot be read: {error}.") from error
-    if marker := _MARKER.search(text):
+    if any(mark * 7 in text for mark in "<=>|") and (marker := _MARKER.search(text)):
         line = text.count("\n", 0, marker.start()) + 1
         fix = "Settle which migration comes first, keep both, and run `waiaas-migrate generate`."
         raise _broken(path, "holds a conflict between two branches.", fix=fix, line=line)
@@ -151,6 +151,8 @@ def _value(value: object) -> str | int:
 
 def check_manifest(manifest: Manifest, migrations: Sequence[MigrationFile]) -> tuple[Problem, ...]:
     """What differs between the recorded migrations and those in the folder, and what to do about each."""
+    if chain(migrations) == manifest.migrations:
+        return ()
     files = {migration.id: migration for migration in migrations}
     return (
         *_missing(manifest, files.keys()),

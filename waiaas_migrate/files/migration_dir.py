@@ -9,6 +9,7 @@ are known when it has run.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,15 @@ from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.dependencies import in_order
 from waiaas_migrate.files.statements import split_statements
 
-__all__ = ["MigrationFile", "migration_hash", "new_migration", "read_migrations", "read_post_apply", "split_statements"]
+__all__ = [
+    "MigrationFile",
+    "migration_hash",
+    "new_migration",
+    "read_migrations",
+    "read_post_apply",
+    "read_with_post_apply",
+    "split_statements",
+]
 
 _ROLLBACK = ".rollback.sql"
 _POST_APPLY = "post-apply"
@@ -89,12 +98,7 @@ def read_migrations(folder: Path, *, missing_ok: bool = False) -> tuple[Migratio
     Raises:
         MigrationsError: carries everything that is wrong with the folder.
     """
-    problems: list[Problem] = []
-    files = _read_all(folder, problems, missing_ok=missing_ok)
-    ordered = in_order([file for file in files if not is_post_apply(file.id)], {file.id for file in files}, problems)
-    if problems:
-        raise MigrationsError(problems)
-    return ordered
+    return read_with_post_apply(folder, missing_ok=missing_ok)[0]
 
 
 def read_post_apply(folder: Path) -> tuple[MigrationFile, ...]:
@@ -103,34 +107,50 @@ def read_post_apply(folder: Path) -> tuple[MigrationFile, ...]:
     Raises:
         MigrationsError: carries everything that is wrong with the folder.
     """
+    return read_with_post_apply(folder, missing_ok=True)[1]
+
+
+def read_with_post_apply(
+    folder: Path, *, missing_ok: bool = False
+) -> tuple[tuple[MigrationFile, ...], tuple[MigrationFile, ...]]:
+    """What :func:`read_migrations` and :func:`read_post_apply` give, with every file read once.
+
+    Raises:
+        MigrationsError: carries everything that is wrong with the folder.
+    """
     problems: list[Problem] = []
-    files = _read_all(folder, problems, missing_ok=True)
+    files = _read_all(folder, problems, missing_ok=missing_ok)
+    ordered = in_order([file for file in files if not is_post_apply(file.id)], {file.id for file in files}, problems)
     if problems:
         raise MigrationsError(problems)
-    return tuple(file for file in files if is_post_apply(file.id))
+    return ordered, tuple(file for file in files if is_post_apply(file.id))
 
 
 def _read_all(folder: Path, problems: list[Problem], *, missing_ok: bool) -> list[MigrationFile]:
     paths = _paths(folder, problems, missing_ok=missing_ok)
     migrations = [path for path in paths if not path.name.endswith(_ROLLBACK)]
-    rollbacks = {path for path in paths if path.name.endswith(_ROLLBACK)}
+    rollbacks = {path.name: path for path in paths if path.name.endswith(_ROLLBACK)}
     ids: dict[str, Path] = {}
     for path in migrations:
         if path.stem in ids:
             what = f"has the same id as {ids[path.stem].name}, and yoyo tells migrations apart by id."
             problems.append(Problem(file=str(path), what=what, fix="Rename one of them."))
         ids.setdefault(path.stem, path)
-    for path in sorted(rollbacks - {_rollback_path(path) for path in migrations if path.suffix == ".sql"}):
-        name = path.name.removesuffix(_ROLLBACK) + ".sql"
-        problems.append(Problem(file=str(path), what=f"takes back {name}, which is missing.", fix="Restore or remove."))
-    files = [_read_file(path, ids, problems) for path in ids.values()]
+    names = {path.name for path in migrations}
+    for rollback in sorted(rollbacks):
+        name = rollback.removesuffix(_ROLLBACK) + ".sql"
+        if name not in names:
+            what = f"takes back {name}, which is missing."
+            problems.append(Problem(file=str(rollbacks[rollback]), what=what, fix="Restore or remove."))
+    files = [_read_file(path, rollbacks.get(path.stem + _ROLLBACK), ids, problems) for path in ids.values()]
     return [file for file in files if file is not None]
 
 
 def _paths(folder: Path, problems: list[Problem], *, missing_ok: bool) -> list[Path]:
     try:
         # As text, and so by character: yoyo sorts strings.
-        found = sorted(folder.iterdir(), key=str)
+        with os.scandir(folder) as entries:
+            found = sorted(entry.name for entry in entries if _is_migration(entry))
     except FileNotFoundError:
         if not missing_ok:
             problems.append(Problem(file=str(folder), what="there is no such folder.", fix="Check the path."))
@@ -139,39 +159,47 @@ def _paths(folder: Path, problems: list[Problem], *, missing_ok: bool) -> list[P
         what = f"cannot be read as a folder of migrations: {error.strerror or error}."
         problems.append(Problem(file=str(folder), what=what, fix="Check the path."))
         return []
-    paths = [p for p in found if p.suffix in {".py", ".sql"} and p.is_file() and not p.name.startswith(_EDITED_NOW)]
-    nameless = [path for path in paths if not _is_text(path.name)]
+    nameless = [folder / name for name in found if not _is_text(name)]
     fix = "Rename it."
     problems.extend(Problem(file=repr(str(p)), what="has a name that is no UTF-8.", fix=fix) for p in nameless)
-    return [path for path in paths if path not in nameless]
+    return [folder / name for name in found if _is_text(name)]
+
+
+def _is_migration(entry: os.DirEntry[str]) -> bool:
+    """As in yoyo.migrations._is_migration_file."""
+    is_named_so = os.path.splitext(entry.name)[1] in {".py", ".sql"}  # noqa: PTH122 — there is no path yet
+    return is_named_so and not entry.name.startswith(_EDITED_NOW) and entry.is_file()
 
 
 def _is_text(name: str) -> bool:
     """Whether a file's name can be hashed; Python keeps bytes that are no UTF-8 as surrogates."""
-    return not any("\ud800" <= character <= "\udfff" for character in name)
+    return name.isascii() or not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def _rollback_path(path: Path) -> Path:
     return path.with_name(path.stem + _ROLLBACK)
 
 
-def _read_file(path: Path, ids: dict[str, Path], problems: list[Problem]) -> MigrationFile | None:
+def _read_file(
+    path: Path, rollback_path: Path | None, ids: dict[str, Path], problems: list[Problem]
+) -> MigrationFile | None:
+    is_python = path.suffix == ".py"
     sql = _read_text(path, problems)
-    rollback_path = _rollback_path(path)
-    has_rollback = path.suffix == ".sql" and rollback_path.is_file()
-    rollback = _read_text(rollback_path, problems) if has_rollback else None
-    if sql is None or (has_rollback and rollback is None):
+    rollback_path = None if is_python else rollback_path
+    rollback = None if rollback_path is None else _read_text(rollback_path, problems)
+    if sql is None or (rollback_path is not None and rollback is None):
         return None
-    if path.suffix == ".py":
+    if is_python:
         depends, transactional = _python_header(path, ids, problems)
     else:
         depends, transactional = _sql_header(path, sql, problems)
         _check_statements(path, sql, problems)
-        _check_statements(rollback_path, rollback or "", problems)
+        if rollback_path is not None:
+            _check_statements(rollback_path, rollback or "", problems)
     return MigrationFile(
         id=path.stem,
         path=path,
-        kind="python" if path.suffix == ".py" else "sql",
+        kind="python" if is_python else "sql",
         depends=depends,
         transactional=transactional,
         sql=sql,

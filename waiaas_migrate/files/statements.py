@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ _TOKEN = re.compile(
 )
 
 
+@functools.lru_cache(maxsize=4096)
 def split_statements(sql: str, *, file: str = "SQL") -> tuple[str, ...]:
     """The statements of ``sql``, each with the comments before it; ``file`` is the name for messages.
 

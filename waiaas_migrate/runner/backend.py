@@ -29,6 +29,7 @@ from yoyo.connections import DatabaseURI
 from yoyo.migrations import Migration, PostApplyHookMigration, default_migration_table
 
 from waiaas_migrate.errors import UsageError
+from waiaas_migrate.files.migration_dir import migration_hash
 from waiaas_migrate.runner.foreign_keys import ForeignKeyCheck
 from waiaas_migrate.runner.pragmas import declared_pragmas
 from waiaas_migrate.runner.transaction import guarded
@@ -36,6 +37,10 @@ from waiaas_migrate.runner.yoyo_lock import sole_transaction
 from waiaas_migrate.sqlite.connection import MEMORY, Database, apply_pragmas, connect_file, shape_file
 
 _logger = logging.getLogger("yoyo.migrations")
+
+
+#: What yoyo's log calls what was done.
+Operation = Literal["apply", "rollback", "mark", "unmark"]
 
 
 class Savepoint(SavepointTransactionManager):
@@ -68,6 +73,7 @@ class MigrateBackend(SQLiteBackend):
         self._given = connection
         self._check: ForeignKeyCheck | None = None
         self._has_split = False
+        self._filled: dict[str, str] = {}
         super().__init__(dburi, migration_table)  # type: ignore[no-untyped-call]  # yoyo's methods are not annotated
 
     @property
@@ -169,7 +175,7 @@ class MigrateBackend(SQLiteBackend):
                 return
             self._run(migration, "apply", force=force)
             if mark and not isinstance(migration, PostApplyHookMigration):
-                self.record(migration, "apply")
+                self.record(migration.id, "apply")
             else:
                 self.log_migration(migration, "apply")
 
@@ -177,7 +183,7 @@ class MigrateBackend(SQLiteBackend):
         """Roll back a single migration, and strike it from the books in the same transaction."""
         with self.lock():
             self._run(migration, "rollback", force=force)
-            self.record(migration, "rollback")
+            self.record(migration.id, "rollback")
 
     def _run(self, migration: Migration, direction: Literal["apply", "rollback"], *, force: bool) -> None:
         """Run the steps; what runs outside transactions splits the run, and what came before it is committed."""
@@ -218,28 +224,43 @@ class MigrateBackend(SQLiteBackend):
         hashes: list[str] = super().get_applied_migration_hashes()  # type: ignore[no-untyped-call]
         return hashes
 
-    def record(self, migration: Migration, operation: str) -> None:
-        """Write the rows that say that ``migration`` was applied or rolled back."""
-        self.log_migration(migration, operation)
-        if operation == "apply":
-            when = _now().isoformat()
-            row = {"migration_hash": migration.hash, "migration_id": migration.id, "when": when}
-            self.connection.execute(self._mark_sql, row)
+    def record(self, name: str, operation: Operation) -> None:
+        """Write the rows that say that the migration ``name`` was applied, rolled back, marked or unmarked."""
+        when = self._log(name, operation)
+        key = migration_hash(name)
+        if operation in ("apply", "mark"):
+            row = {"migration_hash": key, "migration_id": name, "when": when}
+            self.connection.execute(self._sql(self.mark_migration_sql), row)
         else:
-            self.unmark_one(migration, log=False)  # type: ignore[no-untyped-call]
+            self.connection.execute(self._sql(self.unmark_migration_sql), {"migration_hash": key})
 
-    def log_migration(self, migration: Migration, operation: str) -> None:
+    def log_migration(self, migration: Migration, operation: Operation) -> None:
         """Write a row into yoyo's log."""
-        row = self.get_log_data(migration, operation)
-        self.connection.execute(self._log_sql, {**row, "created_at_utc": row["created_at_utc"].isoformat()})
+        self._log(migration.id, operation)
 
-    @functools.cached_property
-    def _mark_sql(self) -> str:
-        return str(self.format_sql(self.mark_migration_sql))  # type: ignore[no-untyped-call]
+    def log(self, name: str) -> None:
+        """Write into yoyo's log that a hook was run."""
+        self._log(name, "apply")
 
-    @functools.cached_property
-    def _log_sql(self) -> str:
-        return str(self.format_sql(self.log_migration_sql))  # type: ignore[no-untyped-call]
+    def _log(self, name: str, operation: Operation) -> str:
+        when = datetime.now(UTC).replace(tzinfo=None).isoformat()
+        row = {
+            "id": str(uuid.uuid4()),
+            "migration_hash": migration_hash(name),
+            "migration_id": name,
+            "operation": operation,
+            "username": _username(),
+            "hostname": _hostname(),
+            "created_at_utc": when,
+        }
+        self.connection.execute(self._sql(self.log_migration_sql), row)
+        return when
+
+    def _sql(self, template: str) -> str:
+        """A statement of yoyo's, with its names filled in."""
+        if template not in self._filled:
+            self._filled[template] = str(self.format_sql(template))  # type: ignore[no-untyped-call]
+        return self._filled[template]
 
     def get_log_data(self, migration: Migration | None = None, operation: str = "apply") -> dict[str, Any]:
         """The values of a row in yoyo's log. The names of user and host are looked up once: DNS may be slow."""
@@ -249,7 +270,7 @@ class MigrateBackend(SQLiteBackend):
             "migration_hash": migration.hash if migration else None,
             "username": _username(),
             "hostname": _hostname(),
-            "created_at_utc": _now(),
+            "created_at_utc": datetime.now(UTC).replace(tzinfo=None),
             "operation": operation,
         }
 
@@ -272,10 +293,6 @@ def _note(notices: Iterable[str]) -> None:
     """Tell of what the user should know, as yoyo does: its log is silent unless asked to speak."""
     for notice in notices:
         warnings.warn(notice, stacklevel=3)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def _database(dburi: DatabaseURI) -> Database:

@@ -59,6 +59,16 @@ def pending(connection: sqlite3.Connection, known: Sequence[str]) -> tuple[str, 
     return tuple(name for name in known if _hash(name) not in done)
 
 
+def has_run_exactly(connection: sqlite3.Connection, hashes: frozenset[str]) -> bool:
+    """Whether the database has certainly run the migrations of these ``hashes``, and no others; one query tells."""
+    cursor = connection.cursor()
+    cursor.row_factory = None
+    try:
+        return {row[0] for row in cursor.execute("SELECT migration_hash FROM _yoyo_migration")} == hashes
+    except sqlite3.OperationalError:
+        return False
+
+
 def refuse_unknown(connection: sqlite3.Connection, applied: Iterable[Applied], known: Iterable[str]) -> None:
     """Refuse a database that is ahead of the code.
 

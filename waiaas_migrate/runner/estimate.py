@@ -165,10 +165,8 @@ def _measure(connection: sqlite3.Connection, table: str) -> Size:
     query = "SELECT name FROM sqlite_master WHERE tbl_name = ? COLLATE NOCASE AND type IN ('table', 'index')"
     names = [name for (name,) in connection.execute(query, (table,))]
     try:
-        used = [
-            connection.execute("SELECT sum(pgsize) FROM dbstat WHERE name = ? AND aggregate", (name,)).fetchone()[0]
-            for name in names
-        ]
+        query = "SELECT sum(pgsize) FROM dbstat WHERE name = ? AND aggregate = TRUE"
+        used = [connection.execute(query, (name,)).fetchone()[0] for name in names]
         return Size(rows=rows, bytes=sum(int(size or 0) for size in used))
     except sqlite3.OperationalError:  # this SQLite was built without it
         return Size(rows=rows, bytes=_reckoned(connection, table, rows), is_estimate=True)

@@ -210,8 +210,8 @@ def _failure(error: BaseException) -> Failure:
 
 
 def default_jobs() -> int:
-    """How many databases at once: a few for each processor, since a run mostly waits for the disk."""
-    return min(32, 4 * (os.cpu_count() or 1))
+    """How many databases at once: several for each processor, since a run mostly waits for the disk."""
+    return min(32, 8 * (os.cpu_count() or 1))
 
 
 # --- which databases --------------------------------------------------------------------------------------------------

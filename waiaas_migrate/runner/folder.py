@@ -8,7 +8,7 @@ from pathlib import Path
 
 from waiaas_migrate.errors import MigrationsError
 from waiaas_migrate.files.manifest import Manifest, check_manifest, read_manifest
-from waiaas_migrate.files.migration_dir import MigrationFile, read_migrations, read_post_apply
+from waiaas_migrate.files.migration_dir import MigrationFile, read_with_post_apply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +33,8 @@ def read_folder(path: str | os.PathLike[str]) -> MigrationFolder:
         MigrationsError: the folder cannot be read, or is not as its manifest says; carries everything that is wrong.
     """
     folder = Path(path)
-    migrations = read_migrations(folder)
+    migrations, post_apply = read_with_post_apply(folder)
     manifest = read_manifest(folder)
     if manifest is not None and (problems := check_manifest(manifest, migrations)):
         raise MigrationsError(problems)
-    return MigrationFolder(path=folder, migrations=migrations, post_apply=read_post_apply(folder), manifest=manifest)
+    return MigrationFolder(path=folder, migrations=migrations, post_apply=post_apply, manifest=manifest)

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.bundled import bundled
-from waiaas_migrate.files.manifest import Manifest, read_manifest
-from waiaas_migrate.runner.bookkeeping import pending
+from waiaas_migrate.files.manifest import Manifest
+from waiaas_migrate.runner.bookkeeping import has_run_exactly, pending
+from waiaas_migrate.runner.head import Head, read_head
 from waiaas_migrate.runner.transaction import plain_session
-from waiaas_migrate.sqlite.connection import apply_pragmas, connect_file, plain_errors, shape_file
+from waiaas_migrate.sqlite.connection import Pragma, apply_pragmas, connect_file, plain_errors, shape_file
 
 StrPath = str | os.PathLike[str]
 
@@ -32,10 +34,10 @@ def connect(path: StrPath, *, migrations: StrPath | None = None) -> sqlite3.Conn
         PragmaError: a PRAGMA did not take.
         MigrationsError: the manifest cannot be used.
     """
-    manifest = read_manifest(_folder(migrations)) or Manifest()
+    head = read_head(_folder(migrations))
     connection = connect_file(path)
     try:
-        _prepare(connection, manifest)
+        _prepare(connection, head.manifest if head is not None else Manifest())
     except BaseException:
         connection.close()
         raise
@@ -53,13 +55,13 @@ def open_database(path: StrPath, *, migrations: StrPath | None = None) -> sqlite
         MigrationsError: the migrations folder cannot be used.
     """
     folder = _folder(migrations)
-    manifest = read_manifest(folder)
+    head = read_head(folder)
     connection = connect_file(path)
     try:
-        if manifest is not None:
-            shape_file(connection, manifest.pragmas)
-        _push(connection, folder, manifest)
-        _prepare(connection, manifest or Manifest())
+        manifest = head.manifest if head is not None else Manifest()
+        shape_file(connection, manifest.pragmas)
+        _push(connection, folder, head, pragmas=manifest.pragmas)
+        _prepare(connection, manifest)
     except BaseException:
         connection.close()
         raise
@@ -78,7 +80,7 @@ def push_schema(connection: sqlite3.Connection, *, migrations: StrPath | None = 
         MigrationsError: the migrations folder cannot be used.
     """
     folder = _folder(migrations)
-    _push(connection, folder, read_manifest(folder))
+    _push(connection, folder, read_head(folder))
 
 
 def close_database(connection: sqlite3.Connection) -> None:
@@ -113,13 +115,23 @@ def _prepare(connection: sqlite3.Connection, manifest: Manifest) -> None:
         apply_pragmas(connection, manifest.pragmas)
 
 
-def _push(connection: sqlite3.Connection, folder: Path, manifest: Manifest | None) -> None:
+def _push(connection: sqlite3.Connection, folder: Path, head: Head | None, *, pragmas: Sequence[Pragma] = ()) -> None:
+    """Apply what is pending; ``pragmas`` are set before where there is nothing yet that they could change.
+
+    A new file is filled faster with the journal and the cache that it is to have. One that may yet be refused keeps
+    its journal until it is not.
+    """
     with plain_errors(connection, doing="applying migrations"):
-        if manifest is not None:
+        if head is not None:
+            if not connection.in_transaction and has_run_exactly(connection, head.hashes):
+                return
             with plain_session(connection):
-                if not pending(connection, manifest.ids):
+                if not pending(connection, head.manifest.ids):
                     return
         from waiaas_migrate.runner.apply import apply_pending
         from waiaas_migrate.runner.folder import read_folder
 
-        apply_pending(connection, read_folder(folder))
+        migrations = read_folder(folder)
+        if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
+            apply_pragmas(connection, pragmas)
+        apply_pending(connection, migrations)

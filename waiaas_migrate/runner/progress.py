@@ -23,8 +23,9 @@ from waiaas_migrate.sqlite.quoting import quote_name
 #: Seconds that pass before anything is told, and between two tellings.
 FIRST, NEXT = 1.0, 0.1
 
-#: Instructions between two callbacks: about a millisecond of work.
-_INSTRUCTIONS = 20_000
+#: Instructions between two callbacks: a tenth of a millisecond or so where somebody looks on; a few where nobody does,
+#: since many threads may wait for Python's lock.
+_OFTEN, _SELDOM = 2_000, 50_000
 #: Seconds that counting a table may take, so that one knows how far its copy has come.
 _PATIENCE = 0.5
 _LOOPS = frozenset({"Next", "Prev", "SorterNext", "VNext"})
@@ -94,11 +95,12 @@ class Meter:
         self._now = Progress(migration="", words="")
         self._instructions = 0
         self._expected = 0
+        self._every = _SELDOM if tell is None else _OFTEN
 
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Look at the connection meanwhile."""
-        self._connection.set_progress_handler(self._tick, _INSTRUCTIONS)
+        self._connection.set_progress_handler(self._tick, self._every)
         try:
             yield
         finally:
@@ -128,7 +130,7 @@ class Meter:
     def _tick(self) -> int:
         if self._stop is not None and self._stop.is_set():
             return 1
-        self._instructions += _INSTRUCTIONS
+        self._instructions += self._every
         if self._expected and self._now.total:
             done = min(self._now.total, self._instructions * self._now.total // self._expected)
             self._now = _with(self._now, done, self._now.total)
@@ -143,13 +145,13 @@ class Meter:
     def _rows(self, statement: str) -> int:
         """The rows of the first table that the statement names and that is there; 0 where counting takes long."""
         for table in tables_named(statement):
-            self._connection.set_progress_handler(_Deadline().has_passed, _INSTRUCTIONS)
+            self._connection.set_progress_handler(_Deadline().has_passed, self._every)
             try:
                 return int(self._connection.execute(f"SELECT count(*) FROM main.{quote_name(table)}").fetchone()[0])
             except sqlite3.Error:
                 continue
             finally:
-                self._connection.set_progress_handler(self._tick, _INSTRUCTIONS)
+                self._connection.set_progress_handler(self._tick, self._every)
         return 0
 
     def _loops(self, statement: str) -> int:

@@ -144,13 +144,17 @@ def _exclusive(target: Path) -> Iterator[None]:
     """The only connection to the database, its WAL merged; a file that SQLite cannot read has nothing to be locked.
 
     Leaving the WAL mode takes that no other connection is open; in the other modes an exclusive lock takes that none
-    reads or writes (https://www.sqlite.org/pragma.html#pragma_locking_mode).
+    reads or writes (https://www.sqlite.org/pragma.html#pragma_journal_mode).
     """
+    if target.stat().st_size == 0:  # locking it would make a database of it
+        yield
+        return
     with closing(sqlite3.connect(str(target.absolute()), timeout=_PATIENCE, isolation_level=None)) as connection:
         try:
-            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             connection.execute("PRAGMA journal_mode = DELETE").fetchall()
             connection.execute("BEGIN EXCLUSIVE")
+            if connection.execute("PRAGMA journal_mode").fetchone() != ("delete",):
+                raise DatabaseBusy(database=str(target), doing="replacing it")
         except sqlite3.Error as error:
             if result_code(error) not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
                 raise plain_error(error, str(target), doing="replacing it") or error from error

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from waiaas_migrate.errors import MigrateError
-from waiaas_migrate.files.migration_dir import MigrationFile
-from waiaas_migrate.runner.apply import ApplyResult, Explain, apply_pending
+from waiaas_migrate.files.migration_dir import MigrationFile, migration_hash
+from waiaas_migrate.runner.apply import Explain, apply_pending
 from waiaas_migrate.runner.backup import Backup, back_up, prune
 from waiaas_migrate.runner.bookkeeping import pending, read_applied
 from waiaas_migrate.runner.events import Committed, Event, MigrationFinished, MigrationStarted, StatementStarted
@@ -73,43 +73,46 @@ def apply_to(
     pragmas = folder.manifest.pragmas if folder.manifest is not None else ()
     connection = connect_file(database)
     try:
-        with plain_errors(database, doing="applying migrations"), _told_of_interruption(connection, database):
+        with plain_errors(database, doing="applying migrations"):
             shape_file(connection, pragmas)
-            result = _watched(connection, folder, options, explain, watch)
-            apply_pragmas(connection, pragmas, database)
+            run = _Run(folder=folder, options=options, explain=explain, watch=watch)
+            todo = pending(connection, folder.ids)
+            with _told_of_interruption(connection, database, todo):
+                result = run.on(connection, todo)
+                apply_pragmas(connection, pragmas, database)
     finally:
         close_database(connection)
     return result
 
 
-def _watched(
-    connection: sqlite3.Connection,
-    folder: MigrationFolder,
-    options: RunOptions,
-    explain: Explain | None,
-    watch: Watch,
-) -> RunResult:
-    names = pending(connection, folder.ids)
-    if not names:
-        # It need not be watched, and may still be refused.
-        return _result(apply_pending(connection, folder, verify=options.verify, explain=explain), None)
-    outlines = [outline(file) for file in folder.migrations if file.id in set(names)]
-    meter = Meter(connection, tell=watch.tell, stop=watch.stop)
-    observer = _Observer(connection, outlines, meter, wants_backup=_wants_backup(connection, outlines, options.backup))
-    with observer.pruning(), meter.watching():
-        done = apply_pending(
-            connection,
-            folder,
-            verify=options.verify,
-            explain=explain,
-            transaction=options.transaction,
-            observe=observer,
-        )
-    return _result(done, observer.backup)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """What a run needs to know besides its connection."""
 
+    folder: MigrationFolder
+    options: RunOptions
+    explain: Explain | None
+    watch: Watch
 
-def _result(done: ApplyResult, backup: Backup | None) -> RunResult:
-    return RunResult(applied=done.applied, notices=done.notices, backup=None if backup is None else backup.path)
+    def on(self, connection: sqlite3.Connection, todo: Collection[str]) -> RunResult:
+        """Apply what is pending, which was ``todo`` a moment ago."""
+        if not todo:
+            return RunResult()
+        outlines = [outline(file) for file in self.folder.migrations if file.id in todo]
+        meter = Meter(connection, tell=self.watch.tell, stop=self.watch.stop)
+        wanted = _wants_backup(connection, outlines, self.options.backup)
+        observer = _Observer(connection, outlines, meter, wants_backup=wanted)
+        with observer.pruning(), meter.watching():
+            done = apply_pending(
+                connection,
+                self.folder,
+                verify=self.options.verify,
+                explain=self.explain,
+                transaction=self.options.transaction,
+                observe=observer,
+            )
+        made = None if observer.backup is None else observer.backup.path
+        return RunResult(applied=done.applied, notices=done.notices, backup=made)
 
 
 def wants_backup(connection: sqlite3.Connection, todo: list[MigrationFile], when: When) -> bool:
@@ -185,13 +188,12 @@ class _Observer:
 
 
 @contextmanager
-def _told_of_interruption(connection: sqlite3.Connection, database: str) -> Iterator[None]:
-    """Say what stays, where a run is stopped by Ctrl-C or from another thread."""
-    before = {row.hash for row in read_applied(connection) or ()}
+def _told_of_interruption(connection: sqlite3.Connection, database: str, todo: Sequence[str]) -> Iterator[None]:
+    """Say which of ``todo`` stay, where a run is stopped by Ctrl-C or from another thread."""
     try:
         yield
     except (KeyboardInterrupt, MigrateError, sqlite3.Error) as error:
         if not was_interrupted(error):
             raise
-        after = read_applied(connection) or ()
-        raise Interrupted(database, [row.id for row in after if row.hash not in before]) from error
+        done = {row.hash for row in read_applied(connection) or ()}
+        raise Interrupted(database, [name for name in todo if migration_hash(name) in done]) from error

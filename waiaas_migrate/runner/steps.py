@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import sqlite3
 from collections import deque
@@ -38,13 +39,19 @@ class StepRunner:
     def __init__(
         self, connection: sqlite3.Connection, migrations: Sequence[MigrationFile], observe: Observe | None = None
     ) -> None:
-        from waiaas_migrate.files.python_migration import yoyo_migrations
         from waiaas_migrate.runner.backend import MigrateBackend
 
         self.connection = connection
         self._backend: MigrateBackend = MigrateBackend.on(connection)
-        self._yoyo: dict[str, Migration] = yoyo_migrations(migration.path for migration in migrations)
+        self._migrations = tuple(migrations)
         self._observe = observe
+
+    @functools.cached_property
+    def _yoyo(self) -> dict[str, Migration]:
+        """The objects that yoyo makes of the files; only the steps of Python migrations are asked of them."""
+        from waiaas_migrate.files.python_migration import yoyo_migrations
+
+        return yoyo_migrations(migration.path for migration in self._migrations)
 
     def open_books(self) -> None:
         """Make yoyo's tables, or bring those of an old yoyo up to date."""
@@ -92,17 +99,17 @@ class StepRunner:
     def record(self, migration: MigrationFile, operation: Direction) -> None:
         """Write into yoyo's books that ``migration`` was applied or rolled back."""
         with self._told(migration):
-            self._backend.record(self._yoyo[migration.id], operation)
+            self._backend.record(migration.id, operation)
 
     def mark(self, migration: MigrationFile) -> None:
         """Write into yoyo's books that ``migration`` had been applied already, as ``yoyo mark`` does."""
         with self._told(migration):
-            self._backend.mark_one(self._yoyo[migration.id])  # type: ignore[no-untyped-call]
+            self._backend.record(migration.id, "mark")
 
     def log(self, migration: MigrationFile) -> None:
         """Write into yoyo's log that a hook was run, which is all that yoyo notes of one."""
         with self._told(migration):
-            self._backend.log_migration(self._yoyo[migration.id], "apply")
+            self._backend.log(migration.id)
 
     def refuse_one_way(self, migrations: Sequence[MigrationFile]) -> None:
         """Refuse to roll back what does not say how, where yoyo would only strike it from the books.

@@ -265,7 +265,8 @@ def refuse_unrecorded_tables(connection: sqlite3.Connection) -> None:
     if read_applied(connection) is not None:
         return
     tables = [row.name for row in read_catalog(connection) if row.kind == "table"]
-    if tables:
+    # Asked again, since another connection may have made both in the meantime.
+    if tables and read_applied(connection) is None:
         shown = ", ".join(tables[:_SHOWN]) + (" …" if len(tables) > _SHOWN else "")
         raise DatabaseRefused(
             f"{database_name(connection)}: holds tables ({shown}) but no record of migrations, so that nobody knows "

@@ -21,10 +21,8 @@ from waiaas_migrate.errors import DatabaseBusy, DatabaseFileError, MigrateError,
 
 #: Seconds to wait for another connection's lock, where nothing else was declared; the default of sqlite3.connect.
 DEFAULT_TIMEOUT = 5.0
-
 MEMORY = ":memory:"
 CANNOT_BE_WRITTEN = "cannot be written. Give the file and its folder write permission, or run as its owner."
-
 _OWNER_ONLY = 0o600
 _SIGNS_OF_DAMAGE = ("unsupported file format", "Could not decode to UTF-8", "'utf-8' codec can't decode")
 
@@ -117,9 +115,10 @@ def _prepare_file(database: Database, path: Path) -> None:
 
     SQLite gives its journal and WAL files the mode of the database (https://www.sqlite.org/src/file/src/os_unix.c).
     """
-    query = parse_qs(urlsplit(database.uri or "").query)
-    if {"ro", "rw"} & set(query.get("mode", [])):
+    if database.uri and {"ro", "rw"} & set(parse_qs(urlsplit(database.uri).query).get("mode", [])):
         _require_file(database.name, path)
+        return
+    if os.path.isfile(path) and os.access(path, os.R_OK | os.W_OK):  # noqa: PTH113 — the faster of the two
         return
     try:
         # O_EXCL does not follow links, so the link is followed here. Of several processes exactly one makes the file.
@@ -304,8 +303,7 @@ _KEPT_IN_FILE = frozenset({"journal_mode", "auto_vacuum", "page_size", "encoding
 
 #: They shape a file and take effect before its first table only (https://www.sqlite.org/pragma.html#pragma_page_size).
 _SHAPE = frozenset({"auto_vacuum", "page_size", "encoding"})
-
-#: What a database without a file has no use for.
+#: Of no use without a file.
 _FILE_ONLY = frozenset({"journal_mode", "mmap_size"})
 
 
@@ -390,11 +388,10 @@ def _read(cursor: sqlite3.Cursor, name: str) -> str | int | None:
 
 
 def _matches(pragma: Pragma, found: str | int | None) -> bool:
-    if found is None:
-        return False
+    if found is None or found == pragma.value:
+        return found is not None
     wanted = str(pragma.value).lower()
-    numbers = {**_BOOLEANS, **_WORDS.get(pragma.name.lower(), {})}
     if isinstance(found, int):
-        number = numbers.get(wanted)
+        number = _WORDS.get(pragma.name.lower(), _BOOLEANS).get(wanted, _BOOLEANS.get(wanted))
         return found == (int(wanted) if number is None and wanted.lstrip("+-").isdigit() else number)
     return str(found).lower() == wanted

@@ -1,0 +1,189 @@
+"""Opening a database that is at head, and bringing a new one there, against the same done by hand with sqlite3.
+
+    python -m benchmarks.opening [--rounds N] [--json FILE]
+
+By hand means: ``sqlite3.connect``, the seven PRAGMAs of the WAIaaS schema and one query; and the same SQL, read from
+the same files, with the rows that yoyo writes for each migration, in one transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks._measure import Report, arguments, in_turns, timed
+from waiaas_migrate import close_database, open_database
+from waiaas_migrate.files.bundled import bundled
+from waiaas_migrate.files.manifest import MANIFEST, Manifest, chain, manifest_text, read_manifest
+from waiaas_migrate.files.migration_dir import migration_hash, read_migrations
+from waiaas_migrate.runner.head import forget_heads
+from waiaas_migrate.sqlite.catalog import fingerprint, read_catalog
+
+#: The most that each may take, in terms of the same done by hand.
+OPENING = {10: 1.5, 1000: 2.0}
+APPLYING = 1.3
+
+_BOOKS = """
+CREATE TABLE _yoyo_log (id VARCHAR(36), migration_hash VARCHAR(64), migration_id VARCHAR(255), operation VARCHAR(10),
+    username VARCHAR(255), hostname VARCHAR(255), comment VARCHAR(255), created_at_utc TIMESTAMP, PRIMARY KEY (id));
+CREATE TABLE _yoyo_version (version INT NOT NULL PRIMARY KEY, installed_at_utc TIMESTAMP);
+CREATE TABLE _yoyo_migration (migration_hash VARCHAR(64), migration_id VARCHAR(255), applied_at_utc TIMESTAMP,
+    PRIMARY KEY (migration_hash));
+"""
+
+
+def small_migrations(count: int) -> dict[str, str]:
+    """Tables, columns and indexes in turn, as a project collects them, each with the file that takes it back."""
+    files: dict[str, str] = {}
+    for number in range(count):
+        table = number // 4 * 4
+        match number % 4:
+            case 0:
+                sql = f"CREATE TABLE t{table} (id INTEGER PRIMARY KEY, name TEXT NOT NULL, made INTEGER);"
+                back = f"DROP TABLE t{table};"
+            case 1:
+                sql = f"ALTER TABLE t{table} ADD COLUMN note TEXT;"
+                back = f"ALTER TABLE t{table} DROP COLUMN note;"
+            case 2:
+                sql, back = f"CREATE INDEX t{table}_name ON t{table} (name);", f"DROP INDEX t{table}_name;"
+            case _:
+                sql = f"INSERT INTO t{table} (id, name) VALUES (1, 'first');"
+                back = f"DELETE FROM t{table} WHERE id = 1;"
+        depends = f"-- depends: {number - 1:04}_change\n" if number else ""
+        files[f"{number:04}_change.sql"] = f"{depends}\n{sql}\n"
+        files[f"{number:04}_change.rollback.sql"] = f"{back}\n"
+    return files
+
+
+def make_folder(folder: Path, count: int) -> Path:
+    """A recorded migrations folder with the PRAGMAs of the shipped one."""
+    folder.mkdir(parents=True)
+    for name, text in small_migrations(count).items():
+        (folder / name).write_text(text, encoding="utf-8")
+    migrations = read_migrations(folder)
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as memory:
+        for migration in migrations:
+            for statement in migration.statements:
+                memory.execute(statement)
+        head = fingerprint(read_catalog(memory))
+    manifest = Manifest(migrations=chain(migrations), pragmas=pragmas(), fingerprint=head)
+    (folder / MANIFEST).write_text(manifest_text(manifest), encoding="utf-8")
+    return folder
+
+
+def pragmas() -> tuple:  # type: ignore[type-arg]
+    """The PRAGMAs of the shipped schema."""
+    shipped = read_manifest(bundled("migrations"))
+    return shipped.pragmas if shipped is not None else ()
+
+
+def open_by_hand(path: Path) -> sqlite3.Connection:
+    """Connect, set the PRAGMAs, ask one question."""
+    connection = sqlite3.connect(path)
+    for name, value in SETTINGS:
+        connection.execute(f"PRAGMA {name} = {value}")
+    connection.execute("SELECT migration_hash FROM _yoyo_migration").fetchall()
+    return connection
+
+
+def apply_by_hand(path: Path, folder: Path) -> None:
+    """The same files, the same SQL, the same rows, one transaction."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    for name, value in SETTINGS:
+        connection.execute(f"PRAGMA {name} = {value}")
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in _BOOKS.split(";")[:-1]:
+        connection.execute(statement)
+    for file in sorted(folder.glob("*.sql")):
+        if file.name.endswith(".rollback.sql"):
+            continue
+        for statement in split(file.read_text(encoding="utf-8")):
+            connection.execute(statement)
+        now, key = datetime.now(UTC).isoformat(), migration_hash(file.stem)
+        row = (str(uuid.uuid4()), key, file.stem, "apply", "user", "host", now)
+        connection.execute("INSERT INTO _yoyo_log VALUES (?, ?, ?, ?, ?, ?, NULL, ?)", row)
+        connection.execute("INSERT INTO _yoyo_migration VALUES (?, ?, ?)", (key, file.stem, now))
+    connection.execute("COMMIT")
+    connection.close()
+
+
+def split(sql: str) -> list[str]:
+    """The statements of the migrations above, none of which holds a semicolon."""
+    return [statement for statement in sql.split(";") if statement.strip()]
+
+
+def timed_open(call: Callable[[], sqlite3.Connection]) -> float:
+    """The seconds until the connection is there; closing it does not count."""
+    start = time.perf_counter()
+    connection = call()
+    seconds = time.perf_counter() - start
+    connection.close()
+    return seconds
+
+
+def measure_opening(report: Report, folder: Path, count: int, rounds: int) -> None:
+    """At head, again and again in one process; and the first time, when the manifest has yet to be read."""
+    path = folder.parent / f"{count}.db"
+    close_database(open_database(path, migrations=folder))
+    time.sleep(1.1)  # a manifest that was written just now is read anew each time
+
+    def first() -> sqlite3.Connection:
+        forget_heads()
+        return open_database(path, migrations=folder)
+
+    seconds = in_turns(
+        {
+            "hand": lambda: timed_open(lambda: open_by_hand(path)),
+            "open": lambda: timed_open(lambda: open_database(path, migrations=folder)),
+            "first": lambda: timed_open(first),
+        },
+        rounds,
+    )
+    report.compare(f"open at head, {count:,} migrations", seconds, "open", "hand", OPENING[count])
+    report.compare(f"open at head, {count:,} migrations, manifest not read yet", seconds, "first", "hand")
+
+
+def measure_applying(report: Report, folder: Path, rounds: int) -> None:
+    """A new file each time."""
+    with tempfile.TemporaryDirectory(dir=folder.parent) as place:
+        numbers = iter(range(1_000_000))
+
+        def new() -> Path:
+            return Path(place) / f"{next(numbers)}.db"
+
+        def ours() -> None:
+            open_database(new(), migrations=folder).close()
+
+        seconds = in_turns(
+            {"hand": lambda: timed(lambda: apply_by_hand(new(), folder)), "apply": lambda: timed(ours)}, rounds
+        )
+    report.compare("apply 1,000 small migrations to a new file", seconds, "apply", "hand", APPLYING)
+    report.remark(f"{statistics.median(seconds['apply']):.3f} s for 1,000 migrations")
+
+
+SETTINGS = tuple((pragma.name, pragma.value) for pragma in pragmas())
+
+
+def main(words: list[str] | None = None) -> int:
+    """Measure, and tell."""
+    chosen = arguments(__doc__).parse_args(words)
+    report = Report(benchmark="opening")
+    with tempfile.TemporaryDirectory() as place:
+        for count in OPENING:
+            folder = make_folder(Path(place) / str(count) / "migrations", count)
+            measure_opening(report, folder, count, (chosen.rounds or 20) * (10 if count < 100 else 3))
+        measure_applying(report, folder, chosen.rounds or 10)
+    report.write(chosen.json)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,238 @@
+"""Several databases at once, patterns, and ``apply --dry-run``: what is printed, written, and exited with."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.projects import edit, execute, generated_project, held_by_another_process, listing, rows, run
+
+COUNT = "SELECT count(*) FROM _yoyo_migration"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with one migration, and three databases at head in ``data``."""
+    generated_project(tmp_path)
+    (tmp_path / "data").mkdir()
+    done = run(tmp_path, "apply", "data/a.db", "data/b.db", "data/c.db")
+    assert (done.status, done.err) == (0, "3 databases: 3 migrated.\n")
+    return tmp_path
+
+
+def add_column(project: Path) -> None:
+    """The next migration."""
+    edit(project / "schema.yaml", "      body: text\n", "      body: text\n      author: text\n")
+    assert run(project, "generate").status == 0
+
+
+def allow_more(project: Path) -> None:
+    """A migration that scans: an enum value that goes."""
+    edit(project / "kinds.py", '("open", "done")', '("open",)')
+    edit(project / "schema.yaml", "enum: STATES}", "enum: STATES, enum_values: {removed: {done: open}}}")
+    done = run(project, "generate", "--allow", "all")
+    assert done.status == 0, done.err
+
+
+def test_a_line_for_each_and_a_summary(project: Path) -> None:
+    """Results stand on stdout in the order of the arguments, the summary on stderr."""
+    add_column(project)
+    done = run(project, "apply", "data/c.db", "data/*.db")
+    (name,) = [path.stem for path in (project / "migrations").glob("0002*[!k].sql") if "rollback" not in path.name]
+    assert done.status == 0
+    assert done.out == "".join(f"data/{letter}.db: applied {name}.\n" for letter in "cab")
+    assert done.err == "3 databases: 3 migrated.\n"
+    again = run(project, "apply", "data/*.db")
+    assert (again.status, again.err) == (0, "3 databases: 3 up to date.\n")
+    assert again.out == "".join(f"data/{letter}.db: up to date.\n" for letter in "abc")
+
+
+def test_one_that_fails_does_not_stop_the_others(project: Path) -> None:
+    """The exit status is that of the worst, the others are at head, and the next run does what is left."""
+    add_column(project)
+    (project / "data" / "b.db").write_text("no database\n" * 100, encoding="utf-8")
+    done = run(project, "apply", "data/*.db", "--jobs", "2")
+    assert done.status == 2
+    assert "data/b.db: failed: is not a SQLite database, or it is encrypted. Check the path.\n" in done.out
+    assert done.err == "3 databases: 1 failed, 2 migrated.\n"
+    (project / "data" / "b.db").unlink()
+    again = run(project, "apply", "data/a.db", "data/b.db", "data/c.db")
+    assert (again.status, again.err) == (0, "3 databases: 1 migrated, 2 up to date.\n")
+
+
+def test_stop_on_failure(project: Path) -> None:
+    """``--stop-on-failure`` begins nothing more once one failed."""
+    add_column(project)
+    (project / "data" / "a.db").write_text("no database\n" * 100, encoding="utf-8")
+    done = run(project, "apply", "data/*.db", "--jobs", "1", "--stop-on-failure")
+    assert done.status == 2
+    assert done.out.splitlines()[1:] == ["data/b.db: not begun.", "data/c.db: not begun."]
+    assert done.err == "3 databases: 1 failed, 2 not begun.\n"
+    assert rows(project / "data" / "b.db", COUNT) == [(1,)]
+
+
+def test_the_database_refusing_is_better_than_broken_input(project: Path) -> None:
+    """Of several failures the worst decides: 3 alone is 3, and with a file that is no database 2."""
+    add_column(project)
+    with held_by_another_process(project / "data" / "a.db"):
+        assert run(project, "apply", "data/*.db").status == 3
+        (project / "data" / "b.db").write_text("no database\n" * 100, encoding="utf-8")
+        assert run(project, "apply", "data/*.db").status == 2
+
+
+def test_as_json(project: Path) -> None:
+    """``--json`` has a row for each, the summary, and the exit status."""
+    add_column(project)
+    (project / "data" / "b.db").write_text("no database\n" * 100, encoding="utf-8")
+    done = run(project, "apply", "data/*.db", "--json")
+    found = json.loads(done.out)
+    assert (done.status, done.err) == (2, "")
+    assert (found["summary"], found["exit_status"]) == ({"failed": 1, "migrated": 2}, 2)
+    first, second, _ = found["databases"]
+    assert (first["database"], first["outcome"], len(first["applied"])) == ("data/a.db", "migrated", 1)
+    assert (second["outcome"], second["exit_status"]) == ("failed", 2)
+    assert second["error"]["kind"] == "DatabaseFileError"
+
+
+def test_status_of_many(project: Path) -> None:
+    """``status`` tells each database's standing in a line, and exits with 1 where one is behind."""
+    add_column(project)
+    assert run(project, "apply", "data/a.db").status == 0
+    done = run(project, "status", "data/*.db")
+    assert (done.status, done.err) == (1, "3 databases: 2 not at head, 1 up to date.\n")
+    assert done.out == "data/a.db: up to date.\ndata/b.db: 1 pending.\ndata/c.db: 1 pending.\n"
+    found = json.loads(run(project, "status", "data/a.db", "data/b.db", "--json").out)
+    assert [row["at_head"] for row in found["databases"]] == [True, False]
+
+
+def test_drift_of_many(project: Path) -> None:
+    """``drift`` tells what differs in each, and exits with 1 where something does."""
+    execute(project / "data" / "b.db", "DROP TABLE notes")
+    done = run(project, "drift", "data/*.db")
+    assert (done.status, done.err) == (1, "3 databases: 1 with drift, 2 without drift.\n")
+    lines = done.out.splitlines()
+    assert (lines[0], lines[2]) == ("data/a.db: no drift.", "data/c.db: no drift.")
+    assert lines[1].startswith("data/b.db: schema: changed without a migration: drop table notes.")
+    found = json.loads(run(project, "drift", "data/*.db", "--json").out)
+    assert [len(row["findings"]) for row in found["databases"]] == [0, 1, 0]
+
+
+@pytest.mark.parametrize("command", ["apply", "status", "drift"])
+def test_a_pattern_that_matches_nothing(project: Path, command: str) -> None:
+    """It is an error, and nothing is made of that name."""
+    before = listing(project)
+    done = run(project, command, "data/*.sqlite")
+    assert (done.status, done.out) == (2, "")
+    assert "data/*.sqlite: no file matches." in done.err
+    assert listing(project) == before
+
+
+def test_a_file_that_is_called_like_a_pattern(project: Path) -> None:
+    """A file of that very name is meant, and printed as one database is."""
+    (project / "data" / "a.db").rename(project / "data" / "[abc].db")
+    done = run(project, "apply", "data/[abc].db")
+    assert (done.status, done.out) == (0, "data/[abc].db: nothing to apply; it is up to date.\n")
+
+
+def test_what_a_pattern_leaves_out(project: Path) -> None:
+    """A pattern means databases: no WAL, journal, folder or backup, and each file once."""
+    for name in ("a.db-wal", "a.db-shm", "a.db-journal", "a.db.backup-20260101T000000Z-0001_x"):
+        (project / "data" / name).write_bytes(b"")
+    (project / "data" / "folder.db").mkdir()
+    (project / "link.db").symlink_to("data/a.db")
+    done = run(project, "status", "data/*", "link.db", "data/a.db", "**/*.db")
+    assert done.out == "".join(f"data/{letter}.db: up to date.\n" for letter in "abc")
+
+
+def test_a_pattern_of_one(project: Path) -> None:
+    """A pattern gives lines and a summary, however many it finds, so that a script can count on it."""
+    done = run(project, "status", "data/[a].db")
+    assert (done.out, done.err) == ("data/a.db: up to date.\n", "1 database: 1 up to date.\n")
+
+
+def test_a_folder_of_migrations_that_is_broken(project: Path) -> None:
+    """It is told once, before any database is begun with."""
+    edit(project / "migrations" / "0001_initial.sql", "title TEXT", "title BLOB")
+    done = run(project, "apply", "data/*.db", "new.db")
+    assert (done.status, done.out) == (2, "")
+    assert done.err.count("was edited") == 1
+    assert not (project / "new.db").exists()
+
+
+def test_transaction_each(project: Path) -> None:
+    """``--transaction each`` keeps what was committed before a migration that fails."""
+    add_column(project)
+    (project / "migrations" / "manifest.json").unlink()
+    sql = "-- depends: 0002_add_notes_author\nINSERT INTO nowhere VALUES (1);\n"
+    last = next(path.stem for path in (project / "migrations").glob("0002*.sql") if "rollback" not in path.name)
+    (project / "migrations" / "0003_bad.sql").write_text(sql.replace("0002_add_notes_author", last), encoding="utf-8")
+    assert run(project, "apply", "data/a.db").status == 3
+    assert rows(project / "data" / "a.db", COUNT) == [(1,)]
+    assert run(project, "apply", "data/a.db", "--transaction", "each").status == 3
+    assert rows(project / "data" / "a.db", COUNT) == [(2,)]
+
+
+# --- --dry-run --------------------------------------------------------------------------------------------------------
+
+
+def test_dry_run(project: Path) -> None:
+    """Each step stands with its cost and the rows and bytes that it goes over; not a byte is written."""
+    values = ", ".join(f"('title {n}', 'done')" for n in range(1000))
+    execute(project / "data" / "a.db", f"INSERT INTO tasks (title, state) VALUES {values}")
+    allow_more(project)
+    before = listing(project)
+    done = run(project, "apply", "data/a.db", "--dry-run")
+    assert (done.status, done.err) == (0, "")
+    scan = next(line for line in done.out.splitlines() if "[scan]" in line or "[rebuild]" in line)
+    assert " tasks: 1,000 rows, " in scan
+    last = done.out.splitlines()[-1]
+    assert last.startswith("data/a.db: 1 pending; the file has ")
+    assert last.endswith("are free; a backup would be made first.")
+    found = json.loads(run(project, "apply", "data/a.db", "--dry-run", "--json", "--backup", "never").out)
+    assert found["backup"] is False
+    assert found["bytes"] == (project / "data" / "a.db").stat().st_size
+    assert found["free"] > 0
+    sized = [step for step in found["migrations"][0]["steps"] if step["table"] == "tasks" and step["rows"] == 1000]
+    assert sized
+    assert all(0 < step["bytes"] <= found["bytes"] for step in sized)
+    assert listing(project) == before
+
+
+def test_dry_run_of_a_new_database(project: Path) -> None:
+    """A database that is not there is not made."""
+    before = listing(project)
+    done = run(project, "apply", "nowhere/new.db", "--dry-run")
+    assert done.status == 0
+    assert done.out.startswith("0001_initial\n  add table tasks ")
+    assert "no backup would be made." in done.out
+    assert listing(project) == before
+
+
+def test_dry_run_at_head(project: Path) -> None:
+    """There is nothing to show, and the exit status is 0."""
+    done = run(project, "apply", "data/a.db", "--dry-run")
+    assert (done.status, done.out) == (0, "data/a.db: nothing to apply; it is up to date.\n")
+
+
+def test_dry_run_of_many(project: Path) -> None:
+    """Several databases give a line each."""
+    add_column(project)
+    assert run(project, "apply", "data/a.db").status == 0
+    done = run(project, "apply", "data/*.db", "--dry-run")
+    assert done.status == 0
+    assert done.out.splitlines()[0] == "data/a.db: nothing to apply; it is up to date."
+    assert done.out.splitlines()[1].startswith("data/b.db: 1 pending; ")
+    assert done.err == "3 databases: 2 to be migrated, 1 up to date.\n"
+
+
+def test_dry_run_refuses_what_apply_refuses(project: Path) -> None:
+    """Tables of unknown origin exit with 3 here too."""
+    with closing(sqlite3.connect(project / "old.db")) as connection:
+        connection.execute("CREATE TABLE old (a)")
+    done = run(project, "apply", "old.db", "--dry-run")
+    assert (done.status, done.out) == (3, "")
+    assert "holds tables (old) but no record of migrations" in done.err

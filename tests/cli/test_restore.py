@@ -1,0 +1,189 @@
+"""``restore``: what it puts back, what it keeps, and when it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import stat
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.folders import FAMILY, PRAGMAS, dump, run_python, write_folder
+from tests.projects import Run, execute, held_by_another_process, listing, rows, run
+from waiaas_migrate.sqlite.connection import Pragma
+
+
+@pytest.fixture(params=["WAL", "DELETE"])
+def project(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """A folder with ``app.db``, migrated at a cost, and its backup; in both journal modes."""
+    pragmas = (Pragma(name="journal_mode", value=str(request.param)), *PRAGMAS[1:])
+    write_folder(tmp_path / "migrations", FAMILY, pragmas=pragmas)
+    assert run(tmp_path, "apply", "app.db").status == 0
+    execute(tmp_path / "app.db", "INSERT INTO parent (name) VALUES ('one'), ('two')")
+    sql = "-- depends: 0003_age\nDELETE FROM parent;\n"
+    write_folder(tmp_path / "migrations", {"0004_tidy.sql": sql}, pragmas=pragmas)
+    done = run(tmp_path, "apply", "app.db")
+    assert (done.status, done.out) == (0, "applied 0004_tidy\n")
+    assert done.err.startswith("backup ")
+    return tmp_path
+
+
+def backups(project: Path) -> list[Path]:
+    """The backups in the folder."""
+    return sorted(project.glob("*.backup-*"))
+
+
+def kept(project: Path) -> list[Path]:
+    """What restoring kept."""
+    return sorted(path for path in project.glob("*.replaced-*") if not path.name.endswith(("-wal", "-shm")))
+
+
+def refused(done: Run, status: int, said: str) -> None:
+    """It said so, and nothing else."""
+    assert (done.status, done.out) == (status, ""), done.err
+    assert said in done.err
+    assert "Traceback" not in done.err
+
+
+def test_the_newest_is_put_back(project: Path) -> None:
+    """The rows are there again, what was there is kept, the backup stays, and the migration is pending again."""
+    (backup,) = backups(project)
+    before = dump(project / "app.db")
+    done = run(project, "restore", "app.db")
+    assert (done.status, done.out) == (0, f"restored {backup}\n")
+    assert rows(project / "app.db", "SELECT name FROM parent") == [("one",), ("two",)]
+    (old,) = kept(project)
+    assert done.err == f"what it replaced is kept as {old}\n"
+    assert dump(old) == before
+    assert backups(project) == [backup]
+    assert run(project, "status", "app.db").out.endswith("app.db: 1 pending.\n")
+    assert run(project, "apply", "app.db").status == 0
+
+
+def test_it_can_be_taken_back(project: Path) -> None:
+    """What was kept is a database, and can be put back in its turn, by its name alone."""
+    before = dump(project / "app.db")
+    assert run(project, "restore", "app.db").status == 0
+    (old,) = kept(project)
+    assert run(project, "restore", "app.db", old.name).status == 0
+    assert dump(project / "app.db") == before
+    assert len(kept(project)) == 2
+
+
+def test_the_list(project: Path) -> None:
+    """``--list`` says what there is, and changes nothing."""
+    (backup,) = backups(project)
+    before = listing(project)
+    done = run(project, "restore", "app.db", "--list")
+    assert (done.status, done.err) == (0, "")
+    assert done.out.endswith(f"  {backup}\n")
+    (row,) = json.loads(run(project, "restore", "app.db", "--list", "--json").out)["backups"]
+    assert (row["path"], row["head"], row["bytes"]) == (str(backup), "0003_age", backup.stat().st_size)
+    assert run(project, "restore", "other.db", "--list").out == "other.db: no backups.\n"
+    assert listing(project) == before
+
+
+def test_as_json(project: Path) -> None:
+    """``--json`` says which backup is in place now, and where the file that it replaced is."""
+    (backup,) = backups(project)
+    done = run(project, "restore", "app.db", str(backup), "--json")
+    (old,) = kept(project)
+    found = {"database": str(project / "app.db"), "restored": str(backup), "kept": str(old)}
+    assert json.loads(done.out) == found
+
+
+@pytest.mark.parametrize("statement", ["BEGIN EXCLUSIVE", "SELECT count(*) FROM parent"], ids=["locked", "idle"])
+def test_refused_while_it_is_open(project: Path, statement: str) -> None:
+    """A database that a process has open is left alone, even where the process does nothing with it."""
+    if statement.startswith("SELECT") and not Path("/proc/self/fd").is_dir():
+        pytest.skip("an idle process holds no lock, and this system does not show which files it has open")
+    before = dump(project / "app.db")
+    with held_by_another_process(project / "app.db", statement):
+        refused(run(project, "restore", "app.db"), 3, "app.db (open in process ")
+        assert kept(project) == []
+    assert dump(project / "app.db") == before
+
+
+def test_refused_while_this_process_has_it_open(project: Path) -> None:
+    """The same holds for the process that asks."""
+    with closing(sqlite3.connect(project / "app.db")) as connection:
+        connection.execute("SELECT count(*) FROM parent").fetchone()
+        refused(run(project, "restore", "app.db"), 3, f"open in process {os.getpid()}")
+    assert run(project, "restore", "app.db").status == 0
+
+
+def test_a_wal_that_was_left_behind(project: Path) -> None:
+    """What a killed process left in the WAL belongs to the file that is replaced, and is kept with it."""
+    code = (
+        "import os, sqlite3, sys\nc = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "c.execute('PRAGMA journal_mode = WAL')\nc.execute(\"INSERT INTO parent (name) VALUES ('in the WAL')\")\n"
+        "os._exit(1)"
+    )
+    run_python(code, project / "app.db")
+    assert (project / "app.db-wal").stat().st_size > 0
+    assert run(project, "restore", "app.db").status == 0
+    assert not (project / "app.db-wal").exists()
+    assert rows(project / "app.db", "SELECT name FROM parent") == [("one",), ("two",)]
+    assert rows(kept(project)[0], "SELECT name FROM parent") == [("in the WAL",)]
+
+
+@pytest.mark.parametrize("what", ["overwritten", "emptied", "removed"])
+def test_a_database_beyond_reading(project: Path, what: str) -> None:
+    """The backup takes the place of a file that is no database any more, or is gone; leftovers of its go along."""
+    database = project / "app.db"
+    if what == "overwritten":
+        database.write_bytes(b"no database, whatever its name says" * 1000)
+        (project / "app.db-wal").write_bytes(b"x" * 5000)
+    elif what == "emptied":
+        database.write_bytes(b"")
+    else:
+        database.unlink()
+    assert run(project, "restore", "app.db").status == 0
+    assert rows(database, "SELECT name FROM parent") == [("one",), ("two",)]
+    assert len(kept(project)) == (0 if what == "removed" else 1)
+
+
+def test_a_damaged_backup_is_not_put_back(project: Path) -> None:
+    """A backup is checked in full before anything is touched."""
+    (backup,) = backups(project)
+    content = bytearray(backup.read_bytes())
+    content[4096 * 2 : 4096 * 3] = b"\xff" * 4096
+    backup.write_bytes(content)
+    before = listing(project)
+    refused(run(project, "restore", "app.db"), 2, "is damaged")
+    assert listing(project) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["other.db"], "other.db: has no backup beside it."),
+        (["app.db", "nowhere.db"], "nowhere.db: there is no such backup."),
+        (["app.db", "app.db"], "app.db: is the database itself."),
+        (["app.db", "migrations/0001_parents.sql"], "is not a SQLite database"),
+        ([":memory:"], "has no backups"),
+    ],
+)
+def test_what_is_no_backup(project: Path, arguments: list[str], said: str) -> None:
+    """Wrong names exit with 2 and change nothing."""
+    before = listing(project)
+    refused(run(project, "restore", *arguments), 2, said)
+    assert listing(project) == before
+
+
+def test_the_rights_of_the_file_stay(project: Path) -> None:
+    """Who could read the database before can read it afterwards."""
+    (project / "app.db").chmod(0o640)
+    assert run(project, "restore", "app.db").status == 0
+    assert stat.S_IMODE((project / "app.db").stat().st_mode) == 0o640
+
+
+def test_a_link_stays_a_link(project: Path) -> None:
+    """Through a link the file that it points to is replaced."""
+    (project / "link.db").symlink_to("app.db")
+    assert run(project, "restore", "link.db").status == 0
+    assert (project / "link.db").is_symlink()
+    assert rows(project / "app.db", "SELECT name FROM parent") == [("one",), ("two",)]

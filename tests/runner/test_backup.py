@@ -1,0 +1,391 @@
+"""The backup before a run: when there is one, what it holds, how it is called, and what is left when it fails."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from tests.folders import FAMILY, PRAGMAS, dump, run_python, write_folder
+from waiaas_migrate.errors import ApplyError, DatabaseFileError, DatabaseRefused
+from waiaas_migrate.runner.backup import KEPT, back_up, backups_of, byte_count, is_backup
+from waiaas_migrate.runner.folder import read_folder
+from waiaas_migrate.runner.outline import outline, tables_named
+from waiaas_migrate.runner.run import RunOptions, When, apply_to
+from waiaas_migrate.sqlite.connection import Pragma
+
+DELETING = {"0004_tidy.sql": "-- depends: 0003_age\nDELETE FROM parent WHERE id > 1;\n"}
+ADDING = {"0004_more.sql": "-- depends: 0003_age\nALTER TABLE child ADD COLUMN note TEXT;\n"}
+FAILING = {"0004_bad.sql": "-- depends: 0003_age\nDELETE FROM parent;\nINSERT INTO nowhere VALUES (1);\n"}
+NAME = re.compile(r"app\.db\.backup-\d{8}T\d{6}Z-0003_age")
+
+
+@pytest.fixture(params=["WAL", "DELETE"])
+def mode(request: pytest.FixtureRequest) -> str:
+    """Both journal modes, since a reader beside a writer is another thing in each."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database(tmp_path: Path, mode: str) -> Path:
+    """A database at head, with rows."""
+    return make_database(tmp_path, mode)
+
+
+def make_database(folder: Path, mode: str = "WAL", rows: int = 3) -> Path:
+    """``app.db`` beside the folder ``m``."""
+    pragmas = (Pragma(name="journal_mode", value=mode), *PRAGMAS[1:])
+    write_folder(folder / "m", FAMILY, pragmas=pragmas)
+    path = folder / "app.db"
+    apply_to(str(path), folder / "m")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executemany("INSERT INTO parent (name) VALUES (?)", [(f"name {n}",) for n in range(rows)])
+    return path
+
+
+def add(database: Path, files: dict[str, str]) -> Path:
+    """The folder of ``database``, with ``files`` in it, and without a manifest that knows nothing of them."""
+    folder = write_folder(database.parent / "m", files, record=False)
+    (folder / "manifest.json").unlink(missing_ok=True)
+    return folder
+
+
+def names(database: Path) -> list[str]:
+    """The names of the backups, in their order."""
+    return [backup.path.name for backup in backups_of(database)]
+
+
+# --- when -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_loses_something_is_preceded_by_a_backup(database: Path) -> None:
+    """It holds what was there before, is its owner's alone, is named by time and head, and stands in the result."""
+    before = dump(database)
+    result = apply_to(str(database), add(database, DELETING))
+    assert result.backup is not None
+    assert NAME.fullmatch(result.backup.name)
+    assert stat.S_IMODE(result.backup.stat().st_mode) == 0o600
+    assert dump(result.backup) == before != dump(database)
+    assert sorted(path.name for path in database.parent.iterdir() if path.is_file()) == ["app.db", result.backup.name]
+
+
+def test_a_run_that_only_adds_makes_none(database: Path) -> None:
+    """A column that is added by hand needs no backup, and ``always`` makes one all the same."""
+    folder = add(database, ADDING)
+    assert apply_to(str(database), folder).backup is None
+    add(database, {"0005_more.sql": "-- depends: 0004_more\nCREATE TABLE more (a);\n"})
+    assert apply_to(str(database), folder, options=RunOptions(backup="always")).backup is not None
+
+
+def test_never(database: Path) -> None:
+    """``never`` makes none, whatever the run does."""
+    result = apply_to(str(database), add(database, DELETING), options=RunOptions(backup="never"))
+    assert (result.applied, result.backup, names(database)) == (("0004_tidy",), None, [])
+
+
+@pytest.mark.parametrize("when", get_args(When))
+def test_a_new_database_has_nothing_to_back_up(tmp_path: Path, when: When) -> None:
+    """No run that makes a database makes a backup of nothing."""
+    folder = write_folder(tmp_path / "m", {**FAMILY, **DELETING}, record=False)
+    assert apply_to(str(tmp_path / "app.db"), folder, options=RunOptions(backup=when)).backup is None
+
+
+def test_nothing_pending_makes_none(database: Path) -> None:
+    """A database at head is not copied, not even with ``always``."""
+    assert apply_to(str(database), database.parent / "m", options=RunOptions(backup="always")).backup is None
+    assert names(database) == []
+
+
+def test_one_backup_for_each_run(database: Path) -> None:
+    """Where each migration commits by itself, the backup still holds what was there before the first."""
+    before = dump(database)
+    folder = add(database, {**DELETING, "0005_all.sql": "-- depends: 0004_tidy\nDELETE FROM parent;\n"})
+    result = apply_to(str(database), folder, options=RunOptions(transaction="each"))
+    assert len(names(database)) == 1
+    assert result.backup is not None
+    assert dump(result.backup) == before
+
+
+@pytest.mark.parametrize(
+    ("sql", "may_lose"),
+    [
+        ("CREATE TABLE a (b);", False),
+        ("ALTER TABLE a\n  ADD COLUMN c;", False),
+        ("ALTER TABLE a RENAME COLUMN b TO c;", False),
+        ("ALTER TABLE a DROP COLUMN c;", True),
+        ("CREATE TABLE a (b);\n-- and then\nDROP TABLE c;", True),
+        ("/* why */ UPDATE a SET b = 1;", True),
+        ("INSERT OR REPLACE INTO a VALUES (1);", True),
+        ("-- add column a.c [constant]\nALTER TABLE a ADD COLUMN c;", False),
+        ("-- index a [scan]\nINSERT INTO temp.guard SELECT 1 FROM a;\nCREATE INDEX i ON a (b);", False),
+        ("-- change a [rebuild]\nCREATE TABLE b (c);", True),
+        (
+            "-- 0002\n-- hazard DROP_TABLE a: its rows\n\n-- drop table a [constant]\nDROP TABLE a;",
+            True,
+        ),
+        ("-- 0002\n-- hazard ADD_UNIQUE a: may fail\n\n-- index [scan]\nCREATE UNIQUE INDEX i ON a (b);", False),
+        ("-- nothing\n", False),
+    ],
+)
+def test_what_may_lose_something(tmp_path: Path, sql: str, may_lose: bool) -> None:  # noqa: FBT001 — a parameter
+    """Marks of ``generate`` tell where there are some; else a statement that is not known to add only counts."""
+    folder = write_folder(tmp_path, {"0001_a.sql": sql + "\n"}, record=False)
+    assert outline(read_folder(folder).migrations[0]).may_lose is may_lose
+
+
+def test_what_is_written_in_python_may_lose_something(tmp_path: Path) -> None:
+    """Nobody knows what a Python migration does before it has."""
+    code = 'from yoyo import step\nsteps = [step("CREATE TABLE a (b)")]\n'
+    folder = write_folder(tmp_path, {"0001_a.py": code}, record=False)
+    assert outline(read_folder(folder).migrations[0]).may_lose
+
+
+@pytest.mark.parametrize(
+    ("sql", "table"),
+    [
+        ('-- x\nALTER TABLE "a b" ADD COLUMN c', "a b"),
+        ("CREATE UNIQUE INDEX i ON main.[t u] (a)", "t u"),
+        ("INSERT OR ABORT INTO new (a) SELECT a FROM old", "old"),
+        ("UPDATE sqlite_master SET sql = 'x' WHERE type = 'table' AND name = 'it''s'", "it's"),
+        ("DROP TABLE IF EXISTS gone", "gone"),
+        ("DELETE FROM t WHERE a IN (SELECT a FROM u)", "t"),
+    ],
+)
+def test_the_table_of_a_statement(sql: str, table: str) -> None:
+    """The table that a statement goes over is the first that it is found to name."""
+    assert tables_named(sql)[0] == table
+
+
+# --- what it holds ----------------------------------------------------------------------------------------------------
+
+_WRITER = """
+import sqlite3, sys, time
+connection = sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None)
+print("ready", flush=True)
+end = time.monotonic() + 20
+done = "SELECT 1 FROM sqlite_master WHERE name = 'done'"
+while time.monotonic() < end and connection.execute(done).fetchone() is None:
+    connection.execute("INSERT INTO parent (name) VALUES ('written meanwhile')")
+    time.sleep(0.005)
+"""
+
+
+def test_no_writer_slips_in_between(database: Path) -> None:
+    """Whatever an application writes until the run takes the lock is in the backup: nothing is lost between the two."""
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("CREATE TABLE before_run (n)")
+        connection.execute(
+            "WITH RECURSIVE r (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 20000) "
+            "INSERT INTO parent (name) SELECT printf('%0100d', n) FROM r"
+        )
+    sql = "-- depends: 0003_age\nCREATE TABLE done AS SELECT max(id) AS last FROM parent;\nDELETE FROM parent;\n"
+    folder = add(database, {"0004_done.sql": sql})
+    command = [sys.executable, "-c", _WRITER, str(database)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "ready\n"
+        result = apply_to(str(database), folder)
+    assert writer.returncode == 0
+    assert result.backup is not None
+    with closing(sqlite3.connect(database)) as live, closing(sqlite3.connect(result.backup)) as copy:
+        seen_by_the_run = live.execute("SELECT last FROM done").fetchone()
+        assert copy.execute("SELECT max(id) FROM parent").fetchone() == seen_by_the_run
+        assert copy.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_a_link_is_followed(database: Path) -> None:
+    """The backup of a database that is reached by a link stands beside the file, not beside the link."""
+    elsewhere = database.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "link.db").symlink_to(database)
+    result = apply_to(str(elsewhere / "link.db"), add(database, DELETING))
+    assert result.backup is not None
+    assert result.backup.parent == Path(os.path.realpath(database.parent))
+    assert [path.name for path in elsewhere.iterdir()] == ["link.db"]
+
+
+def test_a_damaged_database_is_not_migrated(tmp_path: Path) -> None:
+    """Where the copy does not pass its check, the run is refused, and neither a backup nor a piece of one is left."""
+    database = make_database(tmp_path, "DELETE", rows=5000)
+    damaged = bytearray(database.read_bytes())
+    for page in range(12, len(damaged) // 4096, 3):
+        damaged[page * 4096 : page * 4096 + 64] = b"\xff" * 64
+    database.write_bytes(damaged)
+    with pytest.raises((DatabaseRefused, DatabaseFileError)):
+        apply_to(str(database), add(database, ADDING), options=RunOptions(backup="always"))
+    assert names(database) == []
+    assert not list(tmp_path.glob("*partial*"))
+
+
+def test_rows_older_than_a_rule_are_no_damage(tmp_path: Path) -> None:
+    """A row that breaks a CHECK is copied like any other."""
+    database = make_database(tmp_path)
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("CREATE TABLE ruled (a CHECK (a > 0))")
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute("INSERT INTO ruled VALUES (-1)")
+    assert apply_to(str(database), add(database, DELETING), options=RunOptions(verify=False)).backup is not None
+
+
+# --- how many ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_last_three_are_kept(database: Path) -> None:
+    """However many runs there are within a second, names tell their order, and the last three stay."""
+    before, made = "0003_age", []
+    for number in range(4, 9):
+        name = f"{number:04}_x"
+        sql = f"-- depends: {before}\nUPDATE parent SET age = {number};\n"
+        result = apply_to(str(database), add(database, {f"{name}.sql": sql}))
+        assert result.backup is not None
+        made.append(result.backup.name)
+        before = name
+    assert made == sorted(set(made))
+    assert names(database) == made[-KEPT:]
+
+
+def test_a_run_that_fails_over_and_over_pushes_no_backup_out(database: Path) -> None:
+    """A failed run keeps its backup; the next, which begins with the same content, adds none to it."""
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE parent SET age = 1")
+    folder = add(database, FAILING)
+    for _ in range(4):
+        with pytest.raises(ApplyError):
+            apply_to(str(database), folder)
+    assert len(names(database)) == 1
+    before = dump(database)
+    assert dump(backups_of(database)[0].path) == before
+
+
+def test_pruned_also_after_a_failure(database: Path) -> None:
+    """What is more than three goes where the run fails too."""
+    for day in range(1, 6):
+        (database.parent / f"app.db.backup-2020010{day}T000000Z-0001_x").write_bytes(b"")
+    with pytest.raises(ApplyError):
+        apply_to(str(database), add(database, FAILING))
+    assert len(names(database)) == KEPT
+    assert names(database)[:2] == ["app.db.backup-20200104T000000Z-0001_x", "app.db.backup-20200105T000000Z-0001_x"]
+
+
+def test_files_of_others_are_not_pruned(database: Path) -> None:
+    """Only what is called exactly like a backup of this database is one."""
+    others = [
+        "app.db.backup",
+        "app.db.backup-mine",
+        "my-app.db.backup-20200101T000000Z",
+        "app.db.backup-20201301T000000Z",
+    ]
+    for name in others:
+        (database.parent / name).write_bytes(b"")
+    (database.parent / "app.db.backup-20200101T000000Z").mkdir()
+    assert names(database) == []
+    assert is_backup(Path("app.db.backup-20200101T000000Z-0001_a"))
+
+
+def test_names_are_safe(tmp_path: Path) -> None:
+    """Whatever a database and its head are called, the backup has a name that a file can have."""
+    path = tmp_path / "a b?#%.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE t (a)")
+    made = back_up(path, "0001_ä/../" + "x" * 300)
+    assert re.fullmatch(r"a b\?#%\.db\.backup-\d{8}T\d{6}Z-0001_[A-Za-z0-9._-]+", made.path.name)
+    assert backups_of(path) == (made,)
+
+
+# --- what fails -------------------------------------------------------------------------------------------------------
+
+
+def test_a_killed_copy_leaves_no_backup(tmp_path: Path) -> None:
+    """A process killed while it copies leaves nothing under a backup's name, and the next run makes one."""
+    database = make_database(tmp_path, rows=20_000)
+    code = (
+        "import os, signal, sys\nfrom pathlib import Path\nfrom waiaas_migrate.runner import backup\n"
+        "backup._PAGES_IN_A_STEP = 8\n"
+        "die = lambda done, total: done > 40 and os.kill(os.getpid(), signal.SIGKILL)\n"
+        "backup.back_up(Path(sys.argv[1]), 'x', told=die)"
+    )
+    assert run_python(code, database).returncode == -9
+    assert names(database) == []
+    assert [path.name for path in tmp_path.glob("*partial*")] == ["app.db.backup-partial"]
+    assert apply_to(str(database), add(database, DELETING)).backup is not None
+    assert not list(tmp_path.glob("*partial*"))
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """No file of this process grows beyond 64 kB: the disk is full, as far as it can tell."""
+    import signal
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_a_copy_that_does_not_fit(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """A disk that fills while the copy is made: the run is refused, and the database and its folder are as before."""
+    database = make_database(tmp_path, "DELETE", rows=20_000)
+    folder, before = add(database, DELETING), dump(database)
+    request.getfixturevalue("small_files")
+    with pytest.raises(DatabaseFileError, match="Check the disk"):
+        apply_to(str(database), folder)
+    assert dump(database) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["app.db", "m"]
+
+
+def test_no_room_is_said_before_anything_is_written(tmp_path: Path) -> None:
+    """A database that is larger than what the disk has free is not begun with; the message says both sizes."""
+    database = tmp_path / "app.db"
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("PRAGMA page_size = 65536")
+        connection.execute("CREATE TABLE t (a)")
+    free = os.statvfs(tmp_path).f_frsize * os.statvfs(tmp_path).f_bavail
+    pages = free // 65536 + 1000
+    if pages > 2**32 - 2:
+        pytest.skip("the disk is larger than any database")
+    # A sparse file, whose header says how many pages it has.
+    header = bytearray(database.read_bytes()[:100])
+    header[28:32] = int(pages).to_bytes(4, "big")
+    with database.open("r+b") as file:
+        file.write(header)
+        with suppress(OSError):
+            file.truncate(pages * 65536)
+    if database.stat().st_size != pages * 65536:
+        pytest.skip("the file system has no files of that size")
+    with pytest.raises(DatabaseRefused, match=r"a copy of it takes .+ GB, and the disk has .+ free\. Nothing was"):
+        back_up(database, "x")
+    assert [path.name for path in tmp_path.iterdir()] == ["app.db"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
+    """Where no file can be made beside the database, the error says so, and how to do without."""
+    database = make_database(tmp_path / "data", "DELETE")
+    database.parent.chmod(0o500)
+    try:
+        with pytest.raises(DatabaseFileError, match="--backup never"):
+            back_up(database, "x")
+    finally:
+        database.parent.chmod(0o700)
+
+
+def test_byte_counts_for_people() -> None:
+    """Sizes have the unit that suits them."""
+    assert [byte_count(size) for size in (12, 4096, 2_500_000, 7_000_000_000)] == [
+        "12 bytes",
+        "4.1 kB",
+        "2.5 MB",
+        "7.0 GB",
+    ]

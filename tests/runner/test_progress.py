@@ -1,0 +1,232 @@
+"""Progress on a terminal, nothing of it elsewhere, and Ctrl-C: real processes, a real terminal, real signals."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pty
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from tests.folders import PRAGMAS, dump, write_folder
+from tests.projects import CHECKOUT
+from waiaas_migrate.runner.progress import Interrupted, Meter, Progress
+from waiaas_migrate.runner.run import RunOptions, Watch, apply_to
+from waiaas_migrate.sqlite.connection import Pragma
+
+FIRST = {"0001_first.sql": "CREATE TABLE big (id INTEGER PRIMARY KEY, a TEXT, b INTEGER);\nCREATE TABLE small (a);\n"}
+#: One statement of a tenth of a millisecond or so for each row, written as ``generate`` writes a step.
+SLOW = (
+    "-- depends: 0001_first\n\n-- change the values of big.a [rebuild]\n"
+    "CREATE TABLE big_new (id INTEGER PRIMARY KEY, a TEXT, b INTEGER);\n"
+    "INSERT INTO big_new (id, a, b) SELECT id, length(hex(zeroblob(100000 + length(a)))), b FROM big;\n"
+    "DELETE FROM big_new;\n"
+)
+#: So many that it would take long; whoever has seen enough interrupts it.
+ROWS = 200_000
+
+
+@pytest.fixture(params=["WAL", "DELETE"])
+def mode(request: pytest.FixtureRequest) -> str:
+    """Both journal modes."""
+    return str(request.param)
+
+
+def make_database(folder: Path, mode: str = "DELETE", rows: int = ROWS) -> Path:
+    """A project with ``app.db``, for which a slow migration is pending."""
+    pragmas = (Pragma(name="journal_mode", value=mode), *PRAGMAS[1:])
+    write_folder(folder / "migrations", FIRST, pragmas=pragmas)
+    path = folder / "app.db"
+    apply_to(str(path), folder / "migrations")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        numbers = "WITH RECURSIVE r (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < ?)"
+        connection.execute(f"{numbers} INSERT INTO big SELECT n, 'name ' || n, n FROM r", (rows,))
+    write_folder(folder / "migrations", {"0002_slow.sql": SLOW}, pragmas=pragmas)
+    return path
+
+
+def command(*arguments: str) -> list[str]:
+    """The command line as a process of its own."""
+    return [sys.executable, "-m", "waiaas_migrate", *arguments]
+
+
+def environment() -> dict[str, str]:
+    """What it needs to be found, and to draw."""
+    return {**os.environ, "PYTHONPATH": str(CHECKOUT), "TERM": "xterm", "COLUMNS": "120"}
+
+
+def on_a_terminal(folder: Path, *arguments: str, interrupt_at: str | None = None) -> tuple[int, str]:
+    """Run the command on a terminal, and press Ctrl-C once it shows a text; its exit status, and what was shown."""
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(folder)
+        os.execve(sys.executable, command(*arguments), environment())  # noqa: S606 — the interpreter that runs this
+    shown, pressed = b"", False
+    while True:
+        try:
+            found = os.read(terminal, 4096)
+        except OSError as error:  # the terminal's other end was closed
+            if error.errno != errno.EIO:
+                raise
+            break
+        if not found:
+            break
+        shown += found
+        if interrupt_at is not None and not pressed and interrupt_at.encode() in shown:
+            os.write(terminal, b"\x03")
+            pressed = True
+    _, status = os.waitpid(process, 0)
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(status), re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+
+
+def test_shown_on_a_terminal(tmp_path: Path) -> None:
+    """A run of more than a second shows the migration, its step and statement, and the rows that are done of all."""
+    make_database(tmp_path)
+    _, shown = on_a_terminal(tmp_path, "apply", "app.db", interrupt_at=f" of {ROWS:,} rows")
+    assert "0002_slow 2/3: change the values of big.a" in shown
+    assert re.search(rf"[\d,]+ of {ROWS:,} rows", shown)
+
+
+def test_nothing_is_shown_of_what_is_quick(tmp_path: Path) -> None:
+    """A run that is over within a second shows its result alone."""
+    write_folder(tmp_path / "migrations", FIRST)
+    status, shown = on_a_terminal(tmp_path, "apply", "app.db")
+    assert (status, shown) == (0, "applied 0001_first\r\n")
+
+
+def test_nothing_is_shown_elsewhere(tmp_path: Path) -> None:
+    """Into a pipe go the result and the path of the backup, however long it takes."""
+    make_database(tmp_path, rows=8_000)
+    done = subprocess.run(
+        command("apply", "app.db"),
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout == "applied 0002_slow\n"
+    assert re.fullmatch(r"backup \S+/app\.db\.backup-\d{8}T\d{6}Z-0001_first\n", done.stderr)
+
+
+def test_ctrl_c_on_a_terminal(tmp_path: Path, mode: str) -> None:
+    """Ctrl-C ends the statement that runs; all is rolled back, the command says so, and exits with 130."""
+    database = make_database(tmp_path, mode)
+    before = dump(database)
+    status, shown = on_a_terminal(tmp_path, "apply", "app.db", interrupt_at="0002_slow 2/3")
+    assert status == 130
+    assert "Interrupted; all was rolled back, and app.db is as it was." in shown
+    assert dump(database) == before
+
+
+def test_a_signal_without_a_terminal(tmp_path: Path) -> None:
+    """SIGINT does the same where nothing is shown; what was committed before is named, and stays."""
+    make_database(tmp_path)
+    folder = tmp_path / "migrations"
+    (folder / "manifest.json").unlink()
+    (folder / "0002_slow.sql").write_text(SLOW.replace("0001_first", "0001_more"), encoding="utf-8")
+    (folder / "0001_more.sql").write_text("-- depends: 0001_first\nCREATE TABLE more (a);\n", encoding="utf-8")
+    arguments = command("apply", "app.db", "--transaction", "each")
+    with subprocess.Popen(arguments, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True) as process:
+        until(lambda: "more" in names(tmp_path / "app.db"))
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said == "Interrupted; app.db keeps 0001_more, the rest was rolled back.\n"
+    assert names(tmp_path / "app.db") == {"big", "small", "more"}
+
+
+def names(database: Path) -> set[str]:
+    """The tables that are no bookkeeping."""
+    with closing(sqlite3.connect(database)) as connection:
+        found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%yoyo%'")
+        return {name for (name,) in found}
+
+
+def until(condition: object) -> None:
+    """Wait for it."""
+    assert callable(condition)
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_run_is_stopped_from_another_thread(tmp_path: Path) -> None:
+    """What a fleet sets when it is interrupted ends a statement likewise."""
+    database = make_database(tmp_path)
+    before, stop = dump(database), Event()
+
+    def heard(progress: Progress) -> None:
+        if progress.statement == 2:
+            stop.set()
+
+    with pytest.raises(Interrupted, match="all was rolled back"):
+        apply_to(str(database), tmp_path / "migrations", watch=Watch(tell=heard, stop=stop))
+    assert dump(database) == before
+
+
+def test_pages_of_a_backup(tmp_path: Path) -> None:
+    """A copy that takes its time tells its pages; a stop ends it too, and leaves nothing of it."""
+    database = make_database(tmp_path)
+    with closing(sqlite3.connect(database)) as connection:
+        told: list[Progress] = []
+        meter = Meter(connection, tell=told.append, stop=(stop := Event()))
+        meter._due = 0
+        meter.start(Progress(migration="0002_slow", words="backup", unit="pages"))
+        meter._due = 0
+        meter.pages(10, 40)
+        assert (told[-1].done, told[-1].total, told[-1].unit) == (10, 40, "pages")
+        stop.set()
+        with pytest.raises(KeyboardInterrupt):
+            meter.pages(20, 40)
+    with pytest.raises(Interrupted):
+        apply_to(str(database), tmp_path / "migrations", options=RunOptions(backup="always"), watch=Watch(stop=stop))
+    assert list(tmp_path.glob("*backup*")) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO other (id, a, b) SELECT id, a, b FROM big",
+        "CREATE INDEX i ON big (a)",
+        "UPDATE big SET a = 'other ' || id",
+        "DELETE FROM big WHERE b % 2 = 0",
+        "SELECT NOT EXISTS (SELECT 1 FROM big WHERE a IS NULL)",
+    ],
+)
+def test_the_rows_that_are_done_are_about_right(statement: str) -> None:
+    """Wherever a statement stands, the rows that are told grow to all of its table, and to no more."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE big (id INTEGER PRIMARY KEY, a TEXT, b INTEGER)")
+        connection.execute("CREATE TABLE other (id INTEGER PRIMARY KEY, a TEXT, b INTEGER)")
+        numbers = "WITH RECURSIVE r (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 50000)"
+        connection.execute(f"{numbers} INSERT INTO big SELECT n, 'name ' || n, n FROM r")
+        told: list[Progress] = []
+        meter = Meter(connection, tell=told.append)
+        with meter.watching():
+            meter.start(Progress(migration="m", words="w", statement=1, statements=1), statement)
+            found = meter._tick
+
+            def tick() -> int:
+                meter._due = 0
+                return found()
+
+            connection.set_progress_handler(tick, meter._every)
+            connection.execute(statement).fetchall()
+    done = [one.done for one in told if one.done is not None]
+    assert done == sorted(done)
+    assert {one.total for one in told} == {50_000}
+    assert 25_000 <= done[-1] <= 50_000
