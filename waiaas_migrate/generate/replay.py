@@ -19,7 +19,8 @@ def replay(migrations: Sequence[MigrationFile]) -> sqlite3.Connection:
     """
     connection = memory()
     for migration in migrations:
-        connection.execute("BEGIN")
+        if migration.transactional:
+            connection.execute("BEGIN")
         try:
             if migration.kind == "sql":
                 _run(connection, migration)
