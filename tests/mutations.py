@@ -123,7 +123,9 @@ def worlds(draw: st.DrawFn) -> World:
 def rows(draw: st.DrawFn, relation: Relation) -> list[dict[str, Value]]:
     """Rows to be offered to a table; it takes those that keep its rules."""
     columns = [name for name, one in relation.fields.items() if "generated" not in one.spec]
-    return [{name: draw(_values(relation.fields[name].spec)) for name in columns} for _ in range(draw(st.integers(0, 5)))]
+    return [
+        {name: draw(_values(relation.fields[name].spec)) for name in columns} for _ in range(draw(st.integers(0, 5)))
+    ]
 
 
 def _values(spec: Spec) -> st.SearchStrategy[Value]:

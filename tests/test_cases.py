@@ -52,9 +52,7 @@ from waiaas_migrate.schema.diff import diff
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))
 WRITE = bool(os.environ.get("WRITE_CASES"))
-KEYS = frozenset(
-    "case why old new rows expect back refused mend impossible steps sql hazards catalog_edits".split()
-)
+KEYS = frozenset("case why old new rows expect back refused mend impossible steps sql hazards catalog_edits".split())
 
 Case = dict[str, Any]
 
@@ -213,7 +211,10 @@ def check_kept(
         for column in before[table].keys() & after[table].keys():
             told = [found[table][column] for found in (before, after)]
             if len({frozenset(row) for rows in told for row in rows}) > 1:  # one of the two has no rowid
-                told = [[{name: value for name, value in row.items() if name.lower() == column} for row in rows] for rows in told]
+                told = [
+                    [{name: value for name, value in row.items() if name.lower() == column} for row in rows]
+                    for rows in told
+                ]
             assert typed(told[1]) == typed(told[0]), f"{table}.{column}"
 
 
@@ -249,7 +250,9 @@ def write_sql(name: str, text: str) -> None:
     """Put ``text`` in the place of the ``sql`` of the case called ``name``, in its file."""
     for path in CASES:
         source = path.read_text(encoding="utf-8")
-        for node in yaml.compose(source, Loader=yaml.SafeLoader).value:
+        document = yaml.compose(source, Loader=yaml.SafeLoader)
+        assert document is not None
+        for node in document.value:
             entries = {key.value: (key, value) for key, value in node.value}
             if entries["case"][1].value != name:
                 continue

@@ -77,7 +77,12 @@ def test_rows_survive_any_edits(data: st.DataObject, foreign_keys: bool) -> None
         generate(folder, "first")
         apply_with_runner(folder, database)
         put_in(data, database, world, after)
-        before, marks, orphaned, schema = snapshot(database), sequences(database), orphans(database), schema_of(database)
+        before, marks, orphaned, schema = (
+            snapshot(database),
+            sequences(database),
+            orphans(database),
+            schema_of(database),
+        )
         write_schema(folder, after.body())
         if generate(folder, "second").migration is None:
             return
@@ -100,8 +105,7 @@ def put_in(data: st.DataObject, database: Path, world: World, after: World) -> N
     whose foreign key goes could not come back with it.
     """
     has_key = {
-        one.was: any("references" in column.spec for column in one.fields.values())
-        for one in after.relations.values()
+        one.was: any("references" in column.spec for column in one.fields.values()) for one in after.relations.values()
     }
     with closing(sqlite3.connect(database)) as connection:
         for name, relation in world.relations.items():
@@ -145,7 +149,8 @@ def value_after(row: Row, one: Field) -> Row:
 
 def only_values(row: Row) -> Row:
     """The value of a row of one column, whatever the column's name is."""
-    return {"value": value for name, value in row.items() if name != "rowid"}
+    (value,) = (value for name, value in row.items() if name != "rowid")
+    return {"value": value}
 
 
 def check_marks(before: list[Row], found: list[Row], world: World) -> None:

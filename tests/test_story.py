@@ -109,7 +109,9 @@ def agents_become_wallets(folder: Path) -> None:
     """The table, its column in every table that has it, and the names of indexes."""
     path = folder / "schema.yaml"
     text = path.read_text(encoding="utf-8")
-    text = text.replace("\n  agents:\n", "\n  wallets:\n    renamed_from: agents\n").replace("table: agents", "table: wallets")
+    text = text.replace("\n  agents:\n", "\n  wallets:\n    renamed_from: agents\n").replace(
+        "table: agents", "table: wallets"
+    )
     text = text.replace("agent_id: text", "wallet_id: {type: text, renamed_from: agent_id}")
     text = text.replace("agent_id: {type: text,", "wallet_id: {type: text, renamed_from: agent_id,")
     text = re.sub(r"agent_id:\n( +)type: text", r"wallet_id:\n\1type: text\n\1renamed_from: agent_id", text)
@@ -136,7 +138,11 @@ def columns_are_made_from_others(folder: Path) -> None:
     """A NOT NULL column out of another table's, one out of the same row; and networks in two more tables."""
     network = "{type: text, enum: NETWORK_TYPES}"
     path = folder / "schema.yaml"
-    edit(path, "      owner_address: text\n", "      owner_address: text\n      label: {type: text, nullable: false, backfill: \"name || ' on ' || network\"}\n")
+    edit(
+        path,
+        "      owner_address: text\n",
+        "      owner_address: text\n      label: {type: text, nullable: false, backfill: \"name || ' on ' || network\"}\n",
+    )
     edit(
         path,
         "      tx_hash: text\n",
@@ -267,7 +273,9 @@ def test_every_step_can_be_taken_back(versions: dict[int, Path], tmp_path: Path)
         roll_back_with_runner(versions[HEAD], database)
         assert diff(schema_of(database), schemas[version - 1]) == ()
     networks = rows_of(database, "agents", ["id", "network"])
-    assert typed(networks) == typed(as_rows(["id", "network"], [("a1", "mainnet"), ("a2", "devnet"), ("a3", "testnet")]))
+    assert typed(networks) == typed(
+        as_rows(["id", "network"], [("a1", "mainnet"), ("a2", "devnet"), ("a3", "testnet")])
+    )
 
 
 def test_the_daemon_opens_any_version(versions: dict[int, Path], tmp_path: Path) -> None:
