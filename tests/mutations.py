@@ -249,7 +249,7 @@ def _drop_not_null(draw: st.DrawFn, relation: Relation) -> Relation | None:
 
 
 def _change_default(draw: st.DrawFn, relation: Relation) -> Relation | None:
-    name = _pick(draw, relation, _is_plain)
+    name = _pick(draw, relation, lambda one: _is_plain(one) and "default_sql" not in one.spec)
     return None if name is None else _with(relation, name, default=draw(st.sampled_from((2, "other", -1.5))))
 
 
@@ -294,7 +294,7 @@ def _change_enum(draw: st.DrawFn, relation: Relation) -> Relation | None:
     values = relation.fields[name].spec["enum"]
     what = draw(st.sampled_from(("grow", "rename", "remove")))
     if what == "grow":
-        return _with(relation, name, enum=[*values, "new"])
+        return _with(relation, name, enum=[*values, f"new {len(values)}"])
     target = "renamed 'x'" if what == "rename" else None
     after = _with(
         relation,

@@ -22,7 +22,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,7 @@ from tests.transitions import (
     write_schema,
 )
 from waiaas_migrate.errors import ApplyError, MigrateError
+from waiaas_migrate.files.statements import split_statements
 from waiaas_migrate.schema.diff import diff
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))
@@ -263,3 +266,85 @@ def write_sql(name: str, text: str) -> None:
             separator = "" if not rest else ("\n" if rest.startswith("- ") else "")
             path.write_text(f"{source[:start]}: |\n{indented}{separator}{rest}", encoding="utf-8")
             return
+
+
+# --- what a case cannot say: guards, and other connections ------------------------------------------------------------
+
+PARENT: Case = {"columns": {"id": {"type": "integer", "primary_key": True}, "x": {"type": "integer", "default": 1}}}
+CHILD: Case = {
+    "columns": {"p": {"type": "integer", "references": {"table": "p", "column": "id", "on_delete": "cascade"}}}
+}
+
+
+def prepared(folder: Path, **column: object) -> Path:
+    """A file with a parent and its child, and a pending migration that changes the parent's column ``x``."""
+    database = folder / "a.db"
+    write_schema(folder, {"tables": {"p": PARENT, "c": CHILD}})
+    generate(folder, "first")
+    apply_with_runner(folder, database)
+    run_script(database, "INSERT INTO p VALUES (1, 1); INSERT INTO c VALUES (1);")
+    changed = {"columns": {**PARENT["columns"], "x": {**PARENT["columns"]["x"], **column}}}
+    write_schema(folder, {"tables": {"p": changed, "c": CHILD}})
+    generate(folder, "second")
+    return database
+
+
+def run_pending(folder: Path, connection: sqlite3.Connection) -> None:
+    """Run the pending migration by hand."""
+    for statement in split_statements((folder / "migrations" / "0002_second.sql").read_text(encoding="utf-8")):
+        connection.execute(statement)
+
+
+def test_a_rebuild_does_not_run_while_foreign_keys_are_enforced(tmp_path: Path) -> None:
+    """Run by hand on a connection that enforces them, it fails before it drops a table, and no child is gone."""
+    database = prepared(tmp_path, default=2)
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("BEGIN")
+        with pytest.raises(sqlite3.IntegrityError, match="foreign keys are enforced on this connection"):
+            run_pending(tmp_path, connection)
+        connection.execute("ROLLBACK")
+    assert rows_of(database, "c", ["p"]) == [{"p": 1}]
+
+
+@pytest.mark.parametrize("changes", [{"default": 2}, {"check": "x > 0"}], ids=["rebuild", "edit"])
+def test_a_table_of_another_layout_is_left_alone(tmp_path: Path, changes: Case) -> None:
+    """A column that somebody added by hand is in no copy list and in no text, and so nothing is done."""
+    database = prepared(tmp_path, **changes)
+    run_script(database, "ALTER TABLE p ADD COLUMN by_hand; UPDATE p SET by_hand = 5;")
+    for apply in (apply_with_runner, apply_with_yoyo):
+        with pytest.raises(Exception, match="table p is not what the migrations made of it"):
+            apply(tmp_path, database)
+    assert rows_of(database, "p", ["id", "x", "by_hand"]) == [{"id": 1, "x": 1, "by_hand": 5}]
+
+
+@pytest.mark.parametrize("apply", [apply_with_runner, apply_with_yoyo], ids=["runner", "yoyo"])
+def test_other_connections_learn_of_an_edit(tmp_path: Path, apply: Callable[[Path, Path], None]) -> None:
+    """A connection that was open before enforces the new rule at once (https://www.sqlite.org/pragma.html#pragma_schema_version)."""
+    database = prepared(tmp_path, check="x > 0")
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("INSERT INTO p VALUES (2, 7)")
+        apply(tmp_path, database)
+        with pytest.raises(sqlite3.IntegrityError, match="CHECK constraint failed"):
+            other.execute("INSERT INTO p VALUES (3, -7)")
+        assert other.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_a_circle_of_renames_is_gone_round_once_for_each_time_it_is_asked_for(tmp_path: Path) -> None:
+    """Hints that were fulfilled are not followed again until they were taken out and written anew."""
+    database = tmp_path / "a.db"
+    one = {"columns": {"a": "integer", "b": "integer"}}
+    circle = {"columns": {"b": {"type": "integer", "renamed_from": "a"}, "a": {"type": "integer", "renamed_from": "b"}}}
+    write_schema(tmp_path, {"tables": {"t": one}})
+    generate(tmp_path, "first")
+    apply_with_runner(tmp_path, database)
+    run_script(database, "INSERT INTO t (a, b) VALUES (1, 2);")
+    write_schema(tmp_path, {"tables": {"t": circle}})
+    generate(tmp_path, "second")
+    assert generate(tmp_path, "again").migration is None
+    write_schema(tmp_path, {"tables": {"t": one}})
+    assert generate(tmp_path, "cleared").migration is None
+    write_schema(tmp_path, {"tables": {"t": circle}})
+    assert generate(tmp_path, "third").migration is not None
+    apply_with_runner(tmp_path, database)
+    assert rows_of(database, "t", ["a", "b"]) == [{"a": 1, "b": 2}]

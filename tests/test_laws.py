@@ -43,7 +43,7 @@ RENDERER = Renderer()
 
 
 @pytest.mark.parametrize("catalog_edits", [True, False], ids=["edits", "rebuilds"])
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(old=schemas(), new=schemas())
 def test_any_schema_becomes_any_other(old: Schema, new: Schema, catalog_edits: bool) -> None:  # noqa: FBT001
     """The migration gives the declared schema, and its rollback the one before, on made-up rows too; yoyo can read it.
@@ -62,7 +62,7 @@ def test_any_schema_becomes_any_other(old: Schema, new: Schema, catalog_edits: b
 
 
 @pytest.mark.parametrize("foreign_keys", [True, False], ids=["enforced", "not enforced"])
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_rows_survive_any_edits(data: st.DataObject, foreign_keys: bool) -> None:  # noqa: FBT001
     """Rows keep values, storage classes, rowids and high-water marks, and children their parents, there and back.

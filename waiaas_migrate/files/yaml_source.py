@@ -25,7 +25,7 @@ from waiaas_migrate.files.yaml_scalars import (
     resolve,
     unknown_tag,
 )
-from waiaas_migrate.files.yaml_syntax import explain
+from waiaas_migrate.files.yaml_syntax import explain, too_deep
 
 #: libyaml is many times faster, and not in every build of PyYAML.
 LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -130,6 +130,9 @@ def parse_yaml(text: str, *, name: str, loader: type[Any] = LOADER) -> Node:
         for event in _events(text, loader):
             composer.feed(event)
     except yaml.YAMLError as error:
+        if loader is not yaml.SafeLoader and too_deep(error):
+            # libyaml reads ahead, and some builds give up before the bracket at which the text is too deep for us.
+            return parse_yaml(text, name=name, loader=yaml.SafeLoader)
         composer.report.add(*explain(error, text, name))
     except _Stop:
         pass

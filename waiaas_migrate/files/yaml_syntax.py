@@ -59,6 +59,11 @@ _WORDS: tuple[tuple[str, str, str], ...] = (
 _OPENED = re.compile(r"never closed|not closed")
 
 
+def too_deep(error: yaml.YAMLError) -> bool:
+    """Whether the parser gave up since brackets are nested deeper than it can count."""
+    return "maximum nesting depth" in str(getattr(error, "problem", None) or error)
+
+
 def explain(error: yaml.YAMLError, text: str, name: str) -> tuple[Origin, str, str]:
     """Where a syntax error stands, what it is, and what to do."""
     problem = str(getattr(error, "problem", None) or error)
