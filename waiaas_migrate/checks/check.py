@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from waiaas_migrate.checks.report import Finding, Subject, enum_findings, schema_findings
 from waiaas_migrate.files.manifest import MANIFEST, Manifest, check_manifest, read_manifest
 from waiaas_migrate.files.migration_dir import read_migrations
@@ -25,11 +27,12 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
         InputError: where a file cannot be used at all.
     """
     renderer = Renderer(project.templates)
-    declared = declare(project, renderer)
     migrations = read_migrations(project.migrations, missing_ok=True)
     manifest = read_manifest(project.migrations)
-    replayed = replay(migrations)
-    step = wanted(project, replayed, declared, manifest, renderer)
+    with closing(replay(migrations)) as replayed:
+        declared = declare(project, renderer, like=replayed)
+        step = wanted(project, replayed, declared, manifest, renderer)
+        head = fingerprint(read_catalog(replayed))
     changes = (*step.renames.tables, *step.renames.columns, *diff(step.old, step.new, column_order=column_order))
     enums, rest = enum_findings(changes, declared.source.enums, lacking="the migrations", fix=_GENERATE)
     differing = schema_findings(rest, saying=_SAYING, fix=_GENERATE)
@@ -41,7 +44,7 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
         *differing,
         *(Finding(subject=Subject.MANIFEST, where=p.file, what=p.what, fix=p.fix) for p in problems),
         *_pragma_findings(manifest, pragmas_of(declared.source)),
-        *_fingerprint_findings(manifest, fingerprint(read_catalog(replayed)), sound=not problems),
+        *_fingerprint_findings(manifest, head, sound=not problems),
     )
 
 

@@ -36,8 +36,11 @@ class Renderer:
 
     def __init__(self, templates: Path | None = None) -> None:
         """Look in ``templates`` first, if that folder exists, then in those that ship with the package."""
-        own = [templates] if templates is not None and templates.is_dir() else []
-        loaders = [jinja2.FileSystemLoader(folder, encoding="utf-8") for folder in [*own, bundled("templates")]]
+        shipped = bundled("templates")
+        own = [templates] if templates is not None and templates.is_dir() and not templates.samefile(shipped) else []
+        #: Whether a project's own templates may take the place of those that ship with the package.
+        self.is_customised = bool(own)
+        loaders = [jinja2.FileSystemLoader(folder, encoding="utf-8") for folder in [*own, shipped]]
         self._environment = jinja2.Environment(
             loader=jinja2.ChoiceLoader(loaders),
             undefined=jinja2.StrictUndefined,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from contextlib import closing
+from dataclasses import dataclass, replace
 
 from waiaas_migrate.errors import Problem, SchemaFileError, TemplateError
 from waiaas_migrate.files.project import Project
@@ -13,32 +15,51 @@ from waiaas_migrate.files.statements import split_statements
 from waiaas_migrate.schema.canonical import without_meaning
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff
-from waiaas_migrate.schema.hints import with_hints
-from waiaas_migrate.schema.model import Schema
+from waiaas_migrate.schema.hints import with_hints, without_hints
+from waiaas_migrate.schema.model import Index, Schema, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.introspect import introspect
+from waiaas_migrate.sqlite.actions import Action, CreateIndex, CreateTable
+from waiaas_migrate.sqlite.catalog import read_catalog
+from waiaas_migrate.sqlite.introspect import Known, introspect
 from waiaas_migrate.sqlite.memory import execute, memory
 from waiaas_migrate.sqlite.plan import creation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """``source`` is the schema as its author wrote it, ``schema`` the same as SQLite understood it, hints included."""
+    """``source`` is the schema as its author wrote it, ``schema`` the same as SQLite understood it, hints included.
+
+    ``known`` are the texts that stand in the migrations to the letter, and so need no reading on either side.
+    """
 
     source: DeclaredSchema
     schema: Schema
+    known: Known
 
 
-def declare(project: Project, renderer: Renderer) -> Declared:
+def declare(project: Project, renderer: Renderer, *, like: sqlite3.Connection | None = None) -> Declared:
     """Read the project's schema.yaml, build it in memory, and read it back.
+
+    Args:
+        project: where the file is.
+        renderer: what builds it.
+        like: a database that mostly holds the same: what it has to the letter is taken to mean what the file says,
+            which was shown when it was written.
 
     Raises:
         SchemaFileError: carries everything that is wrong with the file, or what SQLite says of it.
     """
     source = load_schema(project.schema, root=project.root)
-    built = introspect(build(source.schema, renderer, file=str(project.schema)))
+    parts = _parts(source.schema, renderer)
+    there = frozenset(row.sql for row in read_catalog(like)) if like is not None else frozenset()
+    known = {} if renderer.is_customised else _known(parts, there)
+    if like is not None and len(there) == len(parts) and all(part.text in there for part in parts):
+        built = introspect(like, known)
+    else:
+        with closing(_built(parts, file=str(project.schema))) as connection:
+            built = introspect(connection, known)
     _expect_all(source.schema, built, project)
-    return Declared(source=source, schema=with_hints(built, source.schema))
+    return Declared(source=source, schema=with_hints(built, source.schema), known=known)
 
 
 def _expect_all(written: Schema, built: Schema, project: Project) -> None:
@@ -61,22 +82,64 @@ def _expect_all(written: Schema, built: Schema, project: Project) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """An object of the schema: what it is in words, what makes it, and its SQL without the semicolon."""
+
+    words: str
+    action: Action
+    text: str
+
+
+def _parts(schema: Schema, renderer: Renderer) -> tuple[_Part, ...]:
+    """The parts of ``schema``, by the same steps and templates as its first migration, in an order that works."""
+    return tuple(
+        _Part(words=step.words, action=action, text=text)
+        for step in creation(schema, diff(Schema(), schema)).steps
+        for action in step.actions
+        for text in _texts(renderer.action(action), renderer)
+    )
+
+
+def _texts(sql: str, renderer: Renderer) -> Iterable[str]:
+    """The statements of an action that creates something: one, where no other template took its place."""
+    return split_statements(sql) if renderer.is_customised else (sql.removesuffix(";"),)
+
+
+def _known(parts: Iterable[_Part], there: Collection[str]) -> Known:
+    """What the tables and indexes among ``parts`` say whose text is ``there``."""
+    known: dict[str, Table | Index] = {}
+    for part in parts:
+        match part.action:
+            case CreateTable(table=table) if part.text in there:
+                known[part.text] = replace(without_hints(table), indexes=())
+            case CreateIndex(index=index) if part.text in there:
+                known[part.text] = index
+            case _:
+                continue
+    return known
+
+
 def build(schema: Schema, renderer: Renderer, *, file: str) -> sqlite3.Connection:
-    """``schema`` as a database in memory, by the same steps and templates as its first migration.
+    """``schema`` as a database in memory.
 
     Raises:
         SchemaFileError: what SQLite does not accept; ``file`` is named as its source.
     """
+    return _built(_parts(schema, renderer), file=file)
+
+
+def _built(parts: Iterable[_Part], *, file: str) -> sqlite3.Connection:
     connection = memory()
     problems: list[Problem] = []
-    for step in creation(schema, diff(Schema(), schema)).steps:
+    for part in parts:
         try:
-            for statement in split_statements(renderer.step(step).sql):
-                execute(connection, statement)
+            execute(connection, part.text)
         except sqlite3.Error as error:
             problems.append(
-                Problem(file=file, what=f"{step.words}: SQLite says: {error}.", fix="Correct what it speaks of.")
+                Problem(file=file, what=f"{part.words}: SQLite says: {error}.", fix="Correct what it speaks of.")
             )
     if problems:
+        connection.close()
         raise SchemaFileError(problems)
     return connection

@@ -54,7 +54,8 @@ def draft(
     with closing(copy(before)) as after:
         run_file(after, forward, f"{migration}.sql")
         target = way_back(transition.start, transition.new, transition.renames)
-        back = make_transition(after, target, transition.renames.reversed(), renderer, transition.options)
+        renames = transition.renames.reversed()
+        back = make_transition(after, target, renames, renderer, transition.options, transition.known)
     backward = renderer.migration(f"{migration}, rolled back", plan(back).steps, remarks=tuple(_lost(transition)))
     return Draft(
         changes=changes,

@@ -62,8 +62,8 @@ def generate(project: Project, *, name: str | None = None, allow: Collection[str
     allowed = allowed_codes(allow)
     renderer = Renderer(project.templates)
     migrations, recorded = _history(project)
-    declared = declare(project, renderer)
     with closing(replay(migrations)) as before:
+        declared = declare(project, renderer, like=before)
         transition = wanted(project, before, declared, recorded, renderer)
         if not changes_of(transition):
             return _record(project, before, declared, migrations, recorded)
@@ -72,8 +72,8 @@ def generate(project: Project, *, name: str | None = None, allow: Collection[str
         if refused:
             return Generated(changes=_words(transition), hazards=dangers, refused=refused)
         drafted = draft(before, transition, migrations, renderer, name)
-        prove(before, transition, drafted.text)
-    return _write(project, declared, migrations, drafted)
+        head = prove(before, transition, drafted.text)
+    return _write(project, declared, migrations, drafted, head)
 
 
 def allowed_codes(allow: Collection[str]) -> frozenset[Code]:
@@ -102,10 +102,11 @@ def wanted(
     Raises:
         SchemaFileError: where a hint cannot be fulfilled.
     """
-    renames = resolve(introspect(before), declared.schema, recorded.hints if recorded is not None else ())
+    start = introspect(before, declared.known)
+    renames = resolve(start, declared.schema, recorded.hints if recorded is not None else ())
     if renames.impossible:
         raise SchemaFileError([Problem(file=str(project.schema), what=problem) for problem in renames.impossible])
-    return make_transition(before, declared.schema, renames, renderer, project.options)
+    return make_transition(before, declared.schema, renames, renderer, project.options, declared.known)
 
 
 def _history(project: Project) -> tuple[tuple[MigrationFile, ...], Manifest | None]:
@@ -128,18 +129,19 @@ def _record(
     recorded: Manifest | None,
 ) -> Generated:
     """No migration is needed; write the manifest alone where it is out of date."""
-    text = manifest_text(_manifest(head, declared, migrations))
+    text = manifest_text(_manifest(fingerprint(read_catalog(head)), declared, migrations))
     if recorded is not None and manifest_text(recorded) == text:
         return Generated()
     return Generated(written=write_files(project.migrations, {MANIFEST: text}))
 
 
-def _write(project: Project, declared: Declared, migrations: Sequence[MigrationFile], drafted: Draft) -> Generated:
+def _write(
+    project: Project, declared: Declared, migrations: Sequence[MigrationFile], drafted: Draft, head: str
+) -> Generated:
     text = drafted.text
     path = project.migrations / f"{text.id}.sql"
     added = new_migration(path, depends=heads(migrations), sql=text.forward, rollback=text.backward)
-    with closing(replay((*migrations, added))) as head:
-        manifest = _manifest(head, declared, (*migrations, added))
+    manifest = _manifest(head, declared, (*migrations, added))
     files = {
         f"{text.id}.rollback.sql": text.backward,
         f"{text.id}.sql": text.forward,
@@ -153,11 +155,11 @@ def _write(project: Project, declared: Declared, migrations: Sequence[MigrationF
     )
 
 
-def _manifest(head: sqlite3.Connection, declared: Declared, migrations: Sequence[MigrationFile]) -> Manifest:
+def _manifest(head: str, declared: Declared, migrations: Sequence[MigrationFile]) -> Manifest:
     return Manifest(
         migrations=chain(migrations),
         pragmas=pragmas_of(declared.source),
-        fingerprint=fingerprint(read_catalog(head)),
+        fingerprint=head,
         hints=hints(declared.schema),
     )
 

@@ -14,6 +14,7 @@ from waiaas_migrate.generate.row_proof import lost_rows
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
+from waiaas_migrate.sqlite.catalog import fingerprint, read_catalog
 from waiaas_migrate.sqlite.grammar import SqlError, significant, tokenize
 from waiaas_migrate.sqlite.introspect import introspect
 from waiaas_migrate.sqlite.memory import execute
@@ -29,7 +30,7 @@ class MigrationText:
     backward: str
 
 
-def prove(before: sqlite3.Connection, transition: Transition, text: MigrationText) -> None:
+def prove(before: sqlite3.Connection, transition: Transition, text: MigrationText) -> str:
     """Show that ``text`` makes ``transition`` and takes it back, that rows live through it, and that yoyo can read it.
 
     Args:
@@ -37,17 +38,25 @@ def prove(before: sqlite3.Connection, transition: Transition, text: MigrationTex
         transition: what the migration is for.
         text: the migration.
 
+    Returns:
+        The fingerprint of the catalog that it leads to.
+
     Raises:
         ProofError: the tool's own fault, with what to report.
     """
     lost = lost_rows(before, transition, text.forward, text.backward)
     if lost:
         raise _fault(f"{text.id}: " + "\n".join(lost), text.forward)
+    known = transition.known
     run_file(before, text.forward, f"{text.id}.sql")
-    _expect(introspect(before), transition.new, f"{text.id}.sql does not give the declared schema")
+    _expect(introspect(before, known), transition.new, f"{text.id}.sql does not give the declared schema")
+    head = fingerprint(read_catalog(before))
     run_file(before, text.backward, f"{text.id}.rollback.sql")
-    _expect(introspect(before), transition.start, f"{text.id}.rollback.sql does not give back the schema before it")
+    _expect(
+        introspect(before, known), transition.start, f"{text.id}.rollback.sql does not give back the schema before it"
+    )
     prove_reading(text)
+    return head
 
 
 def run_file(connection: sqlite3.Connection, text: str, file: str) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
 from waiaas_migrate.files.statements import split_statements
 from waiaas_migrate.generate.made_up_rows import make_rows, rows_of
 from waiaas_migrate.schema.affinity import affinity
-from waiaas_migrate.schema.model import Column, Table
+from waiaas_migrate.schema.model import Column, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.memory import copy, execute
 from waiaas_migrate.sqlite.transition import Transition
@@ -29,11 +29,13 @@ class _Kept:
 def lost_rows(before: sqlite3.Connection, transition: Transition, forward: str, backward: str) -> list[str]:
     """Run a migration forward and back on made-up rows; say in words what it did to them that it should not have.
 
-    Rows may rightly be refused, by a new NOT NULL say; then there is nothing to compare.
+    Rows may rightly be refused, by a new NOT NULL say; then there is nothing to compare. Every table has rows that
+    the migration could possibly touch.
     """
-    kept = tuple(_kept(transition))
+    tables = _within_reach(transition.start, f"{forward}\n{backward}")
+    kept = tuple(_kept(transition, tables))
     with closing(copy(before)) as database:
-        make_rows(database, transition.start)
+        make_rows(database, tables)
         wanted = [rows_of(database, table.table_before, table.columns_before) for table in kept]
         if not _ran(database, forward):
             return []
@@ -66,10 +68,22 @@ def _ran(database: sqlite3.Connection, text: str) -> bool:
     return True
 
 
-def _kept(transition: Transition) -> Iterator[_Kept]:
+def _within_reach(schema: Schema, text: str) -> tuple[Table, ...]:
+    """The tables that statements may touch: those whose names stand in them, or in a trigger or view that they meet.
+
+    Foreign keys are not enforced in the proof, and so take nothing further.
+    """
+    objects = [item.statement.sql for item in (*schema.views, *schema.triggers, *schema.virtual_tables)]
+    folded = fold("\n".join([text, *objects]))
+    return tuple(
+        table for table in schema.tables if (name := fold(table.name)) in folded or not name.replace("_", "").isalnum()
+    )
+
+
+def _kept(transition: Transition, tables: Iterable[Table]) -> Iterator[_Kept]:
     renames = transition.renames
     after = {fold(table.name): table for table in transition.new.tables}
-    for start in transition.start.tables:
+    for start in tables:
         new = after.get(fold(renames.table_after(start.name)))
         if new is None:
             continue

@@ -14,7 +14,7 @@ from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames
-from waiaas_migrate.sqlite.introspect import introspect
+from waiaas_migrate.sqlite.introspect import Known, introspect
 from waiaas_migrate.sqlite.memory import copy, execute
 from waiaas_migrate.sqlite.plan import plan
 from waiaas_migrate.sqlite.probe import culprit_of, not_compiling
@@ -22,13 +22,22 @@ from waiaas_migrate.sqlite.transition import Options, Transition
 
 
 def make_transition(
-    database: sqlite3.Connection, new: Schema, renames: Renames, renderer: Renderer, options: Options
+    database: sqlite3.Connection,
+    new: Schema,
+    renames: Renames,
+    renderer: Renderer,
+    options: Options,
+    known: Known | None = None,
 ) -> Transition:
-    """The transition of what is in ``database`` to ``new``; the database is not changed."""
-    start = introspect(database)
+    """The transition of what is in ``database``, whose ``known`` texts need no reading, to ``new``.
+
+    The database is not changed.
+    """
+    known = known or {}
+    start = introspect(database, known)
     if not renames.tables and not renames.columns:
         changes = diff(start, new)
-        aside = _in_the_way(database, changes)
+        aside = _in_the_way(database, start, changes)
         return Transition(
             start=start,
             old=start,
@@ -37,6 +46,7 @@ def make_transition(
             set_aside=aside,
             options=options,
             layouts=_layouts(database, changes, renderer),
+            known=known,
         )
     with closing(copy(database)) as scratch:
         taken = frozenset(fold(rename.new) for rename in renames.tables)
@@ -46,7 +56,7 @@ def make_transition(
         while (culprit := _rename(scratch, renaming, renderer)) is not None:
             aside |= {fold(culprit)}
             renaming = replace(renaming, set_aside=aside)
-        old = introspect(scratch)
+        old = introspect(scratch, known)
         changes = diff(old, new)
         layouts = _layouts(scratch, changes, renderer)
     return Transition(
@@ -58,6 +68,7 @@ def make_transition(
         set_aside=aside,
         options=options,
         layouts=layouts,
+        known=known,
     )
 
 
@@ -93,9 +104,9 @@ def _without_views(schema: Schema, names: Collection[str]) -> Schema:
     )
 
 
-def _in_the_way(database: sqlite3.Connection, changes: Iterable[Change]) -> frozenset[str]:
+def _in_the_way(database: sqlite3.Connection, start: Schema, changes: Iterable[Change]) -> frozenset[str]:
     """The views and triggers that do not compile, at which DROP COLUMN stumbles as renaming does."""
-    if not any(isinstance(change, DropColumn) for change in changes):
+    if not (start.views or start.triggers) or not any(isinstance(change, DropColumn) for change in changes):
         return frozenset()
     with closing(copy(database)) as scratch:
         return not_compiling(scratch)

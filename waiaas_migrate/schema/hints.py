@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from operator import is_
 
 from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.schema.enum_lists import membership_of
-from waiaas_migrate.schema.model import Check, Column, ColumnHints, EnumValues, Schema, SqlText, Table
+from waiaas_migrate.schema.model import NO_HINTS, Check, Column, ColumnHints, EnumValues, Schema, SqlText, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames
 
@@ -22,18 +23,31 @@ def with_hints(read_back: Schema, written: Schema) -> Schema:
 
 
 def _table(table: Table, source: Table) -> Table:
-    hints = {fold(column.name): column.hints for column in source.columns}
     enums = {check.expression.sql: check.enum for check in source.checks if check.enum is not None}
+    if enums:
+        table = replace(table, checks=tuple(_check(check, enums) for check in table.checks))
+    hints = {fold(column.name): column.hints for column in source.columns if column.hints != NO_HINTS}
+    if not hints and source.renamed_from is None:
+        return table
     return replace(
         table,
         renamed_from=source.renamed_from,
-        columns=tuple(replace(column, hints=hints.get(fold(column.name), ColumnHints())) for column in table.columns),
-        checks=tuple(_check(check, enums) for check in table.checks),
+        columns=tuple(replace(column, hints=hints.get(fold(column.name), NO_HINTS)) for column in table.columns),
     )
 
 
 def _check(check: Check, enums: dict[str, EnumValues]) -> Check:
     return replace(check, enum=enums.get(check.expression.sql))
+
+
+def without_hints(table: Table) -> Table:
+    """``table`` as a database could hold it: without hints, and without the names of its enums."""
+    if any(check.enum is not None for check in table.checks):
+        table = replace(table, checks=tuple([replace(check, enum=None) for check in table.checks]))
+    if table.renamed_from is None and all(column.hints == NO_HINTS for column in table.columns):
+        return table
+    columns = tuple(replace(column, hints=NO_HINTS) for column in table.columns)
+    return replace(table, renamed_from=None, columns=columns)
 
 
 def way_back(start: Schema, new: Schema, renames: Renames) -> Schema:
@@ -49,8 +63,9 @@ def way_back(start: Schema, new: Schema, renames: Renames) -> Schema:
     for table in start.tables:
         name = renames.table_after(table.name)
         after = there.get(fold(name), {})
-        columns = [_turned(table, c, after.get(fold(renames.column_after(name, c.name)))) for c in table.columns]
-        tables.append(replace(table, columns=tuple(columns)))
+        columns = tuple(_turned(table, c, after.get(fold(renames.column_after(name, c.name)))) for c in table.columns)
+        is_same = all(map(is_, columns, table.columns))
+        tables.append(table if is_same else replace(table, columns=columns))
     return replace(start, tables=tuple(tables))
 
 
@@ -65,9 +80,12 @@ def _turned(table: Table, column: Column, successor: Column | None) -> Column:
         if column.not_null is None or column.default is not None or column.generated is not None:
             return column
         return replace(column, hints=ColumnHints(backfill=SqlText(sql=_neutral(table, column), key="")))
+    became = (*successor.hints.renamed_values, *successor.hints.removed_values)
+    if not became:
+        return column
     known = {value for values in _lists(table, column) for value in values}
     back: dict[str | int, str | int] = {}
-    for old, new in (*successor.hints.renamed_values, *successor.hints.removed_values):
+    for old, new in became:
         if new is not None and new not in known:
             back.setdefault(new, old)
     return replace(column, hints=ColumnHints(renamed_values=tuple(back.items())))

@@ -92,6 +92,10 @@ class ColumnHints:
     removed_values: tuple[tuple[str | int, str | int | None], ...] = ()
 
 
+#: What nearly every column has.
+NO_HINTS = ColumnHints()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """A column. ``type`` is the declared type as written, None where there is none."""
@@ -103,7 +107,7 @@ class Column:
     collation: str | None = None
     generated: Generated | None = None
     comment: str | None = field(default=None, compare=False)
-    hints: ColumnHints = field(default=ColumnHints(), compare=False)
+    hints: ColumnHints = field(default=NO_HINTS, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
 from waiaas_migrate.errors import UnsupportedError
-from waiaas_migrate.schema.model import Index, Schema, Table, Trigger, View, VirtualTable
+from waiaas_migrate.schema.model import Column, Index, Schema, Table, Trigger, View, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite import ddl, ddl_table
 from waiaas_migrate.sqlite.catalog import CatalogRow, read_catalog
 from waiaas_migrate.sqlite.grammar import Kind, SqlError, tokenize
+
+#: What a CREATE TABLE (without its indexes) or CREATE INDEX in a catalog is known to say, by its text.
+Known = Mapping[str, Table | Index]
 
 #: What the modules that come with SQLite append to a virtual table's name
 #: (https://www.sqlite.org/vtab.html#xshadowname); needed where the module is not installed, or SQLite older than 3.37.
@@ -34,8 +37,12 @@ _SHADOW_SUFFIXES: Mapping[str, frozenset[str]] = {
 }
 
 
-def introspect(connection: sqlite3.Connection) -> Schema:
+def introspect(connection: sqlite3.Connection, known: Known | None = None) -> Schema:
     """The schema of the database behind ``connection``, in the order of its catalog.
+
+    Args:
+        connection: the database.
+        known: texts that need no reading, since what they say is known already.
 
     Raises:
         UnsupportedError: names what cannot be read exactly.
@@ -48,8 +55,8 @@ def introspect(connection: sqlite3.Connection) -> Schema:
     for row in rows:
         by_table[fold(row.table)].append(row)
     ordinary = [row for row in rows if row.kind == "table" and not _is_virtual(row) and fold(row.name) not in shadows]
-    tables = tuple(_table(row, by_table[fold(row.name)]) for row in ordinary)
-    _confirm(connection, tables)
+    tables = tuple(_table(row, by_table[fold(row.name)], known or {}) for row in ordinary)
+    _confirm(connection, tables, ordinary)
     names = _names(tables, virtual, rows)
     return Schema(
         tables=tables,
@@ -87,21 +94,26 @@ def _reading(row: CatalogRow, error: SqlError) -> UnsupportedError:
     )
 
 
-def _table(row: CatalogRow, belonging: Iterable[CatalogRow]) -> Table:
+def _table(row: CatalogRow, belonging: Iterable[CatalogRow], known: Known) -> Table:
+    found = known.get(row.sql)
     try:
-        table = _read_table(row.sql)
+        table = found if isinstance(found, Table) else _read_table(row.sql)
     except SqlError as error:
         raise _reading(row, error) from None
-    columns = tuple(column.name for column in table.columns)
-    indexes = tuple(_index(other, columns) for other in belonging if other.kind == "index")
+    columns = tuple([column.name for column in table.columns])
+    indexes = tuple([_index(other, columns, known) for other in belonging if other.kind == "index"])
+    if table.name == row.name and table.indexes == indexes:
+        return table
     return replace(table, name=row.name, indexes=indexes)
 
 
-def _index(row: CatalogRow, columns: tuple[str, ...]) -> Index:
+def _index(row: CatalogRow, columns: tuple[str, ...], known: Known) -> Index:
+    found = known.get(row.sql)
     try:
-        return replace(_read_index(row.sql, columns), name=row.name)
+        index = found if isinstance(found, Index) else _read_index(row.sql, columns)
     except SqlError as error:
         raise _reading(row, error) from None
+    return index if index.name == row.name else replace(index, name=row.name)
 
 
 # Both sides of a comparison hold mostly the same text, and what a text says never changes.
@@ -138,8 +150,10 @@ def _virtual_table(row: CatalogRow) -> VirtualTable:
         raise _reading(row, error) from None
 
 
-def _names(tables: Iterable[Table], virtual: Iterable[VirtualTable], rows: Iterable[CatalogRow]) -> frozenset[str]:
-    """Every name that a view or a trigger may mean."""
+def _names(tables: Iterable[Table], virtual: Iterable[VirtualTable], rows: Sequence[CatalogRow]) -> frozenset[str]:
+    """Every name that a view or a trigger may mean; none where there is no such reader."""
+    if not any(row.kind in ("view", "trigger") for row in rows):
+        return frozenset()
     names = {fold(row.name) for row in rows}
     for table in tables:
         names.update(fold(column.name) for column in table.columns)
@@ -149,15 +163,22 @@ def _names(tables: Iterable[Table], virtual: Iterable[VirtualTable], rows: Itera
     return frozenset(names)
 
 
-def _confirm(connection: sqlite3.Connection, tables: Iterable[Table]) -> None:
+#: The columns that each text was read as where SQLite agreed, which it does for that text in every database.
+_CONFIRMED: dict[str, tuple[Column, ...]] = {}
+_MOST_CONFIRMED = 16384
+_MOST_PARAMETERS = 500
+
+
+def _confirm(connection: sqlite3.Connection, tables: Sequence[Table], rows: Iterable[CatalogRow]) -> None:
     """Hold what was read against what SQLite says of each column."""
-    told: dict[str, list[tuple[str, bool, bool, bool]]] = defaultdict(list)
-    for table_name, column, not_null, default, generated in connection.execute(
-        'SELECT m.name, x.name, x."notnull" OR x.pk, x.dflt_value IS NOT NULL, x.hidden > 1 '
-        "FROM sqlite_master AS m, pragma_table_xinfo(m.name) AS x WHERE m.type = 'table'"
-    ):
-        told[table_name].append((column, bool(not_null), bool(default), bool(generated)))
-    for table in tables:
+    texts = {table.name: row.sql for table, row in zip(tables, rows, strict=True)}
+    waiting = [table for table in tables if _CONFIRMED.get(texts[table.name]) != table.columns]
+    if not waiting:
+        return
+    told = _column_facts(connection, [table.name for table in waiting])
+    if len(_CONFIRMED) > _MOST_CONFIRMED:
+        _CONFIRMED.clear()
+    for table in waiting:
         keys = {fold(part.column or "") for part in table.primary_key.parts} if table.primary_key else set()
         read = [
             (c.name, c.not_null is not None or fold(c.name) in keys, c.default is not None, c.generated is not None)
@@ -168,3 +189,20 @@ def _confirm(connection: sqlite3.Connection, tables: Iterable[Table]) -> None:
                 f"table {table.name}: its text was read as {read}, but SQLite says {told[table.name]}. "
                 f"Please report it with the table's text in sqlite_master."
             )
+        _CONFIRMED[texts[table.name]] = table.columns
+
+
+def _column_facts(
+    connection: sqlite3.Connection, names: Sequence[str]
+) -> dict[str, list[tuple[str, bool, bool, bool]]]:
+    """What SQLite says of the columns of tables: name, NOT NULL or part of the key, with a default, generated."""
+    told: dict[str, list[tuple[str, bool, bool, bool]]] = defaultdict(list)
+    few = names if len(names) <= _MOST_PARAMETERS else ()
+    where = f"AND m.name IN ({', '.join('?' * len(few))})" if few else ""
+    for table, column, not_null, default, generated in connection.execute(
+        'SELECT m.name, x.name, x."notnull" OR x.pk, x.dflt_value IS NOT NULL, x.hidden > 1 '
+        f"FROM sqlite_master AS m, pragma_table_xinfo(m.name) AS x WHERE m.type = 'table' {where}",
+        tuple(few),
+    ):
+        told[table].append((column, bool(not_null), bool(default), bool(generated)))
+    return told

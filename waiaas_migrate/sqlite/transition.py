@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from waiaas_migrate.schema.changes import Change
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.renames import Renames
+from waiaas_migrate.sqlite.introspect import Known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +31,7 @@ class Transition:
     ``start`` is the schema as it is, ``old`` the same after ``renames``, ``new`` the schema to come, with its hints;
     ``changes`` lead from ``old`` to ``new``. ``set_aside`` are the folded names of views and triggers that do not
     compile, at which renaming would stumble. ``layouts`` are what a guard expects of the tables of ``old``, by
-    folded name.
+    folded name. ``known`` are texts of the catalog that need no reading.
     """
 
     start: Schema
@@ -41,3 +42,4 @@ class Transition:
     set_aside: frozenset[str] = frozenset()
     options: Options = field(default=Options())
     layouts: Mapping[str, str] = field(default_factory=dict)
+    known: Known = field(default_factory=dict)
