@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 
 from waiaas_migrate.checks.report import Finding, Subject, enum_findings, schema_findings
+from waiaas_migrate.files.collection import collection_paused
 from waiaas_migrate.files.manifest import MANIFEST, Manifest, check_manifest, read_manifest
 from waiaas_migrate.files.migration_dir import read_migrations
 from waiaas_migrate.files.project import Project
@@ -20,6 +21,7 @@ _SAYING = "schema.yaml calls for this: {}."
 _GENERATE = "Run `waiaas-migrate generate`, review what it writes and commit it."
 
 
+@collection_paused()
 def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...]:
     """Everything in the project that does not agree; empty where all is well.
 

@@ -19,6 +19,7 @@ from waiaas_migrate.files.schema_words import (
 )
 from waiaas_migrate.files.yaml_values import Value, described
 from waiaas_migrate.schema.model import (
+    NO_HINTS,
     Check,
     Column,
     ColumnHints,
@@ -53,6 +54,7 @@ COLUMN_KEYS = (
     "backfill",
     "enum_values",
 )
+_HINT_KEYS = frozenset({"renamed_from", "backfill", "enum_values"})
 _CONFLICT_TARGETS = ("not_null", "primary_key", "unique")
 
 
@@ -299,7 +301,7 @@ def _checks(
 
 def _list_check(column: Column, at: Value, scope: Scope, enum: EnumValues) -> Check | None:
     """The CHECK of an enum, or of a boolean, which is written without the case of NULL: it passes all the same."""
-    is_enum = at.path.endswith(".enum")
+    is_enum = at.step == "enum"
     sql = membership(column.name, enum.values, nullable=is_enum and column.not_null is None)
     expression = parsed(at, sql, scope.columns)
     if expression is None:
@@ -308,6 +310,8 @@ def _list_check(column: Column, at: Value, scope: Scope, enum: EnumValues) -> Ch
 
 
 def _hints(fields: dict[str, Value], scope: Scope) -> ColumnHints:
+    if _HINT_KEYS.isdisjoint(fields):
+        return NO_HINTS
     value = fields.get("enum_values")
     found = value.fields(("renamed", "removed"), "`{renamed: {OLD: NEW}}`") if value is not None else {}
     if value is not None and "enum" not in fields:

@@ -82,6 +82,8 @@ def read_table(name: str, value: Value, enums: LoadedEnums | None) -> ReadTable:
 def _unqualified(check: Check, table: str, names: tuple[str, ...]) -> Check:
     """``check`` whose meaning does not depend on whether it says ``table.column`` or ``column``."""
     meant = ddl.expression(check.expression.sql, names, table)
+    if meant.key == check.expression.key:
+        return check
     return replace(check, expression=replace(check.expression, key=meant.key))
 
 

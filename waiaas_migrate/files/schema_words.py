@@ -40,6 +40,8 @@ ORDERS: dict[str, bool] = {"asc": False, "desc": True}
 #: Names of SQLite's and of yoyo's own tables.
 _RESERVED_NAMES = re.compile(r"sqlite_|_yoyo_|yoyo_lock\Z|yoyo_tmp_", re.ASCII)
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
 LOGICAL_TYPES = {"boolean": "INTEGER", "timestamp": "INTEGER", "json": "TEXT", "uuid": "TEXT"}
 SQLITE_TYPES = frozenset({"text", "integer", "real", "blob", "numeric", "any"})
 #: https://www.sqlite.org/stricttables.html
@@ -135,7 +137,7 @@ def name_problem(name: str) -> str:
     """What is wrong with ``name`` as a column's or constraint's name, or an empty string."""
     if not name.strip():
         return "the name is empty."
-    if any(ord(character) < 32 or 127 <= ord(character) < 160 for character in name):
+    if _CONTROL.search(name):
         return "the name contains a control character."
     return ""
 

@@ -12,6 +12,7 @@ Scalar = str | int | float | bool | None
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_BEGIN_NUMBERS = frozenset("+-.0123456789")
 _INTEGER = re.compile(r"[-+]?[0-9]+\Z|0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
 _SPECIAL_FLOAT = re.compile(r"(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z")
@@ -73,13 +74,16 @@ def _plain(text: str) -> Scalar:
         return None
     if text in _BOOLEANS:
         return _BOOLEANS[text]
+    return _number(text) if text[0] in _BEGIN_NUMBERS else text
+
+
+def _number(text: str) -> Scalar:
+    """A number where ``text`` is one."""
     if _INTEGER.match(text):
         return _integer(text)
     if _FLOAT.match(text):
         return float(text)
-    if _SPECIAL_FLOAT.match(text):
-        return float(text.replace(".", ""))
-    return text
+    return float(text.replace(".", "")) if _SPECIAL_FLOAT.match(text) else text
 
 
 def _integer(text: str) -> int:

@@ -7,10 +7,9 @@ executed: a tag outside YAML's core is an error.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -34,48 +33,48 @@ LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DEEPEST = 64
 #: Values in one file, aliases written out; what they add is bounded by what the file holds itself.
 MOST_VALUES = 1_000_000
+#: NUL, at which SQLite stops reading, and halves of surrogate pairs, which UTF-8 does not have.
+_UNHOLDABLE = re.compile("[\\0\ud800-\udfff]")
 _FREE_EXPANSION, _EXPANSION_FACTOR = 10_000, 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
+# Named tuples, since a large schema has a hundred thousand of these, and a frozen dataclass takes three times as long.
+
+
+class Position(NamedTuple):
     """A place in a text, counted from 1."""
 
     line: int
     column: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScalarNode:
+class ScalarNode(NamedTuple):
     """A single value; ``text`` is what stood there, less its quotes."""
 
     value: Scalar
-    text: str = field(compare=False)
-    position: Position = field(compare=False)
+    text: str
+    position: Position
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SequenceNode:
+class SequenceNode(NamedTuple):
     """A list."""
 
     items: tuple[Node, ...]
-    position: Position = field(compare=False)
+    position: Position
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """A key of a mapping with its value."""
 
     key: ScalarNode
     value: Node
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MappingNode:
+class MappingNode(NamedTuple):
     """A mapping; its keys differ, and stand in the order of the file."""
 
     entries: tuple[Entry, ...]
-    position: Position = field(compare=False)
+    position: Position
 
 
 Node = ScalarNode | SequenceNode | MappingNode
@@ -86,12 +85,13 @@ class _Stop(Exception):
 
 
 class _Open:
-    """A list or mapping that is being read."""
+    """A list or mapping that is being read; ``size`` counts it and all below it, aliases written out."""
 
-    def __init__(self, *, mapping: bool, position: Position, path: str, anchor: str | None) -> None:
+    __slots__ = ("anchor", "entries", "first", "items", "key", "mapping", "position", "size")
+
+    def __init__(self, *, mapping: bool, position: Position, anchor: str | None) -> None:
         self.mapping = mapping
         self.position = position
-        self.path = path
         self.anchor = anchor
         self.items: list[Node] = []
         self.entries: list[Entry] = []
@@ -126,8 +126,9 @@ def read_yaml(path: Path, *, name: str, missing: str = "") -> Node:
 def parse_yaml(text: str, *, name: str, loader: type[Any] = LOADER) -> Node:
     """The tree of a YAML text; see :func:`read_yaml`."""
     composer = _Composer(name)
+    stream = loader(text)
     try:
-        for event in _events(text, loader):
+        for event in iter(stream.get_event, None):
             composer.feed(event)
     except yaml.YAMLError as error:
         if loader is not yaml.SafeLoader and too_deep(error):
@@ -136,21 +137,14 @@ def parse_yaml(text: str, *, name: str, loader: type[Any] = LOADER) -> Node:
         composer.report.add(*explain(error, text, name))
     except _Stop:
         pass
+    finally:
+        stream.dispose()
     problems = composer.report.problems()
     if not problems and composer.root is None:
         problems = (Origin(file=name).problem("the file is empty.", "Begin it with `version: 1`."),)
     if problems or composer.root is None:
         raise SchemaFileError(problems)
     return composer.root
-
-
-def _events(text: str, loader: type[Any]) -> Iterator[Any]:
-    stream = loader(text)
-    try:
-        while stream.check_event():
-            yield stream.get_event()
-    finally:
-        stream.dispose()
 
 
 class _Composer:
@@ -171,12 +165,12 @@ class _Composer:
         match event:
             case yaml.ScalarEvent():
                 self._scalar(event)
-            case yaml.AliasEvent():
-                self._alias(event)
             case yaml.SequenceStartEvent() | yaml.MappingStartEvent():
                 self._open(event)
             case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
                 self._close()
+            case yaml.AliasEvent():
+                self._alias(event)
             case yaml.DocumentStartEvent():
                 self._document(event)
             case _:
@@ -188,25 +182,25 @@ class _Composer:
             self._stop(event, "a second document begins here.", "Take the `---` away; the file is one document.")
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
-        value: Scalar = event.value
+        value: Scalar
+        text = value = event.value
+        is_plain = event.implicit[0]
         try:
-            value = resolve(event.value, plain=event.implicit[0], tag=event.tag)
+            value = resolve(text, plain=is_plain, tag=event.tag)
         except ScalarError as error:
             self._add(event, str(error), error.fix)
-        self._text(event)
-        node = ScalarNode(value=value, text=event.value, position=_position(event))
-        if self._expects_key() and event.value == "<<" and event.implicit[0]:
+        # Only escapes in double quotes can bring these in; neither has a place in SQL text.
+        if not is_plain and _UNHOLDABLE.search(text):
+            self._add(event, "the text contains a character that SQL text cannot hold.", "Take the escape out.")
+        node = ScalarNode(value, text, _position(event))
+        if is_plain and text == "<<" and self._expects_key():
             self._add(
                 event,
                 "merge keys (`<<`) are not part of YAML 1.2 and are not read.",
                 "Write the keys out, or use an alias for a whole value.",
             )
-        self._place(node, 1, event.anchor, event)
-
-    def _text(self, event: yaml.ScalarEvent) -> None:
-        # Only escapes in double quotes can bring these in; neither has a place in SQL text.
-        if "\0" in event.value or any("\ud800" <= character <= "\udfff" for character in event.value):
-            self._add(event, "the text contains a character that SQL text cannot hold.", "Take the escape out.")
+        self._count(event, 1)
+        self._place(node, 1, event.anchor)
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         name = str(event.anchor)
@@ -216,9 +210,10 @@ class _Composer:
             self._add(
                 event, f"there is no anchor `&{name}` above this alias.", "Put text that begins with `*` in quotes."
             )
-            self._anchors[name] = (ScalarNode(value=None, text="", position=_position(event)), 1)
+            self._anchors[name] = (ScalarNode(None, "", _position(event)), 1)
         node, size = self._anchors[name]
-        self._place(node, size, None, event)
+        self._count(event, size)
+        self._place(node, size, None)
 
     def _open(self, event: yaml.SequenceStartEvent | yaml.MappingStartEvent) -> None:
         if len(self._stack) >= DEEPEST:
@@ -230,23 +225,19 @@ class _Composer:
         if event.tag not in (None, "", "!", MAPPING_TAG if mapping else SEQUENCE_TAG):
             error = unknown_tag(event.tag)
             self._add(event, str(error), error.fix)
-        self._stack.append(
-            _Open(mapping=mapping, position=_position(event), path=self._here(), anchor=event.anchor),
-        )
+        self._stack.append(_Open(mapping=mapping, position=_position(event), anchor=event.anchor))
 
     def _close(self) -> None:
         done = self._stack.pop()
         node: Node
         if done.mapping:
-            node = MappingNode(entries=tuple(done.entries), position=done.position)
+            node = MappingNode(tuple(done.entries), done.position)
         else:
-            node = SequenceNode(items=tuple(done.items), position=done.position)
-        self._place(node, done.size, done.anchor, None)
+            node = SequenceNode(tuple(done.items), done.position)
+        self._place(node, done.size, done.anchor)
 
-    def _place(self, node: Node, size: int, anchor: str | None, event: yaml.Event | None) -> None:
+    def _place(self, node: Node, size: int, anchor: str | None) -> None:
         """Put a finished node where it belongs; ``size`` counts it and all below it, aliases written out."""
-        if event is not None:
-            self._count(event, size)
         if anchor is not None:
             self._anchors[anchor] = (node, size)
         if not self._stack:
@@ -266,18 +257,17 @@ class _Composer:
         """Bound what is read: each alias counts as all that it stands for."""
         self._written += 1
         self._values += size
-        if self._values > max(_FREE_EXPANSION, _EXPANSION_FACTOR * self._written):
-            self._stop(event, "aliases multiply the contents of this file without measure.", "Write the values out.")
         if self._values > MOST_VALUES:
-            self._stop(
-                event, f"the file holds more than {MOST_VALUES:,} values.", "Check that it is the file you mean."
-            )
+            fix = "Check that it is the file you mean."
+            self._stop(event, f"the file holds more than {MOST_VALUES:,} values.", fix)
+        if size > 1 and self._values > max(_FREE_EXPANSION, _EXPANSION_FACTOR * self._written):
+            self._stop(event, "aliases multiply the contents of this file without measure.", "Write the values out.")
 
     def _entry(self, parent: _Open, key: Node, value: Node) -> None:
         if not isinstance(key, ScalarNode):
             what = "a list" if isinstance(key, SequenceNode) else "a mapping"
             self.report.add(
-                self._origin(key.position, parent.path),
+                self._origin(key.position, self._path()),
                 f"the key is {what}.",
                 "Use text as the key; quote a `{` or `[`.",
             )
@@ -285,25 +275,27 @@ class _Composer:
         identity = (type(key.value), key.value)
         if identity in parent.first:
             self.report.add(
-                self._origin(key.position, join(parent.path, key.text)),
+                self._origin(key.position, join(self._path(), key.text)),
                 f"the key `{shown(key.text)}` is here twice; it stands in line {parent.first[identity].line} already.",
                 "Take one of them away.",
             )
             return
         parent.first[identity] = key.position
-        parent.entries.append(Entry(key=key, value=value))
+        parent.entries.append(Entry(key, value))
 
     def _expects_key(self) -> bool:
         return bool(self._stack) and self._stack[-1].mapping and self._stack[-1].key is None
 
+    def _path(self) -> str:
+        """The key path of the innermost list or mapping."""
+        path = ""
+        for frame in self._stack[:-1]:
+            path = _below(path, frame)
+        return path
+
     def _here(self) -> str:
         """The key path of the next node."""
-        if not self._stack:
-            return ""
-        parent = self._stack[-1]
-        if not parent.mapping:
-            return f"{parent.path}[{len(parent.items)}]"
-        return join(parent.path, parent.key.text) if isinstance(parent.key, ScalarNode) else parent.path
+        return _below(self._path(), self._stack[-1]) if self._stack else ""
 
     def _origin(self, position: Position, path: str) -> Origin:
         return Origin(file=self.name, line=position.line, column=position.column, path=path)
@@ -316,6 +308,13 @@ class _Composer:
         raise _Stop
 
 
+def _below(path: str, frame: _Open) -> str:
+    """The key path of what comes next in a list or mapping whose own is ``path``."""
+    if not frame.mapping:
+        return f"{path}[{len(frame.items)}]"
+    return join(path, frame.key.text) if isinstance(frame.key, ScalarNode) else path
+
+
 def _position(event: yaml.Event) -> Position:
     mark = event.start_mark
-    return Position(line=mark.line + 1, column=mark.column + 1) if mark else Position(line=1, column=1)
+    return Position(mark.line + 1, mark.column + 1) if mark else Position(1, 1)

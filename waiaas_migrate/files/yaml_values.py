@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from waiaas_migrate.files.report import Origin, Report, listed, shown, suggestion
 from waiaas_migrate.files.yaml_scalars import Scalar
@@ -16,18 +15,26 @@ T = TypeVar("T")
 _OLD_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Value:
-    """A value in the file, with its key path; ``key`` is the place of its key.
+class Value(NamedTuple):
+    """A value in the file; ``key`` is the place of its key, ``within`` the list or mapping that it is ``step`` of.
 
     The methods return None where the value is not what was asked for, after noting that in the report.
     """
 
     node: Node
-    path: str
-    file: str
     key: Position
-    report: Report = field(compare=False, repr=False)
+    file: str
+    report: Report
+    within: Value | None = None
+    step: str | int = ""
+
+    @property
+    def path(self) -> str:
+        """The key path, which only messages need."""
+        if self.within is None:
+            return ""
+        above = self.within.path
+        return join(above, self.step) if isinstance(self.step, str) else f"{above}[{self.step}]"
 
     @property
     def origin(self) -> Origin:
@@ -109,8 +116,7 @@ class Value:
         """The values of a list; empty, after noting it, where this is none. Null is an empty list."""
         if isinstance(self.node, SequenceNode):
             return [
-                Value(node=item, path=f"{self.path}[{at}]", file=self.file, key=item.position, report=self.report)
-                for at, item in enumerate(self.node.items)
+                Value(item, item.position, self.file, self.report, self, at) for at, item in enumerate(self.node.items)
             ]
         if not self.is_null:
             self.problem(f"this must be a list, but is {described(self.node)}.", _write(example))
@@ -134,18 +140,9 @@ class Value:
             if not self.is_null:
                 self.problem(f"this must be a mapping, but is {described(self.node)}.", _write(example))
             return []
+        file, report = self.file, self.report
         return [
-            (
-                entry.key.value,
-                Value(
-                    node=entry.value,
-                    path=join(self.path, entry.key.text),
-                    file=self.file,
-                    key=entry.key.position,
-                    report=self.report,
-                ),
-            )
-            for entry in self.node.entries
+            (key.value, Value(value, key.position, file, report, self, key.text)) for key, value in self.node.entries
         ]
 
     def fields(self, known: Sequence[str], example: str) -> dict[str, Value]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from typing import cast
 
 from waiaas_migrate.errors import Problem, SchemaFileError, TemplateError
 from waiaas_migrate.files.project import Project
@@ -16,12 +17,12 @@ from waiaas_migrate.schema.canonical import without_meaning
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hints import with_hints, without_hints
-from waiaas_migrate.schema.model import Index, Schema, Table
+from waiaas_migrate.schema.model import Index, ObjectKind, Schema, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.actions import Action, CreateIndex, CreateTable
-from waiaas_migrate.sqlite.catalog import read_catalog
-from waiaas_migrate.sqlite.introspect import Known, introspect
-from waiaas_migrate.sqlite.memory import execute, memory
+from waiaas_migrate.sqlite.actions import Action, CreateIndex, CreateTable, Drop
+from waiaas_migrate.sqlite.catalog import Known, read_catalog
+from waiaas_migrate.sqlite.introspect import introspect
+from waiaas_migrate.sqlite.memory import copy, execute, memory
 from waiaas_migrate.sqlite.plan import creation
 
 
@@ -51,12 +52,13 @@ def declare(project: Project, renderer: Renderer, *, like: sqlite3.Connection | 
     """
     source = load_schema(project.schema, root=project.root)
     parts = _parts(source.schema, renderer)
-    there = frozenset(row.sql for row in read_catalog(like)) if like is not None else frozenset()
+    there = _texts_of(like) if like is not None else frozenset[str]()
     known = {} if renderer.is_customised else _known(parts, there)
-    if like is not None and len(there) == len(parts) and all(part.text in there for part in parts):
+    if like is not None and there == {part.text for part in parts}:
         built = introspect(like, known)
     else:
-        with closing(_built(parts, file=str(project.schema))) as connection:
+        changed = _changed(like, parts, renderer) if like is not None else None
+        with closing(changed or _built(parts, file=str(project.schema))) as connection:
             built = introspect(connection, known)
     _expect_all(source.schema, built, project)
     return Declared(source=source, schema=with_hints(built, source.schema), known=known)
@@ -106,6 +108,10 @@ def _texts(sql: str, renderer: Renderer) -> Iterable[str]:
     return split_statements(sql) if renderer.is_customised else (sql.removesuffix(";"),)
 
 
+def _texts_of(database: sqlite3.Connection) -> frozenset[str]:
+    return frozenset(row.sql for row in read_catalog(database))
+
+
 def _known(parts: Iterable[_Part], there: Collection[str]) -> Known:
     """What the tables and indexes among ``parts`` say whose text is ``there``."""
     known: dict[str, Table | Index] = {}
@@ -118,6 +124,29 @@ def _known(parts: Iterable[_Part], there: Collection[str]) -> Known:
             case _:
                 continue
     return known
+
+
+def _changed(like: sqlite3.Connection, parts: Sequence[_Part], renderer: Renderer) -> sqlite3.Connection | None:
+    """The same as :func:`_built`, out of a copy of ``like`` in which only what differs is made.
+
+    None where that does not work, since rows are in the way, say: building all from nothing tells what is wrong.
+    """
+    wanted = {part.text for part in parts}
+    connection = copy(like)
+    try:
+        gone = [row for row in read_catalog(connection) if row.sql not in wanted]
+        for row in sorted(gone, key=lambda row: row.kind == "table"):
+            execute(connection, renderer.action(Drop(kind=cast(ObjectKind, row.kind), name=row.name)))
+        there = _texts_of(connection)
+        for part in parts:
+            if part.text not in there:
+                execute(connection, part.text)
+        if _texts_of(connection) == wanted:
+            return connection
+    except sqlite3.Error:
+        pass
+    connection.close()
+    return None
 
 
 def build(schema: Schema, renderer: Renderer, *, file: str) -> sqlite3.Connection:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from waiaas_migrate.errors import MigrationsError, Problem, SchemaFileError, UsageError
+from waiaas_migrate.files.collection import collection_paused
 from waiaas_migrate.files.manifest import MANIFEST, Manifest, chain, history_problems, manifest_text, read_manifest
 from waiaas_migrate.files.migration_dir import MigrationFile, new_migration, read_migrations
 from waiaas_migrate.files.project import Project
@@ -46,6 +47,7 @@ class Generated:
     written: tuple[Path, ...] = ()
 
 
+@collection_paused()
 def generate(project: Project, *, name: str | None = None, allow: Collection[str] = ()) -> Generated:
     """Write the migration that schema.yaml calls for, proved in memory first; write nothing where none is needed.
 

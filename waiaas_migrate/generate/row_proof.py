@@ -73,8 +73,9 @@ def _within_reach(schema: Schema, text: str) -> tuple[Table, ...]:
 
     Foreign keys are not enforced in the proof, and so take nothing further.
     """
-    objects = [item.statement.sql for item in (*schema.views, *schema.triggers, *schema.virtual_tables)]
-    folded = fold("\n".join([text, *objects]))
+    texts = [text, *(view.statement.sql for view in schema.views)]
+    texts += [trigger.statement.sql for trigger in schema.triggers]
+    folded = fold("\n".join(texts))
     return tuple(
         table for table in schema.tables if (name := fold(table.name)) in folded or not name.replace("_", "").isalnum()
     )

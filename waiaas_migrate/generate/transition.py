@@ -14,7 +14,8 @@ from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames
-from waiaas_migrate.sqlite.introspect import Known, introspect
+from waiaas_migrate.sqlite.catalog import Known
+from waiaas_migrate.sqlite.introspect import introspect
 from waiaas_migrate.sqlite.memory import copy, execute
 from waiaas_migrate.sqlite.plan import plan
 from waiaas_migrate.sqlite.probe import culprit_of, not_compiling
@@ -36,29 +37,15 @@ def make_transition(
     known = known or {}
     start = introspect(database, known)
     if not renames.tables and not renames.columns:
-        changes = diff(start, new)
+        old, changes = start, diff(start, new)
         aside = _in_the_way(database, start, changes)
-        return Transition(
-            start=start,
-            old=start,
-            new=new,
-            changes=changes,
-            set_aside=aside,
-            options=options,
-            layouts=_layouts(database, changes, renderer),
-            known=known,
-        )
-    with closing(copy(database)) as scratch:
-        taken = frozenset(fold(rename.new) for rename in renames.tables)
-        aside = not_compiling(scratch) | {fold(view.name) for view in start.views if fold(view.name) in taken}
-        kept = _without_views(start, taken)
-        renaming = Transition(start=start, old=start, new=kept, changes=(), renames=renames, set_aside=aside)
-        while (culprit := _rename(scratch, renaming, renderer)) is not None:
-            aside |= {fold(culprit)}
-            renaming = replace(renaming, set_aside=aside)
-        old = introspect(scratch, known)
-        changes = diff(old, new)
-        layouts = _layouts(scratch, changes, renderer)
+        layouts = _layouts(database, changes, renderer)
+    else:
+        with closing(copy(database)) as scratch:
+            aside = _renamed(scratch, start, renames, renderer)
+            old = introspect(scratch, known)
+            changes = diff(old, new)
+            layouts = _layouts(scratch, changes, renderer)
     return Transition(
         start=start,
         old=old,
@@ -70,6 +57,18 @@ def make_transition(
         layouts=layouts,
         known=known,
     )
+
+
+def _renamed(scratch: sqlite3.Connection, start: Schema, renames: Renames, renderer: Renderer) -> frozenset[str]:
+    """Carry ``renames`` out on ``scratch``; the views and triggers that had to be set aside for that."""
+    taken = frozenset(fold(rename.new) for rename in renames.tables)
+    aside = not_compiling(scratch) | {fold(view.name) for view in start.views if fold(view.name) in taken}
+    kept = _without_views(start, taken)
+    renaming = Transition(start=start, old=start, new=kept, changes=(), renames=renames, set_aside=aside)
+    while (culprit := _rename(scratch, renaming, renderer)) is not None:
+        aside |= {fold(culprit)}
+        renaming = replace(renaming, set_aside=aside)
+    return aside
 
 
 def _rename(scratch: sqlite3.Connection, renaming: Transition, renderer: Renderer) -> str | None:

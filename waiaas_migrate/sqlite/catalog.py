@@ -5,12 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+from waiaas_migrate.schema.model import Index, Table
 
 #: yoyo's bookkeeping (yoyo/backends/base.py); it tests for transactional DDL with a table named yoyo_tmp_….
 _YOYO_TABLES = frozenset({"_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock"})
 _INTERNAL_PREFIXES = ("sqlite_", "yoyo_tmp_")
+
+#: What a CREATE TABLE (without its indexes) or CREATE INDEX in a catalog is known to say, by its text.
+Known = Mapping[str, Table | Index]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

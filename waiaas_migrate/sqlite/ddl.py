@@ -9,6 +9,7 @@ expressions, constraint names and deferrability can be found: no PRAGMA tells th
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from waiaas_migrate.schema.model import Index, IndexPart, SqlText, Trigger, View, VirtualTable
 from waiaas_migrate.sqlite.cursor import Cursor, split_commas
@@ -48,11 +49,19 @@ def expression(sql: str, columns: Iterable[str] = (), owner: str = "") -> SqlTex
     Raises:
         SqlError: where it is not exactly one expression.
     """
+    # Only a name in double quotes means one thing with a column of that name, and another without.
+    names = known_names(columns) if '"' in sql else frozenset[str]()
+    is_named = '"' in owner or fold(owner) in fold(sql)
+    return _expression(sql, names, owner if is_named else "")
+
+
+@lru_cache(maxsize=8192)
+def _expression(sql: str, names: frozenset[str], owner: str) -> SqlText:
     tokens = significant(tokenize(sql))
     if not tokens:
         raise SqlError("the expression is empty")
     bare = without_owner(tokens, owner)
-    return SqlText(sql=spell(tokens), key=meaning(bare, statement=False, names=known_names(columns)))
+    return SqlText(sql=spell(tokens), key=meaning(bare, statement=False, names=names))
 
 
 def stored_expression(tokens: Sequence[Token], names: frozenset[str], owner: str = "") -> SqlText:

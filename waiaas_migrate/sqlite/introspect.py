@@ -18,11 +18,8 @@ from waiaas_migrate.errors import UnsupportedError
 from waiaas_migrate.schema.model import Column, Index, Schema, Table, Trigger, View, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite import ddl, ddl_table
-from waiaas_migrate.sqlite.catalog import CatalogRow, read_catalog
+from waiaas_migrate.sqlite.catalog import CatalogRow, Known, read_catalog
 from waiaas_migrate.sqlite.grammar import Kind, SqlError, tokenize
-
-#: What a CREATE TABLE (without its indexes) or CREATE INDEX in a catalog is known to say, by its text.
-Known = Mapping[str, Table | Index]
 
 #: What the modules that come with SQLite append to a virtual table's name
 #: (https://www.sqlite.org/vtab.html#xshadowname); needed where the module is not installed, or SQLite older than 3.37.

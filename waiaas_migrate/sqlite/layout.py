@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from waiaas_migrate.schema.model import Check, Column, ForeignKey, PrimaryKey, Table, Unique
@@ -17,6 +19,21 @@ class ColumnLayout:
     uniques: tuple[Unique, ...]
     checks: tuple[Check, ...]
     foreign_keys: tuple[ForeignKey, ...]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the column has nothing but a name and a type, as many have."""
+        column = self.column
+        return not (
+            column.not_null
+            or column.default
+            or column.collation is not None
+            or column.generated
+            or self.primary_key
+            or self.uniques
+            or self.checks
+            or self.foreign_keys
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +54,7 @@ def layout(table: Table) -> TableLayout:
     named = {fold(column.name) for column in table.columns}
     return TableLayout(
         table=table,
-        columns=tuple(column_layout(table, column) for column in table.columns),
+        columns=_columns(table, table.columns),
         primary_key=None if key is None or is_inline_key(key) else key,
         uniques=tuple(unique for unique in table.uniques if not is_inline_unique(unique)),
         checks=tuple(check for check in table.checks if fold(check.column or "") not in named),
@@ -47,15 +64,31 @@ def layout(table: Table) -> TableLayout:
 
 def column_layout(table: Table, column: Column) -> ColumnLayout:
     """``column`` with the constraints of ``table`` that stand on it."""
-    name = fold(column.name)
+    return _columns(table, (column,))[0]
+
+
+def _columns(table: Table, columns: Sequence[Column]) -> tuple[ColumnLayout, ...]:
     key = table.primary_key
-    has_key = key is not None and is_inline_key(key) and fold(key.parts[0].column or "") == name
-    return ColumnLayout(
-        column=column,
-        primary_key=key if has_key else None,
-        uniques=tuple(u for u in table.uniques if is_inline_unique(u) and fold(u.parts[0].column or "") == name),
-        checks=tuple(check for check in table.checks if fold(check.column or "") == name),
-        foreign_keys=tuple(k for k in table.foreign_keys if _is_inline_foreign_key(k) and fold(k.columns[0]) == name),
+    keyed = fold(key.parts[0].column or "") if key is not None and is_inline_key(key) else None
+    uniques, checks = defaultdict[str, list[Unique]](list), defaultdict[str, list[Check]](list)
+    foreign_keys = defaultdict[str, list[ForeignKey]](list)
+    for unique in table.uniques:
+        if is_inline_unique(unique):
+            uniques[fold(unique.parts[0].column or "")].append(unique)
+    for check in table.checks:
+        checks[fold(check.column or "")].append(check)
+    for foreign_key in table.foreign_keys:
+        if _is_inline_foreign_key(foreign_key):
+            foreign_keys[fold(foreign_key.columns[0])].append(foreign_key)
+    return tuple(
+        ColumnLayout(
+            column=column,
+            primary_key=key if name == keyed else None,
+            uniques=tuple(uniques.get(name, ())),
+            checks=tuple(checks.get(name, ())),
+            foreign_keys=tuple(foreign_keys.get(name, ())),
+        )
+        for column, name in ((column, fold(column.name)) for column in columns)
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from waiaas_migrate.schema.changes import Change
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.renames import Renames
-from waiaas_migrate.sqlite.introspect import Known
+from waiaas_migrate.sqlite.catalog import Known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
