@@ -13,6 +13,7 @@ from waiaas_migrate.files.schema_words import (
     ColumnType,
     parsed,
     read_conflict,
+    read_default,
     read_expression,
     read_name,
     read_type,
@@ -182,7 +183,7 @@ def _default(fields: dict[str, Value]) -> SqlText | None:
     if literal is not None and expression is not None:
         expression.key_problem("`default` and `default_sql` are both here.", "Write one of them.")
     if literal is None:
-        return read_expression(expression, ())
+        return read_default(expression)
     if literal.is_mapping or literal.is_list:
         literal.problem(
             f"a default must be a single value, but this is {described(literal.node)}.",

@@ -157,10 +157,16 @@ def read_expression(value: Value | None, columns: Iterable[str]) -> SqlText | No
     return parsed(value, sql, columns)
 
 
-def parsed(value: Value, sql: str, columns: Iterable[str]) -> SqlText | None:
-    """``sql`` as an expression; where it is none, ``value`` is where that is told."""
+def read_default(value: Value | None) -> SqlText | None:
+    """An SQL expression as a DEFAULT."""
+    sql = value.sql() if value is not None else None
+    return parsed(value, sql, default=True) if value is not None and sql is not None else None
+
+
+def parsed(value: Value, sql: str, columns: Iterable[str] = (), *, default: bool = False) -> SqlText | None:
+    """``sql`` as an expression, or as a DEFAULT; where it is none, ``value`` is where that is told."""
     try:
-        return ddl.expression(sql, columns)
+        return ddl.default(sql) if default else ddl.expression(sql, columns)
     except ddl.SqlError as error:
         value.problem(
             f"this is not an SQL expression: {str(error).rstrip('.')}.", _fix(sql, f"Correct `{shown(sql)}`.")

@@ -9,16 +9,19 @@ expressions, constraint names and deferrability can be found: no PRAGMA tells th
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from waiaas_migrate.schema.model import Index, IndexPart, SqlText, Trigger, View, VirtualTable
 from waiaas_migrate.sqlite.cursor import Cursor, split_commas
 from waiaas_migrate.sqlite.grammar import Kind, SqlError, Token, meaning, significant, tokenize
-from waiaas_migrate.sqlite.quoting import fold, quote_name
+from waiaas_migrate.sqlite.quoting import fold, quote_literal, quote_name
 from waiaas_migrate.sqlite.spelling import spell, spell_statement
 
 __all__ = [
     "SqlError",
+    "bare_default",
+    "default",
     "expression",
     "index",
     "is_bare",
@@ -248,6 +251,26 @@ def _without_semicolons(tokens: Sequence[Token]) -> Sequence[Token]:
     while end and (tokens[end - 1].word == ";" or tokens[end - 1].kind is Kind.COMMENT):
         end -= 1
     return tokens[:end]
+
+
+def default(sql: str) -> SqlText:
+    """A DEFAULT that somebody wrote, as SQLite takes it once it is written without the parentheses it does not need.
+
+    Raises:
+        SqlError: where it is not exactly one expression.
+    """
+    found = expression(sql)
+    return replace(found, key=bare_default(significant(tokenize(sql))).key) if is_bare(sql) else found
+
+
+def bare_default(tokens: Sequence[Token]) -> SqlText:
+    """A DEFAULT without parentheses: one literal or name, and its sign."""
+    found, token = stored_expression(tokens, frozenset()), tokens[-1]
+    if token.kind is not Kind.NAME and (token.kind is not Kind.WORD or token.word in {*TERMS, "TRUE", "FALSE"}):
+        return found
+    # Neither a bare word nor one in double quotes can be a column here: it is a string, and its case counts.
+    meant = Token(Kind.STRING, quote_literal(token.name))
+    return replace(found, key=stored_expression([meant], frozenset()).key)
 
 
 def is_bare(sql: str) -> bool:

@@ -23,10 +23,10 @@ from waiaas_migrate.schema.model import (
     Unique,
 )
 from waiaas_migrate.sqlite.cursor import Cursor, split_commas
-from waiaas_migrate.sqlite.ddl import TERMS, index_part, known_names, stored_expression
+from waiaas_migrate.sqlite.ddl import bare_default, index_part, known_names, stored_expression
 from waiaas_migrate.sqlite.ddl_comments import comments
 from waiaas_migrate.sqlite.grammar import Kind, SqlError, Token, significant, tokenize
-from waiaas_migrate.sqlite.quoting import fold, quote_literal
+from waiaas_migrate.sqlite.quoting import fold
 from waiaas_migrate.sqlite.spelling import spell
 
 WordT = TypeVar("WordT", bound=StrEnum)
@@ -249,12 +249,7 @@ class _Reading:
             return self._expression(cursor)
         sign = [cursor.next()] if cursor.peek() in ("+", "-") else []
         token = cursor.next()
-        default = stored_expression([*sign, token], frozenset())
-        if token.kind is not Kind.NAME and (token.kind is not Kind.WORD or token.word in {*TERMS, "TRUE", "FALSE"}):
-            return default
-        # Neither a bare word nor one in double quotes can be a column here: it is a string, and its case counts.
-        meant = Token(Kind.STRING, quote_literal(token.name))
-        return replace(default, key=stored_expression([meant], frozenset()).key)
+        return bare_default([*sign, token])
 
     def _generated(self, cursor: Cursor) -> None:
         expression = self._expression(cursor)
