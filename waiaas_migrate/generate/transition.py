@@ -14,6 +14,7 @@ from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames
+from waiaas_migrate.sqlite.catalog import read_catalog
 from waiaas_migrate.sqlite.introspect import introspect
 from waiaas_migrate.sqlite.memory import copy, execute
 from waiaas_migrate.sqlite.plan import plan
@@ -37,6 +38,7 @@ def make_transition(
             set_aside=aside,
             options=options,
             layouts=_layouts(database, changes, renderer),
+            texts=_texts(database),
         )
     with closing(copy(database)) as scratch:
         taken = frozenset(fold(rename.new) for rename in renames.tables)
@@ -48,7 +50,7 @@ def make_transition(
             renaming = replace(renaming, set_aside=aside)
         old = introspect(scratch)
         changes = diff(old, new)
-        layouts = _layouts(scratch, changes, renderer)
+        layouts, texts = _layouts(scratch, changes, renderer), _texts(scratch)
     return Transition(
         start=start,
         old=old,
@@ -58,6 +60,7 @@ def make_transition(
         set_aside=aside,
         options=options,
         layouts=layouts,
+        texts=texts,
     )
 
 
@@ -82,6 +85,11 @@ def _layouts(database: sqlite3.Connection, changes: Iterable[Change], renderer: 
     """What the changed tables are, in the words of the guard that looks again before they are changed."""
     names = {fold(name): name for change in changes if (name := table_of(change)) is not None}
     return {folded: str(database.execute(renderer.layout_query(name)).fetchone()[0]) for folded, name in names.items()}
+
+
+def _texts(database: sqlite3.Connection) -> dict[str, str]:
+    """The CREATE statement of each table."""
+    return {fold(row.name): row.sql for row in read_catalog(database) if row.kind == "table"}
 
 
 def _without_views(schema: Schema, names: Collection[str]) -> Schema:

@@ -38,6 +38,7 @@ from waiaas_migrate.sqlite.actions import (
     CreateTable,
     Drop,
     EditCatalog,
+    GuardChecks,
     GuardForeignKeysOff,
     GuardLayout,
     Plan,
@@ -159,6 +160,14 @@ class _Planner:
                 table = self.old[name].name
                 guard = GuardLayout(table=table, layout=self.t.layouts[name])
                 yield _step(f"table {table} is what the migrations made of it", guard)
+            if name in self.t.texts and any(isinstance(a, RebuildTable) and not a.asks_checks for a in actions):
+                yield self._kept_checks(name)
+
+    def _kept_checks(self, name: str) -> Step:
+        """A guard for rows that are to be copied without being held to CHECKs once more."""
+        table = self.old[name]
+        guard = GuardChecks(table=table.name, text=self.t.texts[name].replace('"', ""), checks=self.new[name].checks)
+        return _step(f"table {table.name} holds its rows to the CHECKs that the migrations gave it", guard)
 
     def _dropping(self) -> Iterator[Step]:
         added = {fold(change.table.name) for change in self.t.changes if isinstance(change, AddTable)}

@@ -29,8 +29,8 @@ class Transition:
 
     ``start`` is the schema as it is, ``old`` the same after ``renames``, ``new`` the schema to come, with its hints;
     ``changes`` lead from ``old`` to ``new``. ``set_aside`` are the folded names of views and triggers that do not
-    compile, at which renaming would stumble. ``layouts`` are what a guard expects of the tables of ``old``, by
-    folded name.
+    compile, at which renaming would stumble. ``layouts`` are what a guard expects of the tables of ``old``, and
+    ``texts`` are their CREATE statements, by folded name.
     """
 
     start: Schema
@@ -41,3 +41,4 @@ class Transition:
     set_aside: frozenset[str] = frozenset()
     options: Options = field(default=Options())
     layouts: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
