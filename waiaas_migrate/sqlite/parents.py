@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from waiaas_migrate.schema.affinity import affinity
+from waiaas_migrate.schema.canonical import canonical_collation
 from waiaas_migrate.schema.changes import (
     AddColumn,
     AddForeignKey,
@@ -114,7 +115,7 @@ def _moved(transition: Transition, old_tables: Tables) -> Iterator[tuple[str, st
             before = column_of(old, column.name)
             if before is None:
                 continue
-            shape = [(affinity(c.type), fold(c.collation or ""), c.generated) for c in (before, column)]
+            shape = [(affinity(c.type), canonical_collation(c.collation), c.generated) for c in (before, column)]
             if shape[0] != shape[1] or value_of(old, column) != spelled_name(column.name):
                 yield fold(table.name), fold(column.name)
 

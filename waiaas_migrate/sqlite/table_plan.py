@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from waiaas_migrate.schema.affinity import affinity
+from waiaas_migrate.schema.canonical import canonical_collation
 from waiaas_migrate.schema.changes import (
     AddCheck,
     AddColumn,
@@ -101,9 +102,9 @@ def _needs_rebuild(table: TableChanges, change: Change) -> bool:
 
 
 def _changes_storage(table: TableChanges, old: Column, new: Column) -> bool:
-    if (old.default, old.collation and fold(old.collation), old.generated) != (
+    if (old.default, canonical_collation(old.collation), old.generated) != (
         new.default,
-        new.collation and fold(new.collation),
+        canonical_collation(new.collation),
         new.generated,
     ):
         return True
