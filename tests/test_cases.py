@@ -384,7 +384,7 @@ def test_a_collation_that_every_column_has(tmp_path: Path) -> None:
 
 def test_a_circle_goes_by_a_name_that_is_free(tmp_path: Path) -> None:
     """The name that opens a circle of renames is none that a column has."""
-    columns = {"a": {"type": "integer"}, "b": {"type": "integer"}, "_waiaas_a": "integer", "_waiaas_b": "integer"}
+    columns: Case = {"a": {"type": "integer"}, "b": {"type": "integer"}, "_waiaas_a": "integer", "_waiaas_b": "integer"}
     write_schema(tmp_path, {"tables": {"t": {"columns": columns}}})
     generate(tmp_path, "first")
     apply_with_runner(tmp_path, tmp_path / "a.db")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from waiaas_migrate.checks.database import reading, standing
+from waiaas_migrate.errors import SchemaFileError
 from waiaas_migrate.files.manifest import read_manifest
 from waiaas_migrate.files.migration_dir import read_migrations
 from waiaas_migrate.files.project import Project
@@ -56,6 +57,8 @@ def compare(project: Project, first: str, second: str, *, sql: bool = False, col
         if not changes_of(transition):
             order = diff(old, new, column_order=column_order)
             return Comparison(changes=tuple(describe(change) for change in order), hazards=())
+        if sql and transition.problems:
+            raise SchemaFileError([replace(problem, file=second) for problem in transition.problems])
         drafted = draft(before, transition, (), renderer, "diff") if sql else None
     ordered = replace(transition, changes=diff(transition.old, new, column_order=column_order))
     return Comparison(

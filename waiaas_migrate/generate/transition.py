@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from waiaas_migrate.files.render import Renderer
 from waiaas_migrate.files.statements import split_statements
+from waiaas_migrate.generate.backfills import with_backfills
 from waiaas_migrate.schema.changes import Change, DropColumn, table_of
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
@@ -30,7 +31,7 @@ def make_transition(
     if not renames.tables and not renames.columns:
         changes = diff(start, new)
         aside = _in_the_way(database, changes)
-        return Transition(
+        transition = Transition(
             start=start,
             old=start,
             new=new,
@@ -40,28 +41,35 @@ def make_transition(
             layouts=_layouts(database, changes, renderer),
             texts=_texts(database),
         )
+        return with_backfills(database, transition)
     with closing(copy(database)) as scratch:
-        taken = frozenset(fold(rename.new) for rename in renames.tables)
-        aside = not_compiling(scratch) | {fold(view.name) for view in start.views if fold(view.name) in taken}
-        kept = _without_views(start, taken)
-        renaming = Transition(start=start, old=start, new=kept, changes=(), renames=renames, set_aside=aside)
-        while (culprit := _rename(scratch, renaming, renderer)) is not None:
-            aside |= {fold(culprit)}
-            renaming = replace(renaming, set_aside=aside)
+        aside = _rename_all(scratch, start, renames, renderer)
         old = introspect(scratch)
         changes = diff(old, new)
-        layouts, texts = _layouts(scratch, changes, renderer), _texts(scratch)
-    return Transition(
-        start=start,
-        old=old,
-        new=new,
-        changes=changes,
-        renames=renames,
-        set_aside=aside,
-        options=options,
-        layouts=layouts,
-        texts=texts,
-    )
+        transition = Transition(
+            start=start,
+            old=old,
+            new=new,
+            changes=changes,
+            renames=renames,
+            set_aside=aside,
+            options=options,
+            layouts=_layouts(scratch, changes, renderer),
+            texts=_texts(scratch),
+        )
+        return with_backfills(scratch, transition)
+
+
+def _rename_all(scratch: sqlite3.Connection, start: Schema, renames: Renames, renderer: Renderer) -> frozenset[str]:
+    """Carry ``renames`` out; give the views and triggers that must be set aside for them."""
+    taken = frozenset(fold(rename.new) for rename in renames.tables)
+    aside = not_compiling(scratch) | {fold(view.name) for view in start.views if fold(view.name) in taken}
+    kept = _without_views(start, taken)
+    renaming = Transition(start=start, old=start, new=kept, changes=(), renames=renames, set_aside=aside)
+    while (culprit := _rename(scratch, renaming, renderer)) is not None:
+        aside |= {fold(culprit)}
+        renaming = replace(renaming, set_aside=aside)
+    return aside
 
 
 def _rename(scratch: sqlite3.Connection, renaming: Transition, renderer: Renderer) -> str | None:

@@ -28,6 +28,14 @@ def column_of(table: Table, name: str) -> Column | None:
     return next((column for column in table.columns if fold(column.name) == fold(name)), None)
 
 
+def is_filled(old: Table, column: Column) -> bool:
+    """Whether the column's backfill gives rows a value: the column is new to them, or may be NULL in them no more."""
+    if column.hints.backfill is None:
+        return False
+    before = column_of(old, column.name)
+    return before is None or (before.not_null is None and column.not_null is not None)
+
+
 def value_of(old: Table, column: Column) -> str | None:
     """The SQL expression over ``old`` that gives ``column`` its value; None where its default does."""
     before = column_of(old, column.name)
@@ -35,8 +43,9 @@ def value_of(old: Table, column: Column) -> str | None:
     if before is None:
         return None if backfill is None else f"({backfill.sql})"
     source = _mapped(old, column)
-    if backfill is not None and before.not_null is None and column.not_null is not None:
-        return f"coalesce({source}, {backfill.sql})"
+    if backfill is not None and is_filled(old, column):
+        is_query = backfill.sql.split(maxsplit=1)[0].upper() in ("SELECT", "WITH", "VALUES")
+        return f"coalesce({source}, ({backfill.sql}))" if is_query else f"coalesce({source}, {backfill.sql})"
     return source
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from waiaas_migrate.errors import Problem
 from waiaas_migrate.schema.changes import Change
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.renames import Renames
+from waiaas_migrate.sqlite.probe import Reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +32,8 @@ class Transition:
     ``start`` is the schema as it is, ``old`` the same after ``renames``, ``new`` the schema to come, with its hints;
     ``changes`` lead from ``old`` to ``new``. ``set_aside`` are the folded names of views and triggers that do not
     compile, at which renaming would stumble. ``layouts`` are what a guard expects of the tables of ``old``, and
-    ``texts`` are their CREATE statements, by folded name.
+    ``texts`` are their CREATE statements, by folded name; ``reads`` is what the backfills of each read. ``problems``
+    say which backfills cannot be followed.
     """
 
     start: Schema
@@ -42,3 +45,5 @@ class Transition:
     options: Options = field(default=Options())
     layouts: Mapping[str, str] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
+    reads: Mapping[str, Reading] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
