@@ -17,6 +17,7 @@ _STATES = ("open", "done", "it's", "café")
 _VALUES: tuple[Value, ...] = (
     *(None, 0, 1, -5, 2**53 + 1, 1.5, -1e300, "", "a", "A", "007", "1.50", "it's", "naïve", b"", b"\x00\xff"),
 )
+_ROWIDS = (-3, 2, 7, 40, 10**12)
 _LITERALS = {"integer": "7", "real": "7.5", "text": "'seven'", "blob": "X'07'"}
 
 
@@ -121,11 +122,18 @@ def worlds(draw: st.DrawFn) -> World:
 
 @st.composite
 def rows(draw: st.DrawFn, relation: Relation) -> list[dict[str, Value]]:
-    """Rows to be offered to a table; it takes those that keep its rules."""
+    """Rows to be offered to a table; it takes those that keep its rules.
+
+    Where no column is the rowid, it is given, with gaps and in no order: a copy that numbered rows anew would show.
+    """
     columns = [name for name, one in relation.fields.items() if "generated" not in one.spec]
-    return [
+    found = [
         {name: draw(_values(relation.fields[name].spec)) for name in columns} for _ in range(draw(st.integers(0, 5)))
     ]
+    key = relation.fields.get("id", Field(spec={})).spec
+    if "without_rowid" in relation.options or key.get("type") == "integer":
+        return found
+    return [{"rowid": rowid, **row} for rowid, row in zip(draw(st.permutations(_ROWIDS)), found, strict=False)]
 
 
 def _values(spec: Spec) -> st.SearchStrategy[Value]:

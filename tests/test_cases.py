@@ -49,7 +49,9 @@ from tests.transitions import (
     typed,
     write_schema,
 )
+from waiaas_migrate.checks.compare import compare
 from waiaas_migrate.errors import ApplyError, MigrateError
+from waiaas_migrate.files.project import find_project
 from waiaas_migrate.files.statements import split_statements
 from waiaas_migrate.schema.diff import diff
 
@@ -348,3 +350,65 @@ def test_a_circle_of_renames_is_gone_round_once_for_each_time_it_is_asked_for(tm
     assert generate(tmp_path, "third").migration is not None
     apply_with_runner(tmp_path, database)
     assert rows_of(database, "t", ["a", "b"]) == [{"a": 1, "b": 2}]
+
+
+def test_a_name_that_was_left_may_be_taken_again(tmp_path: Path) -> None:
+    """A fulfilled hint stays where it is while another column, and another table, take the old name and leave it."""
+    database = tmp_path / "a.db"
+    renamed = {"b": {"type": "integer", "renamed_from": "a"}}
+    other = {"v": {"renamed_from": "t", "columns": renamed}}
+    for tables, changed in (
+        ({"t": {"columns": {"a": "integer"}}}, True),
+        (other, True),
+        (other, False),
+        ({"v": {**other["v"], "columns": {**renamed, "a": "text"}}, "t": {"columns": {"x": "text"}}}, True),
+        ({"v": {**other["v"], "columns": {**renamed, "a": "text"}}, "t": {"columns": {"x": "text"}}}, False),
+        (other, True),
+        (other, False),
+    ):
+        write_schema(tmp_path, {"tables": tables})
+        assert (generate(tmp_path, "step").migration is not None) is changed
+        apply_with_runner(tmp_path, database)
+        if "t" in tables and len(tables) == 1:
+            run_script(database, "INSERT INTO t VALUES (5);")
+    assert rows_of(database, "v", ["b"]) == [{"b": 5}]
+
+
+def test_a_collation_that_every_column_has(tmp_path: Path) -> None:
+    """COLLATE BINARY on a column says what no collation says."""
+    write_schema(tmp_path, {"tables": {"t": {"columns": {"a": {"type": "text", "collate": "BINARY"}}}}})
+    assert generate(tmp_path, "first").migration is not None
+    write_schema(tmp_path, {"tables": {"t": {"columns": {"a": "text"}}}})
+    assert generate(tmp_path, "second").migration is None
+
+
+def test_a_circle_goes_by_a_name_that_is_free(tmp_path: Path) -> None:
+    """The name that opens a circle of renames is none that a column has."""
+    columns: Case = {"a": {"type": "integer"}, "b": {"type": "integer"}, "_waiaas_a": "integer", "_waiaas_b": "integer"}
+    write_schema(tmp_path, {"tables": {"t": {"columns": columns}}})
+    generate(tmp_path, "first")
+    apply_with_runner(tmp_path, tmp_path / "a.db")
+    run_script(tmp_path / "a.db", "INSERT INTO t VALUES (1, 2, 3, 4);")
+    columns["a"], columns["b"] = {**columns["a"], "renamed_from": "b"}, {**columns["b"], "renamed_from": "a"}
+    write_schema(tmp_path, {"tables": {"t": {"columns": columns}}})
+    generate(tmp_path, "second")
+    apply_with_runner(tmp_path, tmp_path / "a.db")
+    assert rows_of(tmp_path / "a.db", "t", list(columns)) == [{"a": 2, "b": 1, "_waiaas_a": 3, "_waiaas_b": 4}]
+
+
+def test_diff_knows_the_hints_that_were_followed(tmp_path: Path) -> None:
+    """After a swap of names there is nothing between a database and its schema.yaml; before it, there is the swap."""
+    database, yaml_file = tmp_path / "a.db", tmp_path / "schema.yaml"
+    old = {"columns": {"a": "integer", "b": "text"}}
+    swapped = {"columns": {"b": {"type": "integer", "renamed_from": "a"}, "a": {"type": "text", "renamed_from": "b"}}}
+    write_schema(tmp_path, {"tables": {"t": old}})
+    generate(tmp_path, "first")
+    apply_with_runner(tmp_path, database)
+    write_schema(tmp_path, {"tables": {"t": swapped}})
+    generate(tmp_path, "second")
+    project = find_project(tmp_path)
+    assert any("rename column" in change for change in compare(project, str(database), str(yaml_file)).changes)
+    assert compare(project, str(tmp_path / "migrations"), str(yaml_file)).changes == ()
+    assert compare(project, str(yaml_file), str(yaml_file)).changes == ()
+    apply_with_runner(tmp_path, database)
+    assert compare(project, str(database), str(yaml_file)).changes == ()

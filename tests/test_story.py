@@ -28,11 +28,13 @@ from tests.transitions import (
     orphans,
     roll_back_with_runner,
     rows_of,
+    run_script,
     schema_of,
     snapshot,
     typed,
 )
 from waiaas_migrate import close_database, open_database
+from waiaas_migrate.errors import ApplyError
 from waiaas_migrate.schema.diff import diff
 
 ROWS = """
@@ -265,11 +267,18 @@ def test_every_step_can_be_taken_back(versions: dict[int, Path], tmp_path: Path)
     """From head back to the first version, each schema on the way is the one that it was."""
     database = at_version(versions, 1, tmp_path / "daemon.db")
     schemas = {1: schema_of(database)}
-    for version in range(2, HEAD):
+    for version in range(2, HEAD + 1):
         apply_with_runner(versions[version], database)
         schemas[version] = schema_of(database)
     # The last one drops a NOT NULL column with a foreign key, whose values nobody has any more.
-    for version in range(HEAD - 1, 1, -1):
+    with pytest.raises(ApplyError, match="sessions: rows would have no parent in wallets"):
+        roll_back_with_runner(versions[HEAD], database)
+    assert diff(schema_of(database), schemas[HEAD]) == ()
+    assert len(rows_of(database, "sessions", ["id"])) == 3
+    run_script(
+        database, "DELETE FROM session_wallets; DELETE FROM sessions; UPDATE transactions SET session_id = NULL;"
+    )
+    for version in range(HEAD, 1, -1):
         roll_back_with_runner(versions[HEAD], database)
         assert diff(schema_of(database), schemas[version - 1]) == ()
     networks = rows_of(database, "agents", ["id", "network"])

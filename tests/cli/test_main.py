@@ -162,3 +162,23 @@ def test_a_folder_that_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str
         status = main(["check"])
     assert status == 2
     assert capsys.readouterr().err == "Error: The current folder is gone. Change to one that exists.\n"
+
+
+def test_a_schema_is_written_into_folders_that_are_there(tmp_path: Path) -> None:
+    """``inspect -o`` makes no folders by itself: it exits with 2 and names the one that is missing."""
+    generated_project(tmp_path)
+    assert run(tmp_path, "apply", "app.db").status == 0
+    before = listing(tmp_path)
+    done = run(tmp_path, "inspect", "app.db", "-o", "new/folder/x.yaml")
+    assert (done.status, done.out) == (2, "")
+    assert "--output new/folder/x.yaml: there is no folder new/folder." in done.err
+    assert listing(tmp_path) == before
+
+
+def test_an_error_that_sqlite_raises_by_itself(tmp_path: Path) -> None:
+    """What SQLite says of a URL that it cannot use is told in one line, with exit status 2."""
+    generated_project(tmp_path)
+    done = run(tmp_path, "apply", "file:app.db?mode=zz")
+    assert (done.status, done.out) == (2, "")
+    assert done.err.count("\n") == 1
+    assert TRACEBACK not in done.err

@@ -1001,15 +1001,18 @@ DAMAGE: list[tuple[str, str, list[str]]] = [
         ),
         [
             (
-                "schema.yaml:3:3, tables.sqlite_x: the name `sqlite_x` belongs to SQLite or to yoyo. Choose another "
+                "schema.yaml:3:3, tables.sqlite_x: the name `sqlite_x` belongs to SQLite, to yoyo or to "
+                "waiaas-migrate. Choose another "
                 "name."
             ),
             (
-                "schema.yaml:4:3, tables._yoyo_log: the name `_yoyo_log` belongs to SQLite or to yoyo. Choose "
+                "schema.yaml:4:3, tables._yoyo_log: the name `_yoyo_log` belongs to SQLite, to yoyo or to "
+                "waiaas-migrate. Choose "
                 "another name."
             ),
             (
-                "schema.yaml:5:38, tables.ok.indexes.Yoyo_Lock: the name `Yoyo_Lock` belongs to SQLite or to yoyo. "
+                "schema.yaml:5:38, tables.ok.indexes.Yoyo_Lock: the name `Yoyo_Lock` belongs to SQLite, to yoyo "
+                "or to waiaas-migrate. "
                 "Choose another name."
             ),
         ],
@@ -1078,22 +1081,19 @@ DAMAGE: list[tuple[str, str, list[str]]] = [
         ],
     ),
     (
-        "a rename of what is still there",
+        "a rename from its own name",
         (
             "version: 1\n"
             "tables:\n"
             "  t:\n"
             "    columns:\n"
             "      id: {type: integer, primary_key: true}\n"
-            "      a: {type: text, renamed_from: id}\n"
+            "      a: {type: text, renamed_from: A}\n"
             "    renamed_from: t\n"
         ),
         [
-            (
-                "schema.yaml:6:37, tables.t.columns.a.renamed_from: the column `id` is still here. Take this line "
-                "away, or that column."
-            ),
-            "schema.yaml:7:19, tables.t.renamed_from: `t` is still here. Take this line away, or that table.",
+            "schema.yaml:6:37, tables.t.columns.a.renamed_from: `A` is its own name. Take this line away.",
+            "schema.yaml:7:19, tables.t.renamed_from: `t` is its own name. Take this line away.",
         ],
     ),
     (

@@ -6,7 +6,9 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from waiaas_migrate.checks.database import reading
+from waiaas_migrate.checks.database import reading, standing
+from waiaas_migrate.errors import SchemaFileError
+from waiaas_migrate.files.manifest import read_manifest
 from waiaas_migrate.files.migration_dir import read_migrations
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.render import Renderer
@@ -18,7 +20,7 @@ from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hazards import Hazard
 from waiaas_migrate.schema.model import Schema
-from waiaas_migrate.schema.renames import resolve
+from waiaas_migrate.schema.renames import hints, resolve
 from waiaas_migrate.sqlite.introspect import introspect
 
 _YAML = frozenset({".yaml", ".yml"})
@@ -48,12 +50,15 @@ def compare(project: Project, first: str, second: str, *, sql: bool = False, col
         DatabaseFileError: where a database cannot be read.
     """
     renderer = Renderer(project.templates)
-    old, new = _side(project, first, renderer), _side(project, second, renderer)
+    old, done = _side(project, first, renderer)
+    new, _ = _side(project, second, renderer)
     with closing(build(old, renderer, file=first)) as before:
-        transition = make_transition(before, new, resolve(old, new), renderer, project.options)
+        transition = make_transition(before, new, resolve(old, new, done), renderer, project.options)
         if not changes_of(transition):
             order = diff(old, new, column_order=column_order)
             return Comparison(changes=tuple(describe(change) for change in order), hazards=())
+        if sql and transition.problems:
+            raise SchemaFileError([replace(problem, file=second) for problem in transition.problems])
         drafted = draft(before, transition, (), renderer, "diff") if sql else None
     ordered = replace(transition, changes=diff(transition.old, new, column_order=column_order))
     return Comparison(
@@ -63,13 +68,26 @@ def compare(project: Project, first: str, second: str, *, sql: bool = False, col
     )
 
 
-def _side(project: Project, side: str, renderer: Renderer) -> Schema:
-    """The schema that ``side`` stands for: a folder's migrations, a YAML file's declaration, or what a database has."""
+def _side(project: Project, side: str, renderer: Renderer) -> tuple[Schema, tuple[str, ...]]:
+    """The schema that ``side`` stands for, and the rename hints that were fulfilled on the way to it.
+
+    A side is a folder's migrations, a YAML file's declaration, or what a database has.
+    """
     path = Path(side)
     if path.is_dir():
         with closing(replay(read_migrations(path))) as replayed:
-            return introspect(replayed)
+            return introspect(replayed), _recorded(path)
     if path.suffix.lower() in _YAML:
-        return declare(replace(project, schema=path.absolute()), renderer).schema
+        declared = declare(replace(project, schema=path.absolute()), renderer).schema
+        return declared, hints(declared)
     with reading(side) as (connection, _):
-        return introspect(connection)
+        found = standing(connection, read_migrations(project.migrations, missing_ok=True))
+        # Which hints a database was behind half-way to head, nobody knows any more.
+        is_at_head = bool(found.applied) and not found.pending
+        return introspect(connection), _recorded(project.migrations) if is_at_head else ()
+
+
+def _recorded(migrations: Path) -> tuple[str, ...]:
+    """The hints that the manifest beside ``migrations`` has for fulfilled."""
+    manifest = read_manifest(migrations)
+    return () if manifest is None else manifest.hints

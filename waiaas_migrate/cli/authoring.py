@@ -8,6 +8,7 @@ import click
 
 from waiaas_migrate.cli import options
 from waiaas_migrate.cli.output import FINDINGS, hazard_row, note, print_findings, print_json, say
+from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.project import Project
 
 
@@ -127,11 +128,13 @@ def inspect(database: str, output: str | None, enums: tuple[str, ...]) -> int:
     from waiaas_migrate.checks.inspect import inspect as run
     from waiaas_migrate.files.writing import write_files
 
+    path = None if output is None else Path(output)
+    if path is not None and not path.parent.is_dir():
+        raise UsageError(f"--output {output}: there is no folder {path.parent}. Make it, or correct the path.")
     text = run(database, enums=enums)
-    if output is None:
+    if path is None:
         click.echo(text, nl=False)
         return 0
-    path = Path(output)
     write_files(path.parent, {path.name: text})
     note(f"wrote {output}")
     return 0

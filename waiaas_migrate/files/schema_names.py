@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from waiaas_migrate.files.report import shown, suggestion
-from waiaas_migrate.files.schema_columns import ReadColumn
 from waiaas_migrate.files.schema_objects import ReadObjects
 from waiaas_migrate.files.schema_tables import ReadTable
 from waiaas_migrate.files.yaml_values import Value
@@ -24,7 +23,7 @@ def check_names(tables: tuple[ReadTable, ...], objects: ReadObjects) -> None:
         if fold(trigger.table) not in owners:
             fix = suggestion(trigger.table, owners.values(), "Correct the name, or add the table.")
             value.problem(f"the trigger is on `{shown(trigger.table)}`, which is no table or view here.", fix)
-    _check_table_renames(tables, owners)
+    _check_table_renames(tables)
     for read in tables:
         _check_column_renames(read)
 
@@ -47,15 +46,14 @@ def _check_taken(named: Iterable[tuple[str, str, Value]]) -> None:
         )
 
 
-def _check_table_renames(tables: tuple[ReadTable, ...], owners: dict[str, str]) -> None:
+def _check_table_renames(tables: tuple[ReadTable, ...]) -> None:
     seen: dict[str, str] = {}
     for read in tables:
         old, value = read.table.renamed_from, read.fields.get("renamed_from")
         if old is None or value is None:
             continue
-        still = next((other for other in tables if fold(other.table.name) == fold(old)), None)
-        if fold(old) in owners and (still is None or still is read or still.table.renamed_from is None):
-            value.problem(f"`{shown(old)}` is still here.", "Take this line away, or that table.")
+        if fold(old) == fold(read.table.name):
+            value.problem(f"`{shown(old)}` is its own name.", "Take this line away.")
         _check_claimed(seen, old, read.table.name, value)
 
 
@@ -65,9 +63,8 @@ def _check_column_renames(read: ReadTable) -> None:
         old, value = column.column.hints.renamed_from, column.fields.get("renamed_from")
         if old is None or value is None:
             continue
-        still: ReadColumn | None = read.column(old)
-        if still is not None and (still is column or still.column.hints.renamed_from is None):
-            value.problem(f"the column `{shown(old)}` is still here.", "Take this line away, or that column.")
+        if fold(old) == fold(column.column.name):
+            value.problem(f"`{shown(old)}` is its own name.", "Take this line away.")
         _check_claimed(seen, old, column.column.name, value)
 
 

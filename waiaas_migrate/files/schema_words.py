@@ -38,7 +38,7 @@ DEFERRALS: dict[str, Deferral] = {
 ORDERS: dict[str, bool] = {"asc": False, "desc": True}
 
 #: Names of SQLite's and of yoyo's own tables.
-_RESERVED_NAMES = re.compile(r"sqlite_|_yoyo_|yoyo_lock\Z|yoyo_tmp_", re.ASCII)
+_RESERVED_NAMES = re.compile(r"sqlite_|_yoyo_|yoyo_lock\Z|yoyo_tmp_|_waiaas_", re.ASCII)
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -145,7 +145,7 @@ def name_problem(name: str) -> str:
 def object_name_problem(name: str) -> str:
     """What is wrong with ``name`` as a table's, view's, index's or trigger's name, or an empty string."""
     if _RESERVED_NAMES.match(fold(name)):
-        return f"the name `{shown(name)}` belongs to SQLite or to yoyo."
+        return f"the name `{shown(name)}` belongs to SQLite, to yoyo or to waiaas-migrate."
     return name_problem(name)
 
 

@@ -56,7 +56,8 @@ def draft(
         target = way_back(transition.start, transition.new, transition.renames)
         renames = transition.renames.reversed()
         back = make_transition(after, target, renames, renderer, transition.options, transition.known)
-    backward = renderer.migration(f"{migration}, rolled back", plan(back).steps, remarks=tuple(_lost(transition)))
+    said = (*_lost(transition), *_may_refuse(back))
+    backward = renderer.migration(f"{migration}, rolled back", plan(back).steps, remarks=said)
     return Draft(
         changes=changes,
         hazards=dangers,
@@ -68,6 +69,13 @@ def heads(migrations: Sequence[MigrationFile]) -> tuple[str, ...]:
     """The ids that no other migration depends on; a new one depends on these."""
     depended_on = {name for migration in migrations for name in migration.depends}
     return tuple(migration.id for migration in migrations if migration.id not in depended_on)
+
+
+def _may_refuse(back: Transition) -> Iterator[str]:
+    """What rolling back asks of rows; that it drops what was added goes without saying."""
+    for hazard in hazards_of(back):
+        if hazard.code not in (Code.DROP_TABLE, Code.DROP_COLUMN, Code.DROP_VIRTUAL_TABLE):
+            yield f"{hazard.where}: {hazard.what}"
 
 
 def _lost(transition: Transition) -> Iterator[str]:

@@ -6,7 +6,7 @@ import difflib
 import sqlite3
 from collections.abc import Collection, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from waiaas_migrate.errors import MigrationsError, Problem, SchemaFileError, UsageError
@@ -108,7 +108,10 @@ def wanted(
     renames = resolve(start, declared.schema, recorded.hints if recorded is not None else ())
     if renames.impossible:
         raise SchemaFileError([Problem(file=str(project.schema), what=problem) for problem in renames.impossible])
-    return make_transition(before, declared.schema, renames, renderer, project.options, declared.known)
+    transition = make_transition(before, declared.schema, renames, renderer, project.options, declared.known)
+    if transition.problems:
+        raise SchemaFileError([replace(problem, file=str(project.schema)) for problem in transition.problems])
+    return transition
 
 
 def _history(project: Project) -> tuple[tuple[MigrationFile, ...], Manifest | None]:

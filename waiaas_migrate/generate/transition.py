@@ -9,12 +9,13 @@ from dataclasses import replace
 
 from waiaas_migrate.files.render import Renderer
 from waiaas_migrate.files.statements import split_statements
+from waiaas_migrate.generate.backfills import with_backfills
 from waiaas_migrate.schema.changes import Change, DropColumn, table_of
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames
-from waiaas_migrate.sqlite.catalog import Known
+from waiaas_migrate.sqlite.catalog import Known, read_catalog
 from waiaas_migrate.sqlite.introspect import introspect
 from waiaas_migrate.sqlite.memory import copy, execute
 from waiaas_migrate.sqlite.plan import plan
@@ -34,33 +35,26 @@ def make_transition(
 
     The database is not changed.
     """
-    known = known or {}
     start = introspect(database, known)
+    asked = Transition(start=start, old=start, new=new, changes=(), renames=renames, options=options, known=known or {})
     if not renames.tables and not renames.columns:
-        old, changes = start, diff(start, new)
+        changes = diff(start, new)
         aside = _in_the_way(database, start, changes)
-        layouts = _layouts(database, changes, renderer)
-    else:
-        with closing(copy(database)) as scratch:
-            aside = _renamed(scratch, start, renames, renderer)
-            old = introspect(scratch, known)
-            changes = diff(old, new)
-            layouts = _layouts(scratch, changes, renderer)
-    return Transition(
-        start=start,
-        old=old,
-        new=new,
-        changes=changes,
-        renames=renames,
-        set_aside=aside,
-        options=options,
-        layouts=layouts,
-        known=known,
-    )
+        return _compared(database, replace(asked, changes=changes, set_aside=aside), renderer)
+    with closing(copy(database)) as scratch:
+        aside = _rename_all(scratch, start, renames, renderer)
+        old = introspect(scratch, known)
+        return _compared(scratch, replace(asked, old=old, changes=diff(old, new), set_aside=aside), renderer)
 
 
-def _renamed(scratch: sqlite3.Connection, start: Schema, renames: Renames, renderer: Renderer) -> frozenset[str]:
-    """Carry ``renames`` out on ``scratch``; the views and triggers that had to be set aside for that."""
+def _compared(database: sqlite3.Connection, transition: Transition, renderer: Renderer) -> Transition:
+    """``transition`` with what its guards and backfills need to know of ``database``, which holds its ``old``."""
+    layouts = _layouts(database, transition.changes, renderer)
+    return with_backfills(database, replace(transition, layouts=layouts, texts=_texts(database)))
+
+
+def _rename_all(scratch: sqlite3.Connection, start: Schema, renames: Renames, renderer: Renderer) -> frozenset[str]:
+    """Carry ``renames`` out; give the views and triggers that must be set aside for them."""
     taken = frozenset(fold(rename.new) for rename in renames.tables)
     aside = not_compiling(scratch) | {fold(view.name) for view in start.views if fold(view.name) in taken}
     kept = _without_views(start, taken)
@@ -92,6 +86,11 @@ def _layouts(database: sqlite3.Connection, changes: Iterable[Change], renderer: 
     """What the changed tables are, in the words of the guard that looks again before they are changed."""
     names = {fold(name): name for change in changes if (name := table_of(change)) is not None}
     return {folded: str(database.execute(renderer.layout_query(name)).fetchone()[0]) for folded, name in names.items()}
+
+
+def _texts(database: sqlite3.Connection) -> dict[str, str]:
+    """The CREATE statement of each table."""
+    return {fold(row.name): row.sql for row in read_catalog(database) if row.kind == "table"}
 
 
 def _without_views(schema: Schema, names: Collection[str]) -> Schema:

@@ -92,10 +92,14 @@ def _begin(connection: sqlite3.Connection, needed: Callable[[], bool] | None) ->
 
 @contextmanager
 def foreign_keys_off(connection: sqlite3.Connection) -> Iterator[None]:
-    """Foreign keys off, and read back; afterwards all switches are again as they were."""
+    """Foreign keys off, and read back; afterwards all switches are again as they were.
+
+    CHECKs are asked, too, whatever the caller's connection does: the guards in migrations are CHECKs.
+    """
     before = {switch: _read_switch(connection, switch) for switch in _SWITCHES}
     try:
         _set_switch(connection, "foreign_keys", 0)
+        _set_switch(connection, "ignore_check_constraints", 0)
         yield
     finally:
         for switch, value in before.items():

@@ -64,8 +64,17 @@ def canonical_column(column: Column) -> Column:
         name=fold(column.name),
         type=canonical_type(column.type),
         not_null=not_null,
-        collation=_folded(column.collation),
+        collation=canonical_collation(column.collation),
     )
+
+
+def canonical_collation(name: str | None) -> str | None:
+    """The folded name of a column's collation; BINARY is what a column has without one, and so None.
+
+    (https://www.sqlite.org/datatype3.html#collation)
+    """
+    folded = _folded(name)
+    return None if folded == "binary" else folded
 
 
 def canonical_type(declared: str | None) -> str | None:

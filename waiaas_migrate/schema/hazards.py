@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from waiaas_migrate.schema.affinity import affinity
+from waiaas_migrate.schema.canonical import canonical_collation
 from waiaas_migrate.schema.changes import (
     AddCheck,
     AddColumn,
@@ -27,7 +28,7 @@ from waiaas_migrate.schema.changes import (
     ModifyVirtualTable,
 )
 from waiaas_migrate.schema.enum_lists import membership_of
-from waiaas_migrate.schema.model import Check, Column, Schema, Table
+from waiaas_migrate.schema.model import Check, Column, PrimaryKey, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import similar
 
@@ -101,12 +102,13 @@ def _of(change: Change, new: Schema, changes: Sequence[Change]) -> Iterator[Haza
         case ModifyColumn(table=table_name, old=before, new=after):
             strict = any(table.strict for table in new.tables if table.name == table_name)
             yield from _modified_column(table_name, before, after, strict=strict)
+            yield from _renumbered(change, new, changes)
         case ModifyTableOptions(old=before_table, new=after_table):
             yield from _options(before_table, after_table)
         case AddCheck() | ModifyCheck():
             yield from _check(change, new, changes)
         case _:
-            yield from _keys(change)
+            yield from _keys(change, new, changes)
 
 
 # What is lost
@@ -189,7 +191,7 @@ def _modified_column(table: str, before: Column, after: Column, *, strict: bool)
         what = "the migration refuses to run while rows have no value."
         fix = "Say which value they get with `backfill`."
         yield Hazard(code=Code.ADD_NOT_NULL, where=where, what=what, fix=fix)
-    if fold(before.collation or "binary") != fold(after.collation or "binary"):
+    if canonical_collation(before.collation) != canonical_collation(after.collation):
         what = "values that are unique by the old collation may not be by the new one."
         fix = "Look for such rows first."
         yield Hazard(code=Code.CHANGE_COLLATION, where=where, what=what, fix=fix)
@@ -210,6 +212,34 @@ def _options(before: Table, after: Table) -> Iterator[Hazard]:
         yield Hazard(code=Code.ADD_STRICT, where=after.name, what=what, fix="Look for such rows first.")
 
 
+def _renumbered(change: ModifyPrimaryKey | ModifyColumn, new: Schema, changes: Sequence[Change]) -> Iterator[Hazard]:
+    """A column that was there and becomes the rowid (https://www.sqlite.org/lang_createtable.html#rowid)."""
+    table = next(table for table in new.tables if table.name == change.table)
+    column = _rowid_column(table, table.primary_key, table.columns)
+    before = {fold(c.new.name): c.old for c in changes if isinstance(c, ModifyColumn) and c.table == change.table}
+    keys = [c for c in changes if isinstance(c, ModifyPrimaryKey) and c.table == change.table]
+    if column is None or (isinstance(change, ModifyColumn) and (keys or fold(change.new.name) != fold(column.name))):
+        return
+    options = [c.old for c in changes if isinstance(c, ModifyTableOptions) and c.new.name == table.name]
+    is_new = any(isinstance(c, AddColumn) and c.table == table.name and c.column == column for c in changes)
+    columns = tuple(replace(one, type=before.get(fold(one.name), one).type) for one in table.columns)
+    was = _rowid_column(table, keys[0].old if keys else table.primary_key, columns)
+    had_none = any(old.without_rowid for old in options)
+    if had_none or (is_new and column.hints.backfill is None) or (was is not None and was.name == column.name):
+        return
+    what = f"the rows get the values of {column.name} for their rowids, instead of those that they have."
+    fix = f"If nothing uses them, run with --allow {Code.DROP_ROWID}."
+    yield Hazard(code=Code.DROP_ROWID, where=table.name, what=what, fix=fix)
+
+
+def _rowid_column(table: Table, key: PrimaryKey | None, columns: Sequence[Column]) -> Column | None:
+    """The column that is the rowid of ``table``, were its key and columns these."""
+    if key is None or len(key.parts) != 1 or table.without_rowid or (key.inline and key.parts[0].descending):
+        return None
+    name = fold(key.parts[0].column or "")
+    return next((c for c in columns if fold(c.name) == name and fold(c.type or "") == "integer"), None)
+
+
 # What rows may refuse
 
 
@@ -227,7 +257,7 @@ def _added_column(table: str, column: Column) -> Iterator[Hazard]:
         yield Hazard(code=Code.ADD_NOT_NULL, where=f"{table}.{column.name}", what=what, fix=fix)
 
 
-def _keys(change: Change) -> Iterator[Hazard]:
+def _keys(change: Change, new: Schema, changes: Sequence[Change]) -> Iterator[Hazard]:
     look = "Look for such rows first."
     match change:
         case AddUnique(table=table):
@@ -240,6 +270,7 @@ def _keys(change: Change) -> Iterator[Hazard]:
             what = f"the migration refuses to run while rows have no parent in {key.table}."
             yield Hazard(code=Code.ADD_FOREIGN_KEY, where=table, what=what, fix=look)
         case ModifyPrimaryKey(table=table):
+            yield from _renumbered(change, new, changes)
             what = "the migration refuses to run while rows are equal in the new key."
             yield Hazard(code=Code.CHANGE_PRIMARY_KEY, where=table, what=what, fix=look)
         case _:

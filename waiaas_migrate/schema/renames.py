@@ -131,6 +131,12 @@ def _steps(
                 f"migration of its own first, or remove the hint to drop {source}."
             )
     problems += _doubles(waiting, what)
+    for target, source in waiting.items():
+        if fold(source) in staying and fold(source) not in map(fold, waiting):
+            problems.append(
+                f"{what}{target}: renamed_from names {source}, which is still here. Take the hint away, or {source}; "
+                f"to add {source} anew, do so in a migration of its own."
+            )
     return _ordered(waiting, spelled), problems
 
 
@@ -160,6 +166,8 @@ def _ordered(waiting: Mapping[str, str], existing: Iterable[str]) -> list[tuple[
         if target is None:
             target, source = next(iter(left.items()))
             passing = f"_waiaas_{source}"
+            while fold(passing) in occupied:
+                passing += "_"
             steps.append((source, passing))
             occupied = occupied - {fold(source)} | {fold(passing)}
             left = {name: passing if fold(old) == fold(source) else old for name, old in left.items()}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
-from waiaas_migrate.schema.model import ForeignKey, Index, ObjectKind, SqlText, Table
+from waiaas_migrate.schema.model import Check, ForeignKey, Index, ObjectKind, SqlText, Table
 from waiaas_migrate.sqlite.layout import ColumnLayout
 
 
@@ -110,13 +110,15 @@ class RebuildTable:
     """The table built anew and its rows copied (https://www.sqlite.org/lang_altertable.html#otheralter).
 
     ``table`` is the new shape, ``aside`` its name until the old table is gone. ``copied`` fills it, rowid included
-    where nothing else keeps it. ``keeps_sequence``: an AUTOINCREMENT high-water mark goes along.
+    where nothing else keeps it. ``keeps_sequence``: an AUTOINCREMENT high-water mark goes along. ``asks_checks``: the
+    copy is held to the CHECKs; where they are those of the old table over the same values, it need not be.
     """
 
     table: Table
     aside: str
     copied: tuple[Copied, ...]
     keeps_sequence: bool
+    asks_checks: bool = True
     template: Literal["rebuild"] = "rebuild"
 
     @property
@@ -155,13 +157,28 @@ class GuardLayout:
     """Fail where the table is not what the plan was made for.
 
     ``layout`` is what the query in the template gives for the right table: columns with type, NOT NULL, key and
-    default, and the collations by which its indexes compare. A table's text tells nothing of what is stored: to edit
-    it on another table would have SQLite read rows and indexes by rules that they were not written by.
+    default, the collations by which its indexes compare, its foreign keys, and the numbers of its UNIQUEs and CHECKs.
+    A table's text tells nothing of what is stored: to edit it on another table would have SQLite read rows and indexes
+    by rules that they were not written by. And a rule that somebody added by hand would be gone without a word.
     """
 
     table: str
     layout: str
     template: Literal["guard_layout"] = "guard_layout"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardChecks:
+    """Fail where rows break one of ``checks``, unless the table has the ``text`` that held them to all of these.
+
+    ``text`` is without double quotes, which versions of SQLite set differently where they rename. A table by another
+    text, as one that was changed by hand, has its rows read.
+    """
+
+    table: str
+    text: str
+    checks: tuple[Check, ...]
+    template: Literal["guard_checks"] = "guard_checks"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +231,7 @@ Action = (
     | SetSecureDelete
     | GuardForeignKeysOff
     | GuardLayout
+    | GuardChecks
     | GuardNoRow
     | GuardParents
     | NoteViolations

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.schema.changes import (
     AddColumn,
     AddForeignKey,
@@ -13,12 +12,11 @@ from waiaas_migrate.schema.changes import (
     DropTable,
     ModifyForeignKey,
     ModifyPrimaryKey,
-    table_of,
 )
 from waiaas_migrate.schema.model import ForeignKey, IndexPart, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.actions import Action, Cost, GuardNoRow, GuardParents, GuardViolations, NoteViolations, Step
-from waiaas_migrate.sqlite.row_steps import column_of, value_of
+from waiaas_migrate.sqlite.reading import moved_columns
 from waiaas_migrate.sqlite.spelling import spelled_name
 from waiaas_migrate.sqlite.transition import Transition
 
@@ -82,7 +80,7 @@ def violation_guards(transition: Transition) -> tuple[tuple[Step, ...], tuple[St
     touched = {fold(c.table.name) for c in transition.changes if isinstance(c, DropTable)}
     touched |= {fold(c.table) for c in transition.changes if isinstance(c, ModifyPrimaryKey)}
     old, new = transition.old.by_name(), transition.new.by_name()
-    moved = frozenset(_moved(transition, old))
+    moved = frozenset(moved_columns(transition))
     if not touched and not moved:
         return (), ()
     children = tuple(
@@ -101,22 +99,6 @@ def violation_guards(transition: Transition) -> tuple[tuple[Step, ...], tuple[St
         (Step(words="take down the foreign key violations that there are", cost=Cost.SCAN, actions=(note,)),),
         (Step(words="no row has lost its parent", cost=Cost.SCAN, actions=(compare,)),),
     )
-
-
-def _moved(transition: Transition, old_tables: Tables) -> Iterator[tuple[str, str]]:
-    """Table and column, folded, of each column whose values may be others afterwards: mapped, filled or converted."""
-    changed = {fold(table_of(change) or "") for change in transition.changes}
-    for table in transition.new.tables:
-        old = old_tables.get(fold(table.name))
-        if old is None or fold(table.name) not in changed:
-            continue
-        for column in table.columns:
-            before = column_of(old, column.name)
-            if before is None:
-                continue
-            shape = [(affinity(c.type), fold(c.collation or ""), c.generated) for c in (before, column)]
-            if shape[0] != shape[1] or value_of(old, column) != spelled_name(column.name):
-                yield fold(table.name), fold(column.name)
 
 
 def _uses(tables: Tables, table: Table, key: ForeignKey, columns: Collection[tuple[str, str]]) -> bool:

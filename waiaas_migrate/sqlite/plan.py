@@ -38,6 +38,7 @@ from waiaas_migrate.sqlite.actions import (
     CreateTable,
     Drop,
     EditCatalog,
+    GuardChecks,
     GuardForeignKeysOff,
     GuardLayout,
     Plan,
@@ -50,6 +51,7 @@ from waiaas_migrate.sqlite.actions import (
 )
 from waiaas_migrate.sqlite.ddl import ROWID_NAMES, holds_quoted_string, names_in
 from waiaas_migrate.sqlite.parents import parent_guards, violation_guards
+from waiaas_migrate.sqlite.reading import read_tables, reading_order
 from waiaas_migrate.sqlite.table_plan import TableChanges, TablePlan, plan_table
 from waiaas_migrate.sqlite.transition import Transition
 
@@ -70,6 +72,7 @@ class _Planner:
     def __init__(self, transition: Transition) -> None:
         self.t = transition
         self.old, self.new = transition.old.by_name(), transition.new.by_name()
+        self.read = read_tables(transition)
         self.by_table: dict[str, list[Change]] = defaultdict(list)
         for change in transition.changes:
             name = table_of(change)
@@ -83,7 +86,7 @@ class _Planner:
         self.rebuilt = {name for name, planned in self.tables.items() if planned.is_rebuilt}
         self.updated = {name for name, planned in self.tables.items() if planned.updates_rows}
         self.dropped = {fold(c.table.name) for c in transition.changes if isinstance(c, DropTable)}
-        self.views_gone = {fold(view.name) for view in self._leaving_views()}
+        self.views_gone = {fold(view.name) for view in leaving_views(transition)}
 
     def _table(self, name: str, changes: Sequence[Change]) -> TablePlan:
         return plan_table(
@@ -93,6 +96,7 @@ class _Planner:
                 changes=tuple(changes),
                 mentioned=self.mentioned,
                 can_drop_columns=self.can_drop_columns,
+                reads_itself=name in self.t.reads and self.t.reads[name].reads_itself,
                 catalog_edits=self.t.options.catalog_edits,
             )
         )
@@ -100,7 +104,7 @@ class _Planner:
     def steps(self) -> Iterator[Step]:
         """Every step, in order."""
         # A backfill that looks into another table does so before that one changes.
-        ordered = sorted(self.tables, key=lambda name: not _looks_elsewhere(self.new[name]))
+        ordered = reading_order(self.t, self.tables).tables
         middle = [step for name in ordered for step in self.tables[name].steps]
         parents = parent_guards(self.t)
         noted, compared = violation_guards(self.t)
@@ -114,22 +118,16 @@ class _Planner:
         yield from self._renaming()
         yield from self._layouts()
         yield from noted
-        yield from self._dropping()
+        yield from self._dropping(late=False)
         yield from self._creating()
         yield from middle
+        yield from self._dropping(late=True)
         yield from self._indexing()
         yield from self._finishing()
         yield from parents
         yield from compared
 
     # What goes
-
-    def _leaving_views(self) -> Iterator[View]:
-        gone = {fold(c.view.name) for c in self.t.changes if isinstance(c, DropView)}
-        gone |= {fold(c.old.name) for c in self.t.changes if isinstance(c, ModifyView)} | self.t.set_aside
-        if self.t.renames.tables or self.t.renames.columns:
-            gone = _with_dependents(self.t.start.views, gone)
-        yield from (view for view in self.t.start.views if fold(view.name) in gone)
 
     def _leaving_triggers(self) -> Iterator[Trigger]:
         """Triggers that change or do not compile, and those that would fire, or be in the way, on what changes."""
@@ -142,7 +140,7 @@ class _Planner:
     def _making_way(self) -> Iterator[Step]:
         for trigger in self._leaving_triggers():
             yield _drop("trigger", trigger.name)
-        for view in self._leaving_views():
+        for view in leaving_views(self.t):
             yield _drop("view", view.name)
 
     def _renaming(self) -> Iterator[Step]:
@@ -159,21 +157,45 @@ class _Planner:
                 table = self.old[name].name
                 guard = GuardLayout(table=table, layout=self.t.layouts[name])
                 yield _step(f"table {table} is what the migrations made of it", guard)
+            if name in self.t.texts and any(isinstance(a, RebuildTable) and not a.asks_checks for a in actions):
+                yield self._kept_checks(name)
 
-    def _dropping(self) -> Iterator[Step]:
-        added = {fold(change.table.name) for change in self.t.changes if isinstance(change, AddTable)}
+    def _kept_checks(self, name: str) -> Step:
+        """A guard for rows that are to be copied without being held to CHECKs once more."""
+        table = self.old[name]
+        guard = GuardChecks(table=table.name, text=self.t.texts[name].replace('"', ""), checks=self.new[name].checks)
+        return _step(f"table {table.name} holds its rows to the CHECKs that the migrations gave it", guard)
+
+    def _dropping(self, *, late: bool) -> Iterator[Step]:
+        """What goes; ``late``, once the backfills have read it."""
+        leaving = [
+            c.table for c in self.t.changes if isinstance(c, DropTable) and (fold(c.table.name) in self.read) is late
+        ]
+        if not late:
+            yield from self._dropping_indexes()
         for change in self.t.changes:
             match change:
+                case DropVirtualTable(table=virtual) | ModifyVirtualTable(old=virtual):
+                    if (fold(virtual.name) in self.read) is late:
+                        yield _drop("virtual table", virtual.name)
+                case _:
+                    continue
+        yield from (_drop("table", table.name) for table in children_first(leaving))
+
+    def _dropping_indexes(self) -> Iterator[Step]:
+        new = [change.table for change in self.t.changes if isinstance(change, AddTable)]
+        added = {fold(table.name) for table in new}
+        taken = added | {fold(index.name) for table in new for index in table.indexes}
+        for change in self.t.changes:
+            match change:
+                case DropTable(table=table) if fold(table.name) in self.read:
+                    yield from (_drop("index", index.name) for index in table.indexes if fold(index.name) in taken)
                 case DropIndex(table=table, index=index) | ModifyIndex(table=table, old=index):
                     # The index of a table that is built anew goes with it, which is too late for a table of its name.
                     if fold(table) not in self.rebuilt or fold(index.name) in added:
                         yield _drop("index", index.name)
-                case DropVirtualTable(table=virtual) | ModifyVirtualTable(old=virtual):
-                    yield _drop("virtual table", virtual.name)
                 case _:
                     continue
-        leaving = [change.table for change in self.t.changes if isinstance(change, DropTable)]
-        yield from (_drop("table", table.name) for table in children_first(leaving))
 
     # What comes
 
@@ -224,17 +246,21 @@ class _Planner:
                 yield _step(words, CreateStatement(statement=trigger.statement))
 
 
+def leaving_views(transition: Transition) -> tuple[View, ...]:
+    """The views that go, or step aside, before anything else happens."""
+    gone = {fold(c.view.name) for c in transition.changes if isinstance(c, DropView)}
+    gone |= {fold(c.old.name) for c in transition.changes if isinstance(c, ModifyView)} | transition.set_aside
+    if transition.renames.tables or transition.renames.columns:
+        gone = _with_dependents(transition.start.views, gone)
+    return tuple(view for view in transition.start.views if fold(view.name) in gone)
+
+
 def _with_dependents(views: Sequence[View], gone: set[str] | frozenset[str]) -> set[str]:
     """``gone``, and every view that stands on one of them: renaming stumbles at a view whose source is not there."""
     found = set(gone)
     while more := {fold(v.name) for v in views if fold(v.name) not in found and names_in(v.statement.sql) & found}:
         found |= more
     return found
-
-
-def _looks_elsewhere(table: Table) -> bool:
-    backfills = [column.hints.backfill for column in table.columns]
-    return any("select" in names_in(backfill.sql) for backfill in backfills if backfill is not None)
 
 
 def children_first(tables: Sequence[Table]) -> list[Table]:

@@ -3,10 +3,62 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
 
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.memory import execute
 from waiaas_migrate.sqlite.quoting import quote_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What an expression over the rows of a table reads: columns as table and column, and views, all folded.
+
+    ``reads_itself``: it also looks into its own table, beyond its row.
+    """
+
+    columns: frozenset[tuple[str, str]] = frozenset()
+    views: frozenset[str] = frozenset()
+    reads_itself: bool = False
+
+    def __or__(self, other: Reading) -> Reading:
+        """What the two read together."""
+        return Reading(
+            columns=self.columns | other.columns,
+            views=self.views | other.views,
+            reads_itself=self.reads_itself or other.reads_itself,
+        )
+
+
+def reading_of(connection: sqlite3.Connection, table: str, expression: str) -> Reading:
+    """What ``expression`` over a row of ``table`` reads, by what SQLite asks its authorizer while it compiles it.
+
+    (https://www.sqlite.org/c3ref/set_authorizer.html)
+
+    Raises:
+        sqlite3.Error: what SQLite does not understand about it.
+    """
+    columns: set[tuple[str, str]] = set()
+    views: set[str] = set()
+
+    def noted(action: int, name: str | None, column: str | None, _: str | None, within: str | None) -> int:
+        if action == sqlite3.SQLITE_READ:
+            columns.add((fold(name or ""), fold(column or "")))
+            if within is not None:
+                views.add(fold(within))
+        return sqlite3.SQLITE_OK
+
+    query = f"SELECT ({expression}) FROM {quote_name(table)}"
+    connection.set_authorizer(noted)
+    try:
+        execute(connection, query + " LIMIT 0")
+    finally:
+        connection.set_authorizer(None)
+    pages = {row[0] for row in connection.execute("SELECT rootpage FROM sqlite_master WHERE tbl_name = ?", (table,))}
+    steps = connection.execute(f"EXPLAIN {query}").fetchall()
+    # A row of EXPLAIN: address, opcode, p1, p2, …; p2 of OpenRead is the page of what is opened.
+    opened = sum(step[1] == "OpenRead" and step[3] in pages for step in steps)
+    return Reading(columns=frozenset(columns), views=frozenset(views), reads_itself=opened > 1)
 
 
 def not_compiling(connection: sqlite3.Connection) -> frozenset[str]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from waiaas_migrate.schema.affinity import affinity
+from waiaas_migrate.schema.canonical import canonical_column
 from waiaas_migrate.schema.changes import AddColumn, Change
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.actions import Action, Copied, Cost, GuardNoRow, RebuildTable, Step
-from waiaas_migrate.sqlite.ddl import unqualified
+from waiaas_migrate.sqlite.ddl import ROWID_NAMES, names_in, unqualified
 from waiaas_migrate.sqlite.row_steps import column_of, guards, value_of
 from waiaas_migrate.sqlite.spelling import spelled_name
 
@@ -29,6 +31,7 @@ def rebuild(old: Table, new: Table, changes: Sequence[Change]) -> Step:
         aside=f"_waiaas_new_{new.name}",
         copied=tuple(_copied(old, new)) or (_nothing_kept(new),),
         keeps_sequence=_counts(old) and _counts(new),
+        asks_checks=not _keeps_checks(old, new),
     )
     words = "; ".join(describe(change) for change in changes)
     return Step(words=words, cost=Cost.REBUILD, actions=(*before, action))
@@ -43,6 +46,32 @@ def _numbered(old: Table, new: Table) -> list[Action]:
     name = spelled_name(column.name)
     rule = f"rows have no value in {column.name}, which becomes the primary key"
     return [GuardNoRow(table=new.name, rule=rule, where=f"{name} IS NULL")]
+
+
+def _keeps_checks(old: Table, new: Table) -> bool:
+    """Whether every CHECK of ``new`` is one of ``old``, and says the same of a row there as of its copy."""
+    held = {check.expression.key for check in old.checks}
+    names = frozenset[str]().union(*(names_in(check.expression.sql) for check in new.checks))
+    return (
+        bool(new.checks)
+        and all(check.expression.key in held for check in new.checks)
+        and all(_keeps_value(old, new, name) for name in names)
+    )
+
+
+def _keeps_value(old: Table, new: Table, name: str) -> bool:
+    """Whether the word ``name`` in an expression has one value, compared in one way, in a row and its copy."""
+    before, after = column_of(old, name), column_of(new, name)
+    if before is None or after is None:
+        return before is after and name not in ROWID_NAMES
+    one, other = canonical_column(before), canonical_column(after)
+    return (
+        value_of(old, after) == spelled_name(after.name)
+        and one.generated is None
+        and other.generated is None
+        and one.collation == other.collation
+        and affinity(one.type, strict=old.strict) == affinity(other.type, strict=new.strict)
+    )
 
 
 def _unqualified(table: Table) -> Table:

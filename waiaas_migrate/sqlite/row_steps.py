@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from waiaas_migrate.schema.canonical import canonical_column
 from waiaas_migrate.schema.changes import AddCheck, AddColumn, Change, ModifyCheck, ModifyColumn
 from waiaas_migrate.schema.enum_lists import membership_of
 from waiaas_migrate.schema.model import Check, Column, Table
@@ -27,6 +28,14 @@ def column_of(table: Table, name: str) -> Column | None:
     return next((column for column in table.columns if fold(column.name) == fold(name)), None)
 
 
+def is_filled(old: Table, column: Column) -> bool:
+    """Whether the column's backfill gives rows a value: the column is new to them, or may be NULL in them no more."""
+    if column.hints.backfill is None:
+        return False
+    before = column_of(old, column.name)
+    return before is None or (before.not_null is None and column.not_null is not None)
+
+
 def value_of(old: Table, column: Column) -> str | None:
     """The SQL expression over ``old`` that gives ``column`` its value; None where its default does."""
     before = column_of(old, column.name)
@@ -34,8 +43,9 @@ def value_of(old: Table, column: Column) -> str | None:
     if before is None:
         return None if backfill is None else f"({backfill.sql})"
     source = _mapped(old, column)
-    if backfill is not None and before.not_null is None and column.not_null is not None:
-        return f"coalesce({source}, {backfill.sql})"
+    if backfill is not None and is_filled(old, column):
+        is_query = backfill.sql.split(maxsplit=1)[0].upper() in ("SELECT", "WITH", "VALUES")
+        return f"coalesce({source}, ({backfill.sql}))" if is_query else f"coalesce({source}, {backfill.sql})"
     return source
 
 
@@ -107,7 +117,10 @@ def _check_guard(table: Table, check: Check) -> GuardNoRow:
 
 
 def _list_guard(table: Table, before: Check, after: Check) -> Iterator[Action]:
-    """The removed values, looked for by equality; all rows held to the new rule where that is not all."""
+    """The removed values, looked for by equality; all rows held to the new rule where that is not all.
+
+    By a collation of the column's own, a removed value may be equal to one that stays.
+    """
     old, new = membership_of(before), membership_of(after)
     # Whether "IS NULL OR" stands before a list makes no difference to rows: NULL passes any CHECK.
     if old is None or new is None or old.column != new.column:
@@ -115,13 +128,10 @@ def _list_guard(table: Table, before: Check, after: Check) -> Iterator[Action]:
         return
     removed = [value for value in old.values if value not in new.values]
     if removed:
-        name = spelled_name(column_name(table, new.column))
+        column = column_of(table, new.column)
+        name = spelled_name(new.column if column is None else column.name)
         listed = ", ".join(spelled_value(value) for value in removed)
         rule = f"rows hold values in {name} that are no longer allowed ({listed})"
-        yield GuardNoRow(table=table.name, rule=rule, where=f"{name} IN ({listed})")
-
-
-def column_name(table: Table, folded: str) -> str:
-    """A column's name as it is spelled in ``table``."""
-    column = column_of(table, folded)
-    return folded if column is None else column.name
+        is_binary = column is not None and canonical_column(column).collation is None
+        where = f"{name} IN ({listed})" + ("" if is_binary else f" AND NOT ({after.expression.sql})")
+        yield GuardNoRow(table=table.name, rule=rule, where=where)

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from waiaas_migrate.schema.affinity import affinity
+from waiaas_migrate.schema.canonical import canonical_collation
 from waiaas_migrate.schema.changes import (
     AddCheck,
     AddColumn,
@@ -35,7 +36,7 @@ from waiaas_migrate.sqlite.actions import Action, AddColumnTo, Cost, DropColumnF
 from waiaas_migrate.sqlite.ddl import is_constant, names_in
 from waiaas_migrate.sqlite.layout import ColumnLayout, column_layout
 from waiaas_migrate.sqlite.rebuild import rebuild
-from waiaas_migrate.sqlite.row_steps import guards, mapping, update, waits_for_backfill
+from waiaas_migrate.sqlite.row_steps import column_of, guards, mapping, update, waits_for_backfill
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,8 @@ class TableChanges:
 
     ``old`` carries its new name already. ``mentioned`` are the folded names that views and triggers use.
     ``can_drop_columns``: nothing elsewhere in the schema is in the way of DROP COLUMN. In the way are strings in double
-    quotes, which it would rewrite, and views and triggers that use a table which has just gone.
+    quotes, which it would rewrite, and views and triggers that use a table which has just gone. ``reads_itself``: a
+    backfill looks into other rows of the table.
     """
 
     old: Table
@@ -52,6 +54,7 @@ class TableChanges:
     changes: tuple[Change, ...]
     mentioned: frozenset[str]
     can_drop_columns: bool = True
+    reads_itself: bool = False
     catalog_edits: bool = True
 
 
@@ -70,6 +73,12 @@ def plan_table(table: TableChanges) -> TablePlan:
     added = _additions(table)
     # Values may be made from a column that goes with the same migration; dropping it writes all rows anew anyhow.
     out_of_place = rows is not None and any(isinstance(change, DropColumn) for change in table.changes)
+    # An UPDATE would find rows before it as it has just left them.
+    out_of_place |= (
+        rows is not None
+        and table.reads_itself
+        and any(column_of(table.old, item.column) is not None for item in rows.assignments)
+    )
     if added is None or out_of_place or any(_needs_rebuild(table, change) for change in table.changes):
         # Without a word on it, the columns keep the order that they have in the file.
         physical = _physical(table, [change for change in table.changes if isinstance(change, AddColumn)])
@@ -101,9 +110,9 @@ def _needs_rebuild(table: TableChanges, change: Change) -> bool:
 
 
 def _changes_storage(table: TableChanges, old: Column, new: Column) -> bool:
-    if (old.default, old.collation and fold(old.collation), old.generated) != (
+    if (old.default, canonical_collation(old.collation), old.generated) != (
         new.default,
-        new.collation and fold(new.collation),
+        canonical_collation(new.collation),
         new.generated,
     ):
         return True

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from waiaas_migrate.errors import Problem
 from waiaas_migrate.schema.changes import Change
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.renames import Renames
 from waiaas_migrate.sqlite.catalog import Known
+from waiaas_migrate.sqlite.probe import Reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +32,9 @@ class Transition:
 
     ``start`` is the schema as it is, ``old`` the same after ``renames``, ``new`` the schema to come, with its hints;
     ``changes`` lead from ``old`` to ``new``. ``set_aside`` are the folded names of views and triggers that do not
-    compile, at which renaming would stumble. ``layouts`` are what a guard expects of the tables of ``old``, by
-    folded name. ``known`` are texts of the catalog that need no reading.
+    compile, at which renaming would stumble. ``layouts`` are what a guard expects of the tables of ``old``, and
+    ``texts`` are their CREATE statements, by folded name; ``reads`` is what the backfills of each read. ``problems``
+    say which backfills cannot be followed; ``known`` are texts of the catalog that need no reading.
     """
 
     start: Schema
@@ -42,4 +45,7 @@ class Transition:
     set_aside: frozenset[str] = frozenset()
     options: Options = field(default=Options())
     layouts: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
+    reads: Mapping[str, Reading] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
     known: Known = field(default_factory=dict)

@@ -1,0 +1,213 @@
+"""Files that are not what a migration was made for: what its guards refuse, and what they let through."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.transitions import (
+    apply_with_runner,
+    apply_with_yoyo,
+    generate,
+    roll_back_with_runner,
+    roll_back_with_yoyo,
+    rows_of,
+    run_script,
+    schema_of,
+    write_schema,
+)
+from waiaas_migrate.errors import ApplyError
+from waiaas_migrate.runner.apply import apply_pending
+from waiaas_migrate.runner.folder import read_folder
+
+Spec = dict[str, Any]
+Apply = Callable[[Path, Path], None]
+BOTH = pytest.mark.parametrize("apply", [apply_with_runner, apply_with_yoyo], ids=["runner", "yoyo"])
+
+UNASKED = "PRAGMA ignore_check_constraints = ON;"
+
+#: A table with a rule about each column, and a change of it that nothing but a rebuild can make.
+LOTS: Spec = {
+    "columns": {
+        "id": {"type": "integer", "primary_key": True},
+        "size": {"type": "integer", "check": "size > 0"},
+        "state": {"type": "text", "default": "new", "enum": ["new", "old"]},
+    }
+}
+
+
+def changed(table: Spec, column: str, **spec: object) -> Spec:
+    """``table``, one of its columns changed or added."""
+    columns = {**table["columns"], column: {**table["columns"].get(column, {}), **spec}}
+    return {**table, "columns": columns}
+
+
+def prepared(folder: Path, old: Spec, new: Spec, rows: str = "", *, catalog_edits: bool = True) -> Path:
+    """A file with the tables ``old`` and ``rows``, and a pending migration to ``new``."""
+    database = folder / "a.db"
+    write_schema(folder, {"tables": old}, catalog_edits=catalog_edits)
+    generate(folder, "first")
+    apply_with_runner(folder, database)
+    run_script(database, rows)
+    write_schema(folder, {"tables": new}, catalog_edits=catalog_edits)
+    assert generate(folder, "second").migration is not None
+    return database
+
+
+def text_of(folder: Path, ending: str = ".sql") -> str:
+    """The text of the second migration."""
+    return (folder / "migrations" / f"0002_second{ending}").read_text(encoding="utf-8")
+
+
+def edit_text(database: Path, table: str, old: str, new: str) -> None:
+    """Change a table's text in the catalog by hand."""
+    run_script(
+        database,
+        f"PRAGMA writable_schema = ON;"
+        f"UPDATE sqlite_master SET sql = replace(sql, '{old}', '{new}') WHERE name = '{table}';"
+        f"PRAGMA writable_schema = RESET;",
+    )
+
+
+# --- CHECKs that a copy does not ask again ----------------------------------------------------------------------------
+
+
+@BOTH
+def test_a_copy_does_not_ask_what_was_asked_before(tmp_path: Path, apply: Apply) -> None:
+    """A row that broke a CHECK before is carried over as it is, and the CHECK holds for the next; so on the way back."""
+    rows = f"{UNASKED} INSERT INTO lots VALUES (1, 5, 'new'), (2, -5, 'torn');"
+    database = prepared(tmp_path, {"lots": LOTS}, {"lots": changed(LOTS, "state", default="old")}, rows)
+    before = rows_of(database, "lots", ["id", "size", "state"])
+    apply(tmp_path, database)
+    assert rows_of(database, "lots", ["id", "size", "state"]) == before
+    with pytest.raises(sqlite3.IntegrityError, match="CHECK constraint failed"):
+        run_script(database, "INSERT INTO lots (size) VALUES (0)")
+    (roll_back_with_runner if apply is apply_with_runner else roll_back_with_yoyo)(tmp_path, database)
+    assert rows_of(database, "lots", ["id", "size", "state"]) == before
+    with pytest.raises(sqlite3.IntegrityError, match="CHECK constraint failed"):
+        run_script(database, "INSERT INTO lots (size) VALUES (0)")
+
+
+@pytest.mark.parametrize(
+    ("new", "is_asked"),
+    [
+        (changed(LOTS, "state", default="old"), False),
+        (changed(LOTS, "more", type="text", default_sql="lower('X')"), False),
+        ({**changed(LOTS, "state", default="old"), "checks": ["id > 0"]}, True),
+        (changed(changed(LOTS, "state", default="old"), "size", check="size > 1"), True),
+        (changed(LOTS, "size", type="text"), True),
+        (changed(LOTS, "state", collate="nocase"), True),
+        (changed(LOTS, "state", default="next", enum=["next", "old"], enum_values={"renamed": {"new": "next"}}), True),
+        (changed(changed(LOTS, "state", default="old"), "size", nullable=False, backfill="1"), True),
+        ({**LOTS, "strict": True}, False),
+    ],
+    ids="default new-column new-check other-check type collation enum-renamed backfill strict".split(),
+)
+def test_what_a_copy_asks_again(tmp_path: Path, new: Spec, is_asked: bool) -> None:  # noqa: FBT001
+    """The CHECKs are asked wherever one is new, or what it reads has another value or is compared in another way."""
+    prepared(tmp_path, {"lots": LOTS}, {"lots": new})
+    text = text_of(tmp_path)
+    assert "ALTER TABLE _waiaas_new_lots RENAME TO lots" in text
+    assert (UNASKED not in text) is is_asked
+
+
+def test_a_string_that_becomes_a_column_is_asked_about(tmp_path: Path) -> None:
+    """A string in double quotes means another thing once a column has that name."""
+    old = {"columns": {"a": {"type": "text", "default": 1}}, "checks": ['a <> "b"']}
+    new = {"columns": {"a": {"type": "text", "default": 2}, "b": "text"}, "checks": ['a <> "b"']}
+    prepared(tmp_path, {"t": old}, {"t": new})
+    assert UNASKED not in text_of(tmp_path)
+
+
+@BOTH
+def test_a_rule_that_was_weakened_by_hand(tmp_path: Path, apply: Apply) -> None:
+    """Where the table's text is not the migrations' own, its rows are read before they are copied unasked."""
+    database = prepared(tmp_path, {"lots": LOTS}, {"lots": changed(LOTS, "state", default="old")})
+    edit_text(database, "lots", "CHECK (size > 0)", "CHECK (size > -9)")
+    run_script(database, "INSERT INTO lots (size) VALUES (-5), (7)")
+    with pytest.raises(Exception, match="rows break its CHECKs"):
+        apply(tmp_path, database)
+    assert rows_of(database, "lots", ["size"]) == [{"size": -5}, {"size": 7}]
+    run_script(database, "DELETE FROM lots WHERE size < 0")
+    apply(tmp_path, database)
+    assert rows_of(database, "lots", ["size"]) == [{"size": 7}]
+
+
+@BOTH
+def test_a_table_that_is_spelled_otherwise(tmp_path: Path, apply: Apply) -> None:
+    """The same table by another text is copied as well, its rows read before."""
+    database = prepared(tmp_path, {"lots": LOTS}, {"lots": changed(LOTS, "state", default="old")})
+    edit_text(database, "lots", "CHECK (size > 0)", "check\n(  size>0 ) /* in stock */")
+    run_script(database, "INSERT INTO lots (size) VALUES (7)")
+    apply(tmp_path, database)
+    assert rows_of(database, "lots", ["size", "state"]) == [{"size": 7, "state": "new"}]
+
+
+def test_after_a_copy_that_failed_checks_are_asked(tmp_path: Path) -> None:
+    """Whatever a migration had switched when it failed is again as it was on the caller's connection."""
+    new = changed(changed(LOTS, "state", default="old"), "size", unique=True)
+    database = prepared(tmp_path, {"lots": LOTS}, {"lots": new}, "INSERT INTO lots (size) VALUES (5), (5)")
+    assert UNASKED in text_of(tmp_path)
+    with closing(sqlite3.connect(database)) as connection:
+        with pytest.raises(ApplyError, match="UNIQUE constraint failed"):
+            apply_pending(connection, read_folder(tmp_path / "migrations"))
+        assert connection.execute("PRAGMA ignore_check_constraints").fetchone() == (0,)
+    assert len(rows_of(database, "lots", ["size"])) == 2
+
+
+def test_guards_hold_where_the_caller_ignores_checks(tmp_path: Path) -> None:
+    """A guard is a CHECK: it is asked on a connection that asks none, which goes on as it was afterwards."""
+    new = changed(LOTS, "size", check="size > 1")
+    database = prepared(tmp_path, {"lots": LOTS}, {"lots": new}, "INSERT INTO lots (size) VALUES (1)")
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute(UNASKED)
+        with pytest.raises(ApplyError, match="rows break the new CHECK"):
+            apply_pending(connection, read_folder(tmp_path / "migrations"))
+        assert connection.execute("PRAGMA ignore_check_constraints").fetchone() == (1,)
+
+
+# --- tables that somebody changed by hand -----------------------------------------------------------------------------
+
+ITEMS: Spec = {
+    "columns": {
+        "id": {"type": "integer", "primary_key": True},
+        "name": {"type": "text", "default": "x", "collate": "nocase"},
+        "code": {"type": "text", "unique": True},
+        "owner": {"type": "integer"},
+    },
+    "indexes": {"i": ["name"]},
+}
+OWNERS: Spec = {"columns": {"id": {"type": "integer", "primary_key": True}}}
+
+_ANEW = "DROP TABLE items; CREATE TABLE items ({}); CREATE INDEX i ON items (name)"
+BY_HAND = {
+    "type": _ANEW.format("id INTEGER PRIMARY KEY, name INTEGER DEFAULT 'x' COLLATE nocase, code TEXT UNIQUE, owner INTEGER"),
+    "default": _ANEW.format("id INTEGER PRIMARY KEY, name TEXT DEFAULT 'y' COLLATE nocase, code TEXT UNIQUE, owner INTEGER"),
+    "key": _ANEW.format("id INTEGER, name TEXT DEFAULT 'x' COLLATE nocase, code TEXT UNIQUE, owner INTEGER"),
+    "collation": _ANEW.format("id INTEGER PRIMARY KEY, name TEXT DEFAULT 'x', code TEXT UNIQUE, owner INTEGER"),
+    "not null": _ANEW.format("id INTEGER PRIMARY KEY, name TEXT DEFAULT 'x' COLLATE nocase, code TEXT UNIQUE, owner INTEGER NOT NULL"),
+    "unique": _ANEW.format("id INTEGER PRIMARY KEY, name TEXT DEFAULT 'x' COLLATE nocase, code TEXT UNIQUE, owner INTEGER, UNIQUE (name, code)"),
+    "check": _ANEW.format("id INTEGER PRIMARY KEY, name TEXT DEFAULT 'x' COLLATE nocase CHECK(name <> ''), code TEXT UNIQUE, owner INTEGER"),
+    "foreign key": _ANEW.format("id INTEGER PRIMARY KEY, name TEXT DEFAULT 'x' COLLATE nocase, code TEXT UNIQUE, owner INTEGER REFERENCES owners"),
+}  # fmt: skip
+
+
+@BOTH
+@pytest.mark.parametrize("edits", [True, False], ids=["edit", "rebuild"])
+@pytest.mark.parametrize("by_hand", BY_HAND)
+def test_a_table_changed_by_hand_is_left_alone(tmp_path: Path, by_hand: str, edits: bool, apply: Apply) -> None:  # noqa: FBT001
+    """A rule, type or default that somebody changed would be gone without a word, and so nothing is done."""
+    new = changed(ITEMS, "owner", check="owner > 0")
+    tables = {"owners": OWNERS}
+    database = prepared(tmp_path, {"items": ITEMS, **tables}, {"items": new, **tables}, catalog_edits=edits)
+    run_script(database, BY_HAND[by_hand] + "; INSERT INTO items (name, owner) VALUES ('a', 1)")
+    before = schema_of(database)
+    with pytest.raises(Exception, match="table items is not what the migrations made of it"):
+        apply(tmp_path, database)
+    assert schema_of(database).by_name()["items"] == before.by_name()["items"]
+    assert rows_of(database, "items", ["name", "owner"]) == [{"name": "a", "owner": 1}]
