@@ -19,6 +19,7 @@ from pathlib import Path
 import _declared
 from _measure import in_child, timed
 
+from waiaas_migrate.checks.compare import compare
 from waiaas_migrate.files.migration_dir import read_migrations
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.generate.generate import generate
@@ -81,6 +82,15 @@ def tool(folder: Path) -> Callable[[], None]:
     import yoyo.migrations  # noqa: F401  likewise
 
     return lambda: _tell(str(generate(project_in(folder)).written))
+
+
+def comparison(folder: Path) -> Callable[[], None]:
+    """``diff`` of the migrations and schema.yaml, as a library call."""
+    import jinja2  # noqa: F401  imported, so that it is not timed
+    import yoyo.migrations  # noqa: F401  likewise
+
+    project = project_in(folder)
+    return lambda: _tell(str(compare(project, str(project.migrations), str(project.schema)).changes))
 
 
 def introspection(folder: Path) -> Callable[[], None]:
@@ -197,6 +207,7 @@ def _tell(text: str) -> None:
 
 CONTENDERS: dict[str, Callable[[Path], Callable[[], None]]] = {
     "tool": tool,
+    "compare": comparison,
     "introspect": introspection,
     "floor": floor,
     "alembic": alembic,

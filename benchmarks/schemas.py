@@ -46,19 +46,21 @@ def main() -> None:
 
 
 def generating(report: Report, folders: dict[int, Path], factor: float, rounds: int, *, changed: bool) -> None:
-    """``generate`` with few tables and with many, against the floor."""
+    """``generate`` and ``diff`` with few tables and with many, against the floor."""
     what = "one thing changed" if changed else "nothing changed"
     few, many = folders
     runs: dict[str, Callable[[], float]] = {}
     for tables, folder in folders.items():
         runs[f"floor {tables}"] = partial(seconds_of, "floor", folder)
         runs[f"generate {tables}"] = partial(seconds_of, "tool", folder, changed=changed)
+        runs[f"diff {tables}"] = partial(seconds_of, "compare", folder, changed=changed)
     seconds = in_turns(runs, rounds)
-    name = f"generate, {what}: {many:,} / {few:,} tables"
-    report.compare(name, seconds, f"generate {many}", f"generate {few}", factor * ROOM)
-    for tables in folders:
-        name = f"generate, {what}: {tables:,} tables / the bare databases"
-        report.compare(name, seconds, f"generate {tables}", f"floor {tables}", 3)
+    for command in ("generate", "diff"):
+        name = f"{command}, {what}: {many:,} / {few:,} tables"
+        report.compare(name, seconds, f"{command} {many}", f"{command} {few}", factor * ROOM)
+        for tables in folders:
+            name = f"{command}, {what}: {tables:,} tables / the bare databases"
+            report.compare(name, seconds, f"{command} {tables}", f"floor {tables}", 3)
 
 
 def reading(report: Report, folders: dict[int, Path], factor: float, rounds: int) -> None:

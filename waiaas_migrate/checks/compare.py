@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from waiaas_migrate.checks.database import reading, standing
 from waiaas_migrate.errors import SchemaFileError
+from waiaas_migrate.files.collection import collection_paused
 from waiaas_migrate.files.manifest import read_manifest
 from waiaas_migrate.files.migration_dir import read_migrations
 from waiaas_migrate.files.project import Project
@@ -21,7 +23,9 @@ from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hazards import Hazard
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.renames import hints, resolve
+from waiaas_migrate.sqlite.catalog import Known
 from waiaas_migrate.sqlite.introspect import introspect
+from waiaas_migrate.sqlite.memory import schema_copy
 
 _YAML = frozenset({".yaml", ".yml"})
 
@@ -35,6 +39,7 @@ class Comparison:
     sql: str | None = None
 
 
+@collection_paused()
 def compare(project: Project, first: str, second: str, *, sql: bool = False, column_order: bool = False) -> Comparison:
     """Compare two sides; rename hints of the second, where it is a schema.yaml, are followed.
 
@@ -50,10 +55,11 @@ def compare(project: Project, first: str, second: str, *, sql: bool = False, col
         DatabaseFileError: where a database cannot be read.
     """
     renderer = Renderer(project.templates)
-    old, done = _side(project, first, renderer)
-    new, _ = _side(project, second, renderer)
-    with closing(build(old, renderer, file=first)) as before:
-        transition = make_transition(before, new, resolve(old, new, done), renderer, project.options)
+    before, done = _first(project, first, renderer)
+    with closing(before):
+        new, known = _second(project, second, renderer, before)
+        old = introspect(before, known)
+        transition = make_transition(before, new, resolve(old, new, done), renderer, project.options, known)
         if not changes_of(transition):
             order = diff(old, new, column_order=column_order)
             return Comparison(changes=tuple(describe(change) for change in order), hazards=())
@@ -68,23 +74,36 @@ def compare(project: Project, first: str, second: str, *, sql: bool = False, col
     )
 
 
-def _side(project: Project, side: str, renderer: Renderer) -> tuple[Schema, tuple[str, ...]]:
-    """The schema that ``side`` stands for, and the rename hints that were fulfilled on the way to it.
-
-    A side is a folder's migrations, a YAML file's declaration, or what a database has.
-    """
+def _first(project: Project, side: str, renderer: Renderer) -> tuple[sqlite3.Connection, tuple[str, ...]]:
+    """What ``side`` stands for, as a database in memory, and the rename hints that were fulfilled on the way to it."""
     path = Path(side)
     if path.is_dir():
-        with closing(replay(read_migrations(path))) as replayed:
-            return introspect(replayed), _recorded(path)
+        return replay(read_migrations(path)), _recorded(path)
     if path.suffix.lower() in _YAML:
         declared = declare(replace(project, schema=path.absolute()), renderer).schema
-        return declared, hints(declared)
+        return build(declared, renderer, file=side), hints(declared)
     with reading(side) as (connection, _):
         found = standing(connection, read_migrations(project.migrations, missing_ok=True))
         # Which hints a database was behind half-way to head, nobody knows any more.
         is_at_head = bool(found.applied) and not found.pending
-        return introspect(connection), _recorded(project.migrations) if is_at_head else ()
+        done = _recorded(project.migrations) if is_at_head else ()
+        try:
+            return schema_copy(connection), done
+        except sqlite3.Error:
+            return build(introspect(connection), renderer, file=side), done
+
+
+def _second(project: Project, side: str, renderer: Renderer, before: sqlite3.Connection) -> tuple[Schema, Known]:
+    """The schema that ``side`` stands for, and which texts of ``before`` need no reading."""
+    path = Path(side)
+    if path.is_dir():
+        with closing(replay(read_migrations(path))) as replayed:
+            return introspect(replayed), {}
+    if path.suffix.lower() in _YAML:
+        declared = declare(replace(project, schema=path.absolute()), renderer, like=before)
+        return declared.schema, declared.known
+    with reading(side) as (connection, _):
+        return introspect(connection), {}
 
 
 def _recorded(migrations: Path) -> tuple[str, ...]:

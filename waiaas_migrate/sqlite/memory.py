@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import sqlite3
 
+from waiaas_migrate.sqlite.catalog import read_catalog
+
 #: How SQLite tells of what is missing: alone, or behind "error in index x: " where it reads the schema again.
 _MISSING = re.compile(r"(?:no such (?P<kind>collation sequence|function)|unknown function): (?P<name>.+)", re.DOTALL)
 
@@ -70,4 +72,17 @@ def copy(connection: sqlite3.Connection) -> sqlite3.Connection:
         for kind, name in sorted(connection.stand_ins):
             _put_in(other, kind, name)
     connection.backup(other)
+    return other
+
+
+def schema_copy(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """A database in memory with the same catalog, to the letter, and without rows.
+
+    Raises:
+        sqlite3.Error: a text that SQLite does not take alone, such as that of a virtual table's own tables.
+    """
+    other = memory()
+    order = ("table", "index", "view", "trigger")
+    for row in sorted(read_catalog(connection), key=lambda row: order.index(row.kind)):
+        execute(other, row.sql)
     return other
