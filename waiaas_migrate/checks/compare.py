@@ -50,8 +50,8 @@ def compare(project: Project, first: str, second: str, *, sql: bool = False, col
         DatabaseFileError: where a database cannot be read.
     """
     renderer = Renderer(project.templates)
-    old, done = _side(project, first, renderer)
-    new, _ = _side(project, second, renderer)
+    old, new = _side(project, first, renderer), _side(project, second, renderer)
+    done = _fulfilled(project, first, old) if hints(new) else ()
     with closing(build(old, renderer, file=first)) as before:
         transition = make_transition(before, new, resolve(old, new, done), renderer, project.options)
         if not changes_of(transition):
@@ -68,26 +68,31 @@ def compare(project: Project, first: str, second: str, *, sql: bool = False, col
     )
 
 
-def _side(project: Project, side: str, renderer: Renderer) -> tuple[Schema, tuple[str, ...]]:
-    """The schema that ``side`` stands for, and the rename hints that were fulfilled on the way to it.
-
-    A side is a folder's migrations, a YAML file's declaration, or what a database has.
-    """
+def _side(project: Project, side: str, renderer: Renderer) -> Schema:
+    """The schema that ``side`` stands for: a folder's migrations, a YAML file's declaration, or what a database has."""
     path = Path(side)
     if path.is_dir():
         with closing(replay(read_migrations(path))) as replayed:
-            return introspect(replayed), _recorded(path)
+            return introspect(replayed)
     if path.suffix.lower() in _YAML:
-        declared = declare(replace(project, schema=path.absolute()), renderer).schema
-        return declared, hints(declared)
+        return declare(replace(project, schema=path.absolute()), renderer).schema
+    with reading(side) as (connection, _):
+        return introspect(connection)
+
+
+def _fulfilled(project: Project, side: str, schema: Schema) -> tuple[str, ...]:
+    """The rename hints that were fulfilled on the way to ``side``, whose schema is ``schema``."""
+    path = Path(side)
+    if path.suffix.lower() in _YAML and not path.is_dir():
+        return hints(schema)
+    if path.is_dir():
+        return _recorded(path)
     with reading(side) as (connection, _):
         found = standing(connection, read_migrations(project.migrations, missing_ok=True))
-        # Which hints a database was behind half-way to head, nobody knows any more.
-        is_at_head = bool(found.applied) and not found.pending
-        return introspect(connection), _recorded(project.migrations) if is_at_head else ()
+    # Half-way to head, nobody knows which hints a database has behind it.
+    return _recorded(project.migrations) if found.applied and not found.pending else ()
 
 
 def _recorded(migrations: Path) -> tuple[str, ...]:
-    """The hints that the manifest beside ``migrations`` has for fulfilled."""
     manifest = read_manifest(migrations)
     return () if manifest is None else manifest.hints
