@@ -21,7 +21,7 @@ from tests.transitions import (
     schema_of,
     write_schema,
 )
-from waiaas_migrate.errors import ApplyError
+from waiaas_migrate.errors import ApplyError, DatabaseRefused
 from waiaas_migrate.runner.apply import apply_pending
 from waiaas_migrate.runner.folder import read_folder
 
@@ -211,3 +211,46 @@ def test_a_table_changed_by_hand_is_left_alone(tmp_path: Path, by_hand: str, edi
         apply(tmp_path, database)
     assert schema_of(database).by_name()["items"] == before.by_name()["items"]
     assert rows_of(database, "items", ["name", "owner"]) == [{"name": "a", "owner": 1}]
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "TABLE lots (x)",
+        "VIEW lots AS SELECT 1",
+        "TABLE LOTS (x)",
+        "TRIGGER g AFTER INSERT ON main.lots BEGIN SELECT 1; END",
+    ],
+    ids=["table", "view", "other-case", "trigger"],
+)
+def test_a_temporary_table_that_hides_another(tmp_path: Path, hidden: str) -> None:
+    """What a statement names would be the temporary table: such a connection is refused, and nothing is changed."""
+    database = prepared(tmp_path, {"lots": LOTS}, {"lots": changed(LOTS, "state", default="old")})
+    run_script(database, "CREATE TRIGGER g AFTER INSERT ON lots BEGIN SELECT 2; END")
+    before = schema_of(database)
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute(f"CREATE TEMP {hidden}")
+        connection.commit()
+        with pytest.raises(DatabaseRefused, match=r"this connection has temporary objects of these names: (?i:lots|g)"):
+            apply_pending(connection, read_folder(tmp_path / "migrations"))
+    assert schema_of(database) == before
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "by_hand",
+    ["CREATE INDEX own ON lots (state)", "CREATE TRIGGER own AFTER INSERT ON lots BEGIN SELECT 1; END"],
+    ids=["index", "trigger"],
+)
+def test_what_would_go_with_the_old_table(tmp_path: Path, by_hand: str, apply: Apply) -> None:
+    """An index or trigger that somebody made by hand would go with a table that is built anew, and so nothing is done."""
+    new = {**changed(LOTS, "state", default="old"), "indexes": {"sizes": ["size"]}}
+    database = prepared(tmp_path, {"lots": {**LOTS, "indexes": {"states": ["state"]}}}, {"lots": new})
+    run_script(database, by_hand)
+    before = schema_of(database)
+    with pytest.raises(Exception, match="table lots has an index or a trigger that the migrations did not make"):
+        apply(tmp_path, database)
+    assert schema_of(database).by_name()["lots"] == before.by_name()["lots"]
+    run_script(database, f"DROP {by_hand.split()[1]} own")
+    apply(tmp_path, database)
+    assert [index.name for index in schema_of(database).by_name()["lots"].indexes] == ["sizes"]

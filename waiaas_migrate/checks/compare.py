@@ -55,10 +55,11 @@ def compare(project: Project, first: str, second: str, *, sql: bool = False, col
         DatabaseFileError: where a database cannot be read.
     """
     renderer = Renderer(project.templates)
-    before, done = _first(project, first, renderer)
+    before, hinted = _first(project, first, renderer)
     with closing(before):
         new, known = _second(project, second, renderer, before)
         old = introspect(before, known)
+        done = (*hinted, *_fulfilled(project, first)) if hints(new) else ()
         transition = make_transition(before, new, resolve(old, new, done), renderer, project.options, known)
         if not changes_of(transition):
             order = diff(old, new, column_order=column_order)
@@ -75,22 +76,18 @@ def compare(project: Project, first: str, second: str, *, sql: bool = False, col
 
 
 def _first(project: Project, side: str, renderer: Renderer) -> tuple[sqlite3.Connection, tuple[str, ...]]:
-    """What ``side`` stands for, as a database in memory, and the rename hints that were fulfilled on the way to it."""
+    """What ``side`` stands for, as a database in memory, and the rename hints that it has itself."""
     path = Path(side)
     if path.is_dir():
-        return replay(read_migrations(path)), _recorded(path)
+        return replay(read_migrations(path)), ()
     if path.suffix.lower() in _YAML:
         declared = declare(replace(project, schema=path.absolute()), renderer).schema
         return build(declared, renderer, file=side), hints(declared)
     with reading(side) as (connection, _):
-        found = standing(connection, read_migrations(project.migrations, missing_ok=True))
-        # Which hints a database was behind half-way to head, nobody knows any more.
-        is_at_head = bool(found.applied) and not found.pending
-        done = _recorded(project.migrations) if is_at_head else ()
         try:
-            return schema_copy(connection), done
+            return schema_copy(connection), ()
         except sqlite3.Error:
-            return build(introspect(connection), renderer, file=side), done
+            return build(introspect(connection), renderer, file=side), ()
 
 
 def _second(project: Project, side: str, renderer: Renderer, before: sqlite3.Connection) -> tuple[Schema, Known]:
@@ -106,7 +103,19 @@ def _second(project: Project, side: str, renderer: Renderer, before: sqlite3.Con
         return introspect(connection), {}
 
 
+def _fulfilled(project: Project, side: str) -> tuple[str, ...]:
+    """The rename hints that were fulfilled on the way to ``side``, where migrations led to it."""
+    path = Path(side)
+    if path.is_dir():
+        return _recorded(path)
+    if path.suffix.lower() in _YAML:
+        return ()
+    with reading(side) as (connection, _):
+        found = standing(connection, read_migrations(project.migrations, missing_ok=True))
+    # Half-way to head, nobody knows which hints a database has behind it.
+    return _recorded(project.migrations) if found.applied and not found.pending else ()
+
+
 def _recorded(migrations: Path) -> tuple[str, ...]:
-    """The hints that the manifest beside ``migrations`` has for fulfilled."""
     manifest = read_manifest(migrations)
     return () if manifest is None else manifest.hints

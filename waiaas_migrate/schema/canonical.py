@@ -64,14 +64,15 @@ def canonical_column(column: Column) -> Column:
         name=fold(column.name),
         type=canonical_type(column.type),
         not_null=not_null,
-        collation=canonical_collation(column.collation),
+        collation=_folded(column.collation),
     )
 
 
 def canonical_collation(name: str | None) -> str | None:
-    """The folded name of a column's collation; BINARY is what a column has without one, and so None.
+    """How a column's values are compared, folded; BINARY is what it has without a collation, and so None.
 
-    (https://www.sqlite.org/datatype3.html#collation)
+    To write one for the other changes the declaration, and nothing about rows
+    (https://www.sqlite.org/datatype3.html#collation).
     """
     folded = _folded(name)
     return None if folded == "binary" else folded

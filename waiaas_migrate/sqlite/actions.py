@@ -168,6 +168,15 @@ class GuardLayout:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GuardObjects:
+    """Fail where the table has an index or a trigger beside ``names`` (folded), which would go with it unseen."""
+
+    table: str
+    names: tuple[str, ...]
+    template: Literal["guard_objects"] = "guard_objects"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GuardChecks:
     """Fail where rows break one of ``checks``, unless the table has the ``text`` that held them to all of these.
 
@@ -232,6 +241,7 @@ Action = (
     | GuardForeignKeysOff
     | GuardLayout
     | GuardChecks
+    | GuardObjects
     | GuardNoRow
     | GuardParents
     | NoteViolations

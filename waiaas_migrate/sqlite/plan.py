@@ -41,6 +41,7 @@ from waiaas_migrate.sqlite.actions import (
     GuardChecks,
     GuardForeignKeysOff,
     GuardLayout,
+    GuardObjects,
     Plan,
     RebuildTable,
     RenameColumnTo,
@@ -155,10 +156,18 @@ class _Planner:
             actions = [action for step in planned.steps for action in step.actions]
             if name in self.t.layouts and any(isinstance(action, EditCatalog | RebuildTable) for action in actions):
                 table = self.old[name].name
-                guard = GuardLayout(table=table, layout=self.t.layouts[name])
-                yield _step(f"table {table} is what the migrations made of it", guard)
+                guards: list[Action] = [GuardLayout(table=table, layout=self.t.layouts[name])]
+                if planned.is_rebuilt:
+                    guards.append(GuardObjects(table=table, names=self._objects_of(name)))
+                words = f"table {table} is what the migrations made of it"
+                yield Step(words=words, cost=Cost.CONSTANT, actions=tuple(guards))
             if name in self.t.texts and any(isinstance(a, RebuildTable) and not a.asks_checks for a in actions):
                 yield self._kept_checks(name)
+
+    def _objects_of(self, name: str) -> tuple[str, ...]:
+        """The folded names of the indexes and triggers that a table has."""
+        triggers = [trigger.name for trigger in self.t.old.triggers if fold(trigger.table) == name]
+        return tuple(fold(one) for one in [*(index.name for index in self.old[name].indexes), *triggers])
 
     def _kept_checks(self, name: str) -> Step:
         """A guard for rows that are to be copied without being held to CHECKs once more."""

@@ -9,12 +9,13 @@ from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.schema.canonical import canonical_column
 from waiaas_migrate.schema.changes import AddColumn, Change
 from waiaas_migrate.schema.describe import describe
-from waiaas_migrate.schema.model import Table
+from waiaas_migrate.schema.model import SqlText, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.actions import Action, Copied, Cost, GuardNoRow, RebuildTable, Step
-from waiaas_migrate.sqlite.ddl import ROWID_NAMES, names_in, unqualified
+from waiaas_migrate.sqlite.ddl import ROWID_NAMES, TERMS, names_in, unqualified
+from waiaas_migrate.sqlite.grammar import Kind, significant, tokenize
 from waiaas_migrate.sqlite.row_steps import column_of, guards, value_of
-from waiaas_migrate.sqlite.spelling import spelled_name
+from waiaas_migrate.sqlite.spelling import spelled_name, spelled_value
 
 
 def rebuild(old: Table, new: Table, changes: Sequence[Change]) -> Step:
@@ -111,7 +112,21 @@ def _nothing_kept(new: Table) -> Copied:
     if rowid is not None:
         return Copied(column=rowid, source="NULL")
     column = next(column for column in new.columns if column.generated is None)
-    return Copied(column=column.name, source="NULL" if column.default is None else f"({column.default.sql})")
+    return Copied(
+        column=column.name, source="NULL" if column.default is None else f"({_as_expression(column.default)})"
+    )
+
+
+def _as_expression(default: SqlText) -> str:
+    """A DEFAULT as an expression: a bare name is a string there, and would be a column here."""
+    tokens = significant(tokenize(default.sql))
+    if (
+        len(tokens) == 1
+        and tokens[0].kind in (Kind.WORD, Kind.NAME)
+        and tokens[0].word not in TERMS | {"TRUE", "FALSE"}
+    ):
+        return spelled_value(tokens[0].name)
+    return default.sql
 
 
 def rowid_alias(table: Table) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from waiaas_migrate.schema.canonical import canonical_column
+from waiaas_migrate.schema.canonical import canonical_collation
 from waiaas_migrate.schema.changes import AddCheck, AddColumn, Change, ModifyCheck, ModifyColumn
 from waiaas_migrate.schema.enum_lists import membership_of
 from waiaas_migrate.schema.model import Check, Column, Table
@@ -132,6 +132,6 @@ def _list_guard(table: Table, before: Check, after: Check) -> Iterator[Action]:
         name = spelled_name(new.column if column is None else column.name)
         listed = ", ".join(spelled_value(value) for value in removed)
         rule = f"rows hold values in {name} that are no longer allowed ({listed})"
-        is_binary = column is not None and canonical_column(column).collation is None
+        is_binary = column is not None and canonical_collation(column.collation) is None
         where = f"{name} IN ({listed})" + ("" if is_binary else f" AND NOT ({after.expression.sql})")
         yield GuardNoRow(table=table.name, rule=rule, where=where)
