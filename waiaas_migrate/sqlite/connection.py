@@ -89,8 +89,11 @@ def connect_file(
     *,
     timeout: float = DEFAULT_TIMEOUT,
     check_same_thread: bool = True,
+    probe: bool = True,
 ) -> sqlite3.Connection:
     """Open a database for reading and writing; a file that is not there is made, for its owner alone.
+
+    Without ``probe`` nothing is read yet, and what is wrong with the file shows when the caller first does.
 
     Raises:
         DatabaseFileError: the file cannot be opened, cannot be written, or is no SQLite database.
@@ -106,7 +109,8 @@ def connect_file(
         connection = sqlite3.connect(
             target, timeout=timeout, check_same_thread=check_same_thread, uri=database.uri is not None
         )
-        _probe(connection)
+        if probe:
+            _probe(connection)
     return connection
 
 
@@ -321,9 +325,11 @@ def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma], dat
     for pragma in pragmas:
         _check_words(pragma)
         name = pragma.name.lower()
-        if name not in _KEPT_IN_FILE or not _matches(pragma, _read(cursor, name)):
-            _set(cursor, pragma, database, deadline)
-        found = _read(cursor, name)
+        if name in _KEPT_IN_FILE and _matches(pragma, _read(cursor, name)):
+            continue
+        found = _set(cursor, pragma, database, deadline)
+        if found is None or not _matches(pragma, found):
+            found = _read(cursor, name)
         if not _matches(pragma, found) and not (name in _FILE_ONLY and not main_file(connection)):
             raise PragmaError(
                 name=pragma.name,
@@ -356,8 +362,10 @@ def _patience(pragmas: Sequence[Pragma]) -> float:
     return DEFAULT_TIMEOUT
 
 
-def _set(cursor: sqlite3.Cursor, pragma: Pragma, database: str | None, deadline: float) -> None:
+def _set(cursor: sqlite3.Cursor, pragma: Pragma, database: str | None, deadline: float) -> str | int | None:
     """Set ``pragma``, trying again until ``deadline`` while another connection is in the way.
+
+    Some answer with the value that is in force from now on, which saves asking for it; None where there is no answer.
 
     Switching to WAL does not wait for ``busy_timeout`` (https://www.sqlite.org/c3ref/busy_handler.html), so it is
     repeated here.
@@ -365,7 +373,7 @@ def _set(cursor: sqlite3.Cursor, pragma: Pragma, database: str | None, deadline:
     pause = 0.001
     while True:
         try:
-            cursor.execute(f"PRAGMA {pragma.name} = '{pragma.value}'").fetchall()
+            rows = cursor.execute(f"PRAGMA {pragma.name} = '{pragma.value}'").fetchall()
         except sqlite3.OperationalError as error:
             name = database or database_name(cursor.connection)
             plain = plain_error(error, name, doing=f"setting PRAGMA {pragma.name}")
@@ -378,12 +386,17 @@ def _set(cursor: sqlite3.Cursor, pragma: Pragma, database: str | None, deadline:
             time.sleep(pause)
             pause = min(pause * 2, 0.05)
         else:
-            return
+            return _plain(rows[0]) if len(rows) == 1 else None
 
 
 def _read(cursor: sqlite3.Cursor, name: str) -> str | int | None:
     row = cursor.execute(f"PRAGMA {name}").fetchone()
-    value: str | int | bytes | None = None if row is None else row[0]
+    return None if row is None else _plain(row)
+
+
+def _plain(row: tuple[str | int | bytes | None, ...]) -> str | int | None:
+    """The value of a PRAGMA, on a connection that may give text as bytes."""
+    value = row[0]
     return value.decode() if isinstance(value, bytes) else value
 
 
