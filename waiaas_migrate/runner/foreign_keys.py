@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from waiaas_migrate.errors import ApplyError
-from waiaas_migrate.sqlite.catalog import Rows, read_rows
+from waiaas_migrate.sqlite.catalog import Rows, facts_of, read_rows
 from waiaas_migrate.sqlite.connection import database_name
 from waiaas_migrate.sqlite.quoting import quote_name
 
@@ -73,7 +73,7 @@ class ForeignKeyCheck:
     ) -> None:
         """Begin on a database whose catalog is ``rows``, if somebody has read it."""
         self._connection = connection
-        has_keys = _has_keys(read_rows(connection) if rows is None else rows)
+        has_keys = facts_of(read_rows(connection) if rows is None else rows).has_keys
         self._light = has_keys and statements is not None and rows_stay(statements)
         self._keys = _keys_and_parents(connection) if self._light else ()
         self._before = violations(connection) if has_keys and not self._light else ()
@@ -89,20 +89,15 @@ class ForeignKeyCheck:
             if _keys_and_parents(self._connection) != self._keys:
                 raise KeysChanged
             return ()
-        has_keys = _has_keys(read_rows(self._connection) if rows is None else rows)
+        has_keys = facts_of(read_rows(self._connection) if rows is None else rows).has_keys
         after = violations(self._connection) if has_keys else ()
+        if not after:
+            return ()
         added = new_violations(self._before, after)
         if added:
             what = f"foreign keys that held before do not hold afterwards: {_listed(added)}."
             raise ApplyError(database=database_name(self._connection), migration=migration, reason=what)
-        if not after:
-            return ()
         return (f"foreign keys did not hold before, and were left as they are: {_listed(after)}.",)
-
-
-def _has_keys(rows: Rows) -> bool:
-    """Whether a table may have a foreign key; the text of the catalog tells."""
-    return any(kind == "table" and sql is not None and "REFERENCES" in sql.upper() for kind, _, _, sql in rows)
 
 
 def rows_stay(statements: Iterable[str]) -> bool:

@@ -11,7 +11,7 @@ from waiaas_migrate.errors import ApplyError, MigrateError
 from waiaas_migrate.files.migration_dir import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.proof import Replay
-from waiaas_migrate.sqlite.catalog import Rows, fingerprint, is_internal, read_catalog, read_rows, rows_fingerprint
+from waiaas_migrate.sqlite.catalog import Rows, facts_of, fingerprint, read_catalog, read_rows
 
 _MAKES = re.compile(
     r"""^\s* CREATE \s+ (?: UNIQUE \s+ | VIRTUAL \s+ )? (?: TABLE | INDEX | VIEW | TRIGGER ) \s+
@@ -22,9 +22,10 @@ _MAKES = re.compile(
 
 def may_have_run(rows: Rows, folder: MigrationFolder, migration: MigrationFile) -> bool:
     """Whether the catalog looks as if ``migration``, which is not recorded, was run; cheap, and no proof."""
-    if all(row[3] is None or is_internal(row[1]) for row in rows):
+    facts = facts_of(rows)
+    if not facts.names:
         return False
-    if folder.manifest is not None and folder.manifest.fingerprint == rows_fingerprint(rows):
+    if folder.manifest is not None and folder.manifest.fingerprint == facts.fingerprint:
         return True
     return _all_there(rows, migration)
 
@@ -65,7 +66,7 @@ def hint(connection: sqlite3.Connection, migration: MigrationFile, error: ApplyE
 def _all_there(rows: Rows, migration: MigrationFile) -> bool:
     """Whether the migration makes anything, and all that it makes is there."""
     made = _made(migration.sql) if migration.kind == "sql" else frozenset()
-    return bool(made) and made <= {row[1].lower() for row in rows if not is_internal(row[1])}
+    return bool(made) and made <= facts_of(rows).names
 
 
 @functools.lru_cache(maxsize=4096)

@@ -11,10 +11,17 @@ from typing import Literal
 
 from waiaas_migrate.errors import MigrateError
 from waiaas_migrate.files.migration_dir import MigrationFile, migration_hash
-from waiaas_migrate.runner.apply import apply_todo
+from waiaas_migrate.runner.apply import ApplyResult, apply_todo
 from waiaas_migrate.runner.backup import Backup, back_up, prune
 from waiaas_migrate.runner.bookkeeping import pending, read_applied
-from waiaas_migrate.runner.events import Committed, Event, MigrationFinished, MigrationStarted, StatementStarted
+from waiaas_migrate.runner.events import (
+    Committed,
+    Event,
+    MigrationFinished,
+    MigrationStarted,
+    Observe,
+    StatementStarted,
+)
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.outline import Outline, outline
 from waiaas_migrate.runner.progress import Interrupted, Meter, Progress, Stop, Tell, was_interrupted
@@ -104,17 +111,20 @@ class _Run:
         outlines = [outline(file) for file in self.folder.migrations if file.id in todo]
         meter = Meter(connection, tell=self.watch.tell, stop=self.watch.stop)
         wanted = _wants_backup(connection, outlines, self.options.backup)
+        if not wanted and self.watch.tell is None:
+            with meter.watching():
+                done = self._apply(connection, todo, None)
+            return RunResult(applied=done.applied, notices=done.notices)
         observer = _Observer(connection, outlines, meter, wants_backup=wanted)
         with observer.pruning(), meter.watching():
-            conduct = Conduct(
-                verify=self.options.verify,
-                explain=self.explain,
-                transaction=self.options.transaction,
-                observe=observer,
-            )
-            done = apply_todo(connection, self.folder, conduct, todo)
+            done = self._apply(connection, todo, observer)
         made = None if observer.backup is None else observer.backup.path
         return RunResult(applied=done.applied, notices=done.notices, backup=made)
+
+    def _apply(self, connection: sqlite3.Connection, todo: Sequence[str], observe: Observe | None) -> ApplyResult:
+        options = self.options
+        conduct = Conduct(verify=options.verify, explain=self.explain, transaction=options.transaction, observe=observe)
+        return apply_todo(connection, self.folder, conduct, todo)
 
 
 def wants_backup(connection: sqlite3.Connection, todo: list[MigrationFile], when: When) -> bool:

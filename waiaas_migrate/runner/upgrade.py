@@ -13,7 +13,7 @@ from waiaas_migrate.files.migration_dir import MigrationFile
 from waiaas_migrate.runner.alone import alone
 from waiaas_migrate.runner.bookkeeping import pending, read_applied, read_books, waiting
 from waiaas_migrate.runner.books import books_version
-from waiaas_migrate.runner.events import Committed, Event, MigrationFinished, MigrationStarted, Observe
+from waiaas_migrate.runner.events import Committed, MigrationFinished, MigrationStarted, Observe
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.foreign_keys import ForeignKeyCheck, KeysChanged
 from waiaas_migrate.runner.proof import Replay, differing_objects
@@ -21,7 +21,7 @@ from waiaas_migrate.runner.recovery import has_run, hint, may_have_run
 from waiaas_migrate.runner.steps import StepRunner, may_switch, may_write_books
 from waiaas_migrate.runner.transaction import NotNeeded, foreign_keys_off
 from waiaas_migrate.runner.yoyo_lock import Held, sole_transaction
-from waiaas_migrate.sqlite.catalog import Rows, read_catalog, read_rows, rows_fingerprint
+from waiaas_migrate.sqlite.catalog import Rows, facts_of, read_catalog, read_rows
 from waiaas_migrate.sqlite.connection import database_name
 
 #: Says in words how the schema on a connection differs in meaning from that of head; nothing where it does not.
@@ -143,7 +143,7 @@ class Upgrade:
             self._began(migration)
             self._steps.run(migration, "apply")
             self._steps.record(migration, "apply")
-            self._tell(MigrationFinished(migration=migration.id))
+            self._finished(migration)
         after = read_rows(self._connection)
         notices.extend(check.finish(span([migration.id for migration in batch]), after))
         self._verify(batch, after)
@@ -164,7 +164,7 @@ class Upgrade:
         if not self._conduct.verify or manifest is None or manifest.fingerprint is None:
             return
         at_head = self._is_at_head(batch)
-        if at_head and manifest.fingerprint == rows_fingerprint(rows):
+        if at_head and manifest.fingerprint == facts_of(rows).fingerprint:
             return
         done = self._applied()
         if at_head and explain is not None:
@@ -210,7 +210,7 @@ class Upgrade:
             self._steps.run(migration, "apply")
             with sole_transaction(self._connection, self.notices):
                 self._steps.record(migration, "apply")
-                self._tell(MigrationFinished(migration=migration.id))
+                self._finished(migration)
                 self._run_hooks()
         self._note_commit([migration])
         try:
@@ -267,16 +267,19 @@ class Upgrade:
 
     def _began(self, migration: MigrationFile) -> None:
         self._started += 1
-        self._tell(MigrationStarted(migration=migration.id, number=self._started, total=self._total))
+        if self._conduct.observe is not None:
+            event = MigrationStarted(migration=migration.id, number=self._started, total=self._total)
+            self._conduct.observe(event)
+
+    def _finished(self, migration: MigrationFile) -> None:
+        if self._conduct.observe is not None:
+            self._conduct.observe(MigrationFinished(migration=migration.id))
 
     def _note_commit(self, batch: Iterable[MigrationFile]) -> None:
         names = tuple(migration.id for migration in batch)
         self.committed.extend(names)
-        self._tell(Committed(migrations=names))
-
-    def _tell(self, event: Event) -> None:
         if self._conduct.observe is not None:
-            self._conduct.observe(event)
+            self._conduct.observe(Committed(migrations=names))
 
 
 def span(names: Sequence[str]) -> str:

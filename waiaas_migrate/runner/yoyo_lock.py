@@ -13,7 +13,7 @@ from pathlib import Path
 
 from waiaas_migrate.errors import DatabaseBusy
 from waiaas_migrate.runner.transaction import Switches, write_transaction
-from waiaas_migrate.sqlite.catalog import Rows, read_rows
+from waiaas_migrate.sqlite.catalog import Rows, facts_of, read_rows
 from waiaas_migrate.sqlite.connection import database_name
 
 _TABLE = "yoyo_lock"
@@ -93,7 +93,7 @@ def sole_transaction(
     while True:
         with write_transaction(connection, needed, note=note) as switches:
             rows = read_rows(connection)
-            lock = read_lock(connection) if any(row[1].lower() == _TABLE for row in rows) else None
+            lock = read_lock(connection) if _TABLE in facts_of(rows).internal else None
             if lock is None or not is_held(lock):
                 if lock is not None:
                     notices.append(remove_lock(connection, lock))

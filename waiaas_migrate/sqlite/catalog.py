@@ -61,10 +61,30 @@ def declared(rows: Rows) -> tuple[CatalogRow, ...]:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogFacts:
+    """What a run asks of a catalog: its fingerprint, the folded names in it, and whether it may hold foreign keys.
+
+    ``names`` are those of what somebody declared, ``internal`` the other ones.
+    """
+
+    fingerprint: str
+    names: frozenset[str]
+    internal: frozenset[str]
+    has_keys: bool
+
+
 @functools.lru_cache(maxsize=16)
-def rows_fingerprint(rows: Rows) -> str:
-    """The :func:`fingerprint` of what of ``rows`` somebody declared; many databases have the same."""
-    return fingerprint(declared(rows))
+def facts_of(rows: Rows) -> CatalogFacts:
+    """The facts of a catalog, found once: in a fleet many databases have the same."""
+    found = declared(rows)
+    names = frozenset(row.name.lower() for row in found)
+    return CatalogFacts(
+        fingerprint=fingerprint(found),
+        names=names,
+        internal=frozenset(name.lower() for _, name, _, _ in rows) - names,
+        has_keys=any(row.kind == "table" and "REFERENCES" in row.sql.upper() for row in found),
+    )
 
 
 def fingerprint(rows: Iterable[CatalogRow]) -> str:
