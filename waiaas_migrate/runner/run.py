@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -25,7 +25,8 @@ from waiaas_migrate.runner.events import (
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.outline import Outline, outline
 from waiaas_migrate.runner.progress import Interrupted, Meter, Progress, Stop, Tell, was_interrupted
-from waiaas_migrate.runner.upgrade import Conduct, Explain
+from waiaas_migrate.runner.transaction import plain_session
+from waiaas_migrate.runner.upgrade import Conduct, Explain, refuse_shadows
 from waiaas_migrate.sqlite.catalog import read_catalog
 from waiaas_migrate.sqlite.connection import apply_pragmas, connect_file, main_file, plain_errors, shape_file
 
@@ -95,30 +96,53 @@ def apply_to(
     return result
 
 
+def run_pending(
+    connection: sqlite3.Connection,
+    folder: MigrationFolder,
+    *,
+    options: RunOptions = RunOptions(),
+) -> RunResult:
+    """Apply what is pending on a connection of the caller's, with a backup before it as in :func:`apply_to`.
+
+    The connection's settings, and its progress handler, stay the caller's.
+
+    Raises:
+        DatabaseRefused: the database, or what is in it, refused, or there is no room for its backup; it is as it was.
+        UsageError: a transaction is open on the connection.
+    """
+    with plain_session(connection):
+        todo = pending(connection, folder.ids)
+        if not todo:
+            return RunResult()
+        refuse_shadows(connection)
+        return _Run(folder=folder, options=options).on(connection, todo)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
-    """What a run needs to know besides its connection."""
+    """What a run needs to know besides its connection; without ``watch`` its progress handler is left alone."""
 
     folder: MigrationFolder
     options: RunOptions
-    explain: Explain | None
-    watch: Watch
+    explain: Explain | None = None
+    watch: Watch | None = None
 
     def on(self, connection: sqlite3.Connection, todo: Sequence[str]) -> RunResult:
         """Apply what is pending, which was ``todo`` a moment ago."""
         if not todo:
             return RunResult()
         outlines = [outline(file) for file in self.folder.migrations if file.id in todo]
-        meter = Meter(connection, tell=self.watch.tell, stop=self.watch.stop)
+        watch = self.watch or Watch()
+        meter = Meter(connection, tell=watch.tell, stop=watch.stop)
         wanted = _wants_backup(connection, outlines, self.options.backup)
-        if not wanted and self.watch.tell is None:
-            with meter.watching():
-                done = self._apply(connection, todo, None)
-            return RunResult(applied=done.applied, notices=done.notices)
-        observer = _Observer(connection, outlines, meter, wants_backup=wanted)
-        with observer.pruning(), meter.watching():
+        observer = _Observer(connection, outlines, meter, wants_backup=wanted) if wanted or watch.tell else None
+        with ExitStack() as stack:
+            if observer is not None:
+                stack.enter_context(observer.pruning())
+            if self.watch is not None:
+                stack.enter_context(meter.watching())
             done = self._apply(connection, todo, observer)
-        made = None if observer.backup is None else observer.backup.path
+        made = observer.backup.path if observer is not None and observer.backup is not None else None
         return RunResult(applied=done.applied, notices=done.notices, backup=made)
 
     def _apply(self, connection: sqlite3.Connection, todo: Sequence[str], observe: Observe | None) -> ApplyResult:

@@ -48,7 +48,7 @@ def database_path(text: str | os.PathLike[str]) -> Database:
     if not name or "\0" in name:
         raise UsageError(f"{name!r} is no name of a database. Give a path, :memory: or a sqlite:/// URL.")
     if not isinstance(text, str):
-        return Database(name=name, path=Path(name))
+        return Database(name=name, path=text if isinstance(text, Path) else Path(name))
     if name == MEMORY:
         return Database(name=MEMORY, path=None)
     if name.startswith("file:"):
