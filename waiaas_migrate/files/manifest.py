@@ -94,47 +94,87 @@ def read_manifest(folder: Path) -> Manifest | None:
         MigrationsError: the file is not what ``generate`` writes.
     """
     path = folder / MANIFEST
+    content = _read(path)
+    if content is None:
+        return None
+    ids, hashes, pragmas = _checked(content, path)
+    return Manifest(
+        migrations=tuple(Entry(id=name, hash=link) for name, link in zip(ids, hashes, strict=True)),
+        pragmas=pragmas,
+        fingerprint=content["fingerprint"],
+        hints=tuple(content.get("hints", ())),
+        path=path,
+    )
+
+
+def read_ids_and_pragmas(path: str) -> tuple[tuple[str, ...], tuple[Pragma, ...]] | None:
+    """The ordered ids and the PRAGMAs of the manifest at ``path``; None where there is none.
+
+    All of the file is looked at as closely as by :func:`read_manifest`, in a fraction of the time.
+
+    Raises:
+        MigrationsError: the file is not what ``generate`` writes.
+    """
+    content = _read(path)
+    if content is None:
+        return None
+    ids, _, pragmas = _checked(content, path)
+    return tuple(ids), pragmas
+
+
+def _read(path: str | Path) -> Any:  # noqa: ANN401 — whatever a JSON file may hold
     try:
-        text = path.read_bytes().decode()
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 — on the way of every first opening
+            text = file.read().decode()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise _broken(path, f"cannot be read: {error}.") from error
-    if any(mark * 7 in text for mark in "<=>|") and (marker := _MARKER.search(text)):
-        line = text.count("\n", 0, marker.start()) + 1
-        fix = "Settle which migration comes first, keep both, and run `waiaas-migrate generate`."
-        raise _broken(path, "holds a conflict between two branches.", fix=fix, line=line)
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
+        if marker := _MARKER.search(text):  # which no JSON can hold: a string has no line ends
+            line = text.count("\n", 0, marker.start()) + 1
+            fix = "Settle which migration comes first, keep both, and run `waiaas-migrate generate`."
+            raise _broken(path, "holds a conflict between two branches.", fix=fix, line=line) from error
         at = error.lineno if isinstance(error, json.JSONDecodeError) else None
         raise _broken(path, f"is no JSON: {error}.", line=at) from error
-    try:
-        return _manifest(content, path)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _broken(path, f"is not what generate writes: {error}.") from error
+    return {} if content is None else content
 
 
-def _broken(path: Path, what: str, *, fix: str = _RESTORE, line: int | None = None) -> MigrationsError:
+def _broken(path: str | Path, what: str, *, fix: str = _RESTORE, line: int | None = None) -> MigrationsError:
     return MigrationsError([Problem(file=str(path), line=line, what=what, fix=fix)])
 
 
-def _manifest(content: Any, path: Path) -> Manifest:  # noqa: ANN401 — whatever a JSON file may hold
-    if content["version"] != _VERSION:
-        fix = "Use the version of waiaas-migrate that wrote it, or a newer one."
-        raise _broken(path, f"has version {content['version']}; this program knows version {_VERSION}.", fix=fix)
-    migrations = tuple(Entry(id=_text(entry["id"]), hash=_text(entry["hash"])) for entry in content["migrations"])
-    if len({entry.id for entry in migrations}) < len(migrations):
-        raise ValueError("a migration is listed twice")
-    pragmas = tuple(Pragma(name=name, value=_value(value)) for name, value in content["pragmas"].items())
-    recorded = content["fingerprint"]
-    return Manifest(
-        migrations=migrations,
-        pragmas=pragmas,
-        fingerprint=None if recorded is None else _text(recorded),
-        hints=tuple(_text(hint) for hint in content.get("hints", ())),
-        path=path,
-    )
+def _checked(content: Any, path: str | Path) -> tuple[list[str], list[str], tuple[Pragma, ...]]:  # noqa: ANN401 — likewise
+    """The ids, the hashes and the PRAGMAs, where everything in ``content`` is of its kind."""
+    try:
+        if content["version"] != _VERSION:
+            fix = "Use the version of waiaas-migrate that wrote it, or a newer one."
+            raise _broken(path, f"has version {content['version']}; this program knows version {_VERSION}.", fix=fix)
+        entries = content["migrations"]
+        ids, hashes = [entry["id"] for entry in entries], [entry["hash"] for entry in entries]
+        _require_texts(ids)
+        _require_texts(hashes)
+        if len(set(ids)) < len(ids):
+            raise ValueError("a migration is listed twice")  # noqa: TRY301 — told as what else is wrong
+        pragmas = tuple(Pragma(name=name, value=_value(value)) for name, value in content["pragmas"].items())
+        recorded = content["fingerprint"]
+        _require_texts(() if recorded is None else (recorded,))
+        _require_texts(content.get("hints", ()))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _broken(path, f"is not what generate writes: {error}.") from error
+    return ids, hashes, pragmas
+
+
+def _require_texts(values: Iterable[object]) -> None:
+    """Refuse what is no text; ``str.join`` looks at all of them in C."""
+    try:
+        "".join(values)  # type: ignore[arg-type]  # whether they are texts is the question
+    except TypeError:
+        for value in values:
+            _text(value)
+        raise
 
 
 def _text(value: object) -> str:

@@ -26,7 +26,7 @@ from waiaas_migrate.runner.upgrade import (
 from waiaas_migrate.runner.yoyo_lock import sole_transaction
 from waiaas_migrate.sqlite.connection import database_name
 
-__all__ = ["ApplyResult", "Explain", "RollbackResult", "Transaction", "apply_pending", "rollback"]
+__all__ = ["ApplyResult", "Explain", "RollbackResult", "Transaction", "apply_pending", "apply_todo", "rollback"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,14 +77,33 @@ def apply_pending(
         UsageError: a transaction is open on the connection.
     """
     with plain_session(connection):
-        if not pending(connection, folder.ids):
+        todo = pending(connection, folder.ids)
+        if not todo:
             return ApplyResult()
-        refuse_unrecorded_tables(connection)
         refuse_shadows(connection)
         conduct = Conduct(verify=verify, explain=explain, transaction=transaction, observe=observe)
-        upgrade = Upgrade(connection, folder, conduct)
-        upgrade.run()
-        return ApplyResult(applied=tuple(upgrade.committed), notices=tuple(upgrade.notices))
+        return _upgrade(connection, folder, conduct, todo)
+
+
+def apply_todo(
+    connection: sqlite3.Connection, folder: MigrationFolder, conduct: Conduct, todo: Sequence[str]
+) -> ApplyResult:
+    """Apply ``todo``, which was pending a moment ago, on a connection that nobody else has used.
+
+    So there are no temporary objects on it. Raises as :func:`apply_pending` does.
+    """
+    with plain_session(connection):
+        return _upgrade(connection, folder, conduct, todo)
+
+
+def _upgrade(
+    connection: sqlite3.Connection, folder: MigrationFolder, conduct: Conduct, todo: Sequence[str]
+) -> ApplyResult:
+    if len(todo) == len(folder.ids):  # else some are recorded
+        refuse_unrecorded_tables(connection)
+    upgrade = Upgrade(connection, folder, conduct, todo)
+    upgrade.run()
+    return ApplyResult(applied=tuple(upgrade.committed), notices=tuple(upgrade.notices))
 
 
 def rollback(

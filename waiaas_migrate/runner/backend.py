@@ -7,11 +7,7 @@ which :meth:`MigrateBackend.lock` begins for the command.
 
 from __future__ import annotations
 
-import functools
-import getpass
 import logging
-import os
-import socket
 import sqlite3
 import uuid
 import warnings
@@ -29,7 +25,7 @@ from yoyo.connections import DatabaseURI
 from yoyo.migrations import Migration, PostApplyHookMigration, default_migration_table
 
 from waiaas_migrate.errors import UsageError
-from waiaas_migrate.files.migration_dir import migration_hash
+from waiaas_migrate.runner.books import BookSql, Operation, hostname, username, write_log, write_record
 from waiaas_migrate.runner.foreign_keys import ForeignKeyCheck
 from waiaas_migrate.runner.pragmas import declared_pragmas
 from waiaas_migrate.runner.transaction import guarded
@@ -37,10 +33,6 @@ from waiaas_migrate.runner.yoyo_lock import sole_transaction
 from waiaas_migrate.sqlite.connection import MEMORY, Database, apply_pragmas, connect_file, shape_file
 
 _logger = logging.getLogger("yoyo.migrations")
-
-
-#: What yoyo's log calls what was done.
-Operation = Literal["apply", "rollback", "mark", "unmark"]
 
 
 class Savepoint(SavepointTransactionManager):
@@ -73,7 +65,6 @@ class MigrateBackend(SQLiteBackend):
         self._given = connection
         self._check: ForeignKeyCheck | None = None
         self._has_split = False
-        self._filled: dict[str, str] = {}
         super().__init__(dburi, migration_table)  # type: ignore[no-untyped-call]  # yoyo's methods are not annotated
 
     @property
@@ -175,7 +166,7 @@ class MigrateBackend(SQLiteBackend):
                 return
             self._run(migration, "apply", force=force)
             if mark and not isinstance(migration, PostApplyHookMigration):
-                self.record(migration.id, "apply")
+                write_record(self.connection, migration.id, "apply", self.book_sql)
             else:
                 self.log_migration(migration, "apply")
 
@@ -183,7 +174,7 @@ class MigrateBackend(SQLiteBackend):
         """Roll back a single migration, and strike it from the books in the same transaction."""
         with self.lock():
             self._run(migration, "rollback", force=force)
-            self.record(migration.id, "rollback")
+            write_record(self.connection, migration.id, "rollback", self.book_sql)
 
     def _run(self, migration: Migration, direction: Literal["apply", "rollback"], *, force: bool) -> None:
         """Run the steps; what runs outside transactions splits the run, and what came before it is committed."""
@@ -224,69 +215,30 @@ class MigrateBackend(SQLiteBackend):
         hashes: list[str] = super().get_applied_migration_hashes()  # type: ignore[no-untyped-call]
         return hashes
 
-    def record(self, name: str, operation: Operation) -> None:
-        """Write the rows that say that the migration ``name`` was applied, rolled back, marked or unmarked."""
-        when = self._log(name, operation)
-        key = migration_hash(name)
-        if operation in ("apply", "mark"):
-            row = {"migration_hash": key, "migration_id": name, "when": when}
-            self.connection.execute(self._sql(self.mark_migration_sql), row)
-        else:
-            self.connection.execute(self._sql(self.unmark_migration_sql), {"migration_hash": key})
+    @property
+    def book_sql(self) -> BookSql:
+        """Yoyo's statements, with the names of its tables filled in."""
+        log, mark, unmark = (
+            str(self.format_sql(template))  # type: ignore[no-untyped-call]
+            for template in (self.log_migration_sql, self.mark_migration_sql, self.unmark_migration_sql)
+        )
+        return BookSql(log=log, mark=mark, unmark=unmark)
 
     def log_migration(self, migration: Migration, operation: Operation) -> None:
         """Write a row into yoyo's log."""
-        self._log(migration.id, operation)
-
-    def log(self, name: str) -> None:
-        """Write into yoyo's log that a hook was run."""
-        self._log(name, "apply")
-
-    def _log(self, name: str, operation: Operation) -> str:
-        when = datetime.now(UTC).replace(tzinfo=None).isoformat()
-        row = {
-            "id": str(uuid.uuid4()),
-            "migration_hash": migration_hash(name),
-            "migration_id": name,
-            "operation": operation,
-            "username": _username(),
-            "hostname": _hostname(),
-            "created_at_utc": when,
-        }
-        self.connection.execute(self._sql(self.log_migration_sql), row)
-        return when
-
-    def _sql(self, template: str) -> str:
-        """A statement of yoyo's, with its names filled in."""
-        if template not in self._filled:
-            self._filled[template] = str(self.format_sql(template))  # type: ignore[no-untyped-call]
-        return self._filled[template]
+        write_log(self.connection, migration.id, operation, self.book_sql)
 
     def get_log_data(self, migration: Migration | None = None, operation: str = "apply") -> dict[str, Any]:
-        """The values of a row in yoyo's log. The names of user and host are looked up once: DNS may be slow."""
+        """The values of a row in yoyo's log."""
         return {
             "id": str(uuid.uuid4()),
             "migration_id": migration.id if migration else None,
             "migration_hash": migration.hash if migration else None,
-            "username": _username(),
-            "hostname": _hostname(),
+            "username": username(),
+            "hostname": hostname(),
             "created_at_utc": datetime.now(UTC).replace(tzinfo=None),
             "operation": operation,
         }
-
-
-@functools.cache
-def _username() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        # A container may run as a user without a name.
-        return str(os.getuid())
-
-
-@functools.cache
-def _hostname() -> str:
-    return socket.getfqdn()
 
 
 def _note(notices: Iterable[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from waiaas_migrate.errors import UnknownMigrationsError
@@ -53,10 +53,43 @@ def pending(connection: sqlite3.Connection, known: Sequence[str]) -> tuple[str, 
     Raises:
         UnknownMigrationsError: the database has run migrations that are not known.
     """
-    applied = read_applied(connection) or ()
-    refuse_unknown(connection, applied, known)
-    done = {row.hash for row in applied}
-    return tuple(name for name in known if _hash(name) not in done)
+    books = read_books(connection)
+    applied = books[0] if books is not None else {row.hash: row.id for row in read_applied(connection) or ()}
+    return waiting(connection, applied, known)
+
+
+def waiting(connection: sqlite3.Connection, applied: Mapping[str, str], known: Sequence[str]) -> tuple[str, ...]:
+    """Those of the ``known`` ids that are not among the ``applied``, which are the ids by their hashes; in their order.
+
+    Raises:
+        UnknownMigrationsError: some of the applied are not known.
+    """
+    keys = _keys(tuple(known))
+    unknown = [name for key, name in applied.items() if key not in keys and not is_post_apply(name)]
+    if unknown:
+        refuse_unknown(connection, read_applied(connection) or (), known)
+    return tuple(name for key, name in keys.items() if key not in applied)
+
+
+@functools.lru_cache(maxsize=16)
+def _keys(known: tuple[str, ...]) -> dict[str, str]:
+    """The ids by the hashes under which yoyo records them."""
+    return {_hash(name): name for name in known}
+
+
+def read_books(connection: sqlite3.Connection) -> tuple[dict[str, str], int] | None:
+    """The hashes of the applied migrations with their ids, and the version of the books.
+
+    None where there are no books, or old ones, or where nothing was applied: :func:`read_applied` knows all of these.
+    """
+    query = "SELECT migration_hash, migration_id, (SELECT max(version) FROM _yoyo_version) FROM _yoyo_migration"
+    try:
+        rows = connection.execute(query).fetchall()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+            raise
+        return None
+    return ({key: name or key for key, name, _ in rows}, int(rows[0][2] or 0)) if rows else None
 
 
 def has_run_exactly(connection: sqlite3.Connection, hashes: frozenset[str]) -> bool:
@@ -65,7 +98,9 @@ def has_run_exactly(connection: sqlite3.Connection, hashes: frozenset[str]) -> b
     cursor.row_factory = None
     try:
         return {row[0] for row in cursor.execute("SELECT migration_hash FROM _yoyo_migration")} == hashes
-    except sqlite3.OperationalError:
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+            raise
         return False
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from waiaas_migrate.errors import MigrationsError
@@ -19,11 +19,12 @@ class MigrationFolder:
     migrations: tuple[MigrationFile, ...]
     post_apply: tuple[MigrationFile, ...] = ()
     manifest: Manifest | None = None
+    #: The ids of the migrations, in their order.
+    ids: tuple[str, ...] = field(init=False, compare=False, repr=False)
 
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """The ids of the migrations, in their order."""
-        return tuple(migration.id for migration in self.migrations)
+    def __post_init__(self) -> None:
+        # Worked out once: a fleet asks it for every database.
+        object.__setattr__(self, "ids", tuple(migration.id for migration in self.migrations))
 
 
 def read_folder(path: str | os.PathLike[str]) -> MigrationFolder:

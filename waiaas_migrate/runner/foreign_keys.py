@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from waiaas_migrate.errors import ApplyError
+from waiaas_migrate.sqlite.catalog import Rows, facts_of, read_rows
 from waiaas_migrate.sqlite.connection import database_name
 from waiaas_migrate.sqlite.quoting import quote_name
 
@@ -67,15 +68,18 @@ class ForeignKeyCheck:
     changes a row, and keys and parents turn out to be the same afterwards; the run must then be repeatable.
     """
 
-    def __init__(self, connection: sqlite3.Connection, statements: Iterable[str] | None = None) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, statements: Iterable[str] | None = None, rows: Rows | None = None
+    ) -> None:
+        """Begin on a database whose catalog is ``rows``, if somebody has read it."""
         self._connection = connection
-        has_keys = connection.execute(_WITH_FOREIGN_KEYS).fetchone() is not None
+        has_keys = facts_of(read_rows(connection) if rows is None else rows).has_keys
         self._light = has_keys and statements is not None and rows_stay(statements)
         self._keys = _keys_and_parents(connection) if self._light else ()
-        self._before = () if self._light else violations(connection)
+        self._before = violations(connection) if has_keys and not self._light else ()
 
-    def finish(self, migration: str) -> tuple[str, ...]:
-        """What did not hold before and still does not, as notices.
+    def finish(self, migration: str, rows: Rows | None = None) -> tuple[str, ...]:
+        """What did not hold before and still does not, as notices; ``rows`` is the catalog by now.
 
         Raises:
             ApplyError: there is more that does not hold; it names ``migration``.
@@ -85,13 +89,14 @@ class ForeignKeyCheck:
             if _keys_and_parents(self._connection) != self._keys:
                 raise KeysChanged
             return ()
-        after = violations(self._connection)
+        has_keys = facts_of(read_rows(self._connection) if rows is None else rows).has_keys
+        after = violations(self._connection) if has_keys else ()
+        if not after:
+            return ()
         added = new_violations(self._before, after)
         if added:
             what = f"foreign keys that held before do not hold afterwards: {_listed(added)}."
             raise ApplyError(database=database_name(self._connection), migration=migration, reason=what)
-        if not after:
-            return ()
         return (f"foreign keys did not hold before, and were left as they are: {_listed(after)}.",)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
-from pathlib import Path
+from hashlib import sha256
 
-from waiaas_migrate.files.manifest import MANIFEST, Manifest, read_manifest
-from waiaas_migrate.files.migration_dir import migration_hash
+from waiaas_migrate.files.manifest import MANIFEST, read_ids_and_pragmas
+from waiaas_migrate.sqlite.connection import Pragma
 
 #: A file that was written just now may be written again without looking any different: its time has grains.
 _SETTLED_NS = 1_000_000_000
@@ -18,16 +18,17 @@ _MOST = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """A manifest, and the keys under which yoyo records its migrations."""
+    """What a manifest records: the ids, the keys under which yoyo records them, and the PRAGMAs."""
 
-    manifest: Manifest
+    ids: tuple[str, ...]
     hashes: frozenset[str]
+    pragmas: tuple[Pragma, ...]
 
 
 _known: dict[str, tuple[tuple[int, ...], Head]] = {}
 
 
-def read_head(folder: Path) -> Head | None:
+def read_head(folder: str) -> Head | None:
     """The head that the manifest of ``folder`` records; None where there is no manifest.
 
     Raises:
@@ -42,10 +43,12 @@ def read_head(folder: Path) -> Head | None:
     known = _known.get(path)
     if known is not None and known[0] == seen:
         return known[1]
-    manifest = read_manifest(folder)
-    if manifest is None:
+    read = read_ids_and_pragmas(path)
+    if read is None:
         return None
-    head = Head(manifest=manifest, hashes=frozenset(migration_hash(name) for name in manifest.ids))
+    ids, pragmas = read
+    hashes = frozenset([sha256(name).hexdigest() for name in map(str.encode, ids)])  # as migration_hash does
+    head = Head(ids=ids, hashes=hashes, pragmas=pragmas)
     if found is not None and time.time_ns() - found.st_ctime_ns > _SETTLED_NS:
         if len(_known) >= _MOST:
             _known.clear()

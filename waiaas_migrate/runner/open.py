@@ -10,15 +10,17 @@ import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from waiaas_migrate.errors import MigrationsError, Problem
+from waiaas_migrate.errors import MigrationsError, Problem, UsageError
 from waiaas_migrate.files.bundled import bundled
-from waiaas_migrate.files.manifest import Manifest
 from waiaas_migrate.runner.bookkeeping import has_run_exactly, pending
 from waiaas_migrate.runner.head import Head, read_head
 from waiaas_migrate.runner.transaction import plain_session
 from waiaas_migrate.sqlite.connection import Pragma, apply_pragmas, connect_file, plain_errors, shape_file
+
+if TYPE_CHECKING:
+    from waiaas_migrate.runner.run import When
 
 StrPath = str | os.PathLike[str]
 
@@ -34,42 +36,51 @@ def connect(path: StrPath, *, migrations: StrPath | None = None) -> sqlite3.Conn
         PragmaError: a PRAGMA did not take.
         MigrationsError: the manifest cannot be used.
     """
-    head = read_head(_folder(migrations))
+    _, head = _head(migrations)
     connection = connect_file(path)
     try:
-        _prepare(connection, head.manifest if head is not None else Manifest())
+        _prepare(connection, _pragmas(head))
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def open_database(path: StrPath, *, migrations: StrPath | None = None) -> sqlite3.Connection:
+def open_database(path: StrPath, *, migrations: StrPath | None = None, backup: When = "auto") -> sqlite3.Connection:
     """Open the database at ``path``, apply what is pending, and set its PRAGMAs; arguments as for :func:`connect`.
 
+    ``backup`` says when a verified copy is made beside the file before anything is applied: ``auto`` where a step could
+    lose something or builds a table anew, ``always`` or ``never``. A database without tables needs none.
+
     Raises:
-        DatabaseFileError: the file cannot be used.
+        DatabaseFileError: the file cannot be used, or its backup not be written.
+        DatabaseRefused: there is no room for the backup, or the database is damaged; nothing was applied.
         ApplyError: a migration failed; the database is as it was.
         UnknownMigrationsError: the database is ahead of the migrations.
         PragmaError: a PRAGMA did not take.
         MigrationsError: the migrations folder cannot be used.
     """
-    folder = _folder(migrations)
-    head = read_head(folder)
-    connection = connect_file(path)
+    _refuse_other_words(backup)
+    folder, head = _head(migrations)
+    connection = connect_file(path, probe=False)
     try:
-        manifest = head.manifest if head is not None else Manifest()
-        shape_file(connection, manifest.pragmas)
-        _push(connection, folder, head, pragmas=manifest.pragmas)
-        _prepare(connection, manifest)
+        pragmas = _pragmas(head)
+        with plain_errors(connection, doing="opening it"):
+            shape_file(connection, pragmas)
+            is_at_head = head is not None and has_run_exactly(connection, head.hashes)
+        if not is_at_head:
+            _push(connection, folder, head, backup, pragmas=pragmas)
+        _prepare(connection, pragmas)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def push_schema(connection: sqlite3.Connection, *, migrations: StrPath | None = None) -> None:
+def push_schema(connection: sqlite3.Connection, *, migrations: StrPath | None = None, backup: When = "auto") -> None:
     """Apply what is pending to the database behind ``connection``; its PRAGMAs and settings stay as they are.
+
+    ``backup`` is that of :func:`open_database`; a database in memory has none.
 
     An authorizer that was set on the connection is gone if a migration was run.
 
@@ -79,8 +90,12 @@ def push_schema(connection: sqlite3.Connection, *, migrations: StrPath | None = 
         UnknownMigrationsError: the database is ahead of the migrations.
         MigrationsError: the migrations folder cannot be used.
     """
-    folder = _folder(migrations)
-    _push(connection, folder, read_head(folder))
+    _refuse_other_words(backup)
+    folder, head = _head(migrations)
+    with plain_errors(connection, doing="applying migrations"):
+        if head is not None and not connection.in_transaction and has_run_exactly(connection, head.hashes):
+            return
+    _push(connection, folder, head, backup)
 
 
 def close_database(connection: sqlite3.Connection) -> None:
@@ -102,20 +117,33 @@ def close_database(connection: sqlite3.Connection) -> None:
         connection.close()
 
 
-def _folder(migrations: StrPath | None) -> Path:
-    folder = bundled("migrations") if migrations is None else Path(migrations)
-    if not folder.is_dir():
+def _head(migrations: StrPath | None) -> tuple[str, Head | None]:
+    """The migrations folder, and the head that its manifest records, if it has one."""
+    folder = os.fspath(bundled("migrations") if migrations is None else migrations)
+    head = read_head(folder)
+    if head is None and not os.path.isdir(folder):  # noqa: PTH112 — where there is a manifest, there is a folder
         what = "there is no such folder of migrations."
-        raise MigrationsError([Problem(file=str(folder), what=what, fix="Check the path.")])
-    return folder
+        raise MigrationsError([Problem(file=folder, what=what, fix="Check the path.")])
+    return folder, head
 
 
-def _prepare(connection: sqlite3.Connection, manifest: Manifest) -> None:
+def _pragmas(head: Head | None) -> tuple[Pragma, ...]:
+    return () if head is None else head.pragmas
+
+
+def _refuse_other_words(backup: str) -> None:
+    if backup not in ("auto", "always", "never"):
+        raise UsageError(f"backup={backup!r}: there is no such choice. Use 'auto', 'always' or 'never'.")
+
+
+def _prepare(connection: sqlite3.Connection, pragmas: Sequence[Pragma]) -> None:
     with plain_errors(connection, doing="setting its PRAGMAs"):
-        apply_pragmas(connection, manifest.pragmas)
+        apply_pragmas(connection, pragmas)
 
 
-def _push(connection: sqlite3.Connection, folder: Path, head: Head | None, *, pragmas: Sequence[Pragma] = ()) -> None:
+def _push(
+    connection: sqlite3.Connection, folder: str, head: Head | None, backup: When, *, pragmas: Sequence[Pragma] = ()
+) -> None:
     """Apply what is pending; ``pragmas`` are set before where there is nothing yet that they could change.
 
     A new file is filled faster with the journal and the cache that it is to have. One that may yet be refused keeps
@@ -123,15 +151,13 @@ def _push(connection: sqlite3.Connection, folder: Path, head: Head | None, *, pr
     """
     with plain_errors(connection, doing="applying migrations"):
         if head is not None:
-            if not connection.in_transaction and has_run_exactly(connection, head.hashes):
-                return
             with plain_session(connection):
-                if not pending(connection, head.manifest.ids):
+                if not pending(connection, head.ids):
                     return
-        from waiaas_migrate.runner.apply import apply_pending
         from waiaas_migrate.runner.folder import read_folder
+        from waiaas_migrate.runner.run import RunOptions, run_pending
 
         migrations = read_folder(folder)
         if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
             apply_pragmas(connection, pragmas)
-        apply_pending(connection, migrations)
+        run_pending(connection, migrations, options=RunOptions(backup=backup))

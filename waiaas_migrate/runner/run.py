@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from waiaas_migrate.errors import MigrateError
 from waiaas_migrate.files.migration_dir import MigrationFile, migration_hash
-from waiaas_migrate.runner.apply import Explain, apply_pending
+from waiaas_migrate.runner.apply import ApplyResult, apply_todo
 from waiaas_migrate.runner.backup import Backup, back_up, prune
 from waiaas_migrate.runner.bookkeeping import pending, read_applied
-from waiaas_migrate.runner.events import Committed, Event, MigrationFinished, MigrationStarted, StatementStarted
+from waiaas_migrate.runner.events import (
+    Committed,
+    Event,
+    MigrationFinished,
+    MigrationStarted,
+    Observe,
+    StatementStarted,
+)
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
-from waiaas_migrate.runner.open import close_database
 from waiaas_migrate.runner.outline import Outline, outline
 from waiaas_migrate.runner.progress import Interrupted, Meter, Progress, Stop, Tell, was_interrupted
+from waiaas_migrate.runner.transaction import plain_session
+from waiaas_migrate.runner.upgrade import Conduct, Explain, refuse_shadows
 from waiaas_migrate.sqlite.catalog import read_catalog
 from waiaas_migrate.sqlite.connection import apply_pragmas, connect_file, main_file, plain_errors, shape_file
 
@@ -71,48 +79,76 @@ def apply_to(
     """
     folder = migrations if isinstance(migrations, MigrationFolder) else read_folder(migrations)
     pragmas = folder.manifest.pragmas if folder.manifest is not None else ()
-    connection = connect_file(database)
+    connection = connect_file(database, probe=False)
     try:
-        with plain_errors(database, doing="applying migrations"):
+        with plain_errors(database, doing="opening it"):
             shape_file(connection, pragmas)
-            run = _Run(folder=folder, options=options, explain=explain, watch=watch)
             todo = pending(connection, folder.ids)
+        with plain_errors(database, doing="applying migrations"):
+            run = _Run(folder=folder, options=options, explain=explain, watch=watch)
             with _told_of_interruption(connection, database, todo):
                 result = run.on(connection, todo)
                 apply_pragmas(connection, pragmas, database)
     finally:
-        close_database(connection)
+        # The last to close a database moves its WAL into it; where others have it open, it stays with them
+        # (https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files).
+        connection.close()
     return result
+
+
+def run_pending(
+    connection: sqlite3.Connection,
+    folder: MigrationFolder,
+    *,
+    options: RunOptions = RunOptions(),
+) -> RunResult:
+    """Apply what is pending on a connection of the caller's, with a backup before it as in :func:`apply_to`.
+
+    The connection's settings, and its progress handler, stay the caller's.
+
+    Raises:
+        DatabaseRefused: the database, or what is in it, refused, or there is no room for its backup; it is as it was.
+        UsageError: a transaction is open on the connection.
+    """
+    with plain_session(connection):
+        todo = pending(connection, folder.ids)
+        if not todo:
+            return RunResult()
+        refuse_shadows(connection)
+        return _Run(folder=folder, options=options).on(connection, todo)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
-    """What a run needs to know besides its connection."""
+    """What a run needs to know besides its connection; without ``watch`` its progress handler is left alone."""
 
     folder: MigrationFolder
     options: RunOptions
-    explain: Explain | None
-    watch: Watch
+    explain: Explain | None = None
+    watch: Watch | None = None
 
-    def on(self, connection: sqlite3.Connection, todo: Collection[str]) -> RunResult:
+    def on(self, connection: sqlite3.Connection, todo: Sequence[str]) -> RunResult:
         """Apply what is pending, which was ``todo`` a moment ago."""
         if not todo:
             return RunResult()
         outlines = [outline(file) for file in self.folder.migrations if file.id in todo]
-        meter = Meter(connection, tell=self.watch.tell, stop=self.watch.stop)
+        watch = self.watch or Watch()
+        meter = Meter(connection, tell=watch.tell, stop=watch.stop)
         wanted = _wants_backup(connection, outlines, self.options.backup)
-        observer = _Observer(connection, outlines, meter, wants_backup=wanted)
-        with observer.pruning(), meter.watching():
-            done = apply_pending(
-                connection,
-                self.folder,
-                verify=self.options.verify,
-                explain=self.explain,
-                transaction=self.options.transaction,
-                observe=observer,
-            )
-        made = None if observer.backup is None else observer.backup.path
+        observer = _Observer(connection, outlines, meter, wants_backup=wanted) if wanted or watch.tell else None
+        with ExitStack() as stack:
+            if observer is not None:
+                stack.enter_context(observer.pruning())
+            if self.watch is not None:
+                stack.enter_context(meter.watching())
+            done = self._apply(connection, todo, observer)
+        made = observer.backup.path if observer is not None and observer.backup is not None else None
         return RunResult(applied=done.applied, notices=done.notices, backup=made)
+
+    def _apply(self, connection: sqlite3.Connection, todo: Sequence[str], observe: Observe | None) -> ApplyResult:
+        options = self.options
+        conduct = Conduct(verify=options.verify, explain=self.explain, transaction=options.transaction, observe=observe)
+        return apply_todo(connection, self.folder, conduct, todo)
 
 
 def wants_backup(connection: sqlite3.Connection, todo: list[MigrationFile], when: When) -> bool:
@@ -121,10 +157,9 @@ def wants_backup(connection: sqlite3.Connection, todo: list[MigrationFile], when
 
 
 def _wants_backup(connection: sqlite3.Connection, outlines: list[Outline], when: When) -> bool:
-    if when == "never" or not outlines or not main_file(connection):
+    if when == "never" or not outlines or not (when == "always" or any(one.may_lose for one in outlines)):
         return False
-    asked = when == "always" or any(one.may_lose for one in outlines)
-    return asked and any(row.kind == "table" for row in read_catalog(connection))
+    return bool(main_file(connection)) and any(row.kind == "table" for row in read_catalog(connection))
 
 
 class _Observer:

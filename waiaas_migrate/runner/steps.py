@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from waiaas_migrate.errors import ApplyError, DatabaseFileError, MigrateError, UnsupportedError
 from waiaas_migrate.files.migration_dir import MigrationFile
 from waiaas_migrate.files.statements import first_line
+from waiaas_migrate.runner.books import write_log, write_record
 from waiaas_migrate.runner.events import Observe, StatementStarted
 from waiaas_migrate.runner.refusal import refusal
 from waiaas_migrate.runner.transaction import guarded
@@ -39,12 +40,15 @@ class StepRunner:
     def __init__(
         self, connection: sqlite3.Connection, migrations: Sequence[MigrationFile], observe: Observe | None = None
     ) -> None:
-        from waiaas_migrate.runner.backend import MigrateBackend
-
         self.connection = connection
-        self._backend: MigrateBackend = MigrateBackend.on(connection)
         self._migrations = tuple(migrations)
         self._observe = observe
+
+    @functools.cached_property
+    def _backend(self) -> MigrateBackend:
+        from waiaas_migrate.runner.backend import MigrateBackend
+
+        return MigrateBackend.on(self.connection)
 
     @functools.cached_property
     def _yoyo(self) -> dict[str, Migration]:
@@ -86,12 +90,12 @@ class StepRunner:
     def _run_sql(self, migration: MigrationFile, direction: Direction) -> None:
         statements = migration.statements if direction == "apply" else migration.rollback_statements
         for number, statement in enumerate(statements, 1):
+            line, verb = _line_and_verb(statement)
             if self._observe is not None:
-                line = first_line(statement)
                 event = StatementStarted(migration=migration.id, number=number, total=len(statements), line=line)
                 self._observe(event)
-            if migration.transactional and (verb := _VERB.match(statement)):
-                raise self._error(migration, _denial(verb["verb"].upper()), statement)
+            if migration.transactional and verb:
+                raise self._error(migration, _denial(verb), statement)
             with self._told(migration, statement):
                 # To its last row: a SELECT does its work while it is read.
                 deque(self.connection.execute(statement), maxlen=0)
@@ -99,17 +103,17 @@ class StepRunner:
     def record(self, migration: MigrationFile, operation: Direction) -> None:
         """Write into yoyo's books that ``migration`` was applied or rolled back."""
         with self._told(migration):
-            self._backend.record(migration.id, operation)
+            write_record(self.connection, migration.id, operation)
 
     def mark(self, migration: MigrationFile) -> None:
         """Write into yoyo's books that ``migration`` had been applied already, as ``yoyo mark`` does."""
         with self._told(migration):
-            self._backend.record(migration.id, "mark")
+            write_record(self.connection, migration.id, "mark")
 
     def log(self, migration: MigrationFile) -> None:
         """Write into yoyo's log that a hook was run, which is all that yoyo notes of one."""
         with self._told(migration):
-            self._backend.log(migration.id)
+            write_log(self.connection, migration.id)
 
     def refuse_one_way(self, migrations: Sequence[MigrationFile]) -> None:
         """Refuse to roll back what does not say how, where yoyo would only strike it from the books.
@@ -162,6 +166,28 @@ class StepRunner:
             statement=line,
             rolled_back=isinstance(migration, str) or migration.transactional,
         )
+
+
+@functools.lru_cache(maxsize=4096)
+def _line_and_verb(statement: str) -> tuple[str, str]:
+    """The first line of a statement's code, and the verb by which it begins or ends a transaction, if it does."""
+    verb = _VERB.match(statement)
+    return first_line(statement), verb["verb"].upper() if verb else ""
+
+
+def may_switch(migration: MigrationFile) -> bool:
+    """Whether ``migration`` may set a PRAGMA, or has guards that one could disarm, as far as its text tells."""
+    return migration.kind == "python" or any(_mentions(migration.sql, word) for word in ("pragma", "_waiaas_guard"))
+
+
+def may_write_books(migration: MigrationFile) -> bool:
+    """Whether ``migration`` may itself write into yoyo's books, as far as its text tells."""
+    return migration.kind == "python" or _mentions(migration.sql, "yoyo")
+
+
+@functools.lru_cache(maxsize=4096)
+def _mentions(sql: str, word: str) -> bool:
+    return word in sql.lower()
 
 
 def _denial(verb: str) -> str:

@@ -44,8 +44,40 @@ def plain_session(connection: sqlite3.Connection) -> Iterator[None]:
         connection.isolation_level, connection.row_factory, connection.text_factory = before
 
 
+class Switches:
+    """The PRAGMAs that a migration may switch, as they were before. Foreign keys are off from here on, and read back.
+
+    The rest are read by :meth:`note`, before the first migration that could switch one.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._before = {"foreign_keys": _read_switch(connection, "foreign_keys")}
+        if self._before["foreign_keys"]:
+            _set_switch(connection, "foreign_keys", 0)
+
+    def note(self) -> None:
+        """Take down the rest, once, and have CHECKs asked, whatever the connection does: guards are CHECKs."""
+        if len(self._before) == 1:
+            self._before |= {switch: _read_switch(self._connection, switch) for switch in _SWITCHES[1:]}
+            if self._before["ignore_check_constraints"]:
+                _set_switch(self._connection, "ignore_check_constraints", 0)
+
+    def restore(self) -> None:
+        """Have them as they were. Where nothing could be switched, only what this object switched is."""
+        if len(self._before) == 1:
+            if self._before["foreign_keys"]:
+                _set_switch(self._connection, "foreign_keys", self._before["foreign_keys"])
+            return
+        for switch, value in self._before.items():
+            if _read_switch(self._connection, switch) != value:
+                _set_switch(self._connection, switch, value)
+
+
 @contextmanager
-def write_transaction(connection: sqlite3.Connection, needed: Callable[[], bool] | None = None) -> Iterator[None]:
+def write_transaction(
+    connection: sqlite3.Connection, needed: Callable[[], bool] | None = None, *, note: bool = True
+) -> Iterator[Switches]:
     """Foreign keys off, BEGIN IMMEDIATE, COMMIT; on any exception ROLLBACK. The switches come back in either case.
 
     Foreign keys are switched before BEGIN since the PRAGMA does nothing within a transaction, and off since DROP TABLE
@@ -53,16 +85,18 @@ def write_transaction(connection: sqlite3.Connection, needed: Callable[[], bool]
     since a transaction that begins with reading may not be able to write later, however long it waits. While another
     connection writes, ``needed`` is asked from time to time whether waiting still makes sense.
 
+    Without ``note`` whoever runs what may switch a PRAGMA calls :meth:`Switches.note` before.
+
     Raises:
         NotNeeded: it does not.
         DatabaseBusy: another connection writes, or reads while this one wants to commit.
         DatabaseFileError: the database cannot be written.
     """
-    with foreign_keys_off(connection):
+    with foreign_keys_off(connection, note=note) as switches:
         with plain_errors(connection, doing="beginning a transaction"):
             _begin(connection, needed)
         try:
-            yield
+            yield switches
             with plain_errors(connection, doing="committing"):
                 connection.execute("COMMIT")
         except BaseException:
@@ -91,20 +125,15 @@ def _begin(connection: sqlite3.Connection, needed: Callable[[], bool] | None) ->
 
 
 @contextmanager
-def foreign_keys_off(connection: sqlite3.Connection) -> Iterator[None]:
-    """Foreign keys off, and read back; afterwards all switches are again as they were.
-
-    CHECKs are asked, too, whatever the caller's connection does: the guards in migrations are CHECKs.
-    """
-    before = {switch: _read_switch(connection, switch) for switch in _SWITCHES}
+def foreign_keys_off(connection: sqlite3.Connection, *, note: bool = True) -> Iterator[Switches]:
+    """Foreign keys off, and read back; afterwards all switches are again as they were."""
+    switches = Switches(connection)
+    if note:
+        switches.note()
     try:
-        _set_switch(connection, "foreign_keys", 0)
-        _set_switch(connection, "ignore_check_constraints", 0)
-        yield
+        yield switches
     finally:
-        for switch, value in before.items():
-            if _read_switch(connection, switch) != value:
-                _set_switch(connection, switch, value)
+        switches.restore()
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

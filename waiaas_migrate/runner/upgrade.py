@@ -11,16 +11,17 @@ from typing import Literal
 from waiaas_migrate.errors import ApplyError, DatabaseRefused
 from waiaas_migrate.files.migration_dir import MigrationFile
 from waiaas_migrate.runner.alone import alone
-from waiaas_migrate.runner.bookkeeping import pending, read_applied
-from waiaas_migrate.runner.events import Committed, Event, MigrationFinished, MigrationStarted, Observe
+from waiaas_migrate.runner.bookkeeping import pending, read_applied, read_books, waiting
+from waiaas_migrate.runner.books import books_version
+from waiaas_migrate.runner.events import Committed, MigrationFinished, MigrationStarted, Observe
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.foreign_keys import ForeignKeyCheck, KeysChanged
 from waiaas_migrate.runner.proof import Replay, differing_objects
 from waiaas_migrate.runner.recovery import has_run, hint, may_have_run
-from waiaas_migrate.runner.steps import StepRunner
+from waiaas_migrate.runner.steps import StepRunner, may_switch, may_write_books
 from waiaas_migrate.runner.transaction import NotNeeded, foreign_keys_off
-from waiaas_migrate.runner.yoyo_lock import sole_transaction
-from waiaas_migrate.sqlite.catalog import fingerprint, read_catalog
+from waiaas_migrate.runner.yoyo_lock import Held, sole_transaction
+from waiaas_migrate.sqlite.catalog import Rows, facts_of, read_catalog, read_rows
 from waiaas_migrate.sqlite.connection import database_name
 
 #: Says in words how the schema on a connection differs in meaning from that of head; nothing where it does not.
@@ -45,14 +46,19 @@ class Conduct:
 class Upgrade:
     """One run. What is pending is read anew under the lock for every batch, since another process may be at it too."""
 
-    def __init__(self, connection: sqlite3.Connection, folder: MigrationFolder, conduct: Conduct) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, folder: MigrationFolder, conduct: Conduct, todo: Sequence[str]
+    ) -> None:
+        """Begin a run, for which ``todo`` was pending a moment ago."""
         self.committed: list[str] = []
         self.notices: list[str] = []
         self._connection = connection
         self._folder = folder
         self._conduct = conduct
         self._steps = StepRunner(connection, (*folder.migrations, *folder.post_apply), conduct.observe)
-        self._total = len(pending(connection, folder.ids))
+        self._total = len(todo)
+        #: What is pending once the present batch is applied.
+        self._left: tuple[str, ...] = ()
         self._started = 0
         #: A light check of foreign keys proved not to be enough, or the first migration to have been run before.
         self._check_all_keys = False
@@ -77,10 +83,10 @@ class Upgrade:
         notices: list[str] = []
         started = self._started
         try:
-            with sole_transaction(self._connection, notices, self._is_needed):
-                batch = self._next_batch(notices)
+            with sole_transaction(self._connection, notices, self._is_needed, note=False) as held:
+                batch = self._next_batch(held.rows, notices)
                 if batch and batch[0].transactional:
-                    self._run_together(batch, notices)
+                    self._run_together(batch, held, notices)
         except NotNeeded:
             return False
         except KeysChanged:
@@ -96,44 +102,60 @@ class Upgrade:
             self._run_alone(batch[0])
         elif batch:
             self._note_commit(batch)
-        return bool(batch)
+        return bool(self._left)
 
     def _is_needed(self) -> bool:
         return bool(pending(self._connection, self._folder.ids))
 
-    def _next_batch(self, notices: list[str]) -> tuple[MigrationFile, ...]:
+    def _next_batch(self, rows: Rows, notices: list[str]) -> tuple[MigrationFile, ...]:
         """What is to be run together, now that nobody else can; books are open then."""
-        names = set(pending(self._connection, self._folder.ids))
+        names = set(self._pending())
+        self._left = ()
         if not names:
             return ()
-        refuse_unrecorded_tables(self._connection)
-        self._steps.open_books()
         todo = [migration for migration in self._folder.migrations if migration.id in names]
-        todo = todo[self._take_over(todo[0], names, notices) :]
+        todo = todo[self._take_over(todo[0], names, rows, notices) :]
         if todo and (self._conduct.transaction == "each" or not todo[0].transactional):
-            return (todo[0],)
-        return tuple(itertools.takewhile(lambda migration: migration.transactional, todo))
+            batch = todo[:1]
+        else:
+            batch = list(itertools.takewhile(lambda migration: migration.transactional, todo))
+        self._left = tuple(migration.id for migration in todo[len(batch) :])
+        return tuple(batch)
+
+    def _pending(self) -> tuple[str, ...]:
+        """What nobody else has applied meanwhile; where there is something, yoyo's books are open, and the newest."""
+        books = read_books(self._connection)
+        if books is not None and books[1] == books_version():
+            return waiting(self._connection, books[0], self._folder.ids)
+        names = pending(self._connection, self._folder.ids)
+        if names:
+            refuse_unrecorded_tables(self._connection)
+            self._steps.open_books()
+        return names
 
     # --- a batch in a transaction -------------------------------------------------------------------------------------
 
-    def _run_together(self, batch: Sequence[MigrationFile], notices: list[str]) -> None:
-        check = self._foreign_keys(batch)
+    def _run_together(self, batch: Sequence[MigrationFile], held: Held, notices: list[str]) -> None:
+        if any(may_switch(migration) for migration in (*batch, *self._folder.post_apply)):
+            held.switches.note()
+        check = self._foreign_keys(batch, held.rows)
         for migration in batch:
             self._began(migration)
             self._steps.run(migration, "apply")
             self._steps.record(migration, "apply")
-            self._tell(MigrationFinished(migration=migration.id))
-        notices.extend(check.finish(span([migration.id for migration in batch])))
-        self._verify(batch)
+            self._finished(migration)
+        after = read_rows(self._connection)
+        notices.extend(check.finish(span([migration.id for migration in batch]), after))
+        self._verify(batch, after)
         self._run_hooks()
 
-    def _foreign_keys(self, batch: Sequence[MigrationFile]) -> ForeignKeyCheck:
+    def _foreign_keys(self, batch: Sequence[MigrationFile], rows: Rows) -> ForeignKeyCheck:
         plain = not self._check_all_keys and all(migration.kind == "sql" for migration in batch)
         statements = (statement for migration in batch for statement in migration.statements)
-        return ForeignKeyCheck(self._connection, statements if plain else None)
+        return ForeignKeyCheck(self._connection, statements if plain else None, rows)
 
-    def _verify(self, batch: Sequence[MigrationFile]) -> None:
-        """Compare the catalog with the one that was recorded for head; the cost does not grow with rows.
+    def _verify(self, batch: Sequence[MigrationFile], rows: Rows) -> None:
+        """Compare the catalog, by now ``rows``, with that recorded for head; the cost does not grow with the tables'.
 
         For a batch that does not lead to head nothing was recorded: it is compared with a replay in memory, where the
         folder was applied in its own order.
@@ -141,10 +163,10 @@ class Upgrade:
         manifest, explain = self._folder.manifest, self._conduct.explain
         if not self._conduct.verify or manifest is None or manifest.fingerprint is None:
             return
-        done = self._applied()
-        at_head = len(done) == len(self._folder.migrations)
-        if at_head and manifest.fingerprint == fingerprint(read_catalog(self._connection)):
+        at_head = self._is_at_head(batch)
+        if at_head and manifest.fingerprint == facts_of(rows).fingerprint:
             return
+        done = self._applied()
         if at_head and explain is not None:
             differences = explain(self._connection)
         elif explain is None and done == self._folder.migrations[: len(done)]:
@@ -157,6 +179,12 @@ class Upgrade:
             fix = "Find what changed the database by hand with `waiaas-migrate drift`."
             name = span([migration.id for migration in batch])
             raise ApplyError(database=database_name(self._connection), migration=name, reason=f"{what}. {fix}")
+
+    def _is_at_head(self, batch: Sequence[MigrationFile]) -> bool:
+        """Whether nothing is pending any more; the books are asked only where a migration may have written there."""
+        if any(may_write_books(migration) for migration in batch):
+            return not pending(self._connection, self._folder.ids)
+        return not self._left
 
     def _applied(self) -> tuple[MigrationFile, ...]:
         waiting = set(pending(self._connection, self._folder.ids))
@@ -182,12 +210,12 @@ class Upgrade:
             self._steps.run(migration, "apply")
             with sole_transaction(self._connection, self.notices):
                 self._steps.record(migration, "apply")
-                self._tell(MigrationFinished(migration=migration.id))
+                self._finished(migration)
                 self._run_hooks()
         self._note_commit([migration])
         try:
             self.notices.extend(check.finish(migration.id))
-            self._verify([migration])
+            self._verify([migration], read_rows(self._connection))
         except ApplyError as error:
             name, reason = error.migration, error.reason
             raise ApplyError(database=error.database, migration=name, reason=reason, rolled_back=False) from error
@@ -202,9 +230,9 @@ class Upgrade:
 
     # --- after plain yoyo's crash -------------------------------------------------------------------------------------
 
-    def _take_over(self, first: MigrationFile, names: set[str], notices: list[str]) -> int:
+    def _take_over(self, first: MigrationFile, names: set[str], rows: Rows, notices: list[str]) -> int:
         """Record ``first`` where it was certainly run already, and say so; how many were recorded."""
-        looks_so = not self.committed and may_have_run(self._connection, self._folder, first)
+        looks_so = not self.committed and may_have_run(rows, self._folder, first)
         if self._had_run is not first and not looks_so:
             return 0
         applied = [migration for migration in self._folder.migrations if migration.id not in names]
@@ -239,16 +267,19 @@ class Upgrade:
 
     def _began(self, migration: MigrationFile) -> None:
         self._started += 1
-        self._tell(MigrationStarted(migration=migration.id, number=self._started, total=self._total))
+        if self._conduct.observe is not None:
+            event = MigrationStarted(migration=migration.id, number=self._started, total=self._total)
+            self._conduct.observe(event)
+
+    def _finished(self, migration: MigrationFile) -> None:
+        if self._conduct.observe is not None:
+            self._conduct.observe(MigrationFinished(migration=migration.id))
 
     def _note_commit(self, batch: Iterable[MigrationFile]) -> None:
         names = tuple(migration.id for migration in batch)
         self.committed.extend(names)
-        self._tell(Committed(migrations=names))
-
-    def _tell(self, event: Event) -> None:
         if self._conduct.observe is not None:
-            self._conduct.observe(event)
+            self._conduct.observe(Committed(migrations=names))
 
 
 def span(names: Sequence[str]) -> str:

@@ -6,15 +6,17 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from waiaas_migrate.errors import DatabaseBusy
-from waiaas_migrate.runner.transaction import write_transaction
+from waiaas_migrate.runner.transaction import Switches, write_transaction
+from waiaas_migrate.sqlite.catalog import Rows, facts_of, read_rows
 from waiaas_migrate.sqlite.connection import database_name
 
+_TABLE = "yoyo_lock"
 _PAUSE = 0.05
 
 #: Linux tells when it was started in whole seconds, and when a process was in hundredths since then.
@@ -27,6 +29,14 @@ class YoyoLock:
 
     pid: int
     since: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What is known once the write lock is held: the catalog, and the switches of the connection."""
+
+    rows: Rows
+    switches: Switches
 
 
 def read_lock(connection: sqlite3.Connection) -> YoyoLock | None:
@@ -62,29 +72,36 @@ def is_held(lock: YoyoLock) -> bool:
 
 @contextmanager
 def sole_transaction(
-    connection: sqlite3.Connection, notices: list[str], needed: Callable[[], bool] | None = None
-) -> Iterator[None]:
+    connection: sqlite3.Connection,
+    notices: list[str],
+    needed: Callable[[], bool] | None = None,
+    *,
+    note: bool = True,
+) -> Iterator[Held]:
     """A write transaction beside which no plain yoyo is at work; a lock row that nobody holds is removed, and noted.
 
     Plain yoyo commits a migration and its record apart, and what stands between the two must not be seen: so a row
-    that is held is waited for, as long as for a lock of SQLite's.
+    that is held is waited for, as long as for a lock of SQLite's. ``needed`` and ``note`` are those of
+    :func:`~waiaas_migrate.runner.transaction.write_transaction`.
 
     Raises:
         NotNeeded: ``needed`` said so while another connection wrote.
         DatabaseBusy: another connection writes, or plain yoyo is at work.
         DatabaseFileError: the database cannot be written.
     """
-    deadline = time.monotonic() + connection.execute("PRAGMA busy_timeout").fetchone()[0] / 1000
+    deadline: float | None = None
     while True:
-        _wait(connection, deadline)
-        with ExitStack() as stack:
-            stack.enter_context(write_transaction(connection, needed))
-            lock = read_lock(connection)
+        with write_transaction(connection, needed, note=note) as switches:
+            rows = read_rows(connection)
+            lock = read_lock(connection) if _TABLE in facts_of(rows).internal else None
             if lock is None or not is_held(lock):
                 if lock is not None:
                     notices.append(remove_lock(connection, lock))
-                yield
+                yield Held(rows=rows, switches=switches)
                 return
+        if deadline is None:
+            deadline = time.monotonic() + connection.execute("PRAGMA busy_timeout").fetchone()[0] / 1000
+        _wait(connection, deadline)
 
 
 def remove_lock(connection: sqlite3.Connection, lock: YoyoLock) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import sqlite3
@@ -39,17 +40,56 @@ def read_catalog(connection: sqlite3.Connection) -> tuple[CatalogRow, ...]:
 
     Left out are SQLite's and yoyo's own, and the indexes that come with a constraint, which have no text.
     """
+    return declared(read_rows(connection))
+
+
+#: Rows of the catalog as they are: type, name, tbl_name and sql, which an index that comes with a constraint lacks.
+Rows = tuple[tuple[str, str, str, str | None], ...]
+
+
+def read_rows(connection: sqlite3.Connection) -> Rows:
+    """The whole catalog, SQLite's and yoyo's own rows too, in its order."""
     cursor = connection.cursor()
     cursor.row_factory = None
     try:
-        cursor.execute("SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid")
-        return tuple(
-            CatalogRow(kind=kind, name=name, table=table, sql=sql)
-            for kind, name, table, sql in cursor
-            if not is_internal(name)
-        )
+        return tuple(cursor.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid").fetchall())
     finally:
         cursor.close()
+
+
+def declared(rows: Rows) -> tuple[CatalogRow, ...]:
+    """What of ``rows`` somebody declared."""
+    return tuple(
+        CatalogRow(kind=kind, name=name, table=table, sql=sql)
+        for kind, name, table, sql in rows
+        if sql is not None and not is_internal(name)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogFacts:
+    """What a run asks of a catalog: its fingerprint, the folded names in it, and whether it may hold foreign keys.
+
+    ``names`` are those of what somebody declared, ``internal`` the other ones.
+    """
+
+    fingerprint: str
+    names: frozenset[str]
+    internal: frozenset[str]
+    has_keys: bool
+
+
+@functools.lru_cache(maxsize=16)
+def facts_of(rows: Rows) -> CatalogFacts:
+    """The facts of a catalog, found once: in a fleet many databases have the same."""
+    found = declared(rows)
+    names = frozenset(row.name.lower() for row in found)
+    return CatalogFacts(
+        fingerprint=fingerprint(found),
+        names=names,
+        internal=frozenset(name.lower() for _, name, _, _ in rows) - names,
+        has_keys=any(row.kind == "table" and "REFERENCES" in row.sql.upper() for row in found),
+    )
 
 
 def fingerprint(rows: Iterable[CatalogRow]) -> str:

@@ -11,8 +11,7 @@ import re
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, quote, unquote, urlsplit
@@ -49,7 +48,7 @@ def database_path(text: str | os.PathLike[str]) -> Database:
     if not name or "\0" in name:
         raise UsageError(f"{name!r} is no name of a database. Give a path, :memory: or a sqlite:/// URL.")
     if not isinstance(text, str):
-        return Database(name=name, path=Path(name))
+        return Database(name=name, path=text if isinstance(text, Path) else Path(name))
     if name == MEMORY:
         return Database(name=MEMORY, path=None)
     if name.startswith("file:"):
@@ -89,8 +88,11 @@ def connect_file(
     *,
     timeout: float = DEFAULT_TIMEOUT,
     check_same_thread: bool = True,
+    probe: bool = True,
 ) -> sqlite3.Connection:
     """Open a database for reading and writing; a file that is not there is made, for its owner alone.
+
+    Without ``probe`` nothing is read yet, and so what is wrong with the content not known.
 
     Raises:
         DatabaseFileError: the file cannot be opened, cannot be written, or is no SQLite database.
@@ -103,10 +105,10 @@ def connect_file(
     with plain_errors(database.name, doing="opening it"):
         # An absolute path begins with a slash, so that no file's name is mistaken for ":memory:" or a URI.
         target = database.uri or (MEMORY if database.path is None else os.path.abspath(database.path))  # noqa: PTH100 — a link stays a link
-        connection = sqlite3.connect(
-            target, timeout=timeout, check_same_thread=check_same_thread, uri=database.uri is not None
-        )
-        _probe(connection)
+        is_uri = database.uri is not None
+        connection = sqlite3.connect(target, timeout=timeout, check_same_thread=check_same_thread, uri=is_uri)
+        if probe:
+            _probe(connection)
     return connection
 
 
@@ -247,20 +249,23 @@ def plain_error(error: sqlite3.Error | UnicodeDecodeError, database: str, *, doi
     return DatabaseFileError(f"{database}: {what}")
 
 
-@contextmanager
-def plain_errors(database: str | sqlite3.Connection, *, doing: str) -> Iterator[None]:
+class plain_errors:  # noqa: N801 — a context manager, and on the way of every opening: a generator takes thrice as long
     """Raise errors of this package's for what the file or a lock is at fault for; let all others pass.
 
     ``database`` is a name for messages, or the connection that knows it.
     """
-    try:
-        yield
-    except (sqlite3.Error, UnicodeDecodeError) as error:
-        name = database if isinstance(database, str) else database_name(database)
-        plain = plain_error(error, name, doing=doing)
-        if plain is None:
-            raise
-        raise plain from error
+
+    def __init__(self, database: str | sqlite3.Connection, *, doing: str) -> None:
+        self._database, self._doing = database, doing
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, sqlite3.Error | UnicodeDecodeError):
+            name = self._database if isinstance(self._database, str) else database_name(self._database)
+            if (plain := plain_error(error, name, doing=self._doing)) is not None:
+                raise plain from error
 
 
 def database_name(connection: sqlite3.Connection) -> str:
@@ -272,10 +277,8 @@ def main_file(connection: sqlite3.Connection) -> str:
     """The path of the main database as SQLite knows it; empty for one in memory and for a temporary one."""
     cursor = connection.cursor()
     cursor.row_factory = None
-    for _, schema, file in cursor.execute("PRAGMA database_list"):
-        if schema in ("main", b"main"):
-            return os.fsdecode(file) if file else ""
-    return ""
+    files = (file for _, schema, file in cursor.execute("PRAGMA database_list") if schema in ("main", b"main"))
+    return os.fsdecode(next(files, None) or "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,11 +303,9 @@ _WORDS: dict[str, dict[str, int]] = {
 
 #: They are kept in the file: setting one that is set already would write for nothing, or ask for a lock.
 _KEPT_IN_FILE = frozenset({"journal_mode", "auto_vacuum", "page_size", "encoding", "user_version", "application_id"})
-
 #: They shape a file and take effect before its first table only (https://www.sqlite.org/pragma.html#pragma_page_size).
 _SHAPE = frozenset({"auto_vacuum", "page_size", "encoding"})
-#: Of no use without a file.
-_FILE_ONLY = frozenset({"journal_mode", "mmap_size"})
+_FILE_ONLY = frozenset({"journal_mode", "mmap_size"})  # of no use without a file
 
 
 def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma], database: str | None = None) -> None:
@@ -321,9 +322,11 @@ def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma], dat
     for pragma in pragmas:
         _check_words(pragma)
         name = pragma.name.lower()
-        if name not in _KEPT_IN_FILE or not _matches(pragma, _read(cursor, name)):
-            _set(cursor, pragma, database, deadline)
-        found = _read(cursor, name)
+        if name in _KEPT_IN_FILE and _matches(pragma, _read(cursor, name)):
+            continue
+        found = _set(cursor, pragma, database, deadline)
+        if found is None or not _matches(pragma, found):
+            found = _read(cursor, name)
         if not _matches(pragma, found) and not (name in _FILE_ONLY and not main_file(connection)):
             raise PragmaError(
                 name=pragma.name,
@@ -350,14 +353,12 @@ def _check_words(pragma: Pragma) -> None:
 
 def _patience(pragmas: Sequence[Pragma]) -> float:
     """Seconds to wait for other connections: the declared busy timeout."""
-    for pragma in pragmas:
-        if pragma.name.lower() == "busy_timeout" and str(pragma.value).isdigit():
-            return int(pragma.value) / 1000
-    return DEFAULT_TIMEOUT
+    declared = (str(pragma.value) for pragma in pragmas if pragma.name.lower() == "busy_timeout")
+    return next((int(value) / 1000 for value in declared if value.isdigit()), DEFAULT_TIMEOUT)
 
 
-def _set(cursor: sqlite3.Cursor, pragma: Pragma, database: str | None, deadline: float) -> None:
-    """Set ``pragma``, trying again until ``deadline`` while another connection is in the way.
+def _set(cursor: sqlite3.Cursor, pragma: Pragma, database: str | None, deadline: float) -> str | int | None:
+    """Set ``pragma``, trying again until ``deadline`` while another connection is in the way; some tell the new value.
 
     Switching to WAL does not wait for ``busy_timeout`` (https://www.sqlite.org/c3ref/busy_handler.html), so it is
     repeated here.
@@ -365,25 +366,27 @@ def _set(cursor: sqlite3.Cursor, pragma: Pragma, database: str | None, deadline:
     pause = 0.001
     while True:
         try:
-            cursor.execute(f"PRAGMA {pragma.name} = '{pragma.value}'").fetchall()
+            rows = cursor.execute(f"PRAGMA {pragma.name} = '{pragma.value}'").fetchall()
         except sqlite3.OperationalError as error:
             name = database or database_name(cursor.connection)
             plain = plain_error(error, name, doing=f"setting PRAGMA {pragma.name}")
             if plain is None:
-                raise PragmaError(
-                    name=pragma.name, wanted=str(pragma.value), found=f"an error, {error}", database=name
-                ) from error
+                found = f"an error, {error}"
+                raise PragmaError(name=pragma.name, wanted=str(pragma.value), found=found, database=name) from error
             if not isinstance(plain, DatabaseBusy) or time.monotonic() > deadline:
                 raise plain from error
             time.sleep(pause)
             pause = min(pause * 2, 0.05)
         else:
-            return
+            return _only(rows)
 
 
 def _read(cursor: sqlite3.Cursor, name: str) -> str | int | None:
-    row = cursor.execute(f"PRAGMA {name}").fetchone()
-    value: str | int | bytes | None = None if row is None else row[0]
+    return _only(cursor.execute(f"PRAGMA {name}").fetchall())
+
+
+def _only(rows: list[tuple[str | int | bytes | None]]) -> str | int | None:
+    value = rows[0][0] if rows else None
     return value.decode() if isinstance(value, bytes) else value
 
 

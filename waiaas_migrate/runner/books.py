@@ -1,0 +1,94 @@
+"""Writing yoyo's books, in yoyo's own words, which are asked of it once."""
+
+from __future__ import annotations
+
+import functools
+import getpass
+import os
+import socket
+import sqlite3
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from waiaas_migrate.files.migration_dir import migration_hash
+from waiaas_migrate.sqlite.connection import MEMORY
+
+#: What yoyo's log calls what was done.
+Operation = Literal["apply", "rollback", "mark", "unmark"]
+
+_key = functools.lru_cache(maxsize=1 << 16)(migration_hash)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookSql:
+    """yoyo's statements that note something: in its log, that a migration is applied, and that it is not any more."""
+
+    log: str
+    mark: str
+    unmark: str
+
+
+@functools.lru_cache(maxsize=1)
+def _own_sql() -> BookSql:
+    from waiaas_migrate.runner.backend import MigrateBackend
+
+    memory = sqlite3.connect(MEMORY)
+    try:
+        return MigrateBackend.on(memory).book_sql
+    finally:
+        memory.close()
+
+
+@functools.lru_cache(maxsize=1)
+def books_version() -> int:
+    """The version of the books that the installed yoyo keeps."""
+    from yoyo import internalmigrations
+
+    return int(max(internalmigrations.schema_versions))
+
+
+def write_record(connection: sqlite3.Connection, name: str, operation: Operation, sql: BookSql | None = None) -> None:
+    """Write the rows that say that the migration ``name`` was applied, rolled back, marked or unmarked."""
+    sql = sql or _own_sql()
+    when = write_log(connection, name, operation, sql)
+    if operation in ("apply", "mark"):
+        row = {"migration_hash": _key(name), "migration_id": name, "when": when}
+        connection.execute(sql.mark, row)
+    else:
+        connection.execute(sql.unmark, {"migration_hash": _key(name)})
+
+
+def write_log(
+    connection: sqlite3.Connection, name: str, operation: Operation = "apply", sql: BookSql | None = None
+) -> str:
+    """Write into yoyo's log what was done with ``name``, and give the time that it notes."""
+    when = datetime.now(UTC).replace(tzinfo=None).isoformat()
+    row = {
+        "id": str(uuid.uuid4()),
+        "migration_hash": _key(name),
+        "migration_id": name,
+        "operation": operation,
+        "username": username(),
+        "hostname": hostname(),
+        "created_at_utc": when,
+    }
+    connection.execute((sql or _own_sql()).log, row)
+    return when
+
+
+@functools.cache
+def username() -> str:
+    """Who does it. The names of user and host are looked up once: DNS may be slow."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run as a user without a name.
+        return str(os.getuid())
+
+
+@functools.cache
+def hostname() -> str:
+    """Where."""
+    return socket.getfqdn()
