@@ -91,7 +91,7 @@ def apply(database: Path, migrations: Path) -> None:
     """Apply what is pending, as an application does that opens its database; a backup is not part of it."""
     connection = connect_file(database)
     try:
-        push_schema(connection, migrations=migrations)
+        push_schema(connection, migrations=migrations, backup="never")
     finally:
         close_database(connection)
 

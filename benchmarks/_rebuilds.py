@@ -43,13 +43,13 @@ def main() -> None:
 
 
 def tool(database: Path, migrations: Path, pragma: str) -> Callable[[], None]:
-    """The generated migration, by the runner, as an application applies it."""
+    """The generated migration, by the runner, as an application applies it, without the backup, which no peer makes."""
     importlib.import_module("waiaas_migrate.runner.backend")
 
     def run() -> None:
         connection = connect_file(database)
         connection.execute(pragma)
-        push_schema(connection, migrations=migrations)
+        push_schema(connection, migrations=migrations, backup="never")
         close_database(connection)
 
     return run
