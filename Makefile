@@ -34,8 +34,8 @@ check: $(VENV)/.installed-dev ## linters, formatting, types and import contracts
 
 bench: $(VENV)/.installed-bench ## run the benchmarks; ARGS="--rounds 1" goes to each of them
 	@mkdir -p $(BENCH)
-	@for benchmark in benchmarks/[a-z]*.py; do \
-		$(BIN)/python "$$benchmark" --json "$(BENCH)/$$(basename "$$benchmark" .py).json" $(ARGS) || exit 1; \
+	@for benchmark in $(basename $(notdir $(wildcard benchmarks/[a-z]*.py))); do \
+		$(BIN)/python -m "benchmarks.$$benchmark" --json "$(BENCH)/$$benchmark.json" $(ARGS) || exit 1; \
 	done
 
 clean: ## remove the environment and everything built

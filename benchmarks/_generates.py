@@ -16,9 +16,8 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-import _declared
-from _measure import in_child, timed
-
+from benchmarks import _declared
+from benchmarks._measure import in_child, timed
 from waiaas_migrate.checks.compare import compare
 from waiaas_migrate.files.migration_dir import read_migrations
 from waiaas_migrate.files.project import Project
@@ -53,7 +52,7 @@ def prepare(folder: Path, tables: int, *, peers: list[str]) -> None:
     with closing(sqlite3.connect(folder / "head.db", isolation_level=None)) as connection:
         connection.executescript((project.migrations / "0001_initial.sql").read_text(encoding="utf-8"))
     if "django" in peers:
-        in_child(__file__, "django_initial", folder)
+        in_child(__name__, "django_initial", folder)
 
 
 def declare(folder: Path, *, changed: bool) -> None:
@@ -142,8 +141,9 @@ def django(folder: Path) -> Callable[[], None]:
     """Django's makemigrations: the models imported, the migrations loaded, the two compared, the file written."""
     sys.path.insert(0, str(folder))
     import django.core.management.commands.makemigrations  # noqa: F401  imported, so that it is not timed
-    from _django import configure
     from django.core.management import call_command
+
+    from benchmarks._django import configure
 
     def run() -> None:
         configure(folder / "head.db", INSTALLED_APPS=["bench"])
@@ -155,7 +155,7 @@ def django(folder: Path) -> Callable[[], None]:
 def django_initial(folder: Path) -> Callable[[], None]:
     """Django's first migration; not by its own command, which takes many minutes for 1,000 related models."""
     sys.path.insert(0, str(folder))
-    from _django import configure
+    from benchmarks._django import configure
 
     def run() -> None:
         configure(folder / "head.db", INSTALLED_APPS=["bench"])

@@ -22,6 +22,8 @@ from pathlib import Path
 #: What each contender took in each round, in seconds.
 Seconds = Mapping[str, Sequence[float]]
 
+CHECKOUT = Path(__file__).resolve().parent.parent
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
@@ -130,14 +132,14 @@ def clock(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.1f} ms"
 
 
-def in_child(script: str, *words: str | os.PathLike[str]) -> dict[str, float]:
-    """Run ``script`` as a process of its own, and give the figures that it printed as JSON on its last line.
+def in_child(module: str, *words: str | os.PathLike[str]) -> dict[str, float]:
+    """Run ``module`` as a process of its own, and give the figures that it printed as JSON on its last line.
 
     Raises:
         RuntimeError: it failed; what it said is in the message.
     """
-    command = [sys.executable, script, *(os.fspath(word) for word in words)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", module, *(os.fspath(word) for word in words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=CHECKOUT)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
     figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])

@@ -18,8 +18,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from _measure import peak_memory, timed
-
+from benchmarks._measure import peak_memory, timed
 from waiaas_migrate.runner.open import close_database, push_schema
 from waiaas_migrate.schema.model import Column, ForeignKey, Schema, Table
 from waiaas_migrate.sqlite.connection import connect_file
@@ -110,7 +109,7 @@ def alembic(database: Path, _: Path, pragma: str) -> Callable[[], None]:
 
 def django(database: Path, _: Path, __: str) -> Callable[[], None]:
     """Django's schema editor, which sees to foreign keys itself; its models say what models can say of these tables."""
-    from _django import configure, models_of
+    from benchmarks._django import configure, models_of
 
     configure(database)
     from django.db import connection

@@ -11,9 +11,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from _daemon import apply, daemon_project, edit_column, make_database, migrate, set_values
-from _measure import Report, arguments, clock, in_turns, timed
-
+from benchmarks._daemon import apply, daemon_project, edit_column, make_database, migrate, set_values
+from benchmarks._measure import Report, arguments, clock, in_turns, timed
 from waiaas_migrate.core.enums import POLICY_TIERS, TRANSACTION_STATUSES
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.apply import rollback

@@ -18,10 +18,9 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-import _rebuilds
-from _daemon import daemon_project, edit_column, make_database, migrate
-from _measure import Report, arguments, in_child, in_turns
-
+from benchmarks import _rebuilds
+from benchmarks._daemon import daemon_project, edit_column, make_database, migrate
+from benchmarks._measure import Report, arguments, in_child, in_turns
 from waiaas_migrate.files.migration_dir import read_migrations
 from waiaas_migrate.generate.replay import replay
 from waiaas_migrate.schema.model import Schema
@@ -35,7 +34,7 @@ PROMISES = {"bare": 1.05, "alembic": 1.1, "django": 1.0, "sqlite_utils": 1.0}
 def main() -> None:
     """Measure, print, and write the figures."""
     parser = arguments(__doc__)
-    parser.add_argument("--rows", type=int, default=200_000, help="rows of the table (default %(default)s)")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the table (default %(default)s)")
     parser.add_argument("--only", nargs="*", metavar="NAME", help="these contenders, beside the tool")
     options = parser.parse_args()
     rounds = options.rounds or 3
@@ -88,7 +87,7 @@ def _run(name: str, base: Path, migrations: Path) -> dict[str, float]:
     copy = base.with_name(f"{name}.db")
     shutil.copy(base, copy)
     try:
-        return in_child(_rebuilds.__file__, name, copy, migrations, "OFF")
+        return in_child(_rebuilds.__name__, name, copy, migrations, "OFF")
     finally:
         copy.unlink()
 
@@ -108,7 +107,7 @@ def _survival(report: Report, contenders: list[str], base: Path, migrations: Pat
     for name in contenders:
         copy = base.with_name(f"{name}.db")
         shutil.copy(base, copy)
-        in_child(_rebuilds.__file__, name, copy, migrations, "ON")
+        in_child(_rebuilds.__name__, name, copy, migrations, "ON")
         rows.append({"": name, **_rebuilds.survivors(copy, wanted)})
         copy.unlink()
     head = list(rows[0])

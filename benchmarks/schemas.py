@@ -15,8 +15,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import _generates
-from _measure import Report, arguments, in_child, in_turns
+from benchmarks import _generates
+from benchmarks._measure import Report, arguments, in_child, in_turns
 
 #: "In proportion" leaves room for a fifth: caches of the processor, which a thousand tables no longer fit.
 ROOM = 1.2
@@ -75,9 +75,9 @@ def seconds_of(name: str, folder: Path, *, changed: bool = False) -> float:
     copy = _generates.fresh(folder, changed=changed)
     if name == "drizzle":
         _generates.declare(copy, changed=False)
-        in_child(_generates.__file__, name, copy)
+        in_child(_generates.__name__, name, copy)
         _generates.declare(copy, changed=changed)
-    return in_child(_generates.__file__, name, copy)["seconds"]
+    return in_child(_generates.__name__, name, copy)["seconds"]
 
 
 def beside_peers(report: Report, folder: Path, peers: list[str], rounds: int, *, changed: bool) -> None:
