@@ -7,9 +7,11 @@ those that ship with the package, each replaceable by one of the same name in th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, MutableMapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
@@ -31,6 +33,18 @@ class RenderedStep:
     sql: str
 
 
+class _Environment(jinja2.Environment):
+    """Jinja's, with the globals of a template in a plain dictionary.
+
+    Jinja chains two, so that a template sees what is added to the environment later, and each rendering copies the
+    chain key by key: for a short statement that takes as long as the rendering itself.
+    """
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> dict[str, Any]:
+        """The environment's globals and ``d``."""
+        return {**self.globals, **(d or {})}
+
+
 class Renderer:
     """Renders steps and migration files from one set of templates."""
 
@@ -41,13 +55,14 @@ class Renderer:
         #: Whether a project's own templates may take the place of those that ship with the package.
         self.is_customised = bool(own)
         loaders = [jinja2.FileSystemLoader(folder, encoding="utf-8") for folder in [*own, shipped]]
-        self._environment = jinja2.Environment(
+        self._environment = _Environment(
             loader=jinja2.ChoiceLoader(loaders),
             undefined=jinja2.StrictUndefined,
-            autoescape=False,  # noqa: S701  SQL, not HTML; quoting is done by the name and literal filters
+            autoescape=False,  # SQL, not HTML; quoting is done by the name and literal filters
             trim_blocks=True,
             lstrip_blocks=True,
             keep_trailing_newline=False,
+            auto_reload=False,
         )
         self._environment.filters.update(
             above=_above,
@@ -110,6 +125,7 @@ def _problem(file: str, line: int | None, message: str | None) -> Problem:
     )
 
 
+@lru_cache(maxsize=4096)
 def _name(name: str) -> str:
     return resynchronised(quote_name(name))
 
