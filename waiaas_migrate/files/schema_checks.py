@@ -52,7 +52,7 @@ def check_column_names(names: Iterable[str], at: Value, read: ReadTable) -> None
 
 def _check_primary_key(read: ReadTable) -> None:
     for extra in read.primary_keys[1:]:
-        line = read.primary_keys[0].at.key.line
+        line = read.primary_keys[0].at.key.position.line
         fix = "Keep one; a key of several columns is written on the table: `primary_key: [a, b]`."
         extra.at.key_problem(f"the table has a primary key already, in line {line}.", fix)
     for found in read.primary_keys:
