@@ -14,6 +14,9 @@ from waiaas_migrate.files.yaml_values import Value
 from waiaas_migrate.schema.model import IndexPart, PrimaryKey
 from waiaas_migrate.schema.names import fold
 
+#: The keys of a column that have to fit others.
+_ASK_FOR_MORE = frozenset({"default", "enum", "generated"})
+
 
 def check_tables(tables: tuple[ReadTable, ...], objects: ReadObjects) -> None:
     """Note everything about ``tables`` that SQLite would refuse, or that cannot be meant."""
@@ -22,6 +25,8 @@ def check_tables(tables: tuple[ReadTable, ...], objects: ReadObjects) -> None:
         _check_primary_key(read)
         _check_options(read)
         for column in read.columns:
+            if _ASK_FOR_MORE.isdisjoint(column.fields):
+                continue
             _check_generated(column)
             _check_default(column)
             _check_enum(column)

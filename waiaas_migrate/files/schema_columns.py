@@ -90,6 +90,8 @@ def read_column(name: str, value: Value, scope: Scope) -> ReadColumn:
     """The column ``name``. What cannot be read of it is noted and left out; the column itself is always there."""
     fields = _fields(value)
     kind = read_type(fields["type"]) if "type" in fields else ColumnType(declared=None)
+    if fields.keys() <= {"type"} and not kind.is_boolean:
+        return ReadColumn(column=Column(name=name, type=kind.declared), at=value, fields=fields)
     conflicts = _conflicts(fields)
     not_null = _not_null(fields, conflicts)
     enum = _enum(fields["enum"], scope.enums) if "enum" in fields else None

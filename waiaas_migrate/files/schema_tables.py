@@ -51,7 +51,8 @@ class ReadTable:
 
     def column(self, name: str) -> ReadColumn | None:
         """The column called ``name``, in any case."""
-        return next((column for column in self.columns if fold(column.column.name) == fold(name)), None)
+        name = fold(name)
+        return next((column for column in self.columns if fold(column.column.name) == name), None)
 
 
 def read_table(name: str, value: Value, enums: LoadedEnums | None) -> ReadTable:

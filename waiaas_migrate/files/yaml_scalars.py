@@ -46,12 +46,12 @@ def resolve(text: str, *, plain: bool, tag: str | None = None) -> Scalar:
     Raises:
         ScalarError: for an integer of more than 64 bits, and for a tag that is unknown or does not fit.
     """
-    if tag in (None, ""):
+    if not tag:
         return _plain(text) if plain else text
     if tag in ("!", TEXT_TAG):
         return text
     if tag not in _KINDS:
-        raise unknown_tag(tag or "")
+        raise unknown_tag(tag)
     value = _plain(text)
     # bool is a subclass of int: `!!int true` must not pass.
     if not isinstance(value, _KINDS[tag]) or (isinstance(value, bool) and not tag.endswith("bool")):

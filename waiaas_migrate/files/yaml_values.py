@@ -126,15 +126,13 @@ class Value(NamedTuple):
 
     def entries(self, example: str) -> list[tuple[str, Value]]:
         """The keys of a mapping with their values, in order; empty, after noting it, where this is none."""
-        found: list[tuple[str, Value]] = []
-        for key, value in self.scalar_entries(example):
-            if isinstance(key, str):
-                found.append((key, value))
-            else:
+        found = self.scalar_entries(example)
+        for key, value in found:
+            if not isinstance(key, str):
                 # A key such as `1`, `true` or `null` that was meant as a name.
                 text = "null" if key is None else str(key).lower()
                 value.key_problem(f"the key is {_described(key, text)}, not text.", f'Put it in quotes: "{text}".')
-        return found
+        return [(key, value) for key, value in found if isinstance(key, str)]
 
     def scalar_entries(self, example: str) -> list[tuple[Scalar, Value]]:
         """Like :meth:`entries`, where keys may be numbers."""
@@ -147,13 +145,10 @@ class Value(NamedTuple):
 
     def fields(self, known: Sequence[str], example: str) -> dict[str, Value]:
         """The values of a mapping by key; unknown keys are noted, with a suggestion where one is close."""
-        found: dict[str, Value] = {}
-        for key, value in self.entries(example):
-            if key in known:
-                found[key] = value
-            else:
-                otherwise = f"Known here: {listed(known)}."
-                value.key_problem(f"unknown key `{shown(key)}`.", suggestion(key, known, otherwise))
+        found = dict(self.entries(example))
+        for key in [key for key in found if key not in known]:
+            otherwise = f"Known here: {listed(known)}."
+            found.pop(key).key_problem(f"unknown key `{shown(key)}`.", suggestion(key, known, otherwise))
         return found
 
 
