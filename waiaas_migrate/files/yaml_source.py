@@ -198,7 +198,9 @@ class _Composer:
     def _document(self, event: yaml.Event) -> None:
         self._documents += 1
         if self._documents > 1:
-            self._stop(event, "a second document begins here.", "Take the `---` away; the file is one document.")
+            self._stop(
+                event.start_mark, "a second document begins here.", "Take the `---` away; the file is one document."
+            )
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         value: Scalar
@@ -207,38 +209,46 @@ class _Composer:
         try:
             value = resolve(text, plain=is_plain, tag=event.tag)
         except ScalarError as error:
-            self._add(event, str(error), error.fix)
+            self._add(event.start_mark, str(error), error.fix)
         # Only escapes in double quotes can bring these in; neither has a place in SQL text.
         if not is_plain and _UNHOLDABLE.search(text):
-            self._add(event, "the text contains a character that SQL text cannot hold.", "Take the escape out.")
+            self._add(
+                event.start_mark, "the text contains a character that SQL text cannot hold.", "Take the escape out."
+            )
         if text == "<<" and is_plain and self._expects_key():
             self._add(
-                event,
+                event.start_mark,
                 "merge keys (`<<`) are not part of YAML 1.2 and are not read.",
                 "Write the keys out, or use an alias for a whole value.",
             )
         node = ScalarNode(value, text, event.start_mark)
         if event.anchor is not None:
             self._anchors[event.anchor] = (node, 1)
-        self._count(event)
-        self._place(node)
+        self._place(node, event.start_mark)
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         name = str(event.anchor)
         if any(frame.anchor == name for frame in self._stack):
-            self._stop(event, f"the alias `*{name}` stands inside the value that it repeats.", "Write the value out.")
+            self._stop(
+                event.start_mark,
+                f"the alias `*{name}` stands inside the value that it repeats.",
+                "Write the value out.",
+            )
         if name not in self._anchors:
             self._add(
-                event, f"there is no anchor `&{name}` above this alias.", "Put text that begins with `*` in quotes."
+                event.start_mark,
+                f"there is no anchor `&{name}` above this alias.",
+                "Put text that begins with `*` in quotes.",
             )
             self._anchors[name] = (ScalarNode(None, "", event.start_mark), 1)
         node, size = self._anchors[name]
         self._added += size - 1
         self._values += size - 1
-        self._count(event)
         if size > 1 and self._values > max(_FREE_EXPANSION, _EXPANSION_FACTOR * (self._values - self._added)):
-            self._stop(event, "aliases multiply the contents of this file without measure.", "Write the values out.")
-        self._place(node)
+            self._stop(
+                event.start_mark, "aliases multiply the contents of this file without measure.", "Write the values out."
+            )
+        self._place(node, event.start_mark)
 
     def _open(self, event: yaml.CollectionStartEvent) -> None:
         if len(self._stack) >= DEEPEST:
@@ -249,8 +259,7 @@ class _Composer:
         opened = _Open(event, self._values)
         if event.tag not in (None, "", "!", MAPPING_TAG if opened.mapping else SEQUENCE_TAG):
             error = unknown_tag(event.tag)
-            self._add(event, str(error), error.fix)
-        self._count(event)
+            self._add(event.start_mark, str(error), error.fix)
         self._stack.append(opened)
 
     def _close(self, _: yaml.Event) -> None:
@@ -261,11 +270,14 @@ class _Composer:
         else:
             node = SequenceNode(tuple(done.items), done.mark)
         if done.anchor is not None:
-            self._anchors[done.anchor] = (node, self._values - done.before)
-        self._place(node)
+            self._anchors[done.anchor] = (node, self._values - done.before + 1)
+        self._place(node, done.mark)
 
-    def _place(self, node: Node) -> None:
-        """Put a finished node where it belongs."""
+    def _place(self, node: Node, mark: Mark) -> None:
+        """Count a finished node, which began at ``mark``, and put it where it belongs."""
+        self._values += 1
+        if self._values > MOST_VALUES:
+            self._stop(mark, f"the file holds more than {MOST_VALUES:,} values.", "Check that it is the file you mean.")
         if not self._stack:
             self.root = node
             return
@@ -277,13 +289,6 @@ class _Composer:
         else:
             self._entry(parent, parent.key, node)
             parent.key = None
-
-    def _count(self, event: yaml.Event) -> None:
-        """Bound what is read."""
-        self._values += 1
-        if self._values > MOST_VALUES:
-            fix = "Check that it is the file you mean."
-            self._stop(event, f"the file holds more than {MOST_VALUES:,} values.", fix)
 
     def _entry(self, parent: _Open, key: Node, value: Node) -> None:
         if not isinstance(key, ScalarNode):
@@ -320,11 +325,11 @@ class _Composer:
     def _origin(self, position: Position, path: str) -> Origin:
         return Origin(file=self.name, line=position.line, column=position.column, path=path)
 
-    def _add(self, event: yaml.Event, what: str, fix: str = "") -> None:
-        self.report.add(self._origin(_position(event.start_mark), self._here()), what, fix)
+    def _add(self, mark: Mark, what: str, fix: str = "") -> None:
+        self.report.add(self._origin(_position(mark), self._here()), what, fix)
 
-    def _stop(self, event: yaml.Event, what: str, fix: str) -> None:
-        self._add(event, what, fix)
+    def _stop(self, mark: Mark, what: str, fix: str) -> None:
+        self._add(mark, what, fix)
         raise _Stop
 
 

@@ -57,6 +57,7 @@ def read_rows(connection: sqlite3.Connection) -> Rows:
         cursor.close()
 
 
+@functools.lru_cache(maxsize=16)
 def declared(rows: Rows) -> tuple[CatalogRow, ...]:
     """What of ``rows`` somebody declared."""
     return tuple(
