@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from waiaas_migrate.files.report import Origin, Report, listed, shown, suggestion
@@ -126,13 +126,11 @@ class Value(NamedTuple):
 
     def entries(self, example: str) -> list[tuple[str, Value]]:
         """The keys of a mapping with their values, in order; empty, after noting it, where this is none."""
-        found = self.scalar_entries(example)
-        for key, value in found:
-            if not isinstance(key, str):
-                # A key such as `1`, `true` or `null` that was meant as a name.
-                text = "null" if key is None else str(key).lower()
-                value.key_problem(f"the key is {_described(key, text)}, not text.", f'Put it in quotes: "{text}".')
-        return [(key, value) for key, value in found if isinstance(key, str)]
+        pairs = self.scalar_entries(example)
+        found = [(key, value) for key, value in pairs if isinstance(key, str)]
+        if len(found) < len(pairs):
+            _note_other_keys(pairs)
+        return found
 
     def scalar_entries(self, example: str) -> list[tuple[Scalar, Value]]:
         """Like :meth:`entries`, where keys may be numbers."""
@@ -145,11 +143,23 @@ class Value(NamedTuple):
 
     def fields(self, known: Sequence[str], example: str) -> dict[str, Value]:
         """The values of a mapping by key; unknown keys are noted, with a suggestion where one is close."""
-        found = dict(self.entries(example))
-        for key in [key for key in found if key not in known]:
-            otherwise = f"Known here: {listed(known)}."
-            found.pop(key).key_problem(f"unknown key `{shown(key)}`.", suggestion(key, known, otherwise))
+        pairs = self.scalar_entries(example)
+        found = {key: value for key, value in pairs if isinstance(key, str) and key in known}
+        if len(found) < len(pairs):
+            _note_other_keys(pairs, known)
         return found
+
+
+def _note_other_keys(pairs: Iterable[tuple[Scalar, Value]], known: Sequence[str] | None = None) -> None:
+    """Note the keys that are no text, and those that are not ``known``, where only some are."""
+    for key, value in pairs:
+        if not isinstance(key, str):
+            # A key such as `1`, `true` or `null` that was meant as a name.
+            text = "null" if key is None else str(key).lower()
+            value.key_problem(f"the key is {_described(key, text)}, not text.", f'Put it in quotes: "{text}".')
+        elif known is not None and key not in known:
+            otherwise = f"Known here: {listed(known)}."
+            value.key_problem(f"unknown key `{shown(key)}`.", suggestion(key, known, otherwise))
 
 
 def described(node: Node) -> str:

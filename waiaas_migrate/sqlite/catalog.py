@@ -15,7 +15,7 @@ from waiaas_migrate.schema.model import Index, Table
 _YOYO_TABLES = frozenset({"_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock"})
 _INTERNAL_PREFIXES = ("sqlite_", "yoyo_tmp_")
 
-#: What a CREATE TABLE (without its indexes) or CREATE INDEX in a catalog is known to say, by its text.
+#: What a CREATE TABLE (less its indexes, which have texts of their own) or CREATE INDEX is known to say, by its text.
 Known = Mapping[str, Table | Index]
 
 
