@@ -14,6 +14,9 @@ from waiaas_migrate.files.yaml_values import Value
 from waiaas_migrate.schema.model import IndexPart, PrimaryKey
 from waiaas_migrate.schema.names import fold
 
+#: The keys of a column that have to fit others.
+_ASK_FOR_MORE = frozenset({"default", "enum", "generated"})
+
 
 def check_tables(tables: tuple[ReadTable, ...], objects: ReadObjects) -> None:
     """Note everything about ``tables`` that SQLite would refuse, or that cannot be meant."""
@@ -22,6 +25,8 @@ def check_tables(tables: tuple[ReadTable, ...], objects: ReadObjects) -> None:
         _check_primary_key(read)
         _check_options(read)
         for column in read.columns:
+            if _ASK_FOR_MORE.isdisjoint(column.fields):
+                continue
             _check_generated(column)
             _check_default(column)
             _check_enum(column)
@@ -52,7 +57,7 @@ def check_column_names(names: Iterable[str], at: Value, read: ReadTable) -> None
 
 def _check_primary_key(read: ReadTable) -> None:
     for extra in read.primary_keys[1:]:
-        line = read.primary_keys[0].at.key.line
+        line = read.primary_keys[0].at.key.position.line
         fix = "Keep one; a key of several columns is written on the table: `primary_key: [a, b]`."
         extra.at.key_problem(f"the table has a primary key already, in line {line}.", fix)
     for found in read.primary_keys:

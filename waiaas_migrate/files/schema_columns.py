@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from waiaas_migrate.files.enum_source import LoadedEnums, unknown_enum, value_list_problem
 from waiaas_migrate.files.report import shown
@@ -71,13 +72,12 @@ class Scope:
     enums: LoadedEnums | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadColumn:
+class ReadColumn(NamedTuple):
     """A column, the constraints that stood on it, and where all of it stands."""
 
     column: Column
-    at: Value = field(compare=False)
-    fields: dict[str, Value] = field(compare=False)
+    at: Value
+    fields: dict[str, Value]
     is_boolean: bool = False
     primary_key: ReadKey | None = None
     unique: ReadKey | None = None
@@ -90,6 +90,8 @@ def read_column(name: str, value: Value, scope: Scope) -> ReadColumn:
     """The column ``name``. What cannot be read of it is noted and left out; the column itself is always there."""
     fields = _fields(value)
     kind = read_type(fields["type"]) if "type" in fields else ColumnType(declared=None)
+    if fields.keys() <= {"type"} and not kind.is_boolean:
+        return ReadColumn(column=Column(name=name, type=kind.declared), at=value, fields=fields)
     conflicts = _conflicts(fields)
     not_null = _not_null(fields, conflicts)
     enum = _enum(fields["enum"], scope.enums) if "enum" in fields else None

@@ -61,7 +61,7 @@ def load_schema(path: Path, *, root: Path) -> DeclaredSchema:
     name = display_name(path, root)
     node = read_yaml(path, name=name, missing=_MISSING)
     report = Report()
-    declared = _declared(Value(node, node.position, name, report), report, root)
+    declared = _declared(Value(node, node, name, report), report, root)
     if problems := report.problems():
         raise SchemaFileError(problems)
     return declared

@@ -40,7 +40,7 @@ def _check_taken(named: Iterable[tuple[str, str, Value]]) -> None:
             continue
         other, place = seen[fold(name)]
         value.key_problem(
-            f"the name `{shown(name)}` is taken by the {other} in line {place.key.line}; "
+            f"the name `{shown(name)}` is taken by the {other} in line {place.key.position.line}; "
             f"SQLite compares names without case.",
             f"Give the {kind} another name.",
         )

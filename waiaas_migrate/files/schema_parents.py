@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from waiaas_migrate.files.report import listed, shown, suggestion
 from waiaas_migrate.files.schema_keys import ReadForeignKey
@@ -88,20 +88,22 @@ def _is_unique(wanted: set[str], table: Table) -> bool:
 
 def _unique_columns(table: Table) -> Iterator[tuple[str, ...]]:
     """The columns of each key of a table that a foreign key may refer to."""
-    collations = {fold(column.name): fold(column.collation or "BINARY") for column in table.columns}
     keys: list[tuple[IndexPart, ...]] = [unique.parts for unique in table.uniques]
     if table.primary_key is not None:
         keys.append(table.primary_key.parts)
     keys += [index.parts for index in table.indexes if index.unique and index.where is None]
     for parts in keys:
-        if all(_has_own_collation(part, collations) for part in parts):
+        if all(_has_own_collation(part, table) for part in parts):
             yield tuple(part.column for part in parts if part.column is not None)
 
 
-def _has_own_collation(part: IndexPart, collations: Mapping[str, str]) -> bool:
+def _has_own_collation(part: IndexPart, table: Table) -> bool:
     """Whether a part is a column in the column's own collation; no other counts as a parent key."""
-    own = collations.get(fold(part.column)) if part.column is not None else None
-    return own is not None and (part.collation is None or fold(part.collation) == own)
+    name = fold(part.column) if part.column is not None else None
+    column = next((column for column in table.columns if fold(column.name) == name), None)
+    if column is None:
+        return False
+    return part.collation is None or fold(part.collation) == fold(column.collation or "BINARY")
 
 
 def _external(key: ForeignKey) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from waiaas_migrate.files.enum_source import LoadedEnums
 from waiaas_migrate.files.report import shown
@@ -36,13 +37,12 @@ TABLE_KEYS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadTable:
+class ReadTable(NamedTuple):
     """A table, and where all of it stands. ``primary_keys`` has more than one item only where that is an error."""
 
     table: Table
-    at: Value = field(compare=False)
-    fields: dict[str, Value] = field(compare=False)
+    at: Value
+    fields: dict[str, Value]
     columns: tuple[ReadColumn, ...]
     primary_keys: tuple[ReadKey, ...] = ()
     uniques: tuple[ReadKey, ...] = ()
@@ -51,7 +51,8 @@ class ReadTable:
 
     def column(self, name: str) -> ReadColumn | None:
         """The column called ``name``, in any case."""
-        return next((column for column in self.columns if fold(column.column.name) == fold(name)), None)
+        name = fold(name)
+        return next((column for column in self.columns if fold(column.column.name) == name), None)
 
 
 def read_table(name: str, value: Value, enums: LoadedEnums | None) -> ReadTable:
@@ -106,16 +107,7 @@ def _assembled(name: str, read: ReadTable, names: tuple[str, ...]) -> ReadTable:
         comment=read_comment(fields.get("comment")),
         renamed_from=read_name(fields.get("renamed_from"), "the old name"),
     )
-    return ReadTable(
-        table=table,
-        at=read.at,
-        fields=fields,
-        columns=read.columns,
-        primary_keys=read.primary_keys,
-        uniques=read.uniques,
-        foreign_keys=read.foreign_keys,
-        indexes=read.indexes,
-    )
+    return read._replace(table=table)
 
 
 def _columns(value: Value, fields: dict[str, Value], enums: LoadedEnums | None) -> tuple[ReadColumn, ...]:

@@ -73,15 +73,19 @@ class ColumnType:
     is_boolean: bool = False
 
 
+_KNOWN_TYPES = {
+    **{name: ColumnType(declared=name.upper()) for name in SQLITE_TYPES},
+    **{name: ColumnType(declared=declared, is_boolean=name == "boolean") for name, declared in LOGICAL_TYPES.items()},
+}
+
+
 def read_type(value: Value) -> ColumnType:
     """The type that ``value`` names, logical or as SQLite has it."""
     text = None if value.is_null else value.text("a type, such as `text`")
     if text is None:
         return ColumnType(declared=None)
-    if text in LOGICAL_TYPES:
-        return ColumnType(declared=LOGICAL_TYPES[text], is_boolean=text == "boolean")
-    if text in SQLITE_TYPES:
-        return ColumnType(declared=text.upper())
+    if text in _KNOWN_TYPES:
+        return _KNOWN_TYPES[text]
     if problem := type_problem(text):
         value.problem(*problem)
         return ColumnType(declared=None)
@@ -124,8 +128,10 @@ def read_deferral(value: Value | None) -> Deferral | None:
 
 def read_name(value: Value | None, example: str = "a name") -> str | None:
     """A name that is given as a value, of a column, a collation or a constraint."""
-    text = value.text(example) if value is not None else None
-    if value is None or text is None:
+    if value is None:
+        return None
+    text = value.text(example)
+    if text is None:
         return None
     if problem := name_problem(text):
         value.problem(problem, "Choose another name.")
@@ -135,6 +141,8 @@ def read_name(value: Value | None, example: str = "a name") -> str | None:
 
 def name_problem(name: str) -> str:
     """What is wrong with ``name`` as a column's or constraint's name, or an empty string."""
+    if name.isidentifier():
+        return ""
     if not name.strip():
         return "the name is empty."
     if _CONTROL.search(name):

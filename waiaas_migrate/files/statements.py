@@ -16,7 +16,7 @@ _TOKEN = re.compile(
       (?P<comment> --[^\n]* | /\*.*?(?:\*/|\Z) )
     | (?P<quoted>  '[^']*(?:'|\Z) | "[^"]*(?:"|\Z) | `[^`]*(?:`|\Z) | \[[^]]*(?:]|\Z) )
     | (?P<end>     ; )
-    | (?P<code>    [^ \t\n\f\r;'"`\[/-]+ | [/-] )
+    | (?P<code>    [^ \t\n\f\r;'"`\[/-] [^;'"`\[/-]* | [/-] )
     """,
     re.DOTALL | re.VERBOSE,
 )
@@ -52,7 +52,7 @@ def _pieces(sql: str) -> Iterator[tuple[int, int, int]]:
             if first >= 0:
                 # Only a trigger goes on after a ";", up to "; END;". To ask at every other ";" in it would take time
                 # that grows with the square of its length.
-                may_end = not in_trigger or previous.upper().endswith("END")
+                may_end = not in_trigger or previous.rstrip().upper().endswith("END")
                 in_trigger = not (may_end and sqlite3.complete_statement(sql[start : token.end()]))
                 if in_trigger:
                     continue

@@ -13,6 +13,8 @@ Scalar = str | int | float | bool | None
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _BEGIN_NUMBERS = frozenset("+-.0123456789")
+#: What a plain scalar begins with that is no text; with nothing, if it is empty.
+_BEGIN_OTHERS = _BEGIN_NUMBERS | {"", "~", *"nNtTfF"}
 _INTEGER = re.compile(r"[-+]?[0-9]+\Z|0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
 _SPECIAL_FLOAT = re.compile(r"(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z")
@@ -46,12 +48,12 @@ def resolve(text: str, *, plain: bool, tag: str | None = None) -> Scalar:
     Raises:
         ScalarError: for an integer of more than 64 bits, and for a tag that is unknown or does not fit.
     """
-    if tag in (None, ""):
-        return _plain(text) if plain else text
+    if not tag:
+        return _plain(text) if plain and text[:1] in _BEGIN_OTHERS else text
     if tag in ("!", TEXT_TAG):
         return text
     if tag not in _KINDS:
-        raise unknown_tag(tag or "")
+        raise unknown_tag(tag)
     value = _plain(text)
     # bool is a subclass of int: `!!int true` must not pass.
     if not isinstance(value, _KINDS[tag]) or (isinstance(value, bool) and not tag.endswith("bool")):

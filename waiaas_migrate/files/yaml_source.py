@@ -8,6 +8,7 @@ executed: a tag outside YAML's core is an error.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,6 +40,11 @@ _FREE_EXPANSION, _EXPANSION_FACTOR = 10_000, 10
 
 
 # Named tuples, since a large schema has a hundred thousand of these, and a frozen dataclass takes three times as long.
+# They keep PyYAML's marks: what a place is called matters to messages alone.
+
+
+#: PyYAML's own, or that of its binding to libyaml.
+Mark = Any
 
 
 class Position(NamedTuple):
@@ -53,14 +59,24 @@ class ScalarNode(NamedTuple):
 
     value: Scalar
     text: str
-    position: Position
+    mark: Mark
+
+    @property
+    def position(self) -> Position:
+        """Where it begins."""
+        return _position(self.mark)
 
 
 class SequenceNode(NamedTuple):
     """A list."""
 
     items: tuple[Node, ...]
-    position: Position
+    mark: Mark
+
+    @property
+    def position(self) -> Position:
+        """Where it begins."""
+        return _position(self.mark)
 
 
 class Entry(NamedTuple):
@@ -74,7 +90,12 @@ class MappingNode(NamedTuple):
     """A mapping; its keys differ, and stand in the order of the file."""
 
     entries: tuple[Entry, ...]
-    position: Position
+    mark: Mark
+
+    @property
+    def position(self) -> Position:
+        """Where it begins."""
+        return _position(self.mark)
 
 
 Node = ScalarNode | SequenceNode | MappingNode
@@ -85,19 +106,18 @@ class _Stop(Exception):
 
 
 class _Open:
-    """A list or mapping that is being read; ``size`` counts it and all below it, aliases written out."""
+    """A list or mapping that is being read; ``before`` is how many values were counted when it began."""
 
-    __slots__ = ("anchor", "entries", "first", "items", "key", "mapping", "position", "size")
+    __slots__ = ("anchor", "before", "entries", "items", "key", "mapping", "mark")
 
-    def __init__(self, *, mapping: bool, position: Position, anchor: str | None) -> None:
-        self.mapping = mapping
-        self.position = position
-        self.anchor = anchor
+    def __init__(self, event: yaml.CollectionStartEvent, before: int) -> None:
+        self.mapping = isinstance(event, yaml.MappingStartEvent)
+        self.mark = event.start_mark
+        self.anchor: str | None = event.anchor
+        self.before = before
         self.items: list[Node] = []
-        self.entries: list[Entry] = []
-        self.first: dict[tuple[type, Scalar], Position] = {}
+        self.entries: dict[tuple[type, Scalar], Entry] = {}
         self.key: Node | None = None
-        self.size = 1
 
 
 def join(path: str, key: str) -> str:
@@ -128,8 +148,7 @@ def parse_yaml(text: str, *, name: str, loader: type[Any] = LOADER) -> Node:
     composer = _Composer(name)
     stream = loader(text)
     try:
-        for event in iter(stream.get_event, None):
-            composer.feed(event)
+        composer.compose(stream)
     except yaml.YAMLError as error:
         if loader is not yaml.SafeLoader and too_deep(error):
             # libyaml reads ahead, and some builds give up before the bracket at which the text is too deep for us.
@@ -157,29 +176,31 @@ class _Composer:
         self._stack: list[_Open] = []
         self._anchors: dict[str, tuple[Node, int]] = {}
         self._documents = 0
-        self._written = 0
-        self._values = 0
+        #: All values so far, each alias counted as all that it stands for; and how many of them aliases added.
+        self._values = self._added = 0
 
-    def feed(self, event: yaml.Event) -> None:
-        """Take in the next event."""
-        match event:
-            case yaml.ScalarEvent():
-                self._scalar(event)
-            case yaml.SequenceStartEvent() | yaml.MappingStartEvent():
-                self._open(event)
-            case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
-                self._close()
-            case yaml.AliasEvent():
-                self._alias(event)
-            case yaml.DocumentStartEvent():
-                self._document(event)
-            case _:
-                pass
+    def compose(self, stream: Any) -> None:  # noqa: ANN401  PyYAML's loaders have no type in common
+        """Take in all events of ``stream``."""
+        takes: dict[type, Callable[[Any], None]] = {
+            yaml.ScalarEvent: self._scalar,
+            yaml.SequenceStartEvent: self._open,
+            yaml.MappingStartEvent: self._open,
+            yaml.SequenceEndEvent: self._close,
+            yaml.MappingEndEvent: self._close,
+            yaml.AliasEvent: self._alias,
+            yaml.DocumentStartEvent: self._document,
+        }
+        for event in iter(stream.get_event, None):
+            take = takes.get(type(event))
+            if take is not None:
+                take(event)
 
     def _document(self, event: yaml.Event) -> None:
         self._documents += 1
         if self._documents > 1:
-            self._stop(event, "a second document begins here.", "Take the `---` away; the file is one document.")
+            self._stop(
+                event.start_mark, "a second document begins here.", "Take the `---` away; the file is one document."
+            )
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         value: Scalar
@@ -188,63 +209,79 @@ class _Composer:
         try:
             value = resolve(text, plain=is_plain, tag=event.tag)
         except ScalarError as error:
-            self._add(event, str(error), error.fix)
+            self._add(event.start_mark, str(error), error.fix)
         # Only escapes in double quotes can bring these in; neither has a place in SQL text.
         if not is_plain and _UNHOLDABLE.search(text):
-            self._add(event, "the text contains a character that SQL text cannot hold.", "Take the escape out.")
-        node = ScalarNode(value, text, _position(event))
-        if is_plain and text == "<<" and self._expects_key():
             self._add(
-                event,
+                event.start_mark, "the text contains a character that SQL text cannot hold.", "Take the escape out."
+            )
+        if text == "<<" and is_plain and self._expects_key():
+            self._add(
+                event.start_mark,
                 "merge keys (`<<`) are not part of YAML 1.2 and are not read.",
                 "Write the keys out, or use an alias for a whole value.",
             )
-        self._count(event, 1)
-        self._place(node, 1, event.anchor)
+        node = ScalarNode(value, text, event.start_mark)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = (node, 1)
+        self._place(node, event.start_mark)
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         name = str(event.anchor)
         if any(frame.anchor == name for frame in self._stack):
-            self._stop(event, f"the alias `*{name}` stands inside the value that it repeats.", "Write the value out.")
+            self._stop(
+                event.start_mark,
+                f"the alias `*{name}` stands inside the value that it repeats.",
+                "Write the value out.",
+            )
         if name not in self._anchors:
             self._add(
-                event, f"there is no anchor `&{name}` above this alias.", "Put text that begins with `*` in quotes."
+                event.start_mark,
+                f"there is no anchor `&{name}` above this alias.",
+                "Put text that begins with `*` in quotes.",
             )
-            self._anchors[name] = (ScalarNode(None, "", _position(event)), 1)
+            self._anchors[name] = (ScalarNode(None, "", event.start_mark), 1)
         node, size = self._anchors[name]
-        self._count(event, size)
-        self._place(node, size, None)
+        self._added += size - 1
+        self._values += size - 1
+        if size > 1 and self._values > max(_FREE_EXPANSION, _EXPANSION_FACTOR * (self._values - self._added)):
+            self._stop(
+                event.start_mark, "aliases multiply the contents of this file without measure.", "Write the values out."
+            )
+        self._place(node, event.start_mark)
 
-    def _open(self, event: yaml.SequenceStartEvent | yaml.MappingStartEvent) -> None:
+    def _open(self, event: yaml.CollectionStartEvent) -> None:
         if len(self._stack) >= DEEPEST:
             # The key path of such a place would fill the screen; its line and column say enough.
             what, fix = f"values are nested more than {DEEPEST} deep.", "Look for brackets that are not closed."
-            self.report.add(self._origin(_position(event), ""), what, fix)
+            self.report.add(self._origin(_position(event.start_mark), ""), what, fix)
             raise _Stop
-        mapping = isinstance(event, yaml.MappingStartEvent)
-        if event.tag not in (None, "", "!", MAPPING_TAG if mapping else SEQUENCE_TAG):
+        opened = _Open(event, self._values)
+        if event.tag not in (None, "", "!", MAPPING_TAG if opened.mapping else SEQUENCE_TAG):
             error = unknown_tag(event.tag)
-            self._add(event, str(error), error.fix)
-        self._stack.append(_Open(mapping=mapping, position=_position(event), anchor=event.anchor))
+            self._add(event.start_mark, str(error), error.fix)
+        self._stack.append(opened)
 
-    def _close(self) -> None:
+    def _close(self, _: yaml.Event) -> None:
         done = self._stack.pop()
         node: Node
         if done.mapping:
-            node = MappingNode(tuple(done.entries), done.position)
+            node = MappingNode(tuple(done.entries.values()), done.mark)
         else:
-            node = SequenceNode(tuple(done.items), done.position)
-        self._place(node, done.size, done.anchor)
+            node = SequenceNode(tuple(done.items), done.mark)
+        if done.anchor is not None:
+            self._anchors[done.anchor] = (node, self._values - done.before + 1)
+        self._place(node, done.mark)
 
-    def _place(self, node: Node, size: int, anchor: str | None) -> None:
-        """Put a finished node where it belongs; ``size`` counts it and all below it, aliases written out."""
-        if anchor is not None:
-            self._anchors[anchor] = (node, size)
+    def _place(self, node: Node, mark: Mark) -> None:
+        """Count a finished node, which began at ``mark``, and put it where it belongs."""
+        self._values += 1
+        if self._values > MOST_VALUES:
+            self._stop(mark, f"the file holds more than {MOST_VALUES:,} values.", "Check that it is the file you mean.")
         if not self._stack:
             self.root = node
             return
         parent = self._stack[-1]
-        parent.size += size
         if not parent.mapping:
             parent.items.append(node)
         elif parent.key is None:
@@ -252,16 +289,6 @@ class _Composer:
         else:
             self._entry(parent, parent.key, node)
             parent.key = None
-
-    def _count(self, event: yaml.Event, size: int) -> None:
-        """Bound what is read: each alias counts as all that it stands for."""
-        self._written += 1
-        self._values += size
-        if self._values > MOST_VALUES:
-            fix = "Check that it is the file you mean."
-            self._stop(event, f"the file holds more than {MOST_VALUES:,} values.", fix)
-        if size > 1 and self._values > max(_FREE_EXPANSION, _EXPANSION_FACTOR * self._written):
-            self._stop(event, "aliases multiply the contents of this file without measure.", "Write the values out.")
 
     def _entry(self, parent: _Open, key: Node, value: Node) -> None:
         if not isinstance(key, ScalarNode):
@@ -272,16 +299,14 @@ class _Composer:
                 "Use text as the key; quote a `{` or `[`.",
             )
             return
-        identity = (type(key.value), key.value)
-        if identity in parent.first:
+        entry = Entry(key, value)
+        first = parent.entries.setdefault((type(key.value), key.value), entry)
+        if first is not entry:
             self.report.add(
                 self._origin(key.position, join(self._path(), key.text)),
-                f"the key `{shown(key.text)}` is here twice; it stands in line {parent.first[identity].line} already.",
+                f"the key `{shown(key.text)}` is here twice; it stands in line {first.key.position.line} already.",
                 "Take one of them away.",
             )
-            return
-        parent.first[identity] = key.position
-        parent.entries.append(Entry(key, value))
 
     def _expects_key(self) -> bool:
         return bool(self._stack) and self._stack[-1].mapping and self._stack[-1].key is None
@@ -300,11 +325,11 @@ class _Composer:
     def _origin(self, position: Position, path: str) -> Origin:
         return Origin(file=self.name, line=position.line, column=position.column, path=path)
 
-    def _add(self, event: yaml.Event, what: str, fix: str = "") -> None:
-        self.report.add(self._origin(_position(event), self._here()), what, fix)
+    def _add(self, mark: Mark, what: str, fix: str = "") -> None:
+        self.report.add(self._origin(_position(mark), self._here()), what, fix)
 
-    def _stop(self, event: yaml.Event, what: str, fix: str) -> None:
-        self._add(event, what, fix)
+    def _stop(self, mark: Mark, what: str, fix: str) -> None:
+        self._add(mark, what, fix)
         raise _Stop
 
 
@@ -315,6 +340,5 @@ def _below(path: str, frame: _Open) -> str:
     return join(path, frame.key.text) if isinstance(frame.key, ScalarNode) else path
 
 
-def _position(event: yaml.Event) -> Position:
-    mark = event.start_mark
-    return Position(mark.line + 1, mark.column + 1) if mark else Position(1, 1)
+def _position(mark: Mark) -> Position:
+    return Position(mark.line + 1, mark.column + 1)

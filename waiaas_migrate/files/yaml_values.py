@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from waiaas_migrate.files.report import Origin, Report, listed, shown, suggestion
 from waiaas_migrate.files.yaml_scalars import Scalar
-from waiaas_migrate.files.yaml_source import MappingNode, Node, Position, ScalarNode, SequenceNode, join
+from waiaas_migrate.files.yaml_source import MappingNode, Node, ScalarNode, SequenceNode, join
 
 T = TypeVar("T")
 
@@ -16,13 +16,13 @@ _OLD_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off":
 
 
 class Value(NamedTuple):
-    """A value in the file; ``key`` is the place of its key, ``within`` the list or mapping that it is ``step`` of.
+    """A value in the file; ``key`` is its key, or itself in a list, and ``within`` what it is ``step`` of.
 
     The methods return None where the value is not what was asked for, after noting that in the report.
     """
 
     node: Node
-    key: Position
+    key: Node
     file: str
     report: Report
     within: Value | None = None
@@ -39,12 +39,16 @@ class Value(NamedTuple):
     @property
     def origin(self) -> Origin:
         """The place of the value itself."""
-        return Origin(file=self.file, line=self.node.position.line, column=self.node.position.column, path=self.path)
+        return self._origin(self.node)
 
     @property
     def key_origin(self) -> Origin:
         """The place of the key that the value belongs to."""
-        return Origin(file=self.file, line=self.key.line, column=self.key.column, path=self.path)
+        return self._origin(self.key)
+
+    def _origin(self, node: Node) -> Origin:
+        line, column = node.position
+        return Origin(file=self.file, line=line, column=column, path=self.path)
 
     def problem(self, what: str, fix: str = "") -> None:
         """Note a problem with the value itself."""
@@ -115,23 +119,17 @@ class Value(NamedTuple):
     def items(self, example: str) -> list[Value]:
         """The values of a list; empty, after noting it, where this is none. Null is an empty list."""
         if isinstance(self.node, SequenceNode):
-            return [
-                Value(item, item.position, self.file, self.report, self, at) for at, item in enumerate(self.node.items)
-            ]
+            return [Value(item, item, self.file, self.report, self, at) for at, item in enumerate(self.node.items)]
         if not self.is_null:
             self.problem(f"this must be a list, but is {described(self.node)}.", _write(example))
         return []
 
     def entries(self, example: str) -> list[tuple[str, Value]]:
         """The keys of a mapping with their values, in order; empty, after noting it, where this is none."""
-        found: list[tuple[str, Value]] = []
-        for key, value in self.scalar_entries(example):
-            if isinstance(key, str):
-                found.append((key, value))
-            else:
-                # A key such as `1`, `true` or `null` that was meant as a name.
-                text = "null" if key is None else str(key).lower()
-                value.key_problem(f"the key is {_described(key, text)}, not text.", f'Put it in quotes: "{text}".')
+        pairs = self.scalar_entries(example)
+        found = [(key, value) for key, value in pairs if isinstance(key, str)]
+        if len(found) < len(pairs):
+            _note_other_keys(pairs)
         return found
 
     def scalar_entries(self, example: str) -> list[tuple[Scalar, Value]]:
@@ -141,20 +139,27 @@ class Value(NamedTuple):
                 self.problem(f"this must be a mapping, but is {described(self.node)}.", _write(example))
             return []
         file, report = self.file, self.report
-        return [
-            (key.value, Value(value, key.position, file, report, self, key.text)) for key, value in self.node.entries
-        ]
+        return [(key.value, Value(value, key, file, report, self, key.text)) for key, value in self.node.entries]
 
     def fields(self, known: Sequence[str], example: str) -> dict[str, Value]:
         """The values of a mapping by key; unknown keys are noted, with a suggestion where one is close."""
-        found: dict[str, Value] = {}
-        for key, value in self.entries(example):
-            if key in known:
-                found[key] = value
-            else:
-                otherwise = f"Known here: {listed(known)}."
-                value.key_problem(f"unknown key `{shown(key)}`.", suggestion(key, known, otherwise))
+        pairs = self.scalar_entries(example)
+        found = {key: value for key, value in pairs if isinstance(key, str) and key in known}
+        if len(found) < len(pairs):
+            _note_other_keys(pairs, known)
         return found
+
+
+def _note_other_keys(pairs: Iterable[tuple[Scalar, Value]], known: Sequence[str] | None = None) -> None:
+    """Note the keys that are no text, and those that are not ``known``, where only some are."""
+    for key, value in pairs:
+        if not isinstance(key, str):
+            # A key such as `1`, `true` or `null` that was meant as a name.
+            text = "null" if key is None else str(key).lower()
+            value.key_problem(f"the key is {_described(key, text)}, not text.", f'Put it in quotes: "{text}".')
+        elif known is not None and key not in known:
+            otherwise = f"Known here: {listed(known)}."
+            value.key_problem(f"unknown key `{shown(key)}`.", suggestion(key, known, otherwise))
 
 
 def described(node: Node) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import cast
 
 from waiaas_migrate.errors import Problem, SchemaFileError, TemplateError
@@ -118,7 +118,7 @@ def _known(parts: Iterable[_Part], there: Collection[str]) -> Known:
     for part in parts:
         match part.action:
             case CreateTable(table=table) if part.text in there:
-                known[part.text] = replace(without_hints(table), indexes=())
+                known[part.text] = without_hints(table)
             case CreateIndex(index=index) if part.text in there:
                 known[part.text] = index
             case _:

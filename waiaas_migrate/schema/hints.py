@@ -26,7 +26,7 @@ def _table(table: Table, source: Table) -> Table:
     enums = {check.expression.sql: check.enum for check in source.checks if check.enum is not None}
     if enums:
         table = replace(table, checks=tuple(_check(check, enums) for check in table.checks))
-    hints = {fold(column.name): column.hints for column in source.columns if column.hints != NO_HINTS}
+    hints = {fold(column.name): column.hints for column in source.columns if _has_hints(column)}
     if not hints and source.renamed_from is None:
         return table
     return replace(
@@ -34,6 +34,11 @@ def _table(table: Table, source: Table) -> Table:
         renamed_from=source.renamed_from,
         columns=tuple(replace(column, hints=hints.get(fold(column.name), NO_HINTS)) for column in table.columns),
     )
+
+
+def _has_hints(column: Column) -> bool:
+    # Most have that very value, and dataclasses do not look at identity first.
+    return column.hints is not NO_HINTS and column.hints != NO_HINTS
 
 
 def _check(check: Check, enums: dict[str, EnumValues]) -> Check:
@@ -44,7 +49,7 @@ def without_hints(table: Table) -> Table:
     """``table`` as a database could hold it: without hints, and without the names of its enums."""
     if any(check.enum is not None for check in table.checks):
         table = replace(table, checks=tuple([replace(check, enum=None) for check in table.checks]))
-    if table.renamed_from is None and all(column.hints == NO_HINTS for column in table.columns):
+    if table.renamed_from is None and not any(map(_has_hints, table.columns)):
         return table
     columns = tuple(replace(column, hints=NO_HINTS) for column in table.columns)
     return replace(table, renamed_from=None, columns=columns)

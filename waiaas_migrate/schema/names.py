@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import string
+from functools import lru_cache
 
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
+# The same few names are compared again and again.
+@lru_cache(maxsize=1 << 14)
 def fold(name: str) -> str:
     """``name`` as SQLite compares names: ASCII letters without case, all others as they are."""
     return name.lower() if name.isascii() else name.translate(_LOWER)

@@ -15,7 +15,7 @@ from waiaas_migrate.schema.model import Index, Table
 _YOYO_TABLES = frozenset({"_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock"})
 _INTERNAL_PREFIXES = ("sqlite_", "yoyo_tmp_")
 
-#: What a CREATE TABLE (without its indexes) or CREATE INDEX in a catalog is known to say, by its text.
+#: What a CREATE TABLE (less its indexes, which have texts of their own) or CREATE INDEX is known to say, by its text.
 Known = Mapping[str, Table | Index]
 
 
@@ -57,6 +57,7 @@ def read_rows(connection: sqlite3.Connection) -> Rows:
         cursor.close()
 
 
+@functools.lru_cache(maxsize=16)
 def declared(rows: Rows) -> tuple[CatalogRow, ...]:
     """What of ``rows`` somebody declared."""
     return tuple(

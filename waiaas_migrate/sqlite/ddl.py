@@ -273,6 +273,7 @@ def bare_default(tokens: Sequence[Token]) -> SqlText:
     return replace(found, key=stored_expression([meant], frozenset()).key)
 
 
+@lru_cache(maxsize=1024)
 def is_bare(sql: str) -> bool:
     """Whether ``sql`` may stand without parentheses as a DEFAULT: one literal or name, and its sign.
 

@@ -97,17 +97,20 @@ def _table(row: CatalogRow, belonging: Iterable[CatalogRow], known: Known) -> Ta
         table = found if isinstance(found, Table) else _read_table(row.sql)
     except SqlError as error:
         raise _reading(row, error) from None
-    columns = tuple([column.name for column in table.columns])
-    indexes = tuple([_index(other, columns, known) for other in belonging if other.kind == "index"])
+    indexes = tuple([_index(other, table, known) for other in belonging if other.kind == "index"])
     if table.name == row.name and table.indexes == indexes:
         return table
     return replace(table, name=row.name, indexes=indexes)
 
 
-def _index(row: CatalogRow, columns: tuple[str, ...], known: Known) -> Index:
+def _index(row: CatalogRow, table: Table, known: Known) -> Index:
     found = known.get(row.sql)
     try:
-        index = found if isinstance(found, Index) else _read_index(row.sql, columns)
+        index = (
+            found
+            if isinstance(found, Index)
+            else _read_index(row.sql, tuple([column.name for column in table.columns]))
+        )
     except SqlError as error:
         raise _reading(row, error) from None
     return index if index.name == row.name else replace(index, name=row.name)

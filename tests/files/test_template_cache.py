@@ -1,0 +1,141 @@
+"""Compiled templates are kept between runs, and never in the way."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import jinja2
+import pytest
+
+from waiaas_migrate.files.render import Renderer
+from waiaas_migrate.files.template_cache import TemplateCache, user_cache
+from waiaas_migrate.sqlite.actions import RenameTableTo
+
+ACTION = RenameTableTo(old="a", new="b")
+SQL = "ALTER TABLE a RENAME TO b;"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder of the user's."""
+    folder = tmp_path / "cache"
+    folder.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    return folder
+
+
+def rendered(templates: Path, cache: Path, *, trim: bool = True) -> str:
+    """What the template ``it`` gives in a new environment."""
+    options = {"trim_blocks": trim}
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates),
+        bytecode_cache=TemplateCache(cache, options),
+        autoescape=False,  # noqa: S701  no HTML
+        trim_blocks=trim,
+    )
+    return environment.get_template("it").render()
+
+
+def test_a_template_is_compiled_once(home: Path) -> None:
+    """The second renderer reads what the first one compiled, and leaves the file alone."""
+    assert Renderer().action(ACTION) == SQL
+    (kept,) = (home / "waiaas-migrate" / "templates").iterdir()
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert stat.S_IMODE(kept.parent.stat().st_mode) == 0o700
+    before = kept.stat()
+    assert Renderer().action(ACTION) == SQL
+    assert [kept] == list(kept.parent.iterdir())
+    after = kept.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_the_code_that_was_kept_is_what_runs(tmp_path: Path) -> None:
+    """Files that are swapped tell that the template's text was not compiled again."""
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "cache").mkdir()
+    template = tmp_path / "templates" / "it"
+    template.write_text("one", encoding="utf-8")
+    assert rendered(tmp_path / "templates", tmp_path / "cache") == "one"
+    (kept,) = (tmp_path / "cache").iterdir()
+    whole = kept.read_bytes()
+    template.write_text("other", encoding="utf-8")
+    assert rendered(tmp_path / "templates", tmp_path / "cache") == "other"
+    assert kept.read_bytes() != whole
+    template.write_text("one", encoding="utf-8")
+    kept.write_bytes(whole)
+    assert rendered(tmp_path / "templates", tmp_path / "cache") == "one"
+    assert kept.read_bytes() == whole
+
+
+def test_other_options_compile_anew(tmp_path: Path) -> None:
+    """What was compiled with other options of the environment is not used."""
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "templates" / "it").write_text("{% if true %}\na{% endif %}", encoding="utf-8")
+    found = [rendered(tmp_path / "templates", tmp_path / "cache", trim=trim) for trim in (True, False, True)]
+    assert found == ["a", "\na", "a"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"nothing of the kind", None, slice(0, -1), slice(1, None)])
+def test_a_damaged_file_is_written_anew(home: Path, damage: bytes | slice | None) -> None:
+    """A file that is cut short, empty or of another kind is not used, and replaced."""
+    Renderer().action(ACTION)
+    (kept,) = (home / "waiaas-migrate" / "templates").iterdir()
+    whole = kept.read_bytes()
+    flipped = whole[:-10] + bytes([whole[-10] ^ 1]) + whole[-9:]
+    kept.write_bytes(flipped if damage is None else whole[damage] if isinstance(damage, slice) else damage)
+    assert Renderer().action(ACTION) == SQL
+    assert kept.read_bytes() == whole
+
+
+def test_a_folder_in_the_place_of_a_file(home: Path) -> None:
+    """What cannot be read or replaced is left alone, with nothing beside it."""
+    Renderer().action(ACTION)
+    (kept,) = (home / "waiaas-migrate" / "templates").iterdir()
+    kept.unlink()
+    (kept / "full").mkdir(parents=True)
+    assert Renderer().action(ACTION) == SQL
+    assert list(kept.parent.iterdir()) == [kept]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="rights of POSIX")
+def test_where_others_may_write_nothing_is_kept(home: Path) -> None:
+    """A folder that others may write to is neither read nor written."""
+    folder = home / "waiaas-migrate" / "templates"
+    folder.mkdir(parents=True)
+    folder.chmod(0o777)
+    assert user_cache() is None
+    assert Renderer().action(ACTION) == SQL
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a folder away")
+def test_nothing_is_left_with_another_user(home: Path) -> None:
+    """Where the cache folder is another user's, as under sudo, nothing is made in it."""
+    os.chown(home, 12345, 12345)
+    assert user_cache() is None
+    assert Renderer().action(ACTION) == SQL
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["/dev/null", "relative", "file/below", "/nonexistent/folder"])
+def test_a_place_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """Where no folder can be made, templates are compiled each time, and nothing is written anywhere."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    where = place if place.startswith(("/", "relative")) else str(tmp_path / place)
+    monkeypatch.setenv("XDG_CACHE_HOME", where)
+    assert user_cache() is None
+    assert Renderer().action(ACTION) == SQL
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_project_with_templates_of_its_own_keeps_none(home: Path, tmp_path: Path) -> None:
+    """A project's own templates are compiled each time, and the shipped ones beside them."""
+    own = tmp_path / "templates"
+    own.mkdir()
+    (own / "rename_table.sql.j2").write_text("SELECT 1;", encoding="utf-8")
+    assert Renderer(own).action(ACTION) == "SELECT 1;"
+    assert list(home.iterdir()) == []
