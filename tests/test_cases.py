@@ -57,7 +57,9 @@ from waiaas_migrate.schema.diff import diff
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))
 WRITE = bool(os.environ.get("WRITE_CASES"))
-KEYS = frozenset("case why old new rows expect back refused counted mend impossible steps sql hazards catalog_edits".split())
+KEYS = frozenset(
+    "case why old new rows expect back refused counted mend impossible steps sql hazards catalog_edits".split()
+)
 
 Case = dict[str, Any]
 

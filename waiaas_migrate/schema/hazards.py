@@ -93,10 +93,8 @@ def _of(change: Change, new: Schema, changes: Sequence[Change]) -> Iterator[Haza
             yield _dropped_table(table, changes)
         case DropColumn(table=table_name, column=column):
             yield _dropped_column(table_name, column, changes)
-        case DropVirtualTable(table=virtual) | ModifyVirtualTable(old=virtual):
-            what = "the virtual table and all that it holds are dropped."
-            fix = f"If that is meant, run with --allow {Code.DROP_VIRTUAL_TABLE}; fill it again afterwards."
-            yield Hazard(code=Code.DROP_VIRTUAL_TABLE, where=virtual.name, what=what, fix=fix)
+        case DropVirtualTable() | ModifyVirtualTable():
+            yield _dropped_virtual_table(change)
         case AddColumn(table=table_name, column=column):
             yield from _added_column(table_name, column)
         case ModifyColumn(table=table_name, old=before, new=after):
@@ -139,6 +137,16 @@ def _dropped_column(table: str, column: Column, changes: Iterable[Change]) -> Ha
         )
     where = f"{table}.{column.name}"
     return Hazard(code=Code.DROP_COLUMN, where=where, what="the column and its values are dropped.", fix=fix)
+
+
+def _dropped_virtual_table(change: DropVirtualTable | ModifyVirtualTable) -> Hazard:
+    what = "the virtual table and all that it holds are dropped."
+    fix = f"If that is meant, run with --allow {Code.DROP_VIRTUAL_TABLE}."
+    if isinstance(change, DropVirtualTable):
+        return Hazard(code=Code.DROP_VIRTUAL_TABLE, where=change.table.name, what=what, fix=fix)
+    what = "it is dropped with all that it holds, and made again."
+    fix += " Fill it in a migration of your own; one that has its content from a table is filled from that."
+    return Hazard(code=Code.DROP_VIRTUAL_TABLE, where=change.old.name, what=what, fix=fix)
 
 
 def _check(change: AddCheck | ModifyCheck, new: Schema, changes: Iterable[Change]) -> Iterator[Hazard]:
