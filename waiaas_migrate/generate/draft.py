@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -14,12 +14,13 @@ from waiaas_migrate.generate.proof import MigrationText, run_file
 from waiaas_migrate.generate.transition import make_transition
 from waiaas_migrate.schema.changes import Change, DropColumn, DropTable, DropVirtualTable, ModifyPrimaryKey
 from waiaas_migrate.schema.enum_lists import literal, values_held
-from waiaas_migrate.schema.hazards import Code, Hazard, hazards
+from waiaas_migrate.schema.hazards import Code, Hazard, broken_object, hazards
 from waiaas_migrate.schema.hints import way_back
 from waiaas_migrate.schema.model import Column, PrimaryKey, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.memory import copy
 from waiaas_migrate.sqlite.plan import plan
+from waiaas_migrate.sqlite.probe import broken_statements, broken_virtual_tables, not_compiling
 from waiaas_migrate.sqlite.row_steps import column_of, mapping
 from waiaas_migrate.sqlite.transition import Transition
 
@@ -53,10 +54,14 @@ def draft(
     """The migration that makes ``transition`` on ``before``, which is not changed, as the next of ``migrations``."""
     changes, dangers = changes_of(transition), hazards_of(transition)
     migration = next_id((file.id for file in migrations), name, changes)
-    remarks = tuple(f"hazard {hazard.code} {hazard.where}: {hazard.what}" for hazard in dangers)
-    forward = renderer.migration(migration, plan(transition).steps, depends=heads(migrations), remarks=remarks)
+    steps, depends = plan(transition).steps, heads(migrations)
+    forward = renderer.migration(migration, steps, depends=depends, remarks=_remarks(dangers))
     with closing(copy(before)) as after:
         run_file(after, forward, f"{migration}.sql")
+        broken = tuple(_broken(before, after, transition))
+        if broken:
+            dangers += broken
+            forward = renderer.migration(migration, steps, depends=depends, remarks=_remarks(dangers))
         target = way_back(transition.start, transition.new, transition.renames)
         renames = transition.renames.reversed()
         back = make_transition(after, target, renames, renderer, transition.options, transition.known)
@@ -67,6 +72,21 @@ def draft(
         hazards=dangers,
         text=MigrationText(id=migration, forward=forward, backward=backward),
     )
+
+
+def _remarks(dangers: Iterable[Hazard]) -> tuple[str, ...]:
+    return tuple(f"hazard {hazard.code} {hazard.where}: {hazard.what}" for hazard in dangers)
+
+
+def _broken(before: sqlite3.Connection, after: sqlite3.Connection, transition: Transition) -> Iterator[Hazard]:
+    """What cannot be used ``after`` the migration, and was not so ``before`` it."""
+    new, start = transition.new, transition.start
+    found = broken_statements(after) if new.views or new.triggers else ()
+    found += broken_virtual_tables(after, (table.name for table in new.virtual_tables))
+    if found:
+        known = not_compiling(before)
+        known |= {fold(one.name) for one in broken_virtual_tables(before, (t.name for t in start.virtual_tables))}
+        yield from (broken_object(one.kind, one.name, one.error) for one in found if fold(one.name) not in known)
 
 
 def heads(migrations: Sequence[MigrationFile]) -> tuple[str, ...]:

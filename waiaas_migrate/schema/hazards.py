@@ -49,6 +49,7 @@ class Code(StrEnum):
     ADD_STRICT = "ADD_STRICT"
     CHANGE_PRIMARY_KEY = "CHANGE_PRIMARY_KEY"
     CHANGE_COLLATION = "CHANGE_COLLATION"
+    BREAK_OBJECT = "BREAK_OBJECT"
 
 
 #: Hazards that lose something of what is there; ``generate`` writes nothing unless they are allowed by name.
@@ -107,6 +108,15 @@ def _of(change: Change, new: Schema, changes: Sequence[Change]) -> Iterator[Haza
             yield from _check(change, new, changes)
         case _:
             yield from _keys(change, new, changes)
+
+
+def broken_object(kind: str, name: str, error: str) -> Hazard:
+    """The hazard of a view, trigger or virtual table that cannot be used once the migration has run."""
+    what = f"the {kind} does not work afterwards: {error}."
+    fix = "Change it, or take it out of schema.yaml."
+    if kind == "trigger":
+        what += " So does no statement that it fires on."
+    return Hazard(code=Code.BREAK_OBJECT, where=name, what=what, fix=fix)
 
 
 # What is lost
