@@ -9,7 +9,7 @@ A case is data, readable without Python:
   in every column that is there before and after.
 - ``back``: rows after the rollback likewise, or ``refused``; without it, only the schema is looked at.
 - ``refused``: words of the message where the rows do not let the migration through, and ``mend``, the SQL after which
-  they do. ``impossible``: words of the message where ``generate`` itself says no.
+  they do. ``counted``: what the runner adds, the number of rows and their keys. ``impossible``: words of the message where ``generate`` itself says no.
 - ``steps``: the kinds of step that the migration takes, in order; ``sql``: the whole text of the migration.
 - ``hazards``: the codes that ``generate`` tells.
 
@@ -57,7 +57,9 @@ from waiaas_migrate.schema.diff import diff
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))
 WRITE = bool(os.environ.get("WRITE_CASES"))
-KEYS = frozenset("case why old new rows expect back refused mend impossible steps sql hazards catalog_edits".split())
+KEYS = frozenset(
+    "case why old new rows expect back refused counted mend impossible steps sql hazards catalog_edits".split()
+)
 
 Case = dict[str, Any]
 
@@ -168,6 +170,7 @@ class Transition:
         if apply is apply_with_runner:
             assert isinstance(caught.value, ApplyError)
             assert caught.value.exit_code == 3
+            assert self.case.get("counted", "") in str(caught.value)
         assert (snapshot(database), sequences(database), schema_of(database)) == before
         run_script(database, self.case["mend"])
 

@@ -171,6 +171,19 @@ def test_guards_hold_where_the_caller_ignores_checks(tmp_path: Path) -> None:
         assert connection.execute("PRAGMA ignore_check_constraints").fetchone() == (1,)
 
 
+def test_renames_are_carried_along_where_the_caller_has_it_otherwise(tmp_path: Path) -> None:
+    """With legacy_alter_table on, a foreign key would go on naming the table by its old name."""
+    child = {"columns": {"lot": {"type": "integer", "references": {"table": "lots", "column": "id"}}}}
+    renamed = {"columns": {"lot": {"type": "integer", "references": {"table": "goods", "column": "id"}}}}
+    new = {"goods": {"renamed_from": "lots", **LOTS}, "bids": renamed}
+    database = prepared(tmp_path, {"lots": LOTS, "bids": child}, new, "INSERT INTO lots (size) VALUES (1)")
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA legacy_alter_table = ON")
+        apply_pending(connection, read_folder(tmp_path / "migrations"))
+        assert connection.execute("SELECT \"table\" FROM pragma_foreign_key_list('bids')").fetchone() == ("goods",)
+        assert connection.execute("PRAGMA legacy_alter_table").fetchone() == (1,)
+
+
 # --- tables that somebody changed by hand -----------------------------------------------------------------------------
 
 ITEMS: Spec = {

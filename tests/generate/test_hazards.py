@@ -63,9 +63,10 @@ CASES = {
     Code.ADD_CHECK: column("name", {"type": "text", "check": "name <> ''"}),
     Code.ADD_FOREIGN_KEY: column("boss", {"type": "integer", "references": "people.id"}),
     Code.ADD_STRICT: changed("tables", "papers", "strict", to=True),
-    Code.CHANGE_PRIMARY_KEY: changed("tables", "people", "primary_key", to=["id", "name"]),
+    Code.CHANGE_PRIMARY_KEY: changed("tables", "people", "primary_key", to=["name"]),
     Code.CHANGE_COLLATION: column("name", {"type": "text", "collate": "nocase"}),
 }
+CASES[Code.BREAK_OBJECT] = changed("views", to={"seen": "SELECT nope FROM people"})
 CASES[Code.CHANGE_PRIMARY_KEY]["tables"]["people"]["columns"]["id"] = "integer"
 
 

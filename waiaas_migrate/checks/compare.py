@@ -70,7 +70,7 @@ def compare(project: Project, first: str, second: str, *, sql: bool = False, col
     ordered = replace(transition, changes=diff(transition.old, new, column_order=column_order))
     return Comparison(
         changes=tuple(describe(change) for change in changes_of(ordered)),
-        hazards=hazards_of(transition),
+        hazards=hazards_of(transition) if drafted is None else drafted.hazards,
         sql=None if drafted is None else drafted.text.forward,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -12,11 +12,16 @@ from waiaas_migrate.files.render import Renderer
 from waiaas_migrate.generate.naming import next_id
 from waiaas_migrate.generate.proof import MigrationText, run_file
 from waiaas_migrate.generate.transition import make_transition
-from waiaas_migrate.schema.changes import Change, DropColumn, DropTable, DropVirtualTable
-from waiaas_migrate.schema.hazards import Code, Hazard, hazards
+from waiaas_migrate.schema.changes import Change, DropColumn, DropTable, DropVirtualTable, ModifyPrimaryKey
+from waiaas_migrate.schema.enum_lists import literal, values_held
+from waiaas_migrate.schema.hazards import Code, Hazard, broken_object, hazards
 from waiaas_migrate.schema.hints import way_back
+from waiaas_migrate.schema.model import Column, PrimaryKey, Table
+from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.memory import copy
 from waiaas_migrate.sqlite.plan import plan
+from waiaas_migrate.sqlite.probe import broken_statements, broken_virtual_tables, not_compiling
+from waiaas_migrate.sqlite.row_steps import column_of, mapping
 from waiaas_migrate.sqlite.transition import Transition
 
 
@@ -49,10 +54,14 @@ def draft(
     """The migration that makes ``transition`` on ``before``, which is not changed, as the next of ``migrations``."""
     changes, dangers = changes_of(transition), hazards_of(transition)
     migration = next_id((file.id for file in migrations), name, changes)
-    remarks = tuple(f"hazard {hazard.code} {hazard.where}: {hazard.what}" for hazard in dangers)
-    forward = renderer.migration(migration, plan(transition).steps, depends=heads(migrations), remarks=remarks)
+    steps, depends = plan(transition).steps, heads(migrations)
+    forward = renderer.migration(migration, steps, depends=depends, remarks=_remarks(dangers))
     with closing(copy(before)) as after:
         run_file(after, forward, f"{migration}.sql")
+        broken = tuple(_broken(before, after, transition))
+        if broken:
+            dangers += broken
+            forward = renderer.migration(migration, steps, depends=depends, remarks=_remarks(dangers))
         target = way_back(transition.start, transition.new, transition.renames)
         renames = transition.renames.reversed()
         back = make_transition(after, target, renames, renderer, transition.options, transition.known)
@@ -63,6 +72,21 @@ def draft(
         hazards=dangers,
         text=MigrationText(id=migration, forward=forward, backward=backward),
     )
+
+
+def _remarks(dangers: Iterable[Hazard]) -> tuple[str, ...]:
+    return tuple(f"hazard {hazard.code} {hazard.where}: {hazard.what}" for hazard in dangers)
+
+
+def _broken(before: sqlite3.Connection, after: sqlite3.Connection, transition: Transition) -> Iterator[Hazard]:
+    """What cannot be used ``after`` the migration, and was not so ``before`` it."""
+    new, start = transition.new, transition.start
+    found = broken_statements(after) if new.views or new.triggers else ()
+    found += broken_virtual_tables(after, (table.name for table in new.virtual_tables))
+    if found:
+        known = not_compiling(before)
+        known |= {fold(one.name) for one in broken_virtual_tables(before, (t.name for t in start.virtual_tables))}
+        yield from (broken_object(one.kind, one.name, one.error) for one in found if fold(one.name) not in known)
 
 
 def heads(migrations: Sequence[MigrationFile]) -> tuple[str, ...]:
@@ -87,8 +111,35 @@ def _lost(transition: Transition) -> Iterator[str]:
             case DropColumn(table=table_name, column=column):
                 given = " they get a neutral value" if column.not_null and column.default is None else ""
                 yield f"the values of {table_name}.{column.name} do not come back{';' + given if given else ''}"
+            case ModifyPrimaryKey(table=table_name, old=PrimaryKey(autoincrement=True)):
+                yield f"AUTOINCREMENT of {table_name} goes on from its highest row, not from where it was"
             case _:
                 continue
+    yield from _merged(transition)
     for hazard in hazards_of(transition):
-        if hazard.code in (Code.REMOVE_ENUM_VALUE, Code.NARROW_TYPE, Code.DROP_ROWID):
+        if hazard.code in (Code.NARROW_TYPE, Code.DROP_ROWID):
             yield f"{hazard.where}: what became of this is not taken back: {hazard.what}"
+
+
+def _merged(transition: Transition) -> Iterator[str]:
+    """Values that became others, and cannot be told apart from these now."""
+    old_tables = transition.old.by_name()
+    for table in transition.new.tables:
+        for column in table.columns:
+            old = old_tables.get(fold(table.name))
+            before = None if old is None else column_of(old, column.name)
+            if old is not None and before is not None:
+                for words in _merged_in(old, before, column):
+                    yield f"{table.name}.{column.name}: {words}"
+
+
+def _merged_in(old: Table, before: Column, after: Column) -> Iterator[str]:
+    held = values_held(old, before)
+    became: dict[str | int | None, list[str | int]] = {}
+    for value, other in mapping(old, after).items():
+        became.setdefault(other, []).append(value)
+    for other, values in became.items():
+        if held is None or other in held or (other is None and before.not_null is None):
+            yield f"what became {literal(other)} stays so: {', '.join(map(literal, values))}"
+        elif other is None or len(values) > 1:
+            yield f"rows that hold {literal(other)} get {literal(values[0])}, whatever they held before"

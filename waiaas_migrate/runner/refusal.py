@@ -18,7 +18,13 @@ _GUARD = re.compile(
     rf"\(SELECT 1 FROM (?P<source>(?P<table>{_NAME})(?: AS child)?) WHERE (?P<where>.*)\);?\s*\Z",
     re.DOTALL,
 )
-_COPY = re.compile(rf"INSERT OR ABORT INTO .*\nFROM (?P<table>{_NAME});?\s*\Z", re.DOTALL)
+_LOST = re.compile(
+    r"NOT EXISTS \((?P<query>SELECT child, row, parent .* FROM temp\._waiaas_violations)\);?\s*\Z", re.DOTALL
+)
+_COPY = re.compile(
+    rf"INSERT OR ABORT INTO {_NAME} \((?P<columns>.*?)\)\nSELECT (?P<sources>.*)\nFROM (?P<table>{_NAME});?\s*\Z",
+    re.DOTALL,
+)
 _FAILED = re.compile(r"(?P<rule>CHECK|NOT NULL|UNIQUE) constraint failed: (?P<what>.*)\Z", re.DOTALL)
 
 
@@ -35,6 +41,8 @@ def refusal(connection: sqlite3.Connection, statement: str, error: sqlite3.Error
         said = failed["what"]
         if guard is not None:
             said += _counted(connection, guard["table"], guard["source"], guard["where"])
+        elif (lost := _LOST.search(statement)) is not None:
+            said += _without_parent(connection, lost["query"])
         return said
     what = str(error).replace(_ASIDE, "")
     where = _offending(failed["rule"], failed["what"])
@@ -42,7 +50,15 @@ def refusal(connection: sqlite3.Connection, statement: str, error: sqlite3.Error
     table = copy["table"] if copy is not None else _table_named(failed["what"])
     if where is None or table is None:
         return what
-    return what + _counted(connection, table, table, where)
+    # What a rule is asked of are the rows as they would be; where their keys go, as they are.
+    copied = "" if copy is None else _counted(connection, table, _copied(copy), where)
+    return what + (copied or _counted(connection, table, table, where))
+
+
+def _copied(copy: re.Match[str]) -> str:
+    """The rows that a copy writes, as a source to select from."""
+    written = f"SELECT {copy['sources']} FROM {copy['table']}"
+    return f"(WITH copied ({copy['columns']}) AS ({written}) SELECT * FROM copied)"
 
 
 def _defensive(statement: str, error: sqlite3.Error) -> str | None:
@@ -75,7 +91,7 @@ def _table_named(what: str) -> str | None:
 
 def _counted(connection: sqlite3.Connection, table: str, source: str, where: str) -> str:
     """How many rows of ``table`` meet ``where``, and a few of their keys; nothing where that cannot be told."""
-    condition = where.replace("{table}", table)
+    condition = where.replace("{table}", source)
     with suppress(sqlite3.Error):
         number = connection.execute(f"SELECT count(*) FROM {source} WHERE {condition}").fetchone()[0]
         if not number:
@@ -86,6 +102,17 @@ def _counted(connection: sqlite3.Connection, table: str, source: str, where: str
         shown = ", ".join("/".join(quote_literal(value) for value in row) for row in rows)
         more = ", …" if number > len(rows) else ""
         return f" ({number} {'row' if number == 1 else 'rows'}: {'/'.join(keys)} {shown}{more})"
+    return ""
+
+
+def _without_parent(connection: sqlite3.Connection, query: str) -> str:
+    """How many rows ``query`` finds without their parent, and a few of them."""
+    with suppress(sqlite3.Error):
+        number = connection.execute(f"SELECT count(*) FROM ({query})").fetchone()[0]
+        found = connection.execute(f"{query} ORDER BY 1, 2 LIMIT {_SHOWN}").fetchall()
+        rows = [f"{child}{'' if row is None else f' rowid {row}'} without {parent}" for child, row, parent in found]
+        more = ", …" if number > len(rows) else ""
+        return f" ({number} {'row' if number == 1 else 'rows'}: {', '.join(rows)}{more})"
     return ""
 
 

@@ -57,11 +57,16 @@ class Switches:
             _set_switch(connection, "foreign_keys", 0)
 
     def note(self) -> None:
-        """Take down the rest, once, and have CHECKs asked, whatever the connection does: guards are CHECKs."""
+        """Take down the rest, once, and have what migrations count on, whatever the connection does.
+
+        CHECKs are asked, since guards are CHECKs; and a rename carries along what names a table
+        (https://www.sqlite.org/pragma.html#pragma_legacy_alter_table).
+        """
         if len(self._before) == 1:
             self._before |= {switch: _read_switch(self._connection, switch) for switch in _SWITCHES[1:]}
-            if self._before["ignore_check_constraints"]:
-                _set_switch(self._connection, "ignore_check_constraints", 0)
+            for switch in ("ignore_check_constraints", "legacy_alter_table"):
+                if self._before[switch]:
+                    _set_switch(self._connection, switch, 0)
 
     def restore(self) -> None:
         """Have them as they were. Where nothing could be switched, only what this object switched is."""

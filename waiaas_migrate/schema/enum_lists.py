@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
-from waiaas_migrate.schema.model import Check
+from waiaas_migrate.schema.model import Check, Column, Table
+from waiaas_migrate.schema.names import fold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,20 @@ def membership_of(check: Check) -> Membership | None:
     if inner is None or not _is_null(tree["left"], inner.column):
         return None
     return replace(inner, nullable=True)
+
+
+def values_held(table: Table, column: Column) -> frozenset[str | int] | None:
+    """The values of the lists that CHECKs of ``table`` hold ``column`` to; None where there is no such list."""
+    name = fold(column.name)
+    found = [held.values for check in table.checks if (held := membership_of(check)) and held.column == name]
+    return frozenset(value for values in found for value in values) if found else None
+
+
+def literal(value: str | int | None) -> str:
+    """``value`` as it is written in SQL, for a message."""
+    if value is None:
+        return "NULL"
+    return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
 
 
 def _in_list(tree: dict[str, Any]) -> Membership | None:

@@ -27,7 +27,7 @@ from waiaas_migrate.schema.changes import (
     ModifyTableOptions,
     ModifyVirtualTable,
 )
-from waiaas_migrate.schema.enum_lists import membership_of
+from waiaas_migrate.schema.enum_lists import Membership, literal, membership_of
 from waiaas_migrate.schema.model import Check, Column, PrimaryKey, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import similar
@@ -49,6 +49,7 @@ class Code(StrEnum):
     ADD_STRICT = "ADD_STRICT"
     CHANGE_PRIMARY_KEY = "CHANGE_PRIMARY_KEY"
     CHANGE_COLLATION = "CHANGE_COLLATION"
+    BREAK_OBJECT = "BREAK_OBJECT"
 
 
 #: Hazards that lose something of what is there; ``generate`` writes nothing unless they are allowed by name.
@@ -93,10 +94,8 @@ def _of(change: Change, new: Schema, changes: Sequence[Change]) -> Iterator[Haza
             yield _dropped_table(table, changes)
         case DropColumn(table=table_name, column=column):
             yield _dropped_column(table_name, column, changes)
-        case DropVirtualTable(table=virtual) | ModifyVirtualTable(old=virtual):
-            what = "the virtual table and all that it holds are dropped."
-            fix = f"If that is meant, run with --allow {Code.DROP_VIRTUAL_TABLE}; fill it again afterwards."
-            yield Hazard(code=Code.DROP_VIRTUAL_TABLE, where=virtual.name, what=what, fix=fix)
+        case DropVirtualTable() | ModifyVirtualTable():
+            yield _dropped_virtual_table(change)
         case AddColumn(table=table_name, column=column):
             yield from _added_column(table_name, column)
         case ModifyColumn(table=table_name, old=before, new=after):
@@ -109,6 +108,15 @@ def _of(change: Change, new: Schema, changes: Sequence[Change]) -> Iterator[Haza
             yield from _check(change, new, changes)
         case _:
             yield from _keys(change, new, changes)
+
+
+def broken_object(kind: str, name: str, error: str) -> Hazard:
+    """The hazard of a view, trigger or virtual table that cannot be used once the migration has run."""
+    what = f"the {kind} does not work afterwards: {error}."
+    fix = "Change it, or take it out of schema.yaml."
+    if kind == "trigger":
+        what += " So does no statement that it fires on."
+    return Hazard(code=Code.BREAK_OBJECT, where=name, what=what, fix=fix)
 
 
 # What is lost
@@ -141,22 +149,42 @@ def _dropped_column(table: str, column: Column, changes: Iterable[Change]) -> Ha
     return Hazard(code=Code.DROP_COLUMN, where=where, what="the column and its values are dropped.", fix=fix)
 
 
+def _dropped_virtual_table(change: DropVirtualTable | ModifyVirtualTable) -> Hazard:
+    what = "the virtual table and all that it holds are dropped."
+    fix = f"If that is meant, run with --allow {Code.DROP_VIRTUAL_TABLE}."
+    if isinstance(change, DropVirtualTable):
+        return Hazard(code=Code.DROP_VIRTUAL_TABLE, where=change.table.name, what=what, fix=fix)
+    what = "it is dropped with all that it holds, and made again."
+    fix += " Fill it in a migration of your own; one that has its content from a table is filled from that."
+    return Hazard(code=Code.DROP_VIRTUAL_TABLE, where=change.old.name, what=what, fix=fix)
+
+
 def _check(change: AddCheck | ModifyCheck, new: Schema, changes: Iterable[Change]) -> Iterator[Hazard]:
     match change:
         case AddCheck(table=table, check=check):
             added = {fold(c.column.name) for c in changes if isinstance(c, AddColumn) and c.table == table}
             if fold(check.column or "") not in added:
-                yield _new_rule(table, check)
+                yield from _new_list(table, check, new)
         case ModifyCheck(table=table, old=before, new=after):
             held, allowed = membership_of(before), membership_of(after)
             if held is None or allowed is None or held.column != allowed.column:
-                yield _new_rule(table, after)
+                yield from _new_list(table, after, new)
                 return
             removed = [value for value in held.values if value not in allowed.values]
-            column = next(
-                (c for t in new.tables if t.name == table for c in t.columns if fold(c.name) == held.column), None
-            )
-            yield from _removed_values(table, column, removed)
+            yield from _removed_values(table, _listed(table, allowed, new), removed)
+
+
+def _new_list(table: str, check: Check, new: Schema) -> Iterator[Hazard]:
+    """A rule where there was none: what its hints do to values that no list held, and what else it asks of rows."""
+    allowed = membership_of(check)
+    column = None if allowed is None else _listed(table, allowed, new)
+    if column is not None:
+        yield from _removed_values(table, column, [value for value, _ in column.hints.removed_values])
+    yield _new_rule(table, check)
+
+
+def _listed(table: str, allowed: Membership, new: Schema) -> Column | None:
+    return next((c for t in new.tables if t.name == table for c in t.columns if fold(c.name) == allowed.column), None)
 
 
 def _removed_values(table: str, column: Column | None, removed: Sequence[str | int]) -> Iterator[Hazard]:
@@ -167,10 +195,10 @@ def _removed_values(table: str, column: Column | None, removed: Sequence[str | i
             continue
         allow = f"run with --allow {Code.REMOVE_ENUM_VALUE}"
         if value in mapped:
-            what = f"rows that hold {value!r} become {mapped[value]!r}, and cannot be told apart afterwards."
+            what = f"rows that hold {literal(value)} get {literal(mapped[value])}, and cannot be told apart afterwards."
             fix = f"If that is meant, {allow}."
         else:
-            what = f"{value!r} is no longer allowed; the migration refuses to run while rows hold it."
+            what = f"{literal(value)} is no longer allowed; the migration refuses to run while rows hold it."
             fix = f"Say what becomes of them with `enum_values: {{removed: {{{value}: …}}}}` or `renamed`, or {allow}."
         where = f"{table}.{column.name if column is not None else ''}"
         yield Hazard(code=Code.REMOVE_ENUM_VALUE, where=where, what=what, fix=fix)
@@ -243,6 +271,11 @@ def _rowid_column(table: Table, key: PrimaryKey | None, columns: Sequence[Column
 # What rows may refuse
 
 
+def _distinguishes(key: PrimaryKey) -> frozenset[tuple[str, str]]:
+    """By what a key tells rows apart: its columns and collations, in whatever order."""
+    return frozenset((fold(part.column or ""), fold(part.collation or "")) for part in key.parts)
+
+
 def _new_rule(table: str, check: Check) -> Hazard:
     what = f"the migration refuses to run while rows break CHECK ({check.expression.sql})."
     where = f"{table}.{check.column}" if check.column else table
@@ -269,8 +302,10 @@ def _keys(change: Change, new: Schema, changes: Sequence[Change]) -> Iterator[Ha
         case AddForeignKey(table=table, foreign_key=key) | ModifyForeignKey(table=table, new=key):
             what = f"the migration refuses to run while rows have no parent in {key.table}."
             yield Hazard(code=Code.ADD_FOREIGN_KEY, where=table, what=what, fix=look)
-        case ModifyPrimaryKey(table=table):
+        case ModifyPrimaryKey(table=table, old=before, new=after):
             yield from _renumbered(change, new, changes)
+            if after is None or (before is not None and _distinguishes(before) <= _distinguishes(after)):
+                return  # what tells rows apart still does
             what = "the migration refuses to run while rows are equal in the new key."
             yield Hazard(code=Code.CHANGE_PRIMARY_KEY, where=table, what=what, fix=look)
         case _:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from operator import is_
 
 from waiaas_migrate.schema.affinity import affinity
-from waiaas_migrate.schema.enum_lists import membership_of
+from waiaas_migrate.schema.enum_lists import literal, membership_of, values_held
 from waiaas_migrate.schema.model import NO_HINTS, Check, Column, ColumnHints, EnumValues, Schema, SqlText, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames
@@ -77,9 +76,10 @@ def way_back(start: Schema, new: Schema, renames: Renames) -> Schema:
 def _turned(table: Table, column: Column, successor: Column | None) -> Column:
     """``column`` with what became of its values turned round, where they became new ones.
 
-    Values that were merged into a new one all come back as the first of them, since nobody knows which was which; what
-    became of a value into one that there was already stays. A column that was dropped gets a neutral value where it
-    cannot be without.
+    Values that were merged into a new one all come back as the first of them, since nobody knows which was which; so do
+    those that became NULL, where there was none before. What became of a value into one that there was already stays,
+    as all does in a column that took any value. A column that was dropped gets a neutral value where it cannot be
+    without.
     """
     if successor is None:
         if column.not_null is None or column.default is not None or column.generated is not None:
@@ -88,24 +88,22 @@ def _turned(table: Table, column: Column, successor: Column | None) -> Column:
     became = (*successor.hints.renamed_values, *successor.hints.removed_values)
     if not became:
         return column
-    known = {value for values in _lists(table, column) for value in values}
+    known = values_held(table, column)
+    if known is None:
+        return column
     back: dict[str | int, str | int] = {}
     for old, new in became:
         if new is not None and new not in known:
             back.setdefault(new, old)
-    return replace(column, hints=ColumnHints(renamed_values=tuple(back.items())))
-
-
-def _lists(table: Table, column: Column) -> Iterator[tuple[str | int, ...]]:
-    """The lists that CHECKs hold the column to."""
-    for check in table.checks:
-        allowed = membership_of(check)
-        if allowed is not None and allowed.column == fold(column.name):
-            yield allowed.values
+    emptied = next((old for old, new in became if new is None and old in known), None)
+    filled = None if emptied is None or column.not_null is None else SqlText(sql=literal(emptied), key="")
+    return replace(column, hints=ColumnHints(renamed_values=tuple(back.items()), backfill=filled))
 
 
 def _neutral(table: Table, column: Column) -> str:
     """An SQL literal that stands for a value that is lost: the first that a list allows, zero, or nothing."""
-    for first, *_ in _lists(table, column):
-        return str(first) if isinstance(first, int) else "'" + first.replace("'", "''") + "'"
+    for check in table.checks:
+        allowed = membership_of(check)
+        if allowed is not None and allowed.column == fold(column.name):
+            return literal(allowed.values[0])
     return {"TEXT": "''", "BLOB": "X''"}.get(affinity(column.type), "0")

@@ -138,6 +138,14 @@ class UpdateRows:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FillFullText:
+    """A full-text table made to index all rows of the table that it has its content from."""
+
+    table: str
+    template: Literal["fill_full_text"] = "fill_full_text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetSecureDelete:
     """PRAGMA secure_delete, for the connection that migrates."""
 
@@ -237,6 +245,7 @@ Action = (
     | EditCatalog
     | RebuildTable
     | UpdateRows
+    | FillFullText
     | SetSecureDelete
     | GuardForeignKeysOff
     | GuardLayout

@@ -51,6 +51,7 @@ from waiaas_migrate.sqlite.actions import (
     UpdateRows,
 )
 from waiaas_migrate.sqlite.ddl import ROWID_NAMES, holds_quoted_string, names_in
+from waiaas_migrate.sqlite.full_text import filling
 from waiaas_migrate.sqlite.parents import parent_guards, violation_guards
 from waiaas_migrate.sqlite.reading import read_tables, reading_order
 from waiaas_migrate.sqlite.table_plan import TableChanges, TablePlan, plan_table
@@ -246,6 +247,7 @@ class _Planner:
         for view in self.t.new.views:
             if fold(view.name) in views:
                 yield _step(f"add view {view.name}", CreateStatement(statement=view.statement))
+        yield from filling(self.t)
         gone = {fold(trigger.name) for trigger in self._leaving_triggers()}
         come = {fold(c.trigger.name) for c in self.t.changes if isinstance(c, AddTrigger)}
         for trigger in self.t.new.triggers:

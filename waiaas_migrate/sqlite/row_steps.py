@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from waiaas_migrate.schema.canonical import canonical_collation
 from waiaas_migrate.schema.changes import AddCheck, AddColumn, Change, ModifyCheck, ModifyColumn
-from waiaas_migrate.schema.enum_lists import membership_of
+from waiaas_migrate.schema.enum_lists import membership_of, values_held
 from waiaas_migrate.schema.model import Check, Column, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.actions import Action, Copied, GuardNoRow, UpdateRows
@@ -50,11 +50,10 @@ def value_of(old: Table, column: Column) -> str | None:
 
 
 def mapping(old: Table, column: Column) -> dict[str | int, str | int | None]:
-    """The enum values that rows still hold and that ``column`` maps to others."""
-    held = [found for check in old.checks if (found := membership_of(check)) and found.column == fold(column.name)]
-    known = {value for found in held for value in found.values}
+    """The enum values that rows may still hold and that ``column`` maps to others; any, where no list held them."""
+    known = values_held(old, column)
     hinted = {**dict(column.hints.removed_values), **dict(column.hints.renamed_values)}
-    return {before: after for before, after in hinted.items() if before in known}
+    return {before: after for before, after in hinted.items() if known is None or before in known}
 
 
 def _mapped(old: Table, column: Column) -> str:

@@ -7,7 +7,7 @@ nor is anything that shapes what is stored: collations, keys, UNIQUE, generated 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from waiaas_migrate.schema.affinity import affinity
@@ -32,11 +32,11 @@ from waiaas_migrate.schema.changes import (
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import Column, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.actions import Action, AddColumnTo, Cost, DropColumnFrom, EditCatalog, Step
+from waiaas_migrate.sqlite.actions import Action, AddColumnTo, Cost, DropColumnFrom, EditCatalog, Step, UpdateRows
 from waiaas_migrate.sqlite.ddl import is_constant, names_in
 from waiaas_migrate.sqlite.layout import ColumnLayout, column_layout
 from waiaas_migrate.sqlite.rebuild import rebuild
-from waiaas_migrate.sqlite.row_steps import column_of, guards, mapping, update, waits_for_backfill
+from waiaas_migrate.sqlite.row_steps import column_of, guards, update, waits_for_backfill
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,18 +231,26 @@ def _physical(table: TableChanges, added: Sequence[AddColumn]) -> Table:
     return replace(table.new, columns=(*stay, *(change.column for change in added)))
 
 
-def _edit(table: TableChanges, edited: Sequence[Change], text: Table, rows: Action | None) -> Iterator[Step]:
+def _edit(table: TableChanges, edited: Sequence[Change], text: Table, rows: UpdateRows | None) -> Iterator[Step]:
     """Change the table's text; where rows get other values, first without the rules that change."""
     words = "; ".join(describe(change) for change in edited) or f"carry over the rows of {table.new.name}"
     before = [guard for change in edited for guard in guards(table.new, change)]
     actions: list[Action] = []
-    if rows is not None and any(mapping(table.old, column) for column in table.new.columns):
+    if rows is not None and _breaks_old_rule(rows, edited):
         actions.append(EditCatalog(table=_without_rules(text, edited)))
     if rows is not None:
         actions.append(rows)
     if edited:
         actions += [*before, EditCatalog(table=text)]
     yield Step(words=words, cost=Cost.SCAN if before or rows is not None else Cost.CONSTANT, actions=tuple(actions))
+
+
+def _breaks_old_rule(rows: UpdateRows, edited: Iterable[Change]) -> bool:
+    """Whether a CHECK that changes or goes is about a column that rows get other values in."""
+    given = {fold(item.column) for item in rows.assignments}
+    checks = [change.old for change in edited if isinstance(change, ModifyCheck)]
+    checks += [change.check for change in edited if isinstance(change, DropCheck)]
+    return any(given & names_in(check.expression.sql) for check in checks)
 
 
 def _without_rules(text: Table, edited: Collection[Change]) -> Table:
