@@ -25,7 +25,7 @@ from waiaas_migrate.schema.model import (
 from waiaas_migrate.sqlite.cursor import Cursor, split_commas
 from waiaas_migrate.sqlite.ddl import bare_default, index_part, known_names, stored_expression
 from waiaas_migrate.sqlite.ddl_comments import comments
-from waiaas_migrate.sqlite.grammar import Kind, SqlError, Token, significant, tokenize
+from waiaas_migrate.sqlite.grammar import SqlError, Token, significant, tokenize
 from waiaas_migrate.sqlite.quoting import fold
 from waiaas_migrate.sqlite.spelling import spell
 
