@@ -29,13 +29,13 @@ WALLETS = """
 CREATE TABLE wallets (
   owner INTEGER NOT NULL REFERENCES owners (id) ON DELETE CASCADE,
   chain TEXT NOT NULL DEFAULT 'solana' CHECK (chain IN ('solana', 'ethereum')), -- Where it lives
-  frozen INTEGER NOT NULL DEFAULT 0,
+  frozen INTEGER NOT NULL DEFAULT 0 CHECK (frozen IN (0, 1)),
   balance DECIMAL(10, 2),
   label TEXT CHECK (length(label) BETWEEN 1 AND 100 AND label NOT LIKE '% ' AND label NOT LIKE ' %' AND label <> 'no'),
   PRIMARY KEY (owner, chain),
   UNIQUE (label, chain),
   CONSTRAINT rich CHECK (balance >= 0),
-  CHECK (frozen IN (0, 1)),
+  CHECK (chain IN ('solana', 'ethereum')),
   FOREIGN KEY (chain) REFERENCES chains (name)
 ) WITHOUT ROWID
 """
@@ -83,7 +83,8 @@ tables:
     primary_key: [owner, chain]
     unique: [[label, chain]]
     checks:
-      rich: balance >= 0
+      - {check: balance >= 0, name: rich}
+      - chain IN ('solana', 'ethereum')
     foreign_keys: [{column: chain, references: {table: chains, column: name, external: true}}]
     indexes:
       idx_wallets_chain: [chain]

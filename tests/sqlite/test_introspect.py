@@ -108,6 +108,7 @@ def read_catalog_row(kind: str, name: str, sql: str) -> Schema:
             "a UNIQUE REFERENCES t (a) DEFERRABLE",
             "a: {unique: true, references: {table: t, column: a, deferrable: true}}",
         ),
+        ("a DECIMAL( 10 , 2 )", "a: DECIMAL( 10 , 2 )"),
         ("b, a AS (b || 'x')", "b: null\na: {generated: b || 'x'}"),
         (
             "a INT GENERATED ALWAYS AS (b + 1) STORED UNIQUE, b",

@@ -6,7 +6,6 @@ names it. The hints that tell ``generate`` how to carry rows over are no part of
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from waiaas_migrate.files.schema_file import VERSION
@@ -24,7 +23,6 @@ from waiaas_migrate.files.schema_writer_terms import (
     written_reference_options,
 )
 from waiaas_migrate.files.yaml_writer import Data, Lines, Paragraph, yaml_text
-from waiaas_migrate.schema.enum_lists import membership_of
 from waiaas_migrate.schema.model import Check, ForeignKey, Index, PrimaryKey, Schema, Table, Unique
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.layout import TableLayout, layout
@@ -70,21 +68,17 @@ def _table(table: Table, parents: Mapping[str, Table], enums: Mapping[str, Value
         columns=tuple(column.name for column in table.columns),
         enums=enums,
         external=frozenset(key for key in table.foreign_keys if _is_external(key, parents)),
-        unnamed=_lists(place.checks),
     )
-    columns = Lines()
-    taken: list[Check] = []
-    for column in place.columns:
-        written = written_column(column, around)
-        columns[written_name(column.column.name, where)] = written.data
-        taken += written.taken
+    columns = Lines(
+        {written_name(column.column.name, where): written_column(column, around) for column in place.columns}
+    )
     fields = Lines()
     if table.comment and table.comment.strip():
         fields["comment"] = Paragraph(table.comment)
     fields["columns"] = columns
     if place.primary_key is not None:
         fields["primary_key"] = _primary_key(place.primary_key, around.columns, where)
-    fields |= _constraints(place, around, tuple(taken))
+    fields |= _constraints(place, around)
     if table.indexes:
         fields["indexes"] = Lines({index.name: _index(index, around.columns) for index in table.indexes})
     fields |= {option: True for option in ("strict", "without_rowid") if getattr(table, option)}
@@ -96,16 +90,6 @@ def _is_external(key: ForeignKey, parents: Mapping[str, Table]) -> bool:
     return parent is None or not refers_to_key(key, parent)
 
 
-def _lists(checks: Iterable[Check]) -> Mapping[str, Sequence[Check]]:
-    """The CHECKs without a name that hold a column to a list, by the column's folded name."""
-    found: dict[str, list[Check]] = defaultdict(list)
-    for check in checks:
-        held = membership_of(check) if check.name is None else None
-        if held is not None:
-            found[held.column].append(check)
-    return found
-
-
 def _primary_key(key: PrimaryKey, columns: tuple[str, ...], where: str) -> Data:
     parts = written_parts(key.parts, columns, where)
     options = written_options(on_conflict=key.on_conflict, name=key.name, where=where)
@@ -114,15 +98,14 @@ def _primary_key(key: PrimaryKey, columns: tuple[str, ...], where: str) -> Data:
     return {"columns": parts, **options} if options else parts
 
 
-def _constraints(place: TableLayout, around: Surroundings, taken: Sequence[Check]) -> dict[str, Data]:
+def _constraints(place: TableLayout, around: Surroundings) -> dict[str, Data]:
     """The constraints that stand on the table, and those of a column's that its short form has no room for."""
     where = f"table {place.table.name}"
     uniques = [unique for column in place.columns for unique in column.uniques[1:]]
     keys = [key for column in place.columns for key in column.foreign_keys[1:]]
-    checks = [check for check in place.checks if not any(check is other for other in taken)]
     sections: dict[str, Data] = {
         "unique": [_unique(unique, around.columns, where) for unique in (*place.uniques, *uniques)],
-        "checks": _checks(checks, around.columns, where),
+        "checks": _checks(place.checks, around.columns, where),
         "foreign_keys": [_foreign_key(key, around, where) for key in (*place.foreign_keys, *keys)],
     }
     return {name: section for name, section in sections.items() if section}

@@ -32,36 +32,24 @@ Values = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What a column's writer needs to know: the table and its columns, enums by name, and foreign keys out of the file.
-
-    ``unnamed`` are the table's own CHECKs without a name that hold a column to a list, by the column's folded name.
-    """
+    """What a column's writer needs to know: the table and its columns, enums by name, keys that lead elsewhere."""
 
     table: str
     columns: tuple[str, ...]
     enums: Mapping[str, Values]
     external: Collection[ForeignKey]
-    unnamed: Mapping[str, Sequence[Check]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WrittenColumn:
-    """A column as data, and those of the table's own CHECKs that it says."""
-
-    data: Data
-    taken: tuple[Check, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Lists:
-    """The CHECKs that a logical type or an enum says, and the values of the enum."""
+    """The CHECK that a logical type or an enum says, and the values of the enum."""
 
     is_boolean: bool = False
     values: Values | None = None
-    said: tuple[Check, ...] = ()
+    said: Check | None = None
 
 
-def written_column(place: ColumnLayout, around: Surroundings) -> WrittenColumn:
+def written_column(place: ColumnLayout, around: Surroundings) -> Data:
     """The column of ``place``.
 
     Raises:
@@ -78,23 +66,18 @@ def written_column(place: ColumnLayout, around: Surroundings) -> WrittenColumn:
         fields["collate"] = written_name(column.collation, where)
     if lists.values is not None:
         fields["enum"] = _enum(lists.values, around.enums)
-    fields |= _checks([check for check in place.checks if not _holds(lists.said, check)], around, where)
+    fields |= _checks([check for check in place.checks if check is not lists.said], around, where)
     if place.foreign_keys:
         fields["references"] = _references(place.foreign_keys[0], around, where)
     fields |= _generated(column, around, where)
     fields |= _conflicts(place)
     if column.comment and column.comment.strip():
         fields["comment"] = Paragraph(column.comment)
-    return WrittenColumn(data=_shortened(fields), taken=lists.said)
+    return _shortened(fields)
 
 
 def _shortened(fields: dict[str, Data]) -> Data:
     return fields.get("type") if fields.keys() <= {"type"} else fields
-
-
-def _holds(checks: Sequence[Check], check: Check) -> bool:
-    """Whether ``check`` itself, and not one that is merely equal, is among ``checks``."""
-    return any(check is other for other in checks)
 
 
 def written_type(declared: str | None, where: str) -> str | None:
@@ -114,16 +97,16 @@ def _lists(place: ColumnLayout, around: Surroundings) -> _Lists:
     """The CHECK of the column that is no more than a boolean's, or an enum's."""
     column = place.column
     is_integer = fold(column.type or "") == "integer"
-    for check in (*place.checks, *around.unnamed.get(fold(column.name), ())):
+    for check in place.checks:
         found = membership_of(check) if check.name is None else None
         if found is None or found.column != fold(column.name) or value_list_problem(found.values):
             continue
         if is_integer and found.values == _BOOLEAN and not found.nullable:
-            return _Lists(is_boolean=True, said=(check,))
+            return _Lists(is_boolean=True, said=check)
         # The reader's own text, since what else a list may say (``x IS NULL OR x IN``) depends on the column.
         sql = membership(column.name, found.values, nullable=column.not_null is None)
         if ddl.expression(sql, around.columns).key == check.expression.key:
-            return _Lists(values=found.values, said=(check,))
+            return _Lists(values=found.values, said=check)
     return _Lists()
 
 

@@ -97,7 +97,7 @@ def _of(change: Change, new: Schema, changes: Sequence[Change]) -> Iterator[Haza
         case DropVirtualTable() | ModifyVirtualTable():
             yield _dropped_virtual_table(change)
         case AddColumn(table=table_name, column=column):
-            yield from _added_column(table_name, column)
+            yield from _added_column(next(t for t in new.tables if t.name == table_name), column)
         case ModifyColumn(table=table_name, old=before, new=after):
             strict = any(table.strict for table in new.tables if table.name == table_name)
             yield from _modified_column(table_name, before, after, strict=strict)
@@ -282,12 +282,13 @@ def _new_rule(table: str, check: Check) -> Hazard:
     return Hazard(code=Code.ADD_CHECK, where=where, what=what, fix="Look for such rows first.")
 
 
-def _added_column(table: str, column: Column) -> Iterator[Hazard]:
+def _added_column(table: Table, column: Column) -> Iterator[Hazard]:
     given = column.default or column.hints.backfill or column.generated
-    if column.not_null is not None and given is None:
+    is_rowid = column == _rowid_column(table, table.primary_key, table.columns)
+    if column.not_null is not None and given is None and not is_rowid:
         what = "the migration refuses to run where the table has rows: they would have no value."
         fix = "Give a `default`, or a `backfill` for the rows that are there."
-        yield Hazard(code=Code.ADD_NOT_NULL, where=f"{table}.{column.name}", what=what, fix=fix)
+        yield Hazard(code=Code.ADD_NOT_NULL, where=f"{table.name}.{column.name}", what=what, fix=fix)
 
 
 def _keys(change: Change, new: Schema, changes: Sequence[Change]) -> Iterator[Hazard]:

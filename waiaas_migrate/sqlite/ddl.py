@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+from waiaas_migrate.schema.affinity import Affinity
 from waiaas_migrate.schema.model import Index, IndexPart, SqlText, Trigger, View, VirtualTable
 from waiaas_migrate.sqlite.cursor import Cursor, split_commas
 from waiaas_migrate.sqlite.grammar import Kind, SqlError, Token, meaning, significant, tokenize
@@ -286,13 +287,22 @@ def is_bare(sql: str) -> bool:
     return len(tokens) == 1 and tokens[0].kind is not Kind.SYMBOL
 
 
-def is_constant(sql: str) -> bool:
-    """Whether a DEFAULT is a literal, which every existing row can be given: CURRENT_TIMESTAMP and the like are not."""
-    return is_bare(sql) and significant(tokenize(sql))[-1].word not in (
-        "CURRENT_TIME",
-        "CURRENT_DATE",
-        "CURRENT_TIMESTAMP",
-    )
+def is_constant(sql: str, kind: Affinity) -> bool:
+    """Whether rows that are there read a DEFAULT of a new column exactly as an INSERT stores it.
+
+    An expression, CURRENT_TIMESTAMP and the like are refused by ADD COLUMN. SQLite converts not all that it reads from
+    a table's text: TRUE stays a number in a TEXT column, 1e3 is spelt as it was there, and 1.0 is an integer where
+    nothing converts it.
+    """
+    if not is_bare(sql):
+        return False
+    token = significant(tokenize(sql))[-1]
+    if token.word in ("CURRENT_TIME", "CURRENT_DATE", "CURRENT_TIMESTAMP"):
+        return False
+    if token.word in ("TRUE", "FALSE"):
+        return kind != "TEXT"
+    is_real = token.kind is Kind.VALUE and token.text[:2].lower() not in ("0x", "x'") and not token.text.isdigit()
+    return not is_real or kind in ("NUMERIC", "REAL")
 
 
 def names_in(sql: str) -> frozenset[str]:

@@ -25,7 +25,7 @@ from waiaas_migrate.schema.model import (
 from waiaas_migrate.sqlite.cursor import Cursor, split_commas
 from waiaas_migrate.sqlite.ddl import bare_default, index_part, known_names, stored_expression
 from waiaas_migrate.sqlite.ddl_comments import comments
-from waiaas_migrate.sqlite.grammar import Kind, SqlError, Token, significant, tokenize
+from waiaas_migrate.sqlite.grammar import SqlError, Token, significant, tokenize
 from waiaas_migrate.sqlite.quoting import fold
 from waiaas_migrate.sqlite.spelling import spell
 
@@ -262,13 +262,11 @@ class _Reading:
 def _type(cursor: Cursor) -> str | None:
     """The declared type as written, white space collapsed; None where there is none."""
     found: list[Token] = []
-    while not cursor.is_done and cursor.peek() not in _COLUMN_CONSTRAINTS:
+    depth = 0
+    while not cursor.is_done and (depth or cursor.peek() not in _COLUMN_CONSTRAINTS):
         token = cursor.next()
+        depth += (token.word == "(") - (token.word == ")")
         found.append(token)
-        if token.word == "(":
-            cursor.at -= 1
-            inside = cursor.balanced()
-            found.extend((*inside, Token(Kind.SYMBOL, ")")))
     return spell(found) or None
 
 

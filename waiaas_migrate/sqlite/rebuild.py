@@ -20,10 +20,13 @@ from waiaas_migrate.sqlite.spelling import spelled_name, spelled_value
 
 def rebuild(old: Table, new: Table, changes: Sequence[Change]) -> Step:
     """The step that builds ``new``, copies the rows of ``old`` into it, and puts it in its place."""
+    # A new column that is the rowid has a value in every row, NOT NULL or not.
     before: list[Action] = [
         guard
         for change in changes
-        if isinstance(change, AddColumn) and change.column.hints.backfill is None
+        if isinstance(change, AddColumn)
+        and change.column.hints.backfill is None
+        and fold(change.column.name) != rowid_alias(new)
         for guard in guards(new, change)
     ]
     before += _numbered(old, new)

@@ -126,7 +126,8 @@ def _can_be_added(table: TableChanges, column: Column) -> bool:
     """What ADD COLUMN can do also where there are rows (https://www.sqlite.org/lang_altertable.html#altertabaddcol)."""
     if column.generated is not None:
         return not column.generated.stored
-    if column.default is not None and not is_constant(column.default.sql):
+    kind = affinity(column.type, strict=table.new.strict)
+    if column.default is not None and not is_constant(column.default.sql, kind):
         return False
     return table.catalog_edits or not (waits_for_backfill(column) or _waits_with_checks(table.new, column))
 
