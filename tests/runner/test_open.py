@@ -167,6 +167,22 @@ def test_pushing_leaves_the_callers_settings(
     assert tables(memory) == {"parent", "child"}
 
 
+@pytest.mark.parametrize("has_run", [0, 1])
+def test_the_books_of_an_attached_database_are_not_this_ones(
+    path: Path, folder: Path, tmp_path: Path, has_run: int
+) -> None:
+    """What a database beside this one has run says nothing about this one, be it new or behind."""
+    close_database(open_database(path, migrations=folder))
+    with closing(sqlite3.connect(tmp_path / "other.db")) as connection:
+        if has_run:
+            first = {name: text for name, text in FAMILY.items() if name.startswith("0001")}
+            push_schema(connection, migrations=write_folder(tmp_path / "first", first))
+        connection.execute("ATTACH ? AS other", (str(path),))
+        push_schema(connection, migrations=folder)
+        assert connection.execute("SELECT count(*) FROM main._yoyo_migration").fetchone() == (len(FAMILY_IDS),)
+        assert connection.execute("SELECT count(*) FROM main.child").fetchone() == (0,)
+
+
 def test_pushing_that_fails_leaves_the_callers_settings(memory: sqlite3.Connection, tmp_path: Path) -> None:
     """A migration that dies half-way through a catalog edit leaves none of its switches behind."""
     memory.row_factory = sqlite3.Row
