@@ -7,7 +7,8 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.folders import FAMILY, FAMILY_IDS, run_python, tables, write_folder
 from waiaas_migrate import close_database, connect, open_database, push_schema
 from waiaas_migrate.errors import (
     ApplyError,
+    DatabaseBusy,
     DatabaseFileError,
     MigrationsError,
     PragmaError,
@@ -24,6 +26,7 @@ from waiaas_migrate.errors import (
     UsageError,
 )
 from waiaas_migrate.runner.bookkeeping import read_applied
+from waiaas_migrate.runner.run import apply_to
 from waiaas_migrate.sqlite.connection import Pragma
 
 
@@ -86,6 +89,23 @@ def test_connecting_sets_pragmas_alone(path: Path, folder: Path) -> None:
     assert connection.execute("PRAGMA foreign_keys").fetchone() == (1,)
     assert connection.execute("SELECT * FROM sqlite_master").fetchall() == []
     close_database(connection)
+
+
+@pytest.mark.parametrize("opening", [open_database, connect, lambda path, migrations: apply_to(str(path), migrations)])
+def test_the_declared_busy_timeout_counts_from_the_first_lock_on(
+    path: Path, tmp_path: Path, opening: Callable[..., object]
+) -> None:
+    """Whoever declares another patience than SQLite's module has it before the PRAGMA is set, too."""
+    folder = write_folder(tmp_path / "m", FAMILY, pragmas=[Pragma(name="busy_timeout", value=200)])
+    close_database(open_database(path, migrations=folder))
+    more = {"0004_more.sql": "-- depends: 0003_age\nCREATE TABLE more (x);\n"}
+    write_folder(folder, more, pragmas=[Pragma(name="busy_timeout", value=200)])
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        began = time.monotonic()
+        with pytest.raises(DatabaseBusy):
+            opening(path, migrations=folder)
+        assert 0.2 <= time.monotonic() - began < 2
 
 
 def test_what_shapes_the_file_is_set_before_the_first_table(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Reading yoyo's bookkeeping without yoyo: which migrations a database has run. Nothing here writes.
 
-The tables are asked for in ``main`` by name, since a connection may have other databases attached, with books of theirs.
+The tables are asked for in ``main`` by name, since a connection may have other databases attached, with their books.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from waiaas_migrate.files.bundled import bundled
 from waiaas_migrate.runner.bookkeeping import has_run_exactly, pending
 from waiaas_migrate.runner.head import Head, read_head
 from waiaas_migrate.runner.transaction import plain_session
-from waiaas_migrate.sqlite.connection import Pragma, apply_pragmas, connect_file, plain_errors, shape_file
+from waiaas_migrate.sqlite.connection import Pragma, apply_pragmas, connect_file, patience, plain_errors, shape_file
 
 if TYPE_CHECKING:
     from waiaas_migrate.runner.run import When
@@ -37,9 +37,10 @@ def connect(path: StrPath, *, migrations: StrPath | None = None) -> sqlite3.Conn
         MigrationsError: the manifest cannot be used.
     """
     _, head = _head(migrations)
-    connection = connect_file(path)
+    pragmas = _pragmas(head)
+    connection = connect_file(path, timeout=patience(pragmas))
     try:
-        _prepare(connection, _pragmas(head))
+        _prepare(connection, pragmas)
     except BaseException:
         connection.close()
         raise
@@ -62,9 +63,9 @@ def open_database(path: StrPath, *, migrations: StrPath | None = None, backup: W
     """
     _refuse_other_words(backup)
     folder, head = _head(migrations)
-    connection = connect_file(path, probe=False)
+    pragmas = _pragmas(head)
+    connection = connect_file(path, timeout=patience(pragmas), probe=False)
     try:
-        pragmas = _pragmas(head)
         with plain_errors(connection, doing="opening it"):
             shape_file(connection, pragmas)
             is_at_head = head is not None and has_run_exactly(connection, head.hashes)

@@ -318,7 +318,7 @@ def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma], dat
     """
     cursor = connection.cursor()
     cursor.row_factory = None
-    deadline = time.monotonic() + _patience(pragmas)
+    deadline = time.monotonic() + patience(pragmas)
     for pragma in pragmas:
         _check_words(pragma)
         name = pragma.name.lower()
@@ -351,8 +351,8 @@ def _check_words(pragma: Pragma) -> None:
         )
 
 
-def _patience(pragmas: Sequence[Pragma]) -> float:
-    """Seconds to wait for other connections: the declared busy timeout."""
+def patience(pragmas: Sequence[Pragma]) -> float:
+    """Seconds to wait for other connections, from the first one on: the declared busy timeout."""
     declared = (str(pragma.value) for pragma in pragmas if pragma.name.lower() == "busy_timeout")
     return next((int(value) / 1000 for value in declared if value.isdigit()), DEFAULT_TIMEOUT)
 
