@@ -134,6 +134,19 @@ def test_a_wrong_folder_makes_no_database(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("opening", [open_database, lambda path, migrations: apply_to(str(path), migrations)])
+def test_a_pragma_that_fails_after_the_run_does_not_hide_the_run(
+    path: Path, tmp_path: Path, opening: Callable[..., object]
+) -> None:
+    """What was committed by then is named, since it stays."""
+    first = {name: text for name, text in FAMILY.items() if name.startswith("0001")}
+    close_database(open_database(path, migrations=write_folder(tmp_path / "first", first)))
+    odd = write_folder(tmp_path / "odd", FAMILY, pragmas=[Pragma(name="no_such", value=1)])
+    with pytest.raises(PragmaError, match="Committed before, and kept: 0002_children, 0003_age") as caught:
+        opening(path, migrations=odd)
+    assert caught.value.committed == FAMILY_IDS[1:]
+
+
 def test_failing_to_open_leaves_nothing_open(tmp_path: Path, folder: Path) -> None:
     """Each way of failing closes the connection that it had made; an unclosed one would warn, which fails the test."""
     connection = open_database(tmp_path / "a.db", migrations=folder)
@@ -185,6 +198,20 @@ def test_pushing_leaves_the_callers_settings(
         assert not memory.in_transaction
     memory.text_factory = str
     assert tables(memory) == {"parent", "child"}
+
+
+def test_pushing_does_not_use_the_callers_row_factory(path: Path, folder: Path) -> None:
+    """One that can make nothing of the package's own rows does not stop it, and stays."""
+
+    def refuse(_: sqlite3.Cursor, __: tuple[object, ...]) -> None:
+        raise ArithmeticError
+
+    first = {name: text for name, text in FAMILY.items() if name.startswith("0001")}
+    with closing(sqlite3.connect(path)) as connection:
+        push_schema(connection, migrations=write_folder(path.parent / "first", first))
+        connection.row_factory = refuse
+        push_schema(connection, migrations=folder)
+        assert connection.row_factory is refuse
 
 
 @pytest.mark.parametrize("has_run", [0, 1])

@@ -95,7 +95,11 @@ def apply_to(
             run = _Run(folder=folder, options=options, explain=explain, watch=watch)
             with _told_of_interruption(connection, database, todo):
                 result = run.on(connection, todo)
-                apply_pragmas(connection, pragmas, database)
+                try:
+                    apply_pragmas(connection, pragmas, database)
+                except MigrateError as error:
+                    error.after(result.applied)
+                    raise
     finally:
         # The last to close a database moves its WAL into it; where others have it open, it stays with them
         # (https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files).
