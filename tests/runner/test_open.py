@@ -230,6 +230,14 @@ def test_the_books_of_an_attached_database_are_not_this_ones(
         assert connection.execute("SELECT count(*) FROM main.child").fetchone() == (0,)
 
 
+def test_an_authorizer_that_forbids_a_run_is_named(path: Path, folder: Path) -> None:
+    """Rather than that SQLite says no."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.set_authorizer(lambda *_: sqlite3.SQLITE_DENY)
+        with pytest.raises(UsageError, match="authorizer"):
+            push_schema(connection, migrations=folder)
+
+
 def test_pushing_that_fails_leaves_the_callers_settings(memory: sqlite3.Connection, tmp_path: Path) -> None:
     """A migration that dies half-way through a catalog edit leaves none of its switches behind."""
     memory.row_factory = sqlite3.Row

@@ -201,7 +201,7 @@ def byte_count(size: int) -> str:
 
 
 def _opened(path: Path, query: str) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{quote(str(path.absolute()))}?{query}", uri=True, isolation_level=None)
+    return sqlite3.connect(f"file:{quote(os.fsencode(path.absolute()))}?{query}", uri=True, isolation_level=None)
 
 
 def _verify(copy: Path, database: Path) -> None:

@@ -28,14 +28,7 @@ from waiaas_migrate.runner.progress import Interrupted, Meter, Progress, Stop, T
 from waiaas_migrate.runner.transaction import plain_session
 from waiaas_migrate.runner.upgrade import Conduct, Explain, refuse_shadows
 from waiaas_migrate.sqlite.catalog import read_catalog
-from waiaas_migrate.sqlite.connection import (
-    apply_pragmas,
-    connect_file,
-    main_file,
-    patience,
-    plain_errors,
-    shape_file,
-)
+from waiaas_migrate.sqlite.connection import apply_pragmas, connect_file, main_file, patience, plain_errors, shape_file
 
 #: Whether a run that changes a database which is there begins with a backup: ``auto`` where it could lose something.
 When = Literal["auto", "always", "never"]
