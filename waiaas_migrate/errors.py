@@ -33,6 +33,14 @@ class MigrateError(Exception):
     """The base of every error that this package raises on purpose."""
 
     exit_code: ClassVar[int] = 2
+    committed: tuple[str, ...] = ()
+
+    def after(self, committed: Sequence[str]) -> None:
+        """Note which migrations of the run had been committed already, and say so."""
+        if committed:
+            self.committed = tuple(committed)
+            text = str(self).replace("Nothing was changed", "Nothing more was changed")
+            self.args = (f"{text} Committed before, and kept: {', '.join(committed)}.",)
 
 
 class UsageError(MigrateError):
@@ -102,13 +110,6 @@ class DatabaseRefused(MigrateError):
     """The database, or the rows in it, refused; it is as it was before, but for the migrations in ``committed``."""
 
     exit_code: ClassVar[int] = 3
-    committed: tuple[str, ...] = ()
-
-    def after(self, committed: Sequence[str]) -> None:
-        """Note which migrations of the run had been committed already, and say so."""
-        if committed:
-            self.committed = tuple(committed)
-            self.args = (f"{self} Committed before, and kept: {', '.join(committed)}.",)
 
 
 class PragmaError(DatabaseRefused):

@@ -79,7 +79,10 @@ def test_a_file_that_is_no_database(project: Path, command: str) -> None:
     before = listing(project)
     done = run(project, command, "notes.txt")
     assert (done.status, done.out) == (2, "")
-    assert done.err == "Error: notes.txt: is not a SQLite database, or it is encrypted. Check the path.\n"
+    assert (
+        done.err
+        == "Error: notes.txt: is not a SQLite database, or it is encrypted or made by a newer SQLite. Check the path.\n"
+    )
     assert listing(project) == before
 
 

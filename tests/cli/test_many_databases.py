@@ -139,8 +139,9 @@ def test_a_file_that_is_called_like_a_pattern(project: Path) -> None:
 
 
 def test_what_a_pattern_leaves_out(project: Path) -> None:
-    """A pattern means databases: no WAL, journal, folder or backup, and each file once."""
-    for name in ("a.db-wal", "a.db-shm", "a.db-journal", "a.db.backup-20260101T000000Z-0001_x"):
+    """A pattern means databases: no WAL, journal, folder, backup or file that one replaced; each file once."""
+    aside = ("a.db.backup-20260101T000000Z-0001_x", "a.db.replaced-20260101T000000Z", "a.db.restore-partial")
+    for name in ("a.db-wal", "a.db-shm", "a.db-journal", *aside):
         (project / "data" / name).write_bytes(b"")
     (project / "data" / "folder.db").mkdir()
     (project / "link.db").symlink_to("data/a.db")

@@ -130,6 +130,15 @@ def test_a_wal_that_was_left_behind(project: Path) -> None:
     assert rows(kept(project)[0], "SELECT name FROM parent") == [("in the WAL",)]
 
 
+def test_a_wal_beside_the_backup_is_no_backup(project: Path) -> None:
+    """What a reader of the backup left beside it sorts behind it, and is not what is put back."""
+    (backup,) = backups(project)
+    for ending in ("-wal", "-shm"):
+        backup.with_name(backup.name + ending).write_bytes(b"")
+    assert run(project, "restore", "app.db").out == f"restored {backup}\n"
+    assert rows(project / "app.db", "SELECT name FROM parent") == [("one",), ("two",)]
+
+
 @pytest.mark.parametrize("what", ["overwritten", "emptied", "removed"])
 def test_a_database_beyond_reading(project: Path, what: str) -> None:
     """The backup takes the place of a file that is no database any more, or is gone; leftovers of its go along."""

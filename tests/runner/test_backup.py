@@ -292,6 +292,24 @@ def test_files_of_others_are_not_pruned(database: Path) -> None:
     assert is_backup(Path("app.db.backup-20200101T000000Z-0001_a"))
 
 
+def test_what_sqlite_keeps_beside_a_backup_is_none(database: Path) -> None:
+    """A WAL that a reader left beside a backup is not counted, and goes when the backup goes."""
+    for day in range(1, 4):
+        (database.parent / f"app.db.backup-2020010{day}T000000Z-0001_x").write_bytes(b"")
+    for ending in ("-wal", "-shm", "-journal"):
+        (database.parent / f"app.db.backup-20200101T000000Z-0001_x{ending}").write_bytes(b"")
+    assert len(names(database)) == KEPT
+    apply_to(str(database), add(database, DELETING))
+    assert names(database)[:2] == ["app.db.backup-20200102T000000Z-0001_x", "app.db.backup-20200103T000000Z-0001_x"]
+    assert not list(database.parent.glob("*20200101*"))
+
+
+def test_a_head_that_is_called_like_a_wal(database: Path) -> None:
+    """Its backups are backups nevertheless."""
+    made = back_up(database, "0004_drop-wal")
+    assert backups_of(database) == (made,)
+
+
 def test_names_are_safe(tmp_path: Path) -> None:
     """Whatever a database and its head are called, the backup has a name that a file can have."""
     path = tmp_path / "a b?#%.db"

@@ -7,7 +7,8 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.folders import FAMILY, FAMILY_IDS, run_python, tables, write_folder
 from waiaas_migrate import close_database, connect, open_database, push_schema
 from waiaas_migrate.errors import (
     ApplyError,
+    DatabaseBusy,
     DatabaseFileError,
     MigrationsError,
     PragmaError,
@@ -24,6 +26,7 @@ from waiaas_migrate.errors import (
     UsageError,
 )
 from waiaas_migrate.runner.bookkeeping import read_applied
+from waiaas_migrate.runner.run import apply_to
 from waiaas_migrate.sqlite.connection import Pragma
 
 
@@ -88,6 +91,23 @@ def test_connecting_sets_pragmas_alone(path: Path, folder: Path) -> None:
     close_database(connection)
 
 
+@pytest.mark.parametrize("opening", [open_database, connect, lambda path, migrations: apply_to(str(path), migrations)])
+def test_the_declared_busy_timeout_counts_from_the_first_lock_on(
+    path: Path, tmp_path: Path, opening: Callable[..., object]
+) -> None:
+    """Whoever declares another patience than SQLite's module has it before the PRAGMA is set, too."""
+    folder = write_folder(tmp_path / "m", FAMILY, pragmas=[Pragma(name="busy_timeout", value=200)])
+    close_database(open_database(path, migrations=folder))
+    more = {"0004_more.sql": "-- depends: 0003_age\nCREATE TABLE more (x);\n"}
+    write_folder(folder, more, pragmas=[Pragma(name="busy_timeout", value=200)])
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        began = time.monotonic()
+        with pytest.raises(DatabaseBusy):
+            opening(path, migrations=folder)
+        assert 0.2 <= time.monotonic() - began < 2
+
+
 def test_what_shapes_the_file_is_set_before_the_first_table(tmp_path: Path) -> None:
     """A page size can be declared, and holds for new files."""
     folder = write_folder(tmp_path / "m", FAMILY, pragmas=[Pragma(name="page_size", value=8192)])
@@ -112,6 +132,19 @@ def test_a_wrong_folder_makes_no_database(tmp_path: Path) -> None:
         with pytest.raises(MigrationsError, match="no such folder"):
             action(tmp_path / "a.db", migrations=tmp_path / "missing")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("opening", [open_database, lambda path, migrations: apply_to(str(path), migrations)])
+def test_a_pragma_that_fails_after_the_run_does_not_hide_the_run(
+    path: Path, tmp_path: Path, opening: Callable[..., object]
+) -> None:
+    """What was committed by then is named, since it stays."""
+    first = {name: text for name, text in FAMILY.items() if name.startswith("0001")}
+    close_database(open_database(path, migrations=write_folder(tmp_path / "first", first)))
+    odd = write_folder(tmp_path / "odd", FAMILY, pragmas=[Pragma(name="no_such", value=1)])
+    with pytest.raises(PragmaError, match="Committed before, and kept: 0002_children, 0003_age") as caught:
+        opening(path, migrations=odd)
+    assert caught.value.committed == FAMILY_IDS[1:]
 
 
 def test_failing_to_open_leaves_nothing_open(tmp_path: Path, folder: Path) -> None:
@@ -165,6 +198,44 @@ def test_pushing_leaves_the_callers_settings(
         assert not memory.in_transaction
     memory.text_factory = str
     assert tables(memory) == {"parent", "child"}
+
+
+def test_pushing_does_not_use_the_callers_row_factory(path: Path, folder: Path) -> None:
+    """One that can make nothing of the package's own rows does not stop it, and stays."""
+
+    def refuse(_: sqlite3.Cursor, __: tuple[object, ...]) -> None:
+        raise ArithmeticError
+
+    first = {name: text for name, text in FAMILY.items() if name.startswith("0001")}
+    with closing(sqlite3.connect(path)) as connection:
+        push_schema(connection, migrations=write_folder(path.parent / "first", first))
+        connection.row_factory = refuse
+        push_schema(connection, migrations=folder)
+        assert connection.row_factory is refuse
+
+
+@pytest.mark.parametrize("has_run", [0, 1])
+def test_the_books_of_an_attached_database_are_not_this_ones(
+    path: Path, folder: Path, tmp_path: Path, has_run: int
+) -> None:
+    """What a database beside this one has run says nothing about this one, be it new or behind."""
+    close_database(open_database(path, migrations=folder))
+    with closing(sqlite3.connect(tmp_path / "other.db")) as connection:
+        if has_run:
+            first = {name: text for name, text in FAMILY.items() if name.startswith("0001")}
+            push_schema(connection, migrations=write_folder(tmp_path / "first", first))
+        connection.execute("ATTACH ? AS other", (str(path),))
+        push_schema(connection, migrations=folder)
+        assert connection.execute("SELECT count(*) FROM main._yoyo_migration").fetchone() == (len(FAMILY_IDS),)
+        assert connection.execute("SELECT count(*) FROM main.child").fetchone() == (0,)
+
+
+def test_an_authorizer_that_forbids_a_run_is_named(path: Path, folder: Path) -> None:
+    """Rather than that SQLite says no."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.set_authorizer(lambda *_: sqlite3.SQLITE_DENY)
+        with pytest.raises(UsageError, match="authorizer"):
+            push_schema(connection, migrations=folder)
 
 
 def test_pushing_that_fails_leaves_the_callers_settings(memory: sqlite3.Connection, tmp_path: Path) -> None:

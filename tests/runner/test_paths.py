@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from contextlib import closing
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.folders import FAMILY, FAMILY_IDS, dump, tables, write_folder
+from tests.folders import FAMILY, FAMILY_IDS, dump, run_python, tables, write_folder
 from waiaas_migrate import close_database, open_database
 from waiaas_migrate.errors import DatabaseFileError, MigrateError, UsageError
 from waiaas_migrate.runner.bookkeeping import read_applied
@@ -18,6 +21,7 @@ from waiaas_migrate.sqlite.connection import connect_file, open_read_only
 
 NAMES = ["a b?#%.db", "100%25.db", "what?mode=ro", "#.db", "file", "ü — 数.db", 'it\'s "it".db', ":memory:.db", "-x.db"]
 
+_NOBODY = 65534
 is_root = os.name == "posix" and os.geteuid() == 0
 
 
@@ -98,27 +102,70 @@ def test_what_is_no_database_is_refused(place: Path, folder: Path, kind: str) ->
     assert sorted(place.rglob("*")) == before
 
 
-@pytest.mark.skipif(is_root, reason="root may write everywhere")
-def test_a_file_that_is_read_only_is_refused(place: Path, folder: Path) -> None:
-    """It can be read, and not migrated."""
-    open_and_close("a.db", folder)
-    (place / "a.db").chmod(0o400)
-    with pytest.raises(DatabaseFileError, match="read-only"):
-        open_database("a.db", migrations=folder)
-
-
-@pytest.mark.skipif(is_root, reason="root may write everywhere")
-def test_a_folder_that_is_read_only_is_refused(place: Path, folder: Path) -> None:
-    """A new file cannot be made in it, and an old one can be read."""
-    open_and_close("a.db", folder)
-    place.chmod(0o500)
+@contextmanager
+def unprivileged() -> Iterator[None]:
+    """Be a user to whom rights apply: root is nobody for the time."""
+    if not is_root:
+        yield
+        return
+    os.setresgid(_NOBODY, _NOBODY, 0)
+    os.setresuid(_NOBODY, _NOBODY, 0)
     try:
-        with pytest.raises(DatabaseFileError):
-            open_database("b.db", migrations=folder)
-        with closing(open_read_only("a.db")) as connection:
-            assert tables(connection) == {"parent", "child"}
+        yield
     finally:
-        place.chmod(0o700)
+        os.setresuid(0, 0, 0)
+        os.setresgid(0, 0, 0)
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A folder in which everybody may do everything, below none that keeps anybody out."""
+    with TemporaryDirectory() as name:
+        Path(name).chmod(0o777)
+        yield Path(name)
+
+
+def test_a_file_that_is_read_only_is_refused(shared: Path, folder: Path) -> None:
+    """It can be read, and not migrated; reading it makes no WAL that its owner could not write to."""
+    path = shared / "a.db"
+    open_and_close(path, folder)
+    path.chmod(0o444)
+    with unprivileged():
+        with pytest.raises(DatabaseFileError, match="read-only"):
+            connect_file(path)
+        with closing(open_read_only(path)) as connection:
+            assert tables(connection) == {"parent", "child"}
+    assert [file.name for file in shared.iterdir()] == ["a.db"]
+
+
+def test_a_folder_that_is_read_only_is_refused(shared: Path, folder: Path) -> None:
+    """A new file cannot be made in it, and an old one can be read."""
+    path = shared / "a.db"
+    open_and_close(path, folder)
+    path.chmod(0o666)
+    shared.chmod(0o555)
+    with unprivileged():
+        with pytest.raises(DatabaseFileError, match="permission denied"):
+            connect_file(shared / "b.db")
+        with pytest.raises(DatabaseFileError, match="cannot be"):
+            connect_file(path)
+        with closing(open_read_only(path)) as connection:
+            assert tables(connection) == {"parent", "child"}
+    shared.chmod(0o777)
+    assert [file.name for file in shared.iterdir()] == ["a.db"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's here")
+def test_a_full_disk_does_not_hinder_reading(place: Path, folder: Path) -> None:
+    """A WAL's files cannot be made then; what is in the file can be read all the same."""
+    open_and_close("a.db", folder)
+    code = (
+        "import resource, signal, sys\nfrom waiaas_migrate.sqlite.connection import open_read_only\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nresource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+        "open_read_only(sys.argv[1]).execute('SELECT count(*) FROM parent').fetchall()"
+    )
+    done = run_python(code, place / "a.db")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_database_in_memory(place: Path, folder: Path) -> None:
@@ -139,12 +186,56 @@ def test_uris_are_sqlites(place: Path, folder: Path) -> None:
     assert not (place / "none.db").exists()
 
 
-@pytest.mark.parametrize("name", ["", "a\0b", "sqlite:a.db", "sqlite:///a.db?x=1"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", "a\0b", "sqlite:a.db", "sqlite:///a.db?x=1", "waiaas:///a.db", "https://example.com/a.db"),
+        *("file:a.db?vfs=none", "file:a.db?mode=odd", "file:a.db?cache=odd", "file://host/a.db", "file:?vfs=none"),
+    ],
+)
 def test_what_names_nothing_is_refused(place: Path, folder: Path, name: str) -> None:
     """Before a file is made."""
     with pytest.raises(UsageError):
         open_database(name, migrations=folder)
     assert list(place.iterdir()) == []
+
+
+def test_a_link_into_a_folder_that_is_not_there(place: Path, folder: Path) -> None:
+    """It is the folder behind the link that is named, and not the one that it stands in."""
+    (place / "link.db").symlink_to(place / "none" / "a.db")
+    with pytest.raises(DatabaseFileError, match=f"the folder {place / 'none'} does not exist"):
+        open_database("link.db", migrations=folder)
+
+
+@pytest.mark.parametrize("name", ["a.db/", "sqlite:///a.db/", "file:a.db/"])
+def test_what_can_be_a_folder_only_is_none(place: Path, folder: Path, name: str) -> None:
+    """A slash at the end does not go unnoticed."""
+    open_and_close("a.db", folder)
+    for opening in (connect_file, open_read_only):
+        with pytest.raises(DatabaseFileError, match="is a folder"):
+            opening(name)
+    assert [file.name for file in place.iterdir()] == ["a.db"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+def test_a_name_that_is_no_utf_8(place: Path, folder: Path) -> None:
+    """It is opened, backed up and spoken of like any other."""
+    name = os.fsdecode(b"bad\xff.db")
+    for path in (name, os.fsencode(name)):
+        open_and_close(path, folder)  # type: ignore[arg-type]  # as os.listdir gives them
+    write_folder(folder, {"0004_tidy.sql": "-- depends: 0003_age\nDELETE FROM parent;\n"})
+    open_database(name, migrations=folder, backup="always").close()
+    assert len([file for file in place.iterdir() if ".backup-" in file.name]) == 1
+
+
+def test_reading_heeds_what_a_uri_asks_for(place: Path, folder: Path) -> None:
+    """A VFS of another name is not SQLite's own."""
+    open_and_close("a.db", folder)
+    with pytest.raises(UsageError, match="no such vfs: none"):
+        open_read_only("file:a.db?vfs=none")
+    with closing(open_read_only("file:a.db?mode=rw&nolock=1#x")) as connection:
+        assert tables(connection) == {"parent", "child"}
+    assert [file.name for file in place.iterdir()] == ["a.db"]
 
 
 # --- reading leaves nothing behind ------------------------------------------------------------------------------------

@@ -14,11 +14,13 @@ import time
 from contextlib import closing
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 
 from tests.folders import PRAGMAS, dump, write_folder
 from tests.projects import CHECKOUT
+from tests.transitions import generate, write_schema
 from waiaas_migrate.runner.progress import Interrupted, Meter, Progress
 from waiaas_migrate.runner.run import RunOptions, Watch, apply_to
 from waiaas_migrate.sqlite.connection import Pragma
@@ -59,17 +61,19 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "waiaas_migrate", *arguments]
 
 
-def environment() -> dict[str, str]:
+def environment(columns: int = 120) -> dict[str, str]:
     """What it needs to be found, and to draw."""
-    return {**os.environ, "PYTHONPATH": str(CHECKOUT), "TERM": "xterm", "COLUMNS": "120"}
+    return {**os.environ, "PYTHONPATH": str(CHECKOUT), "TERM": "xterm", "COLUMNS": str(columns)}
 
 
-def on_a_terminal(folder: Path, *arguments: str, interrupt_at: str | None = None) -> tuple[int, str]:
+def on_a_terminal(
+    folder: Path, *arguments: str, interrupt_at: str | None = None, columns: int = 120
+) -> tuple[int, str]:
     """Run the command on a terminal, and press Ctrl-C once it shows a text; its exit status, and what was shown."""
     process, terminal = pty.fork()
     if process == 0:
         os.chdir(folder)
-        os.execve(sys.executable, command(*arguments), environment())  # noqa: S606 — the interpreter that runs this
+        os.execve(sys.executable, command(*arguments), environment(columns))  # noqa: S606 — the interpreter that runs this
     shown, pressed = b"", False
     while True:
         try:
@@ -95,6 +99,57 @@ def test_shown_on_a_terminal(tmp_path: Path) -> None:
     _, shown = on_a_terminal(tmp_path, "apply", "app.db", interrupt_at=f" of {ROWS:,} rows")
     assert "0002_slow 2/3: change the values of big.a" in shown
     assert re.search(rf"[\d,]+ of {ROWS:,} rows", shown)
+
+
+def test_how_far_it_is_has_room_on_a_narrow_terminal(tmp_path: Path) -> None:
+    """Long words are cut short, and the numbers are not."""
+    make_database(tmp_path)
+    words = "change the values of big.a"
+    longer = SLOW.replace(words, f"{words}; {'and of many another column that has a name of its own; ' * 3}")
+    write_folder(tmp_path / "migrations", {"0002_slow.sql": longer})
+    _, shown = on_a_terminal(tmp_path, "apply", "app.db", interrupt_at=f" of {ROWS:,} rows", columns=80)
+    assert re.search(rf"0002_slow 2/3: change the values of [^\r\n]*… [\d,]+ of {ROWS:,} rows", shown)
+
+
+def test_a_generated_rebuild_runs_on_a_terminal(tmp_path: Path) -> None:
+    """Its guard, that every row was copied, asks ``changes()``, which reckoning the progress must not touch."""
+    columns: dict[str, Any] = {"id": {"type": "integer", "primary_key": True}, "a": "text"}
+    write_schema(tmp_path, {"tables": {"t": {"columns": columns}}})
+    generate(tmp_path)
+    apply_to(str(tmp_path / "app.db"), tmp_path / "migrations")
+    with closing(sqlite3.connect(tmp_path / "app.db")) as connection, connection:
+        connection.executemany("INSERT INTO t (a) VALUES (?)", [("1",), ("2",)])
+    columns["a"] = "integer"
+    write_schema(tmp_path, {"tables": {"t": {"columns": columns}}})
+    generate(tmp_path)
+    assert "changes()" in (tmp_path / "migrations" / "0002_change.sql").read_text("utf-8")
+    status, shown = on_a_terminal(tmp_path, "apply", "app.db")
+    assert (status, shown.splitlines()[-1]) == (0, "applied 0002_change")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO log SELECT changes() FROM big",
+        "INSERT INTO log SELECT n FROM counted, big",
+        "INSERT INTO watched SELECT id FROM big",
+    ],
+)
+def test_watching_changes_nothing(tmp_path: Path, statement: str) -> None:
+    """What a statement sees of the one before is the same: by itself, through a view, and through a trigger."""
+    sql = (
+        "CREATE TABLE big (id INTEGER PRIMARY KEY);\nCREATE TABLE log (n);\nCREATE TABLE watched (id);\n"
+        "CREATE VIEW counted AS SELECT changes() AS n;\n"
+        "CREATE TRIGGER watching AFTER INSERT ON watched BEGIN INSERT INTO log VALUES (changes()); END;\n"
+        f"INSERT INTO big VALUES (1), (2), (3);\n{statement};\n"
+    )
+    folder = write_folder(tmp_path / "migrations", {"0001_all.sql": sql}, record=False)
+    found = []
+    for name, watch in (("alone.db", Watch()), ("watched.db", Watch(tell=lambda _: None))):
+        apply_to(str(tmp_path / name), folder, watch=watch)
+        with closing(sqlite3.connect(tmp_path / name)) as connection:
+            found.append(connection.execute("SELECT n FROM log").fetchall())
+    assert found[0] == found[1] != []
 
 
 def test_nothing_is_shown_of_what_is_quick(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.folders import FAMILY, FAMILY_IDS, tables, write_folder
-from waiaas_migrate.errors import ApplyError, MigrateError, UnsupportedError
+from waiaas_migrate.errors import ApplyError, DatabaseBusy, MigrateError, UnsupportedError
 from waiaas_migrate.files.manifest import MANIFEST
 from waiaas_migrate.runner.apply import ApplyResult, Transaction, apply_pending, rollback
 from waiaas_migrate.runner.bookkeeping import read_applied
@@ -68,6 +68,21 @@ def test_what_stays_when_one_fails(
     assert ("Committed before, and kept: 0001_parents, 0002_children, 0003_age." in str(caught.value)) == bool(kept)
     assert applied_ids(connection) == kept
     assert tables(connection) == ({"parent", "child"} if kept else set())
+
+
+def test_a_reader_in_the_way_of_the_second_commit(tmp_path: Path, connection: sqlite3.Connection, folder: Path) -> None:
+    """The error does not say that nothing was changed where the first was committed."""
+    connection.execute("PRAGMA busy_timeout = 0")
+    with closing(sqlite3.connect(tmp_path / "a.db", isolation_level=None)) as reader:
+
+        def read(event: Event) -> None:
+            if isinstance(event, Committed):
+                reader.execute("BEGIN")
+                reader.execute("SELECT * FROM parent").fetchall()
+
+        with pytest.raises(DatabaseBusy, match=r"Nothing more was changed.* kept: 0001_parents") as caught:
+            apply_pending(connection, read_folder(folder), transaction="each", observe=read)
+    assert caught.value.committed == FAMILY_IDS[:1]
 
 
 @pytest.mark.parametrize("transaction", ["all", "each"])

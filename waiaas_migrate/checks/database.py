@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from waiaas_migrate.files.migration_dir import MigrationFile, migration_hash, read_migrations
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.bookkeeping import Applied, read_applied
-from waiaas_migrate.sqlite.connection import database_path, open_read_only, plain_errors
+from waiaas_migrate.sqlite.connection import open_read_only, plain_errors
+from waiaas_migrate.sqlite.place import database_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

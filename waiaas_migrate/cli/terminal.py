@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
+#: Columns of a terminal that has room for a bar.
+_WIDE = 100
+
 
 @contextmanager
 def shown_progress() -> Iterator[Tell | None]:
@@ -55,15 +58,20 @@ class _Line:
 
 def _bar() -> Bar:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.table import Column
 
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
-        TextColumn("{task.fields[count]}", markup=False),
-        TimeElapsedColumn(),
-    )
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    # Where there is little room, it is the words that are cut short, and not how far the run is.
+    words = Column(ratio=1, no_wrap=True, overflow="ellipsis")
+    columns: list[ProgressColumn] = [
+        TextColumn("{task.description}", markup=False, table_column=words),
+        TextColumn("{task.fields[count]}", markup=False, table_column=Column(no_wrap=True)),
+        TimeElapsedColumn(table_column=Column(no_wrap=True)),
+    ]
+    if console.width >= _WIDE:
+        columns.insert(1, BarColumn(bar_width=20))
+    return Progress(*columns, console=console, transient=True, expand=True)
 
 
 def _said(progress: Progress) -> str:

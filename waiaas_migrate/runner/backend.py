@@ -30,7 +30,8 @@ from waiaas_migrate.runner.foreign_keys import ForeignKeyCheck
 from waiaas_migrate.runner.pragmas import declared_pragmas
 from waiaas_migrate.runner.transaction import guarded
 from waiaas_migrate.runner.yoyo_lock import sole_transaction
-from waiaas_migrate.sqlite.connection import MEMORY, Database, apply_pragmas, connect_file, shape_file
+from waiaas_migrate.sqlite.connection import apply_pragmas, connect_file, patience, shape_file
+from waiaas_migrate.sqlite.place import MEMORY, Database
 
 _logger = logging.getLogger("yoyo.migrations")
 
@@ -94,7 +95,7 @@ class MigrateBackend(SQLiteBackend):
         if self._given is not None:
             return self._given
         pragmas = declared_pragmas(dburi.args.get("migrations"))
-        connection = connect_file(_database(dburi))
+        connection = connect_file(_database(dburi), timeout=patience(pragmas))
         try:
             connection.isolation_level = None
             shape_file(connection, pragmas)

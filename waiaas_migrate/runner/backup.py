@@ -37,6 +37,10 @@ _PAGES_IN_A_STEP = 2048
 _MARGIN = 1 << 20
 _STAMP = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(r"(?P<file>.+)\.backup-(?P<stamp>[0-9]{8}T[0-9]{6}Z)(?:-(?P<head>[A-Za-z0-9._-]+))?\Z", re.DOTALL)
+#: What is put aside or half made, by this module or by restore.
+_ASIDE = re.compile(r".+\.(?:replaced-[0-9]{8}T[0-9]{6}Z.*|(?:backup|restore)-partial(?:-.+)?)\Z", re.DOTALL)
+#: What SQLite keeps beside a database, and beside a backup too while somebody reads it.
+_COMPANIONS = ("-wal", "-shm", "-journal")
 _MOST_OF_A_HEAD = 80
 #: In the header of a file (https://www.sqlite.org/fileformat.html): how often it was changed, and by which SQLite.
 _COUNTERS = ((24, 28), (92, 100))
@@ -53,8 +57,8 @@ class Backup:
 
 
 def is_backup(path: Path) -> bool:
-    """Whether ``path`` is named as a backup is, or as one that is being made."""
-    return _NAME.match(path.name) is not None or path.name.endswith(".backup-partial")
+    """Whether ``path`` is named as a backup is, as one that is being made, or as what a restored one replaced."""
+    return _NAME.match(path.name) is not None or _ASIDE.match(path.name) is not None
 
 
 def backups_of(database: Path) -> tuple[Backup, ...]:
@@ -69,7 +73,9 @@ def backups_of(database: Path) -> tuple[Backup, ...]:
 
 def _as_backup(path: Path, name: str) -> Backup | None:
     match = _NAME.match(path.name)
-    if match is None or match["file"] != name or path.is_symlink() or not path.is_file():
+    if match is None or match["file"] != name or path.name.endswith(_COMPANIONS):
+        return None
+    if path.is_symlink() or not path.is_file():
         return None
     try:
         made_at = datetime.strptime(match["stamp"], _STAMP).replace(tzinfo=UTC)
@@ -119,6 +125,8 @@ def prune(database: Path) -> tuple[Path, ...]:
         with suppress(OSError):
             backup.path.unlink()
             removed.append(backup.path)
+            for ending in _COMPANIONS:
+                backup.path.with_name(backup.path.name + ending).unlink(missing_ok=True)
     return tuple(removed)
 
 
@@ -129,6 +137,8 @@ def _name(file: str, head: str, earlier: tuple[Backup, ...]) -> str:
         with suppress(OverflowError):
             now = max(now, earlier[-1].made_at + timedelta(seconds=1))
     safe = re.sub(r"[^A-Za-z0-9._-]+", "_", head)[:_MOST_OF_A_HEAD]
+    if safe.endswith(_COMPANIONS):
+        safe += "_"
     return f"{file}.backup-{now.strftime(_STAMP)}" + (f"-{safe}" if safe else "")
 
 
@@ -191,7 +201,7 @@ def byte_count(size: int) -> str:
 
 
 def _opened(path: Path, query: str) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{quote(str(path.absolute()))}?{query}", uri=True, isolation_level=None)
+    return sqlite3.connect(f"file:{quote(os.fsencode(path.absolute()))}?{query}", uri=True, isolation_level=None)
 
 
 def _verify(copy: Path, database: Path) -> None:

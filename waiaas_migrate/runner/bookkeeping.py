@@ -1,4 +1,7 @@
-"""Reading yoyo's bookkeeping without yoyo: which migrations a database has run. Nothing here writes."""
+"""Reading yoyo's bookkeeping without yoyo: which migrations a database has run. Nothing here writes.
+
+The tables are asked for in ``main`` by name, since a connection may have other databases attached, with their books.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ def read_applied(connection: sqlite3.Connection) -> tuple[Applied, ...] | None:
     """The applied migrations in the order in which they were; None where yoyo keeps no books in this database."""
     try:
         rows = connection.execute(
-            "SELECT migration_hash, migration_id FROM _yoyo_migration ORDER BY applied_at_utc, rowid"
+            "SELECT migration_hash, migration_id FROM main._yoyo_migration ORDER BY applied_at_utc, rowid"
         ).fetchall()
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
@@ -37,13 +40,13 @@ def read_applied(connection: sqlite3.Connection) -> tuple[Applied, ...] | None:
 
 def _read_old_books(connection: sqlite3.Connection) -> tuple[Applied, ...] | None:
     """The books as yoyo kept them before version 6 (yoyo/internalmigrations/v1.py), or none."""
-    columns = {name for (name,) in connection.execute("SELECT name FROM pragma_table_info('_yoyo_migration')")}
+    columns = {name for (name,) in connection.execute("SELECT name FROM pragma_table_info('_yoyo_migration', 'main')")}
     if not columns:
         return None
     if "migration_hash" in columns:
         # Another connection has made them since they were found missing.
         return read_applied(connection)
-    rows = connection.execute("SELECT id FROM _yoyo_migration ORDER BY ctime, rowid").fetchall()
+    rows = connection.execute("SELECT id FROM main._yoyo_migration ORDER BY ctime, rowid").fetchall()
     return tuple(Applied(hash=migration_hash(name), id=name) for (name,) in rows)
 
 
@@ -82,7 +85,8 @@ def read_books(connection: sqlite3.Connection) -> tuple[dict[str, str], int] | N
 
     None where there are no books, or old ones, or where nothing was applied: :func:`read_applied` knows all of these.
     """
-    query = "SELECT migration_hash, migration_id, (SELECT max(version) FROM _yoyo_version) FROM _yoyo_migration"
+    version = "(SELECT max(version) FROM main._yoyo_version)"
+    query = f"SELECT migration_hash, migration_id, {version} FROM main._yoyo_migration"
     try:
         rows = connection.execute(query).fetchall()
     except sqlite3.OperationalError as error:
@@ -97,7 +101,7 @@ def has_run_exactly(connection: sqlite3.Connection, hashes: frozenset[str]) -> b
     cursor = connection.cursor()
     cursor.row_factory = None
     try:
-        return {row[0] for row in cursor.execute("SELECT migration_hash FROM _yoyo_migration")} == hashes
+        return {row[0] for row in cursor.execute("SELECT migration_hash FROM main._yoyo_migration")} == hashes
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
             raise

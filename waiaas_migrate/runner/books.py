@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from waiaas_migrate.files.migration_dir import migration_hash
-from waiaas_migrate.sqlite.connection import MEMORY
+from waiaas_migrate.sqlite.place import MEMORY
 
 #: What yoyo's log calls what was done.
 Operation = Literal["apply", "rollback", "mark", "unmark"]

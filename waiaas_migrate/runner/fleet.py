@@ -24,7 +24,7 @@ from waiaas_migrate.runner.backup import is_backup
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.progress import Interrupted, Stop
 from waiaas_migrate.runner.run import RunOptions, RunResult, Watch, apply_to
-from waiaas_migrate.sqlite.connection import MEMORY
+from waiaas_migrate.sqlite.place import MEMORY
 
 ResultT = TypeVar("ResultT")
 

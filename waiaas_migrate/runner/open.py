@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from waiaas_migrate.errors import MigrationsError, Problem, UsageError
+from waiaas_migrate.errors import MigrateError, MigrationsError, Problem, UsageError
 from waiaas_migrate.files.bundled import bundled
 from waiaas_migrate.runner.bookkeeping import has_run_exactly, pending
 from waiaas_migrate.runner.head import Head, read_head
 from waiaas_migrate.runner.transaction import plain_session
-from waiaas_migrate.sqlite.connection import Pragma, apply_pragmas, connect_file, plain_errors, shape_file
+from waiaas_migrate.sqlite.connection import Pragma, apply_pragmas, connect_file, patience, plain_errors, shape_file
 
 if TYPE_CHECKING:
     from waiaas_migrate.runner.run import When
@@ -37,9 +37,10 @@ def connect(path: StrPath, *, migrations: StrPath | None = None) -> sqlite3.Conn
         MigrationsError: the manifest cannot be used.
     """
     _, head = _head(migrations)
-    connection = connect_file(path)
+    pragmas = _pragmas(head)
+    connection = connect_file(path, timeout=patience(pragmas))
     try:
-        _prepare(connection, _pragmas(head))
+        _prepare(connection, pragmas)
     except BaseException:
         connection.close()
         raise
@@ -62,15 +63,18 @@ def open_database(path: StrPath, *, migrations: StrPath | None = None, backup: W
     """
     _refuse_other_words(backup)
     folder, head = _head(migrations)
-    connection = connect_file(path, probe=False)
+    pragmas = _pragmas(head)
+    connection = connect_file(path, timeout=patience(pragmas), probe=False)
     try:
-        pragmas = _pragmas(head)
         with plain_errors(connection, doing="opening it"):
             shape_file(connection, pragmas)
             is_at_head = head is not None and has_run_exactly(connection, head.hashes)
-        if not is_at_head:
-            _push(connection, folder, head, backup, pragmas=pragmas)
-        _prepare(connection, pragmas)
+        applied = () if is_at_head else _push(connection, folder, head, backup, pragmas=pragmas)
+        try:
+            _prepare(connection, pragmas)
+        except MigrateError as error:
+            error.after(applied)
+            raise
     except BaseException:
         connection.close()
         raise
@@ -143,8 +147,8 @@ def _prepare(connection: sqlite3.Connection, pragmas: Sequence[Pragma]) -> None:
 
 def _push(
     connection: sqlite3.Connection, folder: str, head: Head | None, backup: When, *, pragmas: Sequence[Pragma] = ()
-) -> None:
-    """Apply what is pending; ``pragmas`` are set before where there is nothing yet that they could change.
+) -> tuple[str, ...]:
+    """Apply what is pending, and say what; ``pragmas`` are set before, where nothing is there yet that they change.
 
     A new file is filled faster with the journal and the cache that it is to have. One that may yet be refused keeps
     its journal until it is not.
@@ -153,11 +157,11 @@ def _push(
         if head is not None:
             with plain_session(connection):
                 if not pending(connection, head.ids):
-                    return
+                    return ()
         from waiaas_migrate.runner.folder import read_folder
         from waiaas_migrate.runner.run import RunOptions, run_pending
 
         migrations = read_folder(folder)
-        if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
+        if pragmas and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
             apply_pragmas(connection, pragmas)
-        run_pending(connection, migrations, options=RunOptions(backup=backup))
+        return run_pending(connection, migrations, options=RunOptions(backup=backup)).applied

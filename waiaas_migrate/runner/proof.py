@@ -9,7 +9,7 @@ from typing import Self
 from waiaas_migrate.files.migration_dir import MigrationFile
 from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.sqlite.catalog import CatalogRow, fingerprint, read_catalog
-from waiaas_migrate.sqlite.connection import MEMORY
+from waiaas_migrate.sqlite.place import MEMORY
 
 
 class Replay:

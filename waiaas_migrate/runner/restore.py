@@ -18,7 +18,8 @@ from pathlib import Path
 
 from waiaas_migrate.errors import DatabaseBusy, DatabaseFileError, UsageError
 from waiaas_migrate.runner.backup import Pages, backups_of, copy_database, damage, sync_folder
-from waiaas_migrate.sqlite.connection import database_path, open_read_only, plain_error, plain_errors, result_code
+from waiaas_migrate.sqlite.connection import open_read_only, plain_error, plain_errors, result_code
+from waiaas_migrate.sqlite.place import database_path
 
 #: Seconds to wait for another connection's lock: what is being used now is refused.
 _PATIENCE = 1.0

@@ -28,7 +28,7 @@ from waiaas_migrate.runner.progress import Interrupted, Meter, Progress, Stop, T
 from waiaas_migrate.runner.transaction import plain_session
 from waiaas_migrate.runner.upgrade import Conduct, Explain, refuse_shadows
 from waiaas_migrate.sqlite.catalog import read_catalog
-from waiaas_migrate.sqlite.connection import apply_pragmas, connect_file, main_file, plain_errors, shape_file
+from waiaas_migrate.sqlite.connection import apply_pragmas, connect_file, main_file, patience, plain_errors, shape_file
 
 #: Whether a run that changes a database which is there begins with a backup: ``auto`` where it could lose something.
 When = Literal["auto", "always", "never"]
@@ -79,7 +79,7 @@ def apply_to(
     """
     folder = migrations if isinstance(migrations, MigrationFolder) else read_folder(migrations)
     pragmas = folder.manifest.pragmas if folder.manifest is not None else ()
-    connection = connect_file(database, probe=False)
+    connection = connect_file(database, timeout=patience(pragmas), probe=False)
     try:
         with plain_errors(database, doing="opening it"):
             shape_file(connection, pragmas)
@@ -88,7 +88,11 @@ def apply_to(
             run = _Run(folder=folder, options=options, explain=explain, watch=watch)
             with _told_of_interruption(connection, database, todo):
                 result = run.on(connection, todo)
-                apply_pragmas(connection, pragmas, database)
+                try:
+                    apply_pragmas(connection, pragmas, database)
+                except MigrateError as error:
+                    error.after(result.applied)
+                    raise
     finally:
         # The last to close a database moves its WAL into it; where others have it open, it stays with them
         # (https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files).

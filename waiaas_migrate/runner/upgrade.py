@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from waiaas_migrate.errors import ApplyError, DatabaseRefused
+from waiaas_migrate.errors import ApplyError, DatabaseRefused, MigrateError
 from waiaas_migrate.files.migration_dir import MigrationFile
 from waiaas_migrate.runner.alone import alone
 from waiaas_migrate.runner.bookkeeping import pending, read_applied, read_books, waiting
@@ -22,7 +22,7 @@ from waiaas_migrate.runner.steps import StepRunner, may_switch, may_write_books
 from waiaas_migrate.runner.transaction import NotNeeded, foreign_keys_off
 from waiaas_migrate.runner.yoyo_lock import Held, sole_transaction
 from waiaas_migrate.sqlite.catalog import Rows, facts_of, read_catalog, read_rows
-from waiaas_migrate.sqlite.connection import database_name
+from waiaas_migrate.sqlite.connection import database_name, plain_errors
 
 #: Says in words how the schema on a connection differs in meaning from that of head; nothing where it does not.
 Explain = Callable[[sqlite3.Connection], list[str]]
@@ -68,13 +68,14 @@ class Upgrade:
         """Apply what is pending.
 
         Raises:
-            DatabaseRefused: says which migrations had been committed before.
+            MigrateError: says which migrations had been committed before.
         """
         try:
-            while self._one_batch():
-                pass
-            self._run_late_hooks()
-        except DatabaseRefused as error:
+            with plain_errors(self._connection, doing="applying migrations"):
+                while self._one_batch():
+                    pass
+                self._run_late_hooks()
+        except MigrateError as error:
             error.after(self.committed)
             raise
 

@@ -42,7 +42,7 @@ class Held:
 def read_lock(connection: sqlite3.Connection) -> YoyoLock | None:
     """The lock row of plain yoyo, if there is one (yoyo/backends/base.py)."""
     try:
-        row = connection.execute("SELECT pid, ctime FROM yoyo_lock").fetchone()
+        row = connection.execute("SELECT pid, ctime FROM main.yoyo_lock").fetchone()
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
             raise
@@ -106,7 +106,7 @@ def sole_transaction(
 
 def remove_lock(connection: sqlite3.Connection, lock: YoyoLock) -> str:
     """Remove the row within the open transaction, and say so."""
-    connection.execute("DELETE FROM yoyo_lock WHERE pid = ?", (lock.pid,))
+    connection.execute("DELETE FROM main.yoyo_lock WHERE pid = ?", (lock.pid,))
     whose = "this process" if lock.pid == os.getpid() else f"process {lock.pid}, which is gone"
     return f"plain yoyo had left a lock row of {whose}; it was removed."
 

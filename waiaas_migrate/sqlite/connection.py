@@ -1,8 +1,4 @@
-"""Connections: which file is meant, how it is opened, and the PRAGMAs that every connection gets.
-
-What is opened is a :class:`Database`. Text from outside (a path, ``:memory:``, a ``file:`` URI, a ``sqlite:///`` URL)
-becomes one in :func:`database_path`; a :class:`~pathlib.Path` always means the file of that name.
-"""
+"""Connections: how a database is opened, what is wrong where it cannot be, and the PRAGMAs that each gets."""
 
 from __future__ import annotations
 
@@ -14,73 +10,21 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 from waiaas_migrate.errors import DatabaseBusy, DatabaseFileError, MigrateError, PragmaError, UsageError
+from waiaas_migrate.sqlite.place import MEMORY, Database, database_path
 
 #: Seconds to wait for another connection's lock, where nothing else was declared; the default of sqlite3.connect.
 DEFAULT_TIMEOUT = 5.0
-MEMORY = ":memory:"
-CANNOT_BE_WRITTEN = "cannot be written. Give the file and its folder write permission, or run as its owner."
+CANNOT_BE_WRITTEN = (
+    "cannot be written. Give the file and its folder write permission, or run as its owner; if a newer SQLite made it, "
+    "use that."
+)
 _OWNER_ONLY = 0o600
+#: What SQLite says where it cannot make a WAL's files, for want of rights or of room.
+_FILES_BESIDE_IT = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
 _SIGNS_OF_DAMAGE = ("unsupported file format", "Could not decode to UTF-8", "'utf-8' codec can't decode")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Database:
-    """What to open. ``path`` is None for a database in memory; ``uri`` is set where a ``file:`` URI was given."""
-
-    name: str
-    path: Path | None
-    uri: str | None = None
-
-
-def database_path(text: str | os.PathLike[str]) -> Database:
-    """What ``text`` means: a path, ``:memory:``, a ``file:`` URI, or a ``sqlite:`` URL.
-
-    A URI is SQLite's own (https://www.sqlite.org/uri.html). A URL has three slashes before a relative path and four
-    before an absolute one, as with yoyo and SQLAlchemy. In a plain path every character stands for itself.
-
-    Raises:
-        UsageError: names what is wrong with the text.
-    """
-    name = os.fspath(text)
-    if not name or "\0" in name:
-        raise UsageError(f"{name!r} is no name of a database. Give a path, :memory: or a sqlite:/// URL.")
-    if not isinstance(text, str):
-        return Database(name=name, path=text if isinstance(text, Path) else Path(name))
-    if name == MEMORY:
-        return Database(name=MEMORY, path=None)
-    if name.startswith("file:"):
-        return _from_uri(name)
-    if name.startswith("sqlite:"):
-        return _from_url(name)
-    return Database(name=name, path=Path(name))
-
-
-def _from_uri(uri: str) -> Database:
-    parts = urlsplit(uri)
-    modes = parse_qs(parts.query).get("mode", [])
-    path = unquote(parts.path)
-    if path in ("", MEMORY) or "memory" in modes:
-        return Database(name=uri, path=None, uri=uri)
-    if "\0" in path:
-        raise UsageError(f"{uri} holds a character that no file name can have. Correct the URI.")
-    return Database(name=uri, path=Path(path), uri=uri)
-
-
-def _from_url(url: str) -> Database:
-    parts = urlsplit(url)
-    if parts.netloc or not url.startswith("sqlite://"):
-        raise UsageError(f"{url} is no database URL. Write sqlite:///relative/path.db or sqlite:////absolute/path.db.")
-    if parts.query or parts.fragment:
-        raise UsageError(f"{url} has a ? or # outside its path. Write them as %3F and %23, or give the plain path.")
-    path = unquote(parts.path.removeprefix("/"))
-    if path in ("", MEMORY):
-        return Database(name=MEMORY, path=None)
-    if "\0" in path:
-        raise UsageError(f"{url} holds a character that no file name can have. Correct the URL.")
-    return Database(name=path, path=Path(path))
 
 
 def connect_file(
@@ -106,10 +50,30 @@ def connect_file(
         # An absolute path begins with a slash, so that no file's name is mistaken for ":memory:" or a URI.
         target = database.uri or (MEMORY if database.path is None else os.path.abspath(database.path))  # noqa: PTH100 — a link stays a link
         is_uri = database.uri is not None
-        connection = sqlite3.connect(target, timeout=timeout, check_same_thread=check_same_thread, uri=is_uri)
+        try:
+            connection = sqlite3.connect(target, timeout=timeout, check_same_thread=check_same_thread, uri=is_uri)
+        except sqlite3.OperationalError as error:
+            _refuse_uri(database, error)
+            raise
         if probe:
             _probe(connection)
     return connection
+
+
+def _refuse_uri(database: Database, error: sqlite3.OperationalError) -> None:
+    """Say in this package's words that SQLite does not know what a URI asks for, such as a VFS of that name."""
+    if database.uri is not None and result_code(error) == sqlite3.SQLITE_ERROR:
+        what = f"is no URI that SQLite can open: {error}. See https://www.sqlite.org/uri.html."
+        raise UsageError(f"{database.uri}: {what}") from error
+
+
+def _check_uri(database: Database, uri: str) -> None:
+    """Refuse a URI that SQLite does not know how to open before a file is made for it."""
+    address = uri.partition("#")[0]
+    try:
+        sqlite3.connect(f"{address}{'&' if '?' in address else '?'}mode=ro", uri=True).close()
+    except sqlite3.OperationalError as error:  # there may be no such file yet
+        _refuse_uri(database, error)
 
 
 def _prepare_file(database: Database, path: Path) -> None:
@@ -122,6 +86,8 @@ def _prepare_file(database: Database, path: Path) -> None:
         return
     if os.path.isfile(path) and os.access(path, os.R_OK | os.W_OK):  # noqa: PTH113 — the faster of the two
         return
+    if database.uri is not None:
+        _check_uri(database, database.uri)
     try:
         # O_EXCL does not follow links, so the link is followed here. Of several processes exactly one makes the file.
         descriptor = os.open(os.path.realpath(path), os.O_CREAT | os.O_EXCL | os.O_RDWR, _OWNER_ONLY)
@@ -154,15 +120,17 @@ def _require_file(name: str, path: Path) -> None:
 
 
 def _os_reason(path: Path, error: OSError) -> str:
+    # It is the folder of the file that counts, wherever a link to it stands.
+    folder = Path(os.path.realpath(path)).parent if path.is_symlink() else path.parent
     match error:
-        case FileNotFoundError() if not path.parent.exists():
-            return f"the folder {path.parent} does not exist. Make it first."
+        case FileNotFoundError() if not os.path.lexists(folder):
+            return f"the folder {folder} does not exist. Make it first."
         case FileNotFoundError():
             return "there is no such file. Check the path."
         case NotADirectoryError():
-            return f"{path.parent} is not a folder. Check the path."
+            return f"{folder} is not a folder. Check the path."
         case PermissionError():
-            return f"permission denied in {path.parent}. Use a folder that this user may write to."
+            return f"permission denied in {folder}. Use a folder that this user may write to."
         case _:
             return f"{error.strerror or error}. Check the path."
 
@@ -183,12 +151,13 @@ def open_read_only(path: str | os.PathLike[str] | Database) -> sqlite3.Connectio
     _require_file(database.name, database.path)
     absolute = os.path.abspath(database.path)  # noqa: PTH100 — a link stays a link: SQLite finds the WAL beside its target
     file = Path(os.path.realpath(absolute))
-    uri = f"file:{quote(os.fsencode(absolute))}?mode="
+    uri = f"file:{quote(os.fsencode(absolute))}?{database.query}mode="
     with plain_errors(database.name, doing="opening it"):
         try:
-            return _open_uri(uri + ("rw" if _makes_wal(file) else "ro"))
+            return _open_uri(uri + _reading_mode(file))
         except sqlite3.OperationalError as error:
-            if result_code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) or not _is_whole(file):
+            _refuse_uri(database, error)
+            if result_code(error) not in _FILES_BESIDE_IT or not _is_whole(file):
                 raise
             return _open_uri(f"{uri}ro&immutable=1")
 
@@ -200,13 +169,19 @@ def _open_uri(uri: str) -> sqlite3.Connection:
     return connection
 
 
-def _makes_wal(file: Path) -> bool:
-    """Whether reading makes a WAL: only a connection that may write takes it away again, and has else nothing to do."""
-    if not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK) and _is_whole(file)):
-        return False
+def _reading_mode(file: Path) -> str:
+    """How to open for reading so that nothing is left beside the file.
+
+    Reading in WAL mode makes a WAL where there is none, and only a connection that may write takes it away again. One
+    that may not would leave it behind as its own, and lock the owner of the database out. Where no WAL is, nobody has
+    the database open, and what is in the file is all there is.
+    """
     with file.open("rb") as content:
         is_wal = content.read(20)[18:] == b"\2\2"
-    return is_wal and not any(file.with_name(file.name + suffix).exists() for suffix in ("-wal", "-shm"))
+    if not is_wal or any(file.with_name(file.name + suffix).exists() for suffix in ("-wal", "-shm", "-journal")):
+        return "ro"
+    may_write = os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)
+    return "rw" if may_write else "ro&immutable=1"
 
 
 def _is_whole(path: Path) -> bool:
@@ -235,7 +210,7 @@ def plain_error(error: sqlite3.Error | UnicodeDecodeError, database: str, *, doi
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return DatabaseBusy(database=database, doing=doing)
         case sqlite3.SQLITE_NOTADB:
-            what = "is not a SQLite database, or it is encrypted. Check the path."
+            what = "is not a SQLite database, or it is encrypted or made by a newer SQLite. Check the path."
         case code if code == sqlite3.SQLITE_CORRUPT or str(error).startswith(_SIGNS_OF_DAMAGE):
             what = f"is damaged, or made by a newer SQLite ({error}). Restore a backup, or use `sqlite3 FILE .recover`."
         case sqlite3.SQLITE_CANTOPEN:
@@ -244,6 +219,9 @@ def plain_error(error: sqlite3.Error | UnicodeDecodeError, database: str, *, doi
             what = CANNOT_BE_WRITTEN
         case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_FULL:
             what = f"could not be read or written ({error}). Check the disk and its free space."
+        case sqlite3.SQLITE_AUTH:
+            what = "an authorizer of this connection forbids what a run needs. Take it off with set_authorizer(None)."
+            return UsageError(f"{database}: {what}")
         case _:
             return None
     return DatabaseFileError(f"{database}: {what}")
@@ -270,15 +248,22 @@ class plain_errors:  # noqa: N801 — a context manager, and on the way of every
 
 def database_name(connection: sqlite3.Connection) -> str:
     """The path of the main database, for messages; ``:memory:`` where there is no file."""
-    return main_file(connection) or MEMORY
+    try:
+        return main_file(connection) or MEMORY
+    except sqlite3.Error:  # an authorizer may forbid even this
+        return "the database"
 
 
 def main_file(connection: sqlite3.Connection) -> str:
     """The path of the main database as SQLite knows it; empty for one in memory and for a temporary one."""
-    cursor = connection.cursor()
-    cursor.row_factory = None
-    files = (file for _, schema, file in cursor.execute("PRAGMA database_list") if schema in ("main", b"main"))
-    return os.fsdecode(next(files, None) or "")
+    before, connection.text_factory = connection.text_factory, bytes  # a name need not be UTF-8
+    try:
+        cursor = connection.cursor()
+        cursor.row_factory = None
+        files = {schema: file for _, schema, file in cursor.execute("PRAGMA database_list")}
+    finally:
+        connection.text_factory = before
+    return os.fsdecode(files[b"main"] or b"")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,7 +303,7 @@ def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma], dat
     """
     cursor = connection.cursor()
     cursor.row_factory = None
-    deadline = time.monotonic() + _patience(pragmas)
+    deadline = time.monotonic() + patience(pragmas)
     for pragma in pragmas:
         _check_words(pragma)
         name = pragma.name.lower()
@@ -351,8 +336,8 @@ def _check_words(pragma: Pragma) -> None:
         )
 
 
-def _patience(pragmas: Sequence[Pragma]) -> float:
-    """Seconds to wait for other connections: the declared busy timeout."""
+def patience(pragmas: Sequence[Pragma]) -> float:
+    """Seconds to wait for other connections, from the first one on: the declared busy timeout."""
     declared = (str(pragma.value) for pragma in pragmas if pragma.name.lower() == "busy_timeout")
     return next((int(value) / 1000 for value in declared if value.isdigit()), DEFAULT_TIMEOUT)
 

@@ -1,0 +1,91 @@
+"""Which database is meant: a path, ``:memory:``, a ``file:`` URI or a ``sqlite:///`` URL.
+
+What is opened is a :class:`Database`. Text from outside becomes one in :func:`database_path`; a :class:`~pathlib.Path`
+always means the file of that name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from waiaas_migrate.errors import DatabaseFileError, UsageError
+
+MEMORY = ":memory:"
+_HOW_URLS_ARE = "Write sqlite:///relative/path.db or sqlite:////absolute/path.db."
+_OTHER_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """What to open. ``path`` is None for a database in memory; ``uri`` is set where a ``file:`` URI was given."""
+
+    name: str
+    path: Path | None
+    uri: str | None = None
+
+    @property
+    def query(self) -> str:
+        """What a URI asks for besides a mode, such as a VFS, with an ``&`` behind each."""
+        asked = urlsplit(self.uri or "").query.split("&")
+        return "".join(f"{one}&" for one in asked if one and unquote(one.partition("=")[0]) != "mode")
+
+
+def database_path(text: str | os.PathLike[str]) -> Database:
+    """What ``text`` means: a path, ``:memory:``, a ``file:`` URI, or a ``sqlite:`` URL.
+
+    A URI is SQLite's own (https://www.sqlite.org/uri.html). A URL has three slashes before a relative path and four
+    before an absolute one, as with yoyo and SQLAlchemy. In a plain path every character stands for itself.
+
+    Raises:
+        UsageError: names what is wrong with the text.
+    """
+    name = os.fsdecode(text)
+    if not name or "\0" in name:
+        raise UsageError(f"{name!r} is no name of a database. Give a path, :memory: or a sqlite:/// URL.")
+    if not isinstance(text, str):
+        return Database(name=name, path=text if isinstance(text, Path) else Path(name))
+    if name == MEMORY:
+        return Database(name=MEMORY, path=None)
+    if name.startswith("file:"):
+        return _from_uri(name)
+    if name.startswith("sqlite:"):
+        return _from_url(name)
+    if _OTHER_URL.match(name) and not Path(name).parent.exists():
+        raise UsageError(f"{name} is no database URL. {_HOW_URLS_ARE}")
+    return Database(name=name, path=_file_path(name, name))
+
+
+def _file_path(text: str, name: str) -> Path:
+    """The path that ``text`` is, refused where it can only be a folder's: a Path forgets the slash at its end."""
+    if text.endswith(os.sep):
+        raise DatabaseFileError(f"{name}: is a folder. Give the path of a database file.")
+    return Path(text)
+
+
+def _from_uri(uri: str) -> Database:
+    parts = urlsplit(uri)
+    modes = parse_qs(parts.query).get("mode", [])
+    path = unquote(parts.path)
+    if path in ("", MEMORY) or "memory" in modes:
+        return Database(name=uri, path=None, uri=uri)
+    if "\0" in path:
+        raise UsageError(f"{uri} holds a character that no file name can have. Correct the URI.")
+    return Database(name=uri, path=_file_path(path, uri), uri=uri)
+
+
+def _from_url(url: str) -> Database:
+    parts = urlsplit(url)
+    if parts.netloc or not url.startswith("sqlite://"):
+        raise UsageError(f"{url} is no database URL. {_HOW_URLS_ARE}")
+    if parts.query or parts.fragment:
+        raise UsageError(f"{url} has a ? or # outside its path. Write them as %3F and %23, or give the plain path.")
+    path = unquote(parts.path.removeprefix("/"))
+    if path in ("", MEMORY):
+        return Database(name=MEMORY, path=None)
+    if "\0" in path:
+        raise UsageError(f"{url} holds a character that no file name can have. Correct the URL.")
+    return Database(name=path, path=_file_path(path, url))
