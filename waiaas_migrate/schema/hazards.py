@@ -208,7 +208,7 @@ def _modified_column(table: str, before: Column, after: Column, *, strict: bool)
     where = f"{table}.{after.name}"
     old, new = affinity(before.type, strict=strict), affinity(after.type, strict=strict)
     if new not in (old, "BLOB") and after.generated is None:
-        what = f"values are stored as {new} instead of {old}, and those that look like it are converted."
+        what = f"values that can be are converted from {before.type or 'no type'} to {after.type or 'no type'}."
         fix = f"If that is meant, run with --allow {Code.NARROW_TYPE}."
         yield Hazard(code=Code.NARROW_TYPE, where=where, what=what, fix=fix)
     if before.generated is None and after.generated is not None:
