@@ -26,6 +26,7 @@ from waiaas_migrate.schema.changes import (
     ModifyPrimaryKey,
     ModifyTableOptions,
     ModifyVirtualTable,
+    asked_foreign_keys,
 )
 from waiaas_migrate.schema.enum_lists import Membership, literal, membership_of
 from waiaas_migrate.schema.model import Check, Column, PrimaryKey, Schema, Table
@@ -300,6 +301,8 @@ def _keys(change: Change, new: Schema, changes: Sequence[Change]) -> Iterator[Ha
             what = "the migration refuses to run while rows are equal in the index."
             yield Hazard(code=Code.ADD_UNIQUE, where=index.name, what=what, fix=look)
         case AddForeignKey(table=table, foreign_key=key) | ModifyForeignKey(table=table, new=key):
+            if not any(asked is key for _, asked in asked_foreign_keys(changes)):
+                return
             what = f"the migration refuses to run while rows have no parent in {key.table}."
             yield Hazard(code=Code.ADD_FOREIGN_KEY, where=table, what=what, fix=look)
         case ModifyPrimaryKey(table=table, old=before, new=after):
