@@ -10,6 +10,7 @@ from waiaas_migrate.schema.model import ForeignKey, IndexPart, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.actions import Action, Cost, GuardNoRow, GuardParents, GuardViolations, NoteViolations, Step
 from waiaas_migrate.sqlite.reading import moved_columns
+from waiaas_migrate.sqlite.rebuild import is_renumbered
 from waiaas_migrate.sqlite.spelling import spelled_name
 from waiaas_migrate.sqlite.transition import Transition
 
@@ -65,8 +66,9 @@ def violation_guards(transition: Transition) -> tuple[tuple[Step, ...], tuple[St
     )
     if not children:
         return (), ()
-    note = NoteViolations(tables=children)
-    compare = GuardViolations(tables=children)
+    renumbered = tuple(name for name in children if is_renumbered(old[fold(name)], new[fold(name)]))
+    note = NoteViolations(tables=children, renumbered=renumbered)
+    compare = GuardViolations(tables=children, renumbered=renumbered)
     return (
         (Step(words="take down the foreign key violations that there are", cost=Cost.SCAN, actions=(note,)),),
         (Step(words="no row has lost its parent", cost=Cost.SCAN, actions=(compare,)),),
