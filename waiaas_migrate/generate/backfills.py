@@ -95,7 +95,9 @@ def _refused(transition: Transition, table: Table, column: Column, error: str) -
             fix = f"Write {renamed}, as it is called from now on. {_BEFORE}"
         elif name in new:
             fix = f"{missing['name']} comes with this migration: add it in one before. {_BEFORE}"
-    return _problem(table, column, f"SQLite says: {error}.", fix)
+    elif error.startswith("misuse of"):
+        fix = "Write it as a query of its own: `SELECT max(x) FROM t`."
+    return _problem(table, column, f"SQLite says: {error.rstrip('.')}.", fix)
 
 
 def _circles(transition: Transition) -> Iterator[Problem]:

@@ -15,7 +15,7 @@ from waiaas_migrate.files.manifest import MANIFEST, Manifest, chain, history_pro
 from waiaas_migrate.files.migration_dir import MigrationFile, new_migration, read_migrations
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.render import Renderer
-from waiaas_migrate.files.schema_file import DeclaredSchema
+from waiaas_migrate.files.schema_file import DeclaredSchema, display_name
 from waiaas_migrate.files.writing import write_files
 from waiaas_migrate.generate.declared import Declared, declare
 from waiaas_migrate.generate.draft import Draft, changes_of, draft, hazards_of, heads
@@ -106,11 +106,12 @@ def wanted(
     """
     start = introspect(before, declared.known)
     renames = resolve(start, declared.schema, recorded.hints if recorded is not None else ())
+    file = display_name(project.schema, project.root)
     if renames.impossible:
-        raise SchemaFileError([Problem(file=str(project.schema), what=problem) for problem in renames.impossible])
+        raise SchemaFileError([Problem(file=file, what=problem) for problem in renames.impossible])
     transition = make_transition(before, declared.schema, renames, renderer, project.options, declared.known)
     if transition.problems:
-        raise SchemaFileError([replace(problem, file=str(project.schema)) for problem in transition.problems])
+        raise SchemaFileError([replace(problem, file=file) for problem in transition.problems])
     return transition
 
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
 from waiaas_migrate.errors import ApplyError
 from waiaas_migrate.sqlite.catalog import Rows, facts_of, read_rows
 from waiaas_migrate.sqlite.connection import database_name
 from waiaas_migrate.sqlite.quoting import quote_name
-
-T = TypeVar("T")
 
 _SHOWN = 5
 
@@ -196,19 +193,47 @@ def _rowid_name(connection: sqlite3.Connection, table: str) -> str | None:
 def new_violations(before: tuple[Violation, ...], after: tuple[Violation, ...]) -> tuple[Violation, ...]:
     """Those of ``after`` that were not there before.
 
-    A violation is the same where table, row, columns and parent are. One that has no equal may have been renamed with
-    its table, column or parent: it is old if a row of the same number, holding the same values, lost its parent before
-    and is not accounted for.
+    A violation is the same where table, row, columns and parent are. One that has no equal may be of a row that has
+    another number now: a row of the same table lost its parent by the same foreign key before, holding the same values
+    where both have a number. Or it was renamed with its table, column or parent: then a row of the same number, holding
+    the same values, lost its parent before. None stands for two.
     """
-    old = Counter(before)
-    unmatched = [violation for violation in after if not _take(old, violation)]
-    renamed = Counter((v.rowid, v.values, v.error) for v in old.elements() if v.rowid is not None)
-    return tuple(v for v in unmatched if v.rowid is None or not _take(renamed, (v.rowid, v.values, v.error)))
+    left, unmatched = _pair_off(before, after, lambda one: one)
+    left, unmatched = _pair_off(left, unmatched, lambda one: _if_numbered(one, (_key(one), one.values)))
+    numbered, unnumbered = _parted(left)
+    now_numbered, now_unnumbered = _parted(unmatched)
+    _, now_numbered = _pair_off(unnumbered, now_numbered, _key)
+    numbered, now_unnumbered = _pair_off(numbered, now_unnumbered, _key)
+    _, now_numbered = _pair_off(numbered, now_numbered, lambda one: (one.rowid, one.values, one.error))
+    return (*now_numbered, *now_unnumbered)
 
 
-def _take(counter: Counter[T], item: T) -> bool:
-    """Take one ``item`` out of ``counter``, if there is one."""
-    if counter[item] <= 0:
-        return False
-    counter[item] -= 1
-    return True
+def _parted(found: tuple[Violation, ...]) -> tuple[tuple[Violation, ...], tuple[Violation, ...]]:
+    """Violations of rows that have a number, and of those that have none."""
+    return tuple(one for one in found if one.rowid is not None), tuple(one for one in found if one.rowid is None)
+
+
+def _key(one: Violation) -> tuple[str, tuple[str, ...], str, str]:
+    return (one.table.lower(), one.columns, one.parent.lower(), one.error)
+
+
+def _if_numbered(one: Violation, identity: object) -> object:
+    """``identity`` where the row of ``one`` has a number; else one that no other violation has."""
+    return object() if one.rowid is None else identity
+
+
+def _pair_off(
+    before: tuple[Violation, ...], after: tuple[Violation, ...], identity: Callable[[Violation], object]
+) -> tuple[tuple[Violation, ...], tuple[Violation, ...]]:
+    """What is left of both once each of ``after`` has taken one of the same ``identity`` out of ``before``."""
+    old = defaultdict[object, list[Violation]](list)
+    for violation in before:
+        old[identity(violation)].append(violation)
+    unmatched: list[Violation] = []
+    for violation in after:
+        known = old[identity(violation)]
+        if known:
+            known.pop()
+        else:
+            unmatched.append(violation)
+    return tuple(violation for left in old.values() for violation in left), tuple(unmatched)

@@ -19,7 +19,7 @@ _GUARD = re.compile(
     re.DOTALL,
 )
 _LOST = re.compile(
-    r"NOT EXISTS \((?P<query>SELECT child, row, parent .* FROM temp\._waiaas_violations)\);?\s*\Z", re.DOTALL
+    r"NOT EXISTS \((?P<query>SELECT child, row, parent\b.* FROM temp\._waiaas_violations)\);?\s*\Z", re.DOTALL
 )
 _COPY = re.compile(
     rf"INSERT OR ABORT INTO {_NAME} \((?P<columns>.*?)\)\nSELECT (?P<sources>.*)\nFROM (?P<table>{_NAME});?\s*\Z",
@@ -110,7 +110,7 @@ def _without_parent(connection: sqlite3.Connection, query: str) -> str:
     with suppress(sqlite3.Error):
         number = connection.execute(f"SELECT count(*) FROM ({query})").fetchone()[0]
         found = connection.execute(f"{query} ORDER BY 1, 2 LIMIT {_SHOWN}").fetchall()
-        rows = [f"{child}{'' if row is None else f' rowid {row}'} without {parent}" for child, row, parent in found]
+        rows = [f"{child}{'' if row is None else f' rowid {row}'} without {parent}" for child, row, parent, _ in found]
         more = ", …" if number > len(rows) else ""
         return f" ({number} {'row' if number == 1 else 'rows'}: {', '.join(rows)}{more})"
     return ""

@@ -176,8 +176,9 @@ def _line_and_verb(statement: str) -> tuple[str, str]:
 
 
 def may_switch(migration: MigrationFile) -> bool:
-    """Whether ``migration`` may set a PRAGMA, or has guards that one could disarm, as far as its text tells."""
-    return migration.kind == "python" or any(_mentions(migration.sql, word) for word in ("pragma", "_waiaas_guard"))
+    """Whether ``migration`` may set a PRAGMA, or does what one would do otherwise, as far as its text tells."""
+    words = ("pragma", "_waiaas_guard", "rename")
+    return migration.kind == "python" or any(_mentions(migration.sql, word) for word in words)
 
 
 def may_write_books(migration: MigrationFile) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from waiaas_migrate.schema.model import (
@@ -16,6 +17,7 @@ from waiaas_migrate.schema.model import (
     View,
     VirtualTable,
 )
+from waiaas_migrate.schema.names import fold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,3 +285,33 @@ def table_of(change: Change) -> str | None:
             return None
         case _:
             return change.table
+
+
+def asked_foreign_keys(changes: Sequence[Change]) -> Iterator[tuple[str, ForeignKey]]:
+    """The foreign keys, each with its table, by which a row may lack the parent that nobody asked for before.
+
+    They are new or lead elsewhere, and no column of theirs is one that comes without a value.
+    """
+    empty = {
+        (fold(change.table), fold(change.column.name))
+        for change in changes
+        if isinstance(change, AddColumn) and _comes_empty(change.column)
+    }
+    for change in changes:
+        match change:
+            case AddForeignKey(table=table, foreign_key=key):
+                pass
+            case ModifyForeignKey(table=table, old=old, new=key) if _leads_to(old) != _leads_to(key):
+                pass
+            case _:
+                continue
+        if not any((fold(table), fold(column)) in empty for column in key.columns):
+            yield table, key
+
+
+def _comes_empty(column: Column) -> bool:
+    return column.default is None and column.hints.backfill is None and column.generated is None
+
+
+def _leads_to(key: ForeignKey) -> tuple[str, tuple[str, ...]]:
+    return fold(key.table), tuple(fold(target) for target in key.targets)

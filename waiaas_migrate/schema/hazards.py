@@ -26,6 +26,7 @@ from waiaas_migrate.schema.changes import (
     ModifyPrimaryKey,
     ModifyTableOptions,
     ModifyVirtualTable,
+    asked_foreign_keys,
 )
 from waiaas_migrate.schema.enum_lists import Membership, literal, membership_of
 from waiaas_migrate.schema.model import Check, Column, PrimaryKey, Schema, Table
@@ -208,7 +209,7 @@ def _modified_column(table: str, before: Column, after: Column, *, strict: bool)
     where = f"{table}.{after.name}"
     old, new = affinity(before.type, strict=strict), affinity(after.type, strict=strict)
     if new not in (old, "BLOB") and after.generated is None:
-        what = f"values are stored as {new} instead of {old}, and those that look like it are converted."
+        what = f"values that can be are converted from {before.type or 'no type'} to {after.type or 'no type'}."
         fix = f"If that is meant, run with --allow {Code.NARROW_TYPE}."
         yield Hazard(code=Code.NARROW_TYPE, where=where, what=what, fix=fix)
     if before.generated is None and after.generated is not None:
@@ -301,6 +302,8 @@ def _keys(change: Change, new: Schema, changes: Sequence[Change]) -> Iterator[Ha
             what = "the migration refuses to run while rows are equal in the index."
             yield Hazard(code=Code.ADD_UNIQUE, where=index.name, what=what, fix=look)
         case AddForeignKey(table=table, foreign_key=key) | ModifyForeignKey(table=table, new=key):
+            if not any(asked is key for _, asked in asked_foreign_keys(changes)):
+                return
             what = f"the migration refuses to run while rows have no parent in {key.table}."
             yield Hazard(code=Code.ADD_FOREIGN_KEY, where=table, what=what, fix=look)
         case ModifyPrimaryKey(table=table, old=before, new=after):

@@ -219,17 +219,19 @@ class GuardParents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoteViolations:
-    """Take down the foreign key violations of ``tables``, to compare them later."""
+    """Take down the foreign key violations of ``tables``, to compare them later; of ``renumbered`` without rowids."""
 
     tables: tuple[str, ...]
+    renumbered: tuple[str, ...] = ()
     template: Literal["note_violations"] = "note_violations"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardViolations:
-    """Fail where ``tables`` have foreign key violations that were not taken down before."""
+    """Fail where ``tables`` have foreign key violations that were not taken down before, in the same way."""
 
     tables: tuple[str, ...]
+    renumbered: tuple[str, ...] = ()
     template: Literal["guard_violations"] = "guard_violations"
 
 

@@ -16,7 +16,7 @@ from waiaas_migrate.sqlite.cursor import Cursor
 from waiaas_migrate.sqlite.ddl import ROWID_NAMES
 from waiaas_migrate.sqlite.grammar import Token, significant, tokenize
 from waiaas_migrate.sqlite.reading import moved_columns
-from waiaas_migrate.sqlite.rebuild import rowid_alias
+from waiaas_migrate.sqlite.rebuild import is_renumbered
 from waiaas_migrate.sqlite.transition import Transition
 
 _MODULES = frozenset({"fts4", "fts5"})
@@ -89,5 +89,5 @@ def _is_changed(transition: Transition, content: Content, old: Table, new: Table
     read = {content.rowid, *content.columns}
     moved = {column for table, column in moved_columns(transition) if table == content.table}
     generated = {fold(column.name) for column in new.columns if column.generated is not None}
-    is_numbered_anew = content.rowid in ROWID_NAMES and rowid_alias(old) != rowid_alias(new)
+    is_numbered_anew = content.rowid in ROWID_NAMES and is_renumbered(old, new)
     return bool(read & moved) or is_numbered_anew or (bool(moved) and bool(read & generated))

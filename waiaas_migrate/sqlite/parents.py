@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from waiaas_migrate.schema.changes import (
-    AddColumn,
-    AddForeignKey,
-    Change,
-    DropTable,
-    ModifyForeignKey,
-    ModifyPrimaryKey,
-)
+from waiaas_migrate.schema.changes import DropTable, ModifyPrimaryKey, asked_foreign_keys
 from waiaas_migrate.schema.model import ForeignKey, IndexPart, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.actions import Action, Cost, GuardNoRow, GuardParents, GuardViolations, NoteViolations, Step
 from waiaas_migrate.sqlite.reading import moved_columns
+from waiaas_migrate.sqlite.rebuild import is_renumbered
 from waiaas_migrate.sqlite.spelling import spelled_name
 from waiaas_migrate.sqlite.transition import Transition
 
@@ -28,32 +22,11 @@ def parent_guards(transition: Transition) -> tuple[Step, ...]:
     """Guards that every row has its parent by each foreign key that is new or leads elsewhere."""
     steps = []
     tables = transition.new.by_name()
-    empty = {
-        (fold(c.table), fold(c.column.name)) for c in transition.changes if isinstance(c, AddColumn) and _stays_empty(c)
-    }
-    for change in transition.changes:
-        for table, key in _new_keys(change):
-            if not any((fold(table), fold(column)) in empty for column in key.columns):
-                action = _guard(tables, table, key)
-                words = f"every row of {table} has its parent in {key.table}"
-                steps += [Step(words=words, cost=Cost.SCAN, actions=(action,))] if action is not None else []
+    for table, key in asked_foreign_keys(transition.changes):
+        action = _guard(tables, table, key)
+        words = f"every row of {table} has its parent in {key.table}"
+        steps += [Step(words=words, cost=Cost.SCAN, actions=(action,))] if action is not None else []
     return tuple(steps)
-
-
-def _stays_empty(change: AddColumn) -> bool:
-    return change.column.default is None and change.column.hints.backfill is None
-
-
-def _new_keys(change: Change) -> Iterator[tuple[str, ForeignKey]]:
-    match change:
-        case AddForeignKey(table=table, foreign_key=key):
-            yield table, key
-        case ModifyForeignKey(table=table, old=old, new=new) if _leads_to(old) != _leads_to(new):
-            yield table, new
-
-
-def _leads_to(key: ForeignKey) -> tuple[str, tuple[str, ...]]:
-    return fold(key.table), tuple(fold(target) for target in key.targets)
 
 
 def _guard(tables: Tables, table: str, key: ForeignKey) -> Action | None:
@@ -93,8 +66,9 @@ def violation_guards(transition: Transition) -> tuple[tuple[Step, ...], tuple[St
     )
     if not children:
         return (), ()
-    note = NoteViolations(tables=children)
-    compare = GuardViolations(tables=children)
+    renumbered = tuple(name for name in children if is_renumbered(old[fold(name)], new[fold(name)]))
+    note = NoteViolations(tables=children, renumbered=renumbered)
+    compare = GuardViolations(tables=children, renumbered=renumbered)
     return (
         (Step(words="take down the foreign key violations that there are", cost=Cost.SCAN, actions=(note,)),),
         (Step(words="no row has lost its parent", cost=Cost.SCAN, actions=(compare,)),),

@@ -50,6 +50,8 @@ def reading_of(connection: sqlite3.Connection, table: str, expression: str) -> R
         return sqlite3.SQLITE_OK
 
     query = f"SELECT ({expression}) FROM {quote_name(table)}"
+    # What WHERE may not hold is no value of one row: an aggregate would make one row of all, a window looks at others.
+    execute(connection, f"SELECT 1 FROM {quote_name(table)} WHERE ({expression}) LIMIT 0")
     connection.set_authorizer(noted)
     try:
         execute(connection, query + " LIMIT 0")

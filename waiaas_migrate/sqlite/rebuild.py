@@ -144,6 +144,11 @@ def rowid_alias(table: Table) -> str | None:
     return fold(column.name)
 
 
+def is_renumbered(old: Table, new: Table) -> bool:
+    """Whether a row may have another rowid in ``new`` than it had in ``old``, or has none in one of them."""
+    return old.without_rowid != new.without_rowid or rowid_alias(old) != rowid_alias(new)
+
+
 def _shared_rowid(old: Table, new: Table) -> str | None:
     """A name by which both tables know their rowid; None where one has none, or columns have taken all of them."""
     if old.without_rowid or new.without_rowid:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from waiaas_migrate.schema.canonical import canonical_collation
@@ -11,6 +12,8 @@ from waiaas_migrate.schema.model import Check, Column, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.actions import Action, Copied, GuardNoRow, UpdateRows
 from waiaas_migrate.sqlite.spelling import spelled_name, spelled_value
+
+_QUERY = re.compile(r"(?:SELECT|WITH|VALUES)\b", re.IGNORECASE)
 
 
 def has_default(column: Column) -> bool:
@@ -44,8 +47,8 @@ def value_of(old: Table, column: Column) -> str | None:
         return None if backfill is None else f"({backfill.sql})"
     source = _mapped(old, column)
     if backfill is not None and is_filled(old, column):
-        is_query = backfill.sql.split(maxsplit=1)[0].upper() in ("SELECT", "WITH", "VALUES")
-        return f"coalesce({source}, ({backfill.sql}))" if is_query else f"coalesce({source}, {backfill.sql})"
+        given = f"({backfill.sql})" if _QUERY.match(backfill.sql) else backfill.sql
+        return f"coalesce({source}, {given})"
     return source
 
 

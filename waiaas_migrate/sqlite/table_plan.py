@@ -234,7 +234,7 @@ def _physical(table: TableChanges, added: Sequence[AddColumn]) -> Table:
 
 def _edit(table: TableChanges, edited: Sequence[Change], text: Table, rows: UpdateRows | None) -> Iterator[Step]:
     """Change the table's text; where rows get other values, first without the rules that change."""
-    words = "; ".join(describe(change) for change in edited) or f"carry over the rows of {table.new.name}"
+    words = "; ".join(_edit_words(table.new.name, change) for change in edited) or _filling_words(table.new.name, rows)
     before = [guard for change in edited for guard in guards(table.new, change)]
     actions: list[Action] = []
     if rows is not None and _breaks_old_rule(rows, edited):
@@ -244,6 +244,18 @@ def _edit(table: TableChanges, edited: Sequence[Change], text: Table, rows: Upda
     if edited:
         actions += [*before, EditCatalog(table=text)]
     yield Step(words=words, cost=Cost.SCAN if before or rows is not None else Cost.CONSTANT, actions=tuple(actions))
+
+
+def _edit_words(table: str, change: Change) -> str:
+    """What an edit is for; that a column comes was said before it."""
+    if isinstance(change, AddColumn):
+        return f"fill column {table}.{change.column.name}, which is NOT NULL from then on"
+    return describe(change)
+
+
+def _filling_words(table: str, rows: UpdateRows | None) -> str:
+    columns = [f"{table}.{item.column}" for item in (rows.assignments if rows is not None else ())]
+    return f"fill column{'s' if len(columns) > 1 else ''} {', '.join(columns)}"
 
 
 def _breaks_old_rule(rows: UpdateRows, edited: Iterable[Change]) -> bool:
