@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from contextlib import chdir
 from pathlib import Path
 
@@ -43,6 +45,22 @@ def test_the_group_lists_its_commands_and_exit_statuses(tmp_path: Path) -> None:
     assert all(f"\n  {command} " in done.out for command in COMMANDS)
     said = " ".join(done.out.split())
     assert "0 nothing to report, 1 findings, 2 wrong use or broken input, 3 the database refused" in said
+
+
+@pytest.mark.parametrize(
+    ("command", "foreign"),
+    [
+        ("apply", {"jinja2", "syntaqlite", "yaml"}),
+        ("restore", {"jinja2", "syntaqlite", "yaml"}),
+        ("generate", {"concurrent.futures", "waiaas_migrate.runner.run", "yoyo"}),
+    ],
+)
+def test_a_command_imports_nothing_of_the_others(command: str, foreign: set[str]) -> None:
+    """What only another command needs is not read on the way to this one."""
+    code = f"import sys; from waiaas_migrate.cli import main; main(['{command}', '--help']); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert f"waiaas-migrate {command}" in done.stdout
+    assert foreign.isdisjoint(done.stdout.splitlines()[-1].split())
 
 
 def test_version(tmp_path: Path) -> None:

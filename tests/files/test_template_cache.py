@@ -8,7 +8,9 @@ from pathlib import Path
 
 import jinja2
 import pytest
+from jinja2 import nodes
 
+from waiaas_migrate.files.bundled import bundled
 from waiaas_migrate.files.render import Renderer
 from waiaas_migrate.files.template_cache import TemplateCache, user_cache
 from waiaas_migrate.sqlite.actions import RenameTableTo
@@ -76,6 +78,17 @@ def test_other_options_compile_anew(tmp_path: Path) -> None:
     (tmp_path / "templates" / "it").write_text("{% if true %}\na{% endif %}", encoding="utf-8")
     found = [rendered(tmp_path / "templates", tmp_path / "cache", trim=trim) for trim in (True, False, True)]
     assert found == ["a", "\na", "a"]
+
+
+@pytest.mark.parametrize("template", sorted(path.name for path in bundled("templates").iterdir()))
+def test_nothing_of_the_filters_is_compiled_in(template: str) -> None:
+    """No shipped template filters or tests a constant, whose result would outlive the filter in the cache."""
+    environment = Renderer()._environment
+    tree = environment.parse((bundled("templates") / template).read_text(encoding="utf-8"))
+    for found in tree.find_all((nodes.Filter, nodes.Test)):
+        found.set_environment(environment)
+        with pytest.raises(nodes.Impossible):
+            found.as_const()
 
 
 @pytest.mark.parametrize("damage", [b"", b"nothing of the kind", None, slice(0, -1), slice(1, None)])

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from typing import get_args
+
 import click
 
 from waiaas_migrate.cli import options
@@ -13,13 +17,39 @@ from waiaas_migrate.runner.backup import byte_count
 from waiaas_migrate.runner.estimate import Estimate, StepEstimate
 from waiaas_migrate.runner.fleet import INTERRUPTED, Fleet, expand, is_single
 from waiaas_migrate.runner.progress import Interrupted
-from waiaas_migrate.runner.run import RunOptions, RunResult, Watch
+from waiaas_migrate.runner.run import RunOptions, RunResult, Transaction, Watch, When
+
+
+def _run_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Give ``command`` the choices of how a run goes about it."""
+
+    @click.option("--no-verify", is_flag=True, help="Do not compare the resulting schema with the recorded one.")
+    @click.option(
+        "--backup",
+        type=click.Choice(get_args(When)),
+        metavar="WHEN",
+        default="auto",
+        help="Back up before changing a database: `always`, `never`, or where it could lose.  [default: auto]",
+    )
+    @click.option(
+        "--transaction",
+        type=click.Choice(get_args(Transaction)),
+        metavar="WHICH",
+        default="all",
+        help="Commit `all` pending migrations together, or `each` by itself.  [default: all]",
+    )
+    @wraps(command)
+    def with_options(*args: object, no_verify: bool, backup: When, transaction: Transaction, **options: object) -> int:
+        chosen = RunOptions(verify=not no_verify, backup=backup, transaction=transaction)
+        return command(*args, run_options=chosen, **options)
+
+    return with_options
 
 
 @click.command()
 @options.databases
 @click.option("--dry-run", is_flag=True, help="Show the steps and what they cost here; write nothing.")
-@options.run_options
+@_run_options
 @jobs
 @stop_on_failure
 @options.as_json

@@ -144,6 +144,3 @@ def _short(path: str) -> str:
     """``path`` from the current folder, where it lies below it."""
     here = Path.cwd()
     return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
-
-
-COMMANDS = (generate, check, diff, inspect)

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.applying import apply
 from waiaas_migrate.cli.many import Report, jobs, print_outcomes, stop_on_failure
 from waiaas_migrate.cli.output import FINDINGS, finding_rows, note, print_findings, print_json, say
-from waiaas_migrate.cli.restoring import restore
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.fleet import Fleet, expand, is_single
 
@@ -127,5 +125,3 @@ _DRIFT: Report[Drift] = Report(
     row=lambda result: {"pending": result.pending, "findings": finding_rows(result.findings)},
     status=_drift_exit,
 )
-
-COMMANDS = (apply, status, drift, restore)

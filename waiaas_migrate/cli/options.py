@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 import click
 
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.project import Project, find_project
-from waiaas_migrate.runner.run import RunOptions, Transaction, When
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -21,32 +20,6 @@ column_order = click.option(
 )
 database = click.argument("database")
 databases = click.argument("databases", nargs=-1, required=True, metavar="DATABASE...")
-
-
-def run_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Give ``command`` the choices of how a run goes about it."""
-
-    @click.option("--no-verify", is_flag=True, help="Do not compare the resulting schema with the recorded one.")
-    @click.option(
-        "--backup",
-        type=click.Choice(get_args(When)),
-        metavar="WHEN",
-        default="auto",
-        help="Back up before changing a database: `always`, `never`, or where it could lose.  [default: auto]",
-    )
-    @click.option(
-        "--transaction",
-        type=click.Choice(get_args(Transaction)),
-        metavar="WHICH",
-        default="all",
-        help="Commit `all` pending migrations together, or `each` by itself.  [default: all]",
-    )
-    @wraps(command)
-    def with_options(*args: object, no_verify: bool, backup: When, transaction: Transaction, **options: object) -> int:
-        chosen = RunOptions(verify=not no_verify, backup=backup, transaction=transaction)
-        return command(*args, run_options=chosen, **options)
-
-    return with_options
 
 
 def in_project(command: Callable[..., int]) -> Callable[..., int]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import click
 
-from waiaas_migrate.checks.report import Finding
-from waiaas_migrate.schema.hazards import Hazard
+if TYPE_CHECKING:
+    # What finds these takes long to import, and applying does without.
+    from waiaas_migrate.checks.report import Finding
+    from waiaas_migrate.schema.hazards import Hazard
 
 #: The exit status where there is something to report.
 FINDINGS = 1
