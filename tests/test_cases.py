@@ -234,7 +234,7 @@ def body_of(text: str) -> str:
 def steps_of(text: str) -> list[str]:
     """The kinds of step in a migration, in order, guards and what belongs to another step aside."""
     found: list[str] = []
-    passing = re.compile(r"_waiaas_(guard|cookie|violations)")
+    passing = re.compile(r"_waiaas_(guard|cookie|keys|violations)")
     for line in text.splitlines():
         kind = next((kind for beginning, kind in KINDS.items() if is_step(line, beginning)), None)
         if kind is None or passing.search(line):
@@ -321,6 +321,28 @@ def test_a_table_of_another_layout_is_left_alone(tmp_path: Path, changes: Case) 
         with pytest.raises(Exception, match="table p is not what the migrations made of it"):
             apply(tmp_path, database)
     assert rows_of(database, "p", ["id", "x", "by_hand"]) == [{"id": 1, "x": 1, "by_hand": 5}]
+
+
+@pytest.mark.parametrize("apply", [apply_with_runner, apply_with_yoyo], ids=["runner", "yoyo"])
+def test_a_table_whose_keys_stand_in_another_order_is_left_alone(
+    tmp_path: Path, apply: Callable[[Path, Path], None]
+) -> None:
+    """By the text of the migrations, SQLite would take the index of one key for that of the other."""
+    table = {"columns": {"a": "text", "b": "text"}, "unique": [["a"], ["b"]]}
+    write_schema(tmp_path, {"tables": {"t": table}})
+    generate(tmp_path)
+    database = tmp_path / "app.db"
+    apply_with_yoyo(tmp_path, database)
+    run_script(
+        database,
+        "DROP TABLE t; CREATE TABLE t (a TEXT, b TEXT, UNIQUE (b), UNIQUE (a)); INSERT INTO t VALUES ('a', 'b');",
+    )
+    write_schema(tmp_path, {"tables": {"t": {**table, "checks": ["a <> b"]}}})
+    generate(tmp_path)
+    with pytest.raises(Exception, match="the keys of table t stand in another order"):
+        apply(tmp_path, database)
+    assert is_sound(database)
+    assert rows_of(database, "t", ["a", "b"]) == [{"a": "a", "b": "b"}]
 
 
 @pytest.mark.parametrize("apply", [apply_with_runner, apply_with_yoyo], ids=["runner", "yoyo"])

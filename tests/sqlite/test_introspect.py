@@ -110,6 +110,7 @@ def read_catalog_row(kind: str, name: str, sql: str) -> Schema:
         ),
         ("a DECIMAL( 10 , 2 )", "a: DECIMAL( 10 , 2 )"),
         ("b, a AS (b || 'x')", "b: null\na: {generated: b || 'x'}"),
+        ("b, a AS (b) VIRTUAL", "b: null\na: {generated: {expression: b, stored: false}}"),
         (
             "a INT GENERATED ALWAYS AS (b + 1) STORED UNIQUE, b",
             "a: {type: INT, unique: true, generated: {expression: b + 1, stored: true}}\nb: null",
@@ -178,6 +179,14 @@ def test_indexes_of_every_form_are_read() -> None:
     assert first == IndexPart(column="a", descending=True)
     assert (second.expression and second.expression.sql, second.descending) == ("lower(b) COLLATE NOCASE", True)
     assert third == IndexPart(column="b", collation="unknown")
+
+
+def test_asc_is_written_beside_an_expression_only() -> None:
+    """It goes without saying, and a name is shorter without it."""
+    text = schema_text(
+        read("CREATE TABLE t (a, b)", "CREATE INDEX i ON t (a ASC)", "CREATE INDEX j ON t (lower(b) ASC, a ASC, b)")
+    )
+    assert _unfolded(text).endswith("i: [a] j: [ expression: lower(b) order: asc column: a order: asc b]")
 
 
 def test_table_options_are_read() -> None:

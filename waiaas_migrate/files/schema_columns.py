@@ -202,9 +202,11 @@ def _generated(value: Value, scope: Scope) -> Generated | None:
     fields = value.fields(("expression", "stored"), "an expression") if value.is_mapping else {"expression": value}
     if "expression" not in fields:
         value.key_problem("`expression` is missing.", "Write `{expression: a + b, stored: true}`.")
-    stored = fields["stored"].flag() if "stored" in fields else False
+    stored = fields["stored"].flag() if "stored" in fields else None
     expression = read_expression(fields.get("expression"), scope.columns)
-    return Generated(expression=expression, stored=bool(stored)) if expression is not None else None
+    if expression is None:
+        return None
+    return Generated(expression=expression, stored=stored is True, virtual=stored is False)
 
 
 def _constraint_fields(value: Value, known: tuple[str, ...]) -> dict[str, Value] | None:

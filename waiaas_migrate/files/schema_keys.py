@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from waiaas_migrate.files.schema_words import (
@@ -51,14 +52,13 @@ def read_part(value: Value, columns: Sequence[str], *, index: bool) -> IndexPart
         value.problem(f"this needs {choice}.", "Write `{column: a, order: desc}`.")
         return None
     collation = read_name(fields.get("collate"))
-    order = fields["order"].word(ORDERS) if "order" in fields else False
+    order = fields["order"].word(ORDERS) if "order" in fields else None
+    part = IndexPart(collation=collation, descending=order is True, ascending=order is False)
     if "expression" in fields:
         expression = read_expression(fields["expression"], columns)
-        if expression is None:
-            return None
-        return IndexPart(expression=expression, collation=collation, descending=bool(order))
+        return None if expression is None else replace(part, expression=expression)
     name = read_name(fields["column"], "a column's name")
-    return None if name is None else IndexPart(column=name, collation=collation, descending=bool(order))
+    return None if name is None else replace(part, column=name)
 
 
 def read_parts(value: Value, columns: Sequence[str], *, index: bool = False) -> tuple[IndexPart, ...]:

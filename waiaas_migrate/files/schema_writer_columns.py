@@ -204,4 +204,6 @@ def _generated(column: Column, around: Surroundings, where: str) -> dict[str, Da
     if column.generated is None:
         return {}
     sql = written_expression(column.generated.expression, around.columns, where)
-    return {"generated": {"expression": sql, "stored": True} if column.generated.stored else sql}
+    if not (column.generated.stored or column.generated.virtual):
+        return {"generated": sql}
+    return {"generated": {"expression": sql, "stored": column.generated.stored}}

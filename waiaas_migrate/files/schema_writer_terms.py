@@ -65,11 +65,12 @@ def written_options(*, on_conflict: Conflict | None = None, name: str | None = N
 
 
 def written_parts(parts: Sequence[IndexPart], columns: Collection[str], where: str) -> list[Data]:
-    """The terms of a key or an index."""
-    return [_part(part, columns, where) for part in parts]
+    """The terms of a key or an index; ASC is left out where none but columns are named, each by its name alone."""
+    says_order = any(part.expression is not None for part in parts)
+    return [_part(part, columns, where, says_order=says_order) for part in parts]
 
 
-def _part(part: IndexPart, columns: Collection[str], where: str) -> Data:
+def _part(part: IndexPart, columns: Collection[str], where: str, *, says_order: bool) -> Data:
     fields: dict[str, Data] = {}
     if part.column is not None:
         fields["column"] = written_name(part.column, where)
@@ -77,8 +78,8 @@ def _part(part: IndexPart, columns: Collection[str], where: str) -> Data:
         fields["expression"] = written_expression(part.expression, columns, where)
     if part.collation is not None:
         fields["collate"] = written_name(part.collation, where)
-    if part.descending:
-        fields["order"] = "desc"
+    if part.descending or (part.ascending and says_order):
+        fields["order"] = "desc" if part.descending else "asc"
     return part.column if fields.keys() == {"column"} else fields
 
 

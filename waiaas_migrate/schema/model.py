@@ -65,10 +65,14 @@ class NotNull:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generated:
-    """A generated column's expression, and whether its values are stored (https://www.sqlite.org/gencol.html)."""
+    """A generated column's expression, and whether its values are stored (https://www.sqlite.org/gencol.html).
+
+    ``virtual``: it says VIRTUAL, which goes without saying.
+    """
 
     expression: SqlText
     stored: bool = False
+    virtual: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,13 +118,15 @@ class Column:
 class IndexPart:
     """One term of a key or an index: a column by name, or an expression (in indexes only).
 
-    ``collation`` goes with a column; an expression holds its own COLLATE.
+    ``collation`` goes with a column; an expression holds its own COLLATE. ``ascending``: it says ASC, which goes
+    without saying.
     """
 
     column: str | None = None
     expression: SqlText | None = None
     collation: str | None = None
     descending: bool = False
+    ascending: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

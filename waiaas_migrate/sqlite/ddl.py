@@ -126,20 +126,22 @@ def index(sql: str, columns: Iterable[str]) -> tuple[str, Index]:
 
 def index_part(tokens: Sequence[Token], columns: dict[str, str], names: frozenset[str]) -> IndexPart:
     """One term of an index: a column where it names one, else an expression."""
-    tokens, descending = _without_order(tokens)
+    tokens, order = _without_order(tokens)
+    descending, ascending = order == "DESC", order == "ASC"
     bare, collation = _without_collation(tokens)
     while len(bare) > 2 and _is_wrapped(bare):
         bare, inner = _without_collation(bare[1:-1])
         collation = collation or inner
     if len(bare) == 1 and bare[0].kind in (Kind.WORD, Kind.NAME, Kind.STRING) and fold(bare[0].name) in columns:
-        return IndexPart(column=columns[fold(bare[0].name)], collation=collation, descending=descending)
-    return IndexPart(expression=stored_expression(tokens, names), descending=descending)
+        name = columns[fold(bare[0].name)]
+        return IndexPart(column=name, collation=collation, descending=descending, ascending=ascending)
+    return IndexPart(expression=stored_expression(tokens, names), descending=descending, ascending=ascending)
 
 
-def _without_order(tokens: Sequence[Token]) -> tuple[Sequence[Token], bool]:
+def _without_order(tokens: Sequence[Token]) -> tuple[Sequence[Token], str]:
     if len(tokens) > 1 and tokens[-1].word in ("ASC", "DESC"):
-        return tokens[:-1], tokens[-1].word == "DESC"
-    return tokens, False
+        return tokens[:-1], tokens[-1].word
+    return tokens, ""
 
 
 def _without_collation(tokens: Sequence[Token]) -> tuple[Sequence[Token], str | None]:

@@ -253,10 +253,11 @@ class _Reading:
 
     def _generated(self, cursor: Cursor) -> None:
         expression = self._expression(cursor)
-        stored = False
+        word = ""
         if not cursor.is_done and cursor.peek() not in _COLUMN_CONSTRAINTS:
-            stored = fold(cursor.name()) == "stored"
-        self._change(generated=Generated(expression=expression, stored=stored))
+            word = fold(cursor.name())
+        generated = Generated(expression=expression, stored=word == "stored", virtual=word == "virtual")
+        self._change(generated=generated)
 
 
 def _type(cursor: Cursor) -> str | None:

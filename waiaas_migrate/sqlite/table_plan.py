@@ -86,7 +86,7 @@ def plan_table(table: TableChanges) -> TablePlan:
     steps = [*_added(table, added), *_dropped(table)]
     edited = [change for change in table.changes if _is_edit(table, change)]
     if edited or rows is not None:
-        steps += _edit(table, edited, _physical(table, added), rows)
+        steps += _edit(table, edited, _edited(table, added), rows)
     return TablePlan(steps=tuple(steps), updates_rows=rows is not None)
 
 
@@ -230,6 +230,15 @@ def _physical(table: TableChanges, added: Sequence[AddColumn]) -> Table:
     new = {fold(column.name): column for column in table.new.columns}
     stay = [new.pop(fold(column.name)) for column in table.old.columns if fold(column.name) in new]
     return replace(table.new, columns=(*stay, *(change.column for change in added)))
+
+
+def _edited(table: TableChanges, added: Sequence[AddColumn]) -> Table:
+    """``table.new`` with columns and keys in the order that they have in the file, for an edit of its text.
+
+    SQLite finds the index of a key by the number of the key in the text
+    (https://www.sqlite.org/fileformat2.html#intschema): in another order, it would take one for another's.
+    """
+    return replace(_physical(table, added), primary_key=table.old.primary_key, uniques=table.old.uniques)
 
 
 def _edit(table: TableChanges, edited: Sequence[Change], text: Table, rows: UpdateRows | None) -> Iterator[Step]:
