@@ -6,23 +6,19 @@ import os
 import sqlite3
 import stat
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
 from tests.folders import FAMILY, FAMILY_IDS, dump, run_python, tables, write_folder
+from tests.rights import unprivileged
 from waiaas_migrate import close_database, open_database
 from waiaas_migrate.errors import DatabaseFileError, MigrateError, UsageError
 from waiaas_migrate.runner.bookkeeping import read_applied
 from waiaas_migrate.sqlite.connection import connect_file, open_read_only
 
 NAMES = ["a b?#%.db", "100%25.db", "what?mode=ro", "#.db", "file", "ü — 数.db", 'it\'s "it".db', ":memory:.db", "-x.db"]
-
-_NOBODY = 65534
-is_root = os.name == "posix" and os.geteuid() == 0
 
 
 @pytest.fixture
@@ -100,29 +96,6 @@ def test_what_is_no_database_is_refused(place: Path, folder: Path, kind: str) ->
     with pytest.raises(DatabaseFileError, match=str(path)):
         open_database(path, migrations=folder)
     assert sorted(place.rglob("*")) == before
-
-
-@contextmanager
-def unprivileged() -> Iterator[None]:
-    """Be a user to whom rights apply: root is nobody for the time."""
-    if not is_root:
-        yield
-        return
-    os.setresgid(_NOBODY, _NOBODY, 0)
-    os.setresuid(_NOBODY, _NOBODY, 0)
-    try:
-        yield
-    finally:
-        os.setresuid(0, 0, 0)
-        os.setresgid(0, 0, 0)
-
-
-@pytest.fixture
-def shared() -> Iterator[Path]:
-    """A folder in which everybody may do everything, below none that keeps anybody out."""
-    with TemporaryDirectory() as name:
-        Path(name).chmod(0o777)
-        yield Path(name)
 
 
 def test_a_file_that_is_read_only_is_refused(shared: Path, folder: Path) -> None:
