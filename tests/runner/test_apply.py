@@ -538,6 +538,46 @@ def test_books_of_an_old_yoyo_are_read_and_brought_up_to_date(path: Path, folder
     assert run_yoyo("list", path, folder).count("A ") == 3
 
 
+@pytest.mark.parametrize("row", ["NULL, NULL", "x'ff', x'00fe'", "'hash', NULL", "7, 1.5"])
+def test_rows_that_yoyo_did_not_write_are_unknown_migrations(path: Path, folder: Path, row: str) -> None:
+    """Whatever stands in the books, the database is refused in words."""
+    with closing(connect_file(path)) as connection:
+        apply(connection, folder)
+        connection.execute(f"INSERT INTO _yoyo_migration VALUES ({row}, '2026-01-01')")
+        connection.commit()
+        with pytest.raises(UnknownMigrationsError):
+            apply(connection, folder)
+
+
+@pytest.mark.parametrize("sql", ["CREATE TABLE _yoyo_migration (a)", "CREATE VIEW _yoyo_migration AS SELECT 1 AS id"])
+def test_what_is_called_like_the_books_and_is_none(path: Path, folder: Path, sql: str) -> None:
+    """It is refused, and not asked for columns that it does not have."""
+    with closing(connect_file(path)) as connection:
+        connection.execute(sql)
+        with pytest.raises(DatabaseRefused, match="none that yoyo makes"):
+            apply(connection, folder)
+
+
+def test_books_of_a_newer_yoyo_are_refused(path: Path, folder: Path) -> None:
+    """What this one does not know it cannot write to."""
+    with closing(connect_file(path)) as connection:
+        apply(connection, write_folder(folder.parent / "old", {"0001_parents.sql": FAMILY["0001_parents.sql"]}))
+        connection.execute("INSERT INTO _yoyo_version VALUES (99, '2099-01-01')")
+        connection.commit()
+        with pytest.raises(UnsupportedError, match=r"version 99.*Upgrade yoyo-migrations"):
+            apply(connection, folder)
+
+
+def test_a_lock_row_of_nobody(path: Path, folder: Path) -> None:
+    """Where no process is named none holds it; it is removed like any other."""
+    run_yoyo("list", path, folder)
+    with closing(connect_file(path)) as connection:
+        connection.execute("INSERT INTO yoyo_lock VALUES (1, 'some time', 'nobody')")
+        connection.commit()
+        assert apply(connection, folder).applied == FAMILY_IDS
+        assert connection.execute("SELECT * FROM yoyo_lock").fetchall() == []
+
+
 def test_what_yoyo_ran_without_noting_it_is_explained(path: Path, folder: Path) -> None:
     """Killed between its two transactions, yoyo leaves a table and no row: the error says how to go on."""
     with closing(connect_file(path)) as connection:

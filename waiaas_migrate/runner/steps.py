@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from waiaas_migrate.errors import ApplyError, DatabaseFileError, MigrateError, UnsupportedError
 from waiaas_migrate.files.migration_dir import MigrationFile
 from waiaas_migrate.files.statements import first_line
-from waiaas_migrate.runner.books import write_log, write_record
+from waiaas_migrate.runner.books import books_version, write_log, write_record
 from waiaas_migrate.runner.events import Observe, StatementStarted
 from waiaas_migrate.runner.refusal import refusal
 from waiaas_migrate.runner.transaction import guarded
@@ -58,9 +58,28 @@ class StepRunner:
         return yoyo_migrations(migration.path for migration in self._migrations)
 
     def open_books(self) -> None:
-        """Make yoyo's tables, or bring those of an old yoyo up to date."""
+        """Make yoyo's tables, or bring those of an old yoyo up to date.
+
+        Raises:
+            UnsupportedError: a newer yoyo made them.
+        """
+        found = self._version_of_the_books()
+        if found > books_version():
+            raise UnsupportedError(
+                f"{database_name(self.connection)}: a newer yoyo keeps its books (version {found}; the one that is "
+                f"installed knows {books_version()}). Nothing was changed. Upgrade yoyo-migrations."
+            )
         with self._told("yoyo's bookkeeping"):
             self._backend.ensure_internal_schema_updated()
+
+    def _version_of_the_books(self) -> int:
+        try:
+            found = self.connection.execute("SELECT max(version) FROM main._yoyo_version").fetchone()[0]
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+                raise
+            return 0
+        return found if isinstance(found, int) else 0
 
     def run(self, migration: MigrationFile, direction: Direction) -> None:
         """Run the statements, or the Python steps, of ``migration``.
