@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -79,7 +80,9 @@ def _print_line(outcome: Outcome[ResultT], report: Report[ResultT], status: int)
     if outcome.result is not None:
         say(f"{outcome.database}: {report.line(outcome.result)}", good=None if status == 0 else False)
     elif outcome.failure is not None:
-        text = " ".join(outcome.failure.message.split()).removeprefix(f"{outcome.database}: ")
+        text = " ".join(outcome.failure.message.split())
+        for name in (outcome.database, os.path.realpath(outcome.database)):  # the line names it already
+            text = text.removeprefix(f"{name}: ")
         say(f"{outcome.database}: failed: {text}", good=False)
     else:
         say(f"{outcome.database}: not begun.")
