@@ -6,6 +6,7 @@ import os
 import sqlite3
 import stat
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -250,10 +251,10 @@ def test_reading_sees_what_a_killed_process_left(place: Path, folder: Path) -> N
     assert dump(place / "b.db") != []
 
 
-def test_reading_rolls_back_what_a_killed_process_left(place: Path, folder: Path) -> None:
-    """A hot journal is not overlooked, as it would be in a file that is taken to be immutable."""
+def half_written(path: Path, folder: Path) -> Path:
+    """A copy of a database beside ``path``, taken in the middle of a write, with the journal that undoes it."""
     plain = write_folder(folder.parent / "plain", FAMILY, pragmas=())
-    connection = open_database("a.db", migrations=plain)
+    connection = open_database(path, migrations=plain)
     connection.executescript("INSERT INTO parent (id) VALUES (1);")
     connection.isolation_level = None
     connection.execute("PRAGMA cache_size = 1")
@@ -262,9 +263,32 @@ def test_reading_rolls_back_what_a_killed_process_left(place: Path, folder: Path
         "WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) "
         "INSERT INTO parent (id, name) SELECT i, printf('%0100d', i) FROM n"
     )
+    copy = path.with_name("half.db")
     for suffix in ("", "-journal"):
-        (place / f"b.db{suffix}").write_bytes((place / f"a.db{suffix}").read_bytes())
+        copy.with_name(f"{copy.name}{suffix}").write_bytes(path.with_name(f"{path.name}{suffix}").read_bytes())
     connection.execute("ROLLBACK")
     connection.close()
-    with closing(connect_file("b.db")) as recovered:
+    path.unlink()
+    return copy
+
+
+@pytest.mark.parametrize("opening", [connect_file, open_read_only])
+def test_reading_rolls_back_what_a_killed_process_left(
+    place: Path, folder: Path, opening: Callable[[Path], sqlite3.Connection]
+) -> None:
+    """A hot journal is not overlooked, as it would be in a file that is taken to be immutable."""
+    path = half_written(place / "a.db", folder)
+    with closing(opening(path)) as recovered:
         assert recovered.execute("SELECT count(*) FROM parent").fetchone() == (1,)
+    assert [file.name for file in place.iterdir()] == [path.name]
+
+
+def test_only_who_may_write_can_undo_a_half_write(shared: Path, folder: Path) -> None:
+    """Others are told, and see nothing that was not committed."""
+    path = half_written(shared / "a.db", folder)
+    for file in shared.iterdir():
+        file.chmod(0o444)
+    shared.chmod(0o555)
+    with unprivileged(), pytest.raises(DatabaseFileError, match="left half-written by a process that is gone"):
+        open_read_only(path)
+    shared.chmod(0o777)
