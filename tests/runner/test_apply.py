@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
@@ -260,6 +260,23 @@ def test_an_open_transaction_is_refused(connection: sqlite3.Connection, folder: 
     with pytest.raises(UsageError, match="transaction is open"):
         apply(connection, folder)
     assert connection.in_transaction
+
+
+@pytest.mark.parametrize("name", ["Parent", "more"])
+def test_temporary_objects_that_hide_others_are_refused(path: Path, folder: Path, name: str) -> None:
+    """Of a table that is there, and of one that a migration makes: rows would go where they are lost."""
+    more = {"0004_more.sql": "-- depends: 0003_age\nCREATE TABLE more (x);\nINSERT INTO more VALUES (1);\n"}
+    with closing(connect_file(path)) as connection:
+        apply(connection, folder)
+        connection.execute(f"CREATE TEMP TABLE {name} (x)")
+        connection.execute("CREATE TEMP TABLE other (x)")
+        with pytest.raises(DatabaseRefused, match=f"temporary objects of these names: {name}\\."):
+            apply(connection, write_folder(folder, more))
+        with pytest.raises(DatabaseRefused) if name == "Parent" else nullcontext():
+            rollback(connection, read_folder(folder))
+        connection.execute(f"DROP TABLE temp.{name}")
+        apply(connection, folder)
+        assert connection.execute("SELECT count(*) FROM more").fetchone() == (1,)
 
 
 def test_a_writer_that_does_not_end_is_said_to_be_in_the_way(path: Path, folder: Path) -> None:

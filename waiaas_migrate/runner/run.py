@@ -118,7 +118,7 @@ def run_pending(
         todo = pending(connection, folder.ids)
         if not todo:
             return RunResult()
-        refuse_shadows(connection)
+        refuse_shadows(connection, (file.sql for file in folder.migrations if file.id in todo))
         return _Run(folder=folder, options=options).on(connection, todo)
 
 
