@@ -42,6 +42,11 @@ class MigrateError(Exception):
             text = str(self).replace("Nothing was changed", "Nothing more was changed")
             self.args = (f"{text} Committed before, and kept: {', '.join(committed)}.",)
 
+    def backed_up(self, path: object) -> None:
+        """Say where what was there before is, where the database is not as it was."""
+        if self.committed:
+            self.args = (f"{self} What was there before is in {path}.",)
+
 
 class UsageError(MigrateError):
     """Arguments that cannot be used as they are."""
@@ -145,6 +150,11 @@ class ApplyError(DatabaseRefused):
         self.rolled_back = rolled_back
         what = "and was rolled back" if rolled_back else "outside a transaction, so that what it had done remains"
         super().__init__(f"{database}: migration {migration} failed {what}: {reason}")
+
+    def backed_up(self, path: object) -> None:
+        """Say so where a migration outside transactions was not undone, too."""
+        if self.committed or not self.rolled_back:
+            self.args = (f"{self} What was there before is in {path}.",)
 
 
 class DatabaseBusy(DatabaseRefused):

@@ -195,6 +195,18 @@ def test_a_python_migration_cannot_end_the_transaction(
     assert connection.execute("SELECT * FROM sqlite_master").fetchall() == []
 
 
+def test_a_python_migration_that_leaves_the_interpreter(connection: sqlite3.Connection, folder: Path) -> None:
+    """It fails like any other, and does not take the application along."""
+    code = "import sys\nfrom yoyo import step\n__depends__ = {'0003_age'}\nsteps = [step(lambda c: sys.exit(5))]\n"
+    write_folder(folder, {"0004_exit.py": code}, record=False)
+    (folder / MANIFEST).unlink()
+    with pytest.raises(
+        ApplyError, match=r"0004_exit failed and was rolled back: it leaves the interpreter: SystemExit"
+    ):
+        apply(connection, folder)
+    assert tables(connection) == set()
+
+
 def test_hooks_run_after_every_apply_and_are_only_logged(connection: sqlite3.Connection, folder: Path) -> None:
     """A ``post-apply`` file runs when something was applied, as with yoyo, and is no applied migration."""
     write_folder(folder, {"post-apply.sql": "UPDATE parent SET age = coalesce(age, 0) + 1;"})

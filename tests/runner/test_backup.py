@@ -267,6 +267,18 @@ def test_a_run_that_fails_over_and_over_pushes_no_backup_out(database: Path) -> 
     assert dump(backups_of(database)[0].path) == before
 
 
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_a_failure_that_leaves_something_says_where_the_backup_is(database: Path, *, is_alone: bool) -> None:
+    """Where all was rolled back nobody needs it; else it is the way back."""
+    folder = add(database, {"0004_tidy.sql": DELETING["0004_tidy.sql"]})
+    mark = "-- transactional: false\n" if is_alone else ""
+    write_folder(folder, {"0005_bad.sql": f"-- depends: 0004_tidy\n{mark}DELETE FROM nowhere;\n"}, record=False)
+    with pytest.raises(ApplyError) as caught:
+        apply_to(str(database), folder)
+    (backup,) = backups_of(database)
+    assert (f"What was there before is in {backup.path}." in str(caught.value)) is is_alone
+
+
 def test_pruned_also_after_a_failure(database: Path) -> None:
     """What is more than three goes where the run fails too."""
     for day in range(1, 6):

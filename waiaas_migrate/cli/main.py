@@ -77,7 +77,7 @@ def _said(error: MigrateError | OSError | sqlite3.Error) -> str:
             return f"{error.strerror or error}."
         case _:
             # What nothing above has put in better words.
-            return f"SQLite says: {error}. Check the database and the arguments."
+            return f"SQLite says: {str(error).rstrip('.')}. Check the database and the arguments."
 
 
 def _failed(kind: str, message: str, status: int, committed: Sequence[str] = (), *, as_json: bool) -> int:

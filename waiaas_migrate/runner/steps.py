@@ -163,18 +163,20 @@ class StepRunner:
             yield
         except MigrateError:
             raise
-        except Exception as error:  # a Python migration may raise anything
+        except (Exception, SystemExit) as error:  # a Python migration may raise anything
             if isinstance(error, sqlite3.Error) and result_code(error) == sqlite3.SQLITE_READONLY:
                 raise DatabaseFileError(f"{database_name(self.connection)}: {CANNOT_BE_WRITTEN}") from error
             raise self._error(migration, self._reason(error, denied, statement), statement) from error
 
-    def _reason(self, error: Exception, denied: Sequence[str], statement: str | None) -> str:
+    def _reason(self, error: BaseException, denied: Sequence[str], statement: str | None) -> str:
         if denied:
             return _denial(denied[0])
         if isinstance(error, sqlite3.Error):
             told = refusal(self.connection, statement, error) if statement else None
             return told or str(error)
-        return f"{type(error).__name__}: {error}"
+        if isinstance(error, SystemExit):
+            return f"it leaves the interpreter: {error!r}"
+        return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
     def _error(self, migration: MigrationFile | str, reason: str, statement: str | None = None) -> ApplyError:
         line = first_line(statement) if statement else None
