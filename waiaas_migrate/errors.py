@@ -158,14 +158,17 @@ class ApplyError(DatabaseRefused):
 
 
 class DatabaseBusy(DatabaseRefused):
-    """Another connection held a lock for longer than this one waited."""
+    """Another connection held a lock for longer than this one waited; or a process has a file open that is to go."""
 
-    def __init__(self, *, database: str, doing: str) -> None:
+    def __init__(self, *, database: str, doing: str, process: int | None = None) -> None:
         self.database = database
-        super().__init__(
-            f"{database}: another connection holds a lock that did not go away while {doing}. "
-            f"Nothing was changed; try again, or find the process that keeps a transaction open."
-        )
+        self.process = process
+        if process is None:
+            what = f"another connection holds a lock that did not go away while {doing}"
+            fix = "try again, or find the process that keeps a transaction open"
+        else:
+            what, fix = f"process {process} has it open", "stop that process first, or have it close the database"
+        super().__init__(f"{database}: {what}. Nothing was changed; {fix}.")
 
 
 class UnknownMigrationsError(DatabaseRefused):

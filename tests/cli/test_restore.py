@@ -106,7 +106,7 @@ def test_refused_while_it_is_open(project: Path, statement: str) -> None:
         pytest.skip("an idle process holds no lock, and this system does not show which files it has open")
     before = dump(project / "app.db")
     with held_by_another_process(project / "app.db", statement):
-        refused(run(project, "restore", "app.db"), 3, "app.db (open in process ")
+        refused(run(project, "restore", "app.db"), 3, " has it open. Nothing was changed; stop that process first")
         assert kept(project) == []
     assert dump(project / "app.db") == before
 
@@ -115,7 +115,7 @@ def test_refused_while_this_process_has_it_open(project: Path) -> None:
     """The same holds for the process that asks."""
     with closing(sqlite3.connect(project / "app.db")) as connection:
         connection.execute("SELECT count(*) FROM parent").fetchone()
-        refused(run(project, "restore", "app.db"), 3, f"open in process {os.getpid()}")
+        refused(run(project, "restore", "app.db"), 3, f"app.db: process {os.getpid()} has it open.")
     assert run(project, "restore", "app.db").status == 0
 
 

@@ -17,6 +17,7 @@ from typing import get_args
 import pytest
 
 from tests.folders import FAMILY, PRAGMAS, dump, run_python, write_folder
+from tests.rights import unprivileged
 from waiaas_migrate.errors import ApplyError, DatabaseFileError, DatabaseRefused
 from waiaas_migrate.runner.backup import KEPT, back_up, backups_of, byte_count, is_backup
 from waiaas_migrate.runner.folder import read_folder
@@ -399,16 +400,14 @@ def test_no_room_is_said_before_anything_is_written(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["app.db"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
+def test_a_folder_that_may_not_be_written(shared: Path) -> None:
     """Where no file can be made beside the database, the error says so, and how to do without."""
-    database = make_database(tmp_path / "data", "DELETE")
-    database.parent.chmod(0o500)
-    try:
-        with pytest.raises(DatabaseFileError, match="--backup never"):
-            back_up(database, "x")
-    finally:
-        database.parent.chmod(0o700)
+    database = make_database(shared, "DELETE")
+    database.chmod(0o666)
+    shared.chmod(0o555)
+    with unprivileged(), pytest.raises(DatabaseFileError, match="--backup never"):
+        back_up(database, "x")
+    shared.chmod(0o777)
 
 
 def test_byte_counts_for_people() -> None:

@@ -215,7 +215,7 @@ def _refuse_open(target: Path, *, but: int | None) -> None:
                 with suppress(OSError):
                     found = descriptor.stat()
                     if (found.st_dev, found.st_ino) == (status.st_dev, status.st_ino):
-                        raise DatabaseBusy(database=f"{target} (open in process {process})", doing="replacing it")
+                        raise DatabaseBusy(database=str(target), doing="replacing it", process=process)
 
 
 def _processes() -> list[int]:
