@@ -72,6 +72,12 @@ def test_a_line_names_its_database_once(project: Path) -> None:
     assert "data/b.db: failed: holds migrations that are not in the migrations folder: 0009_x." in done.out
 
 
+def test_what_names_nothing_fails_alone(project: Path) -> None:
+    """A name that no file can have is told like any other failure."""
+    done = run(project, "apply", "a\0b", "", "data/a.db")
+    assert (done.status, done.err) == (2, "3 databases: 2 failed, 1 up to date.\n")
+
+
 def test_stop_on_failure(project: Path) -> None:
     """``--stop-on-failure`` begins nothing more once one failed."""
     add_column(project)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Generic, TypeVar
 import click
 
 from waiaas_migrate.cli.output import note, print_json, say
-from waiaas_migrate.runner.fleet import INTERRUPTED, Outcome
+from waiaas_migrate.runner.fleet import INTERRUPTED, Outcome, identity
 
 ResultT = TypeVar("ResultT")
 
@@ -81,7 +80,7 @@ def _print_line(outcome: Outcome[ResultT], report: Report[ResultT], status: int)
         say(f"{outcome.database}: {report.line(outcome.result)}", good=None if status == 0 else False)
     elif outcome.failure is not None:
         text = " ".join(outcome.failure.message.split())
-        for name in (outcome.database, os.path.realpath(outcome.database)):  # the line names it already
+        for name in (outcome.database, identity(outcome.database)):  # the line names it already
             text = text.removeprefix(f"{name}: ")
         say(f"{outcome.database}: failed: {text}", good=False)
     else:
