@@ -181,6 +181,16 @@ def test_a_link_into_a_folder_that_is_not_there(place: Path, folder: Path) -> No
         open_database("link.db", migrations=folder)
 
 
+@pytest.mark.parametrize("opening", [connect_file, open_read_only])
+def test_what_the_system_says_no_to_is_named(shared: Path, opening: Callable[[Path], sqlite3.Connection]) -> None:
+    """A name that is too long, and a folder that lets nobody in."""
+    with pytest.raises(DatabaseFileError, match=r"xxx\.db: cannot be .*too long"):
+        opening(shared / f"{'x' * 300}.db")
+    (shared / "closed").mkdir(mode=0o600)
+    with unprivileged(), pytest.raises(DatabaseFileError, match=r"permission denied in .*closed"):
+        opening(shared / "closed" / "a.db")
+
+
 @pytest.mark.parametrize("name", ["a.db/", "sqlite:///a.db/", "file:a.db/"])
 def test_what_can_be_a_folder_only_is_none(place: Path, folder: Path, name: str) -> None:
     """A slash at the end does not go unnoticed."""

@@ -122,7 +122,7 @@ def _require_file(name: str, path: Path) -> None:
 
 def _os_reason(path: Path, error: OSError) -> str:
     # It is the folder of the file that counts, wherever a link to it stands.
-    folder = Path(os.path.realpath(path)).parent if path.is_symlink() else path.parent
+    folder = Path(os.path.realpath(path)).parent if os.path.islink(path) else path.parent  # noqa: PTH114 — never raises
     match error:
         case FileNotFoundError() if not os.path.lexists(folder):
             return f"the folder {folder} does not exist. Make it first."
