@@ -39,14 +39,15 @@ INTRODUCTION = """\
 `waiaas-migrate COMMAND`, or `python -m waiaas_migrate COMMAND`. This page is written from the commands' own help;
 `waiaas-migrate COMMAND --help` says the same.
 
-Results go to stdout and messages to stderr. `--json` gives the result to programs. Colours are for terminals only.
+Results go to stdout and messages to stderr. `--json` gives the result to programs, and where there is none
+`{"error": {"kind": …, "message": …}, "exit_status": …}`. Colours are for terminals only.
 
 | exit status | meaning |
 | --- | --- |
 | 0 | nothing to report |
 | 1 | findings: something differs, is pending, or was refused as dangerous |
 | 2 | wrong use, or input that is broken; nothing was written |
-| 3 | the database, or what is in it, refused; it is as it was |
+| 3 | the database, or what is in it, refused; it is as it was, but for migrations that the message names |
 
 DATABASE is a path, a `file:` URI or a `sqlite:///` URL. The other paths come from `[tool.waiaas-migrate]` in
 pyproject.toml, which is looked for from the current folder upward; what the command line names is relative to the

@@ -42,6 +42,11 @@ class MigrateError(Exception):
             text = str(self).replace("Nothing was changed", "Nothing more was changed")
             self.args = (f"{text} Committed before, and kept: {', '.join(committed)}.",)
 
+    def backed_up(self, path: object) -> None:
+        """Say where what was there before is, where the database is not as it was."""
+        if self.committed:
+            self.args = (f"{self} What was there before is in {path}.",)
+
 
 class UsageError(MigrateError):
     """Arguments that cannot be used as they are."""
@@ -146,16 +151,24 @@ class ApplyError(DatabaseRefused):
         what = "and was rolled back" if rolled_back else "outside a transaction, so that what it had done remains"
         super().__init__(f"{database}: migration {migration} failed {what}: {reason}")
 
+    def backed_up(self, path: object) -> None:
+        """Say so where a migration outside transactions was not undone, too."""
+        if self.committed or not self.rolled_back:
+            self.args = (f"{self} What was there before is in {path}.",)
+
 
 class DatabaseBusy(DatabaseRefused):
-    """Another connection held a lock for longer than this one waited."""
+    """Another connection held a lock for longer than this one waited; or a process has a file open that is to go."""
 
-    def __init__(self, *, database: str, doing: str) -> None:
+    def __init__(self, *, database: str, doing: str, process: int | None = None) -> None:
         self.database = database
-        super().__init__(
-            f"{database}: another connection holds a lock that did not go away while {doing}. "
-            f"Nothing was changed; try again, or find the process that keeps a transaction open."
-        )
+        self.process = process
+        if process is None:
+            what = f"another connection holds a lock that did not go away while {doing}"
+            fix = "try again, or find the process that keeps a transaction open"
+        else:
+            what, fix = f"process {process} has it open", "stop that process first, or have it close the database"
+        super().__init__(f"{database}: {what}. Nothing was changed; {fix}.")
 
 
 class UnknownMigrationsError(DatabaseRefused):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.projects import generated_project, listing, run, run_process, write_project
+from tests.projects import execute, generated_project, listing, run, run_process, write_project
 from waiaas_migrate import __version__
 from waiaas_migrate.cli.main import group, main
 
@@ -88,6 +89,33 @@ def test_wrong_arguments(tmp_path: Path, arguments: list[str], said: str) -> Non
     assert (done.status, done.out) == (2, "")
     assert said in done.err
     assert TRACEBACK not in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "status"),
+    [
+        (["apply", "text.db"], "DatabaseFileError", 2),
+        (["apply", "text.db", "--dry-run"], "DatabaseFileError", 2),
+        (["apply", "foreign.db"], "DatabaseRefused", 3),
+        (["apply", "none*.db"], "UsageError", 2),
+        (["apply", os.fsdecode(b"\xff/a.db")], "DatabaseFileError", 2),
+        (["status", "none.db"], "DatabaseFileError", 2),
+        (["drift", "text.db"], "DatabaseFileError", 2),
+        (["restore", "foreign.db"], "DatabaseFileError", 2),
+        (["apply", "--nonsense"], "UsageError", 2),
+        (["check", "--schema", "nowhere.yaml"], "SchemaFileError", 2),
+    ],
+    ids=lambda value: " ".join(value).encode("ascii", "replace").decode() if isinstance(value, list) else "",
+)
+def test_failures_as_json(tmp_path: Path, arguments: list[str], kind: str, status: int) -> None:
+    """What reads stdout as JSON can always do so; people are told on stderr all the same."""
+    generated_project(tmp_path)
+    (tmp_path / "text.db").write_text("no database\n" * 100, encoding="utf-8")
+    execute(tmp_path / "foreign.db", "CREATE TABLE foreign_one (a)")
+    done = run_process(tmp_path, *arguments, "--json", PYTHONUTF8="1")
+    found = json.loads(done.out)
+    assert (done.status, found["exit_status"], found["error"]["kind"]) == (status, status, kind)
+    assert found["error"]["message"].encode("utf-8", "backslashreplace").decode() in done.err
 
 
 @pytest.mark.parametrize("command", ["generate", "check"])

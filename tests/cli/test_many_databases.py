@@ -57,11 +57,25 @@ def test_one_that_fails_does_not_stop_the_others(project: Path) -> None:
     (project / "data" / "b.db").write_text("no database\n" * 100, encoding="utf-8")
     done = run(project, "apply", "data/*.db", "--jobs", "2")
     assert done.status == 2
-    assert "data/b.db: failed: is not a SQLite database, or it is encrypted. Check the path.\n" in done.out
+    assert "data/b.db: failed: is not a SQLite database, or it is encrypted or made by a newer SQLite." in done.out
     assert done.err == "3 databases: 1 failed, 2 migrated.\n"
     (project / "data" / "b.db").unlink()
     again = run(project, "apply", "data/a.db", "data/b.db", "data/c.db")
     assert (again.status, again.err) == (0, "3 databases: 1 migrated, 2 up to date.\n")
+
+
+def test_a_line_names_its_database_once(project: Path) -> None:
+    """A message that begins with the path in full is cut where the line begins with it already."""
+    execute(project / "data" / "b.db", "DELETE FROM _yoyo_migration")
+    execute(project / "data" / "b.db", "INSERT INTO _yoyo_migration VALUES ('hash', '0009_x', '2099-01-01')")
+    done = run(project, "apply", "data/*.db")
+    assert "data/b.db: failed: holds migrations that are not in the migrations folder: 0009_x." in done.out
+
+
+def test_what_names_nothing_fails_alone(project: Path) -> None:
+    """A name that no file can have is told like any other failure."""
+    done = run(project, "apply", "a\0b", "", "data/a.db")
+    assert (done.status, done.err) == (2, "3 databases: 2 failed, 1 up to date.\n")
 
 
 def test_stop_on_failure(project: Path) -> None:

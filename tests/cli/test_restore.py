@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import stat
 from contextlib import closing
@@ -13,6 +14,9 @@ import pytest
 
 from tests.folders import FAMILY, PRAGMAS, dump, run_python, write_folder
 from tests.projects import Run, execute, held_by_another_process, listing, rows, run
+from tests.rights import IS_ROOT, unprivileged
+from waiaas_migrate.errors import DatabaseFileError
+from waiaas_migrate.runner.restore import restore
 from waiaas_migrate.sqlite.connection import Pragma
 
 
@@ -102,7 +106,7 @@ def test_refused_while_it_is_open(project: Path, statement: str) -> None:
         pytest.skip("an idle process holds no lock, and this system does not show which files it has open")
     before = dump(project / "app.db")
     with held_by_another_process(project / "app.db", statement):
-        refused(run(project, "restore", "app.db"), 3, "app.db (open in process ")
+        refused(run(project, "restore", "app.db"), 3, " has it open. Nothing was changed; stop that process first")
         assert kept(project) == []
     assert dump(project / "app.db") == before
 
@@ -111,7 +115,7 @@ def test_refused_while_this_process_has_it_open(project: Path) -> None:
     """The same holds for the process that asks."""
     with closing(sqlite3.connect(project / "app.db")) as connection:
         connection.execute("SELECT count(*) FROM parent").fetchone()
-        refused(run(project, "restore", "app.db"), 3, f"open in process {os.getpid()}")
+        refused(run(project, "restore", "app.db"), 3, f"app.db: process {os.getpid()} has it open.")
     assert run(project, "restore", "app.db").status == 0
 
 
@@ -172,12 +176,14 @@ def test_a_damaged_backup_is_not_put_back(project: Path) -> None:
         (["other.db"], "other.db: has no backup beside it."),
         (["app.db", "nowhere.db"], "nowhere.db: there is no such backup."),
         (["app.db", "app.db"], "app.db: is the database itself."),
+        (["app.db", "empty.db"], "empty.db: is empty"),
         (["app.db", "migrations/0001_parents.sql"], "is not a SQLite database"),
         ([":memory:"], "has no backups"),
     ],
 )
 def test_what_is_no_backup(project: Path, arguments: list[str], said: str) -> None:
     """Wrong names exit with 2 and change nothing."""
+    (project / "empty.db").write_bytes(b"")
     before = listing(project)
     refused(run(project, "restore", *arguments), 2, said)
     assert listing(project) == before
@@ -188,6 +194,19 @@ def test_the_rights_of_the_file_stay(project: Path) -> None:
     (project / "app.db").chmod(0o640)
     assert run(project, "restore", "app.db").status == 0
     assert stat.S_IMODE((project / "app.db").stat().st_mode) == 0o640
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root can have a file of another's")
+def test_a_folder_that_lets_nobody_replace_the_file(project: Path, shared: Path) -> None:
+    """Where the last step is not allowed, what was kept by then is taken back: nothing was changed."""
+    for path in (project / "app.db", *backups(project)):
+        shutil.copy(path, shared)
+        (shared / path.name).chmod(0o666)
+    shared.chmod(0o1777)
+    before = listing(shared)
+    with unprivileged(), pytest.raises(DatabaseFileError, match=r"cannot be replaced.*Nothing was changed"):
+        restore(str(shared / "app.db"))
+    assert listing(shared) == before
 
 
 def test_a_link_stays_a_link(project: Path) -> None:

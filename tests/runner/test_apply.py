@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
@@ -195,6 +195,18 @@ def test_a_python_migration_cannot_end_the_transaction(
     assert connection.execute("SELECT * FROM sqlite_master").fetchall() == []
 
 
+def test_a_python_migration_that_leaves_the_interpreter(connection: sqlite3.Connection, folder: Path) -> None:
+    """It fails like any other, and does not take the application along."""
+    code = "import sys\nfrom yoyo import step\n__depends__ = {'0003_age'}\nsteps = [step(lambda c: sys.exit(5))]\n"
+    write_folder(folder, {"0004_exit.py": code}, record=False)
+    (folder / MANIFEST).unlink()
+    with pytest.raises(
+        ApplyError, match=r"0004_exit failed and was rolled back: it leaves the interpreter: SystemExit"
+    ):
+        apply(connection, folder)
+    assert tables(connection) == set()
+
+
 def test_hooks_run_after_every_apply_and_are_only_logged(connection: sqlite3.Connection, folder: Path) -> None:
     """A ``post-apply`` file runs when something was applied, as with yoyo, and is no applied migration."""
     write_folder(folder, {"post-apply.sql": "UPDATE parent SET age = coalesce(age, 0) + 1;"})
@@ -260,6 +272,23 @@ def test_an_open_transaction_is_refused(connection: sqlite3.Connection, folder: 
     with pytest.raises(UsageError, match="transaction is open"):
         apply(connection, folder)
     assert connection.in_transaction
+
+
+@pytest.mark.parametrize("name", ["Parent", "more"])
+def test_temporary_objects_that_hide_others_are_refused(path: Path, folder: Path, name: str) -> None:
+    """Of a table that is there, and of one that a migration makes: rows would go where they are lost."""
+    more = {"0004_more.sql": "-- depends: 0003_age\nCREATE TABLE more (x);\nINSERT INTO more VALUES (1);\n"}
+    with closing(connect_file(path)) as connection:
+        apply(connection, folder)
+        connection.execute(f"CREATE TEMP TABLE {name} (x)")
+        connection.execute("CREATE TEMP TABLE other (x)")
+        with pytest.raises(DatabaseRefused, match=f"temporary objects of these names: {name}\\."):
+            apply(connection, write_folder(folder, more))
+        with pytest.raises(DatabaseRefused) if name == "Parent" else nullcontext():
+            rollback(connection, read_folder(folder))
+        connection.execute(f"DROP TABLE temp.{name}")
+        apply(connection, folder)
+        assert connection.execute("SELECT count(*) FROM more").fetchone() == (1,)
 
 
 def test_a_writer_that_does_not_end_is_said_to_be_in_the_way(path: Path, folder: Path) -> None:
@@ -536,6 +565,46 @@ def test_books_of_an_old_yoyo_are_read_and_brought_up_to_date(path: Path, folder
         assert pending(connection, FAMILY_IDS) == FAMILY_IDS[1:]
         assert apply(connection, folder).applied == FAMILY_IDS[1:]
     assert run_yoyo("list", path, folder).count("A ") == 3
+
+
+@pytest.mark.parametrize("row", ["NULL, NULL", "x'ff', x'00fe'", "'hash', NULL", "7, 1.5"])
+def test_rows_that_yoyo_did_not_write_are_unknown_migrations(path: Path, folder: Path, row: str) -> None:
+    """Whatever stands in the books, the database is refused in words."""
+    with closing(connect_file(path)) as connection:
+        apply(connection, folder)
+        connection.execute(f"INSERT INTO _yoyo_migration VALUES ({row}, '2026-01-01')")
+        connection.commit()
+        with pytest.raises(UnknownMigrationsError):
+            apply(connection, folder)
+
+
+@pytest.mark.parametrize("sql", ["CREATE TABLE _yoyo_migration (a)", "CREATE VIEW _yoyo_migration AS SELECT 1 AS id"])
+def test_what_is_called_like_the_books_and_is_none(path: Path, folder: Path, sql: str) -> None:
+    """It is refused, and not asked for columns that it does not have."""
+    with closing(connect_file(path)) as connection:
+        connection.execute(sql)
+        with pytest.raises(DatabaseRefused, match="none that yoyo makes"):
+            apply(connection, folder)
+
+
+def test_books_of_a_newer_yoyo_are_refused(path: Path, folder: Path) -> None:
+    """What this one does not know it cannot write to."""
+    with closing(connect_file(path)) as connection:
+        apply(connection, write_folder(folder.parent / "old", {"0001_parents.sql": FAMILY["0001_parents.sql"]}))
+        connection.execute("INSERT INTO _yoyo_version VALUES (99, '2099-01-01')")
+        connection.commit()
+        with pytest.raises(UnsupportedError, match=r"version 99.*Upgrade yoyo-migrations"):
+            apply(connection, folder)
+
+
+def test_a_lock_row_of_nobody(path: Path, folder: Path) -> None:
+    """Where no process is named none holds it; it is removed like any other."""
+    run_yoyo("list", path, folder)
+    with closing(connect_file(path)) as connection:
+        connection.execute("INSERT INTO yoyo_lock VALUES (1, 'some time', 'nobody')")
+        connection.commit()
+        assert apply(connection, folder).applied == FAMILY_IDS
+        assert connection.execute("SELECT * FROM yoyo_lock").fetchall() == []
 
 
 def test_what_yoyo_ran_without_noting_it_is_explained(path: Path, folder: Path) -> None:

@@ -17,6 +17,7 @@ from typing import get_args
 import pytest
 
 from tests.folders import FAMILY, PRAGMAS, dump, run_python, write_folder
+from tests.rights import unprivileged
 from waiaas_migrate.errors import ApplyError, DatabaseFileError, DatabaseRefused
 from waiaas_migrate.runner.backup import KEPT, back_up, backups_of, byte_count, is_backup
 from waiaas_migrate.runner.folder import read_folder
@@ -267,6 +268,18 @@ def test_a_run_that_fails_over_and_over_pushes_no_backup_out(database: Path) -> 
     assert dump(backups_of(database)[0].path) == before
 
 
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_a_failure_that_leaves_something_says_where_the_backup_is(database: Path, *, is_alone: bool) -> None:
+    """Where all was rolled back nobody needs it; else it is the way back."""
+    folder = add(database, {"0004_tidy.sql": DELETING["0004_tidy.sql"]})
+    mark = "-- transactional: false\n" if is_alone else ""
+    write_folder(folder, {"0005_bad.sql": f"-- depends: 0004_tidy\n{mark}DELETE FROM nowhere;\n"}, record=False)
+    with pytest.raises(ApplyError) as caught:
+        apply_to(str(database), folder)
+    (backup,) = backups_of(database)
+    assert (f"What was there before is in {backup.path}." in str(caught.value)) is is_alone
+
+
 def test_pruned_also_after_a_failure(database: Path) -> None:
     """What is more than three goes where the run fails too."""
     for day in range(1, 6):
@@ -387,16 +400,14 @@ def test_no_room_is_said_before_anything_is_written(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["app.db"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
+def test_a_folder_that_may_not_be_written(shared: Path) -> None:
     """Where no file can be made beside the database, the error says so, and how to do without."""
-    database = make_database(tmp_path / "data", "DELETE")
-    database.parent.chmod(0o500)
-    try:
-        with pytest.raises(DatabaseFileError, match="--backup never"):
-            back_up(database, "x")
-    finally:
-        database.parent.chmod(0o700)
+    database = make_database(shared, "DELETE")
+    database.chmod(0o666)
+    shared.chmod(0o555)
+    with unprivileged(), pytest.raises(DatabaseFileError, match="--backup never"):
+        back_up(database, "x")
+    shared.chmod(0o777)
 
 
 def test_byte_counts_for_people() -> None:

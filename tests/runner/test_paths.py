@@ -6,23 +6,20 @@ import os
 import sqlite3
 import stat
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
 from tests.folders import FAMILY, FAMILY_IDS, dump, run_python, tables, write_folder
+from tests.rights import unprivileged
 from waiaas_migrate import close_database, open_database
 from waiaas_migrate.errors import DatabaseFileError, MigrateError, UsageError
 from waiaas_migrate.runner.bookkeeping import read_applied
 from waiaas_migrate.sqlite.connection import connect_file, open_read_only
 
 NAMES = ["a b?#%.db", "100%25.db", "what?mode=ro", "#.db", "file", "ü — 数.db", 'it\'s "it".db', ":memory:.db", "-x.db"]
-
-_NOBODY = 65534
-is_root = os.name == "posix" and os.geteuid() == 0
 
 
 @pytest.fixture
@@ -100,29 +97,6 @@ def test_what_is_no_database_is_refused(place: Path, folder: Path, kind: str) ->
     with pytest.raises(DatabaseFileError, match=str(path)):
         open_database(path, migrations=folder)
     assert sorted(place.rglob("*")) == before
-
-
-@contextmanager
-def unprivileged() -> Iterator[None]:
-    """Be a user to whom rights apply: root is nobody for the time."""
-    if not is_root:
-        yield
-        return
-    os.setresgid(_NOBODY, _NOBODY, 0)
-    os.setresuid(_NOBODY, _NOBODY, 0)
-    try:
-        yield
-    finally:
-        os.setresuid(0, 0, 0)
-        os.setresgid(0, 0, 0)
-
-
-@pytest.fixture
-def shared() -> Iterator[Path]:
-    """A folder in which everybody may do everything, below none that keeps anybody out."""
-    with TemporaryDirectory() as name:
-        Path(name).chmod(0o777)
-        yield Path(name)
 
 
 def test_a_file_that_is_read_only_is_refused(shared: Path, folder: Path) -> None:
@@ -207,6 +181,16 @@ def test_a_link_into_a_folder_that_is_not_there(place: Path, folder: Path) -> No
         open_database("link.db", migrations=folder)
 
 
+@pytest.mark.parametrize("opening", [connect_file, open_read_only])
+def test_what_the_system_says_no_to_is_named(shared: Path, opening: Callable[[Path], sqlite3.Connection]) -> None:
+    """A name that is too long, and a folder that lets nobody in."""
+    with pytest.raises(DatabaseFileError, match=r"xxx\.db: cannot be .*too long"):
+        opening(shared / f"{'x' * 300}.db")
+    (shared / "closed").mkdir(mode=0o600)
+    with unprivileged(), pytest.raises(DatabaseFileError, match=r"permission denied in .*closed"):
+        opening(shared / "closed" / "a.db")
+
+
 @pytest.mark.parametrize("name", ["a.db/", "sqlite:///a.db/", "file:a.db/"])
 def test_what_can_be_a_folder_only_is_none(place: Path, folder: Path, name: str) -> None:
     """A slash at the end does not go unnoticed."""
@@ -277,10 +261,10 @@ def test_reading_sees_what_a_killed_process_left(place: Path, folder: Path) -> N
     assert dump(place / "b.db") != []
 
 
-def test_reading_rolls_back_what_a_killed_process_left(place: Path, folder: Path) -> None:
-    """A hot journal is not overlooked, as it would be in a file that is taken to be immutable."""
+def half_written(path: Path, folder: Path) -> Path:
+    """A copy of a database beside ``path``, taken in the middle of a write, with the journal that undoes it."""
     plain = write_folder(folder.parent / "plain", FAMILY, pragmas=())
-    connection = open_database("a.db", migrations=plain)
+    connection = open_database(path, migrations=plain)
     connection.executescript("INSERT INTO parent (id) VALUES (1);")
     connection.isolation_level = None
     connection.execute("PRAGMA cache_size = 1")
@@ -289,9 +273,32 @@ def test_reading_rolls_back_what_a_killed_process_left(place: Path, folder: Path
         "WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) "
         "INSERT INTO parent (id, name) SELECT i, printf('%0100d', i) FROM n"
     )
+    copy = path.with_name("half.db")
     for suffix in ("", "-journal"):
-        (place / f"b.db{suffix}").write_bytes((place / f"a.db{suffix}").read_bytes())
+        copy.with_name(f"{copy.name}{suffix}").write_bytes(path.with_name(f"{path.name}{suffix}").read_bytes())
     connection.execute("ROLLBACK")
     connection.close()
-    with closing(connect_file("b.db")) as recovered:
+    path.unlink()
+    return copy
+
+
+@pytest.mark.parametrize("opening", [connect_file, open_read_only])
+def test_reading_rolls_back_what_a_killed_process_left(
+    place: Path, folder: Path, opening: Callable[[Path], sqlite3.Connection]
+) -> None:
+    """A hot journal is not overlooked, as it would be in a file that is taken to be immutable."""
+    path = half_written(place / "a.db", folder)
+    with closing(opening(path)) as recovered:
         assert recovered.execute("SELECT count(*) FROM parent").fetchone() == (1,)
+    assert [file.name for file in place.iterdir()] == [path.name]
+
+
+def test_only_who_may_write_can_undo_a_half_write(shared: Path, folder: Path) -> None:
+    """Others are told, and see nothing that was not committed."""
+    path = half_written(shared / "a.db", folder)
+    for file in shared.iterdir():
+        file.chmod(0o444)
+    shared.chmod(0o555)
+    with unprivileged(), pytest.raises(DatabaseFileError, match="left half-written by a process that is gone"):
+        open_read_only(path)
+    shared.chmod(0o777)

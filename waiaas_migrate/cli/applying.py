@@ -10,7 +10,7 @@ import click
 
 from waiaas_migrate.cli import options
 from waiaas_migrate.cli.many import Report, jobs, print_outcomes, stop_on_failure
-from waiaas_migrate.cli.output import note, print_json, say
+from waiaas_migrate.cli.output import note, print_failure, print_json, say
 from waiaas_migrate.cli.terminal import shown_progress
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.backup import byte_count
@@ -92,6 +92,8 @@ def _apply(project: Project, database: str, run_options: RunOptions, *, as_json:
             result = apply_to(database, project.migrations, options=run_options, watch=Watch(tell=tell))
     except Interrupted as error:
         note(str(error))
+        if as_json:
+            print_failure(type(error).__name__, str(error), INTERRUPTED, error.applied)
         return INTERRUPTED
     if as_json:
         print_json({"database": database, **_run_row(result)})

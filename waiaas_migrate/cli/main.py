@@ -8,11 +8,13 @@ from __future__ import annotations
 import sqlite3
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 
 import click
 
 from waiaas_migrate import __version__
+from waiaas_migrate.cli.output import print_failure
 from waiaas_migrate.errors import MigrateError
 
 _INTERRUPTED = 130
@@ -72,29 +74,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    as_json = "--json" in arguments
     try:
-        result = group.main(
-            args=None if argv is None else list(argv), prog_name="waiaas-migrate", standalone_mode=False
-        )
+        result = group.main(args=arguments, prog_name="waiaas-migrate", standalone_mode=False)
     except click.exceptions.Abort:
-        click.echo("Interrupted; nothing was changed.", err=True)
-        return _INTERRUPTED
+        click.echo(said := "Interrupted; nothing was changed.", err=True)
+        return _failed("Interrupted", said, _INTERRUPTED, as_json=as_json)
     except click.ClickException as error:
         error.show()
-        return error.exit_code
-    except MigrateError as error:
-        _complain(str(error))
-        return error.exit_code
-    except OSError as error:
-        # Neither a file of the project's nor a database: those say more. A full disk behind stdout, for one.
-        _complain(f"{error.strerror or error}.")
-        return MigrateError.exit_code
-    except sqlite3.Error as error:
-        # What nothing above has put in better words.
-        click.secho("Error:", fg="red", err=True, nl=False)
-        click.echo(f" SQLite says: {error}. Check the database and the arguments.", err=True)
-        return MigrateError.exit_code
+        return _failed("UsageError", error.format_message(), error.exit_code, as_json=as_json)
+    except (MigrateError, OSError, sqlite3.Error) as error:
+        said = _said(error)
+        _complain(said)
+        status = error.exit_code if isinstance(error, MigrateError) else MigrateError.exit_code
+        committed = error.committed if isinstance(error, MigrateError) else ()
+        return _failed(type(error).__name__, said, status, committed, as_json=as_json)
     return result if isinstance(result, int) else 0
+
+
+def _said(error: MigrateError | OSError | sqlite3.Error) -> str:
+    match error:
+        case MigrateError():
+            return str(error)
+        case OSError():
+            # Neither a file of the project's nor a database: those say more. A full disk behind stdout, for one.
+            return f"{error.strerror or error}."
+        case _:
+            # What nothing above has put in better words.
+            return f"SQLite says: {str(error).rstrip('.')}. Check the database and the arguments."
+
+
+def _failed(kind: str, message: str, status: int, committed: Sequence[str] = (), *, as_json: bool) -> int:
+    """Tell programs too, who read stdout, and give the exit status."""
+    if as_json:
+        with suppress(OSError):  # it may be stdout itself that failed
+            print_failure(kind, message, status, committed)
+    return status
 
 
 def _complain(message: str) -> None:

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 import click
 
 from waiaas_migrate.cli.output import note, print_json, say
-from waiaas_migrate.runner.fleet import INTERRUPTED, Outcome
+from waiaas_migrate.runner.fleet import INTERRUPTED, Outcome, identity
 
 ResultT = TypeVar("ResultT")
 
@@ -79,7 +79,9 @@ def _print_line(outcome: Outcome[ResultT], report: Report[ResultT], status: int)
     if outcome.result is not None:
         say(f"{outcome.database}: {report.line(outcome.result)}", good=None if status == 0 else False)
     elif outcome.failure is not None:
-        text = " ".join(outcome.failure.message.split()).removeprefix(f"{outcome.database}: ")
+        text = " ".join(outcome.failure.message.split())
+        for name in (outcome.database, identity(outcome.database)):  # the line names it already
+            text = text.removeprefix(f"{name}: ")
         say(f"{outcome.database}: failed: {text}", good=False)
     else:
         say(f"{outcome.database}: not begun.")

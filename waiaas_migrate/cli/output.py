@@ -29,7 +29,19 @@ def note(text: str) -> None:
 
 def print_json(value: object) -> None:
     """A result for machines."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    try:
+        text = json.dumps(value, indent=2, ensure_ascii=False)
+        text.encode()
+    except UnicodeEncodeError:  # the name of a file may be no text; JSON must be
+        text = json.dumps(value, indent=2)
+    click.echo(text)
+
+
+def print_failure(kind: str, message: str, status: int, committed: Iterable[str] = ()) -> None:
+    """Why there is no result, for machines, in the form in which one of many databases tells it."""
+    kept = list(committed)
+    error = {"kind": kind, "message": message, **({"committed": kept} if kept else {})}
+    print_json({"error": error, "exit_status": status})
 
 
 def hazard_row(hazard: Hazard) -> dict[str, object]:

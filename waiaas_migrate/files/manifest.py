@@ -129,7 +129,8 @@ def _read(path: str | Path) -> Any:  # noqa: ANN401 — whatever a JSON file may
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise _broken(path, f"cannot be read: {error}.") from error
+        what = error.strerror if isinstance(error, OSError) else error
+        raise _broken(path, f"cannot be read: {what}.") from error
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:

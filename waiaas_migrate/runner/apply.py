@@ -80,7 +80,7 @@ def apply_pending(
         todo = pending(connection, folder.ids)
         if not todo:
             return ApplyResult()
-        refuse_shadows(connection)
+        refuse_shadows(connection, (file.sql for file in folder.migrations if file.id in todo))
         conduct = Conduct(verify=verify, explain=explain, transaction=transaction, observe=observe)
         return _upgrade(connection, folder, conduct, todo)
 
@@ -120,8 +120,10 @@ def rollback(
         UsageError: ``to`` was not applied, or a transaction is open on the connection.
     """
     with plain_session(connection):
-        if not _chosen(connection, folder, count, to):
+        chosen = _chosen(connection, folder, count, to)
+        if not chosen:
             return RollbackResult()
+        refuse_shadows(connection, (file.rollback or file.sql for file in chosen))
         runner = StepRunner(connection, folder.migrations)
         notices: list[str] = []
         with sole_transaction(connection, notices):

@@ -35,6 +35,7 @@ _OWNER_ONLY = 0o600
 _PAGES_IN_A_STEP = 2048
 #: What else may need room while a copy is made: the journal of the run, of which nobody knows the size beforehand.
 _MARGIN = 1 << 20
+_INSTEAD = ", or do without a backup (`apply --backup never`)"
 _STAMP = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(r"(?P<file>.+)\.backup-(?P<stamp>[0-9]{8}T[0-9]{6}Z)(?:-(?P<head>[A-Za-z0-9._-]+))?\Z", re.DOTALL)
 #: What is put aside or half made, by this module or by restore.
@@ -99,7 +100,7 @@ def back_up(database: Path, head: str, *, told: Pages | None = None) -> Backup:
     partial = real.with_name(f"{real.name}.backup-partial")
     with _folder_errors(real), plain_errors(str(database), doing="making its backup"):
         with closing(_opened(real, "mode=rw")) as source:
-            copy_database(source, partial, name=str(database), told=told)
+            copy_database(source, partial, name=str(database), told=told, instead=_INSTEAD)
         try:
             _verify(partial, database)
             earlier = backups_of(real)
@@ -142,10 +143,12 @@ def _name(file: str, head: str, earlier: tuple[Backup, ...]) -> str:
     return f"{file}.backup-{now.strftime(_STAMP)}" + (f"-{safe}" if safe else "")
 
 
-def copy_database(source: sqlite3.Connection, target: Path, *, name: str, told: Pages | None = None) -> None:
+def copy_database(
+    source: sqlite3.Connection, target: Path, *, name: str, told: Pages | None = None, instead: str = ""
+) -> None:
     """Copy what is behind ``source``, as last committed, to ``target``: its owner's alone, on the disk, or not at all.
 
-    ``name`` is what messages call the database.
+    ``name`` is what messages call the database, and ``instead`` what may be done where there is no room.
 
     Raises:
         DatabaseRefused: there is no room for it.
@@ -153,7 +156,7 @@ def copy_database(source: sqlite3.Connection, target: Path, *, name: str, told: 
     """
     source.execute("BEGIN")
     pages = int(source.execute("PRAGMA page_count").fetchone()[0])
-    require_room(target, pages * int(source.execute("PRAGMA page_size").fetchone()[0]), name)
+    _require_room(target, pages * int(source.execute("PRAGMA page_size").fetchone()[0]), name, instead)
     target.unlink(missing_ok=True)
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR, _OWNER_ONLY))
     try:
@@ -178,8 +181,8 @@ def _teller(told: Pages | None) -> Callable[[int, int, int], None]:
     return progress
 
 
-def require_room(target: Path, size: int, name: str) -> None:
-    """Refuse where the disk has no room for ``size`` bytes more.
+def _require_room(target: Path, size: int, name: str, instead: str) -> None:
+    """Refuse where the disk has no room for ``size`` bytes more, and say what may be done instead of making some.
 
     Raises:
         DatabaseRefused: says how much is needed and how much there is.
@@ -187,8 +190,8 @@ def require_room(target: Path, size: int, name: str) -> None:
     free = shutil.disk_usage(target.parent).free
     if free < size + _MARGIN:
         raise DatabaseRefused(
-            f"{name}: a copy of it takes {byte_count(size)}, and the disk has {byte_count(free)} free. Nothing was "
-            f"changed. Make room, or do without a backup (`apply --backup never`)."
+            f"{name}: a copy of it takes up to {byte_count(size + _MARGIN)}, and the disk has {byte_count(free)} free. "
+            f"Nothing was changed. Make room{instead}."
         )
 
 
@@ -282,5 +285,5 @@ def _folder_errors(database: Path) -> Iterator[None]:
     except OSError as error:
         raise DatabaseFileError(
             f"{database}: no backup can be made in {database.parent}: {error.strerror or error}. Nothing was changed. "
-            f"Give this user write permission there, or do without a backup (`apply --backup never`)."
+            f"Give this user write permission there{_INSTEAD}."
         ) from error

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from waiaas_migrate.errors import UnknownMigrationsError
+from waiaas_migrate.errors import DatabaseRefused, UnknownMigrationsError
 from waiaas_migrate.files.migration_dir import is_post_apply, migration_hash
 from waiaas_migrate.sqlite.connection import database_name
 
@@ -26,7 +26,11 @@ class Applied:
 
 
 def read_applied(connection: sqlite3.Connection) -> tuple[Applied, ...] | None:
-    """The applied migrations in the order in which they were; None where yoyo keeps no books in this database."""
+    """The applied migrations in the order in which they were; None where yoyo keeps no books in this database.
+
+    Raises:
+        DatabaseRefused: what is called like the books is something else.
+    """
     try:
         rows = connection.execute(
             "SELECT migration_hash, migration_id FROM main._yoyo_migration ORDER BY applied_at_utc, rowid"
@@ -35,7 +39,12 @@ def read_applied(connection: sqlite3.Connection) -> tuple[Applied, ...] | None:
         if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
             raise
         return _read_old_books(connection)
-    return tuple(Applied(hash=key, id=name or key) for key, name in rows)
+    return tuple(Applied(hash=_text(key), id=_text(name or key)) for key, name in rows)
+
+
+def _text(value: object) -> str:
+    """What a row holds where yoyo writes text; others may have written anything."""
+    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
 
 
 def _read_old_books(connection: sqlite3.Connection) -> tuple[Applied, ...] | None:
@@ -46,8 +55,13 @@ def _read_old_books(connection: sqlite3.Connection) -> tuple[Applied, ...] | Non
     if "migration_hash" in columns:
         # Another connection has made them since they were found missing.
         return read_applied(connection)
+    if not {"id", "ctime"} <= columns:
+        raise DatabaseRefused(
+            f"{database_name(connection)}: its _yoyo_migration is none that yoyo makes, so that nobody knows which "
+            f"migrations were run. Nothing was changed. Use another file, or rename what is called so."
+        )
     rows = connection.execute("SELECT id FROM main._yoyo_migration ORDER BY ctime, rowid").fetchall()
-    return tuple(Applied(hash=migration_hash(name), id=name) for (name,) in rows)
+    return tuple(Applied(hash=migration_hash(name), id=name) for name in (_text(name) for (name,) in rows))
 
 
 def pending(connection: sqlite3.Connection, known: Sequence[str]) -> tuple[str, ...]:
@@ -93,7 +107,10 @@ def read_books(connection: sqlite3.Connection) -> tuple[dict[str, str], int] | N
         if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
             raise
         return None
-    return ({key: name or key for key, name, _ in rows}, int(rows[0][2] or 0)) if rows else None
+    if not rows:
+        return None
+    found = rows[0][2]
+    return {_text(key): _text(name or key) for key, name, _ in rows}, found if isinstance(found, int) else 0
 
 
 def has_run_exactly(connection: sqlite3.Connection, hashes: frozenset[str]) -> bool:

@@ -229,7 +229,7 @@ def expand(arguments: Sequence[str]) -> tuple[str, ...]:
     found: dict[str, str] = {}
     for argument in arguments:
         for database in _matching(argument) if is_pattern(argument) else (argument,):
-            found.setdefault(_identity(database), database)
+            found.setdefault(identity(database), database)
     return tuple(found.values())
 
 
@@ -259,6 +259,7 @@ def _is_database(name: str) -> bool:
     return path.is_file() and not is_backup(path) and not any(Path(owner).exists() for owner in owners)
 
 
-def _identity(database: str) -> str:
-    plain = database == MEMORY or database.startswith(("file:", "sqlite:"))
+def identity(database: str) -> str:
+    """What two names of one database have in common: the file's own path, links followed."""
+    plain = database == MEMORY or database.startswith(("file:", "sqlite:")) or "\0" in database
     return database if plain or not database else os.path.realpath(database)

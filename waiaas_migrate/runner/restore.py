@@ -8,10 +8,12 @@ moved into the file that it belongs to: left behind, it would be replayed into t
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,6 +87,8 @@ def _chosen(target: Path, backup: str | None) -> Path:
         raise DatabaseFileError(f"{backup}: there is no such backup. `restore DATABASE --list` shows those there are.")
     if target.exists() and path.samefile(target):
         raise DatabaseFileError(f"{backup}: is the database itself. Name one of its backups.")
+    if not path.stat().st_size:
+        raise DatabaseFileError(f"{backup}: is empty, and was not put back. Choose another backup.")
     return path
 
 
@@ -98,22 +102,33 @@ def _copy_checked(source: Path, arriving: Path, told: Pages | None) -> None:
 
 
 def _swap(target: Path, arriving: Path) -> Path | None:
-    if not os.path.lexists(target):
-        _set_aside_companions(target, target.with_name(_kept_name(target)))
-        arriving.rename(target)
-        return None
-    _refuse_open(target, but=None)
     kept = target.with_name(_kept_name(target))
+    if not os.path.lexists(target):
+        with _set_aside(target, kept):
+            arriving.rename(target)
+        return None
+    _refuse_anothers(target, target.stat())
+    _refuse_open(target, but=None)
     with _exclusive(target):
         _refuse_open(target, but=os.getpid())
         status = target.stat()
         arriving.chmod(status.st_mode & 0o777)
         with suppress(OSError):
             os.chown(arriving, status.st_uid, status.st_gid)
-        _keep(target, kept)
-        _set_aside_companions(target, kept)
-        arriving.replace(target)
+        with _set_aside(target, kept):
+            arriving.replace(target)
     return kept
+
+
+def _refuse_anothers(target: Path, status: os.stat_result) -> None:
+    """Refuse a file that may not be renamed, before it is given another name that could not be taken away again.
+
+    In a folder with the sticky bit only the owner of a file or of the folder may (unlink(2)).
+    """
+    folder = target.parent.stat()
+    owners = (0, status.st_uid, folder.st_uid)
+    if folder.st_mode & stat.S_ISVTX and hasattr(os, "geteuid") and os.geteuid() not in owners:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
 
 def _kept_name(target: Path) -> str:
@@ -121,6 +136,29 @@ def _kept_name(target: Path) -> str:
     name = f"{target.name}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     taken = {path.name for path in target.parent.iterdir()}
     return next(f"{name}{end}" for end in ["", *(f"-{n}" for n in range(2, 10_000))] if f"{name}{end}" not in taken)
+
+
+@contextmanager
+def _set_aside(target: Path, kept: Path) -> Iterator[None]:
+    """Keep the file, if there is one, under another name, and what belongs to it; all comes back if the swap fails."""
+    companions = [(_beside(target, ending), _beside(kept, ending)) for ending in ("-wal", "-journal")]
+    with ExitStack() as back:
+        if target.exists():
+            _keep(target, kept)
+            back.callback(_take_back, target, kept)
+        for old, new in companions:
+            # A WAL or a journal that could not be merged goes with its file.
+            if old.exists():
+                old.rename(new)
+                back.callback(new.rename, old)
+        yield
+        back.pop_all()
+    with suppress(OSError):  # it only says what is in the WAL
+        _beside(target, "-shm").unlink()
+
+
+def _beside(path: Path, ending: str) -> Path:
+    return path.with_name(path.name + ending)
 
 
 def _keep(target: Path, kept: Path) -> None:
@@ -131,13 +169,12 @@ def _keep(target: Path, kept: Path) -> None:
         target.rename(kept)
 
 
-def _set_aside_companions(target: Path, kept: Path) -> None:
-    """Let a WAL or a journal that could not be merged go with its file; the ``-shm`` file only says what is in them."""
-    for ending in ("-wal", "-journal"):
-        companion = target.with_name(target.name + ending)
-        if companion.exists():
-            companion.rename(kept.with_name(kept.name + ending))
-    target.with_name(f"{target.name}-shm").unlink(missing_ok=True)
+def _take_back(target: Path, kept: Path) -> None:
+    """Undo that."""
+    if target.exists():
+        kept.unlink()
+    else:
+        kept.rename(target)
 
 
 @contextmanager
@@ -178,7 +215,7 @@ def _refuse_open(target: Path, *, but: int | None) -> None:
                 with suppress(OSError):
                     found = descriptor.stat()
                     if (found.st_dev, found.st_ino) == (status.st_dev, status.st_ino):
-                        raise DatabaseBusy(database=f"{target} (open in process {process})", doing="replacing it")
+                        raise DatabaseBusy(database=str(target), doing="replacing it", process=process)
 
 
 def _processes() -> list[int]:

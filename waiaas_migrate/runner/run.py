@@ -118,7 +118,7 @@ def run_pending(
         todo = pending(connection, folder.ids)
         if not todo:
             return RunResult()
-        refuse_shadows(connection)
+        refuse_shadows(connection, (file.sql for file in folder.migrations if file.id in todo))
         return _Run(folder=folder, options=options).on(connection, todo)
 
 
@@ -218,9 +218,13 @@ class _Observer:
 
     @contextmanager
     def pruning(self) -> Iterator[None]:
-        """Remove what is more than the last backups, whether the run succeeds or not."""
+        """Remove what is more than the last backups, whether the run succeeds or not; where it does not, say where."""
         try:
             yield
+        except MigrateError as error:
+            if self.backup is not None:
+                error.backed_up(self.backup.path)
+            raise
         finally:
             if self.backup is not None:
                 prune(Path(main_file(self._connection)))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from waiaas_migrate.errors import ApplyError, DatabaseFileError, MigrateError, UnsupportedError
 from waiaas_migrate.files.migration_dir import MigrationFile
 from waiaas_migrate.files.statements import first_line
-from waiaas_migrate.runner.books import write_log, write_record
+from waiaas_migrate.runner.books import books_version, write_log, write_record
 from waiaas_migrate.runner.events import Observe, StatementStarted
 from waiaas_migrate.runner.refusal import refusal
 from waiaas_migrate.runner.transaction import guarded
@@ -58,9 +58,28 @@ class StepRunner:
         return yoyo_migrations(migration.path for migration in self._migrations)
 
     def open_books(self) -> None:
-        """Make yoyo's tables, or bring those of an old yoyo up to date."""
+        """Make yoyo's tables, or bring those of an old yoyo up to date.
+
+        Raises:
+            UnsupportedError: a newer yoyo made them.
+        """
+        found = self._version_of_the_books()
+        if found > books_version():
+            raise UnsupportedError(
+                f"{database_name(self.connection)}: a newer yoyo keeps its books (version {found}; the one that is "
+                f"installed knows {books_version()}). Nothing was changed. Upgrade yoyo-migrations."
+            )
         with self._told("yoyo's bookkeeping"):
             self._backend.ensure_internal_schema_updated()
+
+    def _version_of_the_books(self) -> int:
+        try:
+            found = self.connection.execute("SELECT max(version) FROM main._yoyo_version").fetchone()[0]
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+                raise
+            return 0
+        return found if isinstance(found, int) else 0
 
     def run(self, migration: MigrationFile, direction: Direction) -> None:
         """Run the statements, or the Python steps, of ``migration``.
@@ -144,18 +163,20 @@ class StepRunner:
             yield
         except MigrateError:
             raise
-        except Exception as error:  # a Python migration may raise anything
+        except (Exception, SystemExit) as error:  # a Python migration may raise anything
             if isinstance(error, sqlite3.Error) and result_code(error) == sqlite3.SQLITE_READONLY:
                 raise DatabaseFileError(f"{database_name(self.connection)}: {CANNOT_BE_WRITTEN}") from error
             raise self._error(migration, self._reason(error, denied, statement), statement) from error
 
-    def _reason(self, error: Exception, denied: Sequence[str], statement: str | None) -> str:
+    def _reason(self, error: BaseException, denied: Sequence[str], statement: str | None) -> str:
         if denied:
             return _denial(denied[0])
         if isinstance(error, sqlite3.Error):
             told = refusal(self.connection, statement, error) if statement else None
             return told or str(error)
-        return f"{type(error).__name__}: {error}"
+        if isinstance(error, SystemExit):
+            return f"it leaves the interpreter: {error!r}"
+        return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
     def _error(self, migration: MigrationFile | str, reason: str, statement: str | None = None) -> ApplyError:
         line = first_line(statement) if statement else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -307,16 +308,26 @@ def refuse_unrecorded_tables(connection: sqlite3.Connection) -> None:
         )
 
 
-def refuse_shadows(connection: sqlite3.Connection) -> None:
+def refuse_shadows(connection: sqlite3.Connection, texts: Iterable[str]) -> None:
     """Refuse a connection with temporary objects that hide those of the database from statements that name them.
+
+    ``texts`` are what is to be run: what it makes is hidden no less than what is there.
 
     Raises:
         DatabaseRefused: names them.
     """
-    query = "SELECT name FROM sqlite_temp_master WHERE lower(name) IN (SELECT lower(name) FROM main.sqlite_master)"
-    hidden = [name for (name,) in connection.execute(query)]
+    temporary = [name for (name,) in connection.execute("SELECT name FROM sqlite_temp_master WHERE sql IS NOT NULL")]
+    if not temporary:
+        return
+    there = {name.lower() for (name,) in connection.execute("SELECT name FROM main.sqlite_master")}
+    text = "\n".join(texts).lower()
+    hidden = [name for name in temporary if name.lower() in there or _is_named(name.lower(), text)]
     if hidden:
         raise DatabaseRefused(
             f"{database_name(connection)}: this connection has temporary objects of these names: {', '.join(hidden)}. "
             f"Nothing was changed. Drop them, or migrate on another connection."
         )
+
+
+def _is_named(name: str, text: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None

@@ -47,7 +47,9 @@ def read_lock(connection: sqlite3.Connection) -> YoyoLock | None:
         if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
             raise
         return None
-    return None if row is None else YoyoLock(pid=int(row[0]), since=_seconds(row[1]))
+    if row is None:
+        return None
+    return YoyoLock(pid=row[0] if isinstance(row[0], int) else 0, since=_seconds(row[1]))
 
 
 def is_held(lock: YoyoLock) -> bool:
@@ -106,7 +108,7 @@ def sole_transaction(
 
 def remove_lock(connection: sqlite3.Connection, lock: YoyoLock) -> str:
     """Remove the row within the open transaction, and say so."""
-    connection.execute("DELETE FROM main.yoyo_lock WHERE pid = ?", (lock.pid,))
+    connection.execute("DELETE FROM main.yoyo_lock")
     whose = "this process" if lock.pid == os.getpid() else f"process {lock.pid}, which is gone"
     return f"plain yoyo had left a lock row of {whose}; it was removed."
 

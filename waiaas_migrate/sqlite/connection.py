@@ -21,6 +21,7 @@ CANNOT_BE_WRITTEN = (
     "cannot be written. Give the file and its folder write permission, or run as its owner; if a newer SQLite made it, "
     "use that."
 )
+_HALF_WRITTEN = "was left half-written by a process that is gone. Open it as its owner, and that is undone."
 _OWNER_ONLY = 0o600
 #: What SQLite says where it cannot make a WAL's files, for want of rights or of room.
 _FILES_BESIDE_IT = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
@@ -121,7 +122,7 @@ def _require_file(name: str, path: Path) -> None:
 
 def _os_reason(path: Path, error: OSError) -> str:
     # It is the folder of the file that counts, wherever a link to it stands.
-    folder = Path(os.path.realpath(path)).parent if path.is_symlink() else path.parent
+    folder = Path(os.path.realpath(path)).parent if os.path.islink(path) else path.parent  # noqa: PTH114 — never raises
     match error:
         case FileNotFoundError() if not os.path.lexists(folder):
             return f"the folder {folder} does not exist. Make it first."
@@ -136,7 +137,7 @@ def _os_reason(path: Path, error: OSError) -> str:
 
 
 def open_read_only(path: str | os.PathLike[str] | Database) -> sqlite3.Connection:
-    """Open a database that is there, for reading; its content is never changed.
+    """Open a database that is there, for reading; what was committed is never changed.
 
     Where WAL mode's files cannot be made, it is read as immutable (https://www.sqlite.org/wal.html#readonly).
 
@@ -157,6 +158,9 @@ def open_read_only(path: str | os.PathLike[str] | Database) -> sqlite3.Connectio
             return _open_uri(uri + _reading_mode(file))
         except sqlite3.OperationalError as error:
             _refuse_uri(database, error)
+            if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK:
+                # A killed process left a write half done, which any reader of SQLite's that may write undoes first.
+                return _open_uri(f"{uri}rw")
             if result_code(error) not in _FILES_BESIDE_IT or not _is_whole(file):
                 raise
             return _open_uri(f"{uri}ro&immutable=1")
@@ -201,7 +205,11 @@ def _probe(connection: sqlite3.Connection) -> None:
 
 def result_code(error: sqlite3.Error | UnicodeDecodeError) -> int:
     """The primary result code (https://www.sqlite.org/rescode.html); 0 for errors of the Python module's own."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return _extended(error) & 0xFF
+
+
+def _extended(error: sqlite3.Error | UnicodeDecodeError) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0))
 
 
 def plain_error(error: sqlite3.Error | UnicodeDecodeError, database: str, *, doing: str) -> MigrateError | None:
@@ -216,7 +224,8 @@ def plain_error(error: sqlite3.Error | UnicodeDecodeError, database: str, *, doi
         case sqlite3.SQLITE_CANTOPEN:
             what = "cannot be opened, or its folder does not let SQLite make the files it needs beside it."
         case sqlite3.SQLITE_READONLY:
-            what = CANNOT_BE_WRITTEN
+            is_half = _extended(error) == sqlite3.SQLITE_READONLY_ROLLBACK
+            what = _HALF_WRITTEN if is_half else CANNOT_BE_WRITTEN
         case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_FULL:
             what = f"could not be read or written ({error}). Check the disk and its free space."
         case sqlite3.SQLITE_AUTH:
