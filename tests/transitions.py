@@ -17,8 +17,9 @@ from waiaas_migrate.files.render import Renderer
 from waiaas_migrate.generate.declared import declare
 from waiaas_migrate.generate.generate import Generated
 from waiaas_migrate.generate.generate import generate as generate_migration
-from waiaas_migrate.runner.apply import apply_pending, rollback
+from waiaas_migrate.runner.apply import apply_pending
 from waiaas_migrate.runner.folder import read_folder
+from waiaas_migrate.runner.rollback import rollback
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema

@@ -138,8 +138,8 @@ def test_an_addition_on_real_files(tmp_path: Path, addition: str) -> None:
 
 def test_the_runner_takes_back_what_yoyo_applied(tmp_path: Path) -> None:
     """The library's rollback undoes a migration, whoever applied it, and the library applies it again."""
-    from waiaas_migrate.runner.apply import rollback
     from waiaas_migrate.runner.folder import read_folder
+    from waiaas_migrate.runner.rollback import rollback
 
     generated_project(tmp_path)
     (tmp_path / "schema.yaml").write_text(SCHEMA + INDEX + VIEW + TRIGGER + VIRTUAL, encoding="utf-8")

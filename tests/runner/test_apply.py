@@ -28,9 +28,10 @@ from waiaas_migrate.errors import (
     UsageError,
 )
 from waiaas_migrate.files.manifest import MANIFEST
-from waiaas_migrate.runner.apply import ApplyResult, apply_pending, rollback
+from waiaas_migrate.runner.apply import ApplyResult, apply_pending
 from waiaas_migrate.runner.bookkeeping import pending, read_applied
 from waiaas_migrate.runner.folder import read_folder
+from waiaas_migrate.runner.rollback import rollback
 from waiaas_migrate.sqlite.catalog import read_catalog
 from waiaas_migrate.sqlite.connection import connect_file, open_read_only
 

@@ -14,11 +14,12 @@ import pytest
 from tests.folders import FAMILY, FAMILY_IDS, tables, write_folder
 from waiaas_migrate.errors import ApplyError, DatabaseBusy, MigrateError, UnsupportedError
 from waiaas_migrate.files.manifest import MANIFEST
-from waiaas_migrate.runner.apply import ApplyResult, Transaction, apply_pending, rollback
+from waiaas_migrate.runner.apply import ApplyResult, Transaction, apply_pending
 from waiaas_migrate.runner.bookkeeping import read_applied
 from waiaas_migrate.runner.events import Committed, Event, MigrationFinished, MigrationStarted, StatementStarted
 from waiaas_migrate.runner.folder import read_folder
 from waiaas_migrate.runner.foreign_keys import ForeignKeyCheck, KeysChanged, rows_stay
+from waiaas_migrate.runner.rollback import rollback
 from waiaas_migrate.sqlite.connection import connect_file
 
 #: A migration that cannot run in a transaction, and one after it.

@@ -1,0 +1,142 @@
+"""Taking migrations back: those that were applied last, in reverse, all in one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from waiaas_migrate.errors import UnsupportedError, UsageError
+from waiaas_migrate.files.migration_dir import MigrationFile
+from waiaas_migrate.runner.bookkeeping import pending, read_applied, refuse_unknown
+from waiaas_migrate.runner.events import Committed, MigrationFinished, MigrationStarted, Observe
+from waiaas_migrate.runner.folder import MigrationFolder
+from waiaas_migrate.runner.foreign_keys import ForeignKeyCheck, KeysChanged
+from waiaas_migrate.runner.steps import StepRunner
+from waiaas_migrate.runner.transaction import plain_session
+from waiaas_migrate.runner.upgrade import refuse_shadows, span
+from waiaas_migrate.runner.yoyo_lock import sole_transaction
+from waiaas_migrate.sqlite.connection import database_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """How far back: the last ``count`` migrations, or all that came after the migration ``to``."""
+
+    count: int = 1
+    to: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollbackResult:
+    """What a rollback did: the migrations in the order in which they were taken back, and what the user should know."""
+
+    rolled_back: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+def rollback(
+    connection: sqlite3.Connection,
+    folder: MigrationFolder,
+    *,
+    count: int = 1,
+    to: str | None = None,
+    observe: Observe | None = None,
+) -> RollbackResult:
+    """Roll back the last ``count`` migrations, or all that came after the migration ``to``; all of them, or nothing.
+
+    They are taken in the reverse of the folder's order, as yoyo does. ``observe`` is told what happens, as it does.
+
+    Raises:
+        ApplyError: a rollback failed, or left foreign keys without parents.
+        UnknownMigrationsError: the database is ahead of the folder.
+        UnsupportedError: one of the migrations has no rollback, or runs outside transactions.
+        UsageError: ``to`` was not applied, or a transaction is open on the connection.
+    """
+    extent = Extent(count=count, to=to)
+    with plain_session(connection):
+        chosen = chosen_of(connection, folder, extent)
+        if not chosen:
+            return RollbackResult()
+        refuse_shadows(connection, (file.rollback or file.sql for file in chosen))
+        reversal = _Reversal(connection, folder, extent, observe)
+        try:
+            return reversal.run()
+        except KeysChanged:
+            return reversal.run(check_all_keys=True)
+
+
+class _Reversal:
+    """One rollback. What is to be taken back is read anew under the lock, since another process may be at it too."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, folder: MigrationFolder, extent: Extent, observe: Observe | None
+    ) -> None:
+        self._connection = connection
+        self._folder = folder
+        self._extent = extent
+        self._observe = observe
+        self._steps = StepRunner(connection, folder.migrations, observe)
+
+    def run(self, *, check_all_keys: bool = False) -> RollbackResult:
+        """Take back what is to be taken back.
+
+        Raises:
+            KeysChanged: a light check of foreign keys proved not to be enough; all was rolled back.
+        """
+        notices: list[str] = []
+        with sole_transaction(self._connection, notices):
+            todo = chosen_of(self._connection, self._folder, self._extent)
+            _refuse_unsupported(todo)
+            self._steps.refuse_one_way(todo)
+            self._steps.open_books()
+            check = ForeignKeyCheck(self._connection, None if check_all_keys else _statements(todo))
+            for number, migration in enumerate(todo, 1):
+                self._tell(MigrationStarted(migration=migration.id, number=number, total=len(todo)))
+                self._steps.run(migration, "rollback")
+                self._steps.record(migration, "rollback")
+                self._tell(MigrationFinished(migration=migration.id))
+            names = tuple(migration.id for migration in todo)
+            notices.extend(check.finish(span(names)) if names else ())
+        self._tell(Committed(migrations=names))
+        return RollbackResult(rolled_back=names, notices=tuple(notices))
+
+    def _tell(self, event: MigrationStarted | MigrationFinished | Committed) -> None:
+        if self._observe is not None:
+            self._observe(event)
+
+
+def _statements(todo: Sequence[MigrationFile]) -> list[str] | None:
+    """All that is going to run, where its text tells."""
+    if any(migration.kind == "python" for migration in todo):
+        return None
+    return [statement for migration in todo for statement in migration.rollback_statements]
+
+
+def chosen_of(connection: sqlite3.Connection, folder: MigrationFolder, extent: Extent) -> list[MigrationFile]:
+    """What would be rolled back, in its order.
+
+    Raises:
+        UnknownMigrationsError: the database is ahead of the folder.
+        UsageError: ``extent.to`` was not applied.
+    """
+    refuse_unknown(connection, read_applied(connection) or (), folder.ids)
+    waiting = set(pending(connection, folder.ids))
+    applied = [migration for migration in folder.migrations if migration.id not in waiting]
+    if extent.to is None:
+        return applied[::-1][: max(extent.count, 0)]
+    names = [migration.id for migration in applied]
+    if extent.to not in names:
+        raise UsageError(
+            f"{extent.to} is not applied to {database_name(connection)}. Name one of: {', '.join(names) or 'none is'}."
+        )
+    return applied[names.index(extent.to) + 1 :][::-1]
+
+
+def _refuse_unsupported(todo: Sequence[MigrationFile]) -> None:
+    names = [migration.id for migration in todo if not migration.transactional]
+    if names:
+        raise UnsupportedError(
+            f"{', '.join(names)}: runs outside a transaction (`transactional: false`), where a rollback that fails "
+            f"half-way could not be undone. Nothing was rolled back. Use `yoyo rollback`, or restore a backup."
+        )
