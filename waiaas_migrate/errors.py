@@ -28,6 +28,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+#: The exit status of what was interrupted, as a shell gives it.
+INTERRUPTED = 130
+
 
 class MigrateError(Exception):
     """The base of every error that this package raises on purpose."""

@@ -2,54 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-from typing import get_args
-
 import click
 
 from waiaas_migrate.cli import options
 from waiaas_migrate.cli.many import Report, jobs, print_outcomes, stop_on_failure
-from waiaas_migrate.cli.output import note, print_failure, print_json, say
+from waiaas_migrate.cli.output import print_json, say
+from waiaas_migrate.cli.running import note_run, print_interrupted, run_options
 from waiaas_migrate.cli.terminal import shown_progress
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.backup import byte_count
 from waiaas_migrate.runner.estimate import Estimate, StepEstimate
-from waiaas_migrate.runner.fleet import INTERRUPTED, Fleet, expand, is_single
+from waiaas_migrate.runner.fleet import Fleet, expand, is_single
 from waiaas_migrate.runner.progress import Interrupted
-from waiaas_migrate.runner.run import RunOptions, RunResult, Transaction, Watch, When
-
-
-def _run_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Give ``command`` the choices of how a run goes about it."""
-
-    @click.option("--no-verify", is_flag=True, help="Do not compare the resulting schema with the recorded one.")
-    @click.option(
-        "--backup",
-        type=click.Choice(get_args(When)),
-        metavar="WHEN",
-        default="auto",
-        help="Back up before changing a database: `always`, `never`, or where it could lose.  [default: auto]",
-    )
-    @click.option(
-        "--transaction",
-        type=click.Choice(get_args(Transaction)),
-        metavar="WHICH",
-        default="all",
-        help="Commit `all` pending migrations together, or `each` by itself.  [default: all]",
-    )
-    @wraps(command)
-    def with_options(*args: object, no_verify: bool, backup: When, transaction: Transaction, **options: object) -> int:
-        chosen = RunOptions(verify=not no_verify, backup=backup, transaction=transaction)
-        return command(*args, run_options=chosen, **options)
-
-    return with_options
+from waiaas_migrate.runner.run import RunOptions, RunResult, Watch
 
 
 @click.command()
 @options.databases
 @click.option("--dry-run", is_flag=True, help="Show the steps and what they cost here; write nothing.")
-@_run_options
+@run_options
 @jobs
 @stop_on_failure
 @options.as_json
@@ -59,7 +30,7 @@ def apply(
     databases: tuple[str, ...],
     *,
     dry_run: bool,
-    run_options: RunOptions,
+    chosen: RunOptions,
     as_json: bool,
     **many: int | None,
 ) -> int:
@@ -75,13 +46,13 @@ def apply(
     """  # noqa: D301
     fleet = Fleet(jobs=many["jobs"], stop_on_failure=bool(many["stop_on_failure"]))
     if dry_run:
-        return _dry_run(project, databases, run_options, fleet, as_json=as_json)
+        return _dry_run(project, databases, chosen, fleet, as_json=as_json)
     if not is_single(databases):
         from waiaas_migrate.runner.fleet import apply_to_all
 
-        outcomes = apply_to_all(expand(databases), project.migrations, options=run_options, fleet=fleet)
+        outcomes = apply_to_all(expand(databases), project.migrations, options=chosen, fleet=fleet)
         return print_outcomes(outcomes, _RUN, as_json=as_json)
-    return _apply(project, databases[0], run_options, as_json=as_json)
+    return _apply(project, databases[0], chosen, as_json=as_json)
 
 
 def _apply(project: Project, database: str, run_options: RunOptions, *, as_json: bool) -> int:
@@ -91,17 +62,11 @@ def _apply(project: Project, database: str, run_options: RunOptions, *, as_json:
         with shown_progress() as tell:
             result = apply_to(database, project.migrations, options=run_options, watch=Watch(tell=tell))
     except Interrupted as error:
-        note(str(error))
-        if as_json:
-            print_failure(type(error).__name__, str(error), INTERRUPTED, error.applied)
-        return INTERRUPTED
+        return print_interrupted(error, as_json=as_json)
     if as_json:
         print_json({"database": database, **_run_row(result)})
         return 0
-    if result.backup is not None:
-        note(f"backup {result.backup}")
-    for notice in result.notices:
-        note(f"Note: {notice}")
+    note_run(result)
     for migration in result.applied:
         say(f"applied {migration}")
     if not result.applied:

@@ -15,9 +15,7 @@ import click
 
 from waiaas_migrate import __version__
 from waiaas_migrate.cli.output import print_failure
-from waiaas_migrate.errors import MigrateError
-
-_INTERRUPTED = 130
+from waiaas_migrate.errors import INTERRUPTED, MigrateError
 
 #: Where each command is.
 _HOMES = {
@@ -28,6 +26,7 @@ _HOMES = {
     "generate": "authoring",
     "inspect": "authoring",
     "restore": "restoring",
+    "rollback": "rolling_back",
     "status": "databases",
 }
 
@@ -80,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         result = group.main(args=arguments, prog_name="waiaas-migrate", standalone_mode=False)
     except click.exceptions.Abort:
         click.echo(said := "Interrupted; nothing was changed.", err=True)
-        return _failed("Interrupted", said, _INTERRUPTED, as_json=as_json)
+        return _failed("Interrupted", said, INTERRUPTED, as_json=as_json)
     except click.ClickException as error:
         error.show()
         return _failed("UsageError", error.format_message(), error.exit_code, as_json=as_json)

@@ -10,7 +10,8 @@ from typing import Generic, TypeVar
 import click
 
 from waiaas_migrate.cli.output import note, print_json, say
-from waiaas_migrate.runner.fleet import INTERRUPTED, Outcome, identity
+from waiaas_migrate.errors import INTERRUPTED
+from waiaas_migrate.runner.fleet import Outcome, identity
 
 ResultT = TypeVar("ResultT")
 

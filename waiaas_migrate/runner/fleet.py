@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from waiaas_migrate.errors import MigrateError, UsageError
+from waiaas_migrate.errors import INTERRUPTED, MigrateError, UsageError
 from waiaas_migrate.runner.backup import is_backup
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.progress import Interrupted, Stop
@@ -27,9 +27,6 @@ from waiaas_migrate.runner.run import RunOptions, RunResult, Watch, apply_to
 from waiaas_migrate.sqlite.place import MEMORY
 
 ResultT = TypeVar("ResultT")
-
-#: The exit status of what was interrupted, as a shell gives it.
-INTERRUPTED = 130
 
 _COMPANIONS = ("-wal", "-shm", "-journal")
 

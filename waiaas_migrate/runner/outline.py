@@ -82,6 +82,12 @@ def outline(migration: MigrationFile) -> Outline:
     return Outline(id=migration.id, steps=steps, may_lose=may_lose)
 
 
+@functools.lru_cache(maxsize=4096)
+def rollback_outline(migration: MigrationFile) -> Outline:
+    """What ``migration`` does when it is rolled back: what it brought goes, and may take with it what came since."""
+    return Outline(id=migration.id, steps=tuple(_steps(migration.rollback_statements)), may_lose=True)
+
+
 def _steps(statements: Iterable[str]) -> Iterator[StepOutline]:
     """The statements by the comments above them; without one, each is a step of its own."""
     words, cost = "", None

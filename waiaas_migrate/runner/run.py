@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -23,12 +23,21 @@ from waiaas_migrate.runner.events import (
     StatementStarted,
 )
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
-from waiaas_migrate.runner.outline import Outline, outline
+from waiaas_migrate.runner.outline import Outline, outline, rollback_outline
 from waiaas_migrate.runner.progress import Interrupted, Meter, Progress, Stop, Tell, was_interrupted
+from waiaas_migrate.runner.rollback import Extent, chosen_of, rollback
 from waiaas_migrate.runner.transaction import plain_session
 from waiaas_migrate.runner.upgrade import Conduct, Explain, refuse_shadows
 from waiaas_migrate.sqlite.catalog import read_catalog
-from waiaas_migrate.sqlite.connection import apply_pragmas, connect_file, main_file, patience, plain_errors, shape_file
+from waiaas_migrate.sqlite.connection import (
+    apply_pragmas,
+    connect_file,
+    main_file,
+    open_read_only,
+    patience,
+    plain_errors,
+    shape_file,
+)
 
 #: Whether a run that changes a database which is there begins with a backup: ``auto`` where it could lose something.
 When = Literal["auto", "always", "never"]
@@ -57,6 +66,15 @@ class RunResult:
     """What a run did: the migrations it applied, what the user should know, and the backup that was made before."""
 
     applied: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    backup: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReversalResult:
+    """What a rollback did: the migrations it took back, what the user should know, and the backup made before."""
+
+    rolled_back: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     backup: Path | None = None
 
@@ -136,23 +154,62 @@ class _Run:
         if not todo:
             return RunResult()
         outlines = [outline(file) for file in self.folder.migrations if file.id in todo]
-        watch = self.watch or Watch()
-        meter = Meter(connection, tell=watch.tell, stop=watch.stop)
-        wanted = _wants_backup(connection, outlines, self.options.backup)
-        observer = _Observer(connection, outlines, meter, wants_backup=wanted) if wanted or watch.tell else None
-        with ExitStack() as stack:
-            if observer is not None:
-                stack.enter_context(observer.pruning())
-            if self.watch is not None:
-                stack.enter_context(meter.watching())
+        with _watched(connection, outlines, self.options.backup, self.watch) as observer:
             done = self._apply(connection, todo, observer)
-        made = observer.backup.path if observer is not None and observer.backup is not None else None
-        return RunResult(applied=done.applied, notices=done.notices, backup=made)
+        return RunResult(applied=done.applied, notices=done.notices, backup=_made_by(observer))
 
     def _apply(self, connection: sqlite3.Connection, todo: Sequence[str], observe: Observe | None) -> ApplyResult:
         options = self.options
         conduct = Conduct(verify=options.verify, explain=self.explain, transaction=options.transaction, observe=observe)
         return apply_todo(connection, self.folder, conduct, todo)
+
+
+def roll_back_in(
+    database: str, migrations: Path, extent: Extent, *, backup: When = "auto", watch: Watch = Watch()
+) -> ReversalResult:
+    """Open ``database``, take back the last migrations of the folder ``migrations``, and close it.
+
+    What migrations brought goes with what was written there since, so that ``auto`` backs up as ``always`` does.
+
+    Raises:
+        DatabaseFileError: the file is missing, or cannot be used.
+        MigrationsError: the folder cannot be used.
+        UnsupportedError: one of the migrations has no rollback, or runs outside transactions.
+        UsageError: ``extent`` names a migration that was not applied.
+        DatabaseRefused: the database, or what is in it, refused, or there is no room for its backup; it is as it was.
+        Interrupted: it was stopped from outside.
+    """
+    folder = read_folder(migrations)
+    pragmas = folder.manifest.pragmas if folder.manifest is not None else ()
+    with closing(open_read_only(database)) as reading:  # and so none is made where there is none
+        outlines = [rollback_outline(file) for file in chosen_of(reading, folder, extent)]
+    with (
+        closing(connect_file(database, timeout=patience(pragmas))) as connection,
+        plain_errors(database, doing="rolling migrations back"),
+        _told_of_interruption(connection, database, ()),
+        _watched(connection, outlines, backup, watch) as observer,
+    ):
+        done = rollback(connection, folder, count=extent.count, to=extent.to, observe=observer)
+    return ReversalResult(rolled_back=done.rolled_back, notices=done.notices, backup=_made_by(observer))
+
+
+@contextmanager
+def _watched(
+    connection: sqlite3.Connection, outlines: list[Outline], backup: When, watch: Watch | None
+) -> Iterator[_Observer | None]:
+    """Who hears the events of a run, if anybody need; without ``watch`` the progress handler is left alone."""
+    tell, stop = (None, None) if watch is None else (watch.tell, watch.stop)
+    meter = Meter(connection, tell=tell, stop=stop)
+    wanted = _wants_backup(connection, outlines, backup)
+    observer = _Observer(connection, outlines, meter, wants_backup=wanted) if wanted or tell else None
+    pruning = nullcontext() if observer is None else observer.pruning()
+    with pruning, nullcontext() if watch is None else meter.watching():
+        yield observer
+
+
+def _made_by(observer: _Observer | None) -> Path | None:
+    """The backup that was made, if one was."""
+    return None if observer is None or observer.backup is None else observer.backup.path
 
 
 def wants_backup(connection: sqlite3.Connection, todo: list[MigrationFile], when: When) -> bool:

@@ -1,0 +1,110 @@
+"""``rollback``: what it takes back, what it backs up, and when it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.folders import FAMILY, dump, write_folder
+from tests.projects import execute, listing, rows, run
+from waiaas_migrate.errors import ApplyError
+from waiaas_migrate.runner.rollback import Extent
+from waiaas_migrate.runner.run import roll_back_in
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with ``app.db``, at head, with rows."""
+    write_folder(tmp_path / "migrations", FAMILY)
+    assert run(tmp_path, "apply", "app.db").status == 0
+    execute(tmp_path / "app.db", "INSERT INTO parent (name, age) VALUES ('one', 1)", "INSERT INTO child VALUES (7, 1)")
+    return tmp_path
+
+
+def backups(project: Path) -> list[Path]:
+    """The backups in the folder."""
+    return sorted(project.glob("*.backup-*"))
+
+
+def test_the_last_one_goes_and_comes_again(project: Path) -> None:
+    """Rows that were there before stay, what came with the migration goes, and there is a backup of all."""
+    before = dump(project / "app.db")
+    done = run(project, "rollback", "app.db")
+    (backup,) = backups(project)
+    assert (done.status, done.out, done.err) == (0, "rolled back 0003_age\n", f"backup {backup}\n")
+    assert rows(project / "app.db", "SELECT * FROM parent, child") == [(1, "one", 7, 1)]
+    assert dump(backup) == before
+    assert run(project, "apply", "app.db").out == "applied 0003_age\n"
+    assert rows(project / "app.db", "SELECT age FROM parent") == [(None,)]
+
+
+def test_several_go_in_reverse(project: Path) -> None:
+    """By number, or by the one that stays; and none where none is left."""
+    assert run(project, "rollback", "app.db", "--count", "2").out == "rolled back 0003_age\nrolled back 0002_children\n"
+    assert run(project, "apply", "app.db").status == 0
+    assert run(project, "rollback", "app.db", "--to", "0001_parents").out.split() == [
+        *("rolled", "back", "0003_age"),
+        *("rolled", "back", "0002_children"),
+    ]
+    assert run(project, "rollback", "app.db", "--count", "9").out == "rolled back 0001_parents\n"
+    done = run(project, "rollback", "app.db", "--json")
+    assert json.loads(done.out) == {"database": "app.db", "rolled_back": [], "notices": []}
+
+
+def test_all_or_none(project: Path) -> None:
+    """Where one fails, those taken back before it are there again; and the message says which."""
+    write_folder(project / "migrations", {"0002_children.rollback.sql": "DROP TABLE childs;\n"})
+    before = dump(project / "app.db")
+    done = run(project, "rollback", "app.db", "--count", "2")
+    assert (done.status, done.out) == (3, "")
+    assert "migration 0002_children failed and was rolled back: no such table: childs" in done.err
+    assert dump(project / "app.db") == before
+
+
+def test_a_row_that_would_lose_its_parent_is_in_the_way(project: Path) -> None:
+    """Foreign keys are compared before COMMIT here, too, also where the text of a rollback seems harmless."""
+    adopt = "UPDATE child SET parent_id = 9"
+    files = {"0004_adopt.sql": "-- depends: 0003_age\nSELECT 1;\n", "0004_adopt.rollback.sql": f"{adopt};\n"}
+    write_folder(project / "migrations", files)
+    assert run(project, "apply", "app.db").status == 0
+    with pytest.raises(ApplyError, match=r"row 7 of child .* has no parent in parent"):
+        roll_back_in(str(project / "app.db"), project / "migrations", Extent(), backup="never")
+    assert rows(project / "app.db", "SELECT parent_id FROM child") == [(1,)]
+
+
+def test_without_a_backup(project: Path) -> None:
+    """``--backup never`` makes none."""
+    assert run(project, "rollback", "app.db", "--backup", "never").err == ""
+    assert backups(project) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("missing.db",), 2, "missing.db: cannot be opened: there is no such file. Check the path."),
+        ((":memory:",), 2, ":memory:"),
+        (("app.db", "--to", "0009_none"), 2, "0009_none is not applied to"),
+        (("app.db", "--count", "0"), 2, "0 is not in the range x>=1"),
+        (("app.db", "--count", "nine"), 2, "'nine' is not a valid integer range"),
+    ],
+)
+def test_what_cannot_be_rolled_back(project: Path, arguments: tuple[str, ...], status: int, said: str) -> None:
+    """It says why, and nothing is changed or made."""
+    before = listing(project)
+    done = run(project, "rollback", *arguments)
+    assert (done.status, done.out) == (status, ""), done.err
+    assert said in done.err
+    assert listing(project) == before
+
+
+def test_a_migration_without_a_rollback(project: Path) -> None:
+    """It is refused before anything is taken back."""
+    (project / "migrations" / "0002_children.rollback.sql").unlink()
+    write_folder(project / "migrations", {})
+    before = dump(project / "app.db")
+    done = run(project, "rollback", "app.db", "--count", "2")
+    assert (done.status, done.out) == (2, "")
+    assert "0002_children: there is no rollback" in done.err
+    assert dump(project / "app.db") == before

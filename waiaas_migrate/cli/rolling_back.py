@@ -1,0 +1,52 @@
+"""``rollback``: take the last migrations back."""
+
+from __future__ import annotations
+
+import click
+
+from waiaas_migrate.cli import options
+from waiaas_migrate.cli.output import print_json, say
+from waiaas_migrate.cli.running import backup, note_run, print_interrupted
+from waiaas_migrate.cli.terminal import shown_progress
+from waiaas_migrate.files.project import Project
+from waiaas_migrate.runner.progress import Interrupted
+from waiaas_migrate.runner.rollback import Extent
+from waiaas_migrate.runner.run import Watch, When
+
+
+@click.command()
+@options.database
+@click.option("--count", type=click.IntRange(min=1), metavar="N", default=1, help="How many.  [default: 1]")
+@click.option("--to", metavar="MIGRATION", help="Instead: all that came after this one, which stays.")
+@backup
+@options.as_json
+@options.in_project
+def rollback(project: Project, database: str, *, count: int, to: str | None, backup: When, as_json: bool) -> int:
+    """Take the last migration of DATABASE back, or the last N, all or none.
+
+    What a migration brought goes, with what was written there since. So there is a backup first, which `restore`
+    puts back.
+
+    \b
+    Example:
+      waiaas-migrate rollback app.db
+      waiaas-migrate rollback app.db --to 0003_nickname
+    """  # noqa: D301
+    from waiaas_migrate.runner.run import roll_back_in
+
+    try:
+        with shown_progress() as tell:
+            extent = Extent(count=count, to=to)
+            result = roll_back_in(database, project.migrations, extent, backup=backup, watch=Watch(tell=tell))
+    except Interrupted as error:
+        return print_interrupted(error, as_json=as_json)
+    if as_json:
+        made = {} if result.backup is None else {"backup": str(result.backup)}
+        print_json({"database": database, "rolled_back": result.rolled_back, "notices": result.notices, **made})
+        return 0
+    note_run(result)
+    for migration in result.rolled_back:
+        say(f"rolled back {migration}")
+    if not result.rolled_back:
+        say(f"{database}: nothing to roll back.", good=True)
+    return 0

@@ -1,0 +1,58 @@
+"""What the commands that run migrations have in common: options, and what is told beside the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import get_args
+
+import click
+
+from waiaas_migrate.cli.output import note, print_failure
+from waiaas_migrate.errors import INTERRUPTED
+from waiaas_migrate.runner.progress import Interrupted
+from waiaas_migrate.runner.run import ReversalResult, RunOptions, RunResult, Transaction, When
+
+backup = click.option(
+    "--backup",
+    type=click.Choice(get_args(When)),
+    metavar="WHEN",
+    default="auto",
+    help="Back up before changing a database: `always`, `never`, or where it could lose.  [default: auto]",
+)
+
+
+def run_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Give ``command`` the choices of how a run goes about it."""
+
+    @click.option("--no-verify", is_flag=True, help="Do not compare the resulting schema with the recorded one.")
+    @backup
+    @click.option(
+        "--transaction",
+        type=click.Choice(get_args(Transaction)),
+        metavar="WHICH",
+        default="all",
+        help="Commit `all` pending migrations together, or `each` by itself.  [default: all]",
+    )
+    @wraps(command)
+    def with_options(*args: object, no_verify: bool, backup: When, transaction: Transaction, **options: object) -> int:
+        chosen = RunOptions(verify=not no_verify, backup=backup, transaction=transaction)
+        return command(*args, chosen=chosen, **options)
+
+    return with_options
+
+
+def note_run(result: RunResult | ReversalResult) -> None:
+    """Tell where the backup is, and what else the user should know."""
+    if result.backup is not None:
+        note(f"backup {result.backup}")
+    for notice in result.notices:
+        note(f"Note: {notice}")
+
+
+def print_interrupted(error: Interrupted, *, as_json: bool) -> int:
+    """Tell that a run was stopped, and what stays of it; the exit status."""
+    note(str(error))
+    if as_json:
+        print_failure(type(error).__name__, str(error), INTERRUPTED, error.applied)
+    return INTERRUPTED
