@@ -35,7 +35,7 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.actions import Action, AddColumnTo, Cost, DropColumnFrom, EditCatalog, Step
 from waiaas_migrate.sqlite.ddl import is_constant, names_in
 from waiaas_migrate.sqlite.layout import ColumnLayout, column_layout
-from waiaas_migrate.sqlite.rebuild import rebuild
+from waiaas_migrate.sqlite.rebuild import rebuild, rowid_alias
 from waiaas_migrate.sqlite.row_steps import column_of, guards, mapping, update, waits_for_backfill
 
 
@@ -116,10 +116,10 @@ def _changes_storage(table: TableChanges, old: Column, new: Column) -> bool:
         new.generated,
     ):
         return True
-    key = table.new.primary_key
-    in_key = key is not None and any(fold(part.column or "") == fold(new.name) for part in key.parts)
+    # INTEGER, and no other type of its affinity, makes the primary key the rowid.
+    becomes_rowid = rowid_alias(table.old) != rowid_alias(table.new)
     retyped = fold(old.type or "") != fold(new.type or "")
-    return retyped and (in_key or table.new.strict or affinity(old.type) != affinity(new.type))
+    return retyped and (becomes_rowid or table.new.strict or affinity(old.type) != affinity(new.type))
 
 
 def _can_be_added(table: TableChanges, column: Column) -> bool:
