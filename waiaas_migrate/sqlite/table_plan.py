@@ -236,9 +236,12 @@ def _edited(table: TableChanges, added: Sequence[AddColumn]) -> Table:
     """``table.new`` with columns and keys in the order that they have in the file, for an edit of its text.
 
     SQLite finds the index of a key by the number of the key in the text
-    (https://www.sqlite.org/fileformat2.html#intschema): in another order, it would take one for another's.
+    (https://www.sqlite.org/fileformat2.html#intschema): in another order, it would take one for another's. The rowid
+    needs no index.
     """
-    return replace(_physical(table, added), primary_key=table.old.primary_key, uniques=table.old.uniques)
+    has_index = rowid_alias(table.new) is None
+    key = table.old.primary_key if has_index else table.new.primary_key
+    return replace(_physical(table, added), primary_key=key, uniques=table.old.uniques)
 
 
 def _edit(table: TableChanges, edited: Sequence[Change], text: Table, rows: Action | None) -> Iterator[Step]:
@@ -247,12 +250,18 @@ def _edit(table: TableChanges, edited: Sequence[Change], text: Table, rows: Acti
     before = [guard for change in edited for guard in guards(table.new, change)]
     actions: list[Action] = []
     if rows is not None and any(mapping(table.old, column) for column in table.new.columns):
-        actions.append(EditCatalog(table=_without_rules(text, edited)))
+        actions.append(EditCatalog(table=_without_rules(text, edited), has_keys=_has_keys(text)))
     if rows is not None:
         actions.append(rows)
     if edited:
-        actions += [*before, EditCatalog(table=text)]
+        actions += [*before, EditCatalog(table=text, has_keys=_has_keys(text))]
     yield Step(words=words, cost=Cost.SCAN if before or rows is not None else Cost.CONSTANT, actions=tuple(actions))
+
+
+def _has_keys(table: Table) -> bool:
+    """Whether ``table`` has more than one key with an index, which could be taken for each other."""
+    key_has_index = table.primary_key is not None and rowid_alias(table) is None
+    return len(table.uniques) + key_has_index > 1
 
 
 def _without_rules(text: Table, edited: Collection[Change]) -> Table:
