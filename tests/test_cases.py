@@ -323,6 +323,26 @@ def test_a_table_of_another_layout_is_left_alone(tmp_path: Path, changes: Case) 
     assert rows_of(database, "p", ["id", "x", "by_hand"]) == [{"id": 1, "x": 1, "by_hand": 5}]
 
 
+def test_an_edit_keeps_the_order_that_somebody_gave_the_keys(tmp_path: Path) -> None:
+    """The primary key may stand behind what is UNIQUE, and has its index by that place."""
+    write_schema(tmp_path, {"tables": {}})
+    generate(tmp_path)
+    path = tmp_path / "migrations" / "0001_by_hand.sql"
+    path.write_text("CREATE TABLE t (a TEXT, b TEXT, UNIQUE (b), PRIMARY KEY (a));\nINSERT INTO t VALUES ('a', 'b');\n")
+    table = {"columns": {"a": "text", "b": "text"}, "unique": [["b"]], "primary_key": ["a"], "checks": ["a <> b"]}
+    write_schema(tmp_path, {"tables": {"t": table}})
+    generate(tmp_path)
+    database = tmp_path / "a.db"
+    apply_with_runner(tmp_path, database)
+    assert is_sound(database)
+    assert rows_of(database, "t", ["a", "b"]) == [{"a": "a", "b": "b"}]
+    with (
+        closing(sqlite3.connect(database)) as connection,
+        pytest.raises(sqlite3.IntegrityError, match=r"UNIQUE .*t\.b"),
+    ):
+        connection.execute("INSERT INTO t VALUES ('c', 'b')")
+
+
 @pytest.mark.parametrize("apply", [apply_with_runner, apply_with_yoyo], ids=["runner", "yoyo"])
 def test_a_table_whose_keys_stand_in_another_order_is_left_alone(
     tmp_path: Path, apply: Callable[[Path, Path], None]

@@ -131,7 +131,7 @@ class IndexPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrimaryKey:
-    """A primary key. ``inline`` says that it stood on its column.
+    """A primary key. ``inline`` says that it stood on its column; ``after``, behind how many of the table's UNIQUEs.
 
     A descending single INTEGER column is no alias of the rowid, and can only be written on the column
     (https://www.sqlite.org/lang_createtable.html#rowid).
@@ -142,6 +142,7 @@ class PrimaryKey:
     on_conflict: Conflict | None = None
     name: str | None = None
     inline: bool = field(default=False, compare=False)
+    after: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,9 +91,13 @@ class DropColumnFrom:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditCatalog:
-    """The table's text set to that of ``table``, whose columns stand in the order of the table in the file."""
+    """The table's text set to that of ``table``, whose columns and keys stand in the order of the table in the file.
+
+    ``has_keys``: more than one key has an index, so that their order is to be looked at.
+    """
 
     table: Table
+    has_keys: bool = False
     template: Literal["edit_catalog"] = "edit_catalog"
 
 

@@ -155,7 +155,10 @@ class _Reading:
         autoincrement = bool(inside) and inside[-1].word == "AUTOINCREMENT"
         parts = self._parts(inside[:-1] if autoincrement else inside)
         on_conflict = conflict(cursor)
-        self.primary_key = PrimaryKey(parts=parts, autoincrement=autoincrement, on_conflict=on_conflict, name=name)
+        after = sum(not unique.inline for unique in self.uniques)
+        self.primary_key = PrimaryKey(
+            parts=parts, autoincrement=autoincrement, on_conflict=on_conflict, name=name, after=after
+        )
 
     def _parts(self, tokens: Sequence[Token]) -> tuple[IndexPart, ...]:
         return tuple(index_part(part, self.names, self.known) for part in split_commas(tokens))

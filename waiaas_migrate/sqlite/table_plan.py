@@ -35,7 +35,7 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.actions import Action, AddColumnTo, Cost, DropColumnFrom, EditCatalog, Step, UpdateRows
 from waiaas_migrate.sqlite.ddl import is_constant, names_in
 from waiaas_migrate.sqlite.layout import ColumnLayout, column_layout
-from waiaas_migrate.sqlite.rebuild import rebuild
+from waiaas_migrate.sqlite.rebuild import rebuild, rowid_alias
 from waiaas_migrate.sqlite.row_steps import column_of, guards, update, waits_for_backfill
 
 
@@ -116,10 +116,10 @@ def _changes_storage(table: TableChanges, old: Column, new: Column) -> bool:
         new.generated,
     ):
         return True
-    key = table.new.primary_key
-    in_key = key is not None and any(fold(part.column or "") == fold(new.name) for part in key.parts)
+    # INTEGER, and no other type of its affinity, makes the primary key the rowid.
+    becomes_rowid = rowid_alias(table.old) != rowid_alias(table.new)
     retyped = fold(old.type or "") != fold(new.type or "")
-    return retyped and (in_key or table.new.strict or affinity(old.type) != affinity(new.type))
+    return retyped and (becomes_rowid or table.new.strict or affinity(old.type) != affinity(new.type))
 
 
 def _can_be_added(table: TableChanges, column: Column) -> bool:
@@ -236,9 +236,12 @@ def _edited(table: TableChanges, added: Sequence[AddColumn]) -> Table:
     """``table.new`` with columns and keys in the order that they have in the file, for an edit of its text.
 
     SQLite finds the index of a key by the number of the key in the text
-    (https://www.sqlite.org/fileformat2.html#intschema): in another order, it would take one for another's.
+    (https://www.sqlite.org/fileformat2.html#intschema): in another order, it would take one for another's. The rowid
+    needs no index.
     """
-    return replace(_physical(table, added), primary_key=table.old.primary_key, uniques=table.old.uniques)
+    has_index = rowid_alias(table.new) is None
+    key = table.old.primary_key if has_index else table.new.primary_key
+    return replace(_physical(table, added), primary_key=key, uniques=table.old.uniques)
 
 
 def _edit(table: TableChanges, edited: Sequence[Change], text: Table, rows: UpdateRows | None) -> Iterator[Step]:
@@ -247,11 +250,11 @@ def _edit(table: TableChanges, edited: Sequence[Change], text: Table, rows: Upda
     before = [guard for change in edited for guard in guards(table.new, change)]
     actions: list[Action] = []
     if rows is not None and _breaks_old_rule(rows, edited):
-        actions.append(EditCatalog(table=_without_rules(text, edited)))
+        actions.append(EditCatalog(table=_without_rules(text, edited), has_keys=_has_keys(text)))
     if rows is not None:
         actions.append(rows)
     if edited:
-        actions += [*before, EditCatalog(table=text)]
+        actions += [*before, EditCatalog(table=text, has_keys=_has_keys(text))]
     yield Step(words=words, cost=Cost.SCAN if before or rows is not None else Cost.CONSTANT, actions=tuple(actions))
 
 
@@ -273,6 +276,12 @@ def _breaks_old_rule(rows: UpdateRows, edited: Iterable[Change]) -> bool:
     checks = [change.old for change in edited if isinstance(change, ModifyCheck)]
     checks += [change.check for change in edited if isinstance(change, DropCheck)]
     return any(given & names_in(check.expression.sql) for check in checks)
+
+
+def _has_keys(table: Table) -> bool:
+    """Whether ``table`` has more than one key with an index, which could be taken for each other."""
+    key_has_index = table.primary_key is not None and rowid_alias(table) is None
+    return len(table.uniques) + key_has_index > 1
 
 
 def _without_rules(text: Table, edited: Collection[Change]) -> Table:
