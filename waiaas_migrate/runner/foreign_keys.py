@@ -196,7 +196,8 @@ def new_violations(before: tuple[Violation, ...], after: tuple[Violation, ...]) 
     A violation is the same where table, row, columns and parent are. One that has no equal may be of a row that has
     another number now: a row of the same table lost its parent by the same foreign key before, holding the same values
     where both have a number. Or it was renamed with its table, column or parent: then a row of the same number, holding
-    the same values, lost its parent before. None stands for two.
+    the same values, lost its parent before; or one of any number, where nothing goes by the names of either in the
+    other. None stands for two.
     """
     left, unmatched = _pair_off(before, after, lambda one: one)
     left, unmatched = _pair_off(left, unmatched, lambda one: _if_numbered(one, (_key(one), one.values)))
@@ -204,8 +205,12 @@ def new_violations(before: tuple[Violation, ...], after: tuple[Violation, ...]) 
     now_numbered, now_unnumbered = _parted(unmatched)
     _, now_numbered = _pair_off(unnumbered, now_numbered, _key)
     numbered, now_unnumbered = _pair_off(numbered, now_unnumbered, _key)
-    _, now_numbered = _pair_off(numbered, now_numbered, lambda one: (one.rowid, one.values, one.error))
-    return (*now_numbered, *now_unnumbered)
+    numbered, now_numbered = _pair_off(numbered, now_numbered, lambda one: (one.rowid, one.values, one.error))
+    names, names_now = {_key(one) for one in before}, {_key(one) for one in after}
+    gone = tuple(one for one in numbered if _key(one) not in names_now)
+    _, come = _pair_off(gone, tuple(one for one in now_numbered if _key(one) not in names), lambda one: one.values)
+    stayed = tuple(one for one in now_numbered if _key(one) in names)
+    return (*stayed, *come, *now_unnumbered)
 
 
 def _parted(found: tuple[Violation, ...]) -> tuple[tuple[Violation, ...], tuple[Violation, ...]]:
