@@ -203,14 +203,15 @@ def new_violations(before: tuple[Violation, ...], after: tuple[Violation, ...]) 
     left, unmatched = _pair_off(left, unmatched, lambda one: _if_numbered(one, (_key(one), one.values)))
     numbered, unnumbered = _parted(left)
     now_numbered, now_unnumbered = _parted(unmatched)
-    _, now_numbered = _pair_off(unnumbered, now_numbered, _key)
+    unnumbered, now_numbered = _pair_off(unnumbered, now_numbered, _key)
     numbered, now_unnumbered = _pair_off(numbered, now_unnumbered, _key)
     numbered, now_numbered = _pair_off(numbered, now_numbered, lambda one: (one.rowid, one.values, one.error))
     names, names_now = {_key(one) for one in before}, {_key(one) for one in after}
-    gone = tuple(one for one in numbered if _key(one) not in names_now)
-    _, come = _pair_off(gone, tuple(one for one in now_numbered if _key(one) not in names), lambda one: one.values)
-    stayed = tuple(one for one in now_numbered if _key(one) in names)
-    return (*stayed, *come, *now_unnumbered)
+    gone = tuple(one for one in (*numbered, *unnumbered) if _key(one) not in names_now)
+    unmatched = (*now_numbered, *now_unnumbered)
+    come = tuple(one for one in unmatched if _key(one) not in names)
+    _, come = _pair_off(gone, come, lambda one: (one.rowid is None, one.values, one.error))
+    return (*(one for one in unmatched if _key(one) in names), *come)
 
 
 def _parted(found: tuple[Violation, ...]) -> tuple[tuple[Violation, ...], tuple[Violation, ...]]:
