@@ -267,3 +267,19 @@ def test_what_would_go_with_the_old_table(tmp_path: Path, by_hand: str, apply: A
     run_script(database, f"DROP {by_hand.split()[1]} own")
     apply(tmp_path, database)
     assert [index.name for index in schema_of(database).by_name()["lots"].indexes] == ["sizes"]
+
+
+@BOTH
+def test_a_trigger_made_by_hand_does_not_fire_on_rows_that_get_other_values(tmp_path: Path, apply: Apply) -> None:
+    """Triggers of the migrations step aside while rows change; one that nobody knows of would fire."""
+    values = {"enum": ["fresh", "old"], "default": None, "enum_values": {"renamed": {"new": "fresh"}}}
+    plain = changed(LOTS, "state", default=None)
+    database = prepared(tmp_path, {"lots": plain}, {"lots": changed(LOTS, "state", **values)})
+    run_script(database, "INSERT INTO lots (size, state) VALUES (1, 'new')")
+    run_script(database, "CREATE TRIGGER own AFTER UPDATE ON lots BEGIN UPDATE lots SET size = 9; END")
+    with pytest.raises(Exception, match="table lots has a trigger that the migrations did not make"):
+        apply(tmp_path, database)
+    assert rows_of(database, "lots", ["size", "state"]) == [{"size": 1, "state": "new"}]
+    run_script(database, "DROP TRIGGER own")
+    apply(tmp_path, database)
+    assert rows_of(database, "lots", ["size", "state"]) == [{"size": 1, "state": "fresh"}]

@@ -65,3 +65,56 @@ def test_a_migration_that_fails(tmp_path: Path, name: str, text: str, said: str,
     assert said in done.err
     assert "Traceback" not in done.err
     assert {path: text for path, text in listing(tmp_path).items() if "__pycache__" not in path} == before
+
+
+SEEDED = """\
+version: 1
+tables:
+  kinds: {columns: {id: {type: integer, primary_key: true}, name: {type: text, enum: [a, b]}, note: text}}
+triggers:
+  kept: CREATE TRIGGER kept BEFORE DELETE ON kinds BEGIN SELECT RAISE(ABORT, 'kept'); END
+"""
+SEED = "-- depends: 0001_first\nINSERT INTO kinds VALUES (1, 'a', NULL), (2, 'b', 'x'), (3, NULL, 'y');\n"
+
+
+def seeded(folder: Path) -> Path:
+    """A project with a migration of its own that inserts rows."""
+    (folder / "schema.yaml").write_text(SEEDED, encoding="utf-8")
+    assert run(folder, "generate", "-m", "first").status == 0
+    (folder / "migrations" / "0002_seed.sql").write_text(SEED, encoding="utf-8")
+    (folder / "migrations" / "0002_seed.rollback.sql").write_text("SELECT 1;\n", encoding="utf-8")
+    return folder / "schema.yaml"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("note: text", "note: {type: text, nullable: false}", "becomes NOT NULL (1 row: id 1). Change these rows"),
+        ("enum: [a, b]", "enum: [b]", "no longer allowed ('a') (1 row: id 1). Change these rows"),
+        (
+            "note: text",
+            "note: text, more: {type: text, nullable: false}",
+            "without a default or a backfill (3 rows: id 1",
+        ),
+    ],
+)
+def test_rows_that_a_migration_inserts_stand_against_a_change(tmp_path: Path, old: str, new: str, said: str) -> None:
+    """They would do so in every new database; that is no fault of the tool, and says which rows they are."""
+    schema = seeded(tmp_path)
+    schema.write_text(SEEDED.replace(old, new), encoding="utf-8")
+    before = listing(tmp_path)
+    done = run(tmp_path, "generate", "-m", "third", "--allow", "all")
+    assert done.status == 2
+    assert said in done.err
+    assert "proof" not in done.err
+    assert listing(tmp_path) == before
+
+
+def test_rows_that_a_migration_inserts_may_stand_against_the_way_back(tmp_path: Path) -> None:
+    """The rollback is proved without them, and says what it asks of rows."""
+    schema = seeded(tmp_path)
+    filled = "name: {type: text, nullable: false, enum: [a, b, c], backfill: \"'c'\"}"
+    schema.write_text(SEEDED.replace("name: {type: text, enum: [a, b]}", filled), encoding="utf-8")
+    assert run(tmp_path, "generate", "-m", "third").status == 0
+    assert "refuses to run" in (tmp_path / "migrations" / "0003_third.rollback.sql").read_text(encoding="utf-8")
+    assert run(tmp_path, "apply", "a.db").status == 0

@@ -61,3 +61,15 @@ def test_a_broken_template(tmp_path: Path, text: bytes, said: str) -> None:
     assert said in done.err
     assert "Traceback" not in done.err
     assert listing(tmp_path) == before
+
+
+def test_a_proof_that_fails_names_the_templates_of_ones_own(tmp_path: Path) -> None:
+    """Where the project's own templates took part, they are named before anybody reports a fault of the tool."""
+    write_project(tmp_path)
+    assert run(tmp_path, "generate").status == 0
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "drop.sql.j2").write_text("SELECT 1;\n", encoding="utf-8")
+    (tmp_path / "schema.yaml").write_text("version: 1\ntables: {t: {columns: {a: text}}}\n", encoding="utf-8")
+    done = run(tmp_path, "generate", "--allow", "all")
+    assert done.status == 2
+    assert f"The templates in {tmp_path / 'templates'} took part: see first whether it passes without them." in done.err

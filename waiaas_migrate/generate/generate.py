@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import sqlite3
-from collections.abc import Collection, Sequence
-from contextlib import closing
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from waiaas_migrate.errors import MigrationsError, Problem, SchemaFileError, UsageError
+from waiaas_migrate.errors import MigrationsError, Problem, ProofError, SchemaFileError, UsageError
 from waiaas_migrate.files.collection import collection_paused
 from waiaas_migrate.files.manifest import MANIFEST, Manifest, chain, history_problems, manifest_text, read_manifest
 from waiaas_migrate.files.migration_dir import MigrationFile, new_migration, read_migrations
@@ -73,9 +73,22 @@ def generate(project: Project, *, name: str | None = None, allow: Collection[str
         refused = tuple(hazard for hazard in dangers if hazard.is_destructive and hazard.code not in allowed)
         if refused:
             return Generated(changes=_words(transition), hazards=dangers, refused=refused)
-        drafted = draft(before, transition, migrations, renderer, name)
-        head = prove(before, transition, drafted.text)
+        with _own_templates(project, renderer):
+            drafted = draft(before, transition, migrations, renderer, name)
+            head = prove(before, transition, drafted.text)
     return _write(project, declared, migrations, drafted, head)
+
+
+@contextmanager
+def _own_templates(project: Project, renderer: Renderer) -> Iterator[None]:
+    """Let a proof that fails say where the project's own templates took part, and so may be at fault."""
+    try:
+        yield
+    except ProofError as error:
+        if not renderer.is_customised:
+            raise
+        said = f"The templates in {project.templates} took part: see first whether it passes without them."
+        raise ProofError(f"{said} {error}") from None
 
 
 def allowed_codes(allow: Collection[str]) -> frozenset[Code]:

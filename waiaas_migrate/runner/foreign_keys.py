@@ -196,16 +196,22 @@ def new_violations(before: tuple[Violation, ...], after: tuple[Violation, ...]) 
     A violation is the same where table, row, columns and parent are. One that has no equal may be of a row that has
     another number now: a row of the same table lost its parent by the same foreign key before, holding the same values
     where both have a number. Or it was renamed with its table, column or parent: then a row of the same number, holding
-    the same values, lost its parent before. None stands for two.
+    the same values, lost its parent before; or one of any number, where nothing goes by the names of either in the
+    other. None stands for two.
     """
     left, unmatched = _pair_off(before, after, lambda one: one)
     left, unmatched = _pair_off(left, unmatched, lambda one: _if_numbered(one, (_key(one), one.values)))
     numbered, unnumbered = _parted(left)
     now_numbered, now_unnumbered = _parted(unmatched)
-    _, now_numbered = _pair_off(unnumbered, now_numbered, _key)
+    unnumbered, now_numbered = _pair_off(unnumbered, now_numbered, _key)
     numbered, now_unnumbered = _pair_off(numbered, now_unnumbered, _key)
-    _, now_numbered = _pair_off(numbered, now_numbered, lambda one: (one.rowid, one.values, one.error))
-    return (*now_numbered, *now_unnumbered)
+    numbered, now_numbered = _pair_off(numbered, now_numbered, lambda one: (one.rowid, one.values, one.error))
+    names, names_now = {_key(one) for one in before}, {_key(one) for one in after}
+    gone = tuple(one for one in (*numbered, *unnumbered) if _key(one) not in names_now)
+    unmatched = (*now_numbered, *now_unnumbered)
+    come = tuple(one for one in unmatched if _key(one) not in names)
+    _, come = _pair_off(gone, come, lambda one: (one.rowid is None, one.values, one.error))
+    return (*(one for one in unmatched if _key(one) in names), *come)
 
 
 def _parted(found: tuple[Violation, ...]) -> tuple[tuple[Violation, ...], tuple[Violation, ...]]:

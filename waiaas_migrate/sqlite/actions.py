@@ -181,10 +181,14 @@ class GuardLayout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardObjects:
-    """Fail where the table has an index or a trigger beside ``names`` (folded), which would go with it unseen."""
+    """Fail where the table has an index or a trigger beside ``names`` (folded), which would go with it unseen.
+
+    Where the table stays, ``triggers_only``: they would fire on rows that are given other values.
+    """
 
     table: str
     names: tuple[str, ...]
+    triggers_only: bool = False
     template: Literal["guard_objects"] = "guard_objects"
 
 

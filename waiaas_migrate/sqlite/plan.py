@@ -162,6 +162,10 @@ class _Planner:
                     guards.append(GuardObjects(table=table, names=self._objects_of(name)))
                 words = f"table {table} is what the migrations made of it"
                 yield Step(words=words, cost=Cost.CONSTANT, actions=tuple(guards))
+            if planned.updates_rows:
+                table = self.old[name].name
+                words = f"no trigger fires on {table} while its rows get other values"
+                yield _step(words, GuardObjects(table=table, names=self._objects_of(name), triggers_only=True))
             if name in self.t.texts and any(isinstance(a, RebuildTable) and not a.asks_checks for a in actions):
                 yield self._kept_checks(name)
 
