@@ -19,11 +19,11 @@ from waiaas_migrate.runner.bookkeeping import has_run_exactly, pending
 from waiaas_migrate.runner.head import Head, read_head
 from waiaas_migrate.runner.transaction import plain_session
 from waiaas_migrate.sqlite.connection import (
+    DEFAULT_TIMEOUT,
     Pragma,
     apply_pragmas,
     connect_file,
     main_file,
-    patience,
     plain_errors,
     shape_file,
 )
@@ -48,7 +48,7 @@ def connect(path: StrPath, *, migrations: StrPath | None = None) -> sqlite3.Conn
     """
     _, head = _head(migrations)
     pragmas = _pragmas(head)
-    connection = connect_file(path, timeout=patience(pragmas))
+    connection = connect_file(path, timeout=_patience(head))
     try:
         _prepare(connection, pragmas)
     except BaseException:
@@ -79,7 +79,7 @@ def open_database(path: StrPath, *, migrations: StrPath | None = None, backup: W
 
 def _open(place: Database, folder: str, head: Head | None, backup: When) -> sqlite3.Connection:
     pragmas = _pragmas(head)
-    connection = connect_file(place, timeout=patience(pragmas), probe=False)
+    connection = connect_file(place, timeout=_patience(head), probe=False)
     try:
         with plain_errors(connection, doing="opening it"):
             shape_file(connection, pragmas)
@@ -148,6 +148,10 @@ def _head(migrations: StrPath | None) -> tuple[str, Head | None]:
 
 def _pragmas(head: Head | None) -> tuple[Pragma, ...]:
     return () if head is None else head.pragmas
+
+
+def _patience(head: Head | None) -> float:
+    return DEFAULT_TIMEOUT if head is None else head.patience
 
 
 def _refuse_other_words(backup: str) -> None:
