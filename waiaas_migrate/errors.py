@@ -165,6 +165,7 @@ class DatabaseBusy(DatabaseRefused):
 
     def __init__(self, *, database: str, doing: str, process: int | None = None) -> None:
         self.database = database
+        self.doing = doing
         self.process = process
         if process is None:
             what = f"another connection holds a lock that did not go away while {doing}"

@@ -21,7 +21,7 @@ import pytest
 from tests.folders import FAMILY, FAMILY_IDS, PRAGMAS, write_folder
 from waiaas_migrate import close_database, open_database
 from waiaas_migrate.runner.bookkeeping import read_applied
-from waiaas_migrate.sqlite.connection import connect_file
+from waiaas_migrate.sqlite.connection import Pragma, connect_file
 
 ROUNDS = int(os.environ.get("WAIAAS_ROUNDS", "12"))
 PROCESSES = 16
@@ -136,3 +136,36 @@ def test_a_writer_of_the_applications_goes_on(tmp_path: Path) -> None:
     assert_opened(said, path, (*FAMILY_IDS, "0004_more", "0005_most"))
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT count(*) FROM parent").fetchone() == (written[0],)
+
+
+#: Longer than anybody's patience: what it writes spills into the file, so that in rollback-journal mode none can read.
+LONG = """
+import time
+from yoyo import step
+
+__depends__ = {"0003_age"}
+
+
+def work(connection):
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA cache_size = 1")
+    cursor.executemany("INSERT INTO parent (name) VALUES (?)", [("x" * 500,)] * 200)
+    time.sleep(1.5)
+
+
+steps = [step(work)]
+"""
+
+
+@pytest.mark.parametrize("mode", ["WAL", "DELETE"])
+def test_a_run_that_takes_longer_than_the_busy_timeout_is_waited_for(tmp_path: Path, mode: str) -> None:
+    """All that open it meanwhile find it at head in the end; the migration was run once."""
+    pragmas = [Pragma(name="journal_mode", value=mode), Pragma(name="busy_timeout", value=300)]
+    folder = write_folder(tmp_path / "m", FAMILY, pragmas=pragmas)
+    path = tmp_path / "a.db"
+    close_database(open_database(path, migrations=folder))
+    write_folder(folder, {"0004_long.py": LONG}, pragmas=pragmas)
+    with openers() as processes:
+        assert_opened(open_at_once(processes[:3], path, folder), path, (*FAMILY_IDS, "0004_long"))
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM parent").fetchone() == (200,)

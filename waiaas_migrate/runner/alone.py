@@ -1,13 +1,22 @@
-"""Mutual exclusion for migrations that run outside transactions, where SQLite's write lock cannot serve."""
+"""What SQLite's write lock cannot tell: that migrations run outside transactions, and that it is migrations that run.
+
+Both are told by a lock on the database's folder (flock(2)), since it ends with the process, leaves nothing behind, and
+is none of those that SQLite keeps on the file: to open and close that would drop them
+(https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
+"""
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
+from waiaas_migrate.errors import DatabaseBusy
+from waiaas_migrate.runner.transaction import COMMITTING
 from waiaas_migrate.sqlite.connection import main_file
 
 try:
@@ -15,23 +24,78 @@ try:
 except ImportError:  # Windows has none; two processes may then run the same migration at once
     fcntl = None  # type: ignore[assignment]
 
+ResultT = TypeVar("ResultT")
+
+_ATTEMPTS, _PAUSE = 20, 0.001
+
 
 @contextmanager
 def alone(connection: sqlite3.Connection) -> Iterator[None]:
-    """Be the only one to run such a migration on a database in the folder of this one; others wait.
+    """Be the only one to run migrations outside transactions in the folder of this database; others wait."""
+    with _folder(main_file(connection)) as descriptor:
+        if descriptor is not None:
+            with suppress(OSError):  # not every file system has such locks
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
 
-    The lock is the folder's own (flock(2)), since it ends with the process, leaves nothing behind, and is none of
-    those that SQLite keeps on the file: to open and close that would drop them
-    (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
+
+@contextmanager
+def at_work(connection: sqlite3.Connection) -> Iterator[None]:
+    """Let those who wait for the write lock know that it is migrations that hold it, which end."""
+    with _folder(main_file(connection)) as descriptor:
+        for _ in range(_ATTEMPTS):
+            if descriptor is None or _locked(descriptor, fcntl.LOCK_SH):
+                break
+            time.sleep(_PAUSE)  # somebody asks, which is soon over; or is alone, and then known to be at work
+        yield
+
+
+def while_others_work(file: str, work: Callable[[], ResultT]) -> ResultT:
+    """Do ``work``, again where the database of ``file`` was busy for too long and it is migrations that run there.
+
+    How long those take nobody can say beforehand, and so the busy timeout counts from their end.
+
+    Raises:
+        DatabaseBusy: another connection holds a lock, and no migrations run.
     """
-    file = main_file(connection)
-    if not file or fcntl is None:
-        yield
-        return
-    descriptor = os.open(Path(os.path.realpath(file)).parent, os.O_RDONLY)
+    was_at_work = False
+    while True:
+        try:
+            return work()
+        except DatabaseBusy as error:
+            is_at_work = _is_at_work(file)
+            # Those that ran a moment ago may have ended just now.
+            if error.committed or error.doing == COMMITTING or not (is_at_work or was_at_work):
+                raise
+            was_at_work = is_at_work
+
+
+def _is_at_work(file: str) -> bool:
+    """Whether migrations run on a database in the folder of ``file``: on that one, as far as can be told."""
+    with _folder(file) as descriptor:
+        return descriptor is not None and not _locked(descriptor, fcntl.LOCK_EX)
+
+
+@contextmanager
+def _folder(file: str) -> Iterator[int | None]:
+    """The folder of ``file``, open to be locked; None where there is none, or no such locks."""
+    descriptor = None
+    if file and fcntl is not None:
+        with suppress(OSError):  # one that this user may not list
+            descriptor = os.open(Path(os.path.realpath(file)).parent, os.O_RDONLY)
     try:
-        with suppress(OSError):  # not every file system has such locks
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        yield descriptor
     finally:
-        os.close(descriptor)
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _locked(descriptor: int, kind: int) -> bool:
+    """Lock it, if nobody is in the way."""
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # not every file system has such locks
+        return True
+    return True

@@ -12,7 +12,7 @@ import sqlite3
 import uuid
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -25,6 +25,7 @@ from yoyo.connections import DatabaseURI
 from yoyo.migrations import Migration, PostApplyHookMigration, default_migration_table
 
 from waiaas_migrate.errors import UsageError
+from waiaas_migrate.runner.alone import at_work
 from waiaas_migrate.runner.books import BookSql, Operation, hostname, username, write_log, write_record
 from waiaas_migrate.runner.foreign_keys import ForeignKeyCheck
 from waiaas_migrate.runner.pragmas import declared_pragmas
@@ -142,7 +143,8 @@ class MigrateBackend(SQLiteBackend):
             return
         notices: list[str] = []
         self._check, self._has_split = None, False
-        with sole_transaction(self.connection, notices):
+        with ExitStack() as work, sole_transaction(self.connection, notices):
+            work.enter_context(at_work(self.connection))
             _note(notices)
             yield
             self._finish_check("the run")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from waiaas_migrate.files.manifest import MANIFEST, read_ids_and_pragmas
-from waiaas_migrate.sqlite.connection import Pragma
+from waiaas_migrate.sqlite.connection import Pragma, patience
 
 #: A file that was written just now may be written again without looking any different: its time has grains.
 _SETTLED_NS = 1_000_000_000
@@ -18,11 +18,13 @@ _MOST = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """What a manifest records: the ids, the keys under which yoyo records them, and the PRAGMAs."""
+    """What a manifest records: the ids, the keys under which yoyo records them, the PRAGMAs, and what follows."""
 
     ids: tuple[str, ...]
     hashes: frozenset[str]
     pragmas: tuple[Pragma, ...]
+    #: Seconds to wait for other connections.
+    patience: float
 
 
 _known: dict[str, tuple[tuple[int, ...], Head]] = {}
@@ -48,7 +50,7 @@ def read_head(folder: str) -> Head | None:
         return None
     ids, pragmas = read
     hashes = frozenset([sha256(name).hexdigest() for name in map(str.encode, ids)])  # as migration_hash does
-    head = Head(ids=ids, hashes=hashes, pragmas=pragmas)
+    head = Head(ids=ids, hashes=hashes, pragmas=pragmas, patience=patience(pragmas))
     if found is not None and time.time_ns() - found.st_ctime_ns > _SETTLED_NS:
         if len(_known) >= _MOST:
             _known.clear()

@@ -14,10 +14,20 @@ from typing import TYPE_CHECKING
 
 from waiaas_migrate.errors import MigrateError, MigrationsError, Problem, UsageError
 from waiaas_migrate.files.bundled import bundled
+from waiaas_migrate.runner.alone import while_others_work
 from waiaas_migrate.runner.bookkeeping import has_run_exactly, pending
 from waiaas_migrate.runner.head import Head, read_head
 from waiaas_migrate.runner.transaction import plain_session
-from waiaas_migrate.sqlite.connection import Pragma, apply_pragmas, connect_file, patience, plain_errors, shape_file
+from waiaas_migrate.sqlite.connection import (
+    DEFAULT_TIMEOUT,
+    Pragma,
+    apply_pragmas,
+    connect_file,
+    main_file,
+    plain_errors,
+    shape_file,
+)
+from waiaas_migrate.sqlite.place import Database, database_path
 
 if TYPE_CHECKING:
     from waiaas_migrate.runner.run import When
@@ -38,7 +48,7 @@ def connect(path: StrPath, *, migrations: StrPath | None = None) -> sqlite3.Conn
     """
     _, head = _head(migrations)
     pragmas = _pragmas(head)
-    connection = connect_file(path, timeout=patience(pragmas))
+    connection = connect_file(path, timeout=_patience(head))
     try:
         _prepare(connection, pragmas)
     except BaseException:
@@ -63,8 +73,13 @@ def open_database(path: StrPath, *, migrations: StrPath | None = None, backup: W
     """
     _refuse_other_words(backup)
     folder, head = _head(migrations)
+    place = database_path(path)
+    return while_others_work(str(place.path or ""), lambda: _open(place, folder, head, backup))
+
+
+def _open(place: Database, folder: str, head: Head | None, backup: When) -> sqlite3.Connection:
     pragmas = _pragmas(head)
-    connection = connect_file(path, timeout=patience(pragmas), probe=False)
+    connection = connect_file(place, timeout=_patience(head), probe=False)
     try:
         with plain_errors(connection, doing="opening it"):
             shape_file(connection, pragmas)
@@ -99,7 +114,7 @@ def push_schema(connection: sqlite3.Connection, *, migrations: StrPath | None = 
     with plain_errors(connection, doing="applying migrations"):
         if head is not None and not connection.in_transaction and has_run_exactly(connection, head.hashes):
             return
-    _push(connection, folder, head, backup)
+    while_others_work(main_file(connection), lambda: _push(connection, folder, head, backup))
 
 
 def close_database(connection: sqlite3.Connection) -> None:
@@ -133,6 +148,10 @@ def _head(migrations: StrPath | None) -> tuple[str, Head | None]:
 
 def _pragmas(head: Head | None) -> tuple[Pragma, ...]:
     return () if head is None else head.pragmas
+
+
+def _patience(head: Head | None) -> float:
+    return DEFAULT_TIMEOUT if head is None else head.patience
 
 
 def _refuse_other_words(backup: str) -> None:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from waiaas_migrate.errors import MigrateError
 from waiaas_migrate.files.migration_dir import MigrationFile, migration_hash
+from waiaas_migrate.runner.alone import while_others_work
 from waiaas_migrate.runner.apply import ApplyResult, apply_todo
 from waiaas_migrate.runner.backup import Backup, back_up, prune
 from waiaas_migrate.runner.bookkeeping import pending, read_applied
@@ -38,6 +39,7 @@ from waiaas_migrate.sqlite.connection import (
     plain_errors,
     shape_file,
 )
+from waiaas_migrate.sqlite.place import database_path
 
 #: Whether a run that changes a database which is there begins with a backup: ``auto`` where it could lose something.
 When = Literal["auto", "always", "never"]
@@ -96,21 +98,28 @@ def apply_to(
         Interrupted: it was stopped from outside.
     """
     folder = migrations if isinstance(migrations, MigrationFolder) else read_folder(migrations)
+    run = _Run(folder=folder, options=options, explain=explain, watch=watch)
+    return while_others_work(str(database_path(database).path or ""), lambda: _apply_once(database, run))
+
+
+def _apply_once(database: str, run: _Run) -> RunResult:
+    folder = run.folder
     pragmas = folder.manifest.pragmas if folder.manifest is not None else ()
     connection = connect_file(database, timeout=patience(pragmas), probe=False)
     try:
         with plain_errors(database, doing="opening it"):
             shape_file(connection, pragmas)
             todo = pending(connection, folder.ids)
-        with plain_errors(database, doing="applying migrations"):
-            run = _Run(folder=folder, options=options, explain=explain, watch=watch)
-            with _told_of_interruption(connection, database, todo):
-                result = run.on(connection, todo)
-                try:
-                    apply_pragmas(connection, pragmas, database)
-                except MigrateError as error:
-                    error.after(result.applied)
-                    raise
+        with (
+            plain_errors(database, doing="applying migrations"),
+            _told_of_interruption(connection, database, todo),
+        ):
+            result = run.on(connection, todo)
+            try:
+                apply_pragmas(connection, pragmas, database)
+            except MigrateError as error:
+                error.after(result.applied)
+                raise
     finally:
         # The last to close a database moves its WAL into it; where others have it open, it stays with them
         # (https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files).

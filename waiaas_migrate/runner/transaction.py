@@ -14,6 +14,8 @@ from waiaas_migrate.sqlite.connection import database_name, plain_errors, result
 #: Seconds between two attempts to begin. SQLite itself pauses for up to a tenth of a second, and a busy writer may then
 #: always be quicker.
 _PAUSE = 0.005
+#: What a run does that met a lock at its very end, when waiting does not help.
+COMMITTING = "committing"
 
 
 class NotNeeded(Exception):
@@ -102,7 +104,7 @@ def write_transaction(
             _begin(connection, needed)
         try:
             yield switches
-            with plain_errors(connection, doing="committing"):
+            with plain_errors(connection, doing=COMMITTING):
                 connection.execute("COMMIT")
         except BaseException:
             _roll_back(connection)

@@ -6,12 +6,13 @@ import itertools
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Literal
 
 from waiaas_migrate.errors import ApplyError, DatabaseRefused, MigrateError
 from waiaas_migrate.files.migration_dir import MigrationFile
-from waiaas_migrate.runner.alone import alone
+from waiaas_migrate.runner.alone import alone, at_work
 from waiaas_migrate.runner.bookkeeping import pending, read_applied, read_books, waiting
 from waiaas_migrate.runner.books import books_version
 from waiaas_migrate.runner.events import Committed, MigrationFinished, MigrationStarted, Observe
@@ -85,9 +86,13 @@ class Upgrade:
         notices: list[str] = []
         started = self._started
         try:
-            with sole_transaction(self._connection, notices, self._is_needed, note=False) as held:
+            with (
+                ExitStack() as work,  # over when the transaction is
+                sole_transaction(self._connection, notices, self._is_needed, note=False) as held,
+            ):
                 batch = self._next_batch(held.rows, notices)
                 if batch and batch[0].transactional:
+                    work.enter_context(at_work(self._connection))
                     self._run_together(batch, held, notices)
         except NotNeeded:
             return False

@@ -54,14 +54,14 @@ def database_path(text: str | os.PathLike[str]) -> Database:
         return _from_uri(name)
     if name.startswith("sqlite:"):
         return _from_url(name)
-    if _OTHER_URL.match(name) and not Path(name).parent.exists():
+    if "://" in name and _OTHER_URL.match(name) and not Path(name).parent.exists():
         raise UsageError(f"{name} is no database URL. {_HOW_URLS_ARE}")
     return Database(name=name, path=_file_path(name, name))
 
 
 def _file_path(text: str, name: str) -> Path:
     """The path that ``text`` is, refused where it can only be a folder's: a Path forgets the slash at its end."""
-    if text.endswith(os.sep):
+    if text[-1:] == os.sep:
         raise DatabaseFileError(f"{name}: is a folder. Give the path of a database file.")
     return Path(text)
 
