@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -136,11 +136,8 @@ class _Run:
         meter = Meter(connection, tell=watch.tell, stop=watch.stop)
         wanted = _wants_backup(connection, outlines, self.options.backup)
         observer = _Observer(connection, outlines, meter, wants_backup=wanted) if wanted or watch.tell else None
-        with ExitStack() as stack:
-            if observer is not None:
-                stack.enter_context(observer.pruning())
-            if self.watch is not None:
-                stack.enter_context(meter.watching())
+        pruning = nullcontext() if observer is None else observer.pruning()
+        with pruning, nullcontext() if self.watch is None else meter.watching():
             done = self._apply(connection, todo, observer)
         made = observer.backup.path if observer is not None and observer.backup is not None else None
         return RunResult(applied=done.applied, notices=done.notices, backup=made)

@@ -6,6 +6,7 @@ becomes one in :func:`database_path`; a :class:`~pathlib.Path` always means the 
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sqlite3
@@ -28,11 +29,16 @@ _SIGNS_OF_DAMAGE = ("unsupported file format", "Could not decode to UTF-8", "'ut
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
-    """What to open. ``path`` is None for a database in memory; ``uri`` is set where a ``file:`` URI was given."""
+    """What to open. ``file`` is None for a database in memory; ``uri`` is set where a ``file:`` URI was given."""
 
     name: str
-    path: Path | None
+    file: str | None
     uri: str | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """The file as a path."""
+        return None if self.file is None else Path(self.file)
 
 
 def database_path(text: str | os.PathLike[str]) -> Database:
@@ -47,15 +53,11 @@ def database_path(text: str | os.PathLike[str]) -> Database:
     name = os.fspath(text)
     if not name or "\0" in name:
         raise UsageError(f"{name!r} is no name of a database. Give a path, :memory: or a sqlite:/// URL.")
-    if not isinstance(text, str):
-        return Database(name=name, path=text if isinstance(text, Path) else Path(name))
-    if name == MEMORY:
-        return Database(name=MEMORY, path=None)
-    if name.startswith("file:"):
+    if isinstance(text, str) and name.startswith("file:"):
         return _from_uri(name)
-    if name.startswith("sqlite:"):
+    if isinstance(text, str) and name.startswith("sqlite:"):
         return _from_url(name)
-    return Database(name=name, path=Path(name))
+    return Database(name=name, file=None if text == MEMORY else name)
 
 
 def _from_uri(uri: str) -> Database:
@@ -63,10 +65,10 @@ def _from_uri(uri: str) -> Database:
     modes = parse_qs(parts.query).get("mode", [])
     path = unquote(parts.path)
     if path in ("", MEMORY) or "memory" in modes:
-        return Database(name=uri, path=None, uri=uri)
+        return Database(name=uri, file=None, uri=uri)
     if "\0" in path:
         raise UsageError(f"{uri} holds a character that no file name can have. Correct the URI.")
-    return Database(name=uri, path=Path(path), uri=uri)
+    return Database(name=uri, file=path, uri=uri)
 
 
 def _from_url(url: str) -> Database:
@@ -77,10 +79,10 @@ def _from_url(url: str) -> Database:
         raise UsageError(f"{url} has a ? or # outside its path. Write them as %3F and %23, or give the plain path.")
     path = unquote(parts.path.removeprefix("/"))
     if path in ("", MEMORY):
-        return Database(name=MEMORY, path=None)
+        return Database(name=MEMORY, file=None)
     if "\0" in path:
         raise UsageError(f"{url} holds a character that no file name can have. Correct the URL.")
-    return Database(name=path, path=Path(path))
+    return Database(name=path, file=path)
 
 
 def connect_file(
@@ -100,28 +102,30 @@ def connect_file(
         UsageError: the path means nothing.
     """
     database = path if isinstance(path, Database) else database_path(path)
-    if database.path is not None:
-        _prepare_file(database, database.path)
+    if (file := database.file) is not None:
+        _prepare_file(database, file)
     with plain_errors(database.name, doing="opening it"):
         # An absolute path begins with a slash, so that no file's name is mistaken for ":memory:" or a URI.
-        target = database.uri or (MEMORY if database.path is None else os.path.abspath(database.path))  # noqa: PTH100 — a link stays a link
-        is_uri = database.uri is not None
-        connection = sqlite3.connect(target, timeout=timeout, check_same_thread=check_same_thread, uri=is_uri)
+        target = database.uri or (MEMORY if file is None else os.path.abspath(file))  # noqa: PTH100 — a link stays a link
+        connection = sqlite3.connect(
+            target, timeout=timeout, check_same_thread=check_same_thread, uri=bool(database.uri)
+        )
         if probe:
             _probe(connection)
     return connection
 
 
-def _prepare_file(database: Database, path: Path) -> None:
+def _prepare_file(database: Database, file: str) -> None:
     """Make the file if it is missing, readable and writable by its owner alone, or say why it cannot be used.
 
     SQLite gives its journal and WAL files the mode of the database (https://www.sqlite.org/src/file/src/os_unix.c).
     """
     if database.uri and {"ro", "rw"} & set(parse_qs(urlsplit(database.uri).query).get("mode", [])):
-        _require_file(database.name, path)
+        _require_file(database.name, Path(file))
         return
-    if os.path.isfile(path) and os.access(path, os.R_OK | os.W_OK):  # noqa: PTH113 — the faster of the two
+    if os.path.isfile(file) and os.access(file, os.R_OK | os.W_OK):  # noqa: PTH113 — the faster of the two
         return
+    path = Path(file)
     try:
         # O_EXCL does not follow links, so the link is followed here. Of several processes exactly one makes the file.
         descriptor = os.open(os.path.realpath(path), os.O_CREAT | os.O_EXCL | os.O_RDWR, _OWNER_ONLY)
@@ -320,20 +324,15 @@ def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma], dat
     cursor.row_factory = None
     deadline = time.monotonic() + _patience(pragmas)
     for pragma in pragmas:
-        _check_words(pragma)
-        name = pragma.name.lower()
+        name = _checked(pragma.name, pragma.value)
         if name in _KEPT_IN_FILE and _matches(pragma, _read(cursor, name)):
             continue
         found = _set(cursor, pragma, database, deadline)
         if found is None or not _matches(pragma, found):
             found = _read(cursor, name)
         if not _matches(pragma, found) and not (name in _FILE_ONLY and not main_file(connection)):
-            raise PragmaError(
-                name=pragma.name,
-                wanted=str(pragma.value),
-                found="nothing" if found is None else str(found),
-                database=database or database_name(connection),
-            )
+            told, where = "nothing" if found is None else str(found), database or database_name(connection)
+            raise PragmaError(name=pragma.name, wanted=str(pragma.value), found=told, database=where)
 
 
 def shape_file(connection: sqlite3.Connection, pragmas: Sequence[Pragma], database: str | None = None) -> None:
@@ -343,12 +342,12 @@ def shape_file(connection: sqlite3.Connection, pragmas: Sequence[Pragma], databa
         apply_pragmas(connection, shape, database)
 
 
-def _check_words(pragma: Pragma) -> None:
-    if not _NAME.match(pragma.name) or not _VALUE.match(str(pragma.value)):
-        raise UsageError(
-            f"PRAGMA {pragma.name} = {pragma.value}: a PRAGMA takes a plain name, and a word or a whole number. "
-            f"Correct `pragmas` in schema.yaml."
-        )
+@functools.lru_cache(maxsize=256)
+def _checked(name: str, value: str | int) -> str:
+    if not _NAME.match(name) or not _VALUE.match(str(value)):
+        what = "a PRAGMA takes a plain name, and a word or a whole number. Correct `pragmas` in schema.yaml."
+        raise UsageError(f"PRAGMA {name} = {value}: {what}")
+    return name.lower()
 
 
 def _patience(pragmas: Sequence[Pragma]) -> float:
