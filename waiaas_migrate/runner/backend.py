@@ -14,7 +14,6 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import unquote
 
@@ -258,4 +257,4 @@ def _database(dburi: DatabaseURI) -> Database:
             f"{dburi} is no URL of a database. Write waiaas:///relative/path.db or waiaas:////absolute/path.db, with "
             f"? # and % as %3F %23 and %25; ?migrations=FOLDER may follow."
         )
-    return Database(name=MEMORY, path=None) if path == MEMORY else Database(name=path, path=Path(path))
+    return Database(name=MEMORY, file=None) if path == MEMORY else Database(name=path, file=path)

@@ -6,6 +6,7 @@ The tables are asked for in ``main`` by name, since a connection may have other 
 from __future__ import annotations
 
 import functools
+import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,20 @@ from waiaas_migrate.files.migration_dir import is_post_apply, migration_hash
 from waiaas_migrate.sqlite.connection import database_name
 
 _hash = functools.lru_cache(maxsize=1 << 16)(migration_hash)
+
+#: The version of the books, and the applied migrations by their hashes. As one value, as the catalog is read, since
+#: Python lets go of its lock for every row and column that it fetches.
+_AS_TEXT = """SELECT json_array((SELECT max(version) FROM main._yoyo_version),
+    json_group_object(migration_hash, migration_id))
+FROM main._yoyo_migration"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Books:
+    """What yoyo's books say: the ids of the applied migrations by their hashes, and the version of the books."""
+
+    applied: Mapping[str, str]
+    version: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +86,7 @@ def pending(connection: sqlite3.Connection, known: Sequence[str]) -> tuple[str, 
         UnknownMigrationsError: the database has run migrations that are not known.
     """
     books = read_books(connection)
-    applied = books[0] if books is not None else {row.hash: row.id for row in read_applied(connection) or ()}
+    applied = books.applied if books is not None else {row.hash: row.id for row in read_applied(connection) or ()}
     return waiting(connection, applied, known)
 
 
@@ -94,23 +109,28 @@ def _keys(known: tuple[str, ...]) -> dict[str, str]:
     return {_hash(name): name for name in known}
 
 
-def read_books(connection: sqlite3.Connection) -> tuple[dict[str, str], int] | None:
-    """The hashes of the applied migrations with their ids, and the version of the books.
+def read_books(connection: sqlite3.Connection) -> Books | None:
+    """What yoyo's books say.
 
-    None where there are no books, or old ones, or where nothing was applied: :func:`read_applied` knows all of these.
+    None where there are no books, or old ones, or where nothing was applied, or SQLite was built without JSON:
+    :func:`read_applied` knows all of these.
     """
-    version = "(SELECT max(version) FROM main._yoyo_version)"
-    query = f"SELECT migration_hash, migration_id, {version} FROM main._yoyo_migration"
     try:
-        rows = connection.execute(query).fetchall()
+        text: str = connection.execute(_AS_TEXT).fetchone()[0]
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
             raise
         return None
-    if not rows:
-        return None
-    found = rows[0][2]
-    return {_text(key): _text(name or key) for key, name, _ in rows}, found if isinstance(found, int) else 0
+    books = _books(text)
+    return books if books.applied else None
+
+
+@functools.lru_cache(maxsize=16)
+def _books(text: str) -> Books:
+    """What was read as one text, made out once for each: in a fleet many databases have run the same."""
+    version, applied = json.loads(text)
+    ids = {key: _text(name or key) for key, name in applied.items()}
+    return Books(applied=ids, version=version if isinstance(version, int) else 0)
 
 
 def has_run_exactly(connection: sqlite3.Connection, hashes: frozenset[str]) -> bool:

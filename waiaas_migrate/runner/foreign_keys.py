@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from waiaas_migrate.errors import ApplyError
-from waiaas_migrate.sqlite.catalog import Rows, facts_of, read_rows
+from waiaas_migrate.sqlite.catalog import CatalogFacts, read_facts
 from waiaas_migrate.sqlite.connection import database_name
 from waiaas_migrate.sqlite.quoting import quote_name
 
@@ -66,17 +66,20 @@ class ForeignKeyCheck:
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, statements: Iterable[str] | None = None, rows: Rows | None = None
+        self,
+        connection: sqlite3.Connection,
+        statements: Iterable[str] | None = None,
+        facts: CatalogFacts | None = None,
     ) -> None:
-        """Begin on a database whose catalog is ``rows``, if somebody has read it."""
+        """Begin on a database of whose catalog ``facts`` hold, if somebody has read it."""
         self._connection = connection
-        has_keys = facts_of(read_rows(connection) if rows is None else rows).has_keys
+        has_keys = (read_facts(connection) if facts is None else facts).has_keys
         self._light = has_keys and statements is not None and rows_stay(statements)
         self._keys = _keys_and_parents(connection) if self._light else ()
         self._before = violations(connection) if has_keys and not self._light else ()
 
-    def finish(self, migration: str, rows: Rows | None = None) -> tuple[str, ...]:
-        """What did not hold before and still does not, as notices; ``rows`` is the catalog by now.
+    def finish(self, migration: str, facts: CatalogFacts | None = None) -> tuple[str, ...]:
+        """What did not hold before and still does not, as notices; ``facts`` are those of the catalog by now.
 
         Raises:
             ApplyError: there is more that does not hold; it names ``migration``.
@@ -86,7 +89,7 @@ class ForeignKeyCheck:
             if _keys_and_parents(self._connection) != self._keys:
                 raise KeysChanged
             return ()
-        has_keys = facts_of(read_rows(self._connection) if rows is None else rows).has_keys
+        has_keys = (read_facts(self._connection) if facts is None else facts).has_keys
         after = violations(self._connection) if has_keys else ()
         if not after:
             return ()

@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
 from waiaas_migrate.runner.outline import tables_named
 from waiaas_migrate.sqlite.quoting import quote_name
@@ -97,14 +96,15 @@ class Meter:
         self._expected = 0
         self._every = _SELDOM if tell is None else _OFTEN
 
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Look at the connection meanwhile."""
+    def watching(self) -> Self:
+        """Look at the connection meanwhile; to be entered."""
+        return self
+
+    def __enter__(self) -> None:
         self._connection.set_progress_handler(self._tick, self._every)
-        try:
-            yield
-        finally:
-            self._connection.set_progress_handler(None, 0)
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._connection.set_progress_handler(None, 0)
 
     def start(self, progress: Progress, statement: str | None = None) -> None:
         """Begin with something else; of a ``statement`` that goes over the rows of a table they are counted."""

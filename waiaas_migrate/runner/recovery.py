@@ -11,7 +11,7 @@ from waiaas_migrate.errors import ApplyError, MigrateError
 from waiaas_migrate.files.migration_dir import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.proof import Replay
-from waiaas_migrate.sqlite.catalog import Rows, facts_of, fingerprint, read_catalog, read_rows
+from waiaas_migrate.sqlite.catalog import CatalogFacts, fingerprint, read_catalog, read_facts
 
 _MAKES = re.compile(
     r"""^\s* CREATE \s+ (?: UNIQUE \s+ | VIRTUAL \s+ )? (?: TABLE | INDEX | VIEW | TRIGGER ) \s+
@@ -20,14 +20,13 @@ _MAKES = re.compile(
 )
 
 
-def may_have_run(rows: Rows, folder: MigrationFolder, migration: MigrationFile) -> bool:
+def may_have_run(facts: CatalogFacts, folder: MigrationFolder, migration: MigrationFile) -> bool:
     """Whether the catalog looks as if ``migration``, which is not recorded, was run; cheap, and no proof."""
-    facts = facts_of(rows)
     if not facts.names:
         return False
     if folder.manifest is not None and folder.manifest.fingerprint == facts.fingerprint:
         return True
-    return _all_there(rows, migration)
+    return _all_there(facts, migration)
 
 
 def has_run(connection: sqlite3.Connection, applied: Sequence[MigrationFile], migration: MigrationFile) -> bool:
@@ -49,7 +48,7 @@ def has_run(connection: sqlite3.Connection, applied: Sequence[MigrationFile], mi
 
 def hint(connection: sqlite3.Connection, migration: MigrationFile, error: ApplyError) -> ApplyError:
     """``error``, with what to do where plain yoyo may have run ``migration`` without recording it."""
-    if not _all_there(read_rows(connection), migration) and "duplicate column" not in error.reason:
+    if not _all_there(read_facts(connection), migration) and "duplicate column" not in error.reason:
         return error
     return ApplyError(
         database=error.database,
@@ -63,10 +62,10 @@ def hint(connection: sqlite3.Connection, migration: MigrationFile, error: ApplyE
     )
 
 
-def _all_there(rows: Rows, migration: MigrationFile) -> bool:
+def _all_there(facts: CatalogFacts, migration: MigrationFile) -> bool:
     """Whether the migration makes anything, and all that it makes is there."""
     made = _made(migration.sql) if migration.kind == "sql" else frozenset()
-    return bool(made) and made <= facts_of(rows).names
+    return bool(made) and made <= facts.names
 
 
 @functools.lru_cache(maxsize=4096)

@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Self
 
 from waiaas_migrate.errors import DatabaseRefused, UsageError
 from waiaas_migrate.sqlite.connection import database_name, plain_errors, result_code
@@ -26,24 +27,33 @@ class NotNeeded(Exception):
 _SWITCHES = ("foreign_keys", "legacy_alter_table", "ignore_check_constraints", "recursive_triggers", "secure_delete")
 
 
-@contextmanager
-def plain_session(connection: sqlite3.Connection) -> Iterator[None]:
+class plain_session:  # noqa: N801 — a context manager; a generator takes thrice as long, which a fleet notices
     """Have ``connection`` give plain rows and begin no transactions of its own; the caller's settings come back.
 
     Raises:
         UsageError: a transaction is open, which migrations could only commit or lose.
     """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._before = connection.isolation_level, connection.row_factory, connection.text_factory
+
+    def __enter__(self) -> None:
+        connection = self._connection
+        _refuse_transaction(connection)
+        connection.isolation_level, connection.row_factory, connection.text_factory = None, None, str
+
+    def __exit__(self, *exc_info: object) -> None:
+        connection = self._connection
+        connection.isolation_level, connection.row_factory, connection.text_factory = self._before
+
+
+def _refuse_transaction(connection: sqlite3.Connection) -> None:
     if connection.in_transaction:
         raise UsageError(
             f"{database_name(connection)}: a transaction is open on this connection. Commit it or roll it back first "
             f"(a connection made with autocommit=False always has one: set autocommit = True)."
         )
-    before = connection.isolation_level, connection.row_factory, connection.text_factory
-    connection.isolation_level, connection.row_factory, connection.text_factory = None, None, str
-    try:
-        yield
-    finally:
-        connection.isolation_level, connection.row_factory, connection.text_factory = before
 
 
 class Switches:
@@ -70,6 +80,12 @@ class Switches:
                 if self._before[switch]:
                     _set_switch(self._connection, switch, 0)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.restore()
+
     def restore(self) -> None:
         """Have them as they were. Where nothing could be switched, only what this object switched is."""
         if len(self._before) == 1:
@@ -81,10 +97,7 @@ class Switches:
                 _set_switch(self._connection, switch, value)
 
 
-@contextmanager
-def write_transaction(
-    connection: sqlite3.Connection, needed: Callable[[], bool] | None = None, *, note: bool = True
-) -> Iterator[Switches]:
+class write_transaction:  # noqa: N801 — a context manager, as plain_session is
     """Foreign keys off, BEGIN IMMEDIATE, COMMIT; on any exception ROLLBACK. The switches come back in either case.
 
     Foreign keys are switched before BEGIN since the PRAGMA does nothing within a transaction, and off since DROP TABLE
@@ -98,49 +111,73 @@ def write_transaction(
         NotNeeded: it does not.
         DatabaseBusy: another connection writes, or reads while this one wants to commit.
         DatabaseFileError: the database cannot be written.
+        UsageError: a transaction is open already.
     """
-    with foreign_keys_off(connection, note=note) as switches:
-        with plain_errors(connection, doing="beginning a transaction"):
-            _begin(connection, needed)
+
+    def __init__(
+        self, connection: sqlite3.Connection, needed: Callable[[], bool] | None = None, *, note: bool = True
+    ) -> None:
+        self._connection, self._needed, self._note = connection, needed, note
+
+    def __enter__(self) -> Switches:
+        self._switches = foreign_keys_off(self._connection, note=self._note)
         try:
-            yield switches
-            with plain_errors(connection, doing=COMMITTING):
-                connection.execute("COMMIT")
+            with plain_errors(self._connection, doing="beginning a transaction"):
+                _begin(self._connection, self._needed)
         except BaseException:
-            _roll_back(connection)
+            self._switches.restore()
+            raise
+        return self._switches
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        try:
+            if error is None:
+                self._commit()
+            else:
+                _roll_back(self._connection)
+        finally:
+            self._switches.restore()
+
+    def _commit(self) -> None:
+        try:
+            with plain_errors(self._connection, doing=COMMITTING):
+                self._connection.execute("COMMIT")
+        except BaseException:
+            _roll_back(self._connection)
             raise
 
 
 def _begin(connection: sqlite3.Connection, needed: Callable[[], bool] | None) -> None:
     """BEGIN IMMEDIATE, tried for as long as the connection's busy timeout says."""
+    _refuse_transaction(connection)  # which executescript would commit
     patience: int = connection.execute("PRAGMA busy_timeout").fetchone()[0]
     deadline = time.monotonic() + patience / 1000
     while True:
-        connection.execute("PRAGMA busy_timeout = 0")
         try:
-            connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
+            # Python lets go of its lock, and must get it back, once for each statement of a script, and otherwise
+            # half a dozen times.
+            connection.executescript(f"PRAGMA busy_timeout = 0; BEGIN IMMEDIATE; PRAGMA busy_timeout = {patience};")
+        except sqlite3.Error as error:
+            connection.execute(f"PRAGMA busy_timeout = {patience}")
             if result_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
                 raise
         else:
             return
-        finally:
-            connection.execute(f"PRAGMA busy_timeout = {patience}")
         if needed is not None and not needed():
             raise NotNeeded
         time.sleep(random.uniform(0, 2 * _PAUSE))  # noqa: S311 — chance keeps those that wait from going in step
 
 
-@contextmanager
-def foreign_keys_off(connection: sqlite3.Connection, *, note: bool = True) -> Iterator[Switches]:
-    """Foreign keys off, and read back; afterwards all switches are again as they were."""
+def foreign_keys_off(connection: sqlite3.Connection, *, note: bool = True) -> Switches:
+    """Foreign keys off, and read back; as a context manager, all switches are again as they were afterwards."""
     switches = Switches(connection)
     if note:
-        switches.note()
-    try:
-        yield switches
-    finally:
-        switches.restore()
+        try:
+            switches.note()
+        except BaseException:
+            switches.restore()
+            raise
+    return switches
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

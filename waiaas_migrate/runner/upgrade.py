@@ -23,7 +23,7 @@ from waiaas_migrate.runner.recovery import has_run, hint, may_have_run
 from waiaas_migrate.runner.steps import StepRunner, may_switch, may_write_books
 from waiaas_migrate.runner.transaction import NotNeeded, foreign_keys_off
 from waiaas_migrate.runner.yoyo_lock import Held, sole_transaction
-from waiaas_migrate.sqlite.catalog import Rows, facts_of, read_catalog, read_rows
+from waiaas_migrate.sqlite.catalog import CatalogFacts, read_catalog, read_facts
 from waiaas_migrate.sqlite.connection import database_name, plain_errors
 
 #: Says in words how the schema on a connection differs in meaning from that of head; nothing where it does not.
@@ -90,7 +90,7 @@ class Upgrade:
                 ExitStack() as work,  # over when the transaction is
                 sole_transaction(self._connection, notices, self._is_needed, note=False) as held,
             ):
-                batch = self._next_batch(held.rows, notices)
+                batch = self._next_batch(held.facts, notices)
                 if batch and batch[0].transactional:
                     work.enter_context(at_work(self._connection))
                     self._run_together(batch, held, notices)
@@ -114,14 +114,14 @@ class Upgrade:
     def _is_needed(self) -> bool:
         return bool(pending(self._connection, self._folder.ids))
 
-    def _next_batch(self, rows: Rows, notices: list[str]) -> tuple[MigrationFile, ...]:
+    def _next_batch(self, facts: CatalogFacts, notices: list[str]) -> tuple[MigrationFile, ...]:
         """What is to be run together, now that nobody else can; books are open then."""
         names = set(self._pending())
         self._left = ()
         if not names:
             return ()
         todo = [migration for migration in self._folder.migrations if migration.id in names]
-        todo = todo[self._take_over(todo[0], names, rows, notices) :]
+        todo = todo[self._take_over(todo[0], names, facts, notices) :]
         if todo and (self._conduct.transaction == "each" or not todo[0].transactional):
             batch = todo[:1]
         else:
@@ -132,8 +132,8 @@ class Upgrade:
     def _pending(self) -> tuple[str, ...]:
         """What nobody else has applied meanwhile; where there is something, yoyo's books are open, and the newest."""
         books = read_books(self._connection)
-        if books is not None and books[1] == books_version():
-            return waiting(self._connection, books[0], self._folder.ids)
+        if books is not None and books.version == books_version():
+            return waiting(self._connection, books.applied, self._folder.ids)
         names = pending(self._connection, self._folder.ids)
         if names:
             refuse_unrecorded_tables(self._connection)
@@ -145,24 +145,24 @@ class Upgrade:
     def _run_together(self, batch: Sequence[MigrationFile], held: Held, notices: list[str]) -> None:
         if any(may_switch(migration) for migration in (*batch, *self._folder.post_apply)):
             held.switches.note()
-        check = self._foreign_keys(batch, held.rows)
+        check = self._foreign_keys(batch, held.facts)
         for migration in batch:
             self._began(migration)
             self._steps.run(migration, "apply")
             self._steps.record(migration, "apply")
             self._finished(migration)
-        after = read_rows(self._connection)
+        after = read_facts(self._connection)
         notices.extend(check.finish(span([migration.id for migration in batch]), after))
         self._verify(batch, after)
         self._run_hooks()
 
-    def _foreign_keys(self, batch: Sequence[MigrationFile], rows: Rows) -> ForeignKeyCheck:
+    def _foreign_keys(self, batch: Sequence[MigrationFile], facts: CatalogFacts) -> ForeignKeyCheck:
         plain = not self._check_all_keys and all(migration.kind == "sql" for migration in batch)
         statements = (statement for migration in batch for statement in migration.statements)
-        return ForeignKeyCheck(self._connection, statements if plain else None, rows)
+        return ForeignKeyCheck(self._connection, statements if plain else None, facts)
 
-    def _verify(self, batch: Sequence[MigrationFile], rows: Rows) -> None:
-        """Compare the catalog, by now ``rows``, with that recorded for head; the cost does not grow with the tables'.
+    def _verify(self, batch: Sequence[MigrationFile], facts: CatalogFacts) -> None:
+        """Compare the catalog, by now ``facts``, with that recorded for head; the cost does not grow with the tables'.
 
         For a batch that does not lead to head nothing was recorded: it is compared with a replay in memory, where the
         folder was applied in its own order.
@@ -171,7 +171,7 @@ class Upgrade:
         if not self._conduct.verify or manifest is None or manifest.fingerprint is None:
             return
         at_head = self._is_at_head(batch)
-        if at_head and manifest.fingerprint == facts_of(rows).fingerprint:
+        if at_head and manifest.fingerprint == facts.fingerprint:
             return
         done = self._applied()
         if at_head and explain is not None:
@@ -222,7 +222,7 @@ class Upgrade:
         self._note_commit([migration])
         try:
             self.notices.extend(check.finish(migration.id))
-            self._verify([migration], read_rows(self._connection))
+            self._verify([migration], read_facts(self._connection))
         except ApplyError as error:
             name, reason = error.migration, error.reason
             raise ApplyError(database=error.database, migration=name, reason=reason, rolled_back=False) from error
@@ -237,9 +237,9 @@ class Upgrade:
 
     # --- after plain yoyo's crash -------------------------------------------------------------------------------------
 
-    def _take_over(self, first: MigrationFile, names: set[str], rows: Rows, notices: list[str]) -> int:
+    def _take_over(self, first: MigrationFile, names: set[str], facts: CatalogFacts, notices: list[str]) -> int:
         """Record ``first`` where it was certainly run already, and say so; how many were recorded."""
-        looks_so = not self.committed and may_have_run(rows, self._folder, first)
+        looks_so = not self.committed and may_have_run(facts, self._folder, first)
         if self._had_run is not first and not looks_so:
             return 0
         applied = [migration for migration in self._folder.migrations if migration.id not in names]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from waiaas_migrate.errors import DatabaseBusy
 from waiaas_migrate.runner.transaction import Switches, write_transaction
-from waiaas_migrate.sqlite.catalog import Rows, facts_of, read_rows
+from waiaas_migrate.sqlite.catalog import CatalogFacts, read_facts
 from waiaas_migrate.sqlite.connection import database_name
 
 _TABLE = "yoyo_lock"
@@ -35,7 +35,7 @@ class YoyoLock:
 class Held:
     """What is known once the write lock is held: the catalog, and the switches of the connection."""
 
-    rows: Rows
+    facts: CatalogFacts
     switches: Switches
 
 
@@ -94,12 +94,12 @@ def sole_transaction(
     deadline: float | None = None
     while True:
         with write_transaction(connection, needed, note=note) as switches:
-            rows = read_rows(connection)
-            lock = read_lock(connection) if _TABLE in facts_of(rows).internal else None
+            facts = read_facts(connection)
+            lock = read_lock(connection) if _TABLE in facts.internal else None
             if lock is None or not is_held(lock):
                 if lock is not None:
                     notices.append(remove_lock(connection, lock))
-                yield Held(rows=rows, switches=switches)
+                yield Held(facts=facts, switches=switches)
                 return
         if deadline is None:
             deadline = time.monotonic() + connection.execute("PRAGMA busy_timeout").fetchone()[0] / 1000

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from waiaas_migrate.schema.model import Index, Table
@@ -14,6 +14,10 @@ from waiaas_migrate.schema.model import Index, Table
 #: yoyo's bookkeeping (yoyo/backends/base.py); it tests for transactional DDL with a table named yoyo_tmp_….
 _YOYO_TABLES = frozenset({"_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock"})
 _INTERNAL_PREFIXES = ("sqlite_", "yoyo_tmp_")
+
+#: The whole catalog as one value. Python lets go of its lock, and must get it back, for every row and column that it
+#: fetches: among many threads that takes longer than the reading.
+_AS_TEXT = "SELECT json_group_array(json_array(type, name, tbl_name, sql)) FROM sqlite_master"
 
 #: What a CREATE TABLE (less its indexes, which have texts of their own) or CREATE INDEX is known to say, by its text.
 Known = Mapping[str, Table | Index]
@@ -40,25 +44,25 @@ def read_catalog(connection: sqlite3.Connection) -> tuple[CatalogRow, ...]:
 
     Left out are SQLite's and yoyo's own, and the indexes that come with a constraint, which have no text.
     """
-    return declared(read_rows(connection))
+    return _declared(_read_rows(connection))
 
 
 #: Rows of the catalog as they are: type, name, tbl_name and sql, which an index that comes with a constraint lacks.
-Rows = tuple[tuple[str, str, str, str | None], ...]
+_Rows = Sequence[tuple[str, str, str, str | None]]
 
 
-def read_rows(connection: sqlite3.Connection) -> Rows:
+def _read_rows(connection: sqlite3.Connection) -> _Rows:
     """The whole catalog, SQLite's and yoyo's own rows too, in its order."""
     cursor = connection.cursor()
     cursor.row_factory = None
     try:
-        return tuple(cursor.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid").fetchall())
+        return cursor.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid").fetchall()
     finally:
         cursor.close()
 
 
 @functools.lru_cache(maxsize=16)
-def declared(rows: Rows) -> tuple[CatalogRow, ...]:
+def _declared(rows: _Rows) -> tuple[CatalogRow, ...]:
     """What of ``rows`` somebody declared."""
     return tuple(
         CatalogRow(kind=kind, name=name, table=table, sql=sql)
@@ -80,10 +84,27 @@ class CatalogFacts:
     has_keys: bool
 
 
+def read_facts(connection: sqlite3.Connection) -> CatalogFacts:
+    """The facts of the catalog as it is."""
+    cursor = connection.cursor()
+    cursor.row_factory = None
+    try:
+        text: str = cursor.execute(_AS_TEXT).fetchone()[0]
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_ERROR:
+            raise
+        return _facts_of(_read_rows(connection))  # this SQLite was built without JSON
+    return _known_facts(text)
+
+
 @functools.lru_cache(maxsize=16)
-def facts_of(rows: Rows) -> CatalogFacts:
-    """The facts of a catalog, found once: in a fleet many databases have the same."""
-    found = declared(rows)
+def _known_facts(text: str) -> CatalogFacts:
+    """What was read as one text, made out once for each: in a fleet many databases have the same catalog."""
+    return _facts_of(json.loads(text))
+
+
+def _facts_of(rows: _Rows) -> CatalogFacts:
+    found = _declared(rows)
     names = frozenset(row.name.lower() for row in found)
     return CatalogFacts(
         fingerprint=fingerprint(found),

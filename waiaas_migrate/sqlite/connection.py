@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sqlite3
@@ -45,11 +46,11 @@ def connect_file(
         UsageError: the path means nothing.
     """
     database = path if isinstance(path, Database) else database_path(path)
-    if database.path is not None:
-        _prepare_file(database, database.path)
+    if (file := database.file) is not None:
+        _prepare_file(database, file)
     with plain_errors(database.name, doing="opening it"):
         # An absolute path begins with a slash, so that no file's name is mistaken for ":memory:" or a URI.
-        target = database.uri or (MEMORY if database.path is None else os.path.abspath(database.path))  # noqa: PTH100 — a link stays a link
+        target = database.uri or (MEMORY if file is None else os.path.abspath(file))  # noqa: PTH100 — a link stays a link
         is_uri = database.uri is not None
         try:
             connection = sqlite3.connect(target, timeout=timeout, check_same_thread=check_same_thread, uri=is_uri)
@@ -77,18 +78,19 @@ def _check_uri(database: Database, uri: str) -> None:
         _refuse_uri(database, error)
 
 
-def _prepare_file(database: Database, path: Path) -> None:
+def _prepare_file(database: Database, file: str) -> None:
     """Make the file if it is missing, readable and writable by its owner alone, or say why it cannot be used.
 
     SQLite gives its journal and WAL files the mode of the database (https://www.sqlite.org/src/file/src/os_unix.c).
     """
     if database.uri and {"ro", "rw"} & set(parse_qs(urlsplit(database.uri).query).get("mode", [])):
-        _require_file(database.name, path)
+        _require_file(database.name, Path(file))
         return
-    if os.path.isfile(path) and os.access(path, os.R_OK | os.W_OK):  # noqa: PTH113 — the faster of the two
+    if os.path.isfile(file) and os.access(file, os.R_OK | os.W_OK):  # noqa: PTH113 — the faster of the two
         return
     if database.uri is not None:
         _check_uri(database, database.uri)
+    path = Path(file)
     try:
         # O_EXCL does not follow links, so the link is followed here. Of several processes exactly one makes the file.
         descriptor = os.open(os.path.realpath(path), os.O_CREAT | os.O_EXCL | os.O_RDWR, _OWNER_ONLY)
@@ -314,20 +316,15 @@ def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma], dat
     cursor.row_factory = None
     deadline = time.monotonic() + patience(pragmas)
     for pragma in pragmas:
-        _check_words(pragma)
-        name = pragma.name.lower()
+        name = _checked(pragma.name, pragma.value)
         if name in _KEPT_IN_FILE and _matches(pragma, _read(cursor, name)):
             continue
         found = _set(cursor, pragma, database, deadline)
         if found is None or not _matches(pragma, found):
             found = _read(cursor, name)
         if not _matches(pragma, found) and not (name in _FILE_ONLY and not main_file(connection)):
-            raise PragmaError(
-                name=pragma.name,
-                wanted=str(pragma.value),
-                found="nothing" if found is None else str(found),
-                database=database or database_name(connection),
-            )
+            told, where = "nothing" if found is None else str(found), database or database_name(connection)
+            raise PragmaError(name=pragma.name, wanted=str(pragma.value), found=told, database=where)
 
 
 def shape_file(connection: sqlite3.Connection, pragmas: Sequence[Pragma], database: str | None = None) -> None:
@@ -337,12 +334,12 @@ def shape_file(connection: sqlite3.Connection, pragmas: Sequence[Pragma], databa
         apply_pragmas(connection, shape, database)
 
 
-def _check_words(pragma: Pragma) -> None:
-    if not _NAME.match(pragma.name) or not _VALUE.match(str(pragma.value)):
-        raise UsageError(
-            f"PRAGMA {pragma.name} = {pragma.value}: a PRAGMA takes a plain name, and a word or a whole number. "
-            f"Correct `pragmas` in schema.yaml."
-        )
+@functools.lru_cache(maxsize=256)
+def _checked(name: str, value: str | int) -> str:
+    if not _NAME.match(name) or not _VALUE.match(str(value)):
+        what = "a PRAGMA takes a plain name, and a word or a whole number. Correct `pragmas` in schema.yaml."
+        raise UsageError(f"PRAGMA {name} = {value}: {what}")
+    return name.lower()
 
 
 def patience(pragmas: Sequence[Pragma]) -> float:

@@ -21,11 +21,16 @@ _OTHER_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
-    """What to open. ``path`` is None for a database in memory; ``uri`` is set where a ``file:`` URI was given."""
+    """What to open. ``file`` is None for a database in memory; ``uri`` is set where a ``file:`` URI was given."""
 
     name: str
-    path: Path | None
+    file: str | None
     uri: str | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """The file as a path."""
+        return None if self.file is None else Path(self.file)
 
     @property
     def query(self) -> str:
@@ -47,23 +52,23 @@ def database_path(text: str | os.PathLike[str]) -> Database:
     if not name or "\0" in name:
         raise UsageError(f"{name!r} is no name of a database. Give a path, :memory: or a sqlite:/// URL.")
     if not isinstance(text, str):
-        return Database(name=name, path=text if isinstance(text, Path) else Path(name))
+        return Database(name=name, file=name)
     if name == MEMORY:
-        return Database(name=MEMORY, path=None)
+        return Database(name=MEMORY, file=None)
     if name.startswith("file:"):
         return _from_uri(name)
     if name.startswith("sqlite:"):
         return _from_url(name)
     if "://" in name and _OTHER_URL.match(name) and not Path(name).parent.exists():
         raise UsageError(f"{name} is no database URL. {_HOW_URLS_ARE}")
-    return Database(name=name, path=_file_path(name, name))
+    return Database(name=name, file=_file_path(name, name))
 
 
-def _file_path(text: str, name: str) -> Path:
+def _file_path(text: str, name: str) -> str:
     """The path that ``text`` is, refused where it can only be a folder's: a Path forgets the slash at its end."""
     if text[-1:] == os.sep:
         raise DatabaseFileError(f"{name}: is a folder. Give the path of a database file.")
-    return Path(text)
+    return text
 
 
 def _from_uri(uri: str) -> Database:
@@ -71,10 +76,10 @@ def _from_uri(uri: str) -> Database:
     modes = parse_qs(parts.query).get("mode", [])
     path = unquote(parts.path)
     if path in ("", MEMORY) or "memory" in modes:
-        return Database(name=uri, path=None, uri=uri)
+        return Database(name=uri, file=None, uri=uri)
     if "\0" in path:
         raise UsageError(f"{uri} holds a character that no file name can have. Correct the URI.")
-    return Database(name=uri, path=_file_path(path, uri), uri=uri)
+    return Database(name=uri, file=_file_path(path, uri), uri=uri)
 
 
 def _from_url(url: str) -> Database:
@@ -85,7 +90,7 @@ def _from_url(url: str) -> Database:
         raise UsageError(f"{url} has a ? or # outside its path. Write them as %3F and %23, or give the plain path.")
     path = unquote(parts.path.removeprefix("/"))
     if path in ("", MEMORY):
-        return Database(name=MEMORY, path=None)
+        return Database(name=MEMORY, file=None)
     if "\0" in path:
         raise UsageError(f"{url} holds a character that no file name can have. Correct the URL.")
-    return Database(name=path, path=_file_path(path, url))
+    return Database(name=path, file=_file_path(path, url))
