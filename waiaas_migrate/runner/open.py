@@ -32,6 +32,9 @@ from waiaas_migrate.sqlite.place import Database, database_path
 if TYPE_CHECKING:
     from waiaas_migrate.runner.run import When
 
+#: Milliseconds that closing waits for others, who may be about to end.
+_CLOSING_MS = 100
+
 StrPath = str | os.PathLike[str]
 
 
@@ -120,8 +123,8 @@ def push_schema(connection: sqlite3.Connection, *, migrations: StrPath | None = 
 def close_database(connection: sqlite3.Connection) -> None:
     """Move what the WAL holds into the database, and close; harmless on a connection that is closed.
 
-    What was not committed is rolled back. Where another connection still reads, the WAL stays with it
-    (https://www.sqlite.org/pragma.html#pragma_wal_checkpoint).
+    What was not committed is rolled back. Where another connection still reads or writes, the WAL stays with it, whose
+    closing moves it (https://www.sqlite.org/pragma.html#pragma_wal_checkpoint): to wait for that would be in vain.
     """
     try:
         is_open = connection.in_transaction
@@ -131,6 +134,7 @@ def close_database(connection: sqlite3.Connection) -> None:
         if is_open:
             connection.rollback()
         with suppress(sqlite3.OperationalError):
+            connection.execute(f"PRAGMA busy_timeout = {_CLOSING_MS}")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     finally:
         connection.close()
