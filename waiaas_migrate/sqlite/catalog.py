@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from waiaas_migrate.schema.model import Index, Table
@@ -48,7 +48,7 @@ def read_catalog(connection: sqlite3.Connection) -> tuple[CatalogRow, ...]:
 
 
 #: Rows of the catalog as they are: type, name, tbl_name and sql, which an index that comes with a constraint lacks.
-_Rows = Sequence[tuple[str, str, str, str | None]]
+_Rows = tuple[tuple[str, str, str, str | None], ...]
 
 
 def _read_rows(connection: sqlite3.Connection) -> _Rows:
@@ -56,7 +56,7 @@ def _read_rows(connection: sqlite3.Connection) -> _Rows:
     cursor = connection.cursor()
     cursor.row_factory = None
     try:
-        return cursor.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid").fetchall()
+        return tuple(cursor.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid"))
     finally:
         cursor.close()
 
@@ -100,7 +100,7 @@ def read_facts(connection: sqlite3.Connection) -> CatalogFacts:
 @functools.lru_cache(maxsize=16)
 def _known_facts(text: str) -> CatalogFacts:
     """What was read as one text, made out once for each: in a fleet many databases have the same catalog."""
-    return _facts_of(json.loads(text))
+    return _facts_of(tuple(map(tuple, json.loads(text))))
 
 
 def _facts_of(rows: _Rows) -> CatalogFacts:
