@@ -20,7 +20,7 @@ _hash = functools.lru_cache(maxsize=1 << 16)(migration_hash)
 #: The version of the books, and the applied migrations by their hashes. As one value, as the catalog is read, since
 #: Python lets go of its lock for every row and column that it fetches.
 _AS_TEXT = """SELECT json_array((SELECT max(version) FROM main._yoyo_version),
-    json_group_object(migration_hash, migration_id))
+    json_group_array(json_array(migration_hash, migration_id)))
 FROM main._yoyo_migration"""
 
 
@@ -129,7 +129,7 @@ def read_books(connection: sqlite3.Connection) -> Books | None:
 def _books(text: str) -> Books:
     """What was read as one text, made out once for each: in a fleet many databases have run the same."""
     version, applied = json.loads(text)
-    ids = {key: _text(name or key) for key, name in applied.items()}
+    ids = {_text(key): _text(name or key) for key, name in applied}
     return Books(applied=ids, version=version if isinstance(version, int) else 0)
 
 
