@@ -101,8 +101,7 @@ def test_rows_survive_any_edits(data: st.DataObject, foreign_keys: bool) -> None
 def put_in(data: st.DataObject, database: Path, world: World, after: World) -> None:
     """Rows that the tables take, some of them gone again, so that marks are higher than keys; orphans among them.
 
-    An orphan in a table without rowids has no identity by which it could be known again under other names; and one
-    whose foreign key goes could not come back with it.
+    An orphan whose foreign key goes could not come back with it.
     """
     has_key = {
         one.was: any("references" in column.spec for column in one.fields.values()) for one in after.relations.values()
@@ -116,7 +115,7 @@ def put_in(data: st.DataObject, database: Path, world: World, after: World) -> N
                 connection.execute(statement, tuple(row.values()))
             connection.execute(f'DELETE FROM "{name}" WHERE "{next(iter(relation.fields))}" = 500')
         for name, relation in world.relations.items():
-            if "parent" in relation.fields and ("without_rowid" in relation.options or not has_key[name]):
+            if "parent" in relation.fields and not has_key[name]:
                 connection.execute(f'DELETE FROM "{name}" WHERE parent NOT IN (SELECT id FROM t0)')
         connection.execute("DELETE FROM log")
         connection.commit()

@@ -18,7 +18,7 @@ from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.sqlite.catalog import fingerprint, read_catalog
 from waiaas_migrate.sqlite.grammar import SqlError, significant, tokenize
 from waiaas_migrate.sqlite.introspect import introspect
-from waiaas_migrate.sqlite.memory import execute
+from waiaas_migrate.sqlite.memory import empty, execute
 from waiaas_migrate.sqlite.quoting import quote_name
 from waiaas_migrate.sqlite.transition import Transition
 
@@ -58,7 +58,7 @@ def prove(before: sqlite3.Connection, transition: Transition, text: MigrationTex
         run_file(before, text.backward, f"{text.id}.rollback.sql")
     except MigrationsError:
         # Rows may stand against going back, as the file says; what it does to the schema is to be seen all the same.
-        _empty(before, transition.new)
+        empty(before, (table.name for table in transition.new.tables))
         run_file(before, text.backward, f"{text.id}.rollback.sql")
     _expect(
         introspect(before, known), transition.start, f"{text.id}.rollback.sql does not give back the schema before it"
@@ -98,16 +98,6 @@ def _in_the_way(file: str, said: str) -> MigrationsError:
 def _has_rows(connection: sqlite3.Connection) -> bool:
     names = [row.name for row in read_catalog(connection) if row.kind == "table"]
     return any(connection.execute(f"SELECT 1 FROM {quote_name(name)} LIMIT 1").fetchone() for name in names)
-
-
-def _empty(connection: sqlite3.Connection, schema: Schema) -> None:
-    """Take all rows out of the tables of ``schema``, without firing a trigger."""
-    for trigger in schema.triggers:
-        connection.execute(f"DROP TRIGGER {quote_name(trigger.name)}")
-    for table in schema.tables:
-        connection.execute(f"DELETE FROM {quote_name(table.name)}")
-    for trigger in schema.triggers:
-        execute(connection, trigger.statement.sql)
 
 
 def _expect(found: Schema, wanted: Schema, what: str) -> None:
