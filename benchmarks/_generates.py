@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks import _declared
 from benchmarks._measure import in_child, timed
 from waiaas_migrate.checks.compare import compare
-from waiaas_migrate.files.migration_dir import read_migrations
+from waiaas_migrate.files.migration_dir.reader import read_migrations
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.generate.generate import generate
 from waiaas_migrate.sqlite.introspect import introspect

@@ -21,7 +21,7 @@ from pathlib import Path
 from benchmarks import _rebuilds
 from benchmarks._daemon import daemon_project, edit_column, make_database, migrate
 from benchmarks._measure import Report, arguments, in_child, in_turns
-from waiaas_migrate.files.migration_dir import read_migrations
+from waiaas_migrate.files.migration_dir.reader import read_migrations
 from waiaas_migrate.generate.replay import replay
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.sqlite.connection import connect_file

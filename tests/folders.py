@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from waiaas_migrate.files.manifest import MANIFEST, Manifest, chain, manifest_text
-from waiaas_migrate.files.migration_dir import read_migrations
+from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, chain, manifest_text
+from waiaas_migrate.files.migration_dir.reader import read_migrations
 from waiaas_migrate.sqlite.catalog import fingerprint, read_catalog
 from waiaas_migrate.sqlite.connection import Pragma
 

@@ -51,8 +51,8 @@ from tests.transitions import (
 )
 from waiaas_migrate.checks.compare import compare
 from waiaas_migrate.errors import ApplyError, MigrateError
+from waiaas_migrate.files.migration_dir.statements import split_statements
 from waiaas_migrate.files.project import find_project
-from waiaas_migrate.files.statements import split_statements
 from waiaas_migrate.schema.diff import diff
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))

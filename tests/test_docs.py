@@ -21,9 +21,9 @@ from tests.projects import CHECKOUT, shipped_project
 from waiaas_migrate import __all__ as public
 from waiaas_migrate import errors
 from waiaas_migrate.cli.main import group
-from waiaas_migrate.files.schema_columns import COLUMN_KEYS
-from waiaas_migrate.files.schema_file import TOP_KEYS
-from waiaas_migrate.files.schema_tables import TABLE_KEYS
+from waiaas_migrate.files.schema_file.columns import COLUMN_KEYS
+from waiaas_migrate.files.schema_file.reader import TOP_KEYS
+from waiaas_migrate.files.schema_file.tables import TABLE_KEYS
 from waiaas_migrate.schema.hazards import DESTRUCTIVE, Code
 
 README = CHECKOUT / "README.md"

@@ -9,8 +9,8 @@ import pytest
 
 import waiaas_migrate.core.enums
 from waiaas_migrate.errors import SchemaFileError
-from waiaas_migrate.files.enum_source import LoadedEnums, load_enums, unknown_enum
 from waiaas_migrate.files.report import Origin
+from waiaas_migrate.files.schema_file.enum_source import LoadedEnums, load_enums, unknown_enum
 
 AT = Origin(file="schema.yaml", line=2, column=8, path="enums")
 

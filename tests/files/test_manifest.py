@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.folders import FAMILY, FAMILY_IDS, PRAGMAS, record_folder, run_python, write_folder
 from waiaas_migrate.errors import MigrationsError
-from waiaas_migrate.files.manifest import (
+from waiaas_migrate.files.migration_dir.manifest import (
     MANIFEST,
     Entry,
     Manifest,
@@ -21,7 +21,7 @@ from waiaas_migrate.files.manifest import (
     manifest_text,
     read_manifest,
 )
-from waiaas_migrate.files.migration_dir import read_migrations
+from waiaas_migrate.files.migration_dir.reader import read_migrations
 from waiaas_migrate.sqlite.connection import Pragma
 
 
@@ -201,7 +201,7 @@ def test_a_folder_in_the_place_of_the_manifest_is_refused(tmp_path: Path) -> Non
 def test_reading_a_manifest_needs_the_standard_library_alone(folder: Path) -> None:
     """None of the packages that take time to import."""
     code = (
-        "import sys, pathlib; from waiaas_migrate.files.manifest import read_manifest;"
+        "import sys, pathlib; from waiaas_migrate.files.migration_dir.manifest import read_manifest;"
         "read_manifest(pathlib.Path(sys.argv[1]));"
         "print({'yoyo', 'sqlparse', 'yaml', 'jinja2', 'click', 'syntaqlite'} & set(sys.modules))"
     )

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from waiaas_migrate.errors import SchemaFileError
-from waiaas_migrate.files.schema_columns import COLUMN_KEYS
-from waiaas_migrate.files.schema_file import TOP_KEYS, DeclaredSchema, load_schema
-from waiaas_migrate.files.schema_tables import TABLE_KEYS
+from waiaas_migrate.files.schema_file.columns import COLUMN_KEYS
+from waiaas_migrate.files.schema_file.reader import TOP_KEYS, DeclaredSchema, load_schema
+from waiaas_migrate.files.schema_file.tables import TABLE_KEYS
 from waiaas_migrate.schema.model import (
     Action,
     Check,

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waiaas_migrate.errors import UnsupportedError
-from waiaas_migrate.files.schema_file import load_schema
-from waiaas_migrate.files.schema_writer import schema_text
-from waiaas_migrate.files.yaml_source import MappingNode, Node, ScalarNode, parse_yaml
-from waiaas_migrate.files.yaml_writer import Lines, Paragraph, yaml_text
+from waiaas_migrate.files.schema_file.reader import load_schema
+from waiaas_migrate.files.schema_file.writer import schema_text
+from waiaas_migrate.files.yaml_text.source import MappingNode, Node, ScalarNode, parse_yaml
+from waiaas_migrate.files.yaml_text.writer import Lines, Paragraph, yaml_text
 from waiaas_migrate.schema.model import Column, Schema, Table
 from waiaas_migrate.sqlite.introspect import introspect
 from waiaas_migrate.sqlite.memory import execute, memory

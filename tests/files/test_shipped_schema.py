@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from waiaas_migrate.core import enums
-from waiaas_migrate.files.schema_file import DeclaredSchema, load_schema
+from waiaas_migrate.files.schema_file.reader import DeclaredSchema, load_schema
 from waiaas_migrate.schema.model import Check, Column, Table
 
 ROOT = Path(__file__).parents[2]

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waiaas_migrate.errors import SchemaFileError
-from waiaas_migrate.files.yaml_scalars import Scalar, resolve
-from waiaas_migrate.files.yaml_source import (
+from waiaas_migrate.files.yaml_text.scalars import Scalar, resolve
+from waiaas_migrate.files.yaml_text.source import (
     LOADER,
     MappingNode,
     Node,

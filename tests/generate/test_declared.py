@@ -15,7 +15,7 @@ from tests.transitions import Body, apply_with_runner, generate, left_to_do, wri
 from waiaas_migrate.errors import SchemaFileError
 from waiaas_migrate.files.project import find_project
 from waiaas_migrate.files.render import Renderer
-from waiaas_migrate.files.schema_writer import schema_text
+from waiaas_migrate.files.schema_file.writer import schema_text
 from waiaas_migrate.generate.declared import build, declare
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema

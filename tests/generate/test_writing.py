@@ -13,7 +13,7 @@ import pytest
 from tests.projects import CHECKOUT, SCHEMA, edit, generated_project, listing, run, write_project
 from waiaas_migrate import open_database
 from waiaas_migrate.errors import MigrationsError
-from waiaas_migrate.files.writing import write_files
+from waiaas_migrate.files.migration_dir.writing import write_files
 
 VIEW = "views:\n  open_tasks: SELECT id, title FROM tasks\n"
 
@@ -86,7 +86,7 @@ import resource, signal, sys
 from pathlib import Path
 from waiaas_migrate.cli import main
 from waiaas_migrate.errors import MigrateError
-from waiaas_migrate.files.writing import write_files
+from waiaas_migrate.files.migration_dir.writing import write_files
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))
 """

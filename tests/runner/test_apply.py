@@ -27,7 +27,7 @@ from waiaas_migrate.errors import (
     UnsupportedError,
     UsageError,
 )
-from waiaas_migrate.files.manifest import MANIFEST
+from waiaas_migrate.files.migration_dir.manifest import MANIFEST
 from waiaas_migrate.runner.apply import ApplyResult, apply_pending
 from waiaas_migrate.runner.bookkeeping import pending, read_applied
 from waiaas_migrate.runner.folder import read_folder

@@ -35,7 +35,7 @@ MORE = {
 #: Opens what it is told to, at the time that it is told; says how long it took, or what went wrong.
 OPENER = """
 import sys, time
-import waiaas_migrate.runner.apply, waiaas_migrate.runner.backend, waiaas_migrate.files.python_migration
+import waiaas_migrate.runner.apply, waiaas_migrate.runner.backend, waiaas_migrate.files.migration_dir.python_migration
 from waiaas_migrate import close_database, open_database
 print("ready", flush=True)
 for line in sys.stdin:

@@ -73,7 +73,7 @@ def test_every_number_of_pages_between(tmp_path: Path, mode: str) -> None:
 #: Many limits in one process: a child of it lowers its own, and says what came of it.
 LIMITED = """
 import os, resource, signal, sys
-import waiaas_migrate.runner.apply, waiaas_migrate.runner.backend, waiaas_migrate.files.python_migration
+import waiaas_migrate.runner.apply, waiaas_migrate.runner.backend, waiaas_migrate.files.migration_dir.python_migration
 from waiaas_migrate import close_database, open_database
 from waiaas_migrate.errors import MigrateError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

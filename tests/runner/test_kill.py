@@ -48,7 +48,7 @@ INSERT INTO payments SELECT i, i % 10 + 1, 'open', i * 7 FROM n;
 #: Waits to be told of a database and of how long it may live; its child, which does the work, is then killed.
 KILLER = """
 import os, select, signal, sys, time
-import waiaas_migrate.runner.apply, waiaas_migrate.runner.backend, waiaas_migrate.files.python_migration
+import waiaas_migrate.runner.apply, waiaas_migrate.runner.backend, waiaas_migrate.files.migration_dir.python_migration
 from waiaas_migrate import close_database, open_database
 print("ready", flush=True)
 for line in sys.stdin:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.folders import FAMILY, FAMILY_IDS, tables, write_folder
 from waiaas_migrate.errors import ApplyError, DatabaseBusy, MigrateError, UnsupportedError
-from waiaas_migrate.files.manifest import MANIFEST
+from waiaas_migrate.files.migration_dir.manifest import MANIFEST
 from waiaas_migrate.runner.apply import ApplyResult, Transaction, apply_pending
 from waiaas_migrate.runner.bookkeeping import read_applied
 from waiaas_migrate.runner.events import Committed, Event, MigrationFinished, MigrationStarted, StatementStarted

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, Phase, event, given, settings
 from tests.schema_features import FEATURES, features
 from tests.strategies import schemas
 from waiaas_migrate.files.render import Renderer
-from waiaas_migrate.files.schema_file import load_schema
-from waiaas_migrate.files.schema_writer import schema_text
-from waiaas_migrate.files.yaml_source import MappingNode, Node, ScalarNode, parse_yaml
+from waiaas_migrate.files.schema_file.reader import load_schema
+from waiaas_migrate.files.schema_file.writer import schema_text
+from waiaas_migrate.files.yaml_text.source import MappingNode, Node, ScalarNode, parse_yaml
 from waiaas_migrate.generate.declared import build
 from waiaas_migrate.generate.proof import MigrationText, prove_reading
 from waiaas_migrate.schema.canonical import canonical

@@ -6,8 +6,8 @@ from contextlib import closing
 
 from waiaas_migrate.checks.report import Finding, Subject, enum_findings, schema_findings
 from waiaas_migrate.files.collection import collection_paused
-from waiaas_migrate.files.manifest import MANIFEST, Manifest, check_manifest, read_manifest
-from waiaas_migrate.files.migration_dir import read_migrations
+from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, check_manifest, read_manifest
+from waiaas_migrate.files.migration_dir.reader import read_migrations
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.render import Renderer
 from waiaas_migrate.generate.declared import declare

@@ -10,8 +10,8 @@ from pathlib import Path
 from waiaas_migrate.checks.database import reading, standing
 from waiaas_migrate.errors import SchemaFileError
 from waiaas_migrate.files.collection import collection_paused
-from waiaas_migrate.files.manifest import read_manifest
-from waiaas_migrate.files.migration_dir import read_migrations
+from waiaas_migrate.files.migration_dir.manifest import read_manifest
+from waiaas_migrate.files.migration_dir.reader import read_migrations
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.render import Renderer
 from waiaas_migrate.generate.declared import build, declare

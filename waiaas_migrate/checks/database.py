@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from waiaas_migrate.files.migration_dir import MigrationFile, migration_hash, read_migrations
+from waiaas_migrate.files.migration_dir.reader import MigrationFile, migration_hash, read_migrations
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.bookkeeping import Applied, read_applied
 from waiaas_migrate.sqlite.connection import open_read_only, plain_errors

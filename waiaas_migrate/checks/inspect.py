@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from waiaas_migrate.checks.database import reading
-from waiaas_migrate.files.enum_source import LoadedEnums, load_enums
 from waiaas_migrate.files.report import Origin
-from waiaas_migrate.files.schema_writer import schema_text
+from waiaas_migrate.files.schema_file.enum_source import LoadedEnums, load_enums
+from waiaas_migrate.files.schema_file.writer import schema_text
 from waiaas_migrate.sqlite.introspect import introspect
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from waiaas_migrate.files.schema_file import EnumUse
+from waiaas_migrate.files.schema_file.reader import EnumUse
 from waiaas_migrate.schema.changes import Change, ModifyCheck, table_of
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.enum_lists import membership_of

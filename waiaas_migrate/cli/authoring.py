@@ -126,7 +126,7 @@ def inspect(database: str, output: str | None, enums: tuple[str, ...]) -> int:
       waiaas-migrate inspect app.db -o schema.yaml
     """  # noqa: D301
     from waiaas_migrate.checks.inspect import inspect as run
-    from waiaas_migrate.files.writing import write_files
+    from waiaas_migrate.files.migration_dir.writing import write_files
 
     path = None if output is None else Path(output)
     if path is not None and not path.parent.is_dir():

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import cast
 
 from waiaas_migrate.errors import Problem, SchemaFileError, TemplateError
+from waiaas_migrate.files.migration_dir.statements import split_statements
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.render import Renderer
-from waiaas_migrate.files.schema_file import DeclaredSchema, load_schema
-from waiaas_migrate.files.statements import split_statements
+from waiaas_migrate.files.schema_file.reader import DeclaredSchema, load_schema
 from waiaas_migrate.schema.canonical import without_meaning
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff

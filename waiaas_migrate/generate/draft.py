@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from waiaas_migrate.files.migration_dir import MigrationFile
+from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.files.render import Renderer
 from waiaas_migrate.generate.naming import next_id
 from waiaas_migrate.generate.proof import MigrationText, run_file

@@ -11,12 +11,19 @@ from pathlib import Path
 
 from waiaas_migrate.errors import MigrationsError, Problem, ProofError, SchemaFileError, UsageError
 from waiaas_migrate.files.collection import collection_paused
-from waiaas_migrate.files.manifest import MANIFEST, Manifest, chain, history_problems, manifest_text, read_manifest
-from waiaas_migrate.files.migration_dir import MigrationFile, new_migration, read_migrations
+from waiaas_migrate.files.migration_dir.manifest import (
+    MANIFEST,
+    Manifest,
+    chain,
+    history_problems,
+    manifest_text,
+    read_manifest,
+)
+from waiaas_migrate.files.migration_dir.reader import MigrationFile, new_migration, read_migrations
+from waiaas_migrate.files.migration_dir.writing import write_files
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.render import Renderer
-from waiaas_migrate.files.schema_file import DeclaredSchema, display_name
-from waiaas_migrate.files.writing import write_files
+from waiaas_migrate.files.schema_file.reader import DeclaredSchema, display_name
 from waiaas_migrate.generate.declared import Declared, declare
 from waiaas_migrate.generate.draft import Draft, changes_of, draft, hazards_of, heads
 from waiaas_migrate.generate.proof import prove

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from waiaas_migrate.errors import MigrationsError, Problem, ProofError
-from waiaas_migrate.files.statements import first_line, split_statements
+from waiaas_migrate.files.migration_dir.statements import first_line, split_statements
 from waiaas_migrate.generate.row_proof import lost_rows
 from waiaas_migrate.runner.refusal import refusal
 from waiaas_migrate.schema.describe import describe

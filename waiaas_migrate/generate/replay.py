@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Sequence
 
 from waiaas_migrate.errors import MigrationsError, Problem
-from waiaas_migrate.files.migration_dir import MigrationFile
-from waiaas_migrate.files.statements import first_line
+from waiaas_migrate.files.migration_dir.reader import MigrationFile
+from waiaas_migrate.files.migration_dir.statements import first_line
 from waiaas_migrate.sqlite.memory import execute, memory
 
 
@@ -43,7 +43,7 @@ def _run(connection: sqlite3.Connection, migration: MigrationFile) -> None:
 
 
 def _run_python(connection: sqlite3.Connection, migration: MigrationFile, folder: Sequence[MigrationFile]) -> None:
-    from waiaas_migrate.files.python_migration import yoyo_migrations
+    from waiaas_migrate.files.migration_dir.python_migration import yoyo_migrations
     from waiaas_migrate.runner.backend import MigrateBackend
 
     loaded = yoyo_migrations(file.path for file in folder)[migration.id]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-from waiaas_migrate.files.statements import split_statements
+from waiaas_migrate.files.migration_dir.statements import split_statements
 from waiaas_migrate.generate.made_up_rows import make_rows, rows_of
 from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.schema.model import Column, Schema, Table

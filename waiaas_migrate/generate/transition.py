@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable
 from contextlib import closing
 from dataclasses import replace
 
+from waiaas_migrate.files.migration_dir.statements import split_statements
 from waiaas_migrate.files.render import Renderer
-from waiaas_migrate.files.statements import split_statements
 from waiaas_migrate.generate.backfills import with_backfills
 from waiaas_migrate.schema.changes import Change, DropColumn, table_of
 from waiaas_migrate.schema.diff import diff

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from waiaas_migrate.errors import DatabaseRefused, UnknownMigrationsError
-from waiaas_migrate.files.migration_dir import is_post_apply, migration_hash
+from waiaas_migrate.files.migration_dir.reader import is_post_apply, migration_hash
 from waiaas_migrate.sqlite.connection import database_name
 
 _hash = functools.lru_cache(maxsize=1 << 16)(migration_hash)

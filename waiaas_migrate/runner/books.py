@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from waiaas_migrate.files.migration_dir import migration_hash
+from waiaas_migrate.files.migration_dir.reader import migration_hash
 from waiaas_migrate.sqlite.place import MEMORY
 
 #: What yoyo's log calls what was done.

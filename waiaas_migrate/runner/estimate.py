@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from waiaas_migrate.files.migration_dir import MigrationFile
+from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.runner.bookkeeping import pending
 from waiaas_migrate.runner.fleet import Fleet, Outcome, each
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from waiaas_migrate.errors import MigrationsError
-from waiaas_migrate.files.manifest import Manifest, check_manifest, read_manifest
-from waiaas_migrate.files.migration_dir import MigrationFile, read_with_post_apply
+from waiaas_migrate.files.migration_dir.manifest import Manifest, check_manifest, read_manifest
+from waiaas_migrate.files.migration_dir.reader import MigrationFile, read_with_post_apply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from hashlib import sha256
 
-from waiaas_migrate.files.manifest import MANIFEST, read_ids_and_pragmas
+from waiaas_migrate.files.migration_dir.manifest import MANIFEST, read_ids_and_pragmas
 from waiaas_migrate.sqlite.connection import Pragma, patience
 
 #: A file that was written just now may be written again without looking any different: its time has grains.

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from waiaas_migrate.files.migration_dir import MigrationFile
-from waiaas_migrate.files.statements import first_line
+from waiaas_migrate.files.migration_dir.reader import MigrationFile
+from waiaas_migrate.files.migration_dir.statements import first_line
 from waiaas_migrate.schema.hazards import DESTRUCTIVE
 from waiaas_migrate.sqlite.actions import Cost
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from waiaas_migrate.errors import MigrationsError, Problem, ProjectError
-from waiaas_migrate.files.manifest import read_manifest
+from waiaas_migrate.files.migration_dir.manifest import read_manifest
 from waiaas_migrate.files.project import find_project
 from waiaas_migrate.sqlite.connection import Pragma
 

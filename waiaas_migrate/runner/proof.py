@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Self
 
-from waiaas_migrate.files.migration_dir import MigrationFile
+from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.sqlite.catalog import CatalogRow, fingerprint, read_catalog
 from waiaas_migrate.sqlite.place import MEMORY

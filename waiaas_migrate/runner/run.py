@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from waiaas_migrate.errors import MigrateError
-from waiaas_migrate.files.migration_dir import MigrationFile, migration_hash
+from waiaas_migrate.files.migration_dir.reader import MigrationFile, migration_hash
 from waiaas_migrate.runner.alone import while_others_work
 from waiaas_migrate.runner.apply import ApplyResult, apply_todo
 from waiaas_migrate.runner.backup import Backup, back_up, prune

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from waiaas_migrate.errors import ApplyError, DatabaseFileError, MigrateError, UnsupportedError
-from waiaas_migrate.files.migration_dir import MigrationFile
-from waiaas_migrate.files.statements import first_line
+from waiaas_migrate.files.migration_dir.reader import MigrationFile
+from waiaas_migrate.files.migration_dir.statements import first_line
 from waiaas_migrate.runner.books import books_version, write_log, write_record
 from waiaas_migrate.runner.events import Observe, StatementStarted
 from waiaas_migrate.runner.refusal import refusal
@@ -53,7 +53,7 @@ class StepRunner:
     @functools.cached_property
     def _yoyo(self) -> dict[str, Migration]:
         """The objects that yoyo makes of the files; only the steps of Python migrations are asked of them."""
-        from waiaas_migrate.files.python_migration import yoyo_migrations
+        from waiaas_migrate.files.migration_dir.python_migration import yoyo_migrations
 
         return yoyo_migrations(migration.path for migration in self._migrations)
 

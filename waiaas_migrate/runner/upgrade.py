@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from waiaas_migrate.errors import ApplyError, DatabaseRefused, MigrateError
-from waiaas_migrate.files.migration_dir import MigrationFile
+from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.runner.alone import alone, at_work
 from waiaas_migrate.runner.bookkeeping import pending, read_applied, read_books, waiting
 from waiaas_migrate.runner.books import books_version

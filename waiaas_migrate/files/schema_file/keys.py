@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from waiaas_migrate.files.schema_words import (
+from waiaas_migrate.files.schema_file.words import (
     ORDERS,
     name_problem,
     read_action,
@@ -15,7 +15,7 @@ from waiaas_migrate.files.schema_words import (
     read_expression,
     read_name,
 )
-from waiaas_migrate.files.yaml_values import Value
+from waiaas_migrate.files.yaml_text.values import Value
 from waiaas_migrate.schema.model import Check, ForeignKey, Index, IndexPart, PrimaryKey, SqlText, Unique
 
 _PARTS_EXAMPLE = "a list of columns, such as `[a, b]`"

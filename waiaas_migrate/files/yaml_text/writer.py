@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import yaml
 
-from waiaas_migrate.files.yaml_scalars import MAPPING_TAG, SEQUENCE_TAG, TEXT_TAG, Scalar, ScalarError, resolve
+from waiaas_migrate.files.yaml_text.scalars import MAPPING_TAG, SEQUENCE_TAG, TEXT_TAG, Scalar, ScalarError, resolve
 
 Data: TypeAlias = "Scalar | Sequence[Data] | Mapping[str, Data]"
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Literal
 
 from waiaas_migrate.errors import MigrationsError, Problem
-from waiaas_migrate.files.dependencies import in_order
-from waiaas_migrate.files.statements import split_statements
+from waiaas_migrate.files.migration_dir.dependencies import in_order
+from waiaas_migrate.files.migration_dir.statements import split_statements
 
 __all__ = [
     "MigrationFile",
@@ -259,7 +259,7 @@ def _sql_header(path: Path, sql: str, problems: list[Problem]) -> tuple[tuple[st
 
 def _python_header(path: Path, ids: dict[str, Path], problems: list[Problem]) -> tuple[tuple[str, ...], bool]:
     """What a Python migration's ``__depends__`` and ``__transactional__`` say; it is run by yoyo for that."""
-    from waiaas_migrate.files.python_migration import load_header
+    from waiaas_migrate.files.migration_dir.python_migration import load_header
 
     header = load_header(path, tuple(ids.values()))
     if isinstance(header, str):

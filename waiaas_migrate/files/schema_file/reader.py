@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from waiaas_migrate.errors import SchemaFileError
-from waiaas_migrate.files.enum_source import LoadedEnums, load_enums
 from waiaas_migrate.files.report import Report, shown
-from waiaas_migrate.files.schema_checks import check_tables
-from waiaas_migrate.files.schema_names import check_names
-from waiaas_migrate.files.schema_objects import ReadObjects, read_objects
-from waiaas_migrate.files.schema_tables import ReadTable, read_table
-from waiaas_migrate.files.yaml_source import read_yaml
-from waiaas_migrate.files.yaml_values import Value, described
+from waiaas_migrate.files.schema_file.checks import check_tables
+from waiaas_migrate.files.schema_file.enum_source import LoadedEnums, load_enums
+from waiaas_migrate.files.schema_file.names import check_names
+from waiaas_migrate.files.schema_file.objects import ReadObjects, read_objects
+from waiaas_migrate.files.schema_file.tables import ReadTable, read_table
+from waiaas_migrate.files.yaml_text.source import read_yaml
+from waiaas_migrate.files.yaml_text.values import Value, described
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from waiaas_migrate.files.enum_source import value_list_problem
-from waiaas_migrate.files.schema_words import LOGICAL_TYPES, SQLITE_TYPES, type_problem
-from waiaas_migrate.files.schema_writer_terms import (
+from waiaas_migrate.files.schema_file.enum_source import value_list_problem
+from waiaas_migrate.files.schema_file.words import LOGICAL_TYPES, SQLITE_TYPES, type_problem
+from waiaas_migrate.files.schema_file.writer_terms import (
     shortened_reference,
     unsupported,
     written_expression,
@@ -16,7 +16,7 @@ from waiaas_migrate.files.schema_writer_terms import (
     written_parent,
     written_reference_options,
 )
-from waiaas_migrate.files.yaml_writer import Data, Paragraph
+from waiaas_migrate.files.yaml_text.writer import Data, Paragraph
 from waiaas_migrate.schema.enum_lists import membership_of
 from waiaas_migrate.schema.model import Check, Column, ForeignKey, SqlText
 from waiaas_migrate.schema.names import fold

@@ -17,7 +17,7 @@ import yaml
 from waiaas_migrate.errors import SchemaFileError
 from waiaas_migrate.files.report import Origin, Report, shown
 from waiaas_migrate.files.text_file import read_text
-from waiaas_migrate.files.yaml_scalars import (
+from waiaas_migrate.files.yaml_text.scalars import (
     MAPPING_TAG,
     SEQUENCE_TAG,
     Scalar,
@@ -25,7 +25,7 @@ from waiaas_migrate.files.yaml_scalars import (
     resolve,
     unknown_tag,
 )
-from waiaas_migrate.files.yaml_syntax import explain, too_deep
+from waiaas_migrate.files.yaml_text.syntax import explain, too_deep
 
 #: libyaml is many times faster, and not in every build of PyYAML.
 LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

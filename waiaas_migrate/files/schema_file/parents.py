@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from waiaas_migrate.files.report import listed, shown, suggestion
-from waiaas_migrate.files.schema_keys import ReadForeignKey
-from waiaas_migrate.files.schema_objects import ReadObjects
-from waiaas_migrate.files.schema_tables import ReadTable
+from waiaas_migrate.files.schema_file.keys import ReadForeignKey
+from waiaas_migrate.files.schema_file.objects import ReadObjects
+from waiaas_migrate.files.schema_file.tables import ReadTable
 from waiaas_migrate.schema.model import ForeignKey, IndexPart, Table
 from waiaas_migrate.schema.names import fold
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from waiaas_migrate.files.schema_words import object_name_problem
-from waiaas_migrate.files.yaml_values import Value
+from waiaas_migrate.files.schema_file.words import object_name_problem
+from waiaas_migrate.files.yaml_text.values import Value
 from waiaas_migrate.schema.model import Trigger, View, VirtualTable
 from waiaas_migrate.sqlite import ddl
 

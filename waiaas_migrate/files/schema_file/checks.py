@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from waiaas_migrate.files.report import listed, shown, suggestion
-from waiaas_migrate.files.schema_columns import ReadColumn, literal_default, shown_value
-from waiaas_migrate.files.schema_objects import ReadObjects
-from waiaas_migrate.files.schema_parents import check_foreign_keys
-from waiaas_migrate.files.schema_tables import ReadTable
-from waiaas_migrate.files.schema_words import STRICT_TYPES
-from waiaas_migrate.files.yaml_values import Value
+from waiaas_migrate.files.schema_file.columns import ReadColumn, literal_default, shown_value
+from waiaas_migrate.files.schema_file.objects import ReadObjects
+from waiaas_migrate.files.schema_file.parents import check_foreign_keys
+from waiaas_migrate.files.schema_file.tables import ReadTable
+from waiaas_migrate.files.schema_file.words import STRICT_TYPES
+from waiaas_migrate.files.yaml_text.values import Value
 from waiaas_migrate.schema.model import IndexPart, PrimaryKey
 from waiaas_migrate.schema.names import fold
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from waiaas_migrate.errors import MigrationsError, Problem
-from waiaas_migrate.files.migration_dir import MigrationFile
+from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.sqlite.connection import Pragma
 
 MANIFEST = "manifest.json"

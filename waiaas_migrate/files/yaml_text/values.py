@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from waiaas_migrate.files.report import Origin, Report, listed, shown, suggestion
-from waiaas_migrate.files.yaml_scalars import Scalar
-from waiaas_migrate.files.yaml_source import MappingNode, Node, ScalarNode, SequenceNode, join
+from waiaas_migrate.files.yaml_text.scalars import Scalar
+from waiaas_migrate.files.yaml_text.source import MappingNode, Node, ScalarNode, SequenceNode, join
 
 T = TypeVar("T")
 

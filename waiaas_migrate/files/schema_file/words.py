@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from waiaas_migrate.files.report import shown
-from waiaas_migrate.files.yaml_values import Value
+from waiaas_migrate.files.yaml_text.values import Value
 from waiaas_migrate.schema.model import Action, Conflict, Deferral, SqlText
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite import ddl

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from waiaas_migrate.files.enum_source import LoadedEnums
 from waiaas_migrate.files.report import shown
-from waiaas_migrate.files.schema_columns import ReadColumn, Scope, read_column, read_comment
-from waiaas_migrate.files.schema_keys import (
+from waiaas_migrate.files.schema_file.columns import ReadColumn, Scope, read_column, read_comment
+from waiaas_migrate.files.schema_file.enum_source import LoadedEnums
+from waiaas_migrate.files.schema_file.keys import (
     ReadForeignKey,
     ReadKey,
     read_checks,
@@ -17,8 +17,8 @@ from waiaas_migrate.files.schema_keys import (
     read_primary_key,
     read_unique,
 )
-from waiaas_migrate.files.schema_words import name_problem, object_name_problem, read_name
-from waiaas_migrate.files.yaml_values import Value
+from waiaas_migrate.files.schema_file.words import name_problem, object_name_problem, read_name
+from waiaas_migrate.files.yaml_text.values import Value
 from waiaas_migrate.schema.model import Check, Index, PrimaryKey, Table, Unique
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite import ddl

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from waiaas_migrate.files.report import shown, suggestion
-from waiaas_migrate.files.schema_objects import ReadObjects
-from waiaas_migrate.files.schema_tables import ReadTable
-from waiaas_migrate.files.yaml_values import Value
+from waiaas_migrate.files.schema_file.objects import ReadObjects
+from waiaas_migrate.files.schema_file.tables import ReadTable
+from waiaas_migrate.files.yaml_text.values import Value
 from waiaas_migrate.schema.names import fold
 
 

@@ -1,0 +1,1 @@
+"""The migrations folder: yoyo's files, and the manifest beside them."""
