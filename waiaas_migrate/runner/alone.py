@@ -12,12 +12,12 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TypeVar
 
 from waiaas_migrate.errors import DatabaseBusy
 from waiaas_migrate.runner.transaction import COMMITTING
 from waiaas_migrate.sqlite.connection import main_file
+from waiaas_migrate.sqlite.place import Database
 
 try:
     import fcntl
@@ -32,7 +32,7 @@ _ATTEMPTS, _PAUSE = 20, 0.001
 @contextmanager
 def alone(connection: sqlite3.Connection) -> Iterator[None]:
     """Be the only one to run migrations outside transactions in the folder of this database; others wait."""
-    with _folder(main_file(connection)) as descriptor:
+    with _folder(_folder_of(connection)) as descriptor:
         if descriptor is not None:
             with suppress(OSError):  # not every file system has such locks
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -42,7 +42,7 @@ def alone(connection: sqlite3.Connection) -> Iterator[None]:
 @contextmanager
 def at_work(connection: sqlite3.Connection) -> Iterator[None]:
     """Let those who wait for the write lock know that it is migrations that hold it, which end."""
-    with _folder(main_file(connection)) as descriptor:
+    with _folder(_folder_of(connection)) as descriptor:
         for _ in range(_ATTEMPTS):
             if descriptor is None or _locked(descriptor, fcntl.LOCK_SH):
                 break
@@ -50,8 +50,8 @@ def at_work(connection: sqlite3.Connection) -> Iterator[None]:
         yield
 
 
-def while_others_work(file: str, work: Callable[[], ResultT]) -> ResultT:
-    """Do ``work``, again where the database of ``file`` was busy for too long and it is migrations that run there.
+def while_others_work(database: Database | sqlite3.Connection, work: Callable[[], ResultT]) -> ResultT:
+    """Do ``work``, again where ``database`` was busy for too long and it is migrations that run there.
 
     How long those take nobody can say beforehand, and so the busy timeout counts from their end.
 
@@ -63,26 +63,32 @@ def while_others_work(file: str, work: Callable[[], ResultT]) -> ResultT:
         try:
             return work()
         except DatabaseBusy as error:
-            is_at_work = _is_at_work(file)
+            is_at_work = _is_at_work(database)
             # Those that ran a moment ago may have ended just now.
             if error.committed or error.doing == COMMITTING or not (is_at_work or was_at_work):
                 raise
             was_at_work = is_at_work
 
 
-def _is_at_work(file: str) -> bool:
-    """Whether migrations run on a database in the folder of ``file``: on that one, as far as can be told."""
-    with _folder(file) as descriptor:
+def _is_at_work(database: Database | sqlite3.Connection) -> bool:
+    """Whether migrations run on a database in the folder of ``database``: on that one, as far as can be told."""
+    file = (database.file or "") if isinstance(database, Database) else main_file(database)
+    with _folder(os.path.dirname(os.path.realpath(file)) if file else "") as descriptor:  # noqa: PTH120 — as below
         return descriptor is not None and not _locked(descriptor, fcntl.LOCK_EX)
 
 
+def _folder_of(connection: sqlite3.Connection) -> str:
+    """The folder of a connection's file, which SQLite names with links followed; empty for a database in memory."""
+    return os.path.dirname(main_file(connection))  # noqa: PTH120 — a fleet asks for it once for each database
+
+
 @contextmanager
-def _folder(file: str) -> Iterator[int | None]:
-    """The folder of ``file``, open to be locked; None where there is none, or no such locks."""
+def _folder(path: str) -> Iterator[int | None]:
+    """The folder at ``path``, open to be locked; None where there is none, or no such locks."""
     descriptor = None
-    if file and fcntl is not None:
+    if path and fcntl is not None:
         with suppress(OSError):  # one that this user may not list
-            descriptor = os.open(Path(os.path.realpath(file)).parent, os.O_RDONLY)
+            descriptor = os.open(path, os.O_RDONLY)
     try:
         yield descriptor
     finally:

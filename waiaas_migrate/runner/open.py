@@ -23,7 +23,6 @@ from waiaas_migrate.sqlite.connection import (
     Pragma,
     apply_pragmas,
     connect_file,
-    main_file,
     plain_errors,
     shape_file,
 )
@@ -77,7 +76,7 @@ def open_database(path: StrPath, *, migrations: StrPath | None = None, backup: W
     _refuse_other_words(backup)
     folder, head = _head(migrations)
     place = database_path(path)
-    return while_others_work(str(place.path or ""), lambda: _open(place, folder, head, backup))
+    return while_others_work(place, lambda: _open(place, folder, head, backup))
 
 
 def _open(place: Database, folder: str, head: Head | None, backup: When) -> sqlite3.Connection:
@@ -117,7 +116,7 @@ def push_schema(connection: sqlite3.Connection, *, migrations: StrPath | None = 
     with plain_errors(connection, doing="applying migrations"):
         if head is not None and not connection.in_transaction and has_run_exactly(connection, head.hashes):
             return
-    while_others_work(main_file(connection), lambda: _push(connection, folder, head, backup))
+    while_others_work(connection, lambda: _push(connection, folder, head, backup))
 
 
 def close_database(connection: sqlite3.Connection) -> None:

@@ -39,7 +39,7 @@ from waiaas_migrate.sqlite.connection import (
     plain_errors,
     shape_file,
 )
-from waiaas_migrate.sqlite.place import database_path
+from waiaas_migrate.sqlite.place import Database, database_path
 
 #: Whether a run that changes a database which is there begins with a backup: ``auto`` where it could lose something.
 When = Literal["auto", "always", "never"]
@@ -99,13 +99,14 @@ def apply_to(
     """
     folder = migrations if isinstance(migrations, MigrationFolder) else read_folder(migrations)
     run = _Run(folder=folder, options=options, explain=explain, watch=watch)
-    return while_others_work(str(database_path(database).path or ""), lambda: _apply_once(database, run))
+    place = database_path(database)
+    return while_others_work(place, lambda: _apply_once(place, run))
 
 
-def _apply_once(database: str, run: _Run) -> RunResult:
-    folder = run.folder
+def _apply_once(place: Database, run: _Run) -> RunResult:
+    folder, database = run.folder, place.name
     pragmas = folder.manifest.pragmas if folder.manifest is not None else ()
-    connection = connect_file(database, timeout=patience(pragmas), probe=False)
+    connection = connect_file(place, timeout=patience(pragmas), probe=False)
     try:
         with plain_errors(database, doing="opening it"):
             shape_file(connection, pragmas)

@@ -141,7 +141,9 @@ class write_transaction:  # noqa: N801 — a context manager, as plain_session i
     def _commit(self) -> None:
         try:
             with plain_errors(self._connection, doing=COMMITTING):
-                self._connection.execute("COMMIT")
+                self._connection.commit()  # lets go of Python's lock once, where execute does so half a dozen times
+                if self._connection.in_transaction:  # an autocommit connection's commit() does nothing
+                    self._connection.execute("COMMIT")
         except BaseException:
             _roll_back(self._connection)
             raise
