@@ -13,7 +13,7 @@ import pytest
 
 from tests.folders import FAMILY, PRAGMAS, dump, run_python, write_folder
 from tests.projects import Run, execute, held_by_another_process, listing, rows, run
-from waiaas_migrate.sqlite.connection import Pragma
+from waiaas_migrate.sqlite.pragmas import Pragma
 
 
 @pytest.fixture(params=["WAL", "DELETE"])

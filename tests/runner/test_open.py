@@ -24,7 +24,7 @@ from waiaas_migrate.errors import (
     UsageError,
 )
 from waiaas_migrate.runner.bookkeeping import read_applied
-from waiaas_migrate.sqlite.connection import Pragma
+from waiaas_migrate.sqlite.pragmas import Pragma
 
 
 @pytest.fixture

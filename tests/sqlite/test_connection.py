@@ -14,14 +14,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from waiaas_migrate.errors import DatabaseBusy, DatabaseFileError, MigrateError, PragmaError, UsageError
-from waiaas_migrate.sqlite.connection import (
-    Pragma,
-    apply_pragmas,
-    connect_file,
-    database_path,
-    open_read_only,
-    shape_file,
-)
+from waiaas_migrate.sqlite.connection import apply_pragmas, connect_file, database_path, open_read_only, shape_file
+from waiaas_migrate.sqlite.pragmas import Pragma
 
 NOBODY = 65534
 

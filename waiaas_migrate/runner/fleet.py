@@ -210,8 +210,11 @@ def _failure(error: BaseException) -> Failure:
 
 
 def default_jobs() -> int:
-    """How many databases at once: several for each processor, since a run mostly waits for the disk."""
-    return min(32, 8 * (os.cpu_count() or 1))
+    """How many databases at once: several for each processor, since a run mostly waits for the disk.
+
+    More of them wait for each other instead, since only one at a time runs Python.
+    """
+    return min(32, 4 * (os.cpu_count() or 1))
 
 
 # --- which databases --------------------------------------------------------------------------------------------------

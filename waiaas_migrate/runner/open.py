@@ -17,7 +17,8 @@ from waiaas_migrate.files.bundled import bundled
 from waiaas_migrate.runner.bookkeeping import has_run_exactly, pending
 from waiaas_migrate.runner.head import Head, read_head
 from waiaas_migrate.runner.transaction import plain_session
-from waiaas_migrate.sqlite.connection import Pragma, apply_pragmas, connect_file, plain_errors, shape_file
+from waiaas_migrate.sqlite.connection import apply_pragmas, connect_file, plain_errors, shape_file
+from waiaas_migrate.sqlite.pragmas import Pragma
 
 if TYPE_CHECKING:
     from waiaas_migrate.runner.run import When

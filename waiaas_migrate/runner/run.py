@@ -28,7 +28,14 @@ from waiaas_migrate.runner.progress import Interrupted, Meter, Progress, Stop, T
 from waiaas_migrate.runner.transaction import plain_session
 from waiaas_migrate.runner.upgrade import Conduct, Explain, refuse_shadows
 from waiaas_migrate.sqlite.catalog import read_catalog
-from waiaas_migrate.sqlite.connection import apply_pragmas, connect_file, main_file, plain_errors, shape_file
+from waiaas_migrate.sqlite.connection import (
+    DEFAULT_TIMEOUT,
+    apply_pragmas,
+    connect_file,
+    main_file,
+    plain_errors,
+    shape_file,
+)
 
 #: Whether a run that changes a database which is there begins with a backup: ``auto`` where it could lose something.
 When = Literal["auto", "always", "never"]
@@ -85,7 +92,8 @@ def apply_to(
             shape_file(connection, pragmas)
             todo = pending(connection, folder.ids)
         with plain_errors(database, doing="applying migrations"):
-            run = _Run(folder=folder, options=options, explain=explain, watch=watch)
+            patience = int(DEFAULT_TIMEOUT * 1000)
+            run = _Run(folder=folder, options=options, explain=explain, watch=watch, patience=patience)
             with _told_of_interruption(connection, database, todo):
                 result = run.on(connection, todo)
                 apply_pragmas(connection, pragmas, database)
@@ -120,12 +128,16 @@ def run_pending(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
-    """What a run needs to know besides its connection; without ``watch`` its progress handler is left alone."""
+    """What a run needs to know besides its connection; without ``watch`` its progress handler is left alone.
+
+    ``patience`` is the connection's busy timeout in milliseconds, where that is known.
+    """
 
     folder: MigrationFolder
     options: RunOptions
     explain: Explain | None = None
     watch: Watch | None = None
+    patience: int | None = None
 
     def on(self, connection: sqlite3.Connection, todo: Sequence[str]) -> RunResult:
         """Apply what is pending, which was ``todo`` a moment ago."""
@@ -144,7 +156,13 @@ class _Run:
 
     def _apply(self, connection: sqlite3.Connection, todo: Sequence[str], observe: Observe | None) -> ApplyResult:
         options = self.options
-        conduct = Conduct(verify=options.verify, explain=self.explain, transaction=options.transaction, observe=observe)
+        conduct = Conduct(
+            verify=options.verify,
+            explain=self.explain,
+            transaction=options.transaction,
+            observe=observe,
+            patience=self.patience,
+        )
         return apply_todo(connection, self.folder, conduct, todo)
 
 

@@ -41,6 +41,8 @@ class Conduct:
     explain: Explain | None = None
     transaction: Transaction = "all"
     observe: Observe | None = None
+    #: The connection's busy timeout in milliseconds, where that is known.
+    patience: int | None = None
 
 
 class Upgrade:
@@ -83,7 +85,8 @@ class Upgrade:
         notices: list[str] = []
         started = self._started
         try:
-            with sole_transaction(self._connection, notices, self._is_needed, note=False) as held:
+            patience = self._conduct.patience
+            with sole_transaction(self._connection, notices, self._is_needed, note=False, patience=patience) as held:
                 batch = self._next_batch(held.facts, notices)
                 if batch and batch[0].transactional:
                     self._run_together(batch, held, notices)
