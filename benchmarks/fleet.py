@@ -28,7 +28,7 @@ from waiaas_migrate.files.migration_dir.reader import migration_hash, read_migra
 from waiaas_migrate.runner.fleet import apply_to_all
 from waiaas_migrate.runner.run import apply_to
 from waiaas_migrate.sqlite.catalog import fingerprint, read_catalog
-from waiaas_migrate.sqlite.connection import Pragma
+from waiaas_migrate.sqlite.pragmas import Pragma
 
 PROMISE = 1.3
 

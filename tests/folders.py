@@ -13,7 +13,7 @@ from pathlib import Path
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, chain, manifest_text
 from waiaas_migrate.files.migration_dir.reader import read_migrations
 from waiaas_migrate.sqlite.catalog import fingerprint, read_catalog
-from waiaas_migrate.sqlite.connection import Pragma
+from waiaas_migrate.sqlite.pragmas import Pragma
 
 #: Parents and children, in three migrations with their rollbacks.
 FAMILY = {

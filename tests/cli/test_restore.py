@@ -17,7 +17,7 @@ from tests.projects import Run, execute, held_by_another_process, listing, rows,
 from tests.rights import IS_ROOT, unprivileged
 from waiaas_migrate.errors import DatabaseFileError
 from waiaas_migrate.runner.restore import restore
-from waiaas_migrate.sqlite.connection import Pragma
+from waiaas_migrate.sqlite.pragmas import Pragma
 
 
 @pytest.fixture(params=["WAL", "DELETE"])

@@ -22,7 +22,7 @@ from waiaas_migrate.files.migration_dir.manifest import (
     read_manifest,
 )
 from waiaas_migrate.files.migration_dir.reader import read_migrations
-from waiaas_migrate.sqlite.connection import Pragma
+from waiaas_migrate.sqlite.pragmas import Pragma
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from waiaas_migrate.runner.backup import KEPT, back_up, backups_of, byte_count, 
 from waiaas_migrate.runner.folder import read_folder
 from waiaas_migrate.runner.outline import outline, tables_named
 from waiaas_migrate.runner.run import RunOptions, When, apply_to
-from waiaas_migrate.sqlite.connection import Pragma
+from waiaas_migrate.sqlite.pragmas import Pragma
 
 DELETING = {"0004_tidy.sql": "-- depends: 0003_age\nDELETE FROM parent WHERE id > 1;\n"}
 ADDING = {"0004_more.sql": "-- depends: 0003_age\nALTER TABLE child ADD COLUMN note TEXT;\n"}

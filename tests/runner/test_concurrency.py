@@ -21,7 +21,8 @@ import pytest
 from tests.folders import FAMILY, FAMILY_IDS, PRAGMAS, write_folder
 from waiaas_migrate import close_database, open_database
 from waiaas_migrate.runner.bookkeeping import read_applied
-from waiaas_migrate.sqlite.connection import Pragma, connect_file
+from waiaas_migrate.sqlite.connection import connect_file
+from waiaas_migrate.sqlite.pragmas import Pragma
 
 ROUNDS = int(os.environ.get("WAIAAS_ROUNDS", "12"))
 PROCESSES = 16

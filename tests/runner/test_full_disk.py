@@ -16,7 +16,8 @@ from waiaas_migrate import close_database, open_database
 from waiaas_migrate.errors import MigrateError
 from waiaas_migrate.runner.apply import apply_pending
 from waiaas_migrate.runner.folder import read_folder
-from waiaas_migrate.sqlite.connection import Pragma, connect_file
+from waiaas_migrate.sqlite.connection import connect_file
+from waiaas_migrate.sqlite.pragmas import Pragma
 
 ROWS = """
 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})

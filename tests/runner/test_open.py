@@ -27,7 +27,7 @@ from waiaas_migrate.errors import (
 )
 from waiaas_migrate.runner.bookkeeping import read_applied
 from waiaas_migrate.runner.run import apply_to
-from waiaas_migrate.sqlite.connection import Pragma
+from waiaas_migrate.sqlite.pragmas import Pragma
 
 
 @pytest.fixture

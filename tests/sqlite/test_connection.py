@@ -14,8 +14,9 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from waiaas_migrate.errors import DatabaseBusy, DatabaseFileError, MigrateError, PragmaError, UsageError
-from waiaas_migrate.sqlite.connection import Pragma, apply_pragmas, connect_file, open_read_only, shape_file
+from waiaas_migrate.sqlite.connection import apply_pragmas, connect_file, open_read_only, shape_file
 from waiaas_migrate.sqlite.place import database_path
+from waiaas_migrate.sqlite.pragmas import Pragma
 
 NOBODY = 65534
 

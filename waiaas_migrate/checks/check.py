@@ -15,7 +15,7 @@ from waiaas_migrate.generate.generate import pragmas_of, wanted
 from waiaas_migrate.generate.replay import replay
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.sqlite.catalog import fingerprint, read_catalog
-from waiaas_migrate.sqlite.connection import Pragma
+from waiaas_migrate.sqlite.pragmas import Pragma
 
 _SAYING = "schema.yaml calls for this: {}."
 _GENERATE = "Run `waiaas-migrate generate`, review what it writes and commit it."

@@ -33,8 +33,8 @@ from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.hazards import Code, Hazard
 from waiaas_migrate.schema.renames import hints, resolve
 from waiaas_migrate.sqlite.catalog import fingerprint, read_catalog
-from waiaas_migrate.sqlite.connection import Pragma
 from waiaas_migrate.sqlite.introspect import introspect
+from waiaas_migrate.sqlite.pragmas import Pragma
 from waiaas_migrate.sqlite.transition import Transition
 
 ALL = "all"

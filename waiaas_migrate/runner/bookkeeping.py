@@ -6,9 +6,8 @@ The tables are asked for in ``main`` by name, since a connection may have other 
 from __future__ import annotations
 
 import functools
-import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from waiaas_migrate.errors import DatabaseRefused, UnknownMigrationsError
@@ -17,18 +16,16 @@ from waiaas_migrate.sqlite.connection import database_name
 
 _hash = functools.lru_cache(maxsize=1 << 16)(migration_hash)
 
-#: The version of the books, and the applied migrations by their hashes. As one value, as the catalog is read, since
-#: Python lets go of its lock for every row and column that it fetches.
-_AS_TEXT = """SELECT json_array((SELECT max(version) FROM main._yoyo_version),
-    json_group_array(json_array(migration_hash, migration_id)))
+#: The version of the books, and the hashes of the applied migrations; as one value, as the catalog is read.
+_AS_TEXT = """SELECT (SELECT max(version) FROM main._yoyo_version) || ' ' || group_concat(ifnull(migration_hash, ''))
 FROM main._yoyo_migration"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Books:
-    """What yoyo's books say: the ids of the applied migrations by their hashes, and the version of the books."""
+    """What yoyo's books say: the hashes of the applied migrations, and the version of the books."""
 
-    applied: Mapping[str, str]
+    applied: frozenset[str]
     version: int
 
 
@@ -86,19 +83,18 @@ def pending(connection: sqlite3.Connection, known: Sequence[str]) -> tuple[str, 
         UnknownMigrationsError: the database has run migrations that are not known.
     """
     books = read_books(connection)
-    applied = books.applied if books is not None else {row.hash: row.id for row in read_applied(connection) or ()}
+    applied = books.applied if books is not None else frozenset(row.hash for row in read_applied(connection) or ())
     return waiting(connection, applied, known)
 
 
-def waiting(connection: sqlite3.Connection, applied: Mapping[str, str], known: Sequence[str]) -> tuple[str, ...]:
-    """Those of the ``known`` ids that are not among the ``applied``, which are the ids by their hashes; in their order.
+def waiting(connection: sqlite3.Connection, applied: frozenset[str], known: Sequence[str]) -> tuple[str, ...]:
+    """Those of the ``known`` ids that are not among the ``applied``, of which these are the hashes; in their order.
 
     Raises:
         UnknownMigrationsError: some of the applied are not known.
     """
     keys = _keys(tuple(known))
-    unknown = [name for key, name in applied.items() if key not in keys and not is_post_apply(name)]
-    if unknown:
+    if not applied <= keys.keys():
         refuse_unknown(connection, read_applied(connection) or (), known)
     return tuple(name for key, name in keys.items() if key not in applied)
 
@@ -112,25 +108,23 @@ def _keys(known: tuple[str, ...]) -> dict[str, str]:
 def read_books(connection: sqlite3.Connection) -> Books | None:
     """What yoyo's books say.
 
-    None where there are no books, or old ones, or where nothing was applied, or SQLite was built without JSON:
-    :func:`read_applied` knows all of these.
+    None where there are no books, or old ones, or where nothing was applied: :func:`read_applied` knows all of these.
     """
     try:
-        text: str = connection.execute(_AS_TEXT).fetchone()[0]
+        text: str | None = connection.execute(_AS_TEXT).fetchone()[0]
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+        # Python gives no code where a text is not UTF-8.
+        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) != sqlite3.SQLITE_ERROR:
             raise
         return None
-    books = _books(text)
-    return books if books.applied else None
+    return None if text is None else _books(text)
 
 
 @functools.lru_cache(maxsize=16)
 def _books(text: str) -> Books:
     """What was read as one text, made out once for each: in a fleet many databases have run the same."""
-    version, applied = json.loads(text)
-    ids = {_text(key): _text(name or key) for key, name in applied}
-    return Books(applied=ids, version=version if isinstance(version, int) else 0)
+    version, _, applied = text.partition(" ")
+    return Books(applied=frozenset(applied.split(",")), version=int(version) if version.isdigit() else 0)
 
 
 def has_run_exactly(connection: sqlite3.Connection, hashes: frozenset[str]) -> bool:

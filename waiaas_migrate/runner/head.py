@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, read_ids_and_pragmas
-from waiaas_migrate.sqlite.connection import Pragma, patience
+from waiaas_migrate.sqlite.connection import patience
+from waiaas_migrate.sqlite.pragmas import Pragma
 
 #: A file that was written just now may be written again without looking any different: its time has grains.
 _SETTLED_NS = 1_000_000_000

@@ -7,7 +7,7 @@ from pathlib import Path
 from waiaas_migrate.errors import MigrationsError, Problem, ProjectError
 from waiaas_migrate.files.migration_dir.manifest import read_manifest
 from waiaas_migrate.files.project import find_project
-from waiaas_migrate.sqlite.connection import Pragma
+from waiaas_migrate.sqlite.pragmas import Pragma
 
 #: Where nobody declared any: wait for other connections. Foreign keys are off while migrations run in any case.
 SANE = (Pragma(name="busy_timeout", value=5000),)

@@ -45,6 +45,8 @@ class Progress:
     unit: Unit = "rows"
 
 
+_NOTHING = Progress(migration="", words="")
+
 Tell = Callable[[Progress], None]
 
 
@@ -91,7 +93,7 @@ class Meter:
         self._tell = tell
         self._stop = stop
         self._due = time.monotonic() + FIRST
-        self._now = Progress(migration="", words="")
+        self._now = _NOTHING
         self._instructions = 0
         self._expected = 0
         self._every = _SELDOM if tell is None else _OFTEN

@@ -98,7 +98,9 @@ def apply_to(
         Interrupted: it was stopped from outside.
     """
     folder = migrations if isinstance(migrations, MigrationFolder) else read_folder(migrations)
-    run = _Run(folder=folder, options=options, explain=explain, watch=watch)
+    pragmas = folder.manifest.pragmas if folder.manifest is not None else ()
+    timeout = patience(pragmas)
+    run = _Run(folder=folder, options=options, explain=explain, watch=watch, patience=int(timeout * 1000))
     place = database_path(database)
     return while_others_work(place, lambda: _apply_once(place, run))
 
@@ -152,12 +154,16 @@ def run_pending(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
-    """What a run needs to know besides its connection; without ``watch`` its progress handler is left alone."""
+    """What a run needs to know besides its connection; without ``watch`` its progress handler is left alone.
+
+    ``patience`` is the connection's busy timeout in milliseconds, where that is known.
+    """
 
     folder: MigrationFolder
     options: RunOptions
     explain: Explain | None = None
     watch: Watch | None = None
+    patience: int | None = None
 
     def on(self, connection: sqlite3.Connection, todo: Sequence[str]) -> RunResult:
         """Apply what is pending, which was ``todo`` a moment ago."""
@@ -170,7 +176,13 @@ class _Run:
 
     def _apply(self, connection: sqlite3.Connection, todo: Sequence[str], observe: Observe | None) -> ApplyResult:
         options = self.options
-        conduct = Conduct(verify=options.verify, explain=self.explain, transaction=options.transaction, observe=observe)
+        conduct = Conduct(
+            verify=options.verify,
+            explain=self.explain,
+            transaction=options.transaction,
+            observe=observe,
+            patience=self.patience,
+        )
         return apply_todo(connection, self.folder, conduct, todo)
 
 

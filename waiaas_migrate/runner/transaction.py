@@ -105,7 +105,8 @@ class write_transaction:  # noqa: N801 — a context manager, as plain_session i
     since a transaction that begins with reading may not be able to write later, however long it waits. While another
     connection writes, ``needed`` is asked from time to time whether waiting still makes sense.
 
-    Without ``note`` whoever runs what may switch a PRAGMA calls :meth:`Switches.note` before.
+    Without ``note`` whoever runs what may switch a PRAGMA calls :meth:`Switches.note` before. ``patience`` is the
+    connection's busy timeout in milliseconds, where that is known.
 
     Raises:
         NotNeeded: it does not.
@@ -115,15 +116,20 @@ class write_transaction:  # noqa: N801 — a context manager, as plain_session i
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, needed: Callable[[], bool] | None = None, *, note: bool = True
+        self,
+        connection: sqlite3.Connection,
+        needed: Callable[[], bool] | None = None,
+        *,
+        note: bool = True,
+        patience: int | None = None,
     ) -> None:
-        self._connection, self._needed, self._note = connection, needed, note
+        self._connection, self._needed, self._note, self._patience = connection, needed, note, patience
 
     def __enter__(self) -> Switches:
         self._switches = foreign_keys_off(self._connection, note=self._note)
         try:
             with plain_errors(self._connection, doing="beginning a transaction"):
-                _begin(self._connection, self._needed)
+                _begin(self._connection, self._needed, self._patience)
         except BaseException:
             self._switches.restore()
             raise
@@ -149,10 +155,11 @@ class write_transaction:  # noqa: N801 — a context manager, as plain_session i
             raise
 
 
-def _begin(connection: sqlite3.Connection, needed: Callable[[], bool] | None) -> None:
+def _begin(connection: sqlite3.Connection, needed: Callable[[], bool] | None, patience: int | None) -> None:
     """BEGIN IMMEDIATE, tried for as long as the connection's busy timeout says."""
     _refuse_transaction(connection)  # which executescript would commit
-    patience: int = connection.execute("PRAGMA busy_timeout").fetchone()[0]
+    if patience is None:
+        patience = int(connection.execute("PRAGMA busy_timeout").fetchone()[0])
     deadline = time.monotonic() + patience / 1000
     while True:
         try:

@@ -43,6 +43,8 @@ class Conduct:
     explain: Explain | None = None
     transaction: Transaction = "all"
     observe: Observe | None = None
+    #: The connection's busy timeout in milliseconds, where that is known.
+    patience: int | None = None
 
 
 class Upgrade:
@@ -86,9 +88,10 @@ class Upgrade:
         notices: list[str] = []
         started = self._started
         try:
+            patience = self._conduct.patience
             with (
                 ExitStack() as work,  # over when the transaction is
-                sole_transaction(self._connection, notices, self._is_needed, note=False) as held,
+                sole_transaction(self._connection, notices, self._is_needed, note=False, patience=patience) as held,
             ):
                 batch = self._next_batch(held.facts, notices)
                 if batch and batch[0].transactional:

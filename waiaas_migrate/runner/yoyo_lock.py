@@ -16,7 +16,6 @@ from waiaas_migrate.runner.transaction import Switches, write_transaction
 from waiaas_migrate.sqlite.catalog import CatalogFacts, read_facts
 from waiaas_migrate.sqlite.connection import database_name
 
-_TABLE = "yoyo_lock"
 _PAUSE = 0.05
 
 #: Linux tells when it was started in whole seconds, and when a process was in hundredths since then.
@@ -79,11 +78,12 @@ def sole_transaction(
     needed: Callable[[], bool] | None = None,
     *,
     note: bool = True,
+    patience: int | None = None,
 ) -> Iterator[Held]:
     """A write transaction beside which no plain yoyo is at work; a lock row that nobody holds is removed, and noted.
 
     Plain yoyo commits a migration and its record apart, and what stands between the two must not be seen: so a row
-    that is held is waited for, as long as for a lock of SQLite's. ``needed`` and ``note`` are those of
+    that is held is waited for, as long as for a lock of SQLite's. ``needed``, ``note`` and ``patience`` are those of
     :func:`~waiaas_migrate.runner.transaction.write_transaction`.
 
     Raises:
@@ -93,9 +93,9 @@ def sole_transaction(
     """
     deadline: float | None = None
     while True:
-        with write_transaction(connection, needed, note=note) as switches:
+        with write_transaction(connection, needed, note=note, patience=patience) as switches:
             facts = read_facts(connection)
-            lock = read_lock(connection) if _TABLE in facts.internal else None
+            lock = read_lock(connection) if facts.has_lock else None
             if lock is None or not is_held(lock):
                 if lock is not None:
                     notices.append(remove_lock(connection, lock))

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from waiaas_migrate.schema.model import Index, Table
 
 #: yoyo's bookkeeping (yoyo/backends/base.py); it tests for transactional DDL with a table named yoyo_tmp_….
-_YOYO_TABLES = frozenset({"_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock"})
+_LOCK = "yoyo_lock"
+_YOYO_TABLES = frozenset({"_yoyo_migration", "_yoyo_log", "_yoyo_version", _LOCK})
 _INTERNAL_PREFIXES = ("sqlite_", "yoyo_tmp_")
 
-#: The whole catalog as one value. Python lets go of its lock, and must get it back, for every row and column that it
-#: fetches: among many threads that takes longer than the reading.
-_AS_TEXT = "SELECT json_group_array(json_array(type, name, tbl_name, sql)) FROM sqlite_master"
+#: The catalog as one value. Python lets go of its lock, and must get it back, for every row and column that it fetches:
+#: among many threads that takes longer than the reading.
+_AS_TEXT = "SELECT json_group_array(json_array(type, name, tbl_name, sql)) FROM sqlite_master WHERE sql NOT NULL"
 
 #: What a CREATE TABLE (less its indexes, which have texts of their own) or CREATE INDEX is known to say, by its text.
 Known = Mapping[str, Table | Index]
@@ -73,15 +74,15 @@ def _declared(rows: _Rows) -> tuple[CatalogRow, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogFacts:
-    """What a run asks of a catalog: its fingerprint, the folded names in it, and whether it may hold foreign keys.
+    """What a run asks of a catalog: its fingerprint, the folded names of what somebody declared, and what may be in it.
 
-    ``names`` are those of what somebody declared, ``internal`` the other ones.
+    That is foreign keys, and the table in which plain yoyo keeps its lock.
     """
 
     fingerprint: str
     names: frozenset[str]
-    internal: frozenset[str]
     has_keys: bool
+    has_lock: bool
 
 
 def read_facts(connection: sqlite3.Connection) -> CatalogFacts:
@@ -105,12 +106,11 @@ def _known_facts(text: str) -> CatalogFacts:
 
 def _facts_of(rows: _Rows) -> CatalogFacts:
     found = _declared(rows)
-    names = frozenset(row.name.lower() for row in found)
     return CatalogFacts(
         fingerprint=fingerprint(found),
-        names=names,
-        internal=frozenset(name.lower() for _, name, _, _ in rows) - names,
+        names=frozenset(row.name.lower() for row in found),
         has_keys=any(row.kind == "table" and "REFERENCES" in row.sql.upper() for row in found),
+        has_lock=any(name.lower() == _LOCK for _, name, _, _ in rows),
     )
 
 

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import functools
 import os
-import re
 import sqlite3
 import stat
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
 from waiaas_migrate.errors import DatabaseBusy, DatabaseFileError, MigrateError, PragmaError, UsageError
 from waiaas_migrate.sqlite.place import MEMORY, Database, database_path
+from waiaas_migrate.sqlite.pragmas import (
+    FILE_ONLY,
+    KEPT_IN_FILE,
+    SHAPE,
+    Pragma,
+    checked_name,
+    matches,
+    only_value,
+    read_pragma,
+    set_together,
+)
 
 #: Seconds to wait for another connection's lock, where nothing else was declared; the default of sqlite3.connect.
 DEFAULT_TIMEOUT = 5.0
@@ -277,33 +285,6 @@ def main_file(connection: sqlite3.Connection) -> str:
     return os.fsdecode(files[b"main"] or b"")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pragma:
-    """A PRAGMA that every connection gets, and its value as declared: a word or a number."""
-
-    name: str
-    value: str | int
-
-
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_VALUE = re.compile(r"(?:[A-Za-z][A-Za-z0-9_-]*|[+-]?[0-9]+)\Z")
-
-#: The words that SQLite takes for numbers (https://www.sqlite.org/pragma.html); it reads all of them back as numbers.
-_BOOLEANS = {"on": 1, "yes": 1, "true": 1, "off": 0, "no": 0, "false": 0}
-_WORDS: dict[str, dict[str, int]] = {
-    "synchronous": {"off": 0, "normal": 1, "full": 2, "extra": 3},
-    "temp_store": {"default": 0, "file": 1, "memory": 2},
-    "auto_vacuum": {"none": 0, "full": 1, "incremental": 2},
-    "secure_delete": {"fast": 2},
-}
-
-#: They are kept in the file: setting one that is set already would write for nothing, or ask for a lock.
-_KEPT_IN_FILE = frozenset({"journal_mode", "auto_vacuum", "page_size", "encoding", "user_version", "application_id"})
-#: They shape a file and take effect before its first table only (https://www.sqlite.org/pragma.html#pragma_page_size).
-_SHAPE = frozenset({"auto_vacuum", "page_size", "encoding"})
-_FILE_ONLY = frozenset({"journal_mode", "mmap_size"})  # of no use without a file
-
-
 def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma], database: str | None = None) -> None:
     """Set each PRAGMA in its order and read it back; ``database`` is the name for messages.
 
@@ -314,32 +295,26 @@ def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma], dat
     """
     cursor = connection.cursor()
     cursor.row_factory = None
+    if set_together(cursor, pragmas):
+        return
     deadline = time.monotonic() + patience(pragmas)
     for pragma in pragmas:
-        name = _checked(pragma.name, pragma.value)
-        if name in _KEPT_IN_FILE and _matches(pragma, _read(cursor, name)):
+        name = checked_name(pragma.name, pragma.value)
+        if name in KEPT_IN_FILE and matches(pragma, read_pragma(cursor, name)):
             continue
         found = _set(cursor, pragma, database, deadline)
-        if found is None or not _matches(pragma, found):
-            found = _read(cursor, name)
-        if not _matches(pragma, found) and not (name in _FILE_ONLY and not main_file(connection)):
+        if found is None or not matches(pragma, found):
+            found = read_pragma(cursor, name)
+        if not matches(pragma, found) and not (name in FILE_ONLY and not main_file(connection)):
             told, where = "nothing" if found is None else str(found), database or database_name(connection)
             raise PragmaError(name=pragma.name, wanted=str(pragma.value), found=told, database=where)
 
 
 def shape_file(connection: sqlite3.Connection, pragmas: Sequence[Pragma], database: str | None = None) -> None:
     """Set those PRAGMAs that take effect only before the first table, if there is none yet."""
-    shape = [pragma for pragma in pragmas if pragma.name.lower() in _SHAPE]
+    shape = [pragma for pragma in pragmas if pragma.name.lower() in SHAPE]
     if shape and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
         apply_pragmas(connection, shape, database)
-
-
-@functools.lru_cache(maxsize=256)
-def _checked(name: str, value: str | int) -> str:
-    if not _NAME.match(name) or not _VALUE.match(str(value)):
-        what = "a PRAGMA takes a plain name, and a word or a whole number. Correct `pragmas` in schema.yaml."
-        raise UsageError(f"PRAGMA {name} = {value}: {what}")
-    return name.lower()
 
 
 def patience(pragmas: Sequence[Pragma]) -> float:
@@ -369,23 +344,4 @@ def _set(cursor: sqlite3.Cursor, pragma: Pragma, database: str | None, deadline:
             time.sleep(pause)
             pause = min(pause * 2, 0.05)
         else:
-            return _only(rows)
-
-
-def _read(cursor: sqlite3.Cursor, name: str) -> str | int | None:
-    return _only(cursor.execute(f"PRAGMA {name}").fetchall())
-
-
-def _only(rows: list[tuple[str | int | bytes | None]]) -> str | int | None:
-    value = rows[0][0] if rows else None
-    return value.decode() if isinstance(value, bytes) else value
-
-
-def _matches(pragma: Pragma, found: str | int | None) -> bool:
-    if found is None or found == pragma.value:
-        return found is not None
-    wanted = str(pragma.value).lower()
-    if isinstance(found, int):
-        number = _WORDS.get(pragma.name.lower(), _BOOLEANS).get(wanted, _BOOLEANS.get(wanted))
-        return found == (int(wanted) if number is None and wanted.lstrip("+-").isdigit() else number)
-    return str(found).lower() == wanted
+            return only_value(rows)

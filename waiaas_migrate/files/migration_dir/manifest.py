@@ -17,7 +17,7 @@ from typing import Any
 
 from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
-from waiaas_migrate.sqlite.connection import Pragma
+from waiaas_migrate.sqlite.pragmas import Pragma
 
 MANIFEST = "manifest.json"
 
