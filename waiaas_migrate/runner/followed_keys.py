@@ -43,9 +43,13 @@ def keys_of(connection: sqlite3.Connection, table: str, said: str) -> tuple[Foll
     query = """SELECT id, "table", "from", "to" FROM pragma_foreign_key_list(?, 'main') ORDER BY id, seq"""
     for number, parent, column, target in connection.execute(query, (table,)).fetchall():
         found.setdefault(number, []).append((parent, column, target))
-    # Of collations, by which a unique key may be none to refer to, no PRAGMA tells all.
     sure = {number for number, parts in found.items() if _leads_to(connection, parts) is None}
-    named = {number for number, parts in found.items() if said.endswith(f'"{parts[0][0]}"')}
+    # A unique key in another collation than its column's is none to refer to, and no PRAGMA tells a column's.
+    named = {
+        number
+        for number, parts in found.items()
+        if said.endswith(f'"{parts[0][0]}"') and not _leads_to_rowid(connection, parts)
+    }
     return tuple(
         FollowedKey(
             table=table,
@@ -73,6 +77,15 @@ def _leads_to(connection: sqlite3.Connection, parts: list[tuple[str, str, str | 
     wanted = sorted(target.lower() for target in targets)
     is_key = any(wanted == sorted(name.lower() for name in key) for key in (primary, *_unique_keys(connection, parent)))
     return targets if is_key else None
+
+
+def _leads_to_rowid(connection: sqlite3.Connection, parts: list[tuple[str, str, str | None]]) -> bool:
+    """Whether it is the INTEGER PRIMARY KEY, which has no index and no collation."""
+    parent, _, target = parts[0]
+    query = """SELECT name FROM pragma_table_xinfo(?1, 'main') AS c
+        WHERE pk AND NOT EXISTS (SELECT 1 FROM pragma_index_list(?1, 'main') WHERE origin = 'pk')"""
+    primary = [name.lower() for (name,) in connection.execute(query, (parent,))]
+    return len(parts) == 1 and len(primary) == 1 and (target is None or target.lower() == primary[0])
 
 
 def _unique_keys(connection: sqlite3.Connection, table: str) -> Iterator[tuple[str, ...]]:

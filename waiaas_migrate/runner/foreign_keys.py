@@ -90,7 +90,7 @@ class ForeignKeyCheck:
         self._before = violations(connection) if has_keys and not self._light else ()
 
     def announce(self, tables: Iterable[str]) -> None:
-        """Let each of ``tables`` have one more foreign key that SQLite cannot follow."""
+        """Let ``tables`` come to have foreign keys that SQLite cannot follow; one stands for each such key."""
         self._announced += [Violation(table=table, error=MISMATCH) for table in tables]
 
     def finish(self, migration: str, facts: CatalogFacts | None = None) -> tuple[str, ...]:
@@ -120,11 +120,15 @@ class ForeignKeyCheck:
         return (*((said,) if come else ()), *((left,) if old else ()))
 
     def _unannounced(self, new: tuple[Violation, ...]) -> tuple[Violation, ...]:
-        """Those of ``new`` that no migration announced; one for a table that was renamed since stands for any."""
-        left, new = _pair_off(tuple(self._announced), new, lambda one: (one.table.lower(), one.error))
+        """Those of ``new`` that no migration announced: what is announced of a table is meant of all its keys.
+
+        What was announced of a table that is not there any more, since it was renamed later, stands for one key.
+        """
         names = {name.lower() for (name,) in self._connection.execute("SELECT name FROM main.sqlite_master")}
-        renamed = tuple(one for one in left if one.table.lower() not in names)
-        return _pair_off(renamed, new, lambda one: one.error)[1]
+        announced = {one.table.lower() for one in self._announced}
+        left = tuple(one for one in new if one.error != MISMATCH or one.table.lower() not in announced)
+        renamed = tuple(one for one in self._announced if one.table.lower() not in names)
+        return _pair_off(renamed, left, lambda one: one.error)[1]
 
 
 def rows_stay(statements: Iterable[str]) -> bool:

@@ -31,7 +31,7 @@ from waiaas_migrate.schema.changes import (
 from waiaas_migrate.schema.enum_lists import Membership, literal, membership_of
 from waiaas_migrate.schema.model import Check, Column, ForeignKey, PrimaryKey, Schema, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.schema.parents import Fault, fault, faulty_keys, identity
+from waiaas_migrate.schema.parents import Fault, fault, faulty_keys, identity, mended_keys
 from waiaas_migrate.schema.renames import similar
 
 
@@ -89,7 +89,8 @@ class Hazard:
 def hazards(old: Schema, new: Schema, changes: Sequence[Change]) -> tuple[Hazard, ...]:
     """The hazards of ``changes``, which lead from ``old`` to ``new``: in their order, and what becomes of keys last."""
     found = tuple(hazard for change in changes for hazard in _of(change, new, changes))
-    return (*found, *_mismatches(old, new))
+    mended = (_without_parents(table, key) for table, key in mended_keys(old, new))
+    return (*found, *mended, *_mismatches(old, new))
 
 
 def _of(change: Change, new: Schema, changes: Sequence[Change]) -> Iterator[Hazard]:
@@ -124,7 +125,7 @@ def broken_object(kind: str, name: str, error: str) -> Hazard:
 
 
 def _mismatches(old: Schema, new: Schema) -> Iterator[Hazard]:
-    """Foreign keys that cannot be enforced any more, or never could; those that were so before, in the same way, not."""
+    """Foreign keys that cannot be enforced; those that could not be before, for the same reason, are not told again."""
     known = {(identity(table, key), wrong) for table, key, wrong in faulty_keys(old)}
     for table, key, wrong in faulty_keys(new):
         if (identity(table, key), wrong) not in known:
@@ -305,6 +306,11 @@ def _distinguishes(key: PrimaryKey) -> frozenset[tuple[str, str]]:
     return frozenset((fold(part.column or ""), fold(part.collation or "")) for part in key.parts)
 
 
+def _without_parents(table: str, key: ForeignKey) -> Hazard:
+    what = f"the migration refuses to run while rows have no parent in {key.table}."
+    return Hazard(code=Code.ADD_FOREIGN_KEY, where=table, what=what, fix="Look for such rows first.")
+
+
 def _new_rule(table: str, check: Check) -> Hazard:
     what = f"the migration refuses to run while rows break CHECK ({check.expression.sql})."
     where = f"{table}.{check.column}" if check.column else table
@@ -334,8 +340,7 @@ def _keys(change: Change, new: Schema, changes: Sequence[Change]) -> Iterator[Ha
                 return
             if fault(new, new.by_name(), key) is Fault.MISMATCH:
                 return  # nobody can ask it of rows
-            what = f"the migration refuses to run while rows have no parent in {key.table}."
-            yield Hazard(code=Code.ADD_FOREIGN_KEY, where=table, what=what, fix=look)
+            yield _without_parents(table, key)
         case ModifyPrimaryKey(table=table, old=before, new=after):
             yield from _renumbered(change, new, changes)
             if after is None or (before is not None and _distinguishes(before) <= _distinguishes(after)):

@@ -48,6 +48,15 @@ def faulty_keys(schema: Schema) -> Iterator[tuple[str, ForeignKey, Fault]]:
                 yield table.name, key, found
 
 
+def mended_keys(old: Schema, new: Schema) -> Iterator[tuple[str, ForeignKey]]:
+    """The foreign keys, each with its table, by which nobody could ask rows for a parent before, and by now can."""
+    before = {identity(table, key) for table, key, wrong in faulty_keys(old) if wrong is Fault.MISMATCH}
+    if before:
+        tables = new.by_name()
+        keys = [(table.name, key) for table in new.tables for key in table.foreign_keys]
+        yield from ((t, key) for t, key in keys if identity(t, key) in before and fault(new, tables, key) is None)
+
+
 def identity(table: str, key: ForeignKey) -> tuple[object, ...]:
     """What a foreign key is told by: its ends, however they are spelt."""
     return (fold(table), tuple(map(fold, key.columns)), fold(key.table), tuple(map(fold, key.targets)))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from waiaas_migrate.schema.changes import DropTable, ModifyPrimaryKey, asked_foreign_keys
 from waiaas_migrate.schema.model import ForeignKey, Schema, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.schema.parents import Fault, Tables, fault, identity, targets_of
+from waiaas_migrate.schema.parents import Fault, Tables, fault, identity, mended_keys, targets_of
 from waiaas_migrate.sqlite.actions import (
     Action,
     Cost,
@@ -26,9 +26,10 @@ from waiaas_migrate.sqlite.transition import Transition
 
 
 def parent_guards(transition: Transition) -> tuple[Step, ...]:
-    """Guards that every row has its parent by each foreign key that is new or leads elsewhere."""
+    """Guards that every row has its parent by each foreign key that is new, leads elsewhere, or leads anywhere now."""
     steps = []
-    for table, key in asked_foreign_keys(transition.changes):
+    asked = (*asked_foreign_keys(transition.changes), *mended_keys(transition.old, transition.new))
+    for table, key in asked:
         action = _guard(transition.new, table, key)
         words = f"every row of {table} has its parent in {key.table}"
         steps += [Step(words=words, cost=Cost.SCAN, actions=(action,))] if action is not None else []
@@ -61,7 +62,8 @@ def violation_guards(transition: Transition) -> tuple[tuple[Step, ...], tuple[St
     children = [
         name
         for name, table in new.items()
-        if name in old and any(fold(key.table) in touched or _uses(new, table, key, moved) for key in table.foreign_keys)
+        if name in old
+        and any(fold(key.table) in touched or _uses(new, table, key, moved) for key in table.foreign_keys)
     ]
     whole = tuple(name for name in children if _is_checked(transition, name))
     tables = tuple(new[name].name for name in whole)
