@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -215,6 +216,28 @@ def test_dry_run(project: Path) -> None:
     assert sized
     assert all(0 < step["bytes"] <= found["bytes"] for step in sized)
     assert listing(project) == before
+
+
+def test_dry_run_says_where_room_is_short(project: Path) -> None:
+    """A file with more pages than its disk has room for: a backup would not fit, and a run without one would."""
+    database = project / "data" / "a.db"
+    allow_more(project)
+    pages = (shutil.disk_usage(project).free + 2**30) // 4096
+    with database.open("r+b") as file:
+        file.truncate(pages * 4096)  # sparse, and so it takes no room itself
+        for at, number in (
+            (24, 1),
+            (28, pages),
+            (92, 1),
+        ):  # https://www.sqlite.org/fileformat.html#in_header_database_size
+            file.seek(at)
+            file.write(number.to_bytes(4, "big"))
+    done = run(project, "apply", "data/a.db", "--dry-run", "--backup", "always")
+    assert done.status == 0
+    assert "; a backup would be made first. Room may be short by " in done.out
+    assert json.loads(run(project, "apply", "data/a.db", "--dry-run", "--json").out)["is_short_of_room"] is True
+    done = run(project, "apply", "data/a.db", "--dry-run", "--backup", "never")
+    assert done.out.endswith("no backup would be made.\n")
 
 
 def test_dry_run_of_a_new_database(project: Path) -> None:

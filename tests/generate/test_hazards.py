@@ -66,6 +66,9 @@ CASES = {
     Code.CHANGE_PRIMARY_KEY: changed("tables", "people", "primary_key", to=["name"]),
     Code.CHANGE_COLLATION: column("name", {"type": "text", "collate": "nocase"}),
 }
+CASES[Code.FOREIGN_KEY_MISMATCH] = column(
+    "boss", {"type": "integer", "references": {"table": "people", "column": "name", "external": True}}
+)
 CASES[Code.BREAK_OBJECT] = changed("views", to={"seen": "SELECT nope FROM people"})
 CASES[Code.CHANGE_PRIMARY_KEY]["tables"]["people"]["columns"]["id"] = "integer"
 

@@ -378,6 +378,60 @@ def test_a_new_violation_fails_and_is_named(connection: sqlite3.Connection, fold
     assert connection.execute("PRAGMA foreign_keys").fetchone() == (1,)
 
 
+ANNOUNCED = "-- hazard FOREIGN_KEY_MISMATCH odd: its foreign key on x refers to parent (name)\n-- depends: 0003_age\n"
+ODD = "CREATE TABLE odd (x REFERENCES parent (name), y REFERENCES parent (id)); INSERT INTO odd VALUES (1, 1);\n"
+
+
+def test_a_mismatch_that_is_announced_passes(connection: sqlite3.Connection, folder: Path) -> None:
+    """It is told, also where the table has another name by the end of the run; and again as an old one later."""
+    apply(connection, folder)
+    add_family(connection)
+    rename = "-- depends: 0004_odd\nALTER TABLE odd RENAME TO even;\n"
+    write_folder(folder, {"0004_odd.sql": ANNOUNCED + ODD, "0005_rename.sql": rename})
+    came, _ = apply(connection, folder).notices
+    assert "came with 0004_odd to 0005_rename, which says so: even: foreign key mismatch, no key of parent" in came
+    write_folder(folder, {"0006_rename.sql": "-- depends: 0005_rename\nALTER TABLE even RENAME TO odd;\n"})
+    (left,) = apply(connection, folder).notices
+    assert left.startswith("foreign keys did not hold before")
+    assert "odd: foreign key mismatch" in left
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("CREATE TABLE more (x REFERENCES parent (name));", "more: foreign key mismatch"),
+        ("INSERT INTO odd VALUES ('nobody', 77);", "row 2 of odd (y) has no parent in parent"),
+        ("DELETE FROM parent WHERE id = 1;", "row 1 of odd (y) has no parent in parent"),
+    ],
+    ids=["another table", "a row of the other key", "a parent by the other key"],
+)
+def test_what_is_announced_excuses_nothing_else(
+    connection: sqlite3.Connection, folder: Path, sql: str, words: str
+) -> None:
+    """Another mismatch is refused as ever, and so are rows without a parent by the table's other foreign key."""
+    apply(connection, folder)
+    add_family(connection)
+    before = list(connection.iterdump())
+    write_folder(folder, {"0004_odd.sql": ANNOUNCED + ODD + sql})
+    with pytest.raises(ApplyError, match=re.escape(words)):
+        apply(connection, folder)
+    assert list(connection.iterdump()) == before
+
+
+def test_a_mismatch_outside_transactions_and_back(connection: sqlite3.Connection, folder: Path) -> None:
+    """What is announced passes there too; and a rollback that brings one is asked to announce it in its own file."""
+    apply(connection, folder)
+    write_folder(folder, {"0004_odd.sql": "-- transactional: false\n" + ANNOUNCED + ODD.partition(" INSERT")[0]})
+    assert "came with 0004_odd" in "".join(apply(connection, folder).notices)
+    mend = "-- depends: 0004_odd\nCREATE UNIQUE INDEX by_name ON parent (name);\n"
+    write_folder(folder, {"0005_mend.sql": mend, "0005_mend.rollback.sql": "DROP INDEX by_name;\n"})
+    apply(connection, folder)
+    with pytest.raises(ApplyError, match="odd: foreign key mismatch"):
+        rollback(connection, read_folder(folder))
+    write_folder(folder, {"0005_mend.rollback.sql": ANNOUNCED + "DROP INDEX by_name;\n"})
+    assert "came with 0005_mend" in "".join(rollback(connection, read_folder(folder)).notices)
+
+
 def test_an_old_orphan_may_be_renamed_with_its_table(connection: sqlite3.Connection, folder: Path) -> None:
     """It is the same row with the same missing parent, whatever its table and column are called now."""
     apply(connection, folder)

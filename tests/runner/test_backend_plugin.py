@@ -340,3 +340,22 @@ def test_a_killed_command_leaves_nothing(site: Path, tmp_path: Path, folder: Pat
         assert apply_pending(connection, read_folder(folder)).notices == ()
         assert [row.id for row in read_applied(connection) or ()] == list(FAMILY_IDS)
     assert time.monotonic() - began < 5
+
+
+def test_a_mismatch_that_is_announced_passes(site: Path, tmp_path: Path, folder: Path) -> None:
+    """Both ways; what no file announces is refused."""
+    path = tmp_path / "a.db"
+    odd = "CREATE TABLE odd (x REFERENCES parent (name));\n"
+    said = "-- hazard FOREIGN_KEY_MISMATCH odd: its foreign key on x refers to parent (name)\n"
+    write_folder(folder, {"0004_odd.sql": f"-- depends: 0003_age\n{odd}"})
+    done = yoyo_process(site, "apply", f"waiaas:///{path}?migrations={folder}", folder)
+    assert done.returncode != 0
+    assert "odd: foreign key mismatch" in done.stderr
+    mend = {"0005_mend.sql": "-- depends: 0004_odd\nCREATE UNIQUE INDEX by_name ON parent (name);\n"}
+    back = {"0005_mend.rollback.sql": f"{said}DROP INDEX by_name;\n"}
+    write_folder(folder, {"0004_odd.sql": f"{said}-- depends: 0003_age\n{odd}"})
+    assert "odd: foreign key mismatch" in yoyo(site, "apply", path, folder)
+    write_folder(folder, mend | back)
+    yoyo(site, "apply", path, folder)
+    assert "odd: foreign key mismatch" in yoyo(site, "rollback", path, folder, "-r", "0005_mend")
+    assert ids(path) == [*FAMILY_IDS, "0004_odd"]

@@ -128,9 +128,13 @@ def _estimate_line(found: Estimate) -> str:
     if not found.migrations:
         return "nothing to apply; it is up to date."
     backup = "a backup would be made first" if found.backup else "no backup would be made"
+    short = ""
+    if found.is_short_of_room:
+        missing = byte_count(found.bytes_to_write - found.free)
+        short = f" Room may be short by {missing}: make some before, or the run may fail, and change nothing."
     return (
         f"{len(found.migrations)} pending; the file has {byte_count(found.bytes)}, up to "
-        f"{byte_count(found.bytes_to_write)} more may be needed, {byte_count(found.free)} are free; {backup}."
+        f"{byte_count(found.bytes_to_write)} more may be needed, {byte_count(found.free)} are free; {backup}.{short}"
     )
 
 
@@ -147,6 +151,7 @@ def _estimate_row(found: Estimate) -> dict[str, object]:
         "bytes": found.bytes,
         "bytes_to_write": found.bytes_to_write,
         "free": found.free,
+        "is_short_of_room": found.is_short_of_room,
         "backup": found.backup,
     }
 

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import unquote
 
@@ -24,9 +25,11 @@ from yoyo.connections import DatabaseURI
 from yoyo.migrations import Migration, PostApplyHookMigration, default_migration_table
 
 from waiaas_migrate.errors import UsageError
+from waiaas_migrate.files.migration_dir.statements import split_statements
 from waiaas_migrate.runner.alone import at_work
 from waiaas_migrate.runner.books import BookSql, Operation, hostname, username, write_log, write_record
 from waiaas_migrate.runner.foreign_keys import ForeignKeyCheck
+from waiaas_migrate.runner.outline import announced_in
 from waiaas_migrate.runner.pragmas import declared_pragmas
 from waiaas_migrate.runner.transaction import guarded
 from waiaas_migrate.runner.yoyo_lock import sole_transaction
@@ -185,6 +188,7 @@ class MigrateBackend(SQLiteBackend):
         migration.load()
         if self._check is None:
             self._check = ForeignKeyCheck(self.connection)
+        self._check.announce(_announced(migration, direction))
         if migration.use_transactions:
             with guarded(self.connection):
                 migration.process_steps(self, direction, force=force)
@@ -247,6 +251,16 @@ def _note(notices: Iterable[str]) -> None:
     """Tell of what the user should know, as yoyo does: its log is silent unless asked to speak."""
     for notice in notices:
         warnings.warn(notice, stacklevel=3)
+
+
+def _announced(migration: Migration, direction: Literal["apply", "rollback"]) -> tuple[str, ...]:
+    """The tables of which a migration's file says that it brings them a foreign key that cannot be enforced."""
+    path = Path(migration.path)
+    if direction == "rollback":
+        path = path.with_suffix(".rollback.sql")
+    if path.suffix != ".sql" or not path.is_file():
+        return ()
+    return announced_in(split_statements(path.read_text(encoding="utf-8"), file=str(path)))
 
 
 def _database(dburi: DatabaseURI) -> Database:

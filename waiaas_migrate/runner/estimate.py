@@ -77,6 +77,11 @@ class Estimate:
         # A rebuild holds a table twice, and the journal or WAL holds each page that changes once more.
         return (self.bytes if self.backup else 0) + 2 * max(sizes, default=0)
 
+    @property
+    def is_short_of_room(self) -> bool:
+        """Whether the run may need more than is free on the disk."""
+        return bool(self.migrations) and self.bytes_to_write > self.free
+
 
 def estimate(database: str, migrations: Path | MigrationFolder, *, backup: When = "auto") -> Estimate:
     """What ``apply`` would do to ``database``.

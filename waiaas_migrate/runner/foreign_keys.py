@@ -1,4 +1,8 @@
-"""Foreign-key violations, compared by what they are rather than by how many."""
+"""Foreign-key violations, compared by what they are rather than by how many.
+
+SQLite checks no key of a table that has one which it cannot follow, for want of a unique key that it refers to
+(https://www.sqlite.org/foreignkeys.html#fk_indexes). There the others are followed one by one.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from waiaas_migrate.errors import ApplyError
+from waiaas_migrate.runner.followed_keys import FollowedKey, keys_of, rowid_name
 from waiaas_migrate.sqlite.catalog import CatalogFacts, read_facts
 from waiaas_migrate.sqlite.connection import database_name
 from waiaas_migrate.sqlite.quoting import quote_name
 
 _SHOWN = 5
+
+#: What SQLite says of a foreign key that it cannot follow.
+MISMATCH = "foreign key mismatch"
 
 _WITH_FOREIGN_KEYS = "SELECT name FROM main.sqlite_master WHERE type = 'table' AND instr(upper(sql), 'REFERENCES')"
 
@@ -48,6 +56,8 @@ class Violation:
     error: str = ""
 
     def __str__(self) -> str:
+        if self.error == MISMATCH:
+            return f"{self.table}: {MISMATCH}, no key of {self.parent} is what ({', '.join(self.columns)}) refers to"
         if self.error:
             return f"{self.table}: {self.error}"
         row = "a row" if self.rowid is None else f"row {self.rowid}"
@@ -73,13 +83,18 @@ class ForeignKeyCheck:
     ) -> None:
         """Begin on a database of whose catalog ``facts`` hold, if somebody has read it."""
         self._connection = connection
+        self._announced: list[Violation] = []
         has_keys = (read_facts(connection) if facts is None else facts).has_keys
         self._light = has_keys and statements is not None and rows_stay(statements)
         self._keys = _keys_and_parents(connection) if self._light else ()
         self._before = violations(connection) if has_keys and not self._light else ()
 
+    def announce(self, tables: Iterable[str]) -> None:
+        """Let ``tables`` come to have foreign keys that SQLite cannot follow; one stands for each such key."""
+        self._announced += [Violation(table=table, error=MISMATCH) for table in tables]
+
     def finish(self, migration: str, facts: CatalogFacts | None = None) -> tuple[str, ...]:
-        """What did not hold before and still does not, as notices; ``facts`` are those of the catalog by now.
+        """What does not hold, as was so before or was announced, as notices; ``facts`` are of the catalog by now.
 
         Raises:
             ApplyError: there is more that does not hold; it names ``migration``.
@@ -93,11 +108,27 @@ class ForeignKeyCheck:
         after = violations(self._connection) if has_keys else ()
         if not after:
             return ()
-        added = new_violations(self._before, after)
+        new = new_violations(self._before, after)
+        added = self._unannounced(new)
         if added:
             what = f"foreign keys that held before do not hold afterwards: {_listed(added)}."
             raise ApplyError(database=database_name(self._connection), migration=migration, reason=what)
-        return (f"foreign keys did not hold before, and were left as they are: {_listed(after)}.",)
+        come = tuple(one for one in after if one in new)
+        old = tuple(one for one in after if one not in new)
+        said = f"foreign keys that SQLite cannot enforce came with {migration}, which says so: {_listed(come)}."
+        left = f"foreign keys did not hold before, and were left as they are: {_listed(old)}."
+        return (*((said,) if come else ()), *((left,) if old else ()))
+
+    def _unannounced(self, new: tuple[Violation, ...]) -> tuple[Violation, ...]:
+        """Those of ``new`` that no migration announced: what is announced of a table is meant of all its keys.
+
+        What was announced of a table that is not there any more, since it was renamed later, stands for one key.
+        """
+        names = {name.lower() for (name,) in self._connection.execute("SELECT name FROM main.sqlite_master")}
+        announced = {one.table.lower() for one in self._announced}
+        left = tuple(one for one in new if one.error != MISMATCH or one.table.lower() not in announced)
+        renamed = tuple(one for one in self._announced if one.table.lower() not in names)
+        return _pair_off(renamed, left, lambda one: one.error)[1]
 
 
 def rows_stay(statements: Iterable[str]) -> bool:
@@ -153,18 +184,26 @@ def violations(connection: sqlite3.Connection) -> tuple[Violation, ...]:
 
 
 def _in_table(connection: sqlite3.Connection, table: str) -> Iterator[Violation]:
+    columns = _columns(connection, table)
     try:
         rows = connection.execute(
             "SELECT rowid, parent, fkid FROM pragma_foreign_key_check(?, 'main')", (table,)
         ).fetchall()
     except sqlite3.DatabaseError as error:
-        yield Violation(table=table, error=str(error))
-        return
-    columns = _columns(connection, table) if rows else {}
+        if not str(error).startswith(MISMATCH):
+            yield Violation(table=table, error=str(error))
+            return
+        keys = keys_of(connection, table, str(error))
+        yield from (_mismatched(key) for key in keys if key.is_mismatch)
+        rows = [row for key in keys if not key.is_mismatch for row in key.orphans(connection)]
     for rowid, parent, number in rows:
         names = columns.get(number, ())
         values = _values(connection, table, names, rowid)
         yield Violation(table=table, columns=names, parent=parent, rowid=rowid, values=values)
+
+
+def _mismatched(key: FollowedKey) -> Violation:
+    return Violation(table=key.table, columns=key.columns, parent=key.parent, error=MISMATCH)
 
 
 def _columns(connection: sqlite3.Connection, table: str) -> dict[int, tuple[str, ...]]:
@@ -178,19 +217,12 @@ def _columns(connection: sqlite3.Connection, table: str) -> dict[int, tuple[str,
 def _values(
     connection: sqlite3.Connection, table: str, columns: tuple[str, ...], rowid: int | None
 ) -> tuple[object, ...]:
-    rowid_name = None if rowid is None else _rowid_name(connection, table)
-    if rowid_name is None or not columns:
+    row = None if rowid is None else rowid_name(connection, table)
+    if row is None or not columns:
         return ()
     names = ", ".join(quote_name(name) for name in columns)
-    query = f"SELECT {names} FROM main.{quote_name(table)} WHERE {rowid_name} = ?"
+    query = f"SELECT {names} FROM main.{quote_name(table)} WHERE {row} = ?"
     return tuple(connection.execute(query, (rowid,)).fetchone() or ())
-
-
-def _rowid_name(connection: sqlite3.Connection, table: str) -> str | None:
-    """A name of the rowid that no column of ``table`` has taken (https://www.sqlite.org/rowidtable.html)."""
-    query = "SELECT name FROM pragma_table_xinfo(?, 'main')"
-    taken = {name.lower() for (name,) in connection.execute(query, (table,))}
-    return next((name for name in ("rowid", "_rowid_", "oid") if name not in taken), None)
 
 
 def new_violations(before: tuple[Violation, ...], after: tuple[Violation, ...]) -> tuple[Violation, ...]:

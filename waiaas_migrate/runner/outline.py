@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.files.migration_dir.statements import first_line
-from waiaas_migrate.schema.hazards import DESTRUCTIVE
+from waiaas_migrate.schema.hazards import DESTRUCTIVE, Code
 from waiaas_migrate.sqlite.actions import Cost
 
 _STEP = re.compile(r"--\s*(?P<words>.+?) \[(?P<cost>constant|scan|rebuild)\]\s*\Z")
 _HAZARD = re.compile(r"--\s*hazard (?P<code>[A-Z_]+) ")
+#: As schema/hazards.py words it.
+_MISMATCH = re.compile(rf"--\s*hazard {Code.FOREIGN_KEY_MISMATCH} (?P<table>.+?): its foreign key on ")
 
 #: Statements that leave every row that is there where it is, and as it is.
 _ADDS = re.compile(
@@ -86,6 +88,12 @@ def outline(migration: MigrationFile) -> Outline:
 def rollback_outline(migration: MigrationFile) -> Outline:
     """What ``migration`` does when it is rolled back: what it brought goes, and may take with it what came since."""
     return Outline(id=migration.id, steps=tuple(_steps(migration.rollback_statements)), may_lose=True)
+
+
+def announced_in(statements: Sequence[str]) -> tuple[str, ...]:
+    """The tables of which a migration's head says that it brings them a foreign key that cannot be enforced."""
+    head = comments(statements[0]) if statements else ()
+    return tuple(match["table"] for line in head if (match := _MISMATCH.match(line)))
 
 
 def _steps(statements: Iterable[str]) -> Iterator[StepOutline]:

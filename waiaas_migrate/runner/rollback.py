@@ -12,6 +12,7 @@ from waiaas_migrate.runner.bookkeeping import pending, read_applied, refuse_unkn
 from waiaas_migrate.runner.events import Committed, MigrationFinished, MigrationStarted, Observe
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.foreign_keys import ForeignKeyCheck, KeysChanged
+from waiaas_migrate.runner.outline import announced_in
 from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.runner.transaction import plain_session
 from waiaas_migrate.runner.upgrade import refuse_shadows, span
@@ -92,6 +93,7 @@ class _Reversal:
             self._steps.open_books()
             check = ForeignKeyCheck(self._connection, None if check_all_keys else _statements(todo))
             for number, migration in enumerate(todo, 1):
+                check.announce(announced_in(migration.rollback_statements))
                 self._tell(MigrationStarted(migration=migration.id, number=number, total=len(todo)))
                 self._steps.run(migration, "rollback")
                 self._steps.record(migration, "rollback")

@@ -29,8 +29,9 @@ from waiaas_migrate.schema.changes import (
     asked_foreign_keys,
 )
 from waiaas_migrate.schema.enum_lists import Membership, literal, membership_of
-from waiaas_migrate.schema.model import Check, Column, PrimaryKey, Schema, Table
+from waiaas_migrate.schema.model import Check, Column, ForeignKey, PrimaryKey, Schema, Table
 from waiaas_migrate.schema.names import fold
+from waiaas_migrate.schema.parents import Fault, fault, faulty_keys, identity, mended_keys
 from waiaas_migrate.schema.renames import similar
 
 
@@ -50,6 +51,7 @@ class Code(StrEnum):
     ADD_STRICT = "ADD_STRICT"
     CHANGE_PRIMARY_KEY = "CHANGE_PRIMARY_KEY"
     CHANGE_COLLATION = "CHANGE_COLLATION"
+    FOREIGN_KEY_MISMATCH = "FOREIGN_KEY_MISMATCH"
     BREAK_OBJECT = "BREAK_OBJECT"
 
 
@@ -84,9 +86,11 @@ class Hazard:
         return f"{self.code} {self.where}: {self.what} {self.fix}"
 
 
-def hazards(new: Schema, changes: Sequence[Change]) -> tuple[Hazard, ...]:
-    """The hazards of ``changes``, which lead to ``new``, in the order of the changes."""
-    return tuple(hazard for change in changes for hazard in _of(change, new, changes))
+def hazards(old: Schema, new: Schema, changes: Sequence[Change]) -> tuple[Hazard, ...]:
+    """The hazards of ``changes``, which lead from ``old`` to ``new``: in their order, and what becomes of keys last."""
+    found = tuple(hazard for change in changes for hazard in _of(change, new, changes))
+    mended = (_without_parents(table, key) for table, key in mended_keys(old, new))
+    return (*found, *mended, *_mismatches(old, new))
 
 
 def _of(change: Change, new: Schema, changes: Sequence[Change]) -> Iterator[Hazard]:
@@ -118,6 +122,31 @@ def broken_object(kind: str, name: str, error: str) -> Hazard:
     if kind == "trigger":
         what += " So does no statement that it fires on."
     return Hazard(code=Code.BREAK_OBJECT, where=name, what=what, fix=fix)
+
+
+def _mismatches(old: Schema, new: Schema) -> Iterator[Hazard]:
+    """Foreign keys that cannot be enforced; those that could not be before, for the same reason, are not told again."""
+    known = {(identity(table, key), wrong) for table, key, wrong in faulty_keys(old)}
+    for table, key, wrong in faulty_keys(new):
+        if (identity(table, key), wrong) not in known:
+            yield _mismatch(table, key, wrong)
+
+
+def _mismatch(table: str, key: ForeignKey, wrong: Fault) -> Hazard:
+    """The words up to the columns are what :func:`~waiaas_migrate.runner.outline.announced_in` looks for."""
+    targets = f" ({', '.join(key.targets)})" if key.targets else ""
+    if wrong is Fault.MISSING:
+        why, declare = "which is not there", f"Declare {key.table}"
+    elif key.targets:
+        why, declare = "which no key of that table makes unique", f"Declare these columns of {key.table} unique"
+    else:
+        why, declare = "which has no primary key of as many columns", f"Name columns of {key.table} that are unique"
+    what = (
+        f"its foreign key on {', '.join(key.columns)} refers to {key.table}{targets}, {why}; SQLite cannot follow it, "
+        f"and refuses to change the rows wherever foreign keys are enforced."
+    )
+    fix = f"{declare}, or drop the foreign key."
+    return Hazard(code=Code.FOREIGN_KEY_MISMATCH, where=table, what=what, fix=fix)
 
 
 # What is lost
@@ -277,6 +306,11 @@ def _distinguishes(key: PrimaryKey) -> frozenset[tuple[str, str]]:
     return frozenset((fold(part.column or ""), fold(part.collation or "")) for part in key.parts)
 
 
+def _without_parents(table: str, key: ForeignKey) -> Hazard:
+    what = f"the migration refuses to run while rows have no parent in {key.table}."
+    return Hazard(code=Code.ADD_FOREIGN_KEY, where=table, what=what, fix="Look for such rows first.")
+
+
 def _new_rule(table: str, check: Check) -> Hazard:
     what = f"the migration refuses to run while rows break CHECK ({check.expression.sql})."
     where = f"{table}.{check.column}" if check.column else table
@@ -304,8 +338,9 @@ def _keys(change: Change, new: Schema, changes: Sequence[Change]) -> Iterator[Ha
         case AddForeignKey(table=table, foreign_key=key) | ModifyForeignKey(table=table, new=key):
             if not any(asked is key for _, asked in asked_foreign_keys(changes)):
                 return
-            what = f"the migration refuses to run while rows have no parent in {key.table}."
-            yield Hazard(code=Code.ADD_FOREIGN_KEY, where=table, what=what, fix=look)
+            if fault(new, new.by_name(), key) is Fault.MISMATCH:
+                return  # nobody can ask it of rows
+            yield _without_parents(table, key)
         case ModifyPrimaryKey(table=table, old=before, new=after):
             yield from _renumbered(change, new, changes)
             if after is None or (before is not None and _distinguishes(before) <= _distinguishes(after)):

@@ -226,20 +226,40 @@ class GuardParents:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FollowedKey:
+    """A foreign key of a table that SQLite does not check as a whole, since another of its keys cannot be followed.
+
+    ``row`` is the name of the table's rowid, None where it tells no row apart; ``targets`` are empty where there is no
+    such parent.
+    """
+
+    table: str
+    row: str | None
+    columns: tuple[str, ...]
+    parent: str
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NoteViolations:
-    """Take down the foreign key violations of ``tables``, to compare them later; of ``renumbered`` without rowids."""
+    """Take down the foreign key violations of ``tables``, to compare them later; of ``renumbered`` without rowids.
+
+    ``keys`` are looked at one by one.
+    """
 
     tables: tuple[str, ...]
     renumbered: tuple[str, ...] = ()
+    keys: tuple[FollowedKey, ...] = ()
     template: Literal["note_violations"] = "note_violations"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardViolations:
-    """Fail where ``tables`` have foreign key violations that were not taken down before, in the same way."""
+    """Fail where ``tables``, or ``keys``, have violations that were not taken down before, in the same way."""
 
     tables: tuple[str, ...]
     renumbered: tuple[str, ...] = ()
+    keys: tuple[FollowedKey, ...] = ()
     template: Literal["guard_violations"] = "guard_violations"
 
 

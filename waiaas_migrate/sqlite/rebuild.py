@@ -97,7 +97,7 @@ def _counts(table: Table) -> bool:
 def _copied(old: Table, new: Table) -> Iterator[Copied]:
     """Column by column, named on both sides; a generated column makes its own values, a new one has its default."""
     alias = rowid_alias(new)
-    if (rowid := _shared_rowid(old, new)) is not None and alias is None:
+    if (rowid := shared_rowid(old, new)) is not None and alias is None:
         yield Copied(column=rowid, source=rowid)
     for column in new.columns:
         if column.generated is not None:
@@ -111,7 +111,7 @@ def _copied(old: Table, new: Table) -> Iterator[Copied]:
 
 def _nothing_kept(new: Table) -> Copied:
     """What stands for a row of which nothing is kept: a rowid of SQLite's choice, or else a default."""
-    rowid = _shared_rowid(new, new)
+    rowid = shared_rowid(new, new)
     if rowid is not None:
         return Copied(column=rowid, source="NULL")
     column = next(column for column in new.columns if column.generated is None)
@@ -149,7 +149,7 @@ def is_renumbered(old: Table, new: Table) -> bool:
     return old.without_rowid != new.without_rowid or rowid_alias(old) != rowid_alias(new)
 
 
-def _shared_rowid(old: Table, new: Table) -> str | None:
+def shared_rowid(old: Table, new: Table) -> str | None:
     """A name by which both tables know their rowid; None where one has none, or columns have taken all of them."""
     if old.without_rowid or new.without_rowid:
         return None
