@@ -10,8 +10,9 @@ import pytest
 from tests.folders import FAMILY, dump, write_folder
 from tests.projects import execute, listing, rows, run
 from waiaas_migrate.errors import ApplyError
+from waiaas_migrate.runner.progress import Interrupted
 from waiaas_migrate.runner.rollback import Extent
-from waiaas_migrate.runner.run import roll_back_in
+from waiaas_migrate.runner.run import _told_of_interruption, roll_back_in
 
 
 @pytest.fixture
@@ -74,6 +75,24 @@ def test_a_row_that_would_lose_its_parent_is_in_the_way(project: Path) -> None:
     assert rows(project / "app.db", "SELECT parent_id FROM child") == [(1,)]
 
 
+@pytest.mark.parametrize(
+    ("taken_back", "said"),
+    [((), "all was rolled back, and"), (("0003_age",), "too late: 0003_age had been taken back")],
+)
+def test_interrupted_before_or_after_its_commit(project: Path, taken_back: tuple[str, ...], said: str) -> None:
+    """What was committed is told as it is, also where it is the closing that is interrupted."""
+    database = str(project / "app.db")
+    with (  # noqa: PT012 — what is interrupted is a block
+        pytest.raises(Interrupted, match=said) as told,
+        _told_of_interruption(database, was_taking_back=True) as todo,
+    ):
+        todo.append("0003_age")
+        if taken_back:
+            roll_back_in(database, project / "migrations", Extent())
+        raise KeyboardInterrupt
+    assert told.value.committed == taken_back
+
+
 def test_without_a_backup(project: Path) -> None:
     """``--backup never`` makes none."""
     assert run(project, "rollback", "app.db", "--backup", "never").err == ""
@@ -86,6 +105,7 @@ def test_without_a_backup(project: Path) -> None:
         (("missing.db",), 2, "missing.db: cannot be opened: there is no such file. Check the path."),
         ((":memory:",), 2, ":memory:"),
         (("app.db", "--to", "0009_none"), 2, "0009_none is not applied to"),
+        (("app.db", "--count", "1", "--to", "0001_parents"), 2, "Give one of them"),
         (("app.db", "--count", "0"), 2, "0 is not in the range x>=1"),
         (("app.db", "--count", "nine"), 2, "'nine' is not a valid integer range"),
     ],

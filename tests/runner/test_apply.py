@@ -622,7 +622,13 @@ def test_books_of_an_old_yoyo_are_read_and_brought_up_to_date(path: Path, folder
     assert run_yoyo("list", path, folder).count("A ") == 3
 
 
-@pytest.mark.parametrize("row", ["NULL, NULL", "x'ff', x'00fe'", "'hash', NULL", "7, 1.5"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        *("NULL, NULL", "x'ff', x'00fe'", "'hash', NULL", "7, 1.5", "9e999, 'infinite'"),
+        *("'hash', CAST(x'ff' AS TEXT)", "CAST(x'fe' AS TEXT), 'no UTF-8'"),
+    ],
+)
 def test_rows_that_yoyo_did_not_write_are_unknown_migrations(path: Path, folder: Path, row: str) -> None:
     """Whatever stands in the books, the database is refused in words."""
     with closing(connect_file(path)) as connection:

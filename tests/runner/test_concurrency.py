@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
@@ -21,6 +22,8 @@ import pytest
 from tests.folders import FAMILY, FAMILY_IDS, PRAGMAS, write_folder
 from waiaas_migrate import close_database, open_database
 from waiaas_migrate.runner.bookkeeping import read_applied
+from waiaas_migrate.runner.rollback import Extent
+from waiaas_migrate.runner.run import roll_back_in
 from waiaas_migrate.sqlite.connection import connect_file
 from waiaas_migrate.sqlite.pragmas import Pragma
 
@@ -154,7 +157,7 @@ def work(connection):
     time.sleep(1.5)
 
 
-steps = [step(work)]
+steps = [step(work, work)]
 """
 
 
@@ -170,3 +173,28 @@ def test_a_run_that_takes_longer_than_the_busy_timeout_is_waited_for(tmp_path: P
         assert_opened(open_at_once(processes[:3], path, folder), path, (*FAMILY_IDS, "0004_long"))
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT count(*) FROM parent").fetchone() == (200,)
+
+
+@pytest.mark.parametrize("mode", ["WAL", "DELETE"])
+def test_a_rollback_that_takes_longer_than_the_busy_timeout_is_waited_for(tmp_path: Path, mode: str) -> None:
+    """Another one, begun meanwhile, goes on from where the first has led."""
+    pragmas = [Pragma(name="journal_mode", value=mode), Pragma(name="busy_timeout", value=300)]
+    folder = write_folder(tmp_path / "m", {**FAMILY, "0004_long.py": LONG}, pragmas=pragmas)
+    path = tmp_path / "a.db"
+    close_database(open_database(path, migrations=folder))
+    with ThreadPoolExecutor(1) as other:
+        first = other.submit(roll_back_in, str(path), folder, Extent(), backup="never")
+        while not is_locked(path):
+            time.sleep(0.01)
+        assert roll_back_in(str(path), folder, Extent(), backup="never").rolled_back == ("0003_age",)
+        assert first.result().rolled_back == ("0004_long",)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether somebody writes."""
+    with closing(sqlite3.connect(path, timeout=0)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+    return False

@@ -20,6 +20,7 @@ from waiaas_migrate.runner.events import Committed, Event, MigrationFinished, Mi
 from waiaas_migrate.runner.folder import read_folder
 from waiaas_migrate.runner.foreign_keys import ForeignKeyCheck, KeysChanged, rows_stay
 from waiaas_migrate.runner.rollback import rollback
+from waiaas_migrate.runner.transaction import write_transaction
 from waiaas_migrate.sqlite.connection import connect_file
 
 #: A migration that cannot run in a transaction, and one after it.
@@ -52,6 +53,25 @@ def add(folder: Path, files: dict[str, str]) -> None:
 def applied_ids(connection: sqlite3.Connection) -> tuple[str, ...]:
     """What the books say."""
     return tuple(row.id for row in read_applied(connection) or ())
+
+
+class Interrupted(sqlite3.Connection):
+    """A connection on which Ctrl-C comes as soon as a script is done."""
+
+    def executescript(self, script: str, /) -> sqlite3.Cursor:
+        """Run it first."""
+        super().executescript(script)
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_once_a_transaction_has_begun(tmp_path: Path) -> None:
+    """None is left open, and the settings are those from before."""
+    with closing(sqlite3.connect(tmp_path / "a.db", factory=Interrupted)) as connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+        with pytest.raises(KeyboardInterrupt), write_transaction(connection):
+            pass
+        assert not connection.in_transaction
+        assert connection.execute("PRAGMA foreign_keys").fetchone() == (1,)
 
 
 # --- one transaction, or one each -------------------------------------------------------------------------------------

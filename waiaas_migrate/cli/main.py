@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         result = group.main(args=arguments, prog_name="waiaas-migrate", standalone_mode=False)
     except click.exceptions.Abort:
-        click.echo(said := "Interrupted; nothing was changed.", err=True)
+        click.echo(said := "Interrupted.", err=True)
         return _failed("Interrupted", said, INTERRUPTED, as_json=as_json)
     except click.ClickException as error:
         error.show()

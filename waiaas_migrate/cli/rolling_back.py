@@ -8,6 +8,7 @@ from waiaas_migrate.cli import options
 from waiaas_migrate.cli.output import print_json, say
 from waiaas_migrate.cli.running import backup, note_run, print_interrupted
 from waiaas_migrate.cli.terminal import shown_progress
+from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.progress import Interrupted
 from waiaas_migrate.runner.rollback import Extent
@@ -16,12 +17,12 @@ from waiaas_migrate.runner.run import Watch, When
 
 @click.command()
 @options.database
-@click.option("--count", type=click.IntRange(min=1), metavar="N", default=1, help="How many.  [default: 1]")
+@click.option("--count", type=click.IntRange(min=1), metavar="N", help="How many.  [default: 1]")
 @click.option("--to", metavar="MIGRATION", help="Instead: all that came after this one, which stays.")
 @backup
 @options.as_json
 @options.in_project
-def rollback(project: Project, database: str, *, count: int, to: str | None, backup: When, as_json: bool) -> int:
+def rollback(project: Project, database: str, *, count: int | None, to: str | None, backup: When, as_json: bool) -> int:
     """Take the last migration of DATABASE back, or the last N, all or none.
 
     What a migration brought goes, with what was written there since. So there is a backup first, which `restore`
@@ -34,9 +35,11 @@ def rollback(project: Project, database: str, *, count: int, to: str | None, bac
     """  # noqa: D301
     from waiaas_migrate.runner.run import roll_back_in
 
+    if count is not None and to is not None:
+        raise UsageError("--count and --to say each how far back. Give one of them.")
+    extent = Extent(count=count or 1, to=to)
     try:
         with shown_progress() as tell:
-            extent = Extent(count=count, to=to)
             result = roll_back_in(database, project.migrations, extent, backup=backup, watch=Watch(tell=tell))
     except Interrupted as error:
         return print_interrupted(error, as_json=as_json)

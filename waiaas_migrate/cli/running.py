@@ -11,7 +11,8 @@ import click
 from waiaas_migrate.cli.output import note, print_failure
 from waiaas_migrate.errors import INTERRUPTED
 from waiaas_migrate.runner.progress import Interrupted
-from waiaas_migrate.runner.run import ReversalResult, RunOptions, RunResult, Transaction, When
+from waiaas_migrate.runner.run import ReversalResult, RunOptions, RunResult, When
+from waiaas_migrate.runner.upgrade import Transaction
 
 backup = click.option(
     "--backup",
@@ -54,5 +55,5 @@ def print_interrupted(error: Interrupted, *, as_json: bool) -> int:
     """Tell that a run was stopped, and what stays of it; the exit status."""
     note(str(error))
     if as_json:
-        print_failure(type(error).__name__, str(error), INTERRUPTED, error.applied)
+        print_failure(type(error).__name__, str(error), INTERRUPTED, error.committed)
     return INTERRUPTED

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from waiaas_migrate.errors import DatabaseRefused, UnknownMigrationsError
 from waiaas_migrate.files.migration_dir.reader import is_post_apply, migration_hash
-from waiaas_migrate.sqlite.connection import database_name
+from waiaas_migrate.sqlite.connection import database_name, result_code
 
 _hash = functools.lru_cache(maxsize=1 << 16)(migration_hash)
 
@@ -44,14 +44,23 @@ def read_applied(connection: sqlite3.Connection) -> tuple[Applied, ...] | None:
         DatabaseRefused: what is called like the books is something else.
     """
     try:
-        rows = connection.execute(
-            "SELECT migration_hash, migration_id FROM main._yoyo_migration ORDER BY applied_at_utc, rowid"
-        ).fetchall()
+        rows = _as_written(
+            connection, "SELECT migration_hash, migration_id FROM main._yoyo_migration ORDER BY applied_at_utc, rowid"
+        )
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
             raise
         return _read_old_books(connection)
     return tuple(Applied(hash=_text(key), id=_text(name or key)) for key, name in rows)
+
+
+def _as_written(connection: sqlite3.Connection, query: str) -> list[tuple[object, ...]]:
+    """The rows of ``query``, its texts as bytes: what others have written need not be UTF-8."""
+    before, connection.text_factory = connection.text_factory, bytes
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.text_factory = before
 
 
 def _text(value: object) -> str:
@@ -72,7 +81,7 @@ def _read_old_books(connection: sqlite3.Connection) -> tuple[Applied, ...] | Non
             f"{database_name(connection)}: its _yoyo_migration is none that yoyo makes, so that nobody knows which "
             f"migrations were run. Nothing was changed. Use another file, or rename what is called so."
         )
-    rows = connection.execute("SELECT id FROM main._yoyo_migration ORDER BY ctime, rowid").fetchall()
+    rows = _as_written(connection, "SELECT id FROM main._yoyo_migration ORDER BY ctime, rowid")
     return tuple(Applied(hash=migration_hash(name), id=name) for name in (_text(name) for (name,) in rows))
 
 
@@ -108,13 +117,14 @@ def _keys(known: tuple[str, ...]) -> dict[str, str]:
 def read_books(connection: sqlite3.Connection) -> Books | None:
     """What yoyo's books say.
 
-    None where there are no books, or old ones, or where nothing was applied: :func:`read_applied` knows all of these.
+    None where there are no books, or old ones, or where nothing was applied, or something stands in them that is no
+    text: :func:`read_applied` knows all of these.
     """
     try:
         text: str | None = connection.execute(_AS_TEXT).fetchone()[0]
     except sqlite3.OperationalError as error:
-        # Python gives no code where a text is not UTF-8.
-        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) != sqlite3.SQLITE_ERROR:
+        # What is no UTF-8 is an error of Python's, which has no code.
+        if result_code(error) not in (0, sqlite3.SQLITE_ERROR):
             raise
         return None
     return None if text is None else _books(text)
@@ -134,7 +144,7 @@ def has_run_exactly(connection: sqlite3.Connection, hashes: frozenset[str]) -> b
     try:
         return {row[0] for row in cursor.execute("SELECT migration_hash FROM main._yoyo_migration")} == hashes
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+        if result_code(error) not in (0, sqlite3.SQLITE_ERROR):
             raise
         return False
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from waiaas_migrate.errors import MigrationsError
 from waiaas_migrate.files.migration_dir.manifest import Manifest, check_manifest, read_manifest
 from waiaas_migrate.files.migration_dir.reader import MigrationFile, read_with_post_apply
+from waiaas_migrate.sqlite.pragmas import Pragma
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,11 @@ class MigrationFolder:
     def __post_init__(self) -> None:
         # Worked out once: a fleet asks it for every database.
         object.__setattr__(self, "ids", tuple(migration.id for migration in self.migrations))
+
+    @property
+    def pragmas(self) -> tuple[Pragma, ...]:
+        """The PRAGMAs that the manifest declares."""
+        return () if self.manifest is None else self.manifest.pragmas
 
 
 def read_folder(path: str | os.PathLike[str]) -> MigrationFolder:

@@ -59,17 +59,24 @@ class Stop(Protocol):
 
 
 class Interrupted(KeyboardInterrupt):
-    """A run was stopped from outside. ``applied`` had been committed by then; all else was rolled back."""
+    """A run was stopped from outside. ``committed`` names what had been by then; all else was rolled back.
 
-    def __init__(self, database: str, applied: Sequence[str] = ()) -> None:
+    Those are migrations that were applied, or, where ``was_taking_back``, that were taken back.
+    """
+
+    def __init__(self, database: str, committed: Sequence[str] = (), *, was_taking_back: bool = False) -> None:
         self.database = database
-        self.applied = tuple(applied)
+        self.committed = tuple(committed)
+        self.was_taking_back = was_taking_back
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        if not self.applied:
+        if not self.committed:
             return f"Interrupted; all was rolled back, and {self.database} is as it was."
-        return f"Interrupted; {self.database} keeps {', '.join(self.applied)}, the rest was rolled back."
+        names = ", ".join(self.committed)
+        if self.was_taking_back:
+            return f"Interrupted, but too late: {names} had been taken back in {self.database}."
+        return f"Interrupted; {self.database} keeps {names}, the rest was rolled back."
 
 
 def was_interrupted(error: BaseException | None) -> bool:

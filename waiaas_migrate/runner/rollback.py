@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from waiaas_migrate.errors import UnsupportedError, UsageError
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
-from waiaas_migrate.runner.bookkeeping import pending, read_applied, refuse_unknown
+from waiaas_migrate.runner.alone import at_work
+from waiaas_migrate.runner.bookkeeping import pending
 from waiaas_migrate.runner.events import Committed, MigrationFinished, MigrationStarted, Observe
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.foreign_keys import ForeignKeyCheck, KeysChanged
@@ -86,12 +88,16 @@ class _Reversal:
             KeysChanged: a light check of foreign keys proved not to be enough; all was rolled back.
         """
         notices: list[str] = []
-        with sole_transaction(self._connection, notices):
+        with (
+            ExitStack() as work,  # over when the transaction is
+            sole_transaction(self._connection, notices) as held,
+        ):
+            work.enter_context(at_work(self._connection))
             todo = chosen_of(self._connection, self._folder, self._extent)
             _refuse_unsupported(todo)
             self._steps.refuse_one_way(todo)
             self._steps.open_books()
-            check = ForeignKeyCheck(self._connection, None if check_all_keys else _statements(todo))
+            check = ForeignKeyCheck(self._connection, None if check_all_keys else _statements(todo), held.facts)
             for number, migration in enumerate(todo, 1):
                 check.announce(announced_in(migration.rollback_statements))
                 self._tell(MigrationStarted(migration=migration.id, number=number, total=len(todo)))
@@ -122,7 +128,6 @@ def chosen_of(connection: sqlite3.Connection, folder: MigrationFolder, extent: E
         UnknownMigrationsError: the database is ahead of the folder.
         UsageError: ``extent.to`` was not applied.
     """
-    refuse_unknown(connection, read_applied(connection) or (), folder.ids)
     waiting = set(pending(connection, folder.ids))
     applied = [migration for migration in folder.migrations if migration.id not in waiting]
     if extent.to is None:

@@ -1,4 +1,4 @@
-"""One run of ``apply`` on a database that is named rather than open: backed up, watched, and stopped where asked."""
+"""One run of ``apply`` or ``rollback`` on a database that is named: backed up, watched, and stopped where asked."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from waiaas_migrate.runner.outline import Outline, outline, rollback_outline
 from waiaas_migrate.runner.progress import Interrupted, Meter, Progress, Stop, Tell, was_interrupted
 from waiaas_migrate.runner.rollback import Extent, chosen_of, rollback
 from waiaas_migrate.runner.transaction import plain_session
-from waiaas_migrate.runner.upgrade import Conduct, Explain, refuse_shadows
+from waiaas_migrate.runner.upgrade import Conduct, Explain, Transaction, refuse_shadows
 from waiaas_migrate.sqlite.catalog import read_catalog
 from waiaas_migrate.sqlite.connection import (
     apply_pragmas,
@@ -43,7 +43,6 @@ from waiaas_migrate.sqlite.place import Database, database_path
 
 #: Whether a run that changes a database which is there begins with a backup: ``auto`` where it could lose something.
 When = Literal["auto", "always", "never"]
-Transaction = Literal["all", "each"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,35 +97,30 @@ def apply_to(
         Interrupted: it was stopped from outside.
     """
     folder = migrations if isinstance(migrations, MigrationFolder) else read_folder(migrations)
-    pragmas = folder.manifest.pragmas if folder.manifest is not None else ()
-    timeout = patience(pragmas)
-    run = _Run(folder=folder, options=options, explain=explain, watch=watch, patience=int(timeout * 1000))
+    timeout = int(patience(folder.pragmas) * 1000)
+    run = _Run(folder=folder, options=options, explain=explain, watch=watch, patience=timeout)
     place = database_path(database)
     return while_others_work(place, lambda: _apply_once(place, run))
 
 
 def _apply_once(place: Database, run: _Run) -> RunResult:
-    folder, database = run.folder, place.name
-    pragmas = folder.manifest.pragmas if folder.manifest is not None else ()
-    connection = connect_file(place, timeout=patience(pragmas), probe=False)
-    try:
+    folder, database, pragmas = run.folder, place.name, run.folder.pragmas
+    # The last to close a database moves its WAL into it; where others have it open, it stays with them
+    # (https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files).
+    with (
+        _told_of_interruption(database) as todo,
+        closing(connect_file(place, timeout=patience(pragmas), probe=False)) as connection,
+    ):
         with plain_errors(database, doing="opening it"):
             shape_file(connection, pragmas)
-            todo = pending(connection, folder.ids)
-        with (
-            plain_errors(database, doing="applying migrations"),
-            _told_of_interruption(connection, database, todo),
-        ):
+            todo.extend(pending(connection, folder.ids))
+        with plain_errors(database, doing="applying migrations"):
             result = run.on(connection, todo)
             try:
                 apply_pragmas(connection, pragmas, database)
             except MigrateError as error:
                 error.after(result.applied)
                 raise
-    finally:
-        # The last to close a database moves its WAL into it; where others have it open, it stays with them
-        # (https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files).
-        connection.close()
     return result
 
 
@@ -202,15 +196,21 @@ def roll_back_in(
         Interrupted: it was stopped from outside.
     """
     folder = read_folder(migrations)
-    pragmas = folder.manifest.pragmas if folder.manifest is not None else ()
+    return while_others_work(database_path(database), lambda: _roll_back_once(database, folder, extent, backup, watch))
+
+
+def _roll_back_once(
+    database: str, folder: MigrationFolder, extent: Extent, backup: When, watch: Watch
+) -> ReversalResult:
     with closing(open_read_only(database)) as reading:  # and so none is made where there is none
-        outlines = [rollback_outline(file) for file in chosen_of(reading, folder, extent)]
+        chosen = chosen_of(reading, folder, extent)
     with (
-        closing(connect_file(database, timeout=patience(pragmas))) as connection,
+        _told_of_interruption(database, was_taking_back=True) as todo,
+        closing(connect_file(database, timeout=patience(folder.pragmas))) as connection,
         plain_errors(database, doing="rolling migrations back"),
-        _told_of_interruption(connection, database, ()),
-        _watched(connection, outlines, backup, watch) as observer,
+        _watched(connection, [rollback_outline(file) for file in chosen], backup, watch) as observer,
     ):
+        todo.extend(file.id for file in chosen)
         done = rollback(connection, folder, count=extent.count, to=extent.to, observe=observer)
     return ReversalResult(rolled_back=done.rolled_back, notices=done.notices, backup=_made_by(observer))
 
@@ -310,12 +310,26 @@ class _Observer:
 
 
 @contextmanager
-def _told_of_interruption(connection: sqlite3.Connection, database: str, todo: Sequence[str]) -> Iterator[None]:
-    """Say which of ``todo`` stay, where a run is stopped by Ctrl-C or from another thread."""
+def _told_of_interruption(database: str, *, was_taking_back: bool = False) -> Iterator[list[str]]:
+    """Say what was committed of the list that is given, where a run is stopped by Ctrl-C or from another thread.
+
+    The books are asked on another connection: closing that of the run may take long, and be what is interrupted.
+    """
+    todo: list[str] = []
     try:
-        yield
+        yield todo
     except (KeyboardInterrupt, MigrateError, sqlite3.Error) as error:
-        if not was_interrupted(error):
+        if not todo or not was_interrupted(error):
             raise
-        done = {row.hash for row in read_applied(connection) or ()}
-        raise Interrupted(database, [name for name in todo if migration_hash(name) in done]) from error
+        there = _hashes_in(database)
+        committed = [name for name in todo if (migration_hash(name) in there) != was_taking_back]
+        raise Interrupted(database, committed, was_taking_back=was_taking_back) from error
+
+
+def _hashes_in(database: str) -> set[str]:
+    """The migrations that are recorded in ``database``; of one in memory nothing is left."""
+    place = database_path(database)
+    if place.path is None:
+        return set()
+    with closing(open_read_only(place)) as connection:
+        return {row.hash for row in read_applied(connection) or ()}

@@ -126,11 +126,14 @@ class write_transaction:  # noqa: N801 — a context manager, as plain_session i
         self._connection, self._needed, self._note, self._patience = connection, needed, note, patience
 
     def __enter__(self) -> Switches:
+        _refuse_transaction(self._connection)  # which executescript would commit
         self._switches = foreign_keys_off(self._connection, note=self._note)
         try:
             with plain_errors(self._connection, doing="beginning a transaction"):
                 _begin(self._connection, self._needed, self._patience)
         except BaseException:
+            # Ctrl-C may come when it has begun already.
+            _end(self._connection)
             self._switches.restore()
             raise
         return self._switches
@@ -157,7 +160,6 @@ class write_transaction:  # noqa: N801 — a context manager, as plain_session i
 
 def _begin(connection: sqlite3.Connection, needed: Callable[[], bool] | None, patience: int | None) -> None:
     """BEGIN IMMEDIATE, tried for as long as the connection's busy timeout says."""
-    _refuse_transaction(connection)  # which executescript would commit
     if patience is None:
         patience = int(connection.execute("PRAGMA busy_timeout").fetchone()[0])
     deadline = time.monotonic() + patience / 1000
@@ -189,10 +191,14 @@ def foreign_keys_off(connection: sqlite3.Connection, *, note: bool = True) -> Sw
     return switches
 
 
-def _roll_back(connection: sqlite3.Connection) -> None:
+def _end(connection: sqlite3.Connection) -> None:
     # After a full disk, among others, SQLite has rolled back already (https://www.sqlite.org/lang_transaction.html).
     if connection.in_transaction:
         connection.execute("ROLLBACK")
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    _end(connection)
     # A migration that edits the catalog may have failed half-way; RESET also reads the catalog anew.
     connection.execute("PRAGMA writable_schema = RESET")
 

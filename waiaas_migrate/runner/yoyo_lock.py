@@ -14,7 +14,7 @@ from pathlib import Path
 from waiaas_migrate.errors import DatabaseBusy
 from waiaas_migrate.runner.transaction import Switches, write_transaction
 from waiaas_migrate.sqlite.catalog import CatalogFacts, read_facts
-from waiaas_migrate.sqlite.connection import database_name
+from waiaas_migrate.sqlite.connection import database_name, result_code
 
 _PAUSE = 0.05
 
@@ -43,7 +43,7 @@ def read_lock(connection: sqlite3.Connection) -> YoyoLock | None:
     try:
         row = connection.execute("SELECT pid, ctime FROM main.yoyo_lock").fetchone()
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+        if result_code(error) != sqlite3.SQLITE_ERROR:
             raise
         return None
     if row is None:
