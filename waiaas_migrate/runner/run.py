@@ -143,7 +143,8 @@ class _Run:
         """Apply what is pending, which was ``todo`` a moment ago."""
         if not todo:
             return RunResult()
-        outlines = [outline(file) for file in self.folder.migrations if file.id in todo]
+        names = frozenset(todo)
+        outlines = [outline(file) for file in self.folder.migrations if file.id in names]
         watch = self.watch or Watch()
         meter = Meter(connection, tell=watch.tell, stop=watch.stop)
         wanted = _wants_backup(connection, outlines, self.options.backup)
