@@ -8,11 +8,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.folders import FAMILY, FAMILY_IDS, tables, write_folder
-from waiaas_migrate.errors import ApplyError, DatabaseBusy, MigrateError, UnsupportedError
+from waiaas_migrate.errors import ApplyError, DatabaseBusy, MigrateError, UnsupportedError, UsageError
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST
 from waiaas_migrate.runner.apply import ApplyResult, Transaction, apply_pending
 from waiaas_migrate.runner.bookkeeping import read_applied
@@ -75,6 +76,29 @@ def test_ctrl_c_once_a_transaction_has_begun(tmp_path: Path) -> None:
 
 
 # --- one transaction, or one each -------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="sqlite3 has no autocommit yet")
+def test_a_connection_on_which_commit_does_nothing(tmp_path: Path, folder: Path) -> None:
+    """What was applied is there for others, though ``commit()`` does nothing where ``autocommit`` is True."""
+    settings: dict[str, Any] = {"autocommit": True}
+    with closing(sqlite3.connect(tmp_path / "a.db", **settings)) as connection:
+        assert apply_pending(connection, read_folder(folder)).applied == FAMILY_IDS
+        with closing(sqlite3.connect(tmp_path / "a.db")) as other:
+            assert applied_ids(other) == FAMILY_IDS
+
+
+def test_a_transaction_that_is_open_is_not_committed(connection: sqlite3.Connection) -> None:
+    """Nor lost: to begin another one is refused, and the caller's settings are as they were."""
+    connection.execute("CREATE TABLE t (x)")
+    connection.execute("PRAGMA busy_timeout = 1234")
+    connection.execute("INSERT INTO t VALUES (1)")
+    with pytest.raises(UsageError), write_transaction(connection):
+        pass
+    assert connection.in_transaction
+    connection.rollback()
+    assert connection.execute("SELECT * FROM t").fetchall() == []
+    assert connection.execute("PRAGMA busy_timeout").fetchone() == (1234,)
 
 
 @pytest.mark.parametrize(("transaction", "kept"), [("all", ()), ("each", FAMILY_IDS)])

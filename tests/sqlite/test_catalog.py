@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from waiaas_migrate.sqlite.catalog import CatalogRow, fingerprint, is_internal, read_catalog
+from waiaas_migrate.sqlite.catalog import CatalogRow, fingerprint, is_internal, read_catalog, read_facts
 
 
 @pytest.fixture
@@ -65,3 +65,34 @@ def test_the_fingerprint_knows_text_and_not_order(connection: sqlite3.Connection
     assert fingerprint(rows) != fingerprint(rows[:1])
     connection.execute("ALTER TABLE b ADD COLUMN y")
     assert fingerprint(rows) != fingerprint(read_catalog(connection))
+
+
+@pytest.mark.parametrize("begin", ["", "BEGIN"])
+def test_facts_are_those_of_the_catalog_as_it_is(connection: sqlite3.Connection, begin: str) -> None:
+    """They follow every change, whatever was read before, in a transaction and outside."""
+    connection.execute(begin)
+    seen = set()
+    for statement in (
+        "SELECT 1",
+        """CREATE TABLE a (x CHECK (x <> 'it''s "quoted" \u00e9 \\ [1, null]'))""",
+        "CREATE TABLE b (x UNIQUE, y REFERENCES a (x))",
+        "CREATE TABLE yoyo_lock (pid)",
+        "CREATE INDEX i ON _yoyo_log (x)",
+        "DROP INDEX i",
+    ):
+        if "_yoyo_log" in statement:
+            connection.execute("CREATE TABLE _yoyo_log (x)")
+        connection.execute(statement)
+        facts, catalog = read_facts(connection), read_catalog(connection)
+        assert facts.fingerprint == fingerprint(catalog)
+        assert facts.names == {row.name for row in catalog}
+        assert facts.has_keys == any("REFERENCES" in row.sql for row in catalog)
+        seen.add((facts.fingerprint, facts.has_lock))
+    assert len(seen) == 5  # the last is as that before the index
+
+
+def test_facts_are_read_whatever_the_callers_row_factory(connection: sqlite3.Connection) -> None:
+    """A row factory of the caller's does not come between."""
+    connection.execute("CREATE TABLE a (x)")
+    connection.row_factory = lambda _cursor, _row: None
+    assert read_facts(connection).names == {"a"}

@@ -322,6 +322,17 @@ def test_a_pragma_that_does_not_take_is_an_error(tmp_path: Path, name: str, valu
         assert "a.db" in str(caught.value)
 
 
+def test_of_several_the_one_that_does_not_take_is_named(tmp_path: Path) -> None:
+    """Those before it took, and what is kept in the file, and stands in the way, is set as well."""
+    wanted = [pragma("synchronous", "OFF"), pragma("journal_mode", "WAL"), pragma("cell_size_check", "maybe")]
+    with closing(connect_file(tmp_path / "a.db")) as connection:
+        with pytest.raises(PragmaError) as caught:
+            apply_pragmas(connection, wanted)
+        assert caught.value.name == "cell_size_check"
+        assert connection.execute("PRAGMA synchronous").fetchone() == (0,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
 def test_a_pragma_within_a_transaction_is_an_error(tmp_path: Path) -> None:
     """Foreign keys cannot be switched there, and SQLite does not say so."""
     with closing(connect_file(tmp_path / "a.db")) as connection:

@@ -163,7 +163,8 @@ class _Run:
         """Apply what is pending, which was ``todo`` a moment ago."""
         if not todo:
             return RunResult()
-        outlines = [outline(file) for file in self.folder.migrations if file.id in todo]
+        names = frozenset(todo)
+        outlines = [outline(file) for file in self.folder.migrations if file.id in names]
         with _watched(connection, outlines, self.options.backup, self.watch) as observer:
             done = self._apply(connection, todo, observer)
         return RunResult(applied=done.applied, notices=done.notices, backup=_made_by(observer))

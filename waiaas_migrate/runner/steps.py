@@ -7,7 +7,7 @@ import functools
 import re
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from waiaas_migrate.errors import ApplyError, DatabaseFileError, MigrateError, UnsupportedError
@@ -156,11 +156,12 @@ class StepRunner:
 
     def _told(self, migration: MigrationFile | str, statement: str | None = None, denied: Sequence[str] = ()) -> _Told:
         """Raise what goes wrong as an error that says where and why."""
-        return _Told(lambda error: self._as_told(error, migration, statement, denied))
+        return _Told(self, migration, statement, denied)
 
-    def _as_told(
+    def as_told(
         self, error: BaseException, migration: MigrationFile | str, statement: str | None, denied: Sequence[str]
     ) -> MigrateError:
+        """What went wrong, as an error that says where and why."""
         if isinstance(error, sqlite3.Error) and result_code(error) == sqlite3.SQLITE_READONLY:
             return DatabaseFileError(f"{database_name(self.connection)}: {CANNOT_BE_WRITTEN}")
         return self._error(migration, self._reason(error, denied, statement), statement)
@@ -189,8 +190,10 @@ class StepRunner:
 class _Told:
     """A context manager; a generator takes thrice as long, which a fleet notices."""
 
-    def __init__(self, as_told: Callable[[BaseException], MigrateError]) -> None:
-        self._as_told = as_told
+    def __init__(
+        self, runner: StepRunner, migration: MigrationFile | str, statement: str | None, denied: Sequence[str]
+    ) -> None:
+        self._runner, self._migration, self._statement, self._denied = runner, migration, statement, denied
 
     def __enter__(self) -> None:
         pass
@@ -198,7 +201,7 @@ class _Told:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         # A Python migration may raise anything.
         if isinstance(error, Exception | SystemExit) and not isinstance(error, MigrateError):
-            raise self._as_told(error) from error
+            raise self._runner.as_told(error, self._migration, self._statement, self._denied) from error
 
 
 @functools.lru_cache(maxsize=4096)

@@ -63,7 +63,7 @@ def in_order(migrations: Sequence[D], known: Collection[str], problems: list[Pro
 
 
 def _unknown(migration: Dependent, known: Collection[str]) -> Iterator[Problem]:
-    for name in sorted(set(migration.depends) - set(known)):
+    for name in sorted({name for name in migration.depends if name not in known}):
         what = f"depends on {name}, which is not in this folder."
         fix = "Correct the name in its `-- depends:` or `__depends__`."
         yield Problem(file=str(migration.path), what=what, fix=fix)
