@@ -135,7 +135,10 @@ class PragmaError(DatabaseRefused):
 
 
 class ApplyError(DatabaseRefused):
-    """A migration failed; its transaction was rolled back, unless it ran outside of one."""
+    """A migration failed; its transaction was rolled back, unless it ran outside of one.
+
+    ``was_taking_back``: it is its rollback that failed.
+    """
 
     def __init__(
         self,
@@ -145,14 +148,19 @@ class ApplyError(DatabaseRefused):
         reason: str,
         statement: str | None = None,
         rolled_back: bool = True,
+        was_taking_back: bool = False,
     ) -> None:
         self.database = database
         self.migration = migration
         self.reason = reason
         self.statement = statement
         self.rolled_back = rolled_back
-        what = "and was rolled back" if rolled_back else "outside a transaction, so that what it had done remains"
-        super().__init__(f"{database}: migration {migration} failed {what}: {reason}")
+        what = "failed outside a transaction, so that what it had done remains"
+        if was_taking_back:
+            what = "could not be taken back, and all is as it was"
+        elif rolled_back:
+            what = "failed and was rolled back"
+        super().__init__(f"{database}: migration {migration} {what}: {reason}")
 
     def backed_up(self, path: object) -> None:
         """Say so where a migration outside transactions was not undone, too."""

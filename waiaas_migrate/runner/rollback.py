@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from waiaas_migrate.errors import UnsupportedError, UsageError
+from waiaas_migrate.errors import ApplyError, UnsupportedError, UsageError
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.runner.alone import at_work
 from waiaas_migrate.runner.bookkeeping import pending
@@ -65,8 +65,14 @@ def rollback(
         reversal = _Reversal(connection, folder, extent, observe)
         try:
             return reversal.run()
-        except KeysChanged:
-            return reversal.run(check_all_keys=True)
+        except ApplyError as error:
+            raise ApplyError(
+                database=error.database,
+                migration=error.migration,
+                reason=error.reason,
+                statement=error.statement,
+                was_taking_back=True,
+            ) from error
 
 
 class _Reversal:
@@ -81,12 +87,14 @@ class _Reversal:
         self._observe = observe
         self._steps = StepRunner(connection, folder.migrations, observe)
 
-    def run(self, *, check_all_keys: bool = False) -> RollbackResult:
-        """Take back what is to be taken back.
+    def run(self) -> RollbackResult:
+        """Take back what is to be taken back; again, where a light check of foreign keys proved not to be enough."""
+        try:
+            return self._run(check_all_keys=False)
+        except KeysChanged:
+            return self._run(check_all_keys=True)
 
-        Raises:
-            KeysChanged: a light check of foreign keys proved not to be enough; all was rolled back.
-        """
+    def _run(self, *, check_all_keys: bool) -> RollbackResult:
         notices: list[str] = []
         with (
             ExitStack() as work,  # over when the transaction is
