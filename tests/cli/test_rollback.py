@@ -128,3 +128,22 @@ def test_a_migration_without_a_rollback(project: Path) -> None:
     assert (done.status, done.out) == (2, "")
     assert "0002_children: there is no rollback" in done.err
     assert dump(project / "app.db") == before
+
+
+def test_a_column_comes_back_in_its_place(tmp_path: Path) -> None:
+    """Rollbacks before it, and migrations after it, count on the order of the columns."""
+    columns = ["a: text", "b: {type: text, default: one}", "c: {type: text, enum: [x, y]}"]
+    for number, chosen in enumerate(
+        [columns, [columns[0], "b: {type: text, default: two}", columns[2]], columns[1:]], start=1
+    ):
+        text = "".join(f"      {column}\n" for column in chosen)
+        (tmp_path / "schema.yaml").write_text(f"version: 1\ntables:\n  t:\n    columns:\n{text}", encoding="utf-8")
+        assert run(tmp_path, "generate", "-m", f"step {number}", "--allow", "all").status == 0
+        assert run(tmp_path, "apply", "app.db").status == 0
+        execute(tmp_path / "app.db", f"INSERT INTO t (b, c) VALUES ('row {number}', 'x')")
+    first = run(tmp_path, "status", "app.db").out.split()[1]
+    done = run(tmp_path, "rollback", "app.db", "--to", first)
+    assert (done.status, done.out.count("rolled back")) == (0, 2), done.err
+    assert rows(tmp_path / "app.db", "SELECT * FROM t") == [(None, f"row {number}", "x") for number in (1, 2, 3)]
+    assert run(tmp_path, "apply", "app.db").status == 0
+    assert run(tmp_path, "drift", "app.db", "--column-order").status == 0

@@ -19,7 +19,7 @@ from waiaas_migrate.runner.apply import ApplyResult, Transaction, apply_pending
 from waiaas_migrate.runner.bookkeeping import read_applied
 from waiaas_migrate.runner.events import Committed, Event, MigrationFinished, MigrationStarted, StatementStarted
 from waiaas_migrate.runner.folder import read_folder
-from waiaas_migrate.runner.foreign_keys import ForeignKeyCheck, KeysChanged, rows_stay
+from waiaas_migrate.runner.foreign_keys import ForeignKeyCheck, KeysChanged, rows_stay, violations
 from waiaas_migrate.runner.rollback import rollback
 from waiaas_migrate.runner.transaction import write_transaction
 from waiaas_migrate.sqlite.connection import connect_file
@@ -404,3 +404,13 @@ def test_rows_are_not_read_where_none_changed(connection: sqlite3.Connection, fo
     assert apply_pending(connection, read_folder(folder)) == ApplyResult(applied=("0004_note",))
     write_folder(folder, {"0005_rows.sql": "-- depends: 0004_note\nUPDATE child SET note = 'x';\n"})
     assert "row 1 of child" in "".join(apply_pending(connection, read_folder(folder)).notices)
+
+
+def test_an_interruption_is_no_violation(connection: sqlite3.Connection, folder: Path) -> None:
+    """Where the check of foreign keys is interrupted, it says so, and not that a key does not hold."""
+    apply_pending(connection, read_folder(folder))
+    connection.execute("INSERT INTO parent (id) VALUES (1)")
+    connection.executemany("INSERT INTO child VALUES (?, 1)", [(number,) for number in range(2000)])
+    connection.set_progress_handler(lambda: 1, 2000)  # so many instructions takes the check alone
+    with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+        violations(connection)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.files.render import Renderer
@@ -65,6 +65,8 @@ def draft(
         target = way_back(transition.start, transition.new, transition.renames)
         renames = transition.renames.reversed()
         back = make_transition(after, target, renames, renderer, transition.options, transition.known)
+    # Migrations before it, and their rollbacks, count on the columns of a table in their order.
+    back = replace(back, in_order=True)
     said = (*_lost(transition), *_may_refuse(back))
     backward = renderer.migration(f"{migration}, rolled back", plan(back).steps, remarks=said)
     return Draft(

@@ -60,9 +60,8 @@ def prove(before: sqlite3.Connection, transition: Transition, text: MigrationTex
         # Rows may stand against going back, as the file says; what it does to the schema is to be seen all the same.
         empty(before, (table.name for table in transition.new.tables))
         run_file(before, text.backward, f"{text.id}.rollback.sql")
-    _expect(
-        introspect(before, known), transition.start, f"{text.id}.rollback.sql does not give back the schema before it"
-    )
+    found, what = introspect(before, known), f"{text.id}.rollback.sql does not give back the schema before it"
+    _expect(found, transition.start, what, column_order=True)
     prove_reading(text)
     return head
 
@@ -100,8 +99,8 @@ def _has_rows(connection: sqlite3.Connection) -> bool:
     return any(connection.execute(f"SELECT 1 FROM {quote_name(name)} LIMIT 1").fetchone() for name in names)
 
 
-def _expect(found: Schema, wanted: Schema, what: str) -> None:
-    left = diff(found, wanted)
+def _expect(found: Schema, wanted: Schema, what: str, *, column_order: bool = False) -> None:
+    left = diff(found, wanted, column_order=column_order)
     if left:
         listed = "\n".join(f"  {describe(change)}" for change in left)
         raise _fault(f"{what}; still to do would be:\n{listed}", "")

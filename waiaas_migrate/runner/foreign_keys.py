@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from waiaas_migrate.errors import ApplyError
 from waiaas_migrate.runner.followed_keys import FollowedKey, keys_of, rowid_name
 from waiaas_migrate.sqlite.catalog import CatalogFacts, read_facts
-from waiaas_migrate.sqlite.connection import database_name
+from waiaas_migrate.sqlite.connection import database_name, result_code
 from waiaas_migrate.sqlite.quoting import quote_name
 
 _SHOWN = 5
@@ -190,6 +190,8 @@ def _in_table(connection: sqlite3.Connection, table: str) -> Iterator[Violation]
             "SELECT rowid, parent, fkid FROM pragma_foreign_key_check(?, 'main')", (table,)
         ).fetchall()
     except sqlite3.DatabaseError as error:
+        if result_code(error) != sqlite3.SQLITE_ERROR:
+            raise  # it was interrupted, say
         if not str(error).startswith(MISMATCH):
             yield Violation(table=table, error=str(error))
             return

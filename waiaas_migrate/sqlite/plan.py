@@ -100,6 +100,7 @@ class _Planner:
                 can_drop_columns=self.can_drop_columns,
                 reads_itself=name in self.t.reads and self.t.reads[name].reads_itself,
                 catalog_edits=self.t.options.catalog_edits,
+                in_order=self.t.in_order,
             )
         )
 

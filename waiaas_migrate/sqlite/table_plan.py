@@ -46,7 +46,7 @@ class TableChanges:
     ``old`` carries its new name already. ``mentioned`` are the folded names that views and triggers use.
     ``can_drop_columns``: nothing elsewhere in the schema is in the way of DROP COLUMN. In the way are strings in double
     quotes, which it would rewrite, and views and triggers that use a table which has just gone. ``reads_itself``: a
-    backfill looks into other rows of the table.
+    backfill looks into other rows of the table. ``in_order``: the columns shall stand in the file as in ``new``.
     """
 
     old: Table
@@ -56,6 +56,7 @@ class TableChanges:
     can_drop_columns: bool = True
     reads_itself: bool = False
     catalog_edits: bool = True
+    in_order: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +80,11 @@ def plan_table(table: TableChanges) -> TablePlan:
         and table.reads_itself
         and any(column_of(table.old, item.column) is not None for item in rows.assignments)
     )
+    # Without a word on it, the columns keep the order that they have in the file.
+    physical = _physical(table, [change for change in table.changes if isinstance(change, AddColumn)])
+    if table.in_order and _names(physical) != _names(table.new):
+        physical, out_of_place = table.new, True
     if added is None or out_of_place or any(_needs_rebuild(table, change) for change in table.changes):
-        # Without a word on it, the columns keep the order that they have in the file.
-        physical = _physical(table, [change for change in table.changes if isinstance(change, AddColumn)])
         return TablePlan(steps=(rebuild(table.old, physical, table.changes),), is_rebuilt=True)
     steps = [*_added(table, added), *_dropped(table)]
     edited = [change for change in table.changes if _is_edit(table, change)]
@@ -230,6 +233,10 @@ def _physical(table: TableChanges, added: Sequence[AddColumn]) -> Table:
     new = {fold(column.name): column for column in table.new.columns}
     stay = [new.pop(fold(column.name)) for column in table.old.columns if fold(column.name) in new]
     return replace(table.new, columns=(*stay, *(change.column for change in added)))
+
+
+def _names(table: Table) -> list[str]:
+    return [fold(column.name) for column in table.columns]
 
 
 def _edited(table: TableChanges, added: Sequence[AddColumn]) -> Table:

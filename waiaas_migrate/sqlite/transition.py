@@ -34,7 +34,8 @@ class Transition:
     ``changes`` lead from ``old`` to ``new``. ``set_aside`` are the folded names of views and triggers that do not
     compile, at which renaming would stumble. ``layouts`` are what a guard expects of the tables of ``old``, and
     ``texts`` are their CREATE statements, by folded name; ``reads`` is what the backfills of each read. ``problems``
-    say which backfills cannot be followed; ``known`` are texts of the catalog that need no reading.
+    say which backfills cannot be followed; ``known`` are texts of the catalog that need no reading. ``in_order``:
+    columns shall stand in their tables in the order of ``new``, which they need not else.
     """
 
     start: Schema
@@ -49,3 +50,4 @@ class Transition:
     reads: Mapping[str, Reading] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     known: Known = field(default_factory=dict)
+    in_order: bool = False
