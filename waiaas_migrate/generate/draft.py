@@ -130,6 +130,8 @@ def _merged(transition: Transition) -> Iterator[str]:
     old_tables = transition.old.by_name()
     for table in transition.new.tables:
         for column in table.columns:
+            if not (column.hints.renamed_values or column.hints.removed_values):
+                continue
             old = old_tables.get(fold(table.name))
             before = None if old is None else column_of(old, column.name)
             if old is not None and before is not None:

@@ -68,7 +68,7 @@ def _changes(old: Schema, new: Schema, *, column_order: bool) -> Iterator[Change
             yield DropTable(table=table)
         elif other is not None and table is None:
             yield AddTable(table=other)
-        elif table is not None and other is not None and (table != other or column_order):
+        elif table is not None and other is not None and table != other:
             yield from diff_table(table, other, column_order=column_order)
     yield from _object_changes(
         old.virtual_tables,

@@ -54,8 +54,10 @@ def value_of(old: Table, column: Column) -> str | None:
 
 def mapping(old: Table, column: Column) -> dict[str | int, str | int | None]:
     """The enum values that rows may still hold and that ``column`` maps to others; any, where no list held them."""
-    known = values_held(old, column)
     hinted = {**dict(column.hints.removed_values), **dict(column.hints.renamed_values)}
+    if not hinted:
+        return {}
+    known = values_held(old, column)
     return {before: after for before, after in hinted.items() if known is None or before in known}
 
 
