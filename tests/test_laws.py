@@ -37,7 +37,7 @@ from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.renames import Renames
 from waiaas_migrate.sqlite.introspect import introspect
-from waiaas_migrate.sqlite.transition import Options
+from waiaas_migrate.sqlite.options import Options
 
 RENDERER = Renderer()
 

@@ -12,7 +12,7 @@ from tests.projects import run
 from tests.transitions import generate, write_schema
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.generate.generate import allowed_codes
-from waiaas_migrate.schema.hazards import DESTRUCTIVE, Code
+from waiaas_migrate.schema.hazard_codes import DESTRUCTIVE, Code
 
 Body = dict[str, Any]
 

@@ -23,8 +23,7 @@ from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hazards import Hazard
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.renames import hints, resolve
-from waiaas_migrate.sqlite.catalog import Known
-from waiaas_migrate.sqlite.introspect import introspect
+from waiaas_migrate.sqlite.introspect import Known, introspect
 from waiaas_migrate.sqlite.memory import schema_copy
 
 _YAML = frozenset({".yaml", ".yml"})

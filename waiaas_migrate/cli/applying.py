@@ -12,7 +12,8 @@ from waiaas_migrate.cli.terminal import shown_progress
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.backup import byte_count
 from waiaas_migrate.runner.estimate import Estimate, StepEstimate
-from waiaas_migrate.runner.fleet import Fleet, expand, is_single
+from waiaas_migrate.runner.fleet import Fleet
+from waiaas_migrate.runner.patterns import expand, is_single
 from waiaas_migrate.runner.progress import Interrupted
 from waiaas_migrate.runner.run import RunOptions, RunResult, Watch
 

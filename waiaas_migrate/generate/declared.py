@@ -20,8 +20,8 @@ from waiaas_migrate.schema.hints import with_hints, without_hints
 from waiaas_migrate.schema.model import Index, ObjectKind, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.actions import Action, CreateIndex, CreateTable, Drop
-from waiaas_migrate.sqlite.catalog import Known, read_catalog
-from waiaas_migrate.sqlite.introspect import introspect
+from waiaas_migrate.sqlite.catalog import read_catalog
+from waiaas_migrate.sqlite.introspect import Known, introspect
 from waiaas_migrate.sqlite.memory import copy, execute, memory
 from waiaas_migrate.sqlite.plan import creation
 

@@ -14,7 +14,8 @@ from waiaas_migrate.generate.proof import MigrationText, run_file
 from waiaas_migrate.generate.transition import make_transition
 from waiaas_migrate.schema.changes import Change, DropColumn, DropTable, DropVirtualTable, ModifyPrimaryKey
 from waiaas_migrate.schema.enum_lists import literal, values_held
-from waiaas_migrate.schema.hazards import Code, Hazard, broken_object, hazards
+from waiaas_migrate.schema.hazard_codes import Code
+from waiaas_migrate.schema.hazards import Hazard, broken_object, hazards
 from waiaas_migrate.schema.hints import way_back
 from waiaas_migrate.schema.model import Column, PrimaryKey, Table
 from waiaas_migrate.schema.names import fold

@@ -30,7 +30,8 @@ from waiaas_migrate.generate.proof import prove
 from waiaas_migrate.generate.replay import replay
 from waiaas_migrate.generate.transition import make_transition
 from waiaas_migrate.schema.describe import describe
-from waiaas_migrate.schema.hazards import Code, Hazard
+from waiaas_migrate.schema.hazard_codes import Code
+from waiaas_migrate.schema.hazards import Hazard
 from waiaas_migrate.schema.renames import hints, resolve
 from waiaas_migrate.sqlite.catalog import fingerprint, read_catalog
 from waiaas_migrate.sqlite.introspect import introspect

@@ -15,12 +15,13 @@ from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames
-from waiaas_migrate.sqlite.catalog import Known, read_catalog
-from waiaas_migrate.sqlite.introspect import introspect
+from waiaas_migrate.sqlite.catalog import read_catalog
+from waiaas_migrate.sqlite.introspect import Known, introspect
 from waiaas_migrate.sqlite.memory import copy, execute
+from waiaas_migrate.sqlite.options import Options
 from waiaas_migrate.sqlite.plan import plan
 from waiaas_migrate.sqlite.probe import culprit_of, not_compiling
-from waiaas_migrate.sqlite.transition import Options, Transition
+from waiaas_migrate.sqlite.transition import Transition
 
 
 def make_transition(

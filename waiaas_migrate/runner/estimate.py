@@ -19,8 +19,8 @@ from waiaas_migrate.runner.outline import Outline, StepOutline, outline, tables_
 from waiaas_migrate.runner.run import When, wants_backup
 from waiaas_migrate.runner.upgrade import refuse_unrecorded_tables
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.actions import Cost
 from waiaas_migrate.sqlite.connection import open_read_only, plain_errors
+from waiaas_migrate.sqlite.cost import Cost
 from waiaas_migrate.sqlite.place import database_path
 from waiaas_migrate.sqlite.quoting import quote_name
 

@@ -1,34 +1,35 @@
 """Many databases: the same work on each, by any ``concurrent.futures.Executor``.
 
-Threads are the default: SQLite lets go of Python's lock while it works and while it waits for the disk. A pool of
-processes serves as well, and so does a cluster's executor where every worker sees the files: what is sent to a worker
-is a function of a module with plain arguments, and what comes back is an :class:`Outcome`, an error's text included.
+Threads are the default, and copies of this process where there are many databases and it can be copied: SQLite lets go
+of Python's lock while it works and while it waits for the disk, but threads take turns at the rest. A pool of processes
+serves as well, and so does a cluster's executor where every worker sees the files: what is sent to a worker is a
+function of a module with plain arguments, and what comes back is an :class:`Outcome`, an error's text included.
 """
 
 from __future__ import annotations
 
 import functools
-import glob
 import os
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from waiaas_migrate.errors import INTERRUPTED, MigrateError, UsageError
-from waiaas_migrate.runner.backup import is_backup
+from waiaas_migrate.errors import INTERRUPTED, MigrateError
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
+from waiaas_migrate.runner.forks import CannotFork, Flag, copies, may_fork
 from waiaas_migrate.runner.progress import Interrupted, Stop
 from waiaas_migrate.runner.run import RunOptions, RunResult, Watch, apply_to
-from waiaas_migrate.sqlite.place import MEMORY
 
 ResultT = TypeVar("ResultT")
 
-_COMPANIONS = ("-wal", "-shm", "-journal")
+#: How many databases make copies of this process worth while; a copy takes some milliseconds to make.
+_MANY = 200
+
+#: How many databases a copy is handed at a time, at most; handing one over takes as long as a tenth of the work.
+_BATCH = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +60,8 @@ class Outcome(Generic[ResultT]):
 class Fleet:
     """How to go about many databases.
 
-    ``executor`` does the work where given, and is not shut down; else ``jobs`` threads do. ``stop_on_failure``: what
-    was not begun when one fails is left alone.
+    ``executor`` does the work where given, and is not shut down; else so many threads or copies of this process as
+    ``jobs`` says do. ``stop_on_failure``: what was not begun when one fails is left alone.
     """
 
     executor: Executor | None = None
@@ -85,7 +86,7 @@ def apply_to_all(
     """
     folder = Path(migrations).absolute()
     if fleet.executor is None:
-        stop = threading.Event()
+        stop = Flag()
         here = functools.partial(_apply_here, folder=read_folder(folder), options=options, stop=stop)
         return each(here, databases, fleet, stop=stop)
     _read_once(folder, 0)
@@ -112,7 +113,7 @@ def each(
     databases: Iterable[str],
     fleet: Fleet = Fleet(),
     *,
-    stop: threading.Event | None = None,
+    stop: Flag | None = None,
 ) -> Iterator[Outcome[ResultT]]:
     """Do ``work`` on each of ``databases``; the outcomes come in their order, each as soon as it is there.
 
@@ -120,71 +121,138 @@ def each(
     alone, what is going on ends, and then KeyboardInterrupt is raised.
 
     Args:
-        work: called with one database; picklable where the executor needs that.
+        work: called with one database, in a thread or a copy of this process: what it returns counts, and can be
+            pickled; and picklable itself where the executor needs that.
         databases: what the command line calls DATABASE.
         fleet: by whom, how many at once, and what to do on failure.
         stop: is set on an interruption, for a ``work`` that looks at it.
     """
     listed = list(databases)
-    stop = threading.Event() if stop is None else stop
-    with ExitStack() as stack:
-        executor = fleet.executor
-        if executor is None:
-            jobs = min(fleet.jobs or default_jobs(), max(len(listed), 1))
-            executor = stack.enter_context(ThreadPoolExecutor(jobs, thread_name_prefix="waiaas-migrate"))
-        futures = [executor.submit(outcome_of, work, database) for database in listed]
-        waiting = _Waiting(futures=futures, stop=stop)
-        for future in futures if fleet.stop_on_failure else ():
-            future.add_done_callback(waiting.give_up_on_failure)
-        yield from waiting.outcomes(listed)
+    run = _Run(work=work, fleet=fleet, stop=Flag() if stop is None else stop)
+    if fleet.executor is not None:
+        yield from run.by_executor(fleet.executor, listed)
+    elif run.jobs > 1 and len(listed) >= _MANY and may_fork():
+        # What this one reads and imports, the copies have.
+        yield run.here(listed[0])
+        yield from (run.by_threads if run.given_up.is_set() else run.by_copies)(listed[1:])
+    else:
+        yield from run.by_threads(listed)
+    if run.interrupted.is_set():
+        raise KeyboardInterrupt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Waiting(Generic[ResultT]):
-    """What was handed out, and how it is called off."""
+class _Run(Generic[ResultT]):
+    """One call of :func:`each`: what is done, by whom, and how it is called off."""
 
-    futures: Sequence[Future[Outcome[ResultT]]]
-    stop: threading.Event
-    interrupted: threading.Event = field(default_factory=threading.Event)
+    work: Callable[[str], ResultT]
+    fleet: Fleet
+    #: What is going on shall end.
+    stop: Flag
+    #: Nothing more shall begin.
+    given_up: Flag = field(default_factory=Flag)
+    interrupted: Flag = field(default_factory=Flag)
 
-    def give_up(self) -> None:
-        """Begin nothing more."""
-        for future in self.futures:
-            future.cancel()
+    @property
+    def jobs(self) -> int:
+        return self.fleet.jobs or default_jobs()
 
-    def give_up_on_failure(self, future: Future[Outcome[ResultT]]) -> None:
-        """Begin nothing more if ``future``, which is done, failed."""
-        if not future.cancelled() and (future.exception() is not None or future.result().failure is not None):
-            self.give_up()
+    def by_executor(self, executor: Executor, databases: Sequence[str]) -> Iterator[Outcome[ResultT]]:
+        """By an executor whose workers may be anywhere, and see no flag of this process."""
+        futures = [executor.submit(_outcomes_of, self.work, (database,)) for database in databases]
+        for future in futures if self.fleet.stop_on_failure else ():
+            future.add_done_callback(functools.partial(self._give_up_on_failure, futures=futures))
+        yield from self._outcomes([(database,) for database in databases], futures)
 
-    def outcome(self, database: str, future: Future[Outcome[ResultT]]) -> Outcome[ResultT]:
-        """What ``future`` gives, waited for whatever happens."""
+    def here(self, database: str) -> Outcome[ResultT]:
+        """By this very thread."""
+        try:
+            outcome = self._begin_one(database)
+        except KeyboardInterrupt as error:
+            outcome = Outcome(database=database, failure=_failure(error))
+        if outcome.failure is not None and outcome.failure.exit_code == INTERRUPTED:
+            self.interrupted.set()
+            self._give_up(())
+        return outcome
+
+    def by_threads(self, databases: Sequence[str]) -> Iterator[Outcome[ResultT]]:
+        """By threads of this process."""
+        with ThreadPoolExecutor(min(self.jobs, max(len(databases), 1)), thread_name_prefix="waiaas-migrate") as pool:
+            futures = [pool.submit(self._begin, (database,)) for database in databases]
+            yield from self._outcomes([(database,) for database in databases], futures)
+
+    def by_copies(self, databases: Sequence[str]) -> Iterator[Outcome[ResultT]]:
+        """By copies of this process, which are handed some databases at a time; one by one if none can be made."""
+        size = min(_BATCH, max(len(databases) // (4 * self.jobs), 1))
+        batches = [databases[start : start + size] for start in range(0, len(databases), size)]
+        try:
+            with copies(self.jobs, self._begin) as submit:
+                yield from self._outcomes(batches, [submit(batch) for batch in batches])
+        except CannotFork:  # nor could threads
+            yield from map(self.here, databases)
+
+    def _begin(self, databases: Sequence[str]) -> list[Outcome[ResultT]]:
+        """The outcomes of ``databases``, of which none is begun once that was given up."""
+        return [self._begin_one(database) for database in databases]
+
+    def _begin_one(self, database: str) -> Outcome[ResultT]:
+        if self.given_up.is_set():
+            return Outcome(database=database)
+        outcome = outcome_of(self.work, database)
+        if outcome.failure is not None and self.fleet.stop_on_failure:
+            self.given_up.set()
+        return outcome
+
+    def _give_up_on_failure(
+        self, future: Future[list[Outcome[ResultT]]], futures: Sequence[Future[list[Outcome[ResultT]]]]
+    ) -> None:
+        """Begin nothing more of ``futures`` if this one, which is done, failed."""
+        if not future.cancelled() and (future.exception() or any(one.failure for one in future.result())):
+            _cancel(futures)
+
+    def _outcomes(
+        self, batches: Sequence[Sequence[str]], futures: Sequence[Future[list[Outcome[ResultT]]]]
+    ) -> Iterator[Outcome[ResultT]]:
+        """All of them, in their order; whoever does not ask for the last of them ends the rest."""
+        try:
+            for batch, future in zip(batches, futures, strict=True):
+                yield from self._waited_for(batch, future, futures)
+        except GeneratorExit:
+            self.stop.set()
+            self._give_up(futures)
+            raise
+
+    def _waited_for(
+        self,
+        batch: Sequence[str],
+        future: Future[list[Outcome[ResultT]]],
+        futures: Sequence[Future[list[Outcome[ResultT]]]],
+    ) -> list[Outcome[ResultT]]:
+        """What ``future`` gives for ``batch``, waited for whatever happens."""
         while True:
             try:
-                return _outcome(database, future)
+                return future.result()
+            except CancelledError:
+                return [Outcome(database=database) for database in batch]
             except KeyboardInterrupt:
                 self.interrupted.set()
                 self.stop.set()
-                self.give_up()
+                self._give_up(futures)
+            except Exception as error:  # noqa: BLE001 — a worker may be killed, or a result be lost on its way
+                return [Outcome(database=database, failure=_failure(error)) for database in batch]
 
-    def outcomes(self, databases: Sequence[str]) -> Iterator[Outcome[ResultT]]:
-        """All of them, in their order; whoever does not ask for the last of them ends the rest."""
-        try:
-            yield from map(self.outcome, databases, self.futures)
-        finally:
-            self.stop.set()
-            self.give_up()
-        if self.interrupted.is_set():
-            raise KeyboardInterrupt
+    def _give_up(self, futures: Sequence[Future[list[Outcome[ResultT]]]]) -> None:
+        self.given_up.set()
+        _cancel(futures)
 
 
-def _outcome(database: str, future: Future[Outcome[ResultT]]) -> Outcome[ResultT]:
-    try:
-        return future.result()
-    except CancelledError:
-        return Outcome(database=database)
-    except Exception as error:  # noqa: BLE001 — a worker may be killed, or a result be lost on its way
-        return Outcome(database=database, failure=_failure(error))
+def _cancel(futures: Iterable[Future[list[Outcome[ResultT]]]]) -> None:
+    for future in futures:
+        future.cancel()
+
+
+def _outcomes_of(work: Callable[[str], ResultT], databases: Sequence[str]) -> list[Outcome[ResultT]]:
+    return [outcome_of(work, database) for database in databases]
 
 
 def outcome_of(work: Callable[[str], ResultT], database: str) -> Outcome[ResultT]:
@@ -198,68 +266,19 @@ def outcome_of(work: Callable[[str], ResultT], database: str) -> Outcome[ResultT
 
 
 def _failure(error: BaseException) -> Failure:
-    if isinstance(error, Interrupted):
-        return Failure(kind=type(error).__name__, message=str(error), exit_code=INTERRUPTED)
+    if isinstance(error, KeyboardInterrupt):
+        return Failure(kind=type(error).__name__, message=str(error) or "Interrupted.", exit_code=INTERRUPTED)
     if isinstance(error, MigrateError):
         return Failure(kind=type(error).__name__, message=str(error), exit_code=error.exit_code)
     message = f"{type(error).__name__}: {error}"
+    if isinstance(error, BrokenExecutor):
+        message = "a process that had been handed it was killed. It is as before, or done: run this again."
     return Failure(kind=type(error).__name__, message=message, exit_code=MigrateError.exit_code)
 
 
 def default_jobs() -> int:
     """How many databases at once: several for each processor, since a run mostly waits for the disk.
 
-    More of them would wait for each other instead, since only one at a time runs Python.
+    More of them would wait for each other instead.
     """
     return min(32, 4 * (os.cpu_count() or 1))
-
-
-# --- which databases --------------------------------------------------------------------------------------------------
-
-
-def expand(arguments: Sequence[str]) -> tuple[str, ...]:
-    """The databases that ``arguments`` mean, each once, in their order.
-
-    What holds ``*``, ``?`` or ``[`` is a pattern, unless a file is called so; ``**`` goes through folders. It stands
-    for files, and not for a database's WAL, journal or backup.
-
-    Raises:
-        UsageError: a pattern finds nothing.
-    """
-    found: dict[str, str] = {}
-    for argument in arguments:
-        for database in _matching(argument) if is_pattern(argument) else (argument,):
-            found.setdefault(identity(database), database)
-    return tuple(found.values())
-
-
-def is_single(arguments: Sequence[str]) -> bool:
-    """Whether ``arguments`` name one database, rather than a number of them."""
-    return len(arguments) == 1 and not is_pattern(arguments[0])
-
-
-def is_pattern(argument: str) -> bool:
-    """Whether ``argument`` stands for the files that match it."""
-    return glob.has_magic(argument) and not argument.startswith(("file:", "sqlite:")) and not os.path.lexists(argument)
-
-
-def _matching(pattern: str) -> list[str]:
-    found = [name for name in sorted(glob.glob(pattern, recursive=True)) if _is_database(name)]  # noqa: PTH207 — as typed
-    if not found:
-        raise UsageError(
-            f"{pattern}: no file matches. Check the pattern; to make a file of that very name, write a sqlite:/// URL "
-            f"with %3F for ?, %2A for * and %5B for [."
-        )
-    return found
-
-
-def _is_database(name: str) -> bool:
-    path = Path(name)
-    owners = [name.removesuffix(ending) for ending in _COMPANIONS if name.endswith(ending)]
-    return path.is_file() and not is_backup(path) and not any(Path(owner).exists() for owner in owners)
-
-
-def identity(database: str) -> str:
-    """What two names of one database have in common: the file's own path, links followed."""
-    plain = database == MEMORY or database.startswith(("file:", "sqlite:")) or "\0" in database
-    return database if plain or not database else os.path.realpath(database)

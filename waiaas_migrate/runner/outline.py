@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.files.migration_dir.statements import first_line
-from waiaas_migrate.schema.hazards import DESTRUCTIVE, Code
-from waiaas_migrate.sqlite.actions import Cost
+from waiaas_migrate.schema.hazard_codes import DESTRUCTIVE, Code
+from waiaas_migrate.sqlite.cost import Cost
 
 _STEP = re.compile(r"--\s*(?P<words>.+?) \[(?P<cost>constant|scan|rebuild)\]\s*\Z")
 _HAZARD = re.compile(r"--\s*hazard (?P<code>[A-Z_]+) ")
@@ -58,11 +58,15 @@ class StepOutline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
-    """One migration: its steps, none where it is written in Python, and whether it could lose something."""
+    """One migration: its steps, none where it is written in Python, and whether it could lose something.
+
+    ``announced`` are the tables of which its head says that it brings them a foreign key that cannot be enforced.
+    """
 
     id: str
     steps: tuple[StepOutline, ...]
     may_lose: bool
+    announced: tuple[str, ...]
 
 
 @functools.lru_cache(maxsize=4096)
@@ -81,13 +85,15 @@ def outline(migration: MigrationFile) -> Outline:
         or any(step.cost is Cost.REBUILD for step in steps)
         or any(step.cost is None and not _only_adds(step.statements) for step in steps)
     )
-    return Outline(id=migration.id, steps=steps, may_lose=may_lose)
+    return Outline(id=migration.id, steps=steps, may_lose=may_lose, announced=announced_in(statements))
 
 
 @functools.lru_cache(maxsize=4096)
 def rollback_outline(migration: MigrationFile) -> Outline:
     """What ``migration`` does when it is rolled back: what it brought goes, and may take with it what came since."""
-    return Outline(id=migration.id, steps=tuple(_steps(migration.rollback_statements)), may_lose=True)
+    statements = migration.rollback_statements
+    announced = announced_in(statements)
+    return Outline(id=migration.id, steps=tuple(_steps(statements)), may_lose=True, announced=announced)
 
 
 def announced_in(statements: Sequence[str]) -> tuple[str, ...]:

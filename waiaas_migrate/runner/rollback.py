@@ -14,7 +14,7 @@ from waiaas_migrate.runner.bookkeeping import pending
 from waiaas_migrate.runner.events import Committed, MigrationFinished, MigrationStarted, Observe
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.foreign_keys import ForeignKeyCheck, KeysChanged
-from waiaas_migrate.runner.outline import announced_in
+from waiaas_migrate.runner.outline import rollback_outline
 from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.runner.transaction import plain_session
 from waiaas_migrate.runner.upgrade import refuse_shadows, span
@@ -107,7 +107,7 @@ class _Reversal:
             self._steps.open_books()
             check = ForeignKeyCheck(self._connection, None if check_all_keys else _statements(todo), held.facts)
             for number, migration in enumerate(todo, 1):
-                check.announce(announced_in(migration.rollback_statements))
+                check.announce(rollback_outline(migration).announced)
                 self._tell(MigrationStarted(migration=migration.id, number=number, total=len(todo)))
                 self._steps.run(migration, "rollback")
                 self._steps.record(migration, "rollback")

@@ -18,7 +18,7 @@ from waiaas_migrate.runner.books import books_version
 from waiaas_migrate.runner.events import Committed, MigrationFinished, MigrationStarted, Observe
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.foreign_keys import ForeignKeyCheck, KeysChanged
-from waiaas_migrate.runner.outline import announced_in
+from waiaas_migrate.runner.outline import outline
 from waiaas_migrate.runner.proof import Replay, differing_objects
 from waiaas_migrate.runner.recovery import has_run, hint, may_have_run
 from waiaas_migrate.runner.steps import StepRunner, may_switch, may_write_books
@@ -151,7 +151,7 @@ class Upgrade:
             held.switches.note()
         check = self._foreign_keys(batch, held.facts)
         for migration in batch:
-            check.announce(announced_in(migration.statements))
+            check.announce(outline(migration).announced)
             self._began(migration)
             self._steps.run(migration, "apply")
             self._steps.record(migration, "apply")
@@ -218,7 +218,7 @@ class Upgrade:
             if migration.id not in pending(self._connection, self._folder.ids):
                 return
             check = ForeignKeyCheck(self._connection)
-            check.announce(announced_in(migration.statements))
+            check.announce(outline(migration).announced)
             self._began(migration)
             self._steps.run(migration, "apply")
             with sole_transaction(self._connection, self.notices):

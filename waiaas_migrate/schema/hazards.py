@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.schema.canonical import canonical_collation
@@ -29,43 +28,11 @@ from waiaas_migrate.schema.changes import (
     asked_foreign_keys,
 )
 from waiaas_migrate.schema.enum_lists import Membership, literal, membership_of
+from waiaas_migrate.schema.hazard_codes import DESTRUCTIVE, Code
 from waiaas_migrate.schema.model import Check, Column, ForeignKey, PrimaryKey, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.parents import Fault, fault, faulty_keys, identity, mended_keys
 from waiaas_migrate.schema.renames import similar
-
-
-class Code(StrEnum):
-    """Every hazard; each has a heading in docs/hazards.md."""
-
-    DROP_TABLE = "DROP_TABLE"
-    DROP_COLUMN = "DROP_COLUMN"
-    DROP_VIRTUAL_TABLE = "DROP_VIRTUAL_TABLE"
-    REMOVE_ENUM_VALUE = "REMOVE_ENUM_VALUE"
-    NARROW_TYPE = "NARROW_TYPE"
-    DROP_ROWID = "DROP_ROWID"
-    ADD_NOT_NULL = "ADD_NOT_NULL"
-    ADD_UNIQUE = "ADD_UNIQUE"
-    ADD_CHECK = "ADD_CHECK"
-    ADD_FOREIGN_KEY = "ADD_FOREIGN_KEY"
-    ADD_STRICT = "ADD_STRICT"
-    CHANGE_PRIMARY_KEY = "CHANGE_PRIMARY_KEY"
-    CHANGE_COLLATION = "CHANGE_COLLATION"
-    FOREIGN_KEY_MISMATCH = "FOREIGN_KEY_MISMATCH"
-    BREAK_OBJECT = "BREAK_OBJECT"
-
-
-#: Hazards that lose something of what is there; ``generate`` writes nothing unless they are allowed by name.
-DESTRUCTIVE = frozenset(
-    {
-        Code.DROP_TABLE,
-        Code.DROP_COLUMN,
-        Code.DROP_VIRTUAL_TABLE,
-        Code.REMOVE_ENUM_VALUE,
-        Code.NARROW_TYPE,
-        Code.DROP_ROWID,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

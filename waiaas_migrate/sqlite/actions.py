@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Literal
 
 from waiaas_migrate.schema.model import Check, ForeignKey, Index, ObjectKind, SqlText, Table
+from waiaas_migrate.sqlite.cost import Cost
 from waiaas_migrate.sqlite.layout import ColumnLayout
-
-
-class Cost(StrEnum):
-    """How the time of a step grows with the rows of its table."""
-
-    CONSTANT = "constant"
-    SCAN = "scan"
-    REBUILD = "rebuild"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

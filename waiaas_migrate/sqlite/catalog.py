@@ -6,10 +6,8 @@ import functools
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-
-from waiaas_migrate.schema.model import Index, Table
 
 #: yoyo's bookkeeping (yoyo/backends/base.py); it tests for transactional DDL with a table named yoyo_tmp_….
 _LOCK = "yoyo_lock"
@@ -19,9 +17,6 @@ _INTERNAL_PREFIXES = ("sqlite_", "yoyo_tmp_")
 #: The catalog as one value. Python lets go of its lock, and must get it back, for every row and column that it fetches:
 #: among many threads that takes longer than the reading.
 _AS_TEXT = "SELECT json_group_array(json_array(type, name, tbl_name, sql)) FROM sqlite_master WHERE sql NOT NULL"
-
-#: What a CREATE TABLE (less its indexes, which have texts of their own) or CREATE INDEX is known to say, by its text.
-Known = Mapping[str, Table | Index]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

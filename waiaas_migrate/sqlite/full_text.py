@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from waiaas_migrate.schema.changes import AddVirtualTable, ModifyVirtualTable
 from waiaas_migrate.schema.model import Table, VirtualTable
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.actions import Cost, FillFullText, Step
+from waiaas_migrate.sqlite.actions import FillFullText, Step
+from waiaas_migrate.sqlite.cost import Cost
 from waiaas_migrate.sqlite.cursor import Cursor
 from waiaas_migrate.sqlite.ddl import ROWID_NAMES
 from waiaas_migrate.sqlite.grammar import Token, significant, tokenize

@@ -18,7 +18,7 @@ from waiaas_migrate.errors import UnsupportedError
 from waiaas_migrate.schema.model import Column, Index, Schema, Table, Trigger, View, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite import ddl, ddl_table
-from waiaas_migrate.sqlite.catalog import CatalogRow, Known, read_catalog
+from waiaas_migrate.sqlite.catalog import CatalogRow, read_catalog
 from waiaas_migrate.sqlite.grammar import Kind, SqlError, tokenize
 
 #: What the modules that come with SQLite append to a virtual table's name
@@ -32,6 +32,9 @@ _SHADOW_SUFFIXES: Mapping[str, frozenset[str]] = {
     "geopoly": frozenset({"node", "rowid", "parent"}),
     "spellfix1": frozenset({"vocab"}),
 }
+
+#: What a CREATE TABLE (less its indexes, which have texts of their own) or CREATE INDEX is known to say, by its text.
+Known = Mapping[str, Table | Index]
 
 
 def introspect(connection: sqlite3.Connection, known: Known | None = None) -> Schema:

@@ -11,7 +11,6 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.parents import Fault, Tables, fault, identity, mended_keys, targets_of
 from waiaas_migrate.sqlite.actions import (
     Action,
-    Cost,
     FollowedKey,
     GuardNoRow,
     GuardParents,
@@ -19,6 +18,7 @@ from waiaas_migrate.sqlite.actions import (
     NoteViolations,
     Step,
 )
+from waiaas_migrate.sqlite.cost import Cost
 from waiaas_migrate.sqlite.reading import moved_columns
 from waiaas_migrate.sqlite.rebuild import is_renumbered, shared_rowid
 from waiaas_migrate.sqlite.spelling import spelled_name

@@ -32,7 +32,6 @@ from waiaas_migrate.schema.model import Index, ObjectKind, Schema, Table, Trigge
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.actions import (
     Action,
-    Cost,
     CreateIndex,
     CreateStatement,
     CreateTable,
@@ -50,6 +49,7 @@ from waiaas_migrate.sqlite.actions import (
     Step,
     UpdateRows,
 )
+from waiaas_migrate.sqlite.cost import Cost
 from waiaas_migrate.sqlite.ddl import ROWID_NAMES, holds_quoted_string, names_in
 from waiaas_migrate.sqlite.full_text import filling
 from waiaas_migrate.sqlite.parents import parent_guards, violation_guards

@@ -11,7 +11,8 @@ from waiaas_migrate.schema.changes import AddColumn, Change
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import SqlText, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.actions import Action, Copied, Cost, GuardNoRow, RebuildTable, Step
+from waiaas_migrate.sqlite.actions import Action, Copied, GuardNoRow, RebuildTable, Step
+from waiaas_migrate.sqlite.cost import Cost
 from waiaas_migrate.sqlite.ddl import ROWID_NAMES, TERMS, names_in, unqualified
 from waiaas_migrate.sqlite.grammar import Kind, significant, tokenize
 from waiaas_migrate.sqlite.row_steps import column_of, guards, value_of

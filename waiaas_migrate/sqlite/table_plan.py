@@ -32,7 +32,8 @@ from waiaas_migrate.schema.changes import (
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import Column, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.actions import Action, AddColumnTo, Cost, DropColumnFrom, EditCatalog, Step, UpdateRows
+from waiaas_migrate.sqlite.actions import Action, AddColumnTo, DropColumnFrom, EditCatalog, Step, UpdateRows
+from waiaas_migrate.sqlite.cost import Cost
 from waiaas_migrate.sqlite.ddl import is_constant, names_in
 from waiaas_migrate.sqlite.layout import ColumnLayout, column_layout
 from waiaas_migrate.sqlite.rebuild import rebuild, rowid_alias

@@ -9,21 +9,9 @@ from waiaas_migrate.errors import Problem
 from waiaas_migrate.schema.changes import Change
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.renames import Renames
-from waiaas_migrate.sqlite.catalog import Known
+from waiaas_migrate.sqlite.introspect import Known
+from waiaas_migrate.sqlite.options import Options
 from waiaas_migrate.sqlite.probe import Reading
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What a project chose about how tables are changed.
-
-    ``catalog_edits``: whether a table's text may be changed in ``sqlite_master``; rebuilds take their place else.
-    ``secure_delete``: whether pages that a rebuild frees are overwritten; None keeps what the connection has
-    (https://www.sqlite.org/pragma.html#pragma_secure_delete).
-    """
-
-    catalog_edits: bool = True
-    secure_delete: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

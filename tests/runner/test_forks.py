@@ -1,0 +1,265 @@
+"""A fleet that copies of this process work on: all of it, in order, called off, killed, and where none can be.
+
+Each runs in a process of its own with a single thread, since the tests' own has more.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.folders import FAMILY, FAMILY_IDS, dump, run_python, write_folder
+from tests.projects import CHECKOUT, rows
+from waiaas_migrate.runner.fleet import apply_to_all
+from waiaas_migrate.runner.run import RunOptions
+
+pytestmark = pytest.mark.skipif(
+    (os.cpu_count() or 1) == 1 or not Path("/proc/self/task").exists(),
+    reason="one processor has no use for copies, and Linux alone tells whether they are safe",
+)
+
+MANY = 240
+#: The work on a database called by its number, and whether one process or several did it.
+EACH = """
+import os, sys, time
+from waiaas_migrate.runner.fleet import Fleet, each
+
+def work(name):
+    number = int(name)
+    {work}
+    return number, os.getpid()
+
+fleet = Fleet(jobs=4, stop_on_failure={stop_on_failure})
+outcomes = list(each(work, [str(number) for number in range(240)], fleet))
+assert [outcome.database for outcome in outcomes] == [str(number) for number in range(240)]
+done = [outcome.result[0] for outcome in outcomes if outcome.result]
+pids = {{outcome.result[1] for outcome in outcomes if outcome.result}}
+kinds = sorted({{outcome.failure.kind for outcome in outcomes if outcome.failure}})
+left = sum(not outcome.was_begun for outcome in outcomes)
+print(len(done), "one" if len(pids) == 1 else "several", kinds, left)
+"""
+APPLY = """
+import os, sys
+from waiaas_migrate.runner.fleet import Fleet, apply_to_all
+from waiaas_migrate.runner.run import RunOptions
+names = [line.strip() for line in sys.stdin]
+try:
+    for outcome in apply_to_all(names, sys.argv[1], options=RunOptions(backup="never"), fleet=Fleet(jobs=4)):
+        print("done" if outcome.result else outcome.failure.kind if outcome.failure else "left", flush=True)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+#: A migration that is at work for some hundredths of a second.
+SLOW = """-- depends: 0003_age
+CREATE TABLE slow (n INTEGER);
+INSERT INTO slow WITH RECURSIVE r (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 40000) SELECT n FROM r;
+DELETE FROM slow WHERE n > 10;
+"""
+
+
+def each_of_many(work: str, *, stop_on_failure: bool = False, before: str = "") -> str:
+    """What a program that does ``work`` on many databases prints: how many did, by one process or several, what failed."""
+    done = run_python(before + EACH.format(work=work, stop_on_failure=stop_on_failure))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout.strip()
+
+
+def test_all_of_them_in_order() -> None:
+    """The first is done here and the rest by copies."""
+    assert each_of_many("time.sleep(0.001)") == "240 several [] 0"
+
+
+def test_with_threads_none_is_made() -> None:
+    """A process that has other threads is not copied: their locks would be held for ever in the copy."""
+    thread = "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+    assert each_of_many("pass", before=thread) == "240 one [] 0"
+
+
+def test_one_that_fails_does_not_stop_the_others() -> None:
+    """Its error is told as any other."""
+    assert each_of_many("time.sleep(0.001); 1 / (number - 100)") == "239 several ['ZeroDivisionError'] 0"
+
+
+def test_stop_on_failure() -> None:
+    """What was not begun when one fails is left alone, by the other copies too."""
+    done, _, kinds, left = each_of_many("time.sleep(0.002); 1 / (number - 40)", stop_on_failure=True).split()
+    assert kinds == "['ZeroDivisionError']"
+    assert int(done) + 1 + int(left) == MANY
+    assert 40 <= int(done) < MANY // 2
+
+
+def test_the_first_fails() -> None:
+    """Then no copy is made where one failure is to stop all."""
+    assert each_of_many("1 / number", stop_on_failure=True) == "0 several ['ZeroDivisionError'] 239"
+
+
+def test_a_copy_that_dies() -> None:
+    """A copy that is killed costs what had not been done by then, which is told; the call comes to its end."""
+    text = each_of_many("if number == 150: os.kill(os.getpid(), 9)")
+    done, rest = text.split(" ", 1)
+    assert "['BrokenProcessPool'] 0" in rest
+    assert 8 <= int(done) < MANY
+
+
+def test_whoever_stops_listening_ends_the_rest(tmp_path: Path) -> None:
+    """An iteration that is given up begins nothing more, and leaves no process."""
+    done = run_python(
+        """
+import multiprocessing, pathlib, sys, time
+from waiaas_migrate.runner.fleet import Fleet, each
+folder = pathlib.Path(sys.argv[1])
+def work(name):
+    (folder / name).touch()
+    time.sleep(0.01)
+outcomes = each(work, [str(n) for n in range(240)], Fleet(jobs=4))
+for _ in range(20): next(outcomes)
+outcomes.close()
+print(len(list(folder.iterdir())) < 120, multiprocessing.active_children())
+""",
+        tmp_path,
+    )
+    assert (done.stdout, done.stderr) == ("True []\n", "")
+
+
+def test_where_no_copy_can_be_made() -> None:
+    """A user who may have no more processes has them done one by one."""
+    limited = """
+import concurrent.futures.process, concurrent.futures.thread, os, resource
+import multiprocessing.popen_fork, multiprocessing.queues, multiprocessing.synchronize
+import waiaas_migrate.runner.fleet
+if os.geteuid() == 0:  # to whom limits do not apply, and who alone may read what is imported
+    os.setresgid(64999, 64999, 64999)
+    os.setresuid(64999, 64999, 64999)
+def running():
+    found = 0
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.stat(f"/proc/{process}").st_uid == os.geteuid():
+                found += len(os.listdir(f"/proc/{process}/task"))
+        except OSError:
+            continue
+    return found
+resource.setrlimit(resource.RLIMIT_NPROC, (running() + 2,) * 2)
+"""
+    assert each_of_many("time.sleep(0.001)", before=limited) == "240 one [] 0"
+
+
+# --- databases --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> tuple[Path, list[Path]]:
+    """A folder with a slow fourth migration, and many databases that have run three."""
+    folder = write_folder(tmp_path / "m", FAMILY)
+    first = tmp_path / "000.db"
+    assert next(apply_to_all([str(first)], folder)).result
+    paths = [tmp_path / f"{number:03}.db" for number in range(MANY)]
+    for path in paths[1:]:
+        path.write_bytes(first.read_bytes())
+    write_folder(folder, {"0004_slow.sql": SLOW})
+    return folder, paths
+
+
+@contextmanager
+def applying(folder: Path, paths: Sequence[Path]) -> Iterator[subprocess.Popen[str]]:
+    """A process that applies what is pending; on its way once its first database is done."""
+    pipe = subprocess.PIPE
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    arguments = [sys.executable, "-c", APPLY, str(folder)]
+    with subprocess.Popen(arguments, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("".join(f"{path}\n" for path in paths))
+        process.stdin.close()
+        process.stdin = None
+        assert process.stdout.readline() == "done\n"
+        yield process
+
+
+def state(path: Path) -> str:
+    """``before`` or ``after`` for a sound database that is wholly the one or the other."""
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        applied = [name for (name,) in connection.execute("SELECT migration_id FROM _yoyo_migration ORDER BY 1")]
+        there = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'slow'").fetchone()[0]
+    assert applied == [*FAMILY_IDS, "0004_slow"][: 3 + there]
+    return "after" if there else "before"
+
+
+def test_ctrl_c(fleet: tuple[Path, list[Path]]) -> None:
+    """What is going on is rolled back, nothing more is begun, each is told, and no copy prints anything."""
+    folder, paths = fleet
+    write_folder(folder, {"0004_slow.sql": SLOW.replace("40000", "400000")})
+    with applying(folder, paths) as process:
+        time.sleep(0.5)
+        os.kill(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert err == ""
+    lines = out.split()
+    assert len(lines) == MANY  # the first is read already, and the last line is not one
+    assert lines[-1] == "interrupted"
+    assert set(lines[:-1]) == {"done", "Interrupted", "left"}
+    assert 1 <= lines.count("Interrupted") <= 4
+    states = [state(path) for path in paths]
+    assert states == ["after"] + ["after" if line == "done" else "before" for line in lines[:-1]]
+
+
+def test_ctrl_c_on_a_terminal(fleet: tuple[Path, list[Path]]) -> None:
+    """A terminal sends the signal to the copies as well, which leave it to the process that made them."""
+    folder, paths = fleet
+    command = [sys.executable, "-c", APPLY, str(folder)]
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("".join(f"{path}\n" for path in paths))
+        process.stdin.close()
+        process.stdin = None
+        assert process.stdout.readline() == "done\n"
+        time.sleep(0.5)
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (err, out.split()[-1], len(out.split())) == ("", "interrupted", MANY)
+    assert {state(path) for path in paths} == {"before", "after"}
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.4])
+def test_the_process_is_killed(fleet: tuple[Path, list[Path]], seconds: float) -> None:
+    """The copies end with it; each database is before or after, and a run can be repeated."""
+    folder, paths = fleet
+    with applying(folder, paths) as process:
+        time.sleep(seconds)
+        group = [int(name) for name in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+        process.kill()
+    end = time.monotonic() + 20
+    while any(_is_running(copy) for copy in group):
+        assert time.monotonic() < end, "a copy is left behind"
+        time.sleep(0.01)
+    assert {state(path) for path in paths} == {"before", "after"}
+    written = dump(paths[-1])
+    time.sleep(0.2)
+    assert dump(paths[-1]) == written
+    outcomes = list(apply_to_all([str(path) for path in paths], folder, options=RunOptions(backup="never")))
+    assert all(outcome.result for outcome in outcomes)
+    assert {state(path) for path in paths} == {"after"}
+    assert rows(paths[0], "SELECT count(*) FROM slow") == [(10,)]
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -1,0 +1,62 @@
+"""Which databases the arguments of a command name, patterns among them."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from waiaas_migrate.errors import UsageError
+from waiaas_migrate.runner.backup import is_backup
+from waiaas_migrate.sqlite.place import MEMORY
+
+_COMPANIONS = ("-wal", "-shm", "-journal")
+
+
+def expand(arguments: Sequence[str]) -> tuple[str, ...]:
+    """The databases that ``arguments`` mean, each once, in their order.
+
+    What holds ``*``, ``?`` or ``[`` is a pattern, unless a file is called so; ``**`` goes through folders. It stands
+    for files, and not for a database's WAL, journal or backup.
+
+    Raises:
+        UsageError: a pattern finds nothing.
+    """
+    found: dict[str, str] = {}
+    for argument in arguments:
+        for database in _matching(argument) if is_pattern(argument) else (argument,):
+            found.setdefault(identity(database), database)
+    return tuple(found.values())
+
+
+def is_single(arguments: Sequence[str]) -> bool:
+    """Whether ``arguments`` name one database, rather than a number of them."""
+    return len(arguments) == 1 and not is_pattern(arguments[0])
+
+
+def is_pattern(argument: str) -> bool:
+    """Whether ``argument`` stands for the files that match it."""
+    return glob.has_magic(argument) and not argument.startswith(("file:", "sqlite:")) and not os.path.lexists(argument)
+
+
+def _matching(pattern: str) -> list[str]:
+    found = [name for name in sorted(glob.glob(pattern, recursive=True)) if _is_database(name)]  # noqa: PTH207 — as typed
+    if not found:
+        raise UsageError(
+            f"{pattern}: no file matches. Check the pattern; to make a file of that very name, write a sqlite:/// URL "
+            f"with %3F for ?, %2A for * and %5B for [."
+        )
+    return found
+
+
+def _is_database(name: str) -> bool:
+    path = Path(name)
+    owners = [name.removesuffix(ending) for ending in _COMPANIONS if name.endswith(ending)]
+    return path.is_file() and not is_backup(path) and not any(Path(owner).exists() for owner in owners)
+
+
+def identity(database: str) -> str:
+    """What two names of one database have in common: the file's own path, links followed."""
+    plain = database == MEMORY or database.startswith(("file:", "sqlite:")) or "\0" in database
+    return database if plain or not database else os.path.realpath(database)
