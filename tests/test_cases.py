@@ -234,7 +234,7 @@ def body_of(text: str) -> str:
 def steps_of(text: str) -> list[str]:
     """The kinds of step in a migration, in order, guards and what belongs to another step aside."""
     found: list[str] = []
-    passing = re.compile(r"_waiaas_(guard|cookie|keys|violations)")
+    passing = re.compile(r"_waiaas_(guard|cookie|facts|keys|violations)")
     for line in text.splitlines():
         kind = next((kind for beginning, kind in KINDS.items() if is_step(line, beginning)), None)
         if kind is None or passing.search(line):

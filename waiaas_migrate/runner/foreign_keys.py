@@ -31,8 +31,8 @@ _ROWS_STAY = re.compile(
     r"""(?: \s+ | --[^\n]*\n | /\*.*?\*/ )*
     (?: PRAGMA \s+ (?: writable_schema | legacy_alter_table ) \b
       | SELECT \b
-      | CREATE \s+ TEMP \s+ TABLE \s+ _waiaas_(?: guard | keys ) \b
-      | (?: INSERT \s+ INTO | DROP \s+ TABLE ) \s+ temp\._waiaas_(?: guard | keys ) \b
+      | CREATE \s+ TEMP \s+ TABLE \s+ _waiaas_(?: facts | guard | keys ) \b
+      | (?: INSERT \s+ INTO | DROP \s+ TABLE ) \s+ temp\._waiaas_(?: facts | guard | keys ) \b
       | (?: CREATE | DROP ) \s+ TABLE \s+ _waiaas_cookie \b
       | (?P<edit> UPDATE \s+ sqlite_master \s+ SET \s+ sql \b )
       | CREATE \s+ (?: UNIQUE \s+ )? INDEX \b

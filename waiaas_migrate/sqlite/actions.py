@@ -157,18 +157,18 @@ class GuardForeignKeysOff:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GuardLayout:
-    """Fail where the table is not what the plan was made for.
+class GuardLayouts:
+    """Fail where a table is not what the plan was made for.
 
-    ``layout`` is what the query in the template gives for the right table: columns with type, NOT NULL, key and
-    default, the collations by which its indexes compare, its foreign keys, and the numbers of its UNIQUEs and CHECKs.
-    A table's text tells nothing of what is stored: to edit it on another table would have SQLite read rows and indexes
-    by rules that they were not written by. And a rule that somebody added by hand would be gone without a word.
+    ``layouts`` are tables, each with what the query in the template gives for the right one: columns with type, NOT
+    NULL, key and default, the collations by which its indexes compare, its foreign keys, and the numbers of its UNIQUEs
+    and CHECKs. A table's text tells nothing of what is stored: to edit it on another table would have SQLite read rows
+    and indexes by rules that they were not written by. And a rule that somebody added by hand would be gone without a
+    word.
     """
 
-    table: str
-    layout: str
-    template: Literal["guard_layout"] = "guard_layout"
+    layouts: tuple[tuple[str, str], ...]
+    template: Literal["guard_layouts"] = "guard_layouts"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,7 +270,7 @@ Action = (
     | FillFullText
     | SetSecureDelete
     | GuardForeignKeysOff
-    | GuardLayout
+    | GuardLayouts
     | GuardChecks
     | GuardObjects
     | GuardNoRow

@@ -39,7 +39,7 @@ from waiaas_migrate.sqlite.actions import (
     EditCatalog,
     GuardChecks,
     GuardForeignKeysOff,
-    GuardLayout,
+    GuardLayouts,
     GuardObjects,
     Plan,
     RebuildTable,
@@ -154,20 +154,24 @@ class _Planner:
 
     def _layouts(self) -> Iterator[Step]:
         """Guards that tables whose text is edited, or whose rows are copied, are what they should be."""
+        actions = {name: [a for step in planned.steps for a in step.actions] for name, planned in self.tables.items()}
+        relied_on = {
+            name: self.old[name].name
+            for name, those in actions.items()
+            if name in self.t.layouts and any(isinstance(action, EditCatalog | RebuildTable) for action in those)
+        }
+        if relied_on:
+            layouts = tuple((table, self.t.layouts[name]) for name, table in relied_on.items())
+            yield _step(_are_as_made([*relied_on.values()]), GuardLayouts(layouts=layouts))
         for name, planned in self.tables.items():
-            actions = [action for step in planned.steps for action in step.actions]
-            if name in self.t.layouts and any(isinstance(action, EditCatalog | RebuildTable) for action in actions):
-                table = self.old[name].name
-                guards: list[Action] = [GuardLayout(table=table, layout=self.t.layouts[name])]
-                if planned.is_rebuilt:
-                    guards.append(GuardObjects(table=table, names=self._objects_of(name)))
-                words = f"table {table} is what the migrations made of it"
-                yield Step(words=words, cost=Cost.CONSTANT, actions=tuple(guards))
+            table = self.old[name].name
+            if name in relied_on and planned.is_rebuilt:
+                words = f"nobody added an index or a trigger to {table}, which would go with the old table"
+                yield _step(words, GuardObjects(table=table, names=self._objects_of(name)))
             if planned.updates_rows:
-                table = self.old[name].name
                 words = f"no trigger fires on {table} while its rows get other values"
                 yield _step(words, GuardObjects(table=table, names=self._objects_of(name), triggers_only=True))
-            if name in self.t.texts and any(isinstance(a, RebuildTable) and not a.asks_checks for a in actions):
+            if name in self.t.texts and any(isinstance(a, RebuildTable) and not a.asks_checks for a in actions[name]):
                 yield self._kept_checks(name)
 
     def _objects_of(self, name: str) -> tuple[str, ...]:
@@ -321,6 +325,12 @@ def _index(table: str, index: Index, cost: Cost) -> Step:
 
 def _drop(kind: ObjectKind, name: str) -> Step:
     return _step(f"drop {kind} {name}", Drop(kind=kind, name=name))
+
+
+def _are_as_made(tables: Sequence[str]) -> str:
+    if len(tables) == 1:
+        return f"table {tables[0]} is what the migrations made of it"
+    return f"tables {', '.join(tables)} are what the migrations made of them"
 
 
 def _step(words: str, action: Action) -> Step:
