@@ -192,22 +192,31 @@ ITEMS: Spec = {
         "name": {"type": "text", "default": "x", "collate": "nocase"},
         "code": {"type": "text", "unique": True},
         "owner": {"type": "integer"},
+        "seller": {"type": "integer", "references": {"table": "owners", "column": "id", "on_delete": "cascade"}},
     },
     "indexes": {"i": ["name"]},
 }
 OWNERS: Spec = {"columns": {"id": {"type": "integer", "primary_key": True}}}
 
-_ANEW = "DROP TABLE items; CREATE TABLE items ({}); CREATE INDEX i ON items (name)"
+_ITEMS = (
+    "id INTEGER PRIMARY KEY, name TEXT DEFAULT 'x' COLLATE nocase, code TEXT UNIQUE, owner INTEGER, "
+    "seller INTEGER REFERENCES owners (id) ON DELETE CASCADE"
+)
+#: What somebody may have done to it: words of the above, and what stands there instead.
 BY_HAND = {
-    "type": _ANEW.format("id INTEGER PRIMARY KEY, name INTEGER DEFAULT 'x' COLLATE nocase, code TEXT UNIQUE, owner INTEGER"),
-    "default": _ANEW.format("id INTEGER PRIMARY KEY, name TEXT DEFAULT 'y' COLLATE nocase, code TEXT UNIQUE, owner INTEGER"),
-    "key": _ANEW.format("id INTEGER, name TEXT DEFAULT 'x' COLLATE nocase, code TEXT UNIQUE, owner INTEGER"),
-    "collation": _ANEW.format("id INTEGER PRIMARY KEY, name TEXT DEFAULT 'x', code TEXT UNIQUE, owner INTEGER"),
-    "not null": _ANEW.format("id INTEGER PRIMARY KEY, name TEXT DEFAULT 'x' COLLATE nocase, code TEXT UNIQUE, owner INTEGER NOT NULL"),
-    "unique": _ANEW.format("id INTEGER PRIMARY KEY, name TEXT DEFAULT 'x' COLLATE nocase, code TEXT UNIQUE, owner INTEGER, UNIQUE (name, code)"),
-    "check": _ANEW.format("id INTEGER PRIMARY KEY, name TEXT DEFAULT 'x' COLLATE nocase CHECK(name <> ''), code TEXT UNIQUE, owner INTEGER"),
-    "foreign key": _ANEW.format("id INTEGER PRIMARY KEY, name TEXT DEFAULT 'x' COLLATE nocase, code TEXT UNIQUE, owner INTEGER REFERENCES owners"),
-}  # fmt: skip
+    "type": ("name TEXT", "name INTEGER"),
+    "default": ("'x'", "'y'"),
+    "key": ("PRIMARY KEY", ""),
+    "collation": ("COLLATE nocase", ""),
+    "not null": ("owner INTEGER", "owner INTEGER NOT NULL"),
+    "generated": ("code TEXT", "code TEXT AS ('c')"),
+    "order": ("code TEXT UNIQUE, owner INTEGER", "owner INTEGER, code TEXT UNIQUE"),
+    "unique": ("CASCADE", "CASCADE, UNIQUE (name, code)"),
+    "descending": (_ITEMS[_ITEMS.index(" UNIQUE") :], f"{_ITEMS[_ITEMS.index(', owner') :]}, UNIQUE (code DESC)"),
+    "check": ("COLLATE nocase", "COLLATE nocase CHECK(name <> '')"),
+    "foreign key": ("owner INTEGER", "owner INTEGER REFERENCES owners"),
+    "action": ("CASCADE", "SET NULL"),
+}
 
 
 @BOTH
@@ -218,7 +227,9 @@ def test_a_table_changed_by_hand_is_left_alone(tmp_path: Path, by_hand: str, edi
     new = changed(ITEMS, "owner", check="owner > 0")
     tables = {"owners": OWNERS}
     database = prepared(tmp_path, {"items": ITEMS, **tables}, {"items": new, **tables}, catalog_edits=edits)
-    run_script(database, BY_HAND[by_hand] + "; INSERT INTO items (name, owner) VALUES ('a', 1)")
+    columns = _ITEMS.replace(*BY_HAND[by_hand])
+    anew = f"DROP TABLE items; CREATE TABLE items ({columns}); CREATE INDEX i ON items (name);"
+    run_script(database, f"{anew} INSERT INTO items (name, owner) VALUES ('a', 1)")
     before = schema_of(database)
     with pytest.raises(Exception, match="table items is not what the migrations made of it"):
         apply(tmp_path, database)
