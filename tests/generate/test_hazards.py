@@ -64,7 +64,7 @@ CASES = {
     Code.ADD_FOREIGN_KEY: column("boss", {"type": "integer", "references": "people.id"}),
     Code.ADD_STRICT: changed("tables", "papers", "strict", to=True),
     Code.CHANGE_PRIMARY_KEY: changed("tables", "people", "primary_key", to=["name"]),
-    Code.CHANGE_COLLATION: column("name", {"type": "text", "collate": "nocase"}),
+    Code.CHANGE_COLLATION: column("kind", {"type": "text", "nullable": False, "enum": ["a", "b"], "collate": "nocase"}),
 }
 CASES[Code.FOREIGN_KEY_MISMATCH] = column(
     "boss", {"type": "integer", "references": {"table": "people", "column": "name", "external": True}}
@@ -94,6 +94,37 @@ def test_a_hazard_is_told_and_stands_in_the_file(tmp_path: Path, code: Code) -> 
 
 
 @pytest.mark.parametrize(
+    ("name", "also", "word"),
+    [
+        ({"unique": True}, {}, "unique"),
+        ({}, {"primary_key": ["name"]}, "unique"),
+        ({}, {"indexes": {"i": {"columns": ["name"], "unique": True}}}, "unique"),
+        ({}, {"checks": ["Name <> 'x'"]}, "CHECK"),
+        ({}, {"checks": ["names <> 'x'"]}, None),
+        ({}, {"indexes": {"i": ["name"]}}, None),
+        ({}, {"unique": [[{"column": "name", "collate": "rtrim"}]]}, None),
+        ({"unique": True}, {"child": {"table": "t", "column": "name"}}, "rows of child with a parent"),
+    ],
+    ids=["unique", "key", "index", "check", "other check", "plain index", "own collation", "parent"],
+)
+def test_another_collation(tmp_path: Path, name: Body, also: Body, word: str | None) -> None:
+    """It is a hazard where the column's values are compared, and none where they are not."""
+
+    def body(**collation: str) -> Body:
+        columns = {"name": {"type": "text", **name, **collation}, "names": "text"}
+        table = {"columns": columns, **{key: value for key, value in also.items() if key != "child"}}
+        child = {"child": {"columns": {"of": {"type": "text", "references": also["child"]}}}} if "child" in also else {}
+        return {"tables": {"t": table, **child}}
+
+    write_schema(tmp_path, body())
+    generate(tmp_path)
+    write_schema(tmp_path, body(collate="nocase"))
+    told = [hazard.what for hazard in generate(tmp_path).hazards]
+    assert all(word is not None and word in what for what in told)
+    assert len(told) == (word is not None)
+
+
+@pytest.mark.parametrize(
     "body",
     [
         column("more", "text"),
@@ -103,8 +134,9 @@ def test_a_hazard_is_told_and_stands_in_the_file(tmp_path: Path, code: Code) -> 
         column("kind", {"type": "text", "nullable": False, "enum": ["a", "b", "c"]}),
         column("kind", {"type": "text", "nullable": False, "enum": ["a", "c"], "enum_values": {"renamed": {"b": "c"}}}),
         changed("tables", "papers", "indexes", to={"by_text": ["text"]}),
+        column("name", {"type": "text", "collate": "nocase"}),
     ],
-    ids=["column", "default", "backfill", "backfilled not null", "wider enum", "renamed value", "index"],
+    ids=["column", "default", "backfill", "backfilled not null", "wider enum", "renamed value", "index", "collation"],
 )
 def test_what_is_safe_is_no_hazard(tmp_path: Path, body: Body) -> None:
     """What loses nothing and no row can refuse is told as nothing."""

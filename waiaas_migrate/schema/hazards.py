@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -31,7 +32,7 @@ from waiaas_migrate.schema.enum_lists import Membership, literal, membership_of
 from waiaas_migrate.schema.hazard_codes import DESTRUCTIVE, Code
 from waiaas_migrate.schema.model import Check, Column, ForeignKey, PrimaryKey, Schema, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.schema.parents import Fault, fault, faulty_keys, identity, mended_keys
+from waiaas_migrate.schema.parents import Fault, fault, faulty_keys, identity, mended_keys, targets_of
 from waiaas_migrate.schema.renames import similar
 
 
@@ -70,9 +71,8 @@ def _of(change: Change, new: Schema, changes: Sequence[Change]) -> Iterator[Haza
             yield _dropped_virtual_table(change)
         case AddColumn(table=table_name, column=column):
             yield from _added_column(next(t for t in new.tables if t.name == table_name), column)
-        case ModifyColumn(table=table_name, old=before, new=after):
-            strict = any(table.strict for table in new.tables if table.name == table_name)
-            yield from _modified_column(table_name, before, after, strict=strict)
+        case ModifyColumn():
+            yield from _modified_column(change, new)
             yield from _renumbered(change, new, changes)
         case ModifyTableOptions(old=before_table, new=after_table):
             yield from _options(before_table, after_table)
@@ -201,10 +201,12 @@ def _removed_values(table: str, column: Column | None, removed: Sequence[str | i
         yield Hazard(code=Code.REMOVE_ENUM_VALUE, where=where, what=what, fix=fix)
 
 
-def _modified_column(table: str, before: Column, after: Column, *, strict: bool) -> Iterator[Hazard]:
-    where = f"{table}.{after.name}"
-    old, new = affinity(before.type, strict=strict), affinity(after.type, strict=strict)
-    if new not in (old, "BLOB") and after.generated is None:
+def _modified_column(change: ModifyColumn, new: Schema) -> Iterator[Hazard]:
+    table = next(table for table in new.tables if table.name == change.table)
+    before, after = change.old, change.new
+    where = f"{table.name}.{after.name}"
+    old_kind, kind = affinity(before.type, strict=table.strict), affinity(after.type, strict=table.strict)
+    if kind not in (old_kind, "BLOB") and after.generated is None:
         what = f"values that can be are converted from {before.type or 'no type'} to {after.type or 'no type'}."
         fix = f"If that is meant, run with --allow {Code.NARROW_TYPE}."
         yield Hazard(code=Code.NARROW_TYPE, where=where, what=what, fix=fix)
@@ -217,9 +219,26 @@ def _modified_column(table: str, before: Column, after: Column, *, strict: bool)
         fix = "Say which value they get with `backfill`."
         yield Hazard(code=Code.ADD_NOT_NULL, where=where, what=what, fix=fix)
     if canonical_collation(before.collation) != canonical_collation(after.collation):
-        what = "values that are unique by the old collation may not be by the new one."
-        fix = "Look for such rows first."
-        yield Hazard(code=Code.CHANGE_COLLATION, where=where, what=what, fix=fix)
+        found = _compared_otherwise(table, fold(after.name), new)
+        if found:
+            what, fix = f"{'; '.join(found)}.", "Look for such rows first."
+            yield Hazard(code=Code.CHANGE_COLLATION, where=where, what=what, fix=fix)
+
+
+def _compared_otherwise(table: Table, column: str, new: Schema) -> list[str]:
+    """What rows may refuse another collation of a column (folded) for; nothing where its values are not compared."""
+    found: list[str] = []
+    keys = [table.primary_key, *table.uniques, *(index for index in table.indexes if index.unique)]
+    parts = [part for key in keys if key is not None for part in key.parts]
+    if any(fold(part.column or "") == column and part.collation is None for part in parts):
+        found.append("values that are unique by the old collation may not be by the new one")
+    if any(re.search(rf"(?<!\w){re.escape(column)}(?!\w)", fold(check.expression.sql)) for check in table.checks):
+        found.append("values that a CHECK takes by the old collation may not pass by the new one")
+    to_it = [(t.name, key) for t in new.tables for key in t.foreign_keys if fold(key.table) == fold(table.name)]
+    children = dict.fromkeys(t for t, key in to_it if column in map(fold, targets_of(table, key)))
+    if children:
+        found.append(f"rows of {', '.join(children)} with a parent by the old collation may have none by the new one")
+    return found
 
 
 def _options(before: Table, after: Table) -> Iterator[Hazard]:
