@@ -272,6 +272,16 @@ def test_the_readme_begins_with_what_generate_writes(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a POSIX shell")
+def test_the_migration_that_is_read_is_what_generate_writes(tmp_path: Path) -> None:
+    """The migration that docs/migrations.md takes apart comes of the edit that stands beside it."""
+    text = (DOCS / "migrations.md").read_text(encoding="utf-8")
+    assert [block.language for block in blocks(text)] == ["toml", "yaml", "sh", "diff", "sh", "sql"]
+    folder = tmp_path / "project"
+    folder.mkdir()
+    run_blocks(folder, text)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a POSIX shell")
 def test_the_readme_works_in_an_empty_folder(tmp_path: Path) -> None:
     """Everything below the README's first heading, done in its order in an empty folder, works."""
     _, _, rest = README.read_text(encoding="utf-8").partition("\n## ")
