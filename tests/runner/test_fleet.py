@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import FAMILY, FAMILY_IDS, dump, write_folder
+from tests.folders import FAMILY, FAMILY_IDS, dump, run_python, write_folder
 from tests.projects import CHECKOUT, generated_project, rows, run
 from tests.runner.test_progress import make_database as make_slow
 from waiaas_migrate.checks.drift import drift_of_all
@@ -157,6 +157,36 @@ def test_status_and_drift_by_processes(tmp_path: Path) -> None:
         assert [one.result and one.result.findings for one in drift_of_all(project, paths, fleet)] == [()] * 2
         estimates = list(estimate_all(paths, project.migrations, fleet=fleet))
     assert [one.result is not None and one.result.migrations for one in estimates] == [()] * 2
+
+
+def test_ctrl_c_by_threads() -> None:
+    """All is told before it is raised; the second time it is raised at once, and a handler of one's own stays."""
+    done = run_python(
+        """
+import os, signal, sys, time
+from waiaas_migrate.runner.fleet import Fleet, each
+interrupt = lambda: os.kill(os.getpid(), signal.SIGINT)
+work = lambda name: time.sleep(0.05)
+def outcomes_of(times):
+    given = 0
+    try:
+        for outcome in each(work, "abcdefgh", Fleet(jobs=1)):
+            given += 1
+            if given <= times:
+                interrupt()
+    except KeyboardInterrupt:
+        print(given, "interrupted")
+    else:
+        print(given)
+outcomes_of(1)
+outcomes_of(2)
+outcomes_of(0)
+assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+signal.signal(signal.SIGINT, lambda *_: print("heard"))
+outcomes_of(1)
+"""
+    )
+    assert (done.stdout.split("\n"), done.stderr) == (["8 interrupted", "2 interrupted", "8", "heard", "8", ""], "")
 
 
 def test_ctrl_c_rolls_back_what_is_going_on(tmp_path: Path) -> None:

@@ -66,9 +66,9 @@ DELETE FROM slow WHERE n > 10;
 """
 
 
-def each_of_many(work: str, *, stop_on_failure: bool = False, before: str = "") -> str:
+def each_of_many(work: str, *arguments: object, stop_on_failure: bool = False, before: str = "") -> str:
     """What a program that does ``work`` on many databases prints: how many did, by one process or several, what failed."""
-    done = run_python(before + EACH.format(work=work, stop_on_failure=stop_on_failure))
+    done = run_python(before + EACH.format(work=work, stop_on_failure=stop_on_failure), *arguments)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return done.stdout.strip()
@@ -83,6 +83,51 @@ def test_with_threads_none_is_made() -> None:
     """A process that has other threads is not copied: their locks would be held for ever in the copy."""
     thread = "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
     assert each_of_many("pass", before=thread) == "240 one [] 0"
+
+
+DATABASE = "import sqlite3\nkept = sqlite3.connect(sys.argv[1])\nkept.execute('CREATE TABLE t (x)')\n"
+
+
+def test_with_a_database_open_none_is_made(tmp_path: Path) -> None:
+    """A copy would have SQLite's notes of the locks that the original has there, and not the locks."""
+    assert each_of_many("pass", tmp_path / "a.db", before=f"import sys\n{DATABASE}") == "240 one [] 0"
+
+
+@pytest.mark.parametrize("begun", ["threading.Thread(target=threading.Event().wait, daemon=True).start()", DATABASE])
+def test_what_is_begun_with_the_first_outcome(tmp_path: Path, begun: str) -> None:
+    """Threads and databases that come after the first outcome, with a progress bar say, count no less."""
+    done = run_python(
+        f"""
+import os, sys, threading
+from waiaas_migrate.runner.fleet import Fleet, each
+outcomes = each(lambda name: os.getpid(), [str(n) for n in range(240)], Fleet(jobs=4))
+assert next(outcomes).result == os.getpid()
+{begun}
+print({{outcome.result for outcome in outcomes}} == {{os.getpid()}})
+""",
+        tmp_path / "a.db",
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+@pytest.mark.parametrize("missing", ["del _multiprocessing.SemLock", "sys.modules['_multiprocessing'] = None"])
+def test_without_semaphores(missing: str) -> None:
+    """Some systems have none for Python, and threads serve."""
+    assert each_of_many("pass", before=f"import sys, _multiprocessing\n{missing}\n") == "240 one [] 0"
+
+
+def test_no_more_copies_than_there_is_work_for() -> None:
+    """However many are asked for."""
+    done = run_python(
+        """
+import multiprocessing
+from waiaas_migrate.runner.fleet import Fleet, each
+outcomes = each(len, [str(n) for n in range(202)], Fleet(jobs=250))
+next(outcomes), next(outcomes)
+print(len(multiprocessing.active_children()))
+"""
+    )
+    assert (done.stdout, done.stderr) == ("201\n", "")
 
 
 def test_one_that_fails_does_not_stop_the_others() -> None:
@@ -109,6 +154,48 @@ def test_a_copy_that_dies() -> None:
     done, rest = text.split(" ", 1)
     assert "['BrokenProcessPool'] 0" in rest
     assert 8 <= int(done) < MANY
+
+
+def test_a_copy_that_dies_where_sigterm_is_handled() -> None:
+    """One that would wait for what a killed one held is ended, whatever the application does on that signal."""
+    before = """
+import os, signal, time
+signal.signal(signal.SIGTERM, lambda *_: None)
+def kill_the_others():
+    time.sleep(0.3)  # they are idle then, and one of them holds the lock by which they take turns
+    original = os.getppid()
+    for name in open(f"/proc/{original}/task/{original}/children").read().split():
+        if int(name) != os.getpid():
+            os.kill(int(name), signal.SIGKILL)
+    time.sleep(1)  # or it may be done before anybody knows
+"""
+    assert "['BrokenProcessPool'] 0" in each_of_many("if number == 239: kill_the_others()", before=before)
+
+
+@pytest.mark.parametrize("where", ["work", "outcome"])
+def test_ctrl_c_at_any_point(where: str) -> None:
+    """It calls the rest off also where nothing is waited for; all outcomes are given, and then it is raised."""
+    done = run_python(
+        f"""
+import os, signal
+from waiaas_migrate.runner.fleet import Fleet, each
+def interrupt(number, place):
+    if (number, place) == (0, {where!r}):
+        os.kill(os.getpid(), signal.SIGINT)
+def work(name):
+    interrupt(int(name), "work")
+    return name
+outcomes = []
+try:
+    for outcome in each(work, [str(n) for n in range(240)], Fleet(jobs=4)):
+        outcomes.append(outcome)
+        interrupt(int(outcome.database), "outcome")
+except KeyboardInterrupt:
+    print([one.result for one in outcomes if one.was_begun], len(outcomes))
+assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+"""
+    )
+    assert (done.stdout, done.stderr) == ("['0'] 240\n", "")
 
 
 def test_whoever_stops_listening_ends_the_rest(tmp_path: Path) -> None:
@@ -154,6 +241,32 @@ resource.setrlimit(resource.RLIMIT_NPROC, (running() + 2,) * 2)
     assert each_of_many("time.sleep(0.001)", before=limited) == "240 one [] 0"
 
 
+@pytest.mark.parametrize("number", [MANY, 40])
+def test_few_open_files(tmp_path: Path, number: int) -> None:
+    """No more databases are worked on at once than may be open, by copies or threads."""
+    folder = write_folder(tmp_path / "m", FAMILY)
+    (tmp_path / "0.db").touch()
+    assert next(apply_to_all([str(tmp_path / "0.db")], folder)).result
+    for one in range(1, number):
+        (tmp_path / f"{one}.db").write_bytes((tmp_path / "0.db").read_bytes())
+    write_folder(folder, {"0004_slow.sql": SLOW})
+    done = run_python(
+        """
+import resource, sys
+from waiaas_migrate.runner.fleet import Fleet, apply_to_all
+from waiaas_migrate.runner.run import RunOptions
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+names = [f"{sys.argv[1]}/{number}.db" for number in range(int(sys.argv[3]))]
+outcomes = apply_to_all(names, sys.argv[2], options=RunOptions(backup="always"), fleet=Fleet(jobs=25))
+print({outcome.failure and outcome.failure.message for outcome in outcomes})
+""",
+        tmp_path,
+        folder,
+        number,
+    )
+    assert (done.stdout, done.stderr) == ("{None}\n", "")
+
+
 # --- databases --------------------------------------------------------------------------------------------------------
 
 
@@ -186,6 +299,13 @@ def applying(folder: Path, paths: Sequence[Path]) -> Iterator[subprocess.Popen[s
         yield process
 
 
+def rest_of(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """What else it prints; ``communicate`` would lose what was read ahead with a line."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    return process.stdout.read(), process.stderr.read()
+
+
 def state(path: Path) -> str:
     """``before`` or ``after`` for a sound database that is wholly the one or the other."""
     with closing(sqlite3.connect(path)) as connection:
@@ -201,11 +321,13 @@ def test_ctrl_c(fleet: tuple[Path, list[Path]]) -> None:
     folder, paths = fleet
     write_folder(folder, {"0004_slow.sql": SLOW.replace("40000", "400000")})
     with applying(folder, paths) as process:
-        time.sleep(0.5)
+        assert process.stdout is not None
+        second = process.stdout.readline()  # of a copy
+        time.sleep(0.2)
         os.kill(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = rest_of(process)
     assert err == ""
-    lines = out.split()
+    lines = (second + out).split()
     assert len(lines) == MANY  # the first is read already, and the last line is not one
     assert lines[-1] == "interrupted"
     assert set(lines[:-1]) == {"done", "Interrupted", "left"}
@@ -231,7 +353,7 @@ def test_ctrl_c_on_a_terminal(fleet: tuple[Path, list[Path]]) -> None:
         assert process.stdout.readline() == "done\n"
         time.sleep(0.5)
         os.killpg(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = rest_of(process)
     assert (err, out.split()[-1], len(out.split())) == ("", "interrupted", MANY)
     assert {state(path) for path in paths} == {"before", "after"}
 

@@ -12,12 +12,14 @@ import functools
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from waiaas_migrate.errors import INTERRUPTED, MigrateError
+from waiaas_migrate.runner.ctrl_c import ctrl_c_calls
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.forks import CannotFork, Flag, copies, may_fork
 from waiaas_migrate.runner.progress import Interrupted, Stop
@@ -30,6 +32,13 @@ _MANY = 200
 
 #: How many databases a copy is handed at a time, at most; handing one over takes as long as a tenth of the work.
 _BATCH = 8
+
+#: Files that are open at once for a database, its WAL and backup included; for a copy of this process, here and in
+#: those that are made after it; and for the rest.
+_FILES, _FILES_OF_A_COPY, _OTHER_FILES = 10, 2, 24
+
+#: Seconds between two looks at whether it was interrupted, while work elsewhere is waited for.
+_GLANCE = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +127,7 @@ def each(
     """Do ``work`` on each of ``databases``; the outcomes come in their order, each as soon as it is there.
 
     The work begins when the first outcome is asked for. After an interruption (Ctrl-C) what was not begun is left
-    alone, what is going on ends, and then KeyboardInterrupt is raised.
+    alone, what is going on ends, and when all outcomes were given KeyboardInterrupt is raised.
 
     Args:
         work: called with one database, in a thread or a copy of this process: what it returns counts, and can be
@@ -129,14 +138,17 @@ def each(
     """
     listed = list(databases)
     run = _Run(work=work, fleet=fleet, stop=Flag() if stop is None else stop)
-    if fleet.executor is not None:
-        yield from run.by_executor(fleet.executor, listed)
-    elif run.jobs > 1 and len(listed) >= _MANY and may_fork():
-        # What this one reads and imports, the copies have.
-        yield run.here(listed[0])
-        yield from (run.by_threads if run.given_up.is_set() else run.by_copies)(listed[1:])
-    else:
-        yield from run.by_threads(listed)
+    with ctrl_c_calls(run.call_off):
+        if fleet.executor is not None:
+            yield from run.by_executor(fleet.executor, listed)
+        elif run.jobs > 1 and len(listed) >= _MANY and may_fork():
+            # What this one reads and imports, the copies have.
+            yield run.here(listed[0])
+            # Whoever was given that may have begun a thread with it, or opened a database.
+            is_for_copies = not run.given_up.is_set() and may_fork()
+            yield from (run.by_copies if is_for_copies else run.by_threads)(listed[1:])
+        else:
+            yield from run.by_threads(listed)
     if run.interrupted.is_set():
         raise KeyboardInterrupt
 
@@ -157,6 +169,12 @@ class _Run(Generic[ResultT]):
     def jobs(self) -> int:
         return self.fleet.jobs or default_jobs()
 
+    def call_off(self) -> None:
+        """End all, since it was interrupted."""
+        self.interrupted.set()
+        self.stop.set()
+        self.given_up.set()
+
     def by_executor(self, executor: Executor, databases: Sequence[str]) -> Iterator[Outcome[ResultT]]:
         """By an executor whose workers may be anywhere, and see no flag of this process."""
         futures = [executor.submit(_outcomes_of, self.work, (database,)) for database in databases]
@@ -171,13 +189,13 @@ class _Run(Generic[ResultT]):
         except KeyboardInterrupt as error:
             outcome = Outcome(database=database, failure=_failure(error))
         if outcome.failure is not None and outcome.failure.exit_code == INTERRUPTED:
-            self.interrupted.set()
-            self._give_up(())
+            self.call_off()
         return outcome
 
     def by_threads(self, databases: Sequence[str]) -> Iterator[Outcome[ResultT]]:
         """By threads of this process."""
-        with ThreadPoolExecutor(min(self.jobs, max(len(databases), 1)), thread_name_prefix="waiaas-migrate") as pool:
+        number = _with_files(min(self.jobs, max(len(databases), 1)), _FILES)
+        with ThreadPoolExecutor(number, thread_name_prefix="waiaas-migrate") as pool:
             futures = [pool.submit(self._begin, (database,)) for database in databases]
             yield from self._outcomes([(database,) for database in databases], futures)
 
@@ -185,8 +203,9 @@ class _Run(Generic[ResultT]):
         """By copies of this process, which are handed some databases at a time; one by one if none can be made."""
         size = min(_BATCH, max(len(databases) // (4 * self.jobs), 1))
         batches = [databases[start : start + size] for start in range(0, len(databases), size)]
+        number = _with_files(min(self.jobs, len(batches)), _FILES_OF_A_COPY)
         try:
-            with copies(self.jobs, self._begin) as submit:
+            with copies(number, self._begin) as submit:
                 yield from self._outcomes(batches, [submit(batch) for batch in batches])
         except CannotFork:  # nor could threads
             yield from map(self.here, databases)
@@ -216,34 +235,35 @@ class _Run(Generic[ResultT]):
         """All of them, in their order; whoever does not ask for the last of them ends the rest."""
         try:
             for batch, future in zip(batches, futures, strict=True):
-                yield from self._waited_for(batch, future, futures)
-        except GeneratorExit:
+                self._wait_for(future, futures)
+                yield from _given(batch, future)
+        except BaseException:
             self.stop.set()
-            self._give_up(futures)
+            self.given_up.set()
+            _cancel(futures)
             raise
 
-    def _waited_for(
-        self,
-        batch: Sequence[str],
-        future: Future[list[Outcome[ResultT]]],
-        futures: Sequence[Future[list[Outcome[ResultT]]]],
-    ) -> list[Outcome[ResultT]]:
-        """What ``future`` gives for ``batch``, waited for whatever happens."""
-        while True:
+    def _wait_for(
+        self, future: Future[list[Outcome[ResultT]]], futures: Sequence[Future[list[Outcome[ResultT]]]]
+    ) -> None:
+        """Wait until ``future`` is done, whatever happens."""
+        while not future.done():
             try:
-                return future.result()
-            except CancelledError:
-                return [Outcome(database=database) for database in batch]
-            except KeyboardInterrupt:
-                self.interrupted.set()
-                self.stop.set()
-                self._give_up(futures)
-            except Exception as error:  # noqa: BLE001 — a worker may be killed, or a result be lost on its way
-                return [Outcome(database=database, failure=_failure(error)) for database in batch]
+                if self.interrupted.is_set():
+                    _cancel(futures)
+                wait((future,), timeout=_GLANCE)
+            except KeyboardInterrupt:  # from a handler of the application's own, or the second one
+                self.call_off()
 
-    def _give_up(self, futures: Sequence[Future[list[Outcome[ResultT]]]]) -> None:
-        self.given_up.set()
-        _cancel(futures)
+
+def _given(batch: Sequence[str], future: Future[list[Outcome[ResultT]]]) -> list[Outcome[ResultT]]:
+    """What ``future``, which is done, gives for ``batch``."""
+    try:
+        return future.result()
+    except CancelledError:
+        return [Outcome(database=database) for database in batch]
+    except Exception as error:  # noqa: BLE001 — a worker may be killed, or a result be lost on its way
+        return [Outcome(database=database, failure=_failure(error)) for database in batch]
 
 
 def _cancel(futures: Iterable[Future[list[Outcome[ResultT]]]]) -> None:
@@ -272,7 +292,7 @@ def _failure(error: BaseException) -> Failure:
         return Failure(kind=type(error).__name__, message=str(error), exit_code=error.exit_code)
     message = f"{type(error).__name__}: {error}"
     if isinstance(error, BrokenExecutor):
-        message = "a process that had been handed it was killed. It is as before, or done: run this again."
+        message = "one of the processes at work was killed, which ended all. It is as before, or done: run this again."
     return Failure(kind=type(error).__name__, message=message, exit_code=MigrateError.exit_code)
 
 
@@ -282,3 +302,17 @@ def default_jobs() -> int:
     More of them would wait for each other instead.
     """
     return min(32, 4 * (os.cpu_count() or 1))
+
+
+def _with_files(number: int, files: int) -> int:
+    """``number``, or as many as can have so many ``files`` open in this process, but one at least."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return number
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if limit == resource.RLIM_INFINITY:
+        return number
+    with suppress(OSError):
+        limit -= len(os.listdir("/dev/fd"))  # noqa: PTH208 — asked for a number only
+    return max(min(number, (limit - _OTHER_FILES) // files), 1)

@@ -1,0 +1,34 @@
+"""Ctrl-C that is heard everywhere, and heeded where it is safe: what it calls off can then be told in full."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+
+@contextmanager
+def ctrl_c_calls(call_off: Callable[[], None]) -> Iterator[None]:
+    """Have Ctrl-C call ``call_off``, where Python would raise KeyboardInterrupt at any point whatever; once.
+
+    A second Ctrl-C raises it. A handler of the application's own stays, and so does all in any thread but the main one,
+    which alone may have handlers; this is what ``asyncio.Runner`` does.
+    """
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 — how handlers are called
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        call_off()
+
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is handle:
+            with suppress(ValueError):  # whoever holds it may have let go of it in another thread
+                signal.signal(signal.SIGINT, signal.default_int_handler)
