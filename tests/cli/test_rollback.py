@@ -12,7 +12,7 @@ from tests.projects import execute, listing, rows, run
 from waiaas_migrate.errors import ApplyError
 from waiaas_migrate.runner.progress import Interrupted
 from waiaas_migrate.runner.rollback import Extent
-from waiaas_migrate.runner.run import _told_of_interruption, roll_back_in
+from waiaas_migrate.runner.run import RunOptions, _told_of_interruption, roll_back_in
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_row_that_would_lose_its_parent_is_in_the_way(project: Path) -> None:
     write_folder(project / "migrations", files)
     assert run(project, "apply", "app.db").status == 0
     with pytest.raises(ApplyError, match=r"row 7 of child .* has no parent in parent"):
-        roll_back_in(str(project / "app.db"), project / "migrations", Extent(), backup="never")
+        roll_back_in(str(project / "app.db"), project / "migrations", Extent(), options=RunOptions(backup="never"))
     assert rows(project / "app.db", "SELECT parent_id FROM child") == [(1,)]
 
 

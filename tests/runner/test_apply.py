@@ -465,45 +465,6 @@ def test_an_old_mismatch_is_left_alone(connection: sqlite3.Connection, folder: P
         apply(connection, folder)
 
 
-# --- proof ------------------------------------------------------------------------------------------------------------
-
-
-def test_a_schema_that_is_not_the_recorded_one_is_rolled_back(connection: sqlite3.Connection, folder: Path) -> None:
-    """An index made by hand: the run names it and leaves the database alone, unless told not to verify."""
-    apply(connection, folder)
-    connection.execute("CREATE INDEX by_hand ON parent (name)")
-    write_folder(folder, {"0004_more.sql": "CREATE TABLE more (x);"})
-    with pytest.raises(ApplyError, match="index by_hand is not in the migrations"):
-        apply(connection, folder)
-    assert "more" not in tables(connection)
-    assert apply_pending(connection, read_folder(folder), verify=False).applied == ("0004_more",)
-
-
-def test_a_difference_in_text_may_be_explained(connection: sqlite3.Connection, folder: Path) -> None:
-    """Who can read SQL says whether it means the same; the runner believes it."""
-    apply(connection, folder)
-    connection.execute("CREATE INDEX by_hand ON parent (name)")
-    write_folder(folder, {"0004_more.sql": "CREATE TABLE more (x);"})
-    seen: list[bool] = []
-
-    def explain(of: sqlite3.Connection) -> list[str]:
-        seen.append(any(row.name == "more" for row in read_catalog(of)))
-        return [] if len(seen) > 1 else ["the index by_hand is too many"]
-
-    with pytest.raises(ApplyError, match="by_hand is too many"):
-        apply_pending(connection, read_folder(folder), explain=explain)
-    assert apply_pending(connection, read_folder(folder), explain=explain).applied == ("0004_more",)
-    assert seen == [True, True]
-
-
-def test_a_fingerprint_of_another_sqlite_is_no_difference(connection: sqlite3.Connection, folder: Path) -> None:
-    """Where the migrations, run in memory by this SQLite, give the same catalog, the recorded text is another's."""
-    manifest = folder / MANIFEST
-    text = re.sub(r'"fingerprint": "sha256:\w+"', '"fingerprint": "sha256:0"', manifest.read_text(encoding="utf-8"))
-    manifest.write_text(text, encoding="utf-8")
-    assert apply(connection, folder).applied == FAMILY_IDS
-
-
 # --- rolling back -----------------------------------------------------------------------------------------------------
 
 

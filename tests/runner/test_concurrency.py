@@ -23,7 +23,7 @@ from tests.folders import FAMILY, FAMILY_IDS, PRAGMAS, write_folder
 from waiaas_migrate import close_database, open_database
 from waiaas_migrate.runner.bookkeeping import read_applied
 from waiaas_migrate.runner.rollback import Extent
-from waiaas_migrate.runner.run import roll_back_in
+from waiaas_migrate.runner.run import RunOptions, roll_back_in
 from waiaas_migrate.sqlite.connection import connect_file
 from waiaas_migrate.sqlite.pragmas import Pragma
 
@@ -183,10 +183,12 @@ def test_a_rollback_that_takes_longer_than_the_busy_timeout_is_waited_for(tmp_pa
     path = tmp_path / "a.db"
     close_database(open_database(path, migrations=folder))
     with ThreadPoolExecutor(1) as other:
-        first = other.submit(roll_back_in, str(path), folder, Extent(), backup="never")
+        first = other.submit(roll_back_in, str(path), folder, Extent(), options=RunOptions(backup="never"))
         while not is_locked(path):
             time.sleep(0.01)
-        assert roll_back_in(str(path), folder, Extent(), backup="never").rolled_back == ("0003_age",)
+        assert roll_back_in(str(path), folder, Extent(), options=RunOptions(backup="never")).rolled_back == (
+            "0003_age",
+        )
         assert first.result().rolled_back == ("0004_long",)
 
 

@@ -23,9 +23,9 @@ from waiaas_migrate.checks.drift import drift_of_all
 from waiaas_migrate.checks.status import status_of_all
 from waiaas_migrate.errors import MigrationsError
 from waiaas_migrate.files.project import find_project
+from waiaas_migrate.runner.apply import ApplyResult
 from waiaas_migrate.runner.estimate import estimate_all
 from waiaas_migrate.runner.fleet import Failure, Fleet, apply_to_all, default_jobs, each
-from waiaas_migrate.runner.run import RunResult
 
 
 @contextmanager
@@ -57,11 +57,11 @@ def test_any_executor(tmp_path: Path, executor: type) -> None:
         outcomes = list(apply_to_all(names, folder, fleet=Fleet(executor=pool)))
         again = list(apply_to_all(names[:3], folder, fleet=Fleet(executor=pool)))
     assert [outcome.database for outcome in outcomes] == names
-    assert [outcome.result for outcome in outcomes[:3]] == [RunResult(applied=FAMILY_IDS)] * 3
+    assert [outcome.result for outcome in outcomes[:3]] == [ApplyResult(applied=FAMILY_IDS)] * 3
     assert outcomes[3].result is None
     message = f"{names[3]}: is a folder. Give the path of a database file."
     assert outcomes[3].failure == Failure(kind="DatabaseFileError", message=message, exit_code=2)
-    assert [outcome.result for outcome in again] == [RunResult()] * 3
+    assert [outcome.result for outcome in again] == [ApplyResult()] * 3
 
 
 def test_threads_of_its_own(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_the_folder_is_read_anew_for_each_call(tmp_path: Path) -> None:
         list(apply_to_all([name], folder, fleet=Fleet(executor=pool)))
         write_folder(folder, {"0004_more.sql": "-- depends: 0003_age\nCREATE TABLE more (a);\n"})
         (outcome,) = apply_to_all([name], folder, fleet=Fleet(executor=pool))
-    assert outcome.result == RunResult(applied=("0004_more",))
+    assert outcome.result == ApplyResult(applied=("0004_more",))
 
 
 def test_stop_on_failure() -> None:

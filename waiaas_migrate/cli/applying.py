@@ -10,12 +10,13 @@ from waiaas_migrate.cli.output import print_json, say
 from waiaas_migrate.cli.running import note_run, print_interrupted, run_options
 from waiaas_migrate.cli.terminal import shown_progress
 from waiaas_migrate.files.project import Project
+from waiaas_migrate.runner.apply import ApplyResult
 from waiaas_migrate.runner.backup import byte_count
 from waiaas_migrate.runner.estimate import Estimate, StepEstimate
 from waiaas_migrate.runner.fleet import Fleet
 from waiaas_migrate.runner.patterns import expand, is_single
 from waiaas_migrate.runner.progress import Interrupted
-from waiaas_migrate.runner.run import RunOptions, RunResult, Watch
+from waiaas_migrate.runner.run import RunOptions, Watch
 
 
 @click.command()
@@ -75,19 +76,19 @@ def _apply(project: Project, database: str, run_options: RunOptions, *, as_json:
     return 0
 
 
-def _run_row(result: RunResult) -> dict[str, object]:
+def _run_row(result: ApplyResult) -> dict[str, object]:
     backup = {} if result.backup is None else {"backup": str(result.backup)}
     return {"applied": result.applied, "notices": result.notices, **backup}
 
 
-def _run_line(result: RunResult) -> str:
+def _run_line(result: ApplyResult) -> str:
     if not result.applied:
         return " ".join(["up to date.", *result.notices])
     backup = "" if result.backup is None else f" (backup {result.backup.name})"
     return " ".join([f"applied {', '.join(result.applied)}{backup}.", *result.notices])
 
 
-_RUN: Report[RunResult] = Report(
+_RUN: Report[ApplyResult] = Report(
     word=lambda result: "migrated" if result.applied else "up to date",
     line=_run_line,
     row=_run_row,

@@ -6,23 +6,25 @@ import click
 
 from waiaas_migrate.cli import options
 from waiaas_migrate.cli.output import print_json, say
-from waiaas_migrate.cli.running import backup, note_run, print_interrupted
+from waiaas_migrate.cli.running import note_run, print_interrupted, safety_options
 from waiaas_migrate.cli.terminal import shown_progress
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.progress import Interrupted
 from waiaas_migrate.runner.rollback import Extent
-from waiaas_migrate.runner.run import Watch, When
+from waiaas_migrate.runner.run import RunOptions, Watch
 
 
 @click.command()
 @options.database
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="How many.  [default: 1]")
 @click.option("--to", metavar="MIGRATION", help="Instead: all that came after this one, which stays.")
-@backup
+@safety_options
 @options.as_json
 @options.in_project
-def rollback(project: Project, database: str, *, count: int | None, to: str | None, backup: When, as_json: bool) -> int:
+def rollback(
+    project: Project, database: str, *, count: int | None, to: str | None, chosen: RunOptions, as_json: bool
+) -> int:
     """Take the last migration of DATABASE back, or the last N, all or none.
 
     What a migration brought goes, with what was written there since. So there is a backup first, which `restore`
@@ -40,7 +42,7 @@ def rollback(project: Project, database: str, *, count: int | None, to: str | No
     extent = Extent(count=count or 1, to=to)
     try:
         with shown_progress() as tell:
-            result = roll_back_in(database, project.migrations, extent, backup=backup, watch=Watch(tell=tell))
+            result = roll_back_in(database, project.migrations, extent, options=chosen, watch=Watch(tell=tell))
     except Interrupted as error:
         return print_interrupted(error, as_json=as_json)
     if as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import get_args
 
@@ -10,24 +11,37 @@ import click
 
 from waiaas_migrate.cli.output import note, print_failure
 from waiaas_migrate.errors import INTERRUPTED
+from waiaas_migrate.runner.apply import ApplyResult
 from waiaas_migrate.runner.progress import Interrupted
-from waiaas_migrate.runner.run import ReversalResult, RunOptions, RunResult, When
+from waiaas_migrate.runner.rollback import RollbackResult
+from waiaas_migrate.runner.run import RunOptions, When
 from waiaas_migrate.runner.upgrade import Transaction
 
-backup = click.option(
-    "--backup",
-    type=click.Choice(get_args(When)),
-    metavar="WHEN",
-    default="auto",
-    help="Back up before changing a database: `always`, `never`, or where it could lose.  [default: auto]",
-)
+
+def safety_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Give ``command`` the choices of what a run does lest anything be lost, as ``chosen``."""
+
+    @click.option(
+        "--no-verify", is_flag=True, help="Do not compare the resulting schema with what the migrations lead to."
+    )
+    @click.option(
+        "--backup",
+        type=click.Choice(get_args(When)),
+        metavar="WHEN",
+        default="auto",
+        help="Back up before changing a database: `always`, `never`, or where it could lose.  [default: auto]",
+    )
+    @wraps(command)
+    def with_options(*args: object, no_verify: bool, backup: When, **options: object) -> int:
+        return command(*args, chosen=RunOptions(verify=not no_verify, backup=backup), **options)
+
+    return with_options
 
 
 def run_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Give ``command`` the choices of how a run goes about it."""
+    """Give ``command`` the choices of how a run goes about it, as ``chosen``."""
 
-    @click.option("--no-verify", is_flag=True, help="Do not compare the resulting schema with the recorded one.")
-    @backup
+    @safety_options
     @click.option(
         "--transaction",
         type=click.Choice(get_args(Transaction)),
@@ -36,14 +50,13 @@ def run_options(command: Callable[..., int]) -> Callable[..., int]:
         help="Commit `all` pending migrations together, or `each` by itself.  [default: all]",
     )
     @wraps(command)
-    def with_options(*args: object, no_verify: bool, backup: When, transaction: Transaction, **options: object) -> int:
-        chosen = RunOptions(verify=not no_verify, backup=backup, transaction=transaction)
-        return command(*args, chosen=chosen, **options)
+    def with_options(*args: object, chosen: RunOptions, transaction: Transaction, **options: object) -> int:
+        return command(*args, chosen=replace(chosen, transaction=transaction), **options)
 
     return with_options
 
 
-def note_run(result: RunResult | ReversalResult) -> None:
+def note_run(result: ApplyResult | RollbackResult) -> None:
     """Tell where the backup is, and what else the user should know."""
     if result.backup is not None:
         note(f"backup {result.backup}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from waiaas_migrate.runner.bookkeeping import pending
 from waiaas_migrate.runner.events import Observe
@@ -12,22 +13,25 @@ from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.transaction import plain_session
 from waiaas_migrate.runner.upgrade import (
     Conduct,
-    Explain,
     Transaction,
     Upgrade,
     refuse_shadows,
     refuse_unrecorded_tables,
 )
 
-__all__ = ["ApplyResult", "Explain", "Transaction", "apply_pending", "apply_todo"]
+__all__ = ["ApplyResult", "Transaction", "apply_pending", "apply_todo"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyResult:
-    """What a run did: the migrations in the order in which they were applied, and what the user should know."""
+    """What a run did: the migrations in the order in which they were applied, and what the user should know.
+
+    ``backup`` is the one that was made before, where the database is a file that was named.
+    """
 
     applied: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    backup: Path | None = None
 
 
 def apply_pending(
@@ -35,7 +39,6 @@ def apply_pending(
     folder: MigrationFolder,
     *,
     verify: bool = True,
-    explain: Explain | None = None,
     transaction: Transaction = "all",
     observe: Observe | None = None,
 ) -> ApplyResult:
@@ -50,7 +53,6 @@ def apply_pending(
         connection: the database.
         folder: what to apply.
         verify: whether to compare the schema with the recorded one before COMMIT.
-        explain: says whether a schema whose text differs from the recorded one differs in meaning.
         transaction: ``each`` commits every migration by itself.
         observe: is told what happens, as it does.
 
@@ -66,7 +68,7 @@ def apply_pending(
         if not todo:
             return ApplyResult()
         refuse_shadows(connection, (file.sql for file in folder.migrations if file.id in todo))
-        conduct = Conduct(verify=verify, explain=explain, transaction=transaction, observe=observe)
+        conduct = Conduct(verify=verify, transaction=transaction, observe=observe)
         return _upgrade(connection, folder, conduct, todo)
 
 

@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from waiaas_migrate.errors import INTERRUPTED, MigrateError
+from waiaas_migrate.runner.apply import ApplyResult
 from waiaas_migrate.runner.ctrl_c import ctrl_c_calls
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.forks import CannotFork, Flag, copies, may_fork
 from waiaas_migrate.runner.progress import Interrupted, Stop
-from waiaas_migrate.runner.run import RunOptions, RunResult, Watch, apply_to
+from waiaas_migrate.runner.run import RunOptions, Watch, apply_to
 
 ResultT = TypeVar("ResultT")
 
@@ -84,7 +85,7 @@ def apply_to_all(
     *,
     options: RunOptions = RunOptions(),  # noqa: B008 — a frozen value
     fleet: Fleet = Fleet(),
-) -> Iterator[Outcome[RunResult]]:
+) -> Iterator[Outcome[ApplyResult]]:
     """Apply what is pending of the folder ``migrations`` to each of ``databases``; the outcomes in their order.
 
     Each database is exactly before or exactly after, whatever becomes of the others; a run can be repeated, and those
@@ -103,11 +104,11 @@ def apply_to_all(
     return each(work, databases, fleet)
 
 
-def _apply(database: str, *, folder: Path, stamp: int, options: RunOptions) -> RunResult:
+def _apply(database: str, *, folder: Path, stamp: int, options: RunOptions) -> ApplyResult:
     return apply_to(database, _read_once(folder, stamp), options=options)
 
 
-def _apply_here(database: str, *, folder: MigrationFolder, options: RunOptions, stop: Stop) -> RunResult:
+def _apply_here(database: str, *, folder: MigrationFolder, options: RunOptions, stop: Stop) -> ApplyResult:
     return apply_to(database, folder, options=options, watch=Watch(stop=stop))
 
 

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Self
 
+from waiaas_migrate.errors import UnsupportedError
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.sqlite.catalog import CatalogRow, fingerprint, read_catalog
@@ -39,28 +40,49 @@ class Replay:
         return self
 
     @property
-    def catalog(self) -> tuple[CatalogRow, ...]:
-        """What the migrations have built so far."""
-        return read_catalog(self._memory)
+    def connection(self) -> sqlite3.Connection:
+        """The database in memory, with what the migrations have built so far."""
+        return self._memory
 
     @property
     def fingerprint(self) -> str:
-        """The same as one text."""
-        return fingerprint(self.catalog)
+        """Its catalog as one text."""
+        return fingerprint(read_catalog(self._memory))
 
 
-def differing_objects(connection: sqlite3.Connection, wanted: tuple[CatalogRow, ...]) -> list[str]:
-    """What differs, by name, in the database from the ``wanted`` catalog.
+def differences(connection: sqlite3.Connection, migrations: Sequence[MigrationFile]) -> list[str]:
+    """How the schema differs from what ``migrations`` lead to, in words; nothing where it means the same.
 
-    Versions of SQLite write a renamed table's text differently: a fingerprint recorded with another version may differ
-    where nothing is wrong, which is why the catalog is that of a replay with this one.
+    Where the catalogs are not the same to the letter, both are read: somebody else may have made the tables, in other
+    words, or another version of SQLite have renamed one. Where they cannot be read, the letter decides.
     """
-    found, expected = _by_name(read_catalog(connection)), _by_name(wanted)
-    return [
-        _difference(found.get(key), expected.get(key))
-        for key in {**expected, **found}
-        if found.get(key) != expected.get(key)
-    ]
+    with Replay(migrations) as replay:
+        wanted = replay.run(migrations).connection
+        found = _differing_objects(read_catalog(connection), read_catalog(wanted))
+        meant = _differing_in_meaning(connection, wanted) if found else None
+    return found if meant is None else meant
+
+
+def _differing_in_meaning(connection: sqlite3.Connection, wanted: sqlite3.Connection) -> list[str] | None:
+    """What is other than ``wanted``; None where it cannot be told."""
+    from waiaas_migrate.schema.describe import describe
+    from waiaas_migrate.schema.diff import diff
+
+    try:
+        from waiaas_migrate.sqlite.introspect import introspect
+    except ImportError:  # SQLite's grammar is not there for every platform
+        return None
+    try:
+        changes = diff(introspect(wanted), introspect(connection))
+    except UnsupportedError:
+        return None
+    return [f"{describe(change)} without a migration" for change in changes]
+
+
+def _differing_objects(found: tuple[CatalogRow, ...], wanted: tuple[CatalogRow, ...]) -> list[str]:
+    """What differs by name."""
+    here, there = _by_name(found), _by_name(wanted)
+    return [_difference(here.get(key), there.get(key)) for key in {**there, **here} if here.get(key) != there.get(key)]
 
 
 def _by_name(rows: tuple[CatalogRow, ...]) -> dict[tuple[str, str], CatalogRow]:

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from waiaas_migrate.errors import ApplyError, UnsupportedError, UsageError
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
@@ -15,6 +16,7 @@ from waiaas_migrate.runner.events import Committed, MigrationFinished, Migration
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.foreign_keys import ForeignKeyCheck, KeysChanged
 from waiaas_migrate.runner.outline import rollback_outline
+from waiaas_migrate.runner.proof import differences
 from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.runner.transaction import plain_session
 from waiaas_migrate.runner.upgrade import refuse_shadows, span
@@ -32,10 +34,14 @@ class Extent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackResult:
-    """What a rollback did: the migrations in the order in which they were taken back, and what the user should know."""
+    """What a rollback did: the migrations in the order in which they were taken back, and what the user should know.
+
+    ``backup`` is the one that was made before, where the database is a file that was named.
+    """
 
     rolled_back: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    backup: Path | None = None
 
 
 def rollback(
@@ -44,14 +50,16 @@ def rollback(
     *,
     count: int = 1,
     to: str | None = None,
+    verify: bool = True,
     observe: Observe | None = None,
 ) -> RollbackResult:
     """Roll back the last ``count`` migrations, or all that came after the migration ``to``; all of them, or nothing.
 
-    They are taken in the reverse of the folder's order, as yoyo does. ``observe`` is told what happens, as it does.
+    They are taken in the reverse of the folder's order, as yoyo does. ``verify``: the schema is compared before COMMIT
+    with what the migrations that stay lead to. ``observe`` is told what happens, as it does.
 
     Raises:
-        ApplyError: a rollback failed, or left foreign keys without parents.
+        ApplyError: a rollback failed, left foreign keys without parents, or did not lead to the schema before it.
         UnknownMigrationsError: the database is ahead of the folder.
         UnsupportedError: one of the migrations has no rollback, or runs outside transactions.
         UsageError: ``to`` was not applied, or a transaction is open on the connection.
@@ -62,7 +70,7 @@ def rollback(
         if not chosen:
             return RollbackResult()
         refuse_shadows(connection, (file.rollback or file.sql for file in chosen))
-        reversal = _Reversal(connection, folder, extent, observe)
+        reversal = _Reversal(connection, folder, extent, observe, verify=verify)
         try:
             return reversal.run()
         except ApplyError as error:
@@ -79,12 +87,19 @@ class _Reversal:
     """One rollback. What is to be taken back is read anew under the lock, since another process may be at it too."""
 
     def __init__(
-        self, connection: sqlite3.Connection, folder: MigrationFolder, extent: Extent, observe: Observe | None
+        self,
+        connection: sqlite3.Connection,
+        folder: MigrationFolder,
+        extent: Extent,
+        observe: Observe | None,
+        *,
+        verify: bool,
     ) -> None:
         self._connection = connection
         self._folder = folder
         self._extent = extent
         self._observe = observe
+        self._is_verified = verify and folder.manifest is not None and folder.manifest.fingerprint is not None
         self._steps = StepRunner(connection, folder.migrations, observe)
 
     def run(self) -> RollbackResult:
@@ -113,9 +128,26 @@ class _Reversal:
                 self._steps.record(migration, "rollback")
                 self._tell(MigrationFinished(migration=migration.id))
             names = tuple(migration.id for migration in todo)
-            notices.extend(check.finish(span(names)) if names else ())
+            if names:
+                notices.extend(check.finish(span(names)))
+                self._verify(names)
         self._tell(Committed(migrations=names))
         return RollbackResult(rolled_back=names, notices=tuple(notices))
+
+    def _verify(self, names: Sequence[str]) -> None:
+        """Compare the schema with what the migrations that stay lead to, where they are the first of the folder."""
+        waiting = set(pending(self._connection, self._folder.ids))
+        left = [migration for migration in self._folder.migrations if migration.id not in waiting]
+        if not self._is_verified or left != list(self._folder.migrations[: len(left)]):
+            return
+        if found := differences(self._connection, left):
+            what = "the schema would not be the one that the migrations before it lead to: " + "; ".join(found)
+            fix = (
+                f"Mend {names[-1]}.rollback.sql, or what was changed by hand (`waiaas-migrate drift` says what); "
+                f"--no-verify takes it back all the same."
+            )
+            name = database_name(self._connection)
+            raise ApplyError(database=name, migration=span(names), reason=f"{what}. {fix}", was_taking_back=True)
 
     def _tell(self, event: MigrationStarted | MigrationFinished | Committed) -> None:
         if self._observe is not None:

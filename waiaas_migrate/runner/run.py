@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,9 +26,9 @@ from waiaas_migrate.runner.events import (
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.outline import Outline, outline, rollback_outline
 from waiaas_migrate.runner.progress import Interrupted, Meter, Progress, Stop, Tell, was_interrupted
-from waiaas_migrate.runner.rollback import Extent, chosen_of, rollback
+from waiaas_migrate.runner.rollback import Extent, RollbackResult, chosen_of, rollback
 from waiaas_migrate.runner.transaction import plain_session
-from waiaas_migrate.runner.upgrade import Conduct, Explain, Transaction, refuse_shadows
+from waiaas_migrate.runner.upgrade import Conduct, Transaction, refuse_shadows
 from waiaas_migrate.sqlite.catalog import read_catalog
 from waiaas_migrate.sqlite.connection import (
     apply_pragmas,
@@ -62,32 +62,13 @@ class Watch:
     stop: Stop | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunResult:
-    """What a run did: the migrations it applied, what the user should know, and the backup that was made before."""
-
-    applied: tuple[str, ...] = ()
-    notices: tuple[str, ...] = ()
-    backup: Path | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReversalResult:
-    """What a rollback did: the migrations it took back, what the user should know, and the backup made before."""
-
-    rolled_back: tuple[str, ...] = ()
-    notices: tuple[str, ...] = ()
-    backup: Path | None = None
-
-
 def apply_to(
     database: str,
     migrations: Path | MigrationFolder,
     *,
     options: RunOptions = RunOptions(),
-    explain: Explain | None = None,
     watch: Watch = Watch(),
-) -> RunResult:
+) -> ApplyResult:
     """Open ``database``, apply what is pending of the folder ``migrations``, set its PRAGMAs, and close it.
 
     Raises:
@@ -98,12 +79,12 @@ def apply_to(
     """
     folder = migrations if isinstance(migrations, MigrationFolder) else read_folder(migrations)
     timeout = int(patience(folder.pragmas) * 1000)
-    run = _Run(folder=folder, options=options, explain=explain, watch=watch, patience=timeout)
+    run = _Run(folder=folder, options=options, watch=watch, patience=timeout)
     place = database_path(database)
     return while_others_work(place, lambda: _apply_once(place, run))
 
 
-def _apply_once(place: Database, run: _Run) -> RunResult:
+def _apply_once(place: Database, run: _Run) -> ApplyResult:
     folder, database, pragmas = run.folder, place.name, run.folder.pragmas
     # The last to close a database moves its WAL into it; where others have it open, it stays with them
     # (https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files).
@@ -129,7 +110,7 @@ def run_pending(
     folder: MigrationFolder,
     *,
     options: RunOptions = RunOptions(),
-) -> RunResult:
+) -> ApplyResult:
     """Apply what is pending on a connection of the caller's, with a backup before it as in :func:`apply_to`.
 
     The connection's settings, and its progress handler, stay the caller's.
@@ -141,7 +122,7 @@ def run_pending(
     with plain_session(connection):
         todo = pending(connection, folder.ids)
         if not todo:
-            return RunResult()
+            return ApplyResult()
         refuse_shadows(connection, (file.sql for file in folder.migrations if file.id in todo))
         return _Run(folder=folder, options=options).on(connection, todo)
 
@@ -155,25 +136,23 @@ class _Run:
 
     folder: MigrationFolder
     options: RunOptions
-    explain: Explain | None = None
     watch: Watch | None = None
     patience: int | None = None
 
-    def on(self, connection: sqlite3.Connection, todo: Sequence[str]) -> RunResult:
+    def on(self, connection: sqlite3.Connection, todo: Sequence[str]) -> ApplyResult:
         """Apply what is pending, which was ``todo`` a moment ago."""
         if not todo:
-            return RunResult()
+            return ApplyResult()
         names = frozenset(todo)
         outlines = [outline(file) for file in self.folder.migrations if file.id in names]
         with _watched(connection, outlines, self.options.backup, self.watch) as observer:
             done = self._apply(connection, todo, observer)
-        return RunResult(applied=done.applied, notices=done.notices, backup=_made_by(observer))
+        return replace(done, backup=_made_by(observer))
 
     def _apply(self, connection: sqlite3.Connection, todo: Sequence[str], observe: Observe | None) -> ApplyResult:
         options = self.options
         conduct = Conduct(
             verify=options.verify,
-            explain=self.explain,
             transaction=options.transaction,
             observe=observe,
             patience=self.patience,
@@ -182,11 +161,12 @@ class _Run:
 
 
 def roll_back_in(
-    database: str, migrations: Path, extent: Extent, *, backup: When = "auto", watch: Watch = Watch()
-) -> ReversalResult:
+    database: str, migrations: Path, extent: Extent, *, options: RunOptions = RunOptions(), watch: Watch = Watch()
+) -> RollbackResult:
     """Open ``database``, take back the last migrations of the folder ``migrations``, and close it.
 
-    What migrations brought goes with what was written there since, so that ``auto`` backs up as ``always`` does.
+    What migrations brought goes with what was written there since, so that ``auto`` backs up as ``always`` does. All
+    are taken back in one transaction, whatever ``options`` say.
 
     Raises:
         DatabaseFileError: the file is missing, or cannot be used.
@@ -197,23 +177,23 @@ def roll_back_in(
         Interrupted: it was stopped from outside.
     """
     folder = read_folder(migrations)
-    return while_others_work(database_path(database), lambda: _roll_back_once(database, folder, extent, backup, watch))
+    return while_others_work(database_path(database), lambda: _roll_back_once(database, folder, extent, options, watch))
 
 
 def _roll_back_once(
-    database: str, folder: MigrationFolder, extent: Extent, backup: When, watch: Watch
-) -> ReversalResult:
+    database: str, folder: MigrationFolder, extent: Extent, options: RunOptions, watch: Watch
+) -> RollbackResult:
     with closing(open_read_only(database)) as reading:  # and so none is made where there is none
         chosen = chosen_of(reading, folder, extent)
     with (
         _told_of_interruption(database, was_taking_back=True) as todo,
         closing(connect_file(database, timeout=patience(folder.pragmas))) as connection,
         plain_errors(database, doing="rolling migrations back"),
-        _watched(connection, [rollback_outline(file) for file in chosen], backup, watch) as observer,
+        _watched(connection, [rollback_outline(file) for file in chosen], options.backup, watch) as observer,
     ):
         todo.extend(file.id for file in chosen)
-        done = rollback(connection, folder, count=extent.count, to=extent.to, observe=observer)
-    return ReversalResult(rolled_back=done.rolled_back, notices=done.notices, backup=_made_by(observer))
+        done = rollback(connection, folder, count=extent.count, to=extent.to, verify=options.verify, observe=observer)
+    return replace(done, backup=_made_by(observer))
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Literal
@@ -19,16 +19,13 @@ from waiaas_migrate.runner.events import Committed, MigrationFinished, Migration
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.foreign_keys import ForeignKeyCheck, KeysChanged
 from waiaas_migrate.runner.outline import outline
-from waiaas_migrate.runner.proof import Replay, differing_objects
+from waiaas_migrate.runner.proof import differences
 from waiaas_migrate.runner.recovery import has_run, hint, may_have_run
 from waiaas_migrate.runner.steps import StepRunner, may_switch, may_write_books
 from waiaas_migrate.runner.transaction import NotNeeded, foreign_keys_off
 from waiaas_migrate.runner.yoyo_lock import Held, sole_transaction
 from waiaas_migrate.sqlite.catalog import CatalogFacts, read_catalog, read_facts
 from waiaas_migrate.sqlite.connection import database_name, plain_errors
-
-#: Says in words how the schema on a connection differs in meaning from that of head; nothing where it does not.
-Explain = Callable[[sqlite3.Connection], list[str]]
 
 #: Whether all pending migrations share one transaction, or each has its own.
 Transaction = Literal["all", "each"]
@@ -41,7 +38,6 @@ class Conduct:
     """How a run goes about it; the arguments of :func:`~waiaas_migrate.runner.apply.apply_pending`."""
 
     verify: bool = True
-    explain: Explain | None = None
     transaction: Transaction = "all"
     observe: Observe | None = None
     #: The connection's busy timeout in milliseconds, where that is known.
@@ -167,27 +163,19 @@ class Upgrade:
         return ForeignKeyCheck(self._connection, statements if plain else None, facts)
 
     def _verify(self, batch: Sequence[MigrationFile], facts: CatalogFacts) -> None:
-        """Compare the catalog, by now ``facts``, with that recorded for head; the cost does not grow with the tables'.
+        """Compare the catalog, by now ``facts``, with that recorded for head; the cost does not grow with the rows.
 
-        For a batch that does not lead to head nothing was recorded: it is compared with a replay in memory, where the
-        folder was applied in its own order.
+        Where it is another, and for a batch that does not lead to head, the schema is compared with that of a replay
+        in memory, where the folder was applied in its own order.
         """
-        manifest, explain = self._folder.manifest, self._conduct.explain
+        manifest = self._folder.manifest
         if not self._conduct.verify or manifest is None or manifest.fingerprint is None:
             return
-        at_head = self._is_at_head(batch)
-        if at_head and manifest.fingerprint == facts.fingerprint:
+        if self._is_at_head(batch) and manifest.fingerprint == facts.fingerprint:
             return
         done = self._applied()
-        if at_head and explain is not None:
-            differences = explain(self._connection)
-        elif explain is None and done == self._folder.migrations[: len(done)]:
-            with Replay(done) as replay:
-                differences = differing_objects(self._connection, replay.run(done).catalog)
-        else:
-            return
-        if differences:
-            what = "the schema would not be the one that the migrations lead to: " + "; ".join(differences)
+        if done == self._folder.migrations[: len(done)] and (found := differences(self._connection, done)):
+            what = "the schema would not be the one that the migrations lead to: " + "; ".join(found)
             fix = "Find what changed the database by hand with `waiaas-migrate drift`."
             name = span([migration.id for migration in batch])
             raise ApplyError(database=database_name(self._connection), migration=name, reason=f"{what}. {fix}")

@@ -1,0 +1,151 @@
+"""What is proved of a schema before COMMIT, there and back: by the letter, and where that differs by what it means."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.folders import FAMILY, FAMILY_IDS, run_python, run_yoyo, tables, write_folder
+from tests.projects import edit, execute, generated_project, rows, run
+from waiaas_migrate.errors import ApplyError
+from waiaas_migrate.files.migration_dir.manifest import MANIFEST
+from waiaas_migrate.runner.apply import apply_pending
+from waiaas_migrate.runner.folder import read_folder
+from waiaas_migrate.runner.rollback import rollback
+from waiaas_migrate.sqlite.connection import connect_file
+
+#: What the first three migrations make, as another application may have written it.
+ADOPTED = """
+CREATE TABLE "parent"("id" integer PRIMARY KEY,"name" text, "age" integer);
+create table child(id integer primary key, parent_id integer references parent(id) on delete cascade);
+CREATE INDEX "child_parent" ON "child"("parent_id");
+INSERT INTO parent VALUES (1, 'a', 2);
+INSERT INTO child VALUES (1, 1);
+"""
+MORE = {"0004_more.sql": "-- depends: 0003_age\nCREATE TABLE more (x);", "0004_more.rollback.sql": "DROP TABLE more;"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A recorded folder of three migrations."""
+    return write_folder(tmp_path / "m", FAMILY)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the database shall be."""
+    return tmp_path / "a.db"
+
+
+@pytest.fixture
+def connection(path: Path, folder: Path) -> Iterator[sqlite3.Connection]:
+    """A connection to a file at head."""
+    with closing(connect_file(path)) as connection:
+        apply_pending(connection, read_folder(folder))
+        yield connection
+
+
+@pytest.fixture
+def adopted(path: Path, folder: Path) -> Iterator[sqlite3.Connection]:
+    """A connection to a file that another application made, with the three migrations noted as applied; a fourth is."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(ADOPTED)
+    run_yoyo("mark", path, folder)
+    write_folder(folder, MORE)
+    with closing(connect_file(path)) as connection:
+        yield connection
+
+
+def test_a_schema_that_is_not_the_recorded_one_is_rolled_back(connection: sqlite3.Connection, folder: Path) -> None:
+    """An index made by hand: the run names it and leaves the database alone, unless told not to verify."""
+    connection.execute("CREATE INDEX by_hand ON parent (name)")
+    write_folder(folder, MORE)
+    with pytest.raises(ApplyError, match=r"lead to: add index by_hand on parent \(name\) without a migration\. Find"):
+        apply_pending(connection, read_folder(folder))
+    assert "more" not in tables(connection)
+    assert apply_pending(connection, read_folder(folder), verify=False).applied == ("0004_more",)
+
+
+def test_a_difference_in_the_letter_is_none(adopted: sqlite3.Connection, folder: Path) -> None:
+    """Tables in other words mean the same; what means something else is refused, and named."""
+    assert apply_pending(adopted, read_folder(folder)).applied == ("0004_more",)
+    assert rollback(adopted, read_folder(folder)).rolled_back == ("0004_more",)
+    assert adopted.execute("SELECT * FROM parent, child").fetchall() == [(1, "a", 2, 1, 1)]
+    adopted.execute("ALTER TABLE parent ADD COLUMN own")
+    with pytest.raises(ApplyError, match=r"lead to: add column parent\.own without a migration\. Find what"):
+        apply_pending(adopted, read_folder(folder))
+    assert "more" not in tables(adopted)
+
+
+def test_without_the_grammar_the_letter_decides(adopted: sqlite3.Connection, path: Path, folder: Path) -> None:
+    """Where SQL cannot be read, tables in other words are refused by name, and --no-verify is the way on."""
+    adopted.close()
+    code = """
+import sys
+sys.modules["syntaqlite"] = None
+from pathlib import Path
+from waiaas_migrate.errors import ApplyError
+from waiaas_migrate.runner.run import RunOptions, apply_to
+try:
+    apply_to(sys.argv[1], Path(sys.argv[2]))
+except ApplyError as error:
+    print(error.reason)
+print(apply_to(sys.argv[1], Path(sys.argv[2]), options=RunOptions(verify=False)).applied)
+"""
+    done = run_python(code, path, folder)
+    assert done.stderr == ""
+    assert "lead to: table parent has another text; table child has another text" in done.stdout
+    assert done.stdout.endswith("('0004_more',)\n")
+
+
+def test_a_fingerprint_of_another_sqlite_is_no_difference(path: Path, folder: Path) -> None:
+    """Where the migrations, run in memory by this SQLite, give the same catalog, the recorded text is another's."""
+    manifest = folder / MANIFEST
+    text = re.sub(r'"fingerprint": "sha256:\w+"', '"fingerprint": "sha256:0"', manifest.read_text(encoding="utf-8"))
+    manifest.write_text(text, encoding="utf-8")
+    with closing(connect_file(path)) as connection:
+        assert apply_pending(connection, read_folder(folder)).applied == FAMILY_IDS
+
+
+@pytest.mark.parametrize(
+    ("back", "said"),
+    [
+        ("DROP INDEX more_x; DROP TABLE parent;", "drop table parent without a migration"),
+        ("SELECT 1;", "add table more (1 column) without a migration"),
+        ("DROP TABLE more; CREATE INDEX left ON parent (age);", "add index left on parent (age) without a migration"),
+    ],
+    ids=["too much", "nothing", "something else"],
+)
+def test_a_rollback_that_leads_elsewhere(connection: sqlite3.Connection, folder: Path, back: str, said: str) -> None:
+    """It is refused, says what would be other than before, and leaves all as it was, unless told not to verify."""
+    more = {"0004_more.sql": "CREATE TABLE more (x);\nCREATE INDEX more_x ON more (x);", "0004_more.rollback.sql": back}
+    write_folder(folder, more)
+    apply_pending(connection, read_folder(folder))
+    before = list(connection.iterdump())
+    with pytest.raises(ApplyError, match="migration 0004_more could not be taken back") as caught:
+        rollback(connection, read_folder(folder))
+    assert said in str(caught.value)
+    assert "Mend 0004_more.rollback.sql" in str(caught.value)
+    assert list(connection.iterdump()) == before
+    assert rollback(connection, read_folder(folder), verify=False).rolled_back == ("0004_more",)
+
+
+def test_a_rollback_from_the_command_line(tmp_path: Path) -> None:
+    """The refusal says which option takes it back all the same; exit status 3, and then 0."""
+    generated_project(tmp_path)
+    edit(tmp_path / "schema.yaml", "      body: text\n", "      body: text\n      author: text\n")
+    assert run(tmp_path, "generate", "-m", "author").status == 0
+    assert run(tmp_path, "apply", "a.db").status == 0
+    execute(tmp_path / "a.db", "CREATE TABLE by_hand (x)")
+    refused = run(tmp_path, "rollback", "a.db")
+    assert (refused.status, refused.out) == (3, "")
+    assert "add table by_hand (1 column) without a migration" in refused.err
+    assert "--no-verify takes it back all the same" in refused.err
+    assert rows(tmp_path / "a.db", "SELECT count(*) FROM _yoyo_migration") == [(2,)]
+    assert run(tmp_path, "rollback", "a.db", "--no-verify").status == 0
+    assert rows(tmp_path / "a.db", "SELECT count(*) FROM _yoyo_migration") == [(1,)]
