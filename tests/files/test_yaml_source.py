@@ -111,8 +111,14 @@ def test_aliases_repeat_a_value() -> None:
                 "Close it, or double a quote that belongs to the text."
             ),
         ),
-        ("a: [1,\nb: 2", "s.yaml:1:4: the list that opens here is not closed properly. Look for a missing `,` or `]`."),
-        ("a: {x: 1", "s.yaml:1:4: the mapping that opens here is not closed properly. Look for a missing `,` or `}`."),
+        (
+            "a: [1,\nb: 2",
+            "s.yaml:1:4: the list that opens here is not closed properly. Look for a missing `,` or `]`, or for a value with a comma or bracket in it, which needs quotes.",
+        ),
+        (
+            "a: {x: 1",
+            "s.yaml:1:4: the mapping that opens here is not closed properly. Look for a missing `,` or `}`, or for a value with a comma or bracket in it, which needs quotes.",
+        ),
         (
             "a: b: c",
             (

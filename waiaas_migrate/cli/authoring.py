@@ -48,9 +48,12 @@ def generate(project: Project, name: str | None, allow: tuple[str, ...], *, as_j
     for change in result.changes:
         say(change)
     for hazard in result.hazards:
-        say(str(hazard), good=False)
+        is_allowed = hazard.is_destructive and hazard not in result.refused
+        say(f"{hazard.code} {hazard.where}: {hazard.what} Allowed." if is_allowed else str(hazard), good=False)
     for path in written:
         note(f"wrote {_short(path)}")
+    if result.changes and result.unrecorded:
+        note(f"Not recorded before: {', '.join(result.unrecorded)}. What it makes has to stand in schema.yaml, too.")
     if result.refused:
         note("Nothing was written.")
         return FINDINGS

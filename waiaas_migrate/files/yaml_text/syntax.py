@@ -25,8 +25,16 @@ _WORDS: tuple[tuple[str, str, str], ...] = (
         "the quote that opens here is never closed.",
         "Close it, or double a quote that belongs to the text.",
     ),
-    (r"',' or '\]'", "the list that opens here is not closed properly.", "Look for a missing `,` or `]`."),
-    (r"',' or '\}'", "the mapping that opens here is not closed properly.", "Look for a missing `,` or `}`."),
+    (
+        r"',' or '\]'",
+        "the list that opens here is not closed properly.",
+        "Look for a missing `,` or `]`, or for a value with a comma or bracket in it, which needs quotes.",
+    ),
+    (
+        r"',' or '\}'",
+        "the mapping that opens here is not closed properly.",
+        "Look for a missing `,` or `}`, or for a value with a comma or bracket in it, which needs quotes.",
+    ),
     (
         r"(did not find expected key|expected <block end>|expected '-' indicator)",
         "this does not fit the lines above.",
