@@ -289,6 +289,17 @@ def test_the_example_of_the_errors_runs(tmp_path: Path) -> None:
     assert (folder / "daemon.db").is_file()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a POSIX shell")
+def test_the_page_on_migrations_works_in_an_empty_folder(tmp_path: Path) -> None:
+    """Everything in docs/migrations.md, done in its order, works, and all that it leaves agrees."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    run_blocks(folder, (DOCS / "migrations.md").read_text(encoding="utf-8"))
+    run_command(folder, "waiaas-migrate", "apply", "app.db")
+    run_command(folder, "waiaas-migrate", "rollback", "app.db", "--to", "0001_initial")
+    assert run_command(folder, "waiaas-migrate", "drift", "app.db") == "app.db: no drift.\n"
+
+
 @pytest.mark.parametrize("target", ["demo", "test"])
 def test_the_readme_names_targets_that_exist(target: str) -> None:
     """The two commands that the README begins with are targets of the Makefile."""
