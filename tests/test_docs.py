@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.projects import CHECKOUT, edit, execute, rows, shipped_project
+from tests.projects import CHECKOUT, shipped_project
 from waiaas_migrate import __all__ as public
 from waiaas_migrate import errors
 from waiaas_migrate.cli.main import group
@@ -273,29 +273,12 @@ def test_the_readme_begins_with_what_generate_writes(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a POSIX shell")
 def test_the_migration_that_is_read_is_what_generate_writes(tmp_path: Path) -> None:
-    """The migration that docs/migrations.md takes apart comes of the edit that stands beside it."""
-    text = (DOCS / "migrations.md").read_text(encoding="utf-8")
+    """The migration that docs/reading-a-migration.md takes apart comes of the edit that stands beside it."""
+    text = (DOCS / "reading-a-migration.md").read_text(encoding="utf-8")
     assert [block.language for block in blocks(text)] == ["toml", "yaml", "sh", "diff", "sh", "sql"]
     folder = tmp_path / "project"
     folder.mkdir()
     run_blocks(folder, text)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a POSIX shell")
-def test_a_database_that_is_there_already(tmp_path: Path) -> None:
-    """What docs/deploying.md says of one works, and so does the next migration."""
-    folder = tmp_path / "project"
-    folder.mkdir()
-    (folder / "pyproject.toml").write_text("[tool.waiaas-migrate]\n", encoding="utf-8")
-    execute(folder / "app.db", 'CREATE TABLE "item"(id integer primary key,\'name\' varchar(9) default "x" )')
-    execute(folder / "app.db", "INSERT INTO item VALUES (1, 'a')")
-    text = (DOCS / "deploying.md").read_text(encoding="utf-8")
-    run_blocks(folder, text[text.index("## A database that is there already") : text.index("## Backups")])
-    edit(folder / "schema.yaml", "tables:\n", "tables:\n  more: {columns: {x: text}}\n")
-    run_command(folder, "waiaas-migrate", "generate", "-m", "more")
-    assert "applied 0002_more" in run_command(folder, "waiaas-migrate", "apply", "app.db")
-    assert "no drift" in run_command(folder, "waiaas-migrate", "drift", "app.db")
-    assert rows(folder / "app.db", "SELECT * FROM item") == [(1, "a")]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a POSIX shell")
@@ -314,6 +297,17 @@ def test_the_example_of_the_errors_runs(tmp_path: Path) -> None:
     folder.mkdir()
     run_blocks(folder, (DOCS / "errors.md").read_text(encoding="utf-8"))
     assert (folder / "daemon.db").is_file()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a POSIX shell")
+def test_the_page_on_migrations_works_in_an_empty_folder(tmp_path: Path) -> None:
+    """Everything in docs/migrations.md, done in its order, works, and all that it leaves agrees."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    run_blocks(folder, (DOCS / "migrations.md").read_text(encoding="utf-8"))
+    run_command(folder, "waiaas-migrate", "apply", "app.db")
+    run_command(folder, "waiaas-migrate", "rollback", "app.db", "--to", "0001_initial")
+    assert run_command(folder, "waiaas-migrate", "drift", "app.db") == "app.db: no drift.\n"
 
 
 @pytest.mark.parametrize("target", ["demo", "test"])

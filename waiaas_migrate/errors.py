@@ -191,7 +191,7 @@ class UnknownMigrationsError(DatabaseRefused):
         self.unknown = tuple(unknown)
         super().__init__(
             f"{database}: holds migrations that are not in the migrations folder: {', '.join(self.unknown)}. "
-            f"A newer version of the application wrote it; run that version, or restore a backup."
+            f"A newer version of the application wrote it, or another branch; run that one, or restore a backup."
         )
 
 

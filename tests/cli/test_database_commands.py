@@ -20,7 +20,7 @@ from tests.projects import (
     run,
 )
 
-FIX = "Find out who changed it by hand; then change it back, or change schema.yaml and generate."
+FIX = "Find out who changed it by hand, and change it back. What shall stay, declare in schema.yaml then, and generate."
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_a_migrations_folder_that_is_missing(project: Path, database: Path, comm
     before = listing(project)
     done = run(project, command, database.name, "--migrations", "nowhere")
     assert (done.status, done.out) == (2, "")
-    assert "nowhere: there is no such folder. Check the path." in done.err
+    assert "nowhere: there is no such folder. Check the path, or begin it with `waiaas-migrate generate`." in done.err
     assert listing(project) == before
 
 
@@ -144,7 +144,32 @@ def test_apply_refuses_a_database_of_unknown_origin(project: Path) -> None:
     done = run(project, "apply", "app.db")
     assert (done.status, done.out) == (3, "")
     assert "holds tables (old) but no record of migrations" in done.err
+    said = run(project, "status", "app.db")
+    assert said.status == 1
+    assert "app.db: 1 pending. It holds tables but no record of migrations: `apply` refuses it.\n" in said.out
     assert listing(project) == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("title: {type: text, nullable: false}", "title: {type: text, nullable: false, unique: true}", "tasks.title"),
+        ('("open", "done")', '("open", "closed")', "no longer allowed ('done')"),
+    ],
+    ids=["a copy", "a guard"],
+)
+def test_rows_that_stand_in_the_way(project: Path, database: Path, old: str, new: str, said: str) -> None:
+    """The rule, the rows and what to do are told; names that only the migration knows are not."""
+    execute(database, "INSERT INTO tasks (title, state) VALUES ('a', 'done'), ('a', 'done')")
+    for name in ("schema.yaml", "kinds.py"):
+        text = (project / name).read_text(encoding="utf-8")
+        (project / name).write_text(text.replace(old, new), encoding="utf-8")
+    assert run(project, "generate", "--allow", "all").status == 0
+    done = run(project, "apply", "app.db")
+    assert done.status == 3
+    assert said in done.err
+    assert done.err.endswith(" (2 rows: id 1, 2). Change these rows, then try again.\n")
+    assert "_waiaas_" not in done.err
 
 
 def test_apply_refuses_a_database_from_the_future(project: Path, database: Path) -> None:

@@ -44,6 +44,7 @@ def test_the_group_lists_its_commands_and_exit_statuses(tmp_path: Path) -> None:
     """The help of the whole names each command and what each exit status means."""
     done = run(tmp_path, "--help")
     assert all(f"\n  {command} " in done.out for command in COMMANDS)
+    assert "..." not in done.out.partition("\nCommands:\n")[2]
     said = " ".join(done.out.split())
     assert "0 nothing to report, 1 findings, 2 wrong use or broken input, 3 the database refused" in said
 

@@ -241,10 +241,11 @@ def test_dry_run_says_where_room_is_short(project: Path) -> None:
 
 
 def test_dry_run_of_a_new_database(project: Path) -> None:
-    """A database that is not there is not made."""
+    """A database that is not there is not made, and has no size to tell."""
     before = listing(project)
     done = run(project, "apply", "nowhere/new.db", "--dry-run")
     assert done.status == 0
+    assert "1 pending; the file is new, " in done.out
     assert done.out.startswith("0001_initial\n  add table tasks ")
     assert "no backup would be made." in done.out
     assert listing(project) == before

@@ -105,14 +105,24 @@ def test_aliases_repeat_a_value() -> None:
         ("a:\n\tb: 1", f"s.yaml:2:1: {TAB}"),
         ("a: b\n\t\tc", f"s.yaml:2:1: {TAB}"),
         (
+            "a: 1\n<<<<<<< HEAD\nb: 2\n=======\nb: 3\n>>>>>>> other\n",
+            "s.yaml:2:1: here begins a conflict between two branches. Keep what both want, and take git's marks away.",
+        ),
+        (
             "a: 'x\nb: 1",
             (
                 "s.yaml:1:4: the quote that opens here is never closed. "
                 "Close it, or double a quote that belongs to the text."
             ),
         ),
-        ("a: [1,\nb: 2", "s.yaml:1:4: the list that opens here is not closed properly. Look for a missing `,` or `]`."),
-        ("a: {x: 1", "s.yaml:1:4: the mapping that opens here is not closed properly. Look for a missing `,` or `}`."),
+        (
+            "a: [1,\nb: 2",
+            "s.yaml:1:4: the list that opens here is not closed properly. Look for a missing `,` or `]`, or for a value with a comma or bracket in it, which needs quotes.",
+        ),
+        (
+            "a: {x: 1",
+            "s.yaml:1:4: the mapping that opens here is not closed properly. Look for a missing `,` or `}`, or for a value with a comma or bracket in it, which needs quotes.",
+        ),
         (
             "a: b: c",
             (

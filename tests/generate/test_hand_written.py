@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.folders import run_yoyo
-from tests.projects import SCHEMA, TABLES, catalog, generated_project, listing, run
+from tests.projects import SCHEMA, TABLES, catalog, edit, generated_project, listing, run
 
 
 def test_hand_written_migrations_take_part(tmp_path: Path) -> None:
@@ -118,3 +118,90 @@ def test_rows_that_a_migration_inserts_may_stand_against_the_way_back(tmp_path: 
     assert run(tmp_path, "generate", "-m", "third").status == 0
     assert "refuses to run" in (tmp_path / "migrations" / "0003_third.rollback.sql").read_text(encoding="utf-8")
     assert run(tmp_path, "apply", "a.db").status == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("BEGIN;\nSELECT 1;\nCOMMIT;\n", "Take BEGIN, COMMIT and ROLLBACK out of it"),
+        ("VACUUM;\n", "Write `-- transactional: false` into its head"),
+        ("PRAGMA journal_mode = WAL;\nVACUUM;\n", "Write `-- transactional: false` into its head"),
+    ],
+)
+def test_a_migration_that_does_not_go_into_a_transaction(tmp_path: Path, text: str, said: str) -> None:
+    """The message says which of the two ways out it is."""
+    generated_project(tmp_path)
+    (tmp_path / "migrations" / "0002_own.sql").write_text(f"-- depends: 0001_initial\n{text}", encoding="utf-8")
+    done = run(tmp_path, "generate")
+    assert done.status == 2
+    assert said in done.err
+
+
+def test_what_was_written_by_hand_and_not_declared(tmp_path: Path) -> None:
+    """It would be dropped: the migration that made it is named beside the refusal, and beside what was written."""
+    generated_project(tmp_path)
+    note = "Not recorded before: 0002_own. What it makes has to stand in schema.yaml, too.\n"
+    own = tmp_path / "migrations" / "0002_own.sql"
+    own.write_text("-- depends: 0001_initial\nCREATE TABLE own (id INTEGER);\n", encoding="utf-8")
+    refused = run(tmp_path, "generate")
+    assert (refused.status, refused.err) == (1, f"{note}Nothing was written.\n")
+    own.write_text("-- depends: 0001_initial\nCREATE INDEX own ON tasks (title);\n", encoding="utf-8")
+    written = run(tmp_path, "generate")
+    assert (written.status, written.out) == (0, "drop index own on tasks\n")
+    assert written.err.endswith(note)
+    assert note not in run(tmp_path, "generate").err
+
+
+def test_a_rollback_that_is_written_later(tmp_path: Path) -> None:
+    """What databases have run is the same: generate records the rollback, and the migration can be taken back."""
+    generated_project(tmp_path)
+    own = tmp_path / "migrations" / "0002_own.sql"
+    own.write_text("-- depends: 0001_initial\nINSERT INTO tasks (title) VALUES ('own');\n", encoding="utf-8")
+    assert run(tmp_path, "generate").status == 0
+    assert run(tmp_path, "apply", "a.db").status == 0
+    assert "Write the file 0002_own.rollback.sql" in run(tmp_path, "rollback", "a.db").err
+    own.with_name("0002_own.rollback.sql").write_text("DELETE FROM tasks WHERE title = 'own';\n", encoding="utf-8")
+    assert "0002_own.sql: got a rollback since it was recorded" in run(tmp_path, "check").out
+    done = run(tmp_path, "generate")
+    assert (done.status, done.err) == (0, "wrote migrations/manifest.json\n")
+    assert run(tmp_path, "check").status == 0
+    assert run(tmp_path, "rollback", "a.db").out == "rolled back 0002_own\n"
+
+
+def test_an_edit_beside_a_new_rollback_is_an_edit(tmp_path: Path) -> None:
+    """A rollback that came does not hide that the migration is another one."""
+    generated_project(tmp_path)
+    own = tmp_path / "migrations" / "0002_own.sql"
+    own.write_text("-- depends: 0001_initial\nSELECT 1;\n", encoding="utf-8")
+    assert run(tmp_path, "generate").status == 0
+    own.write_text("-- depends: 0001_initial\nSELECT 2;\n", encoding="utf-8")
+    own.with_name("0002_own.rollback.sql").write_text("SELECT 1;\n", encoding="utf-8")
+    done = run(tmp_path, "generate")
+    assert done.status == 2
+    assert "0002_own.sql: was edited" in done.err
+
+
+def test_two_branches_that_change_one_table(tmp_path: Path) -> None:
+    """Each of the two migrations was made without the other: the second says so, and how it is made anew."""
+    generated_project(tmp_path)
+    folder, schema = tmp_path / "migrations", tmp_path / "schema.yaml"
+    before, recorded = schema.read_text(encoding="utf-8"), (folder / "manifest.json").read_text(encoding="utf-8")
+    edit(schema, "      title: {", "      title_2: text\n      title: {")
+    assert run(tmp_path, "generate", "-m", "column").status == 0
+    theirs = {path: path.read_bytes() for path in folder.glob("*")}
+    for path in folder.glob("0002_*"):
+        path.unlink()
+    schema.write_text(before, encoding="utf-8")
+    (folder / "manifest.json").write_text(recorded, encoding="utf-8")
+    (tmp_path / "kinds.py").write_text('STATES = ("open", "done", "late")\n', encoding="utf-8")
+    assert run(tmp_path, "generate", "-m", "state").status == 0
+    for path, content in theirs.items():
+        path.write_bytes(content)
+    edit(schema, "      title: {", "      title_2: text\n      title: {")
+    done = run(tmp_path, "generate")
+    assert done.status == 2
+    assert "0002_state.sql: it was made for another table tasks than the migrations before it make" in done.err
+    for path in folder.glob("0002_state.*"):
+        path.unlink()
+    assert run(tmp_path, "generate", "-m", "state").status == 0
+    assert run(tmp_path, "check").status == 0

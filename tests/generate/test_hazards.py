@@ -169,7 +169,9 @@ def test_a_drop_that_may_be_a_rename_says_both(tmp_path: Path) -> None:
     ) in said.out
     assert said.err == "Nothing was written.\n"
     assert run(tmp_path, "generate", "--allow", "drop_table").status == 1
-    assert run(tmp_path, "generate", "--allow", "drop_table", "--allow", "DROP_COLUMN").status == 0
+    allowed = run(tmp_path, "generate", "--allow", "drop_table", "--allow", "DROP_COLUMN")
+    assert allowed.status == 0
+    assert "DROP_TABLE papers: the table and its rows are dropped. Allowed.\n" in allowed.out
 
 
 def test_allow_takes_codes_and_all() -> None:

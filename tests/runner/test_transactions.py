@@ -144,7 +144,7 @@ def test_each_migration_is_proved_by_itself(connection: sqlite3.Connection, fold
     first = write_folder(folder.parent / "first", FAMILY)
     apply_pending(connection, read_folder(first))
     connection.execute("CREATE INDEX by_hand ON parent (name)")
-    with pytest.raises(ApplyError, match="add index by_hand on parent \(name\) without a migration") as caught:
+    with pytest.raises(ApplyError, match=r"add index by_hand on parent \(name\) without a migration") as caught:
         apply_pending(connection, read_folder(folder), transaction="each")
     assert (caught.value.migration, caught.value.committed) == ("0004_more", ())
     assert applied_ids(connection) == FAMILY_IDS

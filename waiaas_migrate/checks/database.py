@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from waiaas_migrate.files.migration_dir.reader import MigrationFile, migration_hash, read_migrations
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.bookkeeping import Applied, read_applied
+from waiaas_migrate.sqlite.catalog import read_catalog
 from waiaas_migrate.sqlite.connection import open_read_only, plain_errors
 from waiaas_migrate.sqlite.place import database_path
 
@@ -66,3 +67,8 @@ def standing(connection: sqlite3.Connection, migrations: tuple[MigrationFile, ..
         pending=tuple(migration for migration in migrations if migration_hash(migration.id) not in hashes),
         unknown=tuple(row for row in rows if row.hash not in known),
     )
+
+
+def has_unrecorded_tables(connection: sqlite3.Connection) -> bool:
+    """Whether there are tables and no record of migrations: nobody knows which were run."""
+    return read_applied(connection) is None and any(row.kind == "table" for row in read_catalog(connection))

@@ -18,7 +18,9 @@ from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.sqlite.introspect import introspect
 
 _SAYING = "changed without a migration: {}."
-_FIX = "Find out who changed it by hand; then change it back, or change schema.yaml and generate."
+_FIX = (
+    "Find out who changed it by hand, and change it back. What shall stay, declare in schema.yaml then, and generate."
+)
 
 #: SQLite's grammar is not made for several threads at once. Processes do not share it.
 _one_at_a_time = threading.Lock()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from waiaas_migrate.checks.database import folder_of, new_run, reading, standing
+from waiaas_migrate.checks.database import folder_of, has_unrecorded_tables, new_run, reading, standing
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.fleet import Fleet, Outcome, each
 
@@ -16,10 +16,14 @@ State = Literal["applied", "pending", "unknown"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """A database's migrations, each with its state, in the order of the folder; unknown ones last."""
+    """A database's migrations, each with its state, in the order of the folder; unknown ones last.
+
+    ``is_adopted`` is false where it has tables and no record of migrations, so that applying refuses it.
+    """
 
     database: str
     migrations: tuple[tuple[str, State], ...]
+    is_adopted: bool = True
 
     def ids(self, state: State) -> tuple[str, ...]:
         """The migrations in ``state``."""
@@ -60,7 +64,8 @@ def _status(database: str, *, project: Project, run: int) -> Status:
     migrations = folder_of(project, run)
     with reading(database) as (connection, name):
         found = standing(connection, migrations)
+        is_adopted = not has_unrecorded_tables(connection)
     applied = {migration.id for migration in found.applied}
     states: list[tuple[str, State]] = [(m.id, "applied" if m.id in applied else "pending") for m in migrations]
     states += [(row.id, "unknown") for row in found.unknown]
-    return Status(database=name, migrations=tuple(states))
+    return Status(database=name, migrations=tuple(states), is_adopted=is_adopted)

@@ -134,10 +134,10 @@ def _estimate_line(found: Estimate) -> str:
     if found.is_short_of_room:
         missing = byte_count(found.bytes_to_write - found.free)
         short = f" Room may be short by {missing}: make some before, or the run may fail, and change nothing."
-    return (
-        f"{len(found.migrations)} pending; the file has {byte_count(found.bytes)}, up to "
-        f"{byte_count(found.bytes_to_write)} more may be needed, {byte_count(found.free)} are free; {backup}.{short}"
-    )
+    size = f"the file has {byte_count(found.bytes)}" if found.bytes else "the file is new"
+    more = f", up to {byte_count(found.bytes_to_write)} more may be needed" if found.bytes_to_write else ""
+    room = f"{size}{more}, {byte_count(found.free)} are free"
+    return f"{len(found.migrations)} pending; {room}; {backup}.{short}"
 
 
 def _plural(word: str, number: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,10 @@ from waiaas_migrate.cli import options
 from waiaas_migrate.cli.output import FINDINGS, hazard_row, note, print_findings, print_json, say
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.project import Project
+
+if TYPE_CHECKING:
+    # Generating takes SQLite's grammar and templates, which not every command here needs.
+    from waiaas_migrate.generate.generate import Generated
 
 
 @click.command()
@@ -33,7 +38,6 @@ def generate(project: Project, name: str | None, allow: tuple[str, ...], *, as_j
     from waiaas_migrate.generate.generate import generate as run
 
     result = run(project, name=name, allow=allow)
-    written = [str(path) for path in result.written]
     if as_json:
         print_json(
             {
@@ -41,22 +45,28 @@ def generate(project: Project, name: str | None, allow: tuple[str, ...], *, as_j
                 "changes": result.changes,
                 "hazards": [hazard_row(hazard) for hazard in result.hazards],
                 "refused": [hazard.code for hazard in result.refused],
-                "written": written,
+                "written": [str(path) for path in result.written],
             }
         )
-        return FINDINGS if result.refused else 0
+    else:
+        _print_generated(result)
+    return FINDINGS if result.refused else 0
+
+
+def _print_generated(result: Generated) -> None:
     for change in result.changes:
         say(change)
     for hazard in result.hazards:
-        say(str(hazard), good=False)
-    for path in written:
-        note(f"wrote {_short(path)}")
+        is_allowed = hazard.is_destructive and hazard not in result.refused
+        say(f"{hazard.code} {hazard.where}: {hazard.what} Allowed." if is_allowed else str(hazard), good=False)
+    for path in result.written:
+        note(f"wrote {_short(str(path))}")
+    if result.changes and result.unrecorded:
+        note(f"Not recorded before: {', '.join(result.unrecorded)}. What it makes has to stand in schema.yaml, too.")
     if result.refused:
         note("Nothing was written.")
-        return FINDINGS
-    if not result.changes:
+    elif not result.changes:
         say("Nothing to generate: the migrations build what schema.yaml declares.", good=True)
-    return 0
 
 
 @click.command()

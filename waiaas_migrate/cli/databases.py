@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.checks.status import Status
 
 
-@click.command()
+@click.command(short_help="Show what each DATABASE has run, and what is pending.")
 @options.databases
 @jobs
 @stop_on_failure
@@ -60,7 +60,8 @@ def _status_line(result: Status) -> str:
     pending, unknown = result.ids("pending"), result.ids("unknown")
     parts = [f"{len(pending)} pending"] if pending else []
     parts += [f"{len(unknown)} unknown to this project"] if unknown else []
-    return ", ".join(parts) + "."
+    said = ", ".join(parts) + "."
+    return said if result.is_adopted else f"{said} It holds tables but no record of migrations: `apply` refuses it."
 
 
 def _status_exit(result: Status) -> int:

@@ -15,7 +15,7 @@ from waiaas_migrate.runner.rollback import Extent
 from waiaas_migrate.runner.run import RunOptions, Watch
 
 
-@click.command()
+@click.command(short_help="Take the last migrations of DATABASE back.")
 @options.database
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="How many.  [default: 1]")
 @click.option("--to", metavar="MIGRATION", help="Instead: all that came after this one, which stays.")

@@ -45,7 +45,8 @@ ALL = "all"
 class Generated:
     """What ``generate`` did: the new migration's id, its changes in words, its hazards, and the files.
 
-    ``migration`` is None where none was needed, or where ``refused`` hazards stood against it.
+    ``migration`` is None where none was needed, or where ``refused`` hazards stood against it. ``unrecorded`` are those
+    that were written by hand since: what they make and schema.yaml does not have is among what was to be dropped.
     """
 
     migration: str | None = None
@@ -53,6 +54,7 @@ class Generated:
     hazards: tuple[Hazard, ...] = ()
     refused: tuple[Hazard, ...] = ()
     written: tuple[Path, ...] = ()
+    unrecorded: tuple[str, ...] = ()
 
 
 @collection_paused()
@@ -77,14 +79,14 @@ def generate(project: Project, *, name: str | None = None, allow: Collection[str
         transition = wanted(project, before, declared, recorded, renderer)
         if not changes_of(transition):
             return _record(project, before, declared, migrations, recorded)
-        dangers = hazards_of(transition)
+        dangers, unrecorded = hazards_of(transition), _unrecorded(migrations, recorded)
         refused = tuple(hazard for hazard in dangers if hazard.is_destructive and hazard.code not in allowed)
         if refused:
-            return Generated(changes=_words(transition), hazards=dangers, refused=refused)
+            return Generated(changes=_words(transition), hazards=dangers, refused=refused, unrecorded=unrecorded)
         with _own_templates(project, renderer):
             drafted = draft(before, transition, migrations, renderer, name)
             head = prove(before, transition, drafted.text)
-    return _write(project, declared, migrations, drafted, head)
+    return replace(_write(project, declared, migrations, drafted, head), unrecorded=unrecorded)
 
 
 @contextmanager
@@ -142,6 +144,11 @@ def _history(project: Project) -> tuple[tuple[MigrationFile, ...], Manifest | No
     if recorded is not None and (problems := history_problems(recorded, migrations)):
         raise MigrationsError(problems)
     return migrations, recorded
+
+
+def _unrecorded(migrations: Sequence[MigrationFile], recorded: Manifest | None) -> tuple[str, ...]:
+    listed = () if recorded is None else recorded.ids
+    return tuple(migration.id for migration in migrations if migration.id not in listed) if listed else ()
 
 
 def _words(transition: Transition) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Sequence
 
@@ -9,6 +10,11 @@ from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.files.migration_dir.statements import first_line
 from waiaas_migrate.sqlite.memory import execute, memory
+
+_CORRECT = "Correct it, or restore it from git."
+
+#: What the guard of a table's layout says: templates/guard_layouts.sql.j2.
+_OTHER_TABLE = re.compile(r"(?P<table>table .+) is not what the migrations made of it")
 
 
 def replay(migrations: Sequence[MigrationFile]) -> sqlite3.Connection:
@@ -39,7 +45,7 @@ def _run(connection: sqlite3.Connection, migration: MigrationFile) -> None:
         try:
             execute(connection, statement)
         except sqlite3.Error as error:
-            raise _failed(migration, f"SQLite says {error} at: {first_line(statement)}") from None
+            raise _refused(migration, statement, str(error)) from None
 
 
 def _run_python(connection: sqlite3.Connection, migration: MigrationFile, folder: Sequence[MigrationFile]) -> None:
@@ -58,6 +64,27 @@ def _run_python(connection: sqlite3.Connection, migration: MigrationFile, folder
         raise _failed(migration, f"{type(error).__name__}: {error}") from None
 
 
-def _failed(migration: MigrationFile, why: str) -> MigrationsError:
+def _refused(migration: MigrationFile, statement: str, said: str) -> MigrationsError:
+    if (other := _OTHER_TABLE.search(said)) and "_waiaas_guard" in statement:
+        what = (
+            f"it was made for another {other['table']} than the migrations before it make: one of them changed it, too."
+        )
+        fix = (
+            "This happens where branches are merged. Delete the files of the one that no database has run, put "
+            "manifest.json back to what it was before it, and run `waiaas-migrate generate`, which writes it anew."
+        )
+        return MigrationsError([Problem(file=str(migration.path), what=what, fix=fix)])
+    return _failed(migration, f"SQLite says {said} at: {first_line(statement)}", _way_out(said))
+
+
+def _way_out(said: str) -> str:
+    if "cannot start a transaction" in said or "no transaction is active" in said:
+        return "Take BEGIN, COMMIT and ROLLBACK out of it: a migration runs in a transaction."
+    if "transaction" in said:
+        return "Write `-- transactional: false` into its head, so that it runs outside of one."
+    return _CORRECT
+
+
+def _failed(migration: MigrationFile, why: str, fix: str = _CORRECT) -> MigrationsError:
     what = f"it fails on an empty database, behind the migrations before it: {why.removesuffix(';')}."
-    return MigrationsError([Problem(file=str(migration.path), what=what, fix="Correct it, or restore it from git.")])
+    return MigrationsError([Problem(file=str(migration.path), what=what, fix=fix)])

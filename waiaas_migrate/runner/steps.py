@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 Direction = Literal["apply", "rollback"]
 
+#: How a refusal ends that names the rows in its way.
+_COUNTED = re.compile(r" \(\d+ rows?: .+\)\Z", re.DOTALL)
+
 #: What begins or ends a transaction (https://www.sqlite.org/lang_transaction.html), by the verb that it begins with.
 _VERB = re.compile(
     r"""(?: \s+ | --[^\n]*\n | /\*.*?\*/ )*
@@ -178,10 +181,15 @@ class StepRunner:
 
     def _error(self, migration: MigrationFile | str, reason: str, statement: str | None = None) -> ApplyError:
         line = first_line(statement) if statement else None
+        is_counted = _COUNTED.search(reason) is not None
+        if line is None or "_waiaas_guard" in line or (is_counted and "_waiaas_" in line):
+            reason += ". Change these rows, then try again." if is_counted else "."
+        else:
+            reason += f", in: {line}"
         return ApplyError(
             database=database_name(self.connection),
             migration=migration if isinstance(migration, str) else migration.id,
-            reason=f"{reason}, in: {line}" if line and "_waiaas_guard" not in line else f"{reason}.",
+            reason=reason,
             statement=line,
             rolled_back=isinstance(migration, str) or migration.transactional,
         )

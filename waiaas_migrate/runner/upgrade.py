@@ -302,8 +302,9 @@ def refuse_unrecorded_tables(connection: sqlite3.Connection) -> None:
         shown = ", ".join(tables[:_SHOWN]) + (" …" if len(tables) > _SHOWN else "")
         raise DatabaseRefused(
             f"{database_name(connection)}: holds tables ({shown}) but no record of migrations, so that nobody knows "
-            f"which of them were run. Nothing was changed. Use another file; or, if its schema is that of the first "
-            f"migrations, note those as applied with `yoyo mark`."
+            f"which of them were run. Nothing was changed. Use another file; or, where `waiaas-migrate diff` finds no "
+            f"difference between it and the migrations, note those as applied: "
+            f"`yoyo mark --batch --database waiaas:///FILE MIGRATIONS`."
         )
 
 

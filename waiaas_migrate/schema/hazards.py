@@ -152,7 +152,7 @@ def _dropped_virtual_table(change: DropVirtualTable | ModifyVirtualTable) -> Haz
     if isinstance(change, DropVirtualTable):
         return Hazard(code=Code.DROP_VIRTUAL_TABLE, where=change.table.name, what=what, fix=fix)
     what = "it is dropped with all that it holds, and made again."
-    fix += " Fill it in a migration of your own; one that has its content from a table is filled from that."
+    fix += " Where it has its content from a table, the migration indexes that anew; else fill it in one of your own."
     return Hazard(code=Code.DROP_VIRTUAL_TABLE, where=change.old.name, what=what, fix=fix)
 
 
@@ -315,8 +315,9 @@ def _added_column(table: Table, column: Column) -> Iterator[Hazard]:
 def _keys(change: Change, new: Schema, changes: Sequence[Change]) -> Iterator[Hazard]:
     look = "Look for such rows first."
     match change:
-        case AddUnique(table=table):
-            what = "the migration refuses to run while rows are equal in these columns."
+        case AddUnique(table=table, unique=unique):
+            columns = ", ".join(part.column or "" for part in unique.parts)
+            what = f"the migration refuses to run while rows are equal in {columns}."
             yield Hazard(code=Code.ADD_UNIQUE, where=table, what=what, fix=look)
         case AddIndex(index=index) | ModifyIndex(new=index) if index.unique:
             what = "the migration refuses to run while rows are equal in the index."

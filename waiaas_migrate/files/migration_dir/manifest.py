@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from waiaas_migrate.errors import MigrationsError, Problem
-from waiaas_migrate.files.migration_dir.reader import MigrationFile
+from waiaas_migrate.files.migration_dir.reader import MigrationFile, without_rollback
 from waiaas_migrate.sqlite.pragmas import Pragma
 
 MANIFEST = "manifest.json"
 
 _VERSION = 1
 _MARKER = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
-_RESTORE = f"Restore {MANIFEST} from git, or run `waiaas-migrate generate` to record the folder again."
+_RESTORE = f"Restore {MANIFEST} from git; where it is lost, delete it, and `waiaas-migrate generate` writes it anew."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +136,10 @@ def _read(path: str | Path) -> Any:  # noqa: ANN401 — whatever a JSON file may
     except (ValueError, RecursionError) as error:
         if marker := _MARKER.search(text):  # which no JSON can hold: a string has no line ends
             line = text.count("\n", 0, marker.start()) + 1
-            fix = "Settle which migration comes first, keep both, and run `waiaas-migrate generate`."
+            fix = (
+                f"Take either side of {MANIFEST} (`git checkout --ours` or `--theirs`), keep the migrations of both, "
+                f"and run `waiaas-migrate generate`, which records them."
+            )
             raise _broken(path, "holds a conflict between two branches.", fix=fix, line=line) from error
         at = error.lineno if isinstance(error, json.JSONDecodeError) else None
         raise _broken(path, f"is no JSON: {error}.", line=at) from error
@@ -199,6 +202,7 @@ def check_manifest(manifest: Manifest, migrations: Sequence[MigrationFile]) -> t
         *_missing(manifest, files.keys()),
         *_unlisted(manifest, migrations),
         *_edited(manifest, files),
+        *_given_rollbacks(manifest, files),
         *_moved(manifest, files),
         *_reordered(manifest, migrations),
     )
@@ -215,7 +219,10 @@ def _missing(manifest: Manifest, found: Iterable[str]) -> Iterator[Problem]:
     for name in manifest.ids:
         if name not in present:
             what = f"lists migration {name}, which is not in the folder."
-            fix = "Restore the file from git; databases may have run it."
+            fix = (
+                f"Restore the file from git; databases may have run it. Where none has, put {MANIFEST} back to what it "
+                f"was before the migration, too."
+            )
             yield Problem(file=str(manifest.path), what=what, fix=fix)
 
 
@@ -228,21 +235,36 @@ def _unlisted(manifest: Manifest, migrations: Sequence[MigrationFile]) -> Iterat
 
 
 def _edited(manifest: Manifest, files: dict[str, MigrationFile]) -> Iterator[Problem]:
-    recorded = _hashes(manifest)
     for entry, migration in _changed(manifest, files):
-        if not any(_link(other, migration) == entry.hash for other in recorded):
+        if not _is_recorded(manifest, entry, migration) and not _had_no_rollback(manifest, entry, migration):
             what = f"was edited, or its rollback was, since it was recorded in {MANIFEST}."
             fix = "Restore both from git: databases may have run it. Write a new migration for what shall change."
             yield Problem(file=str(migration.path), what=what, fix=fix)
 
 
-def _moved(manifest: Manifest, files: dict[str, MigrationFile]) -> Iterator[Problem]:
-    recorded = _hashes(manifest)
+def _given_rollbacks(manifest: Manifest, files: dict[str, MigrationFile]) -> Iterator[Problem]:
     for entry, migration in _changed(manifest, files):
-        if any(_link(other, migration) == entry.hash for other in recorded):
+        if _had_no_rollback(manifest, entry, migration):
+            what = f"got a rollback since it was recorded in {MANIFEST}."
+            yield Problem(file=str(migration.path), what=what, fix="Run `waiaas-migrate generate` to record it.")
+
+
+def _moved(manifest: Manifest, files: dict[str, MigrationFile]) -> Iterator[Problem]:
+    for entry, migration in _changed(manifest, files):
+        if _is_recorded(manifest, entry, migration):
             what = "was recorded behind another migration than the one before it, as happens when branches are merged."
             fix = "Check their order, and run `waiaas-migrate generate` to record it."
             yield Problem(file=str(migration.path), what=what, fix=fix)
+
+
+def _is_recorded(manifest: Manifest, entry: Entry, migration: MigrationFile) -> bool:
+    """Whether ``migration`` is what was recorded, be it behind another one."""
+    return any(_link(other, migration) == entry.hash for other in _hashes(manifest))
+
+
+def _had_no_rollback(manifest: Manifest, entry: Entry, migration: MigrationFile) -> bool:
+    """Whether a rollback is all that ``migration`` has beyond what was recorded: what databases ran is the same."""
+    return migration.rollback is not None and _is_recorded(manifest, entry, without_rollback(migration))
 
 
 def _hashes(manifest: Manifest) -> list[str]:

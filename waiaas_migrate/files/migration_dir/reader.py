@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -28,6 +28,7 @@ __all__ = [
     "read_post_apply",
     "read_with_post_apply",
     "split_statements",
+    "without_rollback",
 ]
 
 _ROLLBACK = ".rollback.sql"
@@ -78,6 +79,11 @@ def new_migration(path: Path, *, depends: Sequence[str], sql: str, rollback: str
         rollback=rollback,
         content_hash=_content_hash(sql, rollback),
     )
+
+
+def without_rollback(migration: MigrationFile) -> MigrationFile:
+    """``migration`` as it would be without its rollback file."""
+    return replace(migration, rollback=None, content_hash=_content_hash(migration.sql, None))
 
 
 def migration_hash(migration_id: str) -> str:
@@ -153,7 +159,8 @@ def _paths(folder: Path, problems: list[Problem], *, missing_ok: bool) -> list[P
             found = sorted(entry.name for entry in entries if _is_migration(entry))
     except FileNotFoundError:
         if not missing_ok:
-            problems.append(Problem(file=str(folder), what="there is no such folder.", fix="Check the path."))
+            fix = "Check the path, or begin it with `waiaas-migrate generate`."
+            problems.append(Problem(file=str(folder), what="there is no such folder.", fix=fix))
         return []
     except OSError as error:
         what = f"cannot be read as a folder of migrations: {error.strerror or error}."

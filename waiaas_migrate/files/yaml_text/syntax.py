@@ -25,8 +25,16 @@ _WORDS: tuple[tuple[str, str, str], ...] = (
         "the quote that opens here is never closed.",
         "Close it, or double a quote that belongs to the text.",
     ),
-    (r"',' or '\]'", "the list that opens here is not closed properly.", "Look for a missing `,` or `]`."),
-    (r"',' or '\}'", "the mapping that opens here is not closed properly.", "Look for a missing `,` or `}`."),
+    (
+        r"',' or '\]'",
+        "the list that opens here is not closed properly.",
+        "Look for a missing `,` or `]`, or for a value with a comma or bracket in it, which needs quotes.",
+    ),
+    (
+        r"',' or '\}'",
+        "the mapping that opens here is not closed properly.",
+        "Look for a missing `,` or `}`, or for a value with a comma or bracket in it, which needs quotes.",
+    ),
     (
         r"(did not find expected key|expected <block end>|expected '-' indicator)",
         "this does not fit the lines above.",
@@ -55,6 +63,9 @@ _WORDS: tuple[tuple[str, str, str], ...] = (
     (r"incompatible YAML document", "this YAML version is not known.", "Take the %YAML line away."),
     (r"undefined tag handle", "a tag that is not known.", "Put a value that begins with `!` in quotes."),
 )
+#: How git marks what it could not merge.
+_MARKER = re.compile(r"^<{7}(?: .*)?$", re.MULTILINE)
+
 #: Where the place that opened is more use than the place where the parser noticed.
 _OPENED = re.compile(r"never closed|not closed")
 
@@ -66,6 +77,10 @@ def too_deep(error: yaml.YAMLError) -> bool:
 
 def explain(error: yaml.YAMLError, text: str, name: str) -> tuple[Origin, str, str]:
     """Where a syntax error stands, what it is, and what to do."""
+    if marker := _MARKER.search(text):
+        line = text.count("\n", 0, marker.start()) + 1
+        what = "here begins a conflict between two branches."
+        return Origin(file=name, line=line, column=1), what, "Keep what both want, and take git's marks away."
     problem = str(getattr(error, "problem", None) or error)
     mark = getattr(error, "problem_mark", None)
     what, fix = _words(problem, _character(text, mark))
