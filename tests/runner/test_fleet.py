@@ -189,6 +189,26 @@ outcomes_of(1)
     assert (done.stdout.split("\n"), done.stderr) == (["8 interrupted", "2 interrupted", "8", "heard", "8", ""], "")
 
 
+def test_ctrl_c_once_the_outcomes_are_let_go_of() -> None:
+    """It is raised as ever, also where it was another thread that let go of them, and could set no handler."""
+    done = run_python(
+        """
+import os, signal, threading
+from waiaas_migrate.runner.fleet import Fleet, each
+outcomes = each(len, "abc", Fleet(jobs=1))
+next(outcomes)
+thread = threading.Thread(target=outcomes.close)
+thread.start()
+thread.join()
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted", signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+"""
+    )
+    assert (done.stdout, done.stderr) == ("interrupted True\n", "")
+
+
 def test_ctrl_c_rolls_back_what_is_going_on(tmp_path: Path) -> None:
     """An interrupted fleet ends what it is at, begins nothing more, tells each, and exits with 130."""
     database = make_slow(tmp_path)
