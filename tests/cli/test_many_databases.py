@@ -164,6 +164,15 @@ def test_what_a_pattern_leaves_out(project: Path) -> None:
     assert done.out == "".join(f"data/{letter}.db: up to date.\n" for letter in "abc")
 
 
+def test_names_of_one_file(project: Path) -> None:
+    """Each file once, by the first of its names: at two hard links at once, SQLite would damage what is behind them."""
+    (project / "hard.db").hardlink_to(project / "data" / "a.db")
+    names = ("data/a.db", "hard.db", "sqlite:///hard.db", "file:data/a.db", "new.db", "sqlite:///new.db", "./new.db")
+    done = run(project, "apply", *names, "", "sqlite:///no?x")
+    assert [line.split(": ")[0] for line in done.out.splitlines()] == ["data/a.db", "new.db", "", "sqlite:///no?x"]
+    assert done.err == "4 databases: 2 failed, 1 migrated, 1 up to date.\n"
+
+
 def test_a_pattern_of_one(project: Path) -> None:
     """A pattern gives lines and a summary, however many it finds, so that a script can count on it."""
     done = run(project, "status", "data/[a].db")

@@ -26,6 +26,7 @@ from waiaas_migrate.files.project import find_project
 from waiaas_migrate.runner.apply import ApplyResult
 from waiaas_migrate.runner.estimate import estimate_all
 from waiaas_migrate.runner.fleet import Failure, Fleet, apply_to_all, default_jobs, each
+from waiaas_migrate.sqlite.pragmas import Pragma
 
 
 @contextmanager
@@ -187,6 +188,65 @@ outcomes_of(1)
 """
     )
     assert (done.stdout.split("\n"), done.stderr) == (["8 interrupted", "2 interrupted", "8", "heard", "8", ""], "")
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_ctrl_c_while_others_work(tmp_path: Path, which: int) -> None:
+    """Whoever waits for the migrations of another process, which may take hours, is called off too."""
+    pragmas = (Pragma(name="busy_timeout", value=100),)
+    folder = write_folder(tmp_path / "m", FAMILY, pragmas=pragmas)
+    names = [str(tmp_path / f"{number}" / "a.db") for number in range(2)]
+    for name in names:
+        Path(name).parent.mkdir()
+    hold = """
+import fcntl, os, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+fcntl.flock(os.open(os.path.dirname(sys.argv[1]), os.O_RDONLY), fcntl.LOCK_SH)
+print("held", flush=True)
+sys.stdin.read()
+"""
+    code = """
+import os, signal, sys, threading
+from waiaas_migrate.runner.fleet import Fleet, apply_to_all
+threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
+outcomes = []
+try:
+    for outcome in apply_to_all(sys.argv[2:], sys.argv[1], fleet=Fleet(jobs=2)):
+        outcomes.append(outcome)
+except KeyboardInterrupt:
+    print(*(one.failure.kind if one.failure else "done" for one in outcomes))
+"""
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", hold, names[which]], stdin=pipe, stdout=pipe, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        try:
+            done = run_python(code, folder, *names)
+        finally:
+            holder.communicate()
+    assert done.stderr == ""
+    assert done.stdout.split()[which] == "Interrupted"
+
+
+def test_ctrl_c_once_the_outcomes_are_let_go_of() -> None:
+    """It is raised as ever, also where it was another thread that let go of them, and could set no handler."""
+    done = run_python(
+        """
+import os, signal, threading
+from waiaas_migrate.runner.fleet import Fleet, each
+outcomes = each(len, "abc", Fleet(jobs=1))
+next(outcomes)
+thread = threading.Thread(target=outcomes.close)
+thread.start()
+thread.join()
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted", signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+"""
+    )
+    assert (done.stdout, done.stderr) == ("interrupted True\n", "")
 
 
 def test_ctrl_c_rolls_back_what_is_going_on(tmp_path: Path) -> None:

@@ -380,6 +380,33 @@ def test_the_process_is_killed(fleet: tuple[Path, list[Path]], seconds: float) -
     assert rows(paths[0], "SELECT count(*) FROM slow") == [(10,)]
 
 
+def test_the_process_is_killed_and_has_other_children() -> None:
+    """Its copies end with it, whatever another child inherited."""
+    code = """
+import multiprocessing, os, signal, time
+from waiaas_migrate.runner.fleet import Fleet, each
+outcomes = each(lambda name: os.getpid(), [str(n) for n in range(240)], Fleet(jobs=2))
+next(outcomes), next(outcomes)
+copies = [copy.pid for copy in multiprocessing.active_children()]
+other = multiprocessing.get_context("fork").Process(target=signal.pause)
+other.start()
+print(other.pid, *copies, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        other, *group = map(int, process.stdout.readline().split())
+    try:
+        assert len(group) == 2
+        end = time.monotonic() + 20
+        while any(_is_running(copy) for copy in group):
+            assert time.monotonic() < end, "a copy is left behind"
+            time.sleep(0.01)
+        assert _is_running(other)
+    finally:
+        os.kill(other, signal.SIGKILL)
+
+
 def _is_running(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

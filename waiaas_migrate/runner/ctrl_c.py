@@ -21,14 +21,19 @@ def ctrl_c_calls(call_off: Callable[[], None]) -> Iterator[None]:
         yield
         return
 
-    def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 — how handlers are called
+    is_over = threading.Event()
+
+    def handle(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        if is_over.is_set():
+            signal.default_int_handler(number, frame)
         call_off()
 
     signal.signal(signal.SIGINT, handle)
     try:
         yield
     finally:
+        is_over.set()
         if signal.getsignal(signal.SIGINT) is handle:
-            with suppress(ValueError):  # whoever holds it may have let go of it in another thread
+            with suppress(ValueError):  # it may be another thread in which this was let go of
                 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -25,6 +25,9 @@ _HEADER = b"SQLite format 3\0"
 #: What the copies do; set in each of them as it begins.
 _task: Callable[[Sequence[str]], object] | None = None
 
+#: Seconds between two looks at whether the original is still there.
+_GLANCE = 1.0
+
 
 class CannotFork(Exception):
     """No copy of this process can be made now."""
@@ -145,7 +148,9 @@ def _end_with_the_original() -> None:
 
     original = process.parent_process()
     if original is not None:
-        original.join()
+        # What tells of its end is kept from doing so by other children that it made since.
+        while original.is_alive() and os.getppid() == original.pid:
+            original.join(_GLANCE)
         os._exit(1)
 
 

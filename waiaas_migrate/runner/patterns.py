@@ -7,9 +7,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from waiaas_migrate.errors import UsageError
+from waiaas_migrate.errors import MigrateError, UsageError
 from waiaas_migrate.runner.backup import is_backup
-from waiaas_migrate.sqlite.place import MEMORY
+from waiaas_migrate.sqlite.place import MEMORY, database_path
 
 _COMPANIONS = ("-wal", "-shm", "-journal")
 
@@ -23,10 +23,10 @@ def expand(arguments: Sequence[str]) -> tuple[str, ...]:
     Raises:
         UsageError: a pattern finds nothing.
     """
-    found: dict[str, str] = {}
+    found: dict[object, str] = {}
     for argument in arguments:
         for database in _matching(argument) if is_pattern(argument) else (argument,):
-            found.setdefault(identity(database), database)
+            found.setdefault(_file_of(database), database)
     return tuple(found.values())
 
 
@@ -54,6 +54,25 @@ def _is_database(name: str) -> bool:
     path = Path(name)
     owners = [name.removesuffix(ending) for ending in _COMPANIONS if name.endswith(ending)]
     return path.is_file() and not is_backup(path) and not any(Path(owner).exists() for owner in owners)
+
+
+def _file_of(database: str) -> object:
+    """What all names of one file have in common: paths, URLs, and links of either kind.
+
+    By two hard links at once SQLite would damage a database, since each has a journal or WAL of its own
+    (https://www.sqlite.org/howtocorrupt.html#_multiple_links_to_the_same_file).
+    """
+    try:
+        file = database_path(database).file
+    except MigrateError:
+        return database
+    if file is None:
+        return database
+    try:
+        found = os.stat(file)  # noqa: PTH116 — a fleet asks for it once for each database
+    except OSError:
+        return os.path.realpath(file)
+    return found.st_dev, found.st_ino
 
 
 def identity(database: str) -> str:

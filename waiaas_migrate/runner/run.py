@@ -86,6 +86,8 @@ def apply_to(
 
 def _apply_once(place: Database, run: _Run) -> ApplyResult:
     folder, database, pragmas = run.folder, place.name, run.folder.pragmas
+    if run.watch is not None and run.watch.stop is not None and run.watch.stop.is_set():
+        raise Interrupted(database)  # while others worked
     # The last to close a database moves its WAL into it; where others have it open, it stays with them
     # (https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files).
     with (
