@@ -221,7 +221,8 @@ def test_status(project: Path, database: Path) -> None:
     assert done.out == "applied  0001_initial\npending  0002_more\napp.db: 1 pending.\n"
 
     assert run(project, "apply", "app.db").status == 0
-    (project / "migrations" / "0002_more.sql").rename(project / "migrations" / "0002_other.sql")
+    (project / "migrations" / "0002_more.sql").unlink()
+    add_migration(project, "0002_other.sql", "-- depends: 0001_initial\nCREATE TABLE more (a);\n")
     done = run(project, "status", "app.db")
     assert (done.status, done.err) == (1, "")
     assert done.out == (
@@ -237,6 +238,20 @@ def test_status(project: Path, database: Path) -> None:
         ],
         "at_head": False,
     }
+
+
+def test_status_of_a_folder_that_is_not_as_recorded(project: Path, database: Path) -> None:
+    """What `apply` refuses is not called up to date, for one database and for many."""
+    edit(project / "migrations" / "0001_initial.sql", "title TEXT", "title BLOB")
+    refused = "The folder is not as recorded: `apply` refuses it, and `check` says why.\n"
+    done = run(project, "status", database.name)
+    assert (done.status, done.out) == (1, f"applied  0001_initial\napp.db: up to date. {refused}")
+    assert run(project, "status", "*.db").out == f"app.db: up to date. {refused}"
+    assert run(project, "status", "*.db").status == 1
+    (problem,) = json.loads(run(project, "status", database.name, "--json").out)["problems"]
+    assert "was edited" in problem["what"]
+    (project / "migrations" / "manifest.json").write_text("<<<<<<< ours\n", encoding="utf-8")
+    assert run(project, "status", database.name).status == 2
 
 
 def test_status_of_an_empty_database(project: Path) -> None:

@@ -205,3 +205,61 @@ def test_two_branches_that_change_one_table(tmp_path: Path) -> None:
         path.unlink()
     assert run(tmp_path, "generate", "-m", "state").status == 0
     assert run(tmp_path, "check").status == 0
+
+
+def put(files: dict[Path, bytes]) -> None:
+    """Put files back, as a merge does."""
+    for path, content in files.items():
+        path.write_bytes(content)
+
+
+def take(folder: Path, pattern: str) -> dict[Path, bytes]:
+    """Take files away, as the other branch has none of them."""
+    found = {path: path.read_bytes() for path in folder.glob(pattern)}
+    for path in found:
+        path.unlink()
+    return found
+
+
+def test_two_branches_of_which_one_undoes_the_other(tmp_path: Path) -> None:
+    """One adds a value to an enum, the other rebuilds the table as it was, which nothing notices without rows.
+
+    So ``generate`` refuses to record the two; the later one is made anew, out of what both ask for.
+    """
+    generated_project(tmp_path)
+    folder, schema, enums = tmp_path / "migrations", tmp_path / "schema.yaml", tmp_path / "kinds.py"
+    recorded = (folder / "manifest.json").read_bytes()
+    enums.write_text('STATES = ("open", "done", "late")\n', encoding="utf-8")
+    assert run(tmp_path, "generate", "-m", "a_state").status == 0
+    mine = (folder / "manifest.json").read_bytes()
+    state = take(folder, "0002_*")
+    put({folder / "manifest.json": recorded})
+    enums.write_text('STATES = ("open", "done")\n', encoding="utf-8")
+    edit(schema, "      title: {", "      code: {type: text, default_sql: lower('X')}\n      title: {")
+    assert run(tmp_path, "generate", "-m", "b_code").status == 0
+    put({**state, folder / "manifest.json": mine})
+    enums.write_text('STATES = ("open", "done", "late")\n', encoding="utf-8")
+    done = run(tmp_path, "generate")
+    assert done.status == 2
+    assert "0002_b_code.sql: it was made for another table tasks than the migrations before it make" in done.err
+    take(folder, "0002_b_code.*")
+    assert run(tmp_path, "generate", "-m", "b_code").status == 0
+    assert run(tmp_path, "check").status == 0
+
+
+def test_two_branches_that_each_add_a_column(tmp_path: Path) -> None:
+    """ALTER TABLE does not write the whole table: both stay, whichever comes first."""
+    generated_project(tmp_path)
+    folder, schema = tmp_path / "migrations", tmp_path / "schema.yaml"
+    before, recorded = schema.read_text(encoding="utf-8"), (folder / "manifest.json").read_bytes()
+    for name in ("one", "two"):
+        others = take(folder, "0002_*")
+        schema.write_text(before, encoding="utf-8")
+        put({folder / "manifest.json": recorded})
+        edit(schema, "      title: {", f"      {name}: text\n      title: {{")
+        assert run(tmp_path, "generate", "-m", name).status == 0
+        put(others)
+    edit(schema, "      title: {", "      one: text\n      title: {")
+    assert run(tmp_path, "generate").status == 0
+    assert run(tmp_path, "check").status == 0
+    assert len(list(folder.glob("*_one.sql"))) == len(list(folder.glob("*_two.sql"))) == 1

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from waiaas_migrate.errors import Problem
+from waiaas_migrate.files.migration_dir.manifest import check_manifest, read_manifest
 from waiaas_migrate.files.migration_dir.reader import MigrationFile, migration_hash, read_migrations
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.bookkeeping import Applied, read_applied
@@ -39,6 +41,17 @@ def folder_of(project: Project, run: int) -> tuple[MigrationFile, ...]:  # noqa:
         MigrationsError: where the folder cannot be used.
     """
     return read_migrations(project.migrations)
+
+
+@functools.lru_cache(maxsize=1)
+def problems_of(project: Project, run: int) -> tuple[Problem, ...]:
+    """How the folder of ``project`` is not as its manifest says, for which applying refuses it; asked as above.
+
+    Raises:
+        MigrationsError: where the folder, or its manifest, cannot be used.
+    """
+    manifest = read_manifest(project.migrations)
+    return () if manifest is None else check_manifest(manifest, folder_of(project, run))
 
 
 @contextmanager

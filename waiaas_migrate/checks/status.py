@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from waiaas_migrate.checks.database import folder_of, has_unrecorded_tables, new_run, reading, standing
+from waiaas_migrate.checks.database import folder_of, has_unrecorded_tables, new_run, problems_of, reading, standing
+from waiaas_migrate.errors import Problem
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.fleet import Fleet, Outcome, each
 
@@ -18,12 +19,14 @@ State = Literal["applied", "pending", "unknown"]
 class Status:
     """A database's migrations, each with its state, in the order of the folder; unknown ones last.
 
-    ``is_adopted`` is false where it has tables and no record of migrations, so that applying refuses it.
+    ``is_adopted`` is false where it has tables and no record of migrations, so that applying refuses it; so it does for
+    any of ``problems``, which the folder has.
     """
 
     database: str
     migrations: tuple[tuple[str, State], ...]
     is_adopted: bool = True
+    problems: tuple[Problem, ...] = ()
 
     def ids(self, state: State) -> tuple[str, ...]:
         """The migrations in ``state``."""
@@ -56,7 +59,7 @@ def status_of_all(
         MigrationsError: where the migrations folder cannot be used.
     """
     run = new_run()
-    folder_of(project, run)
+    problems_of(project, run)
     return each(functools.partial(_status, project=project, run=run), databases, fleet)
 
 
@@ -68,4 +71,5 @@ def _status(database: str, *, project: Project, run: int) -> Status:
     applied = {migration.id for migration in found.applied}
     states: list[tuple[str, State]] = [(m.id, "applied" if m.id in applied else "pending") for m in migrations]
     states += [(row.id, "unknown") for row in found.unknown]
-    return Status(database=name, migrations=tuple(states), is_adopted=is_adopted)
+    problems = problems_of(project, run)
+    return Status(database=name, migrations=tuple(states), is_adopted=is_adopted, problems=problems)

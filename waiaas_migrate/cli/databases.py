@@ -30,8 +30,8 @@ def status(
 ) -> int:
     """Show which migrations each DATABASE has run, and which are pending.
 
-    Nothing is written. Exits with 1 where migrations are pending, or unknown to this project. Several databases, or a
-    pattern in quotes, give one line each.
+    Nothing is written. Exits with 1 where migrations are pending, or unknown to this project, or are not as recorded.
+    Several databases, or a pattern in quotes, give one line each.
     """
     from waiaas_migrate.checks.status import status as run
     from waiaas_migrate.checks.status import status_of_all
@@ -51,10 +51,16 @@ def status(
 
 def _status_row(result: Status) -> dict[str, object]:
     rows = [{"id": migration, "state": state} for migration, state in result.migrations]
-    return {"migrations": rows, "at_head": result.is_at_head}
+    problems = [{"where": problem.file, "what": problem.what, "fix": problem.fix} for problem in result.problems]
+    return {"migrations": rows, "at_head": result.is_at_head, **({"problems": problems} if problems else {})}
 
 
 def _status_line(result: Status) -> str:
+    refused = " The folder is not as recorded: `apply` refuses it, and `check` says why." if result.problems else ""
+    return f"{_standing_line(result)}{refused}"
+
+
+def _standing_line(result: Status) -> str:
     if result.is_at_head:
         return "up to date."
     pending, unknown = result.ids("pending"), result.ids("unknown")
@@ -65,7 +71,7 @@ def _status_line(result: Status) -> str:
 
 
 def _status_exit(result: Status) -> int:
-    return 0 if result.is_at_head else FINDINGS
+    return 0 if result.is_at_head and not result.problems else FINDINGS
 
 
 _STATUS: Report[Status] = Report(

@@ -24,6 +24,7 @@ from waiaas_migrate.files.migration_dir.writing import write_files
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.render import Renderer
 from waiaas_migrate.files.schema_file.reader import DeclaredSchema, display_name
+from waiaas_migrate.generate.branches import refuse_clashes
 from waiaas_migrate.generate.declared import Declared, declare
 from waiaas_migrate.generate.draft import Draft, changes_of, draft, hazards_of, heads
 from waiaas_migrate.generate.proof import prove
@@ -75,6 +76,7 @@ def generate(project: Project, *, name: str | None = None, allow: Collection[str
     renderer = Renderer(project.templates)
     migrations, recorded = _history(project)
     with closing(replay(migrations)) as before:
+        refuse_clashes(migrations, recorded)
         declared = declare(project, renderer, like=before)
         transition = wanted(project, before, declared, recorded, renderer)
         if not changes_of(transition):

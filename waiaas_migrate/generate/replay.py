@@ -66,15 +66,18 @@ def _run_python(connection: sqlite3.Connection, migration: MigrationFile, folder
 
 def _refused(migration: MigrationFile, statement: str, said: str) -> MigrationsError:
     if (other := _OTHER_TABLE.search(said)) and "_waiaas_guard" in statement:
-        what = (
-            f"it was made for another {other['table']} than the migrations before it make: one of them changed it, too."
-        )
-        fix = (
-            "This happens where branches are merged. Delete the files of the one that no database has run, put "
-            "manifest.json back to what it was before it, and run `waiaas-migrate generate`, which writes it anew."
-        )
-        return MigrationsError([Problem(file=str(migration.path), what=what, fix=fix)])
+        return MigrationsError([made_for_another(migration, other["table"])])
     return _failed(migration, f"SQLite says {said} at: {first_line(statement)}", _way_out(said))
+
+
+def made_for_another(migration: MigrationFile, table: str) -> Problem:
+    """That ``migration`` was made beside another one that changed the same ``table``."""
+    what = f"it was made for another {table} than the migrations before it make: one of them changed it, too."
+    fix = (
+        "This happens where branches are merged. Delete the files of the one that no database has run, put "
+        "manifest.json back to what it was before it, and run `waiaas-migrate generate`, which writes it anew."
+    )
+    return Problem(file=str(migration.path), what=what, fix=fix)
 
 
 def _way_out(said: str) -> str:
