@@ -263,6 +263,15 @@ def test_status_of_an_empty_database(project: Path) -> None:
     assert listing(project) == before
 
 
+def test_drift_of_a_database_without_a_record(project: Path) -> None:
+    """Its tables are told, and that it looks as if it were only not noted which migrations they come of."""
+    execute(project / "app.db", "CREATE TABLE tasks (x)")
+    done = run(project, "drift", "app.db")
+    assert done.status == 1
+    assert "add table tasks" in done.out
+    assert done.err.startswith("There is no record of migrations, so that all of it is told. If it is what the first")
+
+
 def test_no_drift(project: Path, database: Path) -> None:
     """A database that only its migrations changed has no drift, whatever rows it holds."""
     execute(database, "INSERT INTO tasks (title) VALUES ('one')", "ANALYZE")

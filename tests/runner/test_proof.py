@@ -15,6 +15,7 @@ from tests.projects import edit, execute, generated_project, rows, run
 from waiaas_migrate.errors import ApplyError
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST
 from waiaas_migrate.runner.apply import apply_pending
+from waiaas_migrate.runner.fleet import Fleet, apply_to_all
 from waiaas_migrate.runner.folder import read_folder
 from waiaas_migrate.runner.rollback import rollback
 from waiaas_migrate.sqlite.connection import connect_file
@@ -80,6 +81,16 @@ def test_a_difference_in_the_letter_is_none(adopted: sqlite3.Connection, folder:
     with pytest.raises(ApplyError, match=r"lead to: add column parent\.own without a migration\. Find what"):
         apply_pending(adopted, read_folder(folder))
     assert "more" not in tables(adopted)
+
+
+def test_many_that_were_adopted(adopted: sqlite3.Connection, path: Path, folder: Path) -> None:
+    """Several threads ask what schemas mean at once."""
+    adopted.close()
+    names = [str(path.with_name(f"{number}.db")) for number in range(24)]
+    for name in names:
+        Path(name).write_bytes(path.read_bytes())
+    outcomes = list(apply_to_all(names, folder, fleet=Fleet(jobs=8)))
+    assert [outcome.result and outcome.result.applied for outcome in outcomes] == [("0004_more",)] * 24
 
 
 def test_without_the_grammar_the_letter_decides(adopted: sqlite3.Connection, path: Path, folder: Path) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-from waiaas_migrate.checks.database import folder_of, new_run, reading, standing
+from waiaas_migrate.checks.database import folder_of, has_unrecorded_tables, new_run, reading, standing
 from waiaas_migrate.checks.report import Finding, Subject, schema_findings
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.generate.replay import replay
@@ -22,17 +21,18 @@ _FIX = (
     "Find out who changed it by hand, and change it back. What shall stay, declare in schema.yaml then, and generate."
 )
 
-#: SQLite's grammar is not made for several threads at once. Processes do not share it.
-_one_at_a_time = threading.Lock()
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """What differs in ``database`` from what the migrations that it has run make; ``pending`` are those it has not."""
+    """What differs in ``database`` from what the migrations that it has run make; ``pending`` are those it has not.
+
+    ``is_adopted`` is false where it has tables and no record of migrations: then all of it differs.
+    """
 
     database: str
     findings: tuple[Finding, ...]
     pending: tuple[str, ...]
+    is_adopted: bool = True
 
 
 def drift(project: Project, database: str, *, column_order: bool = False) -> Drift:
@@ -65,8 +65,9 @@ def drift_of_all(
 
 def _drift(database: str, *, project: Project, column_order: bool, run: int) -> Drift:
     migrations = folder_of(project, run)
-    with reading(database) as (connection, name), _one_at_a_time:
+    with reading(database) as (connection, name):
         found = standing(connection, migrations)
+        is_adopted = not has_unrecorded_tables(connection)
         live = introspect(connection)
         made = _replayed(project, run, tuple(migration.id for migration in found.applied))
         changes = diff(made, live, column_order=column_order)
@@ -83,6 +84,7 @@ def _drift(database: str, *, project: Project, column_order: bool, run: int) -> 
         database=name,
         findings=(*unknown, *schema_findings(changes, saying=_SAYING, fix=_FIX)),
         pending=tuple(migration.id for migration in found.pending),
+        is_adopted=is_adopted,
     )
 
 

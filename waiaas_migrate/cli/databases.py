@@ -112,7 +112,12 @@ def drift(
     result = run(project, databases[0], column_order=column_order)
     print_findings(result.findings, as_json=as_json, database=result.database, pending=result.pending)
     if not as_json:
-        if result.pending:
+        if not result.is_adopted:
+            note(
+                "There is no record of migrations, so that all of it is told. If it is what the first of them make, note "
+                "those as applied with `yoyo mark`, and ask again."
+            )
+        elif result.pending:
             note(f"{len(result.pending)} pending; compared with the migrations that were run.")
         if not result.findings:
             say(f"{result.database}: no drift.", good=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from functools import cache, lru_cache
@@ -76,9 +77,19 @@ def unquote(text: str) -> str:
     return inner if closing == "]" else inner.replace(closing * 2, closing)
 
 
+#: The parser is not made for several threads at once.
+_one_at_a_time = threading.Lock()
+
+
 @cache
 def _parser() -> syntaqlite.Syntaqlite:
     return syntaqlite.Syntaqlite()
+
+
+def _raw_tokens(sql: str) -> list[dict[str, Any]]:
+    checked = _checked(sql)
+    with _one_at_a_time:
+        return list(_parser().tokenize(checked))
 
 
 def _checked(sql: str) -> str:
@@ -100,7 +111,7 @@ def tokenize(sql: str) -> tuple[Token, ...]:
     """
     found: list[Token] = []
     spaced = fresh = False
-    for raw in _parser().tokenize(_checked(sql)):
+    for raw in _raw_tokens(sql):
         text, category = raw["text"], raw["category"]
         if category == "other" and not text.strip(" \t\r\n\f"):
             spaced, fresh = True, fresh or "\n" in text
@@ -163,11 +174,12 @@ def _plain(token: Token, names: frozenset[str]) -> str:
 
 @lru_cache(maxsize=8192)
 def _meaning(spelled: str, statement: bool) -> str:  # noqa: FBT001  positional, so that the cache sees one spelling
-    tokens = _parser().tokenize(_checked(spelled))
+    tokens = _raw_tokens(spelled)
     if _deepest(tokens) > _DEEPEST_TREE:
         return " ".join(_folded(raw) for raw in tokens if raw["category"] != "other")
     try:
-        trees = _parser().parse_raw(spelled if statement else f"SELECT (\n{spelled}\n)")
+        with _one_at_a_time:
+            trees = _parser().parse_raw(spelled if statement else f"SELECT (\n{spelled}\n)")
     except syntaqlite.SyntaqliteError as error:
         raise SqlError(f"syntax error: {error}") from None
     if len(trees) != 1 or not isinstance(trees[0], dict):
