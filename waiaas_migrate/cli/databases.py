@@ -114,8 +114,8 @@ def drift(
     if not as_json:
         if not result.is_adopted:
             note(
-                "There is no record of migrations, so that all of it is told. If it is what the first of them make, note "
-                "those as applied with `yoyo mark`, and ask again."
+                "There is no record of migrations, so that all of it is told. If it is what the first of them make, "
+                "note those as applied with `yoyo mark`, and ask again."
             )
         elif result.pending:
             note(f"{len(result.pending)} pending; compared with the migrations that were run.")
