@@ -16,7 +16,7 @@ from tests.folders import FAMILY, PRAGMAS, dump, run_python, write_folder
 from tests.projects import Run, execute, held_by_another_process, listing, rows, run
 from tests.rights import IS_ROOT, unprivileged
 from waiaas_migrate.errors import DatabaseFileError
-from waiaas_migrate.runner.restore import restore
+from waiaas_migrate.runner.backups.restore import restore
 from waiaas_migrate.sqlite.pragmas import Pragma
 
 

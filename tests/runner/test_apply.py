@@ -29,7 +29,7 @@ from waiaas_migrate.errors import (
 )
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST
 from waiaas_migrate.runner.apply import ApplyResult, apply_pending
-from waiaas_migrate.runner.bookkeeping import pending, read_applied
+from waiaas_migrate.runner.books.applied import pending, read_applied
 from waiaas_migrate.runner.folder import read_folder
 from waiaas_migrate.runner.rollback import rollback
 from waiaas_migrate.sqlite.catalog import read_catalog

@@ -19,7 +19,7 @@ import pytest
 from tests.folders import FAMILY, PRAGMAS, dump, run_python, write_folder
 from tests.rights import unprivileged
 from waiaas_migrate.errors import ApplyError, DatabaseFileError, DatabaseRefused
-from waiaas_migrate.runner.backup import KEPT, back_up, backups_of, byte_count, is_backup
+from waiaas_migrate.runner.backups.backup import KEPT, back_up, backups_of, byte_count, is_backup
 from waiaas_migrate.runner.folder import read_folder
 from waiaas_migrate.runner.outline import outline, tables_named
 from waiaas_migrate.runner.run import RunOptions, When, apply_to
@@ -340,7 +340,7 @@ def test_a_killed_copy_leaves_no_backup(tmp_path: Path) -> None:
     """A process killed while it copies leaves nothing under a backup's name, and the next run makes one."""
     database = make_database(tmp_path, rows=20_000)
     code = (
-        "import os, signal, sys\nfrom pathlib import Path\nfrom waiaas_migrate.runner import backup\n"
+        "import os, signal, sys\nfrom pathlib import Path\nfrom waiaas_migrate.runner.backups import backup\n"
         "backup._PAGES_IN_A_STEP = 8\n"
         "die = lambda done, total: done > 40 and os.kill(os.getpid(), signal.SIGKILL)\n"
         "backup.back_up(Path(sys.argv[1]), 'x', told=die)"

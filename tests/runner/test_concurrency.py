@@ -21,7 +21,7 @@ import pytest
 
 from tests.folders import FAMILY, FAMILY_IDS, PRAGMAS, write_folder
 from waiaas_migrate import close_database, open_database
-from waiaas_migrate.runner.bookkeeping import read_applied
+from waiaas_migrate.runner.books.applied import read_applied
 from waiaas_migrate.runner.rollback import Extent
 from waiaas_migrate.runner.run import RunOptions, roll_back_in
 from waiaas_migrate.sqlite.connection import connect_file

@@ -25,7 +25,7 @@ from waiaas_migrate.errors import MigrationsError
 from waiaas_migrate.files.project import find_project
 from waiaas_migrate.runner.apply import ApplyResult
 from waiaas_migrate.runner.estimate import estimate_all
-from waiaas_migrate.runner.fleet import Failure, Fleet, apply_to_all, default_jobs, each
+from waiaas_migrate.runner.many.fleet import Failure, Fleet, apply_to_all, default_jobs, each
 from waiaas_migrate.sqlite.pragmas import Pragma
 
 
@@ -165,7 +165,7 @@ def test_ctrl_c_by_threads() -> None:
     done = run_python(
         """
 import os, signal, sys, time
-from waiaas_migrate.runner.fleet import Fleet, each
+from waiaas_migrate.runner.many.fleet import Fleet, each
 interrupt = lambda: os.kill(os.getpid(), signal.SIGINT)
 work = lambda name: time.sleep(0.05)
 def outcomes_of(times):
@@ -208,7 +208,7 @@ sys.stdin.read()
 """
     code = """
 import os, signal, sys, threading
-from waiaas_migrate.runner.fleet import Fleet, apply_to_all
+from waiaas_migrate.runner.many.fleet import Fleet, apply_to_all
 threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
 outcomes = []
 try:
@@ -234,7 +234,7 @@ def test_ctrl_c_once_the_outcomes_are_let_go_of() -> None:
     done = run_python(
         """
 import os, signal, threading
-from waiaas_migrate.runner.fleet import Fleet, each
+from waiaas_migrate.runner.many.fleet import Fleet, each
 outcomes = each(len, "abc", Fleet(jobs=1))
 next(outcomes)
 thread = threading.Thread(target=outcomes.close)

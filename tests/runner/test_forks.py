@@ -19,7 +19,7 @@ import pytest
 
 from tests.folders import FAMILY, FAMILY_IDS, dump, run_python, write_folder
 from tests.projects import CHECKOUT, rows
-from waiaas_migrate.runner.fleet import apply_to_all
+from waiaas_migrate.runner.many.fleet import apply_to_all
 from waiaas_migrate.runner.run import RunOptions
 
 pytestmark = pytest.mark.skipif(
@@ -31,7 +31,7 @@ MANY = 240
 #: The work on a database called by its number, and whether one process or several did it.
 EACH = """
 import os, sys, time
-from waiaas_migrate.runner.fleet import Fleet, each
+from waiaas_migrate.runner.many.fleet import Fleet, each
 
 def work(name):
     number = int(name)
@@ -49,7 +49,7 @@ print(len(done), "one" if len(pids) == 1 else "several", kinds, left)
 """
 APPLY = """
 import os, sys
-from waiaas_migrate.runner.fleet import Fleet, apply_to_all
+from waiaas_migrate.runner.many.fleet import Fleet, apply_to_all
 from waiaas_migrate.runner.run import RunOptions
 names = [line.strip() for line in sys.stdin]
 try:
@@ -99,7 +99,7 @@ def test_what_is_begun_with_the_first_outcome(tmp_path: Path, begun: str) -> Non
     done = run_python(
         f"""
 import os, sys, threading
-from waiaas_migrate.runner.fleet import Fleet, each
+from waiaas_migrate.runner.many.fleet import Fleet, each
 outcomes = each(lambda name: os.getpid(), [str(n) for n in range(240)], Fleet(jobs=4))
 assert next(outcomes).result == os.getpid()
 {begun}
@@ -121,7 +121,7 @@ def test_no_more_copies_than_there_is_work_for() -> None:
     done = run_python(
         """
 import multiprocessing
-from waiaas_migrate.runner.fleet import Fleet, each
+from waiaas_migrate.runner.many.fleet import Fleet, each
 outcomes = each(len, [str(n) for n in range(202)], Fleet(jobs=250))
 next(outcomes), next(outcomes)
 print(len(multiprocessing.active_children()))
@@ -178,7 +178,7 @@ def test_ctrl_c_at_any_point(where: str) -> None:
     done = run_python(
         f"""
 import os, signal
-from waiaas_migrate.runner.fleet import Fleet, each
+from waiaas_migrate.runner.many.fleet import Fleet, each
 def interrupt(number, place):
     if (number, place) == (0, {where!r}):
         os.kill(os.getpid(), signal.SIGINT)
@@ -203,7 +203,7 @@ def test_whoever_stops_listening_ends_the_rest(tmp_path: Path) -> None:
     done = run_python(
         """
 import multiprocessing, pathlib, sys, time
-from waiaas_migrate.runner.fleet import Fleet, each
+from waiaas_migrate.runner.many.fleet import Fleet, each
 folder = pathlib.Path(sys.argv[1])
 def work(name):
     (folder / name).touch()
@@ -223,7 +223,7 @@ def test_where_no_copy_can_be_made() -> None:
     limited = """
 import concurrent.futures.process, concurrent.futures.thread, os, resource
 import multiprocessing.popen_fork, multiprocessing.queues, multiprocessing.synchronize
-import waiaas_migrate.runner.fleet
+import waiaas_migrate.runner.many.fleet
 if os.geteuid() == 0:  # to whom limits do not apply, and who alone may read what is imported
     os.setresgid(64999, 64999, 64999)
     os.setresuid(64999, 64999, 64999)
@@ -253,7 +253,7 @@ def test_few_open_files(tmp_path: Path, number: int) -> None:
     done = run_python(
         """
 import resource, sys
-from waiaas_migrate.runner.fleet import Fleet, apply_to_all
+from waiaas_migrate.runner.many.fleet import Fleet, apply_to_all
 from waiaas_migrate.runner.run import RunOptions
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 names = [f"{sys.argv[1]}/{number}.db" for number in range(int(sys.argv[3]))]
@@ -384,7 +384,7 @@ def test_the_process_is_killed_and_has_other_children() -> None:
     """Its copies end with it, whatever another child inherited."""
     code = """
 import multiprocessing, os, signal, time
-from waiaas_migrate.runner.fleet import Fleet, each
+from waiaas_migrate.runner.many.fleet import Fleet, each
 outcomes = each(lambda name: os.getpid(), [str(n) for n in range(240)], Fleet(jobs=2))
 next(outcomes), next(outcomes)
 copies = [copy.pid for copy in multiprocessing.active_children()]

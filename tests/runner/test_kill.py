@@ -21,7 +21,7 @@ import pytest
 
 from tests.transitions import generate, is_sound, write_schema
 from waiaas_migrate import close_database, open_database
-from waiaas_migrate.runner.bookkeeping import read_applied
+from waiaas_migrate.runner.books.applied import read_applied
 from waiaas_migrate.sqlite.catalog import fingerprint, read_catalog
 
 KILLS = int(os.environ.get("WAIAAS_KILLS", "16"))

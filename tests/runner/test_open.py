@@ -25,7 +25,7 @@ from waiaas_migrate.errors import (
     UnknownMigrationsError,
     UsageError,
 )
-from waiaas_migrate.runner.bookkeeping import read_applied
+from waiaas_migrate.runner.books.applied import read_applied
 from waiaas_migrate.runner.run import apply_to
 from waiaas_migrate.sqlite.pragmas import Pragma
 

@@ -16,7 +16,7 @@ from tests.folders import FAMILY, FAMILY_IDS, dump, run_python, tables, write_fo
 from tests.rights import unprivileged
 from waiaas_migrate import close_database, open_database
 from waiaas_migrate.errors import DatabaseFileError, MigrateError, UsageError
-from waiaas_migrate.runner.bookkeeping import read_applied
+from waiaas_migrate.runner.books.applied import read_applied
 from waiaas_migrate.sqlite.connection import connect_file, open_read_only
 
 NAMES = ["a b?#%.db", "100%25.db", "what?mode=ro", "#.db", "file", "ü — 数.db", 'it\'s "it".db', ":memory:.db", "-x.db"]

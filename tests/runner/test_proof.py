@@ -15,8 +15,8 @@ from tests.projects import edit, execute, generated_project, rows, run
 from waiaas_migrate.errors import ApplyError
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST
 from waiaas_migrate.runner.apply import apply_pending
-from waiaas_migrate.runner.fleet import Fleet, apply_to_all
 from waiaas_migrate.runner.folder import read_folder
+from waiaas_migrate.runner.many.fleet import Fleet, apply_to_all
 from waiaas_migrate.runner.rollback import rollback
 from waiaas_migrate.sqlite.connection import connect_file
 

@@ -16,10 +16,10 @@ from tests.folders import FAMILY, FAMILY_IDS, tables, write_folder
 from waiaas_migrate.errors import ApplyError, DatabaseBusy, MigrateError, UnsupportedError, UsageError
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST
 from waiaas_migrate.runner.apply import ApplyResult, Transaction, apply_pending
-from waiaas_migrate.runner.bookkeeping import read_applied
+from waiaas_migrate.runner.books.applied import read_applied
 from waiaas_migrate.runner.events import Committed, Event, MigrationFinished, MigrationStarted, StatementStarted
 from waiaas_migrate.runner.folder import read_folder
-from waiaas_migrate.runner.foreign_keys import ForeignKeyCheck, KeysChanged, rows_stay, violations
+from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, KeysChanged, rows_stay, violations
 from waiaas_migrate.runner.rollback import rollback
 from waiaas_migrate.runner.transaction import write_transaction
 from waiaas_migrate.sqlite.connection import connect_file

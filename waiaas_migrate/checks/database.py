@@ -13,7 +13,7 @@ from waiaas_migrate.errors import Problem
 from waiaas_migrate.files.migration_dir.manifest import check_manifest, read_manifest
 from waiaas_migrate.files.migration_dir.reader import MigrationFile, migration_hash, read_migrations
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.runner.bookkeeping import Applied, read_applied
+from waiaas_migrate.runner.books.applied import Applied, read_applied
 from waiaas_migrate.sqlite.catalog import read_catalog
 from waiaas_migrate.sqlite.connection import open_read_only, plain_errors
 from waiaas_migrate.sqlite.place import database_path

@@ -11,7 +11,7 @@ from waiaas_migrate.checks.database import folder_of, has_unrecorded_tables, new
 from waiaas_migrate.checks.report import Finding, Subject, schema_findings
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.generate.replay import replay
-from waiaas_migrate.runner.fleet import Fleet, Outcome, each
+from waiaas_migrate.runner.many.fleet import Fleet, Outcome, each
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.sqlite.introspect import introspect

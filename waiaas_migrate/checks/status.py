@@ -10,7 +10,7 @@ from typing import Literal
 from waiaas_migrate.checks.database import folder_of, has_unrecorded_tables, new_run, problems_of, reading, standing
 from waiaas_migrate.errors import Problem
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.runner.fleet import Fleet, Outcome, each
+from waiaas_migrate.runner.many.fleet import Fleet, Outcome, each
 
 State = Literal["applied", "pending", "unknown"]
 

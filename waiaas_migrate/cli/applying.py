@@ -11,10 +11,10 @@ from waiaas_migrate.cli.running import note_run, print_interrupted, run_options
 from waiaas_migrate.cli.terminal import shown_progress
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.apply import ApplyResult
-from waiaas_migrate.runner.backup import byte_count
+from waiaas_migrate.runner.backups.backup import byte_count
 from waiaas_migrate.runner.estimate import Estimate, StepEstimate
-from waiaas_migrate.runner.fleet import Fleet
-from waiaas_migrate.runner.patterns import expand, is_single
+from waiaas_migrate.runner.many.fleet import Fleet
+from waiaas_migrate.runner.many.patterns import expand, is_single
 from waiaas_migrate.runner.progress import Interrupted
 from waiaas_migrate.runner.run import RunOptions, Watch
 
@@ -50,7 +50,7 @@ def apply(
     if dry_run:
         return _dry_run(project, databases, chosen, fleet, as_json=as_json)
     if not is_single(databases):
-        from waiaas_migrate.runner.fleet import apply_to_all
+        from waiaas_migrate.runner.many.fleet import apply_to_all
 
         outcomes = apply_to_all(expand(databases), project.migrations, options=chosen, fleet=fleet)
         return print_outcomes(outcomes, _RUN, as_json=as_json)

@@ -10,8 +10,8 @@ from waiaas_migrate.cli import options
 from waiaas_migrate.cli.many import Report, jobs, print_outcomes, stop_on_failure
 from waiaas_migrate.cli.output import FINDINGS, finding_rows, note, print_findings, print_json, say
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.runner.fleet import Fleet
-from waiaas_migrate.runner.patterns import expand, is_single
+from waiaas_migrate.runner.many.fleet import Fleet
+from waiaas_migrate.runner.many.patterns import expand, is_single
 
 if TYPE_CHECKING:
     # Reading a schema takes SQLite's grammar, which applying does without.

@@ -11,8 +11,8 @@ import click
 
 from waiaas_migrate.cli.output import note, print_json, say
 from waiaas_migrate.errors import INTERRUPTED
-from waiaas_migrate.runner.fleet import Outcome
-from waiaas_migrate.runner.patterns import identity
+from waiaas_migrate.runner.many.fleet import Outcome
+from waiaas_migrate.runner.many.patterns import identity
 
 ResultT = TypeVar("ResultT")
 

@@ -6,7 +6,7 @@ import click
 
 from waiaas_migrate.cli import options
 from waiaas_migrate.cli.output import note, print_json, say
-from waiaas_migrate.runner.backup import Backup, byte_count
+from waiaas_migrate.runner.backups.backup import Backup, byte_count
 
 
 @click.command()
@@ -23,9 +23,9 @@ def restore(database: str, backup: str | None, *, only_list: bool, as_json: bool
     Example:
       waiaas-migrate restore app.db
     """  # noqa: D301
-    from waiaas_migrate.runner.backup import backups_of
-    from waiaas_migrate.runner.restore import database_file
-    from waiaas_migrate.runner.restore import restore as run
+    from waiaas_migrate.runner.backups.backup import backups_of
+    from waiaas_migrate.runner.backups.restore import database_file
+    from waiaas_migrate.runner.backups.restore import restore as run
 
     if only_list:
         return _print_list(database, backups_of(database_file(database)), as_json=as_json)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from waiaas_migrate.runner.bookkeeping import pending
+from waiaas_migrate.runner.books.applied import pending
 from waiaas_migrate.runner.events import Observe
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.transaction import plain_session

@@ -27,12 +27,12 @@ from yoyo.migrations import Migration, PostApplyHookMigration, default_migration
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.migration_dir.statements import split_statements
 from waiaas_migrate.runner.alone import at_work
-from waiaas_migrate.runner.books import BookSql, Operation, hostname, username, write_log, write_record
-from waiaas_migrate.runner.foreign_keys import ForeignKeyCheck
+from waiaas_migrate.runner.books.records import BookSql, Operation, hostname, username, write_log, write_record
+from waiaas_migrate.runner.books.yoyo_lock import sole_transaction
 from waiaas_migrate.runner.outline import announced_in
 from waiaas_migrate.runner.pragmas import declared_pragmas
+from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck
 from waiaas_migrate.runner.transaction import guarded
-from waiaas_migrate.runner.yoyo_lock import sole_transaction
 from waiaas_migrate.sqlite.connection import apply_pragmas, connect_file, patience, shape_file
 from waiaas_migrate.sqlite.place import MEMORY, Database
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
-from waiaas_migrate.runner.bookkeeping import pending
-from waiaas_migrate.runner.fleet import Fleet, Outcome, each
+from waiaas_migrate.runner.books.applied import pending
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
+from waiaas_migrate.runner.many.fleet import Fleet, Outcome, each
 from waiaas_migrate.runner.outline import Outline, StepOutline, outline, tables_named
 from waiaas_migrate.runner.run import When, wants_backup
 from waiaas_migrate.runner.upgrade import refuse_unrecorded_tables

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from waiaas_migrate.errors import MigrateError, MigrationsError, Problem, UsageError
 from waiaas_migrate.files.bundled import bundled
 from waiaas_migrate.runner.alone import while_others_work
-from waiaas_migrate.runner.bookkeeping import has_run_exactly, pending
-from waiaas_migrate.runner.head import Head, read_head
+from waiaas_migrate.runner.books.applied import has_run_exactly, pending
+from waiaas_migrate.runner.books.head import Head, read_head
 from waiaas_migrate.runner.transaction import plain_session
 from waiaas_migrate.sqlite.connection import DEFAULT_TIMEOUT, apply_pragmas, connect_file, plain_errors, shape_file
 from waiaas_migrate.sqlite.place import Database, database_path

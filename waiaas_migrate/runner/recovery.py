@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from waiaas_migrate.errors import ApplyError, MigrateError
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
-from waiaas_migrate.runner.proof import Replay
+from waiaas_migrate.runner.proof.schema import Replay
 from waiaas_migrate.sqlite.catalog import CatalogFacts, fingerprint, read_catalog, read_facts
 
 _MAKES = re.compile(

@@ -13,8 +13,8 @@ from waiaas_migrate.errors import MigrateError
 from waiaas_migrate.files.migration_dir.reader import MigrationFile, migration_hash
 from waiaas_migrate.runner.alone import while_others_work
 from waiaas_migrate.runner.apply import ApplyResult, apply_todo
-from waiaas_migrate.runner.backup import Backup, back_up, prune
-from waiaas_migrate.runner.bookkeeping import pending, read_applied
+from waiaas_migrate.runner.backups.backup import Backup, back_up, prune
+from waiaas_migrate.runner.books.applied import pending, read_applied
 from waiaas_migrate.runner.events import (
     Committed,
     Event,

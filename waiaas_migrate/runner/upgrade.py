@@ -13,17 +13,17 @@ from typing import Literal
 from waiaas_migrate.errors import ApplyError, DatabaseRefused, MigrateError
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.runner.alone import alone, at_work
-from waiaas_migrate.runner.bookkeeping import pending, read_applied, read_books, waiting
-from waiaas_migrate.runner.books import books_version
+from waiaas_migrate.runner.books.applied import pending, read_applied, read_books, waiting
+from waiaas_migrate.runner.books.records import books_version
+from waiaas_migrate.runner.books.yoyo_lock import Held, sole_transaction
 from waiaas_migrate.runner.events import Committed, MigrationFinished, MigrationStarted, Observe
 from waiaas_migrate.runner.folder import MigrationFolder
-from waiaas_migrate.runner.foreign_keys import ForeignKeyCheck, KeysChanged
 from waiaas_migrate.runner.outline import outline
-from waiaas_migrate.runner.proof import differences
+from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, KeysChanged
+from waiaas_migrate.runner.proof.schema import differences
 from waiaas_migrate.runner.recovery import has_run, hint, may_have_run
 from waiaas_migrate.runner.steps import StepRunner, may_switch, may_write_books
 from waiaas_migrate.runner.transaction import NotNeeded, foreign_keys_off
-from waiaas_migrate.runner.yoyo_lock import Held, sole_transaction
 from waiaas_migrate.sqlite.catalog import CatalogFacts, read_catalog, read_facts
 from waiaas_migrate.sqlite.connection import database_name, plain_errors
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from waiaas_migrate.errors import ApplyError
-from waiaas_migrate.runner.followed_keys import FollowedKey, keys_of, rowid_name
+from waiaas_migrate.runner.proof.followed_keys import FollowedKey, keys_of, rowid_name
 from waiaas_migrate.sqlite.catalog import CatalogFacts, read_facts
 from waiaas_migrate.sqlite.connection import database_name, result_code
 from waiaas_migrate.sqlite.quoting import quote_name

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from waiaas_migrate.errors import DatabaseBusy, DatabaseFileError, UsageError
-from waiaas_migrate.runner.backup import Pages, backups_of, copy_database, damage, sync_folder
+from waiaas_migrate.runner.backups.backup import Pages, backups_of, copy_database, damage, sync_folder
 from waiaas_migrate.sqlite.connection import open_read_only, plain_error, plain_errors, result_code
 from waiaas_migrate.sqlite.place import database_path
 

@@ -20,9 +20,9 @@ from typing import Generic, TypeVar
 
 from waiaas_migrate.errors import INTERRUPTED, MigrateError
 from waiaas_migrate.runner.apply import ApplyResult
-from waiaas_migrate.runner.ctrl_c import ctrl_c_calls
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
-from waiaas_migrate.runner.forks import CannotFork, Flag, copies, may_fork
+from waiaas_migrate.runner.many.ctrl_c import ctrl_c_calls
+from waiaas_migrate.runner.many.forks import CannotFork, Flag, copies, may_fork
 from waiaas_migrate.runner.progress import Interrupted, Stop
 from waiaas_migrate.runner.run import RunOptions, Watch, apply_to
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from waiaas_migrate.errors import MigrateError, UsageError
-from waiaas_migrate.runner.backup import is_backup
+from waiaas_migrate.runner.backups.backup import is_backup
 from waiaas_migrate.sqlite.place import MEMORY, database_path
 
 _COMPANIONS = ("-wal", "-shm", "-journal")

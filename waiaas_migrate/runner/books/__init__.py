@@ -1,0 +1,1 @@
+"""yoyo's bookkeeping: which migrations a database has run, and writing that one was."""

@@ -1,0 +1,1 @@
+"""Many databases at once: which they are, and who works on them."""
