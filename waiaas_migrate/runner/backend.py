@@ -27,7 +27,7 @@ from yoyo.migrations import Migration, PostApplyHookMigration, default_migration
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.migration_dir.statements import split_statements
 from waiaas_migrate.runner.alone import at_work
-from waiaas_migrate.runner.books.records import BookSql, Operation, hostname, username, write_log, write_record
+from waiaas_migrate.runner.books.records import Operation, book_sql, hostname, username, write_log, write_record
 from waiaas_migrate.runner.books.yoyo_lock import sole_transaction
 from waiaas_migrate.runner.outline import announced_in
 from waiaas_migrate.runner.pragmas import declared_pragmas
@@ -171,7 +171,7 @@ class MigrateBackend(SQLiteBackend):
                 return
             self._run(migration, "apply", force=force)
             if mark and not isinstance(migration, PostApplyHookMigration):
-                write_record(self.connection, migration.id, "apply", self.book_sql)
+                write_record(self.connection, migration.id, "apply", book_sql(self))
             else:
                 self.log_migration(migration, "apply")
 
@@ -179,7 +179,7 @@ class MigrateBackend(SQLiteBackend):
         """Roll back a single migration, and strike it from the books in the same transaction."""
         with self.lock():
             self._run(migration, "rollback", force=force)
-            write_record(self.connection, migration.id, "rollback", self.book_sql)
+            write_record(self.connection, migration.id, "rollback", book_sql(self))
 
     def _run(self, migration: Migration, direction: Literal["apply", "rollback"], *, force: bool) -> None:
         """Run the steps; what runs outside transactions splits the run, and what came before it is committed."""
@@ -221,18 +221,9 @@ class MigrateBackend(SQLiteBackend):
         hashes: list[str] = super().get_applied_migration_hashes()  # type: ignore[no-untyped-call]
         return hashes
 
-    @property
-    def book_sql(self) -> BookSql:
-        """Yoyo's statements, with the names of its tables filled in."""
-        log, mark, unmark = (
-            str(self.format_sql(template))  # type: ignore[no-untyped-call]
-            for template in (self.log_migration_sql, self.mark_migration_sql, self.unmark_migration_sql)
-        )
-        return BookSql(log=log, mark=mark, unmark=unmark)
-
     def log_migration(self, migration: Migration, operation: Operation) -> None:
         """Write a row into yoyo's log."""
-        write_log(self.connection, migration.id, operation, self.book_sql)
+        write_log(self.connection, migration.id, operation, book_sql(self))
 
     def get_log_data(self, migration: Migration | None = None, operation: str = "apply") -> dict[str, Any]:
         """The values of a row in yoyo's log."""

@@ -10,10 +10,12 @@ import sqlite3
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from waiaas_migrate.files.migration_dir.reader import migration_hash
-from waiaas_migrate.sqlite.place import MEMORY
+
+if TYPE_CHECKING:
+    from yoyo.backends.core.sqlite3 import SQLiteBackend
 
 #: What yoyo's log calls what was done.
 Operation = Literal["apply", "rollback", "mark", "unmark"]
@@ -30,15 +32,27 @@ class BookSql:
     unmark: str
 
 
+def book_sql(backend: SQLiteBackend) -> BookSql:
+    """The statements of a backend of yoyo's, with the names of its tables filled in."""
+    log, mark, unmark = (
+        str(backend.format_sql(template))
+        for template in (backend.log_migration_sql, backend.mark_migration_sql, backend.unmark_migration_sql)
+    )
+    return BookSql(log=log, mark=mark, unmark=unmark)
+
+
 @functools.lru_cache(maxsize=1)
 def _own_sql() -> BookSql:
-    from waiaas_migrate.runner.backend import MigrateBackend
+    """Those of yoyo's own backend for SQLite."""
+    from yoyo.backends.core.sqlite3 import SQLiteBackend
+    from yoyo.connections import parse_uri
+    from yoyo.migrations import default_migration_table
 
-    memory = sqlite3.connect(MEMORY)
+    backend = SQLiteBackend(parse_uri("sqlite:///:memory:"), default_migration_table)
     try:
-        return MigrateBackend.on(memory).book_sql
+        return book_sql(backend)
     finally:
-        memory.close()
+        backend.connection.close()
 
 
 @functools.lru_cache(maxsize=1)
