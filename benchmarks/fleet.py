@@ -4,8 +4,8 @@
 
 The loop opens each file, sets the same PRAGMAs, adds the column and writes the rows that yoyo writes, in one
 transaction, and closes it; with one thread and with several, of which the quickest counts. It proves nothing, reads no
-folder and looks for nobody's lock. The toolkit does it as the command does, on Linux by copies of the process, which are
-made within the time. ``--folder`` is where the files are made: the disk decides most of it.
+folder and looks for nobody's lock. The toolkit does it as the command does, on Linux by copies of the process, whose
+making is timed too. ``--folder`` is where the files are made: the disk decides most of it.
 """
 
 from __future__ import annotations
