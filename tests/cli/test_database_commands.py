@@ -254,6 +254,28 @@ def test_status_of_a_folder_that_is_not_as_recorded(project: Path, database: Pat
     assert run(project, "status", database.name).status == 2
 
 
+def test_what_a_project_prints_is_not_among_the_json(project: Path) -> None:
+    """A migration in Python and a module of enums may print: with --json that goes to stderr, for one and for many."""
+    with (project / "kinds.py").open("a", encoding="utf-8") as enums:
+        enums.write("print('the enums')\n")
+    code = (
+        "from yoyo import step\n__depends__ = {'0001_initial'}\n"
+        "step(lambda connection: print('a migration'), lambda connection: print('and back'))\n"
+    )
+    add_migration(project, "0002_chatty.py", code)
+    assert run(project, "generate", "--json").status == 0
+    for arguments, said in (
+        (("check", "--json"), "the enums\n"),
+        (("apply", "a.db", "--json"), "a migration\n"),
+        (("apply", "b.db", "c.db", "--json"), "a migration\n"),
+        (("rollback", "a.db", "--json"), "and back\n"),
+    ):
+        done = run(project, *arguments)
+        assert isinstance(json.loads(done.out), dict)
+        assert said in done.err
+    assert "a migration\n" in run(project, "apply", "d.db").out
+
+
 def test_status_of_an_empty_database(project: Path) -> None:
     """A database that has run nothing has everything pending, and is not written to."""
     execute(project / "app.db", "PRAGMA user_version = 1")

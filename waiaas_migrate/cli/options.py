@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from waiaas_migrate.cli.output import json_alone
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.project import Project, find_project
 
@@ -35,7 +37,8 @@ def in_project(command: Callable[..., int]) -> Callable[..., int]:
         project = find_project(_here(), schema=schema, migrations=migrations, templates=templates)
         if templates is not None:
             _require_folder(project)
-        return command(project, *args, **options)
+        with json_alone() if options.get("as_json") else nullcontext():
+            return command(project, *args, **options)
 
     return with_project
 

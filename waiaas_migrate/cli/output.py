@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
 
 #: The exit status where there is something to report.
 FINDINGS = 1
+
+#: Where results for machines go, while all else that is printed goes to stderr.
+_stdout: ContextVar[TextIO | None] = ContextVar("stdout", default=None)
 
 
 def say(text: str, *, good: bool | None = None) -> None:
@@ -34,7 +40,18 @@ def print_json(value: object) -> None:
         text.encode()
     except UnicodeEncodeError:  # the name of a file may be no text; JSON must be
         text = json.dumps(value, indent=2)
-    click.echo(text)
+    click.echo(text, file=_stdout.get())
+
+
+@contextmanager
+def json_alone() -> Iterator[None]:
+    """Have stdout hold the JSON alone: what a project's own code prints, its enums or migrations, goes to stderr."""
+    token = _stdout.set(sys.stdout)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _stdout.reset(token)
 
 
 def print_failure(kind: str, message: str, status: int, committed: Iterable[str] = ()) -> None:
