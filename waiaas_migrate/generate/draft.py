@@ -104,7 +104,7 @@ def _may_refuse(back: Transition) -> Iterator[str]:
         if hazard.code is Code.FOREIGN_KEY_MISMATCH:  # which the runner looks for
             yield from _remarks([hazard])
         elif hazard.code not in (Code.DROP_TABLE, Code.DROP_COLUMN, Code.DROP_VIRTUAL_TABLE):
-            yield f"{hazard.where}: {hazard.what}"
+            yield f"{hazard.where}: {hazard.what.replace('the migration refuses', 'this refuses')}"
 
 
 def _lost(transition: Transition) -> Iterator[str]:

@@ -101,27 +101,34 @@ def _describe_column(change: ColumnChange) -> str:
 
 def _differences(old: Column, new: Column) -> list[str]:
     """What differs between two states of a column, in words."""
-    facts = [
-        ("type", old.type or "none", new.type or "none"),
-        ("NOT NULL", _not_null(old), _not_null(new)),
-        ("default", old.default.sql if old.default else "none", new.default.sql if new.default else "none"),
-        ("collation", old.collation or "none", new.collation or "none"),
-        ("generated", _generated(old), _generated(new)),
+    return [
+        f"{before} becomes {after}" for before, after in zip(_facts(old), _facts(new), strict=True) if before != after
     ]
-    return [f"{what} {before} becomes {after}" for what, before, after in facts if before != after]
+
+
+def _facts(column: Column) -> tuple[str, ...]:
+    """What there is to say of a column beside its name, one thing after the other."""
+    return (
+        f"type {column.type}" if column.type else "no type",
+        _not_null(column),
+        f"default {column.default.sql}" if column.default else "no default",
+        f"collation {column.collation}" if column.collation else "no collation",
+        _generated(column),
+    )
 
 
 def _not_null(column: Column) -> str:
-    if column.not_null is None:
-        return "no"
-    named = f" {column.not_null.name}" if column.not_null.name else ""
-    return f"yes{named}" + (f" on conflict {column.not_null.on_conflict}" if column.not_null.on_conflict else "")
+    rule = column.not_null
+    if rule is None:
+        return "nullable"
+    named = f" {rule.name}" if rule.name else ""
+    return f"NOT NULL{named}" + (f" on conflict {rule.on_conflict}" if rule.on_conflict else "")
 
 
 def _generated(column: Column) -> str:
     if column.generated is None:
-        return "no"
-    return f"as ({column.generated.expression.sql}) {'stored' if column.generated.stored else 'virtual'}"
+        return "not generated"
+    return f"generated as ({column.generated.expression.sql}) {'stored' if column.generated.stored else 'virtual'}"
 
 
 def _describe_check(change: CheckChange) -> str:
