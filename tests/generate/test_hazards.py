@@ -93,6 +93,15 @@ def test_a_hazard_is_told_and_stands_in_the_file(tmp_path: Path, code: Code) -> 
     assert f"\n-- hazard {code} " in (tmp_path / "migrations" / f"{written.migration}.sql").read_text()
 
 
+def test_a_backfill_converts_nothing(tmp_path: Path) -> None:
+    """Who writes one beside another type may expect that it does, and is told."""
+    write_schema(tmp_path, OLD)
+    generate(tmp_path)
+    write_schema(tmp_path, column("name", {"type": "integer", "backfill": "CAST(name AS INTEGER)"}))
+    (hazard,) = generate(tmp_path, allow=()).hazards
+    assert (hazard.code, "Its `backfill` is for rows without a value" in hazard.what) == (Code.NARROW_TYPE, True)
+
+
 @pytest.mark.parametrize(
     ("name", "also", "word"),
     [

@@ -208,6 +208,8 @@ def _modified_column(change: ModifyColumn, new: Schema) -> Iterator[Hazard]:
     old_kind, kind = affinity(before.type, strict=table.strict), affinity(after.type, strict=table.strict)
     if kind not in (old_kind, "BLOB") and after.generated is None:
         what = f"values that can be are converted from {before.type or 'no type'} to {after.type or 'no type'}."
+        if after.hints.backfill is not None:
+            what += " Its `backfill` is for rows without a value; to convert others, fill a column of another name."
         fix = f"If that is meant, run with --allow {Code.NARROW_TYPE}."
         yield Hazard(code=Code.NARROW_TYPE, where=where, what=what, fix=fix)
     if before.generated is None and after.generated is not None:
