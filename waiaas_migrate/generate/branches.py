@@ -32,32 +32,45 @@ def refuse_clashes(migrations: Sequence[MigrationFile], recorded: Manifest | Non
     listed = frozenset() if recorded is None else frozenset(recorded.ids)
     if not listed:
         return
+    behind = _behind(migrations, listed)
     problems: list[Problem] = []
     for number, migration in enumerate(migrations):
         before = migrations[:number]
-        known = _behind(migration, before)
-        beside = [other for other in before if other.id not in known and not {other.id, migration.id} <= listed]
+        new = [other for other in before if not {other.id, migration.id} <= listed]
+        beside = {other.id for other in new} - behind[migration.id]
         tables = _written_whole(migration) if beside else ()
         if tables:
-            then = _texts([other for other in before if other.id in known])
-            now = _texts(before)
-            clashing = (table for table in tables if then.get(fold(table)) != now.get(fold(table)))
+            without = [other for other in before if not beside & {other.id, *behind[other.id]}]
+            clashing = _told_apart(tables, without, before)
             problems += [made_for_another(migration, f"table {table}") for table in clashing]
     if problems:
         raise MigrationsError(problems)
 
 
-def _behind(migration: MigrationFile, before: Sequence[MigrationFile]) -> frozenset[str]:
-    """The ids of those that ``migration`` depends on, and that they depend on."""
-    depends = {other.id: other.depends for other in before}
-    found: set[str] = set()
-    left = list(migration.depends)
-    while left:
-        name = left.pop()
-        if name not in found:
-            found.add(name)
-            left += depends.get(name, ())
-    return frozenset(found)
+def _behind(migrations: Sequence[MigrationFile], listed: frozenset[str]) -> dict[str, frozenset[str]]:
+    """By id, the ids of those that a migration depends on, and that they depend on.
+
+    One without ``depends`` was written by hand, for what it found: all before it, or what of that was recorded with it.
+    """
+    found: dict[str, frozenset[str]] = {}
+    for migration in migrations:  # each behind those that it depends on
+        before = frozenset(found)
+        unsaid = before & listed if migration.id in listed else before
+        depends = before & set(migration.depends) if migration.depends else unsaid
+        found[migration.id] = depends.union(*(found[name] for name in depends))
+    return found
+
+
+def _told_apart(
+    tables: Sequence[str], without: Sequence[MigrationFile], before: Sequence[MigrationFile]
+) -> tuple[str, ...]:
+    """Those of ``tables`` that are others ``without`` some of the migrations ``before``."""
+    try:
+        then = _texts(without)
+    except MigrationsError:  # one of them needs what it does not name in its `depends`: nobody can tell
+        return ()
+    now = _texts(before)
+    return tuple(table for table in tables if then.get(fold(table)) != now.get(fold(table)))
 
 
 def _written_whole(migration: MigrationFile) -> tuple[str, ...]:
