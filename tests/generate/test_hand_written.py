@@ -334,3 +334,45 @@ def test_an_edit_by_hand_that_a_branch_comes_before(tmp_path: Path) -> None:
     done = run(tmp_path, "generate")
     assert done.status == 2
     assert "0003_said.sql: it was made for another table tasks than the migrations before it make" in done.err
+
+
+@pytest.mark.parametrize(
+    ("state", "change"),
+    [
+        pytest.param(
+            "{type: text, check: length(state) < 9}", ("      title: {", "      due: text\n      title: {"), id="column"
+        ),
+        pytest.param(
+            "{type: text, unique: true}",
+            (
+                "    columns:\n      id: {type: integer, primary_key: true}\n      title",
+                "    indexes: {by_title: [title]}\n    columns:\n      id: {type: integer, primary_key: true}\n      title",
+            ),
+            id="index",
+        ),
+    ],
+)
+def test_a_branch_that_comes_first_by_its_name(tmp_path: Path, state: str, change: tuple[str, str]) -> None:
+    """A new database would run it first; one that has run what was recorded finds another table, and would refuse it."""
+    plain = "{type: text, nullable: false, default: open, enum: STATES}"
+    schema_text = SCHEMA.replace("    indexes:\n      idx_tasks_state: [state]\n", "").replace(plain, "text")
+    generated_project(tmp_path, schema_text)
+    folder, schema = tmp_path / "migrations", tmp_path / "schema.yaml"
+    recorded = (folder / "manifest.json").read_bytes()
+    edit(schema, "      state: text\n", f"      state: {state}\n")
+    assert run(tmp_path, "generate", "-m", "a_state").status == 0
+    mine = take(folder, "0002_*")
+    put({folder / "manifest.json": recorded})
+    schema.write_text(schema_text, encoding="utf-8")
+    edit(schema, *change)
+    assert run(tmp_path, "generate", "-m", "b_theirs").status == 0
+    assert run(tmp_path, "apply", "theirs.db").status == 0
+    put(mine)
+    edit(schema, "      state: text\n", f"      state: {state}\n")
+    done = run(tmp_path, "generate")
+    assert done.status == 2
+    assert "0002_a_state.sql: a database that has run those that are recorded would refuse it: " in done.err
+    take(folder, "0002_a_state*")
+    assert run(tmp_path, "generate", "-m", "a_state").status == 0
+    assert run(tmp_path, "apply", "theirs.db").status == 0
+    assert run(tmp_path, "drift", "theirs.db").status == 0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 
 from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.migration_dir.manifest import Manifest
@@ -24,7 +25,8 @@ def refuse_clashes(migrations: Sequence[MigrationFile], recorded: Manifest | Non
     """Refuse migrations that write a whole table as it was without what another one, made beside them, did to it.
 
     On an empty database the last one wins, and what is missing then looks like one more change; a database with rows
-    may refuse it. Nothing is asked of two that are recorded: databases may have run both.
+    may refuse it. So may one that has run what is recorded, where a new one stands before that by its name. Nothing is
+    asked of two that are recorded: databases may have run both.
 
     Raises:
         MigrationsError: names the later of each two.
@@ -33,6 +35,15 @@ def refuse_clashes(migrations: Sequence[MigrationFile], recorded: Manifest | Non
     if not listed:
         return
     behind = _behind(migrations, listed)
+    problems = _clashes(migrations, behind, listed) or _clashes_at_head(migrations, behind, listed)
+    if problems:
+        raise MigrationsError(problems)
+
+
+def _clashes(
+    migrations: Sequence[MigrationFile], behind: Mapping[str, frozenset[str]], listed: frozenset[str]
+) -> list[Problem]:
+    """What is wrong with ``migrations`` if they run in this order."""
     problems: list[Problem] = []
     for number, migration in enumerate(migrations):
         before = migrations[:number]
@@ -43,8 +54,24 @@ def refuse_clashes(migrations: Sequence[MigrationFile], recorded: Manifest | Non
             without = [other for other in before if not beside & {other.id, *behind[other.id]}]
             clashing = _told_apart(tables, without, before)
             problems += [made_for_another(migration, f"table {table}") for table in clashing]
-    if problems:
-        raise MigrationsError(problems)
+    return problems
+
+
+def _clashes_at_head(
+    migrations: Sequence[MigrationFile], behind: Mapping[str, frozenset[str]], listed: frozenset[str]
+) -> list[Problem]:
+    """The same for a database that has run all that is recorded, where that is not the first of the folder."""
+    ran = [migration for migration in migrations if migration.id in listed]
+    ordered = [*ran, *(migration for migration in migrations if migration.id not in listed)]
+    if ordered == list(migrations) or not all(behind[migration.id] <= listed for migration in ran):
+        return []
+    try:
+        replay(ordered).close()
+        problems = _clashes(ordered, behind, listed)
+    except MigrationsError as error:
+        problems = list(error.problems)
+    said = "a database that has run those that are recorded would refuse it"
+    return [replace(problem, what=f"{said}: {problem.what}") for problem in problems]
 
 
 def _behind(migrations: Sequence[MigrationFile], listed: frozenset[str]) -> dict[str, frozenset[str]]:
