@@ -376,3 +376,20 @@ def test_a_branch_that_comes_first_by_its_name(tmp_path: Path, state: str, chang
     assert run(tmp_path, "generate", "-m", "a_state").status == 0
     assert run(tmp_path, "apply", "theirs.db").status == 0
     assert run(tmp_path, "drift", "theirs.db").status == 0
+
+
+def test_one_by_hand_that_comes_too_late(tmp_path: Path) -> None:
+    """It counts on what a recorded migration drops, and stands before that by its name alone."""
+    generated_project(tmp_path)
+    folder, schema = tmp_path / "migrations", tmp_path / "schema.yaml"
+    recorded = (folder / "manifest.json").read_bytes()
+    schema.write_text(SCHEMA.partition("  notes:\n")[0], encoding="utf-8")
+    assert run(tmp_path, "generate", "-m", "drop", "--allow", "drop_table").status == 0
+    (folder / "0001_z_fix.sql").write_text("-- depends: 0001_initial\nDELETE FROM notes;\n", encoding="utf-8")
+    done = run(tmp_path, "generate")
+    assert done.status == 2
+    assert "0001_z_fix.sql: a database that has run those that are recorded would refuse it: " in done.err
+    assert "no such table: notes" in done.err
+    put({folder / "manifest.json": recorded})
+    assert run(tmp_path, "generate").status == 0
+    assert run(tmp_path, "apply", "new.db").status == 0

@@ -8,9 +8,9 @@ from contextlib import closing
 from dataclasses import replace
 
 from waiaas_migrate.errors import MigrationsError, Problem
-from waiaas_migrate.files.migration_dir.manifest import Manifest
+from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
-from waiaas_migrate.generate.replay import made_for_another, replay
+from waiaas_migrate.generate.replay import CORRECT, made_for_another, replay
 from waiaas_migrate.runner.outline import tables_named
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.catalog import read_catalog
@@ -18,6 +18,11 @@ from waiaas_migrate.sqlite.catalog import read_catalog
 _EDIT = re.compile(r"UPDATE\s+sqlite_master\b", re.IGNORECASE)
 _REBUILT = re.compile(
     r"""ALTER\s+TABLE\s+"?_waiaas_new_.+?\sRENAME\s+TO\s+(?:"(?P<quoted>(?:[^"]|"")+)"|(?P<plain>\w+))""", re.IGNORECASE
+)
+
+_BEHIND = (
+    f"Give it a name that comes behind theirs; or, where no database has run those, put {MANIFEST} back to what it was "
+    f"before them."
 )
 
 
@@ -71,7 +76,10 @@ def _clashes_at_head(
     except MigrationsError as error:
         problems = list(error.problems)
     said = "a database that has run those that are recorded would refuse it"
-    return [replace(problem, what=f"{said}: {problem.what}") for problem in problems]
+    return [
+        replace(problem, what=f"{said}: {problem.what}", fix=_BEHIND if problem.fix == CORRECT else problem.fix)
+        for problem in problems
+    ]
 
 
 def _behind(migrations: Sequence[MigrationFile], listed: frozenset[str]) -> dict[str, frozenset[str]]:
