@@ -148,6 +148,20 @@ def test_a_table_that_is_spelled_otherwise(tmp_path: Path, apply: Apply) -> None
     assert rows_of(database, "lots", ["size", "state"]) == [{"size": 7, "state": "new"}]
 
 
+@BOTH
+@pytest.mark.parametrize("rule", [{"check": "size > 1"}, {"unique": True}], ids=["edit", "rebuild"])
+def test_a_table_with_other_blanks(tmp_path: Path, apply: Apply, rule: Spec) -> None:
+    """Tabs and line ends of Windows are blanks as well, and CURRENT_TIMESTAMP is no string."""
+    old = changed(LOTS, "at", type="double precision", default_sql="CURRENT_TIMESTAMP")
+    database = prepared(tmp_path, {"lots": old}, {"lots": changed(old, "size", **rule)})
+    edit_text(database, "lots", "CHECK (size > 0)", "CHECK\t(size\t>\r\n0)")
+    edit_text(database, "lots", "double precision", "double\tprecision")
+    edit_text(database, "lots", "CURRENT_TIMESTAMP", "current_timestamp")
+    run_script(database, "INSERT INTO lots (size) VALUES (7)")
+    apply(tmp_path, database)
+    assert rows_of(database, "lots", ["size", "state"]) == [{"size": 7, "state": "new"}]
+
+
 def test_after_a_copy_that_failed_checks_are_asked(tmp_path: Path) -> None:
     """Whatever a migration had switched when it failed is again as it was on the caller's connection."""
     new = changed(changed(LOTS, "state", default="old"), "size", unique=True)

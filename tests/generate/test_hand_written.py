@@ -263,3 +263,133 @@ def test_two_branches_that_each_add_a_column(tmp_path: Path) -> None:
     assert run(tmp_path, "generate").status == 0
     assert run(tmp_path, "check").status == 0
     assert len(list(folder.glob("*_one.sql"))) == len(list(folder.glob("*_two.sql"))) == 1
+
+
+#: Gives the table another text, as ``generate`` does.
+EDIT = """\
+PRAGMA writable_schema = ON;
+UPDATE sqlite_master SET sql = replace(sql, 'title', 'title /* what to do */') WHERE type = 'table' AND name = 'tasks';
+PRAGMA writable_schema = RESET;
+"""
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        pytest.param({"0002_said.sql": EDIT}, id="without depends"),
+        pytest.param(
+            {
+                "0002_due.sql": "ALTER TABLE notes ADD COLUMN due TEXT;\n",
+                "0003_said.sql": "-- depends: 0002_due\n" + EDIT,
+            },
+            id="behind one without depends",
+        ),
+    ],
+)
+def test_an_edit_by_hand_is_no_branch(tmp_path: Path, files: dict[str, str]) -> None:
+    """A migration of one's own that names not all that it follows is not taken for one of another branch."""
+    generated_project(tmp_path)
+    folder, schema = tmp_path / "migrations", tmp_path / "schema.yaml"
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+        if "due" in name:
+            edit(schema, "      task_id: {", "      due: text\n      task_id: {")
+        done = run(tmp_path, "generate")
+        assert done.status == 0, done.err
+    assert run(tmp_path, "check").status == 0
+
+
+def test_what_was_recorded_is_no_branch_of_what_comes_later(tmp_path: Path) -> None:
+    """Two recorded ones that do not name each other stay recorded, whatever a third one brings in between."""
+    generated_project(tmp_path)
+    folder, schema = tmp_path / "migrations", tmp_path / "schema.yaml"
+    (folder / "0002_due.sql").write_text("ALTER TABLE tasks ADD COLUMN due TEXT;\n", encoding="utf-8")
+    edit(schema, "      title: {", "      due: text\n      title: {")
+    assert run(tmp_path, "generate").status == 0
+    (folder / "0004_said.sql").write_text("-- depends: 0001_initial\n" + EDIT, encoding="utf-8")
+    (folder / "manifest.json").unlink()
+    assert run(tmp_path, "generate").status == 0
+    (folder / "0003_other.sql").write_text("-- depends: 0002_due\nCREATE TABLE other (id INTEGER);\n", encoding="utf-8")
+    schema.write_text(schema.read_text(encoding="utf-8") + "  other:\n    columns: {id: integer}\n", encoding="utf-8")
+    done = run(tmp_path, "generate")
+    assert done.status == 0, done.err
+    assert run(tmp_path, "check").status == 0
+
+
+def test_an_edit_by_hand_that_a_branch_comes_before(tmp_path: Path) -> None:
+    """One without ``depends`` was made for what it was recorded with; what another branch does to its table is not."""
+    generated_project(tmp_path)
+    folder, schema = tmp_path / "migrations", tmp_path / "schema.yaml"
+    text = "CREATE TABLE tasks (id INTEGER PRIMARY KEY, title TEXT NOT NULL /* what to do */, state TEXT)"
+    edit_of_all = (
+        f"PRAGMA writable_schema = ON;\nUPDATE sqlite_master SET sql = '{text}'\nWHERE type = 'table' AND name = 'tasks';\n"
+        "PRAGMA writable_schema = RESET;\n"
+    )
+    (folder / "0003_said.sql").write_text(edit_of_all, encoding="utf-8")
+    edit(schema, "{type: text, nullable: false, default: open, enum: STATES}", "text")
+    assert run(tmp_path, "generate").status == 0
+    (folder / "0002_due.sql").write_text(
+        "-- depends: 0001_initial\nALTER TABLE tasks ADD COLUMN due TEXT;\n", encoding="utf-8"
+    )
+    done = run(tmp_path, "generate")
+    assert done.status == 2
+    assert "0003_said.sql: it was made for another table tasks than the migrations before it make" in done.err
+
+
+@pytest.mark.parametrize(
+    ("state", "change"),
+    [
+        pytest.param(
+            "{type: text, check: length(state) < 9}", ("      title: {", "      due: text\n      title: {"), id="column"
+        ),
+        pytest.param(
+            "{type: text, unique: true}",
+            (
+                "    columns:\n      id: {type: integer, primary_key: true}\n      title",
+                "    indexes: {by_title: [title]}\n    columns:\n      id: {type: integer, primary_key: true}\n      title",
+            ),
+            id="index",
+        ),
+    ],
+)
+def test_a_branch_that_comes_first_by_its_name(tmp_path: Path, state: str, change: tuple[str, str]) -> None:
+    """A new database would run it first; one that has run what was recorded finds another table, and would refuse it."""
+    plain = "{type: text, nullable: false, default: open, enum: STATES}"
+    schema_text = SCHEMA.replace("    indexes:\n      idx_tasks_state: [state]\n", "").replace(plain, "text")
+    generated_project(tmp_path, schema_text)
+    folder, schema = tmp_path / "migrations", tmp_path / "schema.yaml"
+    recorded = (folder / "manifest.json").read_bytes()
+    edit(schema, "      state: text\n", f"      state: {state}\n")
+    assert run(tmp_path, "generate", "-m", "a_state").status == 0
+    mine = take(folder, "0002_*")
+    put({folder / "manifest.json": recorded})
+    schema.write_text(schema_text, encoding="utf-8")
+    edit(schema, *change)
+    assert run(tmp_path, "generate", "-m", "b_theirs").status == 0
+    assert run(tmp_path, "apply", "theirs.db").status == 0
+    put(mine)
+    edit(schema, "      state: text\n", f"      state: {state}\n")
+    done = run(tmp_path, "generate")
+    assert done.status == 2
+    assert "0002_a_state.sql: a database that has run those that are recorded would refuse it: " in done.err
+    take(folder, "0002_a_state*")
+    assert run(tmp_path, "generate", "-m", "a_state").status == 0
+    assert run(tmp_path, "apply", "theirs.db").status == 0
+    assert run(tmp_path, "drift", "theirs.db").status == 0
+
+
+def test_one_by_hand_that_comes_too_late(tmp_path: Path) -> None:
+    """It counts on what a recorded migration drops, and stands before that by its name alone."""
+    generated_project(tmp_path)
+    folder, schema = tmp_path / "migrations", tmp_path / "schema.yaml"
+    recorded = (folder / "manifest.json").read_bytes()
+    schema.write_text(SCHEMA.partition("  notes:\n")[0], encoding="utf-8")
+    assert run(tmp_path, "generate", "-m", "drop", "--allow", "drop_table").status == 0
+    (folder / "0001_z_fix.sql").write_text("-- depends: 0001_initial\nDELETE FROM notes;\n", encoding="utf-8")
+    done = run(tmp_path, "generate")
+    assert done.status == 2
+    assert "0001_z_fix.sql: a database that has run those that are recorded would refuse it: " in done.err
+    assert "no such table: notes" in done.err
+    put({folder / "manifest.json": recorded})
+    assert run(tmp_path, "generate").status == 0
+    assert run(tmp_path, "apply", "new.db").status == 0

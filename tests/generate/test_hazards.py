@@ -108,13 +108,19 @@ def test_a_backfill_converts_nothing(tmp_path: Path) -> None:
         ({"unique": True}, {}, "unique"),
         ({}, {"primary_key": ["name"]}, "unique"),
         ({}, {"indexes": {"i": {"columns": ["name"], "unique": True}}}, "unique"),
+        ({}, {"indexes": {"i": {"columns": ["names"], "unique": True, "where": "Name = 'x'"}}}, "unique"),
+        ({}, {"indexes": {"i": {"columns": [{"expression": "name > 'x'"}], "unique": True}}}, "unique"),
+        ({}, {"indexes": {"i": {"columns": ["names"], "where": "name = 'x'"}}}, None),
         ({}, {"checks": ["Name <> 'x'"]}, "CHECK"),
         ({}, {"checks": ["names <> 'x'"]}, None),
         ({}, {"indexes": {"i": ["name"]}}, None),
         ({}, {"unique": [[{"column": "name", "collate": "rtrim"}]]}, None),
         ({"unique": True}, {"child": {"table": "t", "column": "name"}}, "rows of child with a parent"),
     ],
-    ids=["unique", "key", "index", "check", "other check", "plain index", "own collation", "parent"],
+    ids=[
+        *("unique", "key", "index", "partial index", "expression", "plain partial index"),
+        *("check", "other check", "plain index", "own collation", "parent"),
+    ],
 )
 def test_another_collation(tmp_path: Path, name: Body, also: Body, word: str | None) -> None:
     """It is a hazard where the column's values are compared, and none where they are not."""

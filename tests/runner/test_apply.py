@@ -292,6 +292,23 @@ def test_temporary_objects_that_hide_others_are_refused(path: Path, folder: Path
         assert connection.execute("SELECT count(*) FROM more").fetchone() == (1,)
 
 
+def test_temporary_triggers_on_what_migrations_write_are_refused(path: Path, folder: Path) -> None:
+    """They would fire on what a migration does to rows, and go with a table that is rebuilt; those on others do not."""
+    more = {"0004_more.sql": "-- depends: 0003_age\nUPDATE parent SET age = 1;\n"}
+    with closing(connect_file(path)) as connection:
+        apply(connection, folder)
+        connection.execute("INSERT INTO parent (id) VALUES (1)")
+        connection.commit()
+        for name, table in (("on_child", "child"), ("on_parent", "Parent")):
+            body = "INSERT INTO child (parent_id) VALUES (new.id)"
+            connection.execute(f"CREATE TEMP TRIGGER {name} AFTER UPDATE ON {table} BEGIN {body}; END")
+        with pytest.raises(DatabaseRefused, match=r"temporary objects of these names: on_parent\."):
+            apply(connection, write_folder(folder, more))
+        connection.execute("DROP TRIGGER temp.on_parent")
+        assert apply(connection, folder).applied == ("0004_more",)
+        assert connection.execute("SELECT age, (SELECT count(*) FROM child) FROM parent").fetchall() == [(1, 0)]
+
+
 def test_a_writer_that_does_not_end_is_said_to_be_in_the_way(path: Path, folder: Path) -> None:
     """After the busy timeout."""
     with closing(sqlite3.connect(path)) as writer, closing(connect_file(path, timeout=0.05)) as connection:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 
 from waiaas_migrate.errors import MigrationsError, Problem
-from waiaas_migrate.files.migration_dir.manifest import Manifest
+from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
-from waiaas_migrate.generate.replay import made_for_another, replay
+from waiaas_migrate.generate.replay import CORRECT, made_for_another, replay
 from waiaas_migrate.runner.outline import tables_named
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.catalog import read_catalog
@@ -19,12 +20,18 @@ _REBUILT = re.compile(
     r"""ALTER\s+TABLE\s+"?_waiaas_new_.+?\sRENAME\s+TO\s+(?:"(?P<quoted>(?:[^"]|"")+)"|(?P<plain>\w+))""", re.IGNORECASE
 )
 
+_BEHIND = (
+    f"Give it a name that comes behind theirs; or, where no database has run those, put {MANIFEST} back to what it was "
+    f"before them."
+)
+
 
 def refuse_clashes(migrations: Sequence[MigrationFile], recorded: Manifest | None) -> None:
     """Refuse migrations that write a whole table as it was without what another one, made beside them, did to it.
 
     On an empty database the last one wins, and what is missing then looks like one more change; a database with rows
-    may refuse it. Nothing is asked of two that are recorded: databases may have run both.
+    may refuse it. So may one that has run what is recorded, where a new one stands before that by its name. Nothing is
+    asked of two that are recorded: databases may have run both.
 
     Raises:
         MigrationsError: names the later of each two.
@@ -32,32 +39,73 @@ def refuse_clashes(migrations: Sequence[MigrationFile], recorded: Manifest | Non
     listed = frozenset() if recorded is None else frozenset(recorded.ids)
     if not listed:
         return
-    problems: list[Problem] = []
-    for number, migration in enumerate(migrations):
-        before = migrations[:number]
-        known = _behind(migration, before)
-        beside = [other for other in before if other.id not in known and not {other.id, migration.id} <= listed]
-        tables = _written_whole(migration) if beside else ()
-        if tables:
-            then = _texts([other for other in before if other.id in known])
-            now = _texts(before)
-            clashing = (table for table in tables if then.get(fold(table)) != now.get(fold(table)))
-            problems += [made_for_another(migration, f"table {table}") for table in clashing]
+    behind = _behind(migrations, listed)
+    problems = _clashes(migrations, behind, listed) or _clashes_at_head(migrations, behind, listed)
     if problems:
         raise MigrationsError(problems)
 
 
-def _behind(migration: MigrationFile, before: Sequence[MigrationFile]) -> frozenset[str]:
-    """The ids of those that ``migration`` depends on, and that they depend on."""
-    depends = {other.id: other.depends for other in before}
-    found: set[str] = set()
-    left = list(migration.depends)
-    while left:
-        name = left.pop()
-        if name not in found:
-            found.add(name)
-            left += depends.get(name, ())
-    return frozenset(found)
+def _clashes(
+    migrations: Sequence[MigrationFile], behind: Mapping[str, frozenset[str]], listed: frozenset[str]
+) -> list[Problem]:
+    """What is wrong with ``migrations`` if they run in this order."""
+    problems: list[Problem] = []
+    for number, migration in enumerate(migrations):
+        before = migrations[:number]
+        new = [other for other in before if not {other.id, migration.id} <= listed]
+        beside = {other.id for other in new} - behind[migration.id]
+        tables = _written_whole(migration) if beside else ()
+        if tables:
+            without = [other for other in before if not beside & {other.id, *behind[other.id]}]
+            clashing = _told_apart(tables, without, before)
+            problems += [made_for_another(migration, f"table {table}") for table in clashing]
+    return problems
+
+
+def _clashes_at_head(
+    migrations: Sequence[MigrationFile], behind: Mapping[str, frozenset[str]], listed: frozenset[str]
+) -> list[Problem]:
+    """The same for a database that has run all that is recorded, where that is not the first of the folder."""
+    ran = [migration for migration in migrations if migration.id in listed]
+    ordered = [*ran, *(migration for migration in migrations if migration.id not in listed)]
+    if ordered == list(migrations) or not all(behind[migration.id] <= listed for migration in ran):
+        return []
+    try:
+        replay(ordered).close()
+        problems = _clashes(ordered, behind, listed)
+    except MigrationsError as error:
+        problems = list(error.problems)
+    said = "a database that has run those that are recorded would refuse it"
+    return [
+        replace(problem, what=f"{said}: {problem.what}", fix=_BEHIND if problem.fix == CORRECT else problem.fix)
+        for problem in problems
+    ]
+
+
+def _behind(migrations: Sequence[MigrationFile], listed: frozenset[str]) -> dict[str, frozenset[str]]:
+    """By id, the ids of those that a migration depends on, and that they depend on.
+
+    One without ``depends`` was written by hand, for what it found: all before it, or what of that was recorded with it.
+    """
+    found: dict[str, frozenset[str]] = {}
+    for migration in migrations:  # each behind those that it depends on
+        before = frozenset(found)
+        unsaid = before & listed if migration.id in listed else before
+        depends = before & set(migration.depends) if migration.depends else unsaid
+        found[migration.id] = depends.union(*(found[name] for name in depends))
+    return found
+
+
+def _told_apart(
+    tables: Sequence[str], without: Sequence[MigrationFile], before: Sequence[MigrationFile]
+) -> tuple[str, ...]:
+    """Those of ``tables`` that are others ``without`` some of the migrations ``before``."""
+    try:
+        then = _texts(without)
+    except MigrationsError:  # one of them needs what it does not name in its `depends`: nobody can tell
+        return ()
+    now = _texts(before)
+    return tuple(table for table in tables if then.get(fold(table)) != now.get(fold(table)))
 
 
 def _written_whole(migration: MigrationFile) -> tuple[str, ...]:

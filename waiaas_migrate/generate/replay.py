@@ -11,7 +11,8 @@ from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.files.migration_dir.statements import first_line
 from waiaas_migrate.sqlite.memory import execute, memory
 
-_CORRECT = "Correct it, or restore it from git."
+#: The way out where nothing more is known.
+CORRECT = "Correct it, or restore it from git."
 
 #: What the guard of a table's layout says: templates/guard_layouts.sql.j2.
 _OTHER_TABLE = re.compile(r"(?P<table>table .+) is not what the migrations made of it")
@@ -85,9 +86,9 @@ def _way_out(said: str) -> str:
         return "Take BEGIN, COMMIT and ROLLBACK out of it: a migration runs in a transaction."
     if "transaction" in said:
         return "Write `-- transactional: false` into its head, so that it runs outside of one."
-    return _CORRECT
+    return CORRECT
 
 
-def _failed(migration: MigrationFile, why: str, fix: str = _CORRECT) -> MigrationsError:
+def _failed(migration: MigrationFile, why: str, fix: str = CORRECT) -> MigrationsError:
     what = f"it fails on an empty database, behind the migrations before it: {why.removesuffix(';')}."
     return MigrationsError([Problem(file=str(migration.path), what=what, fix=fix)])

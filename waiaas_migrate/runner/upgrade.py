@@ -311,21 +311,25 @@ def refuse_unrecorded_tables(connection: sqlite3.Connection) -> None:
 def refuse_shadows(connection: sqlite3.Connection, texts: Iterable[str]) -> None:
     """Refuse a connection with temporary objects that hide those of the database from statements that name them.
 
-    ``texts`` are what is to be run: what it makes is hidden no less than what is there.
+    ``texts`` are what is to be run: what it makes is hidden no less than what is there. Triggers on a table that they
+    name would fire on what they do to its rows, and go with it where it is rebuilt.
 
     Raises:
         DatabaseRefused: names them.
     """
-    temporary = [name for (name,) in connection.execute("SELECT name FROM sqlite_temp_master WHERE sql IS NOT NULL")]
+    query = "SELECT name, tbl_name FROM sqlite_temp_master WHERE sql IS NOT NULL"
+    temporary: dict[str, str] = dict(connection.execute(query).fetchall())
     if not temporary:
         return
     there = {name.lower() for (name,) in connection.execute("SELECT name FROM main.sqlite_master")}
     text = "\n".join(texts).lower()
     hidden = [name for name in temporary if name.lower() in there or _is_named(name.lower(), text)]
-    if hidden:
+    firing = [name for name, table in temporary.items() if table not in temporary and _is_named(table.lower(), text)]
+    if hidden or firing:
         raise DatabaseRefused(
-            f"{database_name(connection)}: this connection has temporary objects of these names: {', '.join(hidden)}. "
-            f"Nothing was changed. Drop them, or migrate on another connection."
+            f"{database_name(connection)}: this connection has temporary objects of these names: "
+            f"{', '.join(dict.fromkeys((*hidden, *firing)))}. Nothing was changed. Drop them, or migrate on another "
+            f"connection."
         )
 
 

@@ -137,8 +137,8 @@ def _read(path: str | Path) -> Any:  # noqa: ANN401 — whatever a JSON file may
         if marker := _MARKER.search(text):  # which no JSON can hold: a string has no line ends
             line = text.count("\n", 0, marker.start()) + 1
             fix = (
-                f"Take either side of {MANIFEST} (`git checkout --ours` or `--theirs`), keep the migrations of both, "
-                f"and run `waiaas-migrate generate`, which records them."
+                f"Take the side of {MANIFEST} that databases may have run (`git checkout --ours` or `--theirs`), keep "
+                f"the migrations of both, and run `waiaas-migrate generate`, which records them."
             )
             raise _broken(path, "holds a conflict between two branches.", fix=fix, line=line) from error
         at = error.lineno if isinstance(error, json.JSONDecodeError) else None
