@@ -97,9 +97,9 @@ class Renderer:
         """The SQL of one action, each statement ending in a semicolon."""
         return self._render(f"{action.template}.sql.j2", action=action).strip()
 
-    def layout_query(self, table: str) -> str:
-        """The query that tells what ``table`` is, as the guard of a layout sees it."""
-        return self._render("layout_query.sql.j2", table=table)
+    def layout_query(self, table: str, *, in_order: bool) -> str:
+        """The query that tells what ``table`` is, as a guard sees it, with its columns in their order or in any."""
+        return self._render("layout_query.sql.j2", table=table, in_order=in_order)
 
     def migration(
         self, title: str, steps: Sequence[Step], *, depends: Sequence[str] = (), remarks: Sequence[str] = ()

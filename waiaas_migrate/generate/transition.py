@@ -21,7 +21,7 @@ from waiaas_migrate.sqlite.memory import copy, execute
 from waiaas_migrate.sqlite.options import Options
 from waiaas_migrate.sqlite.plan import plan
 from waiaas_migrate.sqlite.probe import culprit_of, not_compiling
-from waiaas_migrate.sqlite.transition import Transition
+from waiaas_migrate.sqlite.transition import KnownLayout, Transition
 
 
 def make_transition(
@@ -83,10 +83,17 @@ def _rename(scratch: sqlite3.Connection, renaming: Transition, renderer: Rendere
     return None
 
 
-def _layouts(database: sqlite3.Connection, changes: Iterable[Change], renderer: Renderer) -> dict[str, str]:
+def _layouts(database: sqlite3.Connection, changes: Iterable[Change], renderer: Renderer) -> dict[str, KnownLayout]:
     """What the changed tables are, in the words of the guard that looks again before they are changed."""
+
+    def facts(table: str, *, in_order: bool) -> str:
+        return str(database.execute(renderer.layout_query(table, in_order=in_order)).fetchone()[0])
+
     names = {fold(name): name for change in changes if (name := table_of(change)) is not None}
-    return {folded: str(database.execute(renderer.layout_query(name)).fetchone()[0]) for folded, name in names.items()}
+    return {
+        folded: KnownLayout(in_order=facts(name, in_order=True), in_any_order=facts(name, in_order=False))
+        for folded, name in names.items()
+    }
 
 
 def _texts(database: sqlite3.Connection) -> dict[str, str]:

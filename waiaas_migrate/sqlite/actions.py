@@ -157,6 +157,15 @@ class GuardForeignKeysOff:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedLayout:
+    """What ``table`` should be. Without ``in_order`` its columns may stand in any order, as a copy of its rows may."""
+
+    table: str
+    facts: str
+    in_order: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GuardLayouts:
     """Fail where a table is not what the plan was made for.
 
@@ -167,7 +176,7 @@ class GuardLayouts:
     word.
     """
 
-    layouts: tuple[tuple[str, str], ...]
+    layouts: tuple[ExpectedLayout, ...]
     template: Literal["guard_layouts"] = "guard_layouts"
 
 

@@ -37,6 +37,7 @@ from waiaas_migrate.sqlite.actions import (
     CreateTable,
     Drop,
     EditCatalog,
+    ExpectedLayout,
     GuardChecks,
     GuardForeignKeysOff,
     GuardLayouts,
@@ -161,7 +162,7 @@ class _Planner:
             if name in self.t.layouts and any(isinstance(action, EditCatalog | RebuildTable) for action in those)
         }
         if relied_on:
-            layouts = tuple((table, self.t.layouts[name]) for name, table in relied_on.items())
+            layouts = tuple(self._expected(name) for name in relied_on)
             yield _step(_are_as_made([*relied_on.values()]), GuardLayouts(layouts=layouts))
         for name, planned in self.tables.items():
             table = self.old[name].name
@@ -173,6 +174,12 @@ class _Planner:
                 yield _step(words, GuardObjects(table=table, names=self._objects_of(name), triggers_only=True))
             if name in self.t.texts and any(isinstance(a, RebuildTable) and not a.asks_checks for a in actions[name]):
                 yield self._kept_checks(name)
+
+    def _expected(self, name: str) -> ExpectedLayout:
+        """What the table should be; the order of its columns counts where its text is edited, and the rows stay."""
+        known, in_order = self.t.layouts[name], not self.tables[name].is_rebuilt
+        facts = known.in_order if in_order else known.in_any_order
+        return ExpectedLayout(table=self.old[name].name, facts=facts, in_order=in_order)
 
     def _objects_of(self, name: str) -> tuple[str, ...]:
         """The folded names of the indexes and triggers that a table has."""

@@ -15,6 +15,14 @@ from waiaas_migrate.sqlite.probe import Reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KnownLayout:
+    """What a guard asks of a table, as it should be: with its columns in their order, and in any."""
+
+    in_order: str
+    in_any_order: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
     """One schema on its way to another.
 
@@ -33,7 +41,7 @@ class Transition:
     renames: Renames = field(default=Renames())
     set_aside: frozenset[str] = frozenset()
     options: Options = field(default=Options())
-    layouts: Mapping[str, str] = field(default_factory=dict)
+    layouts: Mapping[str, KnownLayout] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
     reads: Mapping[str, Reading] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
