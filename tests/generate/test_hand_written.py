@@ -247,22 +247,39 @@ def test_two_branches_of_which_one_undoes_the_other(tmp_path: Path) -> None:
     assert run(tmp_path, "check").status == 0
 
 
-def test_two_branches_that_each_add_a_column(tmp_path: Path) -> None:
-    """ALTER TABLE does not write the whole table: both stay, whichever comes first."""
+@pytest.mark.parametrize("mine", ["b_mine", "z_mine"])
+def test_two_branches_that_each_add_a_column(tmp_path: Path, mine: str) -> None:
+    """Both stay where the new one comes behind what databases may have run; in front of it, they would differ in order.
+
+    What comes in front is made anew, and stands behind then.
+    """
     generated_project(tmp_path)
     folder, schema = tmp_path / "migrations", tmp_path / "schema.yaml"
     before, recorded = schema.read_text(encoding="utf-8"), (folder / "manifest.json").read_bytes()
-    for name in ("one", "two"):
-        others = take(folder, "0002_*")
-        schema.write_text(before, encoding="utf-8")
-        put({folder / "manifest.json": recorded})
-        edit(schema, "      title: {", f"      {name}: text\n      title: {{")
-        assert run(tmp_path, "generate", "-m", name).status == 0
-        put(others)
     edit(schema, "      title: {", "      one: text\n      title: {")
-    assert run(tmp_path, "generate").status == 0
+    assert run(tmp_path, "generate", "-m", mine).status == 0
+    files = take(folder, "0002_*")
+    schema.write_text(before, encoding="utf-8")
+    put({folder / "manifest.json": recorded})
+    edit(schema, "      title: {", "      two: text\n      title: {")
+    assert run(tmp_path, "generate", "-m", "k_theirs").status == 0
+    assert run(tmp_path, "apply", "theirs.db").status == 0
+    put(files)
+    edit(schema, "      title: {", "      one: text\n      title: {")
+    done = run(tmp_path, "generate")
+    if mine < "k_theirs":
+        assert done.status == 2
+        assert (
+            "0002_b_mine.sql: a database that has run those that are recorded would have the columns of tasks"
+            in done.err
+        )
+        take(folder, "0002_b_mine*")
+        assert run(tmp_path, "generate", "-m", "mine").status == 0
+    else:
+        assert done.status == 0
     assert run(tmp_path, "check").status == 0
-    assert len(list(folder.glob("*_one.sql"))) == len(list(folder.glob("*_two.sql"))) == 1
+    assert run(tmp_path, "apply", "theirs.db").status == 0
+    assert run(tmp_path, "drift", "theirs.db", "--column-order").status == 0
 
 
 #: Gives the table another text, as ``generate`` does.

@@ -21,8 +21,8 @@ _REBUILT = re.compile(
 )
 
 _BEHIND = (
-    f"Give it a name that comes behind theirs; or, where no database has run those, put {MANIFEST} back to what it was "
-    f"before them."
+    f"Give it a name that comes behind theirs, or delete its files and generate it anew; or, where no database has run "
+    f"those, put {MANIFEST} back to what it was before them."
 )
 
 
@@ -71,15 +71,30 @@ def _clashes_at_head(
     if ordered == list(migrations) or not all(behind[migration.id] <= listed for migration in ran):
         return []
     try:
-        replay(ordered).close()
+        there = _orders(ordered)
         problems = _clashes(ordered, behind, listed)
     except MigrationsError as error:
-        problems = list(error.problems)
+        there, problems = {}, list(error.problems)
     said = "a database that has run those that are recorded would refuse it"
-    return [
+    refused = [
         replace(problem, what=f"{said}: {problem.what}", fix=_BEHIND if problem.fix == CORRECT else problem.fix)
         for problem in problems
     ]
+    return refused or _disordered(migrations, there, listed)
+
+
+def _disordered(
+    migrations: Sequence[MigrationFile], there: Mapping[str, Sequence[str]], listed: frozenset[str]
+) -> list[Problem]:
+    """Tables whose columns stand in another order ``there``, where their text could then not be edited any more."""
+    here = _orders(migrations)
+    tables = [table for table, columns in here.items() if list(columns) != list(there.get(table, columns))]
+    number = next(number for number, migration in enumerate(migrations) if migration.id not in listed)
+    what = (
+        f"a database that has run those that are recorded would have the columns of {', '.join(tables)} in another "
+        f"order than a new one, which only a rebuild can change."
+    )
+    return [Problem(file=str(migrations[number].path), what=what, fix=_BEHIND)] if tables else []
 
 
 def _behind(migrations: Sequence[MigrationFile], listed: frozenset[str]) -> dict[str, frozenset[str]]:
@@ -106,6 +121,14 @@ def _told_apart(
         return ()
     now = _texts(before)
     return tuple(table for table in tables if then.get(fold(table)) != now.get(fold(table)))
+
+
+def _orders(migrations: Sequence[MigrationFile]) -> dict[str, list[str]]:
+    """The columns of the tables that ``migrations`` make, in their order."""
+    with closing(replay(migrations)) as connection:
+        tables = [row.name for row in read_catalog(connection) if row.kind == "table"]
+        query = "SELECT name FROM pragma_table_xinfo(?, 'main') ORDER BY cid"
+        return {table: [name for (name,) in connection.execute(query, (table,))] for table in tables}
 
 
 def _written_whole(migration: MigrationFile) -> tuple[str, ...]:
