@@ -227,6 +227,7 @@ BY_HAND = {
     "unique": ("CASCADE", "CASCADE, UNIQUE (name, code)"),
     "descending": (_ITEMS[_ITEMS.index(" UNIQUE") :], f"{_ITEMS[_ITEMS.index(', owner') :]}, UNIQUE (code DESC)"),
     "check": ("COLLATE nocase", "COLLATE nocase CHECK(name <> '')"),
+    "rowid": (_ITEMS, f"{_ITEMS}) WITHOUT  ROWID; CREATE TABLE other (x"),
     "foreign key": ("owner INTEGER", "owner INTEGER REFERENCES owners"),
     "action": ("CASCADE", "SET NULL"),
 }
@@ -242,7 +243,7 @@ def test_a_table_changed_by_hand_is_left_alone(tmp_path: Path, by_hand: str, edi
     database = prepared(tmp_path, {"items": ITEMS, **tables}, {"items": new, **tables}, catalog_edits=edits)
     columns = _ITEMS.replace(*BY_HAND[by_hand])
     anew = f"DROP TABLE items; CREATE TABLE items ({columns}); CREATE INDEX i ON items (name);"
-    run_script(database, f"{anew} INSERT INTO items (name, owner) VALUES ('a', 1)")
+    run_script(database, f"{anew} INSERT INTO items (id, name, owner) VALUES (1, 'a', 1)")
     before = schema_of(database)
     with pytest.raises(Exception, match="table items is not what the migrations made of it"):
         apply(tmp_path, database)
@@ -290,6 +291,15 @@ def test_a_temporary_table_that_hides_another(tmp_path: Path, hidden: str) -> No
         with pytest.raises(DatabaseRefused, match=r"this connection has temporary objects of these names: (?i:lots|g)"):
             apply_pending(connection, read_folder(tmp_path / "migrations"))
     assert schema_of(database) == before
+
+
+def test_a_temporary_table_that_hides_nothing(tmp_path: Path) -> None:
+    """The words of a guard's own query are no names: a table that is called like one of them is in nobody's way."""
+    database = prepared(tmp_path, {"lots": LOTS}, {"lots": changed(LOTS, "state", default="old")})
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("CREATE TEMP TABLE part (place)")
+        connection.commit()
+        assert apply_pending(connection, read_folder(tmp_path / "migrations")).applied == ("0002_second",)
 
 
 @BOTH

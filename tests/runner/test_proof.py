@@ -123,6 +123,16 @@ def test_a_fingerprint_of_another_sqlite_is_no_difference(path: Path, folder: Pa
         assert apply_pending(connection, read_folder(folder)).applied == FAMILY_IDS
 
 
+def test_what_hooks_make_is_no_difference(connection: sqlite3.Connection, folder: Path) -> None:
+    """They run behind each apply: the view that one made is there when the next run looks, and goes when it is made anew."""
+    hook = "DROP VIEW IF EXISTS seen;\nCREATE VIEW seen AS SELECT name FROM parent;\n"
+    (folder / "post-apply.sql").write_text(hook, encoding="utf-8")
+    for files in (MORE, {"0005_yet.sql": "-- depends: 0004_more\nCREATE TABLE yet (x);"}):
+        write_folder(folder, files)
+        assert len(apply_pending(connection, read_folder(folder)).applied) == 1
+    assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'seen'").fetchone() == (1,)
+
+
 @pytest.mark.parametrize(
     ("back", "said"),
     [

@@ -32,6 +32,12 @@ Transaction = Literal["all", "each"]
 
 _SHOWN = 5
 
+#: The queries by which a migration looks at tables, whose own words are no names of the database's.
+_FACTS = re.compile(
+    r"CREATE TEMP TABLE _waiaas_facts AS [^;]*;"
+    r"|SELECT fact FROM temp\._waiaas_facts WHERE name =|COLLATE NOCASE ORDER BY part,(?: place,)? fact"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conduct:
@@ -174,7 +180,9 @@ class Upgrade:
         if self._is_at_head(batch) and manifest.fingerprint == facts.fingerprint:
             return
         done = self._applied()
-        if done == self._folder.migrations[: len(done)] and (found := differences(self._connection, done)):
+        if done != self._folder.migrations[: len(done)]:
+            return
+        if found := differences(self._connection, done, self._folder.post_apply):
             what = "the schema would not be the one that the migrations lead to: " + "; ".join(found)
             fix = "Find what changed the database by hand with `waiaas-migrate drift`."
             name = span([migration.id for migration in batch])
@@ -322,7 +330,7 @@ def refuse_shadows(connection: sqlite3.Connection, texts: Iterable[str]) -> None
     if not temporary:
         return
     there = {name.lower() for (name,) in connection.execute("SELECT name FROM main.sqlite_master")}
-    text = "\n".join(texts).lower()
+    text = _FACTS.sub("", "\n".join(texts)).lower()
     hidden = [name for name in temporary if name.lower() in there or _is_named(name.lower(), text)]
     firing = [name for name, table in temporary.items() if table not in temporary and _is_named(table.lower(), text)]
     if hidden or firing:

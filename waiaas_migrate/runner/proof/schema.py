@@ -50,16 +50,25 @@ class Replay:
         return fingerprint(read_catalog(self._memory))
 
 
-def differences(connection: sqlite3.Connection, migrations: Sequence[MigrationFile]) -> list[str]:
+def differences(
+    connection: sqlite3.Connection, migrations: Sequence[MigrationFile], hooks: Sequence[MigrationFile] = ()
+) -> list[str]:
     """How the schema differs from what ``migrations`` lead to, in words; nothing where it means the same.
 
     Where the catalogs are not the same to the letter, both are read: somebody else may have made the tables, in other
-    words, or another version of SQLite have renamed one. Where they cannot be read, the letter decides.
+    words, or another version of SQLite have renamed one. Where they cannot be read, the letter decides. ``hooks`` run
+    behind each apply, and what they made before may be there.
     """
-    with Replay(migrations) as replay:
-        wanted = replay.run(migrations).connection
-        found = _differing_objects(read_catalog(connection), read_catalog(wanted))
-        meant = _differing_in_meaning(connection, wanted) if found else None
+    with Replay((*migrations, *hooks)) as replay:
+        found = _compared(connection, replay.run(migrations).connection)
+        if found and hooks and not _compared(connection, replay.run((*migrations, *hooks)).connection):
+            return []
+    return found
+
+
+def _compared(connection: sqlite3.Connection, wanted: sqlite3.Connection) -> list[str]:
+    found = _differing_objects(read_catalog(connection), read_catalog(wanted))
+    meant = _differing_in_meaning(connection, wanted) if found else None
     return found if meant is None else meant
 
 
