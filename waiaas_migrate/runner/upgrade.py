@@ -34,7 +34,7 @@ _SHOWN = 5
 
 #: The queries by which a migration looks at tables, whose own words are no names of the database's.
 _FACTS = re.compile(
-    r"CREATE TEMP TABLE _waiaas_facts AS [^;]*;"
+    r"_waiaas_facts AS [^;]*;"
     r"|SELECT fact FROM temp\._waiaas_facts WHERE name =|COLLATE NOCASE ORDER BY part,(?: place,)? fact"
 )
 
