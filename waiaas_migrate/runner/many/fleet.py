@@ -9,6 +9,7 @@ function of a module with plain arguments, and what comes back is an :class:`Out
 from __future__ import annotations
 
 import functools
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,7 +23,7 @@ from waiaas_migrate.errors import INTERRUPTED, MigrateError
 from waiaas_migrate.runner.apply import ApplyResult
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.many.ctrl_c import ctrl_c_calls
-from waiaas_migrate.runner.many.forks import CannotFork, Flag, copies, may_fork
+from waiaas_migrate.runner.many.forks import MOST, CannotFork, Copies, CopyKilled, Done, Flag, may_fork
 from waiaas_migrate.runner.progress import Interrupted, Stop
 from waiaas_migrate.runner.run import RunOptions, Watch, apply_to
 
@@ -31,12 +32,12 @@ ResultT = TypeVar("ResultT")
 #: How many databases make copies of this process worth while; a copy takes some milliseconds to make.
 _MANY = 200
 
-#: How many databases a copy is handed at a time, at most; handing one over takes as long as a tenth of the work.
+#: How many databases a copy takes at a time, where there are not very many.
 _BATCH = 8
 
 #: Files that are open at once for a database, its WAL and backup included; for a copy of this process, here and in
 #: those that are made after it; and for the rest.
-_FILES, _FILES_OF_A_COPY, _OTHER_FILES = 10, 2, 24
+_FILES, _FILES_OF_A_COPY, _OTHER_FILES = 10, 3, 24
 
 #: Seconds between two looks at whether it was interrupted, while work elsewhere is waited for.
 _GLANCE = 0.1
@@ -201,15 +202,48 @@ class _Run(Generic[ResultT]):
             yield from self._outcomes([(database,) for database in databases], futures)
 
     def by_copies(self, databases: Sequence[str]) -> Iterator[Outcome[ResultT]]:
-        """By copies of this process, which are handed some databases at a time; one by one if none can be made."""
-        size = min(_BATCH, max(len(databases) // (4 * self.jobs), 1))
+        """By copies of this process, which take some databases at a time; one by one if none can be made."""
+        size = max(min(_BATCH, len(databases) // (4 * self.jobs)), math.ceil(len(databases) / MOST), 1)
         batches = [databases[start : start + size] for start in range(0, len(databases), size)]
         number = _with_files(min(self.jobs, len(batches)), _FILES_OF_A_COPY)
         try:
-            with copies(number, self._begin) as submit:
-                yield from self._outcomes(batches, [submit(batch) for batch in batches])
+            with Copies(number, lambda at: self._begin(batches[at]), len(batches)) as copies:
+                yield from self._in_order(batches, copies)
         except CannotFork:  # nor could threads
             yield from map(self.here, databases)
+
+    def _in_order(
+        self, batches: Sequence[Sequence[str]], copies: Copies[list[Outcome[ResultT]]]
+    ) -> Iterator[Outcome[ResultT]]:
+        """The outcomes of ``batches``, on which ``copies`` work; as :meth:`_outcomes` gives them."""
+        done: dict[int, list[Outcome[ResultT]]] = {}
+        try:
+            for at, batch in enumerate(batches):
+                while at not in done and (one := self._received_from(copies)) is not None:
+                    done[one.number] = self._told(one, batches[one.number])
+                yield from done.pop(at) if at in done else self._told(Done(number=at, error=CopyKilled()), batch)
+        except BaseException:
+            self.stop.set()
+            self.given_up.set()
+            raise
+
+    def _received_from(self, copies: Copies[list[Outcome[ResultT]]]) -> Done[list[Outcome[ResultT]]] | None:
+        """What they have done next, whatever happens."""
+        while True:
+            try:
+                return copies.receive()
+            except KeyboardInterrupt:  # as in _wait_for
+                self.call_off()
+
+    def _told(self, done: Done[list[Outcome[ResultT]]], batch: Sequence[str]) -> list[Outcome[ResultT]]:
+        """What a copy did of ``batch``."""
+        if done.result is not None:
+            return done.result
+        if not isinstance(done.error, Exception):
+            raise done.error or SystemExit
+        if self.fleet.stop_on_failure:
+            self.given_up.set()
+        return [Outcome(database=database, failure=_failure(done.error)) for database in batch]
 
     def _begin(self, databases: Sequence[str]) -> list[Outcome[ResultT]]:
         """The outcomes of ``databases``, of which none is begun once that was given up."""
@@ -292,6 +326,8 @@ def _failure(error: BaseException) -> Failure:
     if isinstance(error, MigrateError):
         return Failure(kind=type(error).__name__, message=str(error), exit_code=error.exit_code)
     message = f"{type(error).__name__}: {error}"
+    if isinstance(error, CopyKilled):
+        message = "the process at work on it was killed. It is as before, or done: run this again."
     if isinstance(error, BrokenExecutor):
         message = "one of the processes at work was killed, which ended all. It is as before, or done: run this again."
     return Failure(kind=type(error).__name__, message=message, exit_code=MigrateError.exit_code)

@@ -2,6 +2,10 @@
 
 A copy (fork(2)) has all that was imported and read, and so begins at once and need not be sent what to do. It is safe
 where nothing else goes on in this process that it would tear in two; elsewhere threads serve.
+
+What is to be done has numbers. They lie in a pipe, from which a copy takes the next one when it is done with another,
+and each has a pipe of its own for what came of it. So none waits for a lock that a killed one held: with a copy is lost
+what it had at hand, and no more.
 """
 
 from __future__ import annotations
@@ -9,21 +13,30 @@ from __future__ import annotations
 import gc
 import mmap
 import os
+import pickle
 import signal
 import stat
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager, suppress
-from typing import Any, TypeVar
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import ForkProcess
 
 ResultT = TypeVar("ResultT")
 
 #: How a database begins (https://www.sqlite.org/fileformat.html#magic_header_string).
 _HEADER = b"SQLite format 3\0"
 
-#: What the copies do; set in each of them as it begins.
-_task: Callable[[Sequence[str]], object] | None = None
+#: Bytes of a number.
+_SIZE = 4
+
+#: So many numbers lie ready at most: what the smallest pipe holds, one page (https://man7.org/linux/man-pages/man7/pipe.7.html).
+MOST = 4096 // _SIZE
 
 #: Seconds between two looks at whether the original is still there.
 _GLANCE = 1.0
@@ -31,6 +44,10 @@ _GLANCE = 1.0
 
 class CannotFork(Exception):
     """No copy of this process can be made now."""
+
+
+class CopyKilled(Exception):
+    """A copy of this process has ended before it was done."""
 
 
 class Flag:
@@ -54,13 +71,15 @@ def may_fork() -> bool:
     They are not safe where it has other threads, whose locks nobody would release in the copy
     (https://docs.python.org/3/library/os.html#os.fork). Linux alone tells of those that Python does not know as well.
     """
-    from multiprocessing import process  # not for a single database
-
+    try:
+        from multiprocessing import connection, process  # noqa: F401 — not for a single database
+    except ImportError:
+        return False
     if (os.cpu_count() or 1) == 1 or process.current_process().daemon:  # which may have no children
         return False
     try:
         is_single = len(os.listdir("/proc/self/task")) == 1  # noqa: PTH208 — asked for a number only
-        return is_single and not _has_database_open() and _has_semaphores()
+        return is_single and not _has_database_open()
     except OSError:
         return False
 
@@ -83,64 +102,170 @@ def _is_database(descriptor: int) -> bool:
         return False
 
 
-def _has_semaphores() -> bool:
-    """Whether there are what copies take turns by; some systems have none, or no room for one (/dev/shm)."""
-    try:
-        import multiprocessing
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done(Generic[ResultT]):
+    """What came of a number: a result, or else the error that was raised."""
 
-        multiprocessing.get_context("fork").Lock()
-    except (ImportError, OSError):
-        return False
-    return True
+    number: int
+    result: ResultT | None = None
+    error: BaseException | None = None
 
 
-@contextmanager
-def copies(
-    number: int, task: Callable[[Sequence[str]], ResultT]
-) -> Iterator[Callable[[Sequence[str]], Future[ResultT]]]:
-    """So many copies of this process, and how to have one of them do ``task``; they end with the context.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Copy:
+    """A copy, whence its results come, and the number that it has at hand, if any yet."""
+
+    process: ForkProcess
+    results: Connection
+    at_hand: memoryview
+
+
+class Copies(Generic[ResultT]):
+    """So many copies of this process, which do ``task`` for each number below ``total``; they end with the context.
 
     Ctrl-C on a terminal reaches this process alone, which can call the others off by a :class:`Flag`. Where this one is
     killed, they end: a database is then as it was before, or after.
 
     Raises:
-        CannotFork: the system does not let this user have so many processes or open files, or has no room for them.
+        CannotFork: the system does not let this user have another process or more open files, or has no room for one.
     """
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
 
-    there = set(multiprocessing.active_children())
-    fork = multiprocessing.get_context("fork")
-    with ExitStack() as ending:
-        # The first call makes all of them; what is blocked as they begin stays so.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    def __init__(self, number: int, task: Callable[[int], ResultT], total: int) -> None:
+        if total > MOST:
+            raise ValueError(f"{total} numbers do not lie in a pipe, but {MOST} at most")
+        self._number, self._task, self._total = number, task, total
+        self._copies: list[_Copy] = []
+        self._taken: set[int] = set()
+        self._received: deque[Done[ResultT]] = deque()
+
+    def __enter__(self) -> Self:
+        from multiprocessing import util
+
         try:
-            pool = ending.enter_context(
-                ProcessPoolExecutor(number, mp_context=fork, initializer=_begin, initargs=(task,))
-            )
-            pool.submit(os.getpid)
-        except (OSError, RuntimeError) as error:  # the second is about a thread
-            for copy in set(multiprocessing.active_children()) - there:
-                copy.kill()
-                copy.join()
-                copy.close()  # or the files that lead to it stay open
-            raise CannotFork from error
+            self._begin()
+        except OSError as error:
+            if not self._copies:  # fewer than were asked for will do
+                raise CannotFork from error
+        # Where this process ends before the context does, it waits for its children, as multiprocessing has it.
+        util.Finalize(self, _let_go, args=(self._copies,), exitpriority=0)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        # To their end, so that none is held up by what nobody reads.
+        while self._copies:
+            self._receive()
+
+    def receive(self) -> Done[ResultT] | None:
+        """What came of another number, in the order in which they are done; None where there is nothing more.
+
+        A number is missing where a copy was killed just as it took it, and where all of them were.
+        """
+        while not self._received and self._copies:
+            self._receive()
+        return self._received.popleft() if self._received else None
+
+    def _begin(self) -> None:
+        tickets, filled = os.pipe()
+        try:
+            os.write(filled, b"".join(number.to_bytes(_SIZE) for number in range(self._total)))
+            os.close(filled)  # whoever finds none left is done
+            at_hand = memoryview(mmap.mmap(-1, self._number * _SIZE)).cast("i")
+            with _blocked(signal.SIGINT):  # what is blocked as they begin stays so
+                for index in range(self._number):
+                    at_hand[index] = -1
+                    self._copies.append(self._copy(tickets, at_hand[index : index + 1]))
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        yield lambda databases: pool.submit(_do, databases)
+            os.close(tickets)
+
+    def _copy(self, tickets: int, at_hand: memoryview) -> _Copy:
+        import multiprocessing
+
+        results, filled = multiprocessing.Pipe(duplex=False)
+        ours = (results, *(copy.results for copy in self._copies))
+        try:
+            arguments = (self._task, tickets, filled, at_hand, ours)
+            process = multiprocessing.get_context("fork").Process(target=_work, args=arguments)
+            process.start()
+        except BaseException:
+            results.close()
+            raise
+        finally:
+            filled.close()  # its results are at their end when it is
+        return _Copy(process=process, results=results, at_hand=at_hand)
+
+    def _receive(self) -> None:
+        """Wait until there is something to read, and read it."""
+        from multiprocessing import connection
+
+        ready = connection.wait([copy.results for copy in self._copies])
+        with _blocked(signal.SIGINT):  # its handler may raise something, and half of it be read
+            for copy in [copy for copy in self._copies if copy.results in ready]:
+                self._receive_from(copy)
+
+    def _receive_from(self, copy: _Copy) -> None:
+        try:
+            message = copy.results.recv_bytes()
+        except (EOFError, OSError):  # it may have been killed as it wrote
+            self._copies.remove(copy)
+            copy.results.close()
+            copy.process.join()
+            copy.process.close()  # or the files that lead to it stay open
+            number = copy.at_hand[0]
+            if number >= 0 and number not in self._taken:
+                self._received.append(Done(number=number, error=CopyKilled()))
+            return
+        number = int.from_bytes(message[:_SIZE])
+        self._taken.add(number)
+        try:
+            result, error = pickle.loads(message[_SIZE:])  # noqa: S301 — a copy of this very process wrote it
+        except Exception as unreadable:  # noqa: BLE001 — a class of the application's may do anything
+            result, error = None, unreadable
+        self._received.append(Done(number=number, result=result, error=error))
 
 
-def _begin(task: Callable[[Sequence[str]], object]) -> None:
-    """Get ready in a copy."""
-    global _task  # noqa: PLW0603 — what is submitted would have to be pickled
-    _task = task
-    # Where one of the copies is killed, the others are ended so, whatever the application does on this signal.
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+def _let_go(copies: list[_Copy]) -> None:
+    """Listen no more, at which they end."""
+    while copies:
+        copies.pop().results.close()
+
+
+def _work(
+    task: Callable[[int], object],
+    tickets: int,
+    results: Connection,
+    at_hand: memoryview,
+    of_the_original: Iterable[Connection],
+) -> None:
+    """What a copy does: all numbers that it comes to take."""
     # The connections that the original has open are its own, and not to be closed here
     # (https://www.sqlite.org/howtocorrupt.html#_carrying_an_open_database_across_a_fork_).
     gc.freeze()
+    # What the application does on this signal is for the original to do.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for connection in of_the_original:
+        connection.close()
     with suppress(RuntimeError):  # where this user may have no more threads, the work comes first
         threading.Thread(target=_end_with_the_original, daemon=True).start()
+    while ticket := os.read(tickets, _SIZE):
+        at_hand[0] = number = int.from_bytes(ticket)
+        message = ticket + _done(task, number)
+        try:
+            results.send_bytes(message)
+        except OSError:  # nobody is there any more to read it
+            return
+
+
+def _done(task: Callable[[int], object], number: int) -> bytes:
+    """What came of ``number``, to be read by the original."""
+    result, raised = None, None
+    try:
+        result = task(number)
+    except BaseException as error:  # noqa: BLE001 — to be raised there, whatever it is
+        raised = error
+    try:
+        return pickle.dumps((result, raised))
+    except Exception as error:  # noqa: BLE001 — a result may be of any class
+        return pickle.dumps((None, RuntimeError(f"what was done cannot be told: {type(error).__name__}: {error}")))
 
 
 def _end_with_the_original() -> None:
@@ -154,7 +279,11 @@ def _end_with_the_original() -> None:
         os._exit(1)
 
 
-def _do(databases: Sequence[str]) -> Any:  # noqa: ANN401 — what the task gives, which is known to whoever gave it
-    if _task is None:
-        raise RuntimeError("a copy of this process has begun without its task")
-    return _task(databases)
+@contextmanager
+def _blocked(number: signal.Signals) -> Iterator[None]:
+    """Let the signal wait meanwhile."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
