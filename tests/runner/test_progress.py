@@ -271,16 +271,17 @@ def test_the_rows_that_are_done_are_about_right(statement: str) -> None:
         connection.execute(f"{numbers} INSERT INTO big SELECT n, 'name ' || n, n FROM r")
         told: list[Progress] = []
         meter = Meter(connection, tell=told.append)
-        with meter.watching():
-            meter.start(Progress(migration="m", words="w", statement=1, statements=1), statement)
-            found = meter._tick
+        meter.watch()
+        meter.start(Progress(migration="m", words="w", statement=1, statements=1), statement)
+        found = meter._tick
 
-            def tick() -> int:
-                meter._due = 0
-                return found()
+        def tick() -> int:
+            meter._due = 0
+            return found()
 
-            connection.set_progress_handler(tick, meter._every)
-            connection.execute(statement).fetchall()
+        connection.set_progress_handler(tick, meter._every)
+        connection.execute(statement).fetchall()
+        meter.leave()
     done = [one.done for one in told if one.done is not None]
     assert done == sorted(done)
     assert {one.total for one in told} == {50_000}

@@ -10,11 +10,13 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Self, TypeVar
 
 from waiaas_migrate.errors import DatabaseBusy
+from waiaas_migrate.files.migration_dir.reader import MigrationFile
+from waiaas_migrate.runner.outline import outline
 from waiaas_migrate.runner.transaction import COMMITTING
 from waiaas_migrate.sqlite.connection import main_file
 from waiaas_migrate.sqlite.place import Database
@@ -28,6 +30,9 @@ ResultT = TypeVar("ResultT")
 
 _ATTEMPTS, _PAUSE = 20, 0.001
 
+#: Milliseconds that are long beside a run that looks at no row.
+_LONG = 1000
+
 
 @contextmanager
 def alone(connection: sqlite3.Connection) -> Iterator[None]:
@@ -39,15 +44,39 @@ def alone(connection: sqlite3.Connection) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def at_work(connection: sqlite3.Connection) -> Iterator[None]:
-    """Let those who wait for the write lock know that it is migrations that hold it, which end."""
-    with _folder(_folder_of(connection)) as descriptor:
+class at_work:  # noqa: N801 — a context manager; a generator takes thrice as long, which a fleet notices
+    """Let those who wait for the write lock know that it is migrations that hold it, which end.
+
+    To be entered before the transaction, so as to be left behind it; they are told by :meth:`begin`.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._folder: ExitStack | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._folder is not None:
+            self._folder.close()
+
+    def begin(self) -> None:
+        """Tell, from here on."""
+        self._folder = ExitStack()
+        descriptor = self._folder.enter_context(_folder(_folder_of(self._connection)))
         for _ in range(_ATTEMPTS):
             if descriptor is None or _locked(descriptor, fcntl.LOCK_SH):
                 break
             time.sleep(_PAUSE)  # somebody asks, which is soon over; or is alone, and then known to be at work
-        yield
+
+
+def is_soon_over(migrations: Iterable[MigrationFile], patience: int | None) -> bool:
+    """Whether a run of ``migrations`` need tell nobody, since whoever waits does so for long enough.
+
+    ``patience`` is the busy timeout that is declared for all, in milliseconds, where that is known.
+    """
+    return patience is not None and patience >= _LONG and all(outline(one).is_brief for one in migrations)
 
 
 def while_others_work(database: Database | sqlite3.Connection, work: Callable[[], ResultT]) -> ResultT:

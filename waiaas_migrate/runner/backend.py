@@ -12,7 +12,7 @@ import sqlite3
 import uuid
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -145,8 +145,8 @@ class MigrateBackend(SQLiteBackend):
             return
         notices: list[str] = []
         self._check, self._has_split = None, False
-        with ExitStack() as work, sole_transaction(self.connection, notices):
-            work.enter_context(at_work(self.connection))
+        with at_work(self.connection) as work, sole_transaction(self.connection, notices):
+            work.begin()
             _note(notices)
             yield
             self._finish_check("the run")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,10 +23,16 @@ class MigrationFolder:
     manifest: Manifest | None = None
     #: The ids of the migrations, in their order.
     ids: tuple[str, ...] = field(init=False, compare=False, repr=False)
+    _by_id: dict[str, MigrationFile] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         # Worked out once: a fleet asks it for every database.
         object.__setattr__(self, "ids", tuple(migration.id for migration in self.migrations))
+        object.__setattr__(self, "_by_id", {migration.id: migration for migration in self.migrations})
+
+    def named(self, names: Iterable[str]) -> tuple[MigrationFile, ...]:
+        """The migrations of these ids, in the same order."""
+        return tuple(self._by_id[name] for name in names)
 
     @property
     def pragmas(self) -> tuple[Pragma, ...]:

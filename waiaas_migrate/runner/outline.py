@@ -28,6 +28,14 @@ _ADDS = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 
+#: Statements that only write into the catalog. A column with a rule has SQLite try it on the rows that are there
+#: (https://www.sqlite.org/lang_altertable.html#altertabaddcol).
+_BRIEF = re.compile(
+    r"CREATE\s+(?:TABLE|VIEW|TRIGGER)\s(?!.*\bAS\s+(?:SELECT|WITH|VALUES)\b)"
+    r"|ALTER\s+TABLE\s.+?\sADD\s(?!.*\b(?:CHECK|NOT\s+NULL|AS)\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+
 _NAMED = r"""(?:(?:main|"main")\s*\.\s*)?("(?:[^"]|"")+"|`[^`]+`|\[[^]]+\]|[^\W\d]\w*)"""
 #: Where the name of a table stands, in the order in which it is looked for.
 _TABLES = tuple(
@@ -67,6 +75,8 @@ class Outline:
     steps: tuple[StepOutline, ...]
     may_lose: bool
     announced: tuple[str, ...]
+    #: Whether it looks at no row, and so is soon over whatever the database holds.
+    is_brief: bool = False
 
 
 @functools.lru_cache(maxsize=4096)
@@ -85,7 +95,13 @@ def outline(migration: MigrationFile) -> Outline:
         or any(step.cost is Cost.REBUILD for step in steps)
         or any(step.cost is None and not _only_adds(step.statements) for step in steps)
     )
-    return Outline(id=migration.id, steps=steps, may_lose=may_lose, announced=announced_in(statements))
+    return Outline(
+        id=migration.id,
+        steps=steps,
+        may_lose=may_lose,
+        announced=announced_in(statements),
+        is_brief=migration.kind == "sql" and all(_BRIEF.match(code_of(statement)) for statement in statements),
+    )
 
 
 @functools.lru_cache(maxsize=4096)

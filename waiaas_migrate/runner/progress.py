@@ -14,7 +14,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, Self
+from typing import Literal, Protocol
 
 from waiaas_migrate.runner.outline import tables_named
 from waiaas_migrate.sqlite.quoting import quote_name
@@ -105,14 +105,12 @@ class Meter:
         self._expected = 0
         self._every = _SELDOM if tell is None else _OFTEN
 
-    def watching(self) -> Self:
-        """Look at the connection meanwhile; to be entered."""
-        return self
-
-    def __enter__(self) -> None:
+    def watch(self) -> None:
+        """Look at the connection from here on."""
         self._connection.set_progress_handler(self._tick, self._every)
 
-    def __exit__(self, *exc_info: object) -> None:
+    def leave(self) -> None:
+        """Look at it no more."""
         self._connection.set_progress_handler(None, 0)
 
     def start(self, progress: Progress, statement: str | None = None) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,11 +110,8 @@ class _Reversal:
 
     def _run(self, *, check_all_keys: bool) -> RollbackResult:
         notices: list[str] = []
-        with (
-            ExitStack() as work,  # over when the transaction is
-            sole_transaction(self._connection, notices) as held,
-        ):
-            work.enter_context(at_work(self._connection))
+        with at_work(self._connection) as work, sole_transaction(self._connection, notices) as held:
+            work.begin()
             todo = chosen_of(self._connection, self._folder, self._extent)
             _refuse_unsupported(todo)
             self._steps.refuse_one_way(todo)

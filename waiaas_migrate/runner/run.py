@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from waiaas_migrate.errors import MigrateError
 from waiaas_migrate.files.migration_dir.reader import MigrationFile, migration_hash
@@ -20,7 +20,6 @@ from waiaas_migrate.runner.events import (
     Event,
     MigrationFinished,
     MigrationStarted,
-    Observe,
     StatementStarted,
 )
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
@@ -40,6 +39,8 @@ from waiaas_migrate.sqlite.connection import (
     shape_file,
 )
 from waiaas_migrate.sqlite.place import Database, database_path
+
+ResultT = TypeVar("ResultT", ApplyResult, RollbackResult)
 
 #: Whether a run that changes a database which is there begins with a backup: ``auto`` where it could lose something.
 When = Literal["auto", "always", "never"]
@@ -78,13 +79,13 @@ def apply_to(
         Interrupted: it was stopped from outside.
     """
     folder = migrations if isinstance(migrations, MigrationFolder) else read_folder(migrations)
-    timeout = int(patience(folder.pragmas) * 1000)
-    run = _Run(folder=folder, options=options, watch=watch, patience=timeout)
+    timeout = patience(folder.pragmas)
+    run = _Run(folder=folder, options=options, watch=watch, patience=int(timeout * 1000))
     place = database_path(database)
-    return while_others_work(place, lambda: _apply_once(place, run))
+    return while_others_work(place, lambda: _apply_once(place, run, timeout))
 
 
-def _apply_once(place: Database, run: _Run) -> ApplyResult:
+def _apply_once(place: Database, run: _Run, timeout: float) -> ApplyResult:
     folder, database, pragmas = run.folder, place.name, run.folder.pragmas
     if run.watch is not None and run.watch.stop is not None and run.watch.stop.is_set():
         raise Interrupted(database)  # while others worked
@@ -92,7 +93,7 @@ def _apply_once(place: Database, run: _Run) -> ApplyResult:
     # (https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files).
     with (
         _told_of_interruption(database) as todo,
-        closing(connect_file(place, timeout=patience(pragmas), probe=False)) as connection,
+        closing(connect_file(place, timeout=timeout, probe=False)) as connection,
     ):
         with plain_errors(database, doing="opening it"):
             shape_file(connection, pragmas)
@@ -125,7 +126,7 @@ def run_pending(
         todo = pending(connection, folder.ids)
         if not todo:
             return ApplyResult()
-        refuse_shadows(connection, (file.sql for file in folder.migrations if file.id in todo))
+        refuse_shadows(connection, (file.sql for file in folder.named(todo)))
         return _Run(folder=folder, options=options).on(connection, todo)
 
 
@@ -145,21 +146,16 @@ class _Run:
         """Apply what is pending, which was ``todo`` a moment ago."""
         if not todo:
             return ApplyResult()
-        names = frozenset(todo)
-        outlines = [outline(file) for file in self.folder.migrations if file.id in names]
+        outlines = [outline(file) for file in self.folder.named(todo)]
         with _watched(connection, outlines, self.options.backup, self.watch) as observer:
-            done = self._apply(connection, todo, observer)
-        return replace(done, backup=_made_by(observer))
-
-    def _apply(self, connection: sqlite3.Connection, todo: Sequence[str], observe: Observe | None) -> ApplyResult:
-        options = self.options
-        conduct = Conduct(
-            verify=options.verify,
-            transaction=options.transaction,
-            observe=observe,
-            patience=self.patience,
-        )
-        return apply_todo(connection, self.folder, conduct, todo)
+            conduct = Conduct(
+                verify=self.options.verify,
+                transaction=self.options.transaction,
+                observe=observer,
+                patience=self.patience,
+            )
+            done = apply_todo(connection, self.folder, conduct, todo)
+        return _with_backup(done, observer)
 
 
 def roll_back_in(
@@ -195,26 +191,36 @@ def _roll_back_once(
     ):
         todo.extend(file.id for file in chosen)
         done = rollback(connection, folder, count=extent.count, to=extent.to, verify=options.verify, observe=observer)
-    return replace(done, backup=_made_by(observer))
+    return _with_backup(done, observer)
 
 
-@contextmanager
-def _watched(
-    connection: sqlite3.Connection, outlines: list[Outline], backup: When, watch: Watch | None
-) -> Iterator[_Observer | None]:
+class _watched:  # noqa: N801 — a context manager; a generator takes thrice as long, which a fleet notices
     """Who hears the events of a run, if anybody need; without ``watch`` the progress handler is left alone."""
-    tell, stop = (None, None) if watch is None else (watch.tell, watch.stop)
-    meter = Meter(connection, tell=tell, stop=stop)
-    wanted = _wants_backup(connection, outlines, backup)
-    observer = _Observer(connection, outlines, meter, wants_backup=wanted) if wanted or tell else None
-    pruning = nullcontext() if observer is None else observer.pruning()
-    with pruning, nullcontext() if watch is None else meter.watching():
-        yield observer
+
+    def __init__(
+        self, connection: sqlite3.Connection, outlines: list[Outline], backup: When, watch: Watch | None
+    ) -> None:
+        tell, stop = (None, None) if watch is None else (watch.tell, watch.stop)
+        self._meter = Meter(connection, tell=tell, stop=stop)
+        self._is_watched = watch is not None
+        wanted = _wants_backup(connection, outlines, backup)
+        self._observer = _Observer(connection, outlines, self._meter, wants_backup=wanted) if wanted or tell else None
+
+    def __enter__(self) -> _Observer | None:
+        if self._is_watched:
+            self._meter.watch()
+        return self._observer
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if self._is_watched:
+            self._meter.leave()
+        if self._observer is not None:
+            self._observer.ends(error)
 
 
-def _made_by(observer: _Observer | None) -> Path | None:
-    """The backup that was made, if one was."""
-    return None if observer is None or observer.backup is None else observer.backup.path
+def _with_backup(result: ResultT, observer: _Observer | None) -> ResultT:
+    """What a run did, with the backup that it made, if it made one."""
+    return result if observer is None or observer.backup is None else replace(result, backup=observer.backup.path)
 
 
 def wants_backup(connection: sqlite3.Connection, todo: list[MigrationFile], when: When) -> bool:
@@ -278,35 +284,34 @@ class _Observer:
         head = applied[-1].id if applied else ""
         self.backup = back_up(Path(main_file(self._connection)), head, told=self._meter.pages)
 
-    @contextmanager
-    def pruning(self) -> Iterator[None]:
+    def ends(self, error: BaseException | None) -> None:
         """Remove what is more than the last backups, whether the run succeeds or not; where it does not, say where."""
-        try:
-            yield
-        except MigrateError as error:
-            if self.backup is not None:
+        if self.backup is not None:
+            if isinstance(error, MigrateError):
                 error.backed_up(self.backup.path)
-            raise
-        finally:
-            if self.backup is not None:
-                prune(Path(main_file(self._connection)))
+            prune(Path(main_file(self._connection)))
 
 
-@contextmanager
-def _told_of_interruption(database: str, *, was_taking_back: bool = False) -> Iterator[list[str]]:
+class _told_of_interruption:  # noqa: N801 — a context manager, as _watched is
     """Say what was committed of the list that is given, where a run is stopped by Ctrl-C or from another thread.
 
     The books are asked on another connection: closing that of the run may take long, and be what is interrupted.
     """
-    todo: list[str] = []
-    try:
-        yield todo
-    except (KeyboardInterrupt, MigrateError, sqlite3.Error) as error:
-        if not todo or not was_interrupted(error):
-            raise
-        there = _hashes_in(database)
-        committed = [name for name in todo if (migration_hash(name) in there) != was_taking_back]
-        raise Interrupted(database, committed, was_taking_back=was_taking_back) from error
+
+    def __init__(self, database: str, *, was_taking_back: bool = False) -> None:
+        self._database, self._was_taking_back = database, was_taking_back
+        self._todo: list[str] = []
+
+    def __enter__(self) -> list[str]:
+        return self._todo
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if not isinstance(error, KeyboardInterrupt | MigrateError | sqlite3.Error):
+            return
+        if self._todo and was_interrupted(error):
+            there, back = _hashes_in(self._database), self._was_taking_back
+            committed = [name for name in self._todo if (migration_hash(name) in there) != back]
+            raise Interrupted(self._database, committed, was_taking_back=back) from error
 
 
 def _hashes_in(database: str) -> set[str]:

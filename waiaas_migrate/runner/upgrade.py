@@ -5,14 +5,13 @@ from __future__ import annotations
 import itertools
 import re
 import sqlite3
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from waiaas_migrate.errors import ApplyError, DatabaseRefused, MigrateError
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
-from waiaas_migrate.runner.alone import alone, at_work
+from waiaas_migrate.runner.alone import alone, at_work, is_soon_over
 from waiaas_migrate.runner.books.applied import pending, read_applied, read_books, waiting
 from waiaas_migrate.runner.books.records import books_version
 from waiaas_migrate.runner.books.yoyo_lock import Held, sole_transaction
@@ -93,13 +92,12 @@ class Upgrade:
         try:
             patience = self._conduct.patience
             with (
-                ExitStack() as work,  # over when the transaction is
+                at_work(self._connection) as work,
                 sole_transaction(self._connection, notices, self._is_needed, note=False, patience=patience) as held,
             ):
                 batch = self._next_batch(held.facts, notices)
                 if batch and batch[0].transactional:
-                    work.enter_context(at_work(self._connection))
-                    self._run_together(batch, held, notices)
+                    self._run_together(batch, held, notices, work)
         except NotNeeded:
             return False
         except KeysChanged:
@@ -122,18 +120,15 @@ class Upgrade:
 
     def _next_batch(self, facts: CatalogFacts, notices: list[str]) -> tuple[MigrationFile, ...]:
         """What is to be run together, now that nobody else can; books are open then."""
-        names = set(self._pending())
-        self._left = ()
-        if not names:
-            return ()
-        todo = [migration for migration in self._folder.migrations if migration.id in names]
-        todo = todo[self._take_over(todo[0], names, facts, notices) :]
-        if todo and (self._conduct.transaction == "each" or not todo[0].transactional):
-            batch = todo[:1]
-        else:
-            batch = list(itertools.takewhile(lambda migration: migration.transactional, todo))
+        names = self._pending()
+        todo = self._folder.named(names)
+        if todo and (taken_over := self._take_over(todo[0], names, facts, notices)):
+            todo = todo[taken_over:]
+        batch = todo[:1]
+        if batch and batch[0].transactional and self._conduct.transaction == "all":
+            batch = tuple(itertools.takewhile(lambda migration: migration.transactional, todo))
         self._left = tuple(migration.id for migration in todo[len(batch) :])
-        return tuple(batch)
+        return batch
 
     def _pending(self) -> tuple[str, ...]:
         """What nobody else has applied meanwhile; where there is something, yoyo's books are open, and the newest."""
@@ -148,7 +143,9 @@ class Upgrade:
 
     # --- a batch in a transaction -------------------------------------------------------------------------------------
 
-    def _run_together(self, batch: Sequence[MigrationFile], held: Held, notices: list[str]) -> None:
+    def _run_together(self, batch: Sequence[MigrationFile], held: Held, notices: list[str], work: at_work) -> None:
+        if not is_soon_over(batch, self._conduct.patience):
+            work.begin()
         if any(may_switch(migration) for migration in (*batch, *self._folder.post_apply)):
             held.switches.note()
         check = self._foreign_keys(batch, held.facts)
@@ -239,12 +236,13 @@ class Upgrade:
 
     # --- after plain yoyo's crash -------------------------------------------------------------------------------------
 
-    def _take_over(self, first: MigrationFile, names: set[str], facts: CatalogFacts, notices: list[str]) -> int:
+    def _take_over(self, first: MigrationFile, names: Collection[str], facts: CatalogFacts, notices: list[str]) -> int:
         """Record ``first`` where it was certainly run already, and say so; how many were recorded."""
         looks_so = not self.committed and may_have_run(facts, self._folder, first)
         if self._had_run is not first and not looks_so:
             return 0
-        applied = [migration for migration in self._folder.migrations if migration.id not in names]
+        waiting = frozenset(names)
+        applied = [migration for migration in self._folder.migrations if migration.id not in waiting]
         if not has_run(self._connection, applied, first):
             return 0
         self._steps.mark(first)

@@ -57,6 +57,10 @@ class MigrationFile:
     rollback: str | None = field(default=None, repr=False)
     content_hash: str
 
+    def __hash__(self) -> int:
+        # What is made out of a migration is kept by it, and asked for again and again.
+        return hash((self.id, self.content_hash))
+
     @property
     def statements(self) -> tuple[str, ...]:
         """What applying executes; nothing for a Python migration, whose steps yoyo knows."""

@@ -102,16 +102,20 @@ def waiting(connection: sqlite3.Connection, applied: frozenset[str], known: Sequ
     Raises:
         UnknownMigrationsError: some of the applied are not known.
     """
-    keys = _keys(tuple(known))
-    if not applied <= keys.keys():
+    names, are_all_known = _held_against(applied, tuple(known))
+    if not are_all_known:
         refuse_unknown(connection, read_applied(connection) or (), known)
-    return tuple(name for key, name in keys.items() if key not in applied)
+    return names
 
 
 @functools.lru_cache(maxsize=16)
-def _keys(known: tuple[str, ...]) -> dict[str, str]:
-    """The ids by the hashes under which yoyo records them."""
-    return {_hash(name): name for name in known}
+def _held_against(applied: frozenset[str], known: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
+    """Those of the ``known`` that are not ``applied``, and whether all that are applied are known.
+
+    Made out once for each: in a fleet many databases have run the same.
+    """
+    keys = {_hash(name): name for name in known}  # as yoyo records them
+    return tuple(name for key, name in keys.items() if key not in applied), applied <= keys.keys()
 
 
 def read_books(connection: sqlite3.Connection) -> Books | None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,15 +70,7 @@ def is_held(lock: YoyoLock) -> bool:
     return started is None or lock.since is None or started <= lock.since + _SLACK
 
 
-@contextmanager
-def sole_transaction(
-    connection: sqlite3.Connection,
-    notices: list[str],
-    needed: Callable[[], bool] | None = None,
-    *,
-    note: bool = True,
-    patience: int | None = None,
-) -> Iterator[Held]:
+class sole_transaction:  # noqa: N801 — a context manager, as write_transaction is
     """A write transaction beside which no plain yoyo is at work; a lock row that nobody holds is removed, and noted.
 
     Plain yoyo commits a migration and its record apart, and what stands between the two must not be seen: so a row
@@ -91,19 +82,46 @@ def sole_transaction(
         DatabaseBusy: another connection writes, or plain yoyo is at work.
         DatabaseFileError: the database cannot be written.
     """
-    deadline: float | None = None
-    while True:
-        with write_transaction(connection, needed, note=note, patience=patience) as switches:
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        notices: list[str],
+        needed: Callable[[], bool] | None = None,
+        *,
+        note: bool = True,
+        patience: int | None = None,
+    ) -> None:
+        self._connection, self._notices = connection, notices
+        self._transaction = write_transaction(connection, needed, note=note, patience=patience)
+
+    def __enter__(self) -> Held:
+        deadline: float | None = None
+        while (held := self._begin()) is None:
+            if deadline is None:
+                deadline = time.monotonic() + self._connection.execute("PRAGMA busy_timeout").fetchone()[0] / 1000
+            _wait(self._connection, deadline)
+        return held
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._transaction.__exit__(kind, error, trace)
+
+    def _begin(self) -> Held | None:
+        """What is known now that the write lock is held; None where plain yoyo is at work, and it is not any more."""
+        connection, transaction = self._connection, self._transaction
+        switches = transaction.__enter__()
+        try:
             facts = read_facts(connection)
             lock = read_lock(connection) if facts.has_lock else None
             if lock is None or not is_held(lock):
                 if lock is not None:
-                    notices.append(remove_lock(connection, lock))
-                yield Held(facts=facts, switches=switches)
-                return
-        if deadline is None:
-            deadline = time.monotonic() + connection.execute("PRAGMA busy_timeout").fetchone()[0] / 1000
-        _wait(connection, deadline)
+                    self._notices.append(remove_lock(connection, lock))
+                return Held(facts=facts, switches=switches)
+        except BaseException as error:
+            transaction.__exit__(type(error), error, None)
+            raise
+        transaction.__exit__(None, None, None)
+        return None
 
 
 def remove_lock(connection: sqlite3.Connection, lock: YoyoLock) -> str:
