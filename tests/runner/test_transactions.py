@@ -19,7 +19,6 @@ from waiaas_migrate.runner.apply import ApplyResult, Transaction, apply_pending
 from waiaas_migrate.runner.books.applied import read_applied
 from waiaas_migrate.runner.events import Committed, Event, MigrationFinished, MigrationStarted, StatementStarted
 from waiaas_migrate.runner.folder import read_folder
-from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, KeysChanged, rows_stay, violations
 from waiaas_migrate.runner.rollback import rollback
 from waiaas_migrate.runner.transaction import write_transaction
 from waiaas_migrate.sqlite.connection import connect_file
@@ -318,99 +317,3 @@ def test_what_is_refused_leaves_the_file_as_it_was(tmp_path: Path, folder: Path,
         apply_pending(connection, read_folder(folder))
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.glob("b.db*")] == ["b.db"]
-
-
-# --- foreign keys are looked at where they could have changed ---------------------------------------------------------
-
-HARMLESS = [
-    "CREATE INDEX i ON child (parent_id)",
-    "-- a note\nALTER TABLE child ADD COLUMN note TEXT",
-    "DROP TRIGGER t",
-    "CREATE TABLE more (x)",
-    "CREATE TEMP TABLE _waiaas_guard (ok INTEGER NOT NULL CHECK (ok))",
-    "INSERT INTO temp._waiaas_guard SELECT 1",
-    "PRAGMA writable_schema = ON",
-    "UPDATE sqlite_master SET sql = 'CREATE TABLE child (id INTEGER PRIMARY KEY, p REFERENCES parent)'",
-]
-HARMFUL = [
-    "DELETE FROM parent",
-    "INSERT INTO child VALUES (1, 1)",
-    "WITH x AS (SELECT 1) INSERT INTO child VALUES (1, 1)",
-    "UPDATE parent SET id = 2",
-    "REPLACE INTO parent (id) VALUES (1)",
-    "DROP TABLE parent",
-    "ALTER TABLE parent RENAME TO p",
-    "ALTER TABLE child ADD COLUMN more REFERENCES parent (id)",
-    "CREATE TABLE odd (x REFERENCES parent (name))",
-    "CREATE TRIGGER t AFTER INSERT ON _waiaas_guard BEGIN DELETE FROM parent; END",
-    "/* INSERT */ UPDATE child SET parent_id = 1",
-]
-
-
-@pytest.mark.parametrize("statement", HARMLESS)
-def test_statements_that_leave_rows_alone(statement: str) -> None:
-    """Their text says so; what they do to keys, the catalog tells."""
-    assert rows_stay([statement])
-
-
-@pytest.mark.parametrize("statement", HARMFUL)
-def test_statements_that_may_not(statement: str) -> None:
-    """One of them, and every row is looked at."""
-    assert not rows_stay(["SELECT 1", statement])
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "DROP INDEX parent_name",
-        "CREATE UNIQUE INDEX other ON parent (name)",
-        "UPDATE sqlite_master SET sql = replace(sql, 'REFERENCES parent (name)', '') WHERE name = 'child'",
-    ],
-)
-def test_keys_and_parents_that_changed_are_noticed(statement: str) -> None:
-    """Though no row did: a parent that is no longer unique, one more unique index, a foreign key edited away."""
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as memory:
-        memory.executescript(
-            "CREATE TABLE parent (id INTEGER PRIMARY KEY, name); CREATE UNIQUE INDEX parent_name ON parent (name);"
-            "CREATE TABLE child (id INTEGER PRIMARY KEY, p REFERENCES parent (name)); PRAGMA writable_schema = ON;"
-        )
-        check = ForeignKeyCheck(memory, [statement])
-        assert check.finish("x") == ()
-        memory.execute(statement)
-        memory.execute("PRAGMA writable_schema = RESET")
-        with pytest.raises(KeysChanged):
-            check.finish("x")
-
-
-def test_a_run_that_drops_what_made_parents_unique_fails(connection: sqlite3.Connection, tmp_path: Path) -> None:
-    """It looked harmless, turned out not to be, and was repeated with an eye on the rows."""
-    files = {
-        "1.sql": "CREATE TABLE p (a); CREATE UNIQUE INDEX p_a ON p (a); CREATE TABLE c (a REFERENCES p (a));",
-        "2.sql": "-- depends: 1\nDROP INDEX p_a;",
-    }
-    folder = write_folder(tmp_path / "n", {"1.sql": files["1.sql"]})
-    apply_pending(connection, read_folder(folder))
-    write_folder(folder, files)
-    with pytest.raises(ApplyError, match="foreign key mismatch"):
-        apply_pending(connection, read_folder(folder))
-    assert applied_ids(connection) == ("1",)
-
-
-def test_rows_are_not_read_where_none_changed(connection: sqlite3.Connection, folder: Path) -> None:
-    """Orphans that were there before are not even looked for, whatever their number."""
-    apply_pending(connection, read_folder(folder))
-    connection.executescript("PRAGMA foreign_keys = OFF; INSERT INTO child VALUES (1, 99);")
-    write_folder(folder, {"0004_note.sql": "-- depends: 0003_age\nALTER TABLE child ADD COLUMN note TEXT;\n"})
-    assert apply_pending(connection, read_folder(folder)) == ApplyResult(applied=("0004_note",))
-    write_folder(folder, {"0005_rows.sql": "-- depends: 0004_note\nUPDATE child SET note = 'x';\n"})
-    assert "row 1 of child" in "".join(apply_pending(connection, read_folder(folder)).notices)
-
-
-def test_an_interruption_is_no_violation(connection: sqlite3.Connection, folder: Path) -> None:
-    """Where the check of foreign keys is interrupted, it says so, and not that a key does not hold."""
-    apply_pending(connection, read_folder(folder))
-    connection.execute("INSERT INTO parent (id) VALUES (1)")
-    connection.executemany("INSERT INTO child VALUES (?, 1)", [(number,) for number in range(2000)])
-    connection.set_progress_handler(lambda: 1, 2000)  # so many instructions takes the check alone
-    with pytest.raises(sqlite3.OperationalError, match="interrupted"):
-        violations(connection)

@@ -6,16 +6,19 @@ SQLite checks no key of a table that has one which it cannot follow, for want of
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from waiaas_migrate.errors import ApplyError
 from waiaas_migrate.runner.proof.followed_keys import FollowedKey, keys_of, rowid_name
 from waiaas_migrate.sqlite.catalog import CatalogFacts, read_facts
-from waiaas_migrate.sqlite.connection import database_name, result_code
+from waiaas_migrate.sqlite.connection import database_name, main_file, result_code
 from waiaas_migrate.sqlite.quoting import quote_name
 
 _SHOWN = 5
@@ -65,14 +68,16 @@ class Violation:
 
 
 class KeysChanged(Exception):
-    """Foreign keys or their parents changed in a run of which that was not foreseen; it is to be repeated."""
+    """A run changed what it was not thought to change, or what was before cannot be seen any more; repeat it."""
 
 
 class ForeignKeyCheck:
     """What does not hold as a run begins, and whether more does not hold at its end.
 
     Looking at every row with a foreign key takes time that grows with the rows. It is not needed where no statement
-    changes a row, and keys and parents turn out to be the same afterwards; the run must then be repeatable.
+    changes a row, and keys and parents turn out to be the same afterwards. And where readers see what is committed, in
+    WAL mode, what did not hold before can still be seen at the end, and need be only where something does not hold
+    then. In both cases the run must be repeatable.
     """
 
     def __init__(
@@ -81,13 +86,19 @@ class ForeignKeyCheck:
         statements: Iterable[str] | None = None,
         facts: CatalogFacts | None = None,
     ) -> None:
-        """Begin on a database of whose catalog ``facts`` hold, if somebody has read it."""
+        """Begin on a database of whose catalog ``facts`` hold, if somebody has read it.
+
+        ``statements`` are all that are going to be run in this transaction; None where the run is not repeatable.
+        """
         self._connection = connection
         self._announced: list[Violation] = []
         has_keys = (read_facts(connection) if facts is None else facts).has_keys
         self._light = has_keys and statements is not None and rows_stay(statements)
         self._keys = _keys_and_parents(connection) if self._light else ()
-        self._before = violations(connection) if has_keys and not self._light else ()
+        self._before: tuple[Violation, ...] | None = ()
+        if has_keys and not self._light:
+            can_look_back = statements is not None and _readers_see_what_is_committed(connection)
+            self._before = None if can_look_back else violations(connection)
 
     def announce(self, tables: Iterable[str]) -> None:
         """Let ``tables`` come to have foreign keys that SQLite cannot follow; one stands for each such key."""
@@ -98,7 +109,7 @@ class ForeignKeyCheck:
 
         Raises:
             ApplyError: there is more that does not hold; it names ``migration``.
-            KeysChanged: the check was thought not to be needed, and is.
+            KeysChanged: the check was thought not to be needed, and is; or it was put off, and cannot be made up for.
         """
         if self._light:
             if _keys_and_parents(self._connection) != self._keys:
@@ -108,7 +119,8 @@ class ForeignKeyCheck:
         after = violations(self._connection) if has_keys else ()
         if not after:
             return ()
-        new = new_violations(self._before, after)
+        before = _committed_violations(self._connection) if self._before is None else self._before
+        new = new_violations(before, after)
         added = self._unannounced(new)
         if added:
             what = f"foreign keys that held before do not hold afterwards: {_listed(added)}."
@@ -129,6 +141,28 @@ class ForeignKeyCheck:
         left = tuple(one for one in new if one.error != MISMATCH or one.table.lower() not in announced)
         renamed = tuple(one for one in self._announced if one.table.lower() not in names)
         return _pair_off(renamed, left, lambda one: one.error)[1]
+
+
+def _readers_see_what_is_committed(connection: sqlite3.Connection) -> bool:
+    """Whether other connections can read while this one writes (https://www.sqlite.org/wal.html#concurrency)."""
+    return str(connection.execute("PRAGMA main.journal_mode").fetchone()[0]) == "wal"
+
+
+def _committed_violations(connection: sqlite3.Connection) -> tuple[Violation, ...]:
+    """Every violation in what is committed, seen by another connection.
+
+    Raises:
+        KeysChanged: there can be no other connection, as with ``locking_mode = EXCLUSIVE``.
+    """
+    # Nobody but SQLite opens the file: to close it would drop the locks that this connection has
+    # (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
+    uri = f"file:{quote(os.fsencode(main_file(connection)))}?mode=ro"
+    try:
+        with closing(sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None)) as committed:
+            committed.execute("BEGIN")
+            return violations(committed)
+    except sqlite3.Error as error:
+        raise KeysChanged from error
 
 
 def rows_stay(statements: Iterable[str]) -> bool:
