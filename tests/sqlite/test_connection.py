@@ -184,6 +184,18 @@ def test_a_read_only_file_is_refused_for_writing_and_read_otherwise(open_folder:
             assert connection.execute("SELECT * FROM t").fetchall() == [(1,)]
 
 
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="Linux alone tells of locks")
+def test_whoever_may_only_read_keeps_the_lock(open_folder: Path) -> None:
+    """What another connection of the process is reading stays as it is meanwhile."""
+    path = make(open_folder / "a.db")
+    path.chmod(0o444)
+    with without_rights(), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as ours:
+        ours.execute("BEGIN")
+        assert ours.execute("SELECT * FROM t").fetchall() == [(1,)]
+        open_read_only(path).close()
+        assert f":{path.stat().st_ino} " in Path("/proc/locks").read_text(encoding="utf-8")
+
+
 def test_an_unreadable_file_is_refused(open_folder: Path) -> None:
     """Who may not read is told so."""
     path = make(open_folder / "a.db")

@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -32,6 +33,8 @@ CANNOT_BE_WRITTEN = (
 )
 _HALF_WRITTEN = "was left half-written by a process that is gone. Open it as its owner, and that is undone."
 _OWNER_ONLY = 0o600
+#: Bytes at the beginning of a database (https://www.sqlite.org/fileformat.html#the_database_header).
+_HEADER_SIZE = 100
 #: What SQLite says where it cannot make a WAL's files, for want of rights or of room.
 _FILES_BESIDE_IT = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
 _SIGNS_OF_DAMAGE = ("unsupported file format", "Could not decode to UTF-8", "'utf-8' codec can't decode")
@@ -190,12 +193,27 @@ def _reading_mode(file: Path) -> str:
     that may not would leave it behind as its own, and lock the owner of the database out. Where no WAL is, nobody has
     the database open, and what is in the file is all there is.
     """
-    with file.open("rb") as content:
-        is_wal = content.read(20)[18:] == b"\2\2"
-    if not is_wal or any(file.with_name(file.name + suffix).exists() for suffix in ("-wal", "-shm", "-journal")):
+    if any(file.with_name(file.name + suffix).exists() for suffix in ("-wal", "-shm", "-journal")):
         return "ro"
-    may_write = os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)
-    return "rw" if may_write else "ro&immutable=1"
+    if os.access(file, os.W_OK) and os.access(file.parent, os.W_OK):
+        return "rw"
+    return "ro&immutable=1" if _header(file)[18:20] == b"\2\2" else "ro"
+
+
+def _header(file: Path) -> bytes:
+    """The first bytes of a database, read without closing a descriptor of a file that this process has open.
+
+    That would drop SQLite's locks there, whoever in this process has them, and others write what it relies on
+    (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
+    """
+    wanted = file.stat()
+    with suppress(OSError):  # where the system does not list them
+        for name in os.listdir("/dev/fd"):  # noqa: PTH208 — numbers
+            with suppress(OSError):  # closed by now, or not open for reading
+                if os.path.samestat(os.fstat(int(name)), wanted):
+                    return os.pread(int(name), _HEADER_SIZE, 0)
+    with file.open("rb") as content:
+        return content.read(_HEADER_SIZE)
 
 
 def _is_whole(path: Path) -> bool:
