@@ -6,7 +6,9 @@ import os
 import sqlite3
 import stat
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -182,6 +184,26 @@ def test_a_read_only_file_is_refused_for_writing_and_read_otherwise(open_folder:
             connect_file(path)
         with closing(open_read_only(path)) as connection:
             assert connection.execute("SELECT * FROM t").fetchall() == [(1,)]
+
+
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="Linux alone tells of locks")
+def test_threads_that_open_a_new_file_at_once_keep_their_locks(tmp_path: Path) -> None:
+    """Whoever of them makes the file does not close it under another that writes already."""
+
+    def write(path: Path, together: threading.Barrier) -> bool:
+        together.wait()
+        with closing(connect_file(path, probe=False)) as connection:
+            connection.isolation_level = None
+            connection.execute("BEGIN IMMEDIATE")
+            time.sleep(0.0005)
+            return f":{path.stat().st_ino} " in Path("/proc/locks").read_text(encoding="utf-8")
+
+    number = 6
+    with ThreadPoolExecutor(number) as threads:
+        for turn in range(60):
+            together = threading.Barrier(number)
+            writing = [threads.submit(write, tmp_path / f"{turn}.db", together) for _ in range(number)]
+            assert all(one.result() for one in writing)
 
 
 @pytest.mark.skipif(not Path("/proc/locks").exists(), reason="Linux alone tells of locks")

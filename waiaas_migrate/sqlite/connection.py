@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -104,18 +105,38 @@ def _prepare_file(database: Database, file: str) -> None:
     path = Path(file)
     try:
         # O_EXCL does not follow links, so the link is followed here. Of several processes exactly one makes the file.
-        descriptor = os.open(os.path.realpath(path), os.O_CREAT | os.O_EXCL | os.O_RDWR, _OWNER_ONLY)
+        _make(os.path.realpath(path))
     except FileExistsError:
         _require_file(database.name, path)
     except OSError as error:
         raise DatabaseFileError(f"{database.name}: cannot be made: {_os_reason(path, error)}") from error
     else:
-        os.close(descriptor)
         return
     if not os.access(path, os.W_OK):
         raise DatabaseFileError(
             f"{database.name}: is read-only for this user. Give it write permission, or open it as its owner."
         )
+
+
+def _make(path: str) -> None:
+    """Make an empty file, without opening it where the system can.
+
+    Another thread may have it open as soon as it is there, and would lose its locks when it is closed here.
+
+    Raises:
+        FileExistsError: there is one.
+        OSError: it cannot be made.
+    """
+    if sys.platform == "linux":
+        try:
+            os.mknod(path, stat.S_IFREG | _OWNER_ONLY)
+        except FileExistsError:
+            raise
+        except OSError:
+            pass  # not every file system can; and if it is something else, it is said now
+        else:
+            return
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, _OWNER_ONLY))
 
 
 def _require_file(name: str, path: Path) -> None:
