@@ -51,7 +51,8 @@ Results go to stdout and messages to stderr. `--json` gives the result to progra
 
 DATABASE is a path, a `file:` URI or a `sqlite:///` URL. The other paths come from `[tool.waiaas-migrate]` in
 pyproject.toml, which is looked for from the current folder upward; what the command line names is relative to the
-current folder.
+current folder. A command that runs migrations takes `--schema` and `--templates` too, and reads neither: scripts can give
+all commands the same paths.
 
 ```toml
 [tool.waiaas-migrate]
@@ -72,7 +73,7 @@ def reference() -> str:
 def section(name: str, command: click.Command) -> str:
     """What there is to say about one command."""
     arguments = [str(one.human_readable_name).upper() for one in command.params if isinstance(one, click.Argument)]
-    options = [one for one in command.params if isinstance(one, click.Option)]
+    options = [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
     usage = " ".join(["waiaas-migrate", name, *(["[OPTIONS]"] if options else []), *arguments])
     rows = [f"| {spelling(one)} | {cell(one.help or '')} |" for one in options]
     table = ["| option | what it does |", "| --- | --- |", *rows, ""] if rows else []
@@ -122,7 +123,7 @@ def test_every_option_is_documented(name: str) -> None:
         spelt
         for one in group.commands[name].params
         for spelt in one.opts
-        if spelt.startswith("-") and f"`{spelt}" not in below
+        if isinstance(one, click.Option) and not one.hidden and f"`{spelt}" not in below
     ]
     assert below
     assert missing == []

@@ -40,6 +40,12 @@ def test_every_option_is_explained(command: str) -> None:
     assert silent == []
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_shows_an_example(tmp_path: Path, command: str) -> None:
+    """An example of its use stands in its help, on lines of its own."""
+    assert f"\n  Example:\n    waiaas-migrate {command}" in run(tmp_path, command, "--help").out
+
+
 def test_the_group_lists_its_commands_and_exit_statuses(tmp_path: Path) -> None:
     """The help of the whole names each command and what each exit status means."""
     done = run(tmp_path, "--help")
@@ -229,3 +235,16 @@ def test_an_error_that_sqlite_raises_by_itself(tmp_path: Path) -> None:
     assert (done.status, done.out) == (2, "")
     assert done.err.count("\n") == 1
     assert TRACEBACK not in done.err
+
+
+@pytest.mark.parametrize("command", ["apply", "drift", "rollback", "status"])
+def test_what_a_command_does_not_read_is_not_in_its_help(tmp_path: Path, command: str) -> None:
+    """It is taken all the same, for scripts that give every command the same paths."""
+    generated_project(tmp_path)
+    (tmp_path / "own").mkdir()
+    assert run(tmp_path, "apply", "app.db").status == 0
+    said = run(tmp_path, command, "--help").out
+    assert "--migrations" in said
+    assert "--schema" not in said
+    assert "--templates" not in said
+    assert run(tmp_path, command, "app.db", "--schema", "other.yaml", "--templates", "own").status == 0

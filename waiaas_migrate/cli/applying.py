@@ -26,7 +26,7 @@ from waiaas_migrate.runner.run import RunOptions, Watch
 @jobs
 @stop_on_failure
 @options.as_json
-@options.in_project
+@options.in_migrations
 def apply(
     project: Project,
     databases: tuple[str, ...],

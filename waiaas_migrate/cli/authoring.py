@@ -77,7 +77,11 @@ def check(project: Project, *, column_order: bool, as_json: bool) -> int:
     """Check that schema.yaml, the enums and the migrations agree.
 
     For CI: needs no database, writes nothing, and exits with 1 where something differs.
-    """
+
+    \b
+    Example:
+      waiaas-migrate check
+    """  # noqa: D301
     from waiaas_migrate.checks.check import check as run
 
     findings = run(project, column_order=column_order)
@@ -125,7 +129,12 @@ def diff(project: Project, first: str, second: str, *, sql: bool, column_order: 
 @click.command()
 @options.database
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE instead of printing.")
-@click.option("--enums", metavar="MODULE", multiple=True, help="Refer to the enums of MODULE where lists are equal.")
+@click.option(
+    "--enums",
+    metavar="MODULE",
+    multiple=True,
+    help="Refer to the enums of MODULE where lists are equal.  [repeatable]",
+)
 def inspect(database: str, output: str | None, enums: tuple[str, ...]) -> int:
     """Read DATABASE and write it as a schema.yaml.
 

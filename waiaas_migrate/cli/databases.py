@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @jobs
 @stop_on_failure
 @options.as_json
-@options.in_project
+@options.in_migrations
 def status(
     project: Project, databases: tuple[str, ...], *, jobs: int | None, stop_on_failure: bool, as_json: bool
 ) -> int:
@@ -32,7 +32,12 @@ def status(
 
     Nothing is written. Exits with 1 where migrations are pending, or unknown to this project, or are not as recorded.
     Several databases, or a pattern in quotes, give one line each.
-    """
+
+    \b
+    Example:
+      waiaas-migrate status app.db
+      waiaas-migrate status "tenants/*.db" --json
+    """  # noqa: D301
     from waiaas_migrate.checks.status import status as run
     from waiaas_migrate.checks.status import status_of_all
 
@@ -88,7 +93,7 @@ _STATUS: Report[Status] = Report(
 @jobs
 @stop_on_failure
 @options.as_json
-@options.in_project
+@options.in_migrations
 def drift(
     project: Project,
     databases: tuple[str, ...],
@@ -101,7 +106,12 @@ def drift(
 
     Nothing is written. Exits with 1 where something was changed by other means. Several databases, or a pattern in
     quotes, give one line each.
-    """
+
+    \b
+    Example:
+      waiaas-migrate drift app.db
+      waiaas-migrate drift "tenants/*.db" --json
+    """  # noqa: D301
     from waiaas_migrate.checks.drift import drift as run
     from waiaas_migrate.checks.drift import drift_of_all
 

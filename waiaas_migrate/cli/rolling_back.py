@@ -21,7 +21,7 @@ from waiaas_migrate.runner.run import RunOptions, Watch
 @click.option("--to", metavar="MIGRATION", help="Instead: all that came after this one, which stays.")
 @safety_options
 @options.as_json
-@options.in_project
+@options.in_migrations
 def rollback(
     project: Project, database: str, *, count: int | None, to: str | None, chosen: RunOptions, as_json: bool
 ) -> int:
