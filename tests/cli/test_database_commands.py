@@ -373,3 +373,79 @@ def test_drift_by_an_unknown_migration(project: Path, database: Path) -> None:
     done = run(project, "drift", "app.db")
     assert done.status == 1
     assert done.out.startswith("0002_more: the database has run this migration, which is not in the folder.")
+
+
+#: A view, an index and a trigger, made anew behind each apply, and a table that is made once.
+HOOK = """\
+DROP VIEW IF EXISTS open_tasks;
+CREATE VIEW open_tasks AS SELECT id FROM tasks WHERE state = 'open';
+CREATE INDEX IF NOT EXISTS idx_by_hook ON notes (body);
+CREATE TABLE IF NOT EXISTS seen (task_id INTEGER);
+CREATE TRIGGER IF NOT EXISTS sees AFTER INSERT ON tasks BEGIN INSERT INTO seen VALUES (new.id); END;
+"""
+HOOK_FIX = (
+    "Hooks run only where `apply` has something to apply. If they were written or edited since, run them by hand, or "
+    "wait for the next migration; else find out who changed it by hand."
+)
+
+
+@pytest.fixture
+def hooked(project: Path) -> Path:
+    """A database at head, behind which hooks made something."""
+    (project / "migrations" / "post-apply.sql").write_text(HOOK, encoding="utf-8")
+    assert run(project, "apply", "app.db").status == 0
+    return project / "app.db"
+
+
+def test_what_hooks_make_is_no_drift(project: Path, hooked: Path) -> None:
+    """Not at head, nor before the next migration, nor when it was taken back."""
+    assert run(project, "drift", hooked.name).out == "app.db: no drift.\n"
+    edit(project / "schema.yaml", "      body: text\n", "      body: text\n      author: text\n")
+    assert run(project, "generate").status == 0
+    edit(project / "migrations" / "post-apply.sql", "SELECT id FROM", "SELECT id, title FROM")
+    for command in ("drift", "apply", "drift", "rollback", "drift"):
+        done = run(project, command, "app.db")
+        assert done.status == 0, done
+    execute(hooked, "CREATE VIEW by_hand AS SELECT 1 AS one")
+    done = run(project, "drift", "app.db")
+    assert (done.status, done.out) == (1, f"schema: changed without a migration: add view by_hand. {FIX}\n")
+
+
+def test_what_a_hook_in_python_makes_is_no_drift(project: Path) -> None:
+    """It is replayed like a migration in Python."""
+    code = 'from yoyo import step\nstep("CREATE VIEW IF NOT EXISTS ids AS SELECT id FROM tasks")\n'
+    (project / "migrations" / "post-apply.py").write_text(code, encoding="utf-8")
+    assert run(project, "apply", "app.db").status == 0
+    assert run(project, "drift", "app.db").out == "app.db: no drift.\n"
+
+
+@pytest.mark.parametrize(
+    ("statements", "said"),
+    [
+        (["DROP VIEW open_tasks"], "schema: not as the post-apply hooks make it: drop view open_tasks."),
+        (["DROP INDEX idx_by_hook"], "notes: not as the post-apply hooks make it: drop index idx_by_hook on notes."),
+        (["DROP TRIGGER sees"], "schema: not as the post-apply hooks make it: drop trigger sees on tasks."),
+        (["DROP VIEW open_tasks", "CREATE VIEW open_tasks AS SELECT 1 AS id"], "hooks make it: change view open_tasks"),
+        (["ALTER TABLE seen ADD COLUMN at"], "seen: not as the post-apply hooks make it: add column seen.at"),
+    ],
+    ids=["view dropped", "index dropped", "trigger dropped", "view changed", "table changed"],
+)
+def test_what_is_not_as_hooks_make_it(project: Path, hooked: Path, statements: list[str], said: str) -> None:
+    """It is a finding of its own, beside what was changed without a migration, with a way out of its own."""
+    execute(hooked, *statements, "CREATE INDEX idx_by_hand ON tasks (title)")
+    done = run(project, "drift", hooked.name)
+    assert done.status == 1
+    first, second = done.out.splitlines()
+    assert first == f"tasks: changed without a migration: add index idx_by_hand on tasks (title). {FIX}"
+    assert said in second
+    assert second.endswith(HOOK_FIX)
+    found = json.loads(run(project, "drift", "app.db", "--json").out)["findings"]
+    assert [finding["subject"] for finding in found] == ["schema", "hook"]
+
+
+def test_a_hook_that_fails_on_an_empty_database(project: Path, database: Path) -> None:
+    """It is told, by its file: no new database could be made."""
+    (project / "migrations" / "post-apply.sql").write_text("INSERT INTO nowhere VALUES (1);\n", encoding="utf-8")
+    done = run(project, "drift", database.name)
+    assert (done.status, done.out) == (2, "")
+    assert "post-apply.sql: it fails on an empty database, behind the migrations before it" in done.err
