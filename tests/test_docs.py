@@ -39,8 +39,8 @@ INTRODUCTION = """\
 `waiaas-migrate COMMAND`, or `python -m waiaas_migrate COMMAND`. This page is written from the commands' own help;
 `waiaas-migrate COMMAND --help` says the same.
 
-Results go to stdout and messages to stderr. `--json` gives the result to programs, and where there is none
-`{"error": {"kind": …, "message": …}, "exit_status": …}`. Colours are for terminals only.
+Results go to stdout and messages to stderr. `--json` gives the [result to programs](#json). Colours are for terminals
+only.
 
 | exit status | meaning |
 | --- | --- |
@@ -62,6 +62,40 @@ templates = "templates"
 catalog_edits = true  # false: rebuild tables rather than edit their text in sqlite_master
 secure_delete = false # whether rebuilds overwrite what they delete; without this key, the connection's own setting
 ```
+
+## JSON
+
+With `--json`, stdout holds one object, whose keys are always all there:
+
+| result of | keys |
+| --- | --- |
+| `apply` | `database`, `applied`, `notices`, `backup` |
+| `apply --dry-run` | `database`, `migrations`, `bytes`, `bytes_to_write`, `free`, `is_short_of_room`, `backup` |
+| `check` | `findings` |
+| `diff` | `changes`, `hazards`, `sql` |
+| `drift` | `database`, `pending`, `unrecorded_tables`, `findings` |
+| `generate` | `migration`, `changes`, `hazards`, `refused`, `unrecorded`, `written` |
+| `restore` | `database`, `restored`, `kept` |
+| `restore --list` | `database`, `backups` |
+| `rollback` | `database`, `rolled_back`, `notices`, `backup` |
+| `status` | `database`, `migrations`, `at_head`, `unrecorded_tables`, `problems` |
+| several databases | `databases`, `summary`, `exit_status` |
+| a failure | `error`, `exit_status` |
+
+| one of | keys |
+| --- | --- |
+| `findings` | `subject`, `where`, `what`, `fix` |
+| `hazards` | `code`, `where`, `what`, `fix`, `destructive` |
+| `migrations` of `status` | `id`, `state`: `applied`, `pending` or `unknown` |
+| `migrations` of `apply --dry-run` | `id`, `kind`, `may_lose`, `steps` |
+| `steps` | `words`, `cost`, `table`, `rows`, `bytes`, `is_estimate` |
+| `backups` | `path`, `made_at`, `head`, `bytes` |
+| `problems` | `file`, `line`, `column`, `path`, `what`, `fix` |
+| `databases` | `database`, `outcome`, `exit_status`, `seconds`; then those of its result, or `error` |
+| `error` | `kind`, `message`, `problems`, `committed`, `backup` |
+
+`kind` of an error is its class ([errors.md](errors.md)); `unrecorded_tables` says that there are tables, and no record of
+the migrations that made them. The `subject` of a finding is `enum`, `schema`, `manifest`, `pragma`, `migration` or `hook`.
 """
 
 

@@ -61,7 +61,7 @@ def test_apply_twice(project: Path, database: Path) -> None:
 def test_apply_as_json(project: Path) -> None:
     """``--json`` lists what was applied."""
     first = run(project, "apply", "app.db", "--json")
-    assert json.loads(first.out) == {"database": "app.db", "applied": ["0001_initial"], "notices": []}
+    assert json.loads(first.out) == {"database": "app.db", "applied": ["0001_initial"], "notices": [], "backup": None}
     assert json.loads(run(project, "apply", "app.db", "--json").out)["applied"] == []
 
 
@@ -147,6 +147,7 @@ def test_apply_refuses_a_database_of_unknown_origin(project: Path) -> None:
     said = run(project, "status", "app.db")
     assert said.status == 1
     assert "app.db: 1 pending. It holds tables but no record of migrations: `apply` refuses it.\n" in said.out
+    assert json.loads(run(project, "status", "app.db", "--json").out)["unrecorded_tables"] is True
     assert listing(project) == before
 
 
@@ -237,6 +238,8 @@ def test_status(project: Path, database: Path) -> None:
             {"id": "0002_more", "state": "unknown"},
         ],
         "at_head": False,
+        "unrecorded_tables": False,
+        "problems": [],
     }
 
 
@@ -249,6 +252,7 @@ def test_status_of_a_folder_that_is_not_as_recorded(project: Path, database: Pat
     assert run(project, "status", "*.db").out == f"app.db: up to date. {refused}"
     assert run(project, "status", "*.db").status == 1
     (problem,) = json.loads(run(project, "status", database.name, "--json").out)["problems"]
+    assert problem["file"].endswith("0001_initial.sql")
     assert "was edited" in problem["what"]
     (project / "migrations" / "manifest.json").write_text("<<<<<<< ours\n", encoding="utf-8")
     assert run(project, "status", database.name).status == 2
@@ -290,8 +294,15 @@ def test_drift_of_a_database_without_a_record(project: Path) -> None:
     execute(project / "app.db", "CREATE TABLE tasks (x)")
     done = run(project, "drift", "app.db")
     assert done.status == 1
-    assert "add table tasks" in done.out
-    assert done.err.startswith("There is no record of migrations, so that all of it is told. If it is what the first")
+    assert done.out == (
+        "schema: no migration is known to have made this: add table tasks (1 column). `waiaas-migrate diff` says what "
+        "differs from the migrations.\n"
+    )
+    told = "There is no record of migrations, so that all of it is told. If it is what the first of them make, "
+    assert done.err.startswith(told)
+    assert told in run(project, "drift", "*.db").out
+    for row in (json.loads(run(project, "drift", name, "--json").out) for name in ("app.db", "*.db")):
+        assert row.get("databases", [row])[0]["unrecorded_tables"] is True
 
 
 def test_no_drift(project: Path, database: Path) -> None:
@@ -301,7 +312,8 @@ def test_no_drift(project: Path, database: Path) -> None:
     done = run(project, "drift", "app.db")
     assert (done.status, done.out, done.err) == (0, "app.db: no drift.\n", "")
     as_json = run(project, "drift", "app.db", "--json")
-    assert (as_json.status, json.loads(as_json.out)) == (0, {"database": "app.db", "pending": [], "findings": []})
+    found = {"database": "app.db", "pending": [], "unrecorded_tables": False, "findings": []}
+    assert (as_json.status, json.loads(as_json.out)) == (0, found)
     assert listing(project) == before
 
 

@@ -21,11 +21,11 @@ from tests.projects import CHECKOUT, generated_project, rows, run
 from tests.runner.test_progress import make_database as make_slow
 from waiaas_migrate.checks.drift import drift_of_all
 from waiaas_migrate.checks.status import status_of_all
-from waiaas_migrate.errors import MigrationsError
+from waiaas_migrate.errors import Failure, MigrationsError
 from waiaas_migrate.files.project import find_project
 from waiaas_migrate.runner.apply import ApplyResult
 from waiaas_migrate.runner.estimate import estimate_all
-from waiaas_migrate.runner.many.fleet import Failure, Fleet, apply_to_all, default_jobs, each
+from waiaas_migrate.runner.many.fleet import Fleet, apply_to_all, default_jobs, each
 from waiaas_migrate.sqlite.pragmas import Pragma
 
 

@@ -29,6 +29,8 @@ _SAYING = "changed without a migration: {}."
 _FIX = (
     "Find out who changed it by hand, and change it back. What shall stay, declare in schema.yaml then, and generate."
 )
+_SAYING_OF_UNRECORDED = "no migration is known to have made this: {}."
+_FIX_OF_UNRECORDED = "`waiaas-migrate diff` says what differs from the migrations."
 _SAYING_OF_HOOKS = "not as the post-apply hooks make it: {}."
 _FIX_OF_HOOKS = (
     "Hooks run only where `apply` has something to apply. If they were written or edited since, run them by hand, or "
@@ -98,10 +100,11 @@ def _drift(database: str, *, project: Project, column_order: bool, run: int) -> 
         by_hand, of_hooks = expected.with_hooks(live, column_order=column_order)
     else:
         by_hand, of_hooks = diff(expected.made, live, column_order=column_order), ()
+    saying, fix = (_SAYING, _FIX) if is_adopted else (_SAYING_OF_UNRECORDED, _FIX_OF_UNRECORDED)
     hooked = schema_findings(of_hooks, saying=_SAYING_OF_HOOKS, fix=_FIX_OF_HOOKS, subject=Subject.HOOK)
     return Drift(
         database=name,
-        findings=(*unknown, *schema_findings(by_hand, saying=_SAYING, fix=_FIX), *hooked),
+        findings=(*unknown, *schema_findings(by_hand, saying=saying, fix=fix), *hooked),
         pending=tuple(migration.id for migration in found.pending),
         is_adopted=is_adopted,
     )

@@ -6,7 +6,7 @@ import click
 
 from waiaas_migrate.cli import options
 from waiaas_migrate.cli.many import Report, jobs, print_outcomes, stop_on_failure
-from waiaas_migrate.cli.output import print_json, say
+from waiaas_migrate.cli.output import path_or_none, print_json, say
 from waiaas_migrate.cli.running import note_run, print_interrupted, run_options
 from waiaas_migrate.cli.terminal import shown_progress
 from waiaas_migrate.files.project import Project
@@ -77,8 +77,7 @@ def _apply(project: Project, database: str, run_options: RunOptions, *, as_json:
 
 
 def _run_row(result: ApplyResult) -> dict[str, object]:
-    backup = {} if result.backup is None else {"backup": str(result.backup)}
-    return {"applied": result.applied, "notices": result.notices, **backup}
+    return {"applied": result.applied, "notices": result.notices, "backup": path_or_none(result.backup)}
 
 
 def _run_line(result: ApplyResult) -> str:
@@ -112,7 +111,7 @@ def _dry_run(
         print_json({"database": found.database, **_estimate_row(found)})
         return 0
     for migration in found.migrations:
-        say(f"{migration.id}" + ("" if migration.steps else " (in Python: its steps are not known)"))
+        say(f"{migration.id}" + (" (in Python: its steps are not known)" if migration.kind == "python" else ""))
         for step in migration.steps:
             say(f"  {step.words} [{step.cost or 'unknown'}]{_goes_over(step)}")
     say(f"{found.database}: {_estimate_line(found)}")
@@ -147,7 +146,12 @@ def _plural(word: str, number: int) -> str:
 def _estimate_row(found: Estimate) -> dict[str, object]:
     return {
         "migrations": [
-            {"id": one.id, "may_lose": one.may_lose, "steps": [_step_row(step) for step in one.steps]}
+            {
+                "id": one.id,
+                "kind": one.kind,
+                "may_lose": one.may_lose,
+                "steps": [_step_row(step) for step in one.steps],
+            }
             for one in found.migrations
         ],
         "bytes": found.bytes,

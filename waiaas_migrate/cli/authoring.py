@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.output import FINDINGS, hazard_row, note, print_findings, print_json, say
+from waiaas_migrate.cli.output import FINDINGS, finding_rows, hazard_row, note, print_findings, print_json, say
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.project import Project
 
@@ -45,6 +45,7 @@ def generate(project: Project, name: str | None, allow: tuple[str, ...], *, as_j
                 "changes": result.changes,
                 "hazards": [hazard_row(hazard) for hazard in result.hazards],
                 "refused": [hazard.code for hazard in result.refused],
+                "unrecorded": result.unrecorded,
                 "written": [str(path) for path in result.written],
             }
         )
@@ -85,9 +86,12 @@ def check(project: Project, *, column_order: bool, as_json: bool) -> int:
     from waiaas_migrate.checks.check import check as run
 
     findings = run(project, column_order=column_order)
-    print_findings(findings, as_json=as_json)
-    if not findings and not as_json:
-        say("schema.yaml, the enums and the migrations agree.", good=True)
+    if as_json:
+        print_json({"findings": finding_rows(findings)})
+    else:
+        print_findings(findings)
+        if not findings:
+            say("schema.yaml, the enums and the migrations agree.", good=True)
     return FINDINGS if findings else 0
 
 

@@ -8,7 +8,7 @@ import click
 
 from waiaas_migrate.cli import options
 from waiaas_migrate.cli.many import Report, jobs, print_outcomes, stop_on_failure
-from waiaas_migrate.cli.output import FINDINGS, finding_rows, note, print_findings, print_json, say
+from waiaas_migrate.cli.output import FINDINGS, finding_rows, note, print_findings, print_json, problem_row, say
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.many.fleet import Fleet
 from waiaas_migrate.runner.many.patterns import expand, is_single
@@ -55,9 +55,12 @@ def status(
 
 
 def _status_row(result: Status) -> dict[str, object]:
-    rows = [{"id": migration, "state": state} for migration, state in result.migrations]
-    problems = [{"where": problem.file, "what": problem.what, "fix": problem.fix} for problem in result.problems]
-    return {"migrations": rows, "at_head": result.is_at_head, **({"problems": problems} if problems else {})}
+    return {
+        "migrations": [{"id": migration, "state": state} for migration, state in result.migrations],
+        "at_head": result.is_at_head,
+        "unrecorded_tables": not result.is_adopted,
+        "problems": [problem_row(problem) for problem in result.problems],
+    }
 
 
 def _status_line(result: Status) -> str:
@@ -120,13 +123,12 @@ def drift(
         outcomes = drift_of_all(project, expand(databases), fleet, column_order=column_order)
         return print_outcomes(outcomes, _DRIFT, as_json=as_json)
     result = run(project, databases[0], column_order=column_order)
-    print_findings(result.findings, as_json=as_json, database=result.database, pending=result.pending)
-    if not as_json:
+    if as_json:
+        print_json({"database": result.database, **_drift_row(result)})
+    else:
+        print_findings(result.findings)
         if not result.is_adopted:
-            note(
-                "There is no record of migrations, so that all of it is told. If it is what the first of them make, "
-                "note those as applied with `yoyo mark`, and ask again."
-            )
+            note(_UNRECORDED)
         elif result.pending:
             note(f"{len(result.pending)} pending; compared with the migrations that were run.")
         if not result.findings:
@@ -134,8 +136,24 @@ def drift(
     return _drift_exit(result)
 
 
+_UNRECORDED = (
+    "There is no record of migrations, so that all of it is told. If it is what the first of them make, note those as "
+    "applied with `yoyo mark`, and ask again."
+)
+
+
+def _drift_row(result: Drift) -> dict[str, object]:
+    return {
+        "pending": result.pending,
+        "unrecorded_tables": not result.is_adopted,
+        "findings": finding_rows(result.findings),
+    }
+
+
 def _drift_line(result: Drift) -> str:
-    return "; ".join(str(finding) for finding in result.findings) or "no drift."
+    pending = f", {len(result.pending)} pending" if result.pending else ""
+    said = "; ".join(str(finding) for finding in result.findings) or f"no drift{pending}."
+    return said if result.is_adopted else f"{said} {_UNRECORDED}"
 
 
 def _drift_exit(result: Drift) -> int:
@@ -145,6 +163,6 @@ def _drift_exit(result: Drift) -> int:
 _DRIFT: Report[Drift] = Report(
     word=lambda result: "with drift" if result.findings else "without drift",
     line=_drift_line,
-    row=lambda result: {"pending": result.pending, "findings": finding_rows(result.findings)},
+    row=_drift_row,
     status=_drift_exit,
 )

@@ -15,7 +15,7 @@ import click
 
 from waiaas_migrate import __version__
 from waiaas_migrate.cli.output import print_failure
-from waiaas_migrate.errors import INTERRUPTED, MigrateError
+from waiaas_migrate.errors import INTERRUPTED, Failure, MigrateError, failure_of
 
 #: Where each command is.
 _HOMES = {
@@ -79,37 +79,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         result = group.main(args=arguments, prog_name="waiaas-migrate", standalone_mode=False)
     except click.exceptions.Abort:
         click.echo(said := "Interrupted.", err=True)
-        return _failed("Interrupted", said, INTERRUPTED, as_json=as_json)
+        failure = Failure(kind="Interrupted", message=said, exit_code=INTERRUPTED)
     except click.ClickException as error:
         error.show()
-        return _failed("UsageError", error.format_message(), error.exit_code, as_json=as_json)
+        failure = Failure(kind="UsageError", message=error.format_message(), exit_code=error.exit_code)
     except (MigrateError, OSError, sqlite3.Error) as error:
-        said = _said(error)
-        _complain(said)
-        status = error.exit_code if isinstance(error, MigrateError) else MigrateError.exit_code
-        committed = error.committed if isinstance(error, MigrateError) else ()
-        return _failed(type(error).__name__, said, status, committed, as_json=as_json)
-    return result if isinstance(result, int) else 0
-
-
-def _said(error: MigrateError | OSError | sqlite3.Error) -> str:
-    match error:
-        case MigrateError():
-            return str(error)
-        case OSError():
-            # Neither a file of the project's nor a database: those say more. A full disk behind stdout, for one.
-            return f"{error.strerror or error}."
-        case _:
-            # What nothing above has put in better words.
-            return f"SQLite says: {str(error).rstrip('.')}. Check the database and the arguments."
-
-
-def _failed(kind: str, message: str, status: int, committed: Sequence[str] = (), *, as_json: bool) -> int:
-    """Tell programs too, who read stdout, and give the exit status."""
+        failure = _failure(error)
+        _complain(failure.message)
+    else:
+        return result if isinstance(result, int) else 0
     if as_json:
         with suppress(OSError):  # it may be stdout itself that failed
-            print_failure(kind, message, status, committed)
-    return status
+            print_failure(failure)
+    return failure.exit_code
+
+
+def _failure(error: MigrateError | OSError | sqlite3.Error) -> Failure:
+    match error:
+        case MigrateError():
+            return failure_of(error)
+        case OSError():
+            # Neither a file of the project's nor a database: those say more. A full disk behind stdout, for one.
+            said = f"{error.strerror or error}."
+        case _:
+            # What nothing above has put in better words.
+            said = f"SQLite says: {str(error).rstrip('.')}. Check the database and the arguments."
+    return Failure(kind=type(error).__name__, message=said, exit_code=MigrateError.exit_code)
 
 
 def _complain(message: str) -> None:

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 import click
 
-from waiaas_migrate.cli.output import note, print_json, say
+from waiaas_migrate.cli.output import error_row, note, print_json, say
 from waiaas_migrate.errors import INTERRUPTED
 from waiaas_migrate.runner.many.fleet import Outcome
 from waiaas_migrate.runner.many.patterns import identity
@@ -73,7 +73,7 @@ def _row(outcome: Outcome[ResultT], report: Report[ResultT], word: str, status: 
         "exit_status": status,
         "seconds": round(outcome.seconds, 3),
         **({} if outcome.result is None else report.row(outcome.result)),
-        **({} if failure is None else {"error": {"kind": failure.kind, "message": failure.message}}),
+        **({} if failure is None else {"error": error_row(failure)}),
     }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.runner.books.applied import pending
@@ -51,6 +52,7 @@ class MigrationEstimate:
     """A pending migration: its steps, none where it is written in Python, and whether it could lose something."""
 
     id: str
+    kind: Literal["sql", "python"]
     steps: tuple[StepEstimate, ...]
     may_lose: bool
 
@@ -190,7 +192,7 @@ def _reckoned(connection: sqlite3.Connection, table: str, rows: int) -> int:
 def _migration(migration: MigrationFile, tables: Mapping[str, tuple[str, Size]]) -> MigrationEstimate:
     found: Outline = outline(migration)
     steps = tuple(_step(step, tables) for step in found.steps)
-    return MigrationEstimate(id=found.id, steps=steps, may_lose=found.may_lose)
+    return MigrationEstimate(id=found.id, kind=migration.kind, steps=steps, may_lose=found.may_lose)
 
 
 def _step(step: StepOutline, tables: Mapping[str, tuple[str, Size]]) -> StepEstimate:

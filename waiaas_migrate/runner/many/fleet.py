@@ -19,12 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from waiaas_migrate.errors import INTERRUPTED, MigrateError
+from waiaas_migrate.errors import INTERRUPTED, Failure, MigrateError, failure_of
 from waiaas_migrate.runner.apply import ApplyResult
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.many.ctrl_c import ctrl_c_calls
 from waiaas_migrate.runner.many.forks import MOST, CannotFork, Copies, CopyKilled, Done, Flag, may_fork
-from waiaas_migrate.runner.progress import Interrupted, Stop
+from waiaas_migrate.runner.progress import Interrupted, Stop, interruption_of
 from waiaas_migrate.runner.run import RunOptions, Watch, apply_to
 
 ResultT = TypeVar("ResultT")
@@ -41,15 +41,6 @@ _FILES, _FILES_OF_A_COPY, _OTHER_FILES = 10, 3, 24
 
 #: Seconds between two looks at whether it was interrupted, while work elsewhere is waited for.
 _GLANCE = 0.1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """Why the work on a database failed: the error's class and text, and the exit status that it stands for."""
-
-    kind: str
-    message: str
-    exit_code: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,9 +313,9 @@ def outcome_of(work: Callable[[str], ResultT], database: str) -> Outcome[ResultT
 
 def _failure(error: BaseException) -> Failure:
     if isinstance(error, KeyboardInterrupt):
-        return Failure(kind=type(error).__name__, message=str(error) or "Interrupted.", exit_code=INTERRUPTED)
+        return interruption_of(error)
     if isinstance(error, MigrateError):
-        return Failure(kind=type(error).__name__, message=str(error), exit_code=error.exit_code)
+        return failure_of(error)
     message = f"{type(error).__name__}: {error}"
     if isinstance(error, CopyKilled):
         message = "the process at work on it was killed. It is as before, or done: run this again."
