@@ -14,7 +14,7 @@ from waiaas_migrate.runner.apply import ApplyResult
 from waiaas_migrate.runner.backups.backup import byte_count
 from waiaas_migrate.runner.estimate import Estimate, StepEstimate
 from waiaas_migrate.runner.many.fleet import Fleet
-from waiaas_migrate.runner.many.patterns import expand, is_single
+from waiaas_migrate.runner.many.patterns import expand, is_single, named
 from waiaas_migrate.runner.progress import Interrupted
 from waiaas_migrate.runner.run import RunOptions, Watch
 
@@ -52,7 +52,9 @@ def apply(
     if not is_single(databases):
         from waiaas_migrate.runner.many.fleet import apply_to_all
 
-        outcomes = apply_to_all(expand(databases), project.migrations, options=chosen, fleet=fleet)
+        outcomes = apply_to_all(
+            expand(databases), project.migrations, options=chosen, fleet=fleet, may_make=named(databases)
+        )
         return print_outcomes(outcomes, _RUN, as_json=as_json)
     return _apply(project, databases[0], chosen, as_json=as_json)
 
@@ -104,7 +106,9 @@ def _dry_run(
     from waiaas_migrate.runner.estimate import estimate, estimate_all
 
     if not is_single(databases):
-        outcomes = estimate_all(expand(databases), project.migrations, backup=run_options.backup, fleet=fleet)
+        outcomes = estimate_all(
+            expand(databases), project.migrations, backup=run_options.backup, fleet=fleet, may_make=named(databases)
+        )
         return print_outcomes(outcomes, _ESTIMATE, as_json=as_json)
     found = estimate(databases[0], project.migrations, backup=run_options.backup)
     if as_json:

@@ -69,8 +69,11 @@ def apply_to(
     *,
     options: RunOptions = RunOptions(),
     watch: Watch = Watch(),
+    may_make: bool = True,
 ) -> ApplyResult:
     """Open ``database``, apply what is pending of the folder ``migrations``, set its PRAGMAs, and close it.
+
+    A file that is not there is made where ``may_make``.
 
     Raises:
         DatabaseFileError: the file cannot be used.
@@ -81,7 +84,7 @@ def apply_to(
     folder = migrations if isinstance(migrations, MigrationFolder) else read_folder(migrations)
     timeout = patience(folder.pragmas)
     run = _Run(folder=folder, options=options, watch=watch, patience=int(timeout * 1000))
-    place = database_path(database)
+    place = replace(database_path(database), was_there=not may_make)
     return while_others_work(place, lambda: _apply_once(place, run, timeout))
 
 

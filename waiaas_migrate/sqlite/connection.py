@@ -44,7 +44,7 @@ def connect_file(
     check_same_thread: bool = True,
     probe: bool = True,
 ) -> sqlite3.Connection:
-    """Open a database for reading and writing; a file that is not there is made, for its owner alone.
+    """Open a database for reading and writing; a file that is not there, and was not, is made for its owner alone.
 
     Without ``probe`` nothing is read yet, and so what is wrong with the content not known.
 
@@ -57,9 +57,7 @@ def connect_file(
     if (file := database.file) is not None:
         _prepare_file(database, file)
     with plain_errors(database.name, doing="opening it"):
-        # An absolute path begins with a slash, so that no file's name is mistaken for ":memory:" or a URI.
-        target = database.uri or (MEMORY if file is None else os.path.abspath(file))  # noqa: PTH100 — a link stays a link
-        is_uri = database.uri is not None
+        target, is_uri = _target(database, file)
         try:
             connection = sqlite3.connect(target, timeout=timeout, check_same_thread=check_same_thread, uri=is_uri)
         except sqlite3.OperationalError as error:
@@ -68,6 +66,15 @@ def connect_file(
         if probe:
             _probe(connection)
     return connection
+
+
+def _target(database: Database, file: str | None) -> tuple[str, bool]:
+    """What SQLite is to open, and whether that is a URI."""
+    if database.uri is not None or file is None:
+        return database.uri or MEMORY, database.uri is not None
+    # An absolute path begins with a slash, so that no file's name is mistaken for ":memory:" or a URI.
+    absolute = os.path.abspath(file)  # noqa: PTH100 — a link stays a link
+    return (f"file:{quote(os.fsencode(absolute))}?mode=rw", True) if database.was_there else (absolute, False)
 
 
 def _refuse_uri(database: Database, error: sqlite3.OperationalError) -> None:
@@ -99,20 +106,30 @@ def _prepare_file(database: Database, file: str) -> None:
     if database.uri is not None:
         _check_uri(database, database.uri)
     path = Path(file)
-    try:
-        # O_EXCL does not follow links, so the link is followed here. Of several processes exactly one makes the file.
-        descriptor = os.open(os.path.realpath(path), os.O_CREAT | os.O_EXCL | os.O_RDWR, _OWNER_ONLY)
-    except FileExistsError:
-        _require_file(database.name, path)
-    except OSError as error:
-        raise DatabaseFileError(f"{database.name}: cannot be made: {_os_reason(path, error)}") from error
-    else:
-        os.close(descriptor)
+    if _make_file(database, path):
         return
+    _require_file(database.name, path)
     if not os.access(path, os.W_OK):
         raise DatabaseFileError(
             f"{database.name}: is read-only for this user. Give it write permission, or open it as its owner."
         )
+
+
+def _make_file(database: Database, path: Path) -> bool:
+    """Whether there was no file at ``path``, and one was made, for its owner alone."""
+    if database.was_there:
+        if not os.path.lexists(path):
+            what = "there is no such file any more, and none was made. Name the file itself to have it made."
+            raise DatabaseFileError(f"{database.name}: {what}")
+        return False
+    try:
+        # O_EXCL does not follow links, so the link is followed here. Of several processes exactly one makes the file.
+        os.close(os.open(os.path.realpath(path), os.O_CREAT | os.O_EXCL | os.O_RDWR, _OWNER_ONLY))
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise DatabaseFileError(f"{database.name}: cannot be made: {_os_reason(path, error)}") from error
+    return True
 
 
 def _require_file(name: str, path: Path) -> None:

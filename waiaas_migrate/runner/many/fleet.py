@@ -12,7 +12,7 @@ import functools
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -77,11 +77,13 @@ def apply_to_all(
     *,
     options: RunOptions = RunOptions(),  # noqa: B008 — a frozen value
     fleet: Fleet = Fleet(),
+    may_make: Container[str] | None = None,
 ) -> Iterator[Outcome[ApplyResult]]:
     """Apply what is pending of the folder ``migrations`` to each of ``databases``; the outcomes in their order.
 
     Each database is exactly before or exactly after, whatever becomes of the others; a run can be repeated, and those
-    that are at head are left alone then.
+    that are at head are left alone then. ``may_make`` are those that are made where there is no such file: all, where
+    it is None. Of the others, as where a listing of files was taken, it is a failure.
 
     Raises:
         MigrationsError: the folder cannot be used; nothing was begun.
@@ -89,19 +91,25 @@ def apply_to_all(
     folder = Path(migrations).absolute()
     if fleet.executor is None:
         stop = Flag()
-        here = functools.partial(_apply_here, folder=read_folder(folder), options=options, stop=stop)
+        here = functools.partial(_apply_here, folder=read_folder(folder), options=options, stop=stop, may_make=may_make)
         return each(here, databases, fleet, stop=stop)
     _read_once(folder, 0)
-    work = functools.partial(_apply, folder=folder, stamp=time.time_ns(), options=options)
+    work = functools.partial(_apply, folder=folder, stamp=time.time_ns(), options=options, may_make=may_make)
     return each(work, databases, fleet)
 
 
-def _apply(database: str, *, folder: Path, stamp: int, options: RunOptions) -> ApplyResult:
-    return apply_to(database, _read_once(folder, stamp), options=options)
+def _apply(
+    database: str, *, folder: Path, stamp: int, options: RunOptions, may_make: Container[str] | None
+) -> ApplyResult:
+    made = may_make is None or database in may_make
+    return apply_to(database, _read_once(folder, stamp), options=options, may_make=made)
 
 
-def _apply_here(database: str, *, folder: MigrationFolder, options: RunOptions, stop: Stop) -> ApplyResult:
-    return apply_to(database, folder, options=options, watch=Watch(stop=stop))
+def _apply_here(
+    database: str, *, folder: MigrationFolder, options: RunOptions, stop: Stop, may_make: Container[str] | None
+) -> ApplyResult:
+    made = may_make is None or database in may_make
+    return apply_to(database, folder, options=options, watch=Watch(stop=stop), may_make=made)
 
 
 @functools.lru_cache(maxsize=1)
