@@ -251,6 +251,7 @@ def test_status_of_a_folder_that_is_not_as_recorded(project: Path, database: Pat
     assert (done.status, done.out) == (1, f"applied  0001_initial\napp.db: up to date. {refused}")
     assert run(project, "status", "*.db").out == f"app.db: up to date. {refused}"
     assert run(project, "status", "*.db").status == 1
+    assert run(project, "status", "*.db").err == "1 database: 1 not as recorded.\n"
     (problem,) = json.loads(run(project, "status", database.name, "--json").out)["problems"]
     assert problem["file"].endswith("0001_initial.sql")
     assert "was edited" in problem["what"]
@@ -384,7 +385,13 @@ def test_drift_by_an_unknown_migration(project: Path, database: Path) -> None:
     (project / "migrations" / "0002_more.sql").unlink()
     done = run(project, "drift", "app.db")
     assert done.status == 1
-    assert done.out.startswith("0002_more: the database has run this migration, which is not in the folder.")
+    assert done.out == (
+        "0002_more: the database has run this migration, which is not in the folder. Use the version of the application "
+        "that has it.\n"
+        "schema: made by an unknown migration, or without one: add table more (1 column). The version of the application "
+        "that has the migration can tell.\n"
+    )
+    assert run(project, "drift", "*.db").out == f"app.db: {' '.join(done.out.splitlines())}\n"
 
 
 #: A view, an index and a trigger, made anew behind each apply, and a table that is made once.

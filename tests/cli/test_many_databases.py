@@ -218,6 +218,19 @@ def test_a_file_that_is_gone_when_its_turn_comes(project: Path) -> None:
     assert {path.name for path in (project / "data").glob("*.db")} == {"a.db", "b.db", "new.db"}
 
 
+def test_a_name_of_two_lines_is_one_line(project: Path) -> None:
+    """What would end a line, or be an order to a terminal, is told as Python writes it; JSON has the name itself."""
+    name = "data/two\nlines\x1b[31m.db"
+    shutil.copy(project / "data" / "a.db", project / name)
+    (project / "data" / "no\ndatabase.db").write_text("no database\n" * 100, encoding="utf-8")
+    done = run(project, "status", "data/*.db")
+    assert r"data/two\nlines\x1b[31m.db: up to date." in done.out.splitlines()
+    assert len(done.out.splitlines()) == 5
+    assert r"data/no\ndatabase.db: failed: is not a SQLite database" in done.out
+    found = json.loads(run(project, "status", "data/*.db", "--json").out)
+    assert name in [row["database"] for row in found["databases"]]
+
+
 # --- --dry-run --------------------------------------------------------------------------------------------------------
 
 

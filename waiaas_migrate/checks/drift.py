@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -29,6 +29,8 @@ _SAYING = "changed without a migration: {}."
 _FIX = (
     "Find out who changed it by hand, and change it back. What shall stay, declare in schema.yaml then, and generate."
 )
+_SAYING_OF_UNKNOWN = "made by an unknown migration, or without one: {}."
+_FIX_OF_UNKNOWN = "The version of the application that has the migration can tell."
 _SAYING_OF_UNRECORDED = "no migration is known to have made this: {}."
 _FIX_OF_UNRECORDED = "`waiaas-migrate diff` says what differs from the migrations."
 _SAYING_OF_HOOKS = "not as the post-apply hooks make it: {}."
@@ -100,7 +102,7 @@ def _drift(database: str, *, project: Project, column_order: bool, run: int) -> 
         by_hand, of_hooks = expected.with_hooks(live, column_order=column_order)
     else:
         by_hand, of_hooks = diff(expected.made, live, column_order=column_order), ()
-    saying, fix = (_SAYING, _FIX) if is_adopted else (_SAYING_OF_UNRECORDED, _FIX_OF_UNRECORDED)
+    saying, fix = _words(unknown, is_adopted=is_adopted)
     hooked = schema_findings(of_hooks, saying=_SAYING_OF_HOOKS, fix=_FIX_OF_HOOKS, subject=Subject.HOOK)
     return Drift(
         database=name,
@@ -108,6 +110,13 @@ def _drift(database: str, *, project: Project, column_order: bool, run: int) -> 
         pending=tuple(migration.id for migration in found.pending),
         is_adopted=is_adopted,
     )
+
+
+def _words(unknown: Sequence[Finding], *, is_adopted: bool) -> tuple[str, str]:
+    """How a change is told that is not in the migrations, and what to do; who made it is not always known."""
+    if not is_adopted:
+        return _SAYING_OF_UNRECORDED, _FIX_OF_UNRECORDED
+    return (_SAYING_OF_UNKNOWN, _FIX_OF_UNKNOWN) if unknown else (_SAYING, _FIX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

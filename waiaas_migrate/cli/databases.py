@@ -78,12 +78,18 @@ def _standing_line(result: Status) -> str:
     return said if result.is_adopted else f"{said} It holds tables but no record of migrations: `apply` refuses it."
 
 
+def _status_word(result: Status) -> str:
+    if not result.is_at_head:
+        return "not at head"
+    return "not as recorded" if result.problems else "up to date"
+
+
 def _status_exit(result: Status) -> int:
     return 0 if result.is_at_head and not result.problems else FINDINGS
 
 
 _STATUS: Report[Status] = Report(
-    word=lambda result: "up to date" if result.is_at_head else "not at head",
+    word=_status_word,
     line=_status_line,
     row=_status_row,
     status=_status_exit,
@@ -152,7 +158,7 @@ def _drift_row(result: Drift) -> dict[str, object]:
 
 def _drift_line(result: Drift) -> str:
     pending = f", {len(result.pending)} pending" if result.pending else ""
-    said = "; ".join(str(finding) for finding in result.findings) or f"no drift{pending}."
+    said = " ".join(str(finding) for finding in result.findings) or f"no drift{pending}."
     return said if result.is_adopted else f"{said} {_UNRECORDED}"
 
 
