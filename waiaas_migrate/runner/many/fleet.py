@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from waiaas_migrate.errors import INTERRUPTED, Failure, MigrateError, failure_of
+from waiaas_migrate.errors import INTERRUPTED, Failure, MigrateError, UsageError, failure_of
 from waiaas_migrate.runner.apply import ApplyResult
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.many.ctrl_c import ctrl_c_calls
@@ -87,7 +87,10 @@ def apply_to_all(
 
     Raises:
         MigrationsError: the folder cannot be used; nothing was begun.
+        UsageError: ``databases`` is one name, each letter of which would be made as a database.
     """
+    if isinstance(databases, str):
+        raise UsageError(f"{databases!r} is one database. Give a list of them.")
     folder = Path(migrations).absolute()
     if fleet.executor is None:
         stop = Flag()
