@@ -40,7 +40,7 @@ INTRODUCTION = """\
 `waiaas-migrate COMMAND --help` says the same.
 
 Results go to stdout and messages to stderr. `--json` gives the [result to programs](#json). Colours are for terminals
-only.
+only, and not there where `NO_COLOR` is set.
 
 | exit status | meaning |
 | --- | --- |

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.projects import execute, generated_project, listing, run, run_process, write_project
+from tests.projects import CHECKOUT, execute, generated_project, listing, run, run_process, write_project
 from waiaas_migrate import __version__
 from waiaas_migrate.cli.main import group, main
 
@@ -184,15 +184,19 @@ def test_no_colours_in_a_pipe(tmp_path: Path) -> None:
         assert ESCAPE not in done.out + done.err
 
 
-def test_colours_on_a_terminal(tmp_path: Path) -> None:
-    """On a terminal, findings are red."""
+@pytest.mark.parametrize("no_color", ["", "1"])
+@pytest.mark.parametrize(("schema", "begins"), [("schema.yaml", "schema:"), ("nowhere.yaml", "Error:")])
+def test_colours_on_a_terminal(tmp_path: Path, schema: str, begins: str, no_color: str) -> None:
+    """On a terminal, findings and errors are red, unless NO_COLOR is set."""
     write_project(tmp_path)
     ours, theirs = os.openpty()
-    run_process(tmp_path, "check", stdout=theirs, TERM="xterm-256color")
+    command = [sys.executable, "-m", "waiaas_migrate", "check", "--schema", schema]
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "TERM": "xterm-256color", "NO_COLOR": no_color}
+    subprocess.run(command, cwd=tmp_path, stdout=theirs, stderr=theirs, check=False, timeout=60, env=environment)
     os.close(theirs)
     shown = os.read(ours, 4096).decode()
     os.close(ours)
-    assert shown.startswith(f"{ESCAPE}[31m")
+    assert shown.startswith(begins if no_color else f"{ESCAPE}[31m{begins}")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")

@@ -5,6 +5,7 @@ Exit status: 0 nothing to report, 1 findings, 2 wrong use or broken input, 3 the
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -75,8 +76,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
     as_json = "--json" in arguments
+    # None: where there is a terminal. https://no-color.org
+    color = False if os.environ.get("NO_COLOR") else None
     try:
-        result = group.main(args=arguments, prog_name="waiaas-migrate", standalone_mode=False)
+        result = group.main(args=arguments, prog_name="waiaas-migrate", standalone_mode=False, color=color)
     except click.exceptions.Abort:
         click.echo(said := "Interrupted.", err=True)
         failure = Failure(kind="Interrupted", message=said, exit_code=INTERRUPTED)
@@ -85,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         failure = Failure(kind="UsageError", message=error.format_message(), exit_code=error.exit_code)
     except (MigrateError, OSError, sqlite3.Error) as error:
         failure = _failure(error)
-        _complain(failure.message)
+        _complain(failure.message, color=color)
     else:
         return result if isinstance(result, int) else 0
     if as_json:
@@ -107,8 +110,8 @@ def _failure(error: MigrateError | OSError | sqlite3.Error) -> Failure:
     return Failure(kind=type(error).__name__, message=said, exit_code=MigrateError.exit_code)
 
 
-def _complain(message: str) -> None:
-    click.secho("Error:", fg="red", err=True, nl=False)
+def _complain(message: str, *, color: bool | None) -> None:
+    click.secho("Error:", fg="red", err=True, nl=False, color=color)
     click.echo(f" {message}" if len(message.splitlines()) == 1 else f"\n{message}", err=True)
 
 
