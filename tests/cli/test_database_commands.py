@@ -468,3 +468,14 @@ def test_a_hook_that_fails_on_an_empty_database(project: Path, database: Path) -
     done = run(project, "drift", database.name)
     assert (done.status, done.out) == (2, "")
     assert "post-apply.sql: it fails on an empty database, behind the migrations before it" in done.err
+
+
+def test_a_folder_without_migrations(project: Path) -> None:
+    """It may be the wrong one: that nothing is in it is told, where all would be well else."""
+    (project / "none").mkdir()
+    done = run(project, "apply", "app.db", "--migrations", "none")
+    assert done.status == 0
+    assert done.err == f"Note: There are no migrations in {project / 'none'}.\n"
+    assert json.loads(run(project, "apply", "app.db", "--migrations", "none", "--json").out)["notices"]
+    done = run(project, "status", "app.db", "--migrations", "none")
+    assert (done.status, done.out) == (0, "app.db: up to date: there are no migrations in the folder.\n")

@@ -229,6 +229,9 @@ def test_a_schema_is_written_into_folders_that_are_there(tmp_path: Path) -> None
     done = run(tmp_path, "inspect", "app.db", "-o", "new/folder/x.yaml")
     assert (done.status, done.out) == (2, "")
     assert "--output new/folder/x.yaml: there is no folder new/folder." in done.err
+    done = run(tmp_path, "inspect", "app.db", "-o", "migrations")
+    assert (done.status, done.out) == (2, "")
+    assert done.err == "Error: --output migrations: is a folder. Give the path of a file.\n"
     assert listing(tmp_path) == before
 
 

@@ -154,6 +154,8 @@ def inspect(database: str, output: str | None, enums: tuple[str, ...]) -> int:
     path = None if output is None else Path(output)
     if path is not None and not path.parent.is_dir():
         raise UsageError(f"--output {output}: there is no folder {path.parent}. Make it, or correct the path.")
+    if path is not None and path.is_dir():
+        raise UsageError(f"--output {output}: is a folder. Give the path of a file.")
     text = run(database, enums=enums)
     if path is None:
         click.echo(text, nl=False)

@@ -69,6 +69,8 @@ def _status_line(result: Status) -> str:
 
 
 def _standing_line(result: Status) -> str:
+    if not result.migrations:
+        return "up to date: there are no migrations in the folder."
     if result.is_at_head:
         return "up to date."
     pending, unknown = result.ids("pending"), result.ids("unknown")

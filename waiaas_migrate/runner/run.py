@@ -148,7 +148,8 @@ class _Run:
     def on(self, connection: sqlite3.Connection, todo: Sequence[str]) -> ApplyResult:
         """Apply what is pending, which was ``todo`` a moment ago."""
         if not todo:
-            return ApplyResult()
+            empty = () if self.folder.migrations else (f"There are no migrations in {self.folder.path}.",)
+            return ApplyResult(notices=empty)
         outlines = [outline(file) for file in self.folder.named(todo)]
         with _watched(connection, outlines, self.options.backup, self.watch) as observer:
             conduct = Conduct(
