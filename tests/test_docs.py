@@ -39,8 +39,8 @@ INTRODUCTION = """\
 `waiaas-migrate COMMAND`, or `python -m waiaas_migrate COMMAND`. This page is written from the commands' own help;
 `waiaas-migrate COMMAND --help` says the same.
 
-Results go to stdout and messages to stderr. `--json` gives the result to programs, and where there is none
-`{"error": {"kind": …, "message": …}, "exit_status": …}`. Colours are for terminals only.
+Results go to stdout and messages to stderr. `--json` gives the [result to programs](#json). Colours are for terminals
+only, and not there where `NO_COLOR` is set.
 
 | exit status | meaning |
 | --- | --- |
@@ -51,7 +51,8 @@ Results go to stdout and messages to stderr. `--json` gives the result to progra
 
 DATABASE is a path, a `file:` URI or a `sqlite:///` URL. The other paths come from `[tool.waiaas-migrate]` in
 pyproject.toml, which is looked for from the current folder upward; what the command line names is relative to the
-current folder.
+current folder. A command that runs migrations takes `--schema` and `--templates` too, and reads neither: scripts can give
+all commands the same paths.
 
 ```toml
 [tool.waiaas-migrate]
@@ -61,6 +62,40 @@ templates = "templates"
 catalog_edits = true  # false: rebuild tables rather than edit their text in sqlite_master
 secure_delete = false # whether rebuilds overwrite what they delete; without this key, the connection's own setting
 ```
+
+## JSON
+
+With `--json`, stdout holds one object, whose keys are always all there:
+
+| result of | keys |
+| --- | --- |
+| `apply` | `database`, `applied`, `notices`, `backup` |
+| `apply --dry-run` | `database`, `migrations`, `bytes`, `bytes_to_write`, `free`, `is_short_of_room`, `backup` |
+| `check` | `findings` |
+| `diff` | `changes`, `hazards`, `sql` |
+| `drift` | `database`, `pending`, `unrecorded_tables`, `findings` |
+| `generate` | `migration`, `changes`, `hazards`, `refused`, `unrecorded`, `written` |
+| `restore` | `database`, `restored`, `kept` |
+| `restore --list` | `database`, `backups` |
+| `rollback` | `database`, `rolled_back`, `notices`, `backup` |
+| `status` | `database`, `migrations`, `at_head`, `unrecorded_tables`, `problems` |
+| several databases | `databases`, `summary`, `exit_status` |
+| a failure | `error`, `exit_status` |
+
+| one of | keys |
+| --- | --- |
+| `findings` | `subject`, `where`, `what`, `fix` |
+| `hazards` | `code`, `where`, `what`, `fix`, `destructive` |
+| `migrations` of `status` | `id`, `state`: `applied`, `pending` or `unknown` |
+| `migrations` of `apply --dry-run` | `id`, `kind`, `may_lose`, `steps` |
+| `steps` | `words`, `cost`, `table`, `rows`, `bytes`, `is_estimate` |
+| `backups` | `path`, `made_at`, `head`, `bytes` |
+| `problems` | `file`, `line`, `column`, `path`, `what`, `fix` |
+| `databases` | `database`, `outcome`, `exit_status`, `seconds`; then those of its result, or `error` |
+| `error` | `kind`, `message`, `problems`, `committed`, `backup` |
+
+`kind` of an error is its class ([errors.md](errors.md)); `unrecorded_tables` says that there are tables, and no record of
+the migrations that made them. The `subject` of a finding is `enum`, `schema`, `manifest`, `pragma`, `migration` or `hook`.
 """
 
 
@@ -72,7 +107,7 @@ def reference() -> str:
 def section(name: str, command: click.Command) -> str:
     """What there is to say about one command."""
     arguments = [str(one.human_readable_name).upper() for one in command.params if isinstance(one, click.Argument)]
-    options = [one for one in command.params if isinstance(one, click.Option)]
+    options = [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
     usage = " ".join(["waiaas-migrate", name, *(["[OPTIONS]"] if options else []), *arguments])
     rows = [f"| {spelling(one)} | {cell(one.help or '')} |" for one in options]
     table = ["| option | what it does |", "| --- | --- |", *rows, ""] if rows else []
@@ -122,7 +157,7 @@ def test_every_option_is_documented(name: str) -> None:
         spelt
         for one in group.commands[name].params
         for spelt in one.opts
-        if spelt.startswith("-") and f"`{spelt}" not in below
+        if isinstance(one, click.Option) and not one.hidden and f"`{spelt}" not in below
     ]
     assert below
     assert missing == []

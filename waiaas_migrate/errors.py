@@ -37,6 +37,7 @@ class MigrateError(Exception):
 
     exit_code: ClassVar[int] = 2
     committed: tuple[str, ...] = ()
+    backup: str | None = None
 
     def after(self, committed: Sequence[str]) -> None:
         """Note which migrations of the run had been committed already, and say so."""
@@ -48,11 +49,11 @@ class MigrateError(Exception):
     def backed_up(self, path: object) -> None:
         """Say where what was there before is, where the database is not as it was."""
         if self.committed:
-            self.args = (f"{self} What was there before is in {path}.",)
+            self._backed_up(path)
 
-
-class UsageError(MigrateError):
-    """Arguments that cannot be used as they are."""
+    def _backed_up(self, path: object) -> None:
+        self.backup = str(path)
+        self.args = (f"{self} What was there before is in {path}.",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,10 @@ class Problem:
             where += f", {self.path}"
         fix = f" {self.fix}" if self.fix else ""
         return f"{where}: {self.what}{fix}"
+
+
+class UsageError(MigrateError):
+    """Arguments that cannot be used as they are."""
 
 
 class InputError(MigrateError):
@@ -165,7 +170,7 @@ class ApplyError(DatabaseRefused):
     def backed_up(self, path: object) -> None:
         """Say so where a migration outside transactions was not undone, too."""
         if self.committed or not self.rolled_back:
-            self.args = (f"{self} What was there before is in {path}.",)
+            self._backed_up(path)
 
 
 class DatabaseBusy(DatabaseRefused):
@@ -197,3 +202,31 @@ class UnknownMigrationsError(DatabaseRefused):
 
 class ProofError(MigrateError):
     """A migration did not do in memory what was planned: a fault of this tool, found before anything was written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """An error as data: its class and text, the exit status that it stands for, and what it knows beside its text.
+
+    ``problems`` are what is wrong in files; ``committed`` and ``backup`` say what of a run stays, and where what was
+    there before is.
+    """
+
+    kind: str
+    message: str
+    exit_code: int
+    problems: tuple[Problem, ...] = ()
+    committed: tuple[str, ...] = ()
+    backup: str | None = None
+
+
+def failure_of(error: MigrateError) -> Failure:
+    """``error`` as data."""
+    return Failure(
+        kind=type(error).__name__,
+        message=str(error),
+        exit_code=error.exit_code,
+        problems=error.problems if isinstance(error, InputError) else (),
+        committed=error.committed,
+        backup=error.backup,
+    )

@@ -61,7 +61,7 @@ def test_apply_twice(project: Path, database: Path) -> None:
 def test_apply_as_json(project: Path) -> None:
     """``--json`` lists what was applied."""
     first = run(project, "apply", "app.db", "--json")
-    assert json.loads(first.out) == {"database": "app.db", "applied": ["0001_initial"], "notices": []}
+    assert json.loads(first.out) == {"database": "app.db", "applied": ["0001_initial"], "notices": [], "backup": None}
     assert json.loads(run(project, "apply", "app.db", "--json").out)["applied"] == []
 
 
@@ -147,6 +147,7 @@ def test_apply_refuses_a_database_of_unknown_origin(project: Path) -> None:
     said = run(project, "status", "app.db")
     assert said.status == 1
     assert "app.db: 1 pending. It holds tables but no record of migrations: `apply` refuses it.\n" in said.out
+    assert json.loads(run(project, "status", "app.db", "--json").out)["unrecorded_tables"] is True
     assert listing(project) == before
 
 
@@ -237,6 +238,8 @@ def test_status(project: Path, database: Path) -> None:
             {"id": "0002_more", "state": "unknown"},
         ],
         "at_head": False,
+        "unrecorded_tables": False,
+        "problems": [],
     }
 
 
@@ -248,7 +251,9 @@ def test_status_of_a_folder_that_is_not_as_recorded(project: Path, database: Pat
     assert (done.status, done.out) == (1, f"applied  0001_initial\napp.db: up to date. {refused}")
     assert run(project, "status", "*.db").out == f"app.db: up to date. {refused}"
     assert run(project, "status", "*.db").status == 1
+    assert run(project, "status", "*.db").err == "1 database: 1 not as recorded.\n"
     (problem,) = json.loads(run(project, "status", database.name, "--json").out)["problems"]
+    assert problem["file"].endswith("0001_initial.sql")
     assert "was edited" in problem["what"]
     (project / "migrations" / "manifest.json").write_text("<<<<<<< ours\n", encoding="utf-8")
     assert run(project, "status", database.name).status == 2
@@ -290,8 +295,15 @@ def test_drift_of_a_database_without_a_record(project: Path) -> None:
     execute(project / "app.db", "CREATE TABLE tasks (x)")
     done = run(project, "drift", "app.db")
     assert done.status == 1
-    assert "add table tasks" in done.out
-    assert done.err.startswith("There is no record of migrations, so that all of it is told. If it is what the first")
+    assert done.out == (
+        "schema: no migration is known to have made this: add table tasks (1 column). `waiaas-migrate diff` says what "
+        "differs from the migrations.\n"
+    )
+    told = "There is no record of migrations, so that all of it is told. If it is what the first of them make, "
+    assert done.err.startswith(told)
+    assert told in run(project, "drift", "*.db").out
+    for row in (json.loads(run(project, "drift", name, "--json").out) for name in ("app.db", "*.db")):
+        assert row.get("databases", [row])[0]["unrecorded_tables"] is True
 
 
 def test_no_drift(project: Path, database: Path) -> None:
@@ -301,7 +313,8 @@ def test_no_drift(project: Path, database: Path) -> None:
     done = run(project, "drift", "app.db")
     assert (done.status, done.out, done.err) == (0, "app.db: no drift.\n", "")
     as_json = run(project, "drift", "app.db", "--json")
-    assert (as_json.status, json.loads(as_json.out)) == (0, {"database": "app.db", "pending": [], "findings": []})
+    found = {"database": "app.db", "pending": [], "unrecorded_tables": False, "findings": []}
+    assert (as_json.status, json.loads(as_json.out)) == (0, found)
     assert listing(project) == before
 
 
@@ -372,4 +385,97 @@ def test_drift_by_an_unknown_migration(project: Path, database: Path) -> None:
     (project / "migrations" / "0002_more.sql").unlink()
     done = run(project, "drift", "app.db")
     assert done.status == 1
-    assert done.out.startswith("0002_more: the database has run this migration, which is not in the folder.")
+    assert done.out == (
+        "0002_more: the database has run this migration, which is not in the folder. Use the version of the application "
+        "that has it.\n"
+        "schema: made by an unknown migration, or without one: add table more (1 column). The version of the application "
+        "that has the migration can tell.\n"
+    )
+    assert run(project, "drift", "*.db").out == f"app.db: {' '.join(done.out.splitlines())}\n"
+
+
+#: A view, an index and a trigger, made anew behind each apply, and a table that is made once.
+HOOK = """\
+DROP VIEW IF EXISTS open_tasks;
+CREATE VIEW open_tasks AS SELECT id FROM tasks WHERE state = 'open';
+CREATE INDEX IF NOT EXISTS idx_by_hook ON notes (body);
+CREATE TABLE IF NOT EXISTS seen (task_id INTEGER);
+CREATE TRIGGER IF NOT EXISTS sees AFTER INSERT ON tasks BEGIN INSERT INTO seen VALUES (new.id); END;
+"""
+HOOK_FIX = (
+    "Hooks run only where `apply` has something to apply. If they were written or edited since, run them by hand, or "
+    "wait for the next migration; else find out who changed it by hand."
+)
+
+
+@pytest.fixture
+def hooked(project: Path) -> Path:
+    """A database at head, behind which hooks made something."""
+    (project / "migrations" / "post-apply.sql").write_text(HOOK, encoding="utf-8")
+    assert run(project, "apply", "app.db").status == 0
+    return project / "app.db"
+
+
+def test_what_hooks_make_is_no_drift(project: Path, hooked: Path) -> None:
+    """Not at head, nor before the next migration, nor when it was taken back."""
+    assert run(project, "drift", hooked.name).out == "app.db: no drift.\n"
+    edit(project / "schema.yaml", "      body: text\n", "      body: text\n      author: text\n")
+    assert run(project, "generate").status == 0
+    edit(project / "migrations" / "post-apply.sql", "SELECT id FROM", "SELECT id, title FROM")
+    for command in ("drift", "apply", "drift", "rollback", "drift"):
+        done = run(project, command, "app.db")
+        assert done.status == 0, done
+    execute(hooked, "CREATE VIEW by_hand AS SELECT 1 AS one")
+    done = run(project, "drift", "app.db")
+    assert (done.status, done.out) == (1, f"schema: changed without a migration: add view by_hand. {FIX}\n")
+
+
+def test_what_a_hook_in_python_makes_is_no_drift(project: Path) -> None:
+    """It is replayed like a migration in Python."""
+    code = 'from yoyo import step\nstep("CREATE VIEW IF NOT EXISTS ids AS SELECT id FROM tasks")\n'
+    (project / "migrations" / "post-apply.py").write_text(code, encoding="utf-8")
+    assert run(project, "apply", "app.db").status == 0
+    assert run(project, "drift", "app.db").out == "app.db: no drift.\n"
+
+
+@pytest.mark.parametrize(
+    ("statements", "said"),
+    [
+        (["DROP VIEW open_tasks"], "schema: not as the post-apply hooks make it: drop view open_tasks."),
+        (["DROP INDEX idx_by_hook"], "notes: not as the post-apply hooks make it: drop index idx_by_hook on notes."),
+        (["DROP TRIGGER sees"], "schema: not as the post-apply hooks make it: drop trigger sees on tasks."),
+        (["DROP VIEW open_tasks", "CREATE VIEW open_tasks AS SELECT 1 AS id"], "hooks make it: change view open_tasks"),
+        (["ALTER TABLE seen ADD COLUMN at"], "seen: not as the post-apply hooks make it: add column seen.at"),
+    ],
+    ids=["view dropped", "index dropped", "trigger dropped", "view changed", "table changed"],
+)
+def test_what_is_not_as_hooks_make_it(project: Path, hooked: Path, statements: list[str], said: str) -> None:
+    """It is a finding of its own, beside what was changed without a migration, with a way out of its own."""
+    execute(hooked, *statements, "CREATE INDEX idx_by_hand ON tasks (title)")
+    done = run(project, "drift", hooked.name)
+    assert done.status == 1
+    first, second = done.out.splitlines()
+    assert first == f"tasks: changed without a migration: add index idx_by_hand on tasks (title). {FIX}"
+    assert said in second
+    assert second.endswith(HOOK_FIX)
+    found = json.loads(run(project, "drift", "app.db", "--json").out)["findings"]
+    assert [finding["subject"] for finding in found] == ["schema", "hook"]
+
+
+def test_a_hook_that_fails_on_an_empty_database(project: Path, database: Path) -> None:
+    """It is told, by its file: no new database could be made."""
+    (project / "migrations" / "post-apply.sql").write_text("INSERT INTO nowhere VALUES (1);\n", encoding="utf-8")
+    done = run(project, "drift", database.name)
+    assert (done.status, done.out) == (2, "")
+    assert "post-apply.sql: it fails on an empty database, behind the migrations before it" in done.err
+
+
+def test_a_folder_without_migrations(project: Path) -> None:
+    """It may be the wrong one: that nothing is in it is told, where all would be well else."""
+    (project / "none").mkdir()
+    done = run(project, "apply", "app.db", "--migrations", "none")
+    assert done.status == 0
+    assert done.err == f"Note: There are no migrations in {project / 'none'}.\n"
+    assert json.loads(run(project, "apply", "app.db", "--migrations", "none", "--json").out)["notices"]
+    done = run(project, "status", "app.db", "--migrations", "none")
+    assert (done.status, done.out) == (0, "app.db: up to date: there are no migrations in the folder.\n")

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.projects import execute, generated_project, listing, run, run_process, write_project
+from tests.projects import CHECKOUT, execute, generated_project, listing, run, run_process, write_project
 from waiaas_migrate import __version__
 from waiaas_migrate.cli.main import group, main
 
@@ -38,6 +38,12 @@ def test_every_option_is_explained(command: str) -> None:
     """No option is without a sentence on what it does."""
     silent = [one.name for one in group.commands[command].params if isinstance(one, click.Option) and not one.help]
     assert silent == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_shows_an_example(tmp_path: Path, command: str) -> None:
+    """An example of its use stands in its help, on lines of its own."""
+    assert f"\n  Example:\n    waiaas-migrate {command}" in run(tmp_path, command, "--help").out
 
 
 def test_the_group_lists_its_commands_and_exit_statuses(tmp_path: Path) -> None:
@@ -178,15 +184,19 @@ def test_no_colours_in_a_pipe(tmp_path: Path) -> None:
         assert ESCAPE not in done.out + done.err
 
 
-def test_colours_on_a_terminal(tmp_path: Path) -> None:
-    """On a terminal, findings are red."""
+@pytest.mark.parametrize("no_color", ["", "1"])
+@pytest.mark.parametrize(("schema", "begins"), [("schema.yaml", "schema:"), ("nowhere.yaml", "Error:")])
+def test_colours_on_a_terminal(tmp_path: Path, schema: str, begins: str, no_color: str) -> None:
+    """On a terminal, findings and errors are red, unless NO_COLOR is set."""
     write_project(tmp_path)
     ours, theirs = os.openpty()
-    run_process(tmp_path, "check", stdout=theirs, TERM="xterm-256color")
+    command = [sys.executable, "-m", "waiaas_migrate", "check", "--schema", schema]
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "TERM": "xterm-256color", "NO_COLOR": no_color}
+    subprocess.run(command, cwd=tmp_path, stdout=theirs, stderr=theirs, check=False, timeout=60, env=environment)
     os.close(theirs)
     shown = os.read(ours, 4096).decode()
     os.close(ours)
-    assert shown.startswith(f"{ESCAPE}[31m")
+    assert shown.startswith(begins if no_color else f"{ESCAPE}[31m{begins}")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
@@ -219,6 +229,9 @@ def test_a_schema_is_written_into_folders_that_are_there(tmp_path: Path) -> None
     done = run(tmp_path, "inspect", "app.db", "-o", "new/folder/x.yaml")
     assert (done.status, done.out) == (2, "")
     assert "--output new/folder/x.yaml: there is no folder new/folder." in done.err
+    done = run(tmp_path, "inspect", "app.db", "-o", "migrations")
+    assert (done.status, done.out) == (2, "")
+    assert done.err == "Error: --output migrations: is a folder. Give the path of a file.\n"
     assert listing(tmp_path) == before
 
 
@@ -229,3 +242,16 @@ def test_an_error_that_sqlite_raises_by_itself(tmp_path: Path) -> None:
     assert (done.status, done.out) == (2, "")
     assert done.err.count("\n") == 1
     assert TRACEBACK not in done.err
+
+
+@pytest.mark.parametrize("command", ["apply", "drift", "rollback", "status"])
+def test_what_a_command_does_not_read_is_not_in_its_help(tmp_path: Path, command: str) -> None:
+    """It is taken all the same, for scripts that give every command the same paths."""
+    generated_project(tmp_path)
+    (tmp_path / "own").mkdir()
+    assert run(tmp_path, "apply", "app.db").status == 0
+    said = run(tmp_path, command, "--help").out
+    assert "--migrations" in said
+    assert "--schema" not in said
+    assert "--templates" not in said
+    assert run(tmp_path, command, "app.db", "--schema", "other.yaml", "--templates", "own").status == 0

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.projects import edit, execute, generated_project, held_by_another_process, listing, rows, run
+from waiaas_migrate.runner.estimate import estimate_all
 
 COUNT = "SELECT count(*) FROM _yoyo_migration"
 
@@ -201,6 +202,35 @@ def test_transaction_each(project: Path) -> None:
     assert rows(project / "data" / "a.db", COUNT) == [(2,)]
 
 
+def test_a_file_that_is_gone_when_its_turn_comes(project: Path) -> None:
+    """Of those that a pattern found it is a failure, and none is made; one that is named itself may be a new one."""
+    code = (
+        "from pathlib import Path\nfrom yoyo import step\n__depends__ = {'0001_initial'}\n"
+        "step(lambda connection: Path('data/c.db').unlink(missing_ok=True))\n"
+    )
+    (project / "migrations" / "0002_takes_away.py").write_text(code, encoding="utf-8")
+    (project / "migrations" / "manifest.json").unlink()
+    done = run(project, "apply", "data/*.db", "data/new.db", "--jobs", "1")
+    assert done.status == 2
+    said = "data/c.db: failed: there is no such file any more, and none was made. Name the file itself to have it made."
+    assert said in done.out.splitlines()
+    assert done.err == "4 databases: 1 failed, 3 migrated.\n"
+    assert {path.name for path in (project / "data").glob("*.db")} == {"a.db", "b.db", "new.db"}
+
+
+def test_a_name_of_two_lines_is_one_line(project: Path) -> None:
+    """What would end a line, or be an order to a terminal, is told as Python writes it; JSON has the name itself."""
+    name = "data/two\nlines\x1b[31m.db"
+    shutil.copy(project / "data" / "a.db", project / name)
+    (project / "data" / "no\ndatabase.db").write_text("no database\n" * 100, encoding="utf-8")
+    done = run(project, "status", "data/*.db")
+    assert r"data/two\nlines\x1b[31m.db: up to date." in done.out.splitlines()
+    assert len(done.out.splitlines()) == 5
+    assert r"data/no\ndatabase.db: failed: is not a SQLite database" in done.out
+    found = json.loads(run(project, "status", "data/*.db", "--json").out)
+    assert name in [row["database"] for row in found["databases"]]
+
+
 # --- --dry-run --------------------------------------------------------------------------------------------------------
 
 
@@ -247,6 +277,14 @@ def test_dry_run_says_where_room_is_short(project: Path) -> None:
     assert json.loads(run(project, "apply", "data/a.db", "--dry-run", "--json").out)["is_short_of_room"] is True
     done = run(project, "apply", "data/a.db", "--dry-run", "--backup", "never")
     assert done.out.endswith("no backup would be made.\n")
+
+
+def test_dry_run_of_a_file_that_is_gone(project: Path) -> None:
+    """As ``apply`` would, it takes one that was found and is gone for a failure."""
+    new, gone = estimate_all(["new.db", "gone.db"], project / "migrations", may_make={"new.db"})
+    assert new.result is not None
+    assert gone.failure is not None
+    assert gone.failure.message == "gone.db: cannot be opened: there is no such file. Check the path."
 
 
 def test_dry_run_of_a_new_database(project: Path) -> None:

@@ -51,7 +51,7 @@ def test_several_go_in_reverse(project: Path) -> None:
     ]
     assert run(project, "rollback", "app.db", "--count", "9").out == "rolled back 0001_parents\n"
     done = run(project, "rollback", "app.db", "--json")
-    assert json.loads(done.out) == {"database": "app.db", "rolled_back": [], "notices": []}
+    assert json.loads(done.out) == {"database": "app.db", "rolled_back": [], "notices": [], "backup": None}
 
 
 def test_all_or_none(project: Path) -> None:

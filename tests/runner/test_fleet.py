@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,11 +21,11 @@ from tests.projects import CHECKOUT, generated_project, rows, run
 from tests.runner.test_progress import make_database as make_slow
 from waiaas_migrate.checks.drift import drift_of_all
 from waiaas_migrate.checks.status import status_of_all
-from waiaas_migrate.errors import MigrationsError
+from waiaas_migrate.errors import Failure, MigrationsError, UsageError
 from waiaas_migrate.files.project import find_project
 from waiaas_migrate.runner.apply import ApplyResult
 from waiaas_migrate.runner.estimate import estimate_all
-from waiaas_migrate.runner.many.fleet import Failure, Fleet, apply_to_all, default_jobs, each
+from waiaas_migrate.runner.many.fleet import Fleet, apply_to_all, default_jobs, each
 from waiaas_migrate.sqlite.pragmas import Pragma
 
 
@@ -288,3 +288,10 @@ def test_a_cluster(tmp_path: Path) -> None:
     failed = [outcome.failure.kind for outcome in outcomes if outcome.failure is not None]
     assert failed == ["DatabaseFileError"]
     assert rows(Path(names[7]), "SELECT count(*) FROM _yoyo_migration") == [(3,)]
+
+
+def test_one_name_is_no_list_of_databases(tmp_path: Path) -> None:
+    """Its letters would be made as databases; it is wrong use, before anything is done."""
+    with chdir(tmp_path), pytest.raises(UsageError, match=r"'a\.db' is one database\. Give a list of them\."):
+        apply_to_all("a.db", tmp_path)
+    assert not list(tmp_path.iterdir())

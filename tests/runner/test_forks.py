@@ -121,18 +121,23 @@ def test_without_semaphores() -> None:
     assert each_of_many("time.sleep(0.001)", before=before) == "240 several [] 0"
 
 
-def test_no_more_copies_than_there_is_work_for() -> None:
+def test_no_more_copies_than_there_is_work_for(tmp_path: Path) -> None:
     """However many are asked for."""
     done = run_python(
         """
-import multiprocessing, time
+import multiprocessing, pathlib, sys, time
 from waiaas_migrate.runner.many.fleet import Fleet, each
+counted = pathlib.Path(sys.argv[1])
 def work(name):
-    time.sleep(0 if name in "01" else 1)
+    while name not in "01" and not counted.exists():
+        time.sleep(0.01)
 outcomes = each(work, [str(n) for n in range(202)], Fleet(jobs=250))
 next(outcomes), next(outcomes)
 print(len(multiprocessing.active_children()))
-"""
+counted.touch()
+assert len(list(outcomes)) == 200
+""",
+        tmp_path / "counted",
     )
     assert done.stderr == ""
     assert int(done.stdout) in (200, 201)  # the one that did the second may have ended

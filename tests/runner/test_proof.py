@@ -133,6 +133,42 @@ def test_what_hooks_make_is_no_difference(connection: sqlite3.Connection, folder
     assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'seen'").fetchone() == (1,)
 
 
+HOOKS = "DROP VIEW IF EXISTS seen;\nCREATE VIEW seen AS SELECT {} FROM {};\n"
+
+
+def test_a_hook_that_was_edited_since(connection: sqlite3.Connection, folder: Path) -> None:
+    """What it made before is no difference, forward or back, by runs that end short of head too; all else is one."""
+    hook = folder / "post-apply.sql"
+    hook.write_text(HOOKS.format("name", "parent"), encoding="utf-8")
+    write_folder(folder, MORE)
+    apply_pending(connection, read_folder(folder))
+    hook.write_text(HOOKS.format("x", "yet"), encoding="utf-8")
+    write_folder(folder, {"0005_yet.sql": "-- depends: 0004_more\nCREATE TABLE yet (x);"})
+    (folder / "0005_yet.rollback.sql").write_text("DROP TABLE yet;", encoding="utf-8")
+    write_folder(folder, {"0006_on.sql": "-- depends: 0005_yet\nCREATE INDEX yet_x ON yet (x);"})
+    connection.execute("CREATE VIEW by_hand AS SELECT 1 AS one")
+    with pytest.raises(ApplyError, match=r"lead to: add view by_hand without a migration\. Find"):
+        apply_pending(connection, read_folder(folder))
+    connection.execute("DROP VIEW by_hand")
+    assert apply_pending(connection, read_folder(folder), transaction="each").applied == ("0005_yet", "0006_on")
+    assert connection.execute("SELECT sql FROM sqlite_master WHERE name = 'seen'").fetchall() == [
+        ("CREATE VIEW seen AS SELECT x FROM yet",)
+    ]
+    (folder / "0006_on.rollback.sql").write_text("DROP INDEX yet_x;", encoding="utf-8")
+    hook.write_text(HOOKS.format("age", "parent"), encoding="utf-8")
+    write_folder(folder, {})
+    assert rollback(connection, read_folder(folder)).rolled_back == ("0006_on",)
+
+
+def test_a_hook_that_cannot_be_replayed_excuses_nothing(connection: sqlite3.Connection, folder: Path) -> None:
+    """A view that nobody is known to have made is a difference, whatever is wrong with the hooks."""
+    (folder / "post-apply.sql").write_text("INSERT INTO nowhere VALUES (1);\n", encoding="utf-8")
+    connection.execute("CREATE VIEW by_hand AS SELECT 1 AS one")
+    write_folder(folder, MORE)
+    with pytest.raises(ApplyError, match="lead to: add view by_hand without a migration"):
+        apply_pending(connection, read_folder(folder))
+
+
 @pytest.mark.parametrize(
     ("back", "said"),
     [

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from waiaas_migrate.errors import Problem
 from waiaas_migrate.files.migration_dir.manifest import check_manifest, read_manifest
-from waiaas_migrate.files.migration_dir.reader import MigrationFile, migration_hash, read_migrations
+from waiaas_migrate.files.migration_dir.reader import MigrationFile, migration_hash, read_with_post_apply
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.books.applied import Applied, read_applied
 from waiaas_migrate.sqlite.catalog import read_catalog
@@ -34,13 +34,26 @@ def new_run() -> int:
 
 
 @functools.lru_cache(maxsize=1)
-def folder_of(project: Project, run: int) -> tuple[MigrationFile, ...]:  # noqa: ARG001 — another run reads it anew
+def _files_of(project: Project, run: int) -> tuple[tuple[MigrationFile, ...], tuple[MigrationFile, ...]]:  # noqa: ARG001 — another run reads it anew
+    return read_with_post_apply(project.migrations)
+
+
+def folder_of(project: Project, run: int) -> tuple[MigrationFile, ...]:
     """The migrations of ``project``, read once for each run by each process that takes part in it.
 
     Raises:
         MigrationsError: where the folder cannot be used.
     """
-    return read_migrations(project.migrations)
+    return _files_of(project, run)[0]
+
+
+def hooks_of(project: Project, run: int) -> tuple[MigrationFile, ...]:
+    """The hooks that follow them, read with them.
+
+    Raises:
+        MigrationsError: where the folder cannot be used.
+    """
+    return _files_of(project, run)[1]
 
 
 @functools.lru_cache(maxsize=1)

@@ -21,6 +21,7 @@ class Subject(StrEnum):
     MANIFEST = "manifest"
     PRAGMA = "pragma"
     MIGRATION = "migration"
+    HOOK = "hook"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,11 +93,11 @@ def _shifts(change: Change, owners: dict[str, str]) -> list[tuple[tuple[str, str
     return shifts or [((name, "order", ""), column)]
 
 
-def schema_findings(changes: Iterable[Change], *, saying: str, fix: str) -> tuple[Finding, ...]:
+def schema_findings(
+    changes: Iterable[Change], *, saying: str, fix: str, subject: Subject = Subject.SCHEMA
+) -> tuple[Finding, ...]:
     """Each of ``changes`` as a finding, in words; ``saying`` has a ``{}`` for them."""
     return tuple(
-        Finding(
-            subject=Subject.SCHEMA, where=table_of(change) or "schema", what=saying.format(describe(change)), fix=fix
-        )
+        Finding(subject=subject, where=table_of(change) or "schema", what=saying.format(describe(change)), fix=fix)
         for change in changes
     )

@@ -6,7 +6,7 @@ import click
 
 from waiaas_migrate.cli import options
 from waiaas_migrate.cli.many import Report, jobs, print_outcomes, stop_on_failure
-from waiaas_migrate.cli.output import print_json, say
+from waiaas_migrate.cli.output import path_or_none, print_json, say
 from waiaas_migrate.cli.running import note_run, print_interrupted, run_options
 from waiaas_migrate.cli.terminal import shown_progress
 from waiaas_migrate.files.project import Project
@@ -14,7 +14,7 @@ from waiaas_migrate.runner.apply import ApplyResult
 from waiaas_migrate.runner.backups.backup import byte_count
 from waiaas_migrate.runner.estimate import Estimate, StepEstimate
 from waiaas_migrate.runner.many.fleet import Fleet
-from waiaas_migrate.runner.many.patterns import expand, is_single
+from waiaas_migrate.runner.many.patterns import expand, is_single, named
 from waiaas_migrate.runner.progress import Interrupted
 from waiaas_migrate.runner.run import RunOptions, Watch
 
@@ -26,7 +26,7 @@ from waiaas_migrate.runner.run import RunOptions, Watch
 @jobs
 @stop_on_failure
 @options.as_json
-@options.in_project
+@options.in_migrations
 def apply(
     project: Project,
     databases: tuple[str, ...],
@@ -52,7 +52,9 @@ def apply(
     if not is_single(databases):
         from waiaas_migrate.runner.many.fleet import apply_to_all
 
-        outcomes = apply_to_all(expand(databases), project.migrations, options=chosen, fleet=fleet)
+        outcomes = apply_to_all(
+            expand(databases), project.migrations, options=chosen, fleet=fleet, may_make=named(databases)
+        )
         return print_outcomes(outcomes, _RUN, as_json=as_json)
     return _apply(project, databases[0], chosen, as_json=as_json)
 
@@ -77,8 +79,7 @@ def _apply(project: Project, database: str, run_options: RunOptions, *, as_json:
 
 
 def _run_row(result: ApplyResult) -> dict[str, object]:
-    backup = {} if result.backup is None else {"backup": str(result.backup)}
-    return {"applied": result.applied, "notices": result.notices, **backup}
+    return {"applied": result.applied, "notices": result.notices, "backup": path_or_none(result.backup)}
 
 
 def _run_line(result: ApplyResult) -> str:
@@ -105,14 +106,16 @@ def _dry_run(
     from waiaas_migrate.runner.estimate import estimate, estimate_all
 
     if not is_single(databases):
-        outcomes = estimate_all(expand(databases), project.migrations, backup=run_options.backup, fleet=fleet)
+        outcomes = estimate_all(
+            expand(databases), project.migrations, backup=run_options.backup, fleet=fleet, may_make=named(databases)
+        )
         return print_outcomes(outcomes, _ESTIMATE, as_json=as_json)
     found = estimate(databases[0], project.migrations, backup=run_options.backup)
     if as_json:
         print_json({"database": found.database, **_estimate_row(found)})
         return 0
     for migration in found.migrations:
-        say(f"{migration.id}" + ("" if migration.steps else " (in Python: its steps are not known)"))
+        say(f"{migration.id}" + (" (in Python: its steps are not known)" if migration.kind == "python" else ""))
         for step in migration.steps:
             say(f"  {step.words} [{step.cost or 'unknown'}]{_goes_over(step)}")
     say(f"{found.database}: {_estimate_line(found)}")
@@ -147,7 +150,12 @@ def _plural(word: str, number: int) -> str:
 def _estimate_row(found: Estimate) -> dict[str, object]:
     return {
         "migrations": [
-            {"id": one.id, "may_lose": one.may_lose, "steps": [_step_row(step) for step in one.steps]}
+            {
+                "id": one.id,
+                "kind": one.kind,
+                "may_lose": one.may_lose,
+                "steps": [_step_row(step) for step in one.steps],
+            }
             for one in found.migrations
         ],
         "bytes": found.bytes,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.output import FINDINGS, hazard_row, note, print_findings, print_json, say
+from waiaas_migrate.cli.output import FINDINGS, finding_rows, hazard_row, note, print_findings, print_json, say
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.project import Project
 
@@ -45,6 +45,7 @@ def generate(project: Project, name: str | None, allow: tuple[str, ...], *, as_j
                 "changes": result.changes,
                 "hazards": [hazard_row(hazard) for hazard in result.hazards],
                 "refused": [hazard.code for hazard in result.refused],
+                "unrecorded": result.unrecorded,
                 "written": [str(path) for path in result.written],
             }
         )
@@ -77,13 +78,20 @@ def check(project: Project, *, column_order: bool, as_json: bool) -> int:
     """Check that schema.yaml, the enums and the migrations agree.
 
     For CI: needs no database, writes nothing, and exits with 1 where something differs.
-    """
+
+    \b
+    Example:
+      waiaas-migrate check
+    """  # noqa: D301
     from waiaas_migrate.checks.check import check as run
 
     findings = run(project, column_order=column_order)
-    print_findings(findings, as_json=as_json)
-    if not findings and not as_json:
-        say("schema.yaml, the enums and the migrations agree.", good=True)
+    if as_json:
+        print_json({"findings": finding_rows(findings)})
+    else:
+        print_findings(findings)
+        if not findings:
+            say("schema.yaml, the enums and the migrations agree.", good=True)
     return FINDINGS if findings else 0
 
 
@@ -125,7 +133,12 @@ def diff(project: Project, first: str, second: str, *, sql: bool, column_order: 
 @click.command()
 @options.database
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE instead of printing.")
-@click.option("--enums", metavar="MODULE", multiple=True, help="Refer to the enums of MODULE where lists are equal.")
+@click.option(
+    "--enums",
+    metavar="MODULE",
+    multiple=True,
+    help="Refer to the enums of MODULE where lists are equal.  [repeatable]",
+)
 def inspect(database: str, output: str | None, enums: tuple[str, ...]) -> int:
     """Read DATABASE and write it as a schema.yaml.
 
@@ -141,6 +154,8 @@ def inspect(database: str, output: str | None, enums: tuple[str, ...]) -> int:
     path = None if output is None else Path(output)
     if path is not None and not path.parent.is_dir():
         raise UsageError(f"--output {output}: there is no folder {path.parent}. Make it, or correct the path.")
+    if path is not None and path.is_dir():
+        raise UsageError(f"--output {output}: is a folder. Give the path of a file.")
     text = run(database, enums=enums)
     if path is None:
         click.echo(text, nl=False)

@@ -8,7 +8,7 @@ import click
 
 from waiaas_migrate.cli import options
 from waiaas_migrate.cli.many import Report, jobs, print_outcomes, stop_on_failure
-from waiaas_migrate.cli.output import FINDINGS, finding_rows, note, print_findings, print_json, say
+from waiaas_migrate.cli.output import FINDINGS, finding_rows, note, print_findings, print_json, problem_row, say
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.many.fleet import Fleet
 from waiaas_migrate.runner.many.patterns import expand, is_single
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @jobs
 @stop_on_failure
 @options.as_json
-@options.in_project
+@options.in_migrations
 def status(
     project: Project, databases: tuple[str, ...], *, jobs: int | None, stop_on_failure: bool, as_json: bool
 ) -> int:
@@ -32,7 +32,12 @@ def status(
 
     Nothing is written. Exits with 1 where migrations are pending, or unknown to this project, or are not as recorded.
     Several databases, or a pattern in quotes, give one line each.
-    """
+
+    \b
+    Example:
+      waiaas-migrate status app.db
+      waiaas-migrate status "tenants/*.db" --json
+    """  # noqa: D301
     from waiaas_migrate.checks.status import status as run
     from waiaas_migrate.checks.status import status_of_all
 
@@ -50,9 +55,12 @@ def status(
 
 
 def _status_row(result: Status) -> dict[str, object]:
-    rows = [{"id": migration, "state": state} for migration, state in result.migrations]
-    problems = [{"where": problem.file, "what": problem.what, "fix": problem.fix} for problem in result.problems]
-    return {"migrations": rows, "at_head": result.is_at_head, **({"problems": problems} if problems else {})}
+    return {
+        "migrations": [{"id": migration, "state": state} for migration, state in result.migrations],
+        "at_head": result.is_at_head,
+        "unrecorded_tables": not result.is_adopted,
+        "problems": [problem_row(problem) for problem in result.problems],
+    }
 
 
 def _status_line(result: Status) -> str:
@@ -61,6 +69,8 @@ def _status_line(result: Status) -> str:
 
 
 def _standing_line(result: Status) -> str:
+    if not result.migrations:
+        return "up to date: there are no migrations in the folder."
     if result.is_at_head:
         return "up to date."
     pending, unknown = result.ids("pending"), result.ids("unknown")
@@ -70,12 +80,18 @@ def _standing_line(result: Status) -> str:
     return said if result.is_adopted else f"{said} It holds tables but no record of migrations: `apply` refuses it."
 
 
+def _status_word(result: Status) -> str:
+    if not result.is_at_head:
+        return "not at head"
+    return "not as recorded" if result.problems else "up to date"
+
+
 def _status_exit(result: Status) -> int:
     return 0 if result.is_at_head and not result.problems else FINDINGS
 
 
 _STATUS: Report[Status] = Report(
-    word=lambda result: "up to date" if result.is_at_head else "not at head",
+    word=_status_word,
     line=_status_line,
     row=_status_row,
     status=_status_exit,
@@ -88,7 +104,7 @@ _STATUS: Report[Status] = Report(
 @jobs
 @stop_on_failure
 @options.as_json
-@options.in_project
+@options.in_migrations
 def drift(
     project: Project,
     databases: tuple[str, ...],
@@ -101,7 +117,12 @@ def drift(
 
     Nothing is written. Exits with 1 where something was changed by other means. Several databases, or a pattern in
     quotes, give one line each.
-    """
+
+    \b
+    Example:
+      waiaas-migrate drift app.db
+      waiaas-migrate drift "tenants/*.db" --json
+    """  # noqa: D301
     from waiaas_migrate.checks.drift import drift as run
     from waiaas_migrate.checks.drift import drift_of_all
 
@@ -110,13 +131,12 @@ def drift(
         outcomes = drift_of_all(project, expand(databases), fleet, column_order=column_order)
         return print_outcomes(outcomes, _DRIFT, as_json=as_json)
     result = run(project, databases[0], column_order=column_order)
-    print_findings(result.findings, as_json=as_json, database=result.database, pending=result.pending)
-    if not as_json:
+    if as_json:
+        print_json({"database": result.database, **_drift_row(result)})
+    else:
+        print_findings(result.findings)
         if not result.is_adopted:
-            note(
-                "There is no record of migrations, so that all of it is told. If it is what the first of them make, "
-                "note those as applied with `yoyo mark`, and ask again."
-            )
+            note(_UNRECORDED)
         elif result.pending:
             note(f"{len(result.pending)} pending; compared with the migrations that were run.")
         if not result.findings:
@@ -124,8 +144,24 @@ def drift(
     return _drift_exit(result)
 
 
+_UNRECORDED = (
+    "There is no record of migrations, so that all of it is told. If it is what the first of them make, note those as "
+    "applied with `yoyo mark`, and ask again."
+)
+
+
+def _drift_row(result: Drift) -> dict[str, object]:
+    return {
+        "pending": result.pending,
+        "unrecorded_tables": not result.is_adopted,
+        "findings": finding_rows(result.findings),
+    }
+
+
 def _drift_line(result: Drift) -> str:
-    return "; ".join(str(finding) for finding in result.findings) or "no drift."
+    pending = f", {len(result.pending)} pending" if result.pending else ""
+    said = " ".join(str(finding) for finding in result.findings) or f"no drift{pending}."
+    return said if result.is_adopted else f"{said} {_UNRECORDED}"
 
 
 def _drift_exit(result: Drift) -> int:
@@ -135,6 +171,6 @@ def _drift_exit(result: Drift) -> int:
 _DRIFT: Report[Drift] = Report(
     word=lambda result: "with drift" if result.findings else "without drift",
     line=_drift_line,
-    row=lambda result: {"pending": result.pending, "findings": finding_rows(result.findings)},
+    row=_drift_row,
     status=_drift_exit,
 )

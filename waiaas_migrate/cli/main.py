@@ -5,6 +5,7 @@ Exit status: 0 nothing to report, 1 findings, 2 wrong use or broken input, 3 the
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ import click
 
 from waiaas_migrate import __version__
 from waiaas_migrate.cli.output import print_failure
-from waiaas_migrate.errors import INTERRUPTED, MigrateError
+from waiaas_migrate.errors import INTERRUPTED, Failure, MigrateError, failure_of
 
 #: Where each command is.
 _HOMES = {
@@ -75,45 +76,42 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
     as_json = "--json" in arguments
+    # None: where there is a terminal. https://no-color.org
+    color = False if os.environ.get("NO_COLOR") else None
     try:
-        result = group.main(args=arguments, prog_name="waiaas-migrate", standalone_mode=False)
+        result = group.main(args=arguments, prog_name="waiaas-migrate", standalone_mode=False, color=color)
     except click.exceptions.Abort:
         click.echo(said := "Interrupted.", err=True)
-        return _failed("Interrupted", said, INTERRUPTED, as_json=as_json)
+        failure = Failure(kind="Interrupted", message=said, exit_code=INTERRUPTED)
     except click.ClickException as error:
         error.show()
-        return _failed("UsageError", error.format_message(), error.exit_code, as_json=as_json)
+        failure = Failure(kind="UsageError", message=error.format_message(), exit_code=error.exit_code)
     except (MigrateError, OSError, sqlite3.Error) as error:
-        said = _said(error)
-        _complain(said)
-        status = error.exit_code if isinstance(error, MigrateError) else MigrateError.exit_code
-        committed = error.committed if isinstance(error, MigrateError) else ()
-        return _failed(type(error).__name__, said, status, committed, as_json=as_json)
-    return result if isinstance(result, int) else 0
-
-
-def _said(error: MigrateError | OSError | sqlite3.Error) -> str:
-    match error:
-        case MigrateError():
-            return str(error)
-        case OSError():
-            # Neither a file of the project's nor a database: those say more. A full disk behind stdout, for one.
-            return f"{error.strerror or error}."
-        case _:
-            # What nothing above has put in better words.
-            return f"SQLite says: {str(error).rstrip('.')}. Check the database and the arguments."
-
-
-def _failed(kind: str, message: str, status: int, committed: Sequence[str] = (), *, as_json: bool) -> int:
-    """Tell programs too, who read stdout, and give the exit status."""
+        failure = _failure(error)
+        _complain(failure.message, color=color)
+    else:
+        return result if isinstance(result, int) else 0
     if as_json:
         with suppress(OSError):  # it may be stdout itself that failed
-            print_failure(kind, message, status, committed)
-    return status
+            print_failure(failure)
+    return failure.exit_code
 
 
-def _complain(message: str) -> None:
-    click.secho("Error:", fg="red", err=True, nl=False)
+def _failure(error: MigrateError | OSError | sqlite3.Error) -> Failure:
+    match error:
+        case MigrateError():
+            return failure_of(error)
+        case OSError():
+            # Neither a file of the project's nor a database: those say more. A full disk behind stdout, for one.
+            said = f"{error.strerror or error}."
+        case _:
+            # What nothing above has put in better words.
+            said = f"SQLite says: {str(error).rstrip('.')}. Check the database and the arguments."
+    return Failure(kind=type(error).__name__, message=said, exit_code=MigrateError.exit_code)
+
+
+def _complain(message: str, *, color: bool | None) -> None:
+    click.secho("Error:", fg="red", err=True, nl=False, color=color)
     click.echo(f" {message}" if len(message.splitlines()) == 1 else f"\n{message}", err=True)
 
 

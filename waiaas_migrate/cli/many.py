@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,12 +10,15 @@ from typing import Generic, TypeVar
 
 import click
 
-from waiaas_migrate.cli.output import note, print_json, say
+from waiaas_migrate.cli.output import error_row, note, print_json, say
 from waiaas_migrate.errors import INTERRUPTED
 from waiaas_migrate.runner.many.fleet import Outcome
 from waiaas_migrate.runner.many.patterns import identity
 
 ResultT = TypeVar("ResultT")
+
+#: What in the name of a file would end a line, or be taken for an order by a terminal.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 #: From the best to the worst.
 _SEVERITY = (0, 1, 3, 2, INTERRUPTED)
@@ -73,20 +77,22 @@ def _row(outcome: Outcome[ResultT], report: Report[ResultT], word: str, status: 
         "exit_status": status,
         "seconds": round(outcome.seconds, 3),
         **({} if outcome.result is None else report.row(outcome.result)),
-        **({} if failure is None else {"error": {"kind": failure.kind, "message": failure.message}}),
+        **({} if failure is None else {"error": error_row(failure)}),
     }
 
 
 def _print_line(outcome: Outcome[ResultT], report: Report[ResultT], status: int) -> None:
+    database = _CONTROL.sub(lambda found: repr(found[0])[1:-1], outcome.database)
     if outcome.result is not None:
-        say(f"{outcome.database}: {report.line(outcome.result)}", good=None if status == 0 else False)
+        say(f"{database}: {report.line(outcome.result)}", good=None if status == 0 else False)
     elif outcome.failure is not None:
-        text = " ".join(outcome.failure.message.split())
+        text = outcome.failure.message
         for name in (outcome.database, identity(outcome.database)):  # the line names it already
             text = text.removeprefix(f"{name}: ")
-        say(f"{outcome.database}: failed: {text}", good=False)
+        text = " ".join(text.split())
+        say(f"{database}: failed: {text}", good=False)
     else:
-        say(f"{outcome.database}: not begun.")
+        say(f"{database}: not begun.")
 
 
 def _databases(number: int) -> str:

@@ -26,10 +26,23 @@ databases = click.argument("databases", nargs=-1, required=True, metavar="DATABA
 
 def in_project(command: Callable[..., int]) -> Callable[..., int]:
     """Give ``command`` the project that it is run in, with the paths that the command line names."""
+    return _in_project(command, hidden=False)
 
-    @click.option("--schema", metavar="FILE", help="The declared schema.  [default: schema.yaml]")
+
+def in_migrations(command: Callable[..., int]) -> Callable[..., int]:
+    """Give ``command`` the project that it is run in, of which it reads the migrations alone.
+
+    The other paths are taken all the same, and not shown: scripts give every command the same ones.
+    """
+    return _in_project(command, hidden=True)
+
+
+def _in_project(command: Callable[..., int], *, hidden: bool) -> Callable[..., int]:
+    """``hidden``: whether the options stay hidden of what the command does not read."""
+
+    @click.option("--schema", metavar="FILE", hidden=hidden, help="The declared schema.  [default: schema.yaml]")
     @click.option("--migrations", metavar="FOLDER", help="The migrations folder.  [default: migrations]")
-    @click.option("--templates", metavar="FOLDER", help="Templates of your own.  [default: templates]")
+    @click.option("--templates", metavar="FOLDER", hidden=hidden, help="Templates of your own.  [default: templates]")
     @wraps(command)
     def with_project(
         *args: object, schema: str | None, migrations: str | None, templates: str | None, **options: object

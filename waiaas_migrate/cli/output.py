@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     # What finds these takes long to import, and applying does without.
     from waiaas_migrate.checks.report import Finding
+    from waiaas_migrate.errors import Failure, Problem
     from waiaas_migrate.schema.hazards import Hazard
 
 #: The exit status where there is something to report.
@@ -54,11 +57,32 @@ def json_alone() -> Iterator[None]:
         _stdout.reset(token)
 
 
-def print_failure(kind: str, message: str, status: int, committed: Iterable[str] = ()) -> None:
-    """Why there is no result, for machines, in the form in which one of many databases tells it."""
-    kept = list(committed)
-    error = {"kind": kind, "message": message, **({"committed": kept} if kept else {})}
-    print_json({"error": error, "exit_status": status})
+def print_failure(failure: Failure) -> None:
+    """Why there is no result, for machines."""
+    print_json({"error": error_row(failure), "exit_status": failure.exit_code})
+
+
+def error_row(failure: Failure) -> dict[str, object]:
+    """A failure for machines, for the only database or for one of many."""
+    return {
+        "kind": failure.kind,
+        "message": failure.message,
+        "problems": [problem_row(problem) for problem in failure.problems],
+        "committed": failure.committed,
+        "backup": failure.backup,
+    }
+
+
+def problem_row(problem: Problem) -> dict[str, object]:
+    """What is wrong in a file, for machines."""
+    return {
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+        "path": problem.path,
+        "what": problem.what,
+        "fix": problem.fix,
+    }
 
 
 def hazard_row(hazard: Hazard) -> dict[str, object]:
@@ -72,16 +96,17 @@ def hazard_row(hazard: Hazard) -> dict[str, object]:
     }
 
 
+def path_or_none(path: Path | None) -> str | None:
+    """Where a file is, for machines, if there is one."""
+    return None if path is None else str(path)
+
+
 def finding_rows(findings: Iterable[Finding]) -> list[dict[str, str]]:
     """Findings for machines."""
     return [{"subject": f.subject, "where": f.where, "what": f.what, "fix": f.fix} for f in findings]
 
 
-def print_findings(findings: Iterable[Finding], *, as_json: bool, **facts: object) -> None:
-    """Findings, one a line, or as JSON with ``facts`` beside them."""
-    listed = tuple(findings)
-    if as_json:
-        print_json({**facts, "findings": finding_rows(listed)})
-        return
-    for finding in listed:
+def print_findings(findings: Iterable[Finding]) -> None:
+    """Findings for people, one a line."""
+    for finding in findings:
         say(str(finding), good=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.output import note, print_json, say
+from waiaas_migrate.cli.output import note, path_or_none, print_json, say
 from waiaas_migrate.runner.backups.backup import Backup, byte_count
 
 
@@ -31,8 +31,7 @@ def restore(database: str, backup: str | None, *, only_list: bool, as_json: bool
         return _print_list(database, backups_of(database_file(database)), as_json=as_json)
     done = run(database, backup)
     if as_json:
-        kept = None if done.kept is None else str(done.kept)
-        print_json({"database": str(done.database), "restored": str(done.backup), "kept": kept})
+        print_json({"database": str(done.database), "restored": str(done.backup), "kept": path_or_none(done.kept)})
         return 0
     say(f"restored {done.backup}")
     if done.kept is not None:

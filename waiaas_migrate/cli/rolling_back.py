@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.output import print_json, say
+from waiaas_migrate.cli.output import path_or_none, print_json, say
 from waiaas_migrate.cli.running import note_run, print_interrupted, safety_options
 from waiaas_migrate.cli.terminal import shown_progress
 from waiaas_migrate.errors import UsageError
@@ -21,7 +21,7 @@ from waiaas_migrate.runner.run import RunOptions, Watch
 @click.option("--to", metavar="MIGRATION", help="Instead: all that came after this one, which stays.")
 @safety_options
 @options.as_json
-@options.in_project
+@options.in_migrations
 def rollback(
     project: Project, database: str, *, count: int | None, to: str | None, chosen: RunOptions, as_json: bool
 ) -> int:
@@ -46,8 +46,8 @@ def rollback(
     except Interrupted as error:
         return print_interrupted(error, as_json=as_json)
     if as_json:
-        made = {} if result.backup is None else {"backup": str(result.backup)}
-        print_json({"database": database, "rolled_back": result.rolled_back, "notices": result.notices, **made})
+        done = {"rolled_back": result.rolled_back, "notices": result.notices}
+        print_json({"database": database, **done, "backup": path_or_none(result.backup)})
         return 0
     note_run(result)
     for migration in result.rolled_back:

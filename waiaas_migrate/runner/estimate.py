@@ -6,10 +6,11 @@ import functools
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.runner.books.applied import pending
@@ -51,6 +52,7 @@ class MigrationEstimate:
     """A pending migration: its steps, none where it is written in Python, and whether it could lose something."""
 
     id: str
+    kind: Literal["sql", "python"]
     steps: tuple[StepEstimate, ...]
     may_lose: bool
 
@@ -83,17 +85,19 @@ class Estimate:
         return bool(self.migrations) and self.bytes_to_write > self.free
 
 
-def estimate(database: str, migrations: Path | MigrationFolder, *, backup: When = "auto") -> Estimate:
+def estimate(
+    database: str, migrations: Path | MigrationFolder, *, backup: When = "auto", may_make: bool = True
+) -> Estimate:
     """What ``apply`` would do to ``database``.
 
     Raises:
-        DatabaseFileError: the file cannot be read; one that is not there is a new database.
+        DatabaseFileError: the file cannot be read; one that is not there is a new database, where ``may_make``.
         MigrationsError: the folder cannot be used.
         DatabaseRefused: ``apply`` would refuse the database too.
     """
     folder = migrations if isinstance(migrations, MigrationFolder) else read_folder(migrations)
     place = database_path(database)
-    if place.path is None or not os.path.lexists(place.path):
+    if place.path is None or (may_make and not os.path.lexists(place.path)):
         return _of_a_new_one(database, folder, place.path)
     with closing(open_read_only(place)) as connection, plain_errors(place.name, doing="reading it"):
         connection.execute("BEGIN")
@@ -117,13 +121,19 @@ def estimate_all(
     *,
     backup: When = "auto",
     fleet: Fleet = Fleet(),  # noqa: B008 — a frozen value
+    may_make: Container[str] | None = None,
 ) -> Iterator[Outcome[Estimate]]:
-    """What ``apply`` would do to each of ``databases``; the folder is read once.
+    """What ``apply`` would do to each of ``databases``, with ``may_make`` as it takes it; the folder is read once.
 
     Raises:
         MigrationsError: the folder cannot be used.
     """
-    return each(functools.partial(estimate, migrations=read_folder(migrations), backup=backup), databases, fleet)
+    folder = read_folder(migrations)
+    return each(functools.partial(_estimate, folder=folder, backup=backup, may_make=may_make), databases, fleet)
+
+
+def _estimate(database: str, *, folder: MigrationFolder, backup: When, may_make: Container[str] | None) -> Estimate:
+    return estimate(database, folder, backup=backup, may_make=may_make is None or database in may_make)
 
 
 def _of_a_new_one(database: str, folder: MigrationFolder, path: Path | None) -> Estimate:
@@ -190,7 +200,7 @@ def _reckoned(connection: sqlite3.Connection, table: str, rows: int) -> int:
 def _migration(migration: MigrationFile, tables: Mapping[str, tuple[str, Size]]) -> MigrationEstimate:
     found: Outline = outline(migration)
     steps = tuple(_step(step, tables) for step in found.steps)
-    return MigrationEstimate(id=found.id, steps=steps, may_lose=found.may_lose)
+    return MigrationEstimate(id=found.id, kind=migration.kind, steps=steps, may_lose=found.may_lose)
 
 
 def _step(step: StepOutline, tables: Mapping[str, tuple[str, Size]]) -> StepEstimate:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from waiaas_migrate.errors import INTERRUPTED, Failure
 from waiaas_migrate.runner.outline import tables_named
 from waiaas_migrate.sqlite.quoting import quote_name
 
@@ -77,6 +78,13 @@ class Interrupted(KeyboardInterrupt):
         if self.was_taking_back:
             return f"Interrupted, but too late: {names} had been taken back in {self.database}."
         return f"Interrupted; {self.database} keeps {names}, the rest was rolled back."
+
+
+def interruption_of(error: KeyboardInterrupt) -> Failure:
+    """``error`` as data."""
+    committed = error.committed if isinstance(error, Interrupted) else ()
+    message = str(error) or "Interrupted."
+    return Failure(kind=type(error).__name__, message=message, exit_code=INTERRUPTED, committed=committed)
 
 
 def was_interrupted(error: BaseException | None) -> bool:

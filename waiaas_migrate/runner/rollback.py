@@ -136,7 +136,7 @@ class _Reversal:
         left = [migration for migration in self._folder.migrations if migration.id not in waiting]
         if not self._is_verified or left != list(self._folder.migrations[: len(left)]):
             return
-        if found := differences(self._connection, left, self._folder.post_apply):
+        if found := differences(self._connection, left, self._folder):
             what = "the schema would not be the one that the migrations before it lead to: " + "; ".join(found)
             fix = (
                 f"Mend {names[-1]}.rollback.sql, or what was changed by hand (`waiaas-migrate drift` says what); "

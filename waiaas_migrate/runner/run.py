@@ -69,8 +69,11 @@ def apply_to(
     *,
     options: RunOptions = RunOptions(),
     watch: Watch = Watch(),
+    may_make: bool = True,
 ) -> ApplyResult:
     """Open ``database``, apply what is pending of the folder ``migrations``, set its PRAGMAs, and close it.
+
+    A file that is not there is made where ``may_make``.
 
     Raises:
         DatabaseFileError: the file cannot be used.
@@ -82,6 +85,8 @@ def apply_to(
     timeout = patience(folder.pragmas)
     run = _Run(folder=folder, options=options, watch=watch, patience=int(timeout * 1000))
     place = database_path(database)
+    if not may_make:
+        place = replace(place, was_there=True)
     return while_others_work(place, lambda: _apply_once(place, run, timeout))
 
 
@@ -145,7 +150,8 @@ class _Run:
     def on(self, connection: sqlite3.Connection, todo: Sequence[str]) -> ApplyResult:
         """Apply what is pending, which was ``todo`` a moment ago."""
         if not todo:
-            return ApplyResult()
+            empty = () if self.folder.migrations else (f"There are no migrations in {self.folder.path}.",)
+            return ApplyResult(notices=empty)
         outlines = [outline(file) for file in self.folder.named(todo)]
         with _watched(connection, outlines, self.options.backup, self.watch) as observer:
             conduct = Conduct(

@@ -179,7 +179,7 @@ class Upgrade:
         done = self._applied()
         if done != self._folder.migrations[: len(done)]:
             return
-        if found := differences(self._connection, done, self._folder.post_apply):
+        if found := differences(self._connection, done, self._folder):
             what = "the schema would not be the one that the migrations lead to: " + "; ".join(found)
             fix = "Find what changed the database by hand with `waiaas-migrate drift`."
             name = span([migration.id for migration in batch])

@@ -287,6 +287,26 @@ def table_of(change: Change) -> str | None:
             return change.table
 
 
+def object_of(change: Change) -> tuple[str, str]:
+    """What ``change`` is about, as a catalog has it: the kind of an object, and its folded name."""
+    match change:
+        case (
+            AddTable(table=found) | DropTable(table=found) | ModifyTableOptions(new=found)
+            | AddVirtualTable(table=found) | DropVirtualTable(table=found) | ModifyVirtualTable(new=found)
+        ):  # fmt: skip
+            return "table", fold(found.name)
+        case RenameTable(new=name):
+            return "table", fold(name)
+        case AddIndex(index=index) | DropIndex(index=index) | ModifyIndex(new=index):
+            return "index", fold(index.name)
+        case AddView(view=view) | DropView(view=view) | ModifyView(new=view):
+            return "view", fold(view.name)
+        case AddTrigger(trigger=trigger) | DropTrigger(trigger=trigger) | ModifyTrigger(new=trigger):
+            return "trigger", fold(trigger.name)
+        case _:
+            return "table", fold(change.table)
+
+
 def asked_foreign_keys(changes: Sequence[Change]) -> Iterator[tuple[str, ForeignKey]]:
     """The foreign keys, each with its table, by which a row may lack the parent that nobody asked for before.
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import stat
-import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
 from waiaas_migrate.errors import DatabaseBusy, DatabaseFileError, MigrateError, PragmaError, UsageError
+from waiaas_migrate.sqlite.database_file import is_whole, make_file, reading_mode, require_file
 from waiaas_migrate.sqlite.place import MEMORY, Database, database_path
 from waiaas_migrate.sqlite.pragmas import (
     FILE_ONLY,
@@ -33,9 +31,6 @@ CANNOT_BE_WRITTEN = (
     "use that."
 )
 _HALF_WRITTEN = "was left half-written by a process that is gone. Open it as its owner, and that is undone."
-_OWNER_ONLY = 0o600
-#: Bytes at the beginning of a database (https://www.sqlite.org/fileformat.html#the_database_header).
-_HEADER_SIZE = 100
 #: What SQLite says where it cannot make a WAL's files, for want of rights or of room.
 _FILES_BESIDE_IT = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
 _SIGNS_OF_DAMAGE = ("unsupported file format", "Could not decode to UTF-8", "'utf-8' codec can't decode")
@@ -48,7 +43,7 @@ def connect_file(
     check_same_thread: bool = True,
     probe: bool = True,
 ) -> sqlite3.Connection:
-    """Open a database for reading and writing; a file that is not there is made, for its owner alone.
+    """Open a database for reading and writing; a file that is not there, and was not, is made for its owner alone.
 
     Without ``probe`` nothing is read yet, and so what is wrong with the content not known.
 
@@ -61,9 +56,7 @@ def connect_file(
     if (file := database.file) is not None:
         _prepare_file(database, file)
     with plain_errors(database.name, doing="opening it"):
-        # An absolute path begins with a slash, so that no file's name is mistaken for ":memory:" or a URI.
-        target = database.uri or (MEMORY if file is None else os.path.abspath(file))  # noqa: PTH100 — a link stays a link
-        is_uri = database.uri is not None
+        target, is_uri = _target(database, file)
         try:
             connection = sqlite3.connect(target, timeout=timeout, check_same_thread=check_same_thread, uri=is_uri)
         except sqlite3.OperationalError as error:
@@ -72,6 +65,15 @@ def connect_file(
         if probe:
             _probe(connection)
     return connection
+
+
+def _target(database: Database, file: str | None) -> tuple[str, bool]:
+    """What SQLite is to open, and whether that is a URI."""
+    if database.uri is not None or file is None:
+        return database.uri or MEMORY, database.uri is not None
+    # An absolute path begins with a slash, so that no file's name is mistaken for ":memory:" or a URI.
+    absolute = os.path.abspath(file)  # noqa: PTH100 — a link stays a link
+    return (f"file:{quote(os.fsencode(absolute))}?mode=rw", True) if database.was_there else (absolute, False)
 
 
 def _refuse_uri(database: Database, error: sqlite3.OperationalError) -> None:
@@ -96,78 +98,20 @@ def _prepare_file(database: Database, file: str) -> None:
     SQLite gives its journal and WAL files the mode of the database (https://www.sqlite.org/src/file/src/os_unix.c).
     """
     if database.uri and {"ro", "rw"} & set(parse_qs(urlsplit(database.uri).query).get("mode", [])):
-        _require_file(database.name, Path(file))
+        require_file(database.name, Path(file))
         return
     if os.path.isfile(file) and os.access(file, os.R_OK | os.W_OK):  # noqa: PTH113 — the faster of the two
         return
     if database.uri is not None:
         _check_uri(database, database.uri)
     path = Path(file)
-    try:
-        # O_EXCL does not follow links, so the link is followed here. Of several processes exactly one makes the file.
-        _make(os.path.realpath(path))
-    except FileExistsError:
-        _require_file(database.name, path)
-    except OSError as error:
-        raise DatabaseFileError(f"{database.name}: cannot be made: {_os_reason(path, error)}") from error
-    else:
+    if make_file(database, path):
         return
+    require_file(database.name, path)
     if not os.access(path, os.W_OK):
         raise DatabaseFileError(
             f"{database.name}: is read-only for this user. Give it write permission, or open it as its owner."
         )
-
-
-def _make(path: str) -> None:
-    """Make an empty file, without opening it where the system can.
-
-    Another thread may have it open as soon as it is there, and would lose its locks when it is closed here.
-
-    Raises:
-        FileExistsError: there is one.
-        OSError: it cannot be made.
-    """
-    if sys.platform == "linux":
-        try:
-            os.mknod(path, stat.S_IFREG | _OWNER_ONLY)
-        except FileExistsError:
-            raise
-        except OSError:
-            pass  # not every file system can; and if it is something else, it is said now
-        else:
-            return
-    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, _OWNER_ONLY))
-
-
-def _require_file(name: str, path: Path) -> None:
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise DatabaseFileError(f"{name}: cannot be opened: {_os_reason(path, error)}") from error
-    if stat.S_ISDIR(mode):
-        raise DatabaseFileError(f"{name}: is a folder. Give the path of a database file.")
-    if not stat.S_ISREG(mode):
-        raise DatabaseFileError(f"{name}: is no regular file. Give the path of a database file.")
-    if not os.access(path, os.R_OK):
-        raise DatabaseFileError(
-            f"{name}: cannot be read by this user. Give it read permission, or open it as its owner."
-        )
-
-
-def _os_reason(path: Path, error: OSError) -> str:
-    # It is the folder of the file that counts, wherever a link to it stands.
-    folder = Path(os.path.realpath(path)).parent if os.path.islink(path) else path.parent  # noqa: PTH114 — never raises
-    match error:
-        case FileNotFoundError() if not os.path.lexists(folder):
-            return f"the folder {folder} does not exist. Make it first."
-        case FileNotFoundError():
-            return "there is no such file. Check the path."
-        case NotADirectoryError():
-            return f"{folder} is not a folder. Check the path."
-        case PermissionError():
-            return f"permission denied in {folder}. Use a folder that this user may write to."
-        case _:
-            return f"{error.strerror or error}. Check the path."
 
 
 def open_read_only(path: str | os.PathLike[str] | Database) -> sqlite3.Connection:
@@ -183,19 +127,19 @@ def open_read_only(path: str | os.PathLike[str] | Database) -> sqlite3.Connectio
     database = path if isinstance(path, Database) else database_path(path)
     if database.path is None:
         raise UsageError(f"{database.name}: a database in memory holds nothing to read. Give the path of a file.")
-    _require_file(database.name, database.path)
+    require_file(database.name, database.path)
     absolute = os.path.abspath(database.path)  # noqa: PTH100 — a link stays a link: SQLite finds the WAL beside its target
     file = Path(os.path.realpath(absolute))
     uri = f"file:{quote(os.fsencode(absolute))}?{database.query}mode="
     with plain_errors(database.name, doing="opening it"):
         try:
-            return _open_uri(uri + _reading_mode(file))
+            return _open_uri(uri + reading_mode(file))
         except sqlite3.OperationalError as error:
             _refuse_uri(database, error)
             if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK:
                 # A killed process left a write half done, which any reader of SQLite's that may write undoes first.
                 return _open_uri(f"{uri}rw")
-            if result_code(error) not in _FILES_BESIDE_IT or not _is_whole(file):
+            if result_code(error) not in _FILES_BESIDE_IT or not is_whole(file):
                 raise
             return _open_uri(f"{uri}ro&immutable=1")
 
@@ -205,42 +149,6 @@ def _open_uri(uri: str) -> sqlite3.Connection:
     connection.execute("PRAGMA query_only = ON")
     _probe(connection)
     return connection
-
-
-def _reading_mode(file: Path) -> str:
-    """How to open for reading so that nothing is left beside the file.
-
-    Reading in WAL mode makes a WAL where there is none, and only a connection that may write takes it away again. One
-    that may not would leave it behind as its own, and lock the owner of the database out. Where no WAL is, nobody has
-    the database open, and what is in the file is all there is.
-    """
-    if any(file.with_name(file.name + suffix).exists() for suffix in ("-wal", "-shm", "-journal")):
-        return "ro"
-    if os.access(file, os.W_OK) and os.access(file.parent, os.W_OK):
-        return "rw"
-    return "ro&immutable=1" if _header(file)[18:20] == b"\2\2" else "ro"
-
-
-def _header(file: Path) -> bytes:
-    """The first bytes of a database, read without closing a descriptor of a file that this process has open.
-
-    That would drop SQLite's locks there, whoever in this process has them, and others write what it relies on
-    (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
-    """
-    wanted = file.stat()
-    with suppress(OSError):  # where the system does not list them
-        for name in os.listdir("/dev/fd"):  # noqa: PTH208 — numbers
-            with suppress(OSError):  # closed by now, or not open for reading
-                if os.path.samestat(os.fstat(int(name)), wanted):
-                    return os.pread(int(name), _HEADER_SIZE, 0)
-    with file.open("rb") as content:
-        return content.read(_HEADER_SIZE)
-
-
-def _is_whole(path: Path) -> bool:
-    """Whether everything is in the file itself: there is no WAL or journal, or an empty one."""
-    beside = [path.with_name(path.name + suffix) for suffix in ("-wal", "-journal")]
-    return not any(file.exists() and file.stat().st_size for file in beside)
 
 
 def _probe(connection: sqlite3.Connection) -> None:

@@ -21,11 +21,15 @@ _OTHER_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
-    """What to open. ``file`` is None for a database in memory; ``uri`` is set where a ``file:`` URI was given."""
+    """What to open. ``file`` is None for a database in memory; ``uri`` is set where a ``file:`` URI was given.
+
+    ``was_there``: the file was seen, and is not made anew where it is gone.
+    """
 
     name: str
     file: str | None
     uri: str | None = None
+    was_there: bool = False
 
     @property
     def path(self) -> Path | None:

@@ -12,19 +12,19 @@ import functools
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from waiaas_migrate.errors import INTERRUPTED, MigrateError
+from waiaas_migrate.errors import INTERRUPTED, Failure, MigrateError, UsageError, failure_of
 from waiaas_migrate.runner.apply import ApplyResult
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.many.ctrl_c import ctrl_c_calls
 from waiaas_migrate.runner.many.forks import MOST, CannotFork, Copies, CopyKilled, Done, Flag, may_fork
-from waiaas_migrate.runner.progress import Interrupted, Stop
+from waiaas_migrate.runner.progress import Interrupted, Stop, interruption_of
 from waiaas_migrate.runner.run import RunOptions, Watch, apply_to
 
 ResultT = TypeVar("ResultT")
@@ -41,15 +41,6 @@ _FILES, _FILES_OF_A_COPY, _OTHER_FILES = 10, 3, 24
 
 #: Seconds between two looks at whether it was interrupted, while work elsewhere is waited for.
 _GLANCE = 0.1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """Why the work on a database failed: the error's class and text, and the exit status that it stands for."""
-
-    kind: str
-    message: str
-    exit_code: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,31 +77,42 @@ def apply_to_all(
     *,
     options: RunOptions = RunOptions(),  # noqa: B008 — a frozen value
     fleet: Fleet = Fleet(),
+    may_make: Container[str] | None = None,
 ) -> Iterator[Outcome[ApplyResult]]:
     """Apply what is pending of the folder ``migrations`` to each of ``databases``; the outcomes in their order.
 
     Each database is exactly before or exactly after, whatever becomes of the others; a run can be repeated, and those
-    that are at head are left alone then.
+    that are at head are left alone then. ``may_make`` are those that are made where there is no such file: all, where
+    it is None. Of the others, as where a listing of files was taken, it is a failure.
 
     Raises:
         MigrationsError: the folder cannot be used; nothing was begun.
+        UsageError: ``databases`` is one name, each letter of which would be made as a database.
     """
+    if isinstance(databases, str):
+        raise UsageError(f"{databases!r} is one database. Give a list of them.")
     folder = Path(migrations).absolute()
     if fleet.executor is None:
         stop = Flag()
-        here = functools.partial(_apply_here, folder=read_folder(folder), options=options, stop=stop)
+        here = functools.partial(_apply_here, folder=read_folder(folder), options=options, stop=stop, may_make=may_make)
         return each(here, databases, fleet, stop=stop)
     _read_once(folder, 0)
-    work = functools.partial(_apply, folder=folder, stamp=time.time_ns(), options=options)
+    work = functools.partial(_apply, folder=folder, stamp=time.time_ns(), options=options, may_make=may_make)
     return each(work, databases, fleet)
 
 
-def _apply(database: str, *, folder: Path, stamp: int, options: RunOptions) -> ApplyResult:
-    return apply_to(database, _read_once(folder, stamp), options=options)
+def _apply(
+    database: str, *, folder: Path, stamp: int, options: RunOptions, may_make: Container[str] | None
+) -> ApplyResult:
+    made = may_make is None or database in may_make
+    return apply_to(database, _read_once(folder, stamp), options=options, may_make=made)
 
 
-def _apply_here(database: str, *, folder: MigrationFolder, options: RunOptions, stop: Stop) -> ApplyResult:
-    return apply_to(database, folder, options=options, watch=Watch(stop=stop))
+def _apply_here(
+    database: str, *, folder: MigrationFolder, options: RunOptions, stop: Stop, may_make: Container[str] | None
+) -> ApplyResult:
+    made = may_make is None or database in may_make
+    return apply_to(database, folder, options=options, watch=Watch(stop=stop), may_make=made)
 
 
 @functools.lru_cache(maxsize=1)
@@ -322,9 +324,9 @@ def outcome_of(work: Callable[[str], ResultT], database: str) -> Outcome[ResultT
 
 def _failure(error: BaseException) -> Failure:
     if isinstance(error, KeyboardInterrupt):
-        return Failure(kind=type(error).__name__, message=str(error) or "Interrupted.", exit_code=INTERRUPTED)
+        return interruption_of(error)
     if isinstance(error, MigrateError):
-        return Failure(kind=type(error).__name__, message=str(error), exit_code=error.exit_code)
+        return failure_of(error)
     message = f"{type(error).__name__}: {error}"
     if isinstance(error, CopyKilled):
         message = "the process at work on it was killed. It is as before, or done: run this again."

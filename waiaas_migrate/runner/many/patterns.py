@@ -30,6 +30,11 @@ def expand(arguments: Sequence[str]) -> tuple[str, ...]:
     return tuple(found.values())
 
 
+def named(arguments: Sequence[str]) -> frozenset[str]:
+    """Those of ``arguments`` that name a database themselves, which may be a new one."""
+    return frozenset(argument for argument in arguments if not is_pattern(argument))
+
+
 def is_single(arguments: Sequence[str]) -> bool:
     """Whether ``arguments`` name one database, rather than a number of them."""
     return len(arguments) == 1 and not is_pattern(arguments[0])

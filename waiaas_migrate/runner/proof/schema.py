@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Self
 
-from waiaas_migrate.errors import UnsupportedError
+from waiaas_migrate.errors import MigrateError, UnsupportedError
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
+from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.steps import StepRunner
+from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.catalog import CatalogRow, fingerprint, read_catalog
 from waiaas_migrate.sqlite.place import MEMORY
 
@@ -50,30 +53,49 @@ class Replay:
         return fingerprint(read_catalog(self._memory))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Difference:
+    """An object, by its kind and folded name, and in words what is other about it."""
+
+    object: tuple[str, str]
+    words: str
+
+
 def differences(
-    connection: sqlite3.Connection, migrations: Sequence[MigrationFile], hooks: Sequence[MigrationFile] = ()
+    connection: sqlite3.Connection, migrations: Sequence[MigrationFile], folder: MigrationFolder
 ) -> list[str]:
-    """How the schema differs from what ``migrations`` lead to, in words; nothing where it means the same.
+    """How the schema differs from what ``migrations`` of ``folder`` lead to, in words; nothing where it means the same.
 
     Where the catalogs are not the same to the letter, both are read: somebody else may have made the tables, in other
-    words, or another version of SQLite have renamed one. Where they cannot be read, the letter decides. ``hooks`` run
-    behind each apply, and what they made before may be there.
+    words, or another version of SQLite have renamed one. Where they cannot be read, the letter decides. What the hooks
+    of ``folder`` make is theirs: an earlier run may have left it, and they may have been edited since.
     """
-    with Replay((*migrations, *hooks)) as replay:
+    with Replay(migrations) as replay:
         found = _compared(connection, replay.run(migrations).connection)
-        if found and hooks and not _compared(connection, replay.run((*migrations, *hooks)).connection):
-            return []
-    return found
+    theirs = _objects_of_hooks(folder) if found and folder.post_apply else frozenset()
+    return [difference.words for difference in found if difference.object not in theirs]
 
 
-def _compared(connection: sqlite3.Connection, wanted: sqlite3.Connection) -> list[str]:
+def _objects_of_hooks(folder: MigrationFolder) -> frozenset[tuple[str, str]]:
+    """What the hooks make or change behind all migrations, where they are meant to run."""
+    files = (*folder.migrations, *folder.post_apply)
+    with Replay(folder.migrations) as replay, Replay(files) as hooked:
+        try:
+            made = _compared(hooked.run(files).connection, replay.run(folder.migrations).connection)
+        except MigrateError:  # they need what only this database has, and cannot be told
+            return frozenset()
+    return frozenset(difference.object for difference in made)
+
+
+def _compared(connection: sqlite3.Connection, wanted: sqlite3.Connection) -> list[_Difference]:
     found = _differing_objects(read_catalog(connection), read_catalog(wanted))
     meant = _differing_in_meaning(connection, wanted) if found else None
     return found if meant is None else meant
 
 
-def _differing_in_meaning(connection: sqlite3.Connection, wanted: sqlite3.Connection) -> list[str] | None:
+def _differing_in_meaning(connection: sqlite3.Connection, wanted: sqlite3.Connection) -> list[_Difference] | None:
     """What is other than ``wanted``; None where it cannot be told."""
+    from waiaas_migrate.schema.changes import object_of
     from waiaas_migrate.schema.describe import describe
     from waiaas_migrate.schema.diff import diff
 
@@ -85,13 +107,17 @@ def _differing_in_meaning(connection: sqlite3.Connection, wanted: sqlite3.Connec
         changes = diff(introspect(wanted), introspect(connection))
     except UnsupportedError:
         return None
-    return [f"{describe(change)} without a migration" for change in changes]
+    return [_Difference(object=object_of(one), words=f"{describe(one)} without a migration") for one in changes]
 
 
-def _differing_objects(found: tuple[CatalogRow, ...], wanted: tuple[CatalogRow, ...]) -> list[str]:
+def _differing_objects(found: tuple[CatalogRow, ...], wanted: tuple[CatalogRow, ...]) -> list[_Difference]:
     """What differs by name."""
     here, there = _by_name(found), _by_name(wanted)
-    return [_difference(here.get(key), there.get(key)) for key in {**there, **here} if here.get(key) != there.get(key)]
+    return [
+        _Difference(object=(kind, fold(name)), words=_difference(here.get((kind, name)), there.get((kind, name))))
+        for kind, name in {**there, **here}
+        if here.get((kind, name)) != there.get((kind, name))
+    ]
 
 
 def _by_name(rows: tuple[CatalogRow, ...]) -> dict[tuple[str, str], CatalogRow]:

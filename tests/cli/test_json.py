@@ -1,0 +1,142 @@
+"""``--json``: complete, with the same keys each time, and as docs/cli.md tells it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.projects import edit, execute, generated_project, run
+from tests.test_docs import REFERENCE
+
+
+def keys_told(what: str) -> set[str]:
+    """The keys that docs/cli.md tells of what stands in the first column."""
+    (row,) = re.findall(rf"^\| {re.escape(what)} \|(.*)\|$", REFERENCE.read_text(encoding="utf-8"), re.MULTILINE)
+    return set(re.findall(r"`(\w+)`", row.partition(":")[0].partition(";")[0]))
+
+
+@pytest.fixture
+def evolving(tmp_path: Path) -> Path:
+    """A project with one of two migrations applied to ``a.db``, a backup of it, and a hazard ahead."""
+    folder = generated_project(tmp_path)
+    edit(folder / "schema.yaml", "      body: text\n", "")
+    assert run(folder, "generate", "--allow", "all").status == 0
+    assert run(folder, "apply", "a.db").status == 0
+    assert run(folder, "rollback", "a.db").status == 0
+    edit(folder / "schema.yaml", "      title: {type: text, nullable: false}\n", "")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what", "inner"),
+    [
+        ("apply new.db", "`apply`", {}),
+        ("apply a.db --dry-run", "`apply --dry-run`", {"migrations": "`migrations` of `apply --dry-run`"}),
+        ("check", "`check`", {"findings": "`findings`"}),
+        ("diff migrations schema.yaml", "`diff`", {"hazards": "`hazards`"}),
+        ("drift a.db", "`drift`", {}),
+        ("generate", "`generate`", {"hazards": "`hazards`"}),
+        ("restore a.db --list", "`restore --list`", {"backups": "`backups`"}),
+        ("restore a.db", "`restore`", {}),
+        ("rollback a.db", "`rollback`", {}),
+        ("status a.db", "`status`", {"migrations": "`migrations` of `status`"}),
+        ("status a.db none.db", "several databases", {}),
+        ("status none.db", "a failure", {}),
+    ],
+    ids=lambda value: value if isinstance(value, str) and "`" not in value else "",
+)
+def test_the_keys_of_json_are_told(evolving: Path, arguments: str, what: str, inner: dict[str, str]) -> None:
+    """docs/cli.md names every key of every result, and no other."""
+    found = json.loads(run(evolving, *arguments.split(), "--json").out)
+    assert set(found) == keys_told(what)
+    for key, told in inner.items():
+        assert found[key]
+        assert all(set(row) == keys_told(told) for row in found[key])
+
+
+def test_the_keys_of_what_stands_deeper_in_json_are_told(evolving: Path) -> None:
+    """So it does of steps, errors, problems, and of each of several databases."""
+    (migration,) = json.loads(run(evolving, "apply", "a.db", "--dry-run", "--json").out)["migrations"]
+    assert set(migration["steps"][0]) == keys_told("`steps`")
+    error = json.loads(run(evolving, "check", "--schema", "nowhere.yaml", "--json").out)["error"]
+    assert set(error) == keys_told("`error`")
+    assert set(error["problems"][0]) == keys_told("`problems`")
+    good, bad = json.loads(run(evolving, "status", "a.db", "none.db", "--json").out)["databases"]
+    assert set(good) == keys_told("`databases`") | keys_told("`status`")
+    assert set(bad) == {*keys_told("`databases`"), "error"}
+    assert set(bad["error"]) == keys_told("`error`")
+
+
+def write_migrations(project: Path, **files: str) -> None:
+    """Migrations by hand, and no manifest that would not list them."""
+    for name, text in files.items():
+        (project / "migrations" / f"{name}.sql").write_text(text, encoding="utf-8")
+    (project / "migrations" / "manifest.json").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("databases", [["a.db"], ["a.db", "b.db"]], ids=["one", "two"])
+def test_what_a_failed_run_leaves_is_told(tmp_path: Path, databases: list[str]) -> None:
+    """What was committed before, and where the backup is: for the only database as for one of many."""
+    project = generated_project(tmp_path)
+    assert run(project, "apply", *databases).status == 0
+    write_migrations(
+        project,
+        **{"0002_goes": "-- depends: 0001_initial\nDROP TABLE notes;\n"},
+        **{"0003_bad": "-- depends: 0002_goes\nINSERT INTO nowhere VALUES (1);\n"},
+    )
+    done = run(project, "apply", *databases, "--transaction", "each", "--json")
+    assert done.status == 3
+    found = json.loads(done.out)
+    for row in found.get("databases", [found]):
+        assert row["error"]["kind"] == "ApplyError"
+        assert row["error"]["committed"] == ["0002_goes"]
+        assert Path(row["error"]["backup"]).is_file()
+        assert row["error"]["backup"] in row["error"]["message"]
+        assert row["error"]["problems"] == []
+
+
+def test_every_problem_of_a_file_is_told_by_itself(tmp_path: Path) -> None:
+    """With its place in the file, for whoever marks it there."""
+    project = generated_project(tmp_path)
+    more = "      other: {typ: text}\n      more: {type: 3}\n"
+    edit(project / "schema.yaml", "      body: text\n", f"      body: text\n{more}")
+    problems = json.loads(run(project, "check", "--json").out)["error"]["problems"]
+    assert len(problems) == 2
+    assert {problem["file"] for problem in problems} == {"schema.yaml"}
+    assert all(problem["line"] > 1 and problem["what"] and problem["fix"] for problem in problems)
+    assert "tables.notes.columns.other.typ" in {problem["path"] for problem in problems}
+
+
+def test_the_kind_of_a_migration_is_told(tmp_path: Path) -> None:
+    """One in Python has steps that nobody knows; one in SQL may have none."""
+    project = generated_project(tmp_path)
+    write_migrations(project, **{"0002_empty": "-- depends: 0001_initial\n"})
+    code = "from yoyo import step\n__depends__ = {'0002_empty'}\nstep('SELECT 1')\n"
+    (project / "migrations" / "0003_code.py").write_text(code, encoding="utf-8")
+    found = json.loads(run(project, "apply", "a.db", "--dry-run", "--json").out)["migrations"]
+    assert [migration["kind"] for migration in found] == ["sql", "sql", "python"]
+    said = run(project, "apply", "a.db", "--dry-run").out.splitlines()
+    assert "0002_empty" in said
+    assert "0003_code (in Python: its steps are not known)" in said
+
+
+def test_generate_tells_what_was_not_recorded(tmp_path: Path) -> None:
+    """As the text does: what a migration by hand makes may be what is to be dropped."""
+    project = generated_project(tmp_path)
+    manifest = (project / "migrations" / "manifest.json").read_text(encoding="utf-8")
+    write_migrations(project, **{"0002_by_hand": "-- depends: 0001_initial\nCREATE TABLE more (a);\n"})
+    (project / "migrations" / "manifest.json").write_text(manifest, encoding="utf-8")
+    found = json.loads(run(project, "generate", "--json").out)
+    assert (found["unrecorded"], found["refused"]) == (["0002_by_hand"], ["DROP_TABLE"])
+
+
+def test_what_is_pending_is_told_beside_drift(tmp_path: Path) -> None:
+    """For one of many databases, too: there is no drift, but it is not at head."""
+    project = generated_project(tmp_path)
+    execute(project / "a.db", "PRAGMA user_version = 1")
+    assert run(project, "drift", "*.db").out == "a.db: no drift, 1 pending.\n"
+    (row,) = json.loads(run(project, "drift", "*.db", "--json").out)["databases"]
+    assert (row["pending"], row["unrecorded_tables"]) == (["0001_initial"], False)

@@ -1,0 +1,131 @@
+"""The file of a database: that it is there, or made, and how it may be read; or what is in the way.
+
+Nothing here opens it past SQLite where that could be noticed: to close a descriptor of a file drops all locks that the
+process has on it, whoever in it set them
+(https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from waiaas_migrate.errors import DatabaseFileError
+from waiaas_migrate.sqlite.place import Database
+
+_OWNER_ONLY = 0o600
+#: Bytes at the beginning of a database (https://www.sqlite.org/fileformat.html#the_database_header).
+_HEADER_SIZE = 100
+
+
+def make_file(database: Database, path: Path) -> bool:
+    """Whether there was no file at ``path``, and one was made, for its owner alone.
+
+    Raises:
+        DatabaseFileError: none can be made, or there was one that is gone.
+    """
+    if database.was_there:
+        if not os.path.lexists(path):
+            what = "there is no such file any more, and none was made. Name the file itself to have it made."
+            raise DatabaseFileError(f"{database.name}: {what}")
+        return False
+    try:
+        # O_EXCL does not follow links, so the link is followed here. Of several processes exactly one makes the file.
+        _make(os.path.realpath(path))
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise DatabaseFileError(f"{database.name}: cannot be made: {_os_reason(path, error)}") from error
+    return True
+
+
+def _make(path: str) -> None:
+    """Make an empty file, without opening it where the system can.
+
+    Another thread may have it open as soon as it is there, and would lose its locks when it is closed here.
+
+    Raises:
+        FileExistsError: there is one.
+        OSError: it cannot be made.
+    """
+    if sys.platform == "linux":
+        try:
+            os.mknod(path, stat.S_IFREG | _OWNER_ONLY)
+        except FileExistsError:
+            raise
+        except OSError:
+            pass  # not every file system can; and if it is something else, it is said now
+        else:
+            return
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, _OWNER_ONLY))
+
+
+def require_file(name: str, path: Path) -> None:
+    """Refuse what is no file that this user may read; ``name`` is what messages call it.
+
+    Raises:
+        DatabaseFileError: says what it is.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise DatabaseFileError(f"{name}: cannot be opened: {_os_reason(path, error)}") from error
+    if stat.S_ISDIR(mode):
+        raise DatabaseFileError(f"{name}: is a folder. Give the path of a database file.")
+    if not stat.S_ISREG(mode):
+        raise DatabaseFileError(f"{name}: is no regular file. Give the path of a database file.")
+    if not os.access(path, os.R_OK):
+        raise DatabaseFileError(
+            f"{name}: cannot be read by this user. Give it read permission, or open it as its owner."
+        )
+
+
+def _os_reason(path: Path, error: OSError) -> str:
+    # It is the folder of the file that counts, wherever a link to it stands.
+    folder = Path(os.path.realpath(path)).parent if os.path.islink(path) else path.parent  # noqa: PTH114 — never raises
+    match error:
+        case FileNotFoundError() if not os.path.lexists(folder):
+            return f"the folder {folder} does not exist. Make it first."
+        case FileNotFoundError():
+            return "there is no such file. Check the path."
+        case NotADirectoryError():
+            return f"{folder} is not a folder. Check the path."
+        case PermissionError():
+            return f"permission denied in {folder}. Use a folder that this user may write to."
+        case _:
+            return f"{error.strerror or error}. Check the path."
+
+
+def reading_mode(file: Path) -> str:
+    """How to open for reading so that nothing is left beside the file.
+
+    Reading in WAL mode makes a WAL where there is none, and only a connection that may write takes it away again. One
+    that may not would leave it behind as its own, and lock the owner of the database out. Where no WAL is, nobody has
+    the database open, and what is in the file is all there is.
+    """
+    if any(file.with_name(file.name + suffix).exists() for suffix in ("-wal", "-shm", "-journal")):
+        return "ro"
+    if os.access(file, os.W_OK) and os.access(file.parent, os.W_OK):
+        return "rw"
+    return "ro&immutable=1" if _header(file)[18:20] == b"\2\2" else "ro"
+
+
+def _header(file: Path) -> bytes:
+    """The first bytes of a database, read without closing a descriptor of a file that this process has open."""
+    wanted = file.stat()
+    with suppress(OSError):  # where the system does not list them
+        for name in os.listdir("/dev/fd"):  # noqa: PTH208 — numbers
+            with suppress(OSError):  # closed by now, or not open for reading
+                if os.path.samestat(os.fstat(int(name)), wanted):
+                    return os.pread(int(name), _HEADER_SIZE, 0)
+    with file.open("rb") as content:
+        return content.read(_HEADER_SIZE)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether everything is in the file itself: there is no WAL or journal, or an empty one."""
+    beside = [path.with_name(path.name + suffix) for suffix in ("-wal", "-journal")]
+    return not any(file.exists() and file.stat().st_size for file in beside)
