@@ -160,12 +160,25 @@ def test_a_hook_that_was_edited_since(connection: sqlite3.Connection, folder: Pa
     assert rollback(connection, read_folder(folder)).rolled_back == ("0006_on",)
 
 
-def test_a_hook_that_cannot_be_replayed_excuses_nothing(connection: sqlite3.Connection, folder: Path) -> None:
-    """A view that nobody is known to have made is a difference, whatever is wrong with the hooks."""
-    (folder / "post-apply.sql").write_text("INSERT INTO nowhere VALUES (1);\n", encoding="utf-8")
-    connection.execute("CREATE VIEW by_hand AS SELECT 1 AS one")
+def test_a_hook_that_makes_something_else_now(connection: sqlite3.Connection, folder: Path) -> None:
+    """What it made before, and takes away itself, is no reason to refuse the database."""
+    hook = folder / "post-apply.sql"
+    hook.write_text(HOOKS.format("name", "parent"), encoding="utf-8")
     write_folder(folder, MORE)
-    with pytest.raises(ApplyError, match="lead to: add view by_hand without a migration"):
+    apply_pending(connection, read_folder(folder))
+    hook.write_text("DROP VIEW IF EXISTS seen;\nCREATE VIEW IF NOT EXISTS met AS SELECT 1;\n", encoding="utf-8")
+    write_folder(folder, {"0005_yet.sql": "-- depends: 0004_more\nCREATE TABLE yet (x);"})
+    assert apply_pending(connection, read_folder(folder)).applied == ("0005_yet",)
+    views = connection.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall()
+    assert views == [("met",)]
+
+
+def test_a_hook_that_cannot_be_replayed_excuses_nothing(connection: sqlite3.Connection, folder: Path) -> None:
+    """What nobody is known to have made is a difference, also where hooks need it, and run in this database alone."""
+    (folder / "post-apply.sql").write_text("INSERT INTO by_hand VALUES (1);\n", encoding="utf-8")
+    connection.execute("CREATE TABLE by_hand (x)")
+    write_folder(folder, MORE)
+    with pytest.raises(ApplyError, match=r"lead to: add table by_hand \(1 column\) without a migration"):
         apply_pending(connection, read_folder(folder))
 
 

@@ -157,8 +157,8 @@ class Upgrade:
             self._finished(migration)
         after = read_facts(self._connection)
         notices.extend(check.finish(span([migration.id for migration in batch]), after))
+        self._run_hooks()  # which may take away what earlier ones made
         self._verify(batch, after)
-        self._run_hooks()
 
     def _foreign_keys(self, batch: Sequence[MigrationFile], facts: CatalogFacts) -> ForeignKeyCheck:
         plain = not self._check_all_keys and all(migration.kind == "sql" for migration in batch)
@@ -166,10 +166,11 @@ class Upgrade:
         return ForeignKeyCheck(self._connection, statements if plain else None, facts)
 
     def _verify(self, batch: Sequence[MigrationFile], facts: CatalogFacts) -> None:
-        """Compare the catalog, by now ``facts``, with that recorded for head; the cost does not grow with the rows.
+        """Compare the catalog with that recorded for head; the cost does not grow with the rows.
 
-        Where it is another, and for a batch that does not lead to head, the schema is compared with that of a replay
-        in memory, where the folder was applied in its own order.
+        ``facts`` are those before hooks, so that these cost nothing. Where it is another, and for a batch that does not
+        lead to head, the schema is compared with that of a replay in memory, where the folder was applied in its own
+        order.
         """
         manifest = self._folder.manifest
         if not self._conduct.verify or manifest is None or manifest.fingerprint is None:
