@@ -18,7 +18,7 @@ from waiaas_migrate.runner.books.yoyo_lock import Held, sole_transaction
 from waiaas_migrate.runner.events import Committed, MigrationFinished, MigrationStarted, Observe
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.outline import outline
-from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, KeysChanged
+from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, KeysChanged, rows_stay
 from waiaas_migrate.runner.proof.schema import differences
 from waiaas_migrate.runner.recovery import has_run, hint, may_have_run
 from waiaas_migrate.runner.steps import StepRunner, may_switch, may_write_books
@@ -144,7 +144,7 @@ class Upgrade:
     # --- a batch in a transaction -------------------------------------------------------------------------------------
 
     def _run_together(self, batch: Sequence[MigrationFile], held: Held, notices: list[str], work: at_work) -> None:
-        if not is_soon_over(batch, self._conduct.patience):
+        if not self._is_soon_over(batch, held.facts):
             work.begin()
         if any(may_switch(migration) for migration in (*batch, *self._folder.post_apply)):
             held.switches.note()
@@ -160,10 +160,25 @@ class Upgrade:
         self._verify(batch, after)
         self._run_hooks()
 
+    def _is_soon_over(self, batch: Sequence[MigrationFile], facts: CatalogFacts) -> bool:
+        """Whether nothing that is done with ``batch`` takes the longer the more rows there are.
+
+        That is what a look at foreign keys does, and what may be a hook, or a backup that somebody makes who hears of
+        the run. To a STRICT table SQLite adds no column without a look at its rows, since 3.53.
+        """
+        statements = self._repeatable(batch)
+        is_light = not facts.has_keys or (statements is not None and rows_stay(statements))
+        adds_nothing = self._conduct.observe is None and not self._folder.post_apply
+        return is_light and adds_nothing and not facts.has_strict and is_soon_over(batch, self._conduct.patience)
+
     def _foreign_keys(self, batch: Sequence[MigrationFile], facts: CatalogFacts) -> ForeignKeyCheck:
-        plain = not self._check_all_keys and all(migration.kind == "sql" for migration in batch)
-        statements = (statement for migration in batch for statement in migration.statements)
-        return ForeignKeyCheck(self._connection, statements if plain else None, facts)
+        return ForeignKeyCheck(self._connection, self._repeatable(batch), facts)
+
+    def _repeatable(self, batch: Sequence[MigrationFile]) -> tuple[str, ...] | None:
+        """All that is going to be run, where that may be done again."""
+        if self._check_all_keys or any(migration.kind == "python" for migration in batch):
+            return None
+        return tuple(statement for migration in batch for statement in migration.statements)
 
     def _verify(self, batch: Sequence[MigrationFile], facts: CatalogFacts) -> None:
         """Compare the catalog, by now ``facts``, with that recorded for head; the cost does not grow with the rows.
