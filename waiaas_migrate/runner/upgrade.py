@@ -18,7 +18,7 @@ from waiaas_migrate.runner.books.yoyo_lock import Held, sole_transaction
 from waiaas_migrate.runner.events import Committed, MigrationFinished, MigrationStarted, Observe
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.outline import outline
-from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, KeysChanged, rows_stay
+from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, KeysChanged, Oversee, rows_stay
 from waiaas_migrate.runner.proof.schema import differences
 from waiaas_migrate.runner.recovery import has_run, hint, may_have_run
 from waiaas_migrate.runner.steps import StepRunner, may_switch, may_write_books
@@ -47,6 +47,8 @@ class Conduct:
     observe: Observe | None = None
     #: The connection's busy timeout in milliseconds, where that is known.
     patience: int | None = None
+    #: Is told of another connection that is opened for the run; None where this one is not known to be like any other.
+    oversee: Oversee | None = None
 
 
 class Upgrade:
@@ -63,6 +65,9 @@ class Upgrade:
         self._conduct = conduct
         self._steps = StepRunner(connection, (*folder.migrations, *folder.post_apply), conduct.observe)
         self._total = len(todo)
+        # One in Python may give the connection collations of its own, which another does not have.
+        has_python = any(migration.kind == "python" for migration in folder.named(todo))
+        self._oversee = None if has_python else conduct.oversee
         #: What is pending once the present batch is applied.
         self._left: tuple[str, ...] = ()
         self._started = 0
@@ -172,7 +177,7 @@ class Upgrade:
         return is_light and adds_nothing and not facts.has_strict and is_soon_over(batch, self._conduct.patience)
 
     def _foreign_keys(self, batch: Sequence[MigrationFile], facts: CatalogFacts) -> ForeignKeyCheck:
-        return ForeignKeyCheck(self._connection, self._repeatable(batch), facts)
+        return ForeignKeyCheck(self._connection, self._repeatable(batch), facts, self._oversee)
 
     def _repeatable(self, batch: Sequence[MigrationFile]) -> tuple[str, ...] | None:
         """All that is going to be run, where that may be done again."""
