@@ -303,6 +303,30 @@ print([number for number, _ in results] == list(range(240)), heard[0] - begun < 
     assert (done.stdout, done.stderr) == ("True True\n", "")
 
 
+def test_a_signal_at_any_instant_blocks_none() -> None:
+    """What its handler raises may come out just as signals are made to wait; they do so no longer then."""
+    done = run_python(
+        """
+import signal
+from waiaas_migrate.runner.many.forks import _blocked
+class Rang(Exception): pass
+def ring(*_): raise Rang
+signal.signal(signal.SIGALRM, ring)
+rang = 0
+for _ in range(3000):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.00002)
+        while True:
+            with _blocked({signal.SIGALRM}): pass
+    except Rang:
+        rang += 1
+        assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
+print(rang)
+"""
+    )
+    assert (done.stdout, done.stderr) == ("3000\n", "")
+
+
 def test_what_was_received_is_there_until_it_is_accepted() -> None:
     """So an exception that comes between the two, with a signal, loses nothing."""
     done = run_python(

@@ -19,8 +19,8 @@ import signal
 import stat
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
@@ -319,11 +319,21 @@ def _end_with_the_original() -> None:
         os._exit(1)
 
 
-@contextmanager
-def _blocked(numbers: Iterable[int]) -> Iterator[set[int]]:
+class _blocked:  # noqa: N801 — a context manager; in a generator a handler could raise between its lines
     """Let these signals wait meanwhile, besides those that did before, which are given."""
-    before: set[int] = set(signal.pthread_sigmask(signal.SIG_BLOCK, numbers))
-    try:
-        yield before
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def __init__(self, numbers: Iterable[int]) -> None:
+        self._numbers = numbers
+
+    def __enter__(self) -> set[int]:
+        self._before: set[int] = set(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+        try:
+            # Of one that came just before, the handler runs within this, when all are blocked already.
+            signal.pthread_sigmask(signal.SIG_BLOCK, self._numbers)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self._before
+
+    def __exit__(self, *exc_info: object) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
