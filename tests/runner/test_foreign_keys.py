@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import sqlite3
 import subprocess
@@ -14,12 +15,14 @@ import pytest
 
 from tests.folders import FAMILY, run_yoyo, write_folder
 from waiaas_migrate.errors import ApplyError
-from waiaas_migrate.runner.apply import ApplyResult, apply_pending
-from waiaas_migrate.runner.books.applied import read_applied
-from waiaas_migrate.runner.events import Event, MigrationStarted
+from waiaas_migrate.runner.apply import ApplyResult, apply_pending, apply_todo
+from waiaas_migrate.runner.books.applied import pending, read_applied
+from waiaas_migrate.runner.events import Event, MigrationStarted, Observe
 from waiaas_migrate.runner.folder import read_folder
 from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, KeysChanged, rows_stay, violations
 from waiaas_migrate.runner.rollback import rollback
+from waiaas_migrate.runner.run import RunOptions, Watch, apply_to
+from waiaas_migrate.runner.upgrade import Conduct
 from waiaas_migrate.sqlite.connection import connect_file
 
 
@@ -37,9 +40,11 @@ def connection(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sqlit
         yield connection
 
 
-def apply(connection: sqlite3.Connection, folder: Path) -> ApplyResult:
-    """Apply what is pending."""
-    return apply_pending(connection, read_folder(folder))
+def apply(connection: sqlite3.Connection, folder: Path, observe: Observe | None = None) -> ApplyResult:
+    """Apply what is pending, on a connection that is like any other."""
+    found = read_folder(folder)
+    conduct = Conduct(observe=observe, oversee=lambda _: None)
+    return apply_todo(connection, found, conduct, pending(connection, found.ids))
 
 
 def applied_ids(connection: sqlite3.Connection) -> tuple[str, ...]:
@@ -194,7 +199,7 @@ def test_an_old_mismatch_is_left_alone(connection: sqlite3.Connection, folder: P
 def runs(connection: sqlite3.Connection, folder: Path) -> tuple[ApplyResult, int]:
     """What a run did, and how often it began its first migration."""
     events: list[Event] = []
-    result = apply_pending(connection, read_folder(folder), observe=events.append)
+    result = apply(connection, folder, events.append)
     return result, sum(isinstance(event, MigrationStarted) and event.number == 1 for event in events)
 
 
@@ -246,7 +251,7 @@ def test_looking_back_keeps_the_lock(connection: sqlite3.Connection, folder: Pat
     add_family(connection)
     connection.isolation_level = None
     connection.execute("BEGIN IMMEDIATE")
-    check = ForeignKeyCheck(connection, ["DELETE FROM child WHERE id = 1"])
+    check = ForeignKeyCheck(connection, ["DELETE FROM child WHERE id = 1"], oversee=lambda _: None)
     connection.execute("DELETE FROM child WHERE id = 1")
     assert "row 3 of child" in "".join(check.finish("x"))
     said = subprocess.run(
@@ -255,6 +260,87 @@ def test_looking_back_keeps_the_lock(connection: sqlite3.Connection, folder: Pat
     assert said.stdout == "database is locked\n"
     connection.execute("COMMIT")
     assert connection.execute("SELECT id FROM child").fetchall() == [(2,), (3,)]
+
+
+def compare(one: str, other: str) -> int:
+    """Whatever the letters are: SQLite's own NOCASE knows the English ones only."""
+    return (one.casefold() > other.casefold()) - (one.casefold() < other.casefold())
+
+
+@pytest.mark.parametrize("collation", ["NOCASE", "unicode"])
+def test_what_the_connection_takes_for_the_same(connection: sqlite3.Connection, tmp_path: Path, collation: str) -> None:
+    """A collation of the caller's decides whether a row has a parent, before the run and after it."""
+    connection.create_collation(collation, compare)
+    first = f"CREATE TABLE p (n TEXT COLLATE {collation} PRIMARY KEY); CREATE TABLE c (n REFERENCES p (n));"
+    folder = write_folder(tmp_path / "n", {"1.sql": first}, record=False)
+    apply_pending(connection, read_folder(folder))
+    connection.executescript("INSERT INTO p VALUES ('\u00c9'), ('b'); INSERT INTO c VALUES ('\u00e9'), ('nobody');")
+    write_folder(folder, {"2.sql": "-- depends: 1\nDELETE FROM p WHERE n <> 'b';"}, record=False)
+    with pytest.raises(ApplyError, match=r"do not hold afterwards: row 1 of c \(n\) has no parent"):
+        apply_pending(connection, read_folder(folder))
+    write_folder(folder, {"2.sql": "-- depends: 1\nUPDATE p SET n = n;"}, record=False)
+    (left,) = apply_pending(connection, read_folder(folder)).notices
+    assert left.startswith("foreign keys did not hold before")
+    assert "row 2 of c" in left
+
+
+def test_what_a_migration_in_python_takes_for_the_same(tmp_path: Path) -> None:
+    """It may give the connection a collation, for the migrations after it too, where each has its own transaction."""
+    first = "CREATE TABLE p (n TEXT COLLATE NOCASE PRIMARY KEY); CREATE TABLE c (n REFERENCES p (n));"
+    first += "INSERT INTO p VALUES ('\u00c9'), ('b'); INSERT INTO c VALUES ('\u00e9'), ('nobody');"
+    python = f"from yoyo import step\n__depends__ = {{'1'}}\n{inspect.getsource(compare)}"
+    python += "steps = [step(lambda connection: connection.create_collation('NOCASE', compare))]\n"
+    files = {"2.py": python, "3.sql": "-- depends: 2\nREINDEX; DELETE FROM p WHERE n <> 'b';"}
+    folder = write_folder(tmp_path / "n", {"1.sql": first}, record=False)
+    with closing(connect_file(tmp_path / "a.db")) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA foreign_keys = OFF")
+    run_yoyo("apply", tmp_path / "a.db", folder)
+    write_folder(folder, files, record=False)
+    with pytest.raises(ApplyError, match=r"do not hold afterwards: row 1 of c \(n\) has no parent"):
+        apply_to(str(tmp_path / "a.db"), folder, options=RunOptions(transaction="each"))
+
+
+def times_asked(tmp_path: Path, orphans: int) -> int:
+    """How often a run is asked whether it shall stop, where so many of many rows have no parent."""
+    folder = write_folder(tmp_path / "m", FAMILY)
+    path = tmp_path / f"{orphans}.db"
+    apply_to(str(path), folder)
+    with closing(connect_file(path)) as connection:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute("INSERT INTO parent (id) VALUES (1)")
+        numbers = "WITH RECURSIVE r (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 100000)"
+        connection.execute(f"INSERT INTO child {numbers} SELECT n, 1 + (n <= {orphans}) FROM r")
+        connection.commit()
+    write_folder(tmp_path / "n", {**FAMILY, "0004_x.sql": "-- depends: 0003_age\nDELETE FROM child WHERE id = 99;"})
+    asked: list[int] = []
+
+    class Stop:
+        def is_set(self) -> bool:
+            asked.append(1)
+            return False
+
+    apply_to(str(path), tmp_path / "n", options=RunOptions(backup="never"), watch=Watch(stop=Stop()))
+    return len(asked)
+
+
+def test_looking_back_can_be_stopped(tmp_path: Path) -> None:
+    """A run is asked meanwhile as it is while it looks at the rows as they are now."""
+    assert times_asked(tmp_path, 1) > 1.5 * times_asked(tmp_path, 0) > 15
+
+
+def test_looking_back_that_is_stopped(connection: sqlite3.Connection, folder: Path) -> None:
+    """It is no reason to repeat the run."""
+    apply(connection, folder)
+    add_family(connection)
+    connection.isolation_level = None
+    connection.execute("BEGIN IMMEDIATE")
+    check = ForeignKeyCheck(connection, ["DELETE"], oversee=lambda other: other.set_progress_handler(lambda: 1, 1))
+    if connection.execute("PRAGMA journal_mode").fetchone() == ("wal",):
+        with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+            check.finish("x")
+    else:
+        assert "row 3 of child" in "".join(check.finish("x"))
 
 
 # --- foreign keys are looked at where they could have changed ---------------------------------------------------------

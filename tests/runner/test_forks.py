@@ -121,6 +121,31 @@ def test_without_semaphores() -> None:
     assert each_of_many("time.sleep(0.001)", before=before) == "240 several [] 0"
 
 
+@pytest.mark.parametrize("handler", ["signal.SIG_IGN", "lambda *_: os.waitpid(-1, os.WNOHANG)"])
+def test_where_children_are_waited_for_elsewhere(handler: str) -> None:
+    """A supervisor may have left the signal of their end ignored, and an application may do it itself."""
+    before = f"import os, signal, time\nsignal.signal(signal.SIGCHLD, {handler})\n"
+    assert each_of_many("time.sleep(0.001)", before=before) == "240 one [] 0"
+
+
+def test_a_child_that_was_waited_for_already() -> None:
+    """Whoever takes the outcomes may also wait for any child there is; none of the work is lost."""
+    done = run_python(
+        """
+import os, time
+from waiaas_migrate.runner.many.fleet import Fleet, each
+outcomes = each(lambda name: (time.sleep(0.001), name)[1], [str(n) for n in range(240)], Fleet(jobs=4))
+results = [next(outcomes).result for _ in range(239)]
+try:
+    while os.wait():
+        pass
+except ChildProcessError:
+    print([*results, next(outcomes).result] == [str(n) for n in range(240)], len(list(outcomes)))
+"""
+    )
+    assert (done.stdout, done.stderr) == ("True 0\n", "")
+
+
 def test_no_more_copies_than_there_is_work_for(tmp_path: Path) -> None:
     """However many are asked for."""
     done = run_python(
@@ -238,6 +263,90 @@ assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 """
     )
     assert (done.stdout, done.stderr) == ("['0'] 240\n", "")
+
+
+def test_a_signal_as_copies_begin() -> None:
+    """What its handler raises comes out, and no copy is left at work."""
+    done = run_python(
+        """
+import multiprocessing, os, signal, sys, time
+from waiaas_migrate.runner.many.fleet import Fleet, each
+signal.signal(signal.SIGTERM, lambda *_: sys.exit("enough"))
+os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGTERM))
+try:
+    list(each(lambda name: time.sleep(0.01), [str(n) for n in range(240)], Fleet(jobs=4)))
+except SystemExit as error:
+    print(error, multiprocessing.active_children())
+"""
+    )
+    assert (done.stdout, done.stderr) == ("enough []\n", "")
+
+
+def test_a_signal_while_half_of_a_result_is_there() -> None:
+    """It is heard at once, however long the copy takes to tell the other half, and nothing is lost by it."""
+    done = run_python(
+        """
+import multiprocessing, os, signal, subprocess, time
+from waiaas_migrate.runner.many.fleet import Fleet, each
+heard = []
+def work(name):
+    return int(name), "long" * 100_000
+outcomes = each(work, [str(n) for n in range(240)], Fleet(jobs=2))
+results = [next(outcomes).result for _ in range(2)]
+time.sleep(0.2)  # both copies have told a part of what they did, as much as a pipe holds
+pids = " ".join(str(copy.pid) for copy in multiprocessing.active_children())
+signal.signal(signal.SIGUSR1, lambda *_: heard.append(time.monotonic()))
+signal.signal(signal.SIGINT, lambda *_: heard.append(time.monotonic()))
+os.system(f"kill -STOP {pids}")
+script = f"sleep 0.2; kill -INT {os.getpid()}; sleep 1.5; kill -CONT {pids}"
+begun = time.monotonic()
+with subprocess.Popen(["sh", "-c", script]):
+    results += [outcome.result for outcome in outcomes]
+print([number for number, _ in results] == list(range(240)), heard[0] - begun < 1)
+"""
+    )
+    assert (done.stdout, done.stderr) == ("True True\n", "")
+
+
+def test_a_signal_at_any_instant_blocks_none() -> None:
+    """What its handler raises may come out just as signals are made to wait; they do so no longer then."""
+    done = run_python(
+        """
+import signal
+from waiaas_migrate.runner.many.forks import _blocked
+class Rang(Exception): pass
+def ring(*_): raise Rang
+signal.signal(signal.SIGALRM, ring)
+rang = 0
+for _ in range(3000):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.00002)
+        while True:
+            with _blocked({signal.SIGALRM}): pass
+    except Rang:
+        rang += 1
+        assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
+print(rang)
+"""
+    )
+    assert (done.stdout, done.stderr) == ("3000\n", "")
+
+
+def test_what_was_received_is_there_until_it_is_accepted() -> None:
+    """So an exception that comes between the two, with a signal, loses nothing."""
+    done = run_python(
+        """
+from waiaas_migrate.runner.many.forks import Copies
+with Copies(2, lambda number: -number, 40) as copies:
+    found = set()
+    while (one := copies.receive()) is not None:
+        assert copies.receive() is one
+        found.add((one.number, one.result))
+        copies.accept()
+print(found == {(number, -number) for number in range(40)})
+"""
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "")
 
 
 def test_whoever_stops_listening_ends_the_rest(tmp_path: Path) -> None:

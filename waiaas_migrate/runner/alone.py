@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Self, TypeVar
 
@@ -30,8 +30,9 @@ ResultT = TypeVar("ResultT")
 
 _ATTEMPTS, _PAUSE = 20, 0.001
 
-#: Milliseconds that are long beside a run that looks at no row.
-_LONG = 1000
+#: Milliseconds that are long beside a run of so many statements that look at no row; a column takes a few of them where
+#: there are a thousand tables.
+_LONG, _FEW = 1000, 100
 
 
 @contextmanager
@@ -71,12 +72,14 @@ class at_work:  # noqa: N801 — a context manager; a generator takes thrice as 
             time.sleep(_PAUSE)  # somebody asks, which is soon over; or is alone, and then known to be at work
 
 
-def is_soon_over(migrations: Iterable[MigrationFile], patience: int | None) -> bool:
-    """Whether a run of ``migrations`` need tell nobody, since whoever waits does so for long enough.
+def is_soon_over(migrations: Sequence[MigrationFile], patience: int | None) -> bool:
+    """Whether the statements of ``migrations`` need tell nobody, since whoever waits does so for long enough.
 
     ``patience`` is the busy timeout that is declared for all, in milliseconds, where that is known.
     """
-    return patience is not None and patience >= _LONG and all(outline(one).is_brief for one in migrations)
+    if patience is None or patience < _LONG or sum(len(one.statements) for one in migrations) > _FEW:
+        return False
+    return all(outline(one).is_brief for one in migrations)
 
 
 def while_others_work(database: Database | sqlite3.Connection, work: Callable[[], ResultT]) -> ResultT:

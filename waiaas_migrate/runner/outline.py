@@ -28,15 +28,17 @@ _ADDS = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 
+_NAMED = r"""(?:(?:main|"main")\s*\.\s*)?("(?:[^"]|"")+"|`[^`]+`|\[[^]]+\]|[^\W\d]\w*)"""
+
 #: Statements that only write into the catalog. A column with a rule has SQLite try it on the rows that are there
-#: (https://www.sqlite.org/lang_altertable.html#altertabaddcol).
+#: (https://www.sqlite.org/lang_altertable.html#altertabaddcol), and one with a foreign key has the run look at them.
+#: What a table is made ``AS`` is none of its columns, of which a generated one has parentheses there.
 _BRIEF = re.compile(
-    r"CREATE\s+(?:TABLE|VIEW|TRIGGER)\s(?!.*\bAS\s+(?:SELECT|WITH|VALUES)\b)"
-    r"|ALTER\s+TABLE\s.+?\sADD\s(?!.*\b(?:CHECK|NOT\s+NULL|AS)\b)",
+    r"CREATE\s+(?:TABLE|VIEW|TRIGGER)\s(?!.*\bAS\b\s*(?!\s|\())"
+    rf"|ALTER\s+TABLE\s+{_NAMED}\s+ADD\s(?!.*\b(?:CHECK|NOT|AS|REFERENCES)\b)",
     re.IGNORECASE | re.DOTALL,
 )
 
-_NAMED = r"""(?:(?:main|"main")\s*\.\s*)?("(?:[^"]|"")+"|`[^`]+`|\[[^]]+\]|[^\W\d]\w*)"""
 #: Where the name of a table stands, in the order in which it is looked for.
 _TABLES = tuple(
     re.compile(pattern, re.IGNORECASE | re.DOTALL)

@@ -25,6 +25,7 @@ from waiaas_migrate.runner.events import (
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.outline import Outline, outline, rollback_outline
 from waiaas_migrate.runner.progress import Interrupted, Meter, Progress, Stop, Tell, was_interrupted
+from waiaas_migrate.runner.proof.foreign_keys import Oversee
 from waiaas_migrate.runner.rollback import Extent, RollbackResult, chosen_of, rollback
 from waiaas_migrate.runner.transaction import plain_session
 from waiaas_migrate.runner.upgrade import Conduct, Transaction, refuse_shadows
@@ -153,12 +154,14 @@ class _Run:
             empty = () if self.folder.migrations else (f"There are no migrations in {self.folder.path}.",)
             return ApplyResult(notices=empty)
         outlines = [outline(file) for file in self.folder.named(todo)]
-        with _watched(connection, outlines, self.options.backup, self.watch) as observer:
+        watched = _watched(connection, outlines, self.options.backup, self.watch)
+        with watched as observer:
             conduct = Conduct(
                 verify=self.options.verify,
                 transaction=self.options.transaction,
                 observe=observer,
                 patience=self.patience,
+                oversee=watched.oversee,
             )
             done = apply_todo(connection, self.folder, conduct, todo)
         return _with_backup(done, observer)
@@ -211,6 +214,11 @@ class _watched:  # noqa: N801 — a context manager; a generator takes thrice as
         self._is_watched = watch is not None
         wanted = _wants_backup(connection, outlines, backup)
         self._observer = _Observer(connection, outlines, self._meter, wants_backup=wanted) if wanted or tell else None
+
+    @property
+    def oversee(self) -> Oversee | None:
+        """What another connection is told to that is opened for the run; None where the run's is somebody else's."""
+        return self._meter.oversee if self._is_watched else None
 
     def __enter__(self) -> _Observer | None:
         if self._is_watched:

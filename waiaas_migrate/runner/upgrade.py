@@ -18,7 +18,7 @@ from waiaas_migrate.runner.books.yoyo_lock import Held, sole_transaction
 from waiaas_migrate.runner.events import Committed, MigrationFinished, MigrationStarted, Observe
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.outline import outline
-from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, KeysChanged
+from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, KeysChanged, Oversee, rows_stay
 from waiaas_migrate.runner.proof.schema import differences
 from waiaas_migrate.runner.recovery import has_run, hint, may_have_run
 from waiaas_migrate.runner.steps import StepRunner, may_switch, may_write_books
@@ -47,6 +47,8 @@ class Conduct:
     observe: Observe | None = None
     #: The connection's busy timeout in milliseconds, where that is known.
     patience: int | None = None
+    #: Is told of another connection that is opened for the run; None where this one is not known to be like any other.
+    oversee: Oversee | None = None
 
 
 class Upgrade:
@@ -63,6 +65,9 @@ class Upgrade:
         self._conduct = conduct
         self._steps = StepRunner(connection, (*folder.migrations, *folder.post_apply), conduct.observe)
         self._total = len(todo)
+        # One in Python may give the connection collations of its own, which another does not have.
+        has_python = any(migration.kind == "python" for migration in folder.named(todo))
+        self._oversee = None if has_python else conduct.oversee
         #: What is pending once the present batch is applied.
         self._left: tuple[str, ...] = ()
         self._started = 0
@@ -144,7 +149,7 @@ class Upgrade:
     # --- a batch in a transaction -------------------------------------------------------------------------------------
 
     def _run_together(self, batch: Sequence[MigrationFile], held: Held, notices: list[str], work: at_work) -> None:
-        if not is_soon_over(batch, self._conduct.patience):
+        if not self._is_soon_over(batch, held.facts):
             work.begin()
         if any(may_switch(migration) for migration in (*batch, *self._folder.post_apply)):
             held.switches.note()
@@ -160,10 +165,25 @@ class Upgrade:
         self._run_hooks()  # which may take away what earlier ones made
         self._verify(batch, after)
 
+    def _is_soon_over(self, batch: Sequence[MigrationFile], facts: CatalogFacts) -> bool:
+        """Whether nothing that is done with ``batch`` takes the longer the more rows there are.
+
+        That is what a look at foreign keys does, and what may be a hook, or a backup that somebody makes who hears of
+        the run. To a STRICT table SQLite adds no column without a look at its rows, since 3.53.
+        """
+        statements = self._repeatable(batch)
+        is_light = not facts.has_keys or (statements is not None and rows_stay(statements))
+        adds_nothing = self._conduct.observe is None and not self._folder.post_apply
+        return is_light and adds_nothing and not facts.has_strict and is_soon_over(batch, self._conduct.patience)
+
     def _foreign_keys(self, batch: Sequence[MigrationFile], facts: CatalogFacts) -> ForeignKeyCheck:
-        plain = not self._check_all_keys and all(migration.kind == "sql" for migration in batch)
-        statements = (statement for migration in batch for statement in migration.statements)
-        return ForeignKeyCheck(self._connection, statements if plain else None, facts)
+        return ForeignKeyCheck(self._connection, self._repeatable(batch), facts, self._oversee)
+
+    def _repeatable(self, batch: Sequence[MigrationFile]) -> tuple[str, ...] | None:
+        """All that is going to be run, where that may be done again."""
+        if self._check_all_keys or any(migration.kind == "python" for migration in batch):
+            return None
+        return tuple(statement for migration in batch for statement in migration.statements)
 
     def _verify(self, batch: Sequence[MigrationFile], facts: CatalogFacts) -> None:
         """Compare the catalog with that recorded for head; the cost does not grow with the rows.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import re
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from dataclasses import dataclass
 _LOCK = "yoyo_lock"
 _YOYO_TABLES = frozenset({"_yoyo_migration", "_yoyo_log", "_yoyo_version", _LOCK})
 _INTERNAL_PREFIXES = ("sqlite_", "yoyo_tmp_")
+
+#: What a STRICT table has behind its columns (https://www.sqlite.org/stricttables.html).
+_STRICT = re.compile(r"\bSTRICT\b", re.IGNORECASE)
 
 #: The catalog as one value. Python lets go of its lock, and must get it back, for every row and column that it fetches:
 #: among many threads that takes longer than the reading.
@@ -71,12 +75,13 @@ def _declared(rows: _Rows) -> tuple[CatalogRow, ...]:
 class CatalogFacts:
     """What a run asks of a catalog: its fingerprint, the folded names of what somebody declared, and what may be in it.
 
-    That is foreign keys, and the table in which plain yoyo keeps its lock.
+    That is foreign keys, STRICT tables, and the table in which plain yoyo keeps its lock.
     """
 
     fingerprint: str
     names: frozenset[str]
     has_keys: bool
+    has_strict: bool
     has_lock: bool
 
 
@@ -105,6 +110,7 @@ def _facts_of(rows: _Rows) -> CatalogFacts:
         fingerprint=fingerprint(found),
         names=frozenset(row.name.lower() for row in found),
         has_keys=any(row.kind == "table" and "REFERENCES" in row.sql.upper() for row in found),
+        has_strict=any(row.kind == "table" and _STRICT.search(row.sql) for row in found),
         has_lock=any(name.lower() == _LOCK for _, name, _, _ in rows),
     )
 

@@ -223,7 +223,10 @@ class _Run(Generic[ResultT]):
             for at, batch in enumerate(batches):
                 while at not in done and (one := self._received_from(copies)) is not None:
                     done[one.number] = self._told(one, batches[one.number])
+                    copies.accept()
                 yield from done.pop(at) if at in done else self._told(Done(number=at, error=CopyKilled()), batch)
+        except CannotFork:
+            raise
         except BaseException:
             self.stop.set()
             self.given_up.set()

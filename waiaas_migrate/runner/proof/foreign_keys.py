@@ -71,13 +71,17 @@ class KeysChanged(Exception):
     """A run changed what it was not thought to change, or what was before cannot be seen any more; repeat it."""
 
 
+#: Lets a connection be stopped, and its progress be told, as that of the run.
+Oversee = Callable[[sqlite3.Connection], None]
+
+
 class ForeignKeyCheck:
     """What does not hold as a run begins, and whether more does not hold at its end.
 
     Looking at every row with a foreign key takes time that grows with the rows. It is not needed where no statement
     changes a row, and keys and parents turn out to be the same afterwards. And where readers see what is committed, in
-    WAL mode, what did not hold before can still be seen at the end, and need be only where something does not hold
-    then. In both cases the run must be repeatable.
+    WAL mode, what did not hold before can still be seen at the end by another connection, and need be only where
+    something does not hold then. In both cases the run must be repeatable.
     """
 
     def __init__(
@@ -85,19 +89,23 @@ class ForeignKeyCheck:
         connection: sqlite3.Connection,
         statements: Iterable[str] | None = None,
         facts: CatalogFacts | None = None,
+        oversee: Oversee | None = None,
     ) -> None:
         """Begin on a database of whose catalog ``facts`` hold, if somebody has read it.
 
         ``statements`` are all that are going to be run in this transaction; None where the run is not repeatable.
+        ``oversee`` is told of the connection that looks back; None where another one may not see what this one does,
+        which has collations and functions that somebody gave it, say, and which decide what is the same.
         """
-        self._connection = connection
+        self._connection, self._oversee = connection, oversee
         self._announced: list[Violation] = []
         has_keys = (read_facts(connection) if facts is None else facts).has_keys
         self._light = has_keys and statements is not None and rows_stay(statements)
         self._keys = _keys_and_parents(connection) if self._light else ()
         self._before: tuple[Violation, ...] | None = ()
         if has_keys and not self._light:
-            can_look_back = statements is not None and _readers_see_what_is_committed(connection)
+            is_told = statements is not None and oversee is not None
+            can_look_back = is_told and _readers_see_what_is_committed(connection)
             self._before = None if can_look_back else violations(connection)
 
     def announce(self, tables: Iterable[str]) -> None:
@@ -119,7 +127,7 @@ class ForeignKeyCheck:
         after = violations(self._connection) if has_keys else ()
         if not after:
             return ()
-        before = _committed_violations(self._connection) if self._before is None else self._before
+        before = _committed_violations(self._connection, self._oversee) if self._before is None else self._before
         new = new_violations(before, after)
         added = self._unannounced(new)
         if added:
@@ -148,8 +156,8 @@ def _readers_see_what_is_committed(connection: sqlite3.Connection) -> bool:
     return str(connection.execute("PRAGMA main.journal_mode").fetchone()[0]) == "wal"
 
 
-def _committed_violations(connection: sqlite3.Connection) -> tuple[Violation, ...]:
-    """Every violation in what is committed, seen by another connection.
+def _committed_violations(connection: sqlite3.Connection, oversee: Oversee | None) -> tuple[Violation, ...]:
+    """Every violation in what is committed, seen by another connection, of which ``oversee`` is told.
 
     Raises:
         KeysChanged: there can be no other connection, as with ``locking_mode = EXCLUSIVE``.
@@ -159,9 +167,13 @@ def _committed_violations(connection: sqlite3.Connection) -> tuple[Violation, ..
     uri = f"file:{quote(os.fsencode(main_file(connection)))}?mode=ro"
     try:
         with closing(sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None)) as committed:
+            if oversee is not None:
+                oversee(committed)
             committed.execute("BEGIN")
             return violations(committed)
     except sqlite3.Error as error:
+        if result_code(error) == sqlite3.SQLITE_INTERRUPT:
+            raise
         raise KeysChanged from error
 
 
