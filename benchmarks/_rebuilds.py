@@ -19,12 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks._measure import peak_memory, timed
-from waiaas_migrate.runner.open import close_database, push_schema
+from waiaas_migrate.runner.open import close_database, open_database, push_schema
 from waiaas_migrate.schema.model import Column, ForeignKey, Schema, Table
 from waiaas_migrate.sqlite.connection import connect_file
 from waiaas_migrate.sqlite.introspect import introspect
 
 OLD, NEW = "PENDING", "QUEUED"
+
+#: As SQLite has it on every new connection.
+PLAIN = "PRAGMA foreign_keys = OFF"
 
 
 def main() -> None:
@@ -42,10 +45,16 @@ def main() -> None:
 
 
 def tool(database: Path, migrations: Path, pragma: str) -> Callable[[], None]:
-    """The generated migration, by the runner, as an application applies it, without the backup, which no peer makes."""
+    """The generated migration, by the runner, as an application applies it, without the backup, which no peer makes.
+
+    Where foreign keys are to be enforced meanwhile, it is on a connection of the application's own.
+    """
     importlib.import_module("waiaas_migrate.runner.backend")
 
     def run() -> None:
+        if pragma == PLAIN:
+            close_database(open_database(database, migrations=migrations, backup="never"))
+            return
         connection = connect_file(database)
         connection.execute(pragma)
         push_schema(connection, migrations=migrations, backup="never")

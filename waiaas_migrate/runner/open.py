@@ -80,7 +80,7 @@ def _open(place: Database, folder: str, head: Head | None, backup: When) -> sqli
         with plain_errors(connection, doing="opening it"):
             shape_file(connection, pragmas)
             is_at_head = head is not None and has_run_exactly(connection, head.hashes)
-        applied = () if is_at_head else _push(connection, folder, head, backup, pragmas=pragmas)
+        applied = () if is_at_head else _push(connection, folder, head, backup, pragmas=pragmas, is_plain=True)
         try:
             _prepare(connection, pragmas)
         except MigrateError as error:
@@ -162,7 +162,13 @@ def _prepare(connection: sqlite3.Connection, pragmas: Sequence[Pragma]) -> None:
 
 
 def _push(
-    connection: sqlite3.Connection, folder: str, head: Head | None, backup: When, *, pragmas: Sequence[Pragma] = ()
+    connection: sqlite3.Connection,
+    folder: str,
+    head: Head | None,
+    backup: When,
+    *,
+    pragmas: Sequence[Pragma] = (),
+    is_plain: bool = False,
 ) -> tuple[str, ...]:
     """Apply what is pending, and say what; ``pragmas`` are set before, where nothing is there yet that they change.
 
@@ -180,4 +186,4 @@ def _push(
         migrations = read_folder(folder)
         if pragmas and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
             apply_pragmas(connection, pragmas)
-        return run_pending(connection, migrations, options=RunOptions(backup=backup)).applied
+        return run_pending(connection, migrations, options=RunOptions(backup=backup), is_plain=is_plain).applied

@@ -84,7 +84,7 @@ def apply_to(
     """
     folder = migrations if isinstance(migrations, MigrationFolder) else read_folder(migrations)
     timeout = patience(folder.pragmas)
-    run = _Run(folder=folder, options=options, watch=watch, patience=int(timeout * 1000))
+    run = _Run(folder=folder, options=options, watch=watch, patience=int(timeout * 1000), is_plain=True)
     place = database_path(database)
     if not may_make:
         place = replace(place, was_there=True)
@@ -119,10 +119,12 @@ def run_pending(
     folder: MigrationFolder,
     *,
     options: RunOptions = RunOptions(),
+    is_plain: bool = False,
 ) -> ApplyResult:
     """Apply what is pending on a connection of the caller's, with a backup before it as in :func:`apply_to`.
 
-    The connection's settings, and its progress handler, stay the caller's.
+    The connection's settings, and its progress handler, stay the caller's. ``is_plain``: nobody has given it collations
+    or functions of their own, so that another connection sees the same.
 
     Raises:
         DatabaseRefused: the database, or what is in it, refused, or there is no room for its backup; it is as it was.
@@ -133,20 +135,22 @@ def run_pending(
         if not todo:
             return ApplyResult()
         refuse_shadows(connection, (file.sql for file in folder.named(todo)))
-        return _Run(folder=folder, options=options).on(connection, todo)
+        return _Run(folder=folder, options=options, is_plain=is_plain).on(connection, todo)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
     """What a run needs to know besides its connection; without ``watch`` its progress handler is left alone.
 
-    ``patience`` is the connection's busy timeout in milliseconds, where that is known.
+    ``patience`` is the connection's busy timeout in milliseconds, where that is known; ``is_plain`` as in
+    :func:`run_pending`.
     """
 
     folder: MigrationFolder
     options: RunOptions
     watch: Watch | None = None
     patience: int | None = None
+    is_plain: bool = False
 
     def on(self, connection: sqlite3.Connection, todo: Sequence[str]) -> ApplyResult:
         """Apply what is pending, which was ``todo`` a moment ago."""
@@ -161,7 +165,7 @@ class _Run:
                 transaction=self.options.transaction,
                 observe=observer,
                 patience=self.patience,
-                oversee=watched.oversee,
+                oversee=watched.oversee if self.is_plain else None,
             )
             done = apply_todo(connection, self.folder, conduct, todo)
         return _with_backup(done, observer)
@@ -216,9 +220,9 @@ class _watched:  # noqa: N801 — a context manager; a generator takes thrice as
         self._observer = _Observer(connection, outlines, self._meter, wants_backup=wanted) if wanted or tell else None
 
     @property
-    def oversee(self) -> Oversee | None:
-        """What another connection is told to that is opened for the run; None where the run's is somebody else's."""
-        return self._meter.oversee if self._is_watched else None
+    def oversee(self) -> Oversee:
+        """What another connection is told to that is opened for the run."""
+        return self._meter.oversee
 
     def __enter__(self) -> _Observer | None:
         if self._is_watched:
