@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from waiaas_migrate.errors import UnsupportedError
@@ -181,6 +181,8 @@ DATA = st.recursive(
 
 
 @given(st.dictionaries(TEXTS, DATA, min_size=1))
+@example({"a": Paragraph("one\n\x85")})
+@example({"a": Paragraph("one\n\u2028two\n")})
 def test_data_is_the_same_in_every_yaml(data: dict[str, object]) -> None:
     """Any data is read back by YAML 1.2 and by YAML 1.1 as it was."""
     text = yaml_text(Lines(data))  # type: ignore[arg-type]

@@ -25,6 +25,9 @@ _NO_LIMIT = 2**30
 _PLAIN = re.compile(r"[A-Za-z_][\w ./()<>=+*%-]*\Z", re.ASCII)
 _ENDS_IN_FLOW = re.compile(r"[][{},]")
 
+#: What ends lines in YAML 1.1 (https://yaml.org/spec/1.1/#id871136), besides the usual.
+_OTHER_BREAKS = "\r\x85\u2028\u2029"
+
 
 class Lines(dict[str, "Data"]):
     """A mapping that takes a line for each key, however short it is."""
@@ -108,8 +111,7 @@ def _scalar(value: Scalar) -> yaml.Node:
 
 def _style(text: str) -> str | None:
     """The quotes that ``text`` needs in YAML 1.2; None leaves it to the emitter, which knows what YAML 1.1 needs."""
-    # A block that ends in empty lines would take the blank line behind it for one of them.
-    if isinstance(text, Paragraph) and "\n" in text and text.strip() and not text.endswith("\n\n"):
+    if isinstance(text, Paragraph) and _can_be_block(text):
         return "|"
     if not text.isprintable():
         return '"'
@@ -118,6 +120,13 @@ def _style(text: str) -> str | None:
     except ScalarError:
         is_text = False
     return None if is_text else "'"
+
+
+def _can_be_block(text: str) -> bool:
+    # One that ends in empty lines would take the blank line behind it for one of them; and other breaks are read back as
+    # plain ones.
+    is_block = "\n" in text and bool(text.strip()) and not text.endswith("\n\n")
+    return is_block and not any(other in text for other in _OTHER_BREAKS)
 
 
 class _Dumper(yaml.SafeDumper):
