@@ -123,7 +123,7 @@ def _style(text: str) -> str | None:
 
 
 def _can_be_block(text: str) -> bool:
-    # One that ends in empty lines would take the blank line behind it for one of them; and other breaks are read back as
+    # One that ends in empty lines would take the blank line behind it for one of them; other breaks are read back as
     # plain ones.
     is_block = "\n" in text and bool(text.strip()) and not text.endswith("\n\n")
     return is_block and not any(other in text for other in _OTHER_BREAKS)
