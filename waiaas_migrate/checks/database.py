@@ -71,6 +71,8 @@ def problems_of(project: Project, run: int) -> tuple[Problem, ...]:
 def reading(database: str) -> Iterator[tuple[sqlite3.Connection, str]]:
     """A read-only connection to what a DATABASE argument means, and its name for messages.
 
+    All that is read there is of one moment, whatever is applied meanwhile.
+
     Raises:
         DatabaseFileError: where it is missing, no database, or cannot be read.
     """
@@ -78,6 +80,7 @@ def reading(database: str) -> Iterator[tuple[sqlite3.Connection, str]]:
     connection = open_read_only(place)
     try:
         with plain_errors(place.name, doing="reading its schema"):
+            connection.execute("BEGIN")
             yield connection, place.name
     finally:
         connection.close()
