@@ -27,7 +27,7 @@ VERSION = 1
 TOP_KEYS = ("version", "enums", "pragmas", "tables", "views", "triggers", "virtual_tables")
 
 _PRAGMA_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z", re.IGNORECASE | re.ASCII)
-_MISSING = "Write it, make it of a database with `waiaas-migrate inspect DATABASE -o FILE`, or correct its path (--schema)."
+_MISSING = "Write it, make it of a database with `waiaas-migrate inspect DATABASE -o FILE`, or correct --schema."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
