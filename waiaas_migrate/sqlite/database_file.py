@@ -7,6 +7,7 @@ process has on it, whoever in it set them
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -43,23 +44,46 @@ def make_file(database: Database, path: Path) -> bool:
 
 
 def _make(path: str) -> None:
-    """Make an empty file, without opening it where the system can.
+    """Make an empty file, of which no descriptor is closed once others can open it.
 
-    Another thread may have it open as soon as it is there, and would lose its locks when it is closed here.
+    Another thread may have it open as soon as it is there, and would lose its locks.
 
     Raises:
         FileExistsError: there is one.
         OSError: it cannot be made.
     """
-    if sys.platform == "linux":
+    for make in (_make_node, _make_link, _make_plainly):
         try:
-            os.mknod(path, stat.S_IFREG | _OWNER_ONLY)
+            make(path)
         except FileExistsError:
             raise
         except OSError:
-            pass  # not every file system can; and if it is something else, it is said now
+            if make is _make_plainly:
+                raise
         else:
             return
+
+
+def _make_node(path: str) -> None:
+    """Without a descriptor, for which most systems but Linux want a superuser."""
+    if sys.platform != "linux":
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    os.mknod(path, stat.S_IFREG | _OWNER_ONLY)
+
+
+def _make_link(path: str) -> None:
+    """Under another name first, where the file system has links."""
+    import uuid  # not for a file that is there
+
+    aside = Path(f"{path}.{uuid.uuid4().hex}.new")
+    _make_plainly(str(aside))
+    try:
+        os.link(aside, path)
+    finally:
+        aside.unlink()
+
+
+def _make_plainly(path: str) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, _OWNER_ONLY))
 
 
