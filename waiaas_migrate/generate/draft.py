@@ -8,11 +8,12 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
-from waiaas_migrate.files.render import Renderer
+from waiaas_migrate.files.render import Head, Renderer
 from waiaas_migrate.generate.naming import next_id
 from waiaas_migrate.generate.proof import MigrationText, run_file
 from waiaas_migrate.generate.transition import make_transition
-from waiaas_migrate.schema.changes import Change, DropColumn, DropTable, DropVirtualTable, ModifyPrimaryKey
+from waiaas_migrate.schema.changes import Change, DropColumn, DropTable, DropVirtualTable, ModifyPrimaryKey, object_of
+from waiaas_migrate.schema.describe import describe_briefly
 from waiaas_migrate.schema.enum_lists import literal, values_held
 from waiaas_migrate.schema.hazard_codes import Code
 from waiaas_migrate.schema.hazards import Hazard, broken_object, hazards
@@ -24,6 +25,9 @@ from waiaas_migrate.sqlite.plan import plan
 from waiaas_migrate.sqlite.probe import broken_statements, broken_virtual_tables, not_compiling
 from waiaas_migrate.sqlite.row_steps import column_of, mapping
 from waiaas_migrate.sqlite.transition import Transition
+
+#: How many changes the head of a migration lists one by one.
+_LISTED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,25 +60,35 @@ def draft(
     changes, dangers = changes_of(transition), hazards_of(transition)
     migration = next_id((file.id for file in migrations), name, changes)
     steps, depends = plan(transition).steps, heads(migrations)
-    forward = renderer.migration(migration, steps, depends=depends, remarks=_remarks(dangers))
+    head = Head(title=_title(migration, changes), remarks=_remarks(dangers), depends=depends)
+    forward = renderer.migration(head, steps)
     with closing(copy(before)) as after:
         run_file(after, forward, f"{migration}.sql")
         broken = tuple(_broken(before, after, transition))
         if broken:
             dangers += broken
-            forward = renderer.migration(migration, steps, depends=depends, remarks=_remarks(dangers))
+            forward = renderer.migration(replace(head, remarks=_remarks(dangers)), steps)
         target = way_back(transition.start, transition.new, transition.renames)
         renames = transition.renames.reversed()
         back = make_transition(after, target, renames, renderer, transition.options, transition.known)
     # Migrations before it, and their rollbacks, count on the columns of a table in their order.
     back = replace(back, in_order=True)
     said = (*_lost(transition), *_may_refuse(back))
-    backward = renderer.migration(f"{migration}, rolled back", plan(back).steps, remarks=said)
+    backward = renderer.migration(Head(title=f"Roll back {migration}.", remarks=said), plan(back).steps)
     return Draft(
         changes=changes,
         hazards=dangers,
         text=MigrationText(id=migration, forward=forward, backward=backward),
     )
+
+
+def _title(migration: str, changes: Sequence[Change]) -> str:
+    """The migration's name and what it changes: each change, or how many there are."""
+    words = [" ".join(describe_briefly(change).split()) for change in changes]
+    if len(words) > _LISTED:
+        tables = dict.fromkeys(object_of(change)[1] for change in changes)
+        return f"{migration}: {len(words)} changes to {', '.join(tables)}"
+    return f"{migration}: {'; '.join(words)}"
 
 
 def _remarks(dangers: Iterable[Hazard]) -> tuple[str, ...]:
@@ -100,11 +114,13 @@ def heads(migrations: Sequence[MigrationFile]) -> tuple[str, ...]:
 
 def _may_refuse(back: Transition) -> Iterator[str]:
     """What rolling back asks of rows; that it drops what was added goes without saying."""
+    asked: dict[str, list[str]] = {}
     for hazard in hazards_of(back):
         if hazard.code is Code.FOREIGN_KEY_MISMATCH:  # which the runner looks for
             yield from _remarks([hazard])
         elif hazard.code not in (Code.DROP_TABLE, Code.DROP_COLUMN, Code.DROP_VIRTUAL_TABLE):
-            yield f"{hazard.where}: {hazard.what.replace('the migration refuses', 'this refuses')}"
+            asked.setdefault(hazard.what.replace("the migration refuses", "this refuses"), []).append(hazard.where)
+    yield from (f"{', '.join(where)}: {what}" for what, where in asked.items())
 
 
 def _lost(transition: Transition) -> Iterator[str]:

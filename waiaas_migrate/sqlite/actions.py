@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
-from waiaas_migrate.schema.model import Check, ForeignKey, Index, ObjectKind, SqlText, Table
+from waiaas_migrate.schema.model import ForeignKey, Index, ObjectKind, SqlText, Table
 from waiaas_migrate.sqlite.cost import Cost
 from waiaas_migrate.sqlite.layout import ColumnLayout
+from waiaas_migrate.sqlite.table_text import Piece
+
+#: Why a migration refuses a table whose definition is not the one it was made for.
+NOT_AS_MADE = "its definition differs from what the migrations made; run waiaas-migrate drift"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """What a migration insists on: the column of the guard table that stands for it, and the message if it fails."""
+
+    label: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,23 +86,54 @@ class AddColumnTo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropColumnFrom:
-    """ALTER TABLE … DROP COLUMN, which writes every row anew but leaves the indexes alone."""
+    """ALTER TABLE … DROP COLUMN, which writes every row but leaves the indexes alone.
+
+    ``is_legacy``: views and triggers, which it would all compile, are left alone.
+    """
 
     table: str
     column: str
+    is_legacy: bool = True
     template: Literal["drop_column"] = "drop_column"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EditCatalog:
-    """The table's text set to that of ``table``, whose columns and keys stand in the order of the table in the file.
+class BeginEdits:
+    """Let the catalog be edited (https://www.sqlite.org/pragma.html#pragma_writable_schema)."""
 
-    ``has_keys``: more than one key has an index, so that their order is to be looked at.
+    template: Literal["begin_edits"] = "begin_edits"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditDefinition:
+    """One piece of the definition of ``table`` replaced in the catalog; ``words`` say what that changes.
+
+    ``asked`` is what the change asks of rows. The old definition is in force until all edits are made.
     """
 
-    table: Table
-    has_keys: bool = False
-    template: Literal["edit_catalog"] = "edit_catalog"
+    table: str
+    words: str
+    piece: Piece
+    asked: tuple[GuardNoRow, ...] = ()
+    template: Literal["edit_definition"] = "edit_definition"
+
+    @property
+    def guard(self) -> Guard:
+        """The piece stands in the definition, once."""
+        return Guard(label=self.table, message=f"{self.table}: {NOT_AS_MADE}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndEdits:
+    """The catalog closed again and read anew by every connection, so that a definition that can't be read fails."""
+
+    tables: tuple[str, ...]
+    template: Literal["end_edits"] = "end_edits"
+
+    @property
+    def guard(self) -> Guard:
+        """The definition of the first table; no row is ever written for it."""
+        return Guard(label=self.tables[0], message=f"{self.tables[0]}: {NOT_AS_MADE}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,34 +145,58 @@ class Copied:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RebuildTable:
-    """The table built anew and its rows copied (https://www.sqlite.org/lang_altertable.html#otheralter).
+class CreateBeside:
+    """The new table of a rebuild, under a name that it has until the old one is gone.
 
-    ``table`` is the new shape, ``aside`` its name until the old table is gone. ``copied`` fills it, rowid included
-    where nothing else keeps it. ``keeps_sequence``: an AUTOINCREMENT high-water mark goes along. ``asks_checks``: the
-    copy is held to the CHECKs; where they are those of the old table over the same values, it need not be.
+    A rebuild is this, the copy, guards, and the replacement (https://www.sqlite.org/lang_altertable.html#otheralter).
     """
 
-    table: Table
+    create: str
+    template: Literal["create_beside"] = "create_beside"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyRows:
+    """The rows of ``table`` copied to the new table ``aside``, rowid included if nothing else keeps it.
+
+    ``asks_checks``: rows are held to the CHECKs; they need not be if the old table held the same values to them.
+    ``overrides``: a constraint has an ON CONFLICT clause, which must not swallow a row.
+    """
+
+    table: str
     aside: str
     copied: tuple[Copied, ...]
-    keeps_sequence: bool
     asks_checks: bool = True
-    template: Literal["rebuild"] = "rebuild"
+    overrides: bool = False
+    template: Literal["copy_rows"] = "copy_rows"
 
     @property
-    def beside(self) -> Table:
-        """The new shape under its passing name."""
-        return replace(self.table, name=self.aside)
+    def guard(self) -> Guard:
+        """Every row was copied."""
+        return Guard(label=f"{self.table}_copied", message=f"{self.table}: not every row was copied")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceTable:
+    """The old table dropped and ``aside`` renamed to it; ``keeps_sequence``: the AUTOINCREMENT mark goes along."""
+
+    table: str
+    aside: str
+    keeps_sequence: bool
+    template: Literal["replace_table"] = "replace_table"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateRows:
-    """Rows given new values: ``column = expression`` for each, where ``where`` holds."""
+    """Rows given new values: ``column = expression`` for each, if ``where`` holds.
+
+    ``overrides``: a constraint has an ON CONFLICT clause, which must not swallow a row.
+    """
 
     table: str
     assignments: tuple[Copied, ...]
     where: str | None = None
+    overrides: bool = False
     template: Literal["update_rows"] = "update_rows"
 
 
@@ -155,36 +222,38 @@ class GuardForeignKeysOff:
 
     template: Literal["guard_foreign_keys_off"] = "guard_foreign_keys_off"
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpectedLayout:
-    """What ``table`` should be. Without ``in_order`` its columns may stand in any order, as a copy of its rows may."""
-
-    table: str
-    facts: str
-    in_order: bool
+    @property
+    def guard(self) -> Guard:
+        """Foreign keys are off."""
+        return Guard(label="foreign_keys_off", message="run PRAGMA foreign_keys = OFF before this migration")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GuardLayouts:
-    """Fail where a table is not what the plan was made for.
+class GuardDefinition:
+    """Fail if ``table`` is not defined as the plan assumes: what somebody added by hand would go with the old table.
 
-    ``layouts`` are tables, each with what the query in the template gives for the right one: columns with type, NOT
-    NULL, key and default, the collations by which its indexes compare, its foreign keys, and the numbers of its UNIQUEs
-    and CHECKs. A table's text tells nothing of what is stored: to edit it on another table would have SQLite read rows
-    and indexes by rules that they were not written by. And a rule that somebody added by hand would be gone without a
-    word.
+    The definition that is expected is that of the new table, ``named`` under its own name, each of ``pieces`` put back;
+    or ``text`` as it stands.
     """
 
-    layouts: tuple[ExpectedLayout, ...]
-    template: Literal["guard_layouts"] = "guard_layouts"
+    table: str
+    aside: str
+    named: Piece
+    pieces: tuple[Piece, ...] = ()
+    text: str | None = None
+    template: Literal["guard_definition"] = "guard_definition"
+
+    @property
+    def guard(self) -> Guard:
+        """The table is defined as the migrations made it."""
+        return Guard(label=self.table, message=f"{self.table}: {NOT_AS_MADE}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardObjects:
-    """Fail where the table has an index or a trigger beside ``names`` (folded), which would go with it unseen.
+    """Fail if the table has an index or a trigger besides ``names``, which would go with it unseen.
 
-    Where the table stays, ``triggers_only``: they would fire on rows that are given other values.
+    If the table stays, ``triggers_only``: they would fire on rows that are given other values.
     """
 
     table: str
@@ -192,38 +261,43 @@ class GuardObjects:
     triggers_only: bool = False
     template: Literal["guard_objects"] = "guard_objects"
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuardChecks:
-    """Fail where rows break one of ``checks``, unless the table has the ``text`` that held them to all of these.
-
-    ``text`` is without double quotes, which versions of SQLite set differently where they rename. A table by another
-    text, as one that was changed by hand, has its rows read.
-    """
-
-    table: str
-    text: str
-    checks: tuple[Check, ...]
-    template: Literal["guard_checks"] = "guard_checks"
+    @property
+    def guard(self) -> Guard:
+        """Nobody added anything."""
+        what = "a trigger" if self.triggers_only else "an index or trigger"
+        label = f"{self.table}_{'triggers' if self.triggers_only else 'objects'}"
+        return Guard(label=label, message=f"{self.table}: has {what} that no migration made; run waiaas-migrate drift")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardNoRow:
-    """Fail where a row of the table meets ``where``; ``rule`` is what that row would break, in words."""
+    """Fail if a row of the table meets ``where``; ``rule`` is what that row would break, in words."""
 
     table: str
     rule: str
     where: str
     template: Literal["guard_no_row"] = "guard_no_row"
 
+    @property
+    def guard(self) -> Guard:
+        """No row is in the way."""
+        return Guard(label=f"{self.table}_rows", message=f"{self.table}: {self.rule}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardParents:
-    """Fail where a row has no parent by ``foreign_key``, whose targets are named."""
+    """Fail if a row has no parent by ``foreign_key``, whose targets are named."""
 
     table: str
     foreign_key: ForeignKey
     template: Literal["guard_parents"] = "guard_parents"
+
+    @property
+    def guard(self) -> Guard:
+        """Every row has its parent."""
+        key = self.foreign_key
+        what = f"rows have no parent in {key.table} by the new foreign key on {', '.join(key.columns)}"
+        return Guard(label=f"{self.table}_parents", message=f"{self.table}: {what}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,6 +337,12 @@ class GuardViolations:
     keys: tuple[FollowedKey, ...] = ()
     template: Literal["guard_violations"] = "guard_violations"
 
+    @property
+    def guard(self) -> Guard:
+        """No foreign key that held is broken."""
+        names = dict.fromkeys((*self.tables, *(key.table for key in self.keys)))
+        return Guard(label="foreign_keys_hold", message=f"rows of {', '.join(names)} would lose their parent")
+
 
 Action = (
     CreateTable
@@ -273,14 +353,17 @@ Action = (
     | RenameColumnTo
     | AddColumnTo
     | DropColumnFrom
-    | EditCatalog
-    | RebuildTable
+    | BeginEdits
+    | EditDefinition
+    | EndEdits
+    | CreateBeside
+    | CopyRows
+    | ReplaceTable
     | UpdateRows
     | FillFullText
     | SetSecureDelete
     | GuardForeignKeysOff
-    | GuardLayouts
-    | GuardChecks
+    | GuardDefinition
     | GuardObjects
     | GuardNoRow
     | GuardParents
@@ -289,9 +372,30 @@ Action = (
 )
 
 
+#: Actions that can fail by a guard of theirs.
+Guarded = (
+    EditDefinition
+    | EndEdits
+    | CopyRows
+    | GuardForeignKeysOff
+    | GuardDefinition
+    | GuardObjects
+    | GuardNoRow
+    | GuardParents
+    | GuardViolations
+)
+
+
+def guards_of(action: Action) -> tuple[Guard, ...]:
+    """The guards that can stop ``action``."""
+    if isinstance(action, EditDefinition):
+        return (action.guard, *(asked.guard for asked in action.asked))
+    return (action.guard,) if isinstance(action, Guarded) else ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One thing to do: what it is for in words, its cost, and the actions that do it, in order."""
+    """One thing to do: what it is for in words (none if its actions say it), its cost, and its actions in order."""
 
     words: str
     cost: Cost
