@@ -88,10 +88,10 @@ def _definitions(wanted: Rebuild, clauses: Clauses, aside: str) -> tuple[str, Gu
         steps = text_steps(wanted.text, wanted.old, wanted.changes, clauses, wanted.new)
     if steps is None:
         create = clauses.table(replace(_unqualified(wanted.new), name=aside))
-        return create, GuardDefinition(table=wanted.new.name, aside=aside, named=named, text=wanted.text)
+        return create, GuardDefinition(table=wanted.old.name, aside=aside, named=named, text=wanted.text)
     pieces = tuple(piece(step.after, step.before) for step in reversed(steps))
     create = renamed(steps[-1].after if steps else wanted.text, passing)
-    return create, GuardDefinition(table=wanted.new.name, aside=aside, named=named, pieces=pieces)
+    return create, GuardDefinition(table=wanted.old.name, aside=aside, named=named, pieces=pieces)
 
 
 def _numbered(old: Table, new: Table) -> list[Action]:

@@ -117,9 +117,8 @@ def plan_table(table: TableChanges) -> TablePlan:
         physical, out_of_place = table.new, True
     if added is None or out_of_place or any(_needs_rebuild(table, change) for change in table.changes):
         wanted = Rebuild(old=table.old, text=table.text, new=physical, changes=table.changes)
-        return TablePlan(
-            steps=(rebuild(wanted, table.clauses, (*_indexes(table.old), *table.triggers)),), is_rebuilt=True
-        )
+        objects = (*(fold(index.name) for index in table.old.indexes), *table.triggers)
+        return TablePlan(steps=(rebuild(wanted, table.clauses, objects),), is_rebuilt=True)
     return _in_place(table, added, rows)
 
 
@@ -266,11 +265,13 @@ def _tightened(change: Change) -> Change:
 
 
 def _is_rule_of(rows: Sequence[UpdateRows], change: Change) -> bool:
-    """Whether a CHECK changes that is about a column in which rows get other values."""
+    """Whether a rule changes, or NOT NULL goes, in a column in which rows get other values."""
     given = {fold(item.column) for update in rows for item in update.assignments}
     match change:
         case ModifyCheck(old=check) | DropCheck(check=check):
             return bool(given & names_in(check.expression.sql))
+        case ModifyColumn(new=column):
+            return column.not_null is None and fold(column.name) in given
         case _:
             return False
 
@@ -279,7 +280,7 @@ class _Edits:
     """The definition of a table while it is edited piece by piece."""
 
     def __init__(self, table: TableChanges) -> None:
-        self._name, self._clauses = table.new.name, table.clauses
+        self._name, self._clauses = table.old.name, table.clauses
         self._text, self._table = table.text, table.old
 
     def made(self, changes: Sequence[Change]) -> list[tuple[EditDefinition, tuple[Change, ...]]]:
@@ -355,10 +356,6 @@ def _altered(
     actions = [action for step in steps for action in step.actions]
     guard = GuardObjects(table=table.new.name, names=table.triggers, triggers_only=True)
     yield Step(words=words, cost=Cost.SCAN, actions=(*actions, guard, *rows, *held))
-
-
-def _indexes(table: Table) -> tuple[str, ...]:
-    return tuple(fold(index.name) for index in table.indexes)
 
 
 def _dropped(table: TableChanges) -> Iterator[Step]:
