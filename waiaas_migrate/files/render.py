@@ -20,8 +20,9 @@ from waiaas_migrate.errors import Problem, TemplateError
 from waiaas_migrate.files.bundled import bundled
 from waiaas_migrate.files.template_cache import TemplateCache, user_cache
 from waiaas_migrate.schema.model import Table
-from waiaas_migrate.sqlite.actions import Action, CreateTable, Guard, Step, guards_of
+from waiaas_migrate.sqlite.actions import Action, CreateTable, Step, guards_of
 from waiaas_migrate.sqlite.ddl import is_bare
+from waiaas_migrate.sqlite.guards import Guard
 from waiaas_migrate.sqlite.layout import TableLayout, layout
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 from waiaas_migrate.sqlite.spelling import resynchronised, spelled_name
@@ -147,7 +148,7 @@ def _named_guards(actions: Iterable[Action]) -> dict[Guard, str]:
     named: dict[Guard, str] = {}
     for guard in dict.fromkeys(guard for action in actions for guard in guards_of(action)):
         label = re.sub(r"[^a-z0-9_]", "_", guard.label.lower())
-        label = label if spelled_name(label) == label else f"{label}_table"
+        label = label if spelled_name(label) == label else f"table_{label}"
         names = itertools.chain([label], (f"{label}{number}" for number in itertools.count(2)))
         named[guard] = next(name for name in names if name not in named.values())
     return named

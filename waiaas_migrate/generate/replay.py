@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.files.migration_dir.statements import first_line
+from waiaas_migrate.sqlite.guards import NOT_AS_MADE
 from waiaas_migrate.sqlite.memory import execute, memory
 
 #: The way out where nothing more is known.
 CORRECT = "Correct it, or restore it from git."
 
-#: What the guard of a table's layout says: templates/guard_layouts.sql.j2.
-_OTHER_TABLE = re.compile(r"(?P<table>table .+) is not what the migrations made of it")
+#: What a guard says that finds another definition of a table than the migration was made for.
+_OTHER_TABLE = re.compile(rf"failed: (?P<table>.+): {re.escape(NOT_AS_MADE)}")
 
 
 def replay(migrations: Sequence[MigrationFile]) -> sqlite3.Connection:
@@ -67,7 +68,7 @@ def _run_python(connection: sqlite3.Connection, migration: MigrationFile, folder
 
 def _refused(migration: MigrationFile, statement: str, said: str) -> MigrationsError:
     if (other := _OTHER_TABLE.search(said)) and "_waiaas_guard" in statement:
-        return MigrationsError([made_for_another(migration, other["table"])])
+        return MigrationsError([made_for_another(migration, f"table {other['table']}")])
     return _failed(migration, f"SQLite says {said} at: {first_line(statement)}", _way_out(said))
 
 

@@ -6,7 +6,7 @@ import re
 import sqlite3
 from contextlib import suppress
 
-from waiaas_migrate.sqlite.actions import NOT_AS_MADE
+from waiaas_migrate.sqlite.guards import NOT_AS_MADE
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 
 _SHOWN = 5

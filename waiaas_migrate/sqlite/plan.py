@@ -39,7 +39,6 @@ from waiaas_migrate.sqlite.actions import (
     Drop,
     EditDefinition,
     EndEdits,
-    GuardForeignKeysOff,
     Plan,
     RenameColumnTo,
     RenameTableTo,
@@ -49,6 +48,7 @@ from waiaas_migrate.sqlite.actions import (
 from waiaas_migrate.sqlite.cost import Cost
 from waiaas_migrate.sqlite.ddl import ROWID_NAMES, holds_quoted_string, names_in, updates_watched
 from waiaas_migrate.sqlite.full_text import filling
+from waiaas_migrate.sqlite.guards import GuardForeignKeysOff
 from waiaas_migrate.sqlite.parents import parent_guards, violation_guards
 from waiaas_migrate.sqlite.reading import read_tables, reading_order
 from waiaas_migrate.sqlite.table_plan import TableChanges, TablePlan, plan_table

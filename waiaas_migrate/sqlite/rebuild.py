@@ -11,23 +11,15 @@ from waiaas_migrate.schema.changes import AddColumn, Change
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import SqlText, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.actions import (
-    Action,
-    Copied,
-    CopyRows,
-    CreateBeside,
-    GuardDefinition,
-    GuardNoRow,
-    GuardObjects,
-    ReplaceTable,
-    Step,
-)
+from waiaas_migrate.sqlite.actions import Action, Copied, CopyRows, CreateBeside, ReplaceTable, Step
 from waiaas_migrate.sqlite.cost import Cost
 from waiaas_migrate.sqlite.ddl import ROWID_NAMES, TERMS, names_in, unqualified
 from waiaas_migrate.sqlite.grammar import Kind, significant, tokenize
+from waiaas_migrate.sqlite.guards import GuardDefinition, GuardNoRow, GuardObjects, Piece
 from waiaas_migrate.sqlite.row_steps import column_of, guards, overrides_conflicts, value_of
 from waiaas_migrate.sqlite.spelling import spelled_name, spelled_value
-from waiaas_migrate.sqlite.table_text import Clauses, Piece, piece, renamed, text_steps, written_name
+from waiaas_migrate.sqlite.table_text import Clauses, piece, renamed, written_name
+from waiaas_migrate.sqlite.text_steps import text_steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

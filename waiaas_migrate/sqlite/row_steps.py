@@ -10,8 +10,9 @@ from waiaas_migrate.schema.changes import AddCheck, AddColumn, Change, ModifyChe
 from waiaas_migrate.schema.enum_lists import membership_of, values_held
 from waiaas_migrate.schema.model import Check, Column, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.actions import Copied, GuardNoRow, UpdateRows
+from waiaas_migrate.sqlite.actions import Copied, UpdateRows
 from waiaas_migrate.sqlite.ddl import names_in
+from waiaas_migrate.sqlite.guards import GuardNoRow
 from waiaas_migrate.sqlite.spelling import spelled_name, spelled_value
 
 _QUERY = re.compile(r"(?:SELECT|WITH|VALUES)\b", re.IGNORECASE)

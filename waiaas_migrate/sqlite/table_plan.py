@@ -33,29 +33,21 @@ from waiaas_migrate.schema.changes import (
 from waiaas_migrate.schema.describe import describe, describe_briefly
 from waiaas_migrate.schema.model import Column, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.actions import (
-    AddColumnTo,
-    DropColumnFrom,
-    EditDefinition,
-    GuardNoRow,
-    GuardObjects,
-    Step,
-    UpdateRows,
-)
+from waiaas_migrate.sqlite.actions import AddColumnTo, DropColumnFrom, EditDefinition, Step, UpdateRows
 from waiaas_migrate.sqlite.cost import Cost
 from waiaas_migrate.sqlite.ddl import is_constant, names_in
+from waiaas_migrate.sqlite.guards import GuardNoRow, GuardObjects
 from waiaas_migrate.sqlite.layout import ColumnLayout, column_layout
 from waiaas_migrate.sqlite.rebuild import Rebuild, rebuild, rowid_alias
 from waiaas_migrate.sqlite.row_steps import column_of, guards, updates, waits_for_backfill
 from waiaas_migrate.sqlite.table_text import (
     Clauses,
-    TextStep,
     piece,
     renamed,
-    text_steps,
     with_added_column,
     written_name,
 )
+from waiaas_migrate.sqlite.text_steps import TextStep, text_steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
