@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 from waiaas_migrate.sqlite.catalog import read_catalog
@@ -55,10 +55,17 @@ class _Cursor(sqlite3.Cursor):
         Raises:
             KeyboardInterrupt: Ctrl-C was pressed while it ran.
         """
+        return self._run(super().execute, sql, parameters)
+
+    def executemany(self, sql: str, parameters: Any, /) -> Self:  # noqa: ANN401
+        """Run one statement again and again; otherwise as :meth:`execute`."""
+        return self._run(super().executemany, sql, parameters)
+
+    def _run(self, method: Callable[[str, Any], Self], sql: str, parameters: Any) -> Self:  # noqa: ANN401
         if _OF_THE_PROCESS.match(sql):
             return self
         try:
-            return super().execute(sql, parameters)
+            return method(sql, parameters)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
                 # Python drops the KeyboardInterrupt that is raised within a callback.
@@ -82,6 +89,11 @@ class _Memory(sqlite3.Connection):
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:  # noqa: ANN401
         """Run one statement on a new cursor of this module's kind."""
         cursor: sqlite3.Cursor = self.cursor().execute(sql, parameters)
+        return cursor
+
+    def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:  # noqa: ANN401
+        """Run one statement again and again on such a cursor."""
+        cursor: sqlite3.Cursor = self.cursor().executemany(sql, parameters)
         return cursor
 
     def leaves_out(self, statement: str, refusal: str) -> bool:
