@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -312,6 +313,18 @@ def test_ctrl_c_ends_a_replay(endless: Path, command: tuple[str, ...]) -> None:
     assert "Interrupted during the replay of " in said
     assert "0003_endless" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("databases", [("app.db",), ("app.db", "other.db")], ids=["one", "several"])
+def test_ctrl_c_ends_drift(endless: Path, databases: tuple[str, ...]) -> None:
+    """So does ``drift``, which replays what databases have run, in threads if there are several."""
+    shutil.copy(endless / "app.db", endless / "other.db")
+    for name in databases:
+        run_yoyo("mark", endless / name, endless / "migrations")
+    status, said = interrupt(endless, "-m", "waiaas_migrate", "drift", *databases)
+    assert status == 130, said
+    assert said.count("Interrupted during the replay of ") == len(databases)
+    assert "0003_endless" in said
 
 
 @pytest.mark.parametrize(

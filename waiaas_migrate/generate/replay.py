@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.files.migration_dir.statements import first_line
-from waiaas_migrate.runner.progress import was_interrupted
+from waiaas_migrate.runner.progress import ReplayInterrupted, was_interrupted
 from waiaas_migrate.sqlite.memory import NOT_ATTACHED, execute, lacks_database, memory
 
 #: The way out where nothing more is known.
@@ -32,7 +32,7 @@ def replay(migrations: Sequence[MigrationFile]) -> sqlite3.Connection:
 
     Raises:
         MigrationsError: names the migration that fails on an empty database, and the statement.
-        KeyboardInterrupt: Ctrl-C was pressed; names the migration.
+        ReplayInterrupted: Ctrl-C was pressed; names the migration.
     """
     connection = memory()
     for migration in migrations:
@@ -43,7 +43,7 @@ def replay(migrations: Sequence[MigrationFile]) -> sqlite3.Connection:
             raise
         except KeyboardInterrupt as error:
             connection.close()
-            raise KeyboardInterrupt(f"Interrupted during the replay of {migration.path}.") from error
+            raise ReplayInterrupted(f"Interrupted during the replay of {migration.path}.") from error
     return connection
 
 

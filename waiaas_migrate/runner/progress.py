@@ -94,6 +94,10 @@ class Interrupted(KeyboardInterrupt):
         return f"{where}; all was rolled back, and {self.database} is as it was."
 
 
+class ReplayInterrupted(KeyboardInterrupt):
+    """A replay in memory was stopped from outside; the text names the migration."""
+
+
 def interruption_of(error: KeyboardInterrupt) -> Failure:
     """``error`` as data."""
     committed = error.committed if isinstance(error, Interrupted) else ()

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from typing import Any, Self
 
 from waiaas_migrate.sqlite.catalog import read_catalog
@@ -42,6 +43,15 @@ _OF_THE_PROCESS = re.compile(
 
 #: Instructions of SQLite's virtual machine between two looks for Ctrl-C, some milliseconds.
 _INSTRUCTIONS = 50_000
+
+
+def _never() -> bool:
+    """Return False; Python handles signals when it is called, in the main thread."""
+    return False
+
+
+#: Whether statements in memory shall end. Threads, which no signal reaches, set it for their own work.
+IS_STOPPED: ContextVar[Callable[[], bool]] = ContextVar("IS_STOPPED", default=_never)
 
 
 class _Cursor(sqlite3.Cursor):
@@ -121,7 +131,7 @@ def memory() -> sqlite3.Connection:
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     # It takes its second argument for the address of code (https://www.sqlite.org/fts3.html#f3token).
     connection.create_function("fts3_tokenizer", 2, _no_value)
-    connection.set_progress_handler(_go_on, _INSTRUCTIONS)
+    connection.set_progress_handler(IS_STOPPED.get(), _INSTRUCTIONS)
     connection.execute("PRAGMA foreign_keys = OFF")
     return connection
 
@@ -129,11 +139,6 @@ def memory() -> sqlite3.Connection:
 def lacks_database(connection: sqlite3.Connection) -> bool:
     """Return whether statements may miss a database, since an ATTACH was left out."""
     return isinstance(connection, _Memory) and connection.missing_databases > 0
-
-
-def _go_on() -> int:
-    """Do nothing; but Python sees to signals when it is called."""
-    return 0
 
 
 def execute(connection: sqlite3.Connection, statement: str) -> None:
