@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -124,7 +126,9 @@ def read_ids_and_pragmas(path: str) -> tuple[tuple[str, ...], tuple[Pragma, ...]
 
 def _read(path: str | Path) -> Any:  # noqa: ANN401 — whatever a JSON file may hold
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 — on the way of every first opening
+        with open(path, "rb", buffering=0, opener=_open_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise _broken(path, "is not a regular file.")
             text = file.read().decode()
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -144,6 +148,11 @@ def _read(path: str | Path) -> Any:  # noqa: ANN401 — whatever a JSON file may
         at = error.lineno if isinstance(error, json.JSONDecodeError) else None
         raise _broken(path, f"is no JSON: {error}.", line=at) from error
     return {} if content is None else content
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file without waiting for the other end of a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _broken(path: str | Path, what: str, *, fix: str = _RESTORE, line: int | None = None) -> MigrationsError:
