@@ -74,7 +74,7 @@ With `--json`, stdout holds one object, whose keys are always all there:
 | `check` | `findings` |
 | `diff` | `changes`, `hazards`, `sql` |
 | `drift` | `database`, `pending`, `unrecorded_tables`, `findings` |
-| `generate` | `migration`, `changes`, `hazards`, `refused`, `unrecorded`, `written` |
+| `generate` | `migration`, `changes`, `hazards`, `refused`, `unrecorded`, `written`, `removed` |
 | `restore` | `database`, `restored`, `kept` |
 | `restore --list` | `database`, `backups` |
 | `rollback` | `database`, `rolled_back`, `notices`, `backup` |

@@ -26,7 +26,7 @@ from waiaas_migrate.files.render import Renderer
 from waiaas_migrate.files.schema_file.reader import DeclaredSchema, display_name
 from waiaas_migrate.generate.branches import refuse_clashes
 from waiaas_migrate.generate.declared import Declared, declare
-from waiaas_migrate.generate.draft import Draft, changes_of, draft, hazards_of, heads
+from waiaas_migrate.generate.draft import Draft, changes_of, draft, has_whitespace, hazards_of, heads
 from waiaas_migrate.generate.proof import prove
 from waiaas_migrate.generate.replay import replay
 from waiaas_migrate.generate.transition import make_transition
@@ -178,6 +178,10 @@ def _record(project: Project, manifest: Manifest, recorded: Manifest | None, see
 def _new_file(project: Project, migrations: Sequence[MigrationFile], drafted: Draft) -> MigrationFile:
     text = drafted.text
     path = project.migrations / f"{text.id}.sql"
+    if later := [m for m in migrations if m.id > text.id and has_whitespace(m.id)]:
+        what = f"sorts after {text.id} and has whitespace in its name, so the new migration cannot depend on it."
+        fix = "If no database has run it, rename it, as in 0002_name.sql."
+        raise MigrationsError([Problem(file=str(m.path), what=what, fix=fix) for m in later])
     return new_migration(path, depends=heads(migrations), sql=text.forward, rollback=text.backward)
 
 

@@ -1,9 +1,9 @@
 """Recognize and remove what an interrupted ``generate`` left in a migrations folder.
 
-``generate`` first writes a journal: the names of the new migration files, each with a hash of its content, and the name
-of the manifest. Replacing the manifest is the commit point. A file that the journal names, with that very content, does
-not count until the manifest lists its migration. So everybody sees the folder as it was before or as it is after,
-without writing to it, and no file that a person wrote or edited is ever taken for a leftover.
+``generate`` first writes a journal: the name and hash of each new migration file, and of the manifest as it is.
+Replacing the manifest is the commit point. As long as the manifest is still the old one, a file that the journal names
+does not count, if its content is the one in the journal. So everybody sees the folder as it was before or as it is
+after, without writing to it, and no file that a person wrote or edited is ever taken for a leftover.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ def temporary(path: Path) -> Path:
 
 
 def journal_text(files: Mapping[str, str], manifest: Path) -> str:
-    """Return the journal for ``files`` (name to text), which count once ``manifest`` lists them."""
+    """Return the journal for ``files`` (name to text), which count once ``manifest`` is replaced."""
     hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
-    content = {"manifest": manifest.name, "replaces": manifest.exists(), "files": hashes}
+    content = {"manifest": manifest.name, "replaces": _hash(manifest), "files": hashes}
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -38,18 +38,12 @@ def unfinished_files(folder: Path) -> frozenset[str]:
     try:
         journal = json.loads((folder / JOURNAL).read_bytes())
         hashes, manifest = dict(journal["files"]), folder / Path(journal["manifest"]).name
-        # If somebody deleted the manifest, it no longer tells which migrations count.
-        if journal["replaces"] and not manifest.is_file():
+        if _hash(manifest) != journal["replaces"]:
             return frozenset()
-        # Looked for as text, because a manifest with a merge conflict still lists its migrations.
-        listed = manifest.read_text(encoding="utf-8") if manifest.is_file() else ""
+        paths = {folder / Path(name).name: digest for name, digest in hashes.items()}
+        return frozenset(path.name for path, digest in paths.items() if digest is not None and _hash(path) == digest)
     except (OSError, ValueError, KeyError, TypeError):
         return frozenset()
-    return frozenset(
-        name
-        for name, digest in hashes.items()
-        if json.dumps(_id_of(name), ensure_ascii=False) not in listed and _has_hash(folder / Path(name).name, digest)
-    )
 
 
 def leftovers(folder: Path) -> list[Path]:
@@ -97,12 +91,9 @@ def _is_temporary(name: str) -> bool:
     return name.startswith(_PREFIX) and name.endswith(_SUFFIX)
 
 
-def _id_of(name: str) -> str:
-    return name.removesuffix(".sql").removesuffix(".rollback")
-
-
-def _has_hash(path: Path, digest: str) -> bool:
+def _hash(path: Path) -> str | None:
+    """Return the hash of a file's content; None if there is no such file."""
     try:
-        return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == digest
-    except OSError:
-        return False
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+    except FileNotFoundError:
+        return None
