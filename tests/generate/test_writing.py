@@ -14,6 +14,7 @@ from tests.projects import CHECKOUT, SCHEMA, edit, generated_project, listing, r
 from waiaas_migrate import open_database
 from waiaas_migrate.errors import MigrationsError
 from waiaas_migrate.files.migration_dir.writing import folder_state, write_files
+from waiaas_migrate.runner.folder import read_folder
 
 VIEW = "views:\n  open_tasks: SELECT id, title FROM tasks\n"
 
@@ -130,12 +131,14 @@ except MigrateError as error:
     sys.exit(str(error))
 """
     status, _, err = on_a_small_disk(tmp_path, code)
-    assert (status, err) == (
-        1,
-        ".: cannot be written to: File too large. Nothing was changed. "
-        "Check its permissions, the free space and the disk, then run the command again.\n",
-    )
+    fix = "Check its permissions, the free space and the disk, then run the command again."
+    assert (status, err) == (1, f".: cannot be written to: File too large. Nothing was changed. {fix}\n")
     assert listing(tmp_path) == before
+
+
+def names(folder: Path) -> list[str]:
+    """The names of everything in a folder."""
+    return sorted(path.name for path in folder.iterdir())
 
 
 @pytest.mark.parametrize("name", ["b.rollback.sql", "b.sql", "manifest.json"])
@@ -154,14 +157,14 @@ def test_something_has_the_name(tmp_path: Path, name: str, kind: str) -> None:
                 (path / "full").touch()
     is_replaced = name == "manifest.json" and kind in ("link to nothing", "file")
     files = {"b.rollback.sql": "2", "b.sql": "1", "manifest.json": "0"}
-    before = sorted(os.listdir(tmp_path))
+    before = names(tmp_path)
     if is_replaced:
         write_files(tmp_path, files, seen=folder_state(tmp_path))
-        assert sorted(os.listdir(tmp_path)) == sorted(files)
+        assert names(tmp_path) == sorted(files)
         return
     with pytest.raises(MigrationsError, match="Nothing was changed"):
         write_files(tmp_path, files, seen=folder_state(tmp_path))
-    assert sorted(os.listdir(tmp_path)) == before
+    assert names(tmp_path) == before
     assert path.is_symlink() or path.is_dir() or path.read_text(encoding="utf-8") == "a person's"
 
 
@@ -169,9 +172,9 @@ def test_a_folder_that_changed_meanwhile(tmp_path: Path) -> None:
     """Texts that were made for another state of the folder are not written."""
     seen = folder_state(tmp_path)
     (tmp_path / "0001_mine.sql").write_text("SELECT 1;\n", encoding="utf-8")
-    with pytest.raises(MigrationsError, match="changed while `generate` was running. Nothing was changed. Run"):
+    with pytest.raises(MigrationsError, match=r"changed while `generate` was running\. Nothing was changed\. Run"):
         write_files(tmp_path, {"0001_theirs.sql": "", "manifest.json": "{}"}, seen=seen)
-    assert os.listdir(tmp_path) == ["0001_mine.sql"]
+    assert names(tmp_path) == ["0001_mine.sql"]
 
 
 def test_two_at_once(tmp_path: Path) -> None:
@@ -188,7 +191,31 @@ def test_two_at_once(tmp_path: Path) -> None:
     for err, status in ended:
         assert status == 0 or (status, "Nothing was changed." in err) == (2, True)
     assert run(tmp_path, "check").status == 0
-    assert len(os.listdir(tmp_path / "migrations")) == 3
+    assert len(names(tmp_path / "migrations")) == 3
+
+
+def test_reading_while_another_process_writes(tmp_path: Path) -> None:
+    """While migrations are generated one after the other, a reader never sees half of one."""
+    generated_project(tmp_path)
+    code = """
+import sys
+from waiaas_migrate.cli import main
+for number in range(25):
+    with open("schema.yaml", "a") as file:
+        file.write(f"  v{number}: SELECT id FROM tasks\\n")
+    if main(["generate"]) != 0:
+        sys.exit(1)
+"""
+    (tmp_path / "schema.yaml").write_text(SCHEMA + VIEW, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    command = [sys.executable, "-c", code]
+    seen: set[tuple[str, ...]] = set()
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL) as writing:
+        while writing.poll() is None:
+            seen.add(read_folder(tmp_path / "migrations").ids)
+    assert writing.returncode == 0
+    assert len(read_folder(tmp_path / "migrations").ids) == 26
+    assert len(seen) > 1
 
 
 def test_a_folder_that_another_process_writes_to(tmp_path: Path) -> None:

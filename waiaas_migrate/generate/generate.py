@@ -17,9 +17,9 @@ from waiaas_migrate.files.migration_dir.manifest import (
     chain,
     history_problems,
     manifest_text,
-    read_manifest,
+    read_recorded,
 )
-from waiaas_migrate.files.migration_dir.reader import MigrationFile, new_migration, read_migrations
+from waiaas_migrate.files.migration_dir.reader import MigrationFile, new_migration
 from waiaas_migrate.files.migration_dir.writing import FolderState, folder_state, recover, write_files
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.render import Renderer
@@ -151,8 +151,7 @@ def wanted(
 
 
 def _history(project: Project) -> tuple[tuple[MigrationFile, ...], Manifest | None]:
-    migrations = read_migrations(project.migrations, missing_ok=True)
-    recorded = read_manifest(project.migrations)
+    migrations, _, recorded = read_recorded(project.migrations, missing_ok=True)
     if recorded is not None and (problems := history_problems(recorded, migrations)):
         raise MigrationsError(problems)
     return migrations, recorded

@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from waiaas_migrate.errors import MigrationsError, Problem
-from waiaas_migrate.files.migration_dir.reader import MigrationFile, without_rollback
+from waiaas_migrate.files.migration_dir.reader import MigrationFile, read_with_post_apply, without_rollback
 from waiaas_migrate.sqlite.pragmas import Pragma
 
 MANIFEST = "manifest.json"
 
 _VERSION = 1
+#: How often a folder is read again because it changed meanwhile.
+_ATTEMPTS = 10
 _MARKER = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
 _RESTORE = f"Restore {MANIFEST} from git; where it is lost, delete it, and `waiaas-migrate generate` writes it anew."
 
@@ -87,6 +89,39 @@ def manifest_text(manifest: Manifest) -> str:
 def _block(brackets: str, lines: Sequence[str]) -> str:
     inner = "".join(f"\n    {line}{',' if number < len(lines) else ''}" for number, line in enumerate(lines, 1))
     return f"{brackets[0]}{inner}\n  {brackets[1]}" if lines else brackets
+
+
+def read_recorded(
+    folder: Path, *, missing_ok: bool = False
+) -> tuple[tuple[MigrationFile, ...], tuple[MigrationFile, ...], Manifest | None]:
+    """Return the migrations, the post-apply hooks and the manifest of ``folder`` as they were at one moment.
+
+    Reads again if a ``generate`` finishes meanwhile: which files count depends on the manifest.
+
+    Raises:
+        MigrationsError: carries everything that is wrong with the folder.
+    """
+    for _ in range(_ATTEMPTS):
+        before = _identity(folder / MANIFEST)
+        try:
+            found = (*read_with_post_apply(folder, missing_ok=missing_ok), read_manifest(folder))
+        except MigrationsError:
+            if _identity(folder / MANIFEST) == before:
+                raise
+        else:
+            if _identity(folder / MANIFEST) == before:
+                return found
+    what = "changes again and again while it is read."
+    raise MigrationsError([Problem(file=str(folder / MANIFEST), what=what, fix="Run the command again.")])
+
+
+def _identity(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes when a file is replaced or written to."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def read_manifest(folder: Path) -> Manifest | None:
