@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.projects import CHECKOUT, SCHEMA, edit, generated_project, listing, run, write_project
+from tests.rights import unprivileged
 from waiaas_migrate import open_database
 from waiaas_migrate.errors import MigrationsError
 from waiaas_migrate.files.migration_dir.writing import folder_state, write_files
@@ -67,18 +68,37 @@ def test_a_migrations_folder_that_cannot_be_made(tmp_path: Path) -> None:
     assert listing(tmp_path) == before
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_migrations_folder_that_may_not_be_written(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="folders have no such permissions on Windows")
+def test_a_migrations_folder_that_may_not_be_written(shared: Path) -> None:
     """A folder without write permission exits with 2, says so, and holds what it held."""
-    generated_project(tmp_path)
-    (tmp_path / "schema.yaml").write_text(SCHEMA + VIEW, encoding="utf-8")
-    before = listing(tmp_path)
-    (tmp_path / "migrations").chmod(0o555)
-    done = run(tmp_path, "generate")
-    (tmp_path / "migrations").chmod(0o755)
+    generated_project(shared)
+    (shared / "schema.yaml").write_text(SCHEMA + VIEW, encoding="utf-8")
+    before = listing(shared)
+    (shared / "migrations").chmod(0o555)
+    with unprivileged():
+        done = run(shared, "generate")
+    (shared / "migrations").chmod(0o755)
     assert (done.status, done.out) == (2, "")
-    assert "migrations: cannot be written to: Permission denied." in done.err
-    assert listing(tmp_path) == before
+    assert "migrations: cannot be written to: Permission denied. Nothing was changed." in done.err
+    assert listing(shared) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders have no such permissions on Windows")
+def test_leftovers_that_may_not_be_deleted(shared: Path) -> None:
+    """Reading commands ignore them; generate exits with 2 and says why it cannot go on."""
+    generated_project(shared)
+    leftover = shared / "migrations" / ".waiaas-0002_x.sql.tmp"
+    leftover.touch()
+    (shared / "migrations").chmod(0o555)
+    with unprivileged():
+        checked, done = run(shared, "check"), run(shared, "generate")
+    (shared / "migrations").chmod(0o755)
+    assert checked.status == 0
+    assert (done.status, done.out) == (2, "")
+    assert "interrupted `generate` left, and it cannot be deleted: Permission denied. Check" in done.err
+    assert leftover.exists()
+    assert run(shared, "generate").status == 0
+    assert not leftover.exists()
 
 
 #: Runs what it is given on a disk where no file grows beyond so many bytes.
