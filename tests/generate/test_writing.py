@@ -291,6 +291,16 @@ def test_files_of_macos(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
+def test_a_journal_that_is_a_pipe(tmp_path: Path) -> None:
+    """Nothing waits for the other end of it either; generate deletes it."""
+    generated_project(tmp_path)
+    os.mkfifo(tmp_path / "migrations" / ".waiaas-unfinished.json")
+    assert run(tmp_path, "check").status == 0
+    assert run(tmp_path, "generate").status == 0
+    assert names(tmp_path / "migrations") == ["0001_initial.rollback.sql", "0001_initial.sql", "manifest.json"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
 @pytest.mark.parametrize("command", [["generate"], ["check"], ["apply", "app.db"]])
 def test_a_manifest_that_is_a_pipe(tmp_path: Path, command: list[str]) -> None:
     """It is refused; nothing waits for the other end of it."""

@@ -153,8 +153,8 @@ def _read_all(folder: Path, problems: list[Problem], *, missing_ok: bool) -> lis
     for rollback in sorted(rollbacks):
         name = rollback.removesuffix(_ROLLBACK) + ".sql"
         if name not in names:
-            what = f"takes back {name}, which is missing."
-            problems.append(Problem(file=str(rollbacks[rollback]), what=what, fix="Restore or remove."))
+            what, fix = f"rolls back {name}, which is missing.", f"Restore {name} from git, or delete this file."
+            problems.append(Problem(file=str(rollbacks[rollback]), what=what, fix=fix))
     files = [_read_file(path, rollbacks.get(path.stem + _ROLLBACK), ids, problems) for path in ids.values()]
     return [file for file in files if file is not None]
 

@@ -35,6 +35,8 @@ def unfinished_files(folder: Path) -> frozenset[str]:
 
     A journal that is cut short counts for nothing: it is complete before the first file gets its name.
     """
+    if not (folder / JOURNAL).is_file():  # reading a pipe of that name would never end
+        return frozenset()
     try:
         journal = json.loads((folder / JOURNAL).read_bytes())
         hashes, manifest = dict(journal["files"]), folder / Path(journal["manifest"]).name

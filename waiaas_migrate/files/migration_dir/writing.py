@@ -149,8 +149,9 @@ def _locked(path: Path) -> Iterator[None]:
         MigrationsError: another process holds it for too long.
     """
     deadline = time.monotonic() + _WAIT
+    flags = os.O_RDONLY | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)  # a pipe of that name would wait for a writer
     while True:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_CREAT, 0o666)) as file:
+        with os.fdopen(os.open(path, flags, 0o666), "rb", buffering=0) as file:
             if _lock(file.fileno()) and _is_at(file.fileno(), path):
                 if fcntl is None:
                     file.close()  # Windows deletes no open file
