@@ -6,8 +6,7 @@ from contextlib import closing
 
 from waiaas_migrate.checks.report import Finding, Subject, enum_findings, schema_findings
 from waiaas_migrate.files.collection import collection_paused
-from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, check_manifest, read_manifest
-from waiaas_migrate.files.migration_dir.reader import read_migrations
+from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, check_manifest, read_recorded
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.render import Renderer
 from waiaas_migrate.generate.declared import declare
@@ -29,8 +28,7 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
         InputError: where a file cannot be used at all.
     """
     renderer = Renderer(project.templates)
-    migrations = read_migrations(project.migrations, missing_ok=True)
-    manifest = read_manifest(project.migrations)
+    migrations, _, manifest = read_recorded(project.migrations, missing_ok=True)
     with closing(replay(migrations)) as replayed:
         declared = declare(project, renderer, like=replayed)
         step = wanted(project, replayed, declared, manifest, renderer)

@@ -47,6 +47,7 @@ def generate(project: Project, name: str | None, allow: tuple[str, ...], *, as_j
                 "refused": [hazard.code for hazard in result.refused],
                 "unrecorded": result.unrecorded,
                 "written": [str(path) for path in result.written],
+                "removed": [str(path) for path in result.removed],
             }
         )
     else:
@@ -55,6 +56,8 @@ def generate(project: Project, name: str | None, allow: tuple[str, ...], *, as_j
 
 
 def _print_generated(result: Generated) -> None:
+    for path in result.removed:
+        note(f"deleted {_short(str(path))}, which an interrupted run had left")
     for change in result.changes:
         say(change)
     for hazard in result.hazards:
@@ -149,7 +152,7 @@ def inspect(database: str, output: str | None, enums: tuple[str, ...]) -> int:
       waiaas-migrate inspect app.db -o schema.yaml
     """  # noqa: D301
     from waiaas_migrate.checks.inspect import inspect as run
-    from waiaas_migrate.files.migration_dir.writing import write_files
+    from waiaas_migrate.files.text_file import write_text
 
     path = None if output is None else Path(output)
     if path is not None and not path.parent.is_dir():
@@ -160,7 +163,11 @@ def inspect(database: str, output: str | None, enums: tuple[str, ...]) -> int:
     if path is None:
         click.echo(text, nl=False)
         return 0
-    write_files(path.parent, {path.name: text})
+    try:
+        write_text(path, text)
+    except OSError as error:
+        fix = "Name another file, or print it instead: leave out --output."
+        raise UsageError(f"--output {output}: cannot be written: {error.strerror or error}. {fix}") from None
     note(f"wrote {output}")
     return 0
 

@@ -93,9 +93,17 @@ def _broken(before: sqlite3.Connection, after: sqlite3.Connection, transition: T
 
 
 def heads(migrations: Sequence[MigrationFile]) -> tuple[str, ...]:
-    """The ids that no other migration depends on; a new one depends on these."""
+    """Return the ids that no other migration depends on; a new one depends on these.
+
+    An id with whitespace in it is left out: a ``depends`` line separates ids by whitespace, so none can name it.
+    """
     depended_on = {name for migration in migrations for name in migration.depends}
-    return tuple(migration.id for migration in migrations if migration.id not in depended_on)
+    return tuple(m.id for m in migrations if m.id not in depended_on and not has_whitespace(m.id))
+
+
+def has_whitespace(migration_id: str) -> bool:
+    """Return whether the id has a blank, a line break or the like in it."""
+    return migration_id.split() != [migration_id]
 
 
 def _may_refuse(back: Transition) -> Iterator[str]:
