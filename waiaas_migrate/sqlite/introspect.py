@@ -72,12 +72,12 @@ def introspect_quoted(connection: sqlite3.Connection, known: Known | None = None
 
 def _read(connection: sqlite3.Connection, rows: Sequence[CatalogRow], known: Known) -> Schema:
     """The schema that ``rows`` say, held against what SQLite says of it."""
-    virtual = tuple(_virtual_table(row) for row in rows if _is_virtual(row))
+    virtual = tuple(_virtual_table(row) for row in rows if row.is_virtual)
     shadows = _shadow_names(connection, virtual, rows)
     by_table: dict[str, list[CatalogRow]] = defaultdict(list)
     for row in rows:
         by_table[fold(row.table)].append(row)
-    ordinary = [row for row in rows if row.kind == "table" and not _is_virtual(row) and fold(row.name) not in shadows]
+    ordinary = [row for row in rows if row.kind == "table" and not row.is_virtual and fold(row.name) not in shadows]
     tables = tuple(_table(row, by_table[fold(row.name)], known) for row in ordinary)
     _confirm(connection, tables, ordinary)
     names = _names(tables, virtual, rows)
@@ -89,10 +89,6 @@ def _read(connection: sqlite3.Connection, rows: Sequence[CatalogRow], known: Kno
         ),
         virtual_tables=virtual,
     )
-
-
-def _is_virtual(row: CatalogRow) -> bool:
-    return row.kind == "table" and row.sql[:14].upper() == "CREATE VIRTUAL"
 
 
 def _shadow_names(

@@ -100,6 +100,7 @@ class _Planner:
                 changes=tuple(changes),
                 mentioned=self.mentioned,
                 can_drop_columns=self.can_drop_columns,
+                strings=frozenset(map(fold, self.t.strings.get(("table", name), ()))),
                 reads_itself=name in self.t.reads and self.t.reads[name].reads_itself,
                 catalog_edits=self.t.options.catalog_edits,
                 in_order=self.t.in_order,

@@ -133,11 +133,7 @@ def _needed(suspects: Iterable[CatalogRow], rows: Sequence[CatalogRow]) -> tuple
         waiting += [others[name] for name in mentioned if name in others]
     # A virtual table makes its own tables, and must come before their rows, which then are there already.
     order = ("table", "index", "view", "trigger")
-    return tuple(sorted(needed.values(), key=lambda row: (order.index(row.kind), not _is_virtual(row), row.name)))
-
-
-def _is_virtual(row: CatalogRow) -> bool:
-    return row.sql[:14].upper() == "CREATE VIRTUAL"
+    return tuple(sorted(needed.values(), key=lambda row: (order.index(row.kind), not row.is_virtual, row.name)))
 
 
 @lru_cache(maxsize=64)
