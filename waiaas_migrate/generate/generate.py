@@ -23,6 +23,7 @@ from waiaas_migrate.files.migration_dir.reader import MigrationFile, new_migrati
 from waiaas_migrate.files.migration_dir.writing import FolderState, folder_state, recover, write_files
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.render import Renderer
+from waiaas_migrate.files.schema_file.places import located
 from waiaas_migrate.files.schema_file.reader import DeclaredSchema, display_name
 from waiaas_migrate.generate.branches import refuse_clashes
 from waiaas_migrate.generate.declared import Declared, declare
@@ -146,7 +147,7 @@ def wanted(
         raise SchemaFileError([Problem(file=file, what=problem) for problem in renames.impossible])
     transition = make_transition(before, declared.schema, renames, renderer, project.options, declared.known)
     if transition.problems:
-        raise SchemaFileError([replace(problem, file=file) for problem in transition.problems])
+        raise SchemaFileError(located(transition.problems, project.schema, root=project.root))
     return transition
 
 

@@ -310,10 +310,3 @@ def is_constant(sql: str, kind: Affinity) -> bool:
 def names_in(sql: str) -> frozenset[str]:
     """The folded words and names of ``sql``: all that could be a column's name in it, and more."""
     return frozenset(fold(token.name) for token in tokenize(sql) if token.kind in (Kind.WORD, Kind.NAME, Kind.STRING))
-
-
-def holds_quoted_string(sql: str, names: frozenset[str]) -> bool:
-    """Whether ``sql`` has a string in double quotes: a quoted name that is none of the folded ``names``."""
-    return any(
-        token.kind is Kind.NAME and token.text[0] == '"' and fold(token.name) not in names for token in tokenize(sql)
-    )

@@ -45,9 +45,11 @@ class TableChanges:
     """A table before and after, what changes in it, and what the choice depends on.
 
     ``old`` carries its new name already. ``mentioned`` are the folded names that views and triggers use.
-    ``can_drop_columns``: nothing elsewhere in the schema is in the way of DROP COLUMN. In the way are strings in double
-    quotes, which it would rewrite, and views and triggers that use a table which has just gone. ``reads_itself``: a
-    backfill looks into other rows of the table. ``in_order``: the columns shall stand in the file as in ``new``.
+    ``can_drop_columns``: nothing elsewhere in the schema is in the way of DROP COLUMN. In the way are indexes on a
+    string in double quotes, and views and triggers that use a table which has just gone. ``strings`` are the folded
+    strings that stand in double quotes in the table or its indexes: a new column of that name would take them over.
+    ``reads_itself``: a backfill looks into other rows of the table. ``in_order``: the columns shall stand in the file
+    as in ``new``.
     """
 
     old: Table
@@ -55,6 +57,7 @@ class TableChanges:
     changes: tuple[Change, ...]
     mentioned: frozenset[str]
     can_drop_columns: bool = True
+    strings: frozenset[str] = frozenset()
     reads_itself: bool = False
     catalog_edits: bool = True
     in_order: bool = False
@@ -128,6 +131,8 @@ def _changes_storage(table: TableChanges, old: Column, new: Column) -> bool:
 
 def _can_be_added(table: TableChanges, column: Column) -> bool:
     """What ADD COLUMN can do also where there are rows (https://www.sqlite.org/lang_altertable.html#altertabaddcol)."""
+    if fold(column.name) in table.strings:
+        return False
     if column.generated is not None:
         return not column.generated.stored
     kind = affinity(column.type, strict=table.new.strict)

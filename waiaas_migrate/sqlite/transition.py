@@ -9,7 +9,7 @@ from waiaas_migrate.errors import Problem
 from waiaas_migrate.schema.changes import Change
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.renames import Renames
-from waiaas_migrate.sqlite.introspect import Known
+from waiaas_migrate.sqlite.introspect import Known, Strings
 from waiaas_migrate.sqlite.options import Options
 from waiaas_migrate.sqlite.probe import Reading
 
@@ -30,7 +30,8 @@ class Transition:
     ``changes`` lead from ``old`` to ``new``. ``set_aside`` are the folded names of views and triggers that do not
     compile, at which renaming would stumble. ``layouts`` are what a guard expects of the tables of ``old``, and
     ``texts`` are their CREATE statements, by folded name; ``reads`` is what the backfills of each read. ``problems``
-    say which backfills cannot be followed; ``known`` are texts of the catalog that need no reading. ``in_order``:
+    say which backfills cannot be followed; ``strings`` are the words in double quotes that are strings in ``old``, by
+    what holds them; ``known`` are texts of the catalog that need no reading. ``in_order``:
     columns shall stand in their tables in the order of ``new``, which they need not else.
     """
 
@@ -45,5 +46,6 @@ class Transition:
     texts: Mapping[str, str] = field(default_factory=dict)
     reads: Mapping[str, Reading] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    strings: Strings = field(default_factory=dict)
     known: Known = field(default_factory=dict)
     in_order: bool = False
