@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -31,6 +32,13 @@ TIDY = {
     "0004_tidy.rollback.sql": "DELETE FROM parent WHERE name = 'new';\nINSERT INTO parent (name) VALUES ('old');\n",
 }
 NAMES = "SELECT name FROM parent WHERE name IN ('old', 'new')"
+
+
+NO_LINKS = """
+#include <errno.h>
+int link(const char *old, const char *new) { errno = EPERM; return -1; }
+int linkat(int from, const char *old, int to, const char *new, int flags) { errno = EPERM; return -1; }
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +86,17 @@ def content(path: Path) -> str:
     ((name,),) = rows(path, NAMES)
     assert rows(path, "SELECT count(*) FROM parent") == [(201,)]
     return str(name)
+
+
+@pytest.fixture(params=["links", "no links"])
+def injector(request: pytest.FixtureRequest, faults: FaultInjector, tmp_path: Path) -> FaultInjector:
+    """The injector, and one on a file system that has no hard links, as vfat and some network mounts are."""
+    if request.param == "links":
+        return faults
+    source, library = tmp_path / "no_links.c", tmp_path / "no_links.so"
+    source.write_text(NO_LINKS, "utf-8")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(source)], check=True)  # noqa: S607 — found by `faults`
+    return FaultInjector(library=Path(f"{library}:{faults.library}"))
 
 
 def partials(database: Path) -> list[str]:
@@ -129,12 +148,12 @@ def numbers(done: Outcome, case: Case, fault: Fault | str) -> Sequence[int]:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("case", [RESTORE, APPLY, ROLLBACK], ids=["restore", "apply", "rollback"])
 def test_a_fault_at_each_operation(
-    tmp_path: Path, faults: FaultInjector, case: Case, mode: str, fault: Fault | str
+    tmp_path: Path, injector: FaultInjector, case: Case, mode: str, fault: Fault | str
 ) -> None:
     """The database is as before or as after, both contents are there, and the next run finishes and cleans up."""
     folder = make(tmp_path, mode, case)
     data = fresh(folder).parent
-    whole = faults.run_tool(*case.command, below=data, cwd=folder)
+    whole = injector.run_tool(*case.command, below=data, cwd=folder)
     assert whole.status == 0, whole.err
     check(case, data / "app.db", whole, "")
     tried = numbers(whole, case, fault)
@@ -142,10 +161,17 @@ def test_a_fault_at_each_operation(
     for number in tried:
         database = fresh(folder)
         kind = Fault.ENOSPC if fault == "full disk" else Fault(fault)
-        done = faults.run_tool(
+        done = injector.run_tool(
             *case.command, below=data, cwd=folder, fault=kind, at=number, lasting=fault == "full disk"
         )
-        where = (number, whole.operations[number - 1], done.status, done.out, done.err, sorted(os.listdir(data)))
+        where = (
+            number,
+            whole.operations[number - 1],
+            done.status,
+            done.out,
+            done.err,
+            sorted(path.name for path in data.iterdir()),
+        )
         try:
             check(case, database, done, fault)
             if content(database) == case.before or case is RESTORE:
