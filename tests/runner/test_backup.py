@@ -447,3 +447,21 @@ def test_byte_counts_for_people() -> None:
         "2.5 MB",
         "7.0 GB",
     ]
+
+
+def test_a_later_run_removes_what_killed_ones_left(database: Path) -> None:
+    """Partial files of processes that are gone are removed; those of a live one, and files of others, stay."""
+    gone = [
+        "backup-partial",
+        "restore-partial",
+        "backup-partial-999999999-0123abcd",
+        "restore-partial-999999999-0123abcd-wal",
+    ]
+    stay = [f"backup-partial-{os.getppid()}-0123abcd", "backup-partial-mine", "backup-partial-999999999-0123abcd.txt"]
+    for ending in gone + stay:
+        database.with_name(f"app.db.{ending}").write_bytes(b"x")
+    database.with_name("other.db.backup-partial").write_bytes(b"x")
+    back_up(database, "0003_age")
+    assert sorted(path.name for path in database.parent.glob("*partial*")) == sorted(
+        ["other.db.backup-partial", *(f"app.db.{ending}" for ending in stay)]
+    )
