@@ -135,12 +135,14 @@ def check(case: Case, database: Path, done: Outcome, fault: Fault | str) -> None
 def numbers(done: Outcome, case: Case, fault: Fault | str) -> Sequence[int]:
     """The operations to try: each one that is about a backup at full scale, else a few of them and all renames."""
     wanted = [one for one in done.operations if case is RESTORE or "backup" in one.path or STEP == 1]
-    names = {"rename", "link", "unlink", "open"}
+    names = {"unlink", "open"}
     start = FAULTS.index(fault)
     return [
         one.number
         for index, one in enumerate(wanted)
-        if (index + start) % STEP == 0 or (one.kind in names and (one.number + start) % min(STEP, 3) == 0)
+        if (index + start) % STEP == 0
+        or one.kind in ("rename", "link")
+        or (one.kind in names and (one.number + start) % min(STEP, 3) == 0)
     ]
 
 

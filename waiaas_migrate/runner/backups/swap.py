@@ -55,13 +55,16 @@ class Swap:
                     self._replace(held)
                 else:
                     self._move_content(next(self._free_names()))
-                    take_name(self._arriving, self.target)
+                    self._appear()
             except BaseException:
                 if not self.is_done():
                     self._undo()
                 raise
         if not self.is_done():
-            raise DatabaseRefused(f"{self.target}: another process replaced it at the same time. Check what it holds.")
+            kept = f" What was there before is kept as {self.kept}." if self.kept is not None else ""
+            raise DatabaseRefused(
+                f"{self.target}: another process replaced the restored file. Check what it holds.{kept}"
+            )
         with suppress(OSError):  # it only indexes the WAL
             _beside(self.target, "-shm").unlink()
 
@@ -73,6 +76,14 @@ class Swap:
                 with suppress(OSError):
                     if path.samefile(self.target):
                         path.unlink()
+
+    def _appear(self) -> None:
+        """Take the name of a database that is gone, unless there is one again."""
+        try:
+            take_name(self._arriving, self.target)
+        except FileExistsError as error:
+            what = "another process has made it meanwhile. Nothing was changed; try again."
+            raise DatabaseRefused(f"{self.target}: {what}") from error
 
     def _replace(self, held: ExitStack) -> None:
         lost = keep_access(self.target, self._arriving)
