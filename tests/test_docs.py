@@ -80,7 +80,7 @@ With `--json`, stdout holds one object, whose keys are always all there:
 | `diff` | `changes`, `hazards`, `sql` |
 | `drift` | `database`, `pending`, `unrecorded_tables`, `findings` |
 | `generate` | `migration`, `changes`, `hazards`, `refused`, `unrecorded`, `written`, `removed` |
-| `restore` | `database`, `restored`, `kept` |
+| `restore` | `database`, `restored`, `kept`, `notices` |
 | `restore --list` | `database`, `backups` |
 | `rollback` | `database`, `rolled_back`, `notices`, `backup` |
 | `status` | `database`, `migrations`, `at_head`, `unrecorded_tables`, `problems` |

@@ -304,8 +304,7 @@ class _Observer:
     def _back_up(self, migration: str) -> None:
         """Copy what is committed. The run holds the write lock, and its first migration has not begun."""
         self._meter.start(Progress(migration=migration, words="backup", unit="pages"))
-        applied = read_applied(self._connection) or ()
-        head = applied[-1].id if applied else ""
+        head = _last_applied(self._connection)
         self.backup = back_up(Path(main_file(self._connection)), head, told=self._meter.pages)
 
     def ends(self, error: BaseException | None) -> None:
@@ -313,7 +312,13 @@ class _Observer:
         if self.backup is not None:
             if isinstance(error, MigrateError):
                 error.backed_up(self.backup.path)
-            prune(Path(main_file(self._connection)))
+            prune(Path(main_file(self._connection)), _last_applied)
+
+
+def _last_applied(connection: sqlite3.Connection) -> str:
+    """Return the id of the last migration that a database has run; empty if there is none."""
+    applied = read_applied(connection) or ()
+    return applied[-1].id if applied else ""
 
 
 class _told_of_interruption:  # noqa: N801 — a context manager, as _watched is
