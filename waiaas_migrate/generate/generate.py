@@ -65,7 +65,7 @@ def generate(project: Project, *, name: str | None = None, allow: Collection[str
     Args:
         project: where everything is.
         name: what the migration is called; made up from the changes where None.
-        allow: codes of destructive hazards that are meant, or ``all``.
+        allow: codes of the hazards to allow, or ``all``.
 
     Raises:
         UsageError: where ``allow`` names no hazard.
@@ -82,11 +82,14 @@ def generate(project: Project, *, name: str | None = None, allow: Collection[str
         if not changes_of(transition):
             return _record(project, before, declared, migrations, recorded)
         dangers, unrecorded = hazards_of(transition), _unrecorded(migrations, recorded)
-        refused = tuple(hazard for hazard in dangers if hazard.is_destructive and hazard.code not in allowed)
-        if refused:
-            return Generated(changes=_words(transition), hazards=dangers, refused=refused, unrecorded=unrecorded)
+        stopped = _stopped(transition, dangers, allowed, unrecorded)
+        if stopped is not None:
+            return stopped
         with _own_templates(project, renderer):
             drafted = draft(before, transition, migrations, renderer, name)
+            stopped = _stopped(transition, drafted.hazards, allowed, unrecorded)
+            if stopped is not None:
+                return stopped
             head = prove(before, transition, drafted.text)
     return replace(_write(project, declared, migrations, drafted, head), unrecorded=unrecorded)
 
@@ -146,6 +149,16 @@ def _history(project: Project) -> tuple[tuple[MigrationFile, ...], Manifest | No
     if recorded is not None and (problems := history_problems(recorded, migrations)):
         raise MigrationsError(problems)
     return migrations, recorded
+
+
+def _stopped(
+    transition: Transition, dangers: Sequence[Hazard], allowed: Collection[Code], unrecorded: tuple[str, ...]
+) -> Generated | None:
+    """Return what to report if hazards that nobody allowed stop ``generate``; None if none do."""
+    refused = tuple(hazard for hazard in dangers if hazard.stops_generate and hazard.code not in allowed)
+    if not refused:
+        return None
+    return Generated(changes=_words(transition), hazards=tuple(dangers), refused=refused, unrecorded=unrecorded)
 
 
 def _unrecorded(migrations: Sequence[MigrationFile], recorded: Manifest | None) -> tuple[str, ...]:

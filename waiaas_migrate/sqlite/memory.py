@@ -25,7 +25,8 @@ class _Memory(sqlite3.Connection):
 
 def memory() -> sqlite3.Connection:
     """A new database in memory, in autocommit mode, its foreign keys not enforced."""
-    connection = sqlite3.connect(":memory:", isolation_level=None, factory=_Memory)
+    # A statement that Python keeps compiled would be explained as it was before the schema changed.
+    connection = sqlite3.connect(":memory:", isolation_level=None, factory=_Memory, cached_statements=0)
     connection.execute("PRAGMA foreign_keys = OFF")
     return connection
 
@@ -90,12 +91,17 @@ def schema_copy(connection: sqlite3.Connection) -> sqlite3.Connection:
     return other
 
 
-def empty(connection: sqlite3.Connection, tables: Iterable[str]) -> None:
-    """Take all rows out of ``tables``. No trigger fires: the catalog is without them meanwhile."""
-    triggers = [row.sql for row in read_catalog(connection) if row.kind == "trigger"]
+def drop_triggers(connection: sqlite3.Connection) -> None:
+    """Drop all triggers at once."""
     connection.execute("PRAGMA writable_schema = ON")
     connection.execute("DELETE FROM sqlite_master WHERE type = 'trigger'")
     connection.execute("PRAGMA writable_schema = RESET")
+
+
+def empty(connection: sqlite3.Connection, tables: Iterable[str]) -> None:
+    """Take all rows out of ``tables``. No trigger fires: the catalog is without them meanwhile."""
+    triggers = [row.sql for row in read_catalog(connection) if row.kind == "trigger"]
+    drop_triggers(connection)
     for table in tables:
         connection.execute(f"DELETE FROM {quote_name(table)}")
     for trigger in triggers:
