@@ -32,15 +32,15 @@ def breakage(before: sqlite3.Connection, after: sqlite3.Connection, transition: 
     reached = _reached(transition.new, touched) if transition.start.names else None
     found = broken_objects(after, transition.new, reached)
     if found:
-        names = {fold(one.name) for one in found} - _made(transition)
+        names = {fold(one.name) for one in found} - made_objects(transition)
         known = {(fold(one.name), one.fails) for one in broken_objects(before, transition.start, names)}
         yield from (
             broken_object(one.kind, one.name, one.error) for one in found if (fold(one.name), one.fails) not in known
         )
 
 
-def _made(transition: Transition) -> frozenset[str]:
-    """The folded names of the objects that the migration adds or changes."""
+def made_objects(transition: Transition) -> frozenset[str]:
+    """Return the folded names of the views, triggers and virtual tables that the migration adds or changes."""
     made = (AddView, ModifyView, AddTrigger, ModifyTrigger, AddVirtualTable, ModifyVirtualTable)
     return frozenset(object_of(change)[1] for change in transition.changes if isinstance(change, made))
 

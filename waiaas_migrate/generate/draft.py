@@ -12,6 +12,7 @@ from waiaas_migrate.files.render import Renderer
 from waiaas_migrate.generate.breakage import breakage
 from waiaas_migrate.generate.naming import next_id
 from waiaas_migrate.generate.proof import MigrationText, run_file
+from waiaas_migrate.generate.stale_indexes import stale_indexes
 from waiaas_migrate.generate.transition import make_transition
 from waiaas_migrate.schema.changes import Change, DropColumn, DropTable, DropVirtualTable, ModifyPrimaryKey
 from waiaas_migrate.schema.enum_lists import literal, values_held
@@ -59,15 +60,16 @@ def draft(
     forward = renderer.migration(migration, steps, depends=depends, remarks=_remarks(dangers))
     with closing(copy(before)) as after:
         run_file(after, forward, f"{migration}.sql")
-        broken = tuple(breakage(before, after, transition))
-        if broken:
+        broken, stale = tuple(breakage(before, after, transition)), stale_indexes(before, after, transition)
+        if broken or stale:
             dangers += broken
+            steps = plan(replace(transition, stale_indexes=stale)).steps
             forward = renderer.migration(migration, steps, depends=depends, remarks=_remarks(dangers))
         target = way_back(transition.start, transition.new, transition.renames)
         renames = transition.renames.reversed()
         back = make_transition(after, target, renames, renderer, transition.options, transition.known)
-    # Migrations before it, and their rollbacks, count on the columns of a table in their order.
-    back = replace(back, in_order=True)
+        # Migrations before it, and their rollbacks, count on the columns of a table in their order.
+        back = replace(back, in_order=True, stale_indexes=stale_indexes(after, before, back))
     said = (*_lost(transition), *_may_refuse(back))
     backward = renderer.migration(f"{migration}, rolled back", plan(back).steps, remarks=said)
     return Draft(

@@ -155,7 +155,9 @@ def _dropped_virtual_table(change: DropVirtualTable | ModifyVirtualTable) -> Haz
     if isinstance(change, DropVirtualTable):
         return Hazard(code=Code.DROP_VIRTUAL_TABLE, where=change.table.name, what=what, fix=fix)
     what = "it is dropped with all that it holds, and made again."
-    fix += " Where it has its content from a table, the migration indexes that anew; else fill it in one of your own."
+    fix += (
+        " If its content is a table or a view, the migration indexes that again; otherwise fill it in one of your own."
+    )
     return Hazard(code=Code.DROP_VIRTUAL_TABLE, where=change.old.name, what=what, fix=fix)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.memory import execute
@@ -31,7 +31,24 @@ class Reading:
 
 
 def reading_of(connection: sqlite3.Connection, table: str, expression: str) -> Reading:
-    """What ``expression`` over a row of ``table`` reads, by what SQLite asks its authorizer while it compiles it.
+    """Return what ``expression`` over a row of ``table`` reads.
+
+    Raises:
+        sqlite3.Error: what SQLite does not understand about it.
+    """
+    query = f"SELECT ({expression}) FROM {quote_name(table)}"
+    # What WHERE may not hold is no value of one row: an aggregate would make one row of all, a window looks at others.
+    execute(connection, f"SELECT 1 FROM {quote_name(table)} WHERE ({expression}) LIMIT 0")
+    found = reading_of_query(connection, query)
+    pages = {row[0] for row in connection.execute("SELECT rootpage FROM sqlite_master WHERE tbl_name = ?", (table,))}
+    steps = connection.execute(f"EXPLAIN {query}").fetchall()
+    # A row of EXPLAIN: address, opcode, p1, p2, …; p2 of OpenRead is the page of what is opened.
+    opened = sum(step[1] == "OpenRead" and step[3] in pages for step in steps)
+    return replace(found, reads_itself=opened > 1)
+
+
+def reading_of_query(connection: sqlite3.Connection, query: str) -> Reading:
+    """Return what ``query`` reads, by what SQLite asks its authorizer while it compiles it.
 
     (https://www.sqlite.org/c3ref/set_authorizer.html)
 
@@ -48,19 +65,12 @@ def reading_of(connection: sqlite3.Connection, table: str, expression: str) -> R
                 views.add(fold(within))
         return sqlite3.SQLITE_OK
 
-    query = f"SELECT ({expression}) FROM {quote_name(table)}"
-    # What WHERE may not hold is no value of one row: an aggregate would make one row of all, a window looks at others.
-    execute(connection, f"SELECT 1 FROM {quote_name(table)} WHERE ({expression}) LIMIT 0")
     connection.set_authorizer(noted)
     try:
-        execute(connection, query + " LIMIT 0")
+        execute(connection, f"EXPLAIN {query}")
     finally:
         connection.set_authorizer(None)
-    pages = {row[0] for row in connection.execute("SELECT rootpage FROM sqlite_master WHERE tbl_name = ?", (table,))}
-    steps = connection.execute(f"EXPLAIN {query}").fetchall()
-    # A row of EXPLAIN: address, opcode, p1, p2, …; p2 of OpenRead is the page of what is opened.
-    opened = sum(step[1] == "OpenRead" and step[3] in pages for step in steps)
-    return Reading(columns=frozenset(columns), views=frozenset(views), reads_itself=opened > 1)
+    return Reading(columns=frozenset(columns), views=frozenset(views))
 
 
 def not_compiling(connection: sqlite3.Connection) -> frozenset[str]:

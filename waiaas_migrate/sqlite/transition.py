@@ -30,8 +30,9 @@ class Transition:
     ``changes`` lead from ``old`` to ``new``. ``set_aside`` are the folded names of views and triggers that do not
     compile, at which renaming would stumble. ``layouts`` are what a guard expects of the tables of ``old``, and
     ``texts`` are their CREATE statements, by folded name; ``reads`` is what the backfills of each read. ``problems``
-    say which backfills cannot be followed; ``known`` are texts of the catalog that need no reading. ``in_order``:
-    columns shall stand in their tables in the order of ``new``, which they need not else.
+    say which backfills cannot be followed; ``known`` are texts of the catalog that need no reading. ``stale_indexes``
+    are the folded names of the full-text tables over a view that must be indexed again. ``in_order``: columns shall
+    stand in their tables in the order of ``new``, which they need not else.
     """
 
     start: Schema
@@ -46,4 +47,5 @@ class Transition:
     reads: Mapping[str, Reading] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     known: Known = field(default_factory=dict)
+    stale_indexes: frozenset[str] = frozenset()
     in_order: bool = False
