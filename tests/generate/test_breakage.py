@@ -306,6 +306,23 @@ def test_an_object_that_never_worked_stops_generate(
     assert run(tmp_path, "generate").status == 0
 
 
+def test_check_reports_what_a_migration_written_by_hand_breaks(tmp_path: Path) -> None:
+    """``check`` names it until a migration corrects it, or says in its head that it may stay broken."""
+    way = WAYS["insert-values-without-columns"]
+    first_migration(tmp_path, way.body())
+    write_schema(tmp_path, way.changed())
+    by_hand = tmp_path / "migrations" / "0002_at.sql"
+    by_hand.write_text("-- depends: 0001_change\nALTER TABLE log ADD COLUMN at TEXT;\n", encoding="utf-8")
+    assert run(tmp_path, "generate").status == 0
+    found = run(tmp_path, "check")
+    assert found.status == 1
+    assert found.out.startswith("tr: the trigger does not work: table log has 4 columns but 3 values were supplied")
+    silent = tmp_path / "migrations" / "0003_known.sql"
+    silent.write_text("-- depends: 0002_at\n-- hazard BREAK_OBJECT tr: nobody uses it\nSELECT 1;\n", encoding="utf-8")
+    assert run(tmp_path, "generate").status == 0
+    assert run(tmp_path, "check").status == 0
+
+
 def test_a_change_that_breaks_nothing_is_no_hazard(tmp_path: Path) -> None:
     """Triggers that fire each other, and themselves, on quoted names and generated columns, keep working."""
     tables = copy.deepcopy(TABLES)
