@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("-m", "--name", metavar="NAME", help="What the migration is called, such as “add nickname”.")
 @click.option(
-    "--allow", metavar="CODE", multiple=True, help="Allow a destructive hazard by its code, or `all`.  [repeatable]"
+    "--allow",
+    metavar="CODE",
+    multiple=True,
+    help="Allow a hazard that stops generate by its code, or `all`.  [repeatable]",
 )
 @options.as_json
 @options.in_project
@@ -61,7 +64,7 @@ def _print_generated(result: Generated) -> None:
     for change in result.changes:
         say(change)
     for hazard in result.hazards:
-        is_allowed = hazard.is_destructive and hazard not in result.refused
+        is_allowed = hazard.stops_generate and hazard not in result.refused
         say(f"{hazard.code} {hazard.where}: {hazard.what} Allowed." if is_allowed else str(hazard), good=False)
     for path in result.written:
         note(f"wrote {_short(str(path))}")

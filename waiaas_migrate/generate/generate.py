@@ -68,7 +68,7 @@ def generate(project: Project, *, name: str | None = None, allow: Collection[str
     Args:
         project: where everything is.
         name: what the migration is called; made up from the changes where None.
-        allow: codes of destructive hazards that are meant, or ``all``.
+        allow: codes of the hazards to allow, or ``all``.
 
     Raises:
         UsageError: where ``allow`` names no hazard.
@@ -92,11 +92,14 @@ def _generate(project: Project, name: str | None, allowed: frozenset[Code]) -> G
             head = fingerprint(read_catalog(before))
             return _record(project, _manifest(head, declared, migrations), recorded, seen)
         dangers, unrecorded = hazards_of(transition), _unrecorded(migrations, recorded)
-        refused = tuple(hazard for hazard in dangers if hazard.is_destructive and hazard.code not in allowed)
-        if refused:
-            return Generated(changes=_words(transition), hazards=dangers, refused=refused, unrecorded=unrecorded)
+        stopped = _stopped(transition, dangers, allowed, unrecorded)
+        if stopped is not None:
+            return stopped
         with _own_templates(project, renderer):
             drafted = draft(before, transition, migrations, renderer, name)
+            stopped = _stopped(transition, drafted.hazards, allowed, unrecorded)
+            if stopped is not None:
+                return stopped
             head = prove(before, transition, drafted.text)
         manifest = _manifest(head, declared, (*migrations, _new_file(project, migrations, drafted)))
     return replace(_write(project, drafted, manifest, seen), unrecorded=unrecorded)
@@ -156,6 +159,16 @@ def _history(project: Project) -> tuple[tuple[MigrationFile, ...], Manifest | No
     if recorded is not None and (problems := history_problems(recorded, migrations)):
         raise MigrationsError(problems)
     return migrations, recorded
+
+
+def _stopped(
+    transition: Transition, dangers: Sequence[Hazard], allowed: Collection[Code], unrecorded: tuple[str, ...]
+) -> Generated | None:
+    """Return what to report if hazards that nobody allowed stop ``generate``; None if none do."""
+    refused = tuple(hazard for hazard in dangers if hazard.stops_generate and hazard.code not in allowed)
+    if not refused:
+        return None
+    return Generated(changes=_words(transition), hazards=tuple(dangers), refused=refused, unrecorded=unrecorded)
 
 
 def _unrecorded(migrations: Sequence[MigrationFile], recorded: Manifest | None) -> tuple[str, ...]:

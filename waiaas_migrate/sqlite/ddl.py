@@ -8,7 +8,7 @@ expressions, constraint names and deferrability can be found: no PRAGMA tells th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -198,12 +198,21 @@ def trigger(name: str, sql: str, names: Iterable[str] = ()) -> Trigger:
     tokens = tokenize(sql)
     cursor = Cursor(significant(tokens))
     _expect_create(cursor, "TRIGGER", name)
-    while not cursor.accept("ON"):
+    while (event := cursor.one_of("INSERT", "UPDATE", "DELETE")) is None:
         cursor.next()
+    columns = tuple(_listed_names(cursor)) if cursor.accept("OF") else ()
+    cursor.expect("ON")
     table = cursor.name()
     if cursor.accept("."):
         table = cursor.name()
-    return Trigger(name=name, table=table, statement=_statement(sql, tokens, names))
+    statement = _statement(sql, tokens, names)
+    return Trigger(name=name, table=table, statement=statement, event=event, columns=columns)
+
+
+def _listed_names(cursor: Cursor) -> Iterator[str]:
+    yield cursor.name()
+    while cursor.accept(","):
+        yield cursor.name()
 
 
 def virtual_table(name: str, sql: str) -> VirtualTable:

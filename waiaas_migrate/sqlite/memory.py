@@ -127,7 +127,8 @@ def memory() -> sqlite3.Connection:
     No statement reaches a file from it, and Ctrl-C interrupts each. Neither costs anything that could be measured, as
     an authorizer would (https://www.sqlite.org/c3ref/limit.html).
     """
-    connection = sqlite3.connect(MEMORY, isolation_level=None, factory=_Memory)
+    # A statement that Python keeps compiled would be explained as it was before the schema changed.
+    connection = sqlite3.connect(MEMORY, isolation_level=None, factory=_Memory, cached_statements=0)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     # It takes its second argument for the address of code (https://www.sqlite.org/fts3.html#f3token).
     connection.create_function("fts3_tokenizer", 2, _no_value)
@@ -201,12 +202,17 @@ def schema_copy(connection: sqlite3.Connection) -> sqlite3.Connection:
     return other
 
 
-def empty(connection: sqlite3.Connection, tables: Iterable[str]) -> None:
-    """Take all rows out of ``tables``. No trigger fires: the catalog is without them meanwhile."""
-    triggers = [row.sql for row in read_catalog(connection) if row.kind == "trigger"]
+def drop_triggers(connection: sqlite3.Connection) -> None:
+    """Drop all triggers at once."""
     connection.execute("PRAGMA writable_schema = ON")
     connection.execute("DELETE FROM sqlite_master WHERE type = 'trigger'")
     connection.execute("PRAGMA writable_schema = RESET")
+
+
+def empty(connection: sqlite3.Connection, tables: Iterable[str]) -> None:
+    """Take all rows out of ``tables``. No trigger fires: the catalog is without them meanwhile."""
+    triggers = [row.sql for row in read_catalog(connection) if row.kind == "trigger"]
+    drop_triggers(connection)
     for table in tables:
         connection.execute(f"DELETE FROM {quote_name(table)}")
     for trigger in triggers:

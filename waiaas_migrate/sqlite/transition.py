@@ -31,8 +31,9 @@ class Transition:
     compile, at which renaming would stumble. ``layouts`` are what a guard expects of the tables of ``old``, and
     ``texts`` are their CREATE statements, by folded name; ``reads`` is what the backfills of each read. ``problems``
     say which backfills cannot be followed; ``strings`` are the words in double quotes that are strings in ``old``, by
-    what holds them; ``known`` are texts of the catalog that need no reading. ``in_order``:
-    columns shall stand in their tables in the order of ``new``, which they need not else.
+    what holds them; ``known`` are texts of the catalog that need no reading. ``stale_indexes`` are the folded names of
+    the full-text tables over a view that must be indexed again. ``in_order``: columns must stand in their tables in the
+    order of ``new``.
     """
 
     start: Schema
@@ -48,4 +49,5 @@ class Transition:
     problems: tuple[Problem, ...] = ()
     strings: Strings = field(default_factory=dict)
     known: Known = field(default_factory=dict)
+    stale_indexes: frozenset[str] = frozenset()
     in_order: bool = False
