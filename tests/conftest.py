@@ -9,6 +9,10 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import settings
 
+from tests.support.faults import faults
+
+__all__ = ["faults"]
+
 # No deadline: a test runs on real files beside others, and a slow disk is no fault. print_blob: a failure found in CI
 # can be repeated elsewhere.
 settings.register_profile("ci", deadline=None, derandomize=False, print_blob=True)

@@ -54,6 +54,11 @@ pyproject.toml, which is looked for from the current folder upward; what the com
 current folder. A command that runs migrations takes `--schema` and `--templates` too, and reads neither: scripts can give
 all commands the same paths.
 
+A pyproject.toml that belongs to another user is refused, because its settings can run code as you; root's files are
+accepted, and with `sudo` those of the user who called it. If your user id differs from the owner's, as in a container with
+a bind mount, set the environment variable `WAIAAS_MIGRATE_TRUSTED` to the path of the file. It takes several paths,
+separated by `:`; `*` accepts every file.
+
 ```toml
 [tool.waiaas-migrate]
 schema = "schema.yaml"
@@ -74,8 +79,8 @@ With `--json`, stdout holds one object, whose keys are always all there:
 | `check` | `findings` |
 | `diff` | `changes`, `hazards`, `sql` |
 | `drift` | `database`, `pending`, `unrecorded_tables`, `findings` |
-| `generate` | `migration`, `changes`, `hazards`, `refused`, `unrecorded`, `written` |
-| `restore` | `database`, `restored`, `kept` |
+| `generate` | `migration`, `changes`, `hazards`, `refused`, `unrecorded`, `written`, `removed` |
+| `restore` | `database`, `restored`, `kept`, `notices` |
 | `restore --list` | `database`, `backups` |
 | `rollback` | `database`, `rolled_back`, `notices`, `backup` |
 | `status` | `database`, `migrations`, `at_head`, `unrecorded_tables`, `problems` |

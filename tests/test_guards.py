@@ -116,14 +116,6 @@ def test_what_a_copy_asks_again(tmp_path: Path, new: Spec, is_asked: bool) -> No
     assert (UNASKED not in text) is is_asked
 
 
-def test_a_string_that_becomes_a_column_is_asked_about(tmp_path: Path) -> None:
-    """A string in double quotes means another thing once a column has that name."""
-    old = {"columns": {"a": {"type": "text", "default": 1}}, "checks": ['a <> "b"']}
-    new = {"columns": {"a": {"type": "text", "default": 2}, "b": "text"}, "checks": ['a <> "b"']}
-    prepared(tmp_path, {"t": old}, {"t": new})
-    assert UNASKED not in text_of(tmp_path)
-
-
 @BOTH
 def test_a_rule_that_was_weakened_by_hand(tmp_path: Path, apply: Apply) -> None:
     """Where the table's text is not the migrations' own, its rows are read before they are copied unasked."""

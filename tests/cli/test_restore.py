@@ -95,7 +95,7 @@ def test_as_json(project: Path) -> None:
     (backup,) = backups(project)
     done = run(project, "restore", "app.db", str(backup), "--json")
     (old,) = kept(project)
-    found = {"database": str(project / "app.db"), "restored": str(backup), "kept": str(old)}
+    found = {"database": str(project / "app.db"), "restored": str(backup), "kept": str(old), "notices": []}
     assert json.loads(done.out) == found
 
 

@@ -245,7 +245,10 @@ FAULTS: dict[str, tuple[dict[str, bytes], list[str]]] = {
         ["b → c → b"],
     ),
     "itself": ({"a.sql": b"-- depends: a\nSELECT 1;"}, ["a → a"]),
-    "orphaned rollback": ({"a.rollback.sql": b"SELECT 1;"}, ["takes back a.sql, which is missing"]),
+    "orphaned rollback": (
+        {"a.rollback.sql": b"SELECT 1;"},
+        ["rolls back a.sql, which is missing. Restore a.sql from git"],
+    ),
     "two of one id": ({"a.sql": b"SELECT 1;", "a.py": b""}, ["the same id as a.py"]),
     "not UTF-8": ({"a.sql": b"SELECT 1;\n\xff"}, ["a.sql:2: is not UTF-8"]),
     "rollback not UTF-8": ({"a.sql": b"SELECT 1;", "a.rollback.sql": b"\xff"}, ["a.rollback.sql:1"]),
@@ -255,7 +258,7 @@ FAULTS: dict[str, tuple[dict[str, bytes], list[str]]] = {
     "broken Python": ({"a.py": b"import no_such_module"}, ["cannot be loaded: ModuleNotFoundError"]),
     "many at once": (
         {"a.sql": b"-- depends: x\nSELECT '", "b.rollback.sql": b"", "c.sql": b"\xff"},
-        ["depends on x", "a.sql:2", "takes back b.sql", "c.sql:1"],
+        ["depends on x", "a.sql:2", "rolls back b.sql", "c.sql:1"],
     ),
 }
 

@@ -93,7 +93,9 @@ def not_null_with_backfill(tables: Spec) -> None:
 def foreign_key_gains_action(tables: Spec) -> None:
     """Give a foreign key an ON DELETE."""
     if "agents" in tables:
-        column(tables, "transactions", "agent_id", references={"table": "agents", "column": "id", "on_delete": "cascade"})
+        column(
+            tables, "transactions", "agent_id", references={"table": "agents", "column": "id", "on_delete": "cascade"}
+        )
     else:
         column(tables, "invoices", "order_id", references={"table": "orders", "column": "id", "on_delete": "cascade"})
 
@@ -112,7 +114,10 @@ def renamed_column(tables: Spec) -> None:
     """Rename a column."""
     table, old = ("key_value_store", "value") if "agents" in tables else ("orders", "note")
     found = tables[table]["columns"].pop(old)
-    tables[table]["columns"]["renamed"] = {**(found if isinstance(found, dict) else {"type": found}), "renamed_from": old}
+    tables[table]["columns"]["renamed"] = {
+        **(found if isinstance(found, dict) else {"type": found}),
+        "renamed_from": old,
+    }
 
 
 def added_index(tables: Spec) -> None:

@@ -12,7 +12,7 @@ from tests.projects import run
 from tests.transitions import generate, write_schema
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.generate.generate import allowed_codes
-from waiaas_migrate.schema.hazard_codes import DESTRUCTIVE, Code
+from waiaas_migrate.schema.hazard_codes import STOPPING, Code
 
 Body = dict[str, Any]
 
@@ -80,14 +80,14 @@ def test_every_hazard_has_a_case() -> None:
 
 @pytest.mark.parametrize("code", list(Code))
 def test_a_hazard_is_told_and_stands_in_the_file(tmp_path: Path, code: Code) -> None:
-    """A destructive hazard stops generate until it is allowed; any is told, and stands in the migration's head."""
+    """Some hazards stop generate until they are allowed; each is reported, and stands in the migration's head."""
     write_schema(tmp_path, OLD)
     generate(tmp_path)
     write_schema(tmp_path, CASES[code])
     refused = generate(tmp_path, allow=())
     assert code in {hazard.code for hazard in refused.hazards}
-    assert {hazard.code for hazard in refused.refused} == {code} & DESTRUCTIVE
-    assert (refused.written == ()) is (code in DESTRUCTIVE)
+    assert {hazard.code for hazard in refused.refused} == {code} & STOPPING
+    assert (refused.written == ()) is (code in STOPPING)
     written = refused if refused.written else generate(tmp_path, allow=[code])
     assert written.migration is not None
     assert f"\n-- hazard {code} " in (tmp_path / "migrations" / f"{written.migration}.sql").read_text()

@@ -61,6 +61,13 @@ def add(database: Path, files: dict[str, str]) -> Path:
     return folder
 
 
+def old_backups(database: Path, days: range) -> None:
+    """Backups from January 2020, with the content of ``database``."""
+    content = database.read_bytes()
+    for day in days:
+        database.with_name(f"app.db.backup-2020010{day}T000000Z-0003_age").write_bytes(content)
+
+
 def names(database: Path) -> list[str]:
     """The names of the backups, in their order."""
     return [backup.path.name for backup in backups_of(database)]
@@ -282,12 +289,11 @@ def test_a_failure_that_leaves_something_says_where_the_backup_is(database: Path
 
 def test_pruned_also_after_a_failure(database: Path) -> None:
     """What is more than three goes where the run fails too."""
-    for day in range(1, 6):
-        (database.parent / f"app.db.backup-2020010{day}T000000Z-0001_x").write_bytes(b"")
+    old_backups(database, range(1, 6))
     with pytest.raises(ApplyError):
         apply_to(str(database), add(database, FAILING))
     assert len(names(database)) == KEPT
-    assert names(database)[:2] == ["app.db.backup-20200104T000000Z-0001_x", "app.db.backup-20200105T000000Z-0001_x"]
+    assert names(database)[:2] == ["app.db.backup-20200104T000000Z-0003_age", "app.db.backup-20200105T000000Z-0003_age"]
 
 
 def test_files_of_others_are_not_pruned(database: Path) -> None:
@@ -305,15 +311,37 @@ def test_files_of_others_are_not_pruned(database: Path) -> None:
     assert is_backup(Path("app.db.backup-20200101T000000Z-0001_a"))
 
 
+@pytest.mark.parametrize("ending", ["-keep", ".keep", "_before-the-move", "-2", ".bak"])
+def test_a_renamed_backup_is_never_pruned(database: Path, ending: str) -> None:
+    """A backup that somebody renamed stays whatever comes, is still listed, and pushes no other one out."""
+    old_backups(database, range(1, 6))
+    mine = database.with_name(f"app.db.backup-20200101T000000Z-0003_age{ending}")
+    mine.with_name("app.db.backup-20200101T000000Z-0003_age").rename(mine)
+    apply_to(str(database), add(database, DELETING))
+    assert mine.exists()
+    assert [name for name in names(database)[:3] if "2020" in name] == [
+        mine.name,
+        "app.db.backup-20200104T000000Z-0003_age",
+        "app.db.backup-20200105T000000Z-0003_age",
+    ]
+
+
+def test_what_cannot_be_read_is_not_pruned(database: Path) -> None:
+    """A file that is named as a backup and is none stays, since nobody knows whose it is."""
+    for day in range(1, 6):
+        database.with_name(f"app.db.backup-2020010{day}T000000Z-0003_age").write_bytes(b"mine" * day)
+    apply_to(str(database), add(database, DELETING))
+    assert len(names(database)) == 6
+
+
 def test_what_sqlite_keeps_beside_a_backup_is_none(database: Path) -> None:
     """A WAL that a reader left beside a backup is not counted, and goes when the backup goes."""
-    for day in range(1, 4):
-        (database.parent / f"app.db.backup-2020010{day}T000000Z-0001_x").write_bytes(b"")
+    old_backups(database, range(1, 4))
     for ending in ("-wal", "-shm", "-journal"):
-        (database.parent / f"app.db.backup-20200101T000000Z-0001_x{ending}").write_bytes(b"")
+        (database.parent / f"app.db.backup-20200101T000000Z-0003_age{ending}").write_bytes(b"")
     assert len(names(database)) == KEPT
     apply_to(str(database), add(database, DELETING))
-    assert names(database)[:2] == ["app.db.backup-20200102T000000Z-0001_x", "app.db.backup-20200103T000000Z-0001_x"]
+    assert names(database)[:2] == ["app.db.backup-20200102T000000Z-0003_age", "app.db.backup-20200103T000000Z-0003_age"]
     assert not list(database.parent.glob("*20200101*"))
 
 
@@ -347,7 +375,8 @@ def test_a_killed_copy_leaves_no_backup(tmp_path: Path) -> None:
     )
     assert run_python(code, database).returncode == -9
     assert names(database) == []
-    assert [path.name for path in tmp_path.glob("*partial*")] == ["app.db.backup-partial"]
+    (left,) = tmp_path.glob("*partial*")
+    assert re.fullmatch(r"app\.db\.backup-partial-\d+-[0-9a-f]{8}", left.name)
     assert apply_to(str(database), add(database, DELETING)).backup is not None
     assert not list(tmp_path.glob("*partial*"))
 
@@ -418,3 +447,21 @@ def test_byte_counts_for_people() -> None:
         "2.5 MB",
         "7.0 GB",
     ]
+
+
+def test_a_later_run_removes_what_killed_ones_left(database: Path) -> None:
+    """Partial files of processes that are gone are removed; those of a live one, and files of others, stay."""
+    gone = [
+        "backup-partial",
+        "restore-partial",
+        "backup-partial-999999999-0123abcd",
+        "restore-partial-999999999-0123abcd-wal",
+    ]
+    stay = [f"backup-partial-{os.getppid()}-0123abcd", "backup-partial-mine", "backup-partial-999999999-0123abcd.txt"]
+    for ending in gone + stay:
+        database.with_name(f"app.db.{ending}").write_bytes(b"x")
+    database.with_name("other.db.backup-partial").write_bytes(b"x")
+    back_up(database, "0003_age")
+    assert sorted(path.name for path in database.parent.glob("*partial*")) == sorted(
+        ["other.db.backup-partial", *(f"app.db.{ending}" for ending in stay)]
+    )

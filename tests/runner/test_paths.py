@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.folders import FAMILY, FAMILY_IDS, dump, run_python, tables, write_folder
-from tests.rights import unprivileged
+from tests.rights import IS_ROOT, unprivileged
 from waiaas_migrate import close_database, open_database
 from waiaas_migrate.errors import DatabaseFileError, MigrateError, UsageError
 from waiaas_migrate.runner.books.applied import read_applied
@@ -110,6 +110,52 @@ def test_a_file_that_is_read_only_is_refused(shared: Path, folder: Path) -> None
         with closing(open_read_only(path)) as connection:
             assert tables(connection) == {"parent", "child"}
     assert [file.name for file in shared.iterdir()] == ["a.db"]
+
+
+def files_of(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """Owner, time and size of every file."""
+    return {file.name: ((s := file.stat()).st_uid, s.st_mtime_ns, s.st_size) for file in folder.iterdir()}
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="another user can only be taken on by root")
+@pytest.mark.parametrize("left", [(), ("-wal", "-shm")], ids=["closed", "killed"])
+def test_only_the_owner_makes_files_by_reading(shared: Path, folder: Path, left: tuple[str, ...]) -> None:
+    """Another user who may write makes none, not even while reading, so that none is left if that user is killed."""
+    path = shared / "a.db"
+    open_and_close(path, folder)
+    if left:
+        code = (
+            "import os, sqlite3, sys\nc = sqlite3.connect(sys.argv[1])\nc.execute('INSERT INTO parent (id) VALUES (1)')"
+        )
+        run_python(f"{code}\nc.commit()\nos._exit(0)", path)
+    for file in shared.iterdir():
+        file.chmod(0o666)
+    before = files_of(shared)
+    assert set(before) == {"a.db", *(f"a.db{suffix}" for suffix in left)}
+    with unprivileged(), closing(open_read_only(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM parent").fetchone() == (1 if left else 0,)
+        assert files_of(shared) == before
+    assert files_of(shared) == before
+    with closing(connect_file(path)) as connection, connection:
+        connection.execute("INSERT INTO parent (id) VALUES (2)")
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="another user can only be taken on by root")
+def test_another_user_makes_no_index_of_a_wal(shared: Path, folder: Path) -> None:
+    """A WAL without its index, as a copy may have, is for the owner to open; another user is told so."""
+    path = shared / "a.db"
+    open_and_close(path, folder)
+    code = "import os, sqlite3, sys\nc = sqlite3.connect(sys.argv[1])\nc.execute('INSERT INTO parent (id) VALUES (1)')"
+    run_python(f"{code}\nc.commit()\nos._exit(0)", path)
+    (shared / "a.db-shm").unlink()
+    for file in shared.iterdir():
+        file.chmod(0o666)
+    before = files_of(shared)
+    with unprivileged(), pytest.raises(DatabaseFileError, match="as its owner"):
+        open_read_only(path)
+    assert files_of(shared) == before
+    with closing(open_read_only(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM parent").fetchone() == (1,)
 
 
 def test_a_folder_that_is_read_only_is_refused(shared: Path, folder: Path) -> None:

@@ -181,7 +181,7 @@ def test_ctrl_c_on_a_terminal(tmp_path: Path, mode: str) -> None:
     before = dump(database)
     status, shown = on_a_terminal(tmp_path, "apply", "app.db", interrupt_at="0002_slow 2/3")
     assert status == 130
-    assert "Interrupted; all was rolled back, and app.db is as it was." in shown
+    assert "Interrupted in 0002_slow; all was rolled back, and app.db is as it was." in shown
     assert dump(database) == before
 
 
@@ -199,7 +199,7 @@ def test_a_signal_without_a_terminal(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert said == "Interrupted; app.db keeps 0001_more, the rest was rolled back.\n"
+    assert said == "Interrupted in 0002_slow; app.db keeps 0001_more, the rest was rolled back.\n"
     assert names(tmp_path / "app.db") == {"big", "small", "more"}
 
 

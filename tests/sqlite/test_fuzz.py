@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import sqlite3
 import tempfile
 import time
 from contextlib import closing
@@ -221,7 +222,8 @@ def test_a_damaged_database_is_read_or_refused(schema: Schema, seed: int, damage
     rng = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder, closing(build(schema, RENDERER, file="test")) as connection:
         path = Path(folder, "app.db")
-        connection.execute("VACUUM INTO ?", [str(path)])
+        with closing(sqlite3.connect(path)) as target:
+            connection.backup(target)
         whole = path.read_bytes()
         for _ in range(10):
             path.write_bytes(damaged(whole, damage, rng))

@@ -85,7 +85,9 @@ def test_every_reader_of_yaml_reads_the_same(schema: Schema) -> None:
 def test_yoyo_reads_what_sqlite_sees(schema: Schema) -> None:
     """The SQL of a schema is read by yoyo as the statements that SQLite sees."""
     steps = creation(schema, diff(Schema(), schema)).steps
-    prove_reading(MigrationText(id="0001_random", forward=RENDERER.migration(Head(title="0001_random"), steps), backward=""))
+    prove_reading(
+        MigrationText(id="0001_random", forward=RENDERER.migration(Head(title="0001_random"), steps), backward="")
+    )
 
 
 def test_random_schemas_reach_every_feature() -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 
 from waiaas_migrate.checks.report import Finding, Subject, enum_findings, schema_findings
 from waiaas_migrate.files.collection import collection_paused
-from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, check_manifest, read_manifest
-from waiaas_migrate.files.migration_dir.reader import read_migrations
+from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, check_manifest, read_recorded
+from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.render import Renderer
 from waiaas_migrate.generate.declared import declare
 from waiaas_migrate.generate.generate import pragmas_of, wanted
 from waiaas_migrate.generate.replay import replay
+from waiaas_migrate.runner.outline import comments
 from waiaas_migrate.schema.diff import diff
+from waiaas_migrate.schema.hazard_codes import Code
+from waiaas_migrate.sqlite.broken import Broken, broken_objects
 from waiaas_migrate.sqlite.catalog import fingerprint, read_catalog
 from waiaas_migrate.sqlite.pragmas import Pragma
 
@@ -29,15 +33,15 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
         InputError: where a file cannot be used at all.
     """
     renderer = Renderer(project.templates)
-    migrations = read_migrations(project.migrations, missing_ok=True)
-    manifest = read_manifest(project.migrations)
+    migrations, _, manifest = read_recorded(project.migrations, missing_ok=True)
     with closing(replay(migrations)) as replayed:
         declared = declare(project, renderer, like=replayed)
         step = wanted(project, replayed, declared, manifest, renderer)
         head = fingerprint(read_catalog(replayed))
+        broken = _broken_findings(broken_objects(replayed, step.start), migrations)
     changes = (*step.renames.tables, *step.renames.columns, *diff(step.old, step.new, column_order=column_order))
     enums, rest = enum_findings(changes, declared.source.enums, lacking="the migrations", fix=_GENERATE)
-    differing = schema_findings(rest, saying=_SAYING, fix=_GENERATE)
+    differing = (*schema_findings(rest, saying=_SAYING, fix=_GENERATE), *broken)
     if manifest is None:
         return (*enums, *differing, *_unrecorded(project, recorded=bool(migrations)))
     problems = check_manifest(manifest, migrations)
@@ -48,6 +52,17 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
         *_pragma_findings(manifest, pragmas_of(declared.source)),
         *_fingerprint_findings(manifest, head, sound=not problems),
     )
+
+
+def _broken_findings(broken: Iterable[Broken], migrations: Iterable[MigrationFile]) -> Iterator[Finding]:
+    """Report what the migrations leave broken, unless the head of one of them announces that hazard."""
+    heads = {" ".join(line.split()) for file in migrations for line in comments("".join(file.statements[:1]))}
+    for one in broken:
+        announcement = f"-- hazard {Code.BREAK_OBJECT} {' '.join(one.name.split())}: "
+        if not any(line.startswith(announcement) for line in heads):
+            what = f"the {one.kind} does not work: {one.error}."
+            fix = f"Correct or drop it. If it may stay broken, say so in a migration's head: `{announcement}REASON`."
+            yield Finding(subject=Subject.SCHEMA, where=one.name, what=what, fix=fix)
 
 
 def _unrecorded(project: Project, *, recorded: bool) -> tuple[Finding, ...]:

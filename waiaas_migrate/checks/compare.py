@@ -14,6 +14,7 @@ from waiaas_migrate.files.migration_dir.manifest import read_manifest
 from waiaas_migrate.files.migration_dir.reader import read_migrations
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.render import Renderer
+from waiaas_migrate.files.schema_file.places import located
 from waiaas_migrate.generate.declared import build, declare
 from waiaas_migrate.generate.draft import changes_of, draft, hazards_of
 from waiaas_migrate.generate.replay import replay
@@ -63,8 +64,8 @@ def compare(project: Project, first: str, second: str, *, sql: bool = False, col
         if not changes_of(transition):
             order = diff(old, new, column_order=column_order)
             return Comparison(changes=tuple(describe(change) for change in order), hazards=())
-        if sql and transition.problems:
-            raise SchemaFileError([replace(problem, file=second) for problem in transition.problems])
+        if transition.problems:
+            raise SchemaFileError(located(transition.problems, Path(second), root=project.root))
         drafted = draft(before, transition, (), renderer, "diff") if sql else None
     ordered = replace(transition, changes=diff(transition.old, new, column_order=column_order))
     return Comparison(

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("-m", "--name", metavar="NAME", help="What the migration is called, such as “add nickname”.")
 @click.option(
-    "--allow", metavar="CODE", multiple=True, help="Allow a destructive hazard by its code, or `all`.  [repeatable]"
+    "--allow",
+    metavar="CODE",
+    multiple=True,
+    help="Allow a hazard that stops generate by its code, or `all`.  [repeatable]",
 )
 @options.as_json
 @options.in_project
@@ -47,6 +50,7 @@ def generate(project: Project, name: str | None, allow: tuple[str, ...], *, as_j
                 "refused": [hazard.code for hazard in result.refused],
                 "unrecorded": result.unrecorded,
                 "written": [str(path) for path in result.written],
+                "removed": [str(path) for path in result.removed],
             }
         )
     else:
@@ -55,10 +59,12 @@ def generate(project: Project, name: str | None, allow: tuple[str, ...], *, as_j
 
 
 def _print_generated(result: Generated) -> None:
+    for path in result.removed:
+        note(f"deleted {_short(str(path))}, which an interrupted run had left")
     for change in result.changes:
         say(change)
     for hazard in result.hazards:
-        is_allowed = hazard.is_destructive and hazard not in result.refused
+        is_allowed = hazard.stops_generate and hazard not in result.refused
         say(f"{hazard.code} {hazard.where}: {hazard.what} Allowed." if is_allowed else str(hazard), good=False)
     for path in result.written:
         note(f"wrote {_short(str(path))}")
@@ -149,7 +155,7 @@ def inspect(database: str, output: str | None, enums: tuple[str, ...]) -> int:
       waiaas-migrate inspect app.db -o schema.yaml
     """  # noqa: D301
     from waiaas_migrate.checks.inspect import inspect as run
-    from waiaas_migrate.files.migration_dir.writing import write_files
+    from waiaas_migrate.files.text_file import write_text
 
     path = None if output is None else Path(output)
     if path is not None and not path.parent.is_dir():
@@ -160,7 +166,11 @@ def inspect(database: str, output: str | None, enums: tuple[str, ...]) -> int:
     if path is None:
         click.echo(text, nl=False)
         return 0
-    write_files(path.parent, {path.name: text})
+    try:
+        write_text(path, text)
+    except OSError as error:
+        fix = "Name another file, or print it instead: leave out --output."
+        raise UsageError(f"--output {output}: cannot be written: {error.strerror or error}. {fix}") from None
     note(f"wrote {output}")
     return 0
 

@@ -80,8 +80,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     color = False if os.environ.get("NO_COLOR") else None
     try:
         result = group.main(args=arguments, prog_name="waiaas-migrate", standalone_mode=False, color=color)
-    except click.exceptions.Abort:
-        click.echo(said := "Interrupted.", err=True)
+    except click.exceptions.Abort as error:
+        # click makes it of a KeyboardInterrupt, which may say what was going on.
+        click.echo(said := str(error.__cause__ or "") or "Interrupted.", err=True)
         failure = Failure(kind="Interrupted", message=said, exit_code=INTERRUPTED)
     except click.ClickException as error:
         error.show()

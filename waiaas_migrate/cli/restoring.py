@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 import click
 
 from waiaas_migrate.cli import options
 from waiaas_migrate.cli.output import note, path_or_none, print_json, say
+from waiaas_migrate.cli.running import print_interrupted
 from waiaas_migrate.runner.backups.backup import Backup, byte_count
+
+if TYPE_CHECKING:
+    from waiaas_migrate.runner.backups.restore import Restored
 
 
 @click.command()
@@ -17,26 +24,42 @@ from waiaas_migrate.runner.backups.backup import Backup, byte_count
 def restore(database: str, backup: str | None, *, only_list: bool, as_json: bool) -> int:
     """Put BACKUP, or the newest backup, in the place of DATABASE.
 
-    It is checked first, and refused while a process has the database open. The file that it replaces is kept beside it.
+    The backup is checked first. Refused while a process has the database open. The file that it replaces is kept beside
+    it.
 
     \b
     Example:
       waiaas-migrate restore app.db
     """  # noqa: D301
     from waiaas_migrate.runner.backups.backup import backups_of
-    from waiaas_migrate.runner.backups.restore import database_file
+    from waiaas_migrate.runner.backups.restore import RestoreInterrupted, database_file
     from waiaas_migrate.runner.backups.restore import restore as run
 
     if only_list:
         return _print_list(database, backups_of(database_file(database)), as_json=as_json)
-    done = run(database, backup)
+    try:
+        run(database, backup, report=partial(_report, as_json=as_json))
+    except RestoreInterrupted as error:
+        return print_interrupted(error, as_json=as_json)
+    return 0
+
+
+def _report(done: Restored, *, as_json: bool) -> None:
     if as_json:
-        print_json({"database": str(done.database), "restored": str(done.backup), "kept": path_or_none(done.kept)})
-        return 0
+        print_json(
+            {
+                "database": str(done.database),
+                "restored": str(done.backup),
+                "kept": path_or_none(done.kept),
+                "notices": done.notices,
+            }
+        )
+        return
     say(f"restored {done.backup}")
     if done.kept is not None:
         note(f"what it replaced is kept as {done.kept}")
-    return 0
+    for notice in done.notices:
+        note(f"Note: {notice}")
 
 
 def _print_list(database: str, backups: tuple[Backup, ...], *, as_json: bool) -> int:

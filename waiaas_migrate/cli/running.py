@@ -12,7 +12,7 @@ import click
 from waiaas_migrate.cli.output import note, print_failure
 from waiaas_migrate.errors import INTERRUPTED
 from waiaas_migrate.runner.apply import ApplyResult
-from waiaas_migrate.runner.progress import Interrupted, interruption_of
+from waiaas_migrate.runner.progress import interruption_of
 from waiaas_migrate.runner.rollback import RollbackResult
 from waiaas_migrate.runner.run import RunOptions, When
 from waiaas_migrate.runner.upgrade import Transaction
@@ -64,8 +64,8 @@ def note_run(result: ApplyResult | RollbackResult) -> None:
         note(f"Note: {notice}")
 
 
-def print_interrupted(error: Interrupted, *, as_json: bool) -> int:
-    """Tell that a run was stopped, and what stays of it; the exit status."""
+def print_interrupted(error: KeyboardInterrupt, *, as_json: bool) -> int:
+    """Say that a run was stopped, and what stays of it; return the exit status."""
     note(str(error))
     if as_json:
         print_failure(interruption_of(error))

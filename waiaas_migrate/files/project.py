@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from waiaas_migrate.sqlite.options import Options
 _TABLE = "tool.waiaas-migrate"
 _DEFAULTS = {"schema": "schema.yaml", "migrations": "migrations", "templates": "templates"}
 _FLAGS = ("catalog_edits", "secure_delete")
+
+#: Names pyproject.toml files of other users to be used all the same, separated like PATH; `*` is all of them.
+TRUSTED = "WAIAAS_MIGRATE_TRUSTED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +108,50 @@ def _settings(path: Path) -> dict[str, Any] | None:
         raise ProjectError([_broken(path, error)]) from None
     tool = document.get("tool")
     table = tool.get("waiaas-migrate") if isinstance(tool, dict) else None
-    return None if table is None else _checked(table, path, text)
+    if table is None:
+        return None
+    _refuse_foreign(path)
+    return _checked(table, path, text)
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Refuse a file of another user: its settings name modules and migrations that run as this one.
+
+    Anybody can put a pyproject.toml into /tmp, above the projects of others. As with git's ``safe.directory``, root's
+    files are trusted, and so are those of a user who became root with sudo.
+
+    Raises:
+        ProjectError: it, or the link that it is, belongs to another user and is not in ``WAIAAS_MIGRATE_TRUSTED``.
+    """
+    if os.name != "posix":
+        return
+    me = os.geteuid()
+    known = {0, me}
+    if me == 0 and os.environ.get("SUDO_UID", "").isdecimal():
+        known.add(int(os.environ["SUDO_UID"]))
+    owners = [found.st_uid for found in (path.stat(), path.lstat()) if found.st_uid not in known]
+    trusted = os.environ.get(TRUSTED, "").split(os.pathsep)
+    if not owners or "*" in trusted or str(path) in trusted:
+        return
+    what = (
+        f"the file belongs to {_user(owners[0])}, and you are {_user(me)}. "
+        f"It is not used, because its settings can run code as you."
+    )
+    fix = (
+        f"If you trust it, set {TRUSTED}={path} in the environment. If it is not yours, give your project a "
+        f"pyproject.toml with [{_TABLE}] of its own."
+    )
+    raise ProjectError([Origin(file=str(path)).problem(what, fix)])
+
+
+def _user(number: int) -> str:
+    """Return the name of a user, with the number; the number alone if the user has no name here."""
+    import pwd
+
+    try:
+        return f"{pwd.getpwuid(number).pw_name} (uid {number})"
+    except KeyError:
+        return f"uid {number}"
 
 
 def _broken(path: Path, error: Exception) -> Problem:

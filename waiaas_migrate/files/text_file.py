@@ -1,8 +1,10 @@
-"""Reading a text file whole, or saying why not."""
+"""Read or write a whole text file."""
 
 from __future__ import annotations
 
+import os
 import re
+import secrets
 import stat
 from pathlib import Path
 
@@ -48,6 +50,50 @@ def _read_bytes(path: Path) -> bytes:
         raise ValueError("it is not a regular file")
     with path.open("rb") as file:
         return file.read(LARGEST_FILE + 1)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` as UTF-8. A regular file is replaced as a whole, or not at all.
+
+    A link is followed; the file keeps its mode and owner. A device, pipe or anything else in ``/dev`` or ``/proc`` is
+    written to as it is.
+
+    Raises:
+        OSError: it cannot be written. A regular file is then as it was.
+    """
+    data = text.encode()
+    if _is_written_through(path):
+        with open(os.open(path, os.O_WRONLY), "wb") as file:  # noqa: PTH123 — a device is not to be created
+            file.write(data)
+        return
+    target = Path(os.path.realpath(path))
+    if target.exists() and not os.access(target, os.W_OK):
+        raise PermissionError("the file is read-only")
+    aside = target.with_name(f".waiaas-{secrets.token_hex(4)}.new")
+    try:
+        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:  # noqa: PTH123 — likewise
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            _keep_rights(target, aside)
+        aside.replace(target)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+
+
+def _is_written_through(path: Path) -> bool:
+    if path.absolute().is_relative_to("/dev") or path.absolute().is_relative_to("/proc"):
+        return True
+    return path.exists() and not path.is_file()
+
+
+def _keep_rights(old: Path, new: Path) -> None:
+    was, now = old.stat(), new.stat()
+    if os.name == "posix" and (was.st_uid, was.st_gid) != (now.st_uid, now.st_gid):
+        os.chown(new, was.st_uid, was.st_gid)
+    new.chmod(stat.S_IMODE(was.st_mode))
 
 
 def decode(data: bytes, name: str) -> str | Problem:

@@ -6,17 +6,19 @@ every one that it drops.
 
 from __future__ import annotations
 
+import functools
 import re
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 
 from waiaas_migrate.errors import Problem
+from waiaas_migrate.files.yaml_text.source import join
 from waiaas_migrate.schema.model import Column, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.ddl import holds_quoted_string
 from waiaas_migrate.sqlite.plan import leaving_views
 from waiaas_migrate.sqlite.probe import Reading, reading_of
+from waiaas_migrate.sqlite.quoted_strings import as_names
 from waiaas_migrate.sqlite.reading import reading_order
 from waiaas_migrate.sqlite.row_steps import is_filled
 from waiaas_migrate.sqlite.transition import Transition
@@ -31,7 +33,7 @@ def with_backfills(database: sqlite3.Connection, transition: Transition) -> Tran
     leaving = {fold(view.name): view.name for view in leaving_views(transition)}
     for table, column in _filled(transition):
         try:
-            found = _reading(database, transition, table, column)
+            found = _reading(database, table, column)
         except sqlite3.Error as error:
             problems.append(_refused(transition, table, column, str(error)))
             continue
@@ -59,25 +61,10 @@ def _filled(transition: Transition) -> Iterator[tuple[Table, Column]]:
                 yield old, column
 
 
-def _reading(database: sqlite3.Connection, transition: Transition, table: Table, column: Column) -> Reading:
+def _reading(database: sqlite3.Connection, table: Table, column: Column) -> Reading:
     sql = column.hints.backfill.sql if column.hints.backfill is not None else "NULL"
-    # In double quotes, a name that is no longer there would be taken for a string, and end up in every row.
-    for old in _old_names(transition, table):
-        others = {fold(one.name) for other in transition.old.tables for one in other.columns}
-        if '"' in sql and old not in others and holds_quoted_string(sql, _all_names(sql) - {old}):
-            raise sqlite3.OperationalError(f"no such column: {old}")
-    return reading_of(database, table.name, sql)
-
-
-def _all_names(sql: str) -> frozenset[str]:
-    return frozenset(fold(name) for name in re.findall(r'"((?:[^"]|"")*)"', sql))
-
-
-def _old_names(transition: Transition, table: Table) -> Iterator[str]:
-    """The folded names that columns of ``table`` had."""
-    for rename in transition.renames.columns:
-        if fold(rename.table) == fold(table.name):
-            yield fold(rename.old)
+    # A word in double quotes that names nothing would be a string, and end up in every row.
+    return reading_of(database, table.name, as_names(sql))
 
 
 def _refused(transition: Transition, table: Table, column: Column, error: str) -> Problem:
@@ -110,4 +97,5 @@ def _circles(transition: Transition) -> Iterator[Problem]:
 
 
 def _problem(table: Table, column: Column, what: str, fix: str) -> Problem:
-    return Problem(file="", path=f"tables.{table.name}.columns.{column.name}.backfill", what=what, fix=fix)
+    path = functools.reduce(join, ("tables", table.name, "columns", column.name, "backfill"))
+    return Problem(file="", path=path, what=what, fix=fix)

@@ -12,6 +12,7 @@ from waiaas_migrate.errors import Problem, SchemaFileError, TemplateError
 from waiaas_migrate.files.migration_dir.statements import split_statements
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.render import Renderer
+from waiaas_migrate.files.schema_file.quoted_words import quoted_word_problems
 from waiaas_migrate.files.schema_file.reader import DeclaredSchema, load_schema
 from waiaas_migrate.schema.canonical import without_meaning
 from waiaas_migrate.schema.describe import describe
@@ -21,7 +22,7 @@ from waiaas_migrate.schema.model import Index, ObjectKind, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.actions import Action, CreateIndex, CreateTable, Drop
 from waiaas_migrate.sqlite.catalog import read_catalog
-from waiaas_migrate.sqlite.introspect import Known, introspect
+from waiaas_migrate.sqlite.introspect import Known, Strings, introspect_quoted
 from waiaas_migrate.sqlite.memory import copy, execute, memory
 from waiaas_migrate.sqlite.plan import creation
 
@@ -55,13 +56,26 @@ def declare(project: Project, renderer: Renderer, *, like: sqlite3.Connection | 
     there = _texts_of(like) if like is not None else frozenset[str]()
     known = {} if renderer.is_customised else _known(parts, there)
     if like is not None and there == {part.text for part in parts}:
-        built = introspect(like, known)
+        built, strings = introspect_quoted(like, known)
     else:
         changed = _changed(like, parts, renderer) if like is not None else None
         with closing(changed or _built(parts, file=str(project.schema))) as connection:
-            built = introspect(connection, known)
+            built, strings = introspect_quoted(connection, known)
+    if strings:
+        _refuse_strings(project, source, strings)
     _expect_all(source.schema, built, project)
     return Declared(source=source, schema=with_hints(built, source.schema), known=known)
+
+
+def _refuse_strings(project: Project, source: DeclaredSchema, strings: Strings) -> None:
+    """Refuse words in double quotes that name nothing.
+
+    Raises:
+        SchemaFileError: names each, and where it stands.
+    """
+    problems = quoted_word_problems(project.schema, root=project.root, schema=source.schema, strings=strings)
+    if problems:
+        raise SchemaFileError(problems)
 
 
 def _expect_all(written: Schema, built: Schema, project: Project) -> None:

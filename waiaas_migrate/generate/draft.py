@@ -9,20 +9,21 @@ from dataclasses import dataclass, replace
 
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.files.render import Head, Renderer
+from waiaas_migrate.generate.breakage import breakage
 from waiaas_migrate.generate.naming import next_id
 from waiaas_migrate.generate.proof import MigrationText, run_file
+from waiaas_migrate.generate.stale_indexes import stale_indexes
 from waiaas_migrate.generate.transition import make_transition
 from waiaas_migrate.schema.changes import Change, DropColumn, DropTable, DropVirtualTable, ModifyPrimaryKey, object_of
 from waiaas_migrate.schema.describe import describe_briefly
 from waiaas_migrate.schema.enum_lists import literal, values_held
 from waiaas_migrate.schema.hazard_codes import Code
-from waiaas_migrate.schema.hazards import Hazard, broken_object, hazards
+from waiaas_migrate.schema.hazards import Hazard, hazards
 from waiaas_migrate.schema.hints import way_back
 from waiaas_migrate.schema.model import Column, PrimaryKey, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.memory import copy
 from waiaas_migrate.sqlite.plan import plan
-from waiaas_migrate.sqlite.probe import broken_statements, broken_virtual_tables, not_compiling
 from waiaas_migrate.sqlite.row_steps import column_of, mapping
 from waiaas_migrate.sqlite.transition import Transition
 
@@ -64,15 +65,16 @@ def draft(
     forward = renderer.migration(head, steps)
     with closing(copy(before)) as after:
         run_file(after, forward, f"{migration}.sql")
-        broken = tuple(_broken(before, after, transition))
-        if broken:
+        broken, stale = tuple(breakage(before, after, transition)), stale_indexes(before, after, transition)
+        if broken or stale:
             dangers += broken
+            steps = plan(replace(transition, stale_indexes=stale)).steps
             forward = renderer.migration(replace(head, remarks=_remarks(dangers)), steps)
         target = way_back(transition.start, transition.new, transition.renames)
         renames = transition.renames.reversed()
         back = make_transition(after, target, renames, renderer, transition.options, transition.known)
-    # Migrations before it, and their rollbacks, count on the columns of a table in their order.
-    back = replace(back, in_order=True)
+        # Migrations before it, and their rollbacks, count on the columns of a table in their order.
+        back = replace(back, in_order=True, stale_indexes=stale_indexes(after, before, back))
     said = (*_lost(transition), *_may_refuse(back))
     backward = renderer.migration(Head(title=f"Roll back {migration}.", remarks=said), plan(back).steps)
     return Draft(
@@ -95,21 +97,18 @@ def _remarks(dangers: Iterable[Hazard]) -> tuple[str, ...]:
     return tuple(f"hazard {hazard.code} {hazard.where}: {hazard.what}" for hazard in dangers)
 
 
-def _broken(before: sqlite3.Connection, after: sqlite3.Connection, transition: Transition) -> Iterator[Hazard]:
-    """What cannot be used ``after`` the migration, and was not so ``before`` it."""
-    new, start = transition.new, transition.start
-    found = broken_statements(after) if new.views or new.triggers else ()
-    found += broken_virtual_tables(after, (table.name for table in new.virtual_tables))
-    if found:
-        known = not_compiling(before)
-        known |= {fold(one.name) for one in broken_virtual_tables(before, (t.name for t in start.virtual_tables))}
-        yield from (broken_object(one.kind, one.name, one.error) for one in found if fold(one.name) not in known)
-
-
 def heads(migrations: Sequence[MigrationFile]) -> tuple[str, ...]:
-    """The ids that no other migration depends on; a new one depends on these."""
+    """Return the ids that no other migration depends on; a new one depends on these.
+
+    An id with whitespace in it is left out: a ``depends`` line separates ids by whitespace, so none can name it.
+    """
     depended_on = {name for migration in migrations for name in migration.depends}
-    return tuple(migration.id for migration in migrations if migration.id not in depended_on)
+    return tuple(m.id for m in migrations if m.id not in depended_on and not has_whitespace(m.id))
+
+
+def has_whitespace(migration_id: str) -> bool:
+    """Return whether the id has a blank, a line break or the like in it."""
+    return migration_id.split() != [migration_id]
 
 
 def _may_refuse(back: Transition) -> Iterator[str]:

@@ -17,16 +17,17 @@ from waiaas_migrate.files.migration_dir.manifest import (
     chain,
     history_problems,
     manifest_text,
-    read_manifest,
+    read_recorded,
 )
-from waiaas_migrate.files.migration_dir.reader import MigrationFile, new_migration, read_migrations
-from waiaas_migrate.files.migration_dir.writing import write_files
+from waiaas_migrate.files.migration_dir.reader import MigrationFile, new_migration
+from waiaas_migrate.files.migration_dir.writing import FolderState, folder_state, recover, write_files
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.render import Renderer
+from waiaas_migrate.files.schema_file.places import located
 from waiaas_migrate.files.schema_file.reader import DeclaredSchema, display_name
 from waiaas_migrate.generate.branches import refuse_clashes
 from waiaas_migrate.generate.declared import Declared, declare
-from waiaas_migrate.generate.draft import Draft, changes_of, draft, hazards_of, heads
+from waiaas_migrate.generate.draft import Draft, changes_of, draft, has_whitespace, hazards_of, heads
 from waiaas_migrate.generate.proof import prove
 from waiaas_migrate.generate.replay import replay
 from waiaas_migrate.generate.transition import make_transition
@@ -48,6 +49,7 @@ class Generated:
 
     ``migration`` is None where none was needed, or where ``refused`` hazards stood against it. ``unrecorded`` are those
     that were written by hand since: what they make and schema.yaml does not have is among what was to be dropped.
+    ``removed`` are files that an interrupted run had left.
     """
 
     migration: str | None = None
@@ -56,6 +58,7 @@ class Generated:
     refused: tuple[Hazard, ...] = ()
     written: tuple[Path, ...] = ()
     unrecorded: tuple[str, ...] = ()
+    removed: tuple[Path, ...] = ()
 
 
 @collection_paused()
@@ -65,7 +68,7 @@ def generate(project: Project, *, name: str | None = None, allow: Collection[str
     Args:
         project: where everything is.
         name: what the migration is called; made up from the changes where None.
-        allow: codes of destructive hazards that are meant, or ``all``.
+        allow: codes of the hazards to allow, or ``all``.
 
     Raises:
         UsageError: where ``allow`` names no hazard.
@@ -73,22 +76,33 @@ def generate(project: Project, *, name: str | None = None, allow: Collection[str
         ProofError: where the migration fails its proof.
     """
     allowed = allowed_codes(allow)
+    removed = recover(project.migrations)
+    return replace(_generate(project, name, allowed), removed=removed)
+
+
+def _generate(project: Project, name: str | None, allowed: frozenset[Code]) -> Generated:
     renderer = Renderer(project.templates)
+    seen = folder_state(project.migrations)
     migrations, recorded = _history(project)
     with closing(replay(migrations)) as before:
         refuse_clashes(migrations, recorded)
         declared = declare(project, renderer, like=before)
         transition = wanted(project, before, declared, recorded, renderer)
         if not changes_of(transition):
-            return _record(project, before, declared, migrations, recorded)
+            head = fingerprint(read_catalog(before))
+            return _record(project, _manifest(head, declared, migrations), recorded, seen)
         dangers, unrecorded = hazards_of(transition), _unrecorded(migrations, recorded)
-        refused = tuple(hazard for hazard in dangers if hazard.is_destructive and hazard.code not in allowed)
-        if refused:
-            return Generated(changes=_words(transition), hazards=dangers, refused=refused, unrecorded=unrecorded)
+        stopped = _stopped(transition, dangers, allowed, unrecorded)
+        if stopped is not None:
+            return stopped
         with _own_templates(project, renderer):
             drafted = draft(before, transition, migrations, renderer, name)
+            stopped = _stopped(transition, drafted.hazards, allowed, unrecorded)
+            if stopped is not None:
+                return stopped
             head = prove(before, transition, drafted.text)
-    return replace(_write(project, declared, migrations, drafted, head), unrecorded=unrecorded)
+        manifest = _manifest(head, declared, (*migrations, _new_file(project, migrations, drafted)))
+    return replace(_write(project, drafted, manifest, seen), unrecorded=unrecorded)
 
 
 @contextmanager
@@ -136,16 +150,25 @@ def wanted(
         raise SchemaFileError([Problem(file=file, what=problem) for problem in renames.impossible])
     transition = make_transition(before, declared.schema, renames, renderer, project.options, declared.known)
     if transition.problems:
-        raise SchemaFileError([replace(problem, file=file) for problem in transition.problems])
+        raise SchemaFileError(located(transition.problems, project.schema, root=project.root))
     return transition
 
 
 def _history(project: Project) -> tuple[tuple[MigrationFile, ...], Manifest | None]:
-    migrations = read_migrations(project.migrations, missing_ok=True)
-    recorded = read_manifest(project.migrations)
+    migrations, _, recorded = read_recorded(project.migrations, missing_ok=True)
     if recorded is not None and (problems := history_problems(recorded, migrations)):
         raise MigrationsError(problems)
     return migrations, recorded
+
+
+def _stopped(
+    transition: Transition, dangers: Sequence[Hazard], allowed: Collection[Code], unrecorded: tuple[str, ...]
+) -> Generated | None:
+    """Return what to report if hazards that nobody allowed stop ``generate``; None if none do."""
+    refused = tuple(hazard for hazard in dangers if hazard.stops_generate and hazard.code not in allowed)
+    if not refused:
+        return None
+    return Generated(changes=_words(transition), hazards=tuple(dangers), refused=refused, unrecorded=unrecorded)
 
 
 def _unrecorded(migrations: Sequence[MigrationFile], recorded: Manifest | None) -> tuple[str, ...]:
@@ -157,27 +180,26 @@ def _words(transition: Transition) -> tuple[str, ...]:
     return tuple(describe(change) for change in changes_of(transition))
 
 
-def _record(
-    project: Project,
-    head: sqlite3.Connection,
-    declared: Declared,
-    migrations: Sequence[MigrationFile],
-    recorded: Manifest | None,
-) -> Generated:
-    """No migration is needed; write the manifest alone where it is out of date."""
-    text = manifest_text(_manifest(fingerprint(read_catalog(head)), declared, migrations))
+def _record(project: Project, manifest: Manifest, recorded: Manifest | None, seen: FolderState) -> Generated:
+    """Write only the manifest, if it is out of date: no migration is needed."""
+    text = manifest_text(manifest)
     if recorded is not None and manifest_text(recorded) == text:
         return Generated()
-    return Generated(written=write_files(project.migrations, {MANIFEST: text}))
+    return Generated(written=write_files(project.migrations, {MANIFEST: text}, seen=seen))
 
 
-def _write(
-    project: Project, declared: Declared, migrations: Sequence[MigrationFile], drafted: Draft, head: str
-) -> Generated:
+def _new_file(project: Project, migrations: Sequence[MigrationFile], drafted: Draft) -> MigrationFile:
     text = drafted.text
     path = project.migrations / f"{text.id}.sql"
-    added = new_migration(path, depends=heads(migrations), sql=text.forward, rollback=text.backward)
-    manifest = _manifest(head, declared, (*migrations, added))
+    if later := [m for m in migrations if m.id > text.id and has_whitespace(m.id)]:
+        what = f"sorts after {text.id} and has whitespace in its name, so the new migration cannot depend on it."
+        fix = "If no database has run it, rename it, as in 0002_name.sql."
+        raise MigrationsError([Problem(file=str(m.path), what=what, fix=fix) for m in later])
+    return new_migration(path, depends=heads(migrations), sql=text.forward, rollback=text.backward)
+
+
+def _write(project: Project, drafted: Draft, manifest: Manifest, seen: FolderState) -> Generated:
+    text = drafted.text
     files = {
         f"{text.id}.rollback.sql": text.backward,
         f"{text.id}.sql": text.forward,
@@ -187,7 +209,7 @@ def _write(
         migration=text.id,
         changes=tuple(describe(change) for change in drafted.changes),
         hazards=drafted.hazards,
-        written=write_files(project.migrations, files),
+        written=write_files(project.migrations, files, seen=seen),
     )
 
 

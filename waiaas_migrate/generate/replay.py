@@ -1,4 +1,8 @@
-"""The migrations folder replayed in memory: the schema that every database at head has."""
+"""The migrations folder replayed in memory: the schema that every database at head has.
+
+A replay touches no file: see ``sqlite/memory.py`` for what it leaves out. What a Python migration does past the
+connection that it is given, it does in a replay too.
+"""
 
 from __future__ import annotations
 
@@ -9,45 +13,58 @@ from collections.abc import Sequence
 from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.files.migration_dir.statements import first_line
+from waiaas_migrate.runner.progress import ReplayInterrupted, was_interrupted
 from waiaas_migrate.sqlite.guards import NOT_AS_MADE
-from waiaas_migrate.sqlite.memory import execute, memory
+from waiaas_migrate.sqlite.memory import NOT_ATTACHED, execute, lacks_database, memory
 
 #: The way out where nothing more is known.
 CORRECT = "Correct it, or restore it from git."
+_WITHOUT_DATABASE = (
+    "A replay attaches no database. Create tables with their columns, then fill them with INSERT … SELECT. In Python, "
+    "return early if `PRAGMA database_list` names no file."
+)
 
 #: What a guard says that finds another definition of a table than the migration was made for.
 _OTHER_TABLE = re.compile(rf"failed: (?P<table>.+): {re.escape(NOT_AS_MADE)}")
 
 
 def replay(migrations: Sequence[MigrationFile]) -> sqlite3.Connection:
-    """A database in memory to which ``migrations`` were applied in their order.
+    """Return a database in memory to which ``migrations`` were applied in their order.
 
     Raises:
         MigrationsError: names the migration that fails on an empty database, and the statement.
+        ReplayInterrupted: Ctrl-C was pressed; names the migration.
     """
     connection = memory()
     for migration in migrations:
-        if migration.transactional:
-            connection.execute("BEGIN")
         try:
-            if migration.kind == "sql":
-                _run(connection, migration)
-            else:
-                _run_python(connection, migration, migrations)
+            _run(connection, migration, migrations)
         except MigrationsError:
             connection.close()
             raise
-        if connection.in_transaction:
-            connection.execute("COMMIT")
+        except KeyboardInterrupt as error:
+            connection.close()
+            raise ReplayInterrupted(f"Interrupted during the replay of {migration.path}.") from error
     return connection
 
 
-def _run(connection: sqlite3.Connection, migration: MigrationFile) -> None:
+def _run(connection: sqlite3.Connection, migration: MigrationFile, folder: Sequence[MigrationFile]) -> None:
+    if migration.transactional:
+        connection.execute("BEGIN")
+    if migration.kind == "sql":
+        _run_sql(connection, migration)
+    else:
+        _run_python(connection, migration, folder)
+    if connection.in_transaction:
+        connection.execute("COMMIT")
+
+
+def _run_sql(connection: sqlite3.Connection, migration: MigrationFile) -> None:
     for statement in migration.statements:
         try:
             execute(connection, statement)
         except sqlite3.Error as error:
-            raise _refused(migration, statement, str(error)) from None
+            raise _refused(connection, migration, statement, str(error)) from None
 
 
 def _run_python(connection: sqlite3.Connection, migration: MigrationFile, folder: Sequence[MigrationFile]) -> None:
@@ -60,16 +77,17 @@ def _run_python(connection: sqlite3.Connection, migration: MigrationFile, folder
         backend = MigrateBackend.on(connection)
         for step in loaded.steps or ():
             step.apply(backend)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001  a migration in Python may raise anything, SystemExit too
-        raise _failed(migration, f"{type(error).__name__}: {error}") from None
+    except BaseException as error:  # a migration in Python may raise anything, SystemExit too
+        if was_interrupted(error):
+            raise KeyboardInterrupt from error
+        fix = _WITHOUT_DATABASE if lacks_database(connection) or NOT_ATTACHED in str(error) else CORRECT
+        raise _failed(migration, f"{type(error).__name__}: {error}", fix) from None
 
 
-def _refused(migration: MigrationFile, statement: str, said: str) -> MigrationsError:
+def _refused(connection: sqlite3.Connection, migration: MigrationFile, statement: str, said: str) -> MigrationsError:
     if (other := _OTHER_TABLE.search(said)) and "_waiaas_guard" in statement:
         return MigrationsError([made_for_another(migration, f"table {other['table']}")])
-    return _failed(migration, f"SQLite says {said} at: {first_line(statement)}", _way_out(said))
+    return _failed(migration, f"SQLite says {said} at: {first_line(statement)}", _way_out(connection, said))
 
 
 def made_for_another(migration: MigrationFile, table: str) -> Problem:
@@ -82,12 +100,12 @@ def made_for_another(migration: MigrationFile, table: str) -> Problem:
     return Problem(file=str(migration.path), what=what, fix=fix)
 
 
-def _way_out(said: str) -> str:
+def _way_out(connection: sqlite3.Connection, said: str) -> str:
     if "cannot start a transaction" in said or "no transaction is active" in said:
         return "Take BEGIN, COMMIT and ROLLBACK out of it: a migration runs in a transaction."
     if "transaction" in said:
         return "Write `-- transactional: false` into its head, so that it runs outside of one."
-    return CORRECT
+    return _WITHOUT_DATABASE if lacks_database(connection) else CORRECT
 
 
 def _failed(migration: MigrationFile, why: str, fix: str = CORRECT) -> MigrationsError:

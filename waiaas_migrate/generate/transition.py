@@ -7,21 +7,27 @@ from collections.abc import Collection, Iterable
 from contextlib import closing
 from dataclasses import replace
 
+from waiaas_migrate.errors import UnsupportedError
 from waiaas_migrate.files.migration_dir.statements import split_statements
 from waiaas_migrate.files.render import Renderer
 from waiaas_migrate.generate.backfills import with_backfills
-from waiaas_migrate.schema.changes import Change, DropColumn
+from waiaas_migrate.schema.changes import AddColumn, Change, DropColumn
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames
 from waiaas_migrate.sqlite.catalog import read_catalog
-from waiaas_migrate.sqlite.introspect import Known, introspect
+from waiaas_migrate.sqlite.introspect import Known, Strings, introspect_quoted
 from waiaas_migrate.sqlite.memory import copy, execute
 from waiaas_migrate.sqlite.options import Options
 from waiaas_migrate.sqlite.plan import plan
 from waiaas_migrate.sqlite.probe import culprit_of, not_compiling
 from waiaas_migrate.sqlite.transition import Transition
+
+_TEXT_INDEX = (
+    "SQLite cannot rename a column: {}. The index is on a word in double quotes that names nothing. Drop the index in "
+    "a migration of your own first."
+)
 
 
 def make_transition(
@@ -36,16 +42,18 @@ def make_transition(
 
     The database is not changed.
     """
-    start = introspect(database, known)
+    start, strings = introspect_quoted(database, known)
     asked = Transition(start=start, old=start, new=new, changes=(), renames=renames, options=options, known=known or {})
     if not renames.tables and not renames.columns:
         changes = diff(start, new)
-        aside = _in_the_way(database, start, changes)
-        return _compared(database, replace(asked, changes=changes, set_aside=aside), renderer)
+        aside = _in_the_way(database, start, changes) | _taken_over(strings, changes)
+        return _compared(database, replace(asked, changes=changes, set_aside=aside, strings=strings), renderer)
     with closing(copy(database)) as scratch:
         aside = _rename_all(scratch, start, renames, renderer)
-        old = introspect(scratch, known)
-        return _compared(scratch, replace(asked, old=old, changes=diff(old, new), set_aside=aside), renderer)
+        old, strings = introspect_quoted(scratch, known)
+        changes = diff(old, new)
+        aside |= _taken_over(strings, changes)
+        return _compared(scratch, replace(asked, old=old, changes=changes, set_aside=aside, strings=strings), renderer)
 
 
 def _compared(database: sqlite3.Connection, transition: Transition, renderer: Renderer) -> Transition:
@@ -75,6 +83,8 @@ def _rename(scratch: sqlite3.Connection, renaming: Transition, renderer: Rendere
     except sqlite3.OperationalError as error:
         scratch.execute("ROLLBACK")
         culprit = culprit_of(scratch, error)
+        if str(error).startswith("error in index "):
+            raise UnsupportedError(_TEXT_INDEX.format(error)) from None
         if culprit is None or fold(culprit[1]) in renaming.set_aside:
             raise
         return culprit[1]
@@ -102,3 +112,14 @@ def _in_the_way(database: sqlite3.Connection, start: Schema, changes: Iterable[C
         return frozenset()
     with closing(copy(database)) as scratch:
         return not_compiling(scratch)
+
+
+def _taken_over(strings: Strings, changes: Iterable[Change]) -> frozenset[str]:
+    """The views and triggers with a string in double quotes that a new column of that name would take over.
+
+    They are made again with it in single quotes.
+    """
+    come = {fold(change.column.name) for change in changes if isinstance(change, AddColumn)}
+    return frozenset(
+        name for (kind, name), words in strings.items() if kind in ("view", "trigger") and come & set(map(fold, words))
+    )

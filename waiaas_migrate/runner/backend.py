@@ -31,6 +31,7 @@ from waiaas_migrate.runner.books.records import Operation, book_sql, hostname, u
 from waiaas_migrate.runner.books.yoyo_lock import sole_transaction
 from waiaas_migrate.runner.outline import announced_in
 from waiaas_migrate.runner.pragmas import declared_pragmas
+from waiaas_migrate.runner.progress import Meter, was_interrupted
 from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck
 from waiaas_migrate.runner.transaction import guarded
 from waiaas_migrate.sqlite.connection import apply_pragmas, connect_file, patience, shape_file
@@ -106,6 +107,7 @@ class MigrateBackend(SQLiteBackend):
         except BaseException:
             connection.close()
             raise
+        Meter(connection).watch()
         return connection
 
     def init_database(self) -> None:
@@ -190,13 +192,14 @@ class MigrateBackend(SQLiteBackend):
             self._check = ForeignKeyCheck(self.connection)
         self._check.announce(_announced(migration, direction))
         if migration.use_transactions:
-            with guarded(self.connection):
+            with guarded(self.connection), _interruptible(migration):
                 migration.process_steps(self, direction, force=force)
             return
         self._finish_check(migration.id)
         self.connection.execute("COMMIT")
         self._has_split = True
-        migration.process_steps(self, direction, force=force)
+        with _interruptible(migration):
+            migration.process_steps(self, direction, force=force)
         self.begin()
 
     def _finish_check(self, name: str) -> None:
@@ -236,6 +239,17 @@ class MigrateBackend(SQLiteBackend):
             "created_at_utc": datetime.now(UTC).replace(tzinfo=None),
             "operation": operation,
         }
+
+
+@contextmanager
+def _interruptible(migration: Migration) -> Iterator[None]:
+    """Raise KeyboardInterrupt if Ctrl-C ended a statement, which sqlite3 reports as an error of the database."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if was_interrupted(error):
+            raise KeyboardInterrupt(f"Interrupted in {migration.id}.") from error
+        raise
 
 
 def _note(notices: Iterable[str]) -> None:

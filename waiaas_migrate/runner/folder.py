@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from waiaas_migrate.errors import MigrationsError
-from waiaas_migrate.files.migration_dir.manifest import Manifest, check_manifest, read_manifest
-from waiaas_migrate.files.migration_dir.reader import MigrationFile, read_with_post_apply
+from waiaas_migrate.files.migration_dir.manifest import Manifest, check_manifest, read_recorded
+from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.sqlite.pragmas import Pragma
 
 
@@ -47,8 +47,7 @@ def read_folder(path: str | os.PathLike[str]) -> MigrationFolder:
         MigrationsError: the folder cannot be read, or is not as its manifest says; carries everything that is wrong.
     """
     folder = Path(path)
-    migrations, post_apply = read_with_post_apply(folder)
-    manifest = read_manifest(folder)
+    migrations, post_apply, manifest = read_recorded(folder)
     if manifest is not None and (problems := check_manifest(manifest, migrations)):
         raise MigrationsError(problems)
     return MigrationFolder(path=folder, migrations=migrations, post_apply=post_apply, manifest=manifest)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from waiaas_migrate.errors import INTERRUPTED, Failure
+from waiaas_migrate.errors import INTERRUPTED, ApplyError, Failure
 from waiaas_migrate.runner.outline import tables_named
 from waiaas_migrate.sqlite.quoting import quote_name
 
@@ -60,24 +60,42 @@ class Stop(Protocol):
 
 
 class Interrupted(KeyboardInterrupt):
-    """A run was stopped from outside. ``committed`` names what had been by then; all else was rolled back.
+    """A run was stopped from outside. ``committed`` names what had been by then.
 
-    Those are migrations that were applied, or, where ``was_taking_back``, that were taken back.
+    Those are migrations that were applied, or, if ``was_taking_back``, rolled back. ``cause`` names the migration whose
+    statement was interrupted; all else was rolled back, unless that one ran outside a transaction.
     """
 
-    def __init__(self, database: str, committed: Sequence[str] = (), *, was_taking_back: bool = False) -> None:
+    def __init__(
+        self,
+        database: str,
+        committed: Sequence[str] = (),
+        *,
+        was_taking_back: bool = False,
+        cause: ApplyError | None = None,
+    ) -> None:
         self.database = database
         self.committed = tuple(committed)
         self.was_taking_back = was_taking_back
+        self.migration = None if cause is None else cause.migration
+        self.rolled_back = cause is None or cause.rolled_back
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        if not self.committed:
-            return f"Interrupted; all was rolled back, and {self.database} is as it was."
         names = ", ".join(self.committed)
-        if self.was_taking_back:
+        if names and self.was_taking_back:
             return f"Interrupted, but too late: {names} had been taken back in {self.database}."
-        return f"Interrupted; {self.database} keeps {names}, the rest was rolled back."
+        where = "Interrupted" if self.migration is None else f"Interrupted in {self.migration}"
+        if not self.rolled_back:
+            kept = f"{names}, and " if names else ""
+            return f"{where}; {self.database} keeps {kept}what this migration did outside a transaction."
+        if names:
+            return f"{where}; {self.database} keeps {names}, the rest was rolled back."
+        return f"{where}; all was rolled back, and {self.database} is as it was."
+
+
+class ReplayInterrupted(KeyboardInterrupt):
+    """A replay in memory was stopped from outside; the text names the migration."""
 
 
 def interruption_of(error: KeyboardInterrupt) -> Failure:

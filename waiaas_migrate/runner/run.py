@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from waiaas_migrate.errors import MigrateError
+from waiaas_migrate.errors import ApplyError, MigrateError
 from waiaas_migrate.files.migration_dir.reader import MigrationFile, migration_hash
 from waiaas_migrate.runner.alone import while_others_work
 from waiaas_migrate.runner.apply import ApplyResult, apply_todo
@@ -33,6 +33,7 @@ from waiaas_migrate.sqlite.catalog import read_catalog
 from waiaas_migrate.sqlite.connection import (
     apply_pragmas,
     connect_file,
+    database_name,
     main_file,
     open_read_only,
     patience,
@@ -123,19 +124,24 @@ def run_pending(
 ) -> ApplyResult:
     """Apply what is pending on a connection of the caller's, with a backup before it as in :func:`apply_to`.
 
-    The connection's settings, and its progress handler, stay the caller's. ``is_plain``: nobody has given it collations
-    or functions of their own, so that another connection sees the same.
+    The connection's settings stay the caller's. ``is_plain``: nobody has given it collations, functions or a progress
+    handler of their own, so that another connection sees the same, and Ctrl-C can end a statement.
 
     Raises:
         DatabaseRefused: the database, or what is in it, refused, or there is no room for its backup; it is as it was.
         UsageError: a transaction is open on the connection.
+        Interrupted: Ctrl-C ended a statement.
     """
     with plain_session(connection):
         todo = pending(connection, folder.ids)
         if not todo:
             return ApplyResult()
         refuse_shadows(connection, (file.sql for file in folder.named(todo)))
-        return _Run(folder=folder, options=options, is_plain=is_plain).on(connection, todo)
+        if not is_plain:
+            return _Run(folder=folder, options=options).on(connection, todo)
+        with _told_of_interruption(database_name(connection)) as listed:
+            listed.extend(todo)
+            return _Run(folder=folder, options=options, watch=Watch(), is_plain=True).on(connection, todo)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,8 +304,7 @@ class _Observer:
     def _back_up(self, migration: str) -> None:
         """Copy what is committed. The run holds the write lock, and its first migration has not begun."""
         self._meter.start(Progress(migration=migration, words="backup", unit="pages"))
-        applied = read_applied(self._connection) or ()
-        head = applied[-1].id if applied else ""
+        head = _last_applied(self._connection)
         self.backup = back_up(Path(main_file(self._connection)), head, told=self._meter.pages)
 
     def ends(self, error: BaseException | None) -> None:
@@ -307,7 +312,13 @@ class _Observer:
         if self.backup is not None:
             if isinstance(error, MigrateError):
                 error.backed_up(self.backup.path)
-            prune(Path(main_file(self._connection)))
+            prune(Path(main_file(self._connection)), _last_applied)
+
+
+def _last_applied(connection: sqlite3.Connection) -> str:
+    """Return the id of the last migration that a database has run; empty if there is none."""
+    applied = read_applied(connection) or ()
+    return applied[-1].id if applied else ""
 
 
 class _told_of_interruption:  # noqa: N801 — a context manager, as _watched is
@@ -329,7 +340,8 @@ class _told_of_interruption:  # noqa: N801 — a context manager, as _watched is
         if self._todo and was_interrupted(error):
             there, back = _hashes_in(self._database), self._was_taking_back
             committed = [name for name in self._todo if (migration_hash(name) in there) != back]
-            raise Interrupted(self._database, committed, was_taking_back=back) from error
+            cause = error if isinstance(error, ApplyError) else None
+            raise Interrupted(self._database, committed, was_taking_back=back, cause=cause) from error
 
 
 def _hashes_in(database: str) -> set[str]:

@@ -31,7 +31,7 @@ _COUNTED = re.compile(r" \(\d+ rows?: .+\)\Z", re.DOTALL)
 
 #: What begins or ends a transaction (https://www.sqlite.org/lang_transaction.html), by the verb that it begins with.
 _VERB = re.compile(
-    r"""(?: \s+ | --[^\n]*\n | /\*.*?\*/ )*
+    r"""(?> \s+ | --[^\n]*\n | /\*.*?\*/ )*+
     (?P<verb> BEGIN | COMMIT | END | ROLLBACK (?! \s+ (?: TRANSACTION \s+ )? TO \b ) ) \b""",
     re.IGNORECASE | re.DOTALL | re.VERBOSE,
 )

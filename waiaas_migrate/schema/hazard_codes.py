@@ -25,7 +25,7 @@ class Code(StrEnum):
     BREAK_OBJECT = "BREAK_OBJECT"
 
 
-#: Hazards that lose something of what is there; ``generate`` writes nothing unless they are allowed by name.
+#: Hazards that lose something of what is there.
 DESTRUCTIVE = frozenset(
     {
         Code.DROP_TABLE,
@@ -36,3 +36,6 @@ DESTRUCTIVE = frozenset(
         Code.DROP_ROWID,
     }
 )
+
+#: Hazards at which ``generate`` stops: it writes nothing unless they are allowed by name.
+STOPPING = DESTRUCTIVE | {Code.BREAK_OBJECT}

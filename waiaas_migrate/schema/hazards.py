@@ -29,7 +29,7 @@ from waiaas_migrate.schema.changes import (
     asked_foreign_keys,
 )
 from waiaas_migrate.schema.enum_lists import Membership, literal, membership_of
-from waiaas_migrate.schema.hazard_codes import DESTRUCTIVE, Code
+from waiaas_migrate.schema.hazard_codes import DESTRUCTIVE, STOPPING, Code
 from waiaas_migrate.schema.model import Check, Column, ForeignKey, PrimaryKey, Schema, SqlText, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.parents import Fault, fault, faulty_keys, identity, mended_keys, targets_of
@@ -49,6 +49,11 @@ class Hazard:
     def is_destructive(self) -> bool:
         """Whether it loses data, rather than refuse some."""
         return self.code in DESTRUCTIVE
+
+    @property
+    def stops_generate(self) -> bool:
+        """Whether ``generate`` writes nothing unless it is allowed by name."""
+        return self.code in STOPPING
 
     def __str__(self) -> str:
         return f"{self.code} {self.where}: {self.what} {self.fix}"
@@ -83,11 +88,9 @@ def _of(change: Change, new: Schema, changes: Sequence[Change]) -> Iterator[Haza
 
 
 def broken_object(kind: str, name: str, error: str) -> Hazard:
-    """The hazard of a view, trigger or virtual table that cannot be used once the migration has run."""
+    """Return the hazard of a view, trigger or virtual table that does not work once the migration has run."""
     what = f"the {kind} does not work afterwards: {error}."
-    fix = "Change it, or take it out of schema.yaml."
-    if kind == "trigger":
-        what += " So does no statement that it fires on."
+    fix = f"Correct or drop it in schema.yaml. If it may stay broken, run with --allow {Code.BREAK_OBJECT}."
     return Hazard(code=Code.BREAK_OBJECT, where=name, what=what, fix=fix)
 
 
@@ -152,7 +155,9 @@ def _dropped_virtual_table(change: DropVirtualTable | ModifyVirtualTable) -> Haz
     if isinstance(change, DropVirtualTable):
         return Hazard(code=Code.DROP_VIRTUAL_TABLE, where=change.table.name, what=what, fix=fix)
     what = "it is dropped with all that it holds, and made again."
-    fix += " Where it has its content from a table, the migration indexes that anew; else fill it in one of your own."
+    fix += (
+        " If its content is a table or a view, the migration indexes that again; otherwise fill it in one of your own."
+    )
     return Hazard(code=Code.DROP_VIRTUAL_TABLE, where=change.old.name, what=what, fix=fix)
 
 

@@ -217,11 +217,16 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
-    """A trigger on a table or a view; ``statement`` is its whole CREATE TRIGGER."""
+    """A trigger on a table or a view; ``statement`` is its whole CREATE TRIGGER.
+
+    ``event`` is INSERT, UPDATE or DELETE; ``columns`` are those of its UPDATE OF. Both only repeat the statement.
+    """
 
     name: str
     table: str
     statement: SqlText
+    event: str = field(compare=False)
+    columns: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,11 @@ class CatalogRow:
     table: str
     sql: str
 
+    @property
+    def is_virtual(self) -> bool:
+        """Whether this is a virtual table."""
+        return self.kind == "table" and self.sql[:14].upper() == "CREATE VIRTUAL"
+
 
 def is_internal(name: str) -> bool:
     """Whether ``name`` belongs to SQLite or to yoyo's bookkeeping, and so to no schema."""

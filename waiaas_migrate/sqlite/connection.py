@@ -179,7 +179,10 @@ def plain_error(error: sqlite3.Error | UnicodeDecodeError, database: str, *, doi
         case code if code == sqlite3.SQLITE_CORRUPT or str(error).startswith(_SIGNS_OF_DAMAGE):
             what = f"is damaged, or made by a newer SQLite ({error}). Restore a backup, or use `sqlite3 FILE .recover`."
         case sqlite3.SQLITE_CANTOPEN:
-            what = "cannot be opened, or its folder does not let SQLite make the files it needs beside it."
+            what = (
+                "cannot be opened, or SQLite may not make the files it needs beside it. Open it as its owner, or check "
+                "the rights of its folder."
+            )
         case sqlite3.SQLITE_READONLY:
             is_half = _extended(error) == sqlite3.SQLITE_READONLY_ROLLBACK
             what = _HALF_WRITTEN if is_half else CANNOT_BE_WRITTEN

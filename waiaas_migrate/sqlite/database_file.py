@@ -124,17 +124,24 @@ def _os_reason(path: Path, error: OSError) -> str:
 
 
 def reading_mode(file: Path) -> str:
-    """How to open for reading so that nothing is left beside the file.
+    """Return the query of a URI that opens ``file`` for reading and leaves nothing beside it.
 
-    Reading in WAL mode makes a WAL where there is none, and only a connection that may write takes it away again. One
-    that may not would leave it behind as its own, and lock the owner of the database out. Where no WAL is, nobody has
-    the database open, and what is in the file is all there is.
+    Reading in WAL mode makes a WAL and its index if there are none, and they belong to whoever reads. Only a connection
+    that may write removes them again, and not if it is killed; the owner of the database may then be locked out. So
+    only the owner makes them, and root, for whom SQLite gives them to the owner. If there is no WAL, nobody has the
+    database open, and the file holds everything.
     """
+    is_owner = _user() in (0, file.stat().st_uid)
     if any(file.with_name(file.name + suffix).exists() for suffix in ("-wal", "-shm", "-journal")):
-        return "ro"
-    if os.access(file, os.W_OK) and os.access(file.parent, os.W_OK):
+        return "ro" if is_owner else "ro&readonly_shm=1"
+    if is_owner and os.access(file, os.W_OK) and os.access(file.parent, os.W_OK):
         return "rw"
     return "ro&immutable=1" if _header(file)[18:20] == b"\2\2" else "ro"
+
+
+def _user() -> int:
+    """Return the number of the effective user; that of the superuser if the system has none."""
+    return os.geteuid() if hasattr(os, "geteuid") else 0
 
 
 def _header(file: Path) -> bytes:

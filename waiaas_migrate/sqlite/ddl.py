@@ -8,7 +8,7 @@ expressions, constraint names and deferrability can be found: no PRAGMA tells th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -198,12 +198,21 @@ def trigger(name: str, sql: str, names: Iterable[str] = ()) -> Trigger:
     tokens = tokenize(sql)
     cursor = Cursor(significant(tokens))
     _expect_create(cursor, "TRIGGER", name)
-    while not cursor.accept("ON"):
+    while (event := cursor.one_of("INSERT", "UPDATE", "DELETE")) is None:
         cursor.next()
+    columns = tuple(_listed_names(cursor)) if cursor.accept("OF") else ()
+    cursor.expect("ON")
     table = cursor.name()
     if cursor.accept("."):
         table = cursor.name()
-    return Trigger(name=name, table=table, statement=_statement(sql, tokens, names))
+    statement = _statement(sql, tokens, names)
+    return Trigger(name=name, table=table, statement=statement, event=event, columns=columns)
+
+
+def _listed_names(cursor: Cursor) -> Iterator[str]:
+    yield cursor.name()
+    while cursor.accept(","):
+        yield cursor.name()
 
 
 def updates_watched(sql: str) -> frozenset[str] | None:
@@ -324,10 +333,3 @@ def is_constant(sql: str, kind: Affinity) -> bool:
 def names_in(sql: str) -> frozenset[str]:
     """The folded words and names of ``sql``: all that could be a column's name in it, and more."""
     return frozenset(fold(token.name) for token in tokenize(sql) if token.kind in (Kind.WORD, Kind.NAME, Kind.STRING))
-
-
-def holds_quoted_string(sql: str, names: frozenset[str]) -> bool:
-    """Whether ``sql`` has a string in double quotes: a quoted name that is none of the folded ``names``."""
-    return any(
-        token.kind is Kind.NAME and token.text[0] == '"' and fold(token.name) not in names for token in tokenize(sql)
-    )

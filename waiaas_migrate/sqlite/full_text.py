@@ -1,11 +1,11 @@
-"""Full-text tables that have their content from another table, and hold an index over its rows alone.
+"""Full-text tables whose content is another table or a view: they hold only an index of its rows.
 
 See https://www.sqlite.org/fts5.html#external_content_tables and https://www.sqlite.org/fts3.html#fts4_external_content_tables.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from waiaas_migrate.schema.changes import AddVirtualTable, ModifyVirtualTable
@@ -18,6 +18,7 @@ from waiaas_migrate.sqlite.ddl import ROWID_NAMES
 from waiaas_migrate.sqlite.grammar import Token, significant, tokenize
 from waiaas_migrate.sqlite.reading import moved_columns
 from waiaas_migrate.sqlite.rebuild import is_renumbered
+from waiaas_migrate.sqlite.row_steps import column_of
 from waiaas_migrate.sqlite.transition import Transition
 
 _MODULES = frozenset({"fts4", "fts5"})
@@ -25,7 +26,10 @@ _MODULES = frozenset({"fts4", "fts5"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """What a full-text table reads: a table, its column that is the row's number, and those that are read; folded."""
+    """What a full-text table reads: a table or view, its column that numbers the rows, and the others; all folded.
+
+    An FTS4 table that names no columns reads all that there are.
+    """
 
     table: str
     rowid: str
@@ -33,7 +37,7 @@ class Content:
 
 
 def content_of(virtual: VirtualTable) -> Content | None:
-    """Where ``virtual`` has its content from; None where it has its own, or none, or is no full-text table."""
+    """Return what ``virtual`` indexes; None if it has its own content, or none, or is not a full-text table."""
     if fold(virtual.module) not in _MODULES:
         return None
     options: dict[str, str] = {}
@@ -46,6 +50,8 @@ def content_of(virtual: VirtualTable) -> Content | None:
     table = options.get("content")
     if not table:
         return None
+    if "languageid" in options:
+        columns.add(options["languageid"])
     return Content(table=table, rowid=options.get("content_rowid", "rowid"), columns=frozenset(columns))
 
 
@@ -66,7 +72,7 @@ def _arguments(sql: str) -> Iterator[Sequence[Token]]:
 def filling(transition: Transition) -> Iterator[Step]:
     """Steps that index anew the rows that are there: for a table that is new or other, or whose content changed.
 
-    No trigger fires while a migration changes rows, and so nobody else would tell the index.
+    No trigger fires while a migration changes rows, so nothing else keeps the index up to date.
     """
     made = {fold(c.table.name) for c in transition.changes if isinstance(c, AddVirtualTable)}
     made |= {fold(c.new.name) for c in transition.changes if isinstance(c, ModifyVirtualTable)}
@@ -74,10 +80,15 @@ def filling(transition: Transition) -> Iterator[Step]:
     for virtual in transition.new.virtual_tables:
         content = content_of(virtual)
         old, new = (None, None) if content is None else (old_tables.get(content.table), new_tables.get(content.table))
-        if content is None or old is None or new is None or not _is_readable(content, new):
+        if content is None:
             continue
-        if fold(virtual.name) in made or _is_changed(transition, content, old, new):
-            words = f"index the rows of {new.name} in virtual table {virtual.name}"
+        is_stale = fold(virtual.name) in transition.stale_indexes
+        if old is not None and new is not None and _is_readable(content, new):
+            columns = content.columns or {fold(column.name) for column in new.columns}
+            read = {(content.table, column) for column in (content.rowid, *columns)}
+            is_stale = is_stale or fold(virtual.name) in made or is_changed(transition, read)
+        if is_stale:
+            words = f"index the rows of {content.table if new is None else new.name} in virtual table {virtual.name}"
             yield Step(words=words, cost=Cost.SCAN, actions=(FillFullText(table=virtual.name),))
 
 
@@ -86,9 +97,20 @@ def _is_readable(content: Content, table: Table) -> bool:
     return content.columns <= names and (content.rowid in names or not table.without_rowid)
 
 
-def _is_changed(transition: Transition, content: Content, old: Table, new: Table) -> bool:
-    read = {content.rowid, *content.columns}
-    moved = {column for table, column in moved_columns(transition) if table == content.table}
-    generated = {fold(column.name) for column in new.columns if column.generated is not None}
-    is_numbered_anew = content.rowid in ROWID_NAMES and is_renumbered(old, new)
-    return bool(read & moved) or is_numbered_anew or (bool(moved) and bool(read & generated))
+def is_changed(transition: Transition, read: Collection[tuple[str, str]]) -> bool:
+    """Return whether rows may get other values in the columns ``read`` (each with its table, both folded)."""
+    moved = set(moved_columns(transition))
+    tables, old_tables = transition.new.by_name(), transition.old.by_name()
+    for name, column in read:
+        new, old = tables.get(name), old_tables.get(name)
+        if (name, column) in moved:
+            return True
+        if new is None or old is None:
+            continue
+        if column in ROWID_NAMES and is_renumbered(old, new):
+            return True
+        found = column_of(new, column)
+        is_generated = found is not None and found.generated is not None
+        if is_generated and any(table == name for table, _ in moved):
+            return True
+    return False

@@ -20,6 +20,7 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite import ddl, ddl_table
 from waiaas_migrate.sqlite.catalog import CatalogRow, read_catalog
 from waiaas_migrate.sqlite.grammar import Kind, SqlError, tokenize
+from waiaas_migrate.sqlite.quoted_strings import in_single_quotes, strings_in
 
 #: What the modules that come with SQLite append to a virtual table's name
 #: (https://www.sqlite.org/vtab.html#xshadowname); needed where the module is not installed, or SQLite older than 3.37.
@@ -48,14 +49,36 @@ def introspect(connection: sqlite3.Connection, known: Known | None = None) -> Sc
         UnsupportedError: names what cannot be read exactly.
         sqlite3.DatabaseError: where the file cannot be read.
     """
+    return introspect_quoted(connection, known)[0]
+
+
+#: Words in double quotes that are strings, by the kind and folded name of the table, view or trigger that holds them.
+Strings = Mapping[tuple[str, str], frozenset[str]]
+
+
+def introspect_quoted(connection: sqlite3.Connection, known: Known | None = None) -> tuple[Schema, Strings]:
+    """The same, and the words in double quotes that SQLite takes for strings; an index's count as its table's."""
     rows = read_catalog(connection)
-    virtual = tuple(_virtual_table(row) for row in rows if _is_virtual(row))
+    schema = _read(connection, rows, known or {})
+    plain = in_single_quotes(rows, schema)
+    if plain == rows:
+        return schema, {}
+    strings: dict[tuple[str, str], frozenset[str]] = defaultdict(frozenset)
+    for before, after in zip(rows, plain, strict=True):
+        owner = ("table", before.table) if before.kind == "index" else (before.kind, before.name)
+        strings[owner[0], fold(owner[1])] |= strings_in(before, after)
+    return _read(connection, plain, known or {}), {owner: words for owner, words in strings.items() if words}
+
+
+def _read(connection: sqlite3.Connection, rows: Sequence[CatalogRow], known: Known) -> Schema:
+    """The schema that ``rows`` say, held against what SQLite says of it."""
+    virtual = tuple(_virtual_table(row) for row in rows if row.is_virtual)
     shadows = _shadow_names(connection, virtual, rows)
     by_table: dict[str, list[CatalogRow]] = defaultdict(list)
     for row in rows:
         by_table[fold(row.table)].append(row)
-    ordinary = [row for row in rows if row.kind == "table" and not _is_virtual(row) and fold(row.name) not in shadows]
-    tables = tuple(_table(row, by_table[fold(row.name)], known or {}) for row in ordinary)
+    ordinary = [row for row in rows if row.kind == "table" and not row.is_virtual and fold(row.name) not in shadows]
+    tables = tuple(_table(row, by_table[fold(row.name)], known) for row in ordinary)
     _confirm(connection, tables, ordinary)
     names = _names(tables, virtual, rows)
     return Schema(
@@ -66,10 +89,6 @@ def introspect(connection: sqlite3.Connection, known: Known | None = None) -> Sc
         ),
         virtual_tables=virtual,
     )
-
-
-def _is_virtual(row: CatalogRow) -> bool:
-    return row.kind == "table" and row.sql[:14].upper() == "CREATE VIRTUAL"
 
 
 def _shadow_names(

@@ -46,10 +46,11 @@ from waiaas_migrate.sqlite.actions import (
     Step,
 )
 from waiaas_migrate.sqlite.cost import Cost
-from waiaas_migrate.sqlite.ddl import ROWID_NAMES, holds_quoted_string, names_in, updates_watched
+from waiaas_migrate.sqlite.ddl import names_in, updates_watched
 from waiaas_migrate.sqlite.full_text import filling
 from waiaas_migrate.sqlite.guards import GuardForeignKeysOff
 from waiaas_migrate.sqlite.parents import parent_guards, violation_guards
+from waiaas_migrate.sqlite.quoted_strings import is_text_term
 from waiaas_migrate.sqlite.reading import read_tables, reading_order
 from waiaas_migrate.sqlite.table_plan import TableChanges, TablePlan, plan_table
 from waiaas_migrate.sqlite.transition import Transition
@@ -80,7 +81,7 @@ class _Planner:
         self.mentioned = frozenset().union(*map(names_in, statements(transition.old)))
         gone = {fold(c.table.name) for c in transition.changes if isinstance(c, DropTable)}
         mentioned = frozenset[str]().union(*map(names_in, statements(transition.new)))
-        self.can_drop_columns = not (gone & mentioned or has_quoted_strings(transition.old))
+        self.can_drop_columns = not (gone & mentioned or has_text_index(transition.old))
         self.tables = {name: self._table(name, changes) for name, changes in self.by_table.items()}
         self.rebuilt = {name for name, planned in self.tables.items() if planned.is_rebuilt}
         self.updated = {name: planned.updated for name, planned in self.tables.items() if planned.updated}
@@ -101,6 +102,7 @@ class _Planner:
                 mentioned=self.mentioned,
                 has_statements=bool(statements(self.t.old)),
                 can_drop_columns=self.can_drop_columns,
+                strings=frozenset(map(fold, self.t.strings.get(("table", name), ()))),
                 reads_itself=name in self.t.reads and self.t.reads[name].reads_itself,
                 catalog_edits=self.t.options.catalog_edits,
                 in_order=self.t.in_order,
@@ -285,21 +287,10 @@ def statements(schema: Schema) -> list[str]:
     return [trigger.statement.sql for trigger in schema.triggers] + [view.statement.sql for view in schema.views]
 
 
-def has_quoted_strings(schema: Schema) -> bool:
-    """Whether a string stands in double quotes anywhere: ALTER TABLE … DROP COLUMN rewrites such text wherever it is.
-
-    See https://www.sqlite.org/quirks.html#double_quoted_string_literals_are_accepted.
-    """
-    texts = statements(schema)
-    names = {fold(name) for name in schema.names}
-    for table in schema.tables:
-        names.update(fold(column.name) for column in table.columns)
-        texts += [check.expression.sql for check in table.checks]
-        texts += [c.default.sql for c in table.columns if c.default is not None]
-        texts += [c.generated.expression.sql for c in table.columns if c.generated is not None]
-        texts += [index.where.sql for index in table.indexes if index.where is not None]
-        texts += [p.expression.sql for index in table.indexes for p in index.parts if p.expression is not None]
-    return any('"' in text and holds_quoted_string(text, frozenset(names) | ROWID_NAMES) for text in texts)
+def has_text_index(schema: Schema) -> bool:
+    """Whether an index may stand on a mere string in double quotes, at which DROP COLUMN stumbles."""
+    parts = [part for table in schema.tables for index in table.indexes for part in index.parts]
+    return any(part.expression is not None and is_text_term(part.expression.sql) for part in parts)
 
 
 def _index(table: str, index: Index, cost: Cost) -> Step:

@@ -1,10 +1,9 @@
-"""Finding out from SQLite which views and triggers do not compile."""
+"""Finding out from SQLite what an expression reads, and which views and triggers stand in the way of a rename."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.memory import execute
@@ -32,7 +31,24 @@ class Reading:
 
 
 def reading_of(connection: sqlite3.Connection, table: str, expression: str) -> Reading:
-    """What ``expression`` over a row of ``table`` reads, by what SQLite asks its authorizer while it compiles it.
+    """Return what ``expression`` over a row of ``table`` reads.
+
+    Raises:
+        sqlite3.Error: what SQLite does not understand about it.
+    """
+    query = f"SELECT ({expression}) FROM {quote_name(table)}"
+    # What WHERE may not hold is no value of one row: an aggregate would make one row of all, a window looks at others.
+    execute(connection, f"SELECT 1 FROM {quote_name(table)} WHERE ({expression}) LIMIT 0")
+    found = reading_of_query(connection, query)
+    pages = {row[0] for row in connection.execute("SELECT rootpage FROM sqlite_master WHERE tbl_name = ?", (table,))}
+    steps = connection.execute(f"EXPLAIN {query}").fetchall()
+    # A row of EXPLAIN: address, opcode, p1, p2, …; p2 of OpenRead is the page of what is opened.
+    opened = sum(step[1] == "OpenRead" and step[3] in pages for step in steps)
+    return replace(found, reads_itself=opened > 1)
+
+
+def reading_of_query(connection: sqlite3.Connection, query: str) -> Reading:
+    """Return what ``query`` reads, by what SQLite asks its authorizer while it compiles it.
 
     (https://www.sqlite.org/c3ref/set_authorizer.html)
 
@@ -49,74 +65,42 @@ def reading_of(connection: sqlite3.Connection, table: str, expression: str) -> R
                 views.add(fold(within))
         return sqlite3.SQLITE_OK
 
-    query = f"SELECT ({expression}) FROM {quote_name(table)}"
-    # What WHERE may not hold is no value of one row: an aggregate would make one row of all, a window looks at others.
-    execute(connection, f"SELECT 1 FROM {quote_name(table)} WHERE ({expression}) LIMIT 0")
     connection.set_authorizer(noted)
     try:
-        execute(connection, query + " LIMIT 0")
+        execute(connection, f"EXPLAIN {query}")
     finally:
         connection.set_authorizer(None)
-    pages = {row[0] for row in connection.execute("SELECT rootpage FROM sqlite_master WHERE tbl_name = ?", (table,))}
-    steps = connection.execute(f"EXPLAIN {query}").fetchall()
-    # A row of EXPLAIN: address, opcode, p1, p2, …; p2 of OpenRead is the page of what is opened.
-    opened = sum(step[1] == "OpenRead" and step[3] in pages for step in steps)
-    return Reading(columns=frozenset(columns), views=frozenset(views), reads_itself=opened > 1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Broken:
-    """A view, trigger or virtual table that cannot be used, and what SQLite says of it."""
-
-    kind: str
-    name: str
-    error: str
+    return Reading(columns=frozenset(columns), views=frozenset(views))
 
 
 def not_compiling(connection: sqlite3.Connection) -> frozenset[str]:
-    """The folded names of the views and triggers at which any ALTER TABLE … RENAME would stumble."""
-    return frozenset(fold(one.name) for one in broken_statements(connection))
-
-
-def broken_statements(connection: sqlite3.Connection) -> tuple[Broken, ...]:
-    """The views and triggers that do not compile.
+    """Return the folded names of the views and triggers at which any ALTER TABLE … RENAME fails.
 
     SQLite reads all of them again before it renames anything, related or not
-    (https://www.sqlite.org/lang_altertable.html#compatibility_note), so a rename is tried and taken back.
+    (https://www.sqlite.org/lang_altertable.html#compatibility_note), so a rename is tried and rolled back.
     """
-    found: list[Broken] = []
+    found: set[str] = set()
     connection.execute("SAVEPOINT probe")
     try:
         connection.execute("CREATE TABLE _waiaas_probe (x)")
         while culprit := _culprit(connection):
-            found.append(culprit)
-            connection.execute(f"DROP {culprit.kind.upper()} {quote_name(culprit.name)}")
+            kind, name = culprit
+            found.add(fold(name))
+            connection.execute(f"DROP {kind.upper()} {quote_name(name)}")
     finally:
         connection.execute("ROLLBACK TO probe")
         connection.execute("RELEASE probe")
-    return tuple(found)
+    return frozenset(found)
 
 
-def broken_virtual_tables(connection: sqlite3.Connection, names: Iterable[str]) -> tuple[Broken, ...]:
-    """Those of the virtual tables ``names`` that cannot be read."""
-    found: list[Broken] = []
-    for name in names:
-        try:
-            connection.execute(f"SELECT 1 FROM {quote_name(name)} LIMIT 1").fetchall()
-        except sqlite3.Error as error:
-            found.append(Broken(kind="virtual table", name=name, error=str(error)))
-    return tuple(found)
-
-
-def _culprit(connection: sqlite3.Connection) -> Broken | None:
+def _culprit(connection: sqlite3.Connection) -> tuple[str, str] | None:
     try:
         execute(connection, "ALTER TABLE _waiaas_probe RENAME TO _waiaas_probed")
     except sqlite3.OperationalError as error:
         found = culprit_of(connection, error)
         if found is None:
             raise
-        kind, name = found
-        return Broken(kind=kind, name=name, error=str(error).removeprefix(f"error in {kind} {name}: "))
+        return found
     return None
 
 

@@ -24,12 +24,16 @@ from waiaas_migrate.sqlite.text_steps import text_steps
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuild:
-    """What a rebuild makes of a table: ``old`` with the definition ``text`` becomes ``new`` by ``changes``."""
+    """What a rebuild makes of a table: ``old`` with the definition ``text`` becomes ``new`` by ``changes``.
+
+    ``has_quoted_strings``: words in double quotes stand for strings in it, which a new column could take for itself.
+    """
 
     old: Table
     text: str
     new: Table
     changes: tuple[Change, ...]
+    has_quoted_strings: bool = False
 
 
 def rebuild(wanted: Rebuild, clauses: Clauses, objects: Sequence[str]) -> Step:
@@ -76,7 +80,7 @@ def _definitions(wanted: Rebuild, clauses: Clauses, aside: str) -> tuple[str, Gu
     name, passing = written_name(wanted.text), spelled_name(aside)
     named = Piece(old=passing, new=name)
     steps = None
-    if not _names_itself(wanted.new):
+    if not (_names_itself(wanted.new) or wanted.has_quoted_strings):
         steps = text_steps(wanted.text, wanted.old, wanted.changes, clauses, wanted.new)
     if steps is None:
         create = clauses.table(replace(_unqualified(wanted.new), name=aside))

@@ -55,11 +55,12 @@ class TableChanges:
     """A table before and after, what changes in it, and what the choice depends on.
 
     ``old`` carries its new name already, and ``text`` is its definition. ``triggers`` are the folded names of its
-    triggers, ``mentioned`` those that views and triggers use, and
-    ``has_statements`` says whether there are any. ``can_drop_columns``: nothing elsewhere in
-    the schema is in the way of DROP COLUMN, such as strings in double quotes, which it would rewrite, or views and
-    triggers that use a table that is gone. ``reads_itself``: a backfill looks into other rows of the table.
-    ``in_order``: the columns must stand in the file as in ``new``.
+    triggers, ``mentioned`` those that views and triggers use, and ``has_statements`` says whether there are any.
+    ``can_drop_columns``: nothing elsewhere in the schema is in the way of DROP COLUMN. In the way are indexes on a
+    string in double quotes, and views and triggers that use a table which has just gone. ``strings`` are the folded
+    strings that stand in double quotes in the table or its indexes: a new column of that name would take them over.
+    ``reads_itself``: a backfill looks into other rows of the table. ``in_order``: the columns must stand in the file as
+    in ``new``.
     """
 
     old: Table
@@ -71,6 +72,7 @@ class TableChanges:
     mentioned: frozenset[str] = frozenset()
     has_statements: bool = True
     can_drop_columns: bool = True
+    strings: frozenset[str] = frozenset()
     reads_itself: bool = False
     catalog_edits: bool = True
     in_order: bool = False
@@ -108,7 +110,13 @@ def plan_table(table: TableChanges) -> TablePlan:
     if table.in_order and _names(physical) != _names(table.new):
         physical, out_of_place = table.new, True
     if added is None or out_of_place or any(_needs_rebuild(table, change) for change in table.changes):
-        wanted = Rebuild(old=table.old, text=table.text, new=physical, changes=table.changes)
+        wanted = Rebuild(
+            old=table.old,
+            text=table.text,
+            new=physical,
+            changes=table.changes,
+            has_quoted_strings=bool(table.strings),
+        )
         objects = (*(fold(index.name) for index in table.old.indexes), *table.triggers)
         return TablePlan(steps=(rebuild(wanted, table.clauses, objects),), is_rebuilt=True)
     return _in_place(table, added, rows)
@@ -148,6 +156,8 @@ def _changes_storage(table: TableChanges, old: Column, new: Column) -> bool:
 
 def _can_be_added(table: TableChanges, column: Column) -> bool:
     """What ADD COLUMN can do also where there are rows (https://www.sqlite.org/lang_altertable.html#altertabaddcol)."""
+    if fold(column.name) in table.strings:
+        return False
     if column.generated is not None:
         return not column.generated.stored
     kind = affinity(column.type, strict=table.new.strict)

@@ -9,7 +9,7 @@ from waiaas_migrate.errors import Problem
 from waiaas_migrate.schema.changes import Change
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.renames import Renames
-from waiaas_migrate.sqlite.introspect import Known
+from waiaas_migrate.sqlite.introspect import Known, Strings
 from waiaas_migrate.sqlite.options import Options
 from waiaas_migrate.sqlite.probe import Reading
 from waiaas_migrate.sqlite.table_text import Clauses
@@ -23,8 +23,10 @@ class Transition:
     ``changes`` lead from ``old`` to ``new``. ``set_aside`` are the folded names of views and triggers that do not
     compile, at which renaming would stumble. ``texts`` are the CREATE statements of the tables of ``old``, by folded
     name, and ``clauses`` writes new ones; ``reads`` is what the backfills of each read. ``problems`` say which
-    backfills cannot be followed; ``known`` are texts of the catalog that need no reading. ``in_order``: columns must
-    stand in their tables in the order of ``new``.
+    backfills cannot be followed; ``strings`` are the words in double quotes that are strings in ``old``, by what holds
+    them; ``known`` are texts of the catalog that need no reading. ``stale_indexes`` are the folded names of the
+    full-text tables over a view that must be indexed again. ``in_order``: columns must stand in their tables in the
+    order of ``new``.
     """
 
     start: Schema
@@ -38,5 +40,7 @@ class Transition:
     texts: Mapping[str, str] = field(default_factory=dict)
     reads: Mapping[str, Reading] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    strings: Strings = field(default_factory=dict)
     known: Known = field(default_factory=dict)
+    stale_indexes: frozenset[str] = frozenset()
     in_order: bool = False

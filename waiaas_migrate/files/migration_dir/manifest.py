@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from waiaas_migrate.errors import MigrationsError, Problem
-from waiaas_migrate.files.migration_dir.reader import MigrationFile, without_rollback
+from waiaas_migrate.files.migration_dir.reader import MigrationFile, read_with_post_apply, without_rollback
 from waiaas_migrate.sqlite.pragmas import Pragma
 
 MANIFEST = "manifest.json"
 
 _VERSION = 1
+#: How often a folder is read again because it changed meanwhile.
+_ATTEMPTS = 10
 _MARKER = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
 _RESTORE = f"Restore {MANIFEST} from git; where it is lost, delete it, and `waiaas-migrate generate` writes it anew."
 
@@ -87,6 +91,39 @@ def _block(brackets: str, lines: Sequence[str]) -> str:
     return f"{brackets[0]}{inner}\n  {brackets[1]}" if lines else brackets
 
 
+def read_recorded(
+    folder: Path, *, missing_ok: bool = False
+) -> tuple[tuple[MigrationFile, ...], tuple[MigrationFile, ...], Manifest | None]:
+    """Return the migrations, the post-apply hooks and the manifest of ``folder`` as they were at one moment.
+
+    Reads again if a ``generate`` finishes meanwhile: which files count depends on the manifest.
+
+    Raises:
+        MigrationsError: carries everything that is wrong with the folder.
+    """
+    for _ in range(_ATTEMPTS):
+        before = _identity(folder / MANIFEST)
+        try:
+            found = (*read_with_post_apply(folder, missing_ok=missing_ok), read_manifest(folder))
+        except MigrationsError:
+            if _identity(folder / MANIFEST) == before:
+                raise
+        else:
+            if _identity(folder / MANIFEST) == before:
+                return found
+    what = "changes again and again while it is read."
+    raise MigrationsError([Problem(file=str(folder / MANIFEST), what=what, fix="Run the command again.")])
+
+
+def _identity(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes when a file is replaced or written to."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
 def read_manifest(folder: Path) -> Manifest | None:
     """The manifest of ``folder``; None where it has none.
 
@@ -124,7 +161,9 @@ def read_ids_and_pragmas(path: str) -> tuple[tuple[str, ...], tuple[Pragma, ...]
 
 def _read(path: str | Path) -> Any:  # noqa: ANN401 — whatever a JSON file may hold
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 — on the way of every first opening
+        with open(path, "rb", buffering=0, opener=_open_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise _broken(path, "is not a regular file.")
             text = file.read().decode()
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -144,6 +183,11 @@ def _read(path: str | Path) -> Any:  # noqa: ANN401 — whatever a JSON file may
         at = error.lineno if isinstance(error, json.JSONDecodeError) else None
         raise _broken(path, f"is no JSON: {error}.", line=at) from error
     return {} if content is None else content
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file without waiting for the other end of a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _broken(path: str | Path, what: str, *, fix: str = _RESTORE, line: int | None = None) -> MigrationsError:

@@ -19,6 +19,7 @@ from typing import Literal
 from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.migration_dir.dependencies import in_order
 from waiaas_migrate.files.migration_dir.statements import split_statements
+from waiaas_migrate.files.migration_dir.unfinished import JOURNAL, unfinished_files
 
 __all__ = [
     "MigrationFile",
@@ -35,6 +36,8 @@ _ROLLBACK = ".rollback.sql"
 _POST_APPLY = "post-apply"
 #: yoyo/scripts/newmigration.py keeps what is being written in the editor under this name.
 _EDITED_NOW = "_tmp_yoyonew"
+#: macOS keeps a file's attributes beside it under this prefix, on disks that have no place for them and in archives.
+_APPLE_DOUBLE = "._"
 
 #: Both as in yoyo.migrations.parse_metadata_from_sql_comments.
 _DIRECTIVE = re.compile(r"^\s*--\s*(transactional|depends)\s*:\s*(.*)$")
@@ -150,8 +153,8 @@ def _read_all(folder: Path, problems: list[Problem], *, missing_ok: bool) -> lis
     for rollback in sorted(rollbacks):
         name = rollback.removesuffix(_ROLLBACK) + ".sql"
         if name not in names:
-            what = f"takes back {name}, which is missing."
-            problems.append(Problem(file=str(rollbacks[rollback]), what=what, fix="Restore or remove."))
+            what, fix = f"rolls back {name}, which is missing.", f"Restore {name} from git, or delete this file."
+            problems.append(Problem(file=str(rollbacks[rollback]), what=what, fix=fix))
     files = [_read_file(path, rollbacks.get(path.stem + _ROLLBACK), ids, problems) for path in ids.values()]
     return [file for file in files if file is not None]
 
@@ -160,7 +163,7 @@ def _paths(folder: Path, problems: list[Problem], *, missing_ok: bool) -> list[P
     try:
         # As text, and so by character: yoyo sorts strings.
         with os.scandir(folder) as entries:
-            found = sorted(entry.name for entry in entries if _is_migration(entry))
+            found = sorted(entry.name for entry in entries if _is_migration(entry) or entry.name == JOURNAL)
     except FileNotFoundError:
         if not missing_ok:
             fix = "Check the path, or begin it with `waiaas-migrate generate`."
@@ -170,6 +173,9 @@ def _paths(folder: Path, problems: list[Problem], *, missing_ok: bool) -> list[P
         what = f"cannot be read as a folder of migrations: {error.strerror or error}."
         problems.append(Problem(file=str(folder), what=what, fix="Check the path."))
         return []
+    if JOURNAL in found:
+        uncounted = {JOURNAL, *unfinished_files(folder)}
+        found = [name for name in found if name not in uncounted]
     nameless = [folder / name for name in found if not _is_text(name)]
     fix = "Rename it."
     problems.extend(Problem(file=repr(str(p)), what="has a name that is no UTF-8.", fix=fix) for p in nameless)
@@ -177,9 +183,9 @@ def _paths(folder: Path, problems: list[Problem], *, missing_ok: bool) -> list[P
 
 
 def _is_migration(entry: os.DirEntry[str]) -> bool:
-    """As in yoyo.migrations._is_migration_file."""
+    """Decide as yoyo.migrations._is_migration_file does, but ignore the ``._*`` files that macOS adds."""
     is_named_so = os.path.splitext(entry.name)[1] in {".py", ".sql"}  # noqa: PTH122 — there is no path yet
-    return is_named_so and not entry.name.startswith(_EDITED_NOW) and entry.is_file()
+    return is_named_so and not entry.name.startswith((_EDITED_NOW, _APPLE_DOUBLE)) and entry.is_file()
 
 
 def _is_text(name: str) -> bool:

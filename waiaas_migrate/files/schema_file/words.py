@@ -11,6 +11,8 @@ from waiaas_migrate.files.yaml_text.values import Value
 from waiaas_migrate.schema.model import Action, Conflict, Deferral, SqlText
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite import ddl
+from waiaas_migrate.sqlite.quoted_strings import double_quoted
+from waiaas_migrate.sqlite.quoting import quote_literal
 
 #: False stands for what SQLite does anyway, which the model leaves out.
 CONFLICTS: dict[str, Conflict | bool] = {
@@ -168,7 +170,14 @@ def read_expression(value: Value | None, columns: Iterable[str]) -> SqlText | No
 def read_default(value: Value | None) -> SqlText | None:
     """An SQL expression as a DEFAULT."""
     sql = value.sql() if value is not None else None
-    return parsed(value, sql, default=True) if value is not None and sql is not None else None
+    if value is None or sql is None:
+        return None
+    for word in double_quoted(sql):
+        text = quote_literal(word)
+        what = f'"{word}" in double quotes would be the text {text}: a default cannot name a column.'
+        short = f", or `default: {shown(word)}`" if ddl.is_bare(sql) else ""
+        value.problem(what, f"Write {text} in single quotes{short}.")
+    return parsed(value, sql, default=True)
 
 
 def parsed(value: Value, sql: str, columns: Iterable[str] = (), *, default: bool = False) -> SqlText | None:

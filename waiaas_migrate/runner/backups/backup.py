@@ -6,7 +6,7 @@ until the run has. So the copy holds exactly what the run began with, and no wri
 want to write wait for the copy as they wait for the run.
 
 A backup is called ``app.db.backup-20260101T000000Z-0003_x``, by the time in UTC and the last migration that the
-database had run. Until it is whole and has passed ``PRAGMA quick_check`` it has another name.
+database had run. Until it is whole and has passed ``PRAGMA quick_check`` it has another name (``partial.py``).
 """
 
 from __future__ import annotations
@@ -22,7 +22,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
-from waiaas_migrate.errors import DatabaseFileError, DatabaseRefused
+from waiaas_migrate.errors import DatabaseFileError, DatabaseRefused, MigrateError
+from waiaas_migrate.runner.backups.partial import (
+    COMPANIONS,
+    partial_file,
+    remove_abandoned,
+    sync_file,
+    sync_folder,
+    take_name,
+)
 from waiaas_migrate.sqlite.connection import plain_errors
 
 #: How many backups of a database stay.
@@ -40,8 +48,6 @@ _STAMP = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(r"(?P<file>.+)\.backup-(?P<stamp>[0-9]{8}T[0-9]{6}Z)(?:-(?P<head>[A-Za-z0-9._-]+))?\Z", re.DOTALL)
 #: What is put aside or half made, by this module or by restore.
 _ASIDE = re.compile(r".+\.(?:replaced-[0-9]{8}T[0-9]{6}Z.*|(?:backup|restore)-partial(?:-.+)?)\Z", re.DOTALL)
-#: What SQLite keeps beside a database, and beside a backup too while somebody reads it.
-_COMPANIONS = ("-wal", "-shm", "-journal")
 _MOST_OF_A_HEAD = 80
 #: In the header of a file (https://www.sqlite.org/fileformat.html): how often it was changed, and by which SQLite.
 _COUNTERS = ((24, 28), (92, 100))
@@ -74,7 +80,7 @@ def backups_of(database: Path) -> tuple[Backup, ...]:
 
 def _as_backup(path: Path, name: str) -> Backup | None:
     match = _NAME.match(path.name)
-    if match is None or match["file"] != name or path.name.endswith(_COMPANIONS):
+    if match is None or match["file"] != name or path.name.endswith(COMPANIONS):
         return None
     if path.is_symlink() or not path.is_file():
         return None
@@ -97,38 +103,75 @@ def back_up(database: Path, head: str, *, told: Pages | None = None) -> Backup:
         DatabaseFileError: the folder cannot be written, or the database not be read.
     """
     real = Path(os.path.realpath(database))
-    partial = real.with_name(f"{real.name}.backup-partial")
-    with _folder_errors(real), plain_errors(str(database), doing="making its backup"):
+    with (
+        _folder_errors(real),
+        plain_errors(str(database), doing="making its backup"),
+        partial_file(real, "backup") as partial,
+    ):
+        remove_abandoned(real)
         with closing(_opened(real, "mode=rw")) as source:
             copy_database(source, partial, name=str(database), told=told, instead=_INSTEAD)
-        try:
-            _verify(partial, database)
-            earlier = backups_of(real)
-            if earlier and _same_content(partial, earlier[-1].path):
-                partial.unlink()
-                return earlier[-1]
-            path = real.with_name(_name(real.name, head, earlier))
-            partial.rename(path)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
+        _verify(partial, database)
+        path = _same_backup(partial, real) or _take_next_name(partial, real, head)
         sync_folder(real.parent)
     made = _as_backup(path, real.name)
-    if made is None:
+    if made is None or not made.bytes:
         raise DatabaseRefused(f"{path}: the backup was removed while it was made. Nothing was changed; try again.")
     return made
 
 
-def prune(database: Path) -> tuple[Path, ...]:
-    """Remove all but the last backups of ``database``, and say which; one that cannot be removed stays."""
+def _same_backup(partial: Path, real: Path) -> Path | None:
+    """Return the newest backup if it holds the same as ``partial``."""
+    earlier = backups_of(real)
+    with suppress(FileNotFoundError):  # another process may remove it as too old
+        if earlier and _same_content(partial, earlier[-1].path):
+            return earlier[-1].path
+    return None
+
+
+def _take_next_name(partial: Path, real: Path, head: str) -> Path:
+    """Rename ``partial`` to the next free name of a backup of ``real``."""
+    while True:
+        path = real.with_name(_name(real.name, head, backups_of(real)))
+        try:
+            take_name(partial, path)
+        except FileExistsError:  # another process was quicker, and the next name is a second later
+            if _as_backup(path, real.name) is None:
+                raise
+        else:
+            return path
+
+
+def prune(database: Path, head_of: Callable[[sqlite3.Connection], str]) -> tuple[Path, ...]:
+    """Remove all but the last backups of ``database``, and return those removed; one that can't be removed stays.
+
+    Only files named exactly as :func:`back_up` names them are removed: by the time, and by the last migration that the
+    backup itself holds, which ``head_of`` reads. A backup that somebody renamed, for instance to
+    ``app.db.backup-…-keep``, is neither removed nor counted.
+    """
     removed = []
-    for backup in backups_of(database)[:-KEPT]:
+    for backup in [one for one in backups_of(database) if _has_own_name(one, head_of)][:-KEPT]:
         with suppress(OSError):
             backup.path.unlink()
             removed.append(backup.path)
-            for ending in _COMPANIONS:
+            for ending in COMPANIONS:
                 backup.path.with_name(backup.path.name + ending).unlink(missing_ok=True)
     return tuple(removed)
+
+
+def _has_own_name(backup: Backup, head_of: Callable[[sqlite3.Connection], str]) -> bool:
+    """Whether the name of ``backup`` is the one that it was given; False if it can't be read."""
+    try:
+        with closing(_opened(backup.path, "immutable=1&mode=ro")) as connection:
+            return backup.head == _safe_head(head_of(connection))
+    except (sqlite3.Error, MigrateError):
+        return False
+
+
+def _safe_head(head: str) -> str:
+    """The id of a migration as it is written in the name of a backup."""
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", head)[:_MOST_OF_A_HEAD]
+    return f"{safe}_" if safe.endswith(COMPANIONS) else safe
 
 
 def _name(file: str, head: str, earlier: tuple[Backup, ...]) -> str:
@@ -137,18 +180,17 @@ def _name(file: str, head: str, earlier: tuple[Backup, ...]) -> str:
     if earlier:
         with suppress(OverflowError):
             now = max(now, earlier[-1].made_at + timedelta(seconds=1))
-    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", head)[:_MOST_OF_A_HEAD]
-    if safe.endswith(_COMPANIONS):
-        safe += "_"
+    safe = _safe_head(head)
     return f"{file}.backup-{now.strftime(_STAMP)}" + (f"-{safe}" if safe else "")
 
 
 def copy_database(
     source: sqlite3.Connection, target: Path, *, name: str, told: Pages | None = None, instead: str = ""
 ) -> None:
-    """Copy what is behind ``source``, as last committed, to ``target``: its owner's alone, on the disk, or not at all.
+    """Copy what ``source`` last committed to the new file ``target``, for its owner alone, and write it to the disk.
 
-    ``name`` is what messages call the database, and ``instead`` what may be done where there is no room.
+    If this fails, the caller removes ``target``. ``name`` is what messages call the database, and ``instead`` what may
+    be done where there is no room.
 
     Raises:
         DatabaseRefused: there is no room for it.
@@ -156,19 +198,14 @@ def copy_database(
     """
     source.execute("BEGIN")
     pages = int(source.execute("PRAGMA page_count").fetchone()[0])
-    _require_room(target, pages * int(source.execute("PRAGMA page_size").fetchone()[0]), name, instead)
-    target.unlink(missing_ok=True)
+    require_room(target, pages * int(source.execute("PRAGMA page_size").fetchone()[0]), name, instead)
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR, _OWNER_ONLY))
-    try:
-        with closing(_opened(target, "mode=rw")) as copy:
-            # It is a file that nobody else knows of, and is thrown away unless all goes well.
-            copy.execute("PRAGMA journal_mode = OFF")
-            copy.execute("PRAGMA synchronous = OFF")
-            source.backup(copy, pages=_PAGES_IN_A_STEP, progress=_teller(told), sleep=0)
-        _sync(target)
-    except BaseException:
-        target.unlink(missing_ok=True)
-        raise
+    with closing(_opened(target, "mode=rw")) as copy:
+        # Nobody else knows of the file, and it is thrown away unless all goes well.
+        copy.execute("PRAGMA journal_mode = OFF")
+        copy.execute("PRAGMA synchronous = OFF")
+        source.backup(copy, pages=_PAGES_IN_A_STEP, progress=_teller(told), sleep=0)
+    sync_file(target)
 
 
 def _teller(told: Pages | None) -> Callable[[int, int, int], None]:
@@ -181,7 +218,7 @@ def _teller(told: Pages | None) -> Callable[[int, int, int], None]:
     return progress
 
 
-def _require_room(target: Path, size: int, name: str, instead: str) -> None:
+def require_room(target: Path, size: int, name: str, instead: str) -> None:
     """Refuse where the disk has no room for ``size`` bytes more, and say what may be done instead of making some.
 
     Raises:
@@ -257,24 +294,6 @@ def _uncounted(head: bytes) -> bytes:
     for start, end in _COUNTERS:
         plain[start:end] = bytes(end - start)
     return bytes(plain)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_folder(folder: Path) -> None:
-    """Have the names in ``folder`` reach the disk, where the system can do that."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 @contextmanager

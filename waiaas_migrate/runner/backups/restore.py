@@ -1,9 +1,11 @@
-"""Putting a backup back in the place of its database.
+"""Put a backup back in the place of its database.
 
-The backup is copied beside the database and checked, and the copy takes the database's name in one step
-(https://man7.org/linux/man-pages/man2/rename.2.html); the file it replaces stays under another. Before that the WAL is
-moved into the file that it belongs to: left behind, it would be replayed into the file that comes
-(https://www.sqlite.org/howtocorrupt.html#unlinking_or_renaming_a_database_file_while_in_use).
+The backup is copied beside the database, checked, and renamed to the database's name in one step
+(https://man7.org/linux/man-pages/man2/rename.2.html). The file that it replaces gets a second name first, so at no
+instant is there no database. If the file system has no hard links, that is a copy.
+
+Before the rename the WAL is merged into the database that it belongs to. If it were left, SQLite would apply it to the
+restored file (https://www.sqlite.org/howtocorrupt.html#unlinking_or_renaming_a_database_file_while_in_use).
 """
 
 from __future__ import annotations
@@ -12,14 +14,15 @@ import errno
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from waiaas_migrate.errors import DatabaseBusy, DatabaseFileError, UsageError
-from waiaas_migrate.runner.backups.backup import Pages, backups_of, copy_database, damage, sync_folder
+from waiaas_migrate.runner.backups.backup import Pages, backups_of, copy_database, damage
+from waiaas_migrate.runner.backups.partial import partial_file, remove_abandoned, sync_folder
+from waiaas_migrate.runner.backups.swap import Swap
 from waiaas_migrate.sqlite.connection import open_read_only, plain_error, plain_errors, result_code
 from waiaas_migrate.sqlite.place import database_path
 
@@ -30,36 +33,73 @@ _PROCESSES = Path("/proc")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
-    """What was done: the backup that is in place now, and where the file that it replaced is kept, if there was one."""
+    """The backup that is in place now, where the file that it replaced is kept, if there was one, and what to know."""
 
     database: Path
     backup: Path
     kept: Path | None
+    notices: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        kept = f" What it replaced is kept as {self.kept}." if self.kept is not None else ""
+        return f"{self.backup} was restored to {self.database}.{kept}"
 
 
-def restore(database: str, backup: str | None = None, *, told: Pages | None = None) -> Restored:
-    """Put ``backup``, or the newest one, in the place of ``database``; what was there is kept beside it.
+class RestoreInterrupted(KeyboardInterrupt):
+    """Ctrl-C during a restore. ``restored`` says what is in place, if it came too late."""
 
-    ``backup`` is a path, or the name of a file beside the database.
+    def __init__(self, database: Path, restored: Restored | None) -> None:
+        self.restored = restored
+        as_it_was = f"Interrupted; nothing was restored, and {database} is as it was."
+        super().__init__(as_it_was if restored is None else f"Interrupted, but too late: {restored}")
+
+
+def restore(
+    database: str,
+    backup: str | None = None,
+    *,
+    told: Pages | None = None,
+    report: Callable[[Restored], None] | None = None,
+) -> Restored:
+    """Put ``backup``, or the newest one, in the place of ``database``, and keep the file that was there beside it.
+
+    ``backup`` is a path, or the name of a file beside the database. ``report`` is called at the end: if it fails or is
+    interrupted, the error still says what was restored.
 
     Raises:
         UsageError: the database has no file.
         DatabaseFileError: there is no such backup, it is damaged, or the folder cannot be written.
         DatabaseBusy: a process has the database open.
         DatabaseRefused: there is no room.
+        RestoreInterrupted: Ctrl-C; it says whether the backup is in place.
     """
     target = database_file(database)
     source = _chosen(target, backup)
-    arriving = target.with_name(f"{target.name}.restore-partial")
-    try:
-        with _plain(target):
-            _copy_checked(source, arriving, told)
-            kept = _swap(target, arriving)
-            sync_folder(target.parent)
-    finally:
-        with suppress(OSError):
-            arriving.unlink()
-    return Restored(database=target, backup=source, kept=kept)
+    with partial_file(target, "restore") as arriving:
+        swap = Swap(target, arriving)
+        try:
+            with _plain(target):
+                remove_abandoned(target)
+                _copy_checked(source, arriving, told)
+                _put_in_place(swap)
+                sync_folder(target.parent)
+            done = Restored(database=target, backup=source, kept=swap.kept, notices=swap.notices)
+            if report is not None:
+                report(done)
+        except (KeyboardInterrupt, Exception) as error:
+            done = Restored(database=target, backup=source, kept=swap.kept, notices=swap.notices)
+            _raise_truthfully(error, done, is_in_place=swap.is_done())
+            raise
+    return done
+
+
+def _raise_truthfully(error: BaseException, done: Restored, *, is_in_place: bool) -> None:
+    """Raise an error that says what is in place; return if ``error`` says so itself."""
+    if isinstance(error, KeyboardInterrupt):
+        raise RestoreInterrupted(done.database, done if is_in_place else None) from error
+    if is_in_place:
+        reason = error.__cause__ if isinstance(error.__cause__, OSError) else error
+        raise DatabaseFileError(f"{done} But something failed afterwards: {reason}") from error
 
 
 def database_file(database: str) -> Path:
@@ -101,29 +141,30 @@ def _copy_checked(source: Path, arriving: Path, told: Pages | None) -> None:
         raise DatabaseFileError(f"{source}: is damaged, and was not put back: {wrong}. Choose another backup.")
 
 
-def _swap(target: Path, arriving: Path) -> Path | None:
-    kept = target.with_name(_kept_name(target))
+def _put_in_place(swap: Swap) -> None:
+    """Lock the database, if there is one, and replace it.
+
+    Raises:
+        DatabaseBusy: a process has it open.
+        OSError: the folder can't be written; nothing was changed.
+    """
+    target = swap.target
     if not os.path.lexists(target):
-        with _set_aside(target, kept):
-            arriving.rename(target)
-        return None
+        swap.run()
+        return
     _refuse_anothers(target, target.stat())
     _refuse_open(target, but=None)
-    with _exclusive(target):
+    with _exclusive(target, swap) as is_locked:
         _refuse_open(target, but=os.getpid())
-        status = target.stat()
-        arriving.chmod(status.st_mode & 0o777)
-        with suppress(OSError):
-            os.chown(arriving, status.st_uid, status.st_gid)
-        with _set_aside(target, kept):
-            arriving.replace(target)
-    return kept
+        if is_locked:
+            swap.forget_interrupted()
+        swap.run()
 
 
 def _refuse_anothers(target: Path, status: os.stat_result) -> None:
-    """Refuse a file that may not be renamed, before it is given another name that could not be taken away again.
+    """Refuse a file that this user may not rename, before it gets another name that couldn't be removed again.
 
-    In a folder with the sticky bit only the owner of a file or of the folder may (unlink(2)).
+    In a folder with the sticky bit, only the owner of a file or of the folder may (unlink(2)).
     """
     folder = target.parent.stat()
     owners = (0, status.st_uid, folder.st_uid)
@@ -131,74 +172,45 @@ def _refuse_anothers(target: Path, status: os.stat_result) -> None:
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
 
-def _kept_name(target: Path) -> str:
-    """A name for the file that goes, which no file has yet."""
-    name = f"{target.name}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    taken = {path.name for path in target.parent.iterdir()}
-    return next(f"{name}{end}" for end in ["", *(f"-{n}" for n in range(2, 10_000))] if f"{name}{end}" not in taken)
-
-
 @contextmanager
-def _set_aside(target: Path, kept: Path) -> Iterator[None]:
-    """Keep the file, if there is one, under another name, and what belongs to it; all comes back if the swap fails."""
-    companions = [(_beside(target, ending), _beside(kept, ending)) for ending in ("-wal", "-journal")]
-    with ExitStack() as back:
-        if target.exists():
-            _keep(target, kept)
-            back.callback(_take_back, target, kept)
-        for old, new in companions:
-            # A WAL or a journal that could not be merged goes with its file.
-            if old.exists():
-                old.rename(new)
-                back.callback(new.rename, old)
-        yield
-        back.pop_all()
-    with suppress(OSError):  # it only says what is in the WAL
-        _beside(target, "-shm").unlink()
+def _exclusive(target: Path, swap: Swap) -> Iterator[bool]:
+    """Hold the only connection to the database, its WAL merged; False if SQLite can't read the file and so lock it.
 
-
-def _beside(path: Path, ending: str) -> Path:
-    return path.with_name(path.name + ending)
-
-
-def _keep(target: Path, kept: Path) -> None:
-    """Give the file a second name, so that at no instant there is none of the first."""
-    try:
-        kept.hardlink_to(target)
-    except OSError:  # not every file system has hard links
-        target.rename(kept)
-
-
-def _take_back(target: Path, kept: Path) -> None:
-    """Undo that."""
-    if target.exists():
-        kept.unlink()
-    else:
-        kept.rename(target)
-
-
-@contextmanager
-def _exclusive(target: Path) -> Iterator[None]:
-    """The only connection to the database, its WAL merged; a file that SQLite cannot read has nothing to be locked.
-
-    Leaving the WAL mode takes that no other connection is open; in the other modes an exclusive lock takes that none
-    reads or writes (https://www.sqlite.org/pragma.html#pragma_journal_mode).
+    Leaving WAL mode requires that no other connection is open. In the other modes an exclusive lock requires that none
+    reads or writes (https://www.sqlite.org/pragma.html#pragma_journal_mode). If the file stays, so does its mode.
     """
-    if target.stat().st_size == 0:  # locking it would make a database of it
-        yield
+    before = target.stat()
+    if before.st_size == 0:  # locking it would make a database of it
+        yield False
         return
     with closing(sqlite3.connect(str(target.absolute()), timeout=_PATIENCE, isolation_level=None)) as connection:
+        mode, is_locked = "", True
         try:
-            connection.execute("PRAGMA journal_mode = DELETE").fetchall()
-            connection.execute("BEGIN EXCLUSIVE")
-            if connection.execute("PRAGMA journal_mode").fetchone() != ("delete",):
-                raise DatabaseBusy(database=str(target), doing="replacing it")
-        except sqlite3.Error as error:
-            if result_code(error) not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-                raise plain_error(error, str(target), doing="replacing it") or error from error
-            # Closed now: closed later, it would remove the WAL of the file that comes.
-            connection.close()
-        yield
+            try:
+                mode = str(connection.execute("PRAGMA journal_mode").fetchone()[0])
+                _lock(connection, target, before)
+            except sqlite3.Error as error:
+                if result_code(error) not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+                    raise plain_error(error, str(target), doing="replacing it") or error from error
+                # Close it now: closed later, it would remove the WAL of the restored file.
+                connection.close()
+                is_locked = False
+            yield is_locked
+        except BaseException:
+            if is_locked and mode == "wal" and not swap.is_done():
+                with suppress(sqlite3.Error):
+                    connection.rollback()
+                    connection.execute("PRAGMA journal_mode = WAL")
+            raise
+
+
+def _lock(connection: sqlite3.Connection, target: Path, before: os.stat_result) -> None:
+    connection.execute("PRAGMA journal_mode = DELETE").fetchall()
+    connection.execute("BEGIN EXCLUSIVE")
+    is_alone = connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    # Another restore may have replaced the file while this one waited for its lock.
+    if not is_alone or not os.path.samestat(target.stat(), before):
+        raise DatabaseBusy(database=str(target), doing="replacing it")
 
 
 def _refuse_open(target: Path, *, but: int | None) -> None:

@@ -8,17 +8,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from waiaas_migrate.errors import DatabaseBusy
+from waiaas_migrate.runner.liveness import may_be_running
 from waiaas_migrate.runner.transaction import Switches, write_transaction
 from waiaas_migrate.sqlite.catalog import CatalogFacts, read_facts
 from waiaas_migrate.sqlite.connection import database_name, result_code
 
 _PAUSE = 0.05
-
-#: Linux tells when it was started in whole seconds, and when a process was in hundredths since then.
-_SLACK = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,18 +53,7 @@ def is_held(lock: YoyoLock) -> bool:
     It is not where it is gone, or is this one (which is at other things), or began after the row was written: its
     number was then given to another process.
     """
-    if lock.pid in (0, os.getpid()) or lock.pid < 0:
-        return False
-    if os.name == "nt":  # where signal 0 is Ctrl-C
-        return True
-    try:
-        os.kill(lock.pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        pass
-    started = _started(lock.pid)
-    return started is None or lock.since is None or started <= lock.since + _SLACK
+    return lock.pid != os.getpid() and may_be_running(lock.pid, lock.since)
 
 
 class sole_transaction:  # noqa: N801 — a context manager, as write_transaction is
@@ -143,16 +129,4 @@ def _seconds(written: object) -> float | None:
     try:
         return datetime.fromisoformat(str(written)).replace(tzinfo=UTC).timestamp()
     except ValueError:
-        return None
-
-
-def _started(pid: int) -> float | None:
-    """When a process began, in Unix seconds, where Linux tells (proc(5))."""
-    try:
-        # The name of the program stands in parentheses, and may hold anything.
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        lines = Path("/proc/stat").read_text(encoding="utf-8").splitlines()
-        boot = next(int(line.split()[1]) for line in lines if line.startswith("btime "))
-        return boot + int(fields[19]) / os.sysconf("SC_CLK_TCK")
-    except (OSError, ValueError, IndexError, StopIteration):
         return None

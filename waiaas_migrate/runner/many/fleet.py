@@ -24,8 +24,9 @@ from waiaas_migrate.runner.apply import ApplyResult
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.many.ctrl_c import ctrl_c_calls
 from waiaas_migrate.runner.many.forks import MOST, CannotFork, Copies, CopyKilled, Done, Flag, may_fork
-from waiaas_migrate.runner.progress import Interrupted, Stop, interruption_of
+from waiaas_migrate.runner.progress import Interrupted, ReplayInterrupted, Stop, interruption_of
 from waiaas_migrate.runner.run import RunOptions, Watch, apply_to
+from waiaas_migrate.sqlite.memory import IS_STOPPED
 
 ResultT = TypeVar("ResultT")
 
@@ -257,7 +258,11 @@ class _Run(Generic[ResultT]):
     def _begin_one(self, database: str) -> Outcome[ResultT]:
         if self.given_up.is_set():
             return Outcome(database=database)
-        outcome = outcome_of(self.work, database)
+        token = IS_STOPPED.set(self.stop.is_set)
+        try:
+            outcome = outcome_of(self.work, database)
+        finally:
+            IS_STOPPED.reset(token)
         if outcome.failure is not None and self.fleet.stop_on_failure:
             self.given_up.set()
         return outcome
@@ -320,7 +325,7 @@ def outcome_of(work: Callable[[str], ResultT], database: str) -> Outcome[ResultT
     start = time.perf_counter()
     try:
         result = work(database)
-    except (Interrupted, Exception) as error:  # noqa: BLE001 — whatever it is, it is this database's alone
+    except (Interrupted, ReplayInterrupted, Exception) as error:  # noqa: BLE001 — whatever it is, it is this database's alone
         return Outcome(database=database, failure=_failure(error), seconds=time.perf_counter() - start)
     return Outcome(database=database, result=result, seconds=time.perf_counter() - start)
 

@@ -31,7 +31,7 @@ _WITH_FOREIGN_KEYS = "SELECT name FROM main.sqlite_master WHERE type = 'table' A
 #: Statements that change no row of a table that was there before. What they do to keys and parents, the catalog tells
 #: afterwards. Of temporary tables those of the guards alone are known to have no triggers.
 _ROWS_STAY = re.compile(
-    r"""(?: \s+ | --[^\n]*\n | /\*.*?\*/ )*
+    r"""(?> \s+ | --[^\n]*\n | /\*.*?\*/ )*+
     (?: PRAGMA \s+ (?: writable_schema | legacy_alter_table ) \b
       | SELECT \b
       | CREATE \s+ TEMP \s+ TABLE \s+ _waiaas_(?: facts | guard | keys ) \b

@@ -7,21 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from waiaas_migrate.errors import MigrateError, UnsupportedError
+from waiaas_migrate.errors import ApplyError, MigrateError, UnsupportedError
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
+from waiaas_migrate.runner.progress import was_interrupted
 from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.catalog import CatalogRow, fingerprint, read_catalog
-from waiaas_migrate.sqlite.place import MEMORY
+from waiaas_migrate.sqlite.memory import memory
 
 
 class Replay:
-    """Migrations, run in memory one after the other, with this very SQLite."""
+    """Migrations, run in memory one after the other, with this very SQLite; no file is touched."""
 
     def __init__(self, migrations: Sequence[MigrationFile]) -> None:
-        self._memory = sqlite3.connect(MEMORY, isolation_level=None)
-        self._memory.execute("PRAGMA foreign_keys = OFF")
+        self._memory = memory()
         self._runner = StepRunner(self._memory, migrations)
         self._done = 0
 
@@ -32,15 +32,28 @@ class Replay:
         self._memory.close()
 
     def run(self, migrations: Sequence[MigrationFile]) -> Self:
-        """Run ``migrations``, of which those that ran before are the first."""
+        """Run ``migrations``, of which those that ran before are the first.
+
+        Raises:
+            ApplyError: a migration fails.
+            KeyboardInterrupt: Ctrl-C was pressed.
+        """
         for migration in migrations[self._done :]:
-            if migration.transactional:
-                self._memory.execute("BEGIN")
-            self._runner.run(migration, "apply")
-            if migration.transactional:
-                self._memory.execute("COMMIT")
+            try:
+                self._run(migration)
+            except ApplyError as error:
+                if was_interrupted(error):
+                    raise KeyboardInterrupt from error
+                raise
             self._done += 1
         return self
+
+    def _run(self, migration: MigrationFile) -> None:
+        if migration.transactional:
+            self._memory.execute("BEGIN")
+        self._runner.run(migration, "apply")
+        if migration.transactional:
+            self._memory.execute("COMMIT")
 
     @property
     def connection(self) -> sqlite3.Connection:

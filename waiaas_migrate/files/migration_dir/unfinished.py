@@ -1,0 +1,101 @@
+"""Recognize and remove what an interrupted ``generate`` left in a migrations folder.
+
+``generate`` first writes a journal: the name and hash of each new migration file, and of the manifest as it is.
+Replacing the manifest is the commit point. As long as the manifest is still the old one, a file that the journal names
+does not count, if its content is the one in the journal. So everybody sees the folder as it was before or as it is
+after, without writing to it, and no file that a person wrote or edited is ever taken for a leftover.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+JOURNAL = ".waiaas-unfinished.json"
+_PREFIX, _SUFFIX = ".waiaas-", ".tmp"
+
+
+def temporary(path: Path) -> Path:
+    """Return the name under which ``path`` is written before it gets its own."""
+    return path.with_name(f"{_PREFIX}{path.name}{_SUFFIX}")
+
+
+def journal_text(files: Mapping[str, str], manifest: Path) -> str:
+    """Return the journal for ``files`` (name to text), which count once ``manifest`` is replaced."""
+    hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
+    content = {"manifest": manifest.name, "replaces": _hash(manifest), "files": hashes}
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def unfinished_files(folder: Path) -> frozenset[str]:
+    """Return the names of the files in ``folder`` that an interrupted or running ``generate`` has not committed.
+
+    A journal that is cut short counts for nothing: it is complete before the first file gets its name.
+    """
+    if not (folder / JOURNAL).is_file():  # reading a pipe of that name would never end
+        return frozenset()
+    try:
+        journal = json.loads((folder / JOURNAL).read_bytes())
+        hashes, manifest = dict(journal["files"]), folder / Path(journal["manifest"]).name
+        if _hash(manifest) != journal["replaces"]:
+            return frozenset()
+        paths = {folder / Path(name).name: digest for name, digest in hashes.items()}
+        return frozenset(path.name for path, digest in paths.items() if digest is not None and _hash(path) == digest)
+    except (OSError, ValueError, KeyError, TypeError):
+        return frozenset()
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Return the journal and the temporary files in ``folder``, if there are any."""
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 — names are what is looked at
+    except OSError:  # missing, or not readable: whoever reads the migrations says so
+        return []
+    return [folder / name for name in sorted(names) if name == JOURNAL or _is_temporary(name)]
+
+
+def remove_unfinished(folder: Path) -> tuple[str, ...]:
+    """Delete uncommitted files and temporary files; return the names of the uncommitted ones. The journal stays.
+
+    Only the process that holds the journal's lock may do this.
+
+    Raises:
+        OSError: something cannot be deleted.
+    """
+    removed = sorted(unfinished_files(folder))
+    for path in (*(folder / name for name in removed), *leftovers(folder)):
+        if path.name != JOURNAL:
+            path.unlink(missing_ok=True)
+    if removed:
+        sync_folder(folder)
+    return tuple(removed)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` durable, where the system can sync folders.
+
+    Raises:
+        OSError: the disk failed.
+    """
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_temporary(name: str) -> bool:
+    return name.startswith(_PREFIX) and name.endswith(_SUFFIX)
+
+
+def _hash(path: Path) -> str | None:
+    """Return the hash of a file's content; None if there is no such file."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,40 @@
+"""Tell whether the process that left something behind may still be running."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+#: Linux gives its own start in whole seconds, and the start of a process in hundredths of a second after that.
+_SLACK = 2.0
+
+
+def may_be_running(pid: int, since: float | None) -> bool:
+    """Return whether process ``pid``, which was at work at ``since`` (Unix seconds), may still be running.
+
+    A process that started after ``since`` is another one, which was given the same number.
+    """
+    if pid <= 0:
+        return False
+    if os.name == "nt":  # signal 0 is Ctrl-C there
+        return True
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    started = _started(pid)
+    return started is None or since is None or started <= since + _SLACK
+
+
+def _started(pid: int) -> float | None:
+    """When a process started, in Unix seconds; None if the system doesn't say (proc(5))."""
+    try:
+        # The program's name is in parentheses and may contain anything.
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        lines = Path("/proc/stat").read_text(encoding="utf-8").splitlines()
+        boot = next(int(line.split()[1]) for line in lines if line.startswith("btime "))
+        return boot + int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError, StopIteration):
+        return None
