@@ -14,7 +14,7 @@ from waiaas_migrate.generate.naming import next_id
 from waiaas_migrate.generate.proof import MigrationText, run_file
 from waiaas_migrate.generate.stale_indexes import stale_indexes
 from waiaas_migrate.generate.transition import make_transition
-from waiaas_migrate.schema.changes import Change, DropColumn, DropTable, DropVirtualTable, ModifyPrimaryKey, object_of
+from waiaas_migrate.schema.changes import AddColumn, AddTable, Change, DropColumn, DropTable, DropVirtualTable, ModifyPrimaryKey, object_of
 from waiaas_migrate.schema.describe import describe_briefly
 from waiaas_migrate.schema.enum_lists import literal, values_held
 from waiaas_migrate.schema.hazard_codes import Code
@@ -123,7 +123,22 @@ def _may_refuse(back: Transition) -> Iterator[str]:
 
 
 def _lost(transition: Transition) -> Iterator[str]:
-    """What rolling back cannot bring back."""
+    """What rolling back deletes, and what it can't bring back."""
+    deleted = []
+    for change in transition.changes:
+        match change:
+            case AddTable(table=added):
+                deleted.append(f"table {added.name} with its rows")
+            case AddColumn(table=table_name, column=column):
+                deleted.append(f"column {table_name}.{column.name} with its values")
+            case _:
+                continue
+    if deleted:
+        yield f"Deletes {', '.join(deleted)}."
+    yield from _not_restored(transition)
+
+
+def _not_restored(transition: Transition) -> Iterator[str]:
     for change in transition.changes:
         match change:
             case DropTable(table=table) | DropVirtualTable(table=table):
