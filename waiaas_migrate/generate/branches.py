@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -11,14 +10,9 @@ from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.generate.replay import CORRECT, made_for_another, replay
-from waiaas_migrate.runner.outline import tables_named
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.catalog import read_catalog
-
-_EDIT = re.compile(r"UPDATE\s+sqlite_master\b", re.IGNORECASE)
-_REBUILT = re.compile(
-    r"""ALTER\s+TABLE\s+"?_waiaas_new_.+?\sRENAME\s+TO\s+(?:"(?P<quoted>(?:[^"]|"")+)"|(?P<plain>\w+))""", re.IGNORECASE
-)
+from waiaas_migrate.sqlite.sql_effects import tables_written_whole
 
 _BEHIND = (
     f"Give it a name that comes behind theirs, or delete its files and generate it anew; or, where no database has run "
@@ -54,7 +48,7 @@ def _clashes(
         before = migrations[:number]
         new = [other for other in before if not {other.id, migration.id} <= listed]
         beside = {other.id for other in new} - behind[migration.id]
-        tables = _written_whole(migration) if beside else ()
+        tables = tables_written_whole(migration.statements) if beside else ()
         if tables:
             without = [other for other in before if not beside & {other.id, *behind[other.id]}]
             clashing = _told_apart(tables, without, before)
@@ -129,17 +123,6 @@ def _orders(migrations: Sequence[MigrationFile]) -> dict[str, list[str]]:
         tables = [row.name for row in read_catalog(connection) if row.kind == "table"]
         query = "SELECT name FROM pragma_table_xinfo(?, 'main') ORDER BY cid"
         return {table: [name for (name,) in connection.execute(query, (table,))] for table in tables}
-
-
-def _written_whole(migration: MigrationFile) -> tuple[str, ...]:
-    """The tables that ``migration`` rebuilds, or whose text it writes anew."""
-    found: list[str] = []
-    for statement in migration.statements:
-        if _EDIT.search(statement):
-            found += tables_named(statement)
-        elif (rebuilt := _REBUILT.search(statement)) is not None:
-            found.append(rebuilt["plain"] or rebuilt["quoted"].replace('""', '"'))
-    return tuple(dict.fromkeys(found))
 
 
 def _texts(migrations: Sequence[MigrationFile]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
+from waiaas_migrate.files.migration_dir.facts import Facts
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.files.render import Renderer
 from waiaas_migrate.generate.naming import next_id
@@ -21,6 +22,7 @@ from waiaas_migrate.schema.model import Column, PrimaryKey, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.memory import copy
 from waiaas_migrate.sqlite.plan import plan
+from waiaas_migrate.sqlite.plan_effects import effects_of
 from waiaas_migrate.sqlite.probe import broken_statements, broken_virtual_tables, not_compiling
 from waiaas_migrate.sqlite.row_steps import column_of, mapping
 from waiaas_migrate.sqlite.transition import Transition
@@ -28,11 +30,12 @@ from waiaas_migrate.sqlite.transition import Transition
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What a transition changes, what is dangerous about it, and the migration that makes it."""
+    """What a transition changes, what is dangerous about it, and the migration that makes it, with its facts."""
 
     changes: tuple[Change, ...]
     hazards: tuple[Hazard, ...]
     text: MigrationText
+    facts: Facts
 
 
 def changes_of(transition: Transition) -> tuple[Change, ...]:
@@ -55,25 +58,29 @@ def draft(
     """The migration that makes ``transition`` on ``before``, which is not changed, as the next of ``migrations``."""
     changes, dangers = changes_of(transition), hazards_of(transition)
     migration = next_id((file.id for file in migrations), name, changes)
-    steps, depends = plan(transition).steps, heads(migrations)
-    forward = renderer.migration(migration, steps, depends=depends, remarks=_remarks(dangers))
+    there, depends = plan(transition), heads(migrations)
+    forward = renderer.migration(migration, there.steps, depends=depends, remarks=_remarks(dangers))
     with closing(copy(before)) as after:
         run_file(after, forward, f"{migration}.sql")
         broken = tuple(_broken(before, after, transition))
         if broken:
             dangers += broken
-            forward = renderer.migration(migration, steps, depends=depends, remarks=_remarks(dangers))
+            forward = renderer.migration(migration, there.steps, depends=depends, remarks=_remarks(dangers))
         target = way_back(transition.start, transition.new, transition.renames)
         renames = transition.renames.reversed()
         back = make_transition(after, target, renames, renderer, transition.options, transition.known)
     # Migrations before it, and their rollbacks, count on the columns of a table in their order.
     back = replace(back, in_order=True)
-    said = (*_lost(transition), *_may_refuse(back))
-    backward = renderer.migration(f"{migration}, rolled back", plan(back).steps, remarks=said)
+    said, steps = (*_lost(transition), *_may_refuse(back)), plan(back)
+    backward = renderer.migration(f"{migration}, rolled back", steps.steps, remarks=said)
     return Draft(
         changes=changes,
         hazards=dangers,
         text=MigrationText(id=migration, forward=forward, backward=backward),
+        facts=Facts(
+            forward=effects_of(there, dangers, transition.start),
+            rollback=effects_of(steps, hazards_of(back), back.start),
+        ),
     )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from waiaas_migrate.errors import MigrationsError, Problem, ProofError, SchemaFileError, UsageError
 from waiaas_migrate.files.collection import collection_paused
+from waiaas_migrate.files.migration_dir.facts import Facts, mark
 from waiaas_migrate.files.migration_dir.manifest import (
     MANIFEST,
     Manifest,
@@ -28,6 +29,7 @@ from waiaas_migrate.generate.branches import refuse_clashes
 from waiaas_migrate.generate.declared import Declared, declare
 from waiaas_migrate.generate.draft import Draft, changes_of, draft, hazards_of, heads
 from waiaas_migrate.generate.proof import prove
+from waiaas_migrate.generate.record import facts_of
 from waiaas_migrate.generate.replay import replay
 from waiaas_migrate.generate.transition import make_transition
 from waiaas_migrate.schema.describe import describe
@@ -88,7 +90,9 @@ def generate(project: Project, *, name: str | None = None, allow: Collection[str
         with _own_templates(project, renderer):
             drafted = draft(before, transition, migrations, renderer, name)
             head = prove(before, transition, drafted.text)
-    return replace(_write(project, declared, migrations, drafted, head), unrecorded=unrecorded)
+        facts = replace(drafted.facts, catalog=mark(head))
+    planned = facts_of(migrations, recorded) | {drafted.text.id: facts}
+    return replace(_write(project, declared, migrations, drafted, head, planned), unrecorded=unrecorded)
 
 
 @contextmanager
@@ -165,19 +169,25 @@ def _record(
     recorded: Manifest | None,
 ) -> Generated:
     """No migration is needed; write the manifest alone where it is out of date."""
-    text = manifest_text(_manifest(fingerprint(read_catalog(head)), declared, migrations))
+    known = facts_of(migrations, recorded)
+    text = manifest_text(_manifest(fingerprint(read_catalog(head)), declared, migrations, known))
     if recorded is not None and manifest_text(recorded) == text:
         return Generated()
     return Generated(written=write_files(project.migrations, {MANIFEST: text}))
 
 
 def _write(
-    project: Project, declared: Declared, migrations: Sequence[MigrationFile], drafted: Draft, head: str
+    project: Project,
+    declared: Declared,
+    migrations: Sequence[MigrationFile],
+    drafted: Draft,
+    head: str,
+    facts: Mapping[str, Facts],
 ) -> Generated:
     text = drafted.text
     path = project.migrations / f"{text.id}.sql"
     added = new_migration(path, depends=heads(migrations), sql=text.forward, rollback=text.backward)
-    manifest = _manifest(head, declared, (*migrations, added))
+    manifest = _manifest(head, declared, (*migrations, added), facts)
     files = {
         f"{text.id}.rollback.sql": text.backward,
         f"{text.id}.sql": text.forward,
@@ -191,9 +201,11 @@ def _write(
     )
 
 
-def _manifest(head: str, declared: Declared, migrations: Sequence[MigrationFile]) -> Manifest:
+def _manifest(
+    head: str, declared: Declared, migrations: Sequence[MigrationFile], facts: Mapping[str, Facts]
+) -> Manifest:
     return Manifest(
-        migrations=chain(migrations),
+        migrations=chain(migrations, facts),
         pragmas=pragmas_of(declared.source),
         fingerprint=head,
         hints=hints(declared.schema),

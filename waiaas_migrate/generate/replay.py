@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
@@ -18,8 +18,10 @@ CORRECT = "Correct it, or restore it from git."
 _OTHER_TABLE = re.compile(r"(?P<table>table .+) is not what the migrations made of it")
 
 
-def replay(migrations: Sequence[MigrationFile]) -> sqlite3.Connection:
-    """A database in memory to which ``migrations`` were applied in their order.
+def replay(
+    migrations: Sequence[MigrationFile], *, note: Callable[[MigrationFile, sqlite3.Connection], None] | None = None
+) -> sqlite3.Connection:
+    """A database in memory to which ``migrations`` were applied in their order; ``note`` is called after each.
 
     Raises:
         MigrationsError: names the migration that fails on an empty database, and the statement.
@@ -38,6 +40,8 @@ def replay(migrations: Sequence[MigrationFile]) -> sqlite3.Connection:
             raise
         if connection.in_transaction:
             connection.execute("COMMIT")
+        if note is not None:
+            note(migration, connection)
     return connection
 
 
