@@ -21,7 +21,7 @@ from waiaas_migrate.runner.run import RunOptions, Watch
 
 @click.command()
 @options.databases
-@click.option("--dry-run", is_flag=True, help="Show the steps and what they cost here; write nothing.")
+@click.option("--dry-run", is_flag=True, help="Show the tables to be changed and what that costs here; write nothing.")
 @run_options
 @jobs
 @stop_on_failure
@@ -168,7 +168,7 @@ def _estimate_row(found: Estimate) -> dict[str, object]:
                 "kind": one.kind,
                 "may_lose": one.may_lose,
                 "tables": None if one.tables is None else [_table_row(table) for table in one.tables],
-                "hazards": [{"code": hazard.code, "where": hazard.where} for hazard in one.hazards],
+                "hazards": [str(hazard) for hazard in one.hazards],
             }
             for one in found.migrations
         ],

@@ -79,7 +79,7 @@ def draft(
         text=MigrationText(id=migration, forward=forward, backward=backward),
         facts=Facts(
             forward=effects_of(there, dangers, transition.start),
-            rollback=effects_of(steps, hazards_of(back), back.start),
+            rollback=replace(effects_of(steps, _mismatches(back), back.start), loses=True),
         ),
     )
 
@@ -105,10 +105,15 @@ def heads(migrations: Sequence[MigrationFile]) -> tuple[str, ...]:
     return tuple(migration.id for migration in migrations if migration.id not in depended_on)
 
 
+def _mismatches(back: Transition) -> Iterator[Hazard]:
+    """What the runner looks for as it rolls back; that this can lose what was added goes without saying."""
+    yield from (hazard for hazard in hazards_of(back) if hazard.code is Code.FOREIGN_KEY_MISMATCH)
+
+
 def _may_refuse(back: Transition) -> Iterator[str]:
     """What rolling back asks of rows; that it drops what was added goes without saying."""
     for hazard in hazards_of(back):
-        if hazard.code is Code.FOREIGN_KEY_MISMATCH:  # which the runner looks for
+        if hazard.code is Code.FOREIGN_KEY_MISMATCH:
             yield from _remarks([hazard])
         elif hazard.code not in (Code.DROP_TABLE, Code.DROP_COLUMN, Code.DROP_VIRTUAL_TABLE):
             yield f"{hazard.where}: {hazard.what.replace('the migration refuses', 'this refuses')}"

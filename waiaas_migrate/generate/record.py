@@ -49,7 +49,7 @@ def _completed(migration: MigrationFile, known: Facts | None) -> Facts:
 
 
 def _rollback_effects(migration: MigrationFile) -> Effects:
-    return WORST if migration.rollback is None else effects_of_sql(migration.rollback_statements)
+    return WORST if migration.rollback is None else replace(effects_of_sql(migration.rollback_statements), loses=True)
 
 
 def _marks(migrations: Sequence[MigrationFile]) -> dict[str, str]:

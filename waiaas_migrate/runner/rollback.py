@@ -128,7 +128,7 @@ class _Reversal:
             names = tuple(migration.id for migration in todo)
             if names:
                 notices.extend(check.finish(span(names)))
-                self._verify(proof, names)
+                notices.extend(self._verify(proof, names))
         self._tell(Committed(migrations=names))
         return RollbackResult(rolled_back=names, notices=tuple(notices))
 
@@ -149,10 +149,10 @@ class _Reversal:
         waiting = set(pending(self._connection, self._folder.ids))
         return [migration for migration in self._folder.migrations if migration.id not in waiting]
 
-    def _verify(self, proof: SchemaProof | None, names: Sequence[str]) -> None:
+    def _verify(self, proof: SchemaProof | None, names: Sequence[str]) -> tuple[str, ...]:
         """Compare the schema with what the migrations that stay make, if they are the first of the folder."""
         if proof is None:
-            return
+            return ()
         if found := proof.new(self._applied(), read_facts(self._connection).fingerprint):
             what = f"the schema would not be the one that the migrations before it lead to: {listed(found)}"
             fix = (
@@ -161,6 +161,7 @@ class _Reversal:
             )
             name = database_name(self._connection)
             raise ApplyError(database=name, migration=span(names), reason=f"{what}. {fix}", was_taking_back=True)
+        return proof.notices
 
     def _tell(self, event: MigrationStarted | MigrationFinished | Committed) -> None:
         if self._observe is not None:

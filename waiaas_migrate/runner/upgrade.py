@@ -158,7 +158,7 @@ class Upgrade:
         after = read_facts(self._connection)
         notices.extend(check.finish(span([migration.id for migration in batch]), after))
         self._run_hooks()  # which may take away what earlier ones made
-        self._verify(proof, batch, after)
+        notices.extend(self._verify(proof, batch, after))
 
     def _is_soon_over(self, batch: Sequence[MigrationFile], facts: CatalogFacts) -> bool:
         """Whether nothing that is done with ``batch`` takes the longer the more rows there are.
@@ -193,18 +193,21 @@ class Upgrade:
             proof.refuse(self._folder.forward(self._folder.named(names)))
         return proof
 
-    def _verify(self, proof: SchemaProof | None, batch: Sequence[MigrationFile], facts: CatalogFacts) -> None:
-        """Compare the schema with what the migrations make; the cost does not grow with the rows.
+    def _verify(
+        self, proof: SchemaProof | None, batch: Sequence[MigrationFile], facts: CatalogFacts
+    ) -> tuple[str, ...]:
+        """Compare the schema with what the migrations make, and say what differs as before.
 
-        ``facts`` are those before hooks, so that these cost nothing.
+        The cost does not grow with the rows. ``facts`` are those before hooks, so that these cost nothing.
         """
         if proof is None:
-            return
+            return ()
         if found := proof.new(self._done(batch), facts.fingerprint):
             what = f"the schema would not be the one that the migrations lead to: {listed(found)}"
             fix = "Correct the migration, or undo what was changed by hand (`waiaas-migrate drift` lists it)."
             name = span([migration.id for migration in batch])
             raise ApplyError(database=database_name(self._connection), migration=name, reason=f"{what}. {fix}")
+        return proof.notices
 
     def _done(self, batch: Sequence[MigrationFile]) -> tuple[MigrationFile, ...]:
         """What is applied by now; the books are asked only if a migration may have written there."""
@@ -244,7 +247,7 @@ class Upgrade:
         self._note_commit([migration])
         try:
             self.notices.extend(check.finish(migration.id))
-            self._verify(proof, [migration], read_facts(self._connection))
+            self.notices.extend(self._verify(proof, [migration], read_facts(self._connection)))
         except ApplyError as error:
             name, reason = error.migration, error.reason
             raise ApplyError(database=error.database, migration=name, reason=reason, rolled_back=False) from error

@@ -143,7 +143,7 @@ class _Statement:
                 self._tally.changes_keys |= self._has("REFERENCES")
             case "INDEX" | "UNIQUE":
                 cursor.expect("ON")
-                self._tally.touch(self._table(), Cost.SCAN)
+                self._tally.index(self._table())
             case "VIRTUAL":
                 cursor.expect("USING")
                 self._tally.create(name, Cost.CONSTANT)

@@ -31,6 +31,11 @@ class Tally:
         self._created.add(fold(table))
         self.touch(table, cost)
 
+    def index(self, table: str) -> None:
+        """Note that ``table`` gets an index, which costs nothing if the table is new and empty."""
+        is_empty = fold(table) in self._created and not self.changes_rows
+        self.touch(table, Cost.CONSTANT if is_empty else Cost.SCAN)
+
     def rename(self, old: str, new: str) -> None:
         """Note that a table gets another name; a new table that takes the place of one that was here is a rebuild."""
         self.changes_keys = True
@@ -43,9 +48,9 @@ class Tally:
         self._before[fold(new)] = self._before.pop(fold(old), old)
 
     def effects(self, hazards: Iterable[Announced] = ()) -> Effects:
-        """All of it."""
+        """All of it, the most expensive tables first."""
         return Effects(
-            tables=tuple(self._tables.values()),
+            tables=tuple(sorted(self._tables.values(), key=lambda one: -_ORDER.index(one[1]))),
             changes_rows=self.changes_rows,
             changes_keys=self.changes_keys,
             loses=self.loses,

@@ -1,12 +1,11 @@
 """The facts that ``manifest.json`` records about each migration, and how they are written there.
 
-Defaults are left out, so that most lines are short: ``"tables": {"agents": "constant"}``. ``"tables": "any"`` means
-that nothing is known, and the worst is assumed.
+Defaults are left out, so that most lines are short: ``"tables": {"constant": ["agents"]}``. ``"tables": "any"`` means
+that nothing is known, and the worst is assumed. Whether a rollback can lose something isn't recorded: it always can.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +13,7 @@ from waiaas_migrate.sqlite.cost import Cost
 from waiaas_migrate.sqlite.effects import WORST, Announced, Effects
 
 _ANY = "any"
-_FLAGS = ("changes_rows", "changes_keys", "loses")
+_FLAGS = ("changes_rows", "changes_keys")
 _MARK_LENGTH = 16
 
 
@@ -43,54 +42,60 @@ def mark(fingerprint: str) -> str:
 
 def written(facts: Facts) -> dict[str, Any]:
     """``facts`` as they stand in the manifest."""
-    back = _written(facts.rollback)
-    return {
-        **_written(facts.forward),
-        **({} if back == {"tables": _ANY} else {"rollback": back}),
-        **({} if facts.catalog is None else {"catalog": facts.catalog}),
-    }
+    lost = {"loses": True} if facts.forward.is_known and facts.forward.loses else {}
+    back = {} if facts.rollback == WORST else {"rollback": _written(facts.rollback)}
+    catalog = {} if facts.catalog is None else {"catalog": facts.catalog}
+    return {**_written(facts.forward), **lost, **back, **catalog}
 
 
 def _written(effects: Effects) -> dict[str, Any]:
-    known = effects.tables is not None
-    flags = {name: True for name in _FLAGS if known and getattr(effects, name)}
     hazards = [str(hazard) for hazard in effects.hazards]
-    return {
-        "tables": _ANY if effects.tables is None else {name: cost.value for name, cost in effects.tables},
-        **flags,
-        **({"hazards": hazards} if hazards else {}),
-    }
+    told = {"hazards": hazards} if hazards else {}
+    if effects.tables is None:
+        return {"tables": _ANY, **told}
+    tables: dict[str, list[str]] = {}
+    for name, cost in effects.tables:
+        tables.setdefault(cost.value, []).append(name)
+    return {"tables": tables, **{name: True for name in _FLAGS if getattr(effects, name)}, **told}
 
 
 def read(entry: dict[str, Any]) -> Facts | None:
     """The facts that stand in a line of the manifest; None if it has none, as the lines of old versions.
 
     Raises:
-        ValueError: it is not what :func:`written` gives.
+        AttributeError: it is not what :func:`written` gives.
+        KeyError: likewise.
         TypeError: likewise.
-        AttributeError: likewise.
+        ValueError: likewise.
     """
     if "tables" not in entry:
         return None
-    back = entry.get("rollback")
-    catalog = entry.get("catalog")
+    back, catalog, loses = entry.get("rollback"), entry.get("catalog"), entry.get("loses", False)
     if not isinstance(catalog, str | None):
         raise TypeError(f"{catalog!r} is not a text")
-    return Facts(forward=_read(entry), rollback=WORST if back is None else _read(back), catalog=catalog)
+    return Facts(
+        forward=_read(entry, loses=loses), rollback=WORST if back is None else _read(back, loses=True), catalog=catalog
+    )
 
 
-def _read(found: dict[str, Any]) -> Effects:
-    tables = found["tables"]
-    hazards = tuple(_hazards(found.get("hazards", ())))
-    if tables == _ANY:
+def _read(found: dict[str, Any], *, loses: object) -> Effects:
+    hazards = tuple(_hazard(text) for text in found.get("hazards", ()))
+    if found["tables"] == _ANY:
         return replace(WORST, hazards=hazards)
-    flags = {name: found.get(name, False) for name in _FLAGS}
-    if any(not isinstance(flag, bool) for flag in flags.values()):
-        raise TypeError(f"{flags} are not true or false")
-    return Effects(tables=tuple((name, Cost(cost)) for name, cost in tables.items()), hazards=hazards, **flags)
+    flags = {name: found.get(name, False) for name in _FLAGS} | {"loses": loses}
+    for name, flag in flags.items():
+        if not isinstance(flag, bool):
+            raise TypeError(f"{name} is neither true nor false")
+    tables = tuple((_text(name), Cost(cost)) for cost, names in found["tables"].items() for name in names)
+    return Effects(tables=tables, hazards=hazards, **flags)
 
 
-def _hazards(texts: Iterable[str]) -> Iterable[Announced]:
-    for text in texts:
-        code, _, where = text.partition(" ")
-        yield Announced(code=code, where=where)
+def _hazard(text: object) -> Announced:
+    code, _, where = _text(text).partition(" ")
+    return Announced(code=code, where=where)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a text")
+    return value

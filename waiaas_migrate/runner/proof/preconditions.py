@@ -36,6 +36,7 @@ class SchemaProof:
         """Begin on a database that has run the migrations ``applied`` of ``folder``, and has this ``fingerprint``."""
         self._connection, self._folder = connection, folder
         self._before: list[Difference] | None = []
+        self._kept: list[Difference] = []
         if not _is_recorded(folder, applied, fingerprint):
             try:
                 self._before = differences(connection, applied, folder)
@@ -65,10 +66,17 @@ class SchemaProof:
 
     def new(self, applied: Sequence[MigrationFile], fingerprint: str) -> list[Difference]:
         """What differs by now, and did not before, from what the migrations ``applied`` make."""
+        self._kept = []
         if not _is_beginning(self._folder, applied) or _is_recorded(self._folder, applied, fingerprint):
             return []
-        known = self._before or []
-        return [one for one in differences(self._connection, applied, self._folder) if one not in known]
+        found, known = differences(self._connection, applied, self._folder), self._before or []
+        self._kept = [one for one in found if one in known]
+        return [one for one in found if one not in known]
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What differs as it did before the run, once :meth:`new` was asked."""
+        return (f"the schema was changed by hand, and left as it was: {listed(self._kept)}.",) if self._kept else ()
 
 
 def proof_of(

@@ -1,0 +1,151 @@
+"""Whether a run tells others that it is at work, which follows from the recorded facts."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.folders import run_python, write_folder
+from waiaas_migrate.runner.run import apply_to
+from waiaas_migrate.sqlite.pragmas import Pragma
+from waiaas_migrate.sqlite.sql_effects import effects_of_sql
+
+BRIEF = [
+    "CREATE TABLE u (id INTEGER PRIMARY KEY, note TEXT CHECK (note <> ''))",
+    "CREATE TRIGGER tr AFTER INSERT ON t BEGIN DELETE FROM t WHERE a = 1; END",
+    "ALTER TABLE t ADD COLUMN c TEXT",
+    "ALTER TABLE t ADD c INTEGER DEFAULT 7",
+    'ALTER TABLE "main"."t" ADD COLUMN c TEXT DEFAULT NULL',
+    "CREATE TABLE u (a INTEGER, b INTEGER GENERATED ALWAYS AS (a + 1))",
+    "-- depends: 0000_before\n/* why */ ALTER TABLE t\n  ADD COLUMN c TEXT",
+]
+LONG = [
+    "CREATE TABLE u AS SELECT * FROM t",
+    "create table u as with r as (select a from t) select * from r",
+    "CREATE TABLE u AS -- those that are there\nSELECT * FROM t",
+    "CREATE INDEX i ON t (a)",
+    "ALTER TABLE t ADD COLUMN c TEXT DEFAULT 'x' CHECK (c <> '')",
+    "ALTER TABLE t ADD COLUMN c TEXT NOT  NULL DEFAULT 'x' CHECK (length(c) > 0)",
+    "ALTER TABLE t ADD COLUMN c INTEGER NOT NULL AS (a + 1)",
+    "ALTER TABLE t ADD COLUMN c TEXT NOT /* ever */ NULL DEFAULT 'x' CHECK (length(c) > 0)",
+    "ALTER TABLE t DROP COLUMN b",
+    "ALTER TABLE t /* and then ADD another */ DROP COLUMN b",
+    "UPDATE t SET b = a",
+    "DELETE FROM t WHERE a = 3",
+    "INSERT INTO t (a) SELECT a FROM t",
+]
+
+
+def instructions(statement: str, rows: int) -> int:
+    """How many instructions SQLite runs for it where a table has so many rows."""
+    steps = 0
+
+    def step() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, a INTEGER, b TEXT)")
+        connection.executemany("INSERT INTO t (a) VALUES (?)", [(number,) for number in range(rows)])
+        connection.set_progress_handler(step, 1)
+        connection.execute(statement)
+    return steps
+
+
+@pytest.mark.parametrize("statement", BRIEF)
+def test_what_looks_at_no_row_is_brief(statement: str) -> None:
+    """It takes as long with many rows as with few."""
+    assert effects_of_sql([statement]).is_constant
+    assert instructions(statement, 1000) == instructions(statement, 10)
+
+
+@pytest.mark.parametrize("statement", LONG)
+def test_what_looks_at_rows_is_not(statement: str) -> None:
+    """One such statement is enough."""
+    assert instructions(statement, 1000) > 5 * instructions(statement, 10) > 0
+    assert not effects_of_sql([statement]).is_constant
+    assert not effects_of_sql([BRIEF[0], statement]).is_constant
+
+
+def test_what_has_the_run_look_at_rows_is_not() -> None:
+    """A column with a foreign key is added at once, and then all rows of its table are looked at for their parents."""
+    assert not effects_of_sql(["ALTER TABLE t ADD COLUMN c INTEGER REFERENCES t (id)"]).is_constant
+
+
+# --- whether a run tells others that it is at work --------------------------------------------------------------------
+
+TOLD = """
+import os, sys
+from pathlib import Path
+from waiaas_migrate.runner.run import RunOptions, apply_to
+folder, opened = os.path.dirname(sys.argv[1]), []
+sys.addaudithook(lambda event, given: opened.append(given[0]) if event == "open" else None)
+apply_to(sys.argv[1], Path(sys.argv[2]), options=RunOptions(backup=sys.argv[3]))
+print(folder in opened)
+"""
+
+
+def tells(
+    tmp_path: Path, first: str, second: str, *, backup: str = "never", hook: str = "", timeout: int = 1000
+) -> bool:
+    """Whether ``second`` opens the folder of a database that has run ``first``, so as to lock it."""
+    pragmas = [Pragma(name="busy_timeout", value=timeout)]
+    folder = write_folder(tmp_path / "m", {"1.sql": first}, pragmas=pragmas)
+    place = tmp_path / "there"
+    place.mkdir()
+    apply_to(str(place / "a.db"), folder)
+    files = {"2.sql": f"-- depends: 1\n{second}", **({"post-apply.sql": hook} if hook else {})}
+    write_folder(folder, files, pragmas=pragmas)
+    done = run_python(TOLD, place / "a.db", folder, backup)
+    assert done.stderr == ""
+    return done.stdout == "True\n"
+
+
+PARENT = "CREATE TABLE p (id INTEGER PRIMARY KEY);"
+FAMILY = f"{PARENT} CREATE TABLE c (p REFERENCES p (id), q REFERENCES q (id));"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (FAMILY, "ALTER TABLE p ADD COLUMN note TEXT;"),
+        (FAMILY, "CREATE TABLE d (x);"),
+        (PARENT, "CREATE TABLE c (p REFERENCES p (id));"),
+        (FAMILY, "CREATE TRIGGER tr AFTER INSERT ON p BEGIN SELECT 1; END;"),
+        (FAMILY, "CREATE TABLE new (x); CREATE INDEX new_x ON new (x);"),
+    ],
+)
+def test_a_run_that_is_soon_over_tells_nobody(tmp_path: Path, first: str, second: str) -> None:
+    """Whoever waits does so for longer than it takes, unless the declared busy timeout is short."""
+    assert not tells(tmp_path, first, second)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (FAMILY, "CREATE TABLE d (p REFERENCES p (id));"),
+        (FAMILY, "CREATE TABLE q (id INTEGER PRIMARY KEY);"),
+        (PARENT, "ALTER TABLE p ADD COLUMN q REFERENCES p (id);"),
+        ("CREATE TABLE s (a TEXT) STRICT;", "ALTER TABLE s ADD COLUMN b TEXT;"),
+        (PARENT, "".join(f"ALTER TABLE p ADD COLUMN a{number};\n" for number in range(101))),
+    ],
+    ids=["all keys", "all keys after all", "its own key", "strict", "many statements"],
+)
+def test_a_run_that_may_last_tells(tmp_path: Path, first: str, second: str) -> None:
+    """Its own statements look at no row, but the run does, or SQLite, or there are many of them."""
+    assert tells(tmp_path, first, second)
+
+
+@pytest.mark.parametrize(("backup", "hook"), [("never", "SELECT 1;"), ("always", "")], ids=["hook", "backup"])
+def test_a_run_with_more_to_do_tells(tmp_path: Path, backup: str, hook: str) -> None:
+    """A hook may do anything, and a backup takes the longer the larger the database is."""
+    assert tells(tmp_path, PARENT, "CREATE TABLE d (x);", backup=backup, hook=hook)
+
+
+def test_a_run_tells_those_that_do_not_wait_for_long(tmp_path: Path) -> None:
+    """Where the declared busy timeout is short, any run is long."""
+    assert tells(tmp_path, PARENT, "CREATE TABLE d (x);", timeout=999)
