@@ -52,7 +52,8 @@ class TableEstimate:
 class MigrationEstimate:
     """A pending migration, the tables that it touches, its announced hazards, and whether it could lose something.
 
-    ``tables`` is None if it may touch any table in any way.
+    ``tables`` is None if it may touch any table in any way. ``writes``: it changes rows of tables that it doesn't
+    rebuild, too.
     """
 
     id: str
@@ -60,6 +61,17 @@ class MigrationEstimate:
     tables: tuple[TableEstimate, ...] | None
     hazards: tuple[Announced, ...]
     may_lose: bool
+    writes: bool = True
+
+    def bytes_to_write(self, file_size: int) -> int:
+        """What its largest table may need on the disk; a rebuild holds a table twice for some time.
+
+        The journal or the WAL holds each page that changes once more.
+        """
+        if self.tables is None:
+            return 2 * file_size
+        times = {Cost.CONSTANT: 0, Cost.SCAN: int(self.writes), Cost.REBUILD: 2}
+        return max((times[table.cost] * table.size.bytes for table in self.tables if table.size), default=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,16 +86,9 @@ class Estimate:
 
     @property
     def bytes_to_write(self) -> int:
-        """What the backup and the rebuilds may need on the disk, at most at once."""
-        sizes = [
-            table.size.bytes
-            for migration in self.migrations
-            for table in migration.tables or ()
-            if table.size is not None and table.cost is Cost.REBUILD
-        ]
-        sizes += [self.bytes for migration in self.migrations if migration.tables is None]
-        # A rebuild holds a table twice, and the journal or WAL holds each page that changes once more.
-        return (self.bytes if self.backup else 0) + 2 * max(sizes, default=0)
+        """What the backup and the migrations may need on the disk, at most at once."""
+        largest = max((migration.bytes_to_write(self.bytes) for migration in self.migrations), default=0)
+        return (self.bytes if self.backup else 0) + largest
 
     @property
     def is_short_of_room(self) -> bool:
@@ -224,7 +229,12 @@ def _reckoned(connection: sqlite3.Connection, table: str, rows: int) -> int:
 def _migration(migration: MigrationFile, effects: Effects, tables: Mapping[str, tuple[str, Size]]) -> MigrationEstimate:
     known = None if effects.tables is None else tuple(_table(name, cost, tables) for name, cost in effects.tables)
     return MigrationEstimate(
-        id=migration.id, kind=migration.kind, tables=known, hazards=effects.hazards, may_lose=effects.may_lose
+        id=migration.id,
+        kind=migration.kind,
+        tables=known,
+        hazards=effects.hazards,
+        may_lose=effects.may_lose,
+        writes=effects.changes_rows,
     )
 
 

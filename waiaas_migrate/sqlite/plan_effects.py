@@ -74,7 +74,8 @@ class _PlanTally(Tally):
             case AddColumnTo():
                 self._add_column(action, cost)
             case DropColumnFrom(table=name):
-                self.touch(name, Cost.REBUILD)
+                self.write(name)
+                self.loses = True
             case EditCatalog(table=table):
                 self.touch(table.name, cost)
             case RebuildTable(table=table):
@@ -82,8 +83,7 @@ class _PlanTally(Tally):
             case UpdateRows():
                 self._update(action)
             case FillFullText(table=name):
-                self.touch(name, Cost.SCAN)
-                self.changes_rows = True
+                self.write(name)
             case GuardParents(table=name):
                 self.touch(name, Cost.SCAN)
                 self.changes_keys = True
@@ -98,8 +98,8 @@ class _PlanTally(Tally):
 
     def _drop(self, action: Drop) -> None:
         if "table" in action.kind:
-            self.touch(action.name, Cost.SCAN)
-            self.changes_rows = self.loses = True
+            self.write(action.name)
+            self.loses = True
         elif (owner := self._owners.get(fold(action.name))) is not None:
             self.touch(owner, Cost.CONSTANT)
 
@@ -112,7 +112,6 @@ class _PlanTally(Tally):
         self._added.add((fold(action.table), fold(place.column.name)))
 
     def _update(self, action: UpdateRows) -> None:
-        self.touch(action.table, Cost.SCAN)
-        self.changes_rows = True
+        self.write(action.table)
         filled = {(fold(action.table), fold(item.column)) for item in action.assignments}
         self.loses |= not filled <= self._added

@@ -171,7 +171,8 @@ class _Statement:
             tally.touch(table, Cost.CONSTANT)
             tally.changes_keys = True
         else:
-            tally.touch(table, Cost.REBUILD)
+            cursor.expect("DROP")
+            self._writes(table)
 
     def _drop(self) -> None:
         cursor = self._cursor
@@ -198,8 +199,8 @@ class _Statement:
         self._writes(self._table())
 
     def _writes(self, table: str) -> None:
-        self._tally.touch(table, Cost.SCAN)
-        self._tally.changes_rows = self._tally.loses = True
+        self._tally.write(table)
+        self._tally.loses = True
 
     def _with(self) -> None:
         """Go to the verb behind the common table expressions, which stand in parentheses."""

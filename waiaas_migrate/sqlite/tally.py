@@ -31,6 +31,11 @@ class Tally:
         self._created.add(fold(table))
         self.touch(table, cost)
 
+    def write(self, table: str) -> None:
+        """Note that rows of ``table`` are written or go."""
+        self.touch(table, Cost.SCAN)
+        self.changes_rows = True
+
     def index(self, table: str) -> None:
         """Note that ``table`` gets an index, which costs nothing if the table is new and empty."""
         is_empty = fold(table) in self._created and not self.changes_rows
