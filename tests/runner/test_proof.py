@@ -199,6 +199,20 @@ def test_a_hook_that_cannot_be_replayed_excuses_nothing(connection: sqlite3.Conn
     ids=["too much", "nothing", "something else"],
 )
 def test_a_rollback_that_leads_elsewhere(connection: sqlite3.Connection, folder: Path, back: str, said: str) -> None:
+    """It is refused, says what would be other than before, and leaves all as it was, unless told not to verify."""
+    more = {"0004_more.sql": "CREATE TABLE more (x);\nCREATE INDEX more_x ON more (x);", "0004_more.rollback.sql": back}
+    write_folder(folder, more)
+    apply_pending(connection, read_folder(folder))
+    before = list(connection.iterdump())
+    with pytest.raises(ApplyError, match="migration 0004_more could not be taken back") as caught:
+        rollback(connection, read_folder(folder))
+    assert said in str(caught.value)
+    assert "Mend 0004_more.rollback.sql" in str(caught.value)
+    assert list(connection.iterdump()) == before
+    assert rollback(connection, read_folder(folder), verify=False).rolled_back == ("0004_more",)
+
+
+def test_a_rollback_from_the_command_line(tmp_path: Path) -> None:
     """A manual change stays, on the very table from which a column is dropped, and is named."""
     generated_project(tmp_path)
     edit(tmp_path / "schema.yaml", "      body: text\n", "      body: text\n      author: text\n")
