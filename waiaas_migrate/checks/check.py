@@ -13,8 +13,8 @@ from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.render import Renderer
 from waiaas_migrate.generate.declared import declare
 from waiaas_migrate.generate.generate import pragmas_of, wanted
+from waiaas_migrate.generate.record import derived
 from waiaas_migrate.generate.replay import replay
-from waiaas_migrate.runner.outline import comments
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hazard_codes import Code
 from waiaas_migrate.sqlite.broken import Broken, broken_objects
@@ -56,10 +56,13 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
 
 def _broken_findings(broken: Iterable[Broken], migrations: Iterable[MigrationFile]) -> Iterator[Finding]:
     """Report what the migrations leave broken, unless the head of one of them announces that hazard."""
-    heads = {" ".join(line.split()) for file in migrations for line in comments("".join(file.statements[:1]))}
-    for one in broken:
-        announcement = f"-- hazard {Code.BREAK_OBJECT} {' '.join(one.name.split())}: "
-        if not any(line.startswith(announcement) for line in heads):
+    found = tuple(broken)
+    hazards = (hazard for file in migrations if found for hazard in derived(file).forward.hazards)
+    announced = {hazard.where for hazard in hazards if hazard.code == Code.BREAK_OBJECT}
+    for one in found:
+        name = " ".join(one.name.split())
+        if name not in announced:
+            announcement = f"-- hazard {Code.BREAK_OBJECT} {name}: "
             what = f"the {one.kind} does not work: {one.error}."
             fix = f"Correct or drop it. If it may stay broken, say so in a migration's head: `{announcement}REASON`."
             yield Finding(subject=Subject.SCHEMA, where=one.name, what=what, fix=fix)

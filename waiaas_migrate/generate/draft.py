@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
+from waiaas_migrate.files.migration_dir.facts import Facts
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.files.render import Head, Renderer
 from waiaas_migrate.generate.breakage import breakage
@@ -14,7 +15,16 @@ from waiaas_migrate.generate.naming import next_id
 from waiaas_migrate.generate.proof import MigrationText, run_file
 from waiaas_migrate.generate.stale_indexes import stale_indexes
 from waiaas_migrate.generate.transition import make_transition
-from waiaas_migrate.schema.changes import AddColumn, AddTable, Change, DropColumn, DropTable, DropVirtualTable, ModifyPrimaryKey, object_of
+from waiaas_migrate.schema.changes import (
+    AddColumn,
+    AddTable,
+    Change,
+    DropColumn,
+    DropTable,
+    DropVirtualTable,
+    ModifyPrimaryKey,
+    object_of,
+)
 from waiaas_migrate.schema.describe import describe_briefly
 from waiaas_migrate.schema.enum_lists import literal, values_held
 from waiaas_migrate.schema.hazard_codes import Code
@@ -24,6 +34,7 @@ from waiaas_migrate.schema.model import Column, PrimaryKey, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.memory import copy
 from waiaas_migrate.sqlite.plan import plan
+from waiaas_migrate.sqlite.plan_effects import effects_of
 from waiaas_migrate.sqlite.row_steps import column_of, mapping
 from waiaas_migrate.sqlite.transition import Transition
 
@@ -33,11 +44,12 @@ _LISTED = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What a transition changes, what is dangerous about it, and the migration that makes it."""
+    """What a transition changes, what is dangerous about it, and the migration that makes it, with its facts."""
 
     changes: tuple[Change, ...]
     hazards: tuple[Hazard, ...]
     text: MigrationText
+    facts: Facts
 
 
 def changes_of(transition: Transition) -> tuple[Change, ...]:
@@ -60,27 +72,31 @@ def draft(
     """The migration that makes ``transition`` on ``before``, which is not changed, as the next of ``migrations``."""
     changes, dangers = changes_of(transition), hazards_of(transition)
     migration = next_id((file.id for file in migrations), name, changes)
-    steps, depends = plan(transition).steps, heads(migrations)
+    there, depends = plan(transition), heads(migrations)
     head = Head(title=_title(migration, changes), remarks=_remarks(dangers), depends=depends)
-    forward = renderer.migration(head, steps)
+    forward = renderer.migration(head, there.steps)
     with closing(copy(before)) as after:
         run_file(after, forward, f"{migration}.sql")
         broken, stale = tuple(breakage(before, after, transition)), stale_indexes(before, after, transition)
         if broken or stale:
             dangers += broken
-            steps = plan(replace(transition, stale_indexes=stale)).steps
-            forward = renderer.migration(replace(head, remarks=_remarks(dangers)), steps)
+            there = plan(replace(transition, stale_indexes=stale))
+            forward = renderer.migration(replace(head, remarks=_remarks(dangers)), there.steps)
         target = way_back(transition.start, transition.new, transition.renames)
         renames = transition.renames.reversed()
         back = make_transition(after, target, renames, renderer, transition.options, transition.known)
         # Migrations before it, and their rollbacks, count on the columns of a table in their order.
         back = replace(back, in_order=True, stale_indexes=stale_indexes(after, before, back))
-    said = (*_lost(transition), *_may_refuse(back))
-    backward = renderer.migration(Head(title=f"Roll back {migration}.", remarks=said), plan(back).steps)
+    said, steps = (*_lost(transition), *_may_refuse(back)), plan(back)
+    backward = renderer.migration(Head(title=f"Roll back {migration}.", remarks=said), steps.steps)
     return Draft(
         changes=changes,
         hazards=dangers,
         text=MigrationText(id=migration, forward=forward, backward=backward),
+        facts=Facts(
+            forward=effects_of(there, dangers, transition.start),
+            rollback=replace(effects_of(steps, _mismatches(back), back.start), loses=True),
+        ),
     )
 
 
@@ -111,11 +127,16 @@ def has_whitespace(migration_id: str) -> bool:
     return migration_id.split() != [migration_id]
 
 
+def _mismatches(back: Transition) -> Iterator[Hazard]:
+    """What the runner looks for as it rolls back; that this can lose what was added goes without saying."""
+    yield from (hazard for hazard in hazards_of(back) if hazard.code is Code.FOREIGN_KEY_MISMATCH)
+
+
 def _may_refuse(back: Transition) -> Iterator[str]:
     """What rolling back asks of rows; that it drops what was added goes without saying."""
     asked: dict[str, list[str]] = {}
     for hazard in hazards_of(back):
-        if hazard.code is Code.FOREIGN_KEY_MISMATCH:  # which the runner looks for
+        if hazard.code is Code.FOREIGN_KEY_MISMATCH:
             yield from _remarks([hazard])
         elif hazard.code not in (Code.DROP_TABLE, Code.DROP_COLUMN, Code.DROP_VIRTUAL_TABLE):
             asked.setdefault(hazard.what.replace("the migration refuses", "this refuses"), []).append(hazard.where)

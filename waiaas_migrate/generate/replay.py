@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
@@ -28,8 +28,10 @@ _WITHOUT_DATABASE = (
 _OTHER_TABLE = re.compile(rf"failed: (?P<table>.+): {re.escape(NOT_AS_MADE)}")
 
 
-def replay(migrations: Sequence[MigrationFile]) -> sqlite3.Connection:
-    """Return a database in memory to which ``migrations`` were applied in their order.
+def replay(
+    migrations: Sequence[MigrationFile], *, note: Callable[[MigrationFile, sqlite3.Connection], None] | None = None
+) -> sqlite3.Connection:
+    """Return a database in memory to which ``migrations`` were applied in their order; ``note`` is called after each.
 
     Raises:
         MigrationsError: names the migration that fails on an empty database, and the statement.
@@ -45,6 +47,8 @@ def replay(migrations: Sequence[MigrationFile]) -> sqlite3.Connection:
         except KeyboardInterrupt as error:
             connection.close()
             raise ReplayInterrupted(f"Interrupted during the replay of {migration.path}.") from error
+        if note is not None:
+            note(migration, connection)
     return connection
 
 

@@ -67,7 +67,7 @@ def apply_pending(
         todo = pending(connection, folder.ids)
         if not todo:
             return ApplyResult()
-        refuse_shadows(connection, (file.sql for file in folder.named(todo)))
+        refuse_shadows(connection, folder.forward(folder.named(todo)))
         conduct = Conduct(verify=verify, transaction=transaction, observe=observe)
         return _upgrade(connection, folder, conduct, todo)
 

@@ -24,17 +24,20 @@ from yoyo.backends.core.sqlite3 import SQLiteBackend
 from yoyo.connections import DatabaseURI
 from yoyo.migrations import Migration, PostApplyHookMigration, default_migration_table
 
-from waiaas_migrate.errors import UsageError
-from waiaas_migrate.files.migration_dir.statements import split_statements
+from waiaas_migrate.errors import MigrationsError, UsageError
+from waiaas_migrate.files.migration_dir.reader import MigrationFile, migration_hash
 from waiaas_migrate.runner.alone import at_work
 from waiaas_migrate.runner.books.records import Operation, book_sql, hostname, username, write_log, write_record
 from waiaas_migrate.runner.books.yoyo_lock import sole_transaction
-from waiaas_migrate.runner.outline import announced_in
+from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.pragmas import declared_pragmas
 from waiaas_migrate.runner.progress import Meter, was_interrupted
 from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck
+from waiaas_migrate.runner.proof.preconditions import proof_of
 from waiaas_migrate.runner.transaction import guarded
+from waiaas_migrate.sqlite.catalog import read_facts
 from waiaas_migrate.sqlite.connection import apply_pragmas, connect_file, patience, shape_file
+from waiaas_migrate.sqlite.effects import Effects
 from waiaas_migrate.sqlite.place import MEMORY, Database
 
 _logger = logging.getLogger("yoyo.migrations")
@@ -69,6 +72,7 @@ class MigrateBackend(SQLiteBackend):
     ) -> None:
         self._given = connection
         self._check: ForeignKeyCheck | None = None
+        self._folders: dict[Path, MigrationFolder | None] = {}
         self._has_split = False
         super().__init__(dburi, migration_table)  # type: ignore[no-untyped-call]  # yoyo's methods are not annotated
 
@@ -190,7 +194,12 @@ class MigrateBackend(SQLiteBackend):
         migration.load()
         if self._check is None:
             self._check = ForeignKeyCheck(self.connection)
-        self._check.announce(_announced(migration, direction))
+        recorded = self._recorded(migration)
+        if recorded is not None:
+            folder, file = recorded
+            effects = folder.facts(file).forward if direction == "apply" else folder.facts(file).rollback
+            self._check.announce(effects.unenforceable)
+            self._refuse_manual_changes(folder, effects)
         if migration.use_transactions:
             with guarded(self.connection), _interruptible(migration):
                 migration.process_steps(self, direction, force=force)
@@ -201,6 +210,33 @@ class MigrateBackend(SQLiteBackend):
         with _interruptible(migration):
             migration.process_steps(self, direction, force=force)
         self.begin()
+
+    def _recorded(self, migration: Migration) -> tuple[MigrationFolder, MigrationFile] | None:
+        """The migration with its folder, if a manifest records it and the files are as recorded."""
+        path = Path(migration.path).parent
+        if path not in self._folders:
+            try:
+                self._folders[path] = read_folder(path)
+            except MigrationsError:
+                self._folders[path] = None
+        folder = self._folders[path]
+        if folder is None or folder.manifest is None or migration.id not in folder.ids:
+            return None
+        return folder, folder.named([migration.id])[0]
+
+    def _refuse_manual_changes(self, folder: MigrationFolder, effects: Effects) -> None:
+        """Refuse what the runner refuses before it rebuilds a table.
+
+        Raises:
+            DatabaseRefused: manual changes would be lost.
+        """
+        if effects.is_known and not effects.rebuilt:
+            return
+        hashes = set(self.get_applied_migration_hashes())
+        applied = [file for file in folder.migrations if migration_hash(file.id) in hashes]
+        proof = proof_of(self.connection, folder, applied, read_facts(self.connection).fingerprint)
+        if proof is not None:
+            proof.refuse([effects])
 
     def _finish_check(self, name: str) -> None:
         check, self._check = self._check, None
@@ -256,16 +292,6 @@ def _note(notices: Iterable[str]) -> None:
     """Tell of what the user should know, as yoyo does: its log is silent unless asked to speak."""
     for notice in notices:
         warnings.warn(notice, stacklevel=3)
-
-
-def _announced(migration: Migration, direction: Literal["apply", "rollback"]) -> tuple[str, ...]:
-    """The tables of which a migration's file says that it brings them a foreign key that cannot be enforced."""
-    path = Path(migration.path)
-    if direction == "rollback":
-        path = path.with_suffix(".rollback.sql")
-    if path.suffix != ".sql" or not path.is_file():
-        return ()
-    return announced_in(split_statements(path.read_text(encoding="utf-8"), file=str(path)))
 
 
 def _database(dburi: DatabaseURI) -> Database:

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import functools
 import re
 import sqlite3
 from collections.abc import Sequence
 
 from waiaas_migrate.errors import ApplyError, MigrateError
+from waiaas_migrate.files.migration_dir.facts import mark
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.proof.schema import Replay
-from waiaas_migrate.sqlite.catalog import CatalogFacts, fingerprint, read_catalog, read_facts
+from waiaas_migrate.sqlite.catalog import CatalogFacts, fingerprint, read_catalog
 
-_MAKES = re.compile(
-    r"""^\s* CREATE \s+ (?: UNIQUE \s+ | VIRTUAL \s+ )? (?: TABLE | INDEX | VIEW | TRIGGER ) \s+
-    (?: IF \s+ NOT \s+ EXISTS \s+ )? (?: "(?P<quoted> (?: [^"] | "" )+ )" | (?P<plain> \w+ ) )""",
-    re.IGNORECASE | re.MULTILINE | re.VERBOSE,
-)
+#: What SQLite says of a table, index, view, trigger or column that is to be made and is there.
+_IS_THERE = re.compile(r"already exists|duplicate column|already another table or index")
 
 
-def may_have_run(facts: CatalogFacts, folder: MigrationFolder, migration: MigrationFile) -> bool:
-    """Whether the catalog looks as if ``migration``, which is not recorded, was run; cheap, and no proof."""
-    if not facts.names:
-        return False
-    if folder.manifest is not None and folder.manifest.fingerprint == facts.fingerprint:
-        return True
-    return _all_there(facts, migration)
+def may_have_run(
+    facts: CatalogFacts, folder: MigrationFolder, applied: Sequence[MigrationFile], migration: MigrationFile
+) -> bool:
+    """Whether the catalog looks as if ``migration``, which is not recorded, was run; cheap, and no proof.
+
+    If nobody recorded what it makes, it may have been run wherever there is anything. Python migrations would have to
+    run again to find out, and are not.
+    """
+    made = folder.facts(migration).catalog
+    if made is None:
+        return bool(facts.names) and all(one.kind == "sql" for one in (*applied, migration))
+    before = folder.facts(applied[-1]).catalog if applied else None
+    return made == mark(facts.fingerprint) != before
 
 
 def has_run(connection: sqlite3.Connection, applied: Sequence[MigrationFile], migration: MigrationFile) -> bool:
@@ -46,9 +49,9 @@ def has_run(connection: sqlite3.Connection, applied: Sequence[MigrationFile], mi
         return False
 
 
-def hint(connection: sqlite3.Connection, migration: MigrationFile, error: ApplyError) -> ApplyError:
+def hint(migration: MigrationFile, error: ApplyError) -> ApplyError:
     """``error``, with what to do where plain yoyo may have run ``migration`` without recording it."""
-    if not _all_there(read_facts(connection), migration) and "duplicate column" not in error.reason:
+    if not _IS_THERE.search(error.reason):
         return error
     return ApplyError(
         database=error.database,
@@ -60,18 +63,3 @@ def hint(connection: sqlite3.Connection, migration: MigrationFile, error: ApplyE
         statement=error.statement,
         rolled_back=error.rolled_back,
     )
-
-
-def _all_there(facts: CatalogFacts, migration: MigrationFile) -> bool:
-    """Whether the migration makes anything, and all that it makes is there."""
-    made = _made(migration.sql) if migration.kind == "sql" else frozenset()
-    return bool(made) and made <= facts.names
-
-
-@functools.lru_cache(maxsize=4096)
-def _made(sql: str) -> frozenset[str]:
-    return frozenset(_name(found) for found in _MAKES.finditer(sql))
-
-
-def _name(found: re.Match[str]) -> str:
-    return (found["plain"] or found["quoted"].replace('""', '"')).lower()

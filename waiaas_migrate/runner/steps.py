@@ -219,22 +219,6 @@ def _line_and_verb(statement: str) -> tuple[str, str]:
     return first_line(statement), verb["verb"].upper() if verb else ""
 
 
-def may_switch(migration: MigrationFile) -> bool:
-    """Whether ``migration`` may set a PRAGMA, or does what one would do otherwise, as far as its text tells."""
-    words = ("pragma", "_waiaas_guard", "rename")
-    return migration.kind == "python" or any(_mentions(migration.sql, word) for word in words)
-
-
-def may_write_books(migration: MigrationFile) -> bool:
-    """Whether ``migration`` may itself write into yoyo's books, as far as its text tells."""
-    return migration.kind == "python" or _mentions(migration.sql, "yoyo")
-
-
-@functools.lru_cache(maxsize=4096)
-def _mentions(sql: str, word: str) -> bool:
-    return word in sql.lower()
-
-
 def _denial(verb: str) -> str:
     return (
         f"it tries to {verb}, but migrations run in one transaction of the runner's. "

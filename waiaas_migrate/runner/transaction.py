@@ -57,28 +57,22 @@ def _refuse_transaction(connection: sqlite3.Connection) -> None:
 
 
 class Switches:
-    """The PRAGMAs that a migration may switch, as they were before. Foreign keys are off from here on, and read back.
+    """The PRAGMAs that a migration may switch, as they were before, and set to what migrations count on.
 
-    The rest are read by :meth:`note`, before the first migration that could switch one.
+    Foreign keys are off. CHECKs are enforced, since guards are CHECKs. A rename updates what names a table
+    (https://www.sqlite.org/pragma.html#pragma_legacy_alter_table).
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._before = {"foreign_keys": _read_switch(connection, "foreign_keys")}
-        if self._before["foreign_keys"]:
-            _set_switch(connection, "foreign_keys", 0)
-
-    def note(self) -> None:
-        """Take down the rest, once, and have what migrations count on, whatever the connection does.
-
-        CHECKs are asked, since guards are CHECKs; and a rename carries along what names a table
-        (https://www.sqlite.org/pragma.html#pragma_legacy_alter_table).
-        """
-        if len(self._before) == 1:
-            self._before |= {switch: _read_switch(self._connection, switch) for switch in _SWITCHES[1:]}
-            for switch in ("ignore_check_constraints", "legacy_alter_table"):
+        self._before = {switch: _read_switch(connection, switch) for switch in _SWITCHES}
+        try:
+            for switch in ("foreign_keys", "ignore_check_constraints", "legacy_alter_table"):
                 if self._before[switch]:
-                    _set_switch(self._connection, switch, 0)
+                    _set_switch(connection, switch, 0)
+        except BaseException:
+            self.restore()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -87,11 +81,7 @@ class Switches:
         self.restore()
 
     def restore(self) -> None:
-        """Have them as they were. Where nothing could be switched, only what this object switched is."""
-        if len(self._before) == 1:
-            if self._before["foreign_keys"]:
-                _set_switch(self._connection, "foreign_keys", self._before["foreign_keys"])
-            return
+        """Set them to what they were."""
         for switch, value in self._before.items():
             if _read_switch(self._connection, switch) != value:
                 _set_switch(self._connection, switch, value)
@@ -105,8 +95,7 @@ class write_transaction:  # noqa: N801 — a context manager, as plain_session i
     since a transaction that begins with reading may not be able to write later, however long it waits. While another
     connection writes, ``needed`` is asked from time to time whether waiting still makes sense.
 
-    Without ``note`` whoever runs what may switch a PRAGMA calls :meth:`Switches.note` before. ``patience`` is the
-    connection's busy timeout in milliseconds, where that is known.
+    ``patience`` is the connection's busy timeout in milliseconds, if it is known.
 
     Raises:
         NotNeeded: it does not.
@@ -120,14 +109,13 @@ class write_transaction:  # noqa: N801 — a context manager, as plain_session i
         connection: sqlite3.Connection,
         needed: Callable[[], bool] | None = None,
         *,
-        note: bool = True,
         patience: int | None = None,
     ) -> None:
-        self._connection, self._needed, self._note, self._patience = connection, needed, note, patience
+        self._connection, self._needed, self._patience = connection, needed, patience
 
-    def __enter__(self) -> Switches:
+    def __enter__(self) -> None:
         _refuse_transaction(self._connection)  # which executescript would commit
-        self._switches = foreign_keys_off(self._connection, note=self._note)
+        self._switches = Switches(self._connection)
         try:
             with plain_errors(self._connection, doing="beginning a transaction"):
                 _begin(self._connection, self._needed, self._patience)
@@ -136,7 +124,6 @@ class write_transaction:  # noqa: N801 — a context manager, as plain_session i
             _end(self._connection)
             self._switches.restore()
             raise
-        return self._switches
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         try:
@@ -177,18 +164,6 @@ def _begin(connection: sqlite3.Connection, needed: Callable[[], bool] | None, pa
         if needed is not None and not needed():
             raise NotNeeded
         time.sleep(random.uniform(0, 2 * _PAUSE))  # noqa: S311 — chance keeps those that wait from going in step
-
-
-def foreign_keys_off(connection: sqlite3.Connection, *, note: bool = True) -> Switches:
-    """Foreign keys off, and read back; as a context manager, all switches are again as they were afterwards."""
-    switches = Switches(connection)
-    if note:
-        try:
-            switches.note()
-        except BaseException:
-            switches.restore()
-            raise
-    return switches
 
 
 def _end(connection: sqlite3.Connection) -> None:

@@ -103,7 +103,7 @@ def _mismatches(old: Schema, new: Schema) -> Iterator[Hazard]:
 
 
 def _mismatch(table: str, key: ForeignKey, wrong: Fault) -> Hazard:
-    """The words up to the columns are what :func:`~waiaas_migrate.runner.outline.announced_in` looks for."""
+    """The hazard of a foreign key that can't be enforced."""
     targets = f" ({', '.join(key.targets)})" if key.targets else ""
     if wrong is Fault.MISSING:
         why, declare = "which is not there", f"Declare {key.table}"
