@@ -145,17 +145,12 @@ def _may_refuse(back: Transition) -> Iterator[str]:
 
 def _lost(transition: Transition) -> Iterator[str]:
     """What rolling back deletes, and what it can't bring back."""
-    deleted = []
-    for change in transition.changes:
-        match change:
-            case AddTable(table=added):
-                deleted.append(f"table {added.name} with its rows")
-            case AddColumn(table=table_name, column=column):
-                deleted.append(f"column {table_name}.{column.name} with its values")
-            case _:
-                continue
-    if deleted:
-        yield f"Deletes {', '.join(deleted)}."
+    tables = [change.table.name for change in transition.changes if isinstance(change, AddTable)]
+    columns = [f"{c.table}.{c.column.name}" for c in transition.changes if isinstance(c, AddColumn)]
+    if tables:
+        yield f"Deletes table{'s' if len(tables) > 1 else ''} {', '.join(tables)} with all rows."
+    if columns:
+        yield f"Deletes column{'s' if len(columns) > 1 else ''} {', '.join(columns)} with all values."
     yield from _not_restored(transition)
 
 

@@ -236,7 +236,7 @@ class MigrateBackend(SQLiteBackend):
         applied = [file for file in folder.migrations if migration_hash(file.id) in hashes]
         proof = proof_of(self.connection, folder, applied, read_facts(self.connection).fingerprint)
         if proof is not None:
-            proof.refuse([effects])
+            proof.prepare([effects])
 
     def _finish_check(self, name: str) -> None:
         check, self._check = self._check, None

@@ -142,7 +142,7 @@ class _Reversal:
             return None
         proof = proof_of(self._connection, self._folder, self._applied(), facts.fingerprint)
         if proof is not None:
-            proof.refuse(self._folder.rollback(todo))
+            proof.prepare(self._folder.rollback(todo))
         return proof
 
     def _applied(self) -> list[MigrationFile]:

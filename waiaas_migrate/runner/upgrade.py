@@ -190,7 +190,7 @@ class Upgrade:
         applied = [migration for migration in self._folder.migrations if migration.id not in waiting]
         proof = proof_of(self._connection, self._folder, applied, facts.fingerprint)
         if proof is not None:
-            proof.refuse(self._folder.forward(self._folder.named(names)))
+            proof.prepare(self._folder.forward(self._folder.named(names)))
         return proof
 
     def _verify(

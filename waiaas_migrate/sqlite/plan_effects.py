@@ -93,15 +93,18 @@ class _PlanTally(Tally):
                 self.touch(name, Cost.SCAN)
                 self.changes_keys = True
             case NoteViolations(tables=names) | GuardViolations(tables=names):
-                for name in names:
-                    self.touch(name, Cost.SCAN)
-                self.changes_keys = True
+                self._look_at_keys(names)
             case CreateStatement() | SetSecureDelete() | GuardForeignKeysOff() | GuardDefinition() | GuardObjects():
                 pass  # no row is read or written
             case BeginEdits() | EndEdits() | CreateBeside() | ReplaceTable():
                 pass  # what they begin or end says it
             case _:
                 assert_never(action)
+
+    def _look_at_keys(self, tables: Iterable[str]) -> None:
+        for name in tables:
+            self.touch(name, Cost.SCAN)
+        self.changes_keys = True
 
     def _drop(self, action: Drop) -> None:
         if "table" in action.kind:

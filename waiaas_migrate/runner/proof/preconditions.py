@@ -10,6 +10,7 @@ from waiaas_migrate.files.migration_dir.facts import mark
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.proof.schema import Difference, differences
+from waiaas_migrate.runner.proof.wording import reword
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.catalog import fingerprint as fingerprint_of
 from waiaas_migrate.sqlite.connection import database_name
@@ -37,11 +38,27 @@ class SchemaProof:
         self._connection, self._folder = connection, folder
         self._before: list[Difference] | None = []
         self._kept: list[Difference] = []
-        if not _is_recorded(folder, applied, fingerprint):
+        self._applied = applied
+        self._is_as_recorded = _is_recorded(folder, applied, fingerprint)
+        if not self._is_as_recorded:
             try:
                 self._before = differences(connection, applied, folder)
             except MigrateError:  # they were applied in another order, or on what they don't make themselves
                 self._before = None
+
+    def prepare(self, effects: Sequence[Effects]) -> None:
+        """Refuse what :meth:`refuse` refuses; give tables that mean what the migrations make the migrations' own words.
+
+        Their edits look for those.
+
+        Raises:
+            DatabaseRefused: says what differs.
+        """
+        self.refuse(effects)
+        touched = {fold(name) for one in effects for name, _ in one.tables or ()}
+        if self._before is not None and touched and not self._is_as_recorded:
+            other = {one.subject[1] for one in self._before if one.subject[0] == "table"}
+            reword(self._connection, self._applied, touched=touched, other=other)
 
     def refuse(self, effects: Sequence[Effects]) -> None:
         """Refuse manual changes to what is about to be rebuilt, and so would be lost.

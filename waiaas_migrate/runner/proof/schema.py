@@ -12,6 +12,7 @@ from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.progress import was_interrupted
 from waiaas_migrate.runner.steps import StepRunner
+from waiaas_migrate.schema.changes import Change, ModifyTableOptions
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.catalog import CatalogRow, fingerprint, read_catalog
 from waiaas_migrate.sqlite.memory import memory
@@ -136,11 +137,18 @@ def _differing_in_meaning(connection: sqlite3.Connection, wanted: sqlite3.Connec
             subject=object_of(change),
             table=owner_of(change),
             words=f"{describe(change)} without a migration",
-            detail=change,
+            detail=_detail(change),
             is_extra=is_addition(change),
         )
         for change in changes
     ]
+
+
+def _detail(change: Change) -> object:
+    """``change`` without what stands around it: the options of a table hold the whole table."""
+    if isinstance(change, ModifyTableOptions):
+        return [(fold(table.name), table.strict, table.without_rowid) for table in (change.old, change.new)]
+    return change
 
 
 def _differing_texts(found: tuple[CatalogRow, ...], wanted: tuple[CatalogRow, ...]) -> list[Difference]:
