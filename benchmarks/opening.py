@@ -24,9 +24,9 @@ from waiaas_migrate import close_database, open_database
 from waiaas_migrate.files.bundled import bundled
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, chain, manifest_text, read_manifest
 from waiaas_migrate.files.migration_dir.reader import migration_hash, read_migrations
-from waiaas_migrate.runner.books.head import forget_heads
 from waiaas_migrate.generate.record import facts_of
 from waiaas_migrate.generate.replay import replay
+from waiaas_migrate.runner.books.head import forget_heads
 from waiaas_migrate.sqlite.catalog import fingerprint, read_catalog
 
 #: The most that each may take, in terms of the same done by hand.

@@ -318,7 +318,7 @@ def test_a_table_of_another_layout_is_left_alone(tmp_path: Path, changes: Case) 
     database = prepared(tmp_path, **changes)
     run_script(database, "ALTER TABLE p ADD COLUMN by_hand; UPDATE p SET by_hand = 5;")
     for apply in (apply_with_runner, apply_with_yoyo):
-        with pytest.raises(Exception, match="table p is not what the migrations made of it"):
+        with pytest.raises(Exception, match=r"table p is not what the migrations made of it|was changed by hand: "):
             apply(tmp_path, database)
     assert rows_of(database, "p", ["id", "x", "by_hand"]) == [{"id": 1, "x": 1, "by_hand": 5}]
 

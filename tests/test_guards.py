@@ -130,10 +130,12 @@ def test_a_rule_that_was_weakened_by_hand(tmp_path: Path, apply: Apply) -> None:
     database = prepared(tmp_path, {"lots": LOTS}, {"lots": changed(LOTS, "state", default="old")})
     edit_text(database, "lots", "CHECK (size > 0)", "CHECK (size > -9)")
     run_script(database, "INSERT INTO lots (size) VALUES (-5), (7)")
-    with pytest.raises(Exception, match="rows break its CHECKs"):
+    with pytest.raises(Exception, match=r"rows break its CHECKs|was changed by hand: change CHECK on lots"):
         apply(tmp_path, database)
     assert rows_of(database, "lots", ["size"]) == [{"size": -5}, {"size": 7}]
     run_script(database, "DELETE FROM lots WHERE size < 0")
+    if apply is apply_with_runner:  # which asks for the rule itself, not for the rows
+        edit_text(database, "lots", "CHECK (size > -9)", "CHECK (size > 0)")
     apply(tmp_path, database)
     assert rows_of(database, "lots", ["size"]) == [{"size": 7}]
 
@@ -245,7 +247,7 @@ def test_a_table_changed_by_hand_is_left_alone(tmp_path: Path, by_hand: str, edi
     anew = f"DROP TABLE items; CREATE TABLE items ({columns}); CREATE INDEX i ON items (name);"
     run_script(database, f"{anew} INSERT INTO items (id, name, owner) VALUES (1, 'a', 1)")
     before = schema_of(database)
-    with pytest.raises(Exception, match="table items is not what the migrations made of it"):
+    with pytest.raises(Exception, match=r"table items is not what the migrations made of it|was changed by hand: "):
         apply(tmp_path, database)
     assert schema_of(database).by_name()["items"] == before.by_name()["items"]
     assert rows_of(database, "items", ["name", "owner"]) == [{"name": "a", "owner": 1}]
@@ -314,7 +316,7 @@ def test_what_would_go_with_the_old_table(tmp_path: Path, by_hand: str, apply: A
     database = prepared(tmp_path, {"lots": {**LOTS, "indexes": {"states": ["state"]}}}, {"lots": new})
     run_script(database, by_hand)
     before = schema_of(database)
-    with pytest.raises(Exception, match="table lots has an index or a trigger that the migrations did not make"):
+    with pytest.raises(Exception, match=r"has an index or a trigger that the migrations did not make|by hand: add"):
         apply(tmp_path, database)
     assert schema_of(database).by_name()["lots"] == before.by_name()["lots"]
     run_script(database, f"DROP {by_hand.split()[1]} own")
