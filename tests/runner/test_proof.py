@@ -222,6 +222,6 @@ def test_a_rollback_from_the_command_line(tmp_path: Path) -> None:
     execute(tmp_path / "a.db", "ALTER TABLE notes ADD COLUMN own TEXT")
     done = run(tmp_path, "rollback", "a.db")
     assert done.status == 0
-    assert "left as it was: add table by_hand (1 column) without a migration; add column notes.own" in done.err
+    assert "left as it was: add column notes.own (TEXT) without a migration; add table by_hand" in done.err
     assert rows(tmp_path / "a.db", "SELECT own FROM notes") == []
     assert rows(tmp_path / "a.db", "SELECT count(*) FROM _yoyo_migration") == [(1,)]

@@ -111,7 +111,8 @@ class _PlanTally(Tally):
             self.write(action.name)
             self.loses = True
         elif (owner := self._owners.get(fold(action.name))) is not None:
-            self.touch(owner, Cost.CONSTANT)
+            # The pages of an index are freed one by one.
+            self.touch(owner, Cost.SCAN if action.kind == "index" else Cost.CONSTANT)
 
     def _add_column(self, action: AddColumnTo, cost: Cost) -> None:
         place = action.column
