@@ -20,7 +20,7 @@ from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.outline import outline
 from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, KeysChanged, Oversee, rows_stay
 from waiaas_migrate.runner.proof.schema import differences
-from waiaas_migrate.runner.recovery import has_run, hint, may_have_run
+from waiaas_migrate.runner.recovery import had_run, hint, recorded_late
 from waiaas_migrate.runner.steps import StepRunner, may_switch, may_write_books
 from waiaas_migrate.runner.transaction import NotNeeded, foreign_keys_off
 from waiaas_migrate.sqlite.catalog import CatalogFacts, read_catalog, read_facts
@@ -71,9 +71,8 @@ class Upgrade:
         #: What is pending once the present batch is applied.
         self._left: tuple[str, ...] = ()
         self._started = 0
-        #: A light check of foreign keys proved not to be enough, or the first migration to have been run before.
+        #: A light check of foreign keys proved not to be enough.
         self._check_all_keys = False
-        self._had_run: MigrationFile | None = None
 
     def run(self) -> None:
         """Apply what is pending.
@@ -100,7 +99,7 @@ class Upgrade:
                 at_work(self._connection) as work,
                 sole_transaction(self._connection, notices, self._is_needed, note=False, patience=patience) as held,
             ):
-                batch = self._next_batch(held.facts, notices)
+                batch = self._next_batch(held, notices)
                 if batch and batch[0].transactional:
                     self._run_together(batch, held, notices, work)
         except NotNeeded:
@@ -109,10 +108,9 @@ class Upgrade:
             self._check_all_keys, self._started = True, started
             return True
         except ApplyError as error:
-            if not self._was_run_before(error):
+            if (hinted := hint(error)) is error:
                 raise
-            self._started = started
-            return True
+            raise hinted from error
         self.notices.extend(notices)
         if batch and not batch[0].transactional:
             self._run_alone(batch[0])
@@ -123,12 +121,12 @@ class Upgrade:
     def _is_needed(self) -> bool:
         return bool(pending(self._connection, self._folder.ids))
 
-    def _next_batch(self, facts: CatalogFacts, notices: list[str]) -> tuple[MigrationFile, ...]:
+    def _next_batch(self, held: Held, notices: list[str]) -> tuple[MigrationFile, ...]:
         """What is to be run together, now that nobody else can; books are open then."""
         names = self._pending()
         todo = self._folder.named(names)
-        if todo and (taken_over := self._take_over(todo[0], names, facts, notices)):
-            todo = todo[taken_over:]
+        if todo and held.yoyo_was_killed and self._take_over(todo[0], names, notices):
+            todo = todo[1:]
         batch = todo[:1]
         if batch and batch[0].transactional and self._conduct.transaction == "all":
             batch = tuple(itertools.takewhile(lambda migration: migration.transactional, todo))
@@ -257,39 +255,15 @@ class Upgrade:
 
     # --- after plain yoyo's crash -------------------------------------------------------------------------------------
 
-    def _take_over(self, first: MigrationFile, names: Collection[str], facts: CatalogFacts, notices: list[str]) -> int:
-        """Record ``first`` where it was certainly run already, and say so; how many were recorded."""
-        looks_so = not self.committed and may_have_run(facts, self._folder, first)
-        if self._had_run is not first and not looks_so:
-            return 0
+    def _take_over(self, first: MigrationFile, names: Collection[str], notices: list[str]) -> bool:
+        """Record ``first`` if plain yoyo ran it before it was killed; return whether it did."""
         waiting = frozenset(names)
         applied = [migration for migration in self._folder.migrations if migration.id not in waiting]
-        if not has_run(self._connection, applied, first):
-            return 0
-        self._steps.mark(first)
-        notices.append(
-            f"{first.id} had been run but not recorded, as happens where plain `yoyo apply` is interrupted. The schema "
-            f"is exactly the one that it leads to, so it was recorded as applied."
-        )
-        return 1
-
-    def _was_run_before(self, error: ApplyError) -> bool:
-        """Whether the first pending migration failed since it had been run already.
-
-        Raises:
-            ApplyError: it looks so, and is not certain.
-        """
-        waiting = pending(self._connection, self._folder.ids)
-        first = next((m for m in self._folder.migrations if m.id in waiting[:1]), None)
-        if first is None or first.id != error.migration or self._had_run is first:
+        if not had_run(self._connection, applied, first):
             return False
-        if has_run(self._connection, self._applied(), first):
-            self._had_run = first
-            return True
-        hinted = hint(self._connection, first, error)
-        if hinted is not error:
-            raise hinted from error
-        return False
+        self._steps.mark(first)
+        notices.append(recorded_late(first.id))
+        return True
 
     # --- telling ------------------------------------------------------------------------------------------------------
 

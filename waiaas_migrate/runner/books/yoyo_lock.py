@@ -31,10 +31,14 @@ class YoyoLock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """What is known once the write lock is held: the catalog, and the switches of the connection."""
+    """What is known once the write lock is held: the catalog, and the switches of the connection.
+
+    ``yoyo_was_killed``: plain yoyo left a lock row, and its process is gone.
+    """
 
     facts: CatalogFacts
     switches: Switches
+    yoyo_was_killed: bool = False
 
 
 def read_lock(connection: sqlite3.Connection) -> YoyoLock | None:
@@ -116,7 +120,7 @@ class sole_transaction:  # noqa: N801 — a context manager, as write_transactio
             if lock is None or not is_held(lock):
                 if lock is not None:
                     self._notices.append(remove_lock(connection, lock))
-                return Held(facts=facts, switches=switches)
+                return Held(facts=facts, switches=switches, yoyo_was_killed=lock is not None)
         except BaseException as error:
             transaction.__exit__(type(error), error, None)
             raise

@@ -185,6 +185,11 @@ def rows_stay(statements: Iterable[str]) -> bool:
     )
 
 
+def leaves_rows(statement: str) -> bool:
+    """Return whether the text of ``statement`` shows that it changes no row that was there before."""
+    return _ROWS_STAY.match(statement) is not None
+
+
 def _keys_and_parents(connection: sqlite3.Connection) -> tuple[object, ...]:
     """Every foreign key, the types of its columns, and what makes a parent of the table that it refers to."""
     keys: list[tuple[object, ...]] = []
