@@ -28,7 +28,7 @@ from waiaas_migrate.schema.changes import (
 from waiaas_migrate.schema.describe import describe_briefly
 from waiaas_migrate.schema.enum_lists import literal, values_held
 from waiaas_migrate.schema.hazard_codes import Code
-from waiaas_migrate.schema.hazards import Hazard, hazards
+from waiaas_migrate.schema.hazards import Hazard, hazards, swapped_names
 from waiaas_migrate.schema.hints import way_back
 from waiaas_migrate.schema.model import Column, PrimaryKey, Table
 from waiaas_migrate.schema.names import fold
@@ -59,7 +59,8 @@ def changes_of(transition: Transition) -> tuple[Change, ...]:
 
 def hazards_of(transition: Transition) -> tuple[Hazard, ...]:
     """What is dangerous about it."""
-    return hazards(transition.old, transition.new, transition.changes)
+    swaps = swapped_names(transition.renames)
+    return (*swaps, *hazards(transition.old, transition.new, transition.changes))
 
 
 def draft(
@@ -138,7 +139,7 @@ def _may_refuse(back: Transition) -> Iterator[str]:
     for hazard in hazards_of(back):
         if hazard.code is Code.FOREIGN_KEY_MISMATCH:
             yield from _remarks([hazard])
-        elif hazard.code not in (Code.DROP_TABLE, Code.DROP_COLUMN, Code.DROP_VIRTUAL_TABLE):
+        elif hazard.code not in (Code.DROP_TABLE, Code.DROP_COLUMN, Code.DROP_VIRTUAL_TABLE, Code.SWAP_NAMES):
             asked.setdefault(hazard.what.replace("the migration refuses", "this refuses"), []).append(hazard.where)
     yield from (f"{', '.join(where)}: {what}" for what, where in asked.items())
 

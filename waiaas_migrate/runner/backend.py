@@ -25,7 +25,7 @@ from yoyo.connections import DatabaseURI
 from yoyo.migrations import Migration, PostApplyHookMigration, default_migration_table
 
 from waiaas_migrate.errors import MigrationsError, UsageError
-from waiaas_migrate.files.migration_dir.reader import MigrationFile, migration_hash
+from waiaas_migrate.files.migration_dir.reader import MigrationFile, migration_hash, read_migrations
 from waiaas_migrate.runner.alone import at_work
 from waiaas_migrate.runner.books.records import Operation, book_sql, hostname, username, write_log, write_record
 from waiaas_migrate.runner.books.yoyo_lock import sole_transaction
@@ -34,10 +34,11 @@ from waiaas_migrate.runner.pragmas import declared_pragmas
 from waiaas_migrate.runner.progress import Meter, was_interrupted
 from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck
 from waiaas_migrate.runner.proof.preconditions import proof_of
+from waiaas_migrate.runner.recovery import had_run, recorded_late
 from waiaas_migrate.runner.transaction import guarded
 from waiaas_migrate.sqlite.catalog import read_facts
 from waiaas_migrate.sqlite.connection import apply_pragmas, connect_file, patience, shape_file
-from waiaas_migrate.sqlite.effects import Effects
+from waiaas_migrate.sqlite.effects import WORST, Effects
 from waiaas_migrate.sqlite.place import MEMORY, Database
 
 _logger = logging.getLogger("yoyo.migrations")
@@ -74,6 +75,7 @@ class MigrateBackend(SQLiteBackend):
         self._check: ForeignKeyCheck | None = None
         self._folders: dict[Path, MigrationFolder | None] = {}
         self._has_split = False
+        self._yoyo_was_killed = False
         super().__init__(dburi, migration_table)  # type: ignore[no-untyped-call]  # yoyo's methods are not annotated
 
     @property
@@ -151,7 +153,8 @@ class MigrateBackend(SQLiteBackend):
             return
         notices: list[str] = []
         self._check, self._has_split = None, False
-        with at_work(self.connection) as work, sole_transaction(self.connection, notices):
+        with at_work(self.connection) as work, sole_transaction(self.connection, notices) as held:
+            self._yoyo_was_killed = held.yoyo_was_killed
             work.begin()
             _note(notices)
             yield
@@ -175,11 +178,34 @@ class MigrateBackend(SQLiteBackend):
         with self.lock():
             if self._has_split and mark and self.is_applied(migration):  # type: ignore[no-untyped-call]
                 return
+            if self._recorded_late(migration):
+                return
             self._run(migration, "apply", force=force)
             if mark and not isinstance(migration, PostApplyHookMigration):
                 write_record(self.connection, migration.id, "apply", book_sql(self))
             else:
                 self.log_migration(migration, "apply")
+
+    def _recorded_late(self, migration: Migration) -> bool:
+        """Record ``migration`` if plain yoyo ran it before it was killed; return whether it did.
+
+        Raises:
+            DatabaseRefused: it may have run, and it may change rows.
+        """
+        if not self._yoyo_was_killed or isinstance(migration, PostApplyHookMigration):
+            return False
+        self._yoyo_was_killed = False  # only the first pending migration can have run
+        files = read_migrations(Path(migration.path).parent)
+        done = set(self.get_applied_migration_hashes())
+        applied = [file for file in files if migration_hash(file.id) in done]
+        recorded = self._recorded(migration)
+        effects = WORST if recorded is None else recorded[0].facts(recorded[1]).forward
+        if not had_run(self.connection, applied, next(file for file in files if file.id == migration.id), effects):
+            return False
+        self.ensure_internal_schema_updated()
+        write_record(self.connection, migration.id, "mark", book_sql(self))
+        _note([recorded_late(migration.id)])
+        return True
 
     def rollback_one(self, migration: Migration, force: bool = False) -> None:  # noqa: FBT001, FBT002 — yoyo's own
         """Roll back a single migration, and strike it from the books in the same transaction."""
@@ -199,7 +225,7 @@ class MigrateBackend(SQLiteBackend):
             folder, file = recorded
             effects = folder.facts(file).forward if direction == "apply" else folder.facts(file).rollback
             self._check.announce(effects.unenforceable)
-            self._refuse_manual_changes(folder, effects)
+            self._prepare(folder, effects)
         if migration.use_transactions:
             with guarded(self.connection), _interruptible(migration):
                 migration.process_steps(self, direction, force=force)
@@ -224,14 +250,12 @@ class MigrateBackend(SQLiteBackend):
             return None
         return folder, folder.named([migration.id])[0]
 
-    def _refuse_manual_changes(self, folder: MigrationFolder, effects: Effects) -> None:
-        """Refuse what the runner refuses before it rebuilds a table.
+    def _prepare(self, folder: MigrationFolder, effects: Effects) -> None:
+        """Refuse, and reword, what the runner does before it runs a migration.
 
         Raises:
             DatabaseRefused: manual changes would be lost.
         """
-        if effects.is_known and not effects.rebuilt:
-            return
         hashes = set(self.get_applied_migration_hashes())
         applied = [file for file in folder.migrations if migration_hash(file.id) in hashes]
         proof = proof_of(self.connection, folder, applied, read_facts(self.connection).fingerprint)

@@ -110,15 +110,15 @@ class _Reversal:
 
     def _run(self, *, check_all_keys: bool) -> RollbackResult:
         notices: list[str] = []
-        with at_work(self._connection) as work, sole_transaction(self._connection, notices) as facts:
+        with at_work(self._connection) as work, sole_transaction(self._connection, notices) as held:
             work.begin()
             todo = chosen_of(self._connection, self._folder, self._extent)
             _refuse_unsupported(todo)
             self._steps.refuse_one_way(todo)
             self._steps.open_books()
-            proof = self._proof(todo, facts)
+            proof = self._proof(todo, held.facts)
             effects = None if check_all_keys else self._folder.rollback(todo)
-            check = ForeignKeyCheck(self._connection, effects, facts)
+            check = ForeignKeyCheck(self._connection, effects, held.facts)
             for number, migration in enumerate(todo, 1):
                 check.announce(self._folder.facts(migration).rollback.unenforceable)
                 self._tell(MigrationStarted(migration=migration.id, number=number, total=len(todo)))

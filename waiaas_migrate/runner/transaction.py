@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 import time
@@ -10,7 +11,8 @@ from contextlib import contextmanager
 from typing import Self
 
 from waiaas_migrate.errors import DatabaseRefused, UsageError
-from waiaas_migrate.sqlite.connection import database_name, plain_errors, result_code
+from waiaas_migrate.sqlite.connection import database_name, main_file, plain_errors, result_code
+from waiaas_migrate.sqlite.pragmas import SAFE_JOURNALS, UNSAFE_JOURNAL, pragma_problem
 
 #: Seconds between two attempts to begin. SQLite itself pauses for up to a tenth of a second, and a busy writer may then
 #: always be quicker.
@@ -101,7 +103,7 @@ class write_transaction:  # noqa: N801 — a context manager, as plain_session i
         NotNeeded: it does not.
         DatabaseBusy: another connection writes, or reads while this one wants to commit.
         DatabaseFileError: the database cannot be written.
-        UsageError: a transaction is open already.
+        UsageError: a transaction is open already, or the connection keeps no journal on disk.
     """
 
     def __init__(
@@ -119,6 +121,7 @@ class write_transaction:  # noqa: N801 — a context manager, as plain_session i
         try:
             with plain_errors(self._connection, doing="beginning a transaction"):
                 _begin(self._connection, self._needed, self._patience)
+                _refuse_unsafe_journal(self._connection)
         except BaseException:
             # Ctrl-C may come when it has begun already.
             _end(self._connection)
@@ -166,6 +169,20 @@ def _begin(connection: sqlite3.Connection, needed: Callable[[], bool] | None, pa
         time.sleep(random.uniform(0, 2 * _PAUSE))  # noqa: S311 — chance keeps those that wait from going in step
 
 
+def _refuse_unsafe_journal(connection: sqlite3.Connection) -> None:
+    """Refuse a connection on which a rollback, or a crash, would corrupt the file.
+
+    A database in memory has its journal there too, and needs no other; those of the VFS ``memdb`` have names.
+    """
+    mode = connection.execute("PRAGMA main.journal_mode").fetchone()[0]
+    if mode in SAFE_JOURNALS or (mode == "memory" and not os.path.exists(main_file(connection))):  # noqa: PTH110 — may be empty
+        return
+    raise UsageError(
+        f"{database_name(connection)}: this connection has journal_mode {mode}. {UNSAFE_JOURNAL} Nothing was changed. "
+        f"Set PRAGMA journal_mode = WAL or DELETE first."
+    )
+
+
 def _end(connection: sqlite3.Connection) -> None:
     # After a full disk, among others, SQLite has rolled back already (https://www.sqlite.org/lang_transaction.html).
     if connection.in_transaction:
@@ -196,7 +213,7 @@ def _set_switch(connection: sqlite3.Connection, switch: str, value: int) -> None
 
 @contextmanager
 def guarded(connection: sqlite3.Connection) -> Iterator[list[str]]:
-    """Let nobody begin or end a transaction on ``connection`` meanwhile, and tell which verbs were tried.
+    """Let nobody end the transaction on ``connection`` or take its journal away; give what was tried.
 
     SQLite asks an authorizer before it compiles a statement (https://www.sqlite.org/c3ref/set_authorizer.html), and
     so this holds for SQL, for ``connection.commit()`` and for ``with connection:`` alike. An authorizer of the
@@ -204,11 +221,14 @@ def guarded(connection: sqlite3.Connection) -> Iterator[list[str]]:
     """
     denied: list[str] = []
 
-    def authorize(action: int, verb: str | None, *_: str | None) -> int:
-        if action != sqlite3.SQLITE_TRANSACTION:
-            return sqlite3.SQLITE_OK
-        denied.append(str(verb))
-        return sqlite3.SQLITE_DENY
+    def authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:
+        if action == sqlite3.SQLITE_TRANSACTION:
+            denied.append(str(first))
+            return sqlite3.SQLITE_DENY
+        if action == sqlite3.SQLITE_PRAGMA and first == "journal_mode" and second and pragma_problem(first, second):
+            denied.append(f"PRAGMA journal_mode = {second}")
+            return sqlite3.SQLITE_DENY
+        return sqlite3.SQLITE_OK
 
     connection.set_authorizer(authorize)
     try:

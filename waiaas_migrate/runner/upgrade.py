@@ -13,12 +13,12 @@ from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.runner.alone import alone, at_work, is_soon_over
 from waiaas_migrate.runner.books.applied import pending, read_applied, read_books, waiting
 from waiaas_migrate.runner.books.records import books_version
-from waiaas_migrate.runner.books.yoyo_lock import sole_transaction
+from waiaas_migrate.runner.books.yoyo_lock import Held, sole_transaction
 from waiaas_migrate.runner.events import Committed, MigrationFinished, MigrationStarted, Observe
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, KeysChanged, Oversee
 from waiaas_migrate.runner.proof.preconditions import SchemaProof, listed, proof_of
-from waiaas_migrate.runner.recovery import has_run, hint, may_have_run
+from waiaas_migrate.runner.recovery import had_run, hint, recorded_late
 from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.runner.transaction import NotNeeded, Switches
 from waiaas_migrate.schema.names import fold
@@ -65,9 +65,8 @@ class Upgrade:
         #: What is pending once the present batch is applied.
         self._left: tuple[str, ...] = ()
         self._started = 0
-        #: A light check of foreign keys proved not to be enough, or the first migration to have been run before.
+        #: A light check of foreign keys proved not to be enough.
         self._check_all_keys = False
-        self._had_run: MigrationFile | None = None
 
     def run(self) -> None:
         """Apply what is pending.
@@ -92,21 +91,20 @@ class Upgrade:
             patience = self._conduct.patience
             with (
                 at_work(self._connection) as work,
-                sole_transaction(self._connection, notices, self._is_needed, patience=patience) as facts,
+                sole_transaction(self._connection, notices, self._is_needed, patience=patience) as held,
             ):
-                batch = self._next_batch(facts, notices)
+                batch = self._next_batch(held, notices)
                 if batch and batch[0].transactional:
-                    self._run_together(batch, facts, notices, work)
+                    self._run_together(batch, held.facts, notices, work)
         except NotNeeded:
             return False
         except KeysChanged:
             self._check_all_keys, self._started = True, started
             return True
         except ApplyError as error:
-            if not self._was_run_before(error):
+            if (hinted := hint(error)) is error:
                 raise
-            self._started = started
-            return True
+            raise hinted from error
         self.notices.extend(notices)
         if batch and not batch[0].transactional:
             self._run_alone(batch[0])
@@ -117,12 +115,12 @@ class Upgrade:
     def _is_needed(self) -> bool:
         return bool(pending(self._connection, self._folder.ids))
 
-    def _next_batch(self, facts: CatalogFacts, notices: list[str]) -> tuple[MigrationFile, ...]:
+    def _next_batch(self, held: Held, notices: list[str]) -> tuple[MigrationFile, ...]:
         """What is to be run together, now that nobody else can; books are open then."""
         names = self._pending()
         todo = self._folder.named(names)
-        if todo and (taken_over := self._take_over(todo[0], names, facts, notices)):
-            todo = todo[taken_over:]
+        if todo and held.yoyo_was_killed and self._take_over(todo[0], names, notices):
+            todo = todo[1:]
         batch = todo[:1]
         if batch and batch[0].transactional and self._conduct.transaction == "all":
             batch = tuple(itertools.takewhile(lambda migration: migration.transactional, todo))
@@ -262,39 +260,15 @@ class Upgrade:
 
     # --- after plain yoyo's crash -------------------------------------------------------------------------------------
 
-    def _take_over(self, first: MigrationFile, names: Collection[str], facts: CatalogFacts, notices: list[str]) -> int:
-        """Record ``first`` where it was certainly run already, and say so; how many were recorded."""
+    def _take_over(self, first: MigrationFile, names: Collection[str], notices: list[str]) -> bool:
+        """Record ``first`` if plain yoyo ran it before it was killed; return whether it did."""
         waiting = frozenset(names)
         applied = [migration for migration in self._folder.migrations if migration.id not in waiting]
-        looks_so = not self.committed and may_have_run(facts, self._folder, applied, first)
-        if self._had_run is not first and not looks_so:
-            return 0
-        if not has_run(self._connection, applied, first):
-            return 0
-        self._steps.mark(first)
-        notices.append(
-            f"{first.id} had been run but not recorded, as happens where plain `yoyo apply` is interrupted. The schema "
-            f"is exactly the one that it leads to, so it was recorded as applied."
-        )
-        return 1
-
-    def _was_run_before(self, error: ApplyError) -> bool:
-        """Whether the first pending migration failed since it had been run already.
-
-        Raises:
-            ApplyError: it looks so, and is not certain.
-        """
-        waiting = pending(self._connection, self._folder.ids)
-        first = next((m for m in self._folder.migrations if m.id in waiting[:1]), None)
-        if first is None or first.id != error.migration or self._had_run is first:
+        if not had_run(self._connection, applied, first, self._folder.facts(first).forward):
             return False
-        if has_run(self._connection, self._applied(), first):
-            self._had_run = first
-            return True
-        hinted = hint(first, error)
-        if hinted is not error:
-            raise hinted from error
-        return False
+        self._steps.mark(first)
+        notices.append(recorded_late(first.id))
+        return True
 
     # --- telling ------------------------------------------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ from waiaas_migrate.schema.hazard_codes import DESTRUCTIVE, STOPPING, Code
 from waiaas_migrate.schema.model import Check, Column, ForeignKey, PrimaryKey, Schema, SqlText, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.parents import Fault, fault, faulty_keys, identity, mended_keys, targets_of
-from waiaas_migrate.schema.renames import similar
+from waiaas_migrate.schema.renames import Renames, similar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +92,22 @@ def broken_object(kind: str, name: str, error: str) -> Hazard:
     what = f"the {kind} does not work afterwards: {error}."
     fix = f"Correct or drop it in schema.yaml. If it may stay broken, run with --allow {Code.BREAK_OBJECT}."
     return Hazard(code=Code.BREAK_OBJECT, where=name, what=what, fix=fix)
+
+
+def swapped_names(renames: Renames) -> tuple[Hazard, ...]:
+    """Return a hazard for each circle of renames: afterwards nothing shows whether it was done, or done twice."""
+    return tuple(_swapped(table, names) for table, names in renames.circles())
+
+
+def _swapped(table: str, names: Sequence[str]) -> Hazard:
+    what, contents = (f"columns {', '.join(names)}", "values") if table else (f"tables {', '.join(names)}", "rows")
+    return Hazard(
+        code=Code.SWAP_NAMES,
+        where=table or names[0],
+        what=f"the {what} trade names, and so the {contents} under each name change. If a migration has done this "
+        f"already, this one does it again.",
+        fix="If one has, as after a merge or without manifest.json, remove these renamed_from hints.",
+    )
 
 
 def _mismatches(old: Schema, new: Schema) -> Iterator[Hazard]:

@@ -21,7 +21,7 @@ from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.migration_dir import facts as facts_text
 from waiaas_migrate.files.migration_dir.facts import Facts
 from waiaas_migrate.files.migration_dir.reader import MigrationFile, read_with_post_apply, without_rollback
-from waiaas_migrate.sqlite.pragmas import Pragma
+from waiaas_migrate.sqlite.pragmas import Pragma, pragma_problem
 
 MANIFEST = "manifest.json"
 
@@ -238,12 +238,20 @@ def _checked(content: Any, path: str | Path) -> tuple[list[str], list[str], tupl
         if len(set(ids)) < len(ids):
             raise ValueError("a migration is listed twice")  # noqa: TRY301 — told as what else is wrong
         pragmas = tuple(Pragma(name=name, value=_value(value)) for name, value in content["pragmas"].items())
+        _refuse_unsafe(pragmas, path)
         recorded = content["fingerprint"]
         _require_texts(() if recorded is None else (recorded,))
         _require_texts(content.get("hints", ()))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _broken(path, f"is not what generate writes: {error}.") from error
     return ids, hashes, pragmas
+
+
+def _refuse_unsafe(pragmas: Iterable[Pragma], path: str | Path) -> None:
+    for pragma in pragmas:
+        if problem := pragma_problem(pragma.name, pragma.value):
+            fix = "Change it here and in `pragmas` of schema.yaml, then run `waiaas-migrate generate`."
+            raise _broken(path, problem, fix=fix)
 
 
 def _require_texts(values: Iterable[object]) -> None:

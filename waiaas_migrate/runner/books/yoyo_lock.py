@@ -26,6 +26,17 @@ class YoyoLock:
     since: float | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What is known once the write lock is held: the catalog, and whether plain yoyo was killed.
+
+    ``yoyo_was_killed``: it left a lock row, and its process is gone.
+    """
+
+    facts: CatalogFacts
+    yoyo_was_killed: bool = False
+
+
 def read_lock(connection: sqlite3.Connection) -> YoyoLock | None:
     """The lock row of plain yoyo, if there is one (yoyo/backends/base.py)."""
     try:
@@ -72,7 +83,7 @@ class sole_transaction:  # noqa: N801 — a context manager, as write_transactio
         self._connection, self._notices = connection, notices
         self._transaction = write_transaction(connection, needed, patience=patience)
 
-    def __enter__(self) -> CatalogFacts:
+    def __enter__(self) -> Held:
         deadline: float | None = None
         while (held := self._begin()) is None:
             if deadline is None:
@@ -83,8 +94,8 @@ class sole_transaction:  # noqa: N801 — a context manager, as write_transactio
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._transaction.__exit__(kind, error, trace)
 
-    def _begin(self) -> CatalogFacts | None:
-        """The catalog's facts once the write lock is held; None, and it isn't any more, if plain yoyo is at work."""
+    def _begin(self) -> Held | None:
+        """What is known once the write lock is held; None, and it isn't any more, if plain yoyo is at work."""
         connection, transaction = self._connection, self._transaction
         transaction.__enter__()
         try:
@@ -93,7 +104,7 @@ class sole_transaction:  # noqa: N801 — a context manager, as write_transactio
             if lock is None or not is_held(lock):
                 if lock is not None:
                     self._notices.append(remove_lock(connection, lock))
-                return facts
+                return Held(facts=facts, yoyo_was_killed=lock is not None)
         except BaseException as error:
             transaction.__exit__(type(error), error, None)
             raise
