@@ -1,4 +1,4 @@
--- Roll back 0001_initial.
+-- Roll back 0001_initial. Reads every row of policies, pending_approvals, audit_log, key_value_store, transactions, sessions, agents.
 -- Deletes tables agents, sessions, transactions, policies, pending_approvals, audit_log, key_value_store with all rows.
 
 CREATE TEMP TABLE _waiaas_guard ( -- what this migration insists on: a 0 below stops it and rolls it back

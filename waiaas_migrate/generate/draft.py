@@ -32,6 +32,8 @@ from waiaas_migrate.schema.hazards import Hazard, hazards, swapped_names
 from waiaas_migrate.schema.hints import way_back
 from waiaas_migrate.schema.model import Column, PrimaryKey, Table
 from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.cost import Cost
+from waiaas_migrate.sqlite.effects import Effects
 from waiaas_migrate.sqlite.memory import copy
 from waiaas_migrate.sqlite.plan import plan
 from waiaas_migrate.sqlite.plan_effects import effects_of
@@ -74,7 +76,8 @@ def draft(
     changes, dangers = changes_of(transition), hazards_of(transition)
     migration = next_id((file.id for file in migrations), name, changes)
     there, depends = plan(transition), heads(migrations)
-    head = Head(title=_title(migration, changes), remarks=_remarks(dangers), depends=depends)
+    costs = _costs(effects_of(there, (), transition.old))
+    head = Head(title=_title(migration, changes) + costs, remarks=_remarks(dangers), depends=depends)
     forward = renderer.migration(head, there.steps)
     with closing(copy(before)) as after:
         run_file(after, forward, f"{migration}.sql")
@@ -89,7 +92,8 @@ def draft(
         # Migrations before it, and their rollbacks, count on the columns of a table in their order.
         back = replace(back, in_order=True, stale_indexes=stale_indexes(after, before, back))
     said, steps = (*_lost(transition), *_may_refuse(back)), plan(back)
-    backward = renderer.migration(Head(title=f"Roll back {migration}.", remarks=said), steps.steps)
+    title = f"Roll back {migration}{_costs(effects_of(steps, (), back.start)) or '.'}"
+    backward = renderer.migration(Head(title=title, remarks=said), steps.steps)
     return Draft(
         changes=changes,
         hazards=dangers,
@@ -108,6 +112,14 @@ def _title(migration: str, changes: Sequence[Change]) -> str:
         tables = dict.fromkeys(object_of(change)[1] for change in changes)
         return f"{migration}: {len(words)} changes to {', '.join(tables)}"
     return f"{migration}: {'; '.join(words)}"
+
+
+def _costs(effects: Effects) -> str:
+    """What grows with the rows, in words; nothing if nothing does."""
+    scanned = [name for name, cost in effects.tables or () if cost is Cost.SCAN]
+    words = [f"Rewrites {', '.join(effects.rebuilt)}"] if effects.rebuilt else []
+    words += [f"{'reads' if words else 'Reads'} every row of {', '.join(scanned)}"] if scanned else []
+    return f". {' and '.join(words)}." if words else ""
 
 
 def _remarks(dangers: Iterable[Hazard]) -> tuple[str, ...]:
