@@ -90,7 +90,7 @@ def _generate(project: Project, name: str | None, allowed: frozenset[Code]) -> G
         transition = wanted(project, before, declared, recorded, renderer)
         if not changes_of(transition):
             head = fingerprint(read_catalog(before))
-            return _record(project, _manifest(head, declared, migrations), recorded, seen)
+            return _record(project, _manifest(project, head, declared, migrations), recorded, seen)
         dangers, unrecorded = hazards_of(transition), _unrecorded(migrations, recorded)
         stopped = _stopped(transition, dangers, allowed, unrecorded)
         if stopped is not None:
@@ -101,7 +101,7 @@ def _generate(project: Project, name: str | None, allowed: frozenset[Code]) -> G
             if stopped is not None:
                 return stopped
             head = prove(before, transition, drafted.text)
-        manifest = _manifest(head, declared, (*migrations, _new_file(project, migrations, drafted)))
+        manifest = _manifest(project, head, declared, (*migrations, _new_file(project, migrations, drafted)))
     return replace(_write(project, drafted, manifest, seen), unrecorded=unrecorded)
 
 
@@ -213,12 +213,13 @@ def _write(project: Project, drafted: Draft, manifest: Manifest, seen: FolderSta
     )
 
 
-def _manifest(head: str, declared: Declared, migrations: Sequence[MigrationFile]) -> Manifest:
+def _manifest(project: Project, head: str, declared: Declared, migrations: Sequence[MigrationFile]) -> Manifest:
     return Manifest(
         migrations=chain(migrations),
         pragmas=pragmas_of(declared.source),
         fingerprint=head,
         hints=hints(declared.schema),
+        ignore_tables=project.ignore_tables,
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from waiaas_migrate.errors import MigrationsError
 from waiaas_migrate.files.migration_dir.manifest import Manifest, check_manifest, read_recorded
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
+from waiaas_migrate.sqlite.ownership import OtherTools
 from waiaas_migrate.sqlite.pragmas import Pragma
 
 
@@ -38,6 +39,11 @@ class MigrationFolder:
     def pragmas(self) -> tuple[Pragma, ...]:
         """The PRAGMAs that the manifest declares."""
         return () if self.manifest is None else self.manifest.pragmas
+
+    @property
+    def others(self) -> OtherTools:
+        """What belongs to other tools, as the manifest says."""
+        return OtherTools(patterns=() if self.manifest is None else self.manifest.ignore_tables)
 
 
 def read_folder(path: str | os.PathLike[str]) -> MigrationFolder:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from waiaas_migrate.errors import ApplyError, MigrateError
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.proof.schema import Replay
-from waiaas_migrate.sqlite.catalog import CatalogFacts, fingerprint, read_catalog, read_facts
+from waiaas_migrate.sqlite.catalog import CatalogFacts, read_facts
 
 _MAKES = re.compile(
     r"""^\s* CREATE \s+ (?: UNIQUE \s+ | VIRTUAL \s+ )? (?: TABLE | INDEX | VIEW | TRIGGER ) \s+
@@ -24,12 +24,15 @@ def may_have_run(facts: CatalogFacts, folder: MigrationFolder, migration: Migrat
     """Whether the catalog looks as if ``migration``, which is not recorded, was run; cheap, and no proof."""
     if not facts.names:
         return False
-    if folder.manifest is not None and folder.manifest.fingerprint == facts.fingerprint:
+    recorded = None if folder.manifest is None else folder.manifest.fingerprint
+    if recorded is not None and folder.others.is_recorded(facts, recorded):
         return True
     return _all_there(facts, migration)
 
 
-def has_run(connection: sqlite3.Connection, applied: Sequence[MigrationFile], migration: MigrationFile) -> bool:
+def has_run(
+    connection: sqlite3.Connection, folder: MigrationFolder, applied: Sequence[MigrationFile], migration: MigrationFile
+) -> bool:
     """Whether the catalog is exactly what ``migration`` makes of what was ``applied``, and was another before.
 
     yoyo runs a migration in one transaction: where its tables are, its rows are. One that runs outside transactions
@@ -37,11 +40,13 @@ def has_run(connection: sqlite3.Connection, applied: Sequence[MigrationFile], mi
     """
     if not migration.transactional:
         return False
-    found = fingerprint(read_catalog(connection))
+    found = read_facts(connection)
     try:
         with Replay((*applied, migration)) as replay:
-            before = replay.run(applied).fingerprint
-            return before != found == replay.run((*applied, migration)).fingerprint
+            before = read_facts(replay.run(applied).connection)
+            after = read_facts(replay.run((*applied, migration)).connection)
+            others = folder.others.except_for(before.names | after.names)
+            return before.fingerprint != after.fingerprint and others.is_recorded(found, after.fingerprint)
     except MigrateError:
         return False
 
@@ -60,6 +65,11 @@ def hint(connection: sqlite3.Connection, migration: MigrationFile, error: ApplyE
         statement=error.statement,
         rolled_back=error.rolled_back,
     )
+
+
+def names_made(migrations: Iterable[MigrationFile]) -> frozenset[str]:
+    """Return the folded names of what SQL migrations create, as far as their text tells."""
+    return frozenset().union(*(_made(file.sql) for file in migrations if file.kind == "sql"))
 
 
 def _all_there(facts: CatalogFacts, migration: MigrationFile) -> bool:

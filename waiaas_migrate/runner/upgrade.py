@@ -20,7 +20,7 @@ from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.outline import outline
 from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, KeysChanged, Oversee, rows_stay
 from waiaas_migrate.runner.proof.schema import differences
-from waiaas_migrate.runner.recovery import has_run, hint, may_have_run
+from waiaas_migrate.runner.recovery import has_run, hint, may_have_run, names_made
 from waiaas_migrate.runner.steps import StepRunner, may_switch, may_write_books
 from waiaas_migrate.runner.transaction import NotNeeded, foreign_keys_off
 from waiaas_migrate.sqlite.catalog import CatalogFacts, read_catalog, read_facts
@@ -142,7 +142,7 @@ class Upgrade:
             return waiting(self._connection, books.applied, self._folder.ids)
         names = pending(self._connection, self._folder.ids)
         if names:
-            refuse_unrecorded_tables(self._connection)
+            refuse_unrecorded_tables(self._connection, self._folder)
             self._steps.open_books()
         return names
 
@@ -195,7 +195,7 @@ class Upgrade:
         manifest = self._folder.manifest
         if not self._conduct.verify or manifest is None or manifest.fingerprint is None:
             return
-        if self._is_at_head(batch) and manifest.fingerprint == facts.fingerprint:
+        if self._is_at_head(batch) and self._folder.others.is_recorded(facts, manifest.fingerprint):
             return
         done = self._applied()
         if done != self._folder.migrations[: len(done)]:
@@ -264,7 +264,7 @@ class Upgrade:
             return 0
         waiting = frozenset(names)
         applied = [migration for migration in self._folder.migrations if migration.id not in waiting]
-        if not has_run(self._connection, applied, first):
+        if not has_run(self._connection, self._folder, applied, first):
             return 0
         self._steps.mark(first)
         notices.append(
@@ -283,7 +283,7 @@ class Upgrade:
         first = next((m for m in self._folder.migrations if m.id in waiting[:1]), None)
         if first is None or first.id != error.migration or self._had_run is first:
             return False
-        if has_run(self._connection, self._applied(), first):
+        if has_run(self._connection, self._folder, self._applied(), first):
             self._had_run = first
             return True
         hinted = hint(self._connection, first, error)
@@ -315,15 +315,16 @@ def span(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
 
 
-def refuse_unrecorded_tables(connection: sqlite3.Connection) -> None:
-    """Refuse tables that no migration is known to have made, rather than build upon them.
+def refuse_unrecorded_tables(connection: sqlite3.Connection, folder: MigrationFolder) -> None:
+    """Refuse tables that no migration is known to have made, unless they belong to other tools.
 
     Raises:
         DatabaseRefused: names them.
     """
     if read_applied(connection) is not None:
         return
-    tables = [row.name for row in read_catalog(connection) if row.kind == "table"]
+    others = folder.others.except_for(names_made(folder.migrations))
+    tables = [row.name for row in others.without(read_catalog(connection)) if row.kind == "table"]
     # Asked again, since another connection may have made both in the meantime.
     if tables and read_applied(connection) is None:
         shown = ", ".join(tables[:_SHOWN]) + (" …" if len(tables) > _SHOWN else "")

@@ -13,8 +13,9 @@ from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.progress import was_interrupted
 from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.catalog import CatalogRow, fingerprint, read_catalog
+from waiaas_migrate.sqlite.catalog import CatalogRow, read_catalog
 from waiaas_migrate.sqlite.memory import memory
+from waiaas_migrate.sqlite.ownership import OtherTools
 
 
 class Replay:
@@ -60,11 +61,6 @@ class Replay:
         """The database in memory, with what the migrations have built so far."""
         return self._memory
 
-    @property
-    def fingerprint(self) -> str:
-        """Its catalog as one text."""
-        return fingerprint(read_catalog(self._memory))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Difference:
@@ -84,7 +80,7 @@ def differences(
     of ``folder`` make is theirs: an earlier run may have left it, and they may have been edited since.
     """
     with Replay(migrations) as replay:
-        found = _compared(connection, replay.run(migrations).connection)
+        found = _compared(connection, replay.run(migrations).connection, folder.others)
     theirs = _objects_of_hooks(folder) if found and folder.post_apply else frozenset()
     return [difference.words for difference in found if difference.object not in theirs]
 
@@ -100,13 +96,21 @@ def _objects_of_hooks(folder: MigrationFolder) -> frozenset[tuple[str, str]]:
     return frozenset(difference.object for difference in made)
 
 
-def _compared(connection: sqlite3.Connection, wanted: sqlite3.Connection) -> list[_Difference]:
-    found = _differing_objects(read_catalog(connection), read_catalog(wanted))
-    meant = _differing_in_meaning(connection, wanted) if found else None
+def _compared(
+    connection: sqlite3.Connection, wanted: sqlite3.Connection, others: OtherTools | None = None
+) -> list[_Difference]:
+    here, there = read_catalog(connection), read_catalog(wanted)
+    if others is not None:
+        others = others.except_for(row.name for row in there)
+        here = others.without(here)
+    found = _differing_objects(here, there)
+    meant = _differing_in_meaning(connection, wanted, others) if found else None
     return found if meant is None else meant
 
 
-def _differing_in_meaning(connection: sqlite3.Connection, wanted: sqlite3.Connection) -> list[_Difference] | None:
+def _differing_in_meaning(
+    connection: sqlite3.Connection, wanted: sqlite3.Connection, others: OtherTools | None
+) -> list[_Difference] | None:
     """What is other than ``wanted``; None where it cannot be told."""
     from waiaas_migrate.schema.changes import object_of
     from waiaas_migrate.schema.describe import describe
@@ -117,7 +121,7 @@ def _differing_in_meaning(connection: sqlite3.Connection, wanted: sqlite3.Connec
     except ImportError:  # SQLite's grammar is not there for every platform
         return None
     try:
-        changes = diff(introspect(wanted), introspect(connection))
+        changes = diff(introspect(wanted), introspect(connection, others=others))
     except UnsupportedError:
         return None
     return [_Difference(object=object_of(one), words=f"{describe(one)} without a migration") for one in changes]
