@@ -15,13 +15,10 @@ from waiaas_migrate.sqlite.catalog import read_catalog
 from waiaas_migrate.sqlite.introspect import introspect
 from waiaas_migrate.sqlite.ownership import OtherTools
 
+_KNOWN = OtherTools()
 
-_KNOWN_ALONE = OtherTools()
 
-
-def inspect(
-    database: str, *, enums: Sequence[str] = (), root: Path | None = None, others: OtherTools = _KNOWN_ALONE
-) -> str:
+def inspect(database: str, *, enums: Sequence[str] = (), root: Path | None = None, others: OtherTools = _KNOWN) -> str:
     """Return the schema of ``database`` as the text of a schema.yaml; nothing is written.
 
     Args:

@@ -104,7 +104,7 @@ def estimate(
         names = set(pending(connection, folder.ids))
         todo = [migration for migration in folder.migrations if migration.id in names]
         if todo:
-            refuse_unrecorded_tables(connection)
+            refuse_unrecorded_tables(connection, folder)
         tables = _Tables(connection)
         return Estimate(
             database=database,

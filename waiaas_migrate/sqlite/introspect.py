@@ -105,9 +105,9 @@ def _refuse_undecided(connection: sqlite3.Connection, rows: Sequence[CatalogRow]
         names = [name for name, other in doubtful.items() if other is virtual]
         ignored = ", ".join(f'"{name}"' for name in (virtual.name, *names))
         raise UnsupportedError(
-            f"table {', '.join(names)}: may belong to virtual table {virtual.name}, whose module {module_of(virtual)} is "
-            f"not loaded here. To leave these tables alone, set `ignore_tables = [{ignored}]` in [tool.waiaas-migrate]. "
-            f"If one of them is an ordinary table, rename it."
+            f"table {', '.join(names)}: may belong to virtual table {virtual.name}, whose module "
+            f"{module_of(virtual)} is not loaded here. To leave these tables alone, set "
+            f"`ignore_tables = [{ignored}]` in [tool.waiaas-migrate]. Rename those that are ordinary tables."
         )
 
 

@@ -121,10 +121,10 @@ def _pattern(patterns: tuple[str, ...]) -> re.Pattern[str]:
 @lru_cache(maxsize=1024)
 def _tables_read(sql: str) -> frozenset[str]:
     """Return the folded names behind FROM and JOIN in the text of a view."""
-    tokens = [token for token in significant_tokens(sql) if token != "("]
+    words = [word for word in significant_tokens(sql) if word != "("]
     read: set[str] = set()
-    for place, token in enumerate(tokens):
-        if token.upper() in ("FROM", "JOIN"):
-            behind = place + (3 if tokens[place + 2 : place + 3] == ["."] else 1)
-            read.update(fold(unquoted(name)) for name in tokens[behind : behind + 1] if name.upper() != "SELECT")
+    for place, word in enumerate(words):
+        if word.upper() in ("FROM", "JOIN"):
+            behind = place + (3 if words[place + 2 : place + 3] == ["."] else 1)
+            read.update(fold(unquoted(name)) for name in words[behind : behind + 1] if name.upper() != "SELECT")
     return frozenset(read)

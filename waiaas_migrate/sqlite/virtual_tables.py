@@ -18,7 +18,8 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.catalog import CatalogRow
 
 _TOKEN = re.compile(
-    r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | `(?:[^`]|``)*` | \[[^\]]*\] | --[^\n]* | /\*.*?(?:\*/|\Z) | \s+ | [\w$]+ | .""",
+    r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | `(?:[^`]|``)*` | \[[^\]]*\]
+    | --[^\n]* | /\*.*?(?:\*/|\Z) | \s+ | [\w$]+ | .""",
     re.VERBOSE | re.DOTALL,
 )
 _QUOTES = {"'": "'", '"': '"', "`": "`", "[": "]"}
@@ -92,14 +93,14 @@ def _declaration(sql: str) -> _Declaration:
     before = [token for token in tokens[:opening] if not _is_blank(token)]
     arguments: list[list[str]] = [[]]
     depth = 0
-    for token in tokens[opening + 1 :]:
-        depth += (token == "(") - (token == ")")
+    for piece in tokens[opening + 1 :]:
+        depth += (piece == "(") - (piece == ")")
         if depth < 0:
             break
-        if token == "," and not depth:
+        if piece == "," and not depth:
             arguments.append([])
         else:
-            arguments[-1].append(token)
+            arguments[-1].append(piece)
     texts = tuple(_without_margins(argument) for argument in arguments)
     return _Declaration(module=fold(unquoted(before[-1])) if before else "", arguments=texts)
 
