@@ -57,6 +57,9 @@ _FTS5_OPTIONS = (
     "columnsize",
 )
 
+#: What a column of an FTS5 table that is kept and not searched has behind its name.
+_UNINDEXED = re.compile(r"\sUNINDEXED\b", re.IGNORECASE)
+
 #: How FTS3 makes its ``_stat``, which it does only when it is told to merge automatically.
 _STAT = "(id INTEGER PRIMARY KEY, value BLOB)"
 
@@ -140,7 +143,7 @@ def _missing_suffixes(found: _Declaration) -> frozenset[str]:
 def _keeps_unindexed(found: _Declaration, options: Mapping[str, str]) -> bool:
     """Whether an FTS5 table without content keeps some columns (https://www.sqlite.org/fts5.html#contentless_tables)."""
     keeps = options.get("contentless_unindexed", "0").strip("0") != ""
-    return keeps and options["content"] == "" and any("unindexed" in fold(one) for one in found.arguments)
+    return keeps and options["content"] == "" and any(_UNINDEXED.search(one) for one in found.arguments)
 
 
 def shadow_names(rows: Sequence[CatalogRow]) -> frozenset[str]:
