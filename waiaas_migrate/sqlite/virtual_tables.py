@@ -146,6 +146,15 @@ def _keeps_unindexed(found: _Declaration, options: Mapping[str, str]) -> bool:
     return keeps and options["content"] == "" and any(_UNINDEXED.search(one) for one in found.arguments)
 
 
+def holds_data(sql: str) -> bool:
+    """Return whether a virtual table holds anything that is not elsewhere, too; true if its module is not known.
+
+    A full-text table with external content is an index of other rows. One without any content is all there is.
+    """
+    found = _declaration(sql)
+    return found.module not in _KEEP_NOTHING and not _options(found).get("content")
+
+
 def shadow_names(rows: Sequence[CatalogRow]) -> frozenset[str]:
     """Return the folded names of the tables in ``rows`` that belong to virtual tables whose module is known."""
     tables = {fold(row.name): row for row in rows if row.kind == "table" and not row.is_virtual}
