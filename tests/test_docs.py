@@ -66,6 +66,7 @@ migrations = "migrations"
 templates = "templates"
 catalog_edits = true  # false: rebuild tables rather than edit their text in sqlite_master
 secure_delete = false # whether rebuilds overwrite what they delete; without this key, the connection's own setting
+ignore_tables = ["search_*"] # tables of other tools, by name or glob: see Tables of other tools in runner.md
 ```
 
 ## JSON

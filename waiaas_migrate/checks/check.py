@@ -50,6 +50,7 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
         *differing,
         *(Finding(subject=Subject.MANIFEST, where=p.file, what=p.what, fix=p.fix) for p in problems),
         *_pragma_findings(manifest, pragmas_of(declared.source)),
+        *_ignored_findings(manifest, project),
         *_fingerprint_findings(manifest, head, sound=not problems),
     )
 
@@ -87,6 +88,14 @@ def _pragma_findings(manifest: Manifest, declared: tuple[Pragma, ...]) -> tuple[
     ] or ["the PRAGMAs stand in another order than in schema.yaml."]
     where = str(manifest.path)
     return tuple(Finding(subject=Subject.PRAGMA, where=where, what=what, fix=_GENERATE) for what in whats)
+
+
+def _ignored_findings(manifest: Manifest, project: Project) -> tuple[Finding, ...]:
+    if manifest.ignore_tables == project.ignore_tables:
+        return ()
+    wanted, recorded = (", ".join(names) or "nothing" for names in (project.ignore_tables, manifest.ignore_tables))
+    what = f"ignore_tables is {wanted} in pyproject.toml and {recorded} here."
+    return (Finding(subject=Subject.MANIFEST, where=str(manifest.path), what=what, fix=_GENERATE),)
 
 
 def _fingerprint_findings(manifest: Manifest, replayed: str, *, sound: bool) -> tuple[Finding, ...]:

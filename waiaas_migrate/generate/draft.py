@@ -30,7 +30,7 @@ from waiaas_migrate.schema.enum_lists import literal, values_held
 from waiaas_migrate.schema.hazard_codes import Code
 from waiaas_migrate.schema.hazards import Hazard, hazards, swapped_names
 from waiaas_migrate.schema.hints import way_back
-from waiaas_migrate.schema.model import Column, PrimaryKey, Table
+from waiaas_migrate.schema.model import Column, PrimaryKey, Table, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.cost import Cost
 from waiaas_migrate.sqlite.effects import Effects
@@ -170,8 +170,8 @@ def _lost(transition: Transition) -> Iterator[str]:
 def _not_restored(transition: Transition) -> Iterator[str]:
     for change in transition.changes:
         match change:
-            case DropTable(table=table) | DropVirtualTable(table=table):
-                yield f"the rows of {table.name} do not come back"
+            case DropTable(table=Table(name=name)) | DropVirtualTable(table=VirtualTable(name=name, holds_data=True)):
+                yield f"the rows of {name} do not come back"
             case DropColumn(table=table_name, column=column):
                 given = " they get a neutral value" if column.not_null and column.default is None else ""
                 yield f"the values of {table_name}.{column.name} do not come back{';' + given if given else ''}"

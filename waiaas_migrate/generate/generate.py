@@ -92,7 +92,7 @@ def _generate(project: Project, name: str | None, allowed: frozenset[Code]) -> G
         transition = wanted(project, before, declared, recorded, renderer)
         if not changes_of(transition):
             head = fingerprint(read_catalog(before))
-            manifest = _manifest(head, declared, migrations, facts_of(migrations, recorded))
+            manifest = _manifest(project, head, declared, migrations, facts_of(migrations, recorded))
             return _record(project, manifest, recorded, seen)
         dangers, unrecorded = hazards_of(transition), _unrecorded(migrations, recorded)
         stopped = _stopped(transition, dangers, allowed, unrecorded)
@@ -105,7 +105,7 @@ def _generate(project: Project, name: str | None, allowed: frozenset[Code]) -> G
                 return stopped
             head = prove(before, transition, drafted.text)
         facts = facts_of(migrations, recorded) | {drafted.text.id: replace(drafted.facts, catalog=mark(head))}
-        manifest = _manifest(head, declared, (*migrations, _new_file(project, migrations, drafted)), facts)
+        manifest = _manifest(project, head, declared, (*migrations, _new_file(project, migrations, drafted)), facts)
     return replace(_write(project, drafted, manifest, seen), unrecorded=unrecorded)
 
 
@@ -218,13 +218,14 @@ def _write(project: Project, drafted: Draft, manifest: Manifest, seen: FolderSta
 
 
 def _manifest(
-    head: str, declared: Declared, migrations: Sequence[MigrationFile], facts: Mapping[str, Facts]
+    project: Project, head: str, declared: Declared, migrations: Sequence[MigrationFile], facts: Mapping[str, Facts]
 ) -> Manifest:
     return Manifest(
         migrations=chain(migrations, facts),
         pragmas=pragmas_of(declared.source),
         fingerprint=head,
         hints=hints(declared.schema),
+        ignore_tables=project.ignore_tables,
     )
 
 

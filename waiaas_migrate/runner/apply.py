@@ -87,7 +87,7 @@ def _upgrade(
     connection: sqlite3.Connection, folder: MigrationFolder, conduct: Conduct, todo: Sequence[str]
 ) -> ApplyResult:
     if len(todo) == len(folder.ids):  # else some are recorded
-        refuse_unrecorded_tables(connection)
+        refuse_unrecorded_tables(connection, folder)
     upgrade = Upgrade(connection, folder, conduct, todo)
     upgrade.run()
     return ApplyResult(applied=tuple(upgrade.committed), notices=tuple(upgrade.notices))

@@ -39,6 +39,7 @@ from waiaas_migrate.runner.transaction import guarded
 from waiaas_migrate.sqlite.catalog import read_facts
 from waiaas_migrate.sqlite.connection import apply_pragmas, connect_file, patience, shape_file
 from waiaas_migrate.sqlite.effects import WORST, Effects
+from waiaas_migrate.sqlite.ownership import OtherTools
 from waiaas_migrate.sqlite.place import MEMORY, Database
 
 _logger = logging.getLogger("yoyo.migrations")
@@ -200,7 +201,10 @@ class MigrateBackend(SQLiteBackend):
         applied = [file for file in files if migration_hash(file.id) in done]
         recorded = self._recorded(migration)
         effects = WORST if recorded is None else recorded[0].facts(recorded[1]).forward
-        if not had_run(self.connection, applied, next(file for file in files if file.id == migration.id), effects):
+        others = OtherTools() if recorded is None else recorded[0].others
+        if not had_run(
+            self.connection, applied, next(file for file in files if file.id == migration.id), effects, others
+        ):
             return False
         self.ensure_internal_schema_updated()
         write_record(self.connection, migration.id, "mark", book_sql(self))
@@ -258,7 +262,7 @@ class MigrateBackend(SQLiteBackend):
         """
         hashes = set(self.get_applied_migration_hashes())
         applied = [file for file in folder.migrations if migration_hash(file.id) in hashes]
-        proof = proof_of(self.connection, folder, applied, read_facts(self.connection).fingerprint)
+        proof = proof_of(self.connection, folder, applied, read_facts(self.connection))
         if proof is not None:
             proof.prepare([effects])
 

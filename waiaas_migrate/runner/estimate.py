@@ -121,9 +121,9 @@ def estimate(
         todo = [migration for migration in folder.migrations if migration.id in names]
         effects = folder.forward(todo)
         if todo:
-            refuse_unrecorded_tables(connection)
+            refuse_unrecorded_tables(connection, folder)
             applied = [migration for migration in folder.migrations if migration.id not in names]
-            proof = proof_of(connection, folder, applied, read_facts(connection).fingerprint) if verify else None
+            proof = proof_of(connection, folder, applied, read_facts(connection)) if verify else None
             if proof is not None:
                 proof.refuse(effects)
         tables = _Tables(connection)

@@ -11,7 +11,9 @@ from waiaas_migrate.errors import MigrationsError
 from waiaas_migrate.files.migration_dir.facts import UNKNOWN, Facts
 from waiaas_migrate.files.migration_dir.manifest import Manifest, check_manifest, read_recorded
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
+from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.effects import Effects
+from waiaas_migrate.sqlite.ownership import OtherTools
 from waiaas_migrate.sqlite.pragmas import Pragma
 
 
@@ -51,9 +53,19 @@ class MigrationFolder:
         return [self.facts(migration).rollback for migration in migrations]
 
     @property
+    def tables(self) -> frozenset[str]:
+        """The folded names of the tables that the migrations touch, as far as the manifest tells."""
+        return frozenset(fold(name) for one in self.forward(self.migrations) for name, _ in one.tables or ())
+
+    @property
     def pragmas(self) -> tuple[Pragma, ...]:
         """The PRAGMAs that the manifest declares."""
         return () if self.manifest is None else self.manifest.pragmas
+
+    @property
+    def others(self) -> OtherTools:
+        """What belongs to other tools, as the manifest says."""
+        return OtherTools(patterns=() if self.manifest is None else self.manifest.ignore_tables)
 
 
 def read_folder(path: str | os.PathLike[str]) -> MigrationFolder:

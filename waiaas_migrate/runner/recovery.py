@@ -12,13 +12,18 @@ from collections.abc import Sequence
 from waiaas_migrate.errors import ApplyError, DatabaseRefused, MigrateError
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.runner.proof.schema import Replay
-from waiaas_migrate.sqlite.catalog import fingerprint, read_catalog
+from waiaas_migrate.sqlite.catalog import CatalogFacts, read_facts
 from waiaas_migrate.sqlite.connection import database_name
 from waiaas_migrate.sqlite.effects import Effects
+from waiaas_migrate.sqlite.ownership import OtherTools
 
 
 def had_run(
-    connection: sqlite3.Connection, applied: Sequence[MigrationFile], migration: MigrationFile, effects: Effects
+    connection: sqlite3.Connection,
+    applied: Sequence[MigrationFile],
+    migration: MigrationFile,
+    effects: Effects,
+    others: OtherTools,
 ) -> bool:
     """Return whether a yoyo that was killed had run ``migration``, the first pending one.
 
@@ -31,18 +36,24 @@ def had_run(
         applied: the recorded migrations.
         migration: the migration that yoyo may have run.
         effects: what the manifest records about it.
+        others: what belongs to other tools.
 
     Raises:
         DatabaseRefused: the migration may have run, and it may change rows.
     """
     if not migration.transactional:
         return False
-    found = fingerprint(read_catalog(connection))
+    found = read_facts(connection)
     before, after = _expected(applied, migration)
-    if found == before != after:
+    if before is None or after is None:
+        was, came = False, False
+    else:
+        others = others.except_for(before.names | after.names)
+        was, came = (others.is_recorded(found, facts.fingerprint) for facts in (before, after))
+    if was and not came:
         return False
     if not effects.may_change_rows:
-        return found == after != before
+        return came and not was
     name = migration.id
     raise DatabaseRefused(
         f"{database_name(connection)}: {name} may have run already. Plain yoyo was killed while it migrated this "
@@ -76,10 +87,13 @@ def hint(error: ApplyError) -> ApplyError:
     )
 
 
-def _expected(applied: Sequence[MigrationFile], migration: MigrationFile) -> tuple[str | None, str | None]:
-    """Return the fingerprints of the catalog before and after ``migration``; None if it can't be replayed."""
+def _expected(
+    applied: Sequence[MigrationFile], migration: MigrationFile
+) -> tuple[CatalogFacts | None, CatalogFacts | None]:
+    """Return the facts of the catalog before and after ``migration``; None if it can't be replayed."""
     try:
         with Replay((*applied, migration)) as replay:
-            return replay.run(applied).fingerprint, replay.run((*applied, migration)).fingerprint
+            before = read_facts(replay.run(applied).connection)
+            return before, read_facts(replay.run((*applied, migration)).connection)
     except MigrateError:
         return None, None

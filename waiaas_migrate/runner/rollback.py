@@ -140,7 +140,7 @@ class _Reversal:
         """
         if not self._is_verified:
             return None
-        proof = proof_of(self._connection, self._folder, self._applied(), facts.fingerprint)
+        proof = proof_of(self._connection, self._folder, self._applied(), facts)
         if proof is not None:
             proof.prepare(self._folder.rollback(todo))
         return proof
@@ -153,7 +153,7 @@ class _Reversal:
         """Compare the schema with what the migrations that stay make, if they are the first of the folder."""
         if proof is None:
             return ()
-        if found := proof.new(self._applied(), read_facts(self._connection).fingerprint):
+        if found := proof.new(self._applied(), read_facts(self._connection)):
             what = f"the schema would not be the one that the migrations before it lead to: {listed(found)}"
             fix = (
                 f"Mend {names[-1]}.rollback.sql, or what was changed by hand (`waiaas-migrate drift` says what); "

@@ -134,7 +134,7 @@ class Upgrade:
             return waiting(self._connection, books.applied, self._folder.ids)
         names = pending(self._connection, self._folder.ids)
         if names:
-            refuse_unrecorded_tables(self._connection)
+            refuse_unrecorded_tables(self._connection, self._folder)
             self._steps.open_books()
         return names
 
@@ -186,7 +186,7 @@ class Upgrade:
         names = (*(migration.id for migration in batch), *self._left)
         waiting = frozenset(names)
         applied = [migration for migration in self._folder.migrations if migration.id not in waiting]
-        proof = proof_of(self._connection, self._folder, applied, facts.fingerprint)
+        proof = proof_of(self._connection, self._folder, applied, facts)
         if proof is not None:
             proof.prepare(self._folder.forward(self._folder.named(names)))
         return proof
@@ -200,7 +200,7 @@ class Upgrade:
         """
         if proof is None:
             return ()
-        if found := proof.new(self._done(batch), facts.fingerprint):
+        if found := proof.new(self._done(batch), facts):
             what = f"the schema would not be the one that the migrations lead to: {listed(found)}"
             fix = "Correct the migration, or undo what was changed by hand (`waiaas-migrate drift` lists it)."
             name = span([migration.id for migration in batch])
@@ -264,7 +264,7 @@ class Upgrade:
         """Record ``first`` if plain yoyo ran it before it was killed; return whether it did."""
         waiting = frozenset(names)
         applied = [migration for migration in self._folder.migrations if migration.id not in waiting]
-        if not had_run(self._connection, applied, first, self._folder.facts(first).forward):
+        if not had_run(self._connection, applied, first, self._folder.facts(first).forward, self._folder.others):
             return False
         self._steps.mark(first)
         notices.append(recorded_late(first.id))
@@ -294,15 +294,16 @@ def span(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
 
 
-def refuse_unrecorded_tables(connection: sqlite3.Connection) -> None:
-    """Refuse tables that no migration is known to have made, rather than build upon them.
+def refuse_unrecorded_tables(connection: sqlite3.Connection, folder: MigrationFolder) -> None:
+    """Refuse tables that no migration is known to have made, unless they belong to other tools.
 
     Raises:
         DatabaseRefused: names them.
     """
     if read_applied(connection) is not None:
         return
-    tables = [row.name for row in read_catalog(connection) if row.kind == "table"]
+    others = folder.others.except_for(folder.tables)
+    tables = [row.name for row in others.without(read_catalog(connection)) if row.kind == "table"]
     # Asked again, since another connection may have made both in the meantime.
     if tables and read_applied(connection) is None:
         shown = ", ".join(tables[:_SHOWN]) + (" …" if len(tables) > _SHOWN else "")

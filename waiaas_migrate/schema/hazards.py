@@ -73,7 +73,7 @@ def _of(change: Change, new: Schema, changes: Sequence[Change]) -> Iterator[Haza
         case DropColumn(table=table_name, column=column):
             yield _dropped_column(table_name, column, changes)
         case DropVirtualTable() | ModifyVirtualTable():
-            yield _dropped_virtual_table(change)
+            yield from _dropped_virtual_table(change)
         case AddColumn(table=table_name, column=column):
             yield from _added_column(next(t for t in new.tables if t.name == table_name), column)
         case ModifyColumn():
@@ -165,16 +165,16 @@ def _dropped_column(table: str, column: Column, changes: Iterable[Change]) -> Ha
     return Hazard(code=Code.DROP_COLUMN, where=where, what="the column and its values are dropped.", fix=fix)
 
 
-def _dropped_virtual_table(change: DropVirtualTable | ModifyVirtualTable) -> Hazard:
+def _dropped_virtual_table(change: DropVirtualTable | ModifyVirtualTable) -> Iterator[Hazard]:
     what = "the virtual table and all that it holds are dropped."
     fix = f"If that is meant, run with --allow {Code.DROP_VIRTUAL_TABLE}."
     if isinstance(change, DropVirtualTable):
-        return Hazard(code=Code.DROP_VIRTUAL_TABLE, where=change.table.name, what=what, fix=fix)
-    what = "it is dropped with all that it holds, and made again."
-    fix += (
-        " If its content is a table or a view, the migration indexes that again; otherwise fill it in one of your own."
-    )
-    return Hazard(code=Code.DROP_VIRTUAL_TABLE, where=change.old.name, what=what, fix=fix)
+        if change.table.holds_data:
+            yield Hazard(code=Code.DROP_VIRTUAL_TABLE, where=change.table.name, what=what, fix=fix)
+    elif change.old.holds_data or change.new.holds_data:
+        what = "it is dropped with all that it holds, and made again."
+        fix += " Fill it again in a migration of your own, unless its content is now a table or a view."
+        yield Hazard(code=Code.DROP_VIRTUAL_TABLE, where=change.old.name, what=what, fix=fix)
 
 
 def _check(change: AddCheck | ModifyCheck, new: Schema, changes: Iterable[Change]) -> Iterator[Hazard]:

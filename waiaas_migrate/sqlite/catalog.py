@@ -78,11 +78,12 @@ def _declared(rows: _Rows) -> tuple[CatalogRow, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogFacts:
-    """What a run asks of a catalog: its fingerprint, the folded names of what somebody declared, and what may be in it.
+    """What a run asks of a catalog: what somebody declared, its fingerprint and folded names, and what may be in it.
 
     That is foreign keys, STRICT tables, and the table in which plain yoyo keeps its lock.
     """
 
+    rows: tuple[CatalogRow, ...]
     fingerprint: str
     names: frozenset[str]
     has_keys: bool
@@ -112,6 +113,7 @@ def _known_facts(text: str) -> CatalogFacts:
 def _facts_of(rows: _Rows) -> CatalogFacts:
     found = _declared(rows)
     return CatalogFacts(
+        rows=found,
         fingerprint=fingerprint(found),
         names=frozenset(row.name.lower() for row in found),
         has_keys=any(row.kind == "table" and "REFERENCES" in row.sql.upper() for row in found),

@@ -18,6 +18,7 @@ from waiaas_migrate.sqlite.cursor import Cursor, split_commas
 from waiaas_migrate.sqlite.grammar import Kind, SqlError, Token, meaning, significant, tokenize
 from waiaas_migrate.sqlite.quoting import fold, quote_literal, quote_name
 from waiaas_migrate.sqlite.spelling import spell, spell_statement
+from waiaas_migrate.sqlite.virtual_tables import holds_data
 
 __all__ = [
     "SqlError",
@@ -243,7 +244,8 @@ def virtual_table(name: str, sql: str) -> VirtualTable:
     module = cursor.name()
     arguments = cursor.balanced() if cursor.peek() == "(" else ()
     key = f"{fold(name)} {fold(module)} {_as_written(arguments)}"
-    return VirtualTable(name=name, module=module, statement=SqlText(sql=sql.strip().rstrip(";").rstrip(), key=key))
+    statement = SqlText(sql=sql.strip().rstrip(";").rstrip(), key=key)
+    return VirtualTable(name=name, module=module, statement=statement, holds_data=holds_data(sql))
 
 
 def _expect_create(cursor: Cursor, what: str, name: str) -> None:

@@ -139,7 +139,9 @@ class _Statement:
         name = self._table()
         match kind:
             case "TABLE":
-                self._tally.create(name, Cost.SCAN if cursor.accept("AS") else Cost.CONSTANT)
+                has_rows = cursor.accept("AS")
+                self._tally.create(name, Cost.SCAN if has_rows else Cost.CONSTANT)
+                self._tally.changes_rows |= has_rows
                 self._tally.changes_keys |= self._has("REFERENCES")
             case "INDEX" | "UNIQUE":
                 cursor.expect("ON")

@@ -54,13 +54,14 @@ class Manifest:
     """What the folder held when it was recorded.
 
     ``fingerprint`` is that of the catalog once all is applied; ``hints`` are the rename hints of schema.yaml that the
-    migrations have fulfilled.
+    migrations have fulfilled; ``ignore_tables`` are the project's names and globs for tables of other tools.
     """
 
     migrations: tuple[Entry, ...] = ()
     pragmas: tuple[Pragma, ...] = ()
     fingerprint: str | None = None
     hints: tuple[str, ...] = ()
+    ignore_tables: tuple[str, ...] = ()
     path: Path = field(default=Path(MANIFEST), compare=False)
 
     @property
@@ -103,6 +104,9 @@ def manifest_text(manifest: Manifest) -> str:
     ]
     if manifest.hints:
         parts.append(f'"hints": {_block("[]", [json.dumps(hint, ensure_ascii=False) for hint in manifest.hints])}')
+    if manifest.ignore_tables:
+        ignored = [json.dumps(name, ensure_ascii=False) for name in manifest.ignore_tables]
+        parts.append(f'"ignore_tables": {_block("[]", ignored)}')
     return "{\n  " + ",\n  ".join(parts) + "\n}\n"
 
 
@@ -171,6 +175,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         pragmas=pragmas,
         fingerprint=content["fingerprint"],
         hints=tuple(content.get("hints", ())),
+        ignore_tables=tuple(content.get("ignore_tables", ())),
         path=path,
     )
 
@@ -241,7 +246,8 @@ def _checked(content: Any, path: str | Path) -> tuple[list[str], list[str], tupl
         _refuse_unsafe(pragmas, path)
         recorded = content["fingerprint"]
         _require_texts(() if recorded is None else (recorded,))
-        _require_texts(content.get("hints", ()))
+        for key in ("hints", "ignore_tables"):
+            _require_texts(_list(content.get(key, [])))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _broken(path, f"is not what generate writes: {error}.") from error
     return ids, hashes, pragmas
@@ -267,6 +273,12 @@ def _require_texts(values: Iterable[object]) -> None:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _list(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise TypeError(f"{value!r} is not a list")
     return value
 
 

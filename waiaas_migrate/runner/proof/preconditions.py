@@ -12,6 +12,7 @@ from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.proof.schema import Difference, differences
 from waiaas_migrate.runner.proof.wording import reword
 from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.catalog import CatalogFacts
 from waiaas_migrate.sqlite.catalog import fingerprint as fingerprint_of
 from waiaas_migrate.sqlite.connection import database_name
 from waiaas_migrate.sqlite.effects import Effects
@@ -32,14 +33,14 @@ class SchemaProof:
         connection: sqlite3.Connection,
         folder: MigrationFolder,
         applied: Sequence[MigrationFile],
-        fingerprint: str,
+        facts: CatalogFacts,
     ) -> None:
-        """Begin on a database that has run the migrations ``applied`` of ``folder``, and has this ``fingerprint``."""
+        """Begin on a database that has run ``applied`` of ``folder``, and whose catalog has these ``facts``."""
         self._connection, self._folder = connection, folder
         self._before: list[Difference] | None = []
         self._kept: list[Difference] = []
         self._applied = applied
-        self._is_as_recorded = _is_recorded(folder, applied, fingerprint)
+        self._is_as_recorded = _is_recorded(folder, applied, facts)
         if not self._is_as_recorded:
             try:
                 self._before = differences(connection, applied, folder)
@@ -81,10 +82,10 @@ class SchemaProof:
                 f"`waiaas-migrate drift` lists every difference."
             )
 
-    def new(self, applied: Sequence[MigrationFile], fingerprint: str) -> list[Difference]:
+    def new(self, applied: Sequence[MigrationFile], facts: CatalogFacts) -> list[Difference]:
         """What differs by now, and did not before, from what the migrations ``applied`` make."""
         self._kept = []
-        if not _is_beginning(self._folder, applied) or _is_recorded(self._folder, applied, fingerprint):
+        if not _is_beginning(self._folder, applied) or _is_recorded(self._folder, applied, facts):
             return []
         found, known = differences(self._connection, applied, self._folder), self._before or []
         self._kept = [one for one in found if one in known]
@@ -97,12 +98,12 @@ class SchemaProof:
 
 
 def proof_of(
-    connection: sqlite3.Connection, folder: MigrationFolder, applied: Sequence[MigrationFile], fingerprint: str
+    connection: sqlite3.Connection, folder: MigrationFolder, applied: Sequence[MigrationFile], facts: CatalogFacts
 ) -> SchemaProof | None:
     """The proof of a run on this database; None if no fingerprint is recorded, as without a manifest."""
     if folder.manifest is None or folder.manifest.fingerprint is None:
         return None
-    return SchemaProof(connection, folder, applied, fingerprint)
+    return SchemaProof(connection, folder, applied, facts)
 
 
 def listed(found: Sequence[Difference]) -> str:
@@ -111,15 +112,16 @@ def listed(found: Sequence[Difference]) -> str:
     return "; ".join(one.words for one in found[:_SHOWN]) + more
 
 
-def _is_recorded(folder: MigrationFolder, applied: Sequence[MigrationFile], fingerprint: str) -> bool:
+def _is_recorded(folder: MigrationFolder, applied: Sequence[MigrationFile], facts: CatalogFacts) -> bool:
     """Whether this is the catalog that the manifest records after the migrations ``applied``."""
     if not _is_beginning(folder, applied):
         return False
+    found = folder.others.fingerprints(facts)
     if not applied:
-        return fingerprint == fingerprint_of(())
+        return fingerprint_of(()) in found
     if len(applied) == len(folder.migrations) and folder.manifest is not None:
-        return folder.manifest.fingerprint == fingerprint
-    return folder.facts(applied[-1]).catalog == mark(fingerprint)
+        return folder.manifest.fingerprint in found
+    return folder.facts(applied[-1]).catalog in {mark(one) for one in found}
 
 
 def _is_beginning(folder: MigrationFolder, applied: Sequence[MigrationFile]) -> bool:

@@ -14,8 +14,9 @@ from waiaas_migrate.runner.progress import was_interrupted
 from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.schema.changes import Change, ModifyTableOptions
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.catalog import CatalogRow, fingerprint, read_catalog
+from waiaas_migrate.sqlite.catalog import CatalogRow, read_catalog
 from waiaas_migrate.sqlite.memory import memory
+from waiaas_migrate.sqlite.ownership import OtherTools
 
 
 class Replay:
@@ -61,11 +62,6 @@ class Replay:
         """The database in memory, with what the migrations have built so far."""
         return self._memory
 
-    @property
-    def fingerprint(self) -> str:
-        """Its catalog as one text."""
-        return fingerprint(read_catalog(self._memory))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
@@ -96,7 +92,7 @@ def differences(
     make is left out: an earlier run may have left it, and they may have been edited since.
     """
     with Replay(migrations) as replay:
-        found = _compared(connection, replay.run(migrations).connection)
+        found = _compared(connection, replay.run(migrations).connection, folder.others)
     theirs = _objects_of_hooks(folder) if found and folder.post_apply else frozenset()
     return [difference for difference in found if difference.subject not in theirs]
 
@@ -112,13 +108,21 @@ def _objects_of_hooks(folder: MigrationFolder) -> frozenset[tuple[str, str]]:
     return frozenset(difference.subject for difference in made)
 
 
-def _compared(connection: sqlite3.Connection, wanted: sqlite3.Connection) -> list[Difference]:
-    found = _differing_texts(read_catalog(connection), read_catalog(wanted))
-    meant = _differing_in_meaning(connection, wanted) if found else None
+def _compared(
+    connection: sqlite3.Connection, wanted: sqlite3.Connection, others: OtherTools | None = None
+) -> list[Difference]:
+    here, there = read_catalog(connection), read_catalog(wanted)
+    if others is not None:
+        others = others.except_for(row.name for row in there)
+        here = others.without(here)
+    found = _differing_texts(here, there)
+    meant = _differing_in_meaning(connection, wanted, others) if found else None
     return found if meant is None else meant
 
 
-def _differing_in_meaning(connection: sqlite3.Connection, wanted: sqlite3.Connection) -> list[Difference] | None:
+def _differing_in_meaning(
+    connection: sqlite3.Connection, wanted: sqlite3.Connection, others: OtherTools | None
+) -> list[Difference] | None:
     """What is other than ``wanted``; None if it can't be told."""
     from waiaas_migrate.schema.changes import is_addition, object_of, owner_of
     from waiaas_migrate.schema.describe import describe
@@ -129,7 +133,7 @@ def _differing_in_meaning(connection: sqlite3.Connection, wanted: sqlite3.Connec
     except ImportError:  # SQLite's grammar is not there for every platform
         return None
     try:
-        changes = diff(introspect(wanted), introspect(connection))
+        changes = diff(introspect(wanted), introspect(connection, others=others))
     except UnsupportedError:
         return None
     return [
