@@ -22,7 +22,7 @@ FROM main._yoyo_migration"""
 _BOOK = "_yoyo_migration"
 #: What has the name of one of yoyo's tables and isn't a table: a view may be endless. A virtual table has no root page.
 _ODD = """SELECT name FROM main.sqlite_master
-WHERE name IN ('_yoyo_migration', '_yoyo_log', '_yoyo_version', 'yoyo_lock') COLLATE NOCASE
+WHERE name COLLATE NOCASE IN ('_yoyo_migration', '_yoyo_log', '_yoyo_version', 'yoyo_lock')
 AND (type <> 'table' OR rootpage = 0) AND type <> 'index' LIMIT 1"""
 
 
