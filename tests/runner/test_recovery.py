@@ -252,3 +252,75 @@ def test_a_migration_of_rows_alone_is_not_taken_for_run(path: Path, folder: Path
     write_folder(folder, {"0004_next.sql": ROWS})
     close_database(open_database(path, migrations=folder))
     assert rows(path, "SELECT age FROM parent") == [(31,)]
+
+
+# --- something else under the names of yoyo's tables ------------------------------------------------------------------
+
+ENDLESS = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n)"
+ODD_BOOKS = {
+    "no id": ("_yoyo_migration", "CREATE TABLE {0} (migration_hash, applied_at_utc)"),
+    "no time": ("_yoyo_migration", "CREATE TABLE {0} (migration_hash, migration_id)"),
+    "no rowid": (
+        "_yoyo_migration",
+        "CREATE TABLE {0} (migration_hash PRIMARY KEY, migration_id, applied_at_utc) WITHOUT ROWID",
+    ),
+    "view": ("_yoyo_migration", "CREATE VIEW {0} AS SELECT 'x' migration_hash, 'y' migration_id, 1 applied_at_utc"),
+    "broken view": ("_yoyo_migration", "CREATE VIEW {0} AS SELECT * FROM nowhere"),
+    "endless view": (
+        "_yoyo_migration",
+        f"CREATE VIEW {{0}} AS {ENDLESS} SELECT x migration_hash, x migration_id, x applied_at_utc FROM n",
+    ),
+    "virtual": (
+        "_yoyo_migration",
+        "CREATE VIRTUAL TABLE {0} USING fts5 (migration_hash, migration_id, applied_at_utc)",
+    ),
+    "endless version": ("_yoyo_version", f"CREATE VIEW {{0}} AS {ENDLESS} SELECT x AS version FROM n"),
+    "endless lock": ("yoyo_lock", f"CREATE VIEW {{0}} AS {ENDLESS} SELECT x pid, 1 ctime FROM n WHERE x < 0"),
+}
+
+
+@pytest.mark.parametrize("case", ODD_BOOKS)
+def test_what_only_has_the_name_of_yoyos_tables_is_refused(path: Path, folder: Path, case: str) -> None:
+    """By every command, in words, and without a hang."""
+    name, text = ODD_BOOKS[case]
+    write_folder(folder, {"0004_next.sql": SCHEMA_ONLY})
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"DROP TABLE IF EXISTS {name}")
+        connection.execute(text.format(name))
+    before = path.read_bytes()
+    for command in ("apply", "status"):
+        done = run(folder.parent, command, str(path), "--migrations", str(folder))
+        assert (done.status, f"{name} is not the table that yoyo makes" in done.err) == (3, True)
+    with pytest.raises(DatabaseRefused, match=name):
+        open_database(path, migrations=folder)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("column", ["type", "name", "sql"])
+def test_a_blob_in_the_catalog_is_damage(path: Path, folder: Path, column: str) -> None:
+    """SQLite itself reads it as if it were text."""
+    write_folder(folder, {"0004_next.sql": SCHEMA_ONLY})
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(f"UPDATE sqlite_master SET {column} = CAST({column} AS BLOB) WHERE name = 'child'")
+    for command in ("apply", "drift"):
+        done = run(folder.parent, command, str(path), "--migrations", str(folder))
+        assert (done.status, "holds a BLOB" in done.err) == (2, True)
+
+
+def test_a_version_that_only_looks_like_a_number(path: Path, folder: Path) -> None:
+    """A superscript is a digit to Python, and no number."""
+    write_folder(folder, {"0004_next.sql": SCHEMA_ONLY})
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE _yoyo_version SET version = '\N{SUPERSCRIPT TWO}'")
+    assert run(folder.parent, "apply", str(path), "--migrations", str(folder)).status == 3
+
+
+@pytest.mark.parametrize(("old", "new"), [("0001_parents", "\\ud800"), ("5000", '"\N{SUPERSCRIPT TWO}"')])
+def test_a_manifest_with_half_a_character_or_no_number(path: Path, folder: Path, old: str, new: str) -> None:
+    """Both are told as what else is wrong with a manifest."""
+    manifest = folder / "manifest.json"
+    manifest.write_text(manifest.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    for command in ("apply", "drift"):
+        assert run(folder.parent, command, str(path), "--migrations", str(folder)).status in {0, 2}
+    assert run(folder.parent, "apply", str(path), "--migrations", str(folder)).status == 2

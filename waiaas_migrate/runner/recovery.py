@@ -54,8 +54,11 @@ def had_run(
         return False
     if not effects.may_change_rows:
         return came and not was
-    name = migration.id
-    raise DatabaseRefused(
+    raise _undecided(connection, migration.id)
+
+
+def _undecided(connection: sqlite3.Connection, name: str) -> DatabaseRefused:
+    return DatabaseRefused(
         f"{database_name(connection)}: {name} may have run already. Plain yoyo was killed while it migrated this "
         f"database, and the schema doesn't show whether {name}, which can change rows, had committed. Nothing was "
         f"changed. Look at the rows. If {name} has run, record it: `yoyo mark --batch --database waiaas:///FILE "

@@ -10,6 +10,9 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from waiaas_migrate.errors import DatabaseFileError
+from waiaas_migrate.sqlite.connection import database_name
+
 #: yoyo's bookkeeping (yoyo/backends/base.py); it tests for transactional DDL with a table named yoyo_tmp_….
 _LOCK = "yoyo_lock"
 _YOYO_TABLES = frozenset({"_yoyo_migration", "_yoyo_log", "_yoyo_version", _LOCK})
@@ -57,13 +60,21 @@ _Rows = tuple[tuple[str, str, str, str | None], ...]
 
 
 def _read_rows(connection: sqlite3.Connection) -> _Rows:
-    """The whole catalog, SQLite's and yoyo's own rows too, in its order."""
+    """The whole catalog, SQLite's and yoyo's own rows too, in its order.
+
+    Raises:
+        DatabaseFileError: somebody has written into it what is no text.
+    """
     cursor = connection.cursor()
     cursor.row_factory = None
     try:
-        return tuple(cursor.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid"))
+        rows = tuple(cursor.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid"))
     finally:
         cursor.close()
+    if any(isinstance(value, bytes) for row in rows for value in row):
+        what = "is damaged: its sqlite_master holds a BLOB where SQLite writes text. Restore a backup."
+        raise DatabaseFileError(f"{database_name(connection)}: {what}")
+    return rows
 
 
 @functools.lru_cache(maxsize=16)
@@ -100,7 +111,7 @@ def read_facts(connection: sqlite3.Connection) -> CatalogFacts:
     except sqlite3.OperationalError as error:
         if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_ERROR:
             raise
-        return _facts_of(_read_rows(connection))  # this SQLite was built without JSON
+        return _facts_of(_read_rows(connection))  # built without JSON, or there is a BLOB in it
     return _known_facts(text)
 
 

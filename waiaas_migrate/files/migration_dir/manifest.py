@@ -261,9 +261,9 @@ def _refuse_unsafe(pragmas: Iterable[Pragma], path: str | Path) -> None:
 
 
 def _require_texts(values: Iterable[object]) -> None:
-    """Refuse what is no text; ``str.join`` looks at all of them in C."""
+    """Refuse what is no text, or half a character; ``str.join`` looks at all of them in C."""
     try:
-        "".join(values)  # type: ignore[arg-type]  # whether they are texts is the question
+        "".join(values).encode()  # type: ignore[arg-type]  # whether they are texts is the question
     except TypeError:
         for value in values:
             _text(value)
