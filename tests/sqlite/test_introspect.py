@@ -80,7 +80,7 @@ def read_catalog_row(kind: str, name: str, sql: str) -> Schema:
         ("a DEFAULT TRUE", "a: {default_sql: 'TRUE'}"),
         ("a DEFAULT CURRENT_TIMESTAMP", "a: {default_sql: CURRENT_TIMESTAMP}"),
         ("a DEFAULT (datetime('now'))", "a: {default_sql: datetime('now')}"),
-        ('a DEFAULT "Some text"', "a: {default: Some text}"),
+        ('a DEFAULT "Some text"', "a: {default_sql: '\"Some text\"'}"),
         ("a DEFAULT word", "a: {default_sql: word}"),
         ("a DEFAULT '0777'", "a: {default: '0777'}"),
         ("a COLLATE nocase", "a: {collate: nocase}"),

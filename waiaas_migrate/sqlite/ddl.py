@@ -216,20 +216,6 @@ def _listed_names(cursor: Cursor) -> Iterator[str]:
         yield cursor.name()
 
 
-def updates_watched(sql: str) -> frozenset[str] | None:
-    """The folded columns whose UPDATE fires the trigger ``sql``, empty for any; None if it does not fire on UPDATE."""
-    cursor = Cursor(significant(tokenize(sql)))
-    while (word := cursor.next().word) not in ("UPDATE", "INSERT", "DELETE"):
-        continue
-    if word != "UPDATE":
-        return None
-    columns: set[str] = set()
-    while not cursor.accept("ON"):
-        token = cursor.next()
-        columns.add(fold(token.name))
-    return frozenset(columns - {"of", ","})
-
-
 def virtual_table(name: str, sql: str) -> VirtualTable:
     """A virtual table out of its CREATE VIRTUAL TABLE; the module need not be there.
 

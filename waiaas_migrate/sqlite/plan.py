@@ -46,7 +46,7 @@ from waiaas_migrate.sqlite.actions import (
     Step,
 )
 from waiaas_migrate.sqlite.cost import Cost
-from waiaas_migrate.sqlite.ddl import names_in, updates_watched
+from waiaas_migrate.sqlite.ddl import names_in
 from waiaas_migrate.sqlite.full_text import filling
 from waiaas_migrate.sqlite.guards import GuardForeignKeysOff
 from waiaas_migrate.sqlite.parents import parent_guards, violation_guards
@@ -162,8 +162,8 @@ class _Planner:
     def _fires(self, trigger: Trigger) -> bool:
         """Whether ``trigger`` fires on rows that the migration gives other values."""
         columns = self.updated.get(fold(trigger.table), frozenset())
-        watched = updates_watched(trigger.statement.sql)
-        return bool(columns) and watched is not None and (not watched or bool(watched & columns))
+        watched = {fold(column) for column in trigger.columns}
+        return bool(columns) and trigger.event == "UPDATE" and (not watched or bool(watched & columns))
 
     def _triggers_of(self, name: str) -> tuple[str, ...]:
         """The folded names of the triggers on a table."""

@@ -13,14 +13,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import lru_cache
-from itertools import pairwise
 
 from waiaas_migrate.schema.model import Schema, Table
 from waiaas_migrate.sqlite.catalog import CatalogRow
 from waiaas_migrate.sqlite.ddl import ROWID_NAMES, names_in
 from waiaas_migrate.sqlite.grammar import Kind, SqlError, Token, significant, tokenize
 from waiaas_migrate.sqlite.memory import execute, memory
-from waiaas_migrate.sqlite.quoting import fold, quote_literal, quote_name
+from waiaas_migrate.sqlite.quoting import fold, quote_name
 
 #: What SQLite says of an object at which ALTER TABLE stumbles.
 _CULPRIT = re.compile(r"error in (?P<kind>table|index|view|trigger) ")
@@ -78,8 +77,7 @@ def strings_in(before: CatalogRow, after: CatalogRow) -> frozenset[str]:
     """The words that stand in double quotes in ``before``, and as strings in ``after``."""
     if before.sql == after.sql:
         return frozenset()
-    sql = default_in_single_quotes(before.sql) if before.kind == "table" else before.sql
-    return frozenset(Counter(_words(sql)) - Counter(_words(after.sql)))
+    return frozenset(Counter(_words(before.sql)) - Counter(_words(after.sql)))
 
 
 def _words(sql: str) -> Iterator[str]:
@@ -108,9 +106,8 @@ def _suspects(schema: Schema) -> Iterator[tuple[str, str]]:
 
 def _expressions(table: Table) -> Iterator[str]:
     yield from (check.expression.sql for check in table.checks)
+    # A DEFAULT can't name a column, so its words in double quotes are strings whatever comes.
     for column in table.columns:
-        if column.default is not None:
-            yield column.default.sql
         if column.generated is not None:
             yield column.generated.expression.sql
 
@@ -141,7 +138,7 @@ def _fixed(suspects: tuple[CatalogRow, ...], needed: tuple[CatalogRow, ...]) -> 
     """``suspects`` as SQLite spells them, beside what they need."""
     with closing(memory()) as scratch:
         for row in needed:
-            _create(scratch, default_in_single_quotes(row.sql) if row.kind == "table" else row.sql)
+            _create(scratch, row.sql)
         _create(scratch, "CREATE TABLE _waiaas_probe (a)")
         while not _is_renamed(scratch):
             pass
@@ -151,8 +148,7 @@ def _fixed(suspects: tuple[CatalogRow, ...], needed: tuple[CatalogRow, ...]) -> 
             kind=row.kind,
             name=row.name,
             table=row.table,
-            sql=told.get(f"{row.kind} {fold(row.name)}")
-            or (default_in_single_quotes(row.sql) if row.kind == "table" else row.sql),
+            sql=told.get(f"{row.kind} {fold(row.name)}") or row.sql,
         )
         for row in suspects
     )
@@ -216,15 +212,6 @@ def _string_as_expression(sql: str, word: str) -> str:
     return _respelled(
         sql, lambda at, token: f"({token.text}{_AS_EXPRESSION}" if at in terms and token.name == word else token.text
     )
-
-
-def default_in_single_quotes(sql: str) -> str:
-    """The text of a table with each ``DEFAULT "word"``, which is a string always, in single quotes."""
-    if '"' not in sql:
-        return sql
-    tokens = significant(tokenize(sql))
-    defaults = {at for at, (left, _) in enumerate(pairwise(tokens), 1) if left.word == "DEFAULT"}
-    return _respelled(sql, lambda at, token: quote_literal(token.name) if at in defaults else token.text)
 
 
 def _respelled(sql: str, spelling: Callable[[int, Token], str]) -> str:

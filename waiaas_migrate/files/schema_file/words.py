@@ -172,11 +172,11 @@ def read_default(value: Value | None) -> SqlText | None:
     sql = value.sql() if value is not None else None
     if value is None or sql is None:
         return None
-    for word in double_quoted(sql):
+    # Alone, a word in double quotes is a string to everybody; within an expression it looks like a column.
+    for word in () if ddl.is_bare(sql) else double_quoted(sql):
         text = quote_literal(word)
         what = f'"{word}" in double quotes would be the text {text}: a default cannot name a column.'
-        short = f", or `default: {shown(word)}`" if ddl.is_bare(sql) else ""
-        value.problem(what, f"Write {text} in single quotes{short}.")
+        value.problem(what, f"Write {text} in single quotes.")
     return parsed(value, sql, default=True)
 
 

@@ -132,8 +132,6 @@ def _default(default: SqlText | None, lists: _Lists, where: str) -> dict[str, Da
         return {}
     tokens = significant(tokenize(default.sql))
     sql = tokens[0].text if len(tokens) == 1 else default.sql  # without a comment that is there for yoyo's splitter
-    if sql[:1] == '"':
-        sql = quote_literal(tokens[0].name)
     literal = _literal(sql)
     if quote_literal(literal) != (sql.upper() if literal is None else sql):
         return {"default_sql": written_expression(default, (), where)}
