@@ -10,7 +10,8 @@ import click
 from waiaas_migrate.cli import options
 from waiaas_migrate.cli.output import FINDINGS, finding_rows, hazard_row, note, print_findings, print_json, say
 from waiaas_migrate.errors import UsageError
-from waiaas_migrate.files.project import Project
+from waiaas_migrate.files.project import Project, find_project
+from waiaas_migrate.sqlite.setup import using_setup
 
 if TYPE_CHECKING:
     # Generating takes SQLite's grammar and templates, which not every command here needs.
@@ -162,7 +163,8 @@ def inspect(database: str, output: str | None, enums: tuple[str, ...]) -> int:
         raise UsageError(f"--output {output}: there is no folder {path.parent}. Make it, or correct the path.")
     if path is not None and path.is_dir():
         raise UsageError(f"--output {output}: is a folder. Give the path of a file.")
-    text = run(database, enums=enums)
+    with using_setup(find_project(options.here()).setup):
+        text = run(database, enums=enums)
     if path is None:
         click.echo(text, nl=False)
         return 0

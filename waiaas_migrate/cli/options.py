@@ -13,6 +13,7 @@ import click
 from waiaas_migrate.cli.output import json_alone
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.project import Project, find_project
+from waiaas_migrate.sqlite.setup import using_setup
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -47,16 +48,17 @@ def _in_project(command: Callable[..., int], *, hidden: bool) -> Callable[..., i
     def with_project(
         *args: object, schema: str | None, migrations: str | None, templates: str | None, **options: object
     ) -> int:
-        project = find_project(_here(), schema=schema, migrations=migrations, templates=templates)
+        project = find_project(here(), schema=schema, migrations=migrations, templates=templates)
         if templates is not None:
             _require_folder(project)
-        with json_alone() if options.get("as_json") else nullcontext():
+        with json_alone() if options.get("as_json") else nullcontext(), using_setup(project.setup):
             return command(project, *args, **options)
 
     return with_project
 
 
-def _here() -> Path:
+def here() -> Path:
+    """Return the current folder."""
     try:
         return Path.cwd()
     except FileNotFoundError:

@@ -11,12 +11,14 @@ from typing import Any
 
 from waiaas_migrate.errors import Problem, ProjectError
 from waiaas_migrate.files.report import Origin, Report, listed, suggestion
+from waiaas_migrate.files.setup import NamedSetup, is_setup_name
 from waiaas_migrate.files.text_file import read_text
 from waiaas_migrate.sqlite.options import Options
 
 _TABLE = "tool.waiaas-migrate"
 _DEFAULTS = {"schema": "schema.yaml", "migrations": "migrations", "templates": "templates"}
 _FLAGS = ("catalog_edits", "secure_delete")
+_KEYS = (*_DEFAULTS, *_FLAGS, "setup")
 
 #: Names pyproject.toml files of other users to be used all the same, separated like PATH; `*` is all of them.
 TRUSTED = "WAIAAS_MIGRATE_TRUSTED"
@@ -28,7 +30,8 @@ class Project:
 
     ``root`` is the folder of its pyproject.toml; modules with enums are looked for there. ``catalog_edits`` says
     whether changes to a table's text alone may be made in ``sqlite_master``, which is fast, or must be rebuilds;
-    ``secure_delete`` whether rebuilds overwrite the pages that they free (None leaves it to the connection).
+    ``secure_delete`` whether rebuilds overwrite the pages that they free (None leaves it to the connection). ``setup``
+    is given every connection, for collations, functions and extensions of the application's.
     """
 
     root: Path
@@ -37,6 +40,7 @@ class Project:
     templates: Path
     catalog_edits: bool = True
     secure_delete: bool | None = None
+    setup: NamedSetup | None = None
 
     @property
     def options(self) -> Options:
@@ -79,7 +83,15 @@ def find_project(
         templates=paths["templates"],
         catalog_edits=settings.get("catalog_edits", True),
         secure_delete=settings.get("secure_delete"),
+        setup=_setup(root, settings),
     )
+
+
+def _setup(root: Path, settings: dict[str, Any]) -> NamedSetup | None:
+    if "setup" not in settings:
+        return None
+    name, origin = settings["setup"]
+    return NamedSetup(name=name, root=root, origin=origin)
 
 
 def _nearest(start: Path) -> tuple[Path, dict[str, Any]]:
@@ -179,14 +191,13 @@ def _checked(table: object, path: Path, text: str) -> dict[str, Any]:
             line=_line(text, rf"^\s*[\"']?{re.escape(key)}[\"']?\s*=", origin.line),
             path=f"{_TABLE}.{key}",
         )
-        if name not in (*_DEFAULTS, *_FLAGS):
-            known = (*_DEFAULTS, *_FLAGS)
-            report.add(here, f"unknown key `{key}`.", suggestion(key, known, f"Known are {listed(known)}."))
+        if name not in _KEYS:
+            report.add(here, f"unknown key `{key}`.", suggestion(key, _KEYS, f"Known are {listed(_KEYS)}."))
         elif name in settings:
             report.add(here, f"`{name}` is here twice.", "Take one of them away.")
         elif problem := _value_problem(name, value):
             report.add(here, *problem)
-        settings.setdefault(name, value)
+        settings.setdefault(name, (value, here) if name == "setup" else value)
     if problems := report.problems():
         raise ProjectError(problems)
     return settings
@@ -195,6 +206,9 @@ def _checked(table: object, path: Path, text: str) -> dict[str, Any]:
 def _value_problem(name: str, value: object) -> tuple[str, str] | None:
     if name in _FLAGS:
         return None if isinstance(value, bool) else ("this must be true or false.", f"Write `{name} = false`.")
+    if name == "setup":
+        is_named = is_setup_name(value)
+        return None if is_named else ("this must name a function.", 'Write `setup = "package.module:function"`.')
     if isinstance(value, str) and value and "\0" not in value:
         return None
     return "this must be a path.", f'Write `{name} = "{_DEFAULTS[name]}"`.'

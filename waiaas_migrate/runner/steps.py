@@ -7,7 +7,7 @@ import functools
 import re
 import sqlite3
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from waiaas_migrate.errors import ApplyError, DatabaseFileError, MigrateError, UnsupportedError
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from waiaas_migrate.runner.backend import MigrateBackend
 
 Direction = Literal["apply", "rollback"]
+#: How a statement is run on a connection; in memory, stand-ins may be put in for what an application brings.
+Execute = Callable[[sqlite3.Connection, str], sqlite3.Cursor]
 
 #: How a refusal ends that names the rows in its way.
 _COUNTED = re.compile(r" \(\d+ rows?: .+\)\Z", re.DOTALL)
@@ -41,11 +43,16 @@ class StepRunner:
     """Runs migrations on one connection, and records them in yoyo's books."""
 
     def __init__(
-        self, connection: sqlite3.Connection, migrations: Sequence[MigrationFile], observe: Observe | None = None
+        self,
+        connection: sqlite3.Connection,
+        migrations: Sequence[MigrationFile],
+        observe: Observe | None = None,
+        execute: Execute = sqlite3.Connection.execute,
     ) -> None:
         self.connection = connection
         self._migrations = tuple(migrations)
         self._observe = observe
+        self._execute = execute
 
     @functools.cached_property
     def _backend(self) -> MigrateBackend:
@@ -120,7 +127,7 @@ class StepRunner:
                 raise self._error(migration, _denial(verb), statement)
             with self._told(migration, statement):
                 # To its last row: a SELECT does its work while it is read.
-                deque(self.connection.execute(statement), maxlen=0)
+                deque(self._execute(self.connection, statement), maxlen=0)
 
     def record(self, migration: MigrationFile, operation: Direction) -> None:
         """Write into yoyo's books that ``migration`` was applied or rolled back."""

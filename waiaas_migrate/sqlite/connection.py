@@ -23,6 +23,7 @@ from waiaas_migrate.sqlite.pragmas import (
     read_pragma,
     set_together,
 )
+from waiaas_migrate.sqlite.setup import set_up
 
 #: Seconds to wait for another connection's lock, where nothing else was declared; the default of sqlite3.connect.
 DEFAULT_TIMEOUT = 5.0
@@ -62,7 +63,9 @@ def connect_file(
         except sqlite3.OperationalError as error:
             _refuse_uri(database, error)
             raise
-        if probe:
+    set_up(connection)
+    if probe:
+        with plain_errors(database.name, doing="opening it"):
             _probe(connection)
     return connection
 
@@ -146,6 +149,7 @@ def open_read_only(path: str | os.PathLike[str] | Database) -> sqlite3.Connectio
 
 def _open_uri(uri: str) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True)
+    set_up(connection)
     connection.execute("PRAGMA query_only = ON")
     _probe(connection)
     return connection

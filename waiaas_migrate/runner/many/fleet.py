@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -201,7 +202,8 @@ class _Run(Generic[ResultT]):
         """By threads of this process."""
         number = _with_files(min(self.jobs, max(len(databases), 1)), _FILES)
         with ThreadPoolExecutor(number, thread_name_prefix="waiaas-migrate") as pool:
-            futures = [pool.submit(self._begin, (database,)) for database in databases]
+            # A thread begins without what was set for the run, such as the application's setup.
+            futures = [pool.submit(copy_context().run, self._begin, (database,)) for database in databases]
             yield from self._outcomes([(database,) for database in databases], futures)
 
     def by_copies(self, databases: Sequence[str]) -> Iterator[Outcome[ResultT]]:

@@ -14,7 +14,7 @@ from waiaas_migrate.runner.progress import was_interrupted
 from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.catalog import CatalogRow, fingerprint, read_catalog
-from waiaas_migrate.sqlite.memory import memory
+from waiaas_migrate.sqlite.memory import execute, memory
 
 
 class Replay:
@@ -22,7 +22,7 @@ class Replay:
 
     def __init__(self, migrations: Sequence[MigrationFile]) -> None:
         self._memory = memory()
-        self._runner = StepRunner(self._memory, migrations)
+        self._runner = StepRunner(self._memory, migrations, execute=execute)
         self._done = 0
 
     def __enter__(self) -> Self:
