@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from waiaas_migrate.errors import INTERRUPTED, ApplyError, Failure
+from waiaas_migrate.errors import INTERRUPTED, ApplyError, Failure, Picklable
 from waiaas_migrate.runner.outline import tables_named
 from waiaas_migrate.sqlite.quoting import quote_name
 
@@ -59,7 +59,7 @@ class Stop(Protocol):
         ...  # pragma: no cover — a protocol's body never runs
 
 
-class Interrupted(KeyboardInterrupt):
+class Interrupted(Picklable, KeyboardInterrupt):
     """A run was stopped from outside. ``committed`` names what had been by then.
 
     Those are migrations that were applied, or, if ``was_taking_back``, rolled back. ``cause`` names the migration whose
