@@ -22,6 +22,7 @@ from waiaas_migrate.sqlite.connection import DEFAULT_TIMEOUT, apply_pragmas, con
 from waiaas_migrate.sqlite.place import Database, database_path
 from waiaas_migrate.sqlite.pragmas import Pragma
 from waiaas_migrate.sqlite.setup import Setup, using_setup
+from waiaas_migrate.sqlite.version import require_sqlite
 
 if TYPE_CHECKING:
     from waiaas_migrate.runner.run import When
@@ -117,6 +118,7 @@ def push_schema(connection: sqlite3.Connection, *, migrations: StrPath | None = 
         MigrationsError: the migrations folder cannot be used.
     """
     _refuse_other_words(backup)
+    require_sqlite()
     folder, head = _head(migrations)
     with plain_errors(connection, doing="applying migrations"):
         if head is not None and not connection.in_transaction and has_run_exactly(connection, head.hashes):

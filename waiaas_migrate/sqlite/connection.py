@@ -24,6 +24,7 @@ from waiaas_migrate.sqlite.pragmas import (
     set_together,
 )
 from waiaas_migrate.sqlite.setup import set_up
+from waiaas_migrate.sqlite.version import require_sqlite
 
 #: Seconds to wait for another connection's lock, where nothing else was declared; the default of sqlite3.connect.
 DEFAULT_TIMEOUT = 5.0
@@ -53,6 +54,7 @@ def connect_file(
         DatabaseBusy: another connection kept it locked for longer than ``timeout`` seconds.
         UsageError: the path means nothing.
     """
+    require_sqlite()
     database = path if isinstance(path, Database) else database_path(path)
     if (file := database.file) is not None:
         _prepare_file(database, file)
@@ -127,6 +129,7 @@ def open_read_only(path: str | os.PathLike[str] | Database) -> sqlite3.Connectio
         DatabaseBusy: another connection kept it locked.
         UsageError: the path means nothing.
     """
+    require_sqlite()
     database = path if isinstance(path, Database) else database_path(path)
     if database.path is None:
         raise UsageError(f"{database.name}: a database in memory holds nothing to read. Give the path of a file.")

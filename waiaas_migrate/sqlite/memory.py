@@ -20,6 +20,7 @@ from waiaas_migrate.sqlite.catalog import read_catalog
 from waiaas_migrate.sqlite.place import MEMORY
 from waiaas_migrate.sqlite.quoting import quote_name
 from waiaas_migrate.sqlite.setup import set_up
+from waiaas_migrate.sqlite.version import require_sqlite
 
 #: How SQLite tells of what is missing: alone, or behind "error in index x: " where it reads the schema again.
 _MISSING = re.compile(r"(?:no such (?P<kind>collation sequence|function)|unknown function): (?P<name>.+)", re.DOTALL)
@@ -128,6 +129,7 @@ def memory() -> sqlite3.Connection:
     No statement reaches a file from it, and Ctrl-C interrupts each. Neither costs anything that could be measured, as
     an authorizer would (https://www.sqlite.org/c3ref/limit.html).
     """
+    require_sqlite()
     # A statement that Python keeps compiled would be explained as it was before the schema changed.
     connection = sqlite3.connect(MEMORY, isolation_level=None, factory=_Memory, cached_statements=0)
     set_up(connection)
