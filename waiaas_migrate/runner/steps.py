@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import re
 import sqlite3
@@ -16,7 +15,7 @@ from waiaas_migrate.files.migration_dir.statements import first_line
 from waiaas_migrate.runner.books.records import books_version, write_log, write_record
 from waiaas_migrate.runner.events import Observe, StatementStarted
 from waiaas_migrate.runner.refusal import refusal
-from waiaas_migrate.runner.transaction import guarded
+from waiaas_migrate.runner.transaction import denial, python_steps
 from waiaas_migrate.sqlite.connection import CANNOT_BE_WRITTEN, database_name, result_code
 
 if TYPE_CHECKING:
@@ -111,10 +110,11 @@ class StepRunner:
         raise self._error(migration, "it left a transaction open, which was rolled back. End it in the migration")
 
     def _run_python(self, migration: MigrationFile, direction: Direction) -> None:
-        with contextlib.ExitStack() as stack:
-            denied = stack.enter_context(guarded(self.connection)) if migration.transactional else ()
-            with self._told(migration, denied=denied):
-                self._yoyo[migration.id].process_steps(self._backend, direction)
+        with (
+            python_steps(self.connection, transactional=migration.transactional) as denied,
+            self._told(migration, denied=denied),
+        ):
+            self._yoyo[migration.id].process_steps(self._backend, direction)
 
     def _run_sql(self, migration: MigrationFile, direction: Direction) -> None:
         statements = migration.statements if direction == "apply" else migration.rollback_statements
@@ -124,7 +124,7 @@ class StepRunner:
                 event = StatementStarted(migration=migration.id, number=number, total=len(statements), line=line)
                 self._observe(event)
             if migration.transactional and verb:
-                raise self._error(migration, _denial(verb), statement)
+                raise self._error(migration, denial(verb), statement)
             with self._told(migration, statement):
                 # To its last row: a SELECT does its work while it is read.
                 deque(self._execute(self.connection, statement), maxlen=0)
@@ -178,7 +178,7 @@ class StepRunner:
 
     def _reason(self, error: BaseException, denied: Sequence[str], statement: str | None) -> str:
         if denied:
-            return _denial(denied[0])
+            return denial(denied[0])
         if isinstance(error, sqlite3.Error):
             told = refusal(self.connection, statement, error) if statement else None
             return told or str(error)
@@ -240,13 +240,6 @@ def may_write_books(migration: MigrationFile) -> bool:
 @functools.lru_cache(maxsize=4096)
 def _mentions(sql: str, word: str) -> bool:
     return word in sql.lower()
-
-
-def _denial(verb: str) -> str:
-    return (
-        f"it tries to {verb}, but migrations run in one transaction of the runner's. "
-        f"Take BEGIN, COMMIT, ROLLBACK and `with connection:` out of it, or mark it `transactional: false`"
-    )
 
 
 def _has_rollback(step: object) -> bool:
