@@ -155,7 +155,9 @@ def inspect(database: str, output: str | None, enums: tuple[str, ...]) -> int:
     Example:
       waiaas-migrate inspect app.db -o schema.yaml
     """  # noqa: D301
+    from waiaas_migrate.checks.database import ignored_by
     from waiaas_migrate.checks.inspect import inspect as run
+    from waiaas_migrate.files.schema_file.places import declared_names
     from waiaas_migrate.files.text_file import write_text
 
     path = None if output is None else Path(output)
@@ -163,8 +165,10 @@ def inspect(database: str, output: str | None, enums: tuple[str, ...]) -> int:
         raise UsageError(f"--output {output}: there is no folder {path.parent}. Make it, or correct the path.")
     if path is not None and path.is_dir():
         raise UsageError(f"--output {output}: is a folder. Give the path of a file.")
-    with using_setup(find_project(options.here()).setup):
-        text = run(database, enums=enums)
+    project = find_project(options.here())
+    others = ignored_by(project).except_for(declared_names(project.schema))
+    with using_setup(project.setup):
+        text = run(database, enums=enums, others=others)
     if path is None:
         click.echo(text, nl=False)
         return 0
