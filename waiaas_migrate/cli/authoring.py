@@ -74,7 +74,8 @@ def _print_generated(result: Generated) -> None:
     if result.refused:
         note("Nothing was written.")
     elif not result.changes:
-        say("Nothing to generate: the migrations build what schema.yaml declares.", good=True)
+        first = "No migration is needed" if result.written else "Nothing to generate"
+        say(f"{first}: the migrations build what schema.yaml declares.", good=True)
 
 
 @click.command()
