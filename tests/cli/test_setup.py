@@ -195,3 +195,14 @@ def test_a_function_that_cannot_be_used(project: Path, name: str, said: str) -> 
         assert "Traceback" not in done.err
     assert (project / "a.db").read_bytes() == before
     assert run(project, "apply", "new.db").status == 2
+
+
+def test_without_it_apply_says_what_to_name(project: Path) -> None:
+    """The refusal names what is missing and `setup`, and nothing is changed."""
+    (project / "pyproject.toml").unlink()
+    before = (project / "a.db").read_bytes()
+    done = run_process(project, "apply", "a.db")
+    assert done.status == 3
+    assert "no such" in done.err or "unknown function" in done.err
+    assert "name the function that does so as `setup` in [tool.waiaas-migrate]" in done.err
+    assert (project / "a.db").read_bytes() == before

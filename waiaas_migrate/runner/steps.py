@@ -28,6 +28,13 @@ Direction = Literal["apply", "rollback"]
 #: How a statement is run on a connection; in memory, stand-ins may be put in for what an application brings.
 Execute = Callable[[sqlite3.Connection, str], sqlite3.Cursor]
 
+#: How SQLite says that a connection lacks what an application registers on its own.
+_OF_THE_APPLICATION = re.compile(r"no such (?:collation sequence|function|module): |unknown function: ")
+_NAME_SETUP = (
+    "If the application registers it, name the function that does so as `setup` in [tool.waiaas-migrate], or pass it "
+    "to open_database(setup=…)."
+)
+
 #: How a refusal ends that names the rows in its way.
 _COUNTED = re.compile(r" \(\d+ rows?: .+\)\Z", re.DOTALL)
 
@@ -197,6 +204,8 @@ class StepRunner:
             reason += ". Change these rows, then try again." if is_counted else "."
         else:
             reason += f", in: {line}"
+        if _OF_THE_APPLICATION.search(reason):
+            reason = f"{reason.rstrip('.')}. {_NAME_SETUP}"
         return ApplyError(
             database=database_name(self.connection),
             migration=migration if isinstance(migration, str) else migration.id,
