@@ -31,8 +31,8 @@ Execute = Callable[[sqlite3.Connection, str], sqlite3.Cursor]
 #: How SQLite says that a connection lacks what an application registers on its own.
 _OF_THE_APPLICATION = re.compile(r"no such (?:collation sequence|function|module): |unknown function: ")
 _NAME_SETUP = (
-    "If the application registers it, name the function that does so as `setup` in [tool.waiaas-migrate], or pass it "
-    "to open_database(setup=…)."
+    "If the application registers it, name the function that does so as `setup` in [tool.waiaas-migrate], or call "
+    "push_schema on a connection that has it."
 )
 
 #: How a refusal ends that names the rows in its way.
