@@ -172,7 +172,7 @@ work = lambda name: time.sleep(0.05)
 def outcomes_of(times):
     given = 0
     try:
-        for outcome in each(work, "abcdefgh", Fleet(jobs=1)):
+        for outcome in each(work, list("abcdefgh"), Fleet(jobs=1)):
             given += 1
             if given <= times:
                 interrupt()
@@ -236,7 +236,7 @@ def test_ctrl_c_once_the_outcomes_are_let_go_of() -> None:
         """
 import os, signal, threading
 from waiaas_migrate.runner.many.fleet import Fleet, each
-outcomes = each(len, "abc", Fleet(jobs=1))
+outcomes = each(len, list("abc"), Fleet(jobs=1))
 next(outcomes)
 thread = threading.Thread(target=outcomes.close)
 thread.start()
