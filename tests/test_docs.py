@@ -67,7 +67,13 @@ templates = "templates"
 catalog_edits = true  # false: rebuild tables rather than edit their text in sqlite_master
 secure_delete = false # whether rebuilds overwrite what they delete; without this key, the connection's own setting
 ignore_tables = ["search_*"] # tables of other tools, by name or glob: see Tables of other tools in runner.md
+setup = "app.db:prepare"   # called with every connection: collations, functions, extensions
 ```
+
+`setup` names a function that takes a `sqlite3.Connection`. Every command calls it with each connection that it opens, so
+that collations, functions and extensions of the application's are there. It is given empty databases in memory, too:
+register things in it, and read no tables. Modules are looked for in the project's folder, in its `src`, and among the
+installed packages.
 
 ## JSON
 

@@ -32,7 +32,21 @@ from typing import ClassVar
 INTERRUPTED = 130
 
 
-class MigrateError(Exception):
+class Picklable(BaseException):
+    """An exception that can be pickled and copied, whatever arguments its class takes."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep the text and the attributes; the arguments of the class are not needed again."""
+        return _restored, (type(self), self.args), self.__dict__
+
+
+def _restored(kind: type[Picklable], args: tuple[object, ...]) -> Picklable:
+    error = kind.__new__(kind)
+    error.args = args
+    return error
+
+
+class MigrateError(Picklable, Exception):
     """The base of every error that this package raises on purpose."""
 
     exit_code: ClassVar[int] = 2

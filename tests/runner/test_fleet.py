@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import chdir, contextmanager
 from pathlib import Path
@@ -22,10 +22,11 @@ from tests.runner.test_progress import make_database as make_slow
 from waiaas_migrate.checks.drift import drift_of_all
 from waiaas_migrate.checks.status import status_of_all
 from waiaas_migrate.errors import Failure, MigrationsError, UsageError
-from waiaas_migrate.files.project import find_project
+from waiaas_migrate.files.project import Project, find_project
 from waiaas_migrate.runner.apply import ApplyResult
 from waiaas_migrate.runner.estimate import estimate_all
 from waiaas_migrate.runner.many.fleet import Fleet, apply_to_all, default_jobs, each
+from waiaas_migrate.runner.many.patterns import expand
 from waiaas_migrate.sqlite.pragmas import Pragma
 
 
@@ -171,7 +172,7 @@ work = lambda name: time.sleep(0.05)
 def outcomes_of(times):
     given = 0
     try:
-        for outcome in each(work, "abcdefgh", Fleet(jobs=1)):
+        for outcome in each(work, list("abcdefgh"), Fleet(jobs=1)):
             given += 1
             if given <= times:
                 interrupt()
@@ -235,7 +236,7 @@ def test_ctrl_c_once_the_outcomes_are_let_go_of() -> None:
         """
 import os, signal, threading
 from waiaas_migrate.runner.many.fleet import Fleet, each
-outcomes = each(len, "abc", Fleet(jobs=1))
+outcomes = each(len, list("abc"), Fleet(jobs=1))
 next(outcomes)
 thread = threading.Thread(target=outcomes.close)
 thread.start()
@@ -295,3 +296,27 @@ def test_one_name_is_no_list_of_databases(tmp_path: Path) -> None:
     with chdir(tmp_path), pytest.raises(UsageError, match=r"'a\.db' is one database\. Give a list of them\."):
         apply_to_all("a.db", tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("one", ["a.db", Path("a.db"), b"a.db"], ids=["text", "path", "bytes"])
+@pytest.mark.parametrize(
+    "begin",
+    [
+        lambda project, one: apply_to_all(one, project.migrations),
+        lambda project, one: estimate_all(one, project.migrations),
+        status_of_all,
+        drift_of_all,
+        lambda _, one: each(str, one),
+        lambda _, one: expand(one),
+    ],
+    ids=["apply", "estimate", "status", "drift", "each", "expand"],
+)
+def test_no_function_takes_the_letters_of_a_name_for_databases(
+    tmp_path: Path, begin: Callable[[Project, object], object], one: object
+) -> None:
+    """It is refused by the call, before an outcome is asked for."""
+    project = find_project(tmp_path)
+    write_folder(project.migrations, FAMILY)
+    with chdir(tmp_path), pytest.raises(UsageError, match=r"is one database\. Give a list of them\."):
+        begin(project, one)
+    assert [path.name for path in tmp_path.iterdir()] == ["migrations"]

@@ -283,3 +283,18 @@ def test_the_rows_that_are_done_are_about_right(statement: str) -> None:
     assert done == sorted(done)
     assert {one.total for one in told} == {50_000}
     assert 25_000 <= done[-1] <= 50_000
+
+
+def test_after_its_copy_a_backup_is_said_to_be_checked(tmp_path: Path) -> None:
+    """The count of pages doesn't stand still at its end; what was told before it goes on."""
+    told: list[Progress] = []
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
+        meter = Meter(connection, tell=told.append)
+        meter.start(Progress(migration="0001_a", words="backup", unit="pages"))
+        time.sleep(1.1)
+        meter.pages(98, 100)
+        meter.pages(100, 100)
+    assert [(one.words, one.done, one.total) for one in told] == [
+        ("backup", 98, 100),
+        ("checking the backup", None, None),
+    ]

@@ -11,10 +11,10 @@ from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, chec
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.render import Renderer
+from waiaas_migrate.generate.branches import replay_folder
 from waiaas_migrate.generate.declared import declare
 from waiaas_migrate.generate.generate import pragmas_of, wanted
 from waiaas_migrate.generate.record import derived
-from waiaas_migrate.generate.replay import replay
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hazard_codes import Code
 from waiaas_migrate.sqlite.broken import Broken, broken_objects
@@ -34,7 +34,7 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
     """
     renderer = Renderer(project.templates)
     migrations, _, manifest = read_recorded(project.migrations, missing_ok=True)
-    with closing(replay(migrations)) as replayed:
+    with closing(replay_folder(migrations, manifest)) as replayed:
         declared = declare(project, renderer, like=replayed)
         step = wanted(project, replayed, declared, manifest, renderer)
         head = fingerprint(read_catalog(replayed))

@@ -21,6 +21,7 @@ from waiaas_migrate.checks.report import Finding, Subject, schema_findings
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.generate.replay import replay
 from waiaas_migrate.runner.many.fleet import Fleet, Outcome, each
+from waiaas_migrate.runner.many.patterns import refuse_one_name
 from waiaas_migrate.schema.changes import Change, object_of
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
@@ -78,7 +79,9 @@ def drift_of_all(
 
     Raises:
         MigrationsError: where the migrations folder cannot be used.
+        UsageError: ``databases`` is one name.
     """
+    refuse_one_name(databases)
     run = new_run()
     folder_of(project, run)
     return each(functools.partial(_drift, project=project, column_order=column_order, run=run), databases, fleet)

@@ -19,6 +19,7 @@ from waiaas_migrate.checks.database import (
 from waiaas_migrate.errors import Problem
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.many.fleet import Fleet, Outcome, each
+from waiaas_migrate.runner.many.patterns import refuse_one_name
 
 State = Literal["applied", "pending", "unknown"]
 
@@ -65,7 +66,9 @@ def status_of_all(
 
     Raises:
         MigrationsError: where the migrations folder cannot be used.
+        UsageError: ``databases`` is one name.
     """
+    refuse_one_name(databases)
     run = new_run()
     problems_of(project, run)
     return each(functools.partial(_status, project=project, run=run), databases, fleet)

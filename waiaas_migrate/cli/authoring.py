@@ -11,6 +11,7 @@ from waiaas_migrate.cli import options
 from waiaas_migrate.cli.output import FINDINGS, finding_rows, hazard_row, note, print_findings, print_json, say
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.project import Project, find_project
+from waiaas_migrate.sqlite.setup import using_setup
 
 if TYPE_CHECKING:
     # Generating takes SQLite's grammar and templates, which not every command here needs.
@@ -73,7 +74,8 @@ def _print_generated(result: Generated) -> None:
     if result.refused:
         note("Nothing was written.")
     elif not result.changes:
-        say("Nothing to generate: the migrations build what schema.yaml declares.", good=True)
+        first = "No migration is needed" if result.written else "Nothing to generate"
+        say(f"{first}: the migrations build what schema.yaml declares.", good=True)
 
 
 @click.command()
@@ -166,7 +168,8 @@ def inspect(database: str, output: str | None, enums: tuple[str, ...]) -> int:
         raise UsageError(f"--output {output}: is a folder. Give the path of a file.")
     project = find_project(options.here())
     others = ignored_by(project).except_for(declared_names(project.schema))
-    text = run(database, enums=enums, others=others)
+    with using_setup(project.setup):
+        text = run(database, enums=enums, others=others)
     if path is None:
         click.echo(text, nl=False)
         return 0

@@ -13,6 +13,7 @@ import click
 from waiaas_migrate.cli.output import json_alone
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.project import Project, find_project
+from waiaas_migrate.sqlite.setup import using_setup
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -50,7 +51,7 @@ def _in_project(command: Callable[..., int], *, hidden: bool) -> Callable[..., i
         project = find_project(here(), schema=schema, migrations=migrations, templates=templates)
         if templates is not None:
             _require_folder(project)
-        with json_alone() if options.get("as_json") else nullcontext():
+        with json_alone() if options.get("as_json") else nullcontext(), using_setup(project.setup):
             return command(project, *args, **options)
 
     return with_project

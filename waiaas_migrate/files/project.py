@@ -11,6 +11,7 @@ from typing import Any
 
 from waiaas_migrate.errors import Problem, ProjectError
 from waiaas_migrate.files.report import Origin, Report, listed, suggestion
+from waiaas_migrate.files.setup import NamedSetup, is_setup_name
 from waiaas_migrate.files.text_file import read_text
 from waiaas_migrate.sqlite.options import Options
 
@@ -18,7 +19,7 @@ _TABLE = "tool.waiaas-migrate"
 _DEFAULTS = {"schema": "schema.yaml", "migrations": "migrations", "templates": "templates"}
 _FLAGS = ("catalog_edits", "secure_delete")
 _NAMES = "ignore_tables"
-_KNOWN = (*_DEFAULTS, *_FLAGS, _NAMES)
+_KNOWN = (*_DEFAULTS, *_FLAGS, _NAMES, "setup")
 
 #: Names pyproject.toml files of other users to be used all the same, separated like PATH; `*` is all of them.
 TRUSTED = "WAIAAS_MIGRATE_TRUSTED"
@@ -31,7 +32,8 @@ class Project:
     ``root`` is the folder of its pyproject.toml; modules with enums are looked for there. ``catalog_edits`` says
     whether changes to a table's text alone may be made in ``sqlite_master``, which is fast, or must be rebuilds;
     ``secure_delete`` whether rebuilds overwrite the pages that they free (None leaves it to the connection);
-    ``ignore_tables`` are names and globs of tables that belong to other tools.
+    ``ignore_tables`` are names and globs of tables that belong to other tools. ``setup`` is called with every
+    connection, for the application's collations, functions and extensions.
     """
 
     root: Path
@@ -41,6 +43,7 @@ class Project:
     catalog_edits: bool = True
     secure_delete: bool | None = None
     ignore_tables: tuple[str, ...] = ()
+    setup: NamedSetup | None = None
 
     @property
     def options(self) -> Options:
@@ -84,7 +87,15 @@ def find_project(
         catalog_edits=settings.get("catalog_edits", True),
         secure_delete=settings.get("secure_delete"),
         ignore_tables=tuple(settings.get(_NAMES, ())),
+        setup=_setup(root, settings),
     )
+
+
+def _setup(root: Path, settings: dict[str, Any]) -> NamedSetup | None:
+    if "setup" not in settings:
+        return None
+    name, origin = settings["setup"]
+    return NamedSetup(name=name, root=root, origin=origin)
 
 
 def _nearest(start: Path) -> tuple[Path, dict[str, Any]]:
@@ -190,7 +201,7 @@ def _checked(table: object, path: Path, text: str) -> dict[str, Any]:
             report.add(here, f"`{name}` is here twice.", "Take one of them away.")
         elif problem := _value_problem(name, value):
             report.add(here, *problem)
-        settings.setdefault(name, value)
+        settings.setdefault(name, (value, here) if name == "setup" else value)
     if problems := report.problems():
         raise ProjectError(problems)
     return settings
@@ -199,6 +210,9 @@ def _checked(table: object, path: Path, text: str) -> dict[str, Any]:
 def _value_problem(name: str, value: object) -> tuple[str, str] | None:
     if name in _FLAGS:
         return None if isinstance(value, bool) else ("this must be true or false.", f"Write `{name} = false`.")
+    if name == "setup":
+        is_named = is_setup_name(value)
+        return None if is_named else ("this must name a function.", 'Write `setup = "package.module:function"`.')
     if name == _NAMES:
         is_list = isinstance(value, list) and all(isinstance(one, str) and one for one in value)
         return None if is_list else ("this must be a list of names.", f'Write `{name} = ["other_tool_*"]`.')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -16,6 +17,46 @@ _BEHIND = (
     f"Give it a name that comes behind theirs, or delete its files and generate it anew; or, where no database has run "
     f"those, put {MANIFEST} back to what it was before them."
 )
+#: What to do with a new migration that excludes one that databases have run.
+_EXCLUDED = "Delete its files, then run `waiaas-migrate generate`, which writes what is still missing."
+
+
+def replay_folder(migrations: Sequence[MigrationFile], recorded: Manifest | None) -> sqlite3.Connection:
+    """Replay ``migrations``; if two exclude each other, blame the one that isn't recorded.
+
+    Databases may have run those that are recorded, so only a new one can still be changed.
+
+    Raises:
+        MigrationsError: names the migration that fails, and the statement.
+    """
+    try:
+        return replay(migrations)
+    except MigrationsError as error:
+        listed = frozenset() if recorded is None else frozenset(recorded.ids)
+        blamed = _blamed(migrations, listed, error)
+        raise (blamed or error) from None
+
+
+def _blamed(
+    migrations: Sequence[MigrationFile], listed: frozenset[str], error: MigrationsError
+) -> MigrationsError | None:
+    """What is wrong with a new migration, if the recorded ones work without it."""
+    ran = [migration for migration in migrations if migration.id in listed]
+    new = [migration for migration in migrations if migration.id not in listed]
+    if not new or not any(problem.file == str(migration.path) for problem in error.problems for migration in ran):
+        return None
+    try:
+        for number in range(len(new) + 1):
+            replay([*ran, *new[:number]]).close()
+    except MigrationsError as found:
+        if not any(problem.file == str(migration.path) for problem in found.problems for migration in new):
+            return None
+        said = "it isn't recorded yet and doesn't work after the recorded migrations"
+        problems = [replace(problem, what=f"{said}: {problem.what}", fix=_EXCLUDED) for problem in found.problems]
+        return MigrationsError(problems)
+    fails = " ".join(f"{problem.file}: {problem.what}" for problem in error.problems)
+    what = f"it isn't recorded yet, and a recorded migration fails after it: {fails}"
+    return MigrationsError([Problem(file=str(new[0].path), what=what, fix=_BEHIND)])
 
 
 def refuse_clashes(migrations: Sequence[MigrationFile], recorded: Manifest | None) -> None:

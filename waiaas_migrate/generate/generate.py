@@ -26,12 +26,11 @@ from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.render import Renderer
 from waiaas_migrate.files.schema_file.places import located
 from waiaas_migrate.files.schema_file.reader import DeclaredSchema, display_name
-from waiaas_migrate.generate.branches import refuse_clashes
+from waiaas_migrate.generate.branches import refuse_clashes, replay_folder
 from waiaas_migrate.generate.declared import Declared, declare
 from waiaas_migrate.generate.draft import Draft, changes_of, draft, has_whitespace, hazards_of, heads
 from waiaas_migrate.generate.proof import prove
 from waiaas_migrate.generate.record import facts_of
-from waiaas_migrate.generate.replay import replay
 from waiaas_migrate.generate.transition import make_transition
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.hazard_codes import Code
@@ -86,7 +85,7 @@ def _generate(project: Project, name: str | None, allowed: frozenset[Code]) -> G
     renderer = Renderer(project.templates)
     seen = folder_state(project.migrations)
     migrations, recorded = _history(project)
-    with closing(replay(migrations)) as before:
+    with closing(replay_folder(migrations, recorded)) as before:
         refuse_clashes(migrations, recorded)
         declared = declare(project, renderer, like=before)
         transition = wanted(project, before, declared, recorded, renderer)

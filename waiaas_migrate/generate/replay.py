@@ -14,6 +14,7 @@ from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.files.migration_dir.statements import first_line
 from waiaas_migrate.runner.progress import ReplayInterrupted, was_interrupted
+from waiaas_migrate.runner.transaction import denial, python_steps
 from waiaas_migrate.sqlite.guards import NOT_AS_MADE
 from waiaas_migrate.sqlite.memory import NOT_ATTACHED, execute, lacks_database, memory
 
@@ -76,14 +77,19 @@ def _run_python(connection: sqlite3.Connection, migration: MigrationFile, folder
     from waiaas_migrate.runner.backend import MigrateBackend
 
     loaded = yoyo_migrations(file.path for file in folder)[migration.id]
+    denied: list[str] = []
     try:
         loaded.load()
         backend = MigrateBackend.on(connection)
-        for step in loaded.steps or ():
-            step.apply(backend)
+        with python_steps(connection, transactional=migration.transactional) as denied:
+            for step in loaded.steps or ():
+                step.apply(backend)
     except BaseException as error:  # a migration in Python may raise anything, SystemExit too
         if was_interrupted(error):
             raise KeyboardInterrupt from error
+        if denied:
+            what, _, fix = denial(denied[0]).partition(". ")
+            raise MigrationsError([Problem(file=str(migration.path), what=f"{what}.", fix=f"{fix}.")]) from None
         fix = _WITHOUT_DATABASE if lacks_database(connection) or NOT_ATTACHED in str(error) else CORRECT
         raise _failed(migration, f"{type(error).__name__}: {error}", fix) from None
 
@@ -113,5 +119,5 @@ def _way_out(connection: sqlite3.Connection, said: str) -> str:
 
 
 def _failed(migration: MigrationFile, why: str, fix: str = CORRECT) -> MigrationsError:
-    what = f"it fails on an empty database, behind the migrations before it: {why.removesuffix(';')}."
+    what = f"it fails on an empty database, behind the migrations before it: {why.rstrip(';.')}."
     return MigrationsError([Problem(file=str(migration.path), what=what, fix=fix)])

@@ -16,6 +16,7 @@ from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.runner.books.applied import pending
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.many.fleet import Fleet, Outcome, each
+from waiaas_migrate.runner.many.patterns import refuse_one_name
 from waiaas_migrate.runner.proof.preconditions import proof_of
 from waiaas_migrate.runner.run import When, wants_backup
 from waiaas_migrate.runner.upgrade import refuse_unrecorded_tables
@@ -151,7 +152,9 @@ def estimate_all(
 
     Raises:
         MigrationsError: the folder cannot be used.
+        UsageError: ``databases`` is one name.
     """
+    refuse_one_name(databases)
     folder = read_folder(migrations)
     of_one = functools.partial(_estimate, folder=folder, backup=backup, verify=verify, may_make=may_make)
     return each(of_one, databases, fleet)

@@ -21,6 +21,8 @@ from waiaas_migrate.runner.transaction import plain_session
 from waiaas_migrate.sqlite.connection import DEFAULT_TIMEOUT, apply_pragmas, connect_file, plain_errors, shape_file
 from waiaas_migrate.sqlite.place import Database, database_path
 from waiaas_migrate.sqlite.pragmas import Pragma
+from waiaas_migrate.sqlite.setup import Setup, using_setup
+from waiaas_migrate.sqlite.version import require_sqlite
 
 if TYPE_CHECKING:
     from waiaas_migrate.runner.run import When
@@ -31,11 +33,12 @@ _CLOSING_MS = 100
 StrPath = str | os.PathLike[str]
 
 
-def connect(path: StrPath, *, migrations: StrPath | None = None) -> sqlite3.Connection:
+def connect(path: StrPath, *, migrations: StrPath | None = None, setup: Setup | None = None) -> sqlite3.Connection:
     """Open the database at ``path`` and set its PRAGMAs; no migration is run.
 
     ``path`` is a path, ``:memory:``, a ``file:`` URI or a ``sqlite:///`` URL; a new file is its owner's alone.
     ``migrations`` is the folder whose manifest declares the PRAGMAs; without one, the WAIaaS schema's.
+    ``setup`` is called with the connection first, to register collations and functions, or load extensions.
 
     Raises:
         DatabaseFileError: the file cannot be used.
@@ -46,6 +49,8 @@ def connect(path: StrPath, *, migrations: StrPath | None = None) -> sqlite3.Conn
     pragmas = _pragmas(head)
     connection = connect_file(path, timeout=_patience(head))
     try:
+        if setup is not None:
+            setup(connection)
         _prepare(connection, pragmas)
     except BaseException:
         connection.close()
@@ -53,11 +58,15 @@ def connect(path: StrPath, *, migrations: StrPath | None = None) -> sqlite3.Conn
     return connection
 
 
-def open_database(path: StrPath, *, migrations: StrPath | None = None, backup: When = "auto") -> sqlite3.Connection:
+def open_database(
+    path: StrPath, *, migrations: StrPath | None = None, backup: When = "auto", setup: Setup | None = None
+) -> sqlite3.Connection:
     """Open the database at ``path``, apply what is pending, and set its PRAGMAs; arguments as for :func:`connect`.
 
     ``backup`` says when a verified copy is made beside the file before anything is applied: ``auto`` where a step could
     lose something or builds a table anew, ``always`` or ``never``. A database without tables needs none.
+    ``setup`` is called with the connection before anything else, and with every other connection that migrating needs,
+    such as to empty databases in memory; what it raises reaches the caller.
 
     Raises:
         DatabaseFileError: the file cannot be used, or its backup not be written.
@@ -70,17 +79,20 @@ def open_database(path: StrPath, *, migrations: StrPath | None = None, backup: W
     _refuse_other_words(backup)
     folder, head = _head(migrations)
     place = database_path(path)
-    return while_others_work(place, lambda: _open(place, folder, head, backup))
+    return while_others_work(place, lambda: _open(place, folder, head, backup, setup))
 
 
-def _open(place: Database, folder: str, head: Head | None, backup: When) -> sqlite3.Connection:
+def _open(place: Database, folder: str, head: Head | None, backup: When, setup: Setup | None) -> sqlite3.Connection:
     pragmas = _pragmas(head)
     connection = connect_file(place, timeout=_patience(head), probe=False)
     try:
-        with plain_errors(connection, doing="opening it"):
+        if setup is not None:
+            setup(connection)
+        with plain_session(connection), plain_errors(connection, doing="opening it"):
             shape_file(connection, pragmas)
             is_at_head = head is not None and has_run_exactly(connection, head.hashes)
-        applied = () if is_at_head else _push(connection, folder, head, backup, pragmas=pragmas, is_plain=True)
+        with using_setup(setup):
+            applied = () if is_at_head else _push(connection, folder, head, backup, pragmas=pragmas, is_plain=True)
         try:
             _prepare(connection, pragmas)
         except MigrateError as error:
@@ -106,6 +118,7 @@ def push_schema(connection: sqlite3.Connection, *, migrations: StrPath | None = 
         MigrationsError: the migrations folder cannot be used.
     """
     _refuse_other_words(backup)
+    require_sqlite()
     folder, head = _head(migrations)
     with plain_errors(connection, doing="applying migrations"):
         if head is not None and not connection.in_transaction and has_run_exactly(connection, head.hashes):
@@ -157,7 +170,7 @@ def _refuse_other_words(backup: str) -> None:
 
 
 def _prepare(connection: sqlite3.Connection, pragmas: Sequence[Pragma]) -> None:
-    with plain_errors(connection, doing="setting its PRAGMAs"):
+    with plain_session(connection), plain_errors(connection, doing="setting its PRAGMAs"):
         apply_pragmas(connection, pragmas)
 
 

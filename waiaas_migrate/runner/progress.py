@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from waiaas_migrate.errors import INTERRUPTED, ApplyError, Failure
+from waiaas_migrate.errors import INTERRUPTED, ApplyError, Failure, Picklable
 from waiaas_migrate.sqlite.quoting import quote_name
 
 #: Seconds that pass before anything is told, and between two tellings.
@@ -61,7 +61,7 @@ class Stop(Protocol):
         ...  # pragma: no cover — a protocol's body never runs
 
 
-class Interrupted(KeyboardInterrupt):
+class Interrupted(Picklable, KeyboardInterrupt):
     """A run was stopped from outside. ``committed`` names what had been by then.
 
     Those are migrations that were applied, or, if ``was_taking_back``, rolled back. ``cause`` names the migration whose
@@ -127,7 +127,7 @@ class Meter:
         self._connection = connection
         self._tell = tell
         self._stop = stop
-        self._due = time.monotonic() + FIRST
+        self._due, self._has_told = time.monotonic() + FIRST, False
         self._now = _NOTHING
         self._instructions = 0
         self._expected = 0
@@ -161,6 +161,9 @@ class Meter:
         """So many pages of a copy are done."""
         self._check()
         self._now = _with(self._now, done, total, "pages")
+        if done >= total:  # what follows the copy takes as long, and says nothing until it is done
+            self._now = Progress(migration=self._now.migration, words="checking the backup")
+            self._due = min(self._due, time.monotonic()) if self._has_told else self._due
         self._show()
 
     def _check(self) -> None:
@@ -179,7 +182,7 @@ class Meter:
 
     def _show(self) -> None:
         if self._tell is not None and time.monotonic() >= self._due:
-            self._due = time.monotonic() + NEXT
+            self._due, self._has_told = time.monotonic() + NEXT, True
             self._tell(self._now)
 
     def _rows(self, table: str) -> int:

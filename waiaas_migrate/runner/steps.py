@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import re
 import sqlite3
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from waiaas_migrate.errors import ApplyError, MigrateError, UnsupportedError
@@ -16,9 +15,9 @@ from waiaas_migrate.files.migration_dir.statements import code_of, first_line
 from waiaas_migrate.runner.books.records import books_version, write_log, write_record
 from waiaas_migrate.runner.events import Observe, StatementStarted
 from waiaas_migrate.runner.refusal import refusal
-from waiaas_migrate.runner.transaction import guarded
+from waiaas_migrate.runner.transaction import denial, python_steps
 from waiaas_migrate.sqlite.connection import database_name, main_file, plain_error, result_code
-from waiaas_migrate.sqlite.pragmas import UNSAFE_JOURNAL, unsafe_journal
+from waiaas_migrate.sqlite.pragmas import unsafe_journal
 
 if TYPE_CHECKING:
     from yoyo.migrations import Migration
@@ -26,6 +25,15 @@ if TYPE_CHECKING:
     from waiaas_migrate.runner.backend import MigrateBackend
 
 Direction = Literal["apply", "rollback"]
+#: How a statement is run on a connection; in memory, stand-ins may be put in for what an application brings.
+Execute = Callable[[sqlite3.Connection, str], sqlite3.Cursor]
+
+#: How SQLite says that a connection lacks what an application registers on its own.
+_OF_THE_APPLICATION = re.compile(r"no such (?:collation sequence|function|module): |unknown function: ")
+_NAME_SETUP = (
+    "If the application registers it, name the function that does so as `setup` in [tool.waiaas-migrate], or call "
+    "push_schema on a connection that has it."
+)
 
 #: How a refusal ends that names the rows in its way.
 _COUNTED = re.compile(r" \(\d+ rows?: .+\)\Z", re.DOTALL)
@@ -42,11 +50,16 @@ class StepRunner:
     """Runs migrations on one connection, and records them in yoyo's books."""
 
     def __init__(
-        self, connection: sqlite3.Connection, migrations: Sequence[MigrationFile], observe: Observe | None = None
+        self,
+        connection: sqlite3.Connection,
+        migrations: Sequence[MigrationFile],
+        observe: Observe | None = None,
+        execute: Execute = sqlite3.Connection.execute,
     ) -> None:
         self.connection = connection
         self._migrations = tuple(migrations)
         self._observe = observe
+        self._execute = execute
 
     @functools.cached_property
     def _backend(self) -> MigrateBackend:
@@ -105,10 +118,11 @@ class StepRunner:
         raise self._error(migration, "it left a transaction open, which was rolled back. End it in the migration")
 
     def _run_python(self, migration: MigrationFile, direction: Direction) -> None:
-        with contextlib.ExitStack() as stack:
-            denied = stack.enter_context(guarded(self.connection)) if migration.transactional else ()
-            with self._told(migration, denied=denied):
-                self._yoyo[migration.id].process_steps(self._backend, direction)
+        with (
+            python_steps(self.connection, transactional=migration.transactional) as denied,
+            self._told(migration, denied=denied),
+        ):
+            self._yoyo[migration.id].process_steps(self._backend, direction)
 
     def _run_sql(self, migration: MigrationFile, direction: Direction) -> None:
         statements = migration.statements if direction == "apply" else migration.rollback_statements
@@ -118,12 +132,12 @@ class StepRunner:
                 event = StatementStarted(migration=migration.id, number=number, total=len(statements), line=line)
                 self._observe(event)
             if migration.transactional and verb:
-                raise self._error(migration, _denial(verb), statement)
+                raise self._error(migration, denial(verb), statement)
             if (mode := _unsafe_journal(statement)) and main_file(self.connection):
-                raise self._error(migration, _denial(f"PRAGMA journal_mode = {mode}"), statement)
+                raise self._error(migration, denial(f"PRAGMA journal_mode = {mode}"), statement)
             with self._told(migration, statement):
                 # To its last row: a SELECT does its work while it is read.
-                deque(self.connection.execute(statement), maxlen=0)
+                deque(self._execute(self.connection, statement), maxlen=0)
 
     def record(self, migration: MigrationFile, operation: Direction) -> None:
         """Write into yoyo's books that ``migration`` was applied or rolled back."""
@@ -175,7 +189,7 @@ class StepRunner:
 
     def _reason(self, error: BaseException, denied: Sequence[str], statement: str | None) -> str:
         if denied:
-            return _denial(denied[0])
+            return denial(denied[0])
         if isinstance(error, sqlite3.Error):
             told = refusal(self.connection, statement, error) if statement else None
             return told or str(error)
@@ -190,6 +204,8 @@ class StepRunner:
             reason += ". Change these rows, then try again." if is_counted else "."
         else:
             reason += f", in: {line}"
+        if _OF_THE_APPLICATION.search(reason):
+            reason = f"{reason.rstrip('.')}. {_NAME_SETUP}"
         return ApplyError(
             database=database_name(self.connection),
             migration=migration if isinstance(migration, str) else migration.id,
@@ -226,15 +242,6 @@ def _line_and_verb(statement: str) -> tuple[str, str]:
 @functools.lru_cache(maxsize=4096)
 def _unsafe_journal(statement: str) -> str | None:
     return unsafe_journal(code_of(statement))
-
-
-def _denial(verb: str) -> str:
-    if verb.startswith("PRAGMA"):
-        return f"it sets {verb}. {UNSAFE_JOURNAL} Take the PRAGMA out"
-    return (
-        f"it tries to {verb}, but migrations run in one transaction of the runner's. "
-        f"Take BEGIN, COMMIT, ROLLBACK and `with connection:` out of it, or mark it `transactional: false`"
-    )
 
 
 def _has_rollback(step: object) -> bool:

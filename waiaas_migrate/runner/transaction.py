@@ -235,3 +235,28 @@ def guarded(connection: sqlite3.Connection) -> Iterator[list[str]]:
         yield denied
     finally:
         connection.set_authorizer(None)
+
+
+@contextmanager
+def python_steps(connection: sqlite3.Connection, *, transactional: bool) -> Iterator[list[str]]:
+    """Run steps in Python: :func:`guarded` if ``transactional``; a row or text factory that they set is gone after."""
+    before = connection.row_factory, connection.text_factory
+    try:
+        if transactional:
+            with guarded(connection) as denied:
+                yield denied
+        else:
+            yield []
+    finally:
+        connection.row_factory, connection.text_factory = before
+
+
+def denial(verb: str) -> str:
+    """Say why a migration may not ``verb``, and what to do."""
+    if verb.startswith("PRAGMA"):
+        return f"it sets {verb}. {UNSAFE_JOURNAL} Take the PRAGMA out"
+    return (
+        f"it tries to {verb}, but migrations run in one transaction of the runner's. "
+        f"Take BEGIN, COMMIT, ROLLBACK, `executescript` and `with connection:` out of it, or mark it "
+        f"`transactional: false` (in Python, `__transactional__ = False`)"
+    )

@@ -30,6 +30,8 @@ from waiaas_migrate.sqlite.pragmas import (
     read_pragma,
     set_together,
 )
+from waiaas_migrate.sqlite.setup import set_up
+from waiaas_migrate.sqlite.version import require_sqlite
 
 #: Seconds to wait for another connection's lock, where nothing else was declared; the default of sqlite3.connect.
 DEFAULT_TIMEOUT = 5.0
@@ -59,6 +61,7 @@ def connect_file(
         DatabaseBusy: another connection kept it locked for longer than ``timeout`` seconds.
         UsageError: the path means nothing.
     """
+    require_sqlite()
     database = path if isinstance(path, Database) else database_path(path)
     if (file := database.file) is not None:
         _prepare_file(database, file)
@@ -69,7 +72,9 @@ def connect_file(
         except sqlite3.OperationalError as error:
             _refuse_uri(database, error)
             raise
-        if probe:
+    set_up(connection)
+    if probe:
+        with plain_errors(database.name, doing="opening it"):
             _probe(connection)
     return connection
 
@@ -131,6 +136,7 @@ def open_read_only(path: str | os.PathLike[str] | Database) -> sqlite3.Connectio
         DatabaseBusy: another connection kept it locked.
         UsageError: the path means nothing.
     """
+    require_sqlite()
     database = path if isinstance(path, Database) else database_path(path)
     if database.path is None:
         raise UsageError(f"{database.name}: a database in memory holds nothing to read. Give the path of a file.")
@@ -153,6 +159,7 @@ def open_read_only(path: str | os.PathLike[str] | Database) -> sqlite3.Connectio
 
 def _open_uri(uri: str) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True)
+    set_up(connection)
     connection.execute("PRAGMA query_only = ON")
     _probe(connection)
     return connection

@@ -19,6 +19,8 @@ from typing import Any, Self
 from waiaas_migrate.sqlite.catalog import CatalogRow, read_catalog
 from waiaas_migrate.sqlite.place import MEMORY
 from waiaas_migrate.sqlite.quoting import quote_name
+from waiaas_migrate.sqlite.setup import set_up
+from waiaas_migrate.sqlite.version import require_sqlite
 
 #: How SQLite tells of what is missing: alone, or behind "error in index x: " where it reads the schema again.
 _MISSING = re.compile(r"(?:no such (?P<kind>collation sequence|function)|unknown function): (?P<name>.+)", re.DOTALL)
@@ -127,8 +129,10 @@ def memory() -> sqlite3.Connection:
     No statement reaches a file from it, and Ctrl-C interrupts each. Neither costs anything that could be measured, as
     an authorizer would (https://www.sqlite.org/c3ref/limit.html).
     """
+    require_sqlite()
     # A statement that Python keeps compiled would be explained as it was before the schema changed.
     connection = sqlite3.connect(MEMORY, isolation_level=None, factory=_Memory, cached_statements=0)
+    set_up(connection)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     # It takes its second argument for the address of code (https://www.sqlite.org/fts3.html#f3token).
     connection.create_function("fts3_tokenizer", 2, _no_value)
@@ -142,7 +146,7 @@ def lacks_database(connection: sqlite3.Connection) -> bool:
     return isinstance(connection, _Memory) and connection.missing_databases > 0
 
 
-def execute(connection: sqlite3.Connection, statement: str) -> None:
+def execute(connection: sqlite3.Connection, statement: str) -> sqlite3.Cursor:
     """Run one statement, putting in a stand-in for each collation or function that is missing.
 
     Raises:
@@ -151,15 +155,13 @@ def execute(connection: sqlite3.Connection, statement: str) -> None:
     put_in: set[str] = set()
     while True:
         try:
-            connection.execute(statement)
+            return connection.execute(statement)
         except sqlite3.OperationalError as error:
             missing = _MISSING.search(str(error))
             if missing is None or missing[0] in put_in:
                 raise
             put_in.add(missing[0])
             _put_in(connection, missing["kind"] or "function", missing["name"].removesuffix("()"))
-        else:
-            return
 
 
 def _put_in(connection: sqlite3.Connection, kind: str, name: str) -> None:

@@ -42,6 +42,7 @@ from waiaas_migrate.sqlite.rebuild import Rebuild, rebuild, rowid_alias
 from waiaas_migrate.sqlite.row_steps import column_of, guards, updates, waits_for_backfill
 from waiaas_migrate.sqlite.table_text import (
     Clauses,
+    drops_cleanly,
     piece,
     renamed,
     with_added_column,
@@ -205,12 +206,22 @@ def _can_be_dropped(table: TableChanges, column: Column) -> bool:
     keys += [target for key in old.foreign_keys if fold(key.table) == fold(old.name) for target in key.targets]
     if name in table.mentioned or any(name == fold(key or "") for key in keys) or column.generated is not None:
         return False
+    if not _leaves_comments(table, name):
+        return False
     texts = [check.expression.sql for check in old.checks if fold(check.column or "") != name]
     texts += [c.generated.expression.sql for c in old.columns if c.generated is not None]
     texts += [index.where.sql for index in old.indexes if index.where is not None]
     texts += [p.expression.sql for index in old.indexes for p in index.parts if p.expression is not None]
     indexed = [fold(part.column or "") for index in old.indexes for part in index.parts]
     return name not in indexed and not any(name in names_in(text) for text in texts)
+
+
+def _leaves_comments(table: TableChanges, name: str) -> bool:
+    """Whether the comments of the columns that stay are the same if the column called ``name`` is dropped."""
+    columns = _names(table.old)
+    gone = {fold(change.column.name) for change in table.changes if isinstance(change, DropColumn)}
+    at = columns.index(name)
+    return drops_cleanly(table.text, at, is_last=gone.issuperset(columns[at + 1 :]))
 
 
 def _is_edit(table: TableChanges, change: Change) -> bool:

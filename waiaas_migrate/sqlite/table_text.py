@@ -160,6 +160,20 @@ def _without_edges(part: Sequence[Placed]) -> tuple[Placed, ...]:
     return tuple(part[spoken[0] : spoken[-1] + 1])
 
 
+def drops_cleanly(sql: str, at: int, *, is_last: bool) -> bool:
+    """Return whether DROP COLUMN takes the comments on column ``at`` with it, and no others.
+
+    SQLite cuts from the column's name to the next column's. ``is_last``: it cuts from the comma before the column,
+    which may be one in a comment, and leaves what follows the column.
+    """
+    text = parsed(sql)
+    if at == 0:
+        return not is_last and not sql[: text.parts[0].start].partition("\n")[2].strip()
+    if is_last:
+        return not text.has_comment(at - 1) and not text.has_comment(at)
+    return text.line_comment(at - 1) is not None and text.line_comment(at) is not None
+
+
 def renamed(sql: str, name: str) -> str:
     """A CREATE TABLE of the catalog under another ``name``, which is written as given."""
     written = _name(sql)

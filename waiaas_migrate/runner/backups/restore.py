@@ -19,7 +19,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from waiaas_migrate.errors import DatabaseBusy, DatabaseFileError, UsageError
+from waiaas_migrate.errors import DatabaseBusy, DatabaseFileError, Picklable, UsageError
 from waiaas_migrate.runner.backups.backup import Pages, backups_of, copy_database, damage
 from waiaas_migrate.runner.backups.partial import partial_file, remove_abandoned, sync_folder
 from waiaas_migrate.runner.backups.swap import Swap
@@ -45,7 +45,7 @@ class Restored:
         return f"{self.backup} was restored to {self.database}.{kept}"
 
 
-class RestoreInterrupted(KeyboardInterrupt):
+class RestoreInterrupted(Picklable, KeyboardInterrupt):
     """Ctrl-C during a restore. ``restored`` says what is in place, if it came too late."""
 
     def __init__(self, database: Path, restored: Restored | None) -> None:

@@ -15,15 +15,17 @@ import time
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from waiaas_migrate.errors import INTERRUPTED, Failure, MigrateError, UsageError, failure_of
+from waiaas_migrate.errors import INTERRUPTED, Failure, MigrateError, failure_of
 from waiaas_migrate.runner.apply import ApplyResult
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.many.ctrl_c import ctrl_c_calls
 from waiaas_migrate.runner.many.forks import MOST, CannotFork, Copies, CopyKilled, Done, Flag, may_fork
+from waiaas_migrate.runner.many.patterns import refuse_one_name
 from waiaas_migrate.runner.progress import Interrupted, ReplayInterrupted, Stop, interruption_of
 from waiaas_migrate.runner.run import RunOptions, Watch, apply_to
 from waiaas_migrate.sqlite.memory import IS_STOPPED
@@ -90,8 +92,7 @@ def apply_to_all(
         MigrationsError: the folder cannot be used; nothing was begun.
         UsageError: ``databases`` is one name, each letter of which would be made as a database.
     """
-    if isinstance(databases, str):
-        raise UsageError(f"{databases!r} is one database. Give a list of them.")
+    refuse_one_name(databases)
     folder = Path(migrations).absolute()
     if fleet.executor is None:
         stop = Flag()
@@ -140,8 +141,17 @@ def each(
         databases: what the command line calls DATABASE.
         fleet: by whom, how many at once, and what to do on failure.
         stop: is set on an interruption, for a ``work`` that looks at it.
+
+    Raises:
+        UsageError: ``databases`` is one name.
     """
-    listed = list(databases)
+    refuse_one_name(databases)
+    return _each(work, list(databases), fleet, stop)
+
+
+def _each(
+    work: Callable[[str], ResultT], listed: list[str], fleet: Fleet, stop: Flag | None
+) -> Iterator[Outcome[ResultT]]:
     run = _Run(work=work, fleet=fleet, stop=Flag() if stop is None else stop)
     with ctrl_c_calls(run.call_off):
         if fleet.executor is not None:
@@ -201,7 +211,8 @@ class _Run(Generic[ResultT]):
         """By threads of this process."""
         number = _with_files(min(self.jobs, max(len(databases), 1)), _FILES)
         with ThreadPoolExecutor(number, thread_name_prefix="waiaas-migrate") as pool:
-            futures = [pool.submit(self._begin, (database,)) for database in databases]
+            # A thread begins without what was set for the run, such as the application's setup.
+            futures = [pool.submit(copy_context().run, self._begin, (database,)) for database in databases]
             yield from self._outcomes([(database,) for database in databases], futures)
 
     def by_copies(self, databases: Sequence[str]) -> Iterator[Outcome[ResultT]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from waiaas_migrate.errors import MigrateError, UsageError
@@ -14,6 +14,16 @@ from waiaas_migrate.sqlite.place import MEMORY, database_path
 _COMPANIONS = ("-wal", "-shm", "-journal")
 
 
+def refuse_one_name(databases: Iterable[str] | str | bytes | os.PathLike[str]) -> None:
+    """Refuse one name in the place of a list, each letter of which would be taken for a database.
+
+    Raises:
+        UsageError: says so.
+    """
+    if isinstance(databases, str | bytes | os.PathLike):
+        raise UsageError(f"{databases!r} is one database. Give a list of them.")
+
+
 def expand(arguments: Sequence[str]) -> tuple[str, ...]:
     """The databases that ``arguments`` mean, each once, in their order.
 
@@ -21,8 +31,9 @@ def expand(arguments: Sequence[str]) -> tuple[str, ...]:
     for files, and not for a database's WAL, journal or backup.
 
     Raises:
-        UsageError: a pattern finds nothing.
+        UsageError: a pattern finds nothing, or ``arguments`` is one name.
     """
+    refuse_one_name(arguments)
     found: dict[object, str] = {}
     for argument in arguments:
         for database in _matching(argument) if is_pattern(argument) else (argument,):

@@ -20,6 +20,7 @@ from waiaas_migrate.sqlite.catalog import CatalogFacts, read_facts
 from waiaas_migrate.sqlite.connection import database_name, main_file, result_code
 from waiaas_migrate.sqlite.effects import Effects
 from waiaas_migrate.sqlite.quoting import quote_name
+from waiaas_migrate.sqlite.setup import set_up
 
 _SHOWN = 5
 
@@ -150,6 +151,7 @@ def _committed_violations(connection: sqlite3.Connection, oversee: Oversee | Non
     uri = f"file:{quote(os.fsencode(main_file(connection)))}?mode=ro"
     try:
         with closing(sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None)) as committed:
+            set_up(committed)
             if oversee is not None:
                 oversee(committed)
             committed.execute("BEGIN")

@@ -15,7 +15,7 @@ from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.schema.changes import Change, ModifyTableOptions
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.catalog import CatalogRow, read_catalog
-from waiaas_migrate.sqlite.memory import memory
+from waiaas_migrate.sqlite.memory import execute, memory
 from waiaas_migrate.sqlite.ownership import OtherTools
 
 
@@ -24,7 +24,7 @@ class Replay:
 
     def __init__(self, migrations: Sequence[MigrationFile]) -> None:
         self._memory = memory()
-        self._runner = StepRunner(self._memory, migrations)
+        self._runner = StepRunner(self._memory, migrations, execute=execute)
         self._done = 0
 
     def __enter__(self) -> Self:

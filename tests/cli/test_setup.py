@@ -1,0 +1,208 @@
+"""``setup`` gives every connection the collations and functions of the application."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.projects import run, run_process
+from waiaas_migrate import close_database, connect, open_database, push_schema
+from waiaas_migrate.errors import UsageError
+from waiaas_migrate.files.migration_dir.reader import read_migrations
+from waiaas_migrate.runner.folder import read_folder
+from waiaas_migrate.runner.rollback import rollback
+from waiaas_migrate.runner.run import RunOptions, run_pending
+
+PREPARE = """\
+import re, sqlite3
+def prepare(connection):
+    print("preparing")
+    connection.row_factory, connection.text_factory = sqlite3.Row, bytes
+    connection.create_collation("unicase", lambda a, b: (a.lower() > b.lower()) - (a.lower() < b.lower()))
+    connection.create_function("regexp", 2, lambda p, v: re.search(p, v or "") is not None, deterministic=True)
+    connection.create_function("slug", 1, lambda v: (v or "").lower().replace(" ", "-"), deterministic=True)
+NOT_A_FUNCTION = 1
+def raises(connection):
+    raise ValueError("no such card")
+def leaves(connection):
+    connection.execute("BEGIN")
+def exits(connection):
+    raise SystemExit(0)
+"""
+SCHEMA = """\
+version: 1
+pragmas: {journal_mode: WAL}
+tables:
+  notes:
+    columns:
+      id: {type: integer, primary_key: true}
+      name: {type: text, nullable: false, collate: unicase, check: "name REGEXP '^[A-Za-zÄ]'"}
+      size: {type: integer}
+    indexes:
+      notes_name: {columns: [name], unique: true}
+      notes_slug: {columns: [{expression: slug(name)}], where: "name REGEXP '^X'"}
+  plain:
+    columns:
+      id: {type: integer, primary_key: true}
+      note: {type: integer, references: {table: notes, column: id}}
+      label: {type: text}
+triggers:
+  filled: CREATE TRIGGER filled AFTER INSERT ON notes BEGIN UPDATE notes SET size = length(slug(name)) WHERE id = new.id; END
+views:
+  slugs: SELECT id, slug(name) AS slug FROM notes
+"""
+ROWS = [(1, "Ärger", 5), (2, "b x", 3)]
+
+
+def registered(connection: sqlite3.Connection) -> None:
+    """Do by hand what the module's ``prepare`` does."""
+    names: dict[str, Callable[[sqlite3.Connection], None]] = {}
+    exec(PREPARE, names)  # noqa: S102 — the text above
+    names["prepare"](connection)
+    connection.row_factory, connection.text_factory = None, str
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with ``setup``, a database with rows at its first migration, and a second one that rebuilds."""
+    (tmp_path / "cards").mkdir()
+    (tmp_path / "cards" / "db.py").write_text(PREPARE)
+    use(tmp_path, "cards.db:prepare")
+    (tmp_path / "schema.yaml").write_text(SCHEMA)
+    assert run_process(tmp_path, "generate").status == 0
+    assert run_process(tmp_path, "apply", "a.db").status == 0
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
+        registered(connection)
+        connection.executemany("INSERT INTO notes (id, name) VALUES (?, ?)", [row[:2] for row in ROWS])
+        connection.execute("INSERT INTO plain VALUES (1, 1, 'p')")
+        connection.commit()
+    changed = SCHEMA.replace("size: {type: integer}", "size: {type: integer, check: size < 1000}")
+    changed = changed.replace("label: {type: text}", "label: {type: text, unique: true}")
+    (tmp_path / "schema.yaml").write_text(changed)
+    done = run_process(tmp_path, "generate", "-m", "rebuild")
+    assert done.status == 0, done.err
+    return tmp_path
+
+
+def use(folder: Path, name: str) -> None:
+    """Name the function in pyproject.toml."""
+    (folder / "pyproject.toml").write_text(f'[tool.waiaas-migrate]\nsetup = "{name}"\n')
+
+
+def rows(database: Path) -> list[tuple[object, ...]]:
+    """The rows of ``notes``."""
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("SELECT count(*) FROM plain").fetchone() == (1,)
+        return connection.execute("SELECT * FROM notes ORDER BY id").fetchall()
+
+
+def test_every_command_works_on_such_a_database(project: Path) -> None:
+    """Both tables are rebuilt and rolled back; reading commands read, and what the function prints is not data."""
+    for arguments, status in (
+        (("apply", "a.db", "--dry-run"), 0),
+        (("apply", "a.db", "--transaction", "each"), 0),
+        (("status", "a.db"), 0),
+        (("drift", "a.db", "--json"), 0),
+        (("check", "--json"), 0),
+        (("diff", "a.db", "migrations"), 0),
+        (("inspect", "a.db"), 0),
+        (("rollback", "a.db"), 0),
+        (("apply", "a.db", "b.db"), 0),
+    ):
+        done = run_process(project, *arguments)
+        assert (done.status, "Traceback" in done.err, "preparing" in done.out) == (status, False, False), done
+        assert rows(project / "a.db") == ROWS
+
+
+def test_many_databases_by_threads_and_copies(project: Path) -> None:
+    """Workers have the function, too."""
+    names = [f"{number}.db" for number in range(12)]
+    assert run_process(project, "apply", *names, "--jobs", "3").status == 0
+    assert run_process(project, "drift", *names[:3], "--jobs", "3").status == 0
+
+
+def test_open_database_takes_a_setup(project: Path) -> None:
+    """The connection has what it registered, and the settings it chose; so has that of ``connect``."""
+
+    def prepare(connection: sqlite3.Connection) -> None:
+        registered(connection)
+        connection.row_factory, connection.text_factory = sqlite3.Row, bytes
+
+    for _ in range(2):  # pending, then at head
+        connection = open_database(project / "a.db", migrations=project / "migrations", setup=prepare)
+        assert connection.execute("SELECT name FROM notes WHERE name = 'B X'").fetchone()["name"] == b"b x"
+        close_database(connection)
+    connection = connect(project / "a.db", migrations=project / "migrations", setup=prepare)
+    assert [row["slug"] for row in connection.execute("SELECT slug FROM slugs WHERE id = 2")] == [b"b-x"]
+    close_database(connection)
+
+
+def test_what_a_setup_raises_reaches_the_caller(project: Path) -> None:
+    """It is the caller's own error, and the database is as it was."""
+
+    def fails(_: sqlite3.Connection) -> None:
+        raise LookupError("mine")
+
+    with pytest.raises(LookupError, match="mine"):
+        open_database(project / "a.db", migrations=project / "migrations", setup=fails)
+    with pytest.raises(UsageError, match="transaction is open"):
+        open_database(
+            project / "a.db", migrations=project / "migrations", setup=lambda connection: connection.execute("BEGIN")
+        )
+
+
+def test_push_and_rollback_on_a_connection_that_has_them(project: Path) -> None:
+    """Replays in memory put in stand-ins: for ``push_schema``, ``transaction="each"`` and ``rollback`` alike."""
+    folder = read_folder(project / "migrations")
+    assert len(read_migrations(project / "migrations")) == 2
+    with closing(sqlite3.connect(project / "a.db")) as connection:
+        registered(connection)
+        push_schema(connection, migrations=project / "migrations")
+        assert len(rollback(connection, folder, count=1).rolled_back) == 1
+        assert len(rollback(connection, folder, count=1).rolled_back) == 1
+        run_pending(connection, folder, options=RunOptions(transaction="each"))
+        assert connection.execute("SELECT count(*) FROM notes").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("cards.dbx:prepare", "the module `cards.dbx` can't be imported: ModuleNotFoundError"),
+        ("nowhere:prepare", "the module `nowhere` can't be imported: ModuleNotFoundError"),
+        ("cards.broken:prepare", "the module `cards.broken` can't be imported: SyntaxError"),
+        ("cards.db:prepar", "`prepar` in the module `cards.db` is missing."),
+        ("cards.db:NOT_A_FUNCTION", "`NOT_A_FUNCTION` in the module `cards.db` is not a function."),
+        ("cards.db:raises", "`cards.db:raises` fails: ValueError: no such card."),
+        ("cards.db:exits", "`cards.db:exits` fails: SystemExit: 0."),
+        ("cards.db:leaves", "setup: the function left a transaction open."),
+        ("cards.db", "this must name a function. Write `setup = "),
+        ("cards/db.py:prepare", "this must name a function."),
+    ],
+)
+def test_a_function_that_cannot_be_used(project: Path, name: str, said: str) -> None:
+    """Each command says where and why, exits with 2, and changes nothing."""
+    (project / "cards" / "broken.py").write_text("def (")
+    use(project, name)
+    before = (project / "a.db").read_bytes()
+    for arguments in (("apply", "a.db"), ("drift", "a.db"), ("inspect", "a.db"), ("check",)):
+        done = run_process(project, *arguments)
+        assert (done.status, done.out) == (2, "")
+        assert said in done.err
+        assert "Traceback" not in done.err
+    assert (project / "a.db").read_bytes() == before
+    assert run(project, "apply", "new.db").status == 2
+
+
+def test_without_it_apply_says_what_to_name(project: Path) -> None:
+    """The refusal names what is missing and `setup`, and nothing is changed."""
+    (project / "pyproject.toml").unlink()
+    before = (project / "a.db").read_bytes()
+    done = run_process(project, "apply", "a.db")
+    assert done.status == 3
+    assert "no such" in done.err or "unknown function" in done.err
+    assert "name the function that does so as `setup` in [tool.waiaas-migrate]" in done.err
+    assert (project / "a.db").read_bytes() == before

@@ -1,0 +1,87 @@
+"""Errors travel between processes whole: each class comes back from a pickle as it went in."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from waiaas_migrate import errors
+from waiaas_migrate.errors import Failure, InputError, MigrateError, Problem, failure_of
+from waiaas_migrate.runner.backups.restore import RestoreInterrupted
+from waiaas_migrate.runner.progress import Interrupted
+
+PROBLEM = Problem(file="schema.yaml", line=3, column=5, path="tables.a", what="unknown key.", fix="Correct it.")
+
+#: What a class takes that takes more than a text or problems.
+ARGUMENTS: dict[str, dict[str, object]] = {
+    "PragmaError": {"name": "journal_mode", "wanted": "wal", "found": "delete", "database": "a.db"},
+    "ApplyError": {
+        "database": "a.db",
+        "migration": "0001_a",
+        "reason": "no",
+        "statement": "SELECT",
+        "rolled_back": False,
+    },
+    "DatabaseBusy": {"database": "a.db", "doing": "reading", "process": 7},
+    "UnknownMigrationsError": {"database": "a.db", "unknown": ["0009_x", "0010_y"]},
+}
+
+
+def every_class(kind: type[MigrateError] = MigrateError) -> Iterator[type[MigrateError]]:
+    """``kind`` and all classes below it that the module of errors defines."""
+    if kind.__module__ == errors.__name__:
+        yield kind
+    for below in kind.__subclasses__():
+        yield from every_class(below)
+
+
+def example(kind: type[MigrateError]) -> MigrateError:
+    """An error of this class."""
+    if issubclass(kind, InputError):
+        return kind([PROBLEM, PROBLEM])
+    return kind(**ARGUMENTS[kind.__name__]) if kind.__name__ in ARGUMENTS else kind("a.db: Nothing was changed.")
+
+
+def pickled(error: BaseException, protocol: int = pickle.HIGHEST_PROTOCOL) -> BaseException:
+    """What becomes of an error on its way to another process."""
+    found: BaseException = pickle.loads(pickle.dumps(error, protocol))  # noqa: S301 — of our own making
+    return found
+
+
+def state(error: BaseException) -> tuple[object, ...]:
+    """All that an error knows."""
+    failure: Failure | None = failure_of(error) if isinstance(error, MigrateError) else None
+    return type(error), str(error), error.args, vars(error), failure
+
+
+@pytest.mark.parametrize("kind", list(every_class()))
+@pytest.mark.parametrize(
+    "send",
+    [copy.copy, copy.deepcopy, pickled, lambda error: pickled(error, 0)],
+    ids=["copy", "deepcopy", "pickle", "oldest"],
+)
+def test_every_error_survives(kind: type[MigrateError], send: Callable[[MigrateError], MigrateError]) -> None:
+    """Its text, its attributes, and what was noted on it later come back, and it can be added to there."""
+    error = example(kind)
+    assert state(send(error)) == state(error)
+    error.after(["0001_a"])
+    error.backed_up(Path("a.db.bak"))
+    error.add_note("on the way")
+    assert state(send(error)) == state(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Interrupted("a.db", ["0001_a"], was_taking_back=True),
+        Interrupted("a.db", cause=errors.ApplyError(database="a.db", migration="0002_b", reason="interrupted")),
+        RestoreInterrupted(Path("a.db"), None),
+    ],
+)
+def test_every_interruption_survives(error: BaseException) -> None:
+    """Those with arguments of their own, too."""
+    assert state(pickled(error)) == state(error)
