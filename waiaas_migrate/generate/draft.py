@@ -21,6 +21,7 @@ from waiaas_migrate.schema.hazards import Hazard, hazards
 from waiaas_migrate.schema.hints import way_back
 from waiaas_migrate.schema.model import Column, PrimaryKey, Table
 from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.kept_rules import kept_rules
 from waiaas_migrate.sqlite.memory import copy
 from waiaas_migrate.sqlite.plan import plan
 from waiaas_migrate.sqlite.row_steps import column_of, mapping
@@ -43,7 +44,8 @@ def changes_of(transition: Transition) -> tuple[Change, ...]:
 
 def hazards_of(transition: Transition) -> tuple[Hazard, ...]:
     """What is dangerous about it."""
-    return hazards(transition.old, transition.new, transition.changes)
+    old, new = transition.old, transition.new
+    return hazards(old, new, transition.changes, kept_rules(old, new))
 
 
 def draft(
