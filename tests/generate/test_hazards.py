@@ -71,6 +71,10 @@ CASES[Code.FOREIGN_KEY_MISMATCH] = column(
     "boss", {"type": "integer", "references": {"table": "people", "column": "name", "external": True}}
 )
 CASES[Code.BREAK_OBJECT] = changed("views", to={"seen": "SELECT nope FROM people"})
+CASES[Code.UNKNOWN_FUNCTION] = column("more", {"type": "text", "default_sql": "(strftim('now'))"})
+CASES[Code.UNKNOWN_COLLATION] = changed(
+    "tables", "people", "indexes", to={"i": [{"column": "name", "collate": "nocse"}]}
+)
 CASES[Code.CHANGE_PRIMARY_KEY]["tables"]["people"]["columns"]["id"] = "integer"
 
 

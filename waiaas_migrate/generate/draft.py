@@ -17,7 +17,7 @@ from waiaas_migrate.generate.transition import make_transition
 from waiaas_migrate.schema.changes import Change, DropColumn, DropTable, DropVirtualTable, ModifyPrimaryKey
 from waiaas_migrate.schema.enum_lists import literal, values_held
 from waiaas_migrate.schema.hazard_codes import Code
-from waiaas_migrate.schema.hazards import Hazard, hazards
+from waiaas_migrate.schema.hazards import Hazard, hazards, unknown_name
 from waiaas_migrate.schema.hints import way_back
 from waiaas_migrate.schema.model import Column, PrimaryKey, Table
 from waiaas_migrate.schema.names import fold
@@ -26,6 +26,7 @@ from waiaas_migrate.sqlite.memory import copy
 from waiaas_migrate.sqlite.plan import plan
 from waiaas_migrate.sqlite.row_steps import column_of, mapping
 from waiaas_migrate.sqlite.transition import Transition
+from waiaas_migrate.sqlite.unknown_names import unknown_names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,8 @@ def changes_of(transition: Transition) -> tuple[Change, ...]:
 def hazards_of(transition: Transition) -> tuple[Hazard, ...]:
     """What is dangerous about it."""
     old, new = transition.old, transition.new
-    return hazards(old, new, transition.changes, kept_rules(old, new))
+    unknown = (unknown_name(one.code, one.name, one.owner, one.error) for one in unknown_names(old, new))
+    return (*hazards(old, new, transition.changes, kept_rules(old, new)), *unknown)
 
 
 def draft(

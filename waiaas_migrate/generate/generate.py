@@ -23,7 +23,7 @@ from waiaas_migrate.files.migration_dir.reader import MigrationFile, new_migrati
 from waiaas_migrate.files.migration_dir.writing import FolderState, folder_state, recover, write_files
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.render import Renderer
-from waiaas_migrate.files.schema_file.places import located
+from waiaas_migrate.files.schema_file.places import located, placed
 from waiaas_migrate.files.schema_file.reader import DeclaredSchema, display_name
 from waiaas_migrate.generate.branches import refuse_clashes
 from waiaas_migrate.generate.declared import Declared, declare
@@ -77,7 +77,8 @@ def generate(project: Project, *, name: str | None = None, allow: Collection[str
     """
     allowed = allowed_codes(allow)
     removed = recover(project.migrations)
-    return replace(_generate(project, name, allowed), removed=removed)
+    done = _generate(project, name, allowed)
+    return replace(done, removed=removed, hazards=placed(done.hazards, project.schema, root=project.root))
 
 
 def _generate(project: Project, name: str | None, allowed: frozenset[Code]) -> Generated:

@@ -38,12 +38,18 @@ from waiaas_migrate.schema.renames import similar
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hazard:
-    """One danger: its code, where it is, what may happen, and the way out."""
+    """One danger: its code, where it is, what may happen, and the way out.
+
+    ``name`` is the unknown function or collation, if the hazard is about one, and ``place`` is where schema.yaml says
+    it, such as ``schema.yaml:5:13``.
+    """
 
     code: Code
     where: str
     what: str
     fix: str
+    name: str = ""
+    place: str = ""
 
     @property
     def is_destructive(self) -> bool:
@@ -56,7 +62,8 @@ class Hazard:
         return self.code in STOPPING
 
     def __str__(self) -> str:
-        return f"{self.code} {self.where}: {self.what} {self.fix}"
+        place = f"{self.place}, " if self.place else ""
+        return f"{self.code} {place}{self.where}: {self.what} {self.fix}"
 
 
 def hazards(
@@ -104,6 +111,14 @@ def broken_object(kind: str, name: str, error: str) -> Hazard:
     what = f"the {kind} does not work afterwards: {error}."
     fix = f"Correct or drop it in schema.yaml. If it may stay broken, run with --allow {Code.BREAK_OBJECT}."
     return Hazard(code=Code.BREAK_OBJECT, where=name, what=what, fix=fix)
+
+
+def unknown_name(code: Code, name: str, owner: str, error: str) -> Hazard:
+    """Return the hazard of a function or collation that SQLite does not have; ``error`` is what it says."""
+    kind = "function" if code is Code.UNKNOWN_FUNCTION else "collation"
+    what = f"SQLite does not have this {kind}: {error}."
+    fix = f"Correct the name. If the application brings the {kind}, every connection that uses this needs it."
+    return Hazard(code=code, where=owner, what=what, fix=fix, name=name)
 
 
 def _mismatches(old: Schema, new: Schema) -> Iterator[Hazard]:

@@ -13,6 +13,7 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite import ddl
 from waiaas_migrate.sqlite.quoted_strings import double_quoted
 from waiaas_migrate.sqlite.quoting import quote_literal
+from waiaas_migrate.sqlite.unknown_names import default_error
 
 #: False stands for what SQLite does anyway, which the model leaves out.
 CONFLICTS: dict[str, Conflict | bool] = {
@@ -177,7 +178,10 @@ def read_default(value: Value | None) -> SqlText | None:
         what = f'"{word}" in double quotes would be the text {text}: a default cannot name a column.'
         short = f", or `default: {shown(word)}`" if ddl.is_bare(sql) else ""
         value.problem(what, f"Write {text} in single quotes{short}.")
-    return parsed(value, sql, default=True)
+    found = parsed(value, sql, default=True)
+    if found is not None and "(" in sql and (error := default_error(sql)):
+        value.problem(f"SQLite can't compute this default: {error}.", "Correct the expression.")
+    return found
 
 
 def parsed(value: Value, sql: str, columns: Iterable[str] = (), *, default: bool = False) -> SqlText | None:
