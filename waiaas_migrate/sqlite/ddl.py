@@ -124,6 +124,12 @@ def index(sql: str, columns: Iterable[str]) -> tuple[str, Index]:
     return table, Index(name=name, parts=parts, unique=unique, where=where)
 
 
+def index_term(sql: str, columns: Iterable[str]) -> IndexPart:
+    """Return one term of an index that somebody wrote, as :func:`index` would read it back."""
+    known = {fold(column): column for column in columns}
+    return index_part(significant(tokenize(sql)), known, known_names(known))
+
+
 def index_part(tokens: Sequence[Token], columns: dict[str, str], names: frozenset[str]) -> IndexPart:
     """One term of an index: a column where it names one, else an expression."""
     tokens, order = _without_order(tokens)
