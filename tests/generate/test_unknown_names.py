@@ -68,6 +68,8 @@ def test_unknown_names_are_hazards(
     tmp_path: Path, more: str, code: str, place: str, name: str, *, is_new: bool
 ) -> None:
     """Each is reported where schema.yaml says it, stands in the migration's head, and is reported once."""
+    if is_new and "backfill" in more:
+        return  # a new table has no rows to fill
     project = write_project(tmp_path, TABLE) if is_new else generated_project(tmp_path, TABLE)
     (project / "schema.yaml").write_text(TABLE + more)
     done = run(project, "generate")
@@ -98,7 +100,7 @@ triggers:
     assert (done.status, "UNKNOWN_" in done.out) == (0, False)
 
 
-@pytest.mark.parametrize("default", ["(substr(1))", "(row_number())", "(json_extract())"])
+@pytest.mark.parametrize("default", ["(substr(1))", "(row_number())", "(abs())"])
 def test_a_default_that_sqlite_cannot_compute(tmp_path: Path, default: str) -> None:
     """CREATE TABLE takes any function in a DEFAULT, so the first INSERT would fail."""
     done = run(write_project(tmp_path, f"{TABLE}      b: {{type: text, default_sql: {default}}}\n"), "generate")

@@ -17,7 +17,7 @@ from waiaas_migrate.generate.transition import make_transition
 from waiaas_migrate.schema.changes import Change, DropColumn, DropTable, DropVirtualTable, ModifyPrimaryKey
 from waiaas_migrate.schema.enum_lists import literal, values_held
 from waiaas_migrate.schema.hazard_codes import Code
-from waiaas_migrate.schema.hazards import Hazard, hazards, unknown_name
+from waiaas_migrate.schema.hazards import Hazard, hazards
 from waiaas_migrate.schema.hints import way_back
 from waiaas_migrate.schema.model import Column, PrimaryKey, Table
 from waiaas_migrate.schema.names import fold
@@ -46,8 +46,7 @@ def changes_of(transition: Transition) -> tuple[Change, ...]:
 def hazards_of(transition: Transition) -> tuple[Hazard, ...]:
     """What is dangerous about it."""
     old, new = transition.old, transition.new
-    unknown = (unknown_name(one.code, one.name, one.owner, one.error) for one in unknown_names(old, new))
-    return (*hazards(old, new, transition.changes, kept_rules(old, new)), *unknown)
+    return (*hazards(old, new, transition.changes, kept_rules(old, new)), *unknown_names(old, new))
 
 
 def draft(

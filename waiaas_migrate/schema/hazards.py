@@ -113,14 +113,6 @@ def broken_object(kind: str, name: str, error: str) -> Hazard:
     return Hazard(code=Code.BREAK_OBJECT, where=name, what=what, fix=fix)
 
 
-def unknown_name(code: Code, name: str, owner: str, error: str) -> Hazard:
-    """Return the hazard of a function or collation that SQLite does not have; ``error`` is what it says."""
-    kind = "function" if code is Code.UNKNOWN_FUNCTION else "collation"
-    what = f"SQLite does not have this {kind}: {error}."
-    fix = f"Correct the name. If the application brings the {kind}, every connection that uses this needs it."
-    return Hazard(code=code, where=owner, what=what, fix=fix, name=name)
-
-
 def _mismatches(old: Schema, new: Schema) -> Iterator[Hazard]:
     """Foreign keys that cannot be enforced; those that could not be before, for the same reason, are not told again."""
     known = {(identity(table, key), wrong) for table, key, wrong in faulty_keys(old)}

@@ -16,25 +16,17 @@ from functools import lru_cache
 from itertools import pairwise
 
 from waiaas_migrate.schema.hazard_codes import Code
+from waiaas_migrate.schema.hazards import Hazard
 from waiaas_migrate.schema.model import Schema, SqlText, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.grammar import SqlError, significant, tokenize
 from waiaas_migrate.sqlite.memory import execute, memory
 from waiaas_migrate.sqlite.quoting import quote_name
+from waiaas_migrate.sqlite.row_steps import is_filled
 
 #: Functions and collations in the meaning of an expression, which is a tree as JSON.
 _NAMED = re.compile(r'"(?P<kind>func_name|collation|keyword)":(?P<name>"(?:[^"\\]|\\.)*")')
 _KINDS = {"func_name": Code.UNKNOWN_FUNCTION, "collation": Code.UNKNOWN_COLLATION}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnknownName:
-    """A name that SQLite does not know: the hazard that it is, the name, where it is used, and what SQLite says."""
-
-    code: Code
-    name: str
-    owner: str
-    error: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,21 +38,31 @@ class _Use:
     collation: str | None = None
 
 
-def unknown_names(old: Schema, new: Schema) -> tuple[UnknownName, ...]:
-    """Return each function and collation that ``new`` names, ``old`` does not, and SQLite does not have."""
-    before = {name for use in _uses(old) for name in _names(use)}
+def unknown_names(old: Schema, new: Schema) -> tuple[Hazard, ...]:
+    """Return a hazard for each function and collation that ``new`` names, ``old`` does not, and SQLite does not have.
+
+    Backfills count if they give rows a value.
+    """
+    errors: dict[tuple[Code, str], str | None] = {
+        (code, fold(name)): None for use in _uses(old, old) for code, name in _names(use)
+    }
+    found: dict[tuple[Code, str, str], Hazard] = {}
     with closing(memory()) as scratch:
-        errors: dict[tuple[Code, str], str | None] = {}
-        found: dict[tuple[Code, str, str], UnknownName] = {}
-        for use in _uses(new):
+        for use in _uses(new, old):
             for code, name in _names(use):
-                if (code, name) not in errors:
-                    errors[code, name] = None if (code, name) in before else _lacking(scratch, code, name)
-                error = errors[code, name]
-                if error is not None:
-                    one = UnknownName(code=code, name=name, owner=use.owner, error=error)
-                    found.setdefault((code, name, use.owner), one)
+                key = code, fold(name)
+                if key not in errors:
+                    errors[key] = _lacking(scratch, code, name)
+                if error := errors[key]:
+                    found.setdefault((*key, use.owner), _hazard(code, name, use.owner, error))
     return tuple(found.values())
+
+
+def _hazard(code: Code, name: str, owner: str, error: str) -> Hazard:
+    kind = "function" if code is Code.UNKNOWN_FUNCTION else "collation"
+    what = f"SQLite does not have this {kind}: {error}."
+    fix = f"Correct the name. If the application brings the {kind}, every connection that uses this needs it."
+    return Hazard(code=code, where=owner, what=what, fix=fix, name=fold(name))
 
 
 @lru_cache(maxsize=256)
@@ -103,30 +105,32 @@ def _lacking(scratch: sqlite3.Connection, code: Code, name: str) -> str | None:
 
 def _names(use: _Use) -> Iterator[tuple[Code, str]]:
     if use.collation is not None:
-        yield Code.UNKNOWN_COLLATION, fold(use.collation)
+        yield Code.UNKNOWN_COLLATION, use.collation
     if use.text is None:
         return
     for found in _NAMED.finditer(use.text.key):
-        name = fold(json.loads(found["name"]))
+        name: str = json.loads(found["name"])
         if found["kind"] in _KINDS:
             yield _KINDS[found["kind"]], name
-        elif name == "regexp":
+        elif name == "REGEXP":
             yield Code.UNKNOWN_FUNCTION, name
 
 
-def _uses(schema: Schema) -> Iterator[_Use]:
+def _uses(schema: Schema, old: Schema) -> Iterator[_Use]:
+    before = old.by_name()
     for table in schema.tables:
-        yield from _uses_of(table)
+        yield from _uses_of(table, before.get(fold(table.name)))
     for view in schema.views:
         yield _Use(owner=view.name, text=view.statement)
     for trigger in schema.triggers:
         yield _Use(owner=trigger.name, text=trigger.statement)
 
 
-def _uses_of(table: Table) -> Iterator[_Use]:
+def _uses_of(table: Table, old: Table | None) -> Iterator[_Use]:
     for column in table.columns:
         generated = column.generated.expression if column.generated is not None else None
-        for text in (column.default, generated, column.hints.backfill):
+        backfill = column.hints.backfill if old is not None and is_filled(old, column) else None
+        for text in (column.default, generated, backfill):
             yield _Use(owner=f"{table.name}.{column.name}", text=text)
         yield _Use(owner=f"{table.name}.{column.name}", collation=column.collation)
     for check in table.checks:
