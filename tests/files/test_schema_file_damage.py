@@ -1061,8 +1061,8 @@ DAMAGE: list[tuple[str, str, list[str]]] = [
         ("version: 1\nviews: {v: CREATE VIEW w AS SELECT 1}\n"),
         [
             (
-                "schema.yaml:2:12, views.v: this cannot be read: the statement creates 'w', not 'v'. Write the "
-                "whole CREATE statement."
+                "schema.yaml:2:12, views.v: the statement creates `w`, but the key is `v`. Write `w` as the key, "
+                "or correct the name in the statement."
             ),
         ],
     ),

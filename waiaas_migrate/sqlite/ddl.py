@@ -238,6 +238,14 @@ def virtual_table(name: str, sql: str) -> VirtualTable:
     return VirtualTable(name=name, module=module, statement=SqlText(sql=sql.strip().rstrip(";").rstrip(), key=key))
 
 
+class OtherNameError(SqlError):
+    """A statement creates an object of another name than it should; ``found`` is that name."""
+
+    def __init__(self, found: str, name: str) -> None:
+        self.found = found
+        super().__init__(f"the statement creates {found!r}, not {name!r}")
+
+
 def _expect_create(cursor: Cursor, what: str, name: str) -> None:
     cursor.expect("CREATE")
     if cursor.peek() in ("TEMP", "TEMPORARY"):
@@ -249,7 +257,7 @@ def _expect_create(cursor: Cursor, what: str, name: str) -> None:
 def _expect_name(cursor: Cursor, name: str) -> None:
     found = _created_name(cursor)
     if fold(found) != fold(name):
-        raise SqlError(f"the statement creates {found!r}, not {name!r}")
+        raise OtherNameError(found, name)
 
 
 def _created_name(cursor: Cursor) -> str:

@@ -56,6 +56,19 @@ COLUMN_KEYS = (
     "backfill",
     "enum_values",
 )
+_REQUIRED, _INDEXES = "Write `nullable: false`.", "Write `indexes: {NAME: [COLUMN]}` below the table's `columns`."
+#: What to write instead of keys that other tools have.
+_INSTEAD = {
+    **dict.fromkeys(("null", "required", "notnull", "not_null", "optional"), _REQUIRED),
+    **dict.fromkeys(("index", "indexed", "indexes"), _INDEXES),
+    **dict.fromkeys(("pk", "primary", "is_primary"), "Write `primary_key: true`."),
+    **dict.fromkeys(("fk", "foreign_key", "foreign", "on_delete", "on_update"), "Write `references: TABLE.COLUMN`."),
+    **dict.fromkeys(("computed", "generated_as", "as"), "Write `generated: EXPRESSION`."),
+    **dict.fromkeys(("description", "doc", "help"), "Write `comment: TEXT`."),
+    **dict.fromkeys(("values", "choices"), "Write `enum: [VALUE, …]`."),
+    **dict.fromkeys(("length", "size", "max_length"), "Write `type: VARCHAR(50)`, or a `check`."),
+    "default_value": "Write `default: VALUE`.",
+}
 _HINT_KEYS = frozenset({"renamed_from", "backfill", "enum_values"})
 _CONFLICT_TARGETS = ("not_null", "primary_key", "unique")
 
@@ -126,7 +139,7 @@ def read_comment(value: Value | None) -> str | None:
 
 def _fields(value: Value) -> dict[str, Value]:
     if value.is_mapping:
-        return value.fields(COLUMN_KEYS, "a type, or a mapping")
+        return value.fields(COLUMN_KEYS, "a type, or a mapping", _INSTEAD)
     if value.is_null:
         return {}
     if value.is_list:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from waiaas_migrate.files.report import shown
 from waiaas_migrate.files.schema_file.words import object_name_problem
 from waiaas_migrate.files.yaml_text.values import Value
 from waiaas_migrate.schema.model import Trigger, View, VirtualTable
@@ -49,6 +50,9 @@ def _read(entries: Iterable[tuple[str, Value]], reader: Callable[[str, str], T])
             continue
         try:
             found.append((reader(name, sql), value))
+        except ddl.OtherNameError as error:
+            fix = f"Write `{shown(error.found)}` as the key, or correct the name in the statement."
+            value.problem(f"the statement creates `{shown(error.found)}`, but the key is `{shown(name)}`.", fix)
         except ddl.SqlError as error:
             value.problem(f"this cannot be read: {str(error).rstrip('.')}.", "Write the whole CREATE statement.")
     return tuple(found)

@@ -39,6 +39,15 @@ def _texts(node: Node, at: Origin, steps: Steps) -> Iterator[tuple[Steps, Origin
             return
 
 
+def _keys(node: Node, at: Origin) -> Iterator[Origin]:
+    """The place of each key."""
+    for key, value in node.entries if isinstance(node, MappingNode) else ():
+        line, column = key.position
+        here = replace(at, path=join(at.path, key.text), line=line, column=column)
+        yield here
+        yield from _keys(value, here)
+
+
 def placed(hazards: Iterable[Hazard], path: Path, *, root: Path) -> tuple[Hazard, ...]:
     """Return ``hazards``, and for each unknown function or collation the place in the file that names it."""
     found = tuple(hazards)
@@ -64,6 +73,7 @@ def _names(steps: Steps, text: str, hazard: Hazard) -> bool:
 def located(problems: Iterable[Problem], path: Path, *, root: Path) -> list[Problem]:
     """``problems`` with the file's name, and with the line and column of each whose key path is in the file."""
     file = display_name(path, root)
-    places = {origin.path: origin for _, origin, _ in texts(path, root=root)}
+    places = {at.path: at for at in _keys(read_yaml(path, name=file), Origin(file=file))}
+    places |= {origin.path: origin for _, origin, _ in texts(path, root=root)}
     found = [(problem, places.get(problem.path, Origin(file=file))) for problem in problems]
     return [replace(problem, file=file, line=at.line, column=at.column) for problem, at in found]
