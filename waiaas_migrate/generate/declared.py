@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import cast
 
-from waiaas_migrate.errors import Problem, SchemaFileError, TemplateError
+from waiaas_migrate.errors import Problem, ProofError, SchemaFileError, TemplateError
 from waiaas_migrate.files.migration_dir.statements import split_statements
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.render import Renderer
@@ -70,7 +70,7 @@ def declare(project: Project, renderer: Renderer, *, like: sqlite3.Connection | 
             built, strings = introspect_quoted(connection, known)
     if strings:
         _refuse_strings(project, source, strings)
-    _expect_all(source.schema, built, project)
+    _expect_all(source.schema, built, project if renderer.is_customised else None)
     return Declared(source=source, schema=with_hints(built, source.schema), known=known)
 
 
@@ -85,11 +85,12 @@ def _refuse_strings(project: Project, source: DeclaredSchema, strings: Strings) 
         raise SchemaFileError(problems)
 
 
-def _expect_all(written: Schema, built: Schema, project: Project) -> None:
-    """Show that the templates, which may be the project's own, left nothing out.
+def _expect_all(written: Schema, built: Schema, customised: Project | None) -> None:
+    """Show that the templates left nothing out; ``customised`` is the project if some of them are its own.
 
     Raises:
-        TemplateError: names what differs from the declaration.
+        TemplateError: Names what differs from the declaration.
+        ProofError: The same, if all templates are those of the package.
     """
     others = built.by_name()
     suspects = tuple(table for table in written.tables if others.get(fold(table.name)) != table)
@@ -100,8 +101,10 @@ def _expect_all(written: Schema, built: Schema, project: Project) -> None:
     if left or missing:
         listed = "; ".join([*(f"{name} is missing" for name in missing), *(describe(change) for change in left)])
         what = f"the templates do not build what schema.yaml declares; it would still take: {listed}."
+        if customised is None:
+            raise ProofError(f"{what[0].upper()}{what[1:]} This is a fault of waiaas-migrate, not of your schema.")
         raise TemplateError(
-            [Problem(file=str(project.templates), what=what, fix="Correct or delete your own templates.")]
+            [Problem(file=str(customised.templates), what=what, fix="Correct or delete your own templates.")]
         )
 
 
