@@ -270,7 +270,7 @@ def shape_file(connection: sqlite3.Connection, pragmas: Sequence[Pragma], databa
 def patience(pragmas: Sequence[Pragma]) -> float:
     """Seconds to wait for other connections, from the first one on: the declared busy timeout."""
     declared = (str(pragma.value) for pragma in pragmas if pragma.name.lower() == "busy_timeout")
-    return next((int(value) / 1000 for value in declared if value.isdigit()), DEFAULT_TIMEOUT)
+    return next((int(value) / 1000 for value in declared if value.isdecimal()), DEFAULT_TIMEOUT)
 
 
 def _set(cursor: sqlite3.Cursor, pragma: Pragma, database: str | None, deadline: float) -> str | int | None:

@@ -206,6 +206,8 @@ def _checked(content: Any, path: str | Path) -> tuple[list[str], list[str], tupl
         _require_texts(hashes)
         if len(set(ids)) < len(ids):
             raise ValueError("a migration is listed twice")  # noqa: TRY301 — told as what else is wrong
+        _require_texts(content["pragmas"])
+        _require_texts(value for value in content["pragmas"].values() if isinstance(value, str))
         pragmas = tuple(Pragma(name=name, value=_value(value)) for name, value in content["pragmas"].items())
         recorded = content["fingerprint"]
         _require_texts(() if recorded is None else (recorded,))
@@ -216,9 +218,9 @@ def _checked(content: Any, path: str | Path) -> tuple[list[str], list[str], tupl
 
 
 def _require_texts(values: Iterable[object]) -> None:
-    """Refuse what is no text; ``str.join`` looks at all of them in C."""
+    """Refuse what is no text, or has half a surrogate pair; ``str.join`` looks at all of them in C."""
     try:
-        "".join(values)  # type: ignore[arg-type]  # whether they are texts is the question
+        "".join(values).encode()  # type: ignore[arg-type]  # whether they are texts is the question
     except TypeError:
         for value in values:
             _text(value)

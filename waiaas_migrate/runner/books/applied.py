@@ -138,7 +138,7 @@ def read_books(connection: sqlite3.Connection) -> Books | None:
 def _books(text: str) -> Books:
     """What was read as one text, made out once for each: in a fleet many databases have run the same."""
     version, _, applied = text.partition(" ")
-    return Books(applied=frozenset(applied.split(",")), version=int(version) if version.isdigit() else 0)
+    return Books(applied=frozenset(applied.split(",")), version=int(version) if version.isdecimal() else 0)
 
 
 def has_run_exactly(connection: sqlite3.Connection, hashes: frozenset[str]) -> bool:
