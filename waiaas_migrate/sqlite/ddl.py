@@ -330,6 +330,16 @@ def is_constant(sql: str, kind: Affinity) -> bool:
     return not is_real or kind in ("NUMERIC", "REAL")
 
 
+def has_carriage_return(sql: str) -> bool:
+    """Return whether a string or quoted name of ``sql`` has a carriage return; between words it means nothing."""
+    if "\r" not in sql:
+        return False
+    try:
+        return any("\r" in token.text for token in tokenize(sql) if token.kind in (Kind.STRING, Kind.NAME))
+    except SqlError:
+        return False
+
+
 def names_in(sql: str) -> frozenset[str]:
     """The folded words and names of ``sql``: all that could be a column's name in it, and more."""
     return frozenset(fold(token.name) for token in tokenize(sql) if token.kind in (Kind.WORD, Kind.NAME, Kind.STRING))

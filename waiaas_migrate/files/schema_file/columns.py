@@ -10,6 +10,7 @@ from waiaas_migrate.files.report import shown
 from waiaas_migrate.files.schema_file.enum_source import LoadedEnums, unknown_enum, value_list_problem
 from waiaas_migrate.files.schema_file.keys import ReadForeignKey, ReadKey, read_check, read_references
 from waiaas_migrate.files.schema_file.words import (
+    CARRIAGE_RETURN,
     ORDERS,
     ColumnType,
     parsed,
@@ -347,7 +348,9 @@ def _replacements(value: Value | None, *, removed: bool) -> list[tuple[str | int
     """Old values with the new ones; NULL may replace a removed value, not a renamed one."""
     found: list[tuple[str | int, str | int | None]] = []
     for old, new in value.scalar_entries("`OLD: NEW`") if value is not None else ():
-        if isinstance(old, bool) or not isinstance(old, str | int):
+        if isinstance(old, str) and "\r" in old:
+            new.key_problem(*CARRIAGE_RETURN)
+        elif isinstance(old, bool) or not isinstance(old, str | int):
             new.key_problem("an enum's value must be text or a whole number.", "Put it in quotes.")
         elif new.is_null and removed:
             found.append((old, None))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from waiaas_migrate.files.report import shown
-from waiaas_migrate.files.schema_file.words import object_name_problem
+from waiaas_migrate.files.schema_file.words import CARRIAGE_RETURN, object_name_problem
 from waiaas_migrate.files.yaml_text.values import Value
 from waiaas_migrate.schema.model import Trigger, View, VirtualTable
 from waiaas_migrate.sqlite import ddl
@@ -48,6 +48,10 @@ def _read(entries: Iterable[tuple[str, Value]], reader: Callable[[str, str], T])
         sql = value.text("the whole CREATE statement")
         if sql is None:
             continue
+        if ddl.has_carriage_return(sql):
+            value.problem(*CARRIAGE_RETURN)
+        # Databases made on Windows have them; a file is read with line feeds only, so its hash would not match.
+        sql = sql.replace("\r\n", "\n").replace("\r", " ")
         try:
             found.append((reader(name, sql), value))
         except ddl.OtherNameError as error:

@@ -45,6 +45,12 @@ _RESERVED_NAMES = re.compile(r"sqlite_|_yoyo_|yoyo_lock\Z|yoyo_tmp_|_waiaas_", r
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
+#: What is wrong with a carriage return in a text, and what to do.
+CARRIAGE_RETURN = (
+    "the text contains a carriage return, which yoyo reads from a migration as a line feed.",
+    "Take it out, or write char(13) in an SQL expression: 'a' || char(13) || 'b'.",
+)
+
 LOGICAL_TYPES = {"boolean": "INTEGER", "timestamp": "INTEGER", "json": "TEXT", "uuid": "TEXT"}
 SQLITE_TYPES = frozenset({"text", "integer", "real", "blob", "numeric", "any"})
 #: https://www.sqlite.org/stricttables.html
@@ -186,6 +192,8 @@ def read_default(value: Value | None) -> SqlText | None:
 
 def parsed(value: Value, sql: str, columns: Iterable[str] = (), *, default: bool = False) -> SqlText | None:
     """``sql`` as an expression, or as a DEFAULT; where it is none, ``value`` is where that is told."""
+    if ddl.has_carriage_return(sql):
+        value.problem(*CARRIAGE_RETURN)
     try:
         return ddl.default(sql) if default else ddl.expression(sql, columns)
     except ddl.SqlError as error:
