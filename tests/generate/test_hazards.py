@@ -70,6 +70,8 @@ CASES = {
 CASES[Code.FOREIGN_KEY_MISMATCH] = column(
     "boss", {"type": "integer", "references": {"table": "people", "column": "name", "external": True}}
 )
+CASES[Code.SWAP_NAMES] = column("name", {"type": "text", "renamed_from": "gone"})
+CASES[Code.SWAP_NAMES]["tables"]["people"]["columns"]["gone"] = {"type": "text", "renamed_from": "name"}
 CASES[Code.BREAK_OBJECT] = changed("views", to={"seen": "SELECT nope FROM people"})
 CASES[Code.UNKNOWN_FUNCTION] = column("more", {"type": "text", "default_sql": "(strftim('now'))"})
 CASES[Code.UNKNOWN_COLLATION] = changed(

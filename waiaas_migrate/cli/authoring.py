@@ -10,7 +10,7 @@ import click
 from waiaas_migrate.cli import options
 from waiaas_migrate.cli.output import FINDINGS, finding_rows, hazard_row, note, print_findings, print_json, say
 from waiaas_migrate.errors import UsageError
-from waiaas_migrate.files.project import Project
+from waiaas_migrate.files.project import Project, find_project
 
 if TYPE_CHECKING:
     # Generating takes SQLite's grammar and templates, which not every command here needs.
@@ -154,7 +154,9 @@ def inspect(database: str, output: str | None, enums: tuple[str, ...]) -> int:
     Example:
       waiaas-migrate inspect app.db -o schema.yaml
     """  # noqa: D301
+    from waiaas_migrate.checks.database import ignored_by
     from waiaas_migrate.checks.inspect import inspect as run
+    from waiaas_migrate.files.schema_file.places import declared_names
     from waiaas_migrate.files.text_file import write_text
 
     path = None if output is None else Path(output)
@@ -162,7 +164,9 @@ def inspect(database: str, output: str | None, enums: tuple[str, ...]) -> int:
         raise UsageError(f"--output {output}: there is no folder {path.parent}. Make it, or correct the path.")
     if path is not None and path.is_dir():
         raise UsageError(f"--output {output}: is a folder. Give the path of a file.")
-    text = run(database, enums=enums)
+    project = find_project(options.here())
+    others = ignored_by(project).except_for(declared_names(project.schema))
+    text = run(database, enums=enums, others=others)
     if path is None:
         click.echo(text, nl=False)
         return 0

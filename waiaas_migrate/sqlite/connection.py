@@ -9,7 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
-from waiaas_migrate.errors import DatabaseBusy, DatabaseFileError, MigrateError, PragmaError, UsageError
+from waiaas_migrate.errors import (
+    DatabaseBusy,
+    DatabaseFileError,
+    DatabaseRefused,
+    MigrateError,
+    PragmaError,
+    UsageError,
+)
 from waiaas_migrate.sqlite.database_file import is_whole, make_file, reading_mode, require_file
 from waiaas_migrate.sqlite.place import MEMORY, Database, database_path
 from waiaas_migrate.sqlite.pragmas import (
@@ -184,8 +191,7 @@ def plain_error(error: sqlite3.Error | UnicodeDecodeError, database: str, *, doi
                 "the rights of its folder."
             )
         case sqlite3.SQLITE_READONLY:
-            is_half = _extended(error) == sqlite3.SQLITE_READONLY_ROLLBACK
-            what = _HALF_WRITTEN if is_half else CANNOT_BE_WRITTEN
+            return _readonly(error, database, doing)
         case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_FULL:
             what = f"could not be read or written ({error}). Check the disk and its free space."
         case sqlite3.SQLITE_AUTH:
@@ -194,6 +200,14 @@ def plain_error(error: sqlite3.Error | UnicodeDecodeError, database: str, *, doi
         case _:
             return None
     return DatabaseFileError(f"{database}: {what}")
+
+
+def _readonly(error: sqlite3.Error | UnicodeDecodeError, database: str, doing: str) -> MigrateError:
+    if _extended(error) == sqlite3.SQLITE_READONLY_DBMOVED:
+        what = f"another file took its place while {doing}, as `restore` does. Nothing was changed; try again."
+        return DatabaseRefused(f"{database}: {what}")
+    is_half = _extended(error) == sqlite3.SQLITE_READONLY_ROLLBACK
+    return DatabaseFileError(f"{database}: {_HALF_WRITTEN if is_half else CANNOT_BE_WRITTEN}")
 
 
 class plain_errors:  # noqa: N801 — a context manager, and on the way of every opening: a generator takes thrice as long
@@ -270,7 +284,7 @@ def shape_file(connection: sqlite3.Connection, pragmas: Sequence[Pragma], databa
 def patience(pragmas: Sequence[Pragma]) -> float:
     """Seconds to wait for other connections, from the first one on: the declared busy timeout."""
     declared = (str(pragma.value) for pragma in pragmas if pragma.name.lower() == "busy_timeout")
-    return next((int(value) / 1000 for value in declared if value.isdecimal()), DEFAULT_TIMEOUT)
+    return next((int(value) / 1000 for value in declared if value.isdecimal() and value.isascii()), DEFAULT_TIMEOUT)
 
 
 def _set(cursor: sqlite3.Cursor, pragma: Pragma, database: str | None, deadline: float) -> str | int | None:

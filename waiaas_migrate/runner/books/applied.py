@@ -19,6 +19,11 @@ _hash = functools.lru_cache(maxsize=1 << 16)(migration_hash)
 #: The version of the books, and the hashes of the applied migrations; as one value, as the catalog is read.
 _AS_TEXT = """SELECT (SELECT max(version) FROM main._yoyo_version) || ' ' || group_concat(ifnull(migration_hash, ''))
 FROM main._yoyo_migration"""
+_BOOK = "_yoyo_migration"
+#: What has the name of one of yoyo's tables and isn't a table: a view may be endless. A virtual table has no root page.
+_ODD = """SELECT name FROM main.sqlite_master
+WHERE name COLLATE NOCASE IN ('_yoyo_migration', '_yoyo_log', '_yoyo_version', 'yoyo_lock')
+AND (type <> 'table' OR rootpage = 0) AND type <> 'index' LIMIT 1"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,14 +48,42 @@ def read_applied(connection: sqlite3.Connection) -> tuple[Applied, ...] | None:
     Raises:
         DatabaseRefused: what is called like the books is something else.
     """
+    refuse_odd_books(connection)
     try:
-        rows = _as_written(
-            connection, "SELECT migration_hash, migration_id FROM main._yoyo_migration ORDER BY applied_at_utc, rowid"
-        )
+        return _read_new_books(connection)
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
             raise
+    try:
         return _read_old_books(connection)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+            raise
+        raise _odd_books(connection, _BOOK) from error
+
+
+def refuse_odd_books(connection: sqlite3.Connection) -> None:
+    """Refuse something else under the names of yoyo's tables, which yoyo itself would read, or write into.
+
+    Raises:
+        DatabaseRefused: names it.
+    """
+    odd = connection.execute(_ODD).fetchone()
+    if odd is not None:
+        raise _odd_books(connection, str(odd[0]))
+
+
+def _odd_books(connection: sqlite3.Connection, name: str) -> DatabaseRefused:
+    return DatabaseRefused(
+        f"{database_name(connection)}: its {name} is not the table that yoyo makes, so nobody knows which migrations "
+        f"have run. Nothing was changed. Restore a backup, use another file, or rename what has that name."
+    )
+
+
+def _read_new_books(connection: sqlite3.Connection) -> tuple[Applied, ...]:
+    rows = _as_written(
+        connection, "SELECT migration_hash, migration_id FROM main._yoyo_migration ORDER BY applied_at_utc, rowid"
+    )
     return tuple(Applied(hash=_text(key), id=_text(name or key)) for key, name in rows)
 
 
@@ -75,12 +108,7 @@ def _read_old_books(connection: sqlite3.Connection) -> tuple[Applied, ...] | Non
         return None
     if "migration_hash" in columns:
         # Another connection has made them since they were found missing.
-        return read_applied(connection)
-    if not {"id", "ctime"} <= columns:
-        raise DatabaseRefused(
-            f"{database_name(connection)}: its _yoyo_migration is none that yoyo makes, so that nobody knows which "
-            f"migrations were run. Nothing was changed. Use another file, or rename what is called so."
-        )
+        return _read_new_books(connection)
     rows = _as_written(connection, "SELECT id FROM main._yoyo_migration ORDER BY ctime, rowid")
     return tuple(Applied(hash=migration_hash(name), id=name) for name in (_text(name) for (name,) in rows))
 
@@ -90,7 +118,9 @@ def pending(connection: sqlite3.Connection, known: Sequence[str]) -> tuple[str, 
 
     Raises:
         UnknownMigrationsError: the database has run migrations that are not known.
+        DatabaseRefused: what is called like the books is something else.
     """
+    refuse_odd_books(connection)
     books = read_books(connection)
     applied = books.applied if books is not None else frozenset(row.hash for row in read_applied(connection) or ())
     return waiting(connection, applied, known)
@@ -138,7 +168,9 @@ def read_books(connection: sqlite3.Connection) -> Books | None:
 def _books(text: str) -> Books:
     """What was read as one text, made out once for each: in a fleet many databases have run the same."""
     version, _, applied = text.partition(" ")
-    return Books(applied=frozenset(applied.split(",")), version=int(version) if version.isdecimal() else 0)
+    return Books(
+        applied=frozenset(applied.split(",")), version=int(version) if version.isdecimal() and version.isascii() else 0
+    )
 
 
 def has_run_exactly(connection: sqlite3.Connection, hashes: frozenset[str]) -> bool:
@@ -146,7 +178,9 @@ def has_run_exactly(connection: sqlite3.Connection, hashes: frozenset[str]) -> b
     cursor = connection.cursor()
     cursor.row_factory = None
     try:
-        return {row[0] for row in cursor.execute("SELECT migration_hash FROM main._yoyo_migration")} == hashes
+        # One more than expected is enough to know, and a view of that name may be endless.
+        query = "SELECT migration_hash FROM main._yoyo_migration LIMIT ?"
+        return {row[0] for row in cursor.execute(query, (len(hashes) + 1,))} == hashes
     except sqlite3.OperationalError as error:
         if result_code(error) not in (0, sqlite3.SQLITE_ERROR):
             raise
