@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -28,11 +27,12 @@ from waiaas_migrate.schema.changes import (
     ModifyVirtualTable,
     asked_foreign_keys,
 )
+from waiaas_migrate.schema.compared import compared_otherwise, names_column
 from waiaas_migrate.schema.enum_lists import Membership, literal, membership_of
 from waiaas_migrate.schema.hazard_codes import DESTRUCTIVE, STOPPING, Code
-from waiaas_migrate.schema.model import Check, Column, ForeignKey, PrimaryKey, Schema, SqlText, Table
+from waiaas_migrate.schema.model import Check, Column, ForeignKey, PrimaryKey, Schema, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.schema.parents import Fault, fault, faulty_keys, identity, mended_keys, targets_of
+from waiaas_migrate.schema.parents import Fault, fault, faulty_keys, identity, mended_keys
 from waiaas_migrate.schema.renames import Renames, similar
 
 
@@ -113,7 +113,7 @@ def broken_object(kind: str, name: str, error: str) -> Hazard:
     return Hazard(code=Code.BREAK_OBJECT, where=name, what=what, fix=fix)
 
 
-def swapped_names(renames: Renames) -> tuple[Hazard, ...]:
+def swappednames_column(renames: Renames) -> tuple[Hazard, ...]:
     """Return a hazard for each circle of renames: afterwards nothing shows whether it was done, or done twice."""
     return tuple(_swapped(table, names) for table, names in renames.circles())
 
@@ -204,7 +204,7 @@ def _check(
         return
     modified = [c.new for c in changes if isinstance(c, ModifyColumn) and c.table == change.table]
     is_kept = (fold(change.table), change.check) in kept
-    if not is_kept or any(_names(change.check.expression, fold(column.name)) for column in modified):
+    if not is_kept or any(names_column(change.check.expression, fold(column.name)) for column in modified):
         yield from _new_list(change.table, change.check, new)
 
 
@@ -267,34 +267,10 @@ def _modified_column(change: ModifyColumn, new: Schema) -> Iterator[Hazard]:
         fix = "Say which value they get with `backfill`."
         yield Hazard(code=Code.ADD_NOT_NULL, where=where, what=what, fix=fix)
     if canonical_collation(before.collation) != canonical_collation(after.collation):
-        found = _compared_otherwise(table, fold(after.name), new)
+        found = compared_otherwise(table, fold(after.name), new)
         if found:
             what, fix = f"{'; '.join(found)}.", "Look for such rows first."
             yield Hazard(code=Code.CHANGE_COLLATION, where=where, what=what, fix=fix)
-
-
-def _compared_otherwise(table: Table, column: str, new: Schema) -> list[str]:
-    """What rows may refuse another collation of a column (folded) for; nothing where its values are not compared."""
-    found: list[str] = []
-    unique = [index for index in table.indexes if index.unique]
-    keys = [key for key in (table.primary_key, *table.uniques, *unique) if key is not None]
-    parts = [part for key in keys for part in key.parts]
-    texts = [*(part.expression for part in parts), *(index.where for index in unique)]
-    is_key = any(fold(part.column or "") == column and part.collation is None for part in parts)
-    if is_key or any(_names(text, column) for text in texts):
-        found.append("values that are unique by the old collation may not be by the new one")
-    if any(_names(check.expression, column) for check in table.checks):
-        found.append("values that a CHECK takes by the old collation may not pass by the new one")
-    to_it = [(t.name, key) for t in new.tables for key in t.foreign_keys if fold(key.table) == fold(table.name)]
-    children = dict.fromkeys(t for t, key in to_it if column in map(fold, targets_of(table, key)))
-    if children:
-        found.append(f"rows of {', '.join(children)} with a parent by the old collation may have none by the new one")
-    return found
-
-
-def _names(text: SqlText | None, column: str) -> bool:
-    """Whether the word ``column`` (folded) stands in ``text``."""
-    return text is not None and re.search(rf"(?<!\w){re.escape(column)}(?!\w)", fold(text.sql)) is not None
 
 
 def _options(before: Table, after: Table) -> Iterator[Hazard]:
@@ -369,7 +345,7 @@ def _backfilled(
     told = [c.check for c in changes if isinstance(c, AddCheck) and c.table == change.table]
     for check in table.checks:
         is_known = check in told or (fold(table.name), check) in kept
-        if not is_known and _names(check.expression, fold(change.new.name)):
+        if not is_known and names_column(check.expression, fold(change.new.name)):
             where = f"{table.name}.{change.new.name}"
             what = f"the migration refuses to run while the backfill breaks CHECK ({check.expression.sql})."
             yield Hazard(
