@@ -113,7 +113,7 @@ def broken_object(kind: str, name: str, error: str) -> Hazard:
     return Hazard(code=Code.BREAK_OBJECT, where=name, what=what, fix=fix)
 
 
-def swappednames_column(renames: Renames) -> tuple[Hazard, ...]:
+def swapped_names(renames: Renames) -> tuple[Hazard, ...]:
     """Return a hazard for each circle of renames: afterwards nothing shows whether it was done, or done twice."""
     return tuple(_swapped(table, names) for table, names in renames.circles())
 
