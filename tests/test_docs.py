@@ -97,7 +97,7 @@ With `--json`, stdout holds one object, whose keys are always all there:
 | one of | keys |
 | --- | --- |
 | `findings` | `subject`, `where`, `what`, `fix` |
-| `hazards` | `code`, `where`, `what`, `fix`, `destructive` |
+| `hazards` | `code`, `where`, `place`, `what`, `fix`, `destructive` |
 | `migrations` of `status` | `id`, `state`: `applied`, `pending` or `unknown` |
 | `migrations` of `apply --dry-run` | `id`, `kind`, `may_lose`, `tables`, `hazards` |
 | `tables` | `table`, `cost`, `rows`, `bytes`, `is_estimate` |

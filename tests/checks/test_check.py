@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import Run, edit, listing, run, shipped_project
+from tests.projects import Run, edit, generated_project, listing, run, shipped_project
 
 GENERATE = "Run `waiaas-migrate generate`, review what it writes and commit it."
 
@@ -245,6 +245,34 @@ def test_a_broken_manifest(project: Path, text: str) -> None:
     assert (done.status, done.out) == (2, "")
     assert "manifest.json" in done.err
     assert "Traceback" not in done.err
+
+
+def test_findings_name_their_object(tmp_path: Path) -> None:
+    """``where`` is the object as it is spelled, whether it is new, changed, renamed or dropped."""
+    old = """\
+version: 1
+tables:
+  Kept: {columns: {a: text}}
+  Gone: {columns: {b: text}}
+  Before: {columns: {c: text}}
+views: {Old: SELECT 1 AS one, Changed: SELECT 1 AS one}
+"""
+    new = """\
+version: 1
+tables:
+  Kept: {columns: {a: text}, indexes: {By_a: [a]}}
+  New: {columns: {d: text, e: text}}
+  After: {renamed_from: Before, columns: {c: text}}
+views: {Changed: SELECT 2 AS one, Fresh: SELECT 3 AS one}
+triggers: {Tr: CREATE TRIGGER Tr AFTER INSERT ON Kept BEGIN SELECT 1; END}
+virtual_tables: {Words: CREATE VIRTUAL TABLE Words USING fts5 (word)}
+"""
+    generated_project(tmp_path, old)
+    (tmp_path / "schema.yaml").write_text(new, encoding="utf-8")
+    found = json.loads(run(tmp_path, "check", "--json").out)["findings"]
+    assert {finding["where"] for finding in found} == {
+        *("Kept", "Gone", "New", "After", "Old", "Changed", "Fresh", "Tr", "Words")
+    }
 
 
 def test_findings_by_subject(project: Path) -> None:

@@ -296,7 +296,7 @@ def test_drift_of_a_database_without_a_record(project: Path) -> None:
     done = run(project, "drift", "app.db")
     assert done.status == 1
     assert done.out == (
-        "schema: no migration is known to have made this: add table tasks (1 column). `waiaas-migrate diff` says what "
+        "tasks: no migration is known to have made this: add table tasks (1 column). `waiaas-migrate diff` says what "
         "differs from the migrations.\n"
     )
     told = "There is no record of migrations, so that all of it is told. If it is what the first of them make, "
@@ -387,7 +387,7 @@ def test_drift_by_an_unknown_migration(project: Path, database: Path) -> None:
     assert done.out == (
         "0002_more: the database has run this migration, which is not in the folder. Use the version of the application "
         "that has it.\n"
-        "schema: made by an unknown migration, or without one: add table more (1 column). The version of the application "
+        "more: made by an unknown migration, or without one: add table more (1 column). The version of the application "
         "that has the migration can tell.\n"
     )
     assert run(project, "drift", "*.db").out == f"app.db: {' '.join(done.out.splitlines())}\n"
@@ -426,7 +426,7 @@ def test_what_hooks_make_is_no_drift(project: Path, hooked: Path) -> None:
         assert done.status == 0, done
     execute(hooked, "CREATE VIEW by_hand AS SELECT 1 AS one")
     done = run(project, "drift", "app.db")
-    assert (done.status, done.out) == (1, f"schema: changed without a migration: add view by_hand. {FIX}\n")
+    assert (done.status, done.out) == (1, f"by_hand: changed without a migration: add view by_hand. {FIX}\n")
 
 
 def test_what_a_hook_in_python_makes_is_no_drift(project: Path) -> None:
@@ -440,9 +440,9 @@ def test_what_a_hook_in_python_makes_is_no_drift(project: Path) -> None:
 @pytest.mark.parametrize(
     ("statements", "said"),
     [
-        (["DROP VIEW open_tasks"], "schema: not as the post-apply hooks make it: drop view open_tasks."),
+        (["DROP VIEW open_tasks"], "open_tasks: not as the post-apply hooks make it: drop view open_tasks."),
         (["DROP INDEX idx_by_hook"], "notes: not as the post-apply hooks make it: drop index idx_by_hook on notes."),
-        (["DROP TRIGGER sees"], "schema: not as the post-apply hooks make it: drop trigger sees on tasks."),
+        (["DROP TRIGGER sees"], "sees: not as the post-apply hooks make it: drop trigger sees on tasks."),
         (["DROP VIEW open_tasks", "CREATE VIEW open_tasks AS SELECT 1 AS id"], "hooks make it: change view open_tasks"),
         (["ALTER TABLE seen ADD COLUMN at"], "seen: not as the post-apply hooks make it: add column seen.at"),
     ],

@@ -185,7 +185,7 @@ def test_no_colours_in_a_pipe(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("no_color", ["", "1"])
-@pytest.mark.parametrize(("schema", "begins"), [("schema.yaml", "schema:"), ("nowhere.yaml", "Error:")])
+@pytest.mark.parametrize(("schema", "begins"), [("schema.yaml", "tasks:"), ("nowhere.yaml", "Error:")])
 def test_colours_on_a_terminal(tmp_path: Path, schema: str, begins: str, no_color: str) -> None:
     """On a terminal, findings and errors are red, unless NO_COLOR is set."""
     write_project(tmp_path)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import waiaas_migrate.core.enums
+from tests.projects import generated_project, run
 from waiaas_migrate.errors import SchemaFileError
 from waiaas_migrate.files.report import Origin
 from waiaas_migrate.files.schema_file.enum_source import LoadedEnums, load_enums, unknown_enum
@@ -56,6 +57,11 @@ def test_every_kind_of_enum_is_found(tmp_path: Path) -> None:
     assert {type(value) for value in values(enums, "MEMBERS")} == {str}
 
 
+_INSTEAD = "(use an integer column, such as `{type: integer, check: a BETWEEN 0 AND 7}`)"
+_FLAG = f"it is an `enum.Flag`, and a list of its values would refuse combinations of them {_INSTEAD}"
+_FLAG_MEMBER = f"it has a member of an `enum.Flag`, whose members can be combined {_INSTEAD}"
+
+
 @pytest.mark.parametrize(
     ("source", "problem"),
     [
@@ -68,13 +74,18 @@ def test_every_kind_of_enum_is_found(tmp_path: Path) -> None:
         ("('a\\0b',)", "its value 'a\\x00b' contains a character that SQL text cannot hold"),
         ("('\\ud800',)", "its value '\\ud800' contains a character that SQL text cannot hold"),
         ("(2 ** 63,)", "its value 9223372036854775808 does not fit into SQLite's 64 bits"),
+        ("enum.Flag('E', 'A B')", _FLAG),
+        ("enum.IntFlag('E', 'A B')", _FLAG),
+        ("list(enum.IntFlag('F', 'A B'))", _FLAG_MEMBER),
+        ("typing.Literal[enum.IntFlag('F', 'A B').A]", _FLAG_MEMBER),
+        ("['a'] * 2 + [str(n) for n in range(50_000)]", "its value 'a' is there twice"),
         ("5", "it is no enum, Literal, tuple or list (but `int`)"),
         ("{'a': 1}", "it is no enum, Literal, tuple or list (but `dict`)"),
     ],
 )
 def test_what_cannot_be_a_check_list_says_why(tmp_path: Path, source: str, problem: str) -> None:
     """A name that exists and cannot be used carries the reason, for whoever refers to it."""
-    (tmp_path / "app_enums.py").write_text(f"import enum\nE = {source}\n")
+    (tmp_path / "app_enums.py").write_text(f"import enum, typing\nE = {source}\n")
     found = load(tmp_path, "app_enums").find("E")
     assert found is not None
     assert found.problem == problem
@@ -88,6 +99,8 @@ def test_what_cannot_be_a_check_list_says_why(tmp_path: Path, source: str, probl
         ("1 / 0", "ZeroDivisionError: division by zero"),
         ("import no_such_thing", "ModuleNotFoundError: No module named 'no_such_thing'"),
         ("def f(:", "SyntaxError: invalid syntax (app_enums.py, line 1)"),
+        ("import sys\nsys.exit(0)", "SystemExit: 0"),
+        ("class E(Exception):\n  def __str__(self): raise SystemExit(0)\nraise E", "E"),
         ("class E(BaseException):\n  def __str__(self): raise ValueError\nraise E", "E"),
     ],
 )
@@ -98,6 +111,23 @@ def test_a_module_that_fails_is_named(tmp_path: Path, source: str, said: str) ->
         f"schema.yaml:2:8, enums: the module `app_enums` fails on import: {said}. "
         f"Make `python -c 'import app_enums'` work."
     )
+
+
+def test_a_module_cannot_end_the_command(tmp_path: Path) -> None:
+    """SystemExit is an error of the module, whenever it is raised, and never the end of ``check`` with status 0."""
+    project = generated_project(tmp_path)
+    lazy = "class Meta(type(enum.Enum)):\n  def __iter__(cls): raise SystemExit(0)\n"
+    for source in ("raise SystemExit(0)", f"import enum\n{lazy}class STATES(enum.Enum, metaclass=Meta):\n  A = 1\n"):
+        (project / "kinds.py").write_text(source)
+        for command in ("check", "generate"):
+            done = run(project, command)
+            assert (done.status, "SystemExit: 0" in done.err) == (2, True)
+
+
+def test_long_lists_are_read(tmp_path: Path) -> None:
+    """A word list of 100,000 beside the enums, used or not, is read to its end."""
+    (tmp_path / "app_enums.py").write_text("WORDS = [str(n) for n in range(100_000)]\n")
+    assert len(values(load(tmp_path, "app_enums"), "WORDS")) == 100_000
 
 
 def test_modules_that_are_not_there_are_all_named(tmp_path: Path) -> None:

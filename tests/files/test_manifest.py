@@ -31,6 +31,29 @@ def folder(tmp_path: Path) -> Path:
     return write_folder(tmp_path / "m", FAMILY)
 
 
+@pytest.mark.parametrize("path", [("migrations", 0, "id"), ("migrations", 1, "hash"), ("fingerprint",), ("hints",)])
+@pytest.mark.parametrize("half", ["\\ud800", "a\\udfff"])
+def test_half_a_surrogate_pair(folder: Path, path: tuple[str | int, ...], half: str) -> None:
+    """JSON can escape what no text can hold; it is refused where it stands, and not met later."""
+    content = json.loads((folder / MANIFEST).read_text())
+    place = content
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = ["HALF"] if path == ("hints",) else "HALF"
+    (folder / MANIFEST).write_text(json.dumps(content).replace("HALF", half))
+    with pytest.raises(MigrationsError, match=r"is not what generate writes: .* surrogates not allowed"):
+        read_manifest(folder)
+
+
+@pytest.mark.parametrize("pragmas", ['{"a\\ud800": 1}', '{"journal_mode": "\\ud800"}'])
+def test_half_a_surrogate_pair_in_a_pragma(folder: Path, pragmas: str) -> None:
+    """So it is in the name or the value of a PRAGMA."""
+    content = {**json.loads((folder / MANIFEST).read_text()), "pragmas": "PRAGMAS"}
+    (folder / MANIFEST).write_text(json.dumps(content).replace('"PRAGMAS"', pragmas))
+    with pytest.raises(MigrationsError, match="surrogates not allowed"):
+        read_manifest(folder)
+
+
 def problems(folder: Path) -> list[str]:
     """What the folder's manifest and its files disagree about."""
     manifest = read_manifest(folder)

@@ -1061,8 +1061,8 @@ DAMAGE: list[tuple[str, str, list[str]]] = [
         ("version: 1\nviews: {v: CREATE VIEW w AS SELECT 1}\n"),
         [
             (
-                "schema.yaml:2:12, views.v: this cannot be read: the statement creates 'w', not 'v'. Write the "
-                "whole CREATE statement."
+                "schema.yaml:2:12, views.v: the statement creates `w`, but the key is `v`. Write `w` as the key, "
+                "or correct the name in the statement."
             ),
         ],
     ),
@@ -1127,16 +1127,16 @@ DAMAGE: list[tuple[str, str, list[str]]] = [
             "schema.yaml:3:17, pragmas.foreign_keys: this is a boolean. Write `ON`, as in SQL.",
             (
                 "schema.yaml:4:15, pragmas.cache_size: a PRAGMA's value must be a word or a whole number, but this "
-                "is the number 1.5. Write it as in SQL, such as `WAL` or `5000`."
+                "is the number 1.5. Write it as in SQL, such as `WAL`, `UTF-8` or `5000`."
             ),
             ('schema.yaml:5:3, pragmas."a;b": `a;b` is no PRAGMA\'s name. Write it as in SQL, such as `foreign_keys`.'),
             (
                 "schema.yaml:6:17, pragmas.journal_mode: a PRAGMA's value must be a word or a whole number, but "
-                "this is a list. Write it as in SQL, such as `WAL` or `5000`."
+                "this is a list. Write it as in SQL, such as `WAL`, `UTF-8` or `5000`."
             ),
             (
                 "schema.yaml:7:16, pragmas.synchronous: a PRAGMA's value must be a word or a whole number, but this "
-                "is the text `FULL; DROP`. Write it as in SQL, such as `WAL` or `5000`."
+                "is the text `FULL; DROP`. Write it as in SQL, such as `WAL`, `UTF-8` or `5000`."
             ),
             ("schema.yaml:8:3, pragmas.Foreign_Keys: the PRAGMA `Foreign_Keys` is here twice. Take one of them away."),
         ],

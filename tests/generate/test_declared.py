@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import tempfile
 from contextlib import closing
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
+from tests.projects import CHECKOUT
 from tests.strategies import schemas
 from tests.transitions import Body, apply_with_runner, generate, left_to_do, write_schema
 from waiaas_migrate.errors import SchemaFileError
@@ -87,6 +89,7 @@ def test_own_templates_are_always_read_back(tmp_path: Path) -> None:
     write_schema(tmp_path, {"tables": {"t": table}})
     generate(tmp_path, "first")
     (tmp_path / "templates").mkdir()
+    shutil.copy(CHECKOUT / "templates" / "create_table.sql.j2", tmp_path / "templates")
     project = find_project(tmp_path)
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as like:
         run = (tmp_path / "migrations" / "0001_first.sql").read_text(encoding="utf-8")

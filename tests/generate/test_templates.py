@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.projects import CHECKOUT, TABLES, catalog, listing, run, write_project
+from waiaas_migrate.files.render import Renderer, replaced_templates
 
 
 def test_a_template_of_ones_own(tmp_path: Path) -> None:
@@ -23,6 +24,23 @@ def test_a_template_of_ones_own(tmp_path: Path) -> None:
     assert "-- seen by the DBA\nCREATE INDEX idx_tasks_state ON tasks (state);\n" in sql
     assert run(tmp_path, "apply", "app.db").status == 0
     assert catalog(tmp_path / "app.db") == TABLES
+
+
+def test_templates_of_a_web_framework(tmp_path: Path) -> None:
+    """A folder is the project's own only if a file in it has the name of a template; other files change nothing."""
+    plain, web = write_project(tmp_path / "plain"), write_project(tmp_path / "web")
+    (web / "templates" / "drop.sql.j2").mkdir(parents=True)
+    for name in ("index.html", "base.j2", "report.sql.j2", "create_table.sql"):
+        (web / "templates" / name).write_text("{% broken")
+    for project in (plain, web):
+        assert run(project, "generate").status == 0
+        assert run(project, "check").status == 0
+    written = [(project / "migrations" / "0001_initial.sql").read_bytes() for project in (plain, web)]
+    assert written[0] == written[1]
+    assert (Renderer(web / "templates").is_customised, replaced_templates(web / "templates")) == (False, ())
+    (web / "templates" / "drop.sql.j2").rmdir()
+    (web / "templates" / "drop.sql.j2").write_text("SELECT 1;")
+    assert replaced_templates(web / "templates") == ("drop.sql.j2",)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from waiaas_migrate.files.schema_file.reader import EnumUse
-from waiaas_migrate.schema.changes import Change, ModifyCheck, table_of
+from waiaas_migrate.schema.changes import Change, ModifyCheck, spelled_name
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.enum_lists import membership_of
 from waiaas_migrate.schema.names import fold
@@ -98,6 +98,6 @@ def schema_findings(
 ) -> tuple[Finding, ...]:
     """Each of ``changes`` as a finding, in words; ``saying`` has a ``{}`` for them."""
     return tuple(
-        Finding(subject=subject, where=table_of(change) or "schema", what=saying.format(describe(change)), fix=fix)
+        Finding(subject=subject, where=spelled_name(change), what=saying.format(describe(change)), fix=fix)
         for change in changes
     )

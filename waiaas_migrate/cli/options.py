@@ -66,6 +66,10 @@ def here() -> Path:
 
 
 def _require_folder(project: Project) -> None:
-    """A project need not have templates of its own, but those that were asked for must be there."""
+    """A project need not have templates of its own, but those that were asked for must be there.
+
+    Raises:
+        UsageError: The folder is missing.
+    """
     if not project.templates.is_dir():
         raise UsageError(f"--templates {project.templates}: there is no such folder. Check the path.")

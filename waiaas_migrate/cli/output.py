@@ -90,6 +90,7 @@ def hazard_row(hazard: Hazard) -> dict[str, object]:
     return {
         "code": hazard.code,
         "where": hazard.where,
+        "place": hazard.place,
         "what": hazard.what,
         "fix": hazard.fix,
         "destructive": hazard.is_destructive,

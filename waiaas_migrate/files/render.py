@@ -68,13 +68,21 @@ class _Environment(jinja2.Environment):
         return {**self.globals, **(d or {})}
 
 
+def replaced_templates(folder: Path) -> tuple[str, ...]:
+    """Return the names of the shipped templates that ``folder`` replaces; a web framework's folder replaces none."""
+    shipped = bundled("templates")
+    if not folder.is_dir() or folder.samefile(shipped):
+        return ()
+    return tuple(sorted(path.name for path in shipped.glob("*.sql.j2") if (folder / path.name).is_file()))
+
+
 class Renderer:
     """Renders steps and migration files from one set of templates."""
 
     def __init__(self, templates: Path | None = None) -> None:
-        """Look in ``templates`` first, if that folder exists, then in those that ship with the package."""
+        """Look in ``templates`` first, if it replaces a template, then in those that ship with the package."""
         shipped = bundled("templates")
-        own = [templates] if templates is not None and templates.is_dir() and not templates.samefile(shipped) else []
+        own = [templates] if templates is not None and replaced_templates(templates) else []
         #: Whether a project's own templates may take the place of those that ship with the package.
         self.is_customised = bool(own)
         loaders = [jinja2.FileSystemLoader(folder, encoding="utf-8") for folder in [*own, shipped]]

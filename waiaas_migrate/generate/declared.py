@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import reduce
 from typing import cast
 
-from waiaas_migrate.errors import Problem, SchemaFileError, TemplateError
+from waiaas_migrate.errors import Problem, ProofError, SchemaFileError, TemplateError
 from waiaas_migrate.files.migration_dir.statements import split_statements
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.render import Renderer
+from waiaas_migrate.files.schema_file.places import located
 from waiaas_migrate.files.schema_file.quoted_words import quoted_word_problems
 from waiaas_migrate.files.schema_file.reader import DeclaredSchema, load_schema
+from waiaas_migrate.files.yaml_text.source import join
 from waiaas_migrate.schema.canonical import without_meaning
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hints import with_hints, without_hints
 from waiaas_migrate.schema.model import Index, ObjectKind, Schema, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.actions import Action, CreateIndex, CreateTable, Drop
+from waiaas_migrate.sqlite.actions import Action, CreateIndex, CreateStatement, CreateTable, Drop
 from waiaas_migrate.sqlite.catalog import read_catalog
 from waiaas_migrate.sqlite.introspect import Known, Strings, introspect_quoted
 from waiaas_migrate.sqlite.memory import copy, execute, memory
@@ -59,11 +62,15 @@ def declare(project: Project, renderer: Renderer, *, like: sqlite3.Connection | 
         built, strings = introspect_quoted(like, known)
     else:
         changed = _changed(like, parts, renderer) if like is not None else None
-        with closing(changed or _built(parts, file=str(project.schema))) as connection:
+        try:
+            database = changed or _built(parts, file=str(project.schema))
+        except SchemaFileError as error:
+            raise SchemaFileError(located(error.problems, project.schema, root=project.root)) from None
+        with closing(database) as connection:
             built, strings = introspect_quoted(connection, known)
     if strings:
         _refuse_strings(project, source, strings)
-    _expect_all(source.schema, built, project)
+    _expect_all(source.schema, built, project if renderer.is_customised else None)
     return Declared(source=source, schema=with_hints(built, source.schema), known=known)
 
 
@@ -78,11 +85,12 @@ def _refuse_strings(project: Project, source: DeclaredSchema, strings: Strings) 
         raise SchemaFileError(problems)
 
 
-def _expect_all(written: Schema, built: Schema, project: Project) -> None:
-    """Show that the templates, which may be the project's own, left nothing out.
+def _expect_all(written: Schema, built: Schema, customised: Project | None) -> None:
+    """Show that the templates left nothing out; ``customised`` is the project if some of them are its own.
 
     Raises:
-        TemplateError: names what differs from the declaration.
+        TemplateError: Names what differs from the declaration.
+        ProofError: The same, if all templates are those of the package.
     """
     others = built.by_name()
     suspects = tuple(table for table in written.tables if others.get(fold(table.name)) != table)
@@ -93,24 +101,49 @@ def _expect_all(written: Schema, built: Schema, project: Project) -> None:
     if left or missing:
         listed = "; ".join([*(f"{name} is missing" for name in missing), *(describe(change) for change in left)])
         what = f"the templates do not build what schema.yaml declares; it would still take: {listed}."
+        if customised is None:
+            raise ProofError(f"{what[0].upper()}{what[1:]} This is a fault of waiaas-migrate, not of your schema.")
         raise TemplateError(
-            [Problem(file=str(project.templates), what=what, fix="Correct or delete your own templates.")]
+            [Problem(file=str(customised.templates), what=what, fix="Correct or delete your own templates.")]
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
-    """An object of the schema: what it is in words, what makes it, and its SQL without the semicolon."""
+    """An object of the schema: what it is in words, its key path, what makes it, and its SQL without the semicolon."""
 
     words: str
+    path: str
     action: Action
     text: str
 
 
+def _paths(schema: Schema) -> dict[str, str]:
+    """The key paths of views, triggers and virtual tables in schema.yaml, by their statements."""
+    return {
+        **{view.statement.sql: join("views", view.name) for view in schema.views},
+        **{trigger.statement.sql: join("triggers", trigger.name) for trigger in schema.triggers},
+        **{table.statement.sql: join("virtual_tables", table.name) for table in schema.virtual_tables},
+    }
+
+
+def _path(action: Action, statements: Mapping[str, str]) -> str:
+    match action:
+        case CreateTable(table=table):
+            return join("tables", table.name)
+        case CreateIndex(table=name, index=index):
+            return reduce(join, ("tables", name, "indexes", index.name))
+        case CreateStatement(statement=statement):
+            return statements.get(statement.sql, "")
+        case _:
+            return ""
+
+
 def _parts(schema: Schema, renderer: Renderer) -> tuple[_Part, ...]:
     """The parts of ``schema``, by the same steps and templates as its first migration, in an order that works."""
+    paths = _paths(schema)
     return tuple(
-        _Part(words=step.words, action=action, text=text)
+        _Part(words=step.words, path=_path(action, paths), action=action, text=text)
         for step in creation(schema, diff(Schema(), schema)).steps
         for action in step.actions
         for text in _texts(renderer.action(action), renderer)
@@ -179,9 +212,8 @@ def _built(parts: Iterable[_Part], *, file: str) -> sqlite3.Connection:
         try:
             execute(connection, part.text)
         except sqlite3.Error as error:
-            problems.append(
-                Problem(file=file, what=f"{part.words}: SQLite says: {error}.", fix="Correct what it speaks of.")
-            )
+            what = f"{part.words}: SQLite says: {error}."
+            problems.append(Problem(file=file, path=part.path, what=what, fix="Correct this."))
     if problems:
         connection.close()
         raise SchemaFileError(problems)

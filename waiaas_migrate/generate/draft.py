@@ -34,11 +34,13 @@ from waiaas_migrate.schema.model import Column, PrimaryKey, Table, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.cost import Cost
 from waiaas_migrate.sqlite.effects import Effects
+from waiaas_migrate.sqlite.kept_rules import kept_rules
 from waiaas_migrate.sqlite.memory import copy
 from waiaas_migrate.sqlite.plan import plan
 from waiaas_migrate.sqlite.plan_effects import effects_of
 from waiaas_migrate.sqlite.row_steps import column_of, mapping
 from waiaas_migrate.sqlite.transition import Transition
+from waiaas_migrate.sqlite.unknown_names import unknown_names
 
 #: How many changes the head of a migration lists one by one.
 _LISTED = 3
@@ -61,8 +63,8 @@ def changes_of(transition: Transition) -> tuple[Change, ...]:
 
 def hazards_of(transition: Transition) -> tuple[Hazard, ...]:
     """What is dangerous about it."""
-    swaps = swapped_names(transition.renames)
-    return (*swaps, *hazards(transition.old, transition.new, transition.changes))
+    swaps, old, new = swapped_names(transition.renames), transition.old, transition.new
+    return (*swaps, *hazards(old, new, transition.changes, kept_rules(old, new)), *unknown_names(old, new))
 
 
 def draft(

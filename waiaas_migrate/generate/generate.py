@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 
 from waiaas_migrate.errors import MigrationsError, Problem, ProofError, SchemaFileError, UsageError
@@ -24,8 +25,9 @@ from waiaas_migrate.files.migration_dir.reader import MigrationFile, new_migrati
 from waiaas_migrate.files.migration_dir.writing import FolderState, folder_state, recover, write_files
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.render import Renderer
-from waiaas_migrate.files.schema_file.places import located
-from waiaas_migrate.files.schema_file.reader import DeclaredSchema, display_name
+from waiaas_migrate.files.schema_file.places import located, placed
+from waiaas_migrate.files.schema_file.reader import DeclaredSchema
+from waiaas_migrate.files.yaml_text.source import join
 from waiaas_migrate.generate.branches import refuse_clashes, replay_folder
 from waiaas_migrate.generate.declared import Declared, declare
 from waiaas_migrate.generate.draft import Draft, changes_of, draft, has_whitespace, hazards_of, heads
@@ -78,7 +80,8 @@ def generate(project: Project, *, name: str | None = None, allow: Collection[str
     """
     allowed = allowed_codes(allow)
     removed = recover(project.migrations)
-    return replace(_generate(project, name, allowed), removed=removed)
+    done = _generate(project, name, allowed)
+    return replace(done, removed=removed, hazards=placed(done.hazards, project.schema, root=project.root))
 
 
 def _generate(project: Project, name: str | None, allowed: frozenset[Code]) -> Generated:
@@ -148,9 +151,9 @@ def wanted(
     """
     start = introspect(before, declared.known)
     renames = resolve(start, declared.schema, recorded.hints if recorded is not None else ())
-    file = display_name(project.schema, project.root)
     if renames.impossible:
-        raise SchemaFileError([Problem(file=file, what=problem) for problem in renames.impossible])
+        problems = [Problem(file="", path=reduce(join, one.keys, ""), what=one.what) for one in renames.impossible]
+        raise SchemaFileError(located(problems, project.schema, root=project.root))
     transition = make_transition(before, declared.schema, renames, renderer, project.options, declared.known)
     if transition.problems:
         raise SchemaFileError(located(transition.problems, project.schema, root=project.root))

@@ -289,22 +289,32 @@ def table_of(change: Change) -> str | None:
 
 def object_of(change: Change) -> tuple[str, str]:
     """What ``change`` is about, as a catalog has it: the kind of an object, and its folded name."""
+    kind, name = _named(change)
+    return kind, fold(name)
+
+
+def spelled_name(change: Change) -> str:
+    """Return the name that a reader looks for: that of the table, or of the view, trigger or virtual table."""
+    return table_of(change) or _named(change)[1]
+
+
+def _named(change: Change) -> tuple[str, str]:
     match change:
         case (
             AddTable(table=found) | DropTable(table=found) | ModifyTableOptions(new=found)
             | AddVirtualTable(table=found) | DropVirtualTable(table=found) | ModifyVirtualTable(new=found)
         ):  # fmt: skip
-            return "table", fold(found.name)
+            return "table", found.name
         case RenameTable(new=name):
-            return "table", fold(name)
+            return "table", name
         case AddIndex(index=index) | DropIndex(index=index) | ModifyIndex(new=index):
-            return "index", fold(index.name)
+            return "index", index.name
         case AddView(view=view) | DropView(view=view) | ModifyView(new=view):
-            return "view", fold(view.name)
+            return "view", view.name
         case AddTrigger(trigger=trigger) | DropTrigger(trigger=trigger) | ModifyTrigger(new=trigger):
-            return "trigger", fold(trigger.name)
+            return "trigger", trigger.name
         case _:
-            return "table", fold(change.table)
+            return "table", change.table
 
 
 def owner_of(change: Change) -> str | None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from waiaas_migrate.schema.affinity import affinity
@@ -28,22 +27,29 @@ from waiaas_migrate.schema.changes import (
     ModifyVirtualTable,
     asked_foreign_keys,
 )
+from waiaas_migrate.schema.compared import compared_otherwise, names_column
 from waiaas_migrate.schema.enum_lists import Membership, literal, membership_of
 from waiaas_migrate.schema.hazard_codes import DESTRUCTIVE, STOPPING, Code
-from waiaas_migrate.schema.model import Check, Column, ForeignKey, PrimaryKey, Schema, SqlText, Table
+from waiaas_migrate.schema.model import Check, Column, ForeignKey, PrimaryKey, Schema, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.schema.parents import Fault, fault, faulty_keys, identity, mended_keys, targets_of
+from waiaas_migrate.schema.parents import Fault, fault, faulty_keys, identity, mended_keys
 from waiaas_migrate.schema.renames import Renames, similar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hazard:
-    """One danger: its code, where it is, what may happen, and the way out."""
+    """One danger: its code, where it is, what may happen, and the way out.
+
+    ``name`` is the unknown function or collation, if the hazard is about one, and ``place`` is where schema.yaml says
+    it, such as ``schema.yaml:5:13``.
+    """
 
     code: Code
     where: str
     what: str
     fix: str
+    name: str = ""
+    place: str = ""
 
     @property
     def is_destructive(self) -> bool:
@@ -56,17 +62,29 @@ class Hazard:
         return self.code in STOPPING
 
     def __str__(self) -> str:
-        return f"{self.code} {self.where}: {self.what} {self.fix}"
+        place = f"{self.place}, " if self.place else ""
+        return f"{self.code} {place}{self.where}: {self.what} {self.fix}"
 
 
-def hazards(old: Schema, new: Schema, changes: Sequence[Change]) -> tuple[Hazard, ...]:
-    """The hazards of ``changes``, which lead from ``old`` to ``new``: in their order, and what becomes of keys last."""
-    found = tuple(hazard for change in changes for hazard in _of(change, new, changes))
+def hazards(
+    old: Schema, new: Schema, changes: Sequence[Change], kept: Collection[tuple[str, Check]] = ()
+) -> tuple[Hazard, ...]:
+    """Return the hazards of ``changes``, in their order, and then those of foreign keys.
+
+    Args:
+        old: The schema before the changes, under the new names.
+        new: The schema after them.
+        changes: What leads from one to the other.
+        kept: The CHECKs, by the folded name of their table, that the values given to new columns are known to pass.
+    """
+    found = tuple(hazard for change in changes for hazard in _of(change, new, changes, kept))
     mended = (_without_parents(table, key) for table, key in mended_keys(old, new))
     return (*found, *mended, *_mismatches(old, new))
 
 
-def _of(change: Change, new: Schema, changes: Sequence[Change]) -> Iterator[Hazard]:
+def _of(
+    change: Change, new: Schema, changes: Sequence[Change], kept: Collection[tuple[str, Check]]
+) -> Iterator[Hazard]:
     match change:
         case DropTable(table=table):
             yield _dropped_table(table, changes)
@@ -78,11 +96,12 @@ def _of(change: Change, new: Schema, changes: Sequence[Change]) -> Iterator[Haza
             yield from _added_column(next(t for t in new.tables if t.name == table_name), column)
         case ModifyColumn():
             yield from _modified_column(change, new)
+            yield from _backfilled(change, new, changes, kept)
             yield from _renumbered(change, new, changes)
         case ModifyTableOptions(old=before_table, new=after_table):
             yield from _options(before_table, after_table)
         case AddCheck() | ModifyCheck():
-            yield from _check(change, new, changes)
+            yield from _check(change, new, changes, kept)
         case _:
             yield from _keys(change, new, changes)
 
@@ -177,19 +196,25 @@ def _dropped_virtual_table(change: DropVirtualTable | ModifyVirtualTable) -> Ite
         yield Hazard(code=Code.DROP_VIRTUAL_TABLE, where=change.old.name, what=what, fix=fix)
 
 
-def _check(change: AddCheck | ModifyCheck, new: Schema, changes: Iterable[Change]) -> Iterator[Hazard]:
-    match change:
-        case AddCheck(table=table, check=check):
-            added = {fold(c.column.name) for c in changes if isinstance(c, AddColumn) and c.table == table}
-            if fold(check.column or "") not in added:
-                yield from _new_list(table, check, new)
-        case ModifyCheck(table=table, old=before, new=after):
-            held, allowed = membership_of(before), membership_of(after)
-            if held is None or allowed is None or held.column != allowed.column:
-                yield from _new_list(table, after, new)
-                return
-            removed = [value for value in held.values if value not in allowed.values]
-            yield from _removed_values(table, _listed(table, allowed, new), removed)
+def _check(
+    change: AddCheck | ModifyCheck, new: Schema, changes: Iterable[Change], kept: Collection[tuple[str, Check]]
+) -> Iterator[Hazard]:
+    if isinstance(change, ModifyCheck):
+        yield from _changed_check(change, new)
+        return
+    modified = [c.new for c in changes if isinstance(c, ModifyColumn) and c.table == change.table]
+    is_kept = (fold(change.table), change.check) in kept
+    if not is_kept or any(names_column(change.check.expression, fold(column.name)) for column in modified):
+        yield from _new_list(change.table, change.check, new)
+
+
+def _changed_check(change: ModifyCheck, new: Schema) -> Iterator[Hazard]:
+    held, allowed = membership_of(change.old), membership_of(change.new)
+    if held is None or allowed is None or held.column != allowed.column:
+        yield from _new_list(change.table, change.new, new)
+        return
+    removed = [value for value in held.values if value not in allowed.values]
+    yield from _removed_values(change.table, _listed(change.table, allowed, new), removed)
 
 
 def _new_list(table: str, check: Check, new: Schema) -> Iterator[Hazard]:
@@ -242,34 +267,10 @@ def _modified_column(change: ModifyColumn, new: Schema) -> Iterator[Hazard]:
         fix = "Say which value they get with `backfill`."
         yield Hazard(code=Code.ADD_NOT_NULL, where=where, what=what, fix=fix)
     if canonical_collation(before.collation) != canonical_collation(after.collation):
-        found = _compared_otherwise(table, fold(after.name), new)
+        found = compared_otherwise(table, fold(after.name), new)
         if found:
             what, fix = f"{'; '.join(found)}.", "Look for such rows first."
             yield Hazard(code=Code.CHANGE_COLLATION, where=where, what=what, fix=fix)
-
-
-def _compared_otherwise(table: Table, column: str, new: Schema) -> list[str]:
-    """What rows may refuse another collation of a column (folded) for; nothing where its values are not compared."""
-    found: list[str] = []
-    unique = [index for index in table.indexes if index.unique]
-    keys = [key for key in (table.primary_key, *table.uniques, *unique) if key is not None]
-    parts = [part for key in keys for part in key.parts]
-    texts = [*(part.expression for part in parts), *(index.where for index in unique)]
-    is_key = any(fold(part.column or "") == column and part.collation is None for part in parts)
-    if is_key or any(_names(text, column) for text in texts):
-        found.append("values that are unique by the old collation may not be by the new one")
-    if any(_names(check.expression, column) for check in table.checks):
-        found.append("values that a CHECK takes by the old collation may not pass by the new one")
-    to_it = [(t.name, key) for t in new.tables for key in t.foreign_keys if fold(key.table) == fold(table.name)]
-    children = dict.fromkeys(t for t, key in to_it if column in map(fold, targets_of(table, key)))
-    if children:
-        found.append(f"rows of {', '.join(children)} with a parent by the old collation may have none by the new one")
-    return found
-
-
-def _names(text: SqlText | None, column: str) -> bool:
-    """Whether the word ``column`` (folded) stands in ``text``."""
-    return text is not None and re.search(rf"(?<!\w){re.escape(column)}(?!\w)", fold(text.sql)) is not None
 
 
 def _options(before: Table, after: Table) -> Iterator[Hazard]:
@@ -332,6 +333,24 @@ def _new_rule(table: str, check: Check) -> Hazard:
     what = f"the migration refuses to run while rows break CHECK ({check.expression.sql})."
     where = f"{table}.{check.column}" if check.column else table
     return Hazard(code=Code.ADD_CHECK, where=where, what=what, fix="Look for such rows first.")
+
+
+def _backfilled(
+    change: ModifyColumn, new: Schema, changes: Sequence[Change], kept: Collection[tuple[str, Check]]
+) -> Iterator[Hazard]:
+    """The CHECKs that a backfill may break in a column that was there, and takes NULL no more."""
+    if change.old.not_null is not None or change.new.not_null is None or change.new.hints.backfill is None:
+        return
+    table = next(table for table in new.tables if table.name == change.table)
+    told = [c.check for c in changes if isinstance(c, AddCheck) and c.table == change.table]
+    for check in table.checks:
+        is_known = check in told or (fold(table.name), check) in kept
+        if not is_known and names_column(check.expression, fold(change.new.name)):
+            where = f"{table.name}.{change.new.name}"
+            what = f"the migration refuses to run while the backfill breaks CHECK ({check.expression.sql})."
+            yield Hazard(
+                code=Code.ADD_CHECK, where=where, what=what, fix="Look for such rows, or correct the backfill."
+            )
 
 
 def _added_column(table: Table, column: Column) -> Iterator[Hazard]:

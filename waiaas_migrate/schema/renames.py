@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from waiaas_migrate.schema.changes import RenameColumn, RenameTable
 from waiaas_migrate.schema.model import Schema, Table
 from waiaas_migrate.schema.names import fold
 
 
+class Impossible(NamedTuple):
+    """A hint that can't be fulfilled: the keys of schema.yaml that lead to it, and what is wrong."""
+
+    keys: tuple[str, ...]
+    what: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renames:
-    """The renames to be done, tables before columns; ``impossible`` says which hints cannot be fulfilled, and why."""
+    """The renames to be done, tables before columns; ``impossible`` are the hints that can't be fulfilled."""
 
     tables: tuple[RenameTable, ...] = ()
     columns: tuple[RenameColumn, ...] = ()
-    impossible: tuple[str, ...] = ()
+    impossible: tuple[Impossible, ...] = ()
 
     def table_after(self, name: str) -> str:
         """What the table ``name`` is called afterwards."""
@@ -64,7 +72,7 @@ def resolve(old: Schema, new: Schema, done: Collection[str] = ()) -> Renames:
     old_tables = {fold(table.name): table for table in old.tables}
     wanted = _undone("", {t.name: t.renamed_from for t in new.tables if t.renamed_from is not None}, old_tables, done)
     staying = {fold(table.name) for table in new.tables}
-    tables, impossible = _steps(wanted, [table.name for table in old.tables], staying, "table ")
+    tables, impossible = _steps(wanted, [table.name for table in old.tables], staying, ("tables",))
     came_from = {fold(target): source for source, target in _ends(tables).items()}
     columns: list[RenameColumn] = []
     for table in new.tables:
@@ -74,7 +82,9 @@ def resolve(old: Schema, new: Schema, done: Collection[str] = ()) -> Renames:
             continue
         hinted = _undone(table.name, hinted, {fold(column.name) for column in before.columns}, done)
         staying = {fold(column.name) for column in table.columns}
-        steps, problems = _steps(hinted, [column.name for column in before.columns], staying, f"column {table.name}.")
+        steps, problems = _steps(
+            hinted, [column.name for column in before.columns], staying, ("tables", table.name, "columns")
+        )
         columns += [RenameColumn(table=table.name, old=source, new=target) for source, target in steps]
         impossible += problems
     return Renames(
@@ -128,38 +138,28 @@ def _circles(steps: Sequence[tuple[str, str]]) -> list[tuple[str, ...]]:
 
 
 def _steps(
-    wanted: Mapping[str, str], existing: Sequence[str], staying: Collection[str], what: str
-) -> tuple[list[tuple[str, str]], list[str]]:
+    wanted: Mapping[str, str], existing: Sequence[str], staying: Collection[str], keys: tuple[str, ...]
+) -> tuple[list[tuple[str, str]], list[Impossible]]:
     """``wanted`` (new name to old name) as renames in order, and what of it is impossible.
 
-    ``staying`` are the folded names that are declared.
+    ``staying`` are the folded names that are declared, and ``keys`` lead to them in schema.yaml.
     """
     spelled = {fold(name): name for name in existing}
-    problems: list[str] = []
+    problems: list[tuple[str, str]] = []  # new name, and what is wrong with its hint
     waiting: dict[str, str] = {}  # target to source, both as they are spelled
     for target, source in wanted.items():
         if fold(source) in spelled and fold(source) != fold(target):
             waiting[target] = spelled[fold(source)]
         elif fold(source) not in spelled and fold(target) not in spelled:
-            problems.append(
-                f"{what}{target}: renamed_from names {source}, which the migrations do not have, nor do they have "
-                f"{target}. Correct the name, or remove the hint to add it anew."
-            )
+            why = f"the migrations have neither {source} nor {target}."
+            problems.append((target, f"{why} Correct the name, or remove the hint to add {target} as new."))
     while taken := _taken(waiting, spelled):
         source = waiting.pop(taken)
         if fold(source) not in staying:  # else the hint was fulfilled before, and the old name has been taken since
-            problems.append(
-                f"{what}{taken}: renamed_from names {source}, but the migrations have both. Take {taken} out in a "
-                f"migration of its own first, or remove the hint to drop {source}."
-            )
-    problems += _doubles(waiting, what)
-    for target, source in waiting.items():
-        if fold(source) in staying and fold(source) not in map(fold, waiting):
-            problems.append(
-                f"{what}{target}: renamed_from names {source}, which is still here. Take the hint away, or {source}; "
-                f"to add {source} anew, do so in a migration of its own."
-            )
-    return _ordered(waiting, spelled), problems
+            way_out = f"Drop {taken} in a migration of its own first, or remove the hint to drop {source}."
+            problems.append((taken, f"the migrations have both {source} and {taken}. {way_out}"))
+    problems += [*_doubles(waiting), *_still_declared(waiting, staying)]
+    return _ordered(waiting, spelled), [Impossible((*keys, new, "renamed_from"), what) for new, what in problems]
 
 
 def _taken(waiting: Mapping[str, str], existing: Collection[str]) -> str | None:
@@ -167,15 +167,19 @@ def _taken(waiting: Mapping[str, str], existing: Collection[str]) -> str | None:
     return next((new for new in waiting if fold(new) in existing and fold(new) not in sources), None)
 
 
-def _doubles(waiting: Mapping[str, str], what: str) -> list[str]:
+def _doubles(waiting: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     seen: dict[str, str] = {}
-    problems = []
     for target, source in waiting.items():
         if fold(source) in seen:
-            other = seen[fold(source)]
-            problems.append(f"{what}{target}: {other} says renamed_from {source} too. Keep one of the two.")
+            yield target, f"{seen[fold(source)]} says renamed_from {source} too. Keep one of the two."
         seen[fold(source)] = target
-    return problems
+
+
+def _still_declared(waiting: Mapping[str, str], staying: Collection[str]) -> Iterator[tuple[str, str]]:
+    for target, source in waiting.items():
+        if fold(source) in staying and fold(source) not in map(fold, waiting):
+            way_out = f"Remove the hint, or {source}; to add a new {source}, do so in a migration of its own."
+            yield target, f"{source} is still declared. {way_out}"
 
 
 def _ordered(waiting: Mapping[str, str], existing: Iterable[str]) -> list[tuple[str, str]]:

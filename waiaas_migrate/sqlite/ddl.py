@@ -125,6 +125,12 @@ def index(sql: str, columns: Iterable[str]) -> tuple[str, Index]:
     return table, Index(name=name, parts=parts, unique=unique, where=where)
 
 
+def index_term(sql: str, columns: Iterable[str]) -> IndexPart:
+    """Return one term of an index that somebody wrote, as :func:`index` would read it back."""
+    known = {fold(column): column for column in columns}
+    return index_part(significant(tokenize(sql)), known, known_names(known))
+
+
 def index_part(tokens: Sequence[Token], columns: dict[str, str], names: frozenset[str]) -> IndexPart:
     """One term of an index: a column where it names one, else an expression."""
     tokens, order = _without_order(tokens)
@@ -234,6 +240,14 @@ def virtual_table(name: str, sql: str) -> VirtualTable:
     return VirtualTable(name=name, module=module, statement=statement, holds_data=holds_data(sql))
 
 
+class OtherNameError(SqlError):
+    """A statement creates an object of another name than it should; ``found`` is that name."""
+
+    def __init__(self, found: str, name: str) -> None:
+        self.found = found
+        super().__init__(f"the statement creates {found!r}, not {name!r}")
+
+
 def _expect_create(cursor: Cursor, what: str, name: str) -> None:
     cursor.expect("CREATE")
     if cursor.peek() in ("TEMP", "TEMPORARY"):
@@ -245,7 +259,7 @@ def _expect_create(cursor: Cursor, what: str, name: str) -> None:
 def _expect_name(cursor: Cursor, name: str) -> None:
     found = _created_name(cursor)
     if fold(found) != fold(name):
-        raise SqlError(f"the statement creates {found!r}, not {name!r}")
+        raise OtherNameError(found, name)
 
 
 def _created_name(cursor: Cursor) -> str:
@@ -316,6 +330,16 @@ def is_constant(sql: str, kind: Affinity) -> bool:
         return kind != "TEXT"
     is_real = token.kind is Kind.VALUE and token.text[:2].lower() not in ("0x", "x'") and not token.text.isdigit()
     return not is_real or kind in ("NUMERIC", "REAL")
+
+
+def has_carriage_return(sql: str) -> bool:
+    """Return whether a string or quoted name of ``sql`` has a carriage return; between words it means nothing."""
+    if "\r" not in sql:
+        return False
+    try:
+        return any("\r" in token.text for token in tokenize(sql) if token.kind in (Kind.STRING, Kind.NAME))
+    except SqlError:
+        return False
 
 
 def names_in(sql: str) -> frozenset[str]:

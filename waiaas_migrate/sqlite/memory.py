@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any, Self
 
@@ -153,15 +154,31 @@ def execute(connection: sqlite3.Connection, statement: str) -> sqlite3.Cursor:
         sqlite3.Error: whatever else SQLite says.
     """
     put_in: set[str] = set()
+    found = _VERB.match(statement)
+    is_alter = found is not None and found[1].upper() == "ALTER"
     while True:
         try:
-            return connection.execute(statement)
+            with _undone_on_error(connection) if is_alter else nullcontext():
+                return connection.execute(statement)
         except sqlite3.OperationalError as error:
             missing = _MISSING.search(str(error))
             if missing is None or missing[0] in put_in:
                 raise
             put_in.add(missing[0])
             _put_in(connection, missing["kind"] or "function", missing["name"].removesuffix("()"))
+
+
+@contextmanager
+def _undone_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+    """Undo a statement that fails: within a transaction, ADD COLUMN keeps the column when its CHECK fails to run."""
+    connection.execute("SAVEPOINT alter_table")
+    try:
+        yield
+    except sqlite3.Error:
+        connection.execute("ROLLBACK TO alter_table")
+        raise
+    finally:
+        connection.execute("RELEASE alter_table")
 
 
 def _put_in(connection: sqlite3.Connection, kind: str, name: str) -> None:

@@ -20,7 +20,9 @@ class Pragma:
 
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_VALUE = re.compile(r"(?:[A-Za-z][A-Za-z0-9_-]*|[+-]?[0-9]+)\Z")
+#: A value that is a word, such as ``WAL`` or ``UTF-8``.
+PRAGMA_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z", re.ASCII)
+_NUMBER = re.compile(r"[+-]?[0-9]+\Z", re.ASCII)
 
 #: The words that SQLite takes for numbers (https://www.sqlite.org/pragma.html); it reads all of them back as numbers.
 _BOOLEANS = {"on": 1, "yes": 1, "true": 1, "off": 0, "no": 0, "false": 0}
@@ -73,7 +75,7 @@ def checked_name(name: str, value: str | int) -> str:
     Raises:
         UsageError: it is not.
     """
-    if not _NAME.match(name) or not _VALUE.match(str(value)):
+    if not _NAME.match(name) or not (PRAGMA_WORD.match(str(value)) or _NUMBER.match(str(value))):
         what = "a PRAGMA takes a plain name, and a word or a whole number. Correct `pragmas` in schema.yaml."
         raise UsageError(f"PRAGMA {name} = {value}: {what}")
     return name.lower()
@@ -125,5 +127,8 @@ def matches(pragma: Pragma, found: str | int | None) -> bool:
     wanted = str(pragma.value).lower()
     if isinstance(found, int):
         number = _WORDS.get(pragma.name.lower(), _BOOLEANS).get(wanted, _BOOLEANS.get(wanted))
-        return found == (int(wanted) if number is None and wanted.lstrip("+-").isdigit() else number)
+        return found == (int(wanted) if number is None and _NUMBER.match(wanted) else number)
+    if pragma.name.lower() == "encoding":
+        # UTF-16 is that of the machine, and reads back as UTF-16le or UTF-16be; the hyphen may be left out.
+        return str(found).lower().replace("-", "").startswith(wanted.replace("-", ""))
     return str(found).lower() == wanted

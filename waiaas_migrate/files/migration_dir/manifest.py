@@ -242,6 +242,8 @@ def _checked(content: Any, path: str | Path) -> tuple[list[str], list[str], tupl
         _require_texts(hashes)
         if len(set(ids)) < len(ids):
             raise ValueError("a migration is listed twice")  # noqa: TRY301 — told as what else is wrong
+        _require_texts(content["pragmas"])
+        _require_texts(value for value in content["pragmas"].values() if isinstance(value, str))
         pragmas = tuple(Pragma(name=name, value=_value(value)) for name, value in content["pragmas"].items())
         _refuse_unsafe(pragmas, path)
         recorded = content["fingerprint"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from waiaas_migrate.files.report import listed, shown, suggestion
 from waiaas_migrate.files.schema_file.columns import ReadColumn, literal_default, shown_value
@@ -13,6 +13,7 @@ from waiaas_migrate.files.schema_file.words import STRICT_TYPES
 from waiaas_migrate.files.yaml_text.values import Value
 from waiaas_migrate.schema.model import IndexPart, PrimaryKey
 from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 
 #: The keys of a column that have to fit others.
 _ASK_FOR_MORE = frozenset({"default", "enum", "generated"})
@@ -132,6 +133,11 @@ def _check_enum(column: ReadColumn) -> None:
     if column.enum is None:
         return
     values, hints = column.enum.values, column.column.hints
+    if swapped := [
+        old for old, _ in hints.renamed_values if old in values and old in dict(hints.renamed_values).values()
+    ]:
+        _refuse_swap(column, swapped)
+        return
     for group, pairs in (("renamed", hints.renamed_values), ("removed", hints.removed_values)):
         for old, new in pairs:
             problem = _replacement_problem(old, new, values, nullable=column.column.not_null is None)
@@ -140,6 +146,15 @@ def _check_enum(column: ReadColumn) -> None:
     for old in {old for old, _ in hints.renamed_values} & {old for old, _ in hints.removed_values}:
         fix = "Write it under one of the two."
         column.fields["enum_values"].problem(f"{shown_value(old)} is both renamed and removed.", fix)
+
+
+def _refuse_swap(column: ReadColumn, swapped: Sequence[str | int]) -> None:
+    """Note that values change places: nothing in the schema would tell whether rows have been renamed already."""
+    name = quote_name(column.column.name)
+    cases = " ".join(f"WHEN {quote_literal(a)} THEN {quote_literal(b)}" for a, b in column.column.hints.renamed_values)
+    what = f"renamed: {', '.join(map(shown_value, swapped))} would be both an old and a new value."
+    fix = f"Write a migration by hand with `UPDATE … SET {name} = CASE {name} {cases} ELSE {name} END`."
+    column.fields["enum_values"].problem(what, fix)
 
 
 def _replacement_problem(

@@ -10,6 +10,7 @@ from waiaas_migrate.files.report import shown
 from waiaas_migrate.files.schema_file.enum_source import LoadedEnums, unknown_enum, value_list_problem
 from waiaas_migrate.files.schema_file.keys import ReadForeignKey, ReadKey, read_check, read_references
 from waiaas_migrate.files.schema_file.words import (
+    CARRIAGE_RETURN,
     ORDERS,
     ColumnType,
     parsed,
@@ -56,6 +57,19 @@ COLUMN_KEYS = (
     "backfill",
     "enum_values",
 )
+_REQUIRED, _INDEXES = "Write `nullable: false`.", "Write `indexes: {NAME: [COLUMN]}` below the table's `columns`."
+#: What to write instead of keys that other tools have.
+_INSTEAD = {
+    **dict.fromkeys(("null", "required", "notnull", "not_null", "optional"), _REQUIRED),
+    **dict.fromkeys(("index", "indexed", "indexes"), _INDEXES),
+    **dict.fromkeys(("pk", "primary", "is_primary"), "Write `primary_key: true`."),
+    **dict.fromkeys(("fk", "foreign_key", "foreign", "on_delete", "on_update"), "Write `references: TABLE.COLUMN`."),
+    **dict.fromkeys(("computed", "generated_as", "as"), "Write `generated: EXPRESSION`."),
+    **dict.fromkeys(("description", "doc", "help"), "Write `comment: TEXT`."),
+    **dict.fromkeys(("values", "choices"), "Write `enum: [VALUE, …]`."),
+    **dict.fromkeys(("length", "size", "max_length"), "Write `type: VARCHAR(50)`, or a `check`."),
+    "default_value": "Write `default: VALUE`.",
+}
 _HINT_KEYS = frozenset({"renamed_from", "backfill", "enum_values"})
 _CONFLICT_TARGETS = ("not_null", "primary_key", "unique")
 
@@ -126,7 +140,7 @@ def read_comment(value: Value | None) -> str | None:
 
 def _fields(value: Value) -> dict[str, Value]:
     if value.is_mapping:
-        return value.fields(COLUMN_KEYS, "a type, or a mapping")
+        return value.fields(COLUMN_KEYS, "a type, or a mapping", _INSTEAD)
     if value.is_null:
         return {}
     if value.is_list:
@@ -334,7 +348,9 @@ def _replacements(value: Value | None, *, removed: bool) -> list[tuple[str | int
     """Old values with the new ones; NULL may replace a removed value, not a renamed one."""
     found: list[tuple[str | int, str | int | None]] = []
     for old, new in value.scalar_entries("`OLD: NEW`") if value is not None else ():
-        if isinstance(old, bool) or not isinstance(old, str | int):
+        if isinstance(old, str) and "\r" in old:
+            new.key_problem(*CARRIAGE_RETURN)
+        elif isinstance(old, bool) or not isinstance(old, str | int):
             new.key_problem("an enum's value must be text or a whole number.", "Put it in quotes.")
         elif new.is_null and removed:
             found.append((old, None))

@@ -102,12 +102,20 @@ def _import(name: str, origin: Origin, report: Report, root: Path) -> ModuleType
 
 
 def _add_failure(name: str, error: BaseException, origin: Origin, report: Report) -> None:
+    report.add(
+        origin, f"the module `{name}` fails on import: {_said(error)}.", f"Make `python -c 'import {name}'` work."
+    )
+
+
+def _said(error: BaseException) -> str:
+    """Return the class of an error of the application's, and its message if it has one."""
     try:
         message = shown(str(error), 200)
-    except Exception:  # noqa: BLE001 (nor need an exception be able to say what it is)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 (an exception need not be able to say what it is)
         message = ""
-    said = f"{type(error).__name__}: {message}" if message else type(error).__name__
-    report.add(origin, f"the module `{name}` fails on import: {said}.", f"Make `python -c 'import {name}'` work.")
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
 @contextlib.contextmanager
@@ -193,11 +201,17 @@ def _definitions(module: ModuleType, module_name: str) -> Iterator[EnumDefinitio
             values = _normal(_raw_values(thing))
         except _NotUsable as reason:
             yield EnumDefinition(name=name, module=module_name, problem=str(reason))
-        except Exception as error:  # noqa: BLE001 (a lazy alias or a metaclass of the application may raise anything)
-            problem = f"it cannot be read: {type(error).__name__}: {shown(str(error), 200)}"
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 (a lazy alias or a metaclass may raise anything, SystemExit too)
+            problem = f"it cannot be read: {_said(error)}"
             yield EnumDefinition(name=name, module=module_name, problem=problem)
         else:
             yield EnumDefinition(name=name, module=module_name, values=values)
+
+
+#: What to do about flags.
+_FLAGS = "use an integer column, such as `{type: integer, check: a BETWEEN 0 AND 7}`"
 
 
 class _NotUsable(Exception):
@@ -207,6 +221,8 @@ class _NotUsable(Exception):
 def _raw_values(thing: object) -> tuple[object, ...]:
     # `type X = Literal[…]` (Python 3.12) is an alias that is evaluated when first asked.
     thing = getattr(thing, "__value__", thing) if type(thing).__name__ == "TypeAliasType" else thing
+    if isinstance(thing, type) and issubclass(thing, enum.Flag):
+        raise _NotUsable(f"it is an `enum.Flag`, and a list of its values would refuse combinations of them ({_FLAGS})")
     if isinstance(thing, type) and issubclass(thing, enum.Enum):
         return tuple(member.value for member in thing)
     if typing.get_origin(thing) is typing.Literal:
@@ -223,6 +239,8 @@ def _normal(values: tuple[object, ...]) -> tuple[str | int, ...]:
     Raises:
         _NotUsable: Where they cannot be the list of a CHECK.
     """
+    if any(isinstance(value, enum.Flag) for value in values):
+        raise _NotUsable(f"it has a member of an `enum.Flag`, whose members can be combined ({_FLAGS})")
     plain = tuple(_plain(value.value if isinstance(value, enum.Enum) else value) for value in values)
     if problem := value_list_problem(plain):
         raise _NotUsable(problem)
@@ -241,9 +259,11 @@ def value_list_problem(values: Sequence[str | int]) -> str:
     """Why ``values`` cannot be the list of a CHECK, or an empty string."""
     if not values:
         return "it has no values"
-    for at, value in enumerate(values):
-        if value in values[:at]:
+    seen: set[str | int] = set()
+    for value in values:
+        if value in seen:
             return f"its value {shown(repr(value))} is there twice"
+        seen.add(value)
         if isinstance(value, int):
             if not SMALLEST_INTEGER <= value <= LARGEST_INTEGER:
                 return f"its value {value} does not fit into SQLite's 64 bits"

@@ -17,6 +17,7 @@ from waiaas_migrate.files.schema_file.words import (
 )
 from waiaas_migrate.files.yaml_text.values import Value
 from waiaas_migrate.schema.model import Check, ForeignKey, Index, IndexPart, PrimaryKey, SqlText, Unique
+from waiaas_migrate.sqlite import ddl
 
 _PARTS_EXAMPLE = "a list of columns, such as `[a, b]`"
 _FOREIGN_KEY_WORDS = ("on_delete", "on_update", "match", "deferrable", "name")
@@ -56,9 +57,17 @@ def read_part(value: Value, columns: Sequence[str], *, index: bool) -> IndexPart
     part = IndexPart(collation=collation, descending=order is True, ascending=order is False)
     if "expression" in fields:
         expression = read_expression(fields["expression"], columns)
-        return None if expression is None else replace(part, expression=expression)
+        return None if expression is None else _term(part, expression, columns)
     name = read_name(fields["column"], "a column's name")
     return None if name is None else replace(part, column=name)
+
+
+def _term(part: IndexPart, expression: SqlText, columns: Sequence[str]) -> IndexPart:
+    """Return ``part`` with its expression; one that is only a column is that column to SQLite, as in ``"(a)"``."""
+    meant = ddl.index_term(expression.sql, columns)
+    if meant.column is None:
+        return replace(part, expression=expression)
+    return replace(part, column=meant.column, collation=part.collation or meant.collation)
 
 
 def read_parts(value: Value, columns: Sequence[str], *, index: bool = False) -> tuple[IndexPart, ...]:

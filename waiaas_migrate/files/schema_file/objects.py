@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from waiaas_migrate.files.schema_file.words import object_name_problem
+from waiaas_migrate.files.report import shown
+from waiaas_migrate.files.schema_file.words import CARRIAGE_RETURN, object_name_problem
 from waiaas_migrate.files.yaml_text.values import Value
 from waiaas_migrate.schema.model import Trigger, View, VirtualTable
 from waiaas_migrate.sqlite import ddl
@@ -47,8 +48,15 @@ def _read(entries: Iterable[tuple[str, Value]], reader: Callable[[str, str], T])
         sql = value.text("the whole CREATE statement")
         if sql is None:
             continue
+        if ddl.has_carriage_return(sql):
+            value.problem(*CARRIAGE_RETURN)
+        # Databases made on Windows have them; a file is read with line feeds only, so its hash would not match.
+        sql = sql.replace("\r\n", "\n").replace("\r", " ")
         try:
             found.append((reader(name, sql), value))
+        except ddl.OtherNameError as error:
+            fix = f"Write `{shown(error.found)}` as the key, or correct the name in the statement."
+            value.problem(f"the statement creates `{shown(error.found)}`, but the key is `{shown(name)}`.", fix)
         except ddl.SqlError as error:
             value.problem(f"this cannot be read: {str(error).rstrip('.')}.", "Write the whole CREATE statement.")
     return tuple(found)

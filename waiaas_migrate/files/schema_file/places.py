@@ -10,6 +10,10 @@ from waiaas_migrate.errors import Problem, SchemaFileError
 from waiaas_migrate.files.report import Origin
 from waiaas_migrate.files.schema_file.reader import display_name
 from waiaas_migrate.files.yaml_text.source import MappingNode, Node, ScalarNode, SequenceNode, join, read_yaml
+from waiaas_migrate.schema.hazard_codes import Code
+from waiaas_migrate.schema.hazards import Hazard
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.unknown_names import names_it
 
 Steps = tuple[str, ...]
 
@@ -35,6 +39,37 @@ def _texts(node: Node, at: Origin, steps: Steps) -> Iterator[tuple[Steps, Origin
             return
 
 
+def _keys(node: Node, at: Origin) -> Iterator[Origin]:
+    """The place of each key."""
+    for key, value in node.entries if isinstance(node, MappingNode) else ():
+        line, column = key.position
+        here = replace(at, path=join(at.path, key.text), line=line, column=column)
+        yield here
+        yield from _keys(value, here)
+
+
+def placed(hazards: Iterable[Hazard], path: Path, *, root: Path) -> tuple[Hazard, ...]:
+    """Return ``hazards``, and for each unknown function or collation the place in the file that names it."""
+    found = tuple(hazards)
+    if not any(hazard.name for hazard in found):
+        return found
+    known = [(steps, f"{at.file}:{at.line}:{at.column}", text) for steps, at, text in texts(path, root=root)]
+
+    def place(hazard: Hazard) -> str:
+        owner = {fold(part) for part in hazard.where.split(".")}
+        named = [(steps, where) for steps, where, text in known if hazard.name and _names(steps, text, hazard)]
+        own = [where for steps, where in named if owner <= set(map(fold, steps))]
+        return next(iter(own or (where for _, where in named)), "")
+
+    return tuple(replace(hazard, place=place(hazard)) for hazard in found)
+
+
+def _names(steps: Steps, text: str, hazard: Hazard) -> bool:
+    if steps[-1] == "collate" and hazard.code is Code.UNKNOWN_COLLATION:
+        return fold(text) == hazard.name
+    return steps[-1] != "comment" and names_it(text, hazard.code, hazard.name)
+
+
 def declared_names(path: Path) -> frozenset[str]:
     """Return the names of the tables, views and virtual tables in the file; none if it is missing or broken."""
     try:
@@ -49,6 +84,7 @@ def declared_names(path: Path) -> frozenset[str]:
 def located(problems: Iterable[Problem], path: Path, *, root: Path) -> list[Problem]:
     """``problems`` with the file's name, and with the line and column of each whose key path is in the file."""
     file = display_name(path, root)
-    places = {origin.path: origin for _, origin, _ in texts(path, root=root)}
+    places = {at.path: at for at in _keys(read_yaml(path, name=file), Origin(file=file))}
+    places |= {origin.path: origin for _, origin, _ in texts(path, root=root)}
     found = [(problem, places.get(problem.path, Origin(file=file))) for problem in problems]
     return [replace(problem, file=file, line=at.line, column=at.column) for problem, at in found]

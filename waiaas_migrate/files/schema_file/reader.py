@@ -21,7 +21,7 @@ from waiaas_migrate.files.yaml_text.source import read_yaml
 from waiaas_migrate.files.yaml_text.values import Value, described
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.pragmas import pragma_problem
+from waiaas_migrate.sqlite.pragmas import PRAGMA_WORD, pragma_problem
 
 #: The version of the format, which a later one may change.
 VERSION = 1
@@ -145,11 +145,11 @@ def _pragma_setting(value: Value) -> str | int | None:
     if isinstance(setting, bool):
         value.problem("this is a boolean.", f"Write `{'ON' if setting else 'OFF'}`, as in SQL.")
         return None
-    if isinstance(setting, int) or (isinstance(setting, str) and _PRAGMA_NAME.match(setting)):
+    if isinstance(setting, int) or (isinstance(setting, str) and PRAGMA_WORD.match(setting)):
         return setting
     value.problem(
         f"a PRAGMA's value must be a word or a whole number, but this is {described(value.node)}.",
-        "Write it as in SQL, such as `WAL` or `5000`.",
+        "Write it as in SQL, such as `WAL`, `UTF-8` or `5000`.",
     )
     return None
 

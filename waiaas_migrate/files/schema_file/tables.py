@@ -37,6 +37,17 @@ TABLE_KEYS = (
 )
 
 
+#: What to write instead of keys that other tools have.
+_INSTEAD = {
+    "pk": "Write `primary_key: [COLUMN]`.",
+    "fields": "Write `columns`.",
+    "constraints": "Write `checks`, `unique` or `foreign_keys`.",
+    **dict.fromkeys(("fk", "fks", "references"), "Write `foreign_keys`."),
+    **dict.fromkeys(("description", "doc"), "Write `comment: TEXT`."),
+    "triggers": "Write `triggers` at the top of the file, beside `tables`.",
+}
+
+
 class ReadTable(NamedTuple):
     """A table, and where all of it stands. ``primary_keys`` has more than one item only where that is an error."""
 
@@ -59,7 +70,7 @@ def read_table(name: str, value: Value, enums: LoadedEnums | None) -> ReadTable:
     """The table ``name``. What cannot be read of it is noted and left out; the table itself is always there."""
     if value.is_null:
         value.key_problem("the table is empty.", "Give it `columns`.")
-    fields = value.fields(TABLE_KEYS, "a mapping with `columns`")
+    fields = value.fields(TABLE_KEYS, "a mapping with `columns`", _INSTEAD)
     if problem := object_name_problem(name):
         value.key_problem(problem, "Choose another name.")
     columns = _columns(value, fields, enums)

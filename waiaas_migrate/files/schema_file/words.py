@@ -13,6 +13,7 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite import ddl
 from waiaas_migrate.sqlite.quoted_strings import double_quoted
 from waiaas_migrate.sqlite.quoting import quote_literal
+from waiaas_migrate.sqlite.unknown_names import default_error
 
 #: False stands for what SQLite does anyway, which the model leaves out.
 CONFLICTS: dict[str, Conflict | bool] = {
@@ -43,6 +44,12 @@ ORDERS: dict[str, bool] = {"asc": False, "desc": True}
 _RESERVED_NAMES = re.compile(r"sqlite_|_yoyo_|yoyo_lock\Z|yoyo_tmp_|_waiaas_", re.ASCII)
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+#: What is wrong with a carriage return in a text, and what to do.
+CARRIAGE_RETURN = (
+    "the text contains a carriage return, which yoyo reads from a migration as a line feed.",
+    "Take it out, or write char(13) in an SQL expression: 'a' || char(13) || 'b'.",
+)
 
 LOGICAL_TYPES = {"boolean": "INTEGER", "timestamp": "INTEGER", "json": "TEXT", "uuid": "TEXT"}
 SQLITE_TYPES = frozenset({"text", "integer", "real", "blob", "numeric", "any"})
@@ -177,11 +184,16 @@ def read_default(value: Value | None) -> SqlText | None:
         text = quote_literal(word)
         what = f'"{word}" in double quotes would be the text {text}: a default cannot name a column.'
         value.problem(what, f"Write {text} in single quotes.")
-    return parsed(value, sql, default=True)
+    found = parsed(value, sql, default=True)
+    if found is not None and "(" in sql and (error := default_error(sql)):
+        value.problem(f"SQLite can't compute this default: {error}.", "Correct the expression.")
+    return found
 
 
 def parsed(value: Value, sql: str, columns: Iterable[str] = (), *, default: bool = False) -> SqlText | None:
     """``sql`` as an expression, or as a DEFAULT; where it is none, ``value`` is where that is told."""
+    if ddl.has_carriage_return(sql):
+        value.problem(*CARRIAGE_RETURN)
     try:
         return ddl.default(sql) if default else ddl.expression(sql, columns)
     except ddl.SqlError as error:

@@ -13,6 +13,7 @@ T = TypeVar("T")
 
 #: What YAML 1.1 took for booleans, and YAML 1.2 takes for text.
 _OLD_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+_NOTHING: Mapping[str, str] = {}
 
 
 class Value(NamedTuple):
@@ -141,21 +142,31 @@ class Value(NamedTuple):
         file, report = self.file, self.report
         return [(key.value, Value(value, key, file, report, self, key.text)) for key, value in self.node.entries]
 
-    def fields(self, known: Sequence[str], example: str) -> dict[str, Value]:
-        """The values of a mapping by key; unknown keys are noted, with a suggestion where one is close."""
+    def fields(self, known: Sequence[str], example: str, instead: Mapping[str, str] = _NOTHING) -> dict[str, Value]:
+        """Return the values of a mapping by key, and note unknown keys.
+
+        Args:
+            known: The keys that there are.
+            example: What to write if this is no mapping.
+            instead: What to write instead of keys that other tools have; other unknown keys get the closest known one.
+        """
         pairs = self.scalar_entries(example)
         found = {key: value for key, value in pairs if isinstance(key, str) and key in known}
         if len(found) < len(pairs):
-            _note_other_keys(pairs, known)
+            _note_other_keys(pairs, known, instead)
         return found
 
 
-def _note_other_keys(pairs: Iterable[tuple[Scalar, Value]], known: Sequence[str] | None = None) -> None:
+def _note_other_keys(
+    pairs: Iterable[tuple[Scalar, Value]], known: Sequence[str] | None = None, instead: Mapping[str, str] = _NOTHING
+) -> None:
     """Note the keys that are no text, and those that are not ``known``, where only some are."""
     for key, value in pairs:
-        if not isinstance(key, str):
+        text = "null" if key is None else str(key).lower()
+        if text in instead and (known is None or key not in known):
+            value.key_problem(f"unknown key `{shown(text)}`.", instead[text])
+        elif not isinstance(key, str):
             # A key such as `1`, `true` or `null` that was meant as a name.
-            text = "null" if key is None else str(key).lower()
             value.key_problem(f"the key is {_described(key, text)}, not text.", f'Put it in quotes: "{text}".')
         elif known is not None and key not in known:
             otherwise = f"Known here: {listed(known)}."
