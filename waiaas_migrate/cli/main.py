@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         error.show()
         failure = Failure(kind="UsageError", message=error.format_message(), exit_code=error.exit_code)
     except (MigrateError, OSError, sqlite3.Error) as error:
-        failure = _failure(error)
+        failure = _interruption(error) or _failure(error)
         _complain(failure.message, color=color)
     else:
         return result if isinstance(result, int) else 0
@@ -96,6 +96,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         with suppress(OSError):  # it may be stdout itself that failed
             print_failure(failure)
     return failure.exit_code
+
+
+def _interruption(error: MigrateError | OSError | sqlite3.Error) -> Failure | None:
+    """Return ``error`` as data if Ctrl-C ended a query, which sqlite3 reports as an error of its own."""
+    from waiaas_migrate.runner.progress import was_interrupted
+
+    if isinstance(error, sqlite3.Error) and was_interrupted(error):
+        return Failure(kind="Interrupted", message="Interrupted.", exit_code=INTERRUPTED)
+    return None
 
 
 def _failure(error: MigrateError | OSError | sqlite3.Error) -> Failure:

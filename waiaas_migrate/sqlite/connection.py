@@ -30,6 +30,8 @@ CANNOT_BE_WRITTEN = (
     "cannot be written. Give the file and its folder write permission, or run as its owner; if a newer SQLite made it, "
     "use that."
 )
+#: How many instructions of SQLite's, a few milliseconds' worth, run before Python can handle a signal.
+_INSTRUCTIONS = 50_000
 _HALF_WRITTEN = "was left half-written by a process that is gone. Open it as its owner, and that is undone."
 #: What SQLite says where it cannot make a WAL's files, for want of rights or of room.
 _FILES_BESIDE_IT = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
@@ -146,6 +148,8 @@ def open_read_only(path: str | os.PathLike[str] | Database) -> sqlite3.Connectio
 
 def _open_uri(uri: str) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True)
+    # Without a callback Python handles Ctrl-C only after the query, which need not end.
+    connection.set_progress_handler(lambda: 0, _INSTRUCTIONS)
     connection.execute("PRAGMA query_only = ON")
     _probe(connection)
     return connection

@@ -17,8 +17,18 @@ from waiaas_migrate.sqlite.connection import database_name, result_code
 _hash = functools.lru_cache(maxsize=1 << 16)(migration_hash)
 
 #: The version of the books, and the hashes of the applied migrations; as one value, as the catalog is read.
-_AS_TEXT = """SELECT (SELECT max(version) FROM main._yoyo_version) || ' ' || group_concat(ifnull(migration_hash, ''))
-FROM main._yoyo_migration"""
+#: Only a table can be INDEXED BY the index of its primary key: a view in its place, which may have rows without end, is
+#: an error at once.
+_TABLE = "main._yoyo_migration INDEXED BY sqlite_autoindex__yoyo_migration_1"
+_VERSIONS = "main._yoyo_version INDEXED BY sqlite_autoindex__yoyo_version_1"
+_AS_TEXT = f"""SELECT (SELECT max(version) FROM {_VERSIONS}) || ' ' || group_concat(ifnull(migration_hash, ''))
+FROM {_TABLE}"""
+_EXACTLY = f"SELECT migration_hash FROM {_TABLE}"
+
+#: What yoyo keeps in a database, and the columns of its list of migrations: now, and before version 6.
+_BOOKS = ("_yoyo_log", "_yoyo_migration", "_yoyo_version", "yoyo_lock")
+_COLUMNS = frozenset({"migration_hash", "migration_id", "applied_at_utc"})
+_OLD_COLUMNS = frozenset({"id", "ctime"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,20 +48,46 @@ class Applied:
 
 
 def read_applied(connection: sqlite3.Connection) -> tuple[Applied, ...] | None:
-    """The applied migrations in the order in which they were; None where yoyo keeps no books in this database.
+    """Return the applied migrations in the order in which they ran; None if yoyo keeps no books in this database.
 
     Raises:
-        DatabaseRefused: what is called like the books is something else.
+        DatabaseRefused: something else has the name of yoyo's tables.
     """
+    _refuse_other_kinds(connection)
+    columns = {name for (name,) in connection.execute("SELECT name FROM pragma_table_info('_yoyo_migration', 'main')")}
     try:
-        rows = _as_written(
-            connection, "SELECT migration_hash, migration_id FROM main._yoyo_migration ORDER BY applied_at_utc, rowid"
-        )
+        if columns >= _COLUMNS:
+            query = "SELECT migration_hash, migration_id FROM main._yoyo_migration ORDER BY applied_at_utc, rowid"
+            rows = _as_written(connection, query)
+            return tuple(Applied(hash=_text(key), id=_text(name or key)) for key, name in rows)
+        if columns >= _OLD_COLUMNS:  # yoyo/internalmigrations/v1.py
+            rows = _as_written(connection, "SELECT id FROM main._yoyo_migration ORDER BY ctime, rowid")
+            return tuple(Applied(hash=migration_hash(name), id=name) for name in (_text(name) for (name,) in rows))
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+        if result_code(error) != sqlite3.SQLITE_ERROR:
             raise
-        return _read_old_books(connection)
-    return tuple(Applied(hash=_text(key), id=_text(name or key)) for key, name in rows)
+        raise _not_yoyos(connection, "_yoyo_migration", "table") from error
+    if columns:
+        raise _not_yoyos(connection, "_yoyo_migration", "table")
+    return None
+
+
+def _refuse_other_kinds(connection: sqlite3.Connection) -> None:
+    """Refuse views and virtual tables in place of yoyo's tables: reading one may take forever."""
+    marks = ", ".join("?" * len(_BOOKS))
+    query = (
+        f"SELECT name, type, sql FROM main.sqlite_master WHERE type IN ('table', 'view') AND lower(name) IN ({marks})"
+    )
+    for name, kind, sql in connection.execute(query, _BOOKS):
+        if kind == "view" or str(sql).upper().startswith("CREATE VIRTUAL"):
+            raise _not_yoyos(connection, name, "view" if kind == "view" else "virtual table")
+
+
+def _not_yoyos(connection: sqlite3.Connection, name: str, kind: str) -> DatabaseRefused:
+    return DatabaseRefused(
+        f"{database_name(connection)}: the {kind} {name} isn't one that yoyo makes, so nobody knows which migrations "
+        f"have run. Nothing was changed. Rename that {kind}, or use another file."
+    )
 
 
 def _as_written(connection: sqlite3.Connection, query: str) -> list[tuple[object, ...]]:
@@ -66,23 +102,6 @@ def _as_written(connection: sqlite3.Connection, query: str) -> list[tuple[object
 def _text(value: object) -> str:
     """What a row holds where yoyo writes text; others may have written anything."""
     return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
-
-
-def _read_old_books(connection: sqlite3.Connection) -> tuple[Applied, ...] | None:
-    """The books as yoyo kept them before version 6 (yoyo/internalmigrations/v1.py), or none."""
-    columns = {name for (name,) in connection.execute("SELECT name FROM pragma_table_info('_yoyo_migration', 'main')")}
-    if not columns:
-        return None
-    if "migration_hash" in columns:
-        # Another connection has made them since they were found missing.
-        return read_applied(connection)
-    if not {"id", "ctime"} <= columns:
-        raise DatabaseRefused(
-            f"{database_name(connection)}: its _yoyo_migration is none that yoyo makes, so that nobody knows which "
-            f"migrations were run. Nothing was changed. Use another file, or rename what is called so."
-        )
-    rows = _as_written(connection, "SELECT id FROM main._yoyo_migration ORDER BY ctime, rowid")
-    return tuple(Applied(hash=migration_hash(name), id=name) for name in (_text(name) for (name,) in rows))
 
 
 def pending(connection: sqlite3.Connection, known: Sequence[str]) -> tuple[str, ...]:
@@ -146,7 +165,7 @@ def has_run_exactly(connection: sqlite3.Connection, hashes: frozenset[str]) -> b
     cursor = connection.cursor()
     cursor.row_factory = None
     try:
-        return {row[0] for row in cursor.execute("SELECT migration_hash FROM main._yoyo_migration")} == hashes
+        return {row[0] for row in cursor.execute(_EXACTLY)} == hashes
     except sqlite3.OperationalError as error:
         if result_code(error) not in (0, sqlite3.SQLITE_ERROR):
             raise
