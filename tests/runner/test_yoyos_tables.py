@@ -117,6 +117,15 @@ def test_other_tables_are_refused(database: Path, folder: Path, columns: str) ->
         open_database(database, migrations=folder)
 
 
+@pytest.mark.parametrize("name", ["_yoyo_migration", "_yoyo_version", "YOYO_lock"])
+def test_virtual_tables_are_refused(database: Path, folder: Path, name: str) -> None:
+    """What reading one does is up to its module."""
+    execute(database, f"DROP TABLE IF EXISTS {name}", f"CREATE VIRTUAL TABLE {name} USING fts5 (migration_hash)")
+    done = run(["status"], database, folder)
+    assert done.returncode == 3
+    assert f"the virtual table {name} isn't one that yoyo makes" in done.stderr
+
+
 @pytest.mark.parametrize("columns", ["migration_hash, migration_id, applied_at_utc"])
 def test_a_copy_without_its_index_is_read_all_the_same(database: Path, folder: Path, columns: str) -> None:
     """Some tools that copy databases leave out primary keys."""
@@ -137,8 +146,8 @@ def test_ctrl_c_ends_a_query_that_only_reads(database: Path) -> None:
 import sqlite3, sys
 from waiaas_migrate.sqlite.connection import open_read_only
 connection = open_read_only(sys.argv[1])
-print("begins", flush=True)
 try:
+    print("begins", flush=True)
     connection.execute("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n")
 except (KeyboardInterrupt, sqlite3.OperationalError):
     print("interrupted")

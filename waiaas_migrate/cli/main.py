@@ -16,6 +16,7 @@ import click
 
 from waiaas_migrate import __version__
 from waiaas_migrate.cli.output import print_failure
+from waiaas_migrate.cli.streams import SteadyStreams, safe
 from waiaas_migrate.errors import INTERRUPTED, Failure, MigrateError, failure_of
 
 #: Where each command is.
@@ -82,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         result = group.main(args=arguments, prog_name="waiaas-migrate", standalone_mode=False, color=color)
     except click.exceptions.Abort as error:
         # click makes it of a KeyboardInterrupt, which may say what was going on.
-        click.echo(said := str(error.__cause__ or "") or "Interrupted.", err=True)
+        click.echo(said := safe(str(error.__cause__ or "")) or "Interrupted.", err=True)
         failure = Failure(kind="Interrupted", message=said, exit_code=INTERRUPTED)
     except click.ClickException as error:
         error.show()
@@ -121,10 +122,16 @@ def _failure(error: MigrateError | OSError | sqlite3.Error) -> Failure:
 
 
 def _complain(message: str, *, color: bool | None) -> None:
+    message = safe(message)
     click.secho("Error:", fg="red", err=True, nl=False, color=color)
     click.echo(f" {message}" if len(message.splitlines()) == 1 else f"\n{message}", err=True)
 
 
 def run() -> None:
-    """The console script."""
-    sys.exit(main())
+    """Run the console script: a result that could not be written is an error, but ends no work."""
+    streams = SteadyStreams()
+    status = main()
+    if (lost := streams.failure()) is not None:
+        _complain(f"{lost.strerror or lost}. The work is done, but not all of the output was written.", color=None)
+        status = MigrateError.exit_code
+    sys.exit(status)

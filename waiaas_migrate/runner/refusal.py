@@ -9,6 +9,8 @@ from contextlib import suppress
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 
 _SHOWN = 5
+#: Characters of a key, or bytes, that are enough to find the row.
+_KEY = 60
 _ASIDE = "_waiaas_new_"
 _NAME = r'(?:"(?:[^"]|"")*"|\w+)'
 
@@ -99,10 +101,17 @@ def _counted(connection: sqlite3.Connection, table: str, source: str, where: str
         keys = _key_columns(connection, table)
         listed = ", ".join(keys)
         rows = connection.execute(f"SELECT {listed} FROM {source} WHERE {condition} LIMIT {_SHOWN}").fetchall()
-        shown = ", ".join("/".join(quote_literal(value) for value in row) for row in rows)
+        shown = ", ".join("/".join(_short(value) for value in row) for row in rows)
         more = ", …" if number > len(rows) else ""
         return f" ({number} {'row' if number == 1 else 'rows'}: {'/'.join(keys)} {shown}{more})"
     return ""
+
+
+def _short(value: str | float | bytes | None) -> str:
+    """Return ``value`` as SQL, of a long text or BLOB only the beginning."""
+    if isinstance(value, str | bytes) and len(value) > _KEY:
+        return f"{quote_literal(value[:_KEY])}…"
+    return quote_literal(value)
 
 
 def _without_parent(connection: sqlite3.Connection, query: str) -> str:
