@@ -9,7 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
-from waiaas_migrate.errors import DatabaseBusy, DatabaseFileError, MigrateError, PragmaError, UsageError
+from waiaas_migrate.errors import (
+    DatabaseBusy,
+    DatabaseFileError,
+    DatabaseRefused,
+    MigrateError,
+    PragmaError,
+    UsageError,
+)
 from waiaas_migrate.sqlite.database_file import is_whole, make_file, reading_mode, require_file
 from waiaas_migrate.sqlite.place import MEMORY, Database, database_path
 from waiaas_migrate.sqlite.pragmas import (
@@ -35,6 +42,14 @@ _INSTRUCTIONS = 50_000
 _HALF_WRITTEN = "was left half-written by a process that is gone. Open it as its owner, and that is undone."
 #: What SQLite says where it cannot make a WAL's files, for want of rights or of room.
 _FILES_BESIDE_IT = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
+#: What SQLite says of a full disk beside SQLITE_FULL, such as for a WAL's index.
+_NOT_WRITTEN = (
+    sqlite3.SQLITE_IOERR_WRITE,
+    sqlite3.SQLITE_IOERR_FSYNC,
+    sqlite3.SQLITE_IOERR_TRUNCATE,
+    sqlite3.SQLITE_IOERR_SHMSIZE,
+    sqlite3.SQLITE_IOERR_SHMMAP,
+)
 _SIGNS_OF_DAMAGE = ("unsupported file format", "Could not decode to UTF-8", "'utf-8' codec can't decode")
 
 
@@ -174,30 +189,38 @@ def _extended(error: sqlite3.Error | UnicodeDecodeError) -> int:
 
 
 def plain_error(error: sqlite3.Error | UnicodeDecodeError, database: str, *, doing: str) -> MigrateError | None:
-    """What an error of SQLite's means where the file or a lock is at fault; None where the SQL is."""
+    """Return what an error of SQLite's means if the file, the disk or a lock is at fault; None if the SQL is."""
+    code = result_code(error)
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return DatabaseBusy(database=database, doing=doing)
+    if code == sqlite3.SQLITE_FULL or _extended(error) in _NOT_WRITTEN:
+        what = f"{error} while {doing}: the disk is full, or failing. Nothing was changed. Make room, then try again."
+        return DatabaseRefused(f"{database}: {what}")
+    if code == sqlite3.SQLITE_AUTH:
+        what = "an authorizer of this connection forbids what a run needs. Take it off with set_authorizer(None)."
+        return UsageError(f"{database}: {what}")
+    fault = _fault_of_the_file(error)
+    return None if fault is None else DatabaseFileError(f"{database}: {fault}")
+
+
+def _fault_of_the_file(error: sqlite3.Error | UnicodeDecodeError) -> str | None:
     match result_code(error):
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return DatabaseBusy(database=database, doing=doing)
         case sqlite3.SQLITE_NOTADB:
-            what = "is not a SQLite database, or it is encrypted or made by a newer SQLite. Check the path."
+            return "is not a SQLite database, or it is encrypted or made by a newer SQLite. Check the path."
         case code if code == sqlite3.SQLITE_CORRUPT or str(error).startswith(_SIGNS_OF_DAMAGE):
-            what = f"is damaged, or made by a newer SQLite ({error}). Restore a backup, or use `sqlite3 FILE .recover`."
+            return f"is damaged, or made by a newer SQLite ({error}). Restore a backup, or use `sqlite3 FILE .recover`."
         case sqlite3.SQLITE_CANTOPEN:
-            what = (
+            return (
                 "cannot be opened, or SQLite may not make the files it needs beside it. Open it as its owner, or check "
                 "the rights of its folder."
             )
         case sqlite3.SQLITE_READONLY:
             is_half = _extended(error) == sqlite3.SQLITE_READONLY_ROLLBACK
-            what = _HALF_WRITTEN if is_half else CANNOT_BE_WRITTEN
-        case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_FULL:
-            what = f"could not be read or written ({error}). Check the disk and its free space."
-        case sqlite3.SQLITE_AUTH:
-            what = "an authorizer of this connection forbids what a run needs. Take it off with set_authorizer(None)."
-            return UsageError(f"{database}: {what}")
+            return _HALF_WRITTEN if is_half else CANNOT_BE_WRITTEN
+        case sqlite3.SQLITE_IOERR:
+            return f"could not be read or written ({error}). Check the disk and its free space."
         case _:
             return None
-    return DatabaseFileError(f"{database}: {what}")
 
 
 class plain_errors:  # noqa: N801 — a context manager, and on the way of every opening: a generator takes thrice as long
