@@ -479,7 +479,7 @@ def test_what_is_called_like_the_books_and_is_none(path: Path, folder: Path, sql
     """It is refused, and not asked for columns that it does not have."""
     with closing(connect_file(path)) as connection:
         connection.execute(sql)
-        with pytest.raises(DatabaseRefused, match="one that yoyo makes"):
+        with pytest.raises(DatabaseRefused, match="not the table that yoyo makes"):
             apply(connection, folder)
 
 

@@ -17,18 +17,17 @@ from waiaas_migrate.sqlite.connection import database_name, result_code
 _hash = functools.lru_cache(maxsize=1 << 16)(migration_hash)
 
 #: The version of the books, and the hashes of the applied migrations; as one value, as the catalog is read.
-#: Only a table can be INDEXED BY the index of its primary key: a view in its place, which may have rows without end, is
-#: an error at once.
-_TABLE = "main._yoyo_migration INDEXED BY sqlite_autoindex__yoyo_migration_1"
-_VERSIONS = "main._yoyo_version INDEXED BY sqlite_autoindex__yoyo_version_1"
-_AS_TEXT = f"""SELECT (SELECT max(version) FROM {_VERSIONS}) || ' ' || group_concat(ifnull(migration_hash, ''))
-FROM {_TABLE}"""
-_EXACTLY = f"SELECT migration_hash FROM {_TABLE}"
-
-#: What yoyo keeps in a database, and the columns of its list of migrations: now, and before version 6.
-_BOOKS = ("_yoyo_log", "_yoyo_migration", "_yoyo_version", "yoyo_lock")
-_COLUMNS = frozenset({"migration_hash", "migration_id", "applied_at_utc"})
-_OLD_COLUMNS = frozenset({"id", "ctime"})
+#: Only a table has the index of a primary key: INDEXED BY refuses a view, which may be endless, before it is read.
+_AS_TEXT = """SELECT
+(SELECT max(version) FROM main._yoyo_version INDEXED BY sqlite_autoindex__yoyo_version_1)
+|| ' ' || group_concat(ifnull(migration_hash, ''))
+FROM main._yoyo_migration INDEXED BY sqlite_autoindex__yoyo_migration_1"""
+_EXACTLY = "SELECT migration_hash FROM main._yoyo_migration INDEXED BY sqlite_autoindex__yoyo_migration_1"
+_BOOK = "_yoyo_migration"
+#: What has the name of one of yoyo's tables and isn't a table: a view may be endless. A virtual table has no root page.
+_ODD = """SELECT name FROM main.sqlite_master
+WHERE name COLLATE NOCASE IN ('_yoyo_migration', '_yoyo_log', '_yoyo_version', 'yoyo_lock')
+AND (type <> 'table' OR rootpage = 0) AND type <> 'index' LIMIT 1"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,45 +47,48 @@ class Applied:
 
 
 def read_applied(connection: sqlite3.Connection) -> tuple[Applied, ...] | None:
-    """Return the applied migrations in the order in which they ran; None if yoyo keeps no books in this database.
+    """The applied migrations in the order in which they were; None where yoyo keeps no books in this database.
 
     Raises:
-        DatabaseRefused: something else has the name of yoyo's tables.
+        DatabaseRefused: what is called like the books is something else.
     """
-    _refuse_other_kinds(connection)
-    columns = {name for (name,) in connection.execute("SELECT name FROM pragma_table_info('_yoyo_migration', 'main')")}
+    refuse_odd_books(connection)
     try:
-        if columns >= _COLUMNS:
-            query = "SELECT migration_hash, migration_id FROM main._yoyo_migration ORDER BY applied_at_utc, rowid"
-            rows = _as_written(connection, query)
-            return tuple(Applied(hash=_text(key), id=_text(name or key)) for key, name in rows)
-        if columns >= _OLD_COLUMNS:  # yoyo/internalmigrations/v1.py
-            rows = _as_written(connection, "SELECT id FROM main._yoyo_migration ORDER BY ctime, rowid")
-            return tuple(Applied(hash=migration_hash(name), id=name) for name in (_text(name) for (name,) in rows))
+        return _read_new_books(connection)
     except sqlite3.OperationalError as error:
-        if result_code(error) != sqlite3.SQLITE_ERROR:
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
             raise
-        raise _not_yoyos(connection, "_yoyo_migration", "table") from error
-    if columns:
-        raise _not_yoyos(connection, "_yoyo_migration", "table")
-    return None
+    try:
+        return _read_old_books(connection)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+            raise
+        raise _odd_books(connection, _BOOK) from error
 
 
-def _refuse_other_kinds(connection: sqlite3.Connection) -> None:
-    """Refuse views and virtual tables in place of yoyo's tables: reading one may take forever."""
-    marks = ", ".join("?" * len(_BOOKS))
-    # Only what holds no rows itself has no root page (https://www.sqlite.org/schematab.html).
-    query = f"SELECT name, type FROM main.sqlite_master WHERE rootpage = 0 AND lower(name) IN ({marks})"
-    for name, kind in connection.execute(query, _BOOKS):
-        if kind in ("table", "view"):
-            raise _not_yoyos(connection, name, "view" if kind == "view" else "virtual table")
+def refuse_odd_books(connection: sqlite3.Connection) -> None:
+    """Refuse something else under the names of yoyo's tables, which yoyo itself would read, or write into.
+
+    Raises:
+        DatabaseRefused: names it.
+    """
+    odd = connection.execute(_ODD).fetchone()
+    if odd is not None:
+        raise _odd_books(connection, str(odd[0]))
 
 
-def _not_yoyos(connection: sqlite3.Connection, name: str, kind: str) -> DatabaseRefused:
+def _odd_books(connection: sqlite3.Connection, name: str) -> DatabaseRefused:
     return DatabaseRefused(
-        f"{database_name(connection)}: the {kind} {name} isn't one that yoyo makes, so nobody knows which migrations "
-        f"have run. Nothing was changed. Rename that {kind}, or use another file."
+        f"{database_name(connection)}: its {name} is not the table that yoyo makes, so nobody knows which migrations "
+        f"have run. Nothing was changed. Restore a backup, use another file, or rename what has that name."
     )
+
+
+def _read_new_books(connection: sqlite3.Connection) -> tuple[Applied, ...]:
+    rows = _as_written(
+        connection, "SELECT migration_hash, migration_id FROM main._yoyo_migration ORDER BY applied_at_utc, rowid"
+    )
+    return tuple(Applied(hash=_text(key), id=_text(name or key)) for key, name in rows)
 
 
 def _as_written(connection: sqlite3.Connection, query: str) -> list[tuple[object, ...]]:
@@ -103,12 +105,26 @@ def _text(value: object) -> str:
     return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
 
 
+def _read_old_books(connection: sqlite3.Connection) -> tuple[Applied, ...] | None:
+    """The books as yoyo kept them before version 6 (yoyo/internalmigrations/v1.py), or none."""
+    columns = {name for (name,) in connection.execute("SELECT name FROM pragma_table_info('_yoyo_migration', 'main')")}
+    if not columns:
+        return None
+    if "migration_hash" in columns:
+        # Another connection has made them since they were found missing.
+        return _read_new_books(connection)
+    rows = _as_written(connection, "SELECT id FROM main._yoyo_migration ORDER BY ctime, rowid")
+    return tuple(Applied(hash=migration_hash(name), id=name) for name in (_text(name) for (name,) in rows))
+
+
 def pending(connection: sqlite3.Connection, known: Sequence[str]) -> tuple[str, ...]:
     """Those of the ``known`` ids that the database has not run, in their order.
 
     Raises:
         UnknownMigrationsError: the database has run migrations that are not known.
+        DatabaseRefused: what is called like the books is something else.
     """
+    refuse_odd_books(connection)
     books = read_books(connection)
     applied = books.applied if books is not None else frozenset(row.hash for row in read_applied(connection) or ())
     return waiting(connection, applied, known)
@@ -156,7 +172,9 @@ def read_books(connection: sqlite3.Connection) -> Books | None:
 def _books(text: str) -> Books:
     """What was read as one text, made out once for each: in a fleet many databases have run the same."""
     version, _, applied = text.partition(" ")
-    return Books(applied=frozenset(applied.split(",")), version=int(version) if version.isdigit() else 0)
+    return Books(
+        applied=frozenset(applied.split(",")), version=int(version) if version.isdecimal() and version.isascii() else 0
+    )
 
 
 def has_run_exactly(connection: sqlite3.Connection, hashes: frozenset[str]) -> bool:
