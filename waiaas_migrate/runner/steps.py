@@ -10,14 +10,14 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from waiaas_migrate.errors import ApplyError, DatabaseFileError, MigrateError, UnsupportedError
+from waiaas_migrate.errors import ApplyError, MigrateError, UnsupportedError
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.files.migration_dir.statements import first_line
 from waiaas_migrate.runner.books.records import books_version, write_log, write_record
 from waiaas_migrate.runner.events import Observe, StatementStarted
 from waiaas_migrate.runner.refusal import refusal
 from waiaas_migrate.runner.transaction import guarded
-from waiaas_migrate.sqlite.connection import CANNOT_BE_WRITTEN, database_name, result_code
+from waiaas_migrate.sqlite.connection import database_name, not_writable, result_code
 
 if TYPE_CHECKING:
     from yoyo.migrations import Migration
@@ -166,7 +166,7 @@ class StepRunner:
     ) -> MigrateError:
         """What went wrong, as an error that says where and why."""
         if isinstance(error, sqlite3.Error) and result_code(error) == sqlite3.SQLITE_READONLY:
-            return DatabaseFileError(f"{database_name(self.connection)}: {CANNOT_BE_WRITTEN}")
+            return not_writable(self.connection)
         return self._error(migration, self._reason(error, denied, statement), statement)
 
     def _reason(self, error: BaseException, denied: Sequence[str], statement: str | None) -> str:

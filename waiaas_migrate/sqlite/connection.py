@@ -6,6 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -203,6 +204,17 @@ def plain_error(error: sqlite3.Error | UnicodeDecodeError, database: str, *, doi
     return None if fault is None else DatabaseFileError(f"{database}: {fault}")
 
 
+def not_writable(connection: sqlite3.Connection) -> MigrateError:
+    """Return why SQLite takes a database for read-only."""
+    with suppress(sqlite3.Error):
+        cursor = connection.cursor()
+        cursor.row_factory = None
+        if cursor.execute("PRAGMA query_only").fetchone() == (1,):
+            what = "PRAGMA query_only is ON for this connection. Nothing was changed. Turn it off, then try again."
+            return UsageError(f"{database_name(connection)}: {what}")
+    return DatabaseFileError(f"{database_name(connection)}: {CANNOT_BE_WRITTEN}")
+
+
 def _fault_of_the_file(error: sqlite3.Error | UnicodeDecodeError) -> str | None:
     match result_code(error):
         case sqlite3.SQLITE_NOTADB:
@@ -239,6 +251,9 @@ class plain_errors:  # noqa: N801 — a context manager, and on the way of every
         if isinstance(error, sqlite3.Error | UnicodeDecodeError):
             name = self._database if isinstance(self._database, str) else database_name(self._database)
             if (plain := plain_error(error, name, doing=self._doing)) is not None:
+                is_readonly = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY
+                if is_readonly and isinstance(self._database, sqlite3.Connection):
+                    plain = not_writable(self._database)
                 raise plain from error
 
 
