@@ -26,6 +26,8 @@ from pathlib import Path
 from benchmarks._measure import Report, arguments, in_turns, timed
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, chain, manifest_text
 from waiaas_migrate.files.migration_dir.reader import migration_hash, read_migrations
+from waiaas_migrate.generate.record import facts_of
+from waiaas_migrate.generate.replay import replay
 from waiaas_migrate.runner.many.fleet import apply_to_all
 from waiaas_migrate.runner.run import apply_to
 from waiaas_migrate.sqlite.catalog import fingerprint, read_catalog
@@ -42,13 +44,11 @@ _MODES = ("WAL", "DELETE")
 def record(folder: Path, mode: str) -> Path:
     """Write the manifest of ``folder``."""
     migrations = read_migrations(folder)
-    with closing(sqlite3.connect(":memory:")) as memory:
-        for migration in migrations:
-            for statement in migration.statements:
-                memory.execute(statement)
+    with closing(replay(migrations)) as memory:
         head = fingerprint(read_catalog(memory))
     pragmas = tuple(Pragma(name=n, value=v) for n, v in (("journal_mode", mode), ("foreign_keys", "ON")))
-    manifest = Manifest(migrations=chain(migrations), pragmas=pragmas, fingerprint=head)
+    facts = facts_of(migrations, None)
+    manifest = Manifest(migrations=chain(migrations, facts), pragmas=pragmas, fingerprint=head)
     (folder / MANIFEST).write_text(manifest_text(manifest), encoding="utf-8")
     return folder
 

@@ -24,6 +24,8 @@ from waiaas_migrate import close_database, open_database
 from waiaas_migrate.files.bundled import bundled
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, chain, manifest_text, read_manifest
 from waiaas_migrate.files.migration_dir.reader import migration_hash, read_migrations
+from waiaas_migrate.generate.record import facts_of
+from waiaas_migrate.generate.replay import replay
 from waiaas_migrate.runner.books.head import forget_heads
 from waiaas_migrate.sqlite.catalog import fingerprint, read_catalog
 
@@ -69,12 +71,9 @@ def make_folder(folder: Path, count: int) -> Path:
     for name, text in small_migrations(count).items():
         (folder / name).write_text(text, encoding="utf-8")
     migrations = read_migrations(folder)
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as memory:
-        for migration in migrations:
-            for statement in migration.statements:
-                memory.execute(statement)
+    with closing(replay(migrations)) as memory:
         head = fingerprint(read_catalog(memory))
-    manifest = Manifest(migrations=chain(migrations), pragmas=pragmas(), fingerprint=head)
+    manifest = Manifest(migrations=chain(migrations, facts_of(migrations, None)), pragmas=pragmas(), fingerprint=head)
     (folder / MANIFEST).write_text(manifest_text(manifest), encoding="utf-8")
     return folder
 

@@ -1,27 +1,29 @@
--- 0001_initial, rolled back
+-- Roll back 0001_initial. Reads every row of policies, pending_approvals, audit_log, key_value_store, transactions, sessions, agents.
+-- Deletes tables agents, sessions, transactions, policies, pending_approvals, audit_log, key_value_store with all rows.
 
--- foreign keys are to be off, or dropping a table would delete rows [constant]
-CREATE TEMP TABLE _waiaas_guard (ok INTEGER NOT NULL CONSTRAINT "foreign keys are enforced on this connection; run PRAGMA foreign_keys = OFF before the migration begins" CHECK (ok));
-INSERT INTO temp._waiaas_guard SELECT NOT foreign_keys FROM pragma_foreign_keys;
-DROP TABLE temp._waiaas_guard;
+CREATE TEMP TABLE _waiaas_guard ( -- what this migration insists on: a 0 below stops it and rolls it back
+    foreign_keys_off CONSTRAINT "run PRAGMA foreign_keys = OFF before this migration" CHECK (foreign_keys_off)
+);
+INSERT INTO _waiaas_guard (foreign_keys_off) SELECT NOT foreign_keys FROM pragma_foreign_keys; -- or DROP TABLE deletes rows that refer to it
 
--- drop table policies [constant]
+-- drop table policies
 DROP TABLE policies;
 
--- drop table pending_approvals [constant]
+-- drop table pending_approvals
 DROP TABLE pending_approvals;
 
--- drop table audit_log [constant]
+-- drop table audit_log
 DROP TABLE audit_log;
 
--- drop table key_value_store [constant]
+-- drop table key_value_store
 DROP TABLE key_value_store;
 
--- drop table transactions [constant]
+-- drop table transactions
 DROP TABLE transactions;
 
--- drop table sessions [constant]
+-- drop table sessions
 DROP TABLE sessions;
 
--- drop table agents [constant]
+-- drop table agents
 DROP TABLE agents;
+DROP TABLE _waiaas_guard;

@@ -1,6 +1,6 @@
--- 0001_initial
+-- 0001_initial: 7 changes to agents, sessions, transactions, policies, pending_approvals, audit_log, key_value_store
 
--- add table agents (12 columns) [constant]
+-- add table agents (12 columns)
 CREATE TABLE agents ( -- Agent identity and lifecycle state
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL,
@@ -16,19 +16,19 @@ CREATE TABLE agents ( -- Agent identity and lifecycle state
     suspension_reason TEXT
 );
 
--- add unique index idx_agents_public_key on agents (public_key) [constant]
+-- add unique index idx_agents_public_key on agents (public_key)
 CREATE UNIQUE INDEX idx_agents_public_key ON agents (public_key);
 
--- add index idx_agents_status on agents (status) [constant]
+-- add index idx_agents_status on agents (status)
 CREATE INDEX idx_agents_status ON agents (status);
 
--- add index idx_agents_chain_network on agents (chain, network) [constant]
+-- add index idx_agents_chain_network on agents (chain, network)
 CREATE INDEX idx_agents_chain_network ON agents (chain, network);
 
--- add index idx_agents_owner_address on agents (owner_address) [constant]
+-- add index idx_agents_owner_address on agents (owner_address)
 CREATE INDEX idx_agents_owner_address ON agents (owner_address);
 
--- add table sessions (12 columns) [constant]
+-- add table sessions (12 columns)
 CREATE TABLE sessions ( -- Access tokens of agents, with their limits and renewals
     id TEXT PRIMARY KEY,
     agent_id TEXT NOT NULL REFERENCES agents (id) ON DELETE CASCADE,
@@ -46,16 +46,16 @@ CREATE TABLE sessions ( -- Access tokens of agents, with their limits and renewa
     created_at INTEGER NOT NULL
 );
 
--- add index idx_sessions_agent_id on sessions (agent_id) [constant]
+-- add index idx_sessions_agent_id on sessions (agent_id)
 CREATE INDEX idx_sessions_agent_id ON sessions (agent_id);
 
--- add index idx_sessions_expires_at on sessions (expires_at) [constant]
+-- add index idx_sessions_expires_at on sessions (expires_at)
 CREATE INDEX idx_sessions_expires_at ON sessions (expires_at);
 
--- add index idx_sessions_token_hash on sessions (token_hash) [constant]
+-- add index idx_sessions_token_hash on sessions (token_hash)
 CREATE INDEX idx_sessions_token_hash ON sessions (token_hash);
 
--- add table transactions (22 columns) [constant]
+-- add table transactions (22 columns)
 CREATE TABLE transactions ( -- Everything an agent asked to be sent, from request to confirmation
     id TEXT PRIMARY KEY,
     agent_id TEXT NOT NULL REFERENCES agents (id) ON DELETE RESTRICT,
@@ -84,31 +84,31 @@ CREATE TABLE transactions ( -- Everything an agent asked to be sent, from reques
     metadata TEXT
 );
 
--- add index idx_transactions_agent_status on transactions (agent_id, status) [constant]
+-- add index idx_transactions_agent_status on transactions (agent_id, status)
 CREATE INDEX idx_transactions_agent_status ON transactions (agent_id, status);
 
--- add index idx_transactions_session_id on transactions (session_id) [constant]
+-- add index idx_transactions_session_id on transactions (session_id)
 CREATE INDEX idx_transactions_session_id ON transactions (session_id);
 
--- add unique index idx_transactions_tx_hash on transactions (tx_hash) [constant]
+-- add unique index idx_transactions_tx_hash on transactions (tx_hash)
 CREATE UNIQUE INDEX idx_transactions_tx_hash ON transactions (tx_hash);
 
--- add index idx_transactions_queued_at on transactions (queued_at) [constant]
+-- add index idx_transactions_queued_at on transactions (queued_at)
 CREATE INDEX idx_transactions_queued_at ON transactions (queued_at);
 
--- add index idx_transactions_created_at on transactions (created_at) [constant]
+-- add index idx_transactions_created_at on transactions (created_at)
 CREATE INDEX idx_transactions_created_at ON transactions (created_at);
 
--- add index idx_transactions_type on transactions (type) [constant]
+-- add index idx_transactions_type on transactions (type)
 CREATE INDEX idx_transactions_type ON transactions (type);
 
--- add index idx_transactions_contract_address on transactions (contract_address) [constant]
+-- add index idx_transactions_contract_address on transactions (contract_address)
 CREATE INDEX idx_transactions_contract_address ON transactions (contract_address);
 
--- add index idx_transactions_parent_id on transactions (parent_id) [constant]
+-- add index idx_transactions_parent_id on transactions (parent_id)
 CREATE INDEX idx_transactions_parent_id ON transactions (parent_id);
 
--- add table policies (8 columns) [constant]
+-- add table policies (8 columns)
 CREATE TABLE policies ( -- Rules that transactions are held to
     id TEXT PRIMARY KEY,
     -- NULL is a global policy
@@ -121,13 +121,13 @@ CREATE TABLE policies ( -- Rules that transactions are held to
     updated_at INTEGER NOT NULL
 );
 
--- add index idx_policies_agent_enabled on policies (agent_id, enabled) [constant]
+-- add index idx_policies_agent_enabled on policies (agent_id, enabled)
 CREATE INDEX idx_policies_agent_enabled ON policies (agent_id, enabled);
 
--- add index idx_policies_type on policies (type) [constant]
+-- add index idx_policies_type on policies (type)
 CREATE INDEX idx_policies_type ON policies (type);
 
--- add table pending_approvals (8 columns) [constant]
+-- add table pending_approvals (8 columns)
 CREATE TABLE pending_approvals ( -- Transactions that wait for their owner
     id TEXT PRIMARY KEY,
     tx_id TEXT NOT NULL REFERENCES transactions (id) ON DELETE CASCADE,
@@ -139,13 +139,13 @@ CREATE TABLE pending_approvals ( -- Transactions that wait for their owner
     created_at INTEGER NOT NULL
 );
 
--- add index idx_pending_approvals_tx_id on pending_approvals (tx_id) [constant]
+-- add index idx_pending_approvals_tx_id on pending_approvals (tx_id)
 CREATE INDEX idx_pending_approvals_tx_id ON pending_approvals (tx_id);
 
--- add index idx_pending_approvals_expires_at on pending_approvals (expires_at) [constant]
+-- add index idx_pending_approvals_expires_at on pending_approvals (expires_at)
 CREATE INDEX idx_pending_approvals_expires_at ON pending_approvals (expires_at);
 
--- add table audit_log (10 columns) [constant]
+-- add table audit_log (10 columns)
 CREATE TABLE audit_log ( -- What happened, in order; it outlives what it speaks of, so its ids carry no foreign keys
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     timestamp INTEGER NOT NULL,
@@ -159,22 +159,22 @@ CREATE TABLE audit_log ( -- What happened, in order; it outlives what it speaks 
     ip_address TEXT
 );
 
--- add index idx_audit_log_timestamp on audit_log (timestamp) [constant]
+-- add index idx_audit_log_timestamp on audit_log (timestamp)
 CREATE INDEX idx_audit_log_timestamp ON audit_log (timestamp);
 
--- add index idx_audit_log_event_type on audit_log (event_type) [constant]
+-- add index idx_audit_log_event_type on audit_log (event_type)
 CREATE INDEX idx_audit_log_event_type ON audit_log (event_type);
 
--- add index idx_audit_log_agent_id on audit_log (agent_id) [constant]
+-- add index idx_audit_log_agent_id on audit_log (agent_id)
 CREATE INDEX idx_audit_log_agent_id ON audit_log (agent_id);
 
--- add index idx_audit_log_severity on audit_log (severity) [constant]
+-- add index idx_audit_log_severity on audit_log (severity)
 CREATE INDEX idx_audit_log_severity ON audit_log (severity);
 
--- add index idx_audit_log_agent_timestamp on audit_log (agent_id, timestamp) [constant]
+-- add index idx_audit_log_agent_timestamp on audit_log (agent_id, timestamp)
 CREATE INDEX idx_audit_log_agent_timestamp ON audit_log (agent_id, timestamp);
 
--- add table key_value_store (3 columns) [constant]
+-- add table key_value_store (3 columns)
 CREATE TABLE key_value_store ( -- The daemon's own state
     "key" TEXT PRIMARY KEY,
     value TEXT NOT NULL,

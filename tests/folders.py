@@ -8,10 +8,13 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+from waiaas_migrate.files.migration_dir.facts import mark
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, chain, manifest_text
 from waiaas_migrate.files.migration_dir.reader import read_migrations
+from waiaas_migrate.generate.record import derived
 from waiaas_migrate.sqlite.catalog import fingerprint, read_catalog
 from waiaas_migrate.sqlite.pragmas import Pragma
 
@@ -50,15 +53,19 @@ def write_folder(
 
 
 def record_folder(folder: Path, *, pragmas: Sequence[Pragma] = PRAGMAS) -> None:
-    """Write the manifest of ``folder``; the fingerprint is that of its SQL migrations, run in memory."""
+    """Write the manifest of ``folder``; the fingerprints are those of its SQL migrations, run in memory."""
     migrations = read_migrations(folder)
+    facts, head = {}, None
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as memory:
         for migration in migrations:
             for statement in migration.statements:
                 memory.execute(statement)
-        head = fingerprint(read_catalog(memory))
-    has_python = any(migration.kind == "python" for migration in migrations)
-    manifest = Manifest(migrations=chain(migrations), pragmas=tuple(pragmas), fingerprint=None if has_python else head)
+            head = fingerprint(read_catalog(memory))
+            facts[migration.id] = replace(derived(migration), catalog=mark(head))
+    if any(migration.kind == "python" for migration in migrations):
+        head = None
+        facts = {name: replace(one, catalog=None) for name, one in facts.items()}
+    manifest = Manifest(migrations=chain(migrations, facts), pragmas=tuple(pragmas), fingerprint=head)
     (folder / MANIFEST).write_text(manifest_text(manifest), encoding="utf-8")
 
 

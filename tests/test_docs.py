@@ -66,6 +66,7 @@ migrations = "migrations"
 templates = "templates"
 catalog_edits = true  # false: rebuild tables rather than edit their text in sqlite_master
 secure_delete = false # whether rebuilds overwrite what they delete; without this key, the connection's own setting
+ignore_tables = ["search_*"] # tables of other tools, by name or glob: see Tables of other tools in runner.md
 ```
 
 ## JSON
@@ -92,15 +93,17 @@ With `--json`, stdout holds one object, whose keys are always all there:
 | `findings` | `subject`, `where`, `what`, `fix` |
 | `hazards` | `code`, `where`, `what`, `fix`, `destructive` |
 | `migrations` of `status` | `id`, `state`: `applied`, `pending` or `unknown` |
-| `migrations` of `apply --dry-run` | `id`, `kind`, `may_lose`, `steps` |
-| `steps` | `words`, `cost`, `table`, `rows`, `bytes`, `is_estimate` |
+| `migrations` of `apply --dry-run` | `id`, `kind`, `may_lose`, `tables`, `hazards` |
+| `tables` | `table`, `cost`, `rows`, `bytes`, `is_estimate` |
 | `backups` | `path`, `made_at`, `head`, `bytes` |
 | `problems` | `file`, `line`, `column`, `path`, `what`, `fix` |
 | `databases` | `database`, `outcome`, `exit_status`, `seconds`; then those of its result, or `error` |
 | `error` | `kind`, `message`, `problems`, `committed`, `backup` |
 
-`kind` of an error is its class ([errors.md](errors.md)); `unrecorded_tables` says that there are tables, and no record of
-the migrations that made them. The `subject` of a finding is `enum`, `schema`, `manifest`, `pragma`, `migration` or `hook`.
+A migration whose `tables` are null may change any table; its `hazards` are texts such as `DROP_TABLE agents`. The
+`kind` of an error is its class ([errors.md](errors.md)); `unrecorded_tables` says that there are tables, and no record
+of the migrations that made them. The `subject` of a finding is `enum`, `schema`, `manifest`, `pragma`, `migration` or
+`hook`.
 """
 
 

@@ -174,8 +174,11 @@ def test_an_edited_migration(project: Path, name: str) -> None:
     done = checked(project)
     assert done.status == 1
     (line,) = done.out.splitlines()
-    assert f"{project / 'migrations' / '0002_seed.sql'}: was edited, or its rollback was, since it was recorded" in line
-    assert "Restore both from git" in line
+    assert (
+        f"{project / 'migrations' / '0002_seed.sql'}: was edited, or its rollback or its line in manifest.json was"
+        in line
+    )
+    assert "Restore them from git" in line
 
 
 def test_a_migration_with_other_newlines(project: Path) -> None:

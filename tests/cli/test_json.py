@@ -60,7 +60,7 @@ def test_the_keys_of_json_are_told(evolving: Path, arguments: str, what: str, in
 def test_the_keys_of_what_stands_deeper_in_json_are_told(evolving: Path) -> None:
     """So it does of steps, errors, problems, and of each of several databases."""
     (migration,) = json.loads(run(evolving, "apply", "a.db", "--dry-run", "--json").out)["migrations"]
-    assert set(migration["steps"][0]) == keys_told("`steps`")
+    assert set(migration["tables"][0]) == keys_told("`tables`")
     error = json.loads(run(evolving, "check", "--schema", "nowhere.yaml", "--json").out)["error"]
     assert set(error) == keys_told("`error`")
     assert set(error["problems"][0]) == keys_told("`problems`")
@@ -111,7 +111,7 @@ def test_every_problem_of_a_file_is_told_by_itself(tmp_path: Path) -> None:
 
 
 def test_the_kind_of_a_migration_is_told(tmp_path: Path) -> None:
-    """One in Python has steps that nobody knows; one in SQL may have none."""
+    """One in Python may change any table."""
     project = generated_project(tmp_path)
     write_migrations(project, **{"0002_empty": "-- depends: 0001_initial\n"})
     code = "from yoyo import step\n__depends__ = {'0002_empty'}\nstep('SELECT 1')\n"
@@ -120,7 +120,8 @@ def test_the_kind_of_a_migration_is_told(tmp_path: Path) -> None:
     assert [migration["kind"] for migration in found] == ["sql", "sql", "python"]
     said = run(project, "apply", "a.db", "--dry-run").out.splitlines()
     assert "0002_empty" in said
-    assert "0003_code (in Python: its steps are not known)" in said
+    assert said[said.index("0003_code") + 1] == "  may change any table: nobody knows what it does"
+    assert [migration["tables"] for migration in found][2:] == [None]
 
 
 def test_generate_tells_what_was_not_recorded(tmp_path: Path) -> None:

@@ -235,15 +235,16 @@ def test_a_name_of_two_lines_is_one_line(project: Path) -> None:
 
 
 def test_dry_run(project: Path) -> None:
-    """Each step stands with its cost and the rows and bytes that it goes over; not a byte is written."""
+    """Each table stands with its cost, rows and bytes; not a byte is written."""
     values = ", ".join(f"('title {n}', 'done')" for n in range(1000))
     execute(project / "data" / "a.db", f"INSERT INTO tasks (title, state) VALUES {values}")
     allow_more(project)
     before = listing(project)
     done = run(project, "apply", "data/a.db", "--dry-run")
     assert (done.status, done.err) == (0, "")
-    scan = next(line for line in done.out.splitlines() if "[scan]" in line or "[rebuild]" in line)
-    assert " tasks: 1,000 rows, " in scan
+    assert done.out.splitlines()[1].startswith("  tasks [")
+    assert "]: 1,000 rows, " in done.out.splitlines()[1]
+    assert done.out.splitlines()[2] == "  hazard REMOVE_ENUM_VALUE tasks.state"
     last = done.out.splitlines()[-1]
     assert last.startswith("data/a.db: 1 pending; the file has ")
     assert last.endswith("are free; a backup would be made first.")
@@ -251,9 +252,9 @@ def test_dry_run(project: Path) -> None:
     assert found["backup"] is False
     assert found["bytes"] == (project / "data" / "a.db").stat().st_size
     assert found["free"] > 0
-    sized = [step for step in found["migrations"][0]["steps"] if step["table"] == "tasks" and step["rows"] == 1000]
-    assert sized
-    assert all(0 < step["bytes"] <= found["bytes"] for step in sized)
+    (sized,) = found["migrations"][0]["tables"]
+    assert (sized["table"], sized["rows"]) == ("tasks", 1000)
+    assert 0 < sized["bytes"] <= found["bytes"]
     assert listing(project) == before
 
 
@@ -293,7 +294,7 @@ def test_dry_run_of_a_new_database(project: Path) -> None:
     done = run(project, "apply", "nowhere/new.db", "--dry-run")
     assert done.status == 0
     assert "1 pending; the file is new, " in done.out
-    assert done.out.startswith("0001_initial\n  add table tasks ")
+    assert done.out.startswith("0001_initial\n  tasks [constant]\n")
     assert "no backup would be made." in done.out
     assert listing(project) == before
 

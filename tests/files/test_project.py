@@ -72,7 +72,7 @@ def test_everything_wrong_with_the_table_is_told(tmp_path: Path) -> None:
         "Write `catalog_edits = false`.\n"
         "pyproject.toml:5, tool.waiaas-migrate.catalog-edits: `catalog_edits` is here twice. Take one of them away.\n"
         "pyproject.toml:6, tool.waiaas-migrate.xyz: unknown key `xyz`. Known are `schema`, `migrations`, `templates`, "
-        "`catalog_edits`, `secure_delete`."
+        "`catalog_edits`, `secure_delete`, `ignore_tables`."
     )
 
 

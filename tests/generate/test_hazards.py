@@ -69,6 +69,8 @@ CASES = {
 CASES[Code.FOREIGN_KEY_MISMATCH] = column(
     "boss", {"type": "integer", "references": {"table": "people", "column": "name", "external": True}}
 )
+CASES[Code.SWAP_NAMES] = column("name", {"type": "text", "renamed_from": "gone"})
+CASES[Code.SWAP_NAMES]["tables"]["people"]["columns"]["gone"] = {"type": "text", "renamed_from": "name"}
 CASES[Code.BREAK_OBJECT] = changed("views", to={"seen": "SELECT nope FROM people"})
 CASES[Code.CHANGE_PRIMARY_KEY]["tables"]["people"]["columns"]["id"] = "integer"
 

@@ -21,7 +21,6 @@ from waiaas_migrate import push_schema
 from waiaas_migrate.errors import (
     ApplyError,
     DatabaseBusy,
-    DatabaseFileError,
     DatabaseRefused,
     MigrationsError,
     UnknownMigrationsError,
@@ -336,7 +335,7 @@ def test_a_connection_for_reading_cannot_apply(path: Path, folder: Path) -> None
     """And is told so in plain words."""
     sqlite3.connect(path).close()
     path.touch()
-    with closing(open_read_only(path)) as connection, pytest.raises(DatabaseFileError, match="cannot be written"):
+    with closing(open_read_only(path)) as connection, pytest.raises(UsageError, match="query_only is ON"):
         apply(connection, folder)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -239,76 +238,6 @@ def test_plain_yoyo_at_work_is_waited_for(tmp_path: Path, folder: Path) -> None:
             other.stdin.write("\n")
             other.stdin.close()
             assert apply_pending(connection, read_folder(folder)).applied == FAMILY_IDS
-
-
-# --- plain yoyo's crash between its two transactions ------------------------------------------------------------------
-
-CRASH = """
-import os, sys
-from yoyo import get_backend, read_migrations
-from yoyo.backends.core.sqlite3 import SQLiteBackend
-at = sys.argv[3]
-def die(self, migration, *_):
-    if migration.id == at:
-        os.kill(os.getpid(), 9)
-    return original(self, migration, *_)
-original = SQLiteBackend.log_migration
-SQLiteBackend.log_migration = die
-backend = get_backend("sqlite:///" + sys.argv[1])
-with backend.lock():
-    backend.apply_migrations(backend.to_apply(read_migrations(sys.argv[2])))
-"""
-
-
-def crash(path: Path, folder: Path, at: str) -> None:
-    """Have plain yoyo killed after it has committed the migration ``at``, and before it records it."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", CRASH, str(path), str(folder), at],
-        check=False,
-        timeout=60,
-        capture_output=True,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
-
-
-@pytest.mark.parametrize("at", FAMILY_IDS)
-def test_what_yoyo_ran_without_recording_it_is_recorded(tmp_path: Path, folder: Path, at: str) -> None:
-    """Where the catalog is exactly the one that it leads to; the lock row goes too, and the run goes on to head."""
-    path = tmp_path / "a.db"
-    crash(path, folder, at)
-    with closing(connect_file(path)) as connection:
-        result = apply_pending(connection, read_folder(folder))
-        assert result.applied == FAMILY_IDS[FAMILY_IDS.index(at) + 1 :]
-        assert f"{at} had been run but not recorded" in "".join(result.notices)
-        assert "lock row" in "".join(result.notices)
-        assert [row.id for row in read_applied(connection) or ()] == list(FAMILY_IDS)
-        assert apply_pending(connection, read_folder(folder)).applied == ()
-    assert run_yoyo("list", path, folder).count("A ") == 3
-
-
-def test_what_is_not_certain_is_left_to_the_user(tmp_path: Path, folder: Path) -> None:
-    """An index made by hand, too: the error says what it looks like, and what to do."""
-    path = tmp_path / "a.db"
-    crash(path, folder, "0002_children")
-    with closing(connect_file(path)) as connection:
-        connection.execute("CREATE INDEX by_hand ON parent (name)")
-        before = path.read_bytes()
-        with pytest.raises(Exception, match=r"already exists.*`yoyo mark -r 0002_children`"):
-            apply_pending(connection, read_folder(folder))
-    assert path.read_bytes() == before
-    run_yoyo("break-lock", path, folder)
-    run_yoyo("mark", path, folder, "-r", "0002_children")
-    with closing(connect_file(path)) as connection:
-        assert apply_pending(connection, read_folder(folder), verify=False).applied == ("0003_age",)
-
-
-def test_a_migration_of_rows_alone_is_not_taken_for_run(tmp_path: Path, folder: Path) -> None:
-    """It leaves the catalog as it was, so that the catalog says nothing of it."""
-    close_database(open_database(tmp_path / "a.db", migrations=folder))
-    write_folder(folder, {"0004_rows.sql": "-- depends: 0003_age\nINSERT INTO parent (id) VALUES (1);\n"})
-    connection = open_database(tmp_path / "a.db", migrations=folder)
-    assert connection.execute("SELECT count(*) FROM parent").fetchone() == (1,)
-    close_database(connection)
 
 
 # --- a crash of the plugin's own --------------------------------------------------------------------------------------

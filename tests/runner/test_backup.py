@@ -20,8 +20,6 @@ from tests.folders import FAMILY, PRAGMAS, dump, run_python, write_folder
 from tests.rights import unprivileged
 from waiaas_migrate.errors import ApplyError, DatabaseFileError, DatabaseRefused
 from waiaas_migrate.runner.backups.backup import KEPT, back_up, backups_of, byte_count, is_backup
-from waiaas_migrate.runner.folder import read_folder
-from waiaas_migrate.runner.outline import outline, tables_named
 from waiaas_migrate.runner.run import RunOptions, When, apply_to
 from waiaas_migrate.sqlite.pragmas import Pragma
 
@@ -54,10 +52,11 @@ def make_database(folder: Path, mode: str = "WAL", rows: int = 3) -> Path:
     return path
 
 
-def add(database: Path, files: dict[str, str]) -> Path:
-    """The folder of ``database``, with ``files`` in it, and without a manifest that knows nothing of them."""
-    folder = write_folder(database.parent / "m", files, record=False)
-    (folder / "manifest.json").unlink(missing_ok=True)
+def add(database: Path, files: dict[str, str], *, record: bool = False) -> Path:
+    """The folder of ``database``, with ``files`` in it, and without a manifest unless they are to be recorded."""
+    folder = write_folder(database.parent / "m", files, record=record)
+    if not record:
+        (folder / "manifest.json").unlink(missing_ok=True)
     return folder
 
 
@@ -89,7 +88,7 @@ def test_a_run_that_loses_something_is_preceded_by_a_backup(database: Path) -> N
 
 def test_a_run_that_only_adds_makes_none(database: Path) -> None:
     """A column that is added by hand needs no backup, and ``always`` makes one all the same."""
-    folder = add(database, ADDING)
+    folder = add(database, ADDING, record=True)
     assert apply_to(str(database), folder).backup is None
     add(database, {"0005_more.sql": "-- depends: 0004_more\nCREATE TABLE more (a);\n"})
     assert apply_to(str(database), folder, options=RunOptions(backup="always")).backup is not None
@@ -124,54 +123,22 @@ def test_one_backup_for_each_run(database: Path) -> None:
     assert dump(result.backup) == before
 
 
+LOSING = ["DELETE FROM parent WHERE id > 1", "/* [constant] */ update parent set name = 'x'", "DROP INDEX child_parent"]
+
+
+@pytest.mark.parametrize("statement", LOSING)
 @pytest.mark.parametrize(
-    ("sql", "may_lose"),
-    [
-        ("CREATE TABLE a (b);", False),
-        ("ALTER TABLE a\n  ADD COLUMN c;", False),
-        ("ALTER TABLE a RENAME COLUMN b TO c;", False),
-        ("ALTER TABLE a DROP COLUMN c;", True),
-        ("CREATE TABLE a (b);\n-- and then\nDROP TABLE c;", True),
-        ("/* why */ UPDATE a SET b = 1;", True),
-        ("INSERT OR REPLACE INTO a VALUES (1);", True),
-        ("-- add column a.c [constant]\nALTER TABLE a ADD COLUMN c;", False),
-        ("-- index a [scan]\nINSERT INTO temp.guard SELECT 1 FROM a;\nCREATE INDEX i ON a (b);", False),
-        ("-- change a [rebuild]\nCREATE TABLE b (c);", True),
-        (
-            "-- 0002\n-- hazard DROP_TABLE a: its rows\n\n-- drop table a [constant]\nDROP TABLE a;",
-            True,
-        ),
-        ("-- 0002\n-- hazard ADD_UNIQUE a: may fail\n\n-- index [scan]\nCREATE UNIQUE INDEX i ON a (b);", False),
-        ("-- nothing\n", False),
-    ],
+    "comment", ["", "-- delete what is left over [constant]\n", "-- hazard ADD_CHECK parent: none\n"]
 )
-def test_what_may_lose_something(tmp_path: Path, sql: str, may_lose: bool) -> None:  # noqa: FBT001 — a parameter
-    """Marks of ``generate`` tell where there are some; else a statement that is not known to add only counts."""
-    folder = write_folder(tmp_path, {"0001_a.sql": sql + "\n"}, record=False)
-    assert outline(read_folder(folder).migrations[0]).may_lose is may_lose
+def test_a_comment_saves_no_backup(database: Path, statement: str, comment: str) -> None:
+    """What a statement does is read from the statement, not from the words above it."""
+    folder = add(database, {"0004_x.sql": f"{comment}-- depends: 0003_age\n{comment}{statement};\n"}, record=True)
+    assert apply_to(str(database), folder).backup is not None
 
 
-def test_what_is_written_in_python_may_lose_something(tmp_path: Path) -> None:
-    """Nobody knows what a Python migration does before it has."""
-    code = 'from yoyo import step\nsteps = [step("CREATE TABLE a (b)")]\n'
-    folder = write_folder(tmp_path, {"0001_a.py": code}, record=False)
-    assert outline(read_folder(folder).migrations[0]).may_lose
-
-
-@pytest.mark.parametrize(
-    ("sql", "table"),
-    [
-        ('-- x\nALTER TABLE "a b" ADD COLUMN c', "a b"),
-        ("CREATE UNIQUE INDEX i ON main.[t u] (a)", "t u"),
-        ("INSERT OR ABORT INTO new (a) SELECT a FROM old", "old"),
-        ("UPDATE sqlite_master SET sql = 'x' WHERE type = 'table' AND name = 'it''s'", "it's"),
-        ("DROP TABLE IF EXISTS gone", "gone"),
-        ("DELETE FROM t WHERE a IN (SELECT a FROM u)", "t"),
-    ],
-)
-def test_the_table_of_a_statement(sql: str, table: str) -> None:
-    """The table that a statement goes over is the first that it is found to name."""
-    assert tables_named(sql)[0] == table
+def test_a_folder_without_a_manifest_is_backed_up(database: Path) -> None:
+    """Nobody recorded what its migrations do, and so the worst is assumed."""
+    assert apply_to(str(database), add(database, ADDING)).backup is not None
 
 
 # --- what it holds ----------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ def copied(columns: str) -> str:
     """A rebuild of the table in the form that the templates give it."""
     return (
         f"CREATE TABLE _waiaas_new_t ({columns});\n"
-        "INSERT OR ABORT INTO _waiaas_new_t (id, name, live, n)\nSELECT id, name, live, n\nFROM t;\n"
+        "INSERT INTO _waiaas_new_t (id, name, live, n)\nSELECT id, name, live, n FROM t;\n"
         "DROP TABLE t;\nALTER TABLE _waiaas_new_t RENAME TO t;\n"
     )
 

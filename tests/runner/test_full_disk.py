@@ -76,7 +76,7 @@ def test_every_number_of_pages_between(tmp_path: Path, mode: str) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can mount a file system")
-@pytest.mark.parametrize("mode", ["DELETE", "WAL", "MEMORY"])
+@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
 def test_every_size_of_a_disk(tmp_path: Path, mode: str) -> None:
     """Whether a statement or the COMMIT meets the end of the disk, the status is the same."""
     path, migrations = make(tmp_path / "from", mode)

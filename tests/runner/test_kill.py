@@ -107,7 +107,7 @@ def make_project(folder: Path, mode: str) -> Path:
     first, rebuild, enum = (path.read_text("utf-8") for path in sorted((folder / "migrations").glob("*[!k].sql")))
     assert "CHECK" in first
     assert "DROP TABLE payments" in rebuild
-    assert "UPDATE sqlite_master" in enum
+    assert "UPDATE sqlite_schema" in enum
     return folder
 
 

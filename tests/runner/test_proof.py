@@ -63,24 +63,27 @@ def adopted(path: Path, folder: Path) -> Iterator[sqlite3.Connection]:
 
 
 def test_a_schema_that_is_not_the_recorded_one_is_rolled_back(connection: sqlite3.Connection, folder: Path) -> None:
-    """An index made by hand: the run names it and leaves the database alone, unless told not to verify."""
-    connection.execute("CREATE INDEX by_hand ON parent (name)")
-    write_folder(folder, MORE)
-    with pytest.raises(ApplyError, match=r"lead to: add index by_hand on parent \(name\) without a migration\. Find"):
+    """A table that was there, and is not what the migration makes: the run names it, unless told not to verify."""
+    connection.execute("CREATE TABLE more (y)")
+    write_folder(folder, {**MORE, "0004_more.sql": "-- depends: 0003_age\nCREATE TABLE IF NOT EXISTS more (x);"})
+    before = list(connection.iterdump())
+    with pytest.raises(
+        ApplyError, match=r"lead to: .*add column more\.y without a migration.*\. Correct the migration"
+    ):
         apply_pending(connection, read_folder(folder))
-    assert "more" not in tables(connection)
+    assert list(connection.iterdump()) == before
     assert apply_pending(connection, read_folder(folder), verify=False).applied == ("0004_more",)
 
 
 def test_a_difference_in_the_letter_is_none(adopted: sqlite3.Connection, folder: Path) -> None:
-    """Tables in other words mean the same; what means something else is refused, and named."""
+    """Tables in other words mean the same; what means something else is named, and left alone."""
     assert apply_pending(adopted, read_folder(folder)).applied == ("0004_more",)
     assert rollback(adopted, read_folder(folder)).rolled_back == ("0004_more",)
     assert adopted.execute("SELECT * FROM parent, child").fetchall() == [(1, "a", 2, 1, 1)]
     adopted.execute("ALTER TABLE parent ADD COLUMN own")
-    with pytest.raises(ApplyError, match=r"lead to: add column parent\.own without a migration\. Find what"):
-        apply_pending(adopted, read_folder(folder))
-    assert "more" not in tables(adopted)
+    (left,) = apply_pending(adopted, read_folder(folder)).notices
+    assert left == "the schema was changed by hand, and left as it was: add column parent.own without a migration."
+    assert "more" in tables(adopted)
 
 
 def test_many_that_were_adopted(adopted: sqlite3.Connection, path: Path, folder: Path) -> None:
@@ -94,24 +97,29 @@ def test_many_that_were_adopted(adopted: sqlite3.Connection, path: Path, folder:
 
 
 def test_without_the_grammar_the_letter_decides(adopted: sqlite3.Connection, path: Path, folder: Path) -> None:
-    """Where SQL cannot be read, tables in other words are refused by name, and --no-verify is the way on."""
+    """If SQL can't be read, tables in other words are named; a table that is rebuilt is refused."""
     adopted.close()
+    rebuild = (
+        "-- depends: 0004_more\nCREATE TABLE n (id INTEGER PRIMARY KEY, name TEXT, age INTEGER);\n"
+        "INSERT INTO n SELECT * FROM parent;\nDROP TABLE parent;\nALTER TABLE n RENAME TO parent;\n"
+    )
+    write_folder(folder, {"0005_rebuild.sql": rebuild})
     code = """
 import sys
 sys.modules["syntaqlite"] = None
 from pathlib import Path
-from waiaas_migrate.errors import ApplyError
+from waiaas_migrate.errors import DatabaseRefused
 from waiaas_migrate.runner.run import RunOptions, apply_to
 try:
     apply_to(sys.argv[1], Path(sys.argv[2]))
-except ApplyError as error:
-    print(error.reason)
+except DatabaseRefused as error:
+    print(error)
 print(apply_to(sys.argv[1], Path(sys.argv[2]), options=RunOptions(verify=False)).applied)
 """
     done = run_python(code, path, folder)
     assert done.stderr == ""
-    assert "lead to: table parent has another text; table child has another text" in done.stdout
-    assert done.stdout.endswith("('0004_more',)\n")
+    assert "about to rebuild was changed by hand: table parent has another text. Nothing was changed." in done.stdout
+    assert done.stdout.endswith("('0004_more', '0005_rebuild')\n")
 
 
 def test_a_fingerprint_of_another_sqlite_is_no_difference(path: Path, folder: Path) -> None:
@@ -147,10 +155,9 @@ def test_a_hook_that_was_edited_since(connection: sqlite3.Connection, folder: Pa
     (folder / "0005_yet.rollback.sql").write_text("DROP TABLE yet;", encoding="utf-8")
     write_folder(folder, {"0006_on.sql": "-- depends: 0005_yet\nCREATE INDEX yet_x ON yet (x);"})
     connection.execute("CREATE VIEW by_hand AS SELECT 1 AS one")
-    with pytest.raises(ApplyError, match=r"lead to: add view by_hand without a migration\. Find"):
-        apply_pending(connection, read_folder(folder))
-    connection.execute("DROP VIEW by_hand")
-    assert apply_pending(connection, read_folder(folder), transaction="each").applied == ("0005_yet", "0006_on")
+    result = apply_pending(connection, read_folder(folder), transaction="each")
+    assert result.applied == ("0005_yet", "0006_on")
+    assert {one.rpartition(": ")[2] for one in result.notices} == {"add view by_hand without a migration."}
     assert connection.execute("SELECT sql FROM sqlite_master WHERE name = 'seen'").fetchall() == [
         ("CREATE VIEW seen AS SELECT x FROM yet",)
     ]
@@ -178,8 +185,8 @@ def test_a_hook_that_cannot_be_replayed_excuses_nothing(connection: sqlite3.Conn
     (folder / "post-apply.sql").write_text("INSERT INTO by_hand VALUES (1);\n", encoding="utf-8")
     connection.execute("CREATE TABLE by_hand (x)")
     write_folder(folder, MORE)
-    with pytest.raises(ApplyError, match=r"lead to: add table by_hand \(1 column\) without a migration"):
-        apply_pending(connection, read_folder(folder))
+    (left,) = apply_pending(connection, read_folder(folder)).notices
+    assert "left as it was: add table by_hand (1 column) without a migration" in left
 
 
 @pytest.mark.parametrize(
@@ -206,16 +213,15 @@ def test_a_rollback_that_leads_elsewhere(connection: sqlite3.Connection, folder:
 
 
 def test_a_rollback_from_the_command_line(tmp_path: Path) -> None:
-    """The refusal says which option takes it back all the same; exit status 3, and then 0."""
+    """A manual change stays, on the very table from which a column is dropped, and is named."""
     generated_project(tmp_path)
     edit(tmp_path / "schema.yaml", "      body: text\n", "      body: text\n      author: text\n")
     assert run(tmp_path, "generate", "-m", "author").status == 0
     assert run(tmp_path, "apply", "a.db").status == 0
     execute(tmp_path / "a.db", "CREATE TABLE by_hand (x)")
-    refused = run(tmp_path, "rollback", "a.db")
-    assert (refused.status, refused.out) == (3, "")
-    assert "add table by_hand (1 column) without a migration" in refused.err
-    assert "--no-verify takes it back all the same" in refused.err
-    assert rows(tmp_path / "a.db", "SELECT count(*) FROM _yoyo_migration") == [(2,)]
-    assert run(tmp_path, "rollback", "a.db", "--no-verify").status == 0
+    execute(tmp_path / "a.db", "ALTER TABLE notes ADD COLUMN own TEXT")
+    done = run(tmp_path, "rollback", "a.db")
+    assert done.status == 0
+    assert "left as it was: add column notes.own (TEXT) without a migration; add table by_hand" in done.err
+    assert rows(tmp_path / "a.db", "SELECT own FROM notes") == []
     assert rows(tmp_path / "a.db", "SELECT count(*) FROM _yoyo_migration") == [(1,)]

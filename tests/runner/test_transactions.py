@@ -139,14 +139,15 @@ def test_both_ways_lead_to_head(connection: sqlite3.Connection, folder: Path, tr
 
 def test_each_migration_is_proved_by_itself(connection: sqlite3.Connection, folder: Path) -> None:
     """A schema that is not the replayed one is found at the first of them, and not after the last."""
-    write_folder(folder, {"0004_more.sql": "CREATE TABLE more (x);", "0005_most.sql": "CREATE TABLE most (x);"})
+    more = "CREATE TABLE more (x);\nDROP INDEX IF EXISTS by_hand;"
+    write_folder(folder, {"0004_more.sql": more, "0005_most.sql": "CREATE TABLE IF NOT EXISTS most (x);"})
     first = write_folder(folder.parent / "first", FAMILY)
     apply_pending(connection, read_folder(first))
-    connection.execute("CREATE INDEX by_hand ON parent (name)")
-    with pytest.raises(ApplyError, match=r"add index by_hand on parent \(name\) without a migration") as caught:
+    connection.execute("CREATE TABLE most (y)")
+    with pytest.raises(ApplyError, match=r"add column most\.y without a migration") as caught:
         apply_pending(connection, read_folder(folder), transaction="each")
-    assert (caught.value.migration, caught.value.committed) == ("0004_more", ())
-    assert applied_ids(connection) == FAMILY_IDS
+    assert (caught.value.migration, caught.value.committed) == ("0005_most", ("0004_more",))
+    assert applied_ids(connection) == (*FAMILY_IDS, "0004_more")
 
 
 def test_hooks_run_once_at_the_end(connection: sqlite3.Connection, folder: Path) -> None:

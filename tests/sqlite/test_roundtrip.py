@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, event, given, settings
 
 from tests.schema_features import FEATURES, features
 from tests.strategies import schemas
-from waiaas_migrate.files.render import Renderer
+from waiaas_migrate.files.render import Head, Renderer
 from waiaas_migrate.files.schema_file.reader import load_schema
 from waiaas_migrate.files.schema_file.writer import schema_text
 from waiaas_migrate.files.yaml_text.source import MappingNode, Node, ScalarNode, parse_yaml
@@ -85,7 +85,9 @@ def test_every_reader_of_yaml_reads_the_same(schema: Schema) -> None:
 def test_yoyo_reads_what_sqlite_sees(schema: Schema) -> None:
     """The SQL of a schema is read by yoyo as the statements that SQLite sees."""
     steps = creation(schema, diff(Schema(), schema)).steps
-    prove_reading(MigrationText(id="0001_random", forward=RENDERER.migration("0001_random", steps), backward=""))
+    prove_reading(
+        MigrationText(id="0001_random", forward=RENDERER.migration(Head(title="0001_random"), steps), backward="")
+    )
 
 
 def test_random_schemas_reach_every_feature() -> None:

@@ -13,8 +13,8 @@ from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.render import Renderer
 from waiaas_migrate.generate.declared import declare
 from waiaas_migrate.generate.generate import pragmas_of, wanted
+from waiaas_migrate.generate.record import derived
 from waiaas_migrate.generate.replay import replay
-from waiaas_migrate.runner.outline import comments
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hazard_codes import Code
 from waiaas_migrate.sqlite.broken import Broken, broken_objects
@@ -50,16 +50,20 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
         *differing,
         *(Finding(subject=Subject.MANIFEST, where=p.file, what=p.what, fix=p.fix) for p in problems),
         *_pragma_findings(manifest, pragmas_of(declared.source)),
+        *_ignored_findings(manifest, project),
         *_fingerprint_findings(manifest, head, sound=not problems),
     )
 
 
 def _broken_findings(broken: Iterable[Broken], migrations: Iterable[MigrationFile]) -> Iterator[Finding]:
     """Report what the migrations leave broken, unless the head of one of them announces that hazard."""
-    heads = {" ".join(line.split()) for file in migrations for line in comments("".join(file.statements[:1]))}
-    for one in broken:
-        announcement = f"-- hazard {Code.BREAK_OBJECT} {' '.join(one.name.split())}: "
-        if not any(line.startswith(announcement) for line in heads):
+    found = tuple(broken)
+    hazards = (hazard for file in migrations if found for hazard in derived(file).forward.hazards)
+    announced = {hazard.where for hazard in hazards if hazard.code == Code.BREAK_OBJECT}
+    for one in found:
+        name = " ".join(one.name.split())
+        if name not in announced:
+            announcement = f"-- hazard {Code.BREAK_OBJECT} {name}: "
             what = f"the {one.kind} does not work: {one.error}."
             fix = f"Correct or drop it. If it may stay broken, say so in a migration's head: `{announcement}REASON`."
             yield Finding(subject=Subject.SCHEMA, where=one.name, what=what, fix=fix)
@@ -84,6 +88,14 @@ def _pragma_findings(manifest: Manifest, declared: tuple[Pragma, ...]) -> tuple[
     ] or ["the PRAGMAs stand in another order than in schema.yaml."]
     where = str(manifest.path)
     return tuple(Finding(subject=Subject.PRAGMA, where=where, what=what, fix=_GENERATE) for what in whats)
+
+
+def _ignored_findings(manifest: Manifest, project: Project) -> tuple[Finding, ...]:
+    if manifest.ignore_tables == project.ignore_tables:
+        return ()
+    wanted, recorded = (", ".join(names) or "nothing" for names in (project.ignore_tables, manifest.ignore_tables))
+    what = f"ignore_tables is {wanted} in pyproject.toml and {recorded} here."
+    return (Finding(subject=Subject.MANIFEST, where=str(manifest.path), what=what, fix=_GENERATE),)
 
 
 def _fingerprint_findings(manifest: Manifest, replayed: str, *, sound: bool) -> tuple[Finding, ...]:

@@ -7,14 +7,14 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from waiaas_migrate.checks.database import reading, standing
+from waiaas_migrate.checks.database import ignored_by, reading, standing
 from waiaas_migrate.errors import SchemaFileError
 from waiaas_migrate.files.collection import collection_paused
 from waiaas_migrate.files.migration_dir.manifest import read_manifest
 from waiaas_migrate.files.migration_dir.reader import read_migrations
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.render import Renderer
-from waiaas_migrate.files.schema_file.places import located
+from waiaas_migrate.files.schema_file.places import declared_names, located
 from waiaas_migrate.generate.declared import build, declare
 from waiaas_migrate.generate.draft import changes_of, draft, hazards_of
 from waiaas_migrate.generate.replay import replay
@@ -24,7 +24,8 @@ from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hazards import Hazard
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.renames import hints, resolve
-from waiaas_migrate.sqlite.introspect import Known, introspect
+from waiaas_migrate.sqlite.catalog import read_catalog
+from waiaas_migrate.sqlite.introspect import Known, introspect, read_ours
 from waiaas_migrate.sqlite.memory import schema_copy
 
 _YAML = frozenset({".yaml", ".yml"})
@@ -55,7 +56,7 @@ def compare(project: Project, first: str, second: str, *, sql: bool = False, col
         DatabaseFileError: where a database cannot be read.
     """
     renderer = Renderer(project.templates)
-    before, hinted = _first(project, first, renderer)
+    before, hinted = _first(project, first, renderer, second)
     with closing(before):
         new, known = _second(project, second, renderer, before)
         old = introspect(before, known)
@@ -75,19 +76,20 @@ def compare(project: Project, first: str, second: str, *, sql: bool = False, col
     )
 
 
-def _first(project: Project, side: str, renderer: Renderer) -> tuple[sqlite3.Connection, tuple[str, ...]]:
-    """What ``side`` stands for, as a database in memory, and the rename hints that it has itself."""
+def _first(project: Project, side: str, renderer: Renderer, second: str) -> tuple[sqlite3.Connection, tuple[str, ...]]:
+    """Return what ``side`` stands for, as a database in memory, and the rename hints that it has itself."""
     path = Path(side)
     if path.is_dir():
         return replay(read_migrations(path)), ()
     if path.suffix.lower() in _YAML:
         declared = declare(replace(project, schema=path.absolute()), renderer).schema
         return build(declared, renderer, file=side), hints(declared)
+    others = ignored_by(project).except_for(_names(project, second))
     with reading(side) as (connection, _):
         try:
-            return schema_copy(connection), ()
+            return schema_copy(read_ours(connection, others)), ()
         except sqlite3.Error:
-            return build(introspect(connection), renderer, file=side), ()
+            return build(introspect(connection, others=others), renderer, file=side), ()
 
 
 def _second(project: Project, side: str, renderer: Renderer, before: sqlite3.Connection) -> tuple[Schema, Known]:
@@ -99,8 +101,20 @@ def _second(project: Project, side: str, renderer: Renderer, before: sqlite3.Con
     if path.suffix.lower() in _YAML:
         declared = declare(replace(project, schema=path.absolute()), renderer, like=before)
         return declared.schema, declared.known
+    others = ignored_by(project).except_for(
+        [*(row.name for row in read_catalog(before)), *declared_names(project.schema)]
+    )
     with reading(side) as (connection, _):
-        return introspect(connection), {}
+        return introspect(connection, others=others), {}
+
+
+def _names(project: Project, side: str) -> frozenset[str]:
+    """Return the names that ``side`` declares; for a database, those that the project does."""
+    path = Path(side)
+    if not path.is_dir():
+        return declared_names(path.absolute() if path.suffix.lower() in _YAML else project.schema)
+    with closing(replay(read_migrations(path))) as replayed:
+        return frozenset(row.name for row in read_catalog(replayed))
 
 
 def _fulfilled(project: Project, side: str) -> tuple[str, ...]:

@@ -13,9 +13,11 @@ from waiaas_migrate.errors import Problem
 from waiaas_migrate.files.migration_dir.manifest import check_manifest, read_manifest
 from waiaas_migrate.files.migration_dir.reader import MigrationFile, migration_hash, read_with_post_apply
 from waiaas_migrate.files.project import Project
+from waiaas_migrate.generate.record import derived
 from waiaas_migrate.runner.books.applied import Applied, read_applied
 from waiaas_migrate.sqlite.catalog import read_catalog
 from waiaas_migrate.sqlite.connection import open_read_only, plain_errors
+from waiaas_migrate.sqlite.ownership import OtherTools
 from waiaas_migrate.sqlite.place import database_path
 
 
@@ -67,6 +69,33 @@ def problems_of(project: Project, run: int) -> tuple[Problem, ...]:
     return () if manifest is None else check_manifest(manifest, folder_of(project, run))
 
 
+@functools.lru_cache(maxsize=1)
+def others_of(project: Project, run: int) -> OtherTools:
+    """Return what belongs to other tools in a database that the migrations of ``project`` made; asked as above.
+
+    Raises:
+        MigrationsError: where the folder, or its manifest, cannot be used.
+    """
+    manifest = read_manifest(project.migrations)
+    recorded = {} if manifest is None else manifest.facts
+    files = (*folder_of(project, run), *hooks_of(project, run))
+    facts = [recorded.get(file.id) or derived(file) for file in files]
+    return ignored_by(project).except_for(name for one in facts for name, _ in one.forward.tables or ())
+
+
+def ignored_by(project: Project) -> OtherTools:
+    """Return what belongs to other tools by the settings of ``project``, or by those that its manifest recorded.
+
+    A server may have the migrations and no pyproject.toml.
+
+    Raises:
+        MigrationsError: the manifest is not what ``generate`` writes.
+    """
+    manifest = read_manifest(project.migrations)
+    recorded = () if manifest is None else manifest.ignore_tables
+    return OtherTools(patterns=tuple(dict.fromkeys((*project.ignore_tables, *recorded))))
+
+
 @contextmanager
 def reading(database: str) -> Iterator[tuple[sqlite3.Connection, str]]:
     """A read-only connection to what a DATABASE argument means, and its name for messages.
@@ -98,6 +127,7 @@ def standing(connection: sqlite3.Connection, migrations: tuple[MigrationFile, ..
     )
 
 
-def has_unrecorded_tables(connection: sqlite3.Connection) -> bool:
-    """Whether there are tables and no record of migrations: nobody knows which were run."""
-    return read_applied(connection) is None and any(row.kind == "table" for row in read_catalog(connection))
+def has_unrecorded_tables(connection: sqlite3.Connection, others: OtherTools) -> bool:
+    """Return whether there are tables of ours and no record of migrations: nobody knows which were run."""
+    ours = others.without(read_catalog(connection))
+    return read_applied(connection) is None and any(row.kind == "table" for row in ours)

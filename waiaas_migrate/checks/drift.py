@@ -13,6 +13,7 @@ from waiaas_migrate.checks.database import (
     has_unrecorded_tables,
     hooks_of,
     new_run,
+    others_of,
     reading,
     standing,
 )
@@ -86,9 +87,10 @@ def drift_of_all(
 def _drift(database: str, *, project: Project, column_order: bool, run: int) -> Drift:
     with reading(database) as (connection, name):
         found = standing(connection, folder_of(project, run))
-        is_adopted = not has_unrecorded_tables(connection)
-        live = introspect(connection)
-    expected = _Expected(project=project, run=run, found=found)
+        others = others_of(project, run)
+        is_adopted = not has_unrecorded_tables(connection, others)
+        expected = _Expected(project=project, run=run, found=found)
+        live = introspect(connection, others=others.except_for(expected.made.names))
     unknown = tuple(
         Finding(
             subject=Subject.MIGRATION,

@@ -7,7 +7,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from waiaas_migrate.checks.database import folder_of, has_unrecorded_tables, new_run, problems_of, reading, standing
+from waiaas_migrate.checks.database import (
+    folder_of,
+    has_unrecorded_tables,
+    new_run,
+    others_of,
+    problems_of,
+    reading,
+    standing,
+)
 from waiaas_migrate.errors import Problem
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.many.fleet import Fleet, Outcome, each
@@ -67,7 +75,7 @@ def _status(database: str, *, project: Project, run: int) -> Status:
     migrations = folder_of(project, run)
     with reading(database) as (connection, name):
         found = standing(connection, migrations)
-        is_adopted = not has_unrecorded_tables(connection)
+        is_adopted = not has_unrecorded_tables(connection, others_of(project, run))
     applied = {migration.id for migration in found.applied}
     states: list[tuple[str, State]] = [(m.id, "applied" if m.id in applied else "pending") for m in migrations]
     states += [(row.id, "unknown") for row in found.unknown]

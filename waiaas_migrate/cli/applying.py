@@ -12,7 +12,7 @@ from waiaas_migrate.cli.terminal import shown_progress
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.apply import ApplyResult
 from waiaas_migrate.runner.backups.backup import byte_count
-from waiaas_migrate.runner.estimate import Estimate, StepEstimate
+from waiaas_migrate.runner.estimate import Estimate, MigrationEstimate, TableEstimate
 from waiaas_migrate.runner.many.fleet import Fleet
 from waiaas_migrate.runner.many.patterns import expand, is_single, named
 from waiaas_migrate.runner.progress import Interrupted
@@ -21,7 +21,7 @@ from waiaas_migrate.runner.run import RunOptions, Watch
 
 @click.command()
 @options.databases
-@click.option("--dry-run", is_flag=True, help="Show the steps and what they cost here; write nothing.")
+@click.option("--dry-run", is_flag=True, help="Show the tables to be changed and what that costs here; write nothing.")
 @run_options
 @jobs
 @stop_on_failure
@@ -110,26 +110,39 @@ def _dry_run(
 
     if not is_single(databases):
         outcomes = estimate_all(
-            expand(databases), project.migrations, backup=run_options.backup, fleet=fleet, may_make=named(databases)
+            expand(databases),
+            project.migrations,
+            backup=run_options.backup,
+            verify=run_options.verify,
+            fleet=fleet,
+            may_make=named(databases),
         )
         return print_outcomes(outcomes, _ESTIMATE, as_json=as_json)
-    found = estimate(databases[0], project.migrations, backup=run_options.backup)
+    found = estimate(databases[0], project.migrations, backup=run_options.backup, verify=run_options.verify)
     if as_json:
         print_json({"database": found.database, **_estimate_row(found)})
         return 0
     for migration in found.migrations:
-        say(f"{migration.id}" + (" (in Python: its steps are not known)" if migration.kind == "python" else ""))
-        for step in migration.steps:
-            say(f"  {step.words} [{step.cost or 'unknown'}]{_goes_over(step)}")
+        say(migration.id)
+        for line in _migration_lines(migration):
+            say(f"  {line}")
     say(f"{found.database}: {_estimate_line(found)}")
     return 0
 
 
-def _goes_over(step: StepEstimate) -> str:
-    if step.size is None:
-        return ""
-    about = "about " if step.size.is_estimate else ""
-    return f" {step.table}: {step.size.rows:,} {_plural('row', step.size.rows)}, {about}{byte_count(step.size.bytes)}"
+def _migration_lines(migration: MigrationEstimate) -> list[str]:
+    hazards = [f"hazard {hazard}" for hazard in migration.hazards]
+    if migration.tables is None:
+        return ["may change any table: nobody knows what it does", *hazards]
+    return [*(_table_line(table) for table in migration.tables), *hazards]
+
+
+def _table_line(table: TableEstimate) -> str:
+    size = table.size
+    if size is None:
+        return f"{table.table} [{table.cost}]"
+    about = "about " if size.is_estimate else ""
+    return f"{table.table} [{table.cost}]: {size.rows:,} {_plural('row', size.rows)}, {about}{byte_count(size.bytes)}"
 
 
 def _estimate_line(found: Estimate) -> str:
@@ -157,7 +170,8 @@ def _estimate_row(found: Estimate) -> dict[str, object]:
                 "id": one.id,
                 "kind": one.kind,
                 "may_lose": one.may_lose,
-                "steps": [_step_row(step) for step in one.steps],
+                "tables": None if one.tables is None else [_table_row(table) for table in one.tables],
+                "hazards": [str(hazard) for hazard in one.hazards],
             }
             for one in found.migrations
         ],
@@ -169,12 +183,11 @@ def _estimate_row(found: Estimate) -> dict[str, object]:
     }
 
 
-def _step_row(step: StepEstimate) -> dict[str, object]:
-    size = step.size
+def _table_row(table: TableEstimate) -> dict[str, object]:
+    size = table.size
     return {
-        "words": step.words,
-        "cost": step.cost,
-        "table": step.table,
+        "table": table.table,
+        "cost": table.cost,
         "rows": None if size is None else size.rows,
         "bytes": None if size is None else size.bytes,
         "is_estimate": None if size is None else size.is_estimate,

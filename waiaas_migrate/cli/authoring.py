@@ -19,7 +19,7 @@ from waiaas_migrate.cli.output import (
     say,
 )
 from waiaas_migrate.errors import UsageError
-from waiaas_migrate.files.project import Project
+from waiaas_migrate.files.project import Project, find_project
 
 if TYPE_CHECKING:
     # Generating takes SQLite's grammar and templates, which not every command here needs.
@@ -163,7 +163,9 @@ def inspect(database: str, output: str | None, enums: tuple[str, ...]) -> int:
     Example:
       waiaas-migrate inspect app.db -o schema.yaml
     """  # noqa: D301
+    from waiaas_migrate.checks.database import ignored_by
     from waiaas_migrate.checks.inspect import inspect as run
+    from waiaas_migrate.files.schema_file.places import declared_names
     from waiaas_migrate.files.text_file import write_text
 
     path = None if output is None else Path(output)
@@ -171,7 +173,9 @@ def inspect(database: str, output: str | None, enums: tuple[str, ...]) -> int:
         raise UsageError(f"--output {output}: there is no folder {path.parent}. Make it, or correct the path.")
     if path is not None and path.is_dir():
         raise UsageError(f"--output {output}: is a folder. Give the path of a file.")
-    text = run(database, enums=enums)
+    project = find_project(options.here())
+    others = ignored_by(project).except_for(declared_names(project.schema))
+    text = run(database, enums=enums, others=others)
     if path is None:
         print_document(text)
         return 0

@@ -47,7 +47,7 @@ def _in_project(command: Callable[..., int], *, hidden: bool) -> Callable[..., i
     def with_project(
         *args: object, schema: str | None, migrations: str | None, templates: str | None, **options: object
     ) -> int:
-        project = find_project(_here(), schema=schema, migrations=migrations, templates=templates)
+        project = find_project(here(), schema=schema, migrations=migrations, templates=templates)
         if templates is not None:
             _require_folder(project)
         with json_alone() if options.get("as_json") else nullcontext():
@@ -56,7 +56,8 @@ def _in_project(command: Callable[..., int], *, hidden: bool) -> Callable[..., i
     return with_project
 
 
-def _here() -> Path:
+def here() -> Path:
+    """Return the current folder."""
     try:
         return Path.cwd()
     except FileNotFoundError:

@@ -17,6 +17,8 @@ from waiaas_migrate.sqlite.options import Options
 _TABLE = "tool.waiaas-migrate"
 _DEFAULTS = {"schema": "schema.yaml", "migrations": "migrations", "templates": "templates"}
 _FLAGS = ("catalog_edits", "secure_delete")
+_NAMES = "ignore_tables"
+_KNOWN = (*_DEFAULTS, *_FLAGS, _NAMES)
 
 #: Names pyproject.toml files of other users to be used all the same, separated like PATH; `*` is all of them.
 TRUSTED = "WAIAAS_MIGRATE_TRUSTED"
@@ -28,7 +30,8 @@ class Project:
 
     ``root`` is the folder of its pyproject.toml; modules with enums are looked for there. ``catalog_edits`` says
     whether changes to a table's text alone may be made in ``sqlite_master``, which is fast, or must be rebuilds;
-    ``secure_delete`` whether rebuilds overwrite the pages that they free (None leaves it to the connection).
+    ``secure_delete`` whether rebuilds overwrite the pages that they free (None leaves it to the connection);
+    ``ignore_tables`` are names and globs of tables that belong to other tools.
     """
 
     root: Path
@@ -37,6 +40,7 @@ class Project:
     templates: Path
     catalog_edits: bool = True
     secure_delete: bool | None = None
+    ignore_tables: tuple[str, ...] = ()
 
     @property
     def options(self) -> Options:
@@ -79,6 +83,7 @@ def find_project(
         templates=paths["templates"],
         catalog_edits=settings.get("catalog_edits", True),
         secure_delete=settings.get("secure_delete"),
+        ignore_tables=tuple(settings.get(_NAMES, ())),
     )
 
 
@@ -179,9 +184,8 @@ def _checked(table: object, path: Path, text: str) -> dict[str, Any]:
             line=_line(text, rf"^\s*[\"']?{re.escape(key)}[\"']?\s*=", origin.line),
             path=f"{_TABLE}.{key}",
         )
-        if name not in (*_DEFAULTS, *_FLAGS):
-            known = (*_DEFAULTS, *_FLAGS)
-            report.add(here, f"unknown key `{key}`.", suggestion(key, known, f"Known are {listed(known)}."))
+        if name not in _KNOWN:
+            report.add(here, f"unknown key `{key}`.", suggestion(key, _KNOWN, f"Known are {listed(_KNOWN)}."))
         elif name in settings:
             report.add(here, f"`{name}` is here twice.", "Take one of them away.")
         elif problem := _value_problem(name, value):
@@ -195,6 +199,9 @@ def _checked(table: object, path: Path, text: str) -> dict[str, Any]:
 def _value_problem(name: str, value: object) -> tuple[str, str] | None:
     if name in _FLAGS:
         return None if isinstance(value, bool) else ("this must be true or false.", f"Write `{name} = false`.")
+    if name == _NAMES:
+        is_list = isinstance(value, list) and all(isinstance(one, str) and one for one in value)
+        return None if is_list else ("this must be a list of names.", f'Write `{name} = ["other_tool_*"]`.')
     if isinstance(value, str) and value and "\0" not in value:
         return None
     return "this must be a path.", f'Write `{name} = "{_DEFAULTS[name]}"`.'

@@ -6,6 +6,7 @@ those that ship with the package, each replaceable by one of the same name in th
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
@@ -18,11 +19,14 @@ import jinja2
 from waiaas_migrate.errors import Problem, TemplateError
 from waiaas_migrate.files.bundled import bundled
 from waiaas_migrate.files.template_cache import TemplateCache, user_cache
-from waiaas_migrate.sqlite.actions import Action, Step
+from waiaas_migrate.schema.model import Table
+from waiaas_migrate.sqlite.actions import Action, CreateTable, Step, guards_of
 from waiaas_migrate.sqlite.ddl import is_bare
+from waiaas_migrate.sqlite.guards import Guard
 from waiaas_migrate.sqlite.layout import TableLayout, layout
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
-from waiaas_migrate.sqlite.spelling import resynchronised
+from waiaas_migrate.sqlite.spelling import resynchronised, spelled_name
+from waiaas_migrate.sqlite.table_text import Item
 
 #: What decides to what a template is compiled.
 _OPTIONS: Mapping[str, Any] = {
@@ -32,6 +36,15 @@ _OPTIONS: Mapping[str, Any] = {
     "lstrip_blocks": True,
     "keep_trailing_newline": False,
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """What stands at the top of a migration: its title, remarks for whoever reviews it, and what it depends on."""
+
+    title: str
+    remarks: tuple[str, ...] = ()
+    depends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,34 +93,40 @@ class Renderer:
             literal=_literal,
             name=_name,
             names=_names,
+            one_line=_one_line,
             quoted=_quoted,
         )
         self._environment.tests["bare"] = _bare
 
-    def step(self, step: Step) -> RenderedStep:
-        """``step`` with the SQL of its template.
+    def step(self, step: Step, guards: Mapping[Guard, str] | None = None) -> RenderedStep:
+        """``step`` with the SQL of its template; ``guards`` are the columns of the guard table, by what they stand for.
 
         Raises:
-            TemplateError: where the template cannot be used.
+            TemplateError: a template can't be used.
         """
-        sql = "\n".join(self.action(action) for action in step.actions)
+        sql = "\n".join(self.action(action, guards) for action in step.actions)
         return RenderedStep(words=" ".join(step.words.split()), cost=step.cost, sql=sql)
 
-    def action(self, action: Action) -> str:
+    def action(self, action: Action, guards: Mapping[Guard, str] | None = None) -> str:
         """The SQL of one action, each statement ending in a semicolon."""
-        return self._render(f"{action.template}.sql.j2", action=action).strip()
+        columns = {guard: (guards or {}).get(guard, guard.label) for guard in guards_of(action)}
+        guard = next(iter(columns.values()), None)
+        return self._render(f"{action.template}.sql.j2", action=action, guard=guard, guards=columns).strip()
 
-    def layout_query(self, table: str, *, in_order: bool) -> str:
-        """The query that tells what ``table`` is, as a guard sees it, with its columns in their order or in any."""
-        return self._render("layout_query.sql.j2", table=table, in_order=in_order)
+    def item(self, item: Item) -> str:
+        """A column with its constraints, or a constraint of a table, as CREATE TABLE has it."""
+        return self._render("item.sql.j2", item=item, kind=type(item).__name__).strip()
 
-    def migration(
-        self, title: str, steps: Sequence[Step], *, depends: Sequence[str] = (), remarks: Sequence[str] = ()
-    ) -> str:
-        """The text of a migration file: header comments for yoyo and for people, then each step under its words."""
-        rendered = [self.step(step) for step in steps]
-        said = [" ".join(remark.split()) for remark in remarks]
-        text = self._render("migration.sql.j2", title=title, depends=tuple(depends), remarks=said, steps=rendered)
+    def table(self, table: Table) -> str:
+        """The CREATE TABLE of ``table``, without a semicolon."""
+        return self._render("create_table.sql.j2", action=CreateTable(table=table)).strip().removesuffix(";")
+
+    def migration(self, head: Head, steps: Sequence[Step]) -> str:
+        """The text of a migration file: its head, what it insists on, and each step under its words."""
+        guards = _named_guards(action for step in steps for action in step.actions)
+        rendered = [self.step(step, guards) for step in steps]
+        columns = {name: guard.message for guard, name in guards.items()}
+        text = self._render("migration.sql.j2", head=head, guards=columns, steps=rendered)
         return text.strip() + "\n"
 
     def _render(self, template: str, **values: object) -> str:
@@ -122,6 +141,17 @@ class Renderer:
             raise TemplateError([_problem(template, None, f"it is not UTF-8: {error.reason}")]) from None
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise TemplateError([_problem(template, None, f"{type(error).__name__}: {error}")]) from None
+
+
+def _named_guards(actions: Iterable[Action]) -> dict[Guard, str]:
+    """A column of the guard table for each guard: a plain word made of its label, and a number if that is taken."""
+    named: dict[Guard, str] = {}
+    for guard in dict.fromkeys(guard for action in actions for guard in guards_of(action)):
+        label = re.sub(r"[^a-z0-9_]", "_", guard.label.lower())
+        label = label if spelled_name(label) == label else f"table_{label}"
+        names = itertools.chain([label], (f"{label}{number}" for number in itertools.count(2)))
+        named[guard] = next(name for name in names if name not in named.values())
+    return named
 
 
 def _problem(file: str, line: int | None, message: str | None) -> Problem:
@@ -149,6 +179,10 @@ def _bare(sql: str) -> bool:
 def _literal(value: str) -> str:
     """``value`` as a literal without a backslash, at which sqlparse, and with it yoyo's splitter, would stumble."""
     return " || char(92) || ".join(quote_literal(part) for part in value.split("\\"))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _quoted(message: str) -> str:

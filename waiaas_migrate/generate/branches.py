@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -10,15 +9,8 @@ from dataclasses import replace
 from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
-from waiaas_migrate.generate.replay import CORRECT, made_for_another, replay
-from waiaas_migrate.runner.outline import tables_named
-from waiaas_migrate.schema.names import fold
+from waiaas_migrate.generate.replay import CORRECT, replay
 from waiaas_migrate.sqlite.catalog import read_catalog
-
-_EDIT = re.compile(r"UPDATE\s+sqlite_master\b", re.IGNORECASE)
-_REBUILT = re.compile(
-    r"""ALTER\s+TABLE\s+"?_waiaas_new_.+?\sRENAME\s+TO\s+(?:"(?P<quoted>(?:[^"]|"")+)"|(?P<plain>\w+))""", re.IGNORECASE
-)
 
 _BEHIND = (
     f"Give it a name that comes behind theirs, or delete its files and generate it anew; or, where no database has run "
@@ -27,60 +19,35 @@ _BEHIND = (
 
 
 def refuse_clashes(migrations: Sequence[MigrationFile], recorded: Manifest | None) -> None:
-    """Refuse migrations that write a whole table as it was without what another one, made beside them, did to it.
+    """Refuse migrations that a database may refuse which has run those that are recorded.
 
-    On an empty database the last one wins, and what is missing then looks like one more change; a database with rows
-    may refuse it. So may one that has run what is recorded, where a new one stands before that by its name. Nothing is
-    asked of two that are recorded: databases may have run both.
+    It runs a new migration after them, even if the new one comes first by its name. Whether migrations go together in
+    the order of the folder, the replay has shown: their guards see to it.
 
     Raises:
-        MigrationsError: names the later of each two.
+        MigrationsError: names each such migration, and what to do.
     """
     listed = frozenset() if recorded is None else frozenset(recorded.ids)
-    if not listed:
+    ran = [migration for migration in migrations if migration.id in listed]
+    ordered = [*ran, *(migration for migration in migrations if migration.id not in listed)]
+    if not listed or ordered == list(migrations) or not _is_possible(ran):
         return
-    behind = _behind(migrations, listed)
-    problems = _clashes(migrations, behind, listed) or _clashes_at_head(migrations, behind, listed)
+    try:
+        problems = _disordered(migrations, _orders(ordered), listed)
+    except MigrationsError as error:
+        said = "a database that has run those that are recorded would refuse it"
+        problems = [
+            replace(problem, what=f"{said}: {problem.what}", fix=_BEHIND if problem.fix == CORRECT else problem.fix)
+            for problem in error.problems
+        ]
     if problems:
         raise MigrationsError(problems)
 
 
-def _clashes(
-    migrations: Sequence[MigrationFile], behind: Mapping[str, frozenset[str]], listed: frozenset[str]
-) -> list[Problem]:
-    """What is wrong with ``migrations`` if they run in this order."""
-    problems: list[Problem] = []
-    for number, migration in enumerate(migrations):
-        before = migrations[:number]
-        new = [other for other in before if not {other.id, migration.id} <= listed]
-        beside = {other.id for other in new} - behind[migration.id]
-        tables = _written_whole(migration) if beside else ()
-        if tables:
-            without = [other for other in before if not beside & {other.id, *behind[other.id]}]
-            clashing = _told_apart(tables, without, before)
-            problems += [made_for_another(migration, f"table {table}") for table in clashing]
-    return problems
-
-
-def _clashes_at_head(
-    migrations: Sequence[MigrationFile], behind: Mapping[str, frozenset[str]], listed: frozenset[str]
-) -> list[Problem]:
-    """The same for a database that has run all that is recorded, where that is not the first of the folder."""
-    ran = [migration for migration in migrations if migration.id in listed]
-    ordered = [*ran, *(migration for migration in migrations if migration.id not in listed)]
-    if ordered == list(migrations) or not all(behind[migration.id] <= listed for migration in ran):
-        return []
-    try:
-        there = _orders(ordered)
-        problems = _clashes(ordered, behind, listed)
-    except MigrationsError as error:
-        there, problems = {}, list(error.problems)
-    said = "a database that has run those that are recorded would refuse it"
-    refused = [
-        replace(problem, what=f"{said}: {problem.what}", fix=_BEHIND if problem.fix == CORRECT else problem.fix)
-        for problem in problems
-    ]
-    return refused or _disordered(migrations, there, listed)
+def _is_possible(ran: Sequence[MigrationFile]) -> bool:
+    """Whether a database can have run these alone: none of them depends on another one."""
+    names = {migration.id for migration in ran}
+    return all(set(migration.depends) <= names for migration in ran)
 
 
 def _disordered(
@@ -97,52 +64,9 @@ def _disordered(
     return [Problem(file=str(migrations[number].path), what=what, fix=_BEHIND)] if tables else []
 
 
-def _behind(migrations: Sequence[MigrationFile], listed: frozenset[str]) -> dict[str, frozenset[str]]:
-    """By id, the ids of those that a migration depends on, and that they depend on.
-
-    One without ``depends`` was written by hand, for what it found: all before it, or what of that was recorded with it.
-    """
-    found: dict[str, frozenset[str]] = {}
-    for migration in migrations:  # each behind those that it depends on
-        before = frozenset(found)
-        unsaid = before & listed if migration.id in listed else before
-        depends = before & set(migration.depends) if migration.depends else unsaid
-        found[migration.id] = depends.union(*(found[name] for name in depends))
-    return found
-
-
-def _told_apart(
-    tables: Sequence[str], without: Sequence[MigrationFile], before: Sequence[MigrationFile]
-) -> tuple[str, ...]:
-    """Those of ``tables`` that are others ``without`` some of the migrations ``before``."""
-    try:
-        then = _texts(without)
-    except MigrationsError:  # one of them needs what it does not name in its `depends`: nobody can tell
-        return ()
-    now = _texts(before)
-    return tuple(table for table in tables if then.get(fold(table)) != now.get(fold(table)))
-
-
 def _orders(migrations: Sequence[MigrationFile]) -> dict[str, list[str]]:
     """The columns of the tables that ``migrations`` make, in their order."""
     with closing(replay(migrations)) as connection:
         tables = [row.name for row in read_catalog(connection) if row.kind == "table"]
         query = "SELECT name FROM pragma_table_xinfo(?, 'main') ORDER BY cid"
         return {table: [name for (name,) in connection.execute(query, (table,))] for table in tables}
-
-
-def _written_whole(migration: MigrationFile) -> tuple[str, ...]:
-    """The tables that ``migration`` rebuilds, or whose text it writes anew."""
-    found: list[str] = []
-    for statement in migration.statements:
-        if _EDIT.search(statement):
-            found += tables_named(statement)
-        elif (rebuilt := _REBUILT.search(statement)) is not None:
-            found.append(rebuilt["plain"] or rebuilt["quoted"].replace('""', '"'))
-    return tuple(dict.fromkeys(found))
-
-
-def _texts(migrations: Sequence[MigrationFile]) -> dict[str, str]:
-    """The texts of the tables that ``migrations`` make, by folded name."""
-    with closing(replay(migrations)) as connection:
-        return {fold(row.name): row.sql for row in read_catalog(connection) if row.kind == "table"}

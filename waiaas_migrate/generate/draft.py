@@ -7,33 +7,51 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
+from waiaas_migrate.files.migration_dir.facts import Facts
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
-from waiaas_migrate.files.render import Renderer
+from waiaas_migrate.files.render import Head, Renderer
 from waiaas_migrate.generate.breakage import breakage
 from waiaas_migrate.generate.naming import next_id
 from waiaas_migrate.generate.proof import MigrationText, run_file
 from waiaas_migrate.generate.stale_indexes import stale_indexes
 from waiaas_migrate.generate.transition import make_transition
-from waiaas_migrate.schema.changes import Change, DropColumn, DropTable, DropVirtualTable, ModifyPrimaryKey
+from waiaas_migrate.schema.changes import (
+    AddColumn,
+    AddTable,
+    Change,
+    DropColumn,
+    DropTable,
+    DropVirtualTable,
+    ModifyPrimaryKey,
+    object_of,
+)
+from waiaas_migrate.schema.describe import describe_briefly
 from waiaas_migrate.schema.enum_lists import literal, values_held
 from waiaas_migrate.schema.hazard_codes import Code
-from waiaas_migrate.schema.hazards import Hazard, hazards
+from waiaas_migrate.schema.hazards import Hazard, hazards, swapped_names
 from waiaas_migrate.schema.hints import way_back
-from waiaas_migrate.schema.model import Column, PrimaryKey, Table
+from waiaas_migrate.schema.model import Column, PrimaryKey, Table, VirtualTable
 from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.cost import Cost
+from waiaas_migrate.sqlite.effects import Effects
 from waiaas_migrate.sqlite.memory import copy
 from waiaas_migrate.sqlite.plan import plan
+from waiaas_migrate.sqlite.plan_effects import effects_of
 from waiaas_migrate.sqlite.row_steps import column_of, mapping
 from waiaas_migrate.sqlite.transition import Transition
+
+#: How many changes the head of a migration lists one by one.
+_LISTED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What a transition changes, what is dangerous about it, and the migration that makes it."""
+    """What a transition changes, what is dangerous about it, and the migration that makes it, with its facts."""
 
     changes: tuple[Change, ...]
     hazards: tuple[Hazard, ...]
     text: MigrationText
+    facts: Facts
 
 
 def changes_of(transition: Transition) -> tuple[Change, ...]:
@@ -43,7 +61,8 @@ def changes_of(transition: Transition) -> tuple[Change, ...]:
 
 def hazards_of(transition: Transition) -> tuple[Hazard, ...]:
     """What is dangerous about it."""
-    return hazards(transition.old, transition.new, transition.changes)
+    swaps = swapped_names(transition.renames)
+    return (*swaps, *hazards(transition.old, transition.new, transition.changes))
 
 
 def draft(
@@ -56,27 +75,51 @@ def draft(
     """The migration that makes ``transition`` on ``before``, which is not changed, as the next of ``migrations``."""
     changes, dangers = changes_of(transition), hazards_of(transition)
     migration = next_id((file.id for file in migrations), name, changes)
-    steps, depends = plan(transition).steps, heads(migrations)
-    forward = renderer.migration(migration, steps, depends=depends, remarks=_remarks(dangers))
+    there, depends = plan(transition), heads(migrations)
+    costs = _costs(effects_of(there, (), transition.old))
+    head = Head(title=_title(migration, changes) + costs, remarks=_remarks(dangers), depends=depends)
+    forward = renderer.migration(head, there.steps)
     with closing(copy(before)) as after:
         run_file(after, forward, f"{migration}.sql")
         broken, stale = tuple(breakage(before, after, transition)), stale_indexes(before, after, transition)
         if broken or stale:
             dangers += broken
-            steps = plan(replace(transition, stale_indexes=stale)).steps
-            forward = renderer.migration(migration, steps, depends=depends, remarks=_remarks(dangers))
+            there = plan(replace(transition, stale_indexes=stale))
+            forward = renderer.migration(replace(head, remarks=_remarks(dangers)), there.steps)
         target = way_back(transition.start, transition.new, transition.renames)
         renames = transition.renames.reversed()
         back = make_transition(after, target, renames, renderer, transition.options, transition.known)
         # Migrations before it, and their rollbacks, count on the columns of a table in their order.
         back = replace(back, in_order=True, stale_indexes=stale_indexes(after, before, back))
-    said = (*_lost(transition), *_may_refuse(back))
-    backward = renderer.migration(f"{migration}, rolled back", plan(back).steps, remarks=said)
+    said, steps = (*_lost(transition), *_may_refuse(back)), plan(back)
+    title = f"Roll back {migration}{_costs(effects_of(steps, (), back.start)) or '.'}"
+    backward = renderer.migration(Head(title=title, remarks=said), steps.steps)
     return Draft(
         changes=changes,
         hazards=dangers,
         text=MigrationText(id=migration, forward=forward, backward=backward),
+        facts=Facts(
+            forward=effects_of(there, dangers, transition.start),
+            rollback=replace(effects_of(steps, _mismatches(back), back.start), loses=True),
+        ),
     )
+
+
+def _title(migration: str, changes: Sequence[Change]) -> str:
+    """The migration's name and what it changes: each change, or how many there are."""
+    words = [" ".join(describe_briefly(change).split()) for change in changes]
+    if len(words) > _LISTED:
+        tables = dict.fromkeys(object_of(change)[1] for change in changes)
+        return f"{migration}: {len(words)} changes to {', '.join(tables)}"
+    return f"{migration}: {'; '.join(words)}"
+
+
+def _costs(effects: Effects) -> str:
+    """What grows with the rows, in words; nothing if nothing does."""
+    scanned = [name for name, cost in effects.tables or () if cost is Cost.SCAN]
+    words = [f"Rewrites {', '.join(effects.rebuilt)}"] if effects.rebuilt else []
+    words += [f"{'reads' if words else 'Reads'} every row of {', '.join(scanned)}"] if scanned else []
+    return f". {' and '.join(words)}." if words else ""
 
 
 def _remarks(dangers: Iterable[Hazard]) -> tuple[str, ...]:
@@ -97,21 +140,38 @@ def has_whitespace(migration_id: str) -> bool:
     return migration_id.split() != [migration_id]
 
 
+def _mismatches(back: Transition) -> Iterator[Hazard]:
+    """What the runner looks for as it rolls back; that this can lose what was added goes without saying."""
+    yield from (hazard for hazard in hazards_of(back) if hazard.code is Code.FOREIGN_KEY_MISMATCH)
+
+
 def _may_refuse(back: Transition) -> Iterator[str]:
     """What rolling back asks of rows; that it drops what was added goes without saying."""
+    asked: dict[str, list[str]] = {}
     for hazard in hazards_of(back):
-        if hazard.code is Code.FOREIGN_KEY_MISMATCH:  # which the runner looks for
+        if hazard.code is Code.FOREIGN_KEY_MISMATCH:
             yield from _remarks([hazard])
-        elif hazard.code not in (Code.DROP_TABLE, Code.DROP_COLUMN, Code.DROP_VIRTUAL_TABLE):
-            yield f"{hazard.where}: {hazard.what.replace('the migration refuses', 'this refuses')}"
+        elif hazard.code not in (Code.DROP_TABLE, Code.DROP_COLUMN, Code.DROP_VIRTUAL_TABLE, Code.SWAP_NAMES):
+            asked.setdefault(hazard.what.replace("the migration refuses", "this refuses"), []).append(hazard.where)
+    yield from (f"{', '.join(where)}: {what}" for what, where in asked.items())
 
 
 def _lost(transition: Transition) -> Iterator[str]:
-    """What rolling back cannot bring back."""
+    """What rolling back deletes, and what it can't bring back."""
+    tables = [change.table.name for change in transition.changes if isinstance(change, AddTable)]
+    columns = [f"{c.table}.{c.column.name}" for c in transition.changes if isinstance(c, AddColumn)]
+    if tables:
+        yield f"Deletes table{'s' if len(tables) > 1 else ''} {', '.join(tables)} with all rows."
+    if columns:
+        yield f"Deletes column{'s' if len(columns) > 1 else ''} {', '.join(columns)} with all values."
+    yield from _not_restored(transition)
+
+
+def _not_restored(transition: Transition) -> Iterator[str]:
     for change in transition.changes:
         match change:
-            case DropTable(table=table) | DropVirtualTable(table=table):
-                yield f"the rows of {table.name} do not come back"
+            case DropTable(table=Table(name=name)) | DropVirtualTable(table=VirtualTable(name=name, holds_data=True)):
+                yield f"the rows of {name} do not come back"
             case DropColumn(table=table_name, column=column):
                 given = " they get a neutral value" if column.not_null and column.default is None else ""
                 yield f"the values of {table_name}.{column.name} do not come back{';' + given if given else ''}"

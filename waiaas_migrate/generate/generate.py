@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from waiaas_migrate.errors import MigrationsError, Problem, ProofError, SchemaFileError, UsageError
 from waiaas_migrate.files.collection import collection_paused
+from waiaas_migrate.files.migration_dir.facts import Facts, mark
 from waiaas_migrate.files.migration_dir.manifest import (
     MANIFEST,
     Manifest,
@@ -29,6 +30,7 @@ from waiaas_migrate.generate.branches import refuse_clashes
 from waiaas_migrate.generate.declared import Declared, declare
 from waiaas_migrate.generate.draft import Draft, changes_of, draft, has_whitespace, hazards_of, heads
 from waiaas_migrate.generate.proof import prove
+from waiaas_migrate.generate.record import facts_of
 from waiaas_migrate.generate.replay import replay
 from waiaas_migrate.generate.transition import make_transition
 from waiaas_migrate.schema.describe import describe
@@ -90,7 +92,8 @@ def _generate(project: Project, name: str | None, allowed: frozenset[Code]) -> G
         transition = wanted(project, before, declared, recorded, renderer)
         if not changes_of(transition):
             head = fingerprint(read_catalog(before))
-            return _record(project, _manifest(head, declared, migrations), recorded, seen)
+            manifest = _manifest(project, head, declared, migrations, facts_of(migrations, recorded))
+            return _record(project, manifest, recorded, seen)
         dangers, unrecorded = hazards_of(transition), _unrecorded(migrations, recorded)
         stopped = _stopped(transition, dangers, allowed, unrecorded)
         if stopped is not None:
@@ -101,7 +104,8 @@ def _generate(project: Project, name: str | None, allowed: frozenset[Code]) -> G
             if stopped is not None:
                 return stopped
             head = prove(before, transition, drafted.text)
-        manifest = _manifest(head, declared, (*migrations, _new_file(project, migrations, drafted)))
+        facts = facts_of(migrations, recorded) | {drafted.text.id: replace(drafted.facts, catalog=mark(head))}
+        manifest = _manifest(project, head, declared, (*migrations, _new_file(project, migrations, drafted)), facts)
     return replace(_write(project, drafted, manifest, seen), unrecorded=unrecorded)
 
 
@@ -213,12 +217,15 @@ def _write(project: Project, drafted: Draft, manifest: Manifest, seen: FolderSta
     )
 
 
-def _manifest(head: str, declared: Declared, migrations: Sequence[MigrationFile]) -> Manifest:
+def _manifest(
+    project: Project, head: str, declared: Declared, migrations: Sequence[MigrationFile], facts: Mapping[str, Facts]
+) -> Manifest:
     return Manifest(
-        migrations=chain(migrations),
+        migrations=chain(migrations, facts),
         pragmas=pragmas_of(declared.source),
         fingerprint=head,
         hints=hints(declared.schema),
+        ignore_tables=project.ignore_tables,
     )
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.files.migration_dir.statements import first_line
 from waiaas_migrate.runner.progress import ReplayInterrupted, was_interrupted
+from waiaas_migrate.sqlite.guards import NOT_AS_MADE
 from waiaas_migrate.sqlite.memory import NOT_ATTACHED, execute, lacks_database, memory
 
 #: The way out where nothing more is known.
@@ -23,12 +24,14 @@ _WITHOUT_DATABASE = (
     "return early if `PRAGMA database_list` names no file."
 )
 
-#: What the guard of a table's layout says: templates/guard_layouts.sql.j2.
-_OTHER_TABLE = re.compile(r"(?P<table>table .+) is not what the migrations made of it")
+#: What a guard says that finds another definition of a table than the migration was made for.
+_OTHER_TABLE = re.compile(rf"failed: (?P<table>.+): {re.escape(NOT_AS_MADE)}")
 
 
-def replay(migrations: Sequence[MigrationFile]) -> sqlite3.Connection:
-    """Return a database in memory to which ``migrations`` were applied in their order.
+def replay(
+    migrations: Sequence[MigrationFile], *, note: Callable[[MigrationFile, sqlite3.Connection], None] | None = None
+) -> sqlite3.Connection:
+    """Return a database in memory to which ``migrations`` were applied in their order; ``note`` is called after each.
 
     Raises:
         MigrationsError: names the migration that fails on an empty database, and the statement.
@@ -44,6 +47,8 @@ def replay(migrations: Sequence[MigrationFile]) -> sqlite3.Connection:
         except KeyboardInterrupt as error:
             connection.close()
             raise ReplayInterrupted(f"Interrupted during the replay of {migration.path}.") from error
+        if note is not None:
+            note(migration, connection)
     return connection
 
 
@@ -85,7 +90,7 @@ def _run_python(connection: sqlite3.Connection, migration: MigrationFile, folder
 
 def _refused(connection: sqlite3.Connection, migration: MigrationFile, statement: str, said: str) -> MigrationsError:
     if (other := _OTHER_TABLE.search(said)) and "_waiaas_guard" in statement:
-        return MigrationsError([made_for_another(migration, other["table"])])
+        return MigrationsError([made_for_another(migration, f"table {other['table']}")])
     return _failed(migration, f"SQLite says {said} at: {first_line(statement)}", _way_out(connection, said))
 
 

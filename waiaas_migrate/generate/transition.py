@@ -11,7 +11,7 @@ from waiaas_migrate.errors import UnsupportedError
 from waiaas_migrate.files.migration_dir.statements import split_statements
 from waiaas_migrate.files.render import Renderer
 from waiaas_migrate.generate.backfills import with_backfills
-from waiaas_migrate.schema.changes import AddColumn, Change, DropColumn, table_of
+from waiaas_migrate.schema.changes import AddColumn, Change, DropColumn
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
@@ -22,7 +22,7 @@ from waiaas_migrate.sqlite.memory import copy, execute
 from waiaas_migrate.sqlite.options import Options
 from waiaas_migrate.sqlite.plan import plan
 from waiaas_migrate.sqlite.probe import culprit_of, not_compiling
-from waiaas_migrate.sqlite.transition import KnownLayout, Transition
+from waiaas_migrate.sqlite.transition import Transition
 
 _TEXT_INDEX = (
     "SQLite cannot rename a column: {}. The index is on a word in double quotes that names nothing. Drop the index in "
@@ -57,9 +57,8 @@ def make_transition(
 
 
 def _compared(database: sqlite3.Connection, transition: Transition, renderer: Renderer) -> Transition:
-    """``transition`` with what its guards and backfills need to know of ``database``, which holds its ``old``."""
-    layouts = _layouts(database, transition.changes, renderer)
-    return with_backfills(database, replace(transition, layouts=layouts, texts=_texts(database)))
+    """``transition`` with what its edits and backfills need to know of ``database``, which holds its ``old``."""
+    return with_backfills(database, replace(transition, clauses=renderer, texts=_texts(database)))
 
 
 def _rename_all(scratch: sqlite3.Connection, start: Schema, renames: Renames, renderer: Renderer) -> frozenset[str]:
@@ -91,19 +90,6 @@ def _rename(scratch: sqlite3.Connection, renaming: Transition, renderer: Rendere
         return culprit[1]
     scratch.execute("COMMIT")
     return None
-
-
-def _layouts(database: sqlite3.Connection, changes: Iterable[Change], renderer: Renderer) -> dict[str, KnownLayout]:
-    """What the changed tables are, in the words of the guard that looks again before they are changed."""
-
-    def facts(table: str, *, in_order: bool) -> str:
-        return str(database.execute(renderer.layout_query(table, in_order=in_order)).fetchone()[0])
-
-    names = {fold(name): name for change in changes if (name := table_of(change)) is not None}
-    return {
-        folded: KnownLayout(in_order=facts(name, in_order=True), in_any_order=facts(name, in_order=False))
-        for folded, name in names.items()
-    }
 
 
 def _texts(database: sqlite3.Connection) -> dict[str, str]:

@@ -8,16 +8,15 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Self, TypeVar
 
 from waiaas_migrate.errors import DatabaseBusy
-from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.runner.lock_file import LockFile
-from waiaas_migrate.runner.outline import outline
 from waiaas_migrate.runner.transaction import COMMITTING
 from waiaas_migrate.sqlite.connection import database_name, main_file
+from waiaas_migrate.sqlite.effects import Effects
 from waiaas_migrate.sqlite.place import Database
 
 ResultT = TypeVar("ResultT")
@@ -75,14 +74,14 @@ class at_work:  # noqa: N801 — a context manager; a generator takes thrice as 
             time.sleep(_PAUSE)  # somebody asks, or has just ended; or is alone, and then known to be at work
 
 
-def is_soon_over(migrations: Sequence[MigrationFile], patience: int | None) -> bool:
-    """Whether the statements of ``migrations`` need tell nobody, since whoever waits does so for long enough.
+def is_soon_over(effects: Iterable[Effects], statements: int, patience: int | None) -> bool:
+    """Whether so many ``statements`` of these ``effects`` end well before anybody gives up waiting.
 
-    ``patience`` is the busy timeout that is declared for all, in milliseconds, where that is known.
+    ``patience`` is the busy timeout that is declared for all, in milliseconds, if it is known.
     """
-    if patience is None or patience < _LONG or sum(len(one.statements) for one in migrations) > _FEW:
+    if patience is None or patience < _LONG or statements > _FEW:
         return False
-    return all(outline(one).is_brief for one in migrations)
+    return all(one.is_constant and not one.may_change_rows and not one.may_lose for one in effects)
 
 
 def while_others_work(database: Database | sqlite3.Connection, work: Callable[[], ResultT]) -> ResultT:

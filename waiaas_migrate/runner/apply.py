@@ -67,7 +67,7 @@ def apply_pending(
         todo = pending(connection, folder.ids)
         if not todo:
             return ApplyResult()
-        refuse_shadows(connection, (file.sql for file in folder.named(todo)))
+        refuse_shadows(connection, folder.forward(folder.named(todo)))
         conduct = Conduct(verify=verify, transaction=transaction, observe=observe)
         return _upgrade(connection, folder, conduct, todo)
 
@@ -87,7 +87,7 @@ def _upgrade(
     connection: sqlite3.Connection, folder: MigrationFolder, conduct: Conduct, todo: Sequence[str]
 ) -> ApplyResult:
     if len(todo) == len(folder.ids):  # else some are recorded
-        refuse_unrecorded_tables(connection)
+        refuse_unrecorded_tables(connection, folder)
     upgrade = Upgrade(connection, folder, conduct, todo)
     upgrade.run()
     return ApplyResult(applied=tuple(upgrade.committed), notices=tuple(upgrade.notices))

@@ -24,17 +24,22 @@ from yoyo.backends.core.sqlite3 import SQLiteBackend
 from yoyo.connections import DatabaseURI
 from yoyo.migrations import Migration, PostApplyHookMigration, default_migration_table
 
-from waiaas_migrate.errors import UsageError
-from waiaas_migrate.files.migration_dir.statements import split_statements
+from waiaas_migrate.errors import MigrationsError, UsageError
+from waiaas_migrate.files.migration_dir.reader import MigrationFile, migration_hash, read_migrations
 from waiaas_migrate.runner.alone import at_work
 from waiaas_migrate.runner.books.records import Operation, book_sql, hostname, username, write_log, write_record
 from waiaas_migrate.runner.books.yoyo_lock import sole_transaction
-from waiaas_migrate.runner.outline import announced_in
+from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.pragmas import declared_pragmas
 from waiaas_migrate.runner.progress import Meter, was_interrupted
 from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck
+from waiaas_migrate.runner.proof.preconditions import proof_of
+from waiaas_migrate.runner.recovery import had_run, recorded_late
 from waiaas_migrate.runner.transaction import guarded
+from waiaas_migrate.sqlite.catalog import read_facts
 from waiaas_migrate.sqlite.connection import apply_pragmas, connect_file, patience, shape_file
+from waiaas_migrate.sqlite.effects import WORST, Effects
+from waiaas_migrate.sqlite.ownership import OtherTools
 from waiaas_migrate.sqlite.place import MEMORY, Database
 
 _logger = logging.getLogger("yoyo.migrations")
@@ -69,7 +74,9 @@ class MigrateBackend(SQLiteBackend):
     ) -> None:
         self._given = connection
         self._check: ForeignKeyCheck | None = None
+        self._folders: dict[Path, MigrationFolder | None] = {}
         self._has_split = False
+        self._yoyo_was_killed = False
         super().__init__(dburi, migration_table)  # type: ignore[no-untyped-call]  # yoyo's methods are not annotated
 
     @property
@@ -147,7 +154,8 @@ class MigrateBackend(SQLiteBackend):
             return
         notices: list[str] = []
         self._check, self._has_split = None, False
-        with at_work(self.connection) as work, sole_transaction(self.connection, notices):
+        with at_work(self.connection) as work, sole_transaction(self.connection, notices) as held:
+            self._yoyo_was_killed = held.yoyo_was_killed
             work.begin()
             _note(notices)
             yield
@@ -171,11 +179,37 @@ class MigrateBackend(SQLiteBackend):
         with self.lock():
             if self._has_split and mark and self.is_applied(migration):  # type: ignore[no-untyped-call]
                 return
+            if self._recorded_late(migration):
+                return
             self._run(migration, "apply", force=force)
             if mark and not isinstance(migration, PostApplyHookMigration):
                 write_record(self.connection, migration.id, "apply", book_sql(self))
             else:
                 self.log_migration(migration, "apply")
+
+    def _recorded_late(self, migration: Migration) -> bool:
+        """Record ``migration`` if plain yoyo ran it before it was killed; return whether it did.
+
+        Raises:
+            DatabaseRefused: it may have run, and it may change rows.
+        """
+        if not self._yoyo_was_killed or isinstance(migration, PostApplyHookMigration):
+            return False
+        self._yoyo_was_killed = False  # only the first pending migration can have run
+        files = read_migrations(Path(migration.path).parent)
+        done = set(self.get_applied_migration_hashes())
+        applied = [file for file in files if migration_hash(file.id) in done]
+        recorded = self._recorded(migration)
+        effects = WORST if recorded is None else recorded[0].facts(recorded[1]).forward
+        others = OtherTools() if recorded is None else recorded[0].others
+        if not had_run(
+            self.connection, applied, next(file for file in files if file.id == migration.id), effects, others
+        ):
+            return False
+        self.ensure_internal_schema_updated()
+        write_record(self.connection, migration.id, "mark", book_sql(self))
+        _note([recorded_late(migration.id)])
+        return True
 
     def rollback_one(self, migration: Migration, force: bool = False) -> None:  # noqa: FBT001, FBT002 — yoyo's own
         """Roll back a single migration, and strike it from the books in the same transaction."""
@@ -190,7 +224,12 @@ class MigrateBackend(SQLiteBackend):
         migration.load()
         if self._check is None:
             self._check = ForeignKeyCheck(self.connection)
-        self._check.announce(_announced(migration, direction))
+        recorded = self._recorded(migration)
+        if recorded is not None:
+            folder, file = recorded
+            effects = folder.facts(file).forward if direction == "apply" else folder.facts(file).rollback
+            self._check.announce(effects.unenforceable)
+            self._prepare(folder, effects)
         if migration.use_transactions:
             with guarded(self.connection), _interruptible(migration):
                 migration.process_steps(self, direction, force=force)
@@ -201,6 +240,31 @@ class MigrateBackend(SQLiteBackend):
         with _interruptible(migration):
             migration.process_steps(self, direction, force=force)
         self.begin()
+
+    def _recorded(self, migration: Migration) -> tuple[MigrationFolder, MigrationFile] | None:
+        """The migration with its folder, if a manifest records it and the files are as recorded."""
+        path = Path(migration.path).parent
+        if path not in self._folders:
+            try:
+                self._folders[path] = read_folder(path)
+            except MigrationsError:
+                self._folders[path] = None
+        folder = self._folders[path]
+        if folder is None or folder.manifest is None or migration.id not in folder.ids:
+            return None
+        return folder, folder.named([migration.id])[0]
+
+    def _prepare(self, folder: MigrationFolder, effects: Effects) -> None:
+        """Refuse, and reword, what the runner does before it runs a migration.
+
+        Raises:
+            DatabaseRefused: manual changes would be lost.
+        """
+        hashes = set(self.get_applied_migration_hashes())
+        applied = [file for file in folder.migrations if migration_hash(file.id) in hashes]
+        proof = proof_of(self.connection, folder, applied, read_facts(self.connection))
+        if proof is not None:
+            proof.prepare([effects])
 
     def _finish_check(self, name: str) -> None:
         check, self._check = self._check, None
@@ -256,16 +320,6 @@ def _note(notices: Iterable[str]) -> None:
     """Tell of what the user should know, as yoyo does: its log is silent unless asked to speak."""
     for notice in notices:
         warnings.warn(notice, stacklevel=3)
-
-
-def _announced(migration: Migration, direction: Literal["apply", "rollback"]) -> tuple[str, ...]:
-    """The tables of which a migration's file says that it brings them a foreign key that cannot be enforced."""
-    path = Path(migration.path)
-    if direction == "rollback":
-        path = path.with_suffix(".rollback.sql")
-    if path.suffix != ".sql" or not path.is_file():
-        return ()
-    return announced_in(split_statements(path.read_text(encoding="utf-8"), file=str(path)))
 
 
 def _database(dburi: DatabaseURI) -> Database:

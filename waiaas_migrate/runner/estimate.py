@@ -16,12 +16,14 @@ from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.runner.books.applied import pending
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.many.fleet import Fleet, Outcome, each
-from waiaas_migrate.runner.outline import Outline, StepOutline, outline, tables_named
+from waiaas_migrate.runner.proof.preconditions import proof_of
 from waiaas_migrate.runner.run import When, wants_backup
 from waiaas_migrate.runner.upgrade import refuse_unrecorded_tables
 from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.catalog import read_facts
 from waiaas_migrate.sqlite.connection import open_read_only, plain_errors
 from waiaas_migrate.sqlite.cost import Cost
+from waiaas_migrate.sqlite.effects import Announced, Effects
 from waiaas_migrate.sqlite.place import database_path
 from waiaas_migrate.sqlite.quoting import quote_name
 
@@ -38,23 +40,38 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StepEstimate:
-    """A step in words, its cost (None where nobody wrote it), and the table that it goes over, if that is there yet."""
+class TableEstimate:
+    """A table that a migration touches, the cost, and how much it holds; None if it isn't there yet."""
 
-    words: str
-    cost: Cost | None
-    table: str | None = None
+    table: str
+    cost: Cost
     size: Size | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationEstimate:
-    """A pending migration: its steps, none where it is written in Python, and whether it could lose something."""
+    """A pending migration, the tables that it touches, its announced hazards, and whether it could lose something.
+
+    ``tables`` is None if it may touch any table in any way. ``writes``: it changes rows of tables that it doesn't
+    rebuild, too.
+    """
 
     id: str
     kind: Literal["sql", "python"]
-    steps: tuple[StepEstimate, ...]
+    tables: tuple[TableEstimate, ...] | None
+    hazards: tuple[Announced, ...]
     may_lose: bool
+    writes: bool = True
+
+    def bytes_to_write(self, file_size: int) -> int:
+        """What its largest table may need on the disk; a rebuild holds a table twice for some time.
+
+        The journal or the WAL holds each page that changes once more.
+        """
+        if self.tables is None:
+            return 2 * file_size
+        times = {Cost.CONSTANT: 0, Cost.SCAN: int(self.writes), Cost.REBUILD: 2}
+        return max((times[table.cost] * table.size.bytes for table in self.tables if table.size), default=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,15 +86,9 @@ class Estimate:
 
     @property
     def bytes_to_write(self) -> int:
-        """What the backup and the steps that are not constant may need on the disk, at most at once."""
-        sizes = [
-            step.size.bytes
-            for migration in self.migrations
-            for step in migration.steps
-            if step.size is not None and step.cost in (Cost.REBUILD, None)
-        ]
-        # A rebuild holds a table twice, and the journal or WAL holds each page that changes once more.
-        return (self.bytes if self.backup else 0) + 2 * max(sizes, default=0)
+        """What the backup and the migrations may need on the disk, at most at once."""
+        largest = max((migration.bytes_to_write(self.bytes) for migration in self.migrations), default=0)
+        return (self.bytes if self.backup else 0) + largest
 
     @property
     def is_short_of_room(self) -> bool:
@@ -86,7 +97,12 @@ class Estimate:
 
 
 def estimate(
-    database: str, migrations: Path | MigrationFolder, *, backup: When = "auto", may_make: bool = True
+    database: str,
+    migrations: Path | MigrationFolder,
+    *,
+    backup: When = "auto",
+    verify: bool = True,
+    may_make: bool = True,
 ) -> Estimate:
     """What ``apply`` would do to ``database``.
 
@@ -103,15 +119,22 @@ def estimate(
         connection.execute("BEGIN")
         names = set(pending(connection, folder.ids))
         todo = [migration for migration in folder.migrations if migration.id in names]
+        effects = folder.forward(todo)
         if todo:
-            refuse_unrecorded_tables(connection)
+            refuse_unrecorded_tables(connection, folder)
+            applied = [migration for migration in folder.migrations if migration.id not in names]
+            proof = proof_of(connection, folder, applied, read_facts(connection)) if verify else None
+            if proof is not None:
+                proof.refuse(effects)
         tables = _Tables(connection)
         return Estimate(
             database=database,
-            migrations=tuple(_migration(migration, tables) for migration in todo),
+            migrations=tuple(
+                _migration(migration, found, tables) for migration, found in zip(todo, effects, strict=True)
+            ),
             bytes=_file_size(connection),
             free=_free(place.path),
-            backup=wants_backup(connection, todo, backup),
+            backup=wants_backup(connection, effects, backup),
         )
 
 
@@ -120,6 +143,7 @@ def estimate_all(
     migrations: Path,
     *,
     backup: When = "auto",
+    verify: bool = True,
     fleet: Fleet = Fleet(),  # noqa: B008 — a frozen value
     may_make: Container[str] | None = None,
 ) -> Iterator[Outcome[Estimate]]:
@@ -129,15 +153,20 @@ def estimate_all(
         MigrationsError: the folder cannot be used.
     """
     folder = read_folder(migrations)
-    return each(functools.partial(_estimate, folder=folder, backup=backup, may_make=may_make), databases, fleet)
+    of_one = functools.partial(_estimate, folder=folder, backup=backup, verify=verify, may_make=may_make)
+    return each(of_one, databases, fleet)
 
 
-def _estimate(database: str, *, folder: MigrationFolder, backup: When, may_make: Container[str] | None) -> Estimate:
-    return estimate(database, folder, backup=backup, may_make=may_make is None or database in may_make)
+def _estimate(
+    database: str, *, folder: MigrationFolder, backup: When, verify: bool, may_make: Container[str] | None
+) -> Estimate:
+    makes = may_make is None or database in may_make
+    return estimate(database, folder, backup=backup, verify=verify, may_make=makes)
 
 
 def _of_a_new_one(database: str, folder: MigrationFolder, path: Path | None) -> Estimate:
-    found = tuple(_migration(migration, {}) for migration in folder.migrations)
+    effects = folder.forward(folder.migrations)
+    found = tuple(_migration(migration, one, {}) for migration, one in zip(folder.migrations, effects, strict=True))
     free = 0 if path is None else _free(path)
     return Estimate(database=database, migrations=found, bytes=0, free=free, backup=False)
 
@@ -197,16 +226,20 @@ def _reckoned(connection: sqlite3.Connection, table: str, rows: int) -> int:
     return int(rows * (connection.execute(sample).fetchone()[0] or 0))
 
 
-def _migration(migration: MigrationFile, tables: Mapping[str, tuple[str, Size]]) -> MigrationEstimate:
-    found: Outline = outline(migration)
-    steps = tuple(_step(step, tables) for step in found.steps)
-    return MigrationEstimate(id=found.id, kind=migration.kind, steps=steps, may_lose=found.may_lose)
+def _migration(migration: MigrationFile, effects: Effects, tables: Mapping[str, tuple[str, Size]]) -> MigrationEstimate:
+    known = None if effects.tables is None else tuple(_table(name, cost, tables) for name, cost in effects.tables)
+    return MigrationEstimate(
+        id=migration.id,
+        kind=migration.kind,
+        tables=known,
+        hazards=effects.hazards,
+        may_lose=effects.may_lose,
+        writes=effects.changes_rows,
+    )
 
 
-def _step(step: StepOutline, tables: Mapping[str, tuple[str, Size]]) -> StepEstimate:
-    names = [fold(name) for statement in step.statements for name in tables_named(statement)]
-    name = next((name for name in names if name in tables), None)
-    if name is None:
-        return StepEstimate(words=step.words, cost=step.cost)
-    table, size = tables[name]
-    return StepEstimate(words=step.words, cost=step.cost, table=table, size=size)
+def _table(name: str, cost: Cost, tables: Mapping[str, tuple[str, Size]]) -> TableEstimate:
+    if fold(name) not in tables:
+        return TableEstimate(table=name, cost=cost)
+    spelled, size = tables[fold(name)]
+    return TableEstimate(table=spelled, cost=cost, size=size)

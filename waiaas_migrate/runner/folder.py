@@ -8,8 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from waiaas_migrate.errors import MigrationsError
+from waiaas_migrate.files.migration_dir.facts import UNKNOWN, Facts
 from waiaas_migrate.files.migration_dir.manifest import Manifest, check_manifest, read_recorded
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.effects import Effects
+from waiaas_migrate.sqlite.ownership import OtherTools
 from waiaas_migrate.sqlite.pragmas import Pragma
 
 
@@ -24,20 +28,44 @@ class MigrationFolder:
     #: The ids of the migrations, in their order.
     ids: tuple[str, ...] = field(init=False, compare=False, repr=False)
     _by_id: dict[str, MigrationFile] = field(init=False, compare=False, repr=False)
+    _facts: dict[str, Facts | None] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         # Worked out once: a fleet asks it for every database.
         object.__setattr__(self, "ids", tuple(migration.id for migration in self.migrations))
         object.__setattr__(self, "_by_id", {migration.id: migration for migration in self.migrations})
+        object.__setattr__(self, "_facts", {} if self.manifest is None else self.manifest.facts)
 
     def named(self, names: Iterable[str]) -> tuple[MigrationFile, ...]:
         """The migrations of these ids, in the same order."""
         return tuple(self._by_id[name] for name in names)
 
+    def facts(self, migration: MigrationFile) -> Facts:
+        """What the manifest records about ``migration``; the worst if it doesn't."""
+        return self._facts.get(migration.id) or UNKNOWN
+
+    def forward(self, migrations: Iterable[MigrationFile]) -> list[Effects]:
+        """The effects of applying each of ``migrations``."""
+        return [self.facts(migration).forward for migration in migrations]
+
+    def rollback(self, migrations: Iterable[MigrationFile]) -> list[Effects]:
+        """The effects of rolling back each of ``migrations``."""
+        return [self.facts(migration).rollback for migration in migrations]
+
+    @property
+    def tables(self) -> frozenset[str]:
+        """The folded names of the tables that the migrations touch, as far as the manifest tells."""
+        return frozenset(fold(name) for one in self.forward(self.migrations) for name, _ in one.tables or ())
+
     @property
     def pragmas(self) -> tuple[Pragma, ...]:
         """The PRAGMAs that the manifest declares."""
         return () if self.manifest is None else self.manifest.pragmas
+
+    @property
+    def others(self) -> OtherTools:
+        """What belongs to other tools, as the manifest says."""
+        return OtherTools(patterns=() if self.manifest is None else self.manifest.ignore_tables)
 
 
 def read_folder(path: str | os.PathLike[str]) -> MigrationFolder:

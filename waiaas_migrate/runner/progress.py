@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from waiaas_migrate.errors import INTERRUPTED, ApplyError, Failure
-from waiaas_migrate.runner.outline import tables_named
 from waiaas_migrate.sqlite.quoting import quote_name
 
 #: Seconds that pass before anything is told, and between two tellings.
@@ -29,6 +28,9 @@ _OFTEN, _SELDOM = 2_000, 50_000
 #: Seconds that counting a table may take, so that one knows how far its copy has come.
 _PATIENCE = 0.5
 _LOOPS = frozenset({"Next", "Prev", "SorterNext", "VNext"})
+_OPENS = frozenset({"OpenRead", "OpenWrite"})
+#: The number of the main database in a program.
+_MAIN = 0
 
 Unit = Literal["rows", "pages"]
 
@@ -154,8 +156,9 @@ class Meter:
         if self._tell is None:
             return
         if statement is not None:
-            rows = self._rows(statement)
-            self._expected = rows * self._loops(statement) if rows else 0
+            table, length = self._loop(statement)
+            rows = self._rows(table) if table is not None else 0
+            self._expected = rows * length
             self._now = _with(progress, None if not self._expected else 0, rows)
         self._show()
 
@@ -184,35 +187,40 @@ class Meter:
             self._due = time.monotonic() + NEXT
             self._tell(self._now)
 
-    def _rows(self, statement: str) -> int:
-        """The rows of the first table that the statement names and that is there; 0 where counting takes long."""
-        for table in tables_named(statement):
-            self._connection.set_progress_handler(_Deadline().has_passed, self._every)
-            try:
-                return int(self._connection.execute(f"SELECT count(*) FROM main.{quote_name(table)}").fetchone()[0])
-            except sqlite3.Error:
-                continue
-            finally:
-                self._connection.set_progress_handler(self._tick, self._every)
-        return 0
+    def _rows(self, table: str) -> int:
+        """The rows of ``table``; 0 if counting takes long."""
+        self._connection.set_progress_handler(_Deadline().has_passed, self._every)
+        try:
+            return int(self._connection.execute(f"SELECT count(*) FROM main.{quote_name(table)}").fetchone()[0])
+        except sqlite3.Error:
+            return 0
+        finally:
+            self._connection.set_progress_handler(self._tick, self._every)
 
-    def _loops(self, statement: str) -> int:
-        """The instructions that the statement runs for a row: the lengths of its outermost loops.
+    def _loop(self, statement: str) -> tuple[str | None, int]:
+        """The table that ``statement`` goes over, and how many instructions it runs for each row.
 
-        EXPLAIN of a statement that writes sets ``changes()`` to 0, which one that asks for it must not notice.
+        These are the lengths of the outermost loops. A program opens tables by the pages that they begin at.
+
+        EXPLAIN of a statement that writes sets ``changes()`` to 0, so it isn't used if something asks for that.
         """
         if self._asks_for_changes(statement):
-            return 0
+            return None, 0
         try:
             program = self._connection.execute(f"EXPLAIN {statement}").fetchall()
         except sqlite3.Error:
-            return 0
-        length, beginning = 0, len(program)
-        for address, opcode, _, target, *_ in reversed(program):
+            return None, 0
+        length, beginning, cursors = 0, len(program), list[int]()
+        for address, opcode, cursor, target, *_ in reversed(program):
             if opcode in _LOOPS and target < address < beginning:
                 length += address - target + 1
                 beginning = target
-        return length
+                cursors.append(cursor)
+        pages = {row[2]: row[3] for row in program if row[1] in _OPENS and row[4] == _MAIN}
+        read = [pages[cursor] for cursor in reversed(cursors) if cursor in pages]
+        query = "SELECT tbl_name FROM main.sqlite_master WHERE rootpage = ?"
+        found = self._connection.execute(query, read[:1]).fetchone() if read else None
+        return (None, 0) if found is None else (found[0], length)
 
     def _asks_for_changes(self, statement: str) -> bool:
         """Whether ``changes()`` may be called by the statement, or by a view or trigger."""

@@ -1,77 +1,102 @@
-"""What plain yoyo leaves when killed between its two transactions: a migration that was run, and not recorded."""
+"""What plain yoyo leaves if it is killed between its two transactions: a migration that has run but isn't recorded.
+
+The evidence is yoyo's lock row, which outlives the process. Without it nothing here is asked, and a migration whose
+objects are there already runs like any other: somebody may have made them by hand, without the migration's rows.
+"""
 
 from __future__ import annotations
 
-import functools
-import re
 import sqlite3
 from collections.abc import Sequence
 
-from waiaas_migrate.errors import ApplyError, MigrateError
+from waiaas_migrate.errors import ApplyError, DatabaseRefused, MigrateError
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
-from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.proof.schema import Replay
-from waiaas_migrate.sqlite.catalog import CatalogFacts, fingerprint, read_catalog, read_facts
-
-_MAKES = re.compile(
-    r"""^\s* CREATE \s+ (?: UNIQUE \s+ | VIRTUAL \s+ )? (?: TABLE | INDEX | VIEW | TRIGGER ) \s+
-    (?: IF \s+ NOT \s+ EXISTS \s+ )? (?: "(?P<quoted> (?: [^"] | "" )+ )" | (?P<plain> \w+ ) )""",
-    re.IGNORECASE | re.MULTILINE | re.VERBOSE,
-)
+from waiaas_migrate.sqlite.catalog import CatalogFacts, read_facts
+from waiaas_migrate.sqlite.connection import database_name
+from waiaas_migrate.sqlite.effects import Effects
+from waiaas_migrate.sqlite.ownership import OtherTools
 
 
-def may_have_run(facts: CatalogFacts, folder: MigrationFolder, migration: MigrationFile) -> bool:
-    """Whether the catalog looks as if ``migration``, which is not recorded, was run; cheap, and no proof."""
-    if not facts.names:
-        return False
-    if folder.manifest is not None and folder.manifest.fingerprint == facts.fingerprint:
-        return True
-    return _all_there(facts, migration)
+def had_run(
+    connection: sqlite3.Connection,
+    applied: Sequence[MigrationFile],
+    migration: MigrationFile,
+    effects: Effects,
+    others: OtherTools,
+) -> bool:
+    """Return whether a yoyo that was killed had run ``migration``, the first pending one.
 
+    A transactional migration runs as a whole or not at all. If its effect shows in the schema, the schema tells. One
+    that may change rows is never taken for run, nor run a second time, unless the schema proves that it hasn't run.
+    One that runs outside transactions may have stopped halfway, and runs again.
 
-def has_run(connection: sqlite3.Connection, applied: Sequence[MigrationFile], migration: MigrationFile) -> bool:
-    """Whether the catalog is exactly what ``migration`` makes of what was ``applied``, and was another before.
+    Args:
+        connection: the database, in a write transaction.
+        applied: the recorded migrations.
+        migration: the migration that yoyo may have run.
+        effects: what the manifest records about it.
+        others: what belongs to other tools.
 
-    yoyo runs a migration in one transaction: where its tables are, its rows are. One that runs outside transactions
-    may have stopped half-way, and one that leaves the catalog as it was leaves no trace.
+    Raises:
+        DatabaseRefused: the migration may have run, and it may change rows.
     """
     if not migration.transactional:
         return False
-    found = fingerprint(read_catalog(connection))
-    try:
-        with Replay((*applied, migration)) as replay:
-            before = replay.run(applied).fingerprint
-            return before != found == replay.run((*applied, migration)).fingerprint
-    except MigrateError:
+    found = read_facts(connection)
+    before, after = _expected(applied, migration)
+    if before is None or after is None:
+        was, came = False, False
+    else:
+        others = others.except_for(before.names | after.names)
+        was, came = (others.is_recorded(found, facts.fingerprint) for facts in (before, after))
+    if was and not came:
         return False
+    if not effects.may_change_rows:
+        return came and not was
+    raise _undecided(connection, migration.id)
 
 
-def hint(connection: sqlite3.Connection, migration: MigrationFile, error: ApplyError) -> ApplyError:
-    """``error``, with what to do where plain yoyo may have run ``migration`` without recording it."""
-    if not _all_there(read_facts(connection), migration) and "duplicate column" not in error.reason:
+def _undecided(connection: sqlite3.Connection, name: str) -> DatabaseRefused:
+    return DatabaseRefused(
+        f"{database_name(connection)}: {name} may have run already. Plain yoyo was killed while it migrated this "
+        f"database, and the schema doesn't show whether {name}, which can change rows, had committed. Nothing was "
+        f"changed. Look at the rows. If {name} has run, record it: `yoyo mark --batch --database waiaas:///FILE "
+        f"-r {name} MIGRATIONS`. If not, remove yoyo's lock row with `yoyo break-lock --database waiaas:///FILE`, then "
+        f"apply again."
+    )
+
+
+def recorded_late(migration: str) -> str:
+    """Return the notice about ``migration``, which had run and was recorded only now."""
+    return (
+        f"plain yoyo was killed after it ran {migration} and before it recorded it. The schema is exactly the one "
+        f"{migration} leads to, so it was recorded as applied."
+    )
+
+
+def hint(error: ApplyError) -> ApplyError:
+    """Return ``error`` with what to do if what the migration creates is there already."""
+    if "already exists" not in error.reason and "duplicate column" not in error.reason:
         return error
     return ApplyError(
         database=error.database,
         migration=error.migration,
-        reason=f"{error.reason} (It looks as if it had been run without being recorded, as happens where plain "
-        f"`yoyo apply` is interrupted, but the schema is not exactly the one that it leads to. Look at it with "
-        f"`waiaas-migrate drift`; where nothing of the migration is missing, note it with `yoyo mark -r "
-        f"{migration.id}`.)",
+        reason=f"{error.reason} (Somebody may have made it by hand: then remove it, and apply again. Or plain `yoyo "
+        f"apply` was killed before it recorded {error.migration}: if `waiaas-migrate drift` reports nothing that "
+        f"{error.migration} doesn't explain, and its rows are there, record it with `yoyo mark -r {error.migration}`.)",
         statement=error.statement,
         rolled_back=error.rolled_back,
     )
 
 
-def _all_there(facts: CatalogFacts, migration: MigrationFile) -> bool:
-    """Whether the migration makes anything, and all that it makes is there."""
-    made = _made(migration.sql) if migration.kind == "sql" else frozenset()
-    return bool(made) and made <= facts.names
-
-
-@functools.lru_cache(maxsize=4096)
-def _made(sql: str) -> frozenset[str]:
-    return frozenset(_name(found) for found in _MAKES.finditer(sql))
-
-
-def _name(found: re.Match[str]) -> str:
-    return (found["plain"] or found["quoted"].replace('""', '"')).lower()
+def _expected(
+    applied: Sequence[MigrationFile], migration: MigrationFile
+) -> tuple[CatalogFacts | None, CatalogFacts | None]:
+    """Return the facts of the catalog before and after ``migration``; None if it can't be replayed."""
+    try:
+        with Replay((*applied, migration)) as replay:
+            before = read_facts(replay.run(applied).connection)
+            return before, read_facts(replay.run((*applied, migration)).connection)
+    except MigrateError:
+        return None, None

@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import suppress
 
 from waiaas_migrate.runner.duplicates import terms_of_columns, terms_of_index
+from waiaas_migrate.sqlite.guards import NOT_AS_MADE
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 
 _SHOWN = 5
@@ -17,15 +18,13 @@ _NAME = r'(?:"(?:[^"]|"")*"|\w+)'
 
 #: The forms that the templates give to guards and to copies.
 _GUARD = re.compile(
-    rf"INSERT INTO temp\._waiaas_guard SELECT\s+NOT EXISTS "
-    rf"\(SELECT 1 FROM (?P<source>(?P<table>{_NAME})(?: AS child)?) WHERE (?P<where>.*)\);?\s*\Z",
-    re.DOTALL,
+    rf"NOT EXISTS \(SELECT 1 FROM (?P<source>(?P<table>{_NAME})(?: AS child)?) WHERE (?P<where>.*)\);?\s*\Z", re.DOTALL
 )
 _LOST = re.compile(
-    r"NOT EXISTS \((?P<query>SELECT child, row, parent\b.* FROM temp\._waiaas_violations)\);?\s*\Z", re.DOTALL
+    r"NOT EXISTS \(\s*(?P<query>SELECT child, row, parent\b.* FROM temp\._waiaas_violations)\);?\s*\Z", re.DOTALL
 )
 _COPY = re.compile(
-    rf"INSERT OR ABORT INTO {_NAME} \((?P<columns>.*?)\)\nSELECT (?P<sources>.*)\nFROM (?P<table>{_NAME});?\s*\Z",
+    rf"INSERT (?:OR ABORT )?INTO {_NAME} \((?P<columns>.*?)\)\nSELECT (?P<sources>.*) FROM (?P<table>{_NAME});?\s*\Z",
     re.DOTALL,
 )
 _FAILED = re.compile(r"(?P<rule>CHECK|NOT NULL|UNIQUE) constraint failed: (?P<what>.*)\Z", re.DOTALL)
@@ -39,9 +38,9 @@ def refusal(connection: sqlite3.Connection, statement: str, error: sqlite3.Error
     failed = _FAILED.match(str(error))
     if failed is None:
         return _defensive(statement, error)
-    guard = _GUARD.search(statement)
     if "_waiaas_guard" in statement:
         said = failed["what"]
+        guard = None if said.endswith(NOT_AS_MADE) else _GUARD.search(statement)
         if guard is not None:
             said += _counted(connection, guard["table"], guard["source"], guard["where"])
         elif (lost := _LOST.search(statement)) is not None:
@@ -68,7 +67,7 @@ def _copied(copy: re.Match[str]) -> str:
 
 def _defensive(statement: str, error: sqlite3.Error) -> str | None:
     """The catalog may not be edited (https://www.sqlite.org/c3ref/c_dbconfig_defensive.html)."""
-    if "sqlite_master" not in statement or "may not be modified" not in str(error):
+    if "UPDATE sqlite_schema" not in statement or "may not be modified" not in str(error):
         return None
     return (
         f"{error}: this SQLite is built to refuse edits of the catalog. Set `catalog_edits = false` in "

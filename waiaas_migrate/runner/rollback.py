@@ -14,12 +14,12 @@ from waiaas_migrate.runner.books.applied import pending
 from waiaas_migrate.runner.books.yoyo_lock import sole_transaction
 from waiaas_migrate.runner.events import Committed, MigrationFinished, MigrationStarted, Observe
 from waiaas_migrate.runner.folder import MigrationFolder
-from waiaas_migrate.runner.outline import rollback_outline
 from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, KeysChanged
-from waiaas_migrate.runner.proof.schema import differences
+from waiaas_migrate.runner.proof.preconditions import SchemaProof, listed, proof_of
 from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.runner.transaction import plain_session
 from waiaas_migrate.runner.upgrade import refuse_shadows, span
+from waiaas_migrate.sqlite.catalog import CatalogFacts, read_facts
 from waiaas_migrate.sqlite.connection import database_name
 
 
@@ -68,7 +68,7 @@ def rollback(
         chosen = chosen_of(connection, folder, extent)
         if not chosen:
             return RollbackResult()
-        refuse_shadows(connection, (file.rollback or file.sql for file in chosen))
+        refuse_shadows(connection, folder.rollback(chosen))
         reversal = _Reversal(connection, folder, extent, observe, verify=verify)
         try:
             return reversal.run()
@@ -98,7 +98,7 @@ class _Reversal:
         self._folder = folder
         self._extent = extent
         self._observe = observe
-        self._is_verified = verify and folder.manifest is not None and folder.manifest.fingerprint is not None
+        self._is_verified = verify
         self._steps = StepRunner(connection, folder.migrations, observe)
 
     def run(self) -> RollbackResult:
@@ -116,9 +116,11 @@ class _Reversal:
             _refuse_unsupported(todo)
             self._steps.refuse_one_way(todo)
             self._steps.open_books()
-            check = ForeignKeyCheck(self._connection, None if check_all_keys else _statements(todo), held.facts)
+            proof = self._proof(todo, held.facts)
+            effects = None if check_all_keys else self._folder.rollback(todo)
+            check = ForeignKeyCheck(self._connection, effects, held.facts)
             for number, migration in enumerate(todo, 1):
-                check.announce(rollback_outline(migration).announced)
+                check.announce(self._folder.facts(migration).rollback.unenforceable)
                 self._tell(MigrationStarted(migration=migration.id, number=number, total=len(todo)))
                 self._steps.run(migration, "rollback")
                 self._steps.record(migration, "rollback")
@@ -126,35 +128,44 @@ class _Reversal:
             names = tuple(migration.id for migration in todo)
             if names:
                 notices.extend(check.finish(span(names)))
-                self._verify(names)
+                notices.extend(self._verify(proof, names))
         self._tell(Committed(migrations=names))
         return RollbackResult(rolled_back=names, notices=tuple(notices))
 
-    def _verify(self, names: Sequence[str]) -> None:
-        """Compare the schema with what the migrations that stay lead to, where they are the first of the folder."""
+    def _proof(self, todo: Sequence[MigrationFile], facts: CatalogFacts) -> SchemaProof | None:
+        """Hold the schema against what the applied migrations make.
+
+        Raises:
+            DatabaseRefused: rolling back would lose what was changed by hand.
+        """
+        if not self._is_verified:
+            return None
+        proof = proof_of(self._connection, self._folder, self._applied(), facts)
+        if proof is not None:
+            proof.prepare(self._folder.rollback(todo))
+        return proof
+
+    def _applied(self) -> list[MigrationFile]:
         waiting = set(pending(self._connection, self._folder.ids))
-        left = [migration for migration in self._folder.migrations if migration.id not in waiting]
-        if not self._is_verified or left != list(self._folder.migrations[: len(left)]):
-            return
-        if found := differences(self._connection, left, self._folder):
-            what = "the schema would not be the one that the migrations before it lead to: " + "; ".join(found)
+        return [migration for migration in self._folder.migrations if migration.id not in waiting]
+
+    def _verify(self, proof: SchemaProof | None, names: Sequence[str]) -> tuple[str, ...]:
+        """Compare the schema with what the migrations that stay make, if they are the first of the folder."""
+        if proof is None:
+            return ()
+        if found := proof.new(self._applied(), read_facts(self._connection)):
+            what = f"the schema would not be the one that the migrations before it lead to: {listed(found)}"
             fix = (
                 f"Mend {names[-1]}.rollback.sql, or what was changed by hand (`waiaas-migrate drift` says what); "
                 f"--no-verify takes it back all the same."
             )
             name = database_name(self._connection)
             raise ApplyError(database=name, migration=span(names), reason=f"{what}. {fix}", was_taking_back=True)
+        return proof.notices
 
     def _tell(self, event: MigrationStarted | MigrationFinished | Committed) -> None:
         if self._observe is not None:
             self._observe(event)
-
-
-def _statements(todo: Sequence[MigrationFile]) -> list[str] | None:
-    """All that is going to run, where its text tells."""
-    if any(migration.kind == "python" for migration in todo):
-        return None
-    return [statement for migration in todo for statement in migration.rollback_statements]
 
 
 def chosen_of(connection: sqlite3.Connection, folder: MigrationFolder, extent: Extent) -> list[MigrationFile]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from waiaas_migrate.errors import ApplyError, MigrateError
-from waiaas_migrate.files.migration_dir.reader import MigrationFile, migration_hash
+from waiaas_migrate.files.migration_dir.reader import migration_hash
 from waiaas_migrate.runner.alone import while_others_work
 from waiaas_migrate.runner.apply import ApplyResult, apply_todo
 from waiaas_migrate.runner.backups.backup import Backup, back_up, prune
@@ -23,7 +23,6 @@ from waiaas_migrate.runner.events import (
     StatementStarted,
 )
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
-from waiaas_migrate.runner.outline import Outline, outline, rollback_outline
 from waiaas_migrate.runner.progress import Interrupted, Meter, Progress, Stop, Tell, was_interrupted
 from waiaas_migrate.runner.proof.foreign_keys import Oversee
 from waiaas_migrate.runner.rollback import Extent, RollbackResult, chosen_of, rollback
@@ -40,9 +39,13 @@ from waiaas_migrate.sqlite.connection import (
     plain_errors,
     shape_file,
 )
+from waiaas_migrate.sqlite.effects import WORST, Effects
 from waiaas_migrate.sqlite.place import Database, database_path
 
 ResultT = TypeVar("ResultT", ApplyResult, RollbackResult)
+
+#: The statements of each migration that is going to run, by id.
+_Statements = Mapping[str, tuple[str, ...]]
 
 #: Whether a run that changes a database which is there begins with a backup: ``auto`` where it could lose something.
 When = Literal["auto", "always", "never"]
@@ -136,7 +139,7 @@ def run_pending(
         todo = pending(connection, folder.ids)
         if not todo:
             return ApplyResult()
-        refuse_shadows(connection, (file.sql for file in folder.named(todo)))
+        refuse_shadows(connection, folder.forward(folder.named(todo)))
         if not is_plain:
             return _Run(folder=folder, options=options).on(connection, todo)
         with _told_of_interruption(database_name(connection)) as listed:
@@ -163,8 +166,10 @@ class _Run:
         if not todo:
             empty = () if self.folder.migrations else (f"There are no migrations in {self.folder.path}.",)
             return ApplyResult(notices=empty)
-        outlines = [outline(file) for file in self.folder.named(todo)]
-        watched = _watched(connection, outlines, self.options.backup, self.watch)
+        pending_files = self.folder.named(todo)
+        wanted = wants_backup(connection, self.folder.forward(pending_files), self.options.backup)
+        statements = {file.id: file.statements for file in pending_files}
+        watched = _watched(connection, statements, self.watch, wants_backup=wanted)
         with watched as observer:
             conduct = Conduct(
                 verify=self.options.verify,
@@ -206,7 +211,12 @@ def _roll_back_once(
         _told_of_interruption(database, was_taking_back=True) as todo,
         closing(connect_file(database, timeout=patience(folder.pragmas))) as connection,
         plain_errors(database, doing="rolling migrations back"),
-        _watched(connection, [rollback_outline(file) for file in chosen], options.backup, watch) as observer,
+        _watched(
+            connection,
+            {file.id: file.rollback_statements for file in chosen},
+            watch,
+            wants_backup=wants_backup(connection, [WORST] if chosen else [], options.backup),
+        ) as observer,
     ):
         todo.extend(file.id for file in chosen)
         done = rollback(connection, folder, count=extent.count, to=extent.to, verify=options.verify, observe=observer)
@@ -217,13 +227,14 @@ class _watched:  # noqa: N801 — a context manager; a generator takes thrice as
     """Who hears the events of a run, if anybody need; without ``watch`` the progress handler is left alone."""
 
     def __init__(
-        self, connection: sqlite3.Connection, outlines: list[Outline], backup: When, watch: Watch | None
+        self, connection: sqlite3.Connection, statements: _Statements, watch: Watch | None, *, wants_backup: bool
     ) -> None:
         tell, stop = (None, None) if watch is None else (watch.tell, watch.stop)
         self._meter = Meter(connection, tell=tell, stop=stop)
         self._is_watched = watch is not None
-        wanted = _wants_backup(connection, outlines, backup)
-        self._observer = _Observer(connection, outlines, self._meter, wants_backup=wanted) if wanted or tell else None
+        self._observer: _Observer | None = None
+        if wants_backup or tell:
+            self._observer = _Observer(connection, statements, self._meter, wants_backup=wants_backup)
 
     @property
     def oversee(self) -> Oversee:
@@ -247,13 +258,9 @@ def _with_backup(result: ResultT, observer: _Observer | None) -> ResultT:
     return result if observer is None or observer.backup is None else replace(result, backup=observer.backup.path)
 
 
-def wants_backup(connection: sqlite3.Connection, todo: list[MigrationFile], when: When) -> bool:
-    """Whether a run of ``todo`` on this database begins with a backup; a database without tables needs none."""
-    return _wants_backup(connection, [outline(migration) for migration in todo], when)
-
-
-def _wants_backup(connection: sqlite3.Connection, outlines: list[Outline], when: When) -> bool:
-    if when == "never" or not outlines or not (when == "always" or any(one.may_lose for one in outlines)):
+def wants_backup(connection: sqlite3.Connection, effects: Sequence[Effects], when: When) -> bool:
+    """Whether a run of these ``effects`` on this database begins with a backup; one without tables needs none."""
+    if when == "never" or not effects or not (when == "always" or any(one.may_lose for one in effects)):
         return False
     return bool(main_file(connection)) and any(row.kind == "table" for row in read_catalog(connection))
 
@@ -262,17 +269,14 @@ class _Observer:
     """Hears the events of a run: backs up before the first migration, and says in words what goes on."""
 
     def __init__(
-        self, connection: sqlite3.Connection, outlines: list[Outline], meter: Meter, *, wants_backup: bool
+        self, connection: sqlite3.Connection, statements: _Statements, meter: Meter, *, wants_backup: bool
     ) -> None:
         self.backup: Backup | None = None
         self._connection = connection
         self._meter = meter
         self._wants_backup = wants_backup
         self._backed_up_at: int | None = None
-        self._words = {one.id: [step.words for step in one.steps for _ in step.statements] for one in outlines}
-        self._statements: dict[str, list[str]] = {
-            one.id: [statement for step in one.steps for statement in step.statements] for one in outlines
-        }
+        self._statements = statements
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -282,17 +286,13 @@ class _Observer:
                     self._backed_up_at = now
                 self._meter.start(Progress(migration=name, words="begins"))
             case StatementStarted(migration=name, number=number, total=total, line=line):
-                words = self._at(self._words, name, number) or line
-                begun = Progress(migration=name, words=words, statement=number, statements=total)
-                self._meter.start(begun, self._at(self._statements, name, number))
+                begun = Progress(migration=name, words=line, statement=number, statements=total)
+                listed = self._statements.get(name, ())
+                self._meter.start(begun, listed[number - 1] if number <= len(listed) else None)
             case MigrationFinished(migration=name):
                 self._meter.start(Progress(migration=name, words="done"))
             case Committed():
                 self._wants_backup = False
-
-    def _at(self, found: dict[str, list[str]], migration: str, number: int) -> str | None:
-        listed = found.get(migration, [])
-        return listed[number - 1] if number <= len(listed) else None
 
     def _version(self) -> int:
         """Another number once somebody else has committed: a run may roll back and begin again, and others write then.

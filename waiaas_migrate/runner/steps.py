@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Literal
 
 from waiaas_migrate.errors import ApplyError, MigrateError, UnsupportedError
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
-from waiaas_migrate.files.migration_dir.statements import first_line
+from waiaas_migrate.files.migration_dir.statements import code_of, first_line
 from waiaas_migrate.runner.books.records import books_version, write_log, write_record
 from waiaas_migrate.runner.events import Observe, StatementStarted
 from waiaas_migrate.runner.refusal import refusal
 from waiaas_migrate.runner.transaction import guarded
-from waiaas_migrate.sqlite.connection import database_name, not_writable, result_code
+from waiaas_migrate.sqlite.connection import database_name, main_file, not_writable, plain_error, result_code
+from waiaas_migrate.sqlite.pragmas import UNSAFE_JOURNAL, unsafe_journal
 
 if TYPE_CHECKING:
     from yoyo.migrations import Migration
@@ -118,6 +119,8 @@ class StepRunner:
                 self._observe(event)
             if migration.transactional and verb:
                 raise self._error(migration, _denial(verb), statement)
+            if (mode := _unsafe_journal(statement)) and main_file(self.connection):
+                raise self._error(migration, _denial(f"PRAGMA journal_mode = {mode}"), statement)
             with self._told(migration, statement):
                 # To its last row: a SELECT does its work while it is read.
                 deque(self.connection.execute(statement), maxlen=0)
@@ -166,7 +169,10 @@ class StepRunner:
     ) -> MigrateError:
         """What went wrong, as an error that says where and why."""
         if isinstance(error, sqlite3.Error) and result_code(error) == sqlite3.SQLITE_READONLY:
-            return not_writable(self.connection)
+            if error.sqlite_errorcode == sqlite3.SQLITE_READONLY:
+                return not_writable(self.connection)
+            plain = plain_error(error, database_name(self.connection), doing="migrating it")
+            return plain or self._error(migration, str(error), statement)
         return self._error(migration, self._reason(error, denied, statement), statement)
 
     def _reason(self, error: BaseException, denied: Sequence[str], statement: str | None) -> str:
@@ -219,23 +225,14 @@ def _line_and_verb(statement: str) -> tuple[str, str]:
     return first_line(statement), verb["verb"].upper() if verb else ""
 
 
-def may_switch(migration: MigrationFile) -> bool:
-    """Whether ``migration`` may set a PRAGMA, or does what one would do otherwise, as far as its text tells."""
-    words = ("pragma", "_waiaas_guard", "rename")
-    return migration.kind == "python" or any(_mentions(migration.sql, word) for word in words)
-
-
-def may_write_books(migration: MigrationFile) -> bool:
-    """Whether ``migration`` may itself write into yoyo's books, as far as its text tells."""
-    return migration.kind == "python" or _mentions(migration.sql, "yoyo")
-
-
 @functools.lru_cache(maxsize=4096)
-def _mentions(sql: str, word: str) -> bool:
-    return word in sql.lower()
+def _unsafe_journal(statement: str) -> str | None:
+    return unsafe_journal(code_of(statement))
 
 
 def _denial(verb: str) -> str:
+    if verb.startswith("PRAGMA"):
+        return f"it sets {verb}. {UNSAFE_JOURNAL} Take the PRAGMA out"
     return (
         f"it tries to {verb}, but migrations run in one transaction of the runner's. "
         f"Take BEGIN, COMMIT, ROLLBACK and `with connection:` out of it, or mark it `transactional: false`"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 import time
@@ -10,7 +11,8 @@ from contextlib import contextmanager
 from typing import Self
 
 from waiaas_migrate.errors import DatabaseRefused, UsageError
-from waiaas_migrate.sqlite.connection import database_name, plain_errors, result_code
+from waiaas_migrate.sqlite.connection import database_name, main_file, plain_errors, result_code
+from waiaas_migrate.sqlite.pragmas import SAFE_JOURNALS, UNSAFE_JOURNAL, pragma_problem
 
 #: Seconds between two attempts to begin. SQLite itself pauses for up to a tenth of a second, and a busy writer may then
 #: always be quicker.
@@ -57,28 +59,22 @@ def _refuse_transaction(connection: sqlite3.Connection) -> None:
 
 
 class Switches:
-    """The PRAGMAs that a migration may switch, as they were before. Foreign keys are off from here on, and read back.
+    """The PRAGMAs that a migration may switch, as they were before, and set to what migrations count on.
 
-    The rest are read by :meth:`note`, before the first migration that could switch one.
+    Foreign keys are off. CHECKs are enforced, since guards are CHECKs. A rename updates what names a table
+    (https://www.sqlite.org/pragma.html#pragma_legacy_alter_table).
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._before = {"foreign_keys": _read_switch(connection, "foreign_keys")}
-        if self._before["foreign_keys"]:
-            _set_switch(connection, "foreign_keys", 0)
-
-    def note(self) -> None:
-        """Take down the rest, once, and have what migrations count on, whatever the connection does.
-
-        CHECKs are asked, since guards are CHECKs; and a rename carries along what names a table
-        (https://www.sqlite.org/pragma.html#pragma_legacy_alter_table).
-        """
-        if len(self._before) == 1:
-            self._before |= {switch: _read_switch(self._connection, switch) for switch in _SWITCHES[1:]}
-            for switch in ("ignore_check_constraints", "legacy_alter_table"):
+        self._before = {switch: _read_switch(connection, switch) for switch in _SWITCHES}
+        try:
+            for switch in ("foreign_keys", "ignore_check_constraints", "legacy_alter_table"):
                 if self._before[switch]:
-                    _set_switch(self._connection, switch, 0)
+                    _set_switch(connection, switch, 0)
+        except BaseException:
+            self.restore()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -87,11 +83,7 @@ class Switches:
         self.restore()
 
     def restore(self) -> None:
-        """Have them as they were. Where nothing could be switched, only what this object switched is."""
-        if len(self._before) == 1:
-            if self._before["foreign_keys"]:
-                _set_switch(self._connection, "foreign_keys", self._before["foreign_keys"])
-            return
+        """Set them to what they were."""
         for switch, value in self._before.items():
             if _read_switch(self._connection, switch) != value:
                 _set_switch(self._connection, switch, value)
@@ -105,14 +97,13 @@ class write_transaction:  # noqa: N801 — a context manager, as plain_session i
     since a transaction that begins with reading may not be able to write later, however long it waits. While another
     connection writes, ``needed`` is asked from time to time whether waiting still makes sense.
 
-    Without ``note`` whoever runs what may switch a PRAGMA calls :meth:`Switches.note` before. ``patience`` is the
-    connection's busy timeout in milliseconds, where that is known.
+    ``patience`` is the connection's busy timeout in milliseconds, if it is known.
 
     Raises:
         NotNeeded: it does not.
         DatabaseBusy: another connection writes, or reads while this one wants to commit.
         DatabaseFileError: the database cannot be written.
-        UsageError: a transaction is open already.
+        UsageError: a transaction is open already, or the connection keeps no journal on disk.
     """
 
     def __init__(
@@ -120,23 +111,22 @@ class write_transaction:  # noqa: N801 — a context manager, as plain_session i
         connection: sqlite3.Connection,
         needed: Callable[[], bool] | None = None,
         *,
-        note: bool = True,
         patience: int | None = None,
     ) -> None:
-        self._connection, self._needed, self._note, self._patience = connection, needed, note, patience
+        self._connection, self._needed, self._patience = connection, needed, patience
 
-    def __enter__(self) -> Switches:
+    def __enter__(self) -> None:
         _refuse_transaction(self._connection)  # which executescript would commit
-        self._switches = foreign_keys_off(self._connection, note=self._note)
+        self._switches = Switches(self._connection)
         try:
             with plain_errors(self._connection, doing="beginning a transaction"):
                 _begin(self._connection, self._needed, self._patience)
+                _refuse_unsafe_journal(self._connection)
         except BaseException:
             # Ctrl-C may come when it has begun already.
             _end(self._connection)
             self._switches.restore()
             raise
-        return self._switches
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         try:
@@ -179,16 +169,18 @@ def _begin(connection: sqlite3.Connection, needed: Callable[[], bool] | None, pa
         time.sleep(random.uniform(0, 2 * _PAUSE))  # noqa: S311 — chance keeps those that wait from going in step
 
 
-def foreign_keys_off(connection: sqlite3.Connection, *, note: bool = True) -> Switches:
-    """Foreign keys off, and read back; as a context manager, all switches are again as they were afterwards."""
-    switches = Switches(connection)
-    if note:
-        try:
-            switches.note()
-        except BaseException:
-            switches.restore()
-            raise
-    return switches
+def _refuse_unsafe_journal(connection: sqlite3.Connection) -> None:
+    """Refuse a connection on which a rollback, or a crash, would corrupt the file.
+
+    A database in memory has its journal there too, and needs no other; those of the VFS ``memdb`` have names.
+    """
+    mode = connection.execute("PRAGMA main.journal_mode").fetchone()[0]
+    if mode in SAFE_JOURNALS or (mode == "memory" and not os.path.exists(main_file(connection))):  # noqa: PTH110 — may be empty
+        return
+    raise UsageError(
+        f"{database_name(connection)}: this connection has journal_mode {mode}. {UNSAFE_JOURNAL} Nothing was changed. "
+        f"Set PRAGMA journal_mode = WAL or DELETE first."
+    )
 
 
 def _end(connection: sqlite3.Connection) -> None:
@@ -221,7 +213,7 @@ def _set_switch(connection: sqlite3.Connection, switch: str, value: int) -> None
 
 @contextmanager
 def guarded(connection: sqlite3.Connection) -> Iterator[list[str]]:
-    """Let nobody begin or end a transaction on ``connection`` meanwhile, and tell which verbs were tried.
+    """Let nobody end the transaction on ``connection`` or take its journal away; give what was tried.
 
     SQLite asks an authorizer before it compiles a statement (https://www.sqlite.org/c3ref/set_authorizer.html), and
     so this holds for SQL, for ``connection.commit()`` and for ``with connection:`` alike. An authorizer of the
@@ -229,11 +221,14 @@ def guarded(connection: sqlite3.Connection) -> Iterator[list[str]]:
     """
     denied: list[str] = []
 
-    def authorize(action: int, verb: str | None, *_: str | None) -> int:
-        if action != sqlite3.SQLITE_TRANSACTION:
-            return sqlite3.SQLITE_OK
-        denied.append(str(verb))
-        return sqlite3.SQLITE_DENY
+    def authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:
+        if action == sqlite3.SQLITE_TRANSACTION:
+            denied.append(str(first))
+            return sqlite3.SQLITE_DENY
+        if action == sqlite3.SQLITE_PRAGMA and first == "journal_mode" and second and pragma_problem(first, second):
+            denied.append(f"PRAGMA journal_mode = {second}")
+            return sqlite3.SQLITE_DENY
+        return sqlite3.SQLITE_OK
 
     connection.set_authorizer(authorize)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,25 +16,20 @@ from waiaas_migrate.runner.books.records import books_version
 from waiaas_migrate.runner.books.yoyo_lock import Held, sole_transaction
 from waiaas_migrate.runner.events import Committed, MigrationFinished, MigrationStarted, Observe
 from waiaas_migrate.runner.folder import MigrationFolder
-from waiaas_migrate.runner.outline import outline
-from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, KeysChanged, Oversee, rows_stay
-from waiaas_migrate.runner.proof.schema import differences
-from waiaas_migrate.runner.recovery import has_run, hint, may_have_run
-from waiaas_migrate.runner.steps import StepRunner, may_switch, may_write_books
-from waiaas_migrate.runner.transaction import NotNeeded, foreign_keys_off
+from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, KeysChanged, Oversee
+from waiaas_migrate.runner.proof.preconditions import SchemaProof, listed, proof_of
+from waiaas_migrate.runner.recovery import had_run, hint, recorded_late
+from waiaas_migrate.runner.steps import StepRunner
+from waiaas_migrate.runner.transaction import NotNeeded, Switches
+from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.catalog import CatalogFacts, read_catalog, read_facts
 from waiaas_migrate.sqlite.connection import database_name, plain_errors
+from waiaas_migrate.sqlite.effects import Effects
 
 #: Whether all pending migrations share one transaction, or each has its own.
 Transaction = Literal["all", "each"]
 
 _SHOWN = 5
-
-#: The queries by which a migration looks at tables, whose own words are no names of the database's.
-_FACTS = re.compile(
-    r"_waiaas_facts AS [^;]*;"
-    r"|SELECT fact FROM temp\._waiaas_facts WHERE name =|COLLATE NOCASE ORDER BY part,(?: place,)? fact"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +65,8 @@ class Upgrade:
         #: What is pending once the present batch is applied.
         self._left: tuple[str, ...] = ()
         self._started = 0
-        #: A light check of foreign keys proved not to be enough, or the first migration to have been run before.
+        #: A light check of foreign keys proved not to be enough.
         self._check_all_keys = False
-        self._had_run: MigrationFile | None = None
 
     def run(self) -> None:
         """Apply what is pending.
@@ -98,21 +91,20 @@ class Upgrade:
             patience = self._conduct.patience
             with (
                 at_work(self._connection) as work,
-                sole_transaction(self._connection, notices, self._is_needed, note=False, patience=patience) as held,
+                sole_transaction(self._connection, notices, self._is_needed, patience=patience) as held,
             ):
-                batch = self._next_batch(held.facts, notices)
+                batch = self._next_batch(held, notices)
                 if batch and batch[0].transactional:
-                    self._run_together(batch, held, notices, work)
+                    self._run_together(batch, held.facts, notices, work)
         except NotNeeded:
             return False
         except KeysChanged:
             self._check_all_keys, self._started = True, started
             return True
         except ApplyError as error:
-            if not self._was_run_before(error):
+            if (hinted := hint(error)) is error:
                 raise
-            self._started = started
-            return True
+            raise hinted from error
         self.notices.extend(notices)
         if batch and not batch[0].transactional:
             self._run_alone(batch[0])
@@ -123,12 +115,12 @@ class Upgrade:
     def _is_needed(self) -> bool:
         return bool(pending(self._connection, self._folder.ids))
 
-    def _next_batch(self, facts: CatalogFacts, notices: list[str]) -> tuple[MigrationFile, ...]:
+    def _next_batch(self, held: Held, notices: list[str]) -> tuple[MigrationFile, ...]:
         """What is to be run together, now that nobody else can; books are open then."""
         names = self._pending()
         todo = self._folder.named(names)
-        if todo and (taken_over := self._take_over(todo[0], names, facts, notices)):
-            todo = todo[taken_over:]
+        if todo and held.yoyo_was_killed and self._take_over(todo[0], names, notices):
+            todo = todo[1:]
         batch = todo[:1]
         if batch and batch[0].transactional and self._conduct.transaction == "all":
             batch = tuple(itertools.takewhile(lambda migration: migration.transactional, todo))
@@ -142,20 +134,21 @@ class Upgrade:
             return waiting(self._connection, books.applied, self._folder.ids)
         names = pending(self._connection, self._folder.ids)
         if names:
-            refuse_unrecorded_tables(self._connection)
+            refuse_unrecorded_tables(self._connection, self._folder)
             self._steps.open_books()
         return names
 
     # --- a batch in a transaction -------------------------------------------------------------------------------------
 
-    def _run_together(self, batch: Sequence[MigrationFile], held: Held, notices: list[str], work: at_work) -> None:
-        if not self._is_soon_over(batch, held.facts):
+    def _run_together(
+        self, batch: Sequence[MigrationFile], facts: CatalogFacts, notices: list[str], work: at_work
+    ) -> None:
+        proof = self._proof(batch, facts)
+        if not self._is_soon_over(batch, facts):
             work.begin()
-        if any(may_switch(migration) for migration in (*batch, *self._folder.post_apply)):
-            held.switches.note()
-        check = self._foreign_keys(batch, held.facts)
+        check = ForeignKeyCheck(self._connection, self._repeatable(batch), facts, self._oversee)
         for migration in batch:
-            check.announce(outline(migration).announced)
+            check.announce(self._folder.facts(migration).forward.unenforceable)
             self._began(migration)
             self._steps.run(migration, "apply")
             self._steps.record(migration, "apply")
@@ -163,7 +156,7 @@ class Upgrade:
         after = read_facts(self._connection)
         notices.extend(check.finish(span([migration.id for migration in batch]), after))
         self._run_hooks()  # which may take away what earlier ones made
-        self._verify(batch, after)
+        notices.extend(self._verify(proof, batch, after))
 
     def _is_soon_over(self, batch: Sequence[MigrationFile], facts: CatalogFacts) -> bool:
         """Whether nothing that is done with ``batch`` takes the longer the more rows there are.
@@ -171,46 +164,55 @@ class Upgrade:
         That is what a look at foreign keys does, and what may be a hook, or a backup that somebody makes who hears of
         the run. To a STRICT table SQLite adds no column without a look at its rows, since 3.53.
         """
-        statements = self._repeatable(batch)
-        is_light = not facts.has_keys or (statements is not None and rows_stay(statements))
-        adds_nothing = self._conduct.observe is None and not self._folder.post_apply
-        return is_light and adds_nothing and not facts.has_strict and is_soon_over(batch, self._conduct.patience)
+        effects = self._folder.forward(batch)
+        looks_at_keys = facts.has_keys and (self._check_all_keys or any(one.may_break_keys for one in effects))
+        if looks_at_keys or facts.has_strict or self._conduct.observe is not None or self._folder.post_apply:
+            return False
+        statements = sum(len(migration.statements) for migration in batch)
+        return is_soon_over(effects, statements, self._conduct.patience)
 
-    def _foreign_keys(self, batch: Sequence[MigrationFile], facts: CatalogFacts) -> ForeignKeyCheck:
-        return ForeignKeyCheck(self._connection, self._repeatable(batch), facts, self._oversee)
+    def _repeatable(self, batch: Sequence[MigrationFile]) -> list[Effects] | None:
+        """The effects of what will run, if a light check of foreign keys may have it run again."""
+        return None if self._check_all_keys else self._folder.forward(batch)
 
-    def _repeatable(self, batch: Sequence[MigrationFile]) -> tuple[str, ...] | None:
-        """All that is going to be run, where that may be done again."""
-        if self._check_all_keys or any(migration.kind == "python" for migration in batch):
-            return None
-        return tuple(statement for migration in batch for statement in migration.statements)
+    def _proof(self, batch: Sequence[MigrationFile], facts: CatalogFacts) -> SchemaProof | None:
+        """Hold the schema against what the applied migrations make, before the first of those that are pending.
 
-    def _verify(self, batch: Sequence[MigrationFile], facts: CatalogFacts) -> None:
-        """Compare the catalog with that recorded for head; the cost does not grow with the rows.
-
-        ``facts`` are those before hooks, so that these cost nothing. Where it is another, and for a batch that does not
-        lead to head, the schema is compared with that of a replay in memory, where the folder was applied in its own
-        order.
+        Raises:
+            DatabaseRefused: they would lose what was changed by hand.
         """
-        manifest = self._folder.manifest
-        if not self._conduct.verify or manifest is None or manifest.fingerprint is None:
-            return
-        if self._is_at_head(batch) and manifest.fingerprint == facts.fingerprint:
-            return
-        done = self._applied()
-        if done != self._folder.migrations[: len(done)]:
-            return
-        if found := differences(self._connection, done, self._folder):
-            what = "the schema would not be the one that the migrations lead to: " + "; ".join(found)
-            fix = "Find what changed the database by hand with `waiaas-migrate drift`."
+        if not self._conduct.verify:
+            return None
+        names = (*(migration.id for migration in batch), *self._left)
+        waiting = frozenset(names)
+        applied = [migration for migration in self._folder.migrations if migration.id not in waiting]
+        proof = proof_of(self._connection, self._folder, applied, facts)
+        if proof is not None:
+            proof.prepare(self._folder.forward(self._folder.named(names)))
+        return proof
+
+    def _verify(
+        self, proof: SchemaProof | None, batch: Sequence[MigrationFile], facts: CatalogFacts
+    ) -> tuple[str, ...]:
+        """Compare the schema with what the migrations make, and say what differs as before.
+
+        The cost does not grow with the rows. ``facts`` are those before hooks, so that these cost nothing.
+        """
+        if proof is None:
+            return ()
+        if found := proof.new(self._done(batch), facts):
+            what = f"the schema would not be the one that the migrations lead to: {listed(found)}"
+            fix = "Correct the migration, or undo what was changed by hand (`waiaas-migrate drift` lists it)."
             name = span([migration.id for migration in batch])
             raise ApplyError(database=database_name(self._connection), migration=name, reason=f"{what}. {fix}")
+        return proof.notices
 
-    def _is_at_head(self, batch: Sequence[MigrationFile]) -> bool:
-        """Whether nothing is pending any more; the books are asked only where a migration may have written there."""
-        if any(may_write_books(migration) for migration in batch):
-            return not pending(self._connection, self._folder.ids)
-        return not self._left
+    def _done(self, batch: Sequence[MigrationFile]) -> tuple[MigrationFile, ...]:
+        """What is applied by now; the books are asked only if a migration may have written there."""
+        if any(one.may_change_rows for one in self._folder.forward(batch)):
+            return self._applied()
+        waiting = frozenset(self._left)
+        return tuple(migration for migration in self._folder.migrations if migration.id not in waiting)
 
     def _applied(self) -> tuple[MigrationFile, ...]:
         waiting = set(pending(self._connection, self._folder.ids))
@@ -228,11 +230,12 @@ class Upgrade:
 
     def _run_alone(self, migration: MigrationFile) -> None:
         """Run a migration that cannot run in a transaction, and record it when it is done."""
-        with alone(self._connection), foreign_keys_off(self._connection):
+        with alone(self._connection), Switches(self._connection):
             if migration.id not in pending(self._connection, self._folder.ids):
                 return
+            proof = self._proof([migration], read_facts(self._connection))
             check = ForeignKeyCheck(self._connection)
-            check.announce(outline(migration).announced)
+            check.announce(self._folder.facts(migration).forward.unenforceable)
             self._began(migration)
             self._steps.run(migration, "apply")
             with sole_transaction(self._connection, self.notices):
@@ -242,7 +245,7 @@ class Upgrade:
         self._note_commit([migration])
         try:
             self.notices.extend(check.finish(migration.id))
-            self._verify([migration], read_facts(self._connection))
+            self.notices.extend(self._verify(proof, [migration], read_facts(self._connection)))
         except ApplyError as error:
             name, reason = error.migration, error.reason
             raise ApplyError(database=error.database, migration=name, reason=reason, rolled_back=False) from error
@@ -250,46 +253,22 @@ class Upgrade:
     def _run_late_hooks(self) -> None:
         late = [hook for hook in self._folder.post_apply if not hook.transactional]
         for hook in late if self.committed else ():
-            with alone(self._connection), foreign_keys_off(self._connection):
+            with alone(self._connection), Switches(self._connection):
                 self._steps.run(hook, "apply")
             with sole_transaction(self._connection, self.notices):
                 self._steps.log(hook)
 
     # --- after plain yoyo's crash -------------------------------------------------------------------------------------
 
-    def _take_over(self, first: MigrationFile, names: Collection[str], facts: CatalogFacts, notices: list[str]) -> int:
-        """Record ``first`` where it was certainly run already, and say so; how many were recorded."""
-        looks_so = not self.committed and may_have_run(facts, self._folder, first)
-        if self._had_run is not first and not looks_so:
-            return 0
+    def _take_over(self, first: MigrationFile, names: Collection[str], notices: list[str]) -> bool:
+        """Record ``first`` if plain yoyo ran it before it was killed; return whether it did."""
         waiting = frozenset(names)
         applied = [migration for migration in self._folder.migrations if migration.id not in waiting]
-        if not has_run(self._connection, applied, first):
-            return 0
-        self._steps.mark(first)
-        notices.append(
-            f"{first.id} had been run but not recorded, as happens where plain `yoyo apply` is interrupted. The schema "
-            f"is exactly the one that it leads to, so it was recorded as applied."
-        )
-        return 1
-
-    def _was_run_before(self, error: ApplyError) -> bool:
-        """Whether the first pending migration failed since it had been run already.
-
-        Raises:
-            ApplyError: it looks so, and is not certain.
-        """
-        waiting = pending(self._connection, self._folder.ids)
-        first = next((m for m in self._folder.migrations if m.id in waiting[:1]), None)
-        if first is None or first.id != error.migration or self._had_run is first:
+        if not had_run(self._connection, applied, first, self._folder.facts(first).forward, self._folder.others):
             return False
-        if has_run(self._connection, self._applied(), first):
-            self._had_run = first
-            return True
-        hinted = hint(self._connection, first, error)
-        if hinted is not error:
-            raise hinted from error
-        return False
+        self._steps.mark(first)
+        notices.append(recorded_late(first.id))
+        return True
 
     # --- telling ------------------------------------------------------------------------------------------------------
 
@@ -315,15 +294,16 @@ def span(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
 
 
-def refuse_unrecorded_tables(connection: sqlite3.Connection) -> None:
-    """Refuse tables that no migration is known to have made, rather than build upon them.
+def refuse_unrecorded_tables(connection: sqlite3.Connection, folder: MigrationFolder) -> None:
+    """Refuse tables that no migration is known to have made, unless they belong to other tools.
 
     Raises:
         DatabaseRefused: names them.
     """
     if read_applied(connection) is not None:
         return
-    tables = [row.name for row in read_catalog(connection) if row.kind == "table"]
+    others = folder.others.except_for(folder.tables)
+    tables = [row.name for row in others.without(read_catalog(connection)) if row.kind == "table"]
     # Asked again, since another connection may have made both in the meantime.
     if tables and read_applied(connection) is None:
         shown = ", ".join(tables[:_SHOWN]) + (" …" if len(tables) > _SHOWN else "")
@@ -335,11 +315,11 @@ def refuse_unrecorded_tables(connection: sqlite3.Connection) -> None:
         )
 
 
-def refuse_shadows(connection: sqlite3.Connection, texts: Iterable[str]) -> None:
+def refuse_shadows(connection: sqlite3.Connection, effects: Sequence[Effects]) -> None:
     """Refuse a connection with temporary objects that hide those of the database from statements that name them.
 
-    ``texts`` are what is to be run: what it makes is hidden no less than what is there. Triggers on a table that they
-    name would fire on what they do to its rows, and go with it where it is rebuilt.
+    What a run of these ``effects`` makes is hidden no less than what is there. Temporary triggers on a table that it
+    touches would fire, and go with the table if that is rebuilt. If nobody knows what it touches, any of them may.
 
     Raises:
         DatabaseRefused: names them.
@@ -348,17 +328,16 @@ def refuse_shadows(connection: sqlite3.Connection, texts: Iterable[str]) -> None
     temporary: dict[str, str] = dict(connection.execute(query).fetchall())
     if not temporary:
         return
+    touched = {fold(name) for one in effects for name, _ in one.tables or ()}
     there = {name.lower() for (name,) in connection.execute("SELECT name FROM main.sqlite_master")}
-    text = _FACTS.sub("", "\n".join(texts)).lower()
-    hidden = [name for name in temporary if name.lower() in there or _is_named(name.lower(), text)]
-    firing = [name for name, table in temporary.items() if table not in temporary and _is_named(table.lower(), text)]
-    if hidden or firing:
+    is_known = all(one.is_known for one in effects)
+    refused = [
+        name
+        for name, table in temporary.items()
+        if not is_known or fold(name) in there | touched or (table not in temporary and fold(table) in touched)
+    ]
+    if refused:
         raise DatabaseRefused(
             f"{database_name(connection)}: this connection has temporary objects of these names: "
-            f"{', '.join(dict.fromkeys((*hidden, *firing)))}. Nothing was changed. Drop them, or migrate on another "
-            f"connection."
+            f"{', '.join(refused)}. Nothing was changed. Drop them, or migrate on another connection."
         )
-
-
-def _is_named(name: str, text: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None

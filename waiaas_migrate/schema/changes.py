@@ -307,6 +307,23 @@ def object_of(change: Change) -> tuple[str, str]:
             return "table", fold(change.table)
 
 
+def owner_of(change: Change) -> str | None:
+    """The folded name of the table, or of the view with a trigger, that ``change`` belongs to; None for a view."""
+    match change:
+        case AddTrigger(trigger=trigger) | DropTrigger(trigger=trigger) | ModifyTrigger(new=trigger):
+            return fold(trigger.table)
+        case AddView() | DropView() | ModifyView():
+            return None
+        case _:
+            name = table_of(change)
+            return object_of(change)[1] if name is None else fold(name)
+
+
+def is_addition(change: Change) -> bool:
+    """Whether ``change`` adds a table, a virtual table or a view."""
+    return isinstance(change, AddTable | AddVirtualTable | AddView)
+
+
 def asked_foreign_keys(changes: Sequence[Change]) -> Iterator[tuple[str, ForeignKey]]:
     """The foreign keys, each with its table, by which a row may lack the parent that nobody asked for before.
 

@@ -45,6 +45,7 @@ from waiaas_migrate.schema.changes import (
     ViewChange,
     VirtualTableChange,
 )
+from waiaas_migrate.schema.enum_lists import literal, membership_of
 from waiaas_migrate.schema.model import Check, Column, ForeignKey, Index, IndexPart, PrimaryKey, Table
 
 
@@ -67,6 +68,18 @@ def describe(change: Change) -> str:  # noqa: PLR0911  one return for each kind 
             return _describe_virtual_table(change)
         case _:
             return _describe_key(change)
+
+
+def describe_briefly(change: Change) -> str:
+    """``change`` in words without the text of a CHECK, for a comment above the SQL that shows it."""
+    words = describe(change)
+    match change:
+        case AddCheck() | DropCheck():
+            return words.partition(": ")[0]
+        case ModifyCheck(table=table, old=old, new=new) if _describe_lists(table, old, new) is None:
+            return words.partition(": ")[0]
+        case _:
+            return words
 
 
 def _describe_table(change: TableChange) -> str:
@@ -138,9 +151,24 @@ def _describe_check(change: CheckChange) -> str:
         case DropCheck(table=table, check=check):
             return f"drop CHECK on {_checked(table, check)}: {check.expression.sql}"
         case ModifyCheck(table=table, old=old, new=new):
-            return f"change CHECK on {_checked(table, new)}: {old.expression.sql} becomes {new.expression.sql}"
+            lists = _describe_lists(table, old, new)
+            return lists or f"change CHECK on {_checked(table, new)}: {old.expression.sql} becomes {new.expression.sql}"
         case _:
             assert_never(change)
+
+
+def _describe_lists(table: str, old: Check, new: Check) -> str | None:
+    """What two lists of values differ in; None if one CHECK is more than a list, or both allow the same."""
+    before, after = membership_of(old), membership_of(new)
+    if before is None or after is None or before.column != after.column or before.nullable != after.nullable:
+        return None
+    come = [literal(value) for value in after.values if value not in before.values]
+    gone = [literal(value) for value in before.values if value not in after.values]
+    allowed = [f"allow {', '.join(come)}"] if come else []
+    refused = [f"no longer allow {', '.join(gone)}"] if gone else []
+    if not (come or gone) or old.name != new.name:
+        return None
+    return f"{table}.{new.column or before.column}: {' and '.join([*allowed, *refused])}"
 
 
 def _checked(table: str, check: Check) -> str:

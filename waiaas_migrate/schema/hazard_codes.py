@@ -14,6 +14,7 @@ class Code(StrEnum):
     REMOVE_ENUM_VALUE = "REMOVE_ENUM_VALUE"
     NARROW_TYPE = "NARROW_TYPE"
     DROP_ROWID = "DROP_ROWID"
+    SWAP_NAMES = "SWAP_NAMES"
     ADD_NOT_NULL = "ADD_NOT_NULL"
     ADD_UNIQUE = "ADD_UNIQUE"
     ADD_CHECK = "ADD_CHECK"
@@ -25,7 +26,7 @@ class Code(StrEnum):
     BREAK_OBJECT = "BREAK_OBJECT"
 
 
-#: Hazards that lose something of what is there.
+#: Hazards that lose or exchange something of what is there.
 DESTRUCTIVE = frozenset(
     {
         Code.DROP_TABLE,
@@ -34,6 +35,7 @@ DESTRUCTIVE = frozenset(
         Code.REMOVE_ENUM_VALUE,
         Code.NARROW_TYPE,
         Code.DROP_ROWID,
+        Code.SWAP_NAMES,
     }
 )
 

@@ -33,7 +33,7 @@ from waiaas_migrate.schema.hazard_codes import DESTRUCTIVE, STOPPING, Code
 from waiaas_migrate.schema.model import Check, Column, ForeignKey, PrimaryKey, Schema, SqlText, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.parents import Fault, fault, faulty_keys, identity, mended_keys, targets_of
-from waiaas_migrate.schema.renames import similar
+from waiaas_migrate.schema.renames import Renames, similar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ def _of(change: Change, new: Schema, changes: Sequence[Change]) -> Iterator[Haza
         case DropColumn(table=table_name, column=column):
             yield _dropped_column(table_name, column, changes)
         case DropVirtualTable() | ModifyVirtualTable():
-            yield _dropped_virtual_table(change)
+            yield from _dropped_virtual_table(change)
         case AddColumn(table=table_name, column=column):
             yield from _added_column(next(t for t in new.tables if t.name == table_name), column)
         case ModifyColumn():
@@ -94,6 +94,22 @@ def broken_object(kind: str, name: str, error: str) -> Hazard:
     return Hazard(code=Code.BREAK_OBJECT, where=name, what=what, fix=fix)
 
 
+def swapped_names(renames: Renames) -> tuple[Hazard, ...]:
+    """Return a hazard for each circle of renames: afterwards nothing shows whether it was done, or done twice."""
+    return tuple(_swapped(table, names) for table, names in renames.circles())
+
+
+def _swapped(table: str, names: Sequence[str]) -> Hazard:
+    what, contents = (f"columns {', '.join(names)}", "values") if table else (f"tables {', '.join(names)}", "rows")
+    return Hazard(
+        code=Code.SWAP_NAMES,
+        where=table or names[0],
+        what=f"the {what} trade names, and so the {contents} under each name change. If a migration has done this "
+        f"already, this one does it again.",
+        fix="If one has, as after a merge or without manifest.json, remove these renamed_from hints.",
+    )
+
+
 def _mismatches(old: Schema, new: Schema) -> Iterator[Hazard]:
     """Foreign keys that cannot be enforced; those that could not be before, for the same reason, are not told again."""
     known = {(identity(table, key), wrong) for table, key, wrong in faulty_keys(old)}
@@ -103,7 +119,7 @@ def _mismatches(old: Schema, new: Schema) -> Iterator[Hazard]:
 
 
 def _mismatch(table: str, key: ForeignKey, wrong: Fault) -> Hazard:
-    """The words up to the columns are what :func:`~waiaas_migrate.runner.outline.announced_in` looks for."""
+    """The hazard of a foreign key that can't be enforced."""
     targets = f" ({', '.join(key.targets)})" if key.targets else ""
     if wrong is Fault.MISSING:
         why, declare = "which is not there", f"Declare {key.table}"
@@ -149,16 +165,16 @@ def _dropped_column(table: str, column: Column, changes: Iterable[Change]) -> Ha
     return Hazard(code=Code.DROP_COLUMN, where=where, what="the column and its values are dropped.", fix=fix)
 
 
-def _dropped_virtual_table(change: DropVirtualTable | ModifyVirtualTable) -> Hazard:
+def _dropped_virtual_table(change: DropVirtualTable | ModifyVirtualTable) -> Iterator[Hazard]:
     what = "the virtual table and all that it holds are dropped."
     fix = f"If that is meant, run with --allow {Code.DROP_VIRTUAL_TABLE}."
     if isinstance(change, DropVirtualTable):
-        return Hazard(code=Code.DROP_VIRTUAL_TABLE, where=change.table.name, what=what, fix=fix)
-    what = "it is dropped with all that it holds, and made again."
-    fix += (
-        " If its content is a table or a view, the migration indexes that again; otherwise fill it in one of your own."
-    )
-    return Hazard(code=Code.DROP_VIRTUAL_TABLE, where=change.old.name, what=what, fix=fix)
+        if change.table.holds_data:
+            yield Hazard(code=Code.DROP_VIRTUAL_TABLE, where=change.table.name, what=what, fix=fix)
+    elif change.old.holds_data or change.new.holds_data:
+        what = "it is dropped with all that it holds, and made again."
+        fix += " Fill it again in a migration of your own, unless its content is now a table or a view."
+        yield Hazard(code=Code.DROP_VIRTUAL_TABLE, where=change.old.name, what=what, fix=fix)
 
 
 def _check(change: AddCheck | ModifyCheck, new: Schema, changes: Iterable[Change]) -> Iterator[Hazard]:

@@ -231,11 +231,15 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualTable:
-    """A virtual table; its shadow tables belong to it and appear nowhere else in the model."""
+    """A virtual table; its shadow tables belong to it and appear nowhere else in the model.
+
+    ``holds_data`` is false if it only reads or indexes what is elsewhere, so that nothing is lost with it.
+    """
 
     name: str
     module: str
     statement: SqlText
+    holds_data: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,14 @@ class Renames:
                 name = rename.new
         return name
 
+    def circles(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Return the renames after which the same names are there again: the table, or an empty text, and the names."""
+        found = [("", circle) for circle in _circles([(rename.old, rename.new) for rename in self.tables])]
+        for table in dict.fromkeys(rename.table for rename in self.columns):
+            steps = [(rename.old, rename.new) for rename in self.columns if rename.table == table]
+            found += [(table, circle) for circle in _circles(steps)]
+        return tuple(found)
+
     def reversed(self) -> Renames:
         """What takes these renames back."""
         ends = _ends([(rename.old, rename.new) for rename in self.tables])
@@ -103,6 +111,20 @@ def _ends(steps: Sequence[tuple[str, str]]) -> dict[str, str]:
         first = next((name for name, last in ends.items() if fold(last) == fold(source)), source)
         ends[first] = target
     return ends
+
+
+def _circles(steps: Sequence[tuple[str, str]]) -> list[tuple[str, ...]]:
+    """The names in each circle of renames; a chain ends in a name that was free."""
+    ends = _ends(steps)
+    left = {fold(first): last for first, last in ends.items()}
+    circles: list[tuple[str, ...]] = []
+    for first in ends:
+        names = [first]
+        while fold(names[-1]) in left:
+            names.append(left.pop(fold(names[-1])))
+        if len(names) > 1 and fold(names[-1]) == fold(first):
+            circles.append(tuple(names[:-1]))
+    return circles
 
 
 def _steps(

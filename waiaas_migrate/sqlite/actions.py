@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
-from waiaas_migrate.schema.model import Check, ForeignKey, Index, ObjectKind, SqlText, Table
+from waiaas_migrate.schema.model import Index, ObjectKind, SqlText, Table
 from waiaas_migrate.sqlite.cost import Cost
+from waiaas_migrate.sqlite.guards import (
+    NOT_AS_MADE,
+    Guard,
+    GuardDefinition,
+    GuardForeignKeysOff,
+    GuardNoRow,
+    GuardObjects,
+    GuardParents,
+    GuardViolations,
+    NoteViolations,
+    Piece,
+)
 from waiaas_migrate.sqlite.layout import ColumnLayout
 
 
@@ -74,23 +86,54 @@ class AddColumnTo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropColumnFrom:
-    """ALTER TABLE … DROP COLUMN, which writes every row anew but leaves the indexes alone."""
+    """ALTER TABLE … DROP COLUMN, which writes every row but leaves the indexes alone.
+
+    ``is_legacy``: views and triggers, which it would all compile, are left alone.
+    """
 
     table: str
     column: str
+    is_legacy: bool = True
     template: Literal["drop_column"] = "drop_column"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EditCatalog:
-    """The table's text set to that of ``table``, whose columns and keys stand in the order of the table in the file.
+class BeginEdits:
+    """Let the catalog be edited (https://www.sqlite.org/pragma.html#pragma_writable_schema)."""
 
-    ``has_keys``: more than one key has an index, so that their order is to be looked at.
+    template: Literal["begin_edits"] = "begin_edits"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditDefinition:
+    """One piece of the definition of ``table`` replaced in the catalog; ``words`` say what that changes.
+
+    ``asked`` is what the change asks of rows. The old definition is in force until all edits are made.
     """
 
-    table: Table
-    has_keys: bool = False
-    template: Literal["edit_catalog"] = "edit_catalog"
+    table: str
+    words: str
+    piece: Piece
+    asked: tuple[GuardNoRow, ...] = ()
+    template: Literal["edit_definition"] = "edit_definition"
+
+    @property
+    def guard(self) -> Guard:
+        """The piece stands in the definition, once."""
+        return Guard(label=self.table, message=f"{self.table}: {NOT_AS_MADE}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndEdits:
+    """The catalog closed again and read anew by every connection, so that a definition that can't be read fails."""
+
+    tables: tuple[str, ...]
+    template: Literal["end_edits"] = "end_edits"
+
+    @property
+    def guard(self) -> Guard:
+        """The definition of the first table; no row is ever written for it."""
+        return Guard(label=self.tables[0], message=f"{self.tables[0]}: {NOT_AS_MADE}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,34 +145,58 @@ class Copied:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RebuildTable:
-    """The table built anew and its rows copied (https://www.sqlite.org/lang_altertable.html#otheralter).
+class CreateBeside:
+    """The new table of a rebuild, under a name that it has until the old one is gone.
 
-    ``table`` is the new shape, ``aside`` its name until the old table is gone. ``copied`` fills it, rowid included
-    where nothing else keeps it. ``keeps_sequence``: an AUTOINCREMENT high-water mark goes along. ``asks_checks``: the
-    copy is held to the CHECKs; where they are those of the old table over the same values, it need not be.
+    A rebuild is this, the copy, guards, and the replacement (https://www.sqlite.org/lang_altertable.html#otheralter).
     """
 
-    table: Table
+    create: str
+    template: Literal["create_beside"] = "create_beside"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyRows:
+    """The rows of ``table`` copied to the new table ``aside``, rowid included if nothing else keeps it.
+
+    ``asks_checks``: rows are held to the CHECKs; they need not be if the old table held the same values to them.
+    ``overrides``: a constraint has an ON CONFLICT clause, which must not swallow a row.
+    """
+
+    table: str
     aside: str
     copied: tuple[Copied, ...]
-    keeps_sequence: bool
     asks_checks: bool = True
-    template: Literal["rebuild"] = "rebuild"
+    overrides: bool = False
+    template: Literal["copy_rows"] = "copy_rows"
 
     @property
-    def beside(self) -> Table:
-        """The new shape under its passing name."""
-        return replace(self.table, name=self.aside)
+    def guard(self) -> Guard:
+        """Every row was copied."""
+        return Guard(label=f"{self.table}_copied", message=f"{self.table}: not every row was copied")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceTable:
+    """The old table dropped and ``aside`` renamed to it; ``keeps_sequence``: the AUTOINCREMENT mark goes along."""
+
+    table: str
+    aside: str
+    keeps_sequence: bool
+    template: Literal["replace_table"] = "replace_table"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateRows:
-    """Rows given new values: ``column = expression`` for each, where ``where`` holds."""
+    """Rows given new values: ``column = expression`` for each, if ``where`` holds.
+
+    ``overrides``: a constraint has an ON CONFLICT clause, which must not swallow a row.
+    """
 
     table: str
     assignments: tuple[Copied, ...]
     where: str | None = None
+    overrides: bool = False
     template: Literal["update_rows"] = "update_rows"
 
 
@@ -149,121 +216,6 @@ class SetSecureDelete:
     template: Literal["secure_delete"] = "secure_delete"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuardForeignKeysOff:
-    """Fail while foreign keys are enforced: dropping a table would then delete the rows that refer to it."""
-
-    template: Literal["guard_foreign_keys_off"] = "guard_foreign_keys_off"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpectedLayout:
-    """What ``table`` should be. Without ``in_order`` its columns may stand in any order, as a copy of its rows may."""
-
-    table: str
-    facts: str
-    in_order: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuardLayouts:
-    """Fail where a table is not what the plan was made for.
-
-    ``layouts`` are tables, each with what the query in the template gives for the right one: columns with type, NOT
-    NULL, key and default, the collations by which its indexes compare, its foreign keys, and the numbers of its UNIQUEs
-    and CHECKs. A table's text tells nothing of what is stored: to edit it on another table would have SQLite read rows
-    and indexes by rules that they were not written by. And a rule that somebody added by hand would be gone without a
-    word.
-    """
-
-    layouts: tuple[ExpectedLayout, ...]
-    template: Literal["guard_layouts"] = "guard_layouts"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuardObjects:
-    """Fail where the table has an index or a trigger beside ``names`` (folded), which would go with it unseen.
-
-    Where the table stays, ``triggers_only``: they would fire on rows that are given other values.
-    """
-
-    table: str
-    names: tuple[str, ...]
-    triggers_only: bool = False
-    template: Literal["guard_objects"] = "guard_objects"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuardChecks:
-    """Fail where rows break one of ``checks``, unless the table has the ``text`` that held them to all of these.
-
-    ``text`` is without double quotes, which versions of SQLite set differently where they rename. A table by another
-    text, as one that was changed by hand, has its rows read.
-    """
-
-    table: str
-    text: str
-    checks: tuple[Check, ...]
-    template: Literal["guard_checks"] = "guard_checks"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuardNoRow:
-    """Fail where a row of the table meets ``where``; ``rule`` is what that row would break, in words."""
-
-    table: str
-    rule: str
-    where: str
-    template: Literal["guard_no_row"] = "guard_no_row"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuardParents:
-    """Fail where a row has no parent by ``foreign_key``, whose targets are named."""
-
-    table: str
-    foreign_key: ForeignKey
-    template: Literal["guard_parents"] = "guard_parents"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FollowedKey:
-    """A foreign key of a table that SQLite does not check as a whole, since another of its keys cannot be followed.
-
-    ``row`` is the name of the table's rowid, None where it tells no row apart; ``targets`` are empty where there is no
-    such parent.
-    """
-
-    table: str
-    row: str | None
-    columns: tuple[str, ...]
-    parent: str
-    targets: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoteViolations:
-    """Take down the foreign key violations of ``tables``, to compare them later; of ``renumbered`` without rowids.
-
-    ``keys`` are looked at one by one.
-    """
-
-    tables: tuple[str, ...]
-    renumbered: tuple[str, ...] = ()
-    keys: tuple[FollowedKey, ...] = ()
-    template: Literal["note_violations"] = "note_violations"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuardViolations:
-    """Fail where ``tables``, or ``keys``, have violations that were not taken down before, in the same way."""
-
-    tables: tuple[str, ...]
-    renumbered: tuple[str, ...] = ()
-    keys: tuple[FollowedKey, ...] = ()
-    template: Literal["guard_violations"] = "guard_violations"
-
-
 Action = (
     CreateTable
     | CreateIndex
@@ -273,14 +225,17 @@ Action = (
     | RenameColumnTo
     | AddColumnTo
     | DropColumnFrom
-    | EditCatalog
-    | RebuildTable
+    | BeginEdits
+    | EditDefinition
+    | EndEdits
+    | CreateBeside
+    | CopyRows
+    | ReplaceTable
     | UpdateRows
     | FillFullText
     | SetSecureDelete
     | GuardForeignKeysOff
-    | GuardLayouts
-    | GuardChecks
+    | GuardDefinition
     | GuardObjects
     | GuardNoRow
     | GuardParents
@@ -289,9 +244,30 @@ Action = (
 )
 
 
+#: Actions that can fail by a guard of theirs.
+Guarded = (
+    EditDefinition
+    | EndEdits
+    | CopyRows
+    | GuardForeignKeysOff
+    | GuardDefinition
+    | GuardObjects
+    | GuardNoRow
+    | GuardParents
+    | GuardViolations
+)
+
+
+def guards_of(action: Action) -> tuple[Guard, ...]:
+    """The guards that can stop ``action``."""
+    if isinstance(action, EditDefinition):
+        return (action.guard, *(asked.guard for asked in action.asked))
+    return (action.guard,) if isinstance(action, Guarded) else ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One thing to do: what it is for in words, its cost, and the actions that do it, in order."""
+    """One thing to do: what it is for in words (none if its actions say it), its cost, and its actions in order."""
 
     words: str
     cost: Cost

@@ -10,6 +10,9 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from waiaas_migrate.errors import DatabaseFileError
+from waiaas_migrate.sqlite.connection import database_name
+
 #: yoyo's bookkeeping (yoyo/backends/base.py); it tests for transactional DDL with a table named yoyo_tmp_….
 _LOCK = "yoyo_lock"
 _YOYO_TABLES = frozenset({"_yoyo_migration", "_yoyo_log", "_yoyo_version", _LOCK})
@@ -57,13 +60,21 @@ _Rows = tuple[tuple[str, str, str, str | None], ...]
 
 
 def _read_rows(connection: sqlite3.Connection) -> _Rows:
-    """The whole catalog, SQLite's and yoyo's own rows too, in its order."""
+    """The whole catalog, SQLite's and yoyo's own rows too, in its order.
+
+    Raises:
+        DatabaseFileError: somebody has written into it what is no text.
+    """
     cursor = connection.cursor()
     cursor.row_factory = None
     try:
-        return tuple(cursor.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid"))
+        rows = tuple(cursor.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid"))
     finally:
         cursor.close()
+    if any(isinstance(value, bytes) for row in rows for value in row):
+        what = "is damaged: its sqlite_master holds a BLOB where SQLite writes text. Restore a backup."
+        raise DatabaseFileError(f"{database_name(connection)}: {what}")
+    return rows
 
 
 @functools.lru_cache(maxsize=16)
@@ -78,11 +89,12 @@ def _declared(rows: _Rows) -> tuple[CatalogRow, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogFacts:
-    """What a run asks of a catalog: its fingerprint, the folded names of what somebody declared, and what may be in it.
+    """What a run asks of a catalog: what somebody declared, its fingerprint and folded names, and what may be in it.
 
     That is foreign keys, STRICT tables, and the table in which plain yoyo keeps its lock.
     """
 
+    rows: tuple[CatalogRow, ...]
     fingerprint: str
     names: frozenset[str]
     has_keys: bool
@@ -99,7 +111,7 @@ def read_facts(connection: sqlite3.Connection) -> CatalogFacts:
     except sqlite3.OperationalError as error:
         if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_ERROR:
             raise
-        return _facts_of(_read_rows(connection))  # this SQLite was built without JSON
+        return _facts_of(_read_rows(connection))  # built without JSON, or there is a BLOB in it
     return _known_facts(text)
 
 
@@ -112,6 +124,7 @@ def _known_facts(text: str) -> CatalogFacts:
 def _facts_of(rows: _Rows) -> CatalogFacts:
     found = _declared(rows)
     return CatalogFacts(
+        rows=found,
         fingerprint=fingerprint(found),
         names=frozenset(row.name.lower() for row in found),
         has_keys=any(row.kind == "table" and "REFERENCES" in row.sql.upper() for row in found),

@@ -197,6 +197,9 @@ def plain_error(error: sqlite3.Error | UnicodeDecodeError, database: str, *, doi
     if code == sqlite3.SQLITE_FULL or _extended(error) in _NOT_WRITTEN:
         what = f"{error} while {doing}: the disk is full, or failing. Nothing was changed. Make room, then try again."
         return DatabaseRefused(f"{database}: {what}")
+    if _extended(error) == sqlite3.SQLITE_READONLY_DBMOVED:
+        what = f"another file took its place while {doing}, as `restore` does. Nothing was changed; try again."
+        return DatabaseRefused(f"{database}: {what}")
     if code == sqlite3.SQLITE_AUTH:
         what = "an authorizer of this connection forbids what a run needs. Take it off with set_authorizer(None)."
         return UsageError(f"{database}: {what}")
@@ -312,7 +315,7 @@ def shape_file(connection: sqlite3.Connection, pragmas: Sequence[Pragma], databa
 def patience(pragmas: Sequence[Pragma]) -> float:
     """Seconds to wait for other connections, from the first one on: the declared busy timeout."""
     declared = (str(pragma.value) for pragma in pragmas if pragma.name.lower() == "busy_timeout")
-    return next((int(value) / 1000 for value in declared if value.isdigit()), DEFAULT_TIMEOUT)
+    return next((int(value) / 1000 for value in declared if value.isdecimal() and value.isascii()), DEFAULT_TIMEOUT)
 
 
 def _set(cursor: sqlite3.Cursor, pragma: Pragma, database: str | None, deadline: float) -> str | int | None:

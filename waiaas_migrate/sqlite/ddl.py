@@ -18,6 +18,7 @@ from waiaas_migrate.sqlite.cursor import Cursor, split_commas
 from waiaas_migrate.sqlite.grammar import Kind, SqlError, Token, meaning, significant, tokenize
 from waiaas_migrate.sqlite.quoting import fold, quote_literal, quote_name
 from waiaas_migrate.sqlite.spelling import spell, spell_statement
+from waiaas_migrate.sqlite.virtual_tables import holds_data
 
 __all__ = [
     "SqlError",
@@ -215,6 +216,20 @@ def _listed_names(cursor: Cursor) -> Iterator[str]:
         yield cursor.name()
 
 
+def updates_watched(sql: str) -> frozenset[str] | None:
+    """The folded columns whose UPDATE fires the trigger ``sql``, empty for any; None if it does not fire on UPDATE."""
+    cursor = Cursor(significant(tokenize(sql)))
+    while (word := cursor.next().word) not in ("UPDATE", "INSERT", "DELETE"):
+        continue
+    if word != "UPDATE":
+        return None
+    columns: set[str] = set()
+    while not cursor.accept("ON"):
+        token = cursor.next()
+        columns.add(fold(token.name))
+    return frozenset(columns - {"of", ","})
+
+
 def virtual_table(name: str, sql: str) -> VirtualTable:
     """A virtual table out of its CREATE VIRTUAL TABLE; the module need not be there.
 
@@ -229,7 +244,8 @@ def virtual_table(name: str, sql: str) -> VirtualTable:
     module = cursor.name()
     arguments = cursor.balanced() if cursor.peek() == "(" else ()
     key = f"{fold(name)} {fold(module)} {_as_written(arguments)}"
-    return VirtualTable(name=name, module=module, statement=SqlText(sql=sql.strip().rstrip(";").rstrip(), key=key))
+    statement = SqlText(sql=sql.strip().rstrip(";").rstrip(), key=key)
+    return VirtualTable(name=name, module=module, statement=statement, holds_data=holds_data(sql))
 
 
 def _expect_create(cursor: Cursor, what: str, name: str) -> None:

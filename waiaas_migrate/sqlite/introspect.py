@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -20,45 +20,40 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite import ddl, ddl_table
 from waiaas_migrate.sqlite.catalog import CatalogRow, read_catalog
 from waiaas_migrate.sqlite.grammar import Kind, SqlError, tokenize
+from waiaas_migrate.sqlite.ownership import OtherTools
 from waiaas_migrate.sqlite.quoted_strings import in_single_quotes, strings_in
-
-#: What the modules that come with SQLite append to a virtual table's name
-#: (https://www.sqlite.org/vtab.html#xshadowname); needed where the module is not installed, or SQLite older than 3.37.
-_SHADOW_SUFFIXES: Mapping[str, frozenset[str]] = {
-    "fts3": frozenset({"content", "segments", "segdir", "docsize", "stat"}),
-    "fts4": frozenset({"content", "segments", "segdir", "docsize", "stat"}),
-    "fts5": frozenset({"data", "idx", "content", "docsize", "config"}),
-    "rtree": frozenset({"node", "rowid", "parent"}),
-    "rtree_i32": frozenset({"node", "rowid", "parent"}),
-    "geopoly": frozenset({"node", "rowid", "parent"}),
-    "spellfix1": frozenset({"vocab"}),
-}
+from waiaas_migrate.sqlite.virtual_tables import module_of, told_shadow_names, undecided
 
 #: What a CREATE TABLE (less its indexes, which have texts of their own) or CREATE INDEX is known to say, by its text.
 Known = Mapping[str, Table | Index]
 
 
-def introspect(connection: sqlite3.Connection, known: Known | None = None) -> Schema:
+def introspect(
+    connection: sqlite3.Connection, known: Known | None = None, *, others: OtherTools | None = None
+) -> Schema:
     """The schema of the database behind ``connection``, in the order of its catalog.
 
     Args:
         connection: the database.
         known: texts that need no reading, since what they say is known already.
+        others: leave out what belongs to other tools; None reads everything, as in a database built in memory.
 
     Raises:
         UnsupportedError: names what cannot be read exactly.
         sqlite3.DatabaseError: where the file cannot be read.
     """
-    return introspect_quoted(connection, known)[0]
+    return introspect_quoted(connection, known, others=others)[0]
 
 
 #: Words in double quotes that are strings, by the kind and folded name of the table, view or trigger that holds them.
 Strings = Mapping[tuple[str, str], frozenset[str]]
 
 
-def introspect_quoted(connection: sqlite3.Connection, known: Known | None = None) -> tuple[Schema, Strings]:
+def introspect_quoted(
+    connection: sqlite3.Connection, known: Known | None = None, *, others: OtherTools | None = None
+) -> tuple[Schema, Strings]:
     """The same, and the words in double quotes that SQLite takes for strings; an index's count as its table's."""
-    rows = read_catalog(connection)
+    rows = read_catalog(connection) if others is None else read_ours(connection, others)
     schema = _read(connection, rows, known or {})
     plain = in_single_quotes(rows, schema)
     if plain == rows:
@@ -73,7 +68,7 @@ def introspect_quoted(connection: sqlite3.Connection, known: Known | None = None
 def _read(connection: sqlite3.Connection, rows: Sequence[CatalogRow], known: Known) -> Schema:
     """The schema that ``rows`` say, held against what SQLite says of it."""
     virtual = tuple(_virtual_table(row) for row in rows if row.is_virtual)
-    shadows = _shadow_names(connection, virtual, rows)
+    shadows = told_shadow_names(connection, rows)
     by_table: dict[str, list[CatalogRow]] = defaultdict(list)
     for row in rows:
         by_table[fold(row.table)].append(row)
@@ -91,19 +86,29 @@ def _read(connection: sqlite3.Connection, rows: Sequence[CatalogRow], known: Kno
     )
 
 
-def _shadow_names(
-    connection: sqlite3.Connection, virtual: Iterable[VirtualTable], rows: Iterable[CatalogRow]
-) -> frozenset[str]:
-    """The folded names of the tables that belong to virtual tables."""
-    told = {
-        fold(row[0])
-        for row in connection.execute("SELECT name FROM pragma_table_list WHERE type = 'shadow'").fetchall()
-    }
-    tables = {fold(row.name) for row in rows if row.kind == "table"}
-    for table in virtual:
-        suffixes = _SHADOW_SUFFIXES.get(fold(table.module), frozenset())
-        told |= tables & {f"{fold(table.name)}_{suffix}" for suffix in suffixes}
-    return frozenset(told)
+def read_ours(connection: sqlite3.Connection, others: OtherTools) -> tuple[CatalogRow, ...]:
+    """Return the catalog of a live database less what belongs to other tools.
+
+    Raises:
+        UnsupportedError: names tables that are either ordinary or part of a virtual table, and nobody here can tell.
+    """
+    rows = read_catalog(connection)
+    ours = others.without(rows)
+    _refuse_undecided(connection, rows, {fold(row.name) for row in ours} - others.declared)
+    return ours
+
+
+def _refuse_undecided(connection: sqlite3.Connection, rows: Sequence[CatalogRow], ours: Container[str]) -> None:
+    doubtful = {name: virtual for name, virtual in undecided(connection, rows).items() if name in ours}
+    if doubtful:
+        virtual = next(iter(doubtful.values()))
+        names = [name for name, other in doubtful.items() if other is virtual]
+        ignored = ", ".join(f'"{name}"' for name in (virtual.name, *names))
+        raise UnsupportedError(
+            f"table {', '.join(names)}: may belong to virtual table {virtual.name}, whose module "
+            f"{module_of(virtual)} is not loaded here. To leave these tables alone, set "
+            f"`ignore_tables = [{ignored}]` in [tool.waiaas-migrate]. Rename those that are ordinary tables."
+        )
 
 
 def _reading(row: CatalogRow, error: SqlError) -> UnsupportedError:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any, Self
 
-from waiaas_migrate.sqlite.catalog import read_catalog
+from waiaas_migrate.sqlite.catalog import CatalogRow, read_catalog
 from waiaas_migrate.sqlite.place import MEMORY
 from waiaas_migrate.sqlite.quoting import quote_name
 
@@ -189,15 +189,15 @@ def copy(connection: sqlite3.Connection) -> sqlite3.Connection:
     return other
 
 
-def schema_copy(connection: sqlite3.Connection) -> sqlite3.Connection:
-    """A database in memory with the same catalog, to the letter, and without rows.
+def schema_copy(catalog: Iterable[CatalogRow]) -> sqlite3.Connection:
+    """Return a database in memory with this ``catalog``, to the letter, and without rows.
 
     Raises:
         sqlite3.Error: a text that SQLite does not take alone, such as that of a virtual table's own tables.
     """
     other = memory()
     order = ("table", "index", "view", "trigger")
-    for row in sorted(read_catalog(connection), key=lambda row: order.index(row.kind)):
+    for row in sorted(catalog, key=lambda row: order.index(row.kind)):
         execute(other, row.sql)
     return other
 

@@ -9,16 +9,9 @@ from waiaas_migrate.schema.changes import DropTable, ModifyPrimaryKey, asked_for
 from waiaas_migrate.schema.model import ForeignKey, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.parents import Fault, Tables, fault, identity, mended_keys, targets_of
-from waiaas_migrate.sqlite.actions import (
-    Action,
-    FollowedKey,
-    GuardNoRow,
-    GuardParents,
-    GuardViolations,
-    NoteViolations,
-    Step,
-)
+from waiaas_migrate.sqlite.actions import Action, Step
 from waiaas_migrate.sqlite.cost import Cost
+from waiaas_migrate.sqlite.guards import FollowedKey, GuardNoRow, GuardParents, GuardViolations, NoteViolations
 from waiaas_migrate.sqlite.reading import moved_columns
 from waiaas_migrate.sqlite.rebuild import is_renumbered, shared_rowid
 from waiaas_migrate.sqlite.spelling import spelled_name

@@ -32,27 +32,23 @@ from waiaas_migrate.schema.model import Index, ObjectKind, Schema, Table, Trigge
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.actions import (
     Action,
+    BeginEdits,
     CreateIndex,
     CreateStatement,
     CreateTable,
     Drop,
-    EditCatalog,
-    ExpectedLayout,
-    GuardChecks,
-    GuardForeignKeysOff,
-    GuardLayouts,
-    GuardObjects,
+    EditDefinition,
+    EndEdits,
     Plan,
-    RebuildTable,
     RenameColumnTo,
     RenameTableTo,
     SetSecureDelete,
     Step,
-    UpdateRows,
 )
 from waiaas_migrate.sqlite.cost import Cost
-from waiaas_migrate.sqlite.ddl import names_in
+from waiaas_migrate.sqlite.ddl import names_in, updates_watched
 from waiaas_migrate.sqlite.full_text import filling
+from waiaas_migrate.sqlite.guards import GuardForeignKeysOff
 from waiaas_migrate.sqlite.parents import parent_guards, violation_guards
 from waiaas_migrate.sqlite.quoted_strings import is_text_term
 from waiaas_migrate.sqlite.reading import read_tables, reading_order
@@ -88,17 +84,23 @@ class _Planner:
         self.can_drop_columns = not (gone & mentioned or has_text_index(transition.old))
         self.tables = {name: self._table(name, changes) for name, changes in self.by_table.items()}
         self.rebuilt = {name for name, planned in self.tables.items() if planned.is_rebuilt}
-        self.updated = {name for name, planned in self.tables.items() if planned.updates_rows}
+        self.updated = {name: planned.updated for name, planned in self.tables.items() if planned.updated}
         self.dropped = {fold(c.table.name) for c in transition.changes if isinstance(c, DropTable)}
         self.views_gone = {fold(view.name) for view in leaving_views(transition)}
 
     def _table(self, name: str, changes: Sequence[Change]) -> TablePlan:
+        if self.t.clauses is None:
+            raise ValueError("altering a table needs the clauses that its definition is made of")
         return plan_table(
             TableChanges(
                 old=self.old[name],
                 new=self.new[name],
+                text=self.t.texts[name],
                 changes=tuple(changes),
+                clauses=self.t.clauses,
+                triggers=self._triggers_of(name),
                 mentioned=self.mentioned,
+                has_statements=bool(statements(self.t.old)),
                 can_drop_columns=self.can_drop_columns,
                 strings=frozenset(map(fold, self.t.strings.get(("table", name), ()))),
                 reads_itself=name in self.t.reads and self.t.reads[name].reads_itself,
@@ -111,22 +113,24 @@ class _Planner:
         """Every step, in order."""
         # A backfill that looks into another table does so before that one changes.
         ordered = reading_order(self.t, self.tables).tables
-        middle = [step for name in ordered for step in self.tables[name].steps]
+        tables = [self.tables[name] for name in ordered]
         parents = parent_guards(self.t)
         noted, compared = violation_guards(self.t)
-        if any(isinstance(a, RebuildTable | UpdateRows) for step in middle for a in step.actions) or self.dropped:
-            yield _step("foreign keys are to be off, or dropping a table would delete rows", GuardForeignKeysOff())
+        if self.rebuilt or self.dropped:
+            yield _step("", GuardForeignKeysOff())
         secure_delete = self.t.options.secure_delete
         if self.rebuilt and secure_delete is not None:
-            words = "overwrite what is deleted, or not, as the project chose"
+            words = "overwrite deleted pages" if secure_delete else "leave deleted pages as they are"
             yield _step(words, SetSecureDelete(on=secure_delete))
         yield from self._making_way()
         yield from self._renaming()
-        yield from self._layouts()
         yield from noted
         yield from self._dropping(late=False)
         yield from self._creating()
-        yield from middle
+        yield from _editing([edit for table in tables for edit in table.rules])
+        yield from (step for table in tables for step in table.steps)
+        yield from _editing([edit for table in tables for edit in table.edits])
+        yield from (step for table in tables for step in table.drops)
         yield from self._dropping(late=True)
         yield from self._indexing()
         yield from self._finishing()
@@ -139,7 +143,7 @@ class _Planner:
         """Triggers that change or do not compile, and those that would fire, or be in the way, on what changes."""
         gone = {fold(c.trigger.name) for c in self.t.changes if isinstance(c, DropTrigger)}
         gone |= {fold(c.old.name) for c in self.t.changes if isinstance(c, ModifyTrigger)} | self.t.set_aside
-        gone |= {fold(t.name) for t in self.t.old.triggers if fold(t.table) in self.updated}
+        gone |= {fold(t.name) for t in self.t.old.triggers if self._fires(t)}
         views = self.views_gone
         yield from (t for t in self.t.start.triggers if fold(t.name) in gone or fold(t.table) in views)
 
@@ -155,44 +159,15 @@ class _Planner:
         for column in self.t.renames.columns:
             yield _step(describe(column), RenameColumnTo(table=column.table, old=column.old, new=column.new))
 
-    def _layouts(self) -> Iterator[Step]:
-        """Guards that tables whose text is edited, or whose rows are copied, are what they should be."""
-        actions = {name: [a for step in planned.steps for a in step.actions] for name, planned in self.tables.items()}
-        relied_on = {
-            name: self.old[name].name
-            for name, those in actions.items()
-            if name in self.t.layouts and any(isinstance(action, EditCatalog | RebuildTable) for action in those)
-        }
-        if relied_on:
-            layouts = tuple(self._expected(name) for name in relied_on)
-            yield _step(_are_as_made([*relied_on.values()]), GuardLayouts(layouts=layouts))
-        for name, planned in self.tables.items():
-            table = self.old[name].name
-            if name in relied_on and planned.is_rebuilt:
-                words = f"nobody added an index or a trigger to {table}, which would go with the old table"
-                yield _step(words, GuardObjects(table=table, names=self._objects_of(name)))
-            if planned.updates_rows:
-                words = f"no trigger fires on {table} while its rows get other values"
-                yield _step(words, GuardObjects(table=table, names=self._objects_of(name), triggers_only=True))
-            if name in self.t.texts and any(isinstance(a, RebuildTable) and not a.asks_checks for a in actions[name]):
-                yield self._kept_checks(name)
+    def _fires(self, trigger: Trigger) -> bool:
+        """Whether ``trigger`` fires on rows that the migration gives other values."""
+        columns = self.updated.get(fold(trigger.table), frozenset())
+        watched = updates_watched(trigger.statement.sql)
+        return bool(columns) and watched is not None and (not watched or bool(watched & columns))
 
-    def _expected(self, name: str) -> ExpectedLayout:
-        """What the table should be; the order of its columns counts where its text is edited, and the rows stay."""
-        known, in_order = self.t.layouts[name], not self.tables[name].is_rebuilt
-        facts = known.in_order if in_order else known.in_any_order
-        return ExpectedLayout(table=self.old[name].name, facts=facts, in_order=in_order)
-
-    def _objects_of(self, name: str) -> tuple[str, ...]:
-        """The folded names of the indexes and triggers that a table has."""
-        triggers = [trigger.name for trigger in self.t.old.triggers if fold(trigger.table) == name]
-        return tuple(fold(one) for one in [*(index.name for index in self.old[name].indexes), *triggers])
-
-    def _kept_checks(self, name: str) -> Step:
-        """A guard for rows that are to be copied without being held to CHECKs once more."""
-        table = self.old[name]
-        guard = GuardChecks(table=table.name, text=self.t.texts[name].replace('"', ""), checks=self.new[name].checks)
-        return _step(f"table {table.name} holds its rows to the CHECKs that the migrations gave it", guard)
+    def _triggers_of(self, name: str) -> tuple[str, ...]:
+        """The folded names of the triggers on a table."""
+        return tuple(fold(trigger.name) for trigger in self.t.old.triggers if fold(trigger.table) == name)
 
     def _dropping(self, *, late: bool) -> Iterator[Step]:
         """What goes; ``late``, once the backfills have read it."""
@@ -244,8 +219,10 @@ class _Planner:
     def _indexing(self) -> Iterator[Step]:
         added = [change.table for change in self.t.changes if isinstance(change, AddTable)]
         yield from (step for table in added for step in self._new_indexes(table, free=False))
-        rebuilt = [self.new[name] for name in self.tables if name in self.rebuilt]
-        yield from (_index(table.name, index, Cost.REBUILD) for table in rebuilt for index in table.indexes)
+        for table in (self.new[name] for name in self.tables if name in self.rebuilt):
+            again = tuple(CreateIndex(table=table.name, index=index) for index in table.indexes)
+            if again:
+                yield Step(words="", cost=Cost.REBUILD, actions=again)
         for change in self.t.changes:
             match change:
                 case AddIndex(table=name, index=index) | ModifyIndex(table=name, new=index):
@@ -325,10 +302,13 @@ def _drop(kind: ObjectKind, name: str) -> Step:
     return _step(f"drop {kind} {name}", Drop(kind=kind, name=name))
 
 
-def _are_as_made(tables: Sequence[str]) -> str:
-    if len(tables) == 1:
-        return f"table {tables[0]} is what the migrations made of it"
-    return f"tables {', '.join(tables)} are what the migrations made of them"
+def _editing(edits: Sequence[EditDefinition]) -> Iterator[Step]:
+    """Edits of the catalog, together, since each makes every connection read it from scratch."""
+    if edits:
+        tables = tuple(dict.fromkeys(edit.table for edit in edits))
+        is_scan = any(edit.asked for edit in edits)
+        actions: tuple[Action, ...] = (BeginEdits(), *edits, EndEdits(tables=tables))
+        yield Step(words="", cost=Cost.SCAN if is_scan else Cost.CONSTANT, actions=actions)
 
 
 def _step(words: str, action: Action) -> Step:

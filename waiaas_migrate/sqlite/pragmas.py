@@ -36,6 +36,34 @@ KEPT_IN_FILE = frozenset({"journal_mode", "auto_vacuum", "page_size", "encoding"
 #: They shape a file and take effect before its first table only (https://www.sqlite.org/pragma.html#pragma_page_size).
 SHAPE = frozenset({"auto_vacuum", "page_size", "encoding"})
 FILE_ONLY = frozenset({"journal_mode", "mmap_size"})  # of no use without a file
+#: The journal modes in which SQLite can roll back, and recover after a crash
+#: (https://www.sqlite.org/pragma.html#pragma_journal_mode). It takes abbreviations too, such as ``m`` for MEMORY.
+SAFE_JOURNALS = frozenset({"wal", "delete", "truncate", "persist"})
+UNSAFE_JOURNAL = "Without a journal on disk, a migration that fails or is interrupted corrupts the database."
+
+#: Where a statement sets the journal mode, and to what.
+_SETS_JOURNAL = re.compile(
+    r"""PRAGMA \s+ (?: (?: \w+ | "[^"]+" ) \s* \. \s* )? ["'`[]? journal_mode ["'`\]]? \s* [=(] \s*
+    ["'`[]? (?P<mode> \w+ )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def pragma_problem(name: str, value: str | int) -> str | None:
+    """Return what is wrong with setting the PRAGMA ``name`` to ``value`` on every connection, or None."""
+    if name.lower() == "journal_mode" and str(value).lower() not in SAFE_JOURNALS:
+        return f"journal_mode must be WAL, DELETE, TRUNCATE or PERSIST, not {value}. {UNSAFE_JOURNAL}"
+    if name.lower() == "schema_version":
+        return (
+            "schema_version is SQLite's own count of schema changes. Setting it hides changes from other connections."
+        )
+    return None
+
+
+def unsafe_journal(statement: str) -> str | None:
+    """Return the journal mode that ``statement``, which begins with its code, sets; None if it is a safe one."""
+    found = _SETS_JOURNAL.match(statement)
+    return None if found is None or found["mode"].lower() in SAFE_JOURNALS else found["mode"]
 
 
 @functools.lru_cache(maxsize=256)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.schema.canonical import canonical_column
@@ -11,35 +11,83 @@ from waiaas_migrate.schema.changes import AddColumn, Change
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import SqlText, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.actions import Action, Copied, GuardNoRow, RebuildTable, Step
+from waiaas_migrate.sqlite.actions import Action, Copied, CopyRows, CreateBeside, ReplaceTable, Step
 from waiaas_migrate.sqlite.cost import Cost
 from waiaas_migrate.sqlite.ddl import ROWID_NAMES, TERMS, names_in, unqualified
 from waiaas_migrate.sqlite.grammar import Kind, significant, tokenize
-from waiaas_migrate.sqlite.row_steps import column_of, guards, value_of
+from waiaas_migrate.sqlite.guards import GuardDefinition, GuardNoRow, GuardObjects, Piece
+from waiaas_migrate.sqlite.row_steps import column_of, guards, overrides_conflicts, value_of
 from waiaas_migrate.sqlite.spelling import spelled_name, spelled_value
+from waiaas_migrate.sqlite.table_text import Clauses, piece, renamed, written_name
+from waiaas_migrate.sqlite.text_steps import text_steps
 
 
-def rebuild(old: Table, new: Table, changes: Sequence[Change]) -> Step:
-    """The step that builds ``new``, copies the rows of ``old`` into it, and puts it in its place."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuild:
+    """What a rebuild makes of a table: ``old`` with the definition ``text`` becomes ``new`` by ``changes``.
+
+    ``has_quoted_strings``: words in double quotes stand for strings in it, which a new column could take for itself.
+    """
+
+    old: Table
+    text: str
+    new: Table
+    changes: tuple[Change, ...]
+    has_quoted_strings: bool = False
+
+
+def rebuild(wanted: Rebuild, clauses: Clauses, objects: Sequence[str]) -> Step:
+    """The step that builds the new table, copies the rows into it, and puts it in the old one's place.
+
+    ``objects`` are the folded names of the indexes and triggers that the table has, and gets back.
+    """
+    old, new = wanted.old, wanted.new
     # A new column that is the rowid has a value in every row, NOT NULL or not.
-    before: list[Action] = [
+    before = [
         guard
-        for change in changes
+        for change in wanted.changes
         if isinstance(change, AddColumn)
         and change.column.hints.backfill is None
         and fold(change.column.name) != rowid_alias(new)
         for guard in guards(new, change)
     ]
-    before += _numbered(old, new)
-    action = RebuildTable(
-        table=_unqualified(new),
-        aside=f"_waiaas_new_{new.name}",
+    aside = f"_waiaas_new_{new.name}"
+    create, as_made = _definitions(wanted, clauses, aside)
+    copy = CopyRows(
+        table=new.name,
+        aside=aside,
         copied=tuple(_copied(old, new)) or (_nothing_kept(new),),
-        keeps_sequence=_counts(old) and _counts(new),
         asks_checks=not _keeps_checks(old, new),
+        overrides=overrides_conflicts(new),
     )
-    words = "; ".join(describe(change) for change in changes)
-    return Step(words=words, cost=Cost.REBUILD, actions=(*before, action))
+    return Step(
+        words="; ".join(describe(change) for change in wanted.changes),
+        cost=Cost.REBUILD,
+        actions=(
+            *before,
+            *_numbered(old, new),
+            CreateBeside(create=create),
+            copy,
+            as_made,
+            GuardObjects(table=new.name, names=tuple(objects)),
+            ReplaceTable(table=new.name, aside=aside, keeps_sequence=_counts(old) and _counts(new)),
+        ),
+    )
+
+
+def _definitions(wanted: Rebuild, clauses: Clauses, aside: str) -> tuple[str, GuardDefinition]:
+    """The CREATE TABLE of the new table under the name ``aside``, and the guard for the definition of the old one."""
+    name, passing = written_name(wanted.text), spelled_name(aside)
+    named = Piece(old=passing, new=name)
+    steps = None
+    if not (_names_itself(wanted.new) or wanted.has_quoted_strings):
+        steps = text_steps(wanted.text, wanted.old, wanted.changes, clauses, wanted.new)
+    if steps is None:
+        create = clauses.table(replace(_unqualified(wanted.new), name=aside))
+        return create, GuardDefinition(table=wanted.old.name, aside=aside, named=named, text=wanted.text)
+    pieces = tuple(piece(step.after, step.before) for step in reversed(steps))
+    create = renamed(steps[-1].after if steps else wanted.text, passing)
+    return create, GuardDefinition(table=wanted.old.name, aside=aside, named=named, pieces=pieces)
 
 
 def _numbered(old: Table, new: Table) -> list[Action]:
@@ -89,6 +137,11 @@ def _unqualified(table: Table) -> Table:
         for check in table.checks
     )
     return replace(table, checks=checks)
+
+
+def _names_itself(table: Table) -> bool:
+    """Whether a CHECK says the name of its table."""
+    return any(unqualified(check.expression.sql, table.name) != check.expression.sql for check in table.checks)
 
 
 def _counts(table: Table) -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from waiaas_migrate.schema.canonical import canonical_collation
 from waiaas_migrate.schema.changes import AddCheck, AddColumn, Change, ModifyCheck, ModifyColumn
 from waiaas_migrate.schema.enum_lists import membership_of, values_held
 from waiaas_migrate.schema.model import Check, Column, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.actions import Action, Copied, GuardNoRow, UpdateRows
+from waiaas_migrate.sqlite.actions import Copied, UpdateRows
+from waiaas_migrate.sqlite.ddl import names_in
+from waiaas_migrate.sqlite.guards import GuardNoRow
 from waiaas_migrate.sqlite.spelling import spelled_name, spelled_value
 
 _QUERY = re.compile(r"(?:SELECT|WITH|VALUES)\b", re.IGNORECASE)
@@ -70,29 +72,67 @@ def _mapped(old: Table, column: Column) -> str:
     return f"CASE {name} {cases} ELSE {name} END"
 
 
-def update(old: Table, new: Table) -> UpdateRows | None:
-    """The one UPDATE that carries the rows of ``old`` over, in place; None where they stay as they are."""
-    assignments, conditions = [], []
-    for column in new.columns:
-        value = value_of(old, column)
+def updates(old: Table, new: Table) -> tuple[UpdateRows, ...]:
+    """The statements that give the rows of ``old`` their new values in place; none if they stay as they are.
+
+    One for each enum value that becomes another one. One for all if values change places, or if a rule or a backfill
+    reads more than one of the columns: then all must change at once.
+    """
+    changing = [
+        (column, value)
+        for column in new.columns
+        if column.generated is None and (value := value_of(old, column)) not in (None, spelled_name(column.name))
+    ]
+    if not changing:
+        return ()
+    columns = {fold(column.name) for column, _ in changing}
+    apart = all(len(names_in(text) & columns) < 2 for text in (check.expression.sql for check in new.checks))
+    if apart and all(_is_mapping_alone(old, column) for column, _ in changing):
+        return tuple(_one_value(new, column, *pair) for column, _ in changing for pair in mapping(old, column).items())
+    return (_all_at_once(old, new, changing),)
+
+
+def overrides_conflicts(table: Table) -> bool:
+    """Whether a constraint of ``table`` has an ON CONFLICT clause, by which a row could get lost."""
+    rules = (*table.uniques, *(column.not_null for column in table.columns), table.primary_key)
+    return any(rule is not None and rule.on_conflict is not None for rule in rules)
+
+
+def _is_mapping_alone(old: Table, column: Column) -> bool:
+    """Whether nothing but values of an enum change in ``column``, none into one that changes itself."""
+    values = mapping(old, column)
+    return bool(values) and not is_filled(old, column) and not set(values) & set(values.values())
+
+
+def _one_value(new: Table, column: Column, before: str | int, after: str | int | None) -> UpdateRows:
+    name = spelled_name(column.name)
+    return UpdateRows(
+        table=new.name,
+        assignments=(Copied(column=column.name, source=spelled_value(after)),),
+        where=f"{name} = {spelled_value(before)}",
+        overrides=overrides_conflicts(new),
+    )
+
+
+def _all_at_once(old: Table, new: Table, changing: Sequence[tuple[Column, str | None]]) -> UpdateRows:
+    conditions: list[str] = []
+    for column, value in changing:
         name = spelled_name(column.name)
-        if column.generated is not None or value is None or value == name:
-            continue
-        assignments.append(Copied(column=column.name, source=value))
-        values = mapping(old, column)
         if column_of(old, column.name) is None:
             conditions.append("TRUE")
-        elif values:
+        elif values := mapping(old, column):
             conditions.append(f"{name} IN ({', '.join(spelled_value(value) for value in values)})")
-        if value.startswith("coalesce("):
+        if value is not None and value.startswith("coalesce("):
             conditions.append(f"{name} IS NULL")
-    if not assignments:
-        return None
-    where = None if "TRUE" in conditions else " OR ".join(conditions)
-    return UpdateRows(table=new.name, assignments=tuple(assignments), where=where)
+    return UpdateRows(
+        table=new.name,
+        assignments=tuple(Copied(column=column.name, source=value or "NULL") for column, value in changing),
+        where=None if "TRUE" in conditions else " OR ".join(conditions),
+        overrides=overrides_conflicts(new),
+    )
 
 
-def guards(new: Table, change: Change) -> Iterator[Action]:
+def guards(new: Table, change: Change) -> Iterator[GuardNoRow]:
     """What must be so before ``change`` holds for rows that are there."""
     match change:
         case AddCheck(check=check):
@@ -120,7 +160,7 @@ def _check_guard(table: Table, check: Check) -> GuardNoRow:
     return GuardNoRow(table=table.name, rule=rule, where=f"NOT ({check.expression.sql})")
 
 
-def _list_guard(table: Table, before: Check, after: Check) -> Iterator[Action]:
+def _list_guard(table: Table, before: Check, after: Check) -> Iterator[GuardNoRow]:
     """The removed values, looked for by equality; all rows held to the new rule where that is not all.
 
     By a collation of the column's own, a removed value may be equal to one that stays.
@@ -130,9 +170,10 @@ def _list_guard(table: Table, before: Check, after: Check) -> Iterator[Action]:
     if old is None or new is None or old.column != new.column:
         yield _check_guard(table, after)
         return
-    removed = [value for value in old.values if value not in new.values]
+    column = column_of(table, new.column)
+    mapped = {} if column is None else dict(column.hints.removed_values) | dict(column.hints.renamed_values)
+    removed = [value for value in old.values if value not in new.values and value not in mapped]
     if removed:
-        column = column_of(table, new.column)
         name = spelled_name(new.column if column is None else column.name)
         listed = ", ".join(spelled_value(value) for value in removed)
         rule = f"rows hold values in {name} that are no longer allowed ({listed})"

@@ -7,10 +7,11 @@ nor is anything that shapes what is stored: collations, keys, UNIQUE, generated 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from waiaas_migrate.schema.affinity import affinity
+from waiaas_migrate.schema.altered import altered
 from waiaas_migrate.schema.canonical import canonical_collation
 from waiaas_migrate.schema.changes import (
     AddCheck,
@@ -29,33 +30,47 @@ from waiaas_migrate.schema.changes import (
     ModifyTableOptions,
     ReorderColumns,
 )
-from waiaas_migrate.schema.describe import describe
+from waiaas_migrate.schema.describe import describe, describe_briefly
 from waiaas_migrate.schema.model import Column, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.actions import Action, AddColumnTo, DropColumnFrom, EditCatalog, Step, UpdateRows
+from waiaas_migrate.sqlite.actions import AddColumnTo, DropColumnFrom, EditDefinition, Step, UpdateRows
 from waiaas_migrate.sqlite.cost import Cost
 from waiaas_migrate.sqlite.ddl import is_constant, names_in
+from waiaas_migrate.sqlite.guards import GuardNoRow, GuardObjects
 from waiaas_migrate.sqlite.layout import ColumnLayout, column_layout
-from waiaas_migrate.sqlite.rebuild import rebuild, rowid_alias
-from waiaas_migrate.sqlite.row_steps import column_of, guards, update, waits_for_backfill
+from waiaas_migrate.sqlite.rebuild import Rebuild, rebuild, rowid_alias
+from waiaas_migrate.sqlite.row_steps import column_of, guards, updates, waits_for_backfill
+from waiaas_migrate.sqlite.table_text import (
+    Clauses,
+    piece,
+    renamed,
+    with_added_column,
+    written_name,
+)
+from waiaas_migrate.sqlite.text_steps import TextStep, text_steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableChanges:
     """A table before and after, what changes in it, and what the choice depends on.
 
-    ``old`` carries its new name already. ``mentioned`` are the folded names that views and triggers use.
+    ``old`` carries its new name already, and ``text`` is its definition. ``triggers`` are the folded names of its
+    triggers, ``mentioned`` those that views and triggers use, and ``has_statements`` says whether there are any.
     ``can_drop_columns``: nothing elsewhere in the schema is in the way of DROP COLUMN. In the way are indexes on a
     string in double quotes, and views and triggers that use a table which has just gone. ``strings`` are the folded
     strings that stand in double quotes in the table or its indexes: a new column of that name would take them over.
-    ``reads_itself``: a backfill looks into other rows of the table. ``in_order``: the columns shall stand in the file
-    as in ``new``.
+    ``reads_itself``: a backfill looks into other rows of the table. ``in_order``: the columns must stand in the file as
+    in ``new``.
     """
 
     old: Table
     new: Table
+    text: str
     changes: tuple[Change, ...]
-    mentioned: frozenset[str]
+    clauses: Clauses
+    triggers: tuple[str, ...] = ()
+    mentioned: frozenset[str] = frozenset()
+    has_statements: bool = True
     can_drop_columns: bool = True
     strings: frozenset[str] = frozenset()
     reads_itself: bool = False
@@ -65,36 +80,46 @@ class TableChanges:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TablePlan:
-    """The steps for one table; ``is_rebuilt`` where its indexes and triggers went with the old one."""
+    """The steps for one table, by their place among those of other tables.
 
-    steps: tuple[Step, ...]
+    ``rules`` are edits that let rows get their new values, ``steps`` alter the table and its rows, ``edits`` bring the
+    rest, and ``drops`` are columns that go. ``is_rebuilt``: its indexes and triggers went with the old table.
+    ``updated`` are the folded names of columns that rows get other values in.
+    """
+
+    rules: tuple[EditDefinition, ...] = ()
+    steps: tuple[Step, ...] = ()
+    edits: tuple[EditDefinition, ...] = ()
+    drops: tuple[Step, ...] = ()
     is_rebuilt: bool = False
-    updates_rows: bool = False
+    updated: frozenset[str] = frozenset()
 
 
 def plan_table(table: TableChanges) -> TablePlan:
     """The steps that make ``table.old`` into ``table.new``, indexes and triggers aside."""
-    rows = update(table.old, table.new)
+    rows = updates(table.old, table.new)
     added = _additions(table)
-    # Values may be made from a column that goes with the same migration; dropping it writes all rows anew anyhow.
-    out_of_place = rows is not None and any(isinstance(change, DropColumn) for change in table.changes)
+    # Values may be made from a column that goes with the same migration; dropping it writes all rows anyhow.
+    out_of_place = bool(rows) and any(isinstance(change, DropColumn) for change in table.changes)
     # An UPDATE would find rows before it as it has just left them.
-    out_of_place |= (
-        rows is not None
-        and table.reads_itself
-        and any(column_of(table.old, item.column) is not None for item in rows.assignments)
+    out_of_place |= table.reads_itself and any(
+        column_of(table.old, item.column) is not None for update in rows for item in update.assignments
     )
-    # Without a word on it, the columns keep the order that they have in the file.
+    # Unless something depends on it, the columns keep the order that they have in the file.
     physical = _physical(table, [change for change in table.changes if isinstance(change, AddColumn)])
     if table.in_order and _names(physical) != _names(table.new):
         physical, out_of_place = table.new, True
     if added is None or out_of_place or any(_needs_rebuild(table, change) for change in table.changes):
-        return TablePlan(steps=(rebuild(table.old, physical, table.changes),), is_rebuilt=True)
-    steps = [*_added(table, added), *_dropped(table)]
-    edited = [change for change in table.changes if _is_edit(table, change)]
-    if edited or rows is not None:
-        steps += _edit(table, edited, _edited(table, added), rows)
-    return TablePlan(steps=tuple(steps), updates_rows=rows is not None)
+        wanted = Rebuild(
+            old=table.old,
+            text=table.text,
+            new=physical,
+            changes=table.changes,
+            has_quoted_strings=bool(table.strings),
+        )
+        objects = (*(fold(index.name) for index in table.old.indexes), *table.triggers)
+        return TablePlan(steps=(rebuild(wanted, table.clauses, objects),), is_rebuilt=True)
+    return _in_place(table, added, rows)
 
 
 # What a change needs
@@ -211,26 +236,135 @@ def _is_edit(table: TableChanges, change: Change) -> bool:
 # The steps
 
 
+def _in_place(table: TableChanges, added: Sequence[AddColumn], rows: Sequence[UpdateRows]) -> TablePlan:
+    """Native steps and edits of the definition. Rules that values are about to meet come before the rows change."""
+    rules = [change for change in table.changes if rows and _is_rule_of(rows, change) and _is_edit(table, change)]
+    late = [_tightened(one) for one in table.changes if one not in rules and _is_edit(table, one)]
+    edits = _Edits(table)
+    first = tuple(edit for edit, _ in edits.made(rules))
+    held = _asked(table, rules)
+    edits.add_columns(table, added)
+    made = edits.made(late)
+    return TablePlan(
+        rules=first,
+        steps=tuple(_altered(table, added, rows, held)),
+        edits=tuple(replace(edit, asked=_asked(table, changes)) for edit, changes in made),
+        drops=tuple(_dropped(table)),
+        updated=frozenset(fold(item.column) for update in rows for item in update.assignments),
+    )
+
+
+def _asked(table: TableChanges, changes: Sequence[Change]) -> tuple[GuardNoRow, ...]:
+    return tuple(guard for change in changes for guard in guards(table.new, change))
+
+
+def _tightened(change: Change) -> Change:
+    """What is left to do for a column that was added: it becomes NOT NULL once its rows are filled."""
+    if not isinstance(change, AddColumn):
+        return change
+    old = replace(change.column, not_null=None)
+    return ModifyColumn(table=change.table, old=old, new=change.column)
+
+
+def _is_rule_of(rows: Sequence[UpdateRows], change: Change) -> bool:
+    """Whether a rule changes, or NOT NULL goes, in a column in which rows get other values."""
+    given = {fold(item.column) for update in rows for item in update.assignments}
+    match change:
+        case ModifyCheck(old=check) | DropCheck(check=check):
+            return bool(given & names_in(check.expression.sql))
+        case ModifyColumn(new=column):
+            return column.not_null is None and fold(column.name) in given
+        case _:
+            return False
+
+
+class _Edits:
+    """The definition of a table while it is edited piece by piece."""
+
+    def __init__(self, table: TableChanges) -> None:
+        self._name, self._clauses = table.old.name, table.clauses
+        self._text, self._table = table.text, table.old
+
+    def made(self, changes: Sequence[Change]) -> list[tuple[EditDefinition, tuple[Change, ...]]]:
+        """The edits that make ``changes``, each with those that it makes.
+
+        One edit of the whole definition if it can't be changed piece by piece.
+        """
+        new = self._table
+        for change in changes:
+            new = altered(new, change)
+        steps = text_steps(self._text, self._table, changes, self._clauses, new)
+        if steps is None:
+            text = renamed(self._clauses.table(new), written_name(self._text))
+            steps = (TextStep(changes=tuple(changes), before=self._text, after=text),)
+        if steps:
+            self._text = steps[-1].after
+        self._table = new
+        return [
+            (
+                EditDefinition(
+                    table=self._name,
+                    words="; ".join(describe_briefly(change) for change in step.changes),
+                    piece=piece(step.before, step.after),
+                ),
+                step.changes,
+            )
+            for step in steps
+        ]
+
+    def add_columns(self, table: TableChanges, added: Sequence[AddColumn]) -> None:
+        """Let the definition have the columns that ALTER TABLE has added, as it adds them to the text."""
+        for change in added:
+            place = _as_added(table, change)
+            self._text = with_added_column(self._text, self._clauses.item(place))
+            self._table = replace(
+                self._table,
+                columns=(*self._table.columns, place.column),
+                checks=(*self._table.checks, *place.checks),
+                foreign_keys=(*self._table.foreign_keys, *place.foreign_keys),
+            )
+
+
+def _as_added(table: TableChanges, change: AddColumn) -> ColumnLayout:
+    """A new column as ALTER TABLE can add it: without the rules that hold only once its rows are filled."""
+    place = column_layout(table.new, change.column)
+    if waits_for_backfill(change.column):
+        place = replace(place, column=replace(change.column, not_null=None))
+    if _waits_with_checks(table.new, change.column):
+        place = replace(place, checks=())
+    return place
+
+
 def _added(table: TableChanges, added: Sequence[AddColumn]) -> Iterator[Step]:
     for change in added:
-        place = column_layout(table.new, change.column)
-        if waits_for_backfill(change.column):
-            place = replace(place, column=replace(change.column, not_null=None))
-        if _waits_with_checks(table.new, change.column):
-            place = replace(place, checks=())
+        place = _as_added(table, change)
         before = () if waits_for_backfill(change.column) else guards(table.new, change)
         action = AddColumnTo(table=table.new.name, column=place)
-        yield Step(words=describe(change), cost=_adding_cost(place), actions=(*before, action))
+        cost = Cost.SCAN if place.checks else Cost.CONSTANT
+        yield Step(words=describe(change), cost=cost, actions=(*before, action))
 
 
-def _adding_cost(place: ColumnLayout) -> Cost:
-    return Cost.SCAN if place.checks else Cost.CONSTANT
+def _altered(
+    table: TableChanges, added: Sequence[AddColumn], rows: Sequence[UpdateRows], held: Sequence[GuardNoRow]
+) -> Iterator[Step]:
+    """New columns, and what rows get in these and in others; ``held`` is what they must be then."""
+    steps = list(_added(table, added))
+    if not rows:
+        yield from steps
+        return
+    columns = dict.fromkeys(item.column for update in rows for item in update.assignments)
+    known = [name for name in columns if column_of(table.old, name) is not None]
+    words = "; ".join([*(step.words for step in steps), f"{table.new.name}: fill {', '.join(known or columns)}"])
+    actions = [action for step in steps for action in step.actions]
+    guard = GuardObjects(table=table.new.name, names=table.triggers, triggers_only=True)
+    yield Step(words=words, cost=Cost.SCAN, actions=(*actions, guard, *rows, *held))
 
 
 def _dropped(table: TableChanges) -> Iterator[Step]:
     for change in table.changes:
         if isinstance(change, DropColumn):
-            action = DropColumnFrom(table=table.new.name, column=change.column.name)
+            name, is_legacy = change.column.name, table.has_statements
+            action = DropColumnFrom(table=table.new.name, column=name, is_legacy=is_legacy)
             yield Step(words=describe(change), cost=Cost.REBUILD, actions=(action,))
 
 
@@ -243,68 +377,3 @@ def _physical(table: TableChanges, added: Sequence[AddColumn]) -> Table:
 
 def _names(table: Table) -> list[str]:
     return [fold(column.name) for column in table.columns]
-
-
-def _edited(table: TableChanges, added: Sequence[AddColumn]) -> Table:
-    """``table.new`` with columns and keys in the order that they have in the file, for an edit of its text.
-
-    SQLite finds the index of a key by the number of the key in the text
-    (https://www.sqlite.org/fileformat2.html#intschema): in another order, it would take one for another's. The rowid
-    needs no index.
-    """
-    has_index = rowid_alias(table.new) is None
-    key = table.old.primary_key if has_index else table.new.primary_key
-    return replace(_physical(table, added), primary_key=key, uniques=table.old.uniques)
-
-
-def _edit(table: TableChanges, edited: Sequence[Change], text: Table, rows: UpdateRows | None) -> Iterator[Step]:
-    """Change the table's text; where rows get other values, first without the rules that change."""
-    words = "; ".join(_edit_words(table.new.name, change) for change in edited) or _filling_words(table.new.name, rows)
-    before = [guard for change in edited for guard in guards(table.new, change)]
-    actions: list[Action] = []
-    if rows is not None and _breaks_old_rule(rows, edited):
-        actions.append(EditCatalog(table=_without_rules(text, edited), has_keys=_has_keys(text)))
-    if rows is not None:
-        actions.append(rows)
-    if edited:
-        actions += [*before, EditCatalog(table=text, has_keys=_has_keys(text))]
-    yield Step(words=words, cost=Cost.SCAN if before or rows is not None else Cost.CONSTANT, actions=tuple(actions))
-
-
-def _edit_words(table: str, change: Change) -> str:
-    """What an edit is for; that a column comes was said before it."""
-    if isinstance(change, AddColumn):
-        return f"fill column {table}.{change.column.name}, which is NOT NULL from then on"
-    return describe(change)
-
-
-def _filling_words(table: str, rows: UpdateRows | None) -> str:
-    columns = [f"{table}.{item.column}" for item in (rows.assignments if rows is not None else ())]
-    return f"fill column{'s' if len(columns) > 1 else ''} {', '.join(columns)}"
-
-
-def _breaks_old_rule(rows: UpdateRows, edited: Iterable[Change]) -> bool:
-    """Whether a CHECK that changes or goes is about a column that rows get other values in."""
-    given = {fold(item.column) for item in rows.assignments}
-    checks = [change.old for change in edited if isinstance(change, ModifyCheck)]
-    checks += [change.check for change in edited if isinstance(change, DropCheck)]
-    return any(given & names_in(check.expression.sql) for check in checks)
-
-
-def _has_keys(table: Table) -> bool:
-    """Whether ``table`` has more than one key with an index, which could be taken for each other."""
-    key_has_index = table.primary_key is not None and rowid_alias(table) is None
-    return len(table.uniques) + key_has_index > 1
-
-
-def _without_rules(text: Table, edited: Collection[Change]) -> Table:
-    """``text`` without each CHECK and NOT NULL that is new, while rows are being carried over."""
-    new_checks = [change.check for change in edited if isinstance(change, AddCheck)]
-    new_checks += [change.new for change in edited if isinstance(change, ModifyCheck)]
-    tightened = {fold(c.new.name) for c in edited if isinstance(c, ModifyColumn) and c.new.not_null is not None}
-    tightened |= {fold(c.column.name) for c in edited if isinstance(c, AddColumn)}
-    return replace(
-        text,
-        checks=tuple(check for check in text.checks if check not in new_checks),
-        columns=tuple(replace(c, not_null=None) if fold(c.name) in tightened else c for c in text.columns),
-    )

@@ -12,14 +12,7 @@ from waiaas_migrate.schema.renames import Renames
 from waiaas_migrate.sqlite.introspect import Known, Strings
 from waiaas_migrate.sqlite.options import Options
 from waiaas_migrate.sqlite.probe import Reading
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownLayout:
-    """What a guard asks of a table, as it should be: with its columns in their order, and in any."""
-
-    in_order: str
-    in_any_order: str
+from waiaas_migrate.sqlite.table_text import Clauses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +21,11 @@ class Transition:
 
     ``start`` is the schema as it is, ``old`` the same after ``renames``, ``new`` the schema to come, with its hints;
     ``changes`` lead from ``old`` to ``new``. ``set_aside`` are the folded names of views and triggers that do not
-    compile, at which renaming would stumble. ``layouts`` are what a guard expects of the tables of ``old``, and
-    ``texts`` are their CREATE statements, by folded name; ``reads`` is what the backfills of each read. ``problems``
-    say which backfills cannot be followed; ``strings`` are the words in double quotes that are strings in ``old``, by
-    what holds them; ``known`` are texts of the catalog that need no reading. ``stale_indexes`` are the folded names of
-    the full-text tables over a view that must be indexed again. ``in_order``: columns must stand in their tables in the
+    compile, at which renaming would stumble. ``texts`` are the CREATE statements of the tables of ``old``, by folded
+    name, and ``clauses`` writes new ones; ``reads`` is what the backfills of each read. ``problems`` say which
+    backfills cannot be followed; ``strings`` are the words in double quotes that are strings in ``old``, by what holds
+    them; ``known`` are texts of the catalog that need no reading. ``stale_indexes`` are the folded names of the
+    full-text tables over a view that must be indexed again. ``in_order``: columns must stand in their tables in the
     order of ``new``.
     """
 
@@ -43,7 +36,7 @@ class Transition:
     renames: Renames = field(default=Renames())
     set_aside: frozenset[str] = frozenset()
     options: Options = field(default=Options())
-    layouts: Mapping[str, KnownLayout] = field(default_factory=dict)
+    clauses: Clauses | None = None
     texts: Mapping[str, str] = field(default_factory=dict)
     reads: Mapping[str, Reading] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()

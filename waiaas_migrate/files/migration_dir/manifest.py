@@ -1,8 +1,8 @@
 """``manifest.json``: what a migrations folder holds, so that opening a database need not read the folder.
 
-It lists the ordered ids with a hash each, chained: an entry's hash covers the one before it, so that two branches that
-each add a migration conflict in git instead of merging in silence. Beside them stand the PRAGMAs and the fingerprint of
-the catalog at head. The file is generated and committed.
+It lists the ordered ids, each with the facts that the runner asks for and a hash. The hashes are a chain: each covers
+the one before it, so that two branches that each add a migration conflict in git instead of merging silently. The
+PRAGMAs and the fingerprint of the catalog at head follow. The file is generated and committed.
 """
 
 from __future__ import annotations
@@ -12,30 +12,41 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from waiaas_migrate.errors import MigrationsError, Problem
+from waiaas_migrate.files.migration_dir import facts as facts_text
+from waiaas_migrate.files.migration_dir.facts import Facts
 from waiaas_migrate.files.migration_dir.reader import MigrationFile, read_with_post_apply, without_rollback
-from waiaas_migrate.sqlite.pragmas import Pragma
+from waiaas_migrate.sqlite.pragmas import Pragma, pragma_problem
 
 MANIFEST = "manifest.json"
 
-_VERSION = 1
 #: How often a folder is read again because it changed meanwhile.
 _ATTEMPTS = 10
+_VERSION = 2
+#: Version 1 recorded no facts.
+_KNOWN_VERSIONS = (1, _VERSION)
 _MARKER = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
 _RESTORE = f"Restore {MANIFEST} from git; where it is lost, delete it, and `waiaas-migrate generate` writes it anew."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One migration as it was recorded: its id, and a hash over the entry before it and its own content."""
+    """One migration as it was recorded.
+
+    Args:
+        id: its id.
+        hash: a hash over the entry before it, its content and its facts.
+        facts: what the runner needs to know; None if an older version recorded it.
+    """
 
     id: str
     hash: str
+    facts: Facts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +54,14 @@ class Manifest:
     """What the folder held when it was recorded.
 
     ``fingerprint`` is that of the catalog once all is applied; ``hints`` are the rename hints of schema.yaml that the
-    migrations have fulfilled.
+    migrations have fulfilled; ``ignore_tables`` are the project's names and globs for tables of other tools.
     """
 
     migrations: tuple[Entry, ...] = ()
     pragmas: tuple[Pragma, ...] = ()
     fingerprint: str | None = None
     hints: tuple[str, ...] = ()
+    ignore_tables: tuple[str, ...] = ()
     path: Path = field(default=Path(MANIFEST), compare=False)
 
     @property
@@ -57,23 +69,32 @@ class Manifest:
         """The recorded migrations, in the order in which they are applied."""
         return tuple(entry.id for entry in self.migrations)
 
+    @property
+    def facts(self) -> dict[str, Facts | None]:
+        """The recorded facts by id."""
+        return {entry.id: entry.facts for entry in self.migrations}
 
-def chain(migrations: Iterable[MigrationFile]) -> tuple[Entry, ...]:
-    """The entries that record ``migrations``, which stand in the order of :func:`read_migrations`."""
+
+def chain(migrations: Iterable[MigrationFile], facts: Mapping[str, Facts | None] | None = None) -> tuple[Entry, ...]:
+    """The entries that record ``migrations``, in the order of :func:`read_migrations`, with the ``facts`` by id."""
     entries: list[Entry] = []
     for migration in migrations:
-        entries.append(Entry(id=migration.id, hash=_link(entries[-1].hash if entries else "", migration)))
+        known = None if facts is None else facts.get(migration.id)
+        link = _link(entries[-1].hash if entries else "", migration, known)
+        entries.append(Entry(id=migration.id, hash=link, facts=known))
     return tuple(entries)
 
 
-def _link(previous: str, migration: MigrationFile) -> str:
-    text = json.dumps([previous, migration.id, migration.content_hash])
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+def _link(previous: str, migration: MigrationFile, facts: Facts | None) -> str:
+    covered: list[object] = [previous, migration.id, migration.content_hash]
+    if facts is not None:
+        covered.append(facts_text.written(facts))
+    return "sha256:" + hashlib.sha256(json.dumps(covered).encode()).hexdigest()
 
 
 def manifest_text(manifest: Manifest) -> str:
     """The file's text: one migration a line, and always the same for equal manifests."""
-    entries = [json.dumps({"id": e.id, "hash": e.hash}, ensure_ascii=False) for e in manifest.migrations]
+    entries = [_line(entry) for entry in manifest.migrations]
     pragmas = [f"{json.dumps(pragma.name)}: {json.dumps(pragma.value)}" for pragma in manifest.pragmas]
     parts = [
         f'"version": {_VERSION}',
@@ -83,7 +104,15 @@ def manifest_text(manifest: Manifest) -> str:
     ]
     if manifest.hints:
         parts.append(f'"hints": {_block("[]", [json.dumps(hint, ensure_ascii=False) for hint in manifest.hints])}')
+    if manifest.ignore_tables:
+        ignored = [json.dumps(name, ensure_ascii=False) for name in manifest.ignore_tables]
+        parts.append(f'"ignore_tables": {_block("[]", ignored)}')
     return "{\n  " + ",\n  ".join(parts) + "\n}\n"
+
+
+def _line(entry: Entry) -> str:
+    known = {} if entry.facts is None else facts_text.written(entry.facts)
+    return json.dumps({"id": entry.id, **known, "hash": entry.hash}, ensure_ascii=False)
 
 
 def _block(brackets: str, lines: Sequence[str]) -> str:
@@ -135,11 +164,18 @@ def read_manifest(folder: Path) -> Manifest | None:
     if content is None:
         return None
     ids, hashes, pragmas = _checked(content, path)
+    try:
+        facts = [facts_text.read(entry) for entry in content["migrations"]]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _broken(path, f"is not what generate writes: {error}.") from error
     return Manifest(
-        migrations=tuple(Entry(id=name, hash=link) for name, link in zip(ids, hashes, strict=True)),
+        migrations=tuple(
+            Entry(id=name, hash=link, facts=known) for name, link, known in zip(ids, hashes, facts, strict=True)
+        ),
         pragmas=pragmas,
         fingerprint=content["fingerprint"],
         hints=tuple(content.get("hints", ())),
+        ignore_tables=tuple(content.get("ignore_tables", ())),
         path=path,
     )
 
@@ -147,7 +183,7 @@ def read_manifest(folder: Path) -> Manifest | None:
 def read_ids_and_pragmas(path: str) -> tuple[tuple[str, ...], tuple[Pragma, ...]] | None:
     """The ordered ids and the PRAGMAs of the manifest at ``path``; None where there is none.
 
-    All of the file is looked at as closely as by :func:`read_manifest`, in a fraction of the time.
+    All of the file but its facts is checked as closely as by :func:`read_manifest`, in a fraction of the time.
 
     Raises:
         MigrationsError: the file is not what ``generate`` writes.
@@ -197,7 +233,7 @@ def _broken(path: str | Path, what: str, *, fix: str = _RESTORE, line: int | Non
 def _checked(content: Any, path: str | Path) -> tuple[list[str], list[str], tuple[Pragma, ...]]:  # noqa: ANN401 — likewise
     """The ids, the hashes and the PRAGMAs, where everything in ``content`` is of its kind."""
     try:
-        if content["version"] != _VERSION:
+        if content["version"] not in _KNOWN_VERSIONS:
             fix = "Use the version of waiaas-migrate that wrote it, or a newer one."
             raise _broken(path, f"has version {content['version']}; this program knows version {_VERSION}.", fix=fix)
         entries = content["migrations"]
@@ -207,18 +243,27 @@ def _checked(content: Any, path: str | Path) -> tuple[list[str], list[str], tupl
         if len(set(ids)) < len(ids):
             raise ValueError("a migration is listed twice")  # noqa: TRY301 — told as what else is wrong
         pragmas = tuple(Pragma(name=name, value=_value(value)) for name, value in content["pragmas"].items())
+        _refuse_unsafe(pragmas, path)
         recorded = content["fingerprint"]
         _require_texts(() if recorded is None else (recorded,))
-        _require_texts(content.get("hints", ()))
+        for key in ("hints", "ignore_tables"):
+            _require_texts(_list(content.get(key, [])))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _broken(path, f"is not what generate writes: {error}.") from error
     return ids, hashes, pragmas
 
 
+def _refuse_unsafe(pragmas: Iterable[Pragma], path: str | Path) -> None:
+    for pragma in pragmas:
+        if problem := pragma_problem(pragma.name, pragma.value):
+            fix = "Change it here and in `pragmas` of schema.yaml, then run `waiaas-migrate generate`."
+            raise _broken(path, problem, fix=fix)
+
+
 def _require_texts(values: Iterable[object]) -> None:
-    """Refuse what is no text; ``str.join`` looks at all of them in C."""
+    """Refuse what is no text, or half a character; ``str.join`` looks at all of them in C."""
     try:
-        "".join(values)  # type: ignore[arg-type]  # whether they are texts is the question
+        "".join(values).encode()  # type: ignore[arg-type]  # whether they are texts is the question
     except TypeError:
         for value in values:
             _text(value)
@@ -231,6 +276,12 @@ def _text(value: object) -> str:
     return value
 
 
+def _list(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise TypeError(f"{value!r} is not a list")
+    return value
+
+
 def _value(value: object) -> str | int:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise TypeError(f"{value!r} is neither a word nor a whole number")
@@ -239,7 +290,7 @@ def _value(value: object) -> str | int:
 
 def check_manifest(manifest: Manifest, migrations: Sequence[MigrationFile]) -> tuple[Problem, ...]:
     """What differs between the recorded migrations and those in the folder, and what to do about each."""
-    if chain(migrations) == manifest.migrations:
+    if chain(migrations, manifest.facts) == manifest.migrations:
         return ()
     files = {migration.id: migration for migration in migrations}
     return (
@@ -281,8 +332,8 @@ def _unlisted(manifest: Manifest, migrations: Sequence[MigrationFile]) -> Iterat
 def _edited(manifest: Manifest, files: dict[str, MigrationFile]) -> Iterator[Problem]:
     for entry, migration in _changed(manifest, files):
         if not _is_recorded(manifest, entry, migration) and not _had_no_rollback(manifest, entry, migration):
-            what = f"was edited, or its rollback was, since it was recorded in {MANIFEST}."
-            fix = "Restore both from git: databases may have run it. Write a new migration for what shall change."
+            what = f"was edited, or its rollback or its line in {MANIFEST} was, since it was recorded."
+            fix = "Restore them from git: databases may have run it. Write a new migration for what should change."
             yield Problem(file=str(migration.path), what=what, fix=fix)
 
 
@@ -303,7 +354,7 @@ def _moved(manifest: Manifest, files: dict[str, MigrationFile]) -> Iterator[Prob
 
 def _is_recorded(manifest: Manifest, entry: Entry, migration: MigrationFile) -> bool:
     """Whether ``migration`` is what was recorded, be it behind another one."""
-    return any(_link(other, migration) == entry.hash for other in _hashes(manifest))
+    return any(_link(other, migration, entry.facts) == entry.hash for other in _hashes(manifest))
 
 
 def _had_no_rollback(manifest: Manifest, entry: Entry, migration: MigrationFile) -> bool:
@@ -322,7 +373,7 @@ def _changed(manifest: Manifest, files: dict[str, MigrationFile]) -> Iterator[tu
     """
     for previous, entry in zip(_hashes(manifest), manifest.migrations, strict=False):
         migration = files.get(entry.id)
-        if migration is not None and _link(previous, migration) != entry.hash:
+        if migration is not None and _link(previous, migration, entry.facts) != entry.hash:
             yield entry, migration
 
 

@@ -71,9 +71,14 @@ def _problem(file: str, sql: str, at: int, what: str) -> Problem:
     return Problem(file=file, line=line, what=what, fix=fix)
 
 
-def first_line(statement: str) -> str:
-    """The first line of a statement's code, without the comments before it."""
+def code_of(statement: str) -> str:
+    """A statement without the comments before it."""
     for token in _TOKEN.finditer(statement):
         if token.lastgroup != "comment":
-            return statement[token.start() :].partition("\n")[0].strip()
+            return statement[token.start() :]
     return ""
+
+
+def first_line(statement: str) -> str:
+    """The first line of a statement's code, without the comments before it."""
+    return code_of(statement).partition("\n")[0].strip()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from waiaas_migrate.errors import Problem
+from waiaas_migrate.errors import Problem, SchemaFileError
 from waiaas_migrate.files.report import Origin
 from waiaas_migrate.files.schema_file.reader import display_name
 from waiaas_migrate.files.yaml_text.source import MappingNode, Node, ScalarNode, SequenceNode, join, read_yaml
@@ -33,6 +33,17 @@ def _texts(node: Node, at: Origin, steps: Steps) -> Iterator[tuple[Steps, Origin
             yield steps, replace(at, line=line, column=column), text
         case _:
             return
+
+
+def declared_names(path: Path) -> frozenset[str]:
+    """Return the names of the tables, views and virtual tables in the file; none if it is missing or broken."""
+    try:
+        root = read_yaml(path, name=str(path))
+    except SchemaFileError:
+        return frozenset()
+    sections = {entry.key.text: entry.value for entry in root.entries} if isinstance(root, MappingNode) else {}
+    found = (sections.get(name) for name in ("tables", "views", "virtual_tables"))
+    return frozenset(entry.key.text for node in found if isinstance(node, MappingNode) for entry in node.entries)
 
 
 def located(problems: Iterable[Problem], path: Path, *, root: Path) -> list[Problem]:

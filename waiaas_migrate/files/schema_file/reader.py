@@ -21,6 +21,7 @@ from waiaas_migrate.files.yaml_text.source import read_yaml
 from waiaas_migrate.files.yaml_text.values import Value, described
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.pragmas import pragma_problem
 
 #: The version of the format, which a later one may change.
 VERSION = 1
@@ -131,6 +132,8 @@ def _pragmas(value: Value | None) -> tuple[tuple[str, str | int], ...]:
             item.key_problem(f"`{shown(name)}` is no PRAGMA's name.", "Write it as in SQL, such as `foreign_keys`.")
         elif fold(name) in seen:
             item.key_problem(f"the PRAGMA `{name}` is here twice.", "Take one of them away.")
+        elif setting is not None and (problem := pragma_problem(name, setting)):
+            item.problem(problem, "Change it, or take it away.")
         elif setting is not None:
             found.append((name, setting))
         seen.add(fold(name))

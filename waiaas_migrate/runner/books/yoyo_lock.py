@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from waiaas_migrate.errors import DatabaseBusy
 from waiaas_migrate.runner.books.records import look_up_names
 from waiaas_migrate.runner.liveness import may_be_running
-from waiaas_migrate.runner.transaction import Switches, write_transaction
+from waiaas_migrate.runner.transaction import write_transaction
 from waiaas_migrate.sqlite.catalog import CatalogFacts, read_facts
 from waiaas_migrate.sqlite.connection import database_name, result_code
 
@@ -29,10 +29,13 @@ class YoyoLock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """What is known once the write lock is held: the catalog, and the switches of the connection."""
+    """What is known once the write lock is held: the catalog, and whether plain yoyo was killed.
+
+    ``yoyo_was_killed``: it left a lock row, and its process is gone.
+    """
 
     facts: CatalogFacts
-    switches: Switches
+    yoyo_was_killed: bool = False
 
 
 def read_lock(connection: sqlite3.Connection) -> YoyoLock | None:
@@ -61,7 +64,7 @@ class sole_transaction:  # noqa: N801 — a context manager, as write_transactio
     """A write transaction beside which no plain yoyo is at work; a lock row that nobody holds is removed, and noted.
 
     Plain yoyo commits a migration and its record apart, and what stands between the two must not be seen: so a row
-    that is held is waited for, as long as for a lock of SQLite's. ``needed``, ``note`` and ``patience`` are those of
+    that is held is waited for, as long as for a lock of SQLite's. ``needed`` and ``patience`` are those of
     :func:`~waiaas_migrate.runner.transaction.write_transaction`.
 
     Raises:
@@ -76,11 +79,10 @@ class sole_transaction:  # noqa: N801 — a context manager, as write_transactio
         notices: list[str],
         needed: Callable[[], bool] | None = None,
         *,
-        note: bool = True,
         patience: int | None = None,
     ) -> None:
         self._connection, self._notices = connection, notices
-        self._transaction = write_transaction(connection, needed, note=note, patience=patience)
+        self._transaction = write_transaction(connection, needed, patience=patience)
 
     def __enter__(self) -> Held:
         look_up_names()
@@ -95,16 +97,16 @@ class sole_transaction:  # noqa: N801 — a context manager, as write_transactio
         self._transaction.__exit__(kind, error, trace)
 
     def _begin(self) -> Held | None:
-        """What is known now that the write lock is held; None where plain yoyo is at work, and it is not any more."""
+        """What is known once the write lock is held; None, and it isn't any more, if plain yoyo is at work."""
         connection, transaction = self._connection, self._transaction
-        switches = transaction.__enter__()
+        transaction.__enter__()
         try:
             facts = read_facts(connection)
             lock = read_lock(connection) if facts.has_lock else None
             if lock is None or not is_held(lock):
                 if lock is not None:
                     self._notices.append(remove_lock(connection, lock))
-                return Held(facts=facts, switches=switches)
+                return Held(facts=facts, yoyo_was_killed=lock is not None)
         except BaseException as error:
             transaction.__exit__(type(error), error, None)
             raise

@@ -7,10 +7,9 @@ SQLite checks no key of a table that has one which it cannot follow, for want of
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from sys import intern
@@ -20,6 +19,7 @@ from waiaas_migrate.errors import ApplyError
 from waiaas_migrate.runner.proof.followed_keys import FollowedKey, Orphan, keys_of, rowid_name
 from waiaas_migrate.sqlite.catalog import CatalogFacts, read_facts
 from waiaas_migrate.sqlite.connection import database_name, main_file, result_code
+from waiaas_migrate.sqlite.effects import Effects
 from waiaas_migrate.sqlite.quoting import quote_name
 
 _SHOWN = 5
@@ -28,24 +28,6 @@ _SHOWN = 5
 MISMATCH = "foreign key mismatch"
 
 _WITH_FOREIGN_KEYS = "SELECT name FROM main.sqlite_master WHERE type = 'table' AND instr(upper(sql), 'REFERENCES')"
-
-#: Statements that change no row of a table that was there before. What they do to keys and parents, the catalog tells
-#: afterwards. Of temporary tables those of the guards alone are known to have no triggers.
-_ROWS_STAY = re.compile(
-    r"""(?> \s+ | --[^\n]*\n | /\*.*?\*/ )*+
-    (?: PRAGMA \s+ (?: writable_schema | legacy_alter_table ) \b
-      | SELECT \b
-      | CREATE \s+ TEMP \s+ TABLE \s+ _waiaas_(?: facts | guard | keys ) \b
-      | (?: INSERT \s+ INTO | DROP \s+ TABLE ) \s+ temp\._waiaas_(?: facts | guard | keys ) \b
-      | (?: CREATE | DROP ) \s+ TABLE \s+ _waiaas_cookie \b
-      | (?P<edit> UPDATE \s+ sqlite_master \s+ SET \s+ sql \b )
-      | CREATE \s+ (?: UNIQUE \s+ )? INDEX \b
-      | DROP \s+ (?: INDEX | VIEW | TRIGGER ) \b
-      | CREATE \s+ (?: TABLE | VIEW ) \b
-      | ALTER \s+ TABLE \s+ (?: \w+ | "[^"]+" ) \s+ ADD \b
-    )""",
-    re.IGNORECASE | re.DOTALL | re.VERBOSE,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,24 +70,25 @@ class ForeignKeyCheck:
     def __init__(
         self,
         connection: sqlite3.Connection,
-        statements: Iterable[str] | None = None,
+        effects: Sequence[Effects] | None = None,
         facts: CatalogFacts | None = None,
         oversee: Oversee | None = None,
     ) -> None:
         """Begin on a database of whose catalog ``facts`` hold, if somebody has read it.
 
-        ``statements`` are all that are going to be run in this transaction; None where the run is not repeatable.
+        ``effects`` are those of all that will run in this transaction; None if it can't be repeated.
         ``oversee`` is told of the connection that looks back; None where another one may not see what this one does,
         which has collations and functions that somebody gave it, say, and which decide what is the same.
         """
         self._connection, self._oversee = connection, oversee
         self._announced: list[Violation] = []
         has_keys = (read_facts(connection) if facts is None else facts).has_keys
-        self._light = has_keys and statements is not None and rows_stay(statements)
+        can_repeat = effects is not None and all(one.is_known for one in effects)
+        self._light = has_keys and can_repeat and not any(one.may_break_keys for one in effects or ())
         self._keys = _keys_and_parents(connection) if self._light else ()
         self._before: tuple[Violation, ...] | None = ()
         if has_keys and not self._light:
-            is_told = statements is not None and oversee is not None
+            is_told = can_repeat and oversee is not None
             can_look_back = is_told and _readers_see_what_is_committed(connection)
             self._before = None if can_look_back else violations(connection)
 
@@ -177,14 +160,6 @@ def _committed_violations(connection: sqlite3.Connection, oversee: Oversee | Non
         if result_code(error) == sqlite3.SQLITE_INTERRUPT:
             raise
         raise KeysChanged from error
-
-
-def rows_stay(statements: Iterable[str]) -> bool:
-    """Whether it is plain from their text that ``statements`` change no row that was there before, and add no key."""
-    return all(
-        (found := _ROWS_STAY.match(statement)) and (found["edit"] or "REFERENCES" not in statement.upper())
-        for statement in statements
-    )
 
 
 def _keys_and_parents(connection: sqlite3.Connection) -> tuple[object, ...]:

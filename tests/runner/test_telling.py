@@ -1,4 +1,4 @@
-"""What a migration's text tells of it before it is run."""
+"""Whether a run tells others that it is at work, which follows from the recorded facts."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.folders import run_python, write_folder
-from waiaas_migrate.files.migration_dir.reader import new_migration
-from waiaas_migrate.runner.outline import Outline, outline
 from waiaas_migrate.runner.run import apply_to
 from waiaas_migrate.sqlite.pragmas import Pragma
+from waiaas_migrate.sqlite.sql_effects import effects_of_sql
 
 BRIEF = [
     "CREATE TABLE u (id INTEGER PRIMARY KEY, note TEXT CHECK (note <> ''))",
@@ -40,12 +39,6 @@ LONG = [
 ]
 
 
-def outline_of(*statements: str) -> Outline:
-    """The outline of a migration of these statements."""
-    sql = ";\n".join(statements) + ";\n"
-    return outline(new_migration(Path("0001_it.sql"), depends=(), sql=sql, rollback=""))
-
-
 def instructions(statement: str, rows: int) -> int:
     """How many instructions SQLite runs for it where a table has so many rows."""
     steps = 0
@@ -66,7 +59,7 @@ def instructions(statement: str, rows: int) -> int:
 @pytest.mark.parametrize("statement", BRIEF)
 def test_what_looks_at_no_row_is_brief(statement: str) -> None:
     """It takes as long with many rows as with few."""
-    assert outline_of(statement).is_brief
+    assert effects_of_sql([statement]).is_constant
     assert instructions(statement, 1000) == instructions(statement, 10)
 
 
@@ -74,13 +67,13 @@ def test_what_looks_at_no_row_is_brief(statement: str) -> None:
 def test_what_looks_at_rows_is_not(statement: str) -> None:
     """One such statement is enough."""
     assert instructions(statement, 1000) > 5 * instructions(statement, 10) > 0
-    assert not outline_of(statement).is_brief
-    assert not outline_of(BRIEF[0], statement).is_brief
+    assert not effects_of_sql([statement]).is_constant
+    assert not effects_of_sql([BRIEF[0], statement]).is_constant
 
 
 def test_what_has_the_run_look_at_rows_is_not() -> None:
     """A column with a foreign key is added at once, and then all rows of its table are looked at for their parents."""
-    assert not outline_of("ALTER TABLE t ADD COLUMN c INTEGER REFERENCES t (id)").is_brief
+    assert not effects_of_sql(["ALTER TABLE t ADD COLUMN c INTEGER REFERENCES t (id)"]).is_constant
 
 
 # --- whether a run tells others that it is at work --------------------------------------------------------------------
@@ -122,7 +115,8 @@ FAMILY = f"{PARENT} CREATE TABLE c (p REFERENCES p (id), q REFERENCES q (id));"
         (FAMILY, "ALTER TABLE p ADD COLUMN note TEXT;"),
         (FAMILY, "CREATE TABLE d (x);"),
         (PARENT, "CREATE TABLE c (p REFERENCES p (id));"),
-        (PARENT, "CREATE TRIGGER tr AFTER INSERT ON p BEGIN SELECT 1; END;"),
+        (FAMILY, "CREATE TRIGGER tr AFTER INSERT ON p BEGIN SELECT 1; END;"),
+        (FAMILY, "CREATE TABLE new (x); CREATE INDEX new_x ON new (x);"),
     ],
 )
 def test_a_run_that_is_soon_over_tells_nobody(tmp_path: Path, first: str, second: str) -> None:
@@ -134,13 +128,12 @@ def test_a_run_that_is_soon_over_tells_nobody(tmp_path: Path, first: str, second
     ("first", "second"),
     [
         (FAMILY, "CREATE TABLE d (p REFERENCES p (id));"),
-        (FAMILY, "CREATE TRIGGER tr AFTER INSERT ON p BEGIN SELECT 1; END;"),
         (FAMILY, "CREATE TABLE q (id INTEGER PRIMARY KEY);"),
         (PARENT, "ALTER TABLE p ADD COLUMN q REFERENCES p (id);"),
         ("CREATE TABLE s (a TEXT) STRICT;", "ALTER TABLE s ADD COLUMN b TEXT;"),
         (PARENT, "".join(f"ALTER TABLE p ADD COLUMN a{number};\n" for number in range(101))),
     ],
-    ids=["all keys", "all keys by a trigger", "all keys after all", "its own key", "strict", "many statements"],
+    ids=["all keys", "all keys after all", "its own key", "strict", "many statements"],
 )
 def test_a_run_that_may_last_tells(tmp_path: Path, first: str, second: str) -> None:
     """Its own statements look at no row, but the run does, or SQLite, or there are many of them."""

@@ -1,0 +1,150 @@
+"""What hand-written SQL does, as the manifest records it."""
+
+from __future__ import annotations
+
+import pytest
+
+from waiaas_migrate.sqlite.cost import Cost
+from waiaas_migrate.sqlite.effects import WORST, Announced
+from waiaas_migrate.sqlite.sql_effects import effects_of_sql, tables_written_whole
+
+ADDING = [
+    ("CREATE TABLE t (a)", {"t": "constant"}),
+    ('create table if not exists "main"."t u" (a)', {"t u": "constant"}),
+    ("CREATE TABLE t AS SELECT * FROM u", {"t": "scan"}),
+    ("CREATE INDEX i ON t (a)", {"t": "scan"}),
+    ("CREATE UNIQUE INDEX IF NOT EXISTS main.i ON [t] (a)", {"t": "scan"}),
+    ("CREATE VIEW v AS SELECT 1", {}),
+    ("CREATE TRIGGER r AFTER UPDATE OF a ON t BEGIN DELETE FROM u; END", {"t": "constant"}),
+    ("CREATE VIRTUAL TABLE f USING fts5 (a)", {"f": "constant"}),
+    ("ALTER TABLE t ADD COLUMN c", {"t": "constant"}),
+    ("alter table `t` add c TEXT DEFAULT 'CHECK AS NOT'", {"t": "constant"}),
+    ("ALTER TABLE t ADD c TEXT NOT /* ever */ NULL DEFAULT ''", {"t": "scan"}),
+    ("ALTER TABLE t RENAME TO u", {"t": "constant"}),
+    ("ALTER TABLE t RENAME a TO b", {"t": "constant"}),
+    ("PRAGMA user_version = 3", {}),
+    ("SELECT count(*) FROM t", {"t": "scan"}),
+]
+WRITING = [
+    "DELETE FROM t",
+    "UPDATE t SET a = 1",
+    'UPDATE OR IGNORE main."t" SET a = 1',
+    "INSERT INTO t VALUES (1)",
+    "INSERT OR REPLACE INTO t SELECT * FROM u",
+    "REPLACE INTO t VALUES (1)",
+    "WITH x AS (SELECT 1) DELETE FROM t",
+    "WITH RECURSIVE x (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM x) INSERT INTO t SELECT n FROM x",
+    "DROP TABLE t",
+    "drop table if exists main.t",
+    "ALTER TABLE t DROP COLUMN a",
+    "ALTER TABLE t DROP a",
+]
+COMMENTS = [
+    "",
+    "-- add column t.a [constant]\n",
+    "/* [constant] */ ",
+    "-- it's; DROP TABLE t\n",
+    "-- hazard ADD_CHECK t: x\n",
+]
+UNCLEAR = [
+    "UPDATE sqlite_master SET sql = '' WHERE name = 't'",
+    "UPDATE sqlite_schema SET sql = ''",
+    "PRAGMA writable_schema = ON",
+    "PRAGMA foreign_keys = OFF",
+    "ATTACH 'other.db' AS other",
+    "DELETE FROM other.t",
+    "DELETE FROM temp.t",
+    "CREATE TEMP TABLE t (a)",
+    "CREATE TABLE temp.t (a)",
+    "DELETE FROM _yoyo_migration",
+    "CREATE TRIGGER r AFTER INSERT ON t BEGIN DELETE FROM _yoyo_log; END",
+    "CREATE TABLE t AS SELECT * FROM yoyo_lock",
+    "UPDATE sqlite_sequence SET seq = 0",
+    "VACUUM",
+    "REINDEX",
+    "ANALYZE",
+    "SAVEPOINT s",
+    "CREATE VIRTUAL TABLE v USING csv (filename = 'x')",
+    "ALTER TABLE t ALTER COLUMN a SET NOT NULL",
+    "EXPLAIN DELETE FROM t",
+    "MERGE INTO t",
+    "DELETE FROM t WHERE a = 'unfinished",
+]
+
+
+@pytest.mark.parametrize(("statement", "tables"), ADDING)
+@pytest.mark.parametrize("comment", COMMENTS)
+def test_what_only_adds_loses_nothing(statement: str, tables: dict[str, str], comment: str) -> None:
+    """The tables that it touches stand with their cost, and rows stay as they are."""
+    found = effects_of_sql([comment + statement])
+    assert {name: cost.value for name, cost in found.tables or ()} == tables
+    assert not found.may_lose
+    assert not found.may_change_rows
+
+
+@pytest.mark.parametrize("statement", WRITING)
+@pytest.mark.parametrize("comment", COMMENTS)
+def test_what_writes_can_lose_rows_whatever_the_comment_says(statement: str, comment: str) -> None:
+    """It is never constant either."""
+    for found in (effects_of_sql([comment + statement]), effects_of_sql(["CREATE TABLE n (a)", comment + statement])):
+        assert ("t", Cost.SCAN) in (found.tables or ())
+        assert found.may_lose
+        assert found.may_change_rows
+        assert not found.is_constant
+
+
+@pytest.mark.parametrize("statement", UNCLEAR)
+@pytest.mark.parametrize("comment", COMMENTS)
+def test_what_cannot_be_told_is_the_worst(statement: str, comment: str) -> None:
+    """One such statement is enough."""
+    found = effects_of_sql(["CREATE TABLE u (a)", comment + statement, "CREATE TABLE v (a)"])
+    assert found == WORST
+
+
+@pytest.mark.parametrize("kind", ["INDEX", "VIEW", "TRIGGER"])
+def test_what_drops_an_object_can_lose_it(kind: str) -> None:
+    """No row changes."""
+    found = effects_of_sql([f"DROP {kind} IF EXISTS it"])
+    assert found.may_lose
+    assert not found.may_change_rows
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["CREATE TABLE c (p REFERENCES p)", "ALTER TABLE c ADD p INTEGER REFERENCES p (id)", "ALTER TABLE p RENAME TO q"],
+)
+def test_a_foreign_key_that_comes_or_changes(statement: str) -> None:
+    """Rows stay, and their parents are looked for."""
+    found = effects_of_sql([statement])
+    assert found.may_break_keys
+    assert not found.may_change_rows
+
+
+@pytest.mark.parametrize("order", ["CREATE TABLE n (a); DROP TABLE t", "DROP TABLE t; CREATE TABLE n (a)"])
+def test_a_table_that_another_takes_the_place_of_is_rebuilt(order: str) -> None:
+    """That is how SQLite's documentation changes a table, whatever comes first."""
+    statements = [*order.split("; "), "ALTER TABLE n RENAME TO t", "CREATE INDEX i ON t (a)"]
+    found = effects_of_sql(statements)
+    assert found.tables == (("t", Cost.REBUILD),)
+    assert tables_written_whole(statements) == ("t",)
+
+
+def test_a_table_that_is_renamed_has_its_old_name() -> None:
+    """It is that by which it can be found before the run."""
+    found = effects_of_sql(["ALTER TABLE t RENAME TO u", "DELETE FROM u", "ALTER TABLE u RENAME TO v", "DROP TABLE v"])
+    assert found.tables == (("t", Cost.SCAN),)
+
+
+def test_hazards_stand_in_the_head() -> None:
+    """Above the first statement, and nowhere else."""
+    said = "-- hazard FOREIGN_KEY_MISMATCH a b: its foreign key\n/* -- hazard DROP_TABLE u: no */\n"
+    found = effects_of_sql([f"{said}CREATE TABLE t (a)", "-- hazard DROP_TABLE t: too late\nCREATE TABLE v (a)"])
+    assert found.hazards == (Announced(code="FOREIGN_KEY_MISMATCH", where="a b"),)
+    assert found.unenforceable == ("a b",)
+    assert effects_of_sql([f"{said}VACUUM"]).hazards == found.hazards
+
+
+def test_a_catalog_edit_names_its_tables() -> None:
+    """For merges only: what it does to them is not looked into."""
+    edit = "UPDATE sqlite_master SET sql = 'CREATE TABLE x (name = 1)' WHERE type = 'table' AND name = 'it''s'"
+    assert tables_written_whole([edit, "'unfinished"]) == ("it's",)

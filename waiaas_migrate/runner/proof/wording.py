@@ -1,0 +1,77 @@
+"""Tables that mean what the migrations make of them, and say it in other words: those get the migrations' own words.
+
+An edit of a definition looks for a piece of its text, so it can't be made on a table that another tool made, with other
+spacing, quotes or case. Where both texts mean the same, the one may stand for the other in the catalog
+(https://www.sqlite.org/pragma.html#pragma_writable_schema).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Sequence
+
+from waiaas_migrate.files.migration_dir.reader import MigrationFile
+from waiaas_migrate.runner.proof.schema import Replay
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.catalog import read_catalog
+
+_COLUMNS = "SELECT lower(name), pk, hidden FROM pragma_table_xinfo(?, 'main') ORDER BY cid"
+#: SQLite finds the index of a key by the key's place in the text, so that both must have them in one order.
+_KEYS = """
+    SELECT lower(i.name), x.seqno, lower(x.name), x."desc", lower(x.coll)
+    FROM pragma_index_list(?, 'main') AS i, pragma_index_xinfo(i.name, 'main') AS x
+    WHERE i.origin <> 'c' ORDER BY i.name, x.seqno
+"""
+
+
+def reword(
+    connection: sqlite3.Connection,
+    applied: Sequence[MigrationFile],
+    *,
+    touched: Collection[str],
+    other: Collection[str],
+) -> tuple[str, ...]:
+    """Give ``touched`` tables the text that the migrations ``applied`` give them, and return their names.
+
+    Both are folded names. Tables that mean something ``other`` keep their text, and so does one whose columns or keys
+    stand in another order. Nothing happens on a connection that may not edit the catalog.
+    """
+    with Replay(applied) as replay:
+        wanted = replay.run(applied).connection
+        texts = {row.name: row.sql for row in read_catalog(wanted) if row.kind == "table"}
+        found = {
+            row.name: texts[row.name]
+            for row in read_catalog(connection)
+            if row.kind == "table"
+            and texts.get(row.name, row.sql) != row.sql
+            and fold(row.name) in set(touched) - set(other)
+            and _places(connection, row.name) == _places(wanted, row.name)
+        }
+    return tuple(found) if found and _write(connection, found) else ()
+
+
+def _places(connection: sqlite3.Connection, table: str) -> list[object]:
+    return [connection.execute(query, (table,)).fetchall() for query in (_COLUMNS, _KEYS)]
+
+
+def _write(connection: sqlite3.Connection, texts: dict[str, str]) -> bool:
+    connection.execute("SAVEPOINT reword")
+    connection.execute("PRAGMA writable_schema = ON")
+    try:
+        for name, sql in texts.items():
+            connection.execute("UPDATE sqlite_schema SET sql = ? WHERE type = 'table' AND name = ?", (sql, name))
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+            raise
+        connection.execute(
+            "ROLLBACK TO reword"
+        )  # the catalog may not be edited here; the migration says so, if it must
+        return False
+    else:
+        # Any CREATE makes other connections read the definitions again.
+        connection.execute("CREATE TABLE _waiaas_cookie (x)")
+        connection.execute("DROP TABLE _waiaas_cookie")
+        return True
+    finally:
+        connection.execute("PRAGMA writable_schema = RESET")
+        connection.execute("RELEASE reword")
