@@ -41,7 +41,10 @@ def refusal(connection: sqlite3.Connection, statement: str, error: sqlite3.Error
     if "_waiaas_guard" in statement:
         said = failed["what"]
         guard = None if said.endswith(NOT_AS_MADE) else _GUARD.search(statement)
-        if guard is not None:
+        if guard is not None and guard["where"].strip().upper() == "TRUE":
+            # Any row is in the way, and no change to one helps.
+            said += ". Declare one in schema.yaml, and generate the migration again"
+        elif guard is not None:
             said += _counted(connection, guard["table"], guard["source"], guard["where"])
         elif (lost := _LOST.search(statement)) is not None:
             said += _without_parent(connection, lost["query"])
