@@ -206,7 +206,7 @@ def test_stdout_on_a_full_disk(tmp_path: Path) -> None:
     with Path("/dev/full").open("w") as full:
         done = run_process(tmp_path, "check", stdout=full)
     assert done.status == 2
-    assert done.err.startswith("Error: No space left on device.\n")
+    assert done.err == "Error: No space left on device. The work is done, but not all of the output was written.\n"
     assert TRACEBACK not in done.err
 
 

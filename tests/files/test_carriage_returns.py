@@ -52,4 +52,4 @@ views: {v: "SELECT a,\\r\\n b\\r FROM t"}
     for name in ("runner.db", "yoyo.db"):
         run_script(tmp_path / name, "INSERT INTO t (a) VALUES ('a')")
         assert rows_of(tmp_path / name, "t", ["b"]) == [{"b": "x\ry"}]
-    assert "Nothing to generate" in run(tmp_path / "p", "generate").out
+    assert run(tmp_path / "p", "generate").out.startswith(("Nothing to generate", "No migration is needed"))

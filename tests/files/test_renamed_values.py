@@ -44,7 +44,7 @@ def test_another_case(tmp_path: Path, collation: str) -> None:
         assert [row["s"] for row in rows_of(tmp_path / name, "t", ["s"])] == ["OPEN", "done", None]
         roll_back(project, tmp_path / name)
         assert [row["s"] for row in rows_of(tmp_path / name, "t", ["s"])] == ["open", "done", None]
-    assert "Nothing to generate" in run(project, "generate").out
+    assert run(project, "generate").out.startswith(("Nothing to generate", "No migration is needed"))
 
 
 @pytest.mark.parametrize(

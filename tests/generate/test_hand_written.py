@@ -94,7 +94,7 @@ def seeded(folder: Path) -> Path:
         (
             "note: text",
             "note: text, more: {type: text, nullable: false}",
-            "without a default or a backfill (3 rows: id 1",
+            "without a default or a backfill. Declare one in schema.yaml, and generate",
         ),
     ],
 )

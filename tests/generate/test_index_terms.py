@@ -48,5 +48,5 @@ def test_a_column_as_an_expression(tmp_path: Path, expression: str, column: str,
         (table,) = (table for table in schema_of(database).tables if table.name == "t")
         ((part,),) = (index.parts for index in table.indexes)
         assert (part.column, part.expression, part.collation) == (column, None, collation)
-    assert "Nothing to generate" in run(project, "generate").out
+    assert run(project, "generate").out.startswith(("Nothing to generate", "No migration is needed"))
     assert run(project, "check").status == 0

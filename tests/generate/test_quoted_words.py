@@ -249,7 +249,7 @@ def test_a_column_does_not_take_over_a_string(tmp_path: Path, apply: Apply, name
     database = made(tmp_path, TABLE)
     (tmp_path / "migrations" / "0002_orders.sql").write_text(BY_HAND, encoding="utf-8")
     write(tmp_path, TABLE + ORDERS + BY_STATE)
-    assert "No migration is needed" in run(tmp_path, "generate").out
+    assert run(tmp_path, "generate").out.startswith(("Nothing to generate", "No migration is needed"))
     apply(tmp_path, database)
     write(tmp_path, TABLE + ORDERS + f"      {name}: text\n" + BY_STATE)
     said = run(tmp_path, "generate", "-m", "next")
@@ -270,7 +270,7 @@ def test_an_index_on_a_mere_string_is_not_in_the_way(tmp_path: Path, apply: Appl
     (tmp_path / "migrations" / "0002_odd.sql").write_text(by_hand, encoding="utf-8")
     index = "    indexes: {odd: [{expression: '''nothing'' || '''''''}, email]}\n".replace("'''''''", "'''''")
     write(tmp_path, TABLE + FLAG + index)
-    assert "No migration is needed" in run(tmp_path, "generate").out
+    assert run(tmp_path, "generate").out.startswith(("Nothing to generate", "No migration is needed"))
     apply(tmp_path, database)
     write(tmp_path, TABLE + index)
     assert run(tmp_path, "generate", "-m", "next", "--allow", "all").status == 0
@@ -295,7 +295,7 @@ def test_a_column_does_not_take_over_a_string_of_views(tmp_path: Path, apply: Ap
     database = made(tmp_path, TABLE + FLAG, ROWS)
     (tmp_path / "migrations" / "0002_views.sql").write_text(VIEWS_BY_HAND, encoding="utf-8")
     write(tmp_path, TABLE + FLAG + VIEWS)
-    assert "No migration is needed" in run(tmp_path, "generate").out
+    assert run(tmp_path, "generate").out.startswith(("Nothing to generate", "No migration is needed"))
     apply(tmp_path, database)
     write(tmp_path, TABLE + FLAG + "      later: text\n" + VIEWS)
     assert run(tmp_path, "generate", "-m", "next").status == 0

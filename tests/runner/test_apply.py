@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 from tests.folders import FAMILY, FAMILY_IDS, dump, run_python, run_yoyo, tables, write_folder
+from waiaas_migrate import push_schema
 from waiaas_migrate.errors import (
     ApplyError,
     DatabaseBusy,
-    DatabaseFileError,
     DatabaseRefused,
     MigrationsError,
     UnknownMigrationsError,
@@ -335,7 +335,7 @@ def test_a_connection_for_reading_cannot_apply(path: Path, folder: Path) -> None
     """And is told so in plain words."""
     sqlite3.connect(path).close()
     path.touch()
-    with closing(open_read_only(path)) as connection, pytest.raises(DatabaseFileError, match="cannot be written"):
+    with closing(open_read_only(path)) as connection, pytest.raises(UsageError, match="query_only is ON"):
         apply(connection, folder)
 
 
@@ -618,3 +618,18 @@ def test_reading_what_is_applied_needs_no_yoyo(path: Path, folder: Path) -> None
         apply(connection, folder)
     code = APPLY + "print({'yoyo', 'sqlparse', 'yaml', 'jinja2', 'click', 'syntaqlite'} & set(sys.modules))"
     assert run_python(code, path, folder).stdout == "ready\n0\nset()\n"
+
+
+@pytest.mark.parametrize("applied", [0, 1], ids=["new", "old"])
+def test_a_connection_that_only_queries_is_told_so(path: Path, folder: Path, applied: int) -> None:
+    """It is not the rights of the file that are in the way."""
+    with closing(connect_file(path)) as connection:
+        if applied:
+            apply(connection, write_folder(folder.parent / "old", {"0001_parents.sql": FAMILY["0001_parents.sql"]}))
+        connection.execute("PRAGMA query_only = ON")
+        with pytest.raises(UsageError, match="query_only is ON for this connection"):
+            apply(connection, folder)
+        with pytest.raises(UsageError, match="query_only is ON for this connection"):
+            push_schema(connection, migrations=folder)
+        connection.execute("PRAGMA query_only = OFF")
+        push_schema(connection, migrations=folder)

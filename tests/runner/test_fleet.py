@@ -203,7 +203,7 @@ def test_ctrl_c_while_others_work(tmp_path: Path, which: int) -> None:
 import fcntl, os, sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)
 connection.execute("BEGIN IMMEDIATE")
-fcntl.flock(os.open(os.path.dirname(sys.argv[1]), os.O_RDONLY), fcntl.LOCK_SH)
+fcntl.flock(os.open(sys.argv[1] + "-migrating", os.O_RDWR | os.O_CREAT), fcntl.LOCK_EX)
 print("held", flush=True)
 sys.stdin.read()
 """

@@ -410,3 +410,79 @@ def test_an_interruption_is_no_violation(connection: sqlite3.Connection, folder:
     connection.set_progress_handler(lambda: 1, 2000)  # so many instructions takes the check alone
     with pytest.raises(sqlite3.OperationalError, match="interrupted"):
         violations(connection)
+
+
+#: What makes a table of orphans: of every kind of table, and with a key that SQLite cannot follow beside it.
+KINDS = {
+    "plain": "CREATE TABLE c (id INTEGER PRIMARY KEY, p TEXT REFERENCES p (id))",
+    "composite": "CREATE TABLE c (p TEXT, q TEXT, FOREIGN KEY (p, q) REFERENCES q (a, b))",
+    "without rowid": "CREATE TABLE c (id PRIMARY KEY, p TEXT REFERENCES p (id)) WITHOUT ROWID",
+    "rowid is taken": "CREATE TABLE c (rowid TEXT, _rowid_ TEXT, p TEXT REFERENCES p (id))",
+    "beside a mismatch": "CREATE TABLE c (id INTEGER, p TEXT REFERENCES p (id), n TEXT REFERENCES p (name))",
+}
+
+
+def orphaned(connection: sqlite3.Connection, kind: str, number: int) -> None:
+    """Make a table with so many rows that have no parent, the first with a key that is not UTF-8."""
+    connection.executescript(
+        f"CREATE TABLE p (id TEXT PRIMARY KEY, name TEXT); CREATE TABLE q (a, b, UNIQUE (a, b)); {KINDS[kind]};"
+    )
+    columns = [name for _, name, *_ in connection.execute("PRAGMA table_info(c)") if name != "n"]
+    values = ", ".join("i" if name == "id" else "iif(i = 1, CAST(x'ff41' AS TEXT), 'none ' || i)" for name in columns)
+    connection.execute(
+        f"WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {number}) "
+        f"INSERT INTO c ({', '.join(columns)}) SELECT {values} FROM n"
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_old_orphans_cost_no_statement_each(kind: str) -> None:
+    """However many there are, and however strange their keys, a few statements find them all."""
+    asked = []
+    for number in (3, 300):
+        with closing(sqlite3.connect(":memory:", isolation_level=None)) as memory:
+            orphaned(memory, kind, number)
+            statements: list[str] = []
+            memory.set_trace_callback(statements.append)
+            found = [one for one in violations(memory) if not one.error]
+            asked.append(len(statements))
+        assert len(found) == number
+        assert len({one.values for one in found}) == (1 if kind == "without rowid" else number)
+    assert asked[0] == asked[1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TABLE new (x); INSERT INTO new VALUES (1); DROP TABLE new;",
+        "ALTER TABLE p RENAME TO old; ALTER TABLE old RENAME TO p; UPDATE p SET name = 'x';",
+    ],
+)
+def test_an_old_orphan_whose_key_is_not_utf_8_is_left_alone(
+    connection: sqlite3.Connection, tmp_path: Path, kind: str, sql: str
+) -> None:
+    """It is no damage, and holds up no migration."""
+    orphaned(connection, kind, 3)
+    first = {"0001_first.sql": "CREATE TABLE first (x);\n"}
+    connection.execute("CREATE TABLE first (x)")
+    connection.execute("CREATE TABLE _yoyo_migration (id VARCHAR(191) NOT NULL PRIMARY KEY, ctime TIMESTAMP)")
+    connection.execute("INSERT INTO _yoyo_migration VALUES ('0001_first', '2015-01-01 00:00:00')")
+    connection.commit()
+    folder = write_folder(tmp_path / "others", first, record=False)
+    write_folder(folder, {"0002_more.sql": f"-- depends: 0001_first\n{sql}\n"}, record=False)
+    result = apply_pending(connection, read_folder(folder))
+    assert result.applied == ("0002_more",)
+    assert "did not hold before" in "".join(result.notices)
+
+
+def test_an_orphan_that_becomes_another_is_new(connection: sqlite3.Connection, tmp_path: Path) -> None:
+    """Bytes that are not UTF-8 are told apart."""
+    orphaned(connection, "plain", 3)
+    connection.execute("CREATE TABLE _yoyo_migration (id VARCHAR(191) NOT NULL PRIMARY KEY, ctime TIMESTAMP)")
+    connection.execute("INSERT INTO _yoyo_migration VALUES ('0001_first', '2015-01-01 00:00:00')")
+    connection.commit()
+    text = "-- depends: 0001_first\nUPDATE c SET p = CAST(x'fe41' AS TEXT) WHERE id = 1;\n"
+    folder = write_folder(tmp_path / "others", {"0001_first.sql": "SELECT 1;\n", "0002_more.sql": text}, record=False)
+    with pytest.raises(ApplyError, match="do not hold afterwards: row 1 of c"):
+        apply_pending(connection, read_folder(folder))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -36,6 +38,7 @@ MORE = {
 
 def make(folder: Path, mode: str, rows: int = 60) -> tuple[Path, Path]:
     """A migrations folder, and a database that has two migrations of it to run."""
+    folder.mkdir(exist_ok=True)
     pragmas = [Pragma(name="page_size", value=512), Pragma(name="journal_mode", value=mode)]
     migrations = write_folder(folder / "m", FAMILY, pragmas=pragmas)
     connection = open_database(folder / "a.db", migrations=migrations)
@@ -60,6 +63,7 @@ def test_every_number_of_pages_between(tmp_path: Path, mode: str) -> None:
                 apply_pending(connection, folder)
             except MigrateError as error:
                 assert "full" in str(error)  # noqa: PT017 — which limit suffices is not known beforehand
+                assert error.exit_code == 3  # noqa: PT017
                 failed += 1
                 assert not connection.in_transaction
                 assert list(connection.iterdump()) == before
@@ -69,6 +73,34 @@ def test_every_number_of_pages_between(tmp_path: Path, mode: str) -> None:
         assert failed > 50
         assert connection.execute("SELECT count(*) FROM parent").fetchone() == (80,)
         assert connection.execute("SELECT count(*) FROM last").fetchone() == (0,)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can mount a file system")
+@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
+def test_every_size_of_a_disk(tmp_path: Path, mode: str) -> None:
+    """Whether a statement or the COMMIT meets the end of the disk, the status is the same."""
+    path, migrations = make(tmp_path / "from", mode)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = [shutil.which("mount") or "", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
+    if subprocess.run(mounted, capture_output=True, check=False).returncode != 0:
+        pytest.skip("no file system can be mounted here")
+    found = []
+    try:
+        for left in range(0, 200, 4):
+            shutil.copy(path, disk / "a.db")
+            free = shutil.disk_usage(disk).free - left * 1024
+            (disk / "filler").write_bytes(b"x" * max(free, 0))
+            try:
+                close_database(open_database(disk / "a.db", migrations=migrations, backup="never"))
+            except MigrateError as error:
+                found.append(f"{error.exit_code}: {error}")
+            for file in disk.iterdir():
+                file.unlink()
+    finally:
+        subprocess.run([shutil.which("umount") or "", str(disk)], check=True)
+    assert [line for line in found if not line.startswith("3: ")] == []
+    assert found != []
 
 
 #: Many limits in one process: a child of it lowers its own, and says what came of it.

@@ -82,17 +82,17 @@ TOLD = """
 import os, sys
 from pathlib import Path
 from waiaas_migrate.runner.run import RunOptions, apply_to
-folder, opened = os.path.dirname(sys.argv[1]), []
+file, opened = sys.argv[1] + "-migrating", []
 sys.addaudithook(lambda event, given: opened.append(given[0]) if event == "open" else None)
 apply_to(sys.argv[1], Path(sys.argv[2]), options=RunOptions(backup=sys.argv[3]))
-print(folder in opened)
+print(file in opened)
 """
 
 
 def tells(
     tmp_path: Path, first: str, second: str, *, backup: str = "never", hook: str = "", timeout: int = 1000
 ) -> bool:
-    """Whether ``second`` opens the folder of a database that has run ``first``, so as to lock it."""
+    """Whether ``second`` locks the file beside a database that has run ``first``."""
     pragmas = [Pragma(name="busy_timeout", value=timeout)]
     folder = write_folder(tmp_path / "m", {"1.sql": first}, pragmas=pragmas)
     place = tmp_path / "there"

@@ -56,17 +56,20 @@ def apply(
             expand(databases), project.migrations, options=chosen, fleet=fleet, may_make=named(databases)
         )
         return print_outcomes(outcomes, _RUN, as_json=as_json)
-    return _apply(project, databases[0], chosen, as_json=as_json)
+    try:
+        return _apply(project, databases[0], chosen, as_json=as_json)
+    except Interrupted as error:
+        return print_interrupted(error, as_json=as_json)
+    except KeyboardInterrupt as error:  # before or after the run
+        words = f"Interrupted. `waiaas-migrate status {databases[0]}` says what was applied."
+        return print_interrupted(KeyboardInterrupt(str(error) or words), as_json=as_json)
 
 
 def _apply(project: Project, database: str, run_options: RunOptions, *, as_json: bool) -> int:
     from waiaas_migrate.runner.run import apply_to
 
-    try:
-        with shown_progress() as tell:
-            result = apply_to(database, project.migrations, options=run_options, watch=Watch(tell=tell))
-    except Interrupted as error:
-        return print_interrupted(error, as_json=as_json)
+    with shown_progress() as tell:
+        result = apply_to(database, project.migrations, options=run_options, watch=Watch(tell=tell))
     if as_json:
         print_json({"database": database, **_run_row(result)})
         return 0

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.output import FINDINGS, finding_rows, hazard_row, note, print_findings, print_json, say
+from waiaas_migrate.cli.output import (
+    FINDINGS,
+    finding_rows,
+    hazard_row,
+    note,
+    print_document,
+    print_findings,
+    print_json,
+    say,
+)
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.project import Project, find_project
 from waiaas_migrate.sqlite.setup import using_setup
@@ -127,7 +136,7 @@ def diff(project: Project, first: str, second: str, *, sql: bool, column_order: 
         rows = [hazard_row(hazard) for hazard in result.hazards]
         print_json({"changes": result.changes, "hazards": rows, "sql": result.sql})
     elif sql:
-        click.echo(result.sql or "", nl=False)
+        print_document(result.sql or "")
     else:
         for change in result.changes:
             say(change)
@@ -171,7 +180,7 @@ def inspect(database: str, output: str | None, enums: tuple[str, ...]) -> int:
     with using_setup(project.setup):
         text = run(database, enums=enums, others=others)
     if path is None:
-        click.echo(text, nl=False)
+        print_document(text)
         return 0
     try:
         write_text(path, text)

@@ -16,6 +16,7 @@ import click
 
 from waiaas_migrate import __version__
 from waiaas_migrate.cli.output import print_failure
+from waiaas_migrate.cli.streams import SteadyStreams, safe
 from waiaas_migrate.errors import INTERRUPTED, Failure, MigrateError, failure_of
 
 #: Where each command is.
@@ -82,13 +83,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         result = group.main(args=arguments, prog_name="waiaas-migrate", standalone_mode=False, color=color)
     except click.exceptions.Abort as error:
         # click makes it of a KeyboardInterrupt, which may say what was going on.
-        click.echo(said := str(error.__cause__ or "") or "Interrupted.", err=True)
+        click.echo(said := safe(str(error.__cause__ or "")) or "Interrupted.", err=True)
         failure = Failure(kind="Interrupted", message=said, exit_code=INTERRUPTED)
     except click.ClickException as error:
         error.show()
         failure = Failure(kind="UsageError", message=error.format_message(), exit_code=error.exit_code)
     except (MigrateError, OSError, sqlite3.Error) as error:
-        failure = _failure(error)
+        failure = _interruption(error) or _failure(error)
         _complain(failure.message, color=color)
     else:
         return result if isinstance(result, int) else 0
@@ -96,6 +97,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         with suppress(OSError):  # it may be stdout itself that failed
             print_failure(failure)
     return failure.exit_code
+
+
+def _interruption(error: MigrateError | OSError | sqlite3.Error) -> Failure | None:
+    """Return ``error`` as data if Ctrl-C ended a query, which sqlite3 reports as an error of its own."""
+    from waiaas_migrate.runner.progress import was_interrupted
+
+    if isinstance(error, sqlite3.Error) and was_interrupted(error):
+        return Failure(kind="Interrupted", message="Interrupted.", exit_code=INTERRUPTED)
+    return None
 
 
 def _failure(error: MigrateError | OSError | sqlite3.Error) -> Failure:
@@ -112,10 +122,16 @@ def _failure(error: MigrateError | OSError | sqlite3.Error) -> Failure:
 
 
 def _complain(message: str, *, color: bool | None) -> None:
+    message = safe(message)
     click.secho("Error:", fg="red", err=True, nl=False, color=color)
     click.echo(f" {message}" if len(message.splitlines()) == 1 else f"\n{message}", err=True)
 
 
 def run() -> None:
-    """The console script."""
-    sys.exit(main())
+    """Run the console script: a result that could not be written is an error, but ends no work."""
+    streams = SteadyStreams()
+    status = main()
+    if (lost := streams.failure()) is not None:
+        _complain(f"{lost.strerror or lost}. The work is done, but not all of the output was written.", color=None)
+        status = MigrateError.exit_code
+    sys.exit(status)

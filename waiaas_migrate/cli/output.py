@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from waiaas_migrate.cli.streams import safe
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -28,22 +30,35 @@ _stdout: ContextVar[TextIO | None] = ContextVar("stdout", default=None)
 
 def say(text: str, *, good: bool | None = None) -> None:
     """A result for people, green or red on a terminal where it is good or bad news."""
-    click.secho(text, fg=None if good is None else "green" if good else "red")
+    click.secho(safe(text), fg=None if good is None else "green" if good else "red")
 
 
 def note(text: str) -> None:
     """A message beside the result."""
-    click.echo(text, err=True)
+    click.echo(safe(text), err=True)
+
+
+def print_document(text: str) -> None:
+    """A file's text, exactly; in UTF-8, as in the file, if the encoding of stdout lacks a character."""
+    is_whole = _can_encode(sys.stdout, text)
+    click.echo(text if is_whole else text.encode(errors="surrogateescape"), nl=False)
 
 
 def print_json(value: object) -> None:
     """A result for machines."""
-    try:
-        text = json.dumps(value, indent=2, ensure_ascii=False)
-        text.encode()
-    except UnicodeEncodeError:  # the name of a file may be no text; JSON must be
+    stream = _stdout.get()
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    if not _can_encode(stream or sys.stdout, text):  # the name of a file may be no text; JSON must be
         text = json.dumps(value, indent=2)
-    click.echo(text, file=_stdout.get())
+    click.echo(text, file=stream)
+
+
+def _can_encode(stream: TextIO | None, text: str) -> bool:
+    try:
+        text.encode(getattr(stream, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from waiaas_migrate.cli.streams import safe
 from waiaas_migrate.runner.progress import Progress, Tell
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _WIDE = 100
 @contextmanager
 def shown_progress() -> Iterator[Tell | None]:
     """What to tell the progress to; None where nobody would see it."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():  # None in a process without a terminal
         yield None
         return
     line = _Line()
@@ -76,7 +77,7 @@ def _bar() -> Bar:
 
 def _said(progress: Progress) -> str:
     place = f" {progress.statement}/{progress.statements}" if progress.statements else ""
-    return f"{progress.migration}{place}: {progress.words}"
+    return safe(f"{progress.migration}{place}: {progress.words}")
 
 
 def _count(progress: Progress) -> str:

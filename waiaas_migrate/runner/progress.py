@@ -65,7 +65,8 @@ class Interrupted(Picklable, KeyboardInterrupt):
     """A run was stopped from outside. ``committed`` names what had been by then.
 
     Those are migrations that were applied, or, if ``was_taking_back``, rolled back. ``cause`` names the migration whose
-    statement was interrupted; all else was rolled back, unless that one ran outside a transaction.
+    statement was interrupted; all else was rolled back, unless that one ran outside a transaction. ``is_complete``:
+    nothing was left to do.
     """
 
     def __init__(
@@ -75,16 +76,20 @@ class Interrupted(Picklable, KeyboardInterrupt):
         *,
         was_taking_back: bool = False,
         cause: ApplyError | None = None,
+        is_complete: bool = False,
     ) -> None:
         self.database = database
         self.committed = tuple(committed)
         self.was_taking_back = was_taking_back
+        self.is_complete = is_complete
         self.migration = None if cause is None else cause.migration
         self.rolled_back = cause is None or cause.rolled_back
         super().__init__(str(self))
 
     def __str__(self) -> str:
         names = ", ".join(self.committed)
+        if names and self.is_complete and self.rolled_back and not self.was_taking_back:
+            return f"Interrupted, but too late: {names} had been applied to {self.database}."
         if names and self.was_taking_back:
             return f"Interrupted, but too late: {names} had been taken back in {self.database}."
         where = "Interrupted" if self.migration is None else f"Interrupted in {self.migration}"

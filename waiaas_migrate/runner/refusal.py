@@ -6,10 +6,13 @@ import re
 import sqlite3
 from contextlib import suppress
 
+from waiaas_migrate.runner.duplicates import terms_of_columns, terms_of_index
 from waiaas_migrate.sqlite.guards import NOT_AS_MADE
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 
 _SHOWN = 5
+#: Characters of a key, or bytes, that are enough to find the row.
+_KEY = 60
 _ASIDE = "_waiaas_new_"
 _NAME = r'(?:"(?:[^"]|"")*"|\w+)'
 
@@ -38,14 +41,19 @@ def refusal(connection: sqlite3.Connection, statement: str, error: sqlite3.Error
     if "_waiaas_guard" in statement:
         said = failed["what"]
         guard = None if said.endswith(NOT_AS_MADE) else _GUARD.search(statement)
-        if guard is not None:
+        if guard is not None and guard["where"].strip().upper() == "TRUE":
+            # Any row is in the way, and no change to one helps.
+            said += ". Declare one in schema.yaml, and generate the migration again"
+        elif guard is not None:
             said += _counted(connection, guard["table"], guard["source"], guard["where"])
         elif (lost := _LOST.search(statement)) is not None:
             said += _without_parent(connection, lost["query"])
         return said
     what = str(error).replace(_ASIDE, "")
-    where = _offending(failed["rule"], failed["what"])
     copy = _COPY.search(statement)
+    if failed["rule"] == "UNIQUE":
+        return what + _shared(connection, statement, failed["what"], copy)
+    where = _offending(failed["rule"], failed["what"])
     table = copy["table"] if copy is not None else _table_named(failed["what"])
     if where is None or table is None:
         return what
@@ -74,13 +82,22 @@ def _offending(rule: str, what: str) -> str | None:
     """The condition that the refused rows meet, as far as the message tells."""
     if rule == "CHECK":
         return f"NOT ({what})"
-    columns = [quote_name(part.rpartition(".")[2]) for part in what.split(", ") if "." in part]
-    if not columns:
-        return None
-    if rule == "NOT NULL":
-        return f"{columns[0]} IS NULL"
-    listed = ", ".join(columns)
-    return f"({listed}) IN (SELECT {listed} FROM {{table}} GROUP BY {listed} HAVING count(*) > 1)"
+    column = what.partition(", ")[0].rpartition(".")[2]
+    return f"{quote_name(column)} IS NULL" if "." in what else None
+
+
+def _shared(connection: sqlite3.Connection, statement: str, what: str, copy: re.Match[str] | None) -> str:
+    """How many rows share what a key or an index keeps apart, and a few of them."""
+    unique = terms_of_index(statement)
+    if unique is None:
+        columns = [part.rpartition(".")[2] for part in what.split(", ") if "." in part]
+        unique = terms_of_columns(connection, what.partition(".")[0], columns) if columns else None
+    if unique is None:
+        return ""
+    table = unique.table if copy is None else copy["table"]
+    keys = _key_columns(connection, table)
+    copied = "" if copy is None else _named(connection, keys, unique.duplicates(keys, _copied(copy)))
+    return copied or _named(connection, keys, unique.duplicates(keys, table))
 
 
 def _table_named(what: str) -> str | None:
@@ -90,18 +107,28 @@ def _table_named(what: str) -> str | None:
 
 def _counted(connection: sqlite3.Connection, table: str, source: str, where: str) -> str:
     """How many rows of ``table`` meet ``where``, and a few of their keys; nothing where that cannot be told."""
-    condition = where.replace("{table}", source)
+    keys = _key_columns(connection, table)
+    return _named(connection, keys, f"SELECT {', '.join(keys)} FROM {source} WHERE {where}")
+
+
+def _named(connection: sqlite3.Connection, keys: list[str], query: str) -> str:
+    """How many rows ``query`` finds, and a few of their ``keys``; nothing if it finds none, or cannot be asked."""
     with suppress(sqlite3.Error):
-        number = connection.execute(f"SELECT count(*) FROM {source} WHERE {condition}").fetchone()[0]
+        number = connection.execute(f"SELECT count(*) FROM ({query})").fetchone()[0]
         if not number:
             return ""
-        keys = _key_columns(connection, table)
-        listed = ", ".join(keys)
-        rows = connection.execute(f"SELECT {listed} FROM {source} WHERE {condition} LIMIT {_SHOWN}").fetchall()
-        shown = ", ".join("/".join(quote_literal(value) for value in row) for row in rows)
+        rows = connection.execute(f"{query} LIMIT {_SHOWN}").fetchall()
+        shown = ", ".join("/".join(_short(value) for value in row) for row in rows)
         more = ", …" if number > len(rows) else ""
         return f" ({number} {'row' if number == 1 else 'rows'}: {'/'.join(keys)} {shown}{more})"
     return ""
+
+
+def _short(value: str | float | bytes | None) -> str:
+    """Return ``value`` as SQL, of a long text or BLOB only the beginning."""
+    if isinstance(value, str | bytes) and len(value) > _KEY:
+        return f"{quote_literal(value[:_KEY])}…"
+    return quote_literal(value)
 
 
 def _without_parent(connection: sqlite3.Connection, query: str) -> str:

@@ -341,7 +341,10 @@ class _told_of_interruption:  # noqa: N801 — a context manager, as _watched is
             there, back = _hashes_in(self._database), self._was_taking_back
             committed = [name for name in self._todo if (migration_hash(name) in there) != back]
             cause = error if isinstance(error, ApplyError) else None
-            raise Interrupted(self._database, committed, was_taking_back=back, cause=cause) from error
+            is_complete = committed == self._todo
+            raise Interrupted(
+                self._database, committed, was_taking_back=back, cause=cause, is_complete=is_complete
+            ) from error
 
 
 def _hashes_in(database: str) -> set[str]:

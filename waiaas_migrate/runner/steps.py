@@ -16,7 +16,7 @@ from waiaas_migrate.runner.books.records import books_version, write_log, write_
 from waiaas_migrate.runner.events import Observe, StatementStarted
 from waiaas_migrate.runner.refusal import refusal
 from waiaas_migrate.runner.transaction import denial, python_steps
-from waiaas_migrate.sqlite.connection import database_name, main_file, plain_error, result_code
+from waiaas_migrate.sqlite.connection import database_name, main_file, not_writable, plain_error, result_code
 from waiaas_migrate.sqlite.pragmas import unsafe_journal
 
 if TYPE_CHECKING:
@@ -183,6 +183,8 @@ class StepRunner:
     ) -> MigrateError:
         """What went wrong, as an error that says where and why."""
         if isinstance(error, sqlite3.Error) and result_code(error) == sqlite3.SQLITE_READONLY:
+            if error.sqlite_errorcode == sqlite3.SQLITE_READONLY:
+                return not_writable(self.connection)
             plain = plain_error(error, database_name(self.connection), doing="migrating it")
             return plain or self._error(migration, str(error), statement)
         return self._error(migration, self._reason(error, denied, statement), statement)

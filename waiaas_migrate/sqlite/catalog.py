@@ -129,7 +129,7 @@ def _facts_of(rows: _Rows) -> CatalogFacts:
         names=frozenset(row.name.lower() for row in found),
         has_keys=any(row.kind == "table" and "REFERENCES" in row.sql.upper() for row in found),
         has_strict=any(row.kind == "table" and _STRICT.search(row.sql) for row in found),
-        has_lock=any(name.lower() == _LOCK for _, name, _, _ in rows),
+        has_lock=any(kind == "table" and name.lower() == _LOCK for kind, name, _, _ in rows),
     )
 
 

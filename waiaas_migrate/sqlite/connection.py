@@ -6,6 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -39,9 +40,19 @@ CANNOT_BE_WRITTEN = (
     "cannot be written. Give the file and its folder write permission, or run as its owner; if a newer SQLite made it, "
     "use that."
 )
+#: How many instructions of SQLite's, a few milliseconds' worth, run before Python can handle a signal.
+_INSTRUCTIONS = 50_000
 _HALF_WRITTEN = "was left half-written by a process that is gone. Open it as its owner, and that is undone."
 #: What SQLite says where it cannot make a WAL's files, for want of rights or of room.
 _FILES_BESIDE_IT = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
+#: What SQLite says of a full disk beside SQLITE_FULL, such as for a WAL's index.
+_NOT_WRITTEN = (
+    sqlite3.SQLITE_IOERR_WRITE,
+    sqlite3.SQLITE_IOERR_FSYNC,
+    sqlite3.SQLITE_IOERR_TRUNCATE,
+    sqlite3.SQLITE_IOERR_SHMSIZE,
+    sqlite3.SQLITE_IOERR_SHMMAP,
+)
 _SIGNS_OF_DAMAGE = ("unsupported file format", "Could not decode to UTF-8", "'utf-8' codec can't decode")
 
 
@@ -160,6 +171,8 @@ def open_read_only(path: str | os.PathLike[str] | Database) -> sqlite3.Connectio
 def _open_uri(uri: str) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True)
     set_up(connection)
+    # Without a callback Python handles Ctrl-C only after the query, which need not end.
+    connection.set_progress_handler(lambda: 0, _INSTRUCTIONS)
     connection.execute("PRAGMA query_only = ON")
     _probe(connection)
     return connection
@@ -184,37 +197,52 @@ def _extended(error: sqlite3.Error | UnicodeDecodeError) -> int:
 
 
 def plain_error(error: sqlite3.Error | UnicodeDecodeError, database: str, *, doing: str) -> MigrateError | None:
-    """What an error of SQLite's means where the file or a lock is at fault; None where the SQL is."""
+    """Return what an error of SQLite's means if the file, the disk or a lock is at fault; None if the SQL is."""
+    code = result_code(error)
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return DatabaseBusy(database=database, doing=doing)
+    if code == sqlite3.SQLITE_FULL or _extended(error) in _NOT_WRITTEN:
+        what = f"{error} while {doing}: the disk is full, or failing. Nothing was changed. Make room, then try again."
+        return DatabaseRefused(f"{database}: {what}")
+    if _extended(error) == sqlite3.SQLITE_READONLY_DBMOVED:
+        what = f"another file took its place while {doing}, as `restore` does. Nothing was changed; try again."
+        return DatabaseRefused(f"{database}: {what}")
+    if code == sqlite3.SQLITE_AUTH:
+        what = "an authorizer of this connection forbids what a run needs. Take it off with set_authorizer(None)."
+        return UsageError(f"{database}: {what}")
+    fault = _fault_of_the_file(error)
+    return None if fault is None else DatabaseFileError(f"{database}: {fault}")
+
+
+def not_writable(connection: sqlite3.Connection) -> MigrateError:
+    """Return why SQLite takes a database for read-only."""
+    with suppress(sqlite3.Error):
+        cursor = connection.cursor()
+        cursor.row_factory = None
+        if cursor.execute("PRAGMA query_only").fetchone() == (1,):
+            what = "PRAGMA query_only is ON for this connection. Nothing was changed. Turn it off, then try again."
+            return UsageError(f"{database_name(connection)}: {what}")
+    return DatabaseFileError(f"{database_name(connection)}: {CANNOT_BE_WRITTEN}")
+
+
+def _fault_of_the_file(error: sqlite3.Error | UnicodeDecodeError) -> str | None:
     match result_code(error):
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return DatabaseBusy(database=database, doing=doing)
         case sqlite3.SQLITE_NOTADB:
-            what = "is not a SQLite database, or it is encrypted or made by a newer SQLite. Check the path."
+            return "is not a SQLite database, or it is encrypted or made by a newer SQLite. Check the path."
         case code if code == sqlite3.SQLITE_CORRUPT or str(error).startswith(_SIGNS_OF_DAMAGE):
-            what = f"is damaged, or made by a newer SQLite ({error}). Restore a backup, or use `sqlite3 FILE .recover`."
+            return f"is damaged, or made by a newer SQLite ({error}). Restore a backup, or use `sqlite3 FILE .recover`."
         case sqlite3.SQLITE_CANTOPEN:
-            what = (
+            return (
                 "cannot be opened, or SQLite may not make the files it needs beside it. Open it as its owner, or check "
                 "the rights of its folder."
             )
         case sqlite3.SQLITE_READONLY:
-            return _readonly(error, database, doing)
-        case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_FULL:
-            what = f"could not be read or written ({error}). Check the disk and its free space."
-        case sqlite3.SQLITE_AUTH:
-            what = "an authorizer of this connection forbids what a run needs. Take it off with set_authorizer(None)."
-            return UsageError(f"{database}: {what}")
+            is_half = _extended(error) == sqlite3.SQLITE_READONLY_ROLLBACK
+            return _HALF_WRITTEN if is_half else CANNOT_BE_WRITTEN
+        case sqlite3.SQLITE_IOERR:
+            return f"could not be read or written ({error}). Check the disk and its free space."
         case _:
             return None
-    return DatabaseFileError(f"{database}: {what}")
-
-
-def _readonly(error: sqlite3.Error | UnicodeDecodeError, database: str, doing: str) -> MigrateError:
-    if _extended(error) == sqlite3.SQLITE_READONLY_DBMOVED:
-        what = f"another file took its place while {doing}, as `restore` does. Nothing was changed; try again."
-        return DatabaseRefused(f"{database}: {what}")
-    is_half = _extended(error) == sqlite3.SQLITE_READONLY_ROLLBACK
-    return DatabaseFileError(f"{database}: {_HALF_WRITTEN if is_half else CANNOT_BE_WRITTEN}")
 
 
 class plain_errors:  # noqa: N801 — a context manager, and on the way of every opening: a generator takes thrice as long
@@ -233,6 +261,9 @@ class plain_errors:  # noqa: N801 — a context manager, and on the way of every
         if isinstance(error, sqlite3.Error | UnicodeDecodeError):
             name = self._database if isinstance(self._database, str) else database_name(self._database)
             if (plain := plain_error(error, name, doing=self._doing)) is not None:
+                is_readonly = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY
+                if is_readonly and isinstance(self._database, sqlite3.Connection):
+                    plain = not_writable(self._database)
                 raise plain from error
 
 

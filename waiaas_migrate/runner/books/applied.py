@@ -17,8 +17,12 @@ from waiaas_migrate.sqlite.connection import database_name, result_code
 _hash = functools.lru_cache(maxsize=1 << 16)(migration_hash)
 
 #: The version of the books, and the hashes of the applied migrations; as one value, as the catalog is read.
-_AS_TEXT = """SELECT (SELECT max(version) FROM main._yoyo_version) || ' ' || group_concat(ifnull(migration_hash, ''))
-FROM main._yoyo_migration"""
+#: Only a table has the index of a primary key: INDEXED BY refuses a view, which may be endless, before it is read.
+_AS_TEXT = """SELECT
+(SELECT max(version) FROM main._yoyo_version INDEXED BY sqlite_autoindex__yoyo_version_1)
+|| ' ' || group_concat(ifnull(migration_hash, ''))
+FROM main._yoyo_migration INDEXED BY sqlite_autoindex__yoyo_migration_1"""
+_EXACTLY = "SELECT migration_hash FROM main._yoyo_migration INDEXED BY sqlite_autoindex__yoyo_migration_1"
 _BOOK = "_yoyo_migration"
 #: What has the name of one of yoyo's tables and isn't a table: a view may be endless. A virtual table has no root page.
 _ODD = """SELECT name FROM main.sqlite_master
@@ -178,9 +182,7 @@ def has_run_exactly(connection: sqlite3.Connection, hashes: frozenset[str]) -> b
     cursor = connection.cursor()
     cursor.row_factory = None
     try:
-        # One more than expected is enough to know, and a view of that name may be endless.
-        query = "SELECT migration_hash FROM main._yoyo_migration LIMIT ?"
-        return {row[0] for row in cursor.execute(query, (len(hashes) + 1,))} == hashes
+        return {row[0] for row in cursor.execute(_EXACTLY)} == hashes
     except sqlite3.OperationalError as error:
         if result_code(error) not in (0, sqlite3.SQLITE_ERROR):
             raise

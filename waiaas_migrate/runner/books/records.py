@@ -94,9 +94,9 @@ def write_log(
 
 @functools.cache
 def username() -> str:
-    """Who does it. The names of user and host are looked up once: DNS may be slow."""
+    """Return the name of the current user, or the number if the user has no name here."""
     try:
-        return getpass.getuser()
+        return _storable(getpass.getuser())
     except (KeyError, OSError):
         # A container may run as a user without a name.
         return str(os.getuid())
@@ -104,5 +104,19 @@ def username() -> str:
 
 @functools.cache
 def hostname() -> str:
-    """Where."""
-    return socket.getfqdn()
+    """Return the full name of this host, which may take seconds to look up."""
+    try:
+        return _storable(socket.getfqdn())
+    except UnicodeError:  # raised for a name that DNS can't have, such as "a..b"
+        return _storable(socket.gethostname())
+
+
+def look_up_names() -> None:
+    """Look up user and host now, so that writing a record under the write lock doesn't wait for a resolver."""
+    username()
+    hostname()
+
+
+def _storable(name: str) -> str:
+    """Return ``name`` as text that SQLite can store; USER may hold any bytes."""
+    return name.encode(errors="backslashreplace").decode()

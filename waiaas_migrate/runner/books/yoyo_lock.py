@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from waiaas_migrate.errors import DatabaseBusy
+from waiaas_migrate.runner.books.records import look_up_names
 from waiaas_migrate.runner.liveness import may_be_running
 from waiaas_migrate.runner.transaction import write_transaction
 from waiaas_migrate.sqlite.catalog import CatalogFacts, read_facts
@@ -84,6 +85,7 @@ class sole_transaction:  # noqa: N801 — a context manager, as write_transactio
         self._transaction = write_transaction(connection, needed, patience=patience)
 
     def __enter__(self) -> Held:
+        look_up_names()
         deadline: float | None = None
         while (held := self._begin()) is None:
             if deadline is None:

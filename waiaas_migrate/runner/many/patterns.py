@@ -9,9 +9,10 @@ from pathlib import Path
 
 from waiaas_migrate.errors import MigrateError, UsageError
 from waiaas_migrate.runner.backups.backup import is_backup
+from waiaas_migrate.runner.lock_file import ENDING
 from waiaas_migrate.sqlite.place import MEMORY, database_path
 
-_COMPANIONS = ("-wal", "-shm", "-journal")
+_COMPANIONS = ("-wal", "-shm", "-journal", ENDING)
 
 
 def refuse_one_name(databases: Iterable[str] | str | bytes | os.PathLike[str]) -> None:
@@ -28,7 +29,7 @@ def expand(arguments: Sequence[str]) -> tuple[str, ...]:
     """The databases that ``arguments`` mean, each once, in their order.
 
     What holds ``*``, ``?`` or ``[`` is a pattern, unless a file is called so; ``**`` goes through folders. It stands
-    for files, and not for a database's WAL, journal or backup.
+    for files, and not for a database's WAL, journal, lock file or backup.
 
     Raises:
         UsageError: a pattern finds nothing, or ``arguments`` is one name.

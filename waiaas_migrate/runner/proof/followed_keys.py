@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from waiaas_migrate.sqlite.quoting import quote_name
 
-#: A row without its parent as ``pragma_foreign_key_check`` gives it: rowid, parent, number of the key.
-Orphan = tuple[int | None, str, int]
+#: A row without its parent: its rowid, the parent table, the number of the key, and the values of its columns, of which
+#: there are none if there is no rowid.
+Orphan = tuple[int | None, str, int, tuple[object, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +34,10 @@ class FollowedKey:
         same = " AND ".join(f"parent.{quote_name(to)} = +child.{quote_name(column)}" for to, column in pairs)
         if same:
             wanted += f" AND NOT EXISTS (SELECT 1 FROM main.{quote_name(self.parent)} AS parent WHERE {same})"
-        query = f"SELECT {'NULL' if row is None else f'child.{row}'} FROM main.{quote_name(self.table)} AS child"
-        return [(rowid, self.parent, self.number) for (rowid,) in connection.execute(f"{query} WHERE {wanted}")]
+        read = ["NULL"] if row is None else [f"child.{name}" for name in (row, *map(quote_name, self.columns))]
+        query = f"SELECT {', '.join(read)} FROM main.{quote_name(self.table)} AS child WHERE {wanted}"
+        found = connection.execute(query)
+        return [(rowid, self.parent, self.number, tuple(values)) for rowid, *values in found]
 
 
 def keys_of(connection: sqlite3.Connection, table: str, said: str) -> tuple[FollowedKey, ...]:

@@ -12,10 +12,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from sys import intern
 from urllib.parse import quote
 
 from waiaas_migrate.errors import ApplyError
-from waiaas_migrate.runner.proof.followed_keys import FollowedKey, keys_of, rowid_name
+from waiaas_migrate.runner.proof.followed_keys import FollowedKey, Orphan, keys_of, rowid_name
 from waiaas_migrate.sqlite.catalog import CatalogFacts, read_facts
 from waiaas_migrate.sqlite.connection import database_name, main_file, result_code
 from waiaas_migrate.sqlite.effects import Effects
@@ -117,8 +118,9 @@ class ForeignKeyCheck:
         if added:
             what = f"foreign keys that held before do not hold afterwards: {_listed(added)}."
             raise ApplyError(database=database_name(self._connection), migration=migration, reason=what)
-        come = tuple(one for one in after if one in new)
-        old = tuple(one for one in after if one not in new)
+        fresh = frozenset(new)
+        come = tuple(one for one in after if one in fresh)
+        old = tuple(one for one in after if one not in fresh)
         said = f"foreign keys that SQLite cannot enforce came with {migration}, which says so: {_listed(come)}."
         left = f"foreign keys did not hold before, and were left as they are: {_listed(old)}."
         return (*((said,) if come else ()), *((left,) if old else ()))
@@ -203,15 +205,23 @@ def violations(connection: sqlite3.Connection) -> tuple[Violation, ...]:
     unique.
     """
     tables = connection.execute(_WITH_FOREIGN_KEYS).fetchall()
-    return tuple(violation for (table,) in tables for violation in _in_table(connection, table))
+    before, connection.text_factory = connection.text_factory, _exact_text
+    try:
+        return tuple(violation for (table,) in tables for violation in _in_table(connection, table))
+    finally:
+        connection.text_factory = before
+
+
+def _exact_text(text: bytes) -> str:
+    """Decode ``text`` without loss: keys need not be UTF-8."""
+    return text.decode(errors="surrogateescape")
 
 
 def _in_table(connection: sqlite3.Connection, table: str) -> Iterator[Violation]:
     columns = _columns(connection, table)
+    rows: Iterable[Orphan]
     try:
-        rows = connection.execute(
-            "SELECT rowid, parent, fkid FROM pragma_foreign_key_check(?, 'main')", (table,)
-        ).fetchall()
+        rows = _orphans(connection, table, columns)
     except sqlite3.DatabaseError as error:
         if result_code(error) != sqlite3.SQLITE_ERROR:
             raise  # it was interrupted, say
@@ -221,10 +231,27 @@ def _in_table(connection: sqlite3.Connection, table: str) -> Iterator[Violation]
         keys = keys_of(connection, table, str(error))
         yield from (_mismatched(key) for key in keys if key.is_mismatch)
         rows = [row for key in keys if not key.is_mismatch for row in key.orphans(connection)]
-    for rowid, parent, number in rows:
+    for rowid, parent, number, values in rows:
         names = columns.get(number, ())
-        values = _values(connection, table, names, rowid)
-        yield Violation(table=table, columns=names, parent=parent, rowid=rowid, values=values)
+        yield Violation(table=table, columns=names, parent=intern(parent), rowid=rowid, values=values)
+
+
+def _orphans(connection: sqlite3.Connection, table: str, columns: dict[int, tuple[str, ...]]) -> Iterator[Orphan]:
+    """Return the rows without a parent; SQLite looks for the first at once, and for the others when asked."""
+    row = rowid_name(connection, table)
+    if row is None or not columns:
+        query = "SELECT rowid, parent, fkid FROM pragma_foreign_key_check(?, 'main')"
+        return ((rowid, parent, number, ()) for rowid, parent, number in connection.execute(query, (table,)))
+    names = list(dict.fromkeys(name for key in columns.values() for name in key))
+    # One look-up in the table for each: its values tell whether it is the same row that had no parent before.
+    query = f"""SELECT found.rowid, found.parent, found.fkid, {", ".join(f"child.{quote_name(name)}" for name in names)}
+        FROM pragma_foreign_key_check(?, 'main') AS found
+        LEFT JOIN main.{quote_name(table)} AS child ON child.{row} = found.rowid"""
+    places = {number: [names.index(name) for name in key] for number, key in columns.items()}
+    return (
+        (rowid, parent, number, tuple(values[place] for place in places.get(number, ())))
+        for rowid, parent, number, *values in connection.execute(query, (table,))
+    )
 
 
 def _mismatched(key: FollowedKey) -> Violation:
@@ -239,17 +266,6 @@ def _columns(connection: sqlite3.Connection, table: str) -> dict[int, tuple[str,
     return found
 
 
-def _values(
-    connection: sqlite3.Connection, table: str, columns: tuple[str, ...], rowid: int | None
-) -> tuple[object, ...]:
-    row = None if rowid is None else rowid_name(connection, table)
-    if row is None or not columns:
-        return ()
-    names = ", ".join(quote_name(name) for name in columns)
-    query = f"SELECT {names} FROM main.{quote_name(table)} WHERE {row} = ?"
-    return tuple(connection.execute(query, (rowid,)).fetchone() or ())
-
-
 def new_violations(before: tuple[Violation, ...], after: tuple[Violation, ...]) -> tuple[Violation, ...]:
     """Those of ``after`` that were not there before.
 
@@ -259,6 +275,8 @@ def new_violations(before: tuple[Violation, ...], after: tuple[Violation, ...]) 
     the same values, lost its parent before; or one of any number, where nothing goes by the names of either in the
     other. None stands for two.
     """
+    if before == after:
+        return ()
     left, unmatched = _pair_off(before, after, lambda one: one)
     left, unmatched = _pair_off(left, unmatched, lambda one: _if_numbered(one, (_key(one), one.values)))
     numbered, unnumbered = _parted(left)

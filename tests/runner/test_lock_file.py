@@ -1,0 +1,259 @@
+"""The lock beside a database: whom it keeps waiting, for how long, and what is left of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.folders import FAMILY, FAMILY_IDS, run_python, write_folder
+from waiaas_migrate import close_database, open_database
+from waiaas_migrate.errors import DatabaseBusy
+from waiaas_migrate.runner.books.applied import read_applied
+from waiaas_migrate.runner.lock_file import ENDING, LockFile
+from waiaas_migrate.runner.many.patterns import expand
+from waiaas_migrate.sqlite.pragmas import Pragma
+
+BRIEF = (Pragma(name="busy_timeout", value=200),)
+VACUUM = {"0004_vacuum.sql": "-- transactional: false\n-- depends: 0003_age\nVACUUM;\n"}
+
+#: Opens a database whose last migration waits until its standard input ends.
+WAITING = """
+import sys
+from yoyo import step
+__depends__ = {"0003_age"}
+__transactional__ = %s
+
+def wait(connection):
+    print("at work", flush=True)
+    sys.stdin.read()
+
+steps = [step(wait)]
+"""
+OPEN = (
+    "import sys\nfrom waiaas_migrate import open_database\nopen_database(sys.argv[1], migrations=sys.argv[2]).close()"
+)
+
+
+@contextmanager
+def migrating(database: Path, folder: Path, *, transactional: bool = True) -> Iterator[subprocess.Popen[str]]:
+    """Have another process be in the midst of migrating ``database``."""
+    folder = write_folder(folder, {**FAMILY, "0004_wait.py": WAITING % transactional}, pragmas=BRIEF)
+    command = [sys.executable, "-c", OPEN, str(database), str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "at work\n"
+        try:
+            yield process
+        finally:
+            process.communicate()
+
+
+def names_in(folder: Path) -> list[str]:
+    """What is in ``folder``."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+def locked(database: Path) -> sqlite3.Connection:
+    """A plain writer that keeps ``database`` locked."""
+    connection = sqlite3.connect(database, isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    return connection
+
+
+@pytest.mark.parametrize("transactional", [True, False])
+def test_a_migration_of_another_file_in_the_folder_is_not_waited_for(tmp_path: Path, transactional: bool) -> None:  # noqa: FBT001
+    """The busy timeout counts, since it is a plain writer that is in the way."""
+    folder = write_folder(tmp_path / "m", FAMILY, pragmas=BRIEF)
+    with (
+        migrating(tmp_path / "a.db", tmp_path / "waiting", transactional=transactional),
+        closing(locked(tmp_path / "b.db")),
+        pytest.raises(DatabaseBusy),
+    ):
+        open_database(tmp_path / "b.db", migrations=folder)
+
+
+def test_neither_is_one_outside_transactions_kept_waiting_by_it(tmp_path: Path) -> None:
+    """Each database has a lock of its own."""
+    folder = write_folder(tmp_path / "m", {**FAMILY, **VACUUM}, pragmas=BRIEF)
+    with migrating(tmp_path / "a.db", tmp_path / "waiting", transactional=False):
+        open_database(tmp_path / "b.db", migrations=folder).close()
+
+
+@pytest.mark.skipif(shutil.which("flock") is None, reason="there is no such command here")
+@pytest.mark.parametrize("what", ["folder", "database"])
+def test_a_deployment_that_locks_the_folder_or_the_database_goes_on(tmp_path: Path, what: str) -> None:
+    """``flock FOLDER waiaas-migrate apply`` is how people have deployments wait for each other."""
+    folder = write_folder(tmp_path / "m", {**FAMILY, **VACUUM}, pragmas=BRIEF)
+    database = tmp_path / "app.db"
+    database.touch()
+    command = [sys.executable, "-m", "waiaas_migrate", "apply", str(database), "--migrations", str(folder)]
+
+    run = subprocess.run(
+        [shutil.which("flock") or "", str(tmp_path if what == "folder" else database), *command],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+FORKING = """
+import os, sys, time
+from yoyo import step
+__transactional__ = %s
+
+def fork(connection):
+    if os.fork() == 0:
+        os.close(1)
+        os.close(2)
+        time.sleep(10)
+        os._exit(0)
+
+steps = [step(fork)]
+"""
+
+
+@pytest.mark.parametrize("transactional", [True, False])
+def test_the_lock_does_not_outlive_a_run_in_a_forked_child(tmp_path: Path, transactional: bool) -> None:  # noqa: FBT001
+    """A child that goes on has no part in it, and neither has one whose parent was killed."""
+    folder = write_folder(tmp_path / "m", {"0001_fork.py": FORKING % transactional}, pragmas=BRIEF)
+    database = tmp_path / "app.db"
+    assert run_python(OPEN, database, folder).returncode == 0
+    write_folder(
+        folder, {"0002_vacuum.sql": "-- transactional: false\n-- depends: 0001_fork\nVACUUM;\n"}, pragmas=BRIEF
+    )
+
+    assert run_python(OPEN, database, folder).returncode == 0
+    assert names_in(tmp_path) == ["app.db", "m"]
+
+
+def test_a_killed_parents_child_does_not_keep_the_lock(tmp_path: Path) -> None:
+    """It was closed in the child."""
+    code = """
+import os, sys, time
+from waiaas_migrate.runner.lock_file import LockFile
+assert LockFile(sys.argv[1]).take()
+child = os.fork()
+if child == 0:
+    print("forked", os.getpid(), flush=True)
+    sys.stdin.read()
+    os._exit(0)
+os.kill(os.getpid(), 9)
+"""
+    database = tmp_path / "app.db"
+    database.touch()
+    command = [sys.executable, "-c", code, str(database)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("forked")
+        process.wait()
+        assert not LockFile(str(database)).is_taken_elsewhere()
+        lock = LockFile(str(database))
+        assert lock.take()
+        lock.release()
+    assert names_in(tmp_path) == ["app.db"]
+
+
+def test_a_forked_child_that_leaves_the_run_leaves_the_lock_to_its_parent(tmp_path: Path) -> None:
+    """What it closes and deletes on its way out is not the parent's."""
+    database = tmp_path / "app.db"
+    database.touch()
+    lock = LockFile(str(database))
+    assert lock.take()
+    child = os.fork()
+    if child == 0:
+        lock.release()
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert not LockFile(str(database)).take()
+    lock.release()
+    assert names_in(tmp_path) == ["app.db"]
+
+
+def test_a_migration_that_opens_its_own_database_is_told_so(tmp_path: Path) -> None:
+    """Its thread would wait for itself."""
+    text = f"""
+from yoyo import step
+from waiaas_migrate import open_database
+__transactional__ = False
+steps = [step(lambda _: open_database({str(tmp_path / "app.db")!r}, migrations={str(tmp_path / "m")!r}))]
+"""
+    folder = write_folder(tmp_path / "m", {"0001_open.py": text}, pragmas=BRIEF)
+    command = [sys.executable, "-m", "waiaas_migrate", "apply", str(tmp_path / "app.db"), "--migrations", str(folder)]
+
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert run.returncode == 3
+    assert "Traceback" not in run.stderr
+
+
+def test_two_that_run_outside_transactions_at_once(tmp_path: Path) -> None:
+    """The second waits for longer than the busy timeout, and finds all done."""
+    database, folder = tmp_path / "app.db", tmp_path / "m"
+    with migrating(database, folder, transactional=False) as first:
+        command = [sys.executable, "-c", OPEN, str(database), str(folder)]
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as second:
+            with pytest.raises(subprocess.TimeoutExpired):
+                second.wait(timeout=2)
+            first.communicate()
+            assert second.communicate()[0] == ""
+    assert second.returncode == 0
+    with closing(sqlite3.connect(database)) as connection:
+        assert [row.id for row in read_applied(connection) or ()] == [*FAMILY_IDS, "0004_wait"]
+    assert names_in(tmp_path) == ["app.db", "m"]
+
+
+def test_what_a_killed_run_left_is_used_again_and_goes(tmp_path: Path) -> None:
+    """It is no lock any more."""
+    with migrating(tmp_path / "app.db", tmp_path / "m", transactional=False) as run:
+        assert (tmp_path / f"app.db{ENDING}").exists()
+        run.kill()
+        run.wait()
+    assert (tmp_path / f"app.db{ENDING}").exists()
+    assert expand([str(tmp_path / "app*")]) == (str(tmp_path / "app.db"),)
+    folder = write_folder(tmp_path / "other", {**FAMILY, **VACUUM}, pragmas=BRIEF)
+
+    close_database(open_database(tmp_path / "app.db", migrations=folder))
+
+    assert not (tmp_path / f"app.db{ENDING}").exists()
+
+
+@pytest.mark.parametrize(("mode", "lock_mode"), [(0o644, 0o600), (0o664, 0o660), (0o600, 0o600), (0o666, 0o666)])
+def test_only_those_can_open_it_who_may_write_the_database(tmp_path: Path, mode: int, lock_mode: int) -> None:
+    """Whoever can open a file can lock it."""
+    database = tmp_path / "app.db"
+    database.touch()
+    database.chmod(mode)
+    lock = LockFile(str(database))
+    assert lock.take()
+    assert stat.S_IMODE((tmp_path / f"app.db{ENDING}").stat().st_mode) == lock_mode
+    lock.release()
+
+
+@pytest.mark.parametrize("what", ["folder", "fifo", "link"])
+def test_something_else_of_that_name_is_no_lock_and_stays(tmp_path: Path, what: str) -> None:
+    """It may be a trap: a link would have another file made, and a pipe would be waited for."""
+    place = tmp_path / f"app.db{ENDING}"
+    if what == "folder":
+        place.mkdir()
+    elif what == "fifo":
+        os.mkfifo(place)
+    else:
+        place.symlink_to(tmp_path / "elsewhere")
+    folder = write_folder(tmp_path / "m", {**FAMILY, **VACUUM}, pragmas=BRIEF)
+
+    close_database(open_database(tmp_path / "app.db", migrations=folder))
+
+    assert not (tmp_path / "elsewhere").exists()
+    assert os.path.lexists(place)

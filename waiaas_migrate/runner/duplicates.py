@@ -1,0 +1,84 @@
+"""Which rows a unique key or index refuses, as it compares them: by its expressions, collations and condition."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from waiaas_migrate.sqlite.quoting import quote_name
+
+_NAME = r'(?:"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|\w+)'
+_INDEX = re.compile(
+    r"(?>\s+|--[^\n]*\n|/\*.*?\*/)*+CREATE\s+UNIQUE\s+INDEX\s+(?:IF\s+NOT\s+EXISTS\s+)?"
+    rf"(?:{_NAME}\s*\.\s*)?{_NAME}\s+ON\s+(?P<table>{_NAME})\s*\(",
+    re.IGNORECASE | re.DOTALL,
+)
+#: What text is made of where commas and parentheses may stand for themselves.
+_PIECE = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/|.""", re.DOTALL)
+_DIRECTION = re.compile(r"\s+(?:ASC|DESC)\s*\Z", re.IGNORECASE)
+_WHERE = re.compile(r"\s*WHERE\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UniqueTerms:
+    """What no two rows of ``table`` may share: expressions in SQL, among the rows that meet ``where``."""
+
+    table: str
+    terms: tuple[str, ...]
+    where: str = "1"
+
+    def duplicates(self, keys: Sequence[str], source: str) -> str:
+        """Return a query for ``keys`` of the rows of ``source`` that share the terms; NULL is never shared."""
+        known = " AND ".join(f"({term}) IS NOT NULL" for term in self.terms)
+        return (
+            f"SELECT {', '.join(keys)} FROM (SELECT {', '.join(keys)}, "
+            f"count(*) OVER (PARTITION BY {', '.join(self.terms)}) AS _waiaas_shared "
+            f"FROM {source} WHERE ({self.where}) AND {known}) WHERE _waiaas_shared > 1"
+        )
+
+
+def terms_of_index(statement: str) -> UniqueTerms | None:
+    """Return what the unique index that ``statement`` creates keeps apart; None if it creates none."""
+    found = _INDEX.match(statement)
+    if found is None:
+        return None
+    terms, end = [""], found.end()
+    depth = 1
+    for piece in _PIECE.finditer(statement, found.end()):
+        depth += {"(": 1, ")": -1}.get(piece[0], 0)
+        if depth == 0:
+            end = piece.end()
+            break
+        if depth == 1 and piece[0] == ",":
+            terms.append("")
+        else:
+            terms[-1] += piece[0]
+    rest = statement[end:]
+    where = _WHERE.match(rest)
+    return UniqueTerms(
+        table=_quoted(found["table"]),
+        terms=tuple(_DIRECTION.sub("", term) for term in terms),
+        where="1" if where is None else rest[where.end() :].rstrip().removesuffix(";") + "\n",
+    )
+
+
+def _quoted(name: str) -> str:
+    """Return a name as this package writes it, whichever quotes it has."""
+    if name[0] in "[`":
+        return quote_name(name[1:-1].replace("``", "`"))
+    return name
+
+
+def terms_of_columns(connection: sqlite3.Connection, table: str, columns: Sequence[str]) -> UniqueTerms:
+    """Return what a unique key of ``columns`` keeps apart, with the collations by which ``table`` compares them."""
+    query = """SELECT c.coll, c.name FROM pragma_index_list(?1, 'main') AS i, pragma_index_xinfo(i.name, 'main') AS c
+        WHERE i."unique" AND NOT i.partial AND c.key AND (SELECT group_concat(name, char(0)) FROM
+        (SELECT name FROM pragma_index_xinfo(i.name, 'main') WHERE key ORDER BY seqno)) = ?2 COLLATE NOCASE"""
+    found = {name: coll for coll, name in connection.execute(query, (table, "\0".join(columns)))}
+    terms = tuple(
+        f"{quote_name(name)} COLLATE {quote_name(found[name])}" if name in found else quote_name(name)
+        for name in columns
+    )
+    return UniqueTerms(table=quote_name(table), terms=terms)
