@@ -164,6 +164,8 @@ def meaning(tokens: Sequence[Token], *, statement: bool, names: frozenset[str] =
 def _plain(token: Token, names: frozenset[str]) -> str:
     if token.kind is not Kind.NAME:
         return token.text
+    if token.text == '""':
+        return "''"  # nothing has the empty name
     folded = fold(token.name)
     if token.text[0] == '"' and names and folded not in names and folded != token.name:
         return f'"string {token.name.encode().hex()}"'

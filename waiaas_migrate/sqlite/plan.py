@@ -81,7 +81,9 @@ class _Planner:
         self.mentioned = frozenset().union(*map(names_in, statements(transition.old)))
         gone = {fold(c.table.name) for c in transition.changes if isinstance(c, DropTable)}
         mentioned = frozenset[str]().union(*map(names_in, statements(transition.new)))
-        self.can_drop_columns = not (gone & mentioned or has_text_index(transition.old))
+        # DROP COLUMN writes "" as '' wherever it stands.
+        rewritten = any('""' in text for text in statements(transition.old))
+        self.can_drop_columns = not (gone & mentioned or rewritten or has_text_index(transition.old))
         self.tables = {name: self._table(name, changes) for name, changes in self.by_table.items()}
         self.rebuilt = {name for name, planned in self.tables.items() if planned.is_rebuilt}
         self.updated = {name: planned.updated for name, planned in self.tables.items() if planned.updated}

@@ -27,7 +27,10 @@ _MISSING = re.compile(r"no such column: (?P<name>.+)", re.DOTALL)
 
 
 def double_quoted(sql: str) -> tuple[str, ...]:
-    """The words of ``sql`` in double quotes, without them, that could be strings."""
+    """The words of ``sql`` in double quotes, without them, that could be strings and could be names.
+
+    The empty word is a string to everybody.
+    """
     if '"' not in sql:
         return ()
     try:
@@ -38,7 +41,10 @@ def double_quoted(sql: str) -> tuple[str, ...]:
     return tuple(
         token.name
         for previous, token, following in zip(before, tokens, after, strict=True)
-        if _is_double_quoted(token) and previous.word not in _BEFORE_NAMES and following.word not in _BEHIND_NAMES
+        if _is_double_quoted(token)
+        and token.name
+        and previous.word not in _BEFORE_NAMES
+        and following.word not in _BEHIND_NAMES
     )
 
 
@@ -100,8 +106,8 @@ def _suspects(schema: Schema) -> Iterator[tuple[str, str]]:
             texts += [index.where.sql] if index.where is not None else []
             if any(_holds_other(sql, names) for sql in texts):
                 yield "index", fold(index.name)
-    yield from (("view", fold(view.name)) for view in schema.views if '"' in view.statement.sql)
-    yield from (("trigger", fold(trigger.name)) for trigger in schema.triggers if '"' in trigger.statement.sql)
+    yield from (("view", fold(view.name)) for view in schema.views if double_quoted(view.statement.sql))
+    yield from (("trigger", fold(trigger.name)) for trigger in schema.triggers if double_quoted(trigger.statement.sql))
 
 
 def _expressions(table: Table) -> Iterator[str]:
