@@ -366,7 +366,7 @@ def test_a_copy_that_does_not_fit(tmp_path: Path, request: pytest.FixtureRequest
     database = make_database(tmp_path, "DELETE", rows=20_000)
     folder, before = add(database, DELETING), dump(database)
     request.getfixturevalue("small_files")
-    with pytest.raises(DatabaseFileError, match="Check the disk"):
+    with pytest.raises(DatabaseRefused, match=r"the disk is full, or failing\. Nothing was changed"):
         apply_to(str(database), folder)
     assert dump(database) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["app.db", "m"]

@@ -79,7 +79,7 @@ def test_what_only_adds_loses_nothing(statement: str, tables: dict[str, str], co
     found = effects_of_sql([comment + statement])
     assert {name: cost.value for name, cost in found.tables or ()} == tables
     assert not found.may_lose
-    assert found.may_change_rows is (" AS SELECT " in statement)
+    assert found.may_change_rows is (statement.startswith("CREATE TABLE") and " AS SELECT " in statement)
 
 
 @pytest.mark.parametrize("statement", WRITING)
