@@ -355,3 +355,19 @@ def test_a_trigger_made_by_hand_does_not_fire_on_rows_that_get_other_values(tmp_
     run_script(database, "DROP TRIGGER own")
     apply(tmp_path, database)
     assert rows_of(database, "lots", ["size", "state"]) == [{"size": 1, "state": "fresh"}]
+
+
+@BOTH
+def test_an_edit_does_not_change_a_column_whose_name_ends_alike(tmp_path: Path, apply: Apply) -> None:
+    """The piece ``name TEXT`` stands in ``surname TEXT`` too: such a table is refused."""
+    columns: Spec = {"id": {"type": "integer", "primary_key": True}, "name": {"type": "text"}}
+    new = {"columns": {**columns, "name": {"type": "text", "nullable": False, "backfill": "'?'"}}}
+    database = prepared(tmp_path, {"t": {"columns": columns}}, {"t": new}, "INSERT INTO t (name) VALUES (NULL), ('a')")
+    run_script(database, "ALTER TABLE t RENAME COLUMN name TO surname; ALTER TABLE t ADD COLUMN name INTEGER;")
+    with pytest.raises(Exception, match=rf"{REFUSED}|would not be the one"):
+        apply(tmp_path, database)
+    assert is_sound(database)
+    assert rows_of(database, "t", ["surname", "name"]) == [
+        {"surname": None, "name": None},
+        {"surname": "a", "name": None},
+    ]

@@ -38,7 +38,7 @@ from waiaas_migrate.sqlite.kept_rules import kept_rules
 from waiaas_migrate.sqlite.memory import copy
 from waiaas_migrate.sqlite.plan import plan
 from waiaas_migrate.sqlite.plan_effects import effects_of
-from waiaas_migrate.sqlite.row_steps import column_of, mapping
+from waiaas_migrate.sqlite.row_steps import column_of, is_filled, mapping
 from waiaas_migrate.sqlite.transition import Transition
 from waiaas_migrate.sqlite.unknown_names import unknown_names
 
@@ -181,10 +181,21 @@ def _not_restored(transition: Transition) -> Iterator[str]:
                 yield f"AUTOINCREMENT of {table_name} goes on from its highest row, not from where it was"
             case _:
                 continue
+    yield from _filled(transition)
     yield from _merged(transition)
     for hazard in hazards_of(transition):
         if hazard.code in (Code.NARROW_TYPE, Code.DROP_ROWID):
-            yield f"{hazard.where}: what became of this is not taken back: {hazard.what}"
+            yield f"{hazard.where}: values keep what the migration made of them: {hazard.what}"
+
+
+def _filled(transition: Transition) -> Iterator[str]:
+    """Columns that stay, and whose NULLs a backfill filled."""
+    old_tables = transition.old.by_name()
+    for table in transition.new.tables:
+        old = old_tables.get(fold(table.name))
+        for column in table.columns if old is not None else ():
+            if old is not None and column_of(old, column.name) is not None and is_filled(old, column):
+                yield f"{table.name}.{column.name}: values that the migration filled in stay"
 
 
 def _merged(transition: Transition) -> Iterator[str]:
@@ -208,6 +219,6 @@ def _merged_in(old: Table, before: Column, after: Column) -> Iterator[str]:
         became.setdefault(other, []).append(value)
     for other, values in became.items():
         if held is None or other in held or (other is None and before.not_null is None):
-            yield f"what became {literal(other)} stays so: {', '.join(map(literal, values))}"
+            yield f"rows that held {', '.join(map(literal, values))} keep {literal(other)}"
         elif other is None or len(values) > 1:
             yield f"rows that hold {literal(other)} get {literal(values[0])}, whatever they held before"

@@ -184,6 +184,7 @@ class _Statement:
         self._tally.loses = True
         if kind == "TABLE":
             self._writes(name)
+            self._tally.drop(name)
 
     def _insert(self) -> None:
         if self._cursor.accept("OR"):

@@ -364,8 +364,8 @@ def _altered(
         yield from steps
         return
     columns = dict.fromkeys(item.column for update in rows for item in update.assignments)
-    known = [name for name in columns if column_of(table.old, name) is not None]
-    words = "; ".join([*(step.words for step in steps), f"{table.new.name}: fill {', '.join(known or columns)}"])
+    said = f"{table.new.name}: set {', '.join(columns)} in the rows that are there"
+    words = "; ".join([*(step.words for step in steps), said])
     actions = [action for step in steps for action in step.actions]
     guard = GuardObjects(table=table.new.name, names=table.triggers, triggers_only=True)
     yield Step(words=words, cost=Cost.SCAN, actions=(*actions, guard, *rows, *held))

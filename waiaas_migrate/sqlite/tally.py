@@ -18,6 +18,7 @@ class Tally:
         self.changes_rows = self.changes_keys = self.loses = False
         self._tables: dict[str, tuple[str, Cost]] = {}
         self._created: set[str] = set()
+        self._dropped: set[str] = set()
         self._before: dict[str, str] = {}
 
     def touch(self, table: str, cost: Cost) -> None:
@@ -27,9 +28,14 @@ class Tally:
         self._tables[fold(name)] = known[0], max(known[1], cost, key=_ORDER.index)
 
     def create(self, table: str, cost: Cost) -> None:
-        """Note that a table is new."""
+        """Note that a table is new; one that takes the place of another that was dropped is a rebuild of it."""
         self._created.add(fold(table))
-        self.touch(table, cost)
+        self.touch(table, Cost.REBUILD if fold(table) in self._dropped else cost)
+
+    def drop(self, table: str) -> None:
+        """Note that ``table`` goes with its rows."""
+        self._dropped.add(fold(table))
+        self.write(table)
 
     def write(self, table: str) -> None:
         """Note that rows of ``table`` are written or go."""
@@ -50,6 +56,8 @@ class Tally:
             self.touch(new, Cost.REBUILD)
             return
         self.touch(old, Cost.CONSTANT)
+        if fold(new) in self._dropped:
+            self.touch(new, Cost.REBUILD)
         self._before[fold(new)] = self._before.pop(fold(old), old)
 
     def effects(self, hazards: Iterable[Announced] = ()) -> Effects:

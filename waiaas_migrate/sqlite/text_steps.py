@@ -113,8 +113,9 @@ def _position(stays: Sequence[Item | None], before: Sequence[Item | None]) -> in
 
 
 def _removal(text: Text, at: int, *, is_last: bool) -> _Edit:
-    if text.line_comment(at) is None:
-        raise _Unclear
+    above = text.sql[: text.parts[0].start].partition("(")[2].partition("\n")[2] if at == 0 else ""
+    if text.line_comment(at) is None or above.strip() or (at and text.line_comment(at - 1) is None):
+        raise _Unclear  # a comment above the part would come to stand above the next one
     part = text.parts[at]
     if not is_last:
         return _Edit(start=part.start, end=text.parts[at + 1].start, text="")

@@ -39,6 +39,8 @@ class SchemaProof:
         self._connection, self._folder = connection, folder
         self._before: list[Difference] | None = []
         self._kept: list[Difference] = []
+        self._gone: list[Difference] = []
+        self._reworded: tuple[str, ...] = ()
         self._applied = applied
         self._is_as_recorded = _is_recorded(folder, applied, facts)
         if not self._is_as_recorded:
@@ -59,7 +61,7 @@ class SchemaProof:
         touched = {fold(name) for one in effects for name, _ in one.tables or ()}
         if self._before is not None and touched and not self._is_as_recorded:
             other = {one.subject[1] for one in self._before if one.subject[0] == "table"}
-            reword(self._connection, self._applied, touched=touched, other=other)
+            self._reworded = reword(self._connection, self._applied, touched=touched, other=other)
 
     def refuse(self, effects: Sequence[Effects]) -> None:
         """Refuse manual changes to what is about to be rebuilt, and so would be lost.
@@ -84,17 +86,27 @@ class SchemaProof:
 
     def new(self, applied: Sequence[MigrationFile], facts: CatalogFacts) -> list[Difference]:
         """What differs by now, and did not before, from what the migrations ``applied`` make."""
-        self._kept = []
+        known = self._before or []
+        self._kept, self._gone = [], known
         if not _is_beginning(self._folder, applied) or _is_recorded(self._folder, applied, facts):
             return []
-        found, known = differences(self._connection, applied, self._folder), self._before or []
+        found = differences(self._connection, applied, self._folder)
         self._kept = [one for one in found if one in known]
+        self._gone = [one for one in known if one not in found]
         return [one for one in found if one not in known]
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What differs as it did before the run, once :meth:`new` was asked."""
-        return (f"the schema was changed by hand, and left as it was: {listed(self._kept)}.",) if self._kept else ()
+        """What was changed by hand, and what became of it, once :meth:`new` was asked."""
+        said = []
+        if self._kept:
+            said.append(f"the schema was changed by hand, and left as it was: {listed(self._kept)}.")
+        if self._gone:
+            said.append(f"changes by hand that the migrations replaced: {listed(self._gone)}.")
+        if self._reworded:
+            names = ", ".join(self._reworded)
+            said.append(f"{names}: the definition now has the migrations' own words; it means the same as before.")
+        return tuple(said)
 
 
 def proof_of(

@@ -60,8 +60,8 @@ def _write(connection: sqlite3.Connection, texts: dict[str, str]) -> bool:
     try:
         for name, sql in texts.items():
             connection.execute("UPDATE sqlite_schema SET sql = ? WHERE type = 'table' AND name = ?", (sql, name))
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode not in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_AUTH):
             raise
         connection.execute(
             "ROLLBACK TO reword"
