@@ -1,13 +1,17 @@
 """The facts that ``manifest.json`` records about each migration, and how they are written there.
 
-Defaults are left out, so that most lines are short: ``"tables": {"constant": ["agents"]}``. ``"tables": "any"`` means
-that nothing is known, and the worst is assumed. Whether a rollback can lose something isn't recorded: it always can.
+One text a migration, as ``constant=agents | scan=agents changes_rows``: what applying it does and, behind the bar, what
+rolling it back does. A text, since a file of a thousand lines is read on the way of every first opening, and nested
+objects would take several times as long. Defaults are left out; ``any`` means that nothing is known, and the worst is
+assumed. Whether a rollback can lose something isn't recorded: it always can.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import quote, unquote
 
 from waiaas_migrate.sqlite.cost import Cost
 from waiaas_migrate.sqlite.effects import WORST, Announced, Effects
@@ -42,21 +46,27 @@ def mark(fingerprint: str) -> str:
 
 def written(facts: Facts) -> dict[str, Any]:
     """``facts`` as they stand in the manifest."""
-    lost = {"loses": True} if facts.forward.is_known and facts.forward.loses else {}
-    back = {} if facts.rollback == WORST else {"rollback": _written(facts.rollback)}
+    forward = _written(facts.forward, loses=facts.forward.loses)
+    back = "" if facts.rollback == WORST else f" | {_written(facts.rollback, loses=False)}".rstrip()
     catalog = {} if facts.catalog is None else {"catalog": facts.catalog}
-    return {**_written(facts.forward), **lost, **back, **catalog}
+    return {"facts": forward + back, **catalog}
 
 
-def _written(effects: Effects) -> dict[str, Any]:
-    hazards = [str(hazard) for hazard in effects.hazards]
-    told = {"hazards": hazards} if hazards else {}
-    if effects.tables is None:
-        return {"tables": _ANY, **told}
-    tables: dict[str, list[str]] = {}
-    for name, cost in effects.tables:
-        tables.setdefault(cost.value, []).append(name)
-    return {"tables": tables, **{name: True for name in _FLAGS if getattr(effects, name)}, **told}
+def _written(effects: Effects, *, loses: bool) -> str:
+    """Words with what belongs to them behind ``=``; names are percent-encoded, so that nothing in them parts words."""
+    words = ["any"] if effects.tables is None else [*_tables(effects.tables)]
+    if effects.is_known:
+        words += [name for name in _FLAGS if getattr(effects, name)] + (["loses"] if loses else [])
+    if effects.hazards:
+        words.append("hazards=" + ",".join(quote(str(hazard), safe="") for hazard in effects.hazards))
+    return " ".join(words)
+
+
+def _tables(tables: Iterable[tuple[str, Cost]]) -> Iterator[str]:
+    names: dict[str, list[str]] = {}
+    for name, cost in tables:
+        names.setdefault(cost.value, []).append(quote(name, safe=""))
+    yield from (f"{cost}={','.join(found)}" for cost, found in names.items())
 
 
 def read(entry: dict[str, Any]) -> Facts | None:
@@ -64,38 +74,48 @@ def read(entry: dict[str, Any]) -> Facts | None:
 
     Raises:
         AttributeError: it is not what :func:`written` gives.
-        KeyError: likewise.
         TypeError: likewise.
         ValueError: likewise.
     """
-    if "tables" not in entry:
+    if "facts" not in entry:
         return None
-    back, catalog, loses = entry.get("rollback"), entry.get("catalog"), entry.get("loses", False)
+    catalog = entry.get("catalog")
     if not isinstance(catalog, str | None):
         raise TypeError(f"{catalog!r} is not a text")
+    forward, bar, back = entry["facts"].partition("|")
     return Facts(
-        forward=_read(entry, loses=loses), rollback=WORST if back is None else _read(back, loses=True), catalog=catalog
+        forward=_read(forward, always_loses=False),
+        rollback=_read(back, always_loses=True) if bar else WORST,
+        catalog=catalog,
     )
 
 
-def _read(found: dict[str, Any], *, loses: object) -> Effects:
-    hazards = tuple(_hazard(text) for text in found.get("hazards", ()))
-    if found["tables"] == _ANY:
+def _read(text: str, *, always_loses: bool) -> Effects:
+    tables: list[tuple[str, Cost]] = []
+    hazards: tuple[Announced, ...] = ()
+    flags: set[str] = set()
+    for word in text.split():
+        key, equals, listed = word.partition("=")
+        names = [unquote(name) for name in listed.split(",")] if equals else []
+        if key == "hazards":
+            hazards = tuple(_hazard(name) for name in names)
+        elif equals:
+            tables += [(name, Cost(key)) for name in names]
+        elif word in (*_FLAGS, "loses", _ANY):
+            flags.add(word)
+        else:
+            raise ValueError(f"{word!r} is not a fact")
+    if _ANY in flags:
         return replace(WORST, hazards=hazards)
-    flags = {name: found.get(name, False) for name in _FLAGS} | {"loses": loses}
-    for name, flag in flags.items():
-        if not isinstance(flag, bool):
-            raise TypeError(f"{name} is neither true nor false")
-    tables = tuple((_text(name), Cost(cost)) for cost, names in found["tables"].items() for name in names)
-    return Effects(tables=tables, hazards=hazards, **flags)
+    return Effects(
+        tables=tuple(tables),
+        changes_rows="changes_rows" in flags,
+        changes_keys="changes_keys" in flags,
+        loses=always_loses or "loses" in flags,
+        hazards=hazards,
+    )
 
 
-def _hazard(text: object) -> Announced:
-    code, _, where = _text(text).partition(" ")
+def _hazard(text: str) -> Announced:
+    code, _, where = text.partition(" ")
     return Announced(code=code, where=where)
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is not a text")
-    return value
