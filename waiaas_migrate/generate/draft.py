@@ -93,7 +93,8 @@ def draft(
         back = make_transition(after, target, renames, renderer, transition.options, transition.known)
         # Migrations before it, and their rollbacks, count on the columns of a table in their order.
         back = replace(back, in_order=True, stale_indexes=stale_indexes(after, before, back))
-    said, steps = (*_lost(transition), *_may_refuse(back)), plan(back)
+    asked = hazards_of(back)
+    said, steps = (*_lost(transition, dangers), *_may_refuse(asked)), plan(back)
     title = f"Roll back {migration}{_costs(effects_of(steps, (), back.start)) or '.'}"
     backward = renderer.migration(Head(title=title, remarks=said), steps.steps)
     return Draft(
@@ -102,7 +103,7 @@ def draft(
         text=MigrationText(id=migration, forward=forward, backward=backward),
         facts=Facts(
             forward=effects_of(there, dangers, transition.start),
-            rollback=replace(effects_of(steps, _mismatches(back), back.start), loses=True),
+            rollback=replace(effects_of(steps, _mismatches(asked), back.start), loses=True),
         ),
     )
 
@@ -142,15 +143,15 @@ def has_whitespace(migration_id: str) -> bool:
     return migration_id.split() != [migration_id]
 
 
-def _mismatches(back: Transition) -> Iterator[Hazard]:
+def _mismatches(asked: Iterable[Hazard]) -> Iterator[Hazard]:
     """What the runner looks for as it rolls back; that this can lose what was added goes without saying."""
-    yield from (hazard for hazard in hazards_of(back) if hazard.code is Code.FOREIGN_KEY_MISMATCH)
+    yield from (hazard for hazard in asked if hazard.code is Code.FOREIGN_KEY_MISMATCH)
 
 
-def _may_refuse(back: Transition) -> Iterator[str]:
+def _may_refuse(hazards_back: Iterable[Hazard]) -> Iterator[str]:
     """What rolling back asks of rows; that it drops what was added goes without saying."""
     asked: dict[str, list[str]] = {}
-    for hazard in hazards_of(back):
+    for hazard in hazards_back:
         if hazard.code is Code.FOREIGN_KEY_MISMATCH:
             yield from _remarks([hazard])
         elif hazard.code not in (Code.DROP_TABLE, Code.DROP_COLUMN, Code.DROP_VIRTUAL_TABLE, Code.SWAP_NAMES):
@@ -158,7 +159,7 @@ def _may_refuse(back: Transition) -> Iterator[str]:
     yield from (f"{', '.join(where)}: {what}" for what, where in asked.items())
 
 
-def _lost(transition: Transition) -> Iterator[str]:
+def _lost(transition: Transition, dangers: Iterable[Hazard]) -> Iterator[str]:
     """What rolling back deletes, and what it can't bring back."""
     tables = [change.table.name for change in transition.changes if isinstance(change, AddTable)]
     columns = [f"{c.table}.{c.column.name}" for c in transition.changes if isinstance(c, AddColumn)]
@@ -166,10 +167,10 @@ def _lost(transition: Transition) -> Iterator[str]:
         yield f"Deletes table{'s' if len(tables) > 1 else ''} {', '.join(tables)} with all rows."
     if columns:
         yield f"Deletes column{'s' if len(columns) > 1 else ''} {', '.join(columns)} with all values."
-    yield from _not_restored(transition)
+    yield from _not_restored(transition, dangers)
 
 
-def _not_restored(transition: Transition) -> Iterator[str]:
+def _not_restored(transition: Transition, dangers: Iterable[Hazard]) -> Iterator[str]:
     for change in transition.changes:
         match change:
             case DropTable(table=Table(name=name)) | DropVirtualTable(table=VirtualTable(name=name, holds_data=True)):
@@ -183,7 +184,7 @@ def _not_restored(transition: Transition) -> Iterator[str]:
                 continue
     yield from _filled(transition)
     yield from _merged(transition)
-    for hazard in hazards_of(transition):
+    for hazard in dangers:
         if hazard.code in (Code.NARROW_TYPE, Code.DROP_ROWID):
             yield f"{hazard.where}: values keep what the migration made of them: {hazard.what}"
 
