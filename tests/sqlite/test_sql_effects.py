@@ -6,7 +6,7 @@ import pytest
 
 from waiaas_migrate.sqlite.cost import Cost
 from waiaas_migrate.sqlite.effects import WORST, Announced
-from waiaas_migrate.sqlite.sql_effects import effects_of_sql, tables_written_whole
+from waiaas_migrate.sqlite.sql_effects import effects_of_sql
 
 ADDING = [
     ("CREATE TABLE t (a)", {"t": "constant"}),
@@ -126,7 +126,6 @@ def test_a_table_that_another_takes_the_place_of_is_rebuilt(order: str) -> None:
     statements = [*order.split("; "), "ALTER TABLE n RENAME TO t", "CREATE INDEX i ON t (a)"]
     found = effects_of_sql(statements)
     assert found.tables == (("t", Cost.REBUILD),)
-    assert tables_written_whole(statements) == ("t",)
 
 
 def test_a_table_that_is_renamed_has_its_old_name() -> None:
@@ -142,9 +141,3 @@ def test_hazards_stand_in_the_head() -> None:
     assert found.hazards == (Announced(code="FOREIGN_KEY_MISMATCH", where="a b"),)
     assert found.unenforceable == ("a b",)
     assert effects_of_sql([f"{said}VACUUM"]).hazards == found.hazards
-
-
-def test_a_catalog_edit_names_its_tables() -> None:
-    """For merges only: what it does to them is not looked into."""
-    edit = "UPDATE sqlite_master SET sql = 'CREATE TABLE x (name = 1)' WHERE type = 'table' AND name = 'it''s'"
-    assert tables_written_whole([edit, "'unfinished"]) == ("it's",)

@@ -25,7 +25,6 @@ _HARMLESS = frozenset({"user_version", "application_id"})
 _MODULES = frozenset({"fts3", "fts4", "fts5", "rtree", "rtree_i32", "geopoly"})
 #: Words in a column definition that have SQLite, or the run, look at the rows that are there.
 _LOOKED_AT = frozenset({"AS", "CHECK", "GENERATED", "NOT", "REFERENCES"})
-_CATALOG = frozenset({"sqlite_master", "sqlite_schema"})
 
 
 class _Unclear(Exception):
@@ -42,31 +41,6 @@ def effects_of_sql(statements: Sequence[str]) -> Effects:
     except (SqlError, _Unclear):
         return replace(WORST, hazards=hazards)
     return tally.effects(hazards)
-
-
-def tables_written_whole(statements: Sequence[str]) -> tuple[str, ...]:
-    """The tables that ``statements`` build from scratch, or whose text they replace, as far as can be told."""
-    found: list[str] = []
-    for statement in statements:
-        try:
-            tokens = significant(tokenize(statement))
-        except SqlError:
-            continue
-        words = [token.word for token in tokens]
-        if words[:2] == ["ALTER", "TABLE"] and "RENAME" in words:
-            at = words.index("RENAME")
-            if words[at + 1 : at + 2] == ["TO"]:
-                found.append(tokens[at + 2].name)
-        elif words[:1] == ["UPDATE"] and fold(tokens[1].name) in _CATALOG:
-            found += _named_in_catalog(tokens)
-    return tuple(dict.fromkeys(found))
-
-
-def _named_in_catalog(tokens: Sequence[Token]) -> Iterator[str]:
-    """The names that the catalog's column ``name`` is compared with."""
-    for column, sign, value in zip(tokens, tokens[1:], tokens[2:], strict=False):
-        if fold(column.name) == "name" and sign.word == "=" and value.kind is Kind.STRING:
-            yield value.name
 
 
 def _announced(statements: Sequence[str]) -> Iterator[Announced]:
