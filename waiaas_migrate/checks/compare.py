@@ -67,11 +67,12 @@ def compare(project: Project, first: str, second: str, *, sql: bool = False, col
             return Comparison(changes=tuple(describe(change) for change in order), hazards=())
         if transition.problems:
             raise SchemaFileError(located(transition.problems, Path(second), root=project.root))
-        drafted = draft(before, transition, (), renderer, "diff") if sql else None
+        dangers = hazards_of(transition)
+        drafted = draft(before, transition, dangers, (), renderer, "diff") if sql else None
     ordered = replace(transition, changes=diff(transition.old, new, column_order=column_order))
     return Comparison(
         changes=tuple(describe(change) for change in changes_of(ordered)),
-        hazards=hazards_of(transition) if drafted is None else drafted.hazards,
+        hazards=dangers if drafted is None else drafted.hazards,
         sql=None if drafted is None else drafted.text.forward,
     )
 

@@ -70,12 +70,16 @@ def hazards_of(transition: Transition) -> tuple[Hazard, ...]:
 def draft(
     before: sqlite3.Connection,
     transition: Transition,
+    dangers: tuple[Hazard, ...],
     migrations: Sequence[MigrationFile],
     renderer: Renderer,
     name: str | None = None,
 ) -> Draft:
-    """The migration that makes ``transition`` on ``before``, which is not changed, as the next of ``migrations``."""
-    changes, dangers = changes_of(transition), hazards_of(transition)
+    """Write the migration that makes ``transition``, with its hazards ``dangers``, as the next of ``migrations``.
+
+    ``before`` holds what the migrations make, and is not changed.
+    """
+    changes = changes_of(transition)
     migration = next_id((file.id for file in migrations), name, changes)
     there, depends = plan(transition), heads(migrations)
     costs = _costs(effects_of(there, (), transition.old))

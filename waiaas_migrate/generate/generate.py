@@ -101,7 +101,7 @@ def _generate(project: Project, name: str | None, allowed: frozenset[Code]) -> G
         if stopped is not None:
             return stopped
         with _own_templates(project, renderer):
-            drafted = draft(before, transition, migrations, renderer, name)
+            drafted = draft(before, transition, dangers, migrations, renderer, name)
             stopped = _stopped(transition, drafted.hazards, allowed, unrecorded)
             if stopped is not None:
                 return stopped

@@ -30,7 +30,7 @@ def _kept(old: Schema, new: Schema) -> Iterator[Rule]:
     before = old.by_name()
     for table in new.tables:
         was = before.get(fold(table.name))
-        if was is None or not table.checks:
+        if was is None or not table.checks or was == table:
             continue
         filled = [column for column in table.columns if column_of(was, column.name) is None or is_filled(was, column)]
         yield from ((fold(table.name), check) for check in table.checks if filled and _passes(check, filled))

@@ -11,7 +11,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
@@ -43,19 +43,29 @@ def unknown_names(old: Schema, new: Schema) -> tuple[Hazard, ...]:
 
     Backfills count if they give rows a value.
     """
-    errors: dict[tuple[Code, str], str | None] = {
-        (code, fold(name)): None for use in _uses(old, old) for code, name in _names(use)
-    }
-    found: dict[tuple[Code, str, str], Hazard] = {}
+    used = [(code, name, use.owner) for use in _changed_uses(old, new) for code, name in _names(use)]
+    if not used:
+        return ()
     with closing(memory()) as scratch:
-        for use in _uses(new, old):
-            for code, name in _names(use):
-                key = code, fold(name)
-                if key not in errors:
-                    errors[key] = _lacking(scratch, code, name)
-                if error := errors[key]:
-                    found.setdefault((*key, use.owner), _hazard(code, name, use.owner, error))
+        errors = {(code, fold(name)): _lacking(scratch, code, name) for code, name, _ in used}
+    if not any(errors.values()):
+        return ()
+    before = {(code, fold(name)) for use in _uses(old, old) for code, name in _names(use)}
+    found: dict[tuple[Code, str, str], Hazard] = {}
+    for code, name, owner in used:
+        key = code, fold(name)
+        if key not in before and (error := errors[key]):
+            found.setdefault((*key, owner), _hazard(code, name, owner, error))
     return tuple(found.values())
+
+
+def _changed_uses(old: Schema, new: Schema) -> Iterator[_Use]:
+    """Yield the uses in those objects of ``new`` that are not in ``old`` as they are."""
+    before = old.by_name()
+    tables = tuple(table for table in new.tables if table != before.get(fold(table.name)))
+    views = tuple(view for view in new.views if view not in old.views)
+    triggers = tuple(trigger for trigger in new.triggers if trigger not in old.triggers)
+    yield from _uses(replace(new, tables=tables, views=views, triggers=triggers), old)
 
 
 def _hazard(code: Code, name: str, owner: str, error: str) -> Hazard:
