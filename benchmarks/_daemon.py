@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks._measure import CHECKOUT
+from waiaas_migrate.authoring.generate import generate
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.generate.generate import generate
 from waiaas_migrate.runner.open import close_database, push_schema
-from waiaas_migrate.sqlite.connection import connect_file
+from waiaas_migrate.sqlite.database.connection import connect_file
 
 _AGENTS = """
 WITH RECURSIVE number (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM number WHERE n < 19)

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from benchmarks import _declared
 from benchmarks._measure import in_child, timed
-from waiaas_migrate.checks.compare import compare
+from waiaas_migrate.authoring.generate import generate
+from waiaas_migrate.commands.diff import compare
 from waiaas_migrate.files.migration_dir.reader import read_migrations
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.generate.generate import generate
-from waiaas_migrate.sqlite.introspect import introspect
+from waiaas_migrate.sqlite.reading.introspect import introspect
 
 TABLES = "tables"
 CHANGED = "changed"

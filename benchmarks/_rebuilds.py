@@ -21,8 +21,8 @@ from typing import Any
 from benchmarks._measure import peak_memory, timed
 from waiaas_migrate.runner.open import close_database, open_database, push_schema
 from waiaas_migrate.schema.model import Column, ForeignKey, Schema, Table
-from waiaas_migrate.sqlite.connection import connect_file
-from waiaas_migrate.sqlite.introspect import introspect
+from waiaas_migrate.sqlite.database.connection import connect_file
+from waiaas_migrate.sqlite.reading.introspect import introspect
 
 OLD, NEW = "PENDING", "QUEUED"
 
@@ -49,7 +49,7 @@ def tool(database: Path, migrations: Path, pragma: str) -> Callable[[], None]:
 
     Where foreign keys are to be enforced meanwhile, it is on a connection of the application's own.
     """
-    importlib.import_module("waiaas_migrate.runner.backend")
+    importlib.import_module("waiaas_migrate.runner.yoyo_backend")
 
     def run() -> None:
         if pragma == PLAIN:

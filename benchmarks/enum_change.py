@@ -13,12 +13,12 @@ from pathlib import Path
 
 from benchmarks._daemon import apply, daemon_project, edit_column, make_database, migrate, set_values
 from benchmarks._measure import Report, arguments, clock, in_turns, timed
-from waiaas_migrate.core.enums import POLICY_TIERS, TRANSACTION_STATUSES
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.folder import read_folder
 from waiaas_migrate.runner.open import close_database
 from waiaas_migrate.runner.rollback import rollback
-from waiaas_migrate.sqlite.connection import connect_file
+from waiaas_migrate.sqlite.database.connection import connect_file
+from waiaas_migrate.waiaas.enums import POLICY_TIERS, TRANSACTION_STATUSES
 
 #: A value that no row holds, of a column that no index has: to prove it takes a scan of the table.
 REMOVED = "NOTIFY"

@@ -21,11 +21,11 @@ from pathlib import Path
 from benchmarks import _rebuilds
 from benchmarks._daemon import daemon_project, edit_column, make_database, migrate
 from benchmarks._measure import Report, arguments, in_child, in_turns
+from waiaas_migrate.authoring.replay import replay
 from waiaas_migrate.files.migration_dir.reader import read_migrations
-from waiaas_migrate.generate.replay import replay
 from waiaas_migrate.schema.model import Schema
-from waiaas_migrate.sqlite.connection import connect_file
-from waiaas_migrate.sqlite.introspect import introspect
+from waiaas_migrate.sqlite.database.connection import connect_file
+from waiaas_migrate.sqlite.reading.introspect import introspect
 
 #: The tool's time in that of each, at most.
 PROMISES = {"bare": 1.05, "alembic": 1.1, "django": 1.0, "sqlite_utils": 1.0}

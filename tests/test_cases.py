@@ -31,7 +31,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.transitions import (
+from tests.support.transitions import (
     apply_with_runner,
     apply_with_yoyo,
     declared,
@@ -49,7 +49,7 @@ from tests.transitions import (
     typed,
     write_schema,
 )
-from waiaas_migrate.checks.compare import compare
+from waiaas_migrate.commands.diff import compare
 from waiaas_migrate.errors import ApplyError, MigrateError
 from waiaas_migrate.files.migration_dir.statements import split_statements
 from waiaas_migrate.files.project import find_project

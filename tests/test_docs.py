@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.projects import CHECKOUT, shipped_project
+from tests.support.projects import CHECKOUT, shipped_project
 from waiaas_migrate import __all__ as public
 from waiaas_migrate import errors
 from waiaas_migrate.cli.main import group

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.transitions import (
+from tests.support.transitions import (
     apply_with_runner,
     apply_with_yoyo,
     generate,

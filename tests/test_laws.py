@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.mutations import Field, World, edited, rows, worlds
-from tests.strategies import schemas
-from tests.transitions import (
+from tests.support.mutations import Field, World, edited, rows, worlds
+from tests.support.strategies import schemas
+from tests.support.transitions import (
     Row,
     apply_with_runner,
     declared,
@@ -28,16 +28,16 @@ from tests.transitions import (
     typed,
     write_schema,
 )
-from waiaas_migrate.files.render import Renderer
-from waiaas_migrate.generate.declared import build
-from waiaas_migrate.generate.draft import changes_of, draft
-from waiaas_migrate.generate.proof import prove
-from waiaas_migrate.generate.transition import make_transition
+from waiaas_migrate.authoring.declared import build
+from waiaas_migrate.authoring.draft import changes_of, draft
+from waiaas_migrate.authoring.proof import prove
+from waiaas_migrate.authoring.transition import make_transition
+from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.renames import Renames
-from waiaas_migrate.sqlite.introspect import introspect
-from waiaas_migrate.sqlite.options import Options
+from waiaas_migrate.sqlite.planning.options import Options
+from waiaas_migrate.sqlite.reading.introspect import introspect
 
 RENDERER = Renderer()
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import run_yoyo
-from tests.projects import edit, shipped_project
-from tests.transitions import (
+from tests.support.folders import run_yoyo
+from tests.support.projects import edit, shipped_project
+from tests.support.transitions import (
     Row,
     apply_with_runner,
     declared,

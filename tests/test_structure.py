@@ -30,13 +30,13 @@ SIZE_WAIVERS: dict[str, str] = {}
 
 #: The modules at the edges that may hold the beginning of a DDL statement; each with its reason.
 DDL_ALLOWED: dict[str, str] = {
-    "sqlite/ddl.py": "a view may be declared by its SELECT alone, and is made whole before it is read",
-    "sqlite/kept_rules.py": "a row of a new column's values is made in memory, for SQLite to hold CHECKs against it",
-    "sqlite/broken.py": "each trigger is made and dropped again in a copy, only to hear what SQLite says of it",
-    "sqlite/probe.py": "a rename is tried, and taken back, only to hear what SQLite says of it",
-    "sqlite/quoted_strings.py": "a rename is run on a copy in memory, for what SQLite then writes in single quotes",
+    "sqlite/reading/ddl.py": "a view may be declared by its SELECT alone, and is made whole before it is read",
+    "sqlite/planning/kept_rules.py": "a row of a new column's values is made in memory, for SQLite to hold CHECKs against it",
+    "sqlite/reading/broken.py": "each trigger is made and dropped again in a copy, only to hear what SQLite says of it",
+    "sqlite/reading/probe.py": "a rename is tried, and taken back, only to hear what SQLite says of it",
+    "sqlite/reading/quoted_strings.py": "a rename is run on a copy in memory, for what SQLite then writes in single quotes",
     "runner/proof/wording.py": "a table is made and dropped only so that other connections read the catalog again",
-    "sqlite/catalog.py": "a virtual table is known by how its text in the catalog begins",
+    "sqlite/database/catalog.py": "a virtual table is known by how its text in the catalog begins",
 }
 
 #: A DDL statement's beginning. A keyword alone is none, nor are the small letters of prose.

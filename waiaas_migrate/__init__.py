@@ -17,8 +17,8 @@ import importlib as _importlib
 import typing as _typing
 
 if _typing.TYPE_CHECKING:
-    from waiaas_migrate.core.ids import generate_id
     from waiaas_migrate.runner.open import close_database, connect, open_database, push_schema
+    from waiaas_migrate.waiaas.ids import generate_id
 
 __version__ = "0.1.0"
 
@@ -27,7 +27,7 @@ __all__ = ["__version__", "close_database", "connect", "generate_id", "open_data
 _HOMES = {
     "close_database": "waiaas_migrate.runner.open",
     "connect": "waiaas_migrate.runner.open",
-    "generate_id": "waiaas_migrate.core.ids",
+    "generate_id": "waiaas_migrate.waiaas.ids",
     "open_database": "waiaas_migrate.runner.open",
     "push_schema": "waiaas_migrate.runner.open",
 }

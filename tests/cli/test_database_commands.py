@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import (
+from tests.support.projects import (
     TABLES,
     catalog,
     edit,

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import execute, run, run_process
-from tests.rights import IS_ROOT, unprivileged
 from tests.support.faults import Fault, FaultInjector
+from tests.support.projects import execute, run, run_process
+from tests.support.rights import IS_ROOT, unprivileged
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links, pipes, modes and owners are POSIX's here")
 

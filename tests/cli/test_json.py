@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import edit, execute, generated_project, run
+from tests.support.projects import edit, execute, generated_project, run
 from tests.test_docs import REFERENCE
 
 

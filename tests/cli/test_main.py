@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.projects import CHECKOUT, execute, generated_project, listing, run, run_process, write_project
+from tests.support.projects import CHECKOUT, execute, generated_project, listing, run, run_process, write_project
 from waiaas_migrate import __version__
 from waiaas_migrate.cli.main import group, main
 

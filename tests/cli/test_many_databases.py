@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import edit, execute, generated_project, held_by_another_process, listing, rows, run
-from waiaas_migrate.runner.estimate import estimate_all
+from tests.support.projects import edit, execute, generated_project, held_by_another_process, listing, rows, run
+from waiaas_migrate.runner.dry_run import estimate_all
 
 COUNT = "SELECT count(*) FROM _yoyo_migration"
 

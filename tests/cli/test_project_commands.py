@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import SCHEMA, edit, generated_project, listing, run, write_project
+from tests.support.projects import SCHEMA, edit, generated_project, listing, run, write_project
 from waiaas_migrate.cli.main import main
 
 FILES = ["migrations/0001_initial.rollback.sql", "migrations/0001_initial.sql", "migrations/manifest.json"]

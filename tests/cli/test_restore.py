@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import FAMILY, PRAGMAS, dump, run_python, write_folder
-from tests.projects import Run, execute, held_by_another_process, listing, rows, run
-from tests.rights import IS_ROOT, unprivileged
+from tests.support.folders import FAMILY, PRAGMAS, dump, run_python, write_folder
+from tests.support.projects import Run, execute, held_by_another_process, listing, rows, run
+from tests.support.rights import IS_ROOT, unprivileged
 from waiaas_migrate.errors import DatabaseFileError
 from waiaas_migrate.runner.backups.restore import restore
-from waiaas_migrate.sqlite.pragmas import Pragma
+from waiaas_migrate.sqlite.database.pragmas import Pragma
 
 
 @pytest.fixture(params=["WAL", "DELETE"])

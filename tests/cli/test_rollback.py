@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import FAMILY, dump, write_folder
-from tests.projects import execute, listing, rows, run
+from tests.support.folders import FAMILY, dump, write_folder
+from tests.support.projects import execute, listing, rows, run
 from waiaas_migrate.errors import ApplyError
-from waiaas_migrate.runner.progress import Interrupted
 from waiaas_migrate.runner.rollback import Extent
 from waiaas_migrate.runner.run import RunOptions, _told_of_interruption, roll_back_in
+from waiaas_migrate.runner.watching.progress import Interrupted
 
 
 @pytest.fixture

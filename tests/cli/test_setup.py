@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import run, run_process
+from tests.support.projects import run, run_process
 from waiaas_migrate import close_database, connect, open_database, push_schema
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.migration_dir.reader import read_migrations

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import FAMILY, FAMILY_IDS, write_folder
+from tests.support.folders import FAMILY, FAMILY_IDS, write_folder
 from waiaas_migrate.cli import main
 from waiaas_migrate.cli.streams import safe
-from waiaas_migrate.runner.books.applied import read_applied
+from waiaas_migrate.runner.yoyo.applied import read_applied
 
 PRINTS = """
 import sys

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-import waiaas_migrate.core.enums
-from tests.projects import generated_project, run
+import waiaas_migrate.waiaas.enums
+from tests.support.projects import generated_project, run
 from waiaas_migrate.errors import SchemaFileError
-from waiaas_migrate.files.report import Origin
+from waiaas_migrate.files.problems import Origin
 from waiaas_migrate.files.schema_file.enum_source import LoadedEnums, load_enums, unknown_enum
 
 AT = Origin(file="schema.yaml", line=2, column=8, path="enums")
@@ -183,8 +183,8 @@ def test_nothing_in_use_is_replaced(tmp_path: Path, capsys: pytest.CaptureFixtur
     for folder in (package, package.parent):
         (folder / "__init__.py").touch()
     (package / "enums.py").write_text("CHAIN_TYPES = ('solana', 'bitcoin')\nprint('hello')\n")
-    assert values(load(tmp_path, "waiaas_migrate.core.enums"), "CHAIN_TYPES") == ("solana", "bitcoin")
-    assert sys.modules["waiaas_migrate.core.enums"] is waiaas_migrate.core.enums
+    assert values(load(tmp_path, "waiaas_migrate.waiaas.enums"), "CHAIN_TYPES") == ("solana", "bitcoin")
+    assert sys.modules["waiaas_migrate.waiaas.enums"] is waiaas_migrate.waiaas.enums
     assert {name: module for name, module in sys.modules.items() if name in before} == before
     assert (sys.path, sys.meta_path) == (path, finders)
     assert capsys.readouterr() == ("", "hello\n")
@@ -193,6 +193,6 @@ def test_nothing_in_use_is_replaced(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_the_enums_that_ship_are_found() -> None:
     """All twelve, from the package itself."""
     root = Path(__file__).parents[2]
-    enums = load(root, "waiaas_migrate.core.enums")
+    enums = load(root, "waiaas_migrate.waiaas.enums")
     assert values(enums, "CHAIN_TYPES") == ("solana", "ethereum")
     assert values(enums, "ChainType") == ("solana", "ethereum")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import KINDS, run, write_project
-from tests.rights import IS_ROOT, unprivileged
+from tests.support.projects import KINDS, run, write_project
+from tests.support.rights import IS_ROOT, unprivileged
 from waiaas_migrate.errors import ProjectError
 from waiaas_migrate.files.project import TRUSTED, find_project
 

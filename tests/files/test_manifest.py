@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.folders import FAMILY, FAMILY_IDS, PRAGMAS, record_folder, run_python, write_folder
+from tests.support.folders import FAMILY, FAMILY_IDS, PRAGMAS, record_folder, run_python, write_folder
 from waiaas_migrate.errors import MigrationsError
 from waiaas_migrate.files.migration_dir.manifest import (
     MANIFEST,
@@ -22,7 +22,7 @@ from waiaas_migrate.files.migration_dir.manifest import (
     read_manifest,
 )
 from waiaas_migrate.files.migration_dir.reader import read_migrations
-from waiaas_migrate.sqlite.pragmas import Pragma
+from waiaas_migrate.sqlite.database.pragmas import Pragma
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from yoyo.migrations import read_migrations as yoyo_read
 from yoyo.migrations import topological_sort
 
-from tests.folders import FAMILY, FAMILY_IDS, run_python, write_folder
+from tests.support.folders import FAMILY, FAMILY_IDS, run_python, write_folder
 from waiaas_migrate.errors import MigrationsError
 from waiaas_migrate.files.migration_dir.reader import (
     MigrationFile,

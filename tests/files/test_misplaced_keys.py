@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import edit, generated_project, run, write_project
+from tests.support.projects import edit, generated_project, run, write_project
 
 TABLE = """\
 version: 1

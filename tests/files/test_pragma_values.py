@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import run, write_project
+from tests.support.projects import run, write_project
 from waiaas_migrate import open_database
 
 SCHEMA = "version: 1\npragmas: {{{pragma}}}\ntables: {{t: {{columns: {{a: text}}}}}}\n"

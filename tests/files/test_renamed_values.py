@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import edit, generated_project, run
-from tests.transitions import (
+from tests.support.projects import edit, generated_project, run
+from tests.support.transitions import (
     apply_with_runner,
     apply_with_yoyo,
     roll_back_with_runner,

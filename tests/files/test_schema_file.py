@@ -30,7 +30,7 @@ from waiaas_migrate.schema.model import (
     Table,
     Unique,
 )
-from waiaas_migrate.sqlite import ddl
+from waiaas_migrate.sqlite.reading import ddl
 
 ROOT = Path(__file__).parents[2]
 

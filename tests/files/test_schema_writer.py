@@ -16,8 +16,8 @@ from waiaas_migrate.files.schema_file.writer import schema_text
 from waiaas_migrate.files.yaml_text.source import MappingNode, Node, ScalarNode, parse_yaml
 from waiaas_migrate.files.yaml_text.writer import Lines, Paragraph, yaml_text
 from waiaas_migrate.schema.model import Column, Schema, Table
-from waiaas_migrate.sqlite.introspect import introspect
-from waiaas_migrate.sqlite.memory import execute, memory
+from waiaas_migrate.sqlite.database.memory import execute, memory
+from waiaas_migrate.sqlite.reading.introspect import introspect
 
 OWNERS = """
 CREATE TABLE owners ( -- Who pays

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from waiaas_migrate.core import enums
 from waiaas_migrate.files.schema_file.reader import DeclaredSchema, load_schema
 from waiaas_migrate.schema.model import Check, Column, Table
+from waiaas_migrate.waiaas import enums
 
 ROOT = Path(__file__).parents[2]
 

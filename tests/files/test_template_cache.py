@@ -11,9 +11,9 @@ import pytest
 from jinja2 import nodes
 
 from waiaas_migrate.files.bundled import bundled
-from waiaas_migrate.files.render import Renderer
-from waiaas_migrate.files.template_cache import TemplateCache, user_cache
-from waiaas_migrate.sqlite.actions import RenameTableTo
+from waiaas_migrate.files.templates.cache import TemplateCache, user_cache
+from waiaas_migrate.files.templates.render import Renderer
+from waiaas_migrate.sqlite.planning.actions import RenameTableTo
 
 ACTION = RenameTableTo(old="a", new="b")
 SQL = "ALTER TABLE a RENAME TO b;"

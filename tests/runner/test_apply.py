@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import FAMILY, FAMILY_IDS, dump, run_python, run_yoyo, tables, write_folder
+from tests.support.folders import FAMILY, FAMILY_IDS, dump, run_python, run_yoyo, tables, write_folder
 from waiaas_migrate import push_schema
 from waiaas_migrate.errors import (
     ApplyError,
@@ -29,11 +29,11 @@ from waiaas_migrate.errors import (
 )
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST
 from waiaas_migrate.runner.apply import ApplyResult, apply_pending
-from waiaas_migrate.runner.books.applied import pending, read_applied
 from waiaas_migrate.runner.folder import read_folder
 from waiaas_migrate.runner.rollback import rollback
-from waiaas_migrate.sqlite.catalog import read_catalog
-from waiaas_migrate.sqlite.connection import connect_file, open_read_only
+from waiaas_migrate.runner.yoyo.applied import pending, read_applied
+from waiaas_migrate.sqlite.database.catalog import read_catalog
+from waiaas_migrate.sqlite.database.connection import connect_file, open_read_only
 
 
 @pytest.fixture
@@ -519,7 +519,7 @@ APPLY = """
 import sys, pathlib
 from waiaas_migrate.runner.apply import apply_pending
 from waiaas_migrate.runner.folder import read_folder
-from waiaas_migrate.sqlite.connection import connect_file
+from waiaas_migrate.sqlite.database.connection import connect_file
 connection = connect_file(sys.argv[1])
 folder = read_folder(sys.argv[2])
 print("ready", flush=True)

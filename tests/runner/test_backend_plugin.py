@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import FAMILY, FAMILY_IDS, run_yoyo, tables, write_folder
-from tests.yoyo_plugin import CHECKOUT, install_entry_points, yoyo_process
+from tests.support.folders import FAMILY, FAMILY_IDS, run_yoyo, tables, write_folder
+from tests.support.yoyo_plugin import CHECKOUT, install_entry_points, yoyo_process
 from waiaas_migrate import close_database, open_database
 from waiaas_migrate.runner.apply import apply_pending
-from waiaas_migrate.runner.books.applied import read_applied
 from waiaas_migrate.runner.folder import read_folder
-from waiaas_migrate.sqlite.catalog import read_catalog
-from waiaas_migrate.sqlite.connection import connect_file
+from waiaas_migrate.runner.yoyo.applied import read_applied
+from waiaas_migrate.sqlite.database.catalog import read_catalog
+from waiaas_migrate.sqlite.database.connection import connect_file
 
 
 @pytest.fixture

@@ -16,12 +16,12 @@ from typing import get_args
 
 import pytest
 
-from tests.folders import FAMILY, PRAGMAS, dump, run_python, write_folder
-from tests.rights import unprivileged
+from tests.support.folders import FAMILY, PRAGMAS, dump, run_python, write_folder
+from tests.support.rights import unprivileged
 from waiaas_migrate.errors import ApplyError, DatabaseFileError, DatabaseRefused
 from waiaas_migrate.runner.backups.backup import KEPT, back_up, backups_of, byte_count, is_backup
 from waiaas_migrate.runner.run import RunOptions, When, apply_to
-from waiaas_migrate.sqlite.pragmas import Pragma
+from waiaas_migrate.sqlite.database.pragmas import Pragma
 
 DELETING = {"0004_tidy.sql": "-- depends: 0003_age\nDELETE FROM parent WHERE id > 1;\n"}
 ADDING = {"0004_more.sql": "-- depends: 0003_age\nALTER TABLE child ADD COLUMN note TEXT;\n"}

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import FAMILY, PRAGMAS, write_folder
-from tests.projects import execute, rows, run
 from tests.support.faults import Fault, FaultInjector, Outcome
+from tests.support.folders import FAMILY, PRAGMAS, write_folder
+from tests.support.projects import execute, rows, run
 from waiaas_migrate.runner.backups.backup import backups_of
-from waiaas_migrate.sqlite.pragmas import Pragma
+from waiaas_migrate.sqlite.database.pragmas import Pragma
 
 STEP = int(os.environ.get("WAIAAS_FAULTS", "9"))
 FAULTS = [*Fault, "full disk"]

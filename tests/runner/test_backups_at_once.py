@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import FAMILY, PRAGMAS, write_folder
-from tests.projects import CHECKOUT, execute, rows, run
-from tests.transitions import is_sound
-from waiaas_migrate.sqlite.pragmas import Pragma
+from tests.support.folders import FAMILY, PRAGMAS, write_folder
+from tests.support.projects import CHECKOUT, execute, rows, run
+from tests.support.transitions import is_sound
+from waiaas_migrate.sqlite.database.pragmas import Pragma
 
 ROUNDS = int(os.environ.get("WAIAAS_ROUNDS", "6"))
 
@@ -26,7 +26,7 @@ ROUNDS = int(os.environ.get("WAIAAS_ROUNDS", "6"))
 WORKER = """
 import contextlib, io, os, sys, time
 from waiaas_migrate.cli import main
-import waiaas_migrate.runner.run, waiaas_migrate.runner.backups.restore, waiaas_migrate.runner.backend
+import waiaas_migrate.runner.run, waiaas_migrate.runner.backups.restore, waiaas_migrate.runner.yoyo_backend
 from waiaas_migrate.runner.backups.backup import back_up
 from pathlib import Path
 print("ready", flush=True)

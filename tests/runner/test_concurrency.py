@@ -19,13 +19,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import FAMILY, FAMILY_IDS, PRAGMAS, write_folder
+from tests.support.folders import FAMILY, FAMILY_IDS, PRAGMAS, write_folder
 from waiaas_migrate import close_database, open_database
-from waiaas_migrate.runner.books.applied import read_applied
 from waiaas_migrate.runner.rollback import Extent
 from waiaas_migrate.runner.run import RunOptions, roll_back_in
-from waiaas_migrate.sqlite.connection import connect_file
-from waiaas_migrate.sqlite.pragmas import Pragma
+from waiaas_migrate.runner.yoyo.applied import read_applied
+from waiaas_migrate.sqlite.database.connection import connect_file
+from waiaas_migrate.sqlite.database.pragmas import Pragma
 
 ROUNDS = int(os.environ.get("WAIAAS_ROUNDS", "12"))
 PROCESSES = 16
@@ -39,7 +39,7 @@ MORE = {
 #: Opens what it is told to, at the time that it is told; says how long it took, or what went wrong.
 OPENER = """
 import sys, time
-import waiaas_migrate.runner.apply, waiaas_migrate.runner.backend, waiaas_migrate.files.migration_dir.python_migration
+import waiaas_migrate.runner.apply, waiaas_migrate.runner.yoyo_backend, waiaas_migrate.files.migration_dir.python_migration
 from waiaas_migrate import close_database, open_database
 print("ready", flush=True)
 for line in sys.stdin:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import write_folder
+from tests.support.folders import write_folder
 from waiaas_migrate import open_database
 from waiaas_migrate.errors import ApplyError
 

@@ -16,18 +16,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import FAMILY, FAMILY_IDS, dump, run_python, write_folder
-from tests.projects import CHECKOUT, generated_project, rows, run
 from tests.runner.test_progress import make_database as make_slow
-from waiaas_migrate.checks.drift import drift_of_all
-from waiaas_migrate.checks.status import status_of_all
+from tests.support.folders import FAMILY, FAMILY_IDS, dump, run_python, write_folder
+from tests.support.projects import CHECKOUT, generated_project, rows, run
+from waiaas_migrate.commands.drift import drift_of_all
+from waiaas_migrate.commands.status import status_of_all
 from waiaas_migrate.errors import Failure, MigrationsError, UsageError
 from waiaas_migrate.files.project import Project, find_project
 from waiaas_migrate.runner.apply import ApplyResult
-from waiaas_migrate.runner.estimate import estimate_all
-from waiaas_migrate.runner.many.fleet import Fleet, apply_to_all, default_jobs, each
-from waiaas_migrate.runner.many.patterns import expand
-from waiaas_migrate.sqlite.pragmas import Pragma
+from waiaas_migrate.runner.dry_run import estimate_all
+from waiaas_migrate.runner.fleet.fleet import Fleet, apply_to_all, default_jobs, each
+from waiaas_migrate.runner.fleet.patterns import expand
+from waiaas_migrate.sqlite.database.pragmas import Pragma
 
 
 @contextmanager
@@ -166,7 +166,7 @@ def test_ctrl_c_by_threads() -> None:
     done = run_python(
         """
 import os, signal, sys, time
-from waiaas_migrate.runner.many.fleet import Fleet, each
+from waiaas_migrate.runner.fleet.fleet import Fleet, each
 interrupt = lambda: os.kill(os.getpid(), signal.SIGINT)
 work = lambda name: time.sleep(0.05)
 def outcomes_of(times):
@@ -209,7 +209,7 @@ sys.stdin.read()
 """
     code = """
 import os, signal, sys, threading
-from waiaas_migrate.runner.many.fleet import Fleet, apply_to_all
+from waiaas_migrate.runner.fleet.fleet import Fleet, apply_to_all
 threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
 outcomes = []
 try:
@@ -235,7 +235,7 @@ def test_ctrl_c_once_the_outcomes_are_let_go_of() -> None:
     done = run_python(
         """
 import os, signal, threading
-from waiaas_migrate.runner.many.fleet import Fleet, each
+from waiaas_migrate.runner.fleet.fleet import Fleet, each
 outcomes = each(len, list("abc"), Fleet(jobs=1))
 next(outcomes)
 thread = threading.Thread(target=outcomes.close)

@@ -13,19 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import FAMILY, run_yoyo, write_folder
+from tests.support.folders import FAMILY, run_yoyo, write_folder
 from waiaas_migrate.errors import ApplyError
 from waiaas_migrate.runner.apply import ApplyResult, apply_pending, apply_todo
-from waiaas_migrate.runner.books.applied import pending, read_applied
-from waiaas_migrate.runner.events import Event, MigrationStarted, Observe
 from waiaas_migrate.runner.folder import read_folder
 from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, KeysChanged, violations
 from waiaas_migrate.runner.rollback import rollback
 from waiaas_migrate.runner.run import RunOptions, Watch, apply_to
 from waiaas_migrate.runner.upgrade import Conduct
-from waiaas_migrate.sqlite.connection import connect_file
-from waiaas_migrate.sqlite.effects import Effects
-from waiaas_migrate.sqlite.sql_effects import effects_of_sql
+from waiaas_migrate.runner.watching.events import Event, MigrationStarted, Observe
+from waiaas_migrate.runner.yoyo.applied import pending, read_applied
+from waiaas_migrate.sqlite.database.connection import connect_file
+from waiaas_migrate.sqlite.planning.effects import Effects
+from waiaas_migrate.sqlite.planning.sql_effects import effects_of_sql
 
 
 @pytest.fixture

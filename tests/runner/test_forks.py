@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import FAMILY, FAMILY_IDS, dump, run_python, write_folder
-from tests.projects import CHECKOUT, rows
-from waiaas_migrate.runner.many.fleet import apply_to_all
+from tests.support.folders import FAMILY, FAMILY_IDS, dump, run_python, write_folder
+from tests.support.projects import CHECKOUT, rows
+from waiaas_migrate.runner.fleet.fleet import apply_to_all
 from waiaas_migrate.runner.run import RunOptions
 
 pytestmark = pytest.mark.skipif(
@@ -31,7 +31,7 @@ MANY = 240
 #: The work on a database called by its number, and whether one process or several did it.
 EACH = """
 import os, sys, time
-from waiaas_migrate.runner.many.fleet import Fleet, each
+from waiaas_migrate.runner.fleet.fleet import Fleet, each
 
 def work(name):
     number = int(name)
@@ -49,7 +49,7 @@ print(len(done), "one" if len(pids) == 1 else "several", kinds, left)
 """
 APPLY = """
 import os, sys
-from waiaas_migrate.runner.many.fleet import Fleet, apply_to_all
+from waiaas_migrate.runner.fleet.fleet import Fleet, apply_to_all
 from waiaas_migrate.runner.run import RunOptions
 names = [line.strip() for line in sys.stdin]
 try:
@@ -99,7 +99,7 @@ def test_what_is_begun_with_the_first_outcome(tmp_path: Path, begun: str) -> Non
     done = run_python(
         f"""
 import os, sys, threading
-from waiaas_migrate.runner.many.fleet import Fleet, each
+from waiaas_migrate.runner.fleet.fleet import Fleet, each
 outcomes = each(lambda name: os.getpid(), [str(n) for n in range(240)], Fleet(jobs=4))
 assert next(outcomes).result == os.getpid()
 {begun}
@@ -133,7 +133,7 @@ def test_a_child_that_was_waited_for_already() -> None:
     done = run_python(
         """
 import os, time
-from waiaas_migrate.runner.many.fleet import Fleet, each
+from waiaas_migrate.runner.fleet.fleet import Fleet, each
 outcomes = each(lambda name: (time.sleep(0.001), name)[1], [str(n) for n in range(240)], Fleet(jobs=4))
 results = [next(outcomes).result for _ in range(239)]
 try:
@@ -151,7 +151,7 @@ def test_no_more_copies_than_there_is_work_for(tmp_path: Path) -> None:
     done = run_python(
         """
 import multiprocessing, pathlib, sys, time
-from waiaas_migrate.runner.many.fleet import Fleet, each
+from waiaas_migrate.runner.fleet.fleet import Fleet, each
 counted = pathlib.Path(sys.argv[1])
 def work(name):
     while name not in "01" and not counted.exists():
@@ -245,7 +245,7 @@ def test_ctrl_c_at_any_point(where: str) -> None:
     done = run_python(
         f"""
 import os, signal
-from waiaas_migrate.runner.many.fleet import Fleet, each
+from waiaas_migrate.runner.fleet.fleet import Fleet, each
 def interrupt(number, place):
     if (number, place) == (0, {where!r}):
         os.kill(os.getpid(), signal.SIGINT)
@@ -270,7 +270,7 @@ def test_a_signal_as_copies_begin() -> None:
     done = run_python(
         """
 import multiprocessing, os, signal, sys, time
-from waiaas_migrate.runner.many.fleet import Fleet, each
+from waiaas_migrate.runner.fleet.fleet import Fleet, each
 signal.signal(signal.SIGTERM, lambda *_: sys.exit("enough"))
 os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGTERM))
 try:
@@ -287,7 +287,7 @@ def test_a_signal_while_half_of_a_result_is_there() -> None:
     done = run_python(
         """
 import multiprocessing, os, signal, subprocess, time
-from waiaas_migrate.runner.many.fleet import Fleet, each
+from waiaas_migrate.runner.fleet.fleet import Fleet, each
 heard = []
 def work(name):
     return int(name), "long" * 100_000
@@ -313,7 +313,7 @@ def test_a_signal_at_any_instant_blocks_none() -> None:
     done = run_python(
         """
 import signal
-from waiaas_migrate.runner.many.forks import _blocked
+from waiaas_migrate.runner.fleet.forks import _blocked
 class Rang(Exception): pass
 def ring(*_): raise Rang
 signal.signal(signal.SIGALRM, ring)
@@ -336,7 +336,7 @@ def test_what_was_received_is_there_until_it_is_accepted() -> None:
     """So an exception that comes between the two, with a signal, loses nothing."""
     done = run_python(
         """
-from waiaas_migrate.runner.many.forks import Copies
+from waiaas_migrate.runner.fleet.forks import Copies
 with Copies(2, lambda number: -number, 40) as copies:
     found = set()
     while (one := copies.receive()) is not None:
@@ -354,7 +354,7 @@ def test_whoever_stops_listening_ends_the_rest(tmp_path: Path) -> None:
     done = run_python(
         """
 import multiprocessing, pathlib, sys, time
-from waiaas_migrate.runner.many.fleet import Fleet, each
+from waiaas_migrate.runner.fleet.fleet import Fleet, each
 folder = pathlib.Path(sys.argv[1])
 def work(name):
     (folder / name).touch()
@@ -374,7 +374,7 @@ def test_whoever_ends_before_the_rest(tmp_path: Path) -> None:
     done = run_python(
         """
 import pathlib, sys, time
-from waiaas_migrate.runner.many.fleet import Fleet, each
+from waiaas_migrate.runner.fleet.fleet import Fleet, each
 folder = pathlib.Path(sys.argv[1])
 def work(name):
     (folder / name).touch()
@@ -394,7 +394,7 @@ def test_where_few_copies_can_be_made(more: int, by: str) -> None:
     """A user who may have no more processes has them done one by one; few of them serve where there are few."""
     limited = """
 import concurrent.futures.thread, multiprocessing.connection, multiprocessing.popen_fork, os, resource
-import waiaas_migrate.runner.many.fleet
+import waiaas_migrate.runner.fleet.fleet
 if os.geteuid() == 0:  # to whom limits do not apply, and who alone may read what is imported
     os.setresgid(64999, 64999, 64999)
     os.setresuid(64999, 64999, 64999)
@@ -424,7 +424,7 @@ def test_few_open_files(tmp_path: Path, number: int) -> None:
     done = run_python(
         """
 import resource, sys
-from waiaas_migrate.runner.many.fleet import Fleet, apply_to_all
+from waiaas_migrate.runner.fleet.fleet import Fleet, apply_to_all
 from waiaas_migrate.runner.run import RunOptions
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 names = [f"{sys.argv[1]}/{number}.db" for number in range(int(sys.argv[3]))]
@@ -555,7 +555,7 @@ def test_the_process_is_killed_and_has_other_children() -> None:
     """Its copies end with it, whatever another child inherited."""
     code = """
 import multiprocessing, os, signal, time
-from waiaas_migrate.runner.many.fleet import Fleet, each
+from waiaas_migrate.runner.fleet.fleet import Fleet, each
 outcomes = each(lambda name: time.sleep(0.01), [str(n) for n in range(240)], Fleet(jobs=2))
 next(outcomes), next(outcomes)
 copies = [copy.pid for copy in multiprocessing.active_children()]

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import FAMILY, dump, write_folder
-from tests.transitions import is_sound
+from tests.support.folders import FAMILY, dump, write_folder
+from tests.support.transitions import is_sound
 from waiaas_migrate import close_database, open_database
 from waiaas_migrate.errors import MigrateError
 from waiaas_migrate.runner.apply import apply_pending
 from waiaas_migrate.runner.folder import read_folder
-from waiaas_migrate.sqlite.connection import connect_file
-from waiaas_migrate.sqlite.pragmas import Pragma
+from waiaas_migrate.sqlite.database.connection import connect_file
+from waiaas_migrate.sqlite.database.pragmas import Pragma
 
 ROWS = """
 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
@@ -106,7 +106,7 @@ def test_every_size_of_a_disk(tmp_path: Path, mode: str) -> None:
 #: Many limits in one process: a child of it lowers its own, and says what came of it.
 LIMITED = """
 import os, resource, signal, sys
-import waiaas_migrate.runner.apply, waiaas_migrate.runner.backend, waiaas_migrate.files.migration_dir.python_migration
+import waiaas_migrate.runner.apply, waiaas_migrate.runner.yoyo_backend, waiaas_migrate.files.migration_dir.python_migration
 from waiaas_migrate import close_database, open_database
 from waiaas_migrate.errors import MigrateError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

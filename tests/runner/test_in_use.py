@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import write_folder
-from tests.projects import CHECKOUT
+from tests.support.folders import write_folder
+from tests.support.projects import CHECKOUT
 from waiaas_migrate import close_database, open_database
-from waiaas_migrate.sqlite.pragmas import Pragma
+from waiaas_migrate.sqlite.database.pragmas import Pragma
 
 SECONDS = float(os.environ.get("WAIAAS_SECONDS", "2"))
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import FAMILY, FAMILY_IDS, run_python, write_folder
+from tests.support.folders import FAMILY, FAMILY_IDS, run_python, write_folder
 
 #: Raises Ctrl-C at some of the last lines that the command executes, each time in a child, and prints what it says.
 INTERRUPTING = """
 import os, signal, sqlite3, sys
 from contextlib import closing
-import waiaas_migrate.runner.apply, waiaas_migrate.runner.backend, waiaas_migrate.files.migration_dir.python_migration
+import waiaas_migrate.runner.apply, waiaas_migrate.runner.yoyo_backend, waiaas_migrate.files.migration_dir.python_migration
 from waiaas_migrate.cli import main
 
 folder, migrations = sys.argv[1:]

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import FAMILY, FAMILY_IDS, write_folder
-from tests.projects import run
-from tests.yoyo_plugin import install_entry_points, yoyo_process
+from tests.support.folders import FAMILY, FAMILY_IDS, write_folder
+from tests.support.projects import run
+from tests.support.yoyo_plugin import install_entry_points, yoyo_process
 from waiaas_migrate import close_database, open_database, push_schema
 from waiaas_migrate.errors import ApplyError, MigrationsError, UsageError
 from waiaas_migrate.runner.apply import apply_pending

@@ -19,10 +19,10 @@ from typing import Any
 
 import pytest
 
-from tests.transitions import generate, is_sound, write_schema
+from tests.support.transitions import generate, is_sound, write_schema
 from waiaas_migrate import close_database, open_database
-from waiaas_migrate.runner.books.applied import read_applied
-from waiaas_migrate.sqlite.catalog import fingerprint, read_catalog
+from waiaas_migrate.runner.yoyo.applied import read_applied
+from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
 
 KILLS = int(os.environ.get("WAIAAS_KILLS", "16"))
 ROWS = 100_000
@@ -48,7 +48,7 @@ INSERT INTO payments SELECT i, i % 10 + 1, 'open', i * 7 FROM n;
 #: Waits to be told of a database and of how long it may live; its child, which does the work, is then killed.
 KILLER = """
 import os, select, signal, sys, time
-import waiaas_migrate.runner.apply, waiaas_migrate.runner.backend, waiaas_migrate.files.migration_dir.python_migration
+import waiaas_migrate.runner.apply, waiaas_migrate.runner.yoyo_backend, waiaas_migrate.files.migration_dir.python_migration
 from waiaas_migrate import close_database, open_database
 print("ready", flush=True)
 for line in sys.stdin:

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import FAMILY, FAMILY_IDS, run_python, write_folder
+from tests.support.folders import FAMILY, FAMILY_IDS, run_python, write_folder
 from waiaas_migrate import close_database, open_database
 from waiaas_migrate.errors import DatabaseBusy
-from waiaas_migrate.runner.books.applied import read_applied
+from waiaas_migrate.runner.fleet.patterns import expand
 from waiaas_migrate.runner.lock_file import ENDING, LockFile
-from waiaas_migrate.runner.many.patterns import expand
-from waiaas_migrate.sqlite.pragmas import Pragma
+from waiaas_migrate.runner.yoyo.applied import read_applied
+from waiaas_migrate.sqlite.database.pragmas import Pragma
 
 BRIEF = (Pragma(name="busy_timeout", value=200),)
 VACUUM = {"0004_vacuum.sql": "-- transactional: false\n-- depends: 0003_age\nVACUUM;\n"}

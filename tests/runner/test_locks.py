@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import FAMILY, write_folder
+from tests.support.folders import FAMILY, write_folder
 from waiaas_migrate import close_database, open_database
 from waiaas_migrate.cli import main
 from waiaas_migrate.errors import MigrateError
-from waiaas_migrate.runner.many.fleet import apply_to_all
-from waiaas_migrate.sqlite.pragmas import Pragma
+from waiaas_migrate.runner.fleet.fleet import apply_to_all
+from waiaas_migrate.sqlite.database.pragmas import Pragma
 
 #: No long wait for what is locked all the time.
 BRIEF = [Pragma(name="busy_timeout", value=50)]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import FAMILY, run_python, write_folder
+from tests.support.folders import FAMILY, run_python, write_folder
 
 #: Runs the code that is given with a resolver that, while it is asked, has another connection write to the database.
 WITH_RESOLVER = """

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import FAMILY, FAMILY_IDS, run_python, tables, write_folder
+from tests.support.folders import FAMILY, FAMILY_IDS, run_python, tables, write_folder
 from waiaas_migrate import close_database, connect, open_database, push_schema
 from waiaas_migrate.errors import (
     ApplyError,
@@ -25,9 +25,9 @@ from waiaas_migrate.errors import (
     UnknownMigrationsError,
     UsageError,
 )
-from waiaas_migrate.runner.books.applied import read_applied
 from waiaas_migrate.runner.run import apply_to
-from waiaas_migrate.sqlite.pragmas import Pragma
+from waiaas_migrate.runner.yoyo.applied import read_applied
+from waiaas_migrate.sqlite.database.pragmas import Pragma
 
 
 @pytest.fixture

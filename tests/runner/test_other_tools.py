@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import FAMILY, run_yoyo, write_folder
-from tests.projects import edit, execute, generated_project, rows, run
+from tests.support.folders import FAMILY, run_yoyo, write_folder
+from tests.support.projects import edit, execute, generated_project, rows, run
 from waiaas_migrate.errors import ApplyError, DatabaseRefused
 from waiaas_migrate.runner.open import open_database
-from waiaas_migrate.sqlite.catalog import CatalogRow
-from waiaas_migrate.sqlite.ownership import OtherTools
+from waiaas_migrate.sqlite.database.catalog import CatalogRow
+from waiaas_migrate.sqlite.reading.ownership import OtherTools
 
 #: What other tools make, as they make it.
 LITESTREAM = (

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import FAMILY, FAMILY_IDS, dump, run_python, tables, write_folder
-from tests.rights import IS_ROOT, unprivileged
+from tests.support.folders import FAMILY, FAMILY_IDS, dump, run_python, tables, write_folder
+from tests.support.rights import IS_ROOT, unprivileged
 from waiaas_migrate import close_database, open_database
 from waiaas_migrate.errors import DatabaseFileError, MigrateError, UsageError
-from waiaas_migrate.runner.books.applied import read_applied
-from waiaas_migrate.sqlite.connection import connect_file, open_read_only
+from waiaas_migrate.runner.yoyo.applied import read_applied
+from waiaas_migrate.sqlite.database.connection import connect_file, open_read_only
 
 NAMES = ["a b?#%.db", "100%25.db", "what?mode=ro", "#.db", "file", "ü — 数.db", 'it\'s "it".db', ":memory:.db", "-x.db"]
 
@@ -180,7 +180,7 @@ def test_a_full_disk_does_not_hinder_reading(place: Path, folder: Path) -> None:
     """A WAL's files cannot be made then; what is in the file can be read all the same."""
     open_and_close("a.db", folder)
     code = (
-        "import resource, signal, sys\nfrom waiaas_migrate.sqlite.connection import open_read_only\n"
+        "import resource, signal, sys\nfrom waiaas_migrate.sqlite.database.connection import open_read_only\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nresource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
         "open_read_only(sys.argv[1]).execute('SELECT count(*) FROM parent').fetchall()"
     )

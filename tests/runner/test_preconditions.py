@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import FAMILY, FAMILY_IDS, dump, write_folder
-from tests.yoyo_plugin import install_entry_points, yoyo_process
+from tests.support.folders import FAMILY, FAMILY_IDS, dump, write_folder
+from tests.support.yoyo_plugin import install_entry_points, yoyo_process
 from waiaas_migrate import close_database, open_database
 from waiaas_migrate.cli import main
 from waiaas_migrate.errors import DatabaseRefused
-from waiaas_migrate.runner.books.applied import read_applied
 from waiaas_migrate.runner.run import RunOptions, apply_to
+from waiaas_migrate.runner.yoyo.applied import read_applied
 
 REBUILD = """-- depends: 0003_age
 CREATE TABLE new (id INTEGER PRIMARY KEY, name TEXT, age INTEGER);

@@ -18,12 +18,12 @@ from typing import Any
 
 import pytest
 
-from tests.folders import PRAGMAS, dump, write_folder
-from tests.projects import CHECKOUT
-from tests.transitions import generate, write_schema
-from waiaas_migrate.runner.progress import Interrupted, Meter, Progress
+from tests.support.folders import PRAGMAS, dump, write_folder
+from tests.support.projects import CHECKOUT
+from tests.support.transitions import generate, write_schema
 from waiaas_migrate.runner.run import RunOptions, Watch, apply_to
-from waiaas_migrate.sqlite.pragmas import Pragma
+from waiaas_migrate.runner.watching.progress import Interrupted, Meter, Progress
+from waiaas_migrate.sqlite.database.pragmas import Pragma
 
 FIRST = {"0001_first.sql": "CREATE TABLE big (id INTEGER PRIMARY KEY, a TEXT, b INTEGER);\nCREATE TABLE small (a);\n"}
 #: One statement of a tenth of a millisecond or so for each row.

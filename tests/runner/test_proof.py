@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import FAMILY, FAMILY_IDS, run_python, run_yoyo, tables, write_folder
-from tests.projects import edit, execute, generated_project, rows, run
+from tests.support.folders import FAMILY, FAMILY_IDS, run_python, run_yoyo, tables, write_folder
+from tests.support.projects import edit, execute, generated_project, rows, run
 from waiaas_migrate.errors import ApplyError
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST
 from waiaas_migrate.runner.apply import apply_pending
+from waiaas_migrate.runner.fleet.fleet import Fleet, apply_to_all
 from waiaas_migrate.runner.folder import read_folder
-from waiaas_migrate.runner.many.fleet import Fleet, apply_to_all
 from waiaas_migrate.runner.rollback import rollback
-from waiaas_migrate.sqlite.connection import connect_file
+from waiaas_migrate.sqlite.database.connection import connect_file
 
 #: What the first three migrations make, as another application may have written it.
 ADOPTED = """

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import FAMILY, FAMILY_IDS, dump, run_yoyo, write_folder
-from tests.projects import run
-from tests.yoyo_plugin import install_entry_points, yoyo_process
+from tests.support.folders import FAMILY, FAMILY_IDS, dump, run_yoyo, write_folder
+from tests.support.projects import run
+from tests.support.yoyo_plugin import install_entry_points, yoyo_process
 from waiaas_migrate import close_database, open_database
 from waiaas_migrate.errors import ApplyError, DatabaseRefused
 from waiaas_migrate.runner.apply import apply_pending
-from waiaas_migrate.runner.books.applied import read_applied
 from waiaas_migrate.runner.folder import read_folder
-from waiaas_migrate.sqlite.connection import connect_file
+from waiaas_migrate.runner.yoyo.applied import read_applied
+from waiaas_migrate.sqlite.database.connection import connect_file
 
 #: Plain yoyo, killed before a migration runs; after it has committed; or after it was logged. Its record comes last.
 CRASH = """

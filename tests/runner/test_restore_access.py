@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import FAMILY, write_folder
-from tests.projects import Run, run
-from tests.rights import IS_ROOT
+from tests.support.folders import FAMILY, write_folder
+from tests.support.projects import Run, run
+from tests.support.rights import IS_ROOT
 
 ACCESS, DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
 _NOBODY_IN_PARTICULAR = 0xFFFFFFFF

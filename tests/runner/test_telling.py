@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import run_python, write_folder
+from tests.support.folders import run_python, write_folder
 from waiaas_migrate.runner.run import apply_to
-from waiaas_migrate.sqlite.pragmas import Pragma
-from waiaas_migrate.sqlite.sql_effects import effects_of_sql
+from waiaas_migrate.sqlite.database.pragmas import Pragma
+from waiaas_migrate.sqlite.planning.sql_effects import effects_of_sql
 
 BRIEF = [
     "CREATE TABLE u (id INTEGER PRIMARY KEY, note TEXT CHECK (note <> ''))",

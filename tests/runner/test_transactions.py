@@ -12,16 +12,22 @@ from typing import Any
 
 import pytest
 
-from tests.folders import FAMILY, FAMILY_IDS, tables, write_folder
+from tests.support.folders import FAMILY, FAMILY_IDS, tables, write_folder
 from waiaas_migrate.errors import ApplyError, DatabaseBusy, MigrateError, UnsupportedError, UsageError
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST
 from waiaas_migrate.runner.apply import ApplyResult, Transaction, apply_pending
-from waiaas_migrate.runner.books.applied import read_applied
-from waiaas_migrate.runner.events import Committed, Event, MigrationFinished, MigrationStarted, StatementStarted
 from waiaas_migrate.runner.folder import read_folder
 from waiaas_migrate.runner.rollback import rollback
 from waiaas_migrate.runner.transaction import write_transaction
-from waiaas_migrate.sqlite.connection import connect_file
+from waiaas_migrate.runner.watching.events import (
+    Committed,
+    Event,
+    MigrationFinished,
+    MigrationStarted,
+    StatementStarted,
+)
+from waiaas_migrate.runner.yoyo.applied import read_applied
+from waiaas_migrate.sqlite.database.connection import connect_file
 
 #: A migration that cannot run in a transaction, and one after it.
 VACUUM = {

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.folders import FAMILY, run_python, write_folder
+from tests.support.folders import FAMILY, run_python, write_folder
 from waiaas_migrate import close_database, open_database
 from waiaas_migrate.errors import DatabaseRefused
 
@@ -144,7 +144,7 @@ def test_ctrl_c_ends_a_query_that_only_reads(database: Path) -> None:
     """It need not end by itself."""
     code = """
 import sqlite3, sys
-from waiaas_migrate.sqlite.connection import open_read_only
+from waiaas_migrate.sqlite.database.connection import open_read_only
 connection = open_read_only(sys.argv[1])
 try:
     print("begins", flush=True)

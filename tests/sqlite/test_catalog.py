@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from waiaas_migrate.sqlite.catalog import CatalogRow, fingerprint, is_internal, read_catalog, read_facts
+from waiaas_migrate.sqlite.database.catalog import CatalogRow, fingerprint, is_internal, read_catalog, read_facts
 
 
 @pytest.fixture

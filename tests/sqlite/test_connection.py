@@ -14,9 +14,9 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from waiaas_migrate.errors import DatabaseBusy, DatabaseFileError, MigrateError, PragmaError, UsageError
-from waiaas_migrate.sqlite.connection import apply_pragmas, connect_file, open_read_only, shape_file
-from waiaas_migrate.sqlite.place import database_path
-from waiaas_migrate.sqlite.pragmas import Pragma
+from waiaas_migrate.sqlite.database.connection import apply_pragmas, connect_file, open_read_only, shape_file
+from waiaas_migrate.sqlite.database.pragmas import Pragma
+from waiaas_migrate.sqlite.database.url import database_path
 
 NOBODY = 65534
 

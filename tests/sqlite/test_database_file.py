@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from waiaas_migrate.sqlite.connection import connect_file
-from waiaas_migrate.sqlite.database_file import _make_link, _make_node, _make_plainly
+from waiaas_migrate.sqlite.database.connection import connect_file
+from waiaas_migrate.sqlite.database.file import _make_link, _make_node, _make_plainly
 
 
 @pytest.mark.parametrize("make", [_make_node, _make_link, _make_plainly])

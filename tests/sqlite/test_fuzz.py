@@ -14,17 +14,17 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.folders import run_python
-from tests.strategies import schemas
-from waiaas_migrate.checks.inspect import inspect
+from tests.support.folders import run_python
+from tests.support.strategies import schemas
+from waiaas_migrate.authoring.declared import build
+from waiaas_migrate.commands.inspect import inspect
 from waiaas_migrate.errors import MigrateError
-from waiaas_migrate.files.render import Renderer
-from waiaas_migrate.generate.declared import build
+from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.schema.model import Schema
-from waiaas_migrate.sqlite import ddl, ddl_table
-from waiaas_migrate.sqlite.catalog import read_catalog
-from waiaas_migrate.sqlite.grammar import SqlError, tokenize
-from waiaas_migrate.sqlite.spelling import tidied
+from waiaas_migrate.sqlite.database.catalog import read_catalog
+from waiaas_migrate.sqlite.reading import ddl, ddl_table
+from waiaas_migrate.sqlite.reading.grammar import SqlError, tokenize
+from waiaas_migrate.sqlite.reading.spelling import tidied
 
 RENDERER = Renderer()
 #: Seconds, far beyond what reading takes on a slow machine.
@@ -186,7 +186,7 @@ DEEP = (
 def test_deep_and_long_expressions_end(size: int) -> None:
     """Nesting and length without measure neither crash the parser nor take more than time in proportion."""
     code = (
-        "import sys\nfrom waiaas_migrate.sqlite import ddl\nN = int(sys.argv[1])\n"
+        "import sys\nfrom waiaas_migrate.sqlite.reading import ddl\nN = int(sys.argv[1])\n"
         "for shape in sys.argv[2:]:\n    print(shape, flush=True)\n"
         "    try:\n        ddl.expression(eval(shape))\n    except ddl.SqlError as error:\n        print(error)\n"
     )

@@ -20,8 +20,8 @@ from waiaas_migrate.schema.model import (
     Schema,
     Table,
 )
-from waiaas_migrate.sqlite.introspect import introspect
-from waiaas_migrate.sqlite.memory import execute, memory
+from waiaas_migrate.sqlite.database.memory import execute, memory
+from waiaas_migrate.sqlite.reading.introspect import introspect
 
 
 def read(*statements: str) -> Schema:

@@ -9,19 +9,19 @@ from pathlib import Path
 import yaml
 from hypothesis import HealthCheck, Phase, event, given, settings
 
-from tests.schema_features import FEATURES, features
-from tests.strategies import schemas
-from waiaas_migrate.files.render import Head, Renderer
+from tests.support.schema_features import FEATURES, features
+from tests.support.strategies import schemas
+from waiaas_migrate.authoring.declared import build
+from waiaas_migrate.authoring.proof import MigrationText, prove_reading
 from waiaas_migrate.files.schema_file.reader import load_schema
 from waiaas_migrate.files.schema_file.writer import schema_text
+from waiaas_migrate.files.templates.render import Head, Renderer
 from waiaas_migrate.files.yaml_text.source import MappingNode, Node, ScalarNode, parse_yaml
-from waiaas_migrate.generate.declared import build
-from waiaas_migrate.generate.proof import MigrationText, prove_reading
 from waiaas_migrate.schema.canonical import canonical
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
-from waiaas_migrate.sqlite.introspect import introspect
-from waiaas_migrate.sqlite.plan import creation
+from waiaas_migrate.sqlite.planning.plan import creation
+from waiaas_migrate.sqlite.reading.introspect import introspect
 
 RENDERER = Renderer()
 # A schema is a large thing to draw.

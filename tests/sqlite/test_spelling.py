@@ -9,18 +9,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.spellings import changed, moved, respelt
-from tests.strategies import schemas
-from waiaas_migrate.files.render import Renderer
-from waiaas_migrate.generate.declared import build
+from tests.support.spellings import changed, moved, respelt
+from tests.support.strategies import schemas
+from waiaas_migrate.authoring.declared import build
+from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.schema.canonical import canonical
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.catalog import CatalogRow, read_catalog
-from waiaas_migrate.sqlite.introspect import introspect
-from waiaas_migrate.sqlite.memory import execute, memory
+from waiaas_migrate.sqlite.database.catalog import CatalogRow, read_catalog
+from waiaas_migrate.sqlite.database.memory import execute, memory
+from waiaas_migrate.sqlite.reading.introspect import introspect
 
 RENDERER = Renderer()
 RANDOM = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

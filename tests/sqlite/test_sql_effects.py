@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from waiaas_migrate.sqlite.cost import Cost
-from waiaas_migrate.sqlite.effects import WORST, Announced
-from waiaas_migrate.sqlite.sql_effects import effects_of_sql
+from waiaas_migrate.sqlite.planning.cost import Cost
+from waiaas_migrate.sqlite.planning.effects import WORST, Announced
+from waiaas_migrate.sqlite.planning.sql_effects import effects_of_sql
 
 ADDING = [
     ("CREATE TABLE t (a)", {"t": "constant"}),

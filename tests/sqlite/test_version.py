@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import CHECKOUT, generated_project, listing
+from tests.support.projects import CHECKOUT, generated_project, listing
 
 OLD = "import sqlite3\nsqlite3.sqlite_version, sqlite3.sqlite_version_info = '3.36.0', (3, 36, 0)\n"
 SAID = "SQLite 3.36.0 is too old: waiaas-migrate requires SQLite 3.37 or newer."

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import execute, rows, run
+from tests.support.projects import execute, rows, run
 from waiaas_migrate.errors import UnsupportedError
-from waiaas_migrate.sqlite.catalog import read_catalog
-from waiaas_migrate.sqlite.introspect import introspect
-from waiaas_migrate.sqlite.ownership import OtherTools
-from waiaas_migrate.sqlite.virtual_tables import shadow_names
+from waiaas_migrate.sqlite.database.catalog import read_catalog
+from waiaas_migrate.sqlite.reading.introspect import introspect
+from waiaas_migrate.sqlite.reading.ownership import OtherTools
+from waiaas_migrate.sqlite.reading.virtual_tables import shadow_names
 
 SUFFIXES = "content data idx docsize config segments segdir stat node rowid parent vocab extra".split()
 

@@ -12,11 +12,11 @@ from waiaas_migrate.cli.terminal import shown_progress
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.apply import ApplyResult
 from waiaas_migrate.runner.backups.backup import byte_count
-from waiaas_migrate.runner.estimate import Estimate, MigrationEstimate, TableEstimate
-from waiaas_migrate.runner.many.fleet import Fleet
-from waiaas_migrate.runner.many.patterns import expand, is_single, named
-from waiaas_migrate.runner.progress import Interrupted
+from waiaas_migrate.runner.dry_run import Estimate, MigrationEstimate, TableEstimate
+from waiaas_migrate.runner.fleet.fleet import Fleet
+from waiaas_migrate.runner.fleet.patterns import expand, is_single, named
 from waiaas_migrate.runner.run import RunOptions, Watch
+from waiaas_migrate.runner.watching.progress import Interrupted
 
 
 @click.command()
@@ -50,7 +50,7 @@ def apply(
     if dry_run:
         return _dry_run(project, databases, chosen, fleet, as_json=as_json)
     if not is_single(databases):
-        from waiaas_migrate.runner.many.fleet import apply_to_all
+        from waiaas_migrate.runner.fleet.fleet import apply_to_all
 
         outcomes = apply_to_all(
             expand(databases), project.migrations, options=chosen, fleet=fleet, may_make=named(databases)
@@ -106,7 +106,7 @@ _RUN: Report[ApplyResult] = Report(
 def _dry_run(
     project: Project, databases: tuple[str, ...], run_options: RunOptions, fleet: Fleet, *, as_json: bool
 ) -> int:
-    from waiaas_migrate.runner.estimate import estimate, estimate_all
+    from waiaas_migrate.runner.dry_run import estimate, estimate_all
 
     if not is_single(databases):
         outcomes = estimate_all(

@@ -20,11 +20,11 @@ from waiaas_migrate.cli.output import (
 )
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.project import Project, find_project
-from waiaas_migrate.sqlite.setup import using_setup
+from waiaas_migrate.sqlite.database.setup import using_setup
 
 if TYPE_CHECKING:
     # Generating takes SQLite's grammar and templates, which not every command here needs.
-    from waiaas_migrate.generate.generate import Generated
+    from waiaas_migrate.authoring.generate import Generated
 
 
 @click.command()
@@ -48,7 +48,7 @@ def generate(project: Project, name: str | None, allow: tuple[str, ...], *, as_j
     Example:
       waiaas-migrate generate -m "add nickname"
     """  # noqa: D301
-    from waiaas_migrate.generate.generate import generate as run
+    from waiaas_migrate.authoring.generate import generate as run
 
     result = run(project, name=name, allow=allow)
     if as_json:
@@ -100,7 +100,7 @@ def check(project: Project, *, column_order: bool, as_json: bool) -> int:
     Example:
       waiaas-migrate check
     """  # noqa: D301
-    from waiaas_migrate.checks.check import check as run
+    from waiaas_migrate.commands.check import check as run
 
     findings = run(project, column_order=column_order)
     if as_json:
@@ -129,7 +129,7 @@ def diff(project: Project, first: str, second: str, *, sql: bool, column_order: 
     Example:
       waiaas-migrate diff app.db schema.yaml --sql
     """  # noqa: D301
-    from waiaas_migrate.checks.compare import compare
+    from waiaas_migrate.commands.diff import compare
 
     result = compare(project, first, second, sql=sql, column_order=column_order)
     if as_json:
@@ -165,8 +165,8 @@ def inspect(database: str, output: str | None, enums: tuple[str, ...]) -> int:
     Example:
       waiaas-migrate inspect app.db -o schema.yaml
     """  # noqa: D301
-    from waiaas_migrate.checks.database import ignored_by
-    from waiaas_migrate.checks.inspect import inspect as run
+    from waiaas_migrate.commands.inspect import inspect as run
+    from waiaas_migrate.commands.live_database import ignored_by
     from waiaas_migrate.files.schema_file.places import declared_names
     from waiaas_migrate.files.text_file import write_text
 

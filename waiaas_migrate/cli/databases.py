@@ -10,13 +10,13 @@ from waiaas_migrate.cli import options
 from waiaas_migrate.cli.many import Report, jobs, print_outcomes, stop_on_failure
 from waiaas_migrate.cli.output import FINDINGS, finding_rows, note, print_findings, print_json, problem_row, say
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.runner.many.fleet import Fleet
-from waiaas_migrate.runner.many.patterns import expand, is_single
+from waiaas_migrate.runner.fleet.fleet import Fleet
+from waiaas_migrate.runner.fleet.patterns import expand, is_single
 
 if TYPE_CHECKING:
     # Reading a schema takes SQLite's grammar, which applying does without.
-    from waiaas_migrate.checks.drift import Drift
-    from waiaas_migrate.checks.status import Status
+    from waiaas_migrate.commands.drift import Drift
+    from waiaas_migrate.commands.status import Status
 
 
 @click.command(short_help="Show what each DATABASE has run, and what is pending.")
@@ -38,8 +38,8 @@ def status(
       waiaas-migrate status app.db
       waiaas-migrate status "tenants/*.db" --json
     """  # noqa: D301
-    from waiaas_migrate.checks.status import status as run
-    from waiaas_migrate.checks.status import status_of_all
+    from waiaas_migrate.commands.status import status as run
+    from waiaas_migrate.commands.status import status_of_all
 
     if not is_single(databases):
         fleet = Fleet(jobs=jobs, stop_on_failure=stop_on_failure)
@@ -123,8 +123,8 @@ def drift(
       waiaas-migrate drift app.db
       waiaas-migrate drift "tenants/*.db" --json
     """  # noqa: D301
-    from waiaas_migrate.checks.drift import drift as run
-    from waiaas_migrate.checks.drift import drift_of_all
+    from waiaas_migrate.commands.drift import drift as run
+    from waiaas_migrate.commands.drift import drift_of_all
 
     if not is_single(databases):
         fleet = Fleet(jobs=many["jobs"], stop_on_failure=bool(many["stop_on_failure"]))

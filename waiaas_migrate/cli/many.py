@@ -12,8 +12,8 @@ import click
 
 from waiaas_migrate.cli.output import error_row, note, print_json, say
 from waiaas_migrate.errors import INTERRUPTED
-from waiaas_migrate.runner.many.fleet import Outcome
-from waiaas_migrate.runner.many.patterns import identity
+from waiaas_migrate.runner.fleet.fleet import Outcome
+from waiaas_migrate.runner.fleet.patterns import identity
 
 ResultT = TypeVar("ResultT")
 

@@ -13,7 +13,7 @@ import click
 from waiaas_migrate.cli.output import json_alone
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.project import Project, find_project
-from waiaas_migrate.sqlite.setup import using_setup
+from waiaas_migrate.sqlite.database.setup import using_setup
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 

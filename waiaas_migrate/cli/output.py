@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     # What finds these takes long to import, and applying does without.
-    from waiaas_migrate.checks.report import Finding
+    from waiaas_migrate.commands.findings import Finding
     from waiaas_migrate.errors import Failure, Problem
     from waiaas_migrate.schema.hazards import Hazard
 

@@ -10,9 +10,9 @@ from waiaas_migrate.cli.running import note_run, print_interrupted, safety_optio
 from waiaas_migrate.cli.terminal import shown_progress
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.runner.progress import Interrupted
 from waiaas_migrate.runner.rollback import Extent
 from waiaas_migrate.runner.run import RunOptions, Watch
+from waiaas_migrate.runner.watching.progress import Interrupted
 
 
 @click.command(short_help="Take the last migrations of DATABASE back.")

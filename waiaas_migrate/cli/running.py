@@ -12,10 +12,10 @@ import click
 from waiaas_migrate.cli.output import note, print_failure
 from waiaas_migrate.errors import INTERRUPTED
 from waiaas_migrate.runner.apply import ApplyResult
-from waiaas_migrate.runner.progress import interruption_of
 from waiaas_migrate.runner.rollback import RollbackResult
 from waiaas_migrate.runner.run import RunOptions, When
 from waiaas_migrate.runner.upgrade import Transaction
+from waiaas_migrate.runner.watching.progress import interruption_of
 
 
 def safety_options(command: Callable[..., int]) -> Callable[..., int]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from waiaas_migrate.cli.streams import safe
-from waiaas_migrate.runner.progress import Progress, Tell
+from waiaas_migrate.runner.watching.progress import Progress, Tell
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from waiaas_migrate.errors import Problem, ProjectError
-from waiaas_migrate.files.report import Origin, Report, listed, suggestion
+from waiaas_migrate.files.problems import Origin, Report, listed, suggestion
 from waiaas_migrate.files.setup import NamedSetup, is_setup_name
 from waiaas_migrate.files.text_file import read_text
-from waiaas_migrate.sqlite.options import Options
+from waiaas_migrate.sqlite.planning.options import Options
 
 _TABLE = "tool.waiaas-migrate"
 _DEFAULTS = {"schema": "schema.yaml", "migrations": "migrations", "templates": "templates"}

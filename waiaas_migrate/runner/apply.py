@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from waiaas_migrate.runner.books.applied import pending
-from waiaas_migrate.runner.events import Observe
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.transaction import plain_session
 from waiaas_migrate.runner.upgrade import (
@@ -18,6 +16,8 @@ from waiaas_migrate.runner.upgrade import (
     refuse_shadows,
     refuse_unrecorded_tables,
 )
+from waiaas_migrate.runner.watching.events import Observe
+from waiaas_migrate.runner.yoyo.applied import pending
 
 __all__ = ["ApplyResult", "Transaction", "apply_pending", "apply_todo"]
 

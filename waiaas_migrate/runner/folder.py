@@ -12,9 +12,9 @@ from waiaas_migrate.files.migration_dir.facts import UNKNOWN, Facts
 from waiaas_migrate.files.migration_dir.manifest import Manifest, check_manifest, read_recorded
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.effects import Effects
-from waiaas_migrate.sqlite.ownership import OtherTools
-from waiaas_migrate.sqlite.pragmas import Pragma
+from waiaas_migrate.sqlite.database.pragmas import Pragma
+from waiaas_migrate.sqlite.planning.effects import Effects
+from waiaas_migrate.sqlite.reading.ownership import OtherTools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,15 +14,21 @@ from typing import TYPE_CHECKING
 
 from waiaas_migrate.errors import MigrateError, MigrationsError, Problem, UsageError
 from waiaas_migrate.files.bundled import bundled
-from waiaas_migrate.runner.alone import while_others_work
-from waiaas_migrate.runner.books.applied import has_run_exactly, pending
-from waiaas_migrate.runner.books.head import Head, read_head
+from waiaas_migrate.runner.folder_lock import while_others_work
 from waiaas_migrate.runner.transaction import plain_session
-from waiaas_migrate.sqlite.connection import DEFAULT_TIMEOUT, apply_pragmas, connect_file, plain_errors, shape_file
-from waiaas_migrate.sqlite.place import Database, database_path
-from waiaas_migrate.sqlite.pragmas import Pragma
-from waiaas_migrate.sqlite.setup import Setup, using_setup
-from waiaas_migrate.sqlite.version import require_sqlite
+from waiaas_migrate.runner.yoyo.applied import has_run_exactly, pending
+from waiaas_migrate.runner.yoyo.head import Head, read_head
+from waiaas_migrate.sqlite.database.connection import (
+    DEFAULT_TIMEOUT,
+    apply_pragmas,
+    connect_file,
+    plain_errors,
+    shape_file,
+)
+from waiaas_migrate.sqlite.database.pragmas import Pragma
+from waiaas_migrate.sqlite.database.setup import Setup, using_setup
+from waiaas_migrate.sqlite.database.url import Database, database_path
+from waiaas_migrate.sqlite.database.version import require_sqlite
 
 if TYPE_CHECKING:
     from waiaas_migrate.runner.run import When

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from waiaas_migrate.errors import ApplyError, DatabaseRefused, MigrateError
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.runner.proof.schema import Replay
-from waiaas_migrate.sqlite.catalog import CatalogFacts, read_facts
-from waiaas_migrate.sqlite.connection import database_name
-from waiaas_migrate.sqlite.effects import Effects
-from waiaas_migrate.sqlite.ownership import OtherTools
+from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
+from waiaas_migrate.sqlite.database.connection import database_name
+from waiaas_migrate.sqlite.planning.effects import Effects
+from waiaas_migrate.sqlite.reading.ownership import OtherTools
 
 
 def had_run(

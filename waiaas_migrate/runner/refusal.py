@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import suppress
 
 from waiaas_migrate.runner.duplicates import terms_of_columns, terms_of_index
-from waiaas_migrate.sqlite.guards import NOT_AS_MADE
+from waiaas_migrate.sqlite.planning.guards import NOT_AS_MADE
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 
 _SHOWN = 5

@@ -9,18 +9,18 @@ from pathlib import Path
 
 from waiaas_migrate.errors import ApplyError, UnsupportedError, UsageError
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
-from waiaas_migrate.runner.alone import at_work
-from waiaas_migrate.runner.books.applied import pending
-from waiaas_migrate.runner.books.yoyo_lock import sole_transaction
-from waiaas_migrate.runner.events import Committed, MigrationFinished, MigrationStarted, Observe
 from waiaas_migrate.runner.folder import MigrationFolder
+from waiaas_migrate.runner.folder_lock import at_work
 from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, KeysChanged
 from waiaas_migrate.runner.proof.preconditions import SchemaProof, listed, proof_of
 from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.runner.transaction import plain_session
 from waiaas_migrate.runner.upgrade import refuse_shadows, span
-from waiaas_migrate.sqlite.catalog import CatalogFacts, read_facts
-from waiaas_migrate.sqlite.connection import database_name
+from waiaas_migrate.runner.watching.events import Committed, MigrationFinished, MigrationStarted, Observe
+from waiaas_migrate.runner.yoyo.applied import pending
+from waiaas_migrate.runner.yoyo.lock_row import sole_transaction
+from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
+from waiaas_migrate.sqlite.database.connection import database_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,25 +11,25 @@ from typing import Literal, TypeVar
 
 from waiaas_migrate.errors import ApplyError, MigrateError
 from waiaas_migrate.files.migration_dir.reader import migration_hash
-from waiaas_migrate.runner.alone import while_others_work
 from waiaas_migrate.runner.apply import ApplyResult, apply_todo
 from waiaas_migrate.runner.backups.backup import Backup, back_up, prune
-from waiaas_migrate.runner.books.applied import pending, read_applied
-from waiaas_migrate.runner.events import (
+from waiaas_migrate.runner.folder import MigrationFolder, read_folder
+from waiaas_migrate.runner.folder_lock import while_others_work
+from waiaas_migrate.runner.proof.foreign_keys import Oversee
+from waiaas_migrate.runner.rollback import Extent, RollbackResult, chosen_of, rollback
+from waiaas_migrate.runner.transaction import plain_session
+from waiaas_migrate.runner.upgrade import Conduct, Transaction, refuse_shadows
+from waiaas_migrate.runner.watching.events import (
     Committed,
     Event,
     MigrationFinished,
     MigrationStarted,
     StatementStarted,
 )
-from waiaas_migrate.runner.folder import MigrationFolder, read_folder
-from waiaas_migrate.runner.progress import Interrupted, Meter, Progress, Stop, Tell, was_interrupted
-from waiaas_migrate.runner.proof.foreign_keys import Oversee
-from waiaas_migrate.runner.rollback import Extent, RollbackResult, chosen_of, rollback
-from waiaas_migrate.runner.transaction import plain_session
-from waiaas_migrate.runner.upgrade import Conduct, Transaction, refuse_shadows
-from waiaas_migrate.sqlite.catalog import read_catalog
-from waiaas_migrate.sqlite.connection import (
+from waiaas_migrate.runner.watching.progress import Interrupted, Meter, Progress, Stop, Tell, was_interrupted
+from waiaas_migrate.runner.yoyo.applied import pending, read_applied
+from waiaas_migrate.sqlite.database.catalog import read_catalog
+from waiaas_migrate.sqlite.database.connection import (
     apply_pragmas,
     connect_file,
     database_name,
@@ -39,8 +39,8 @@ from waiaas_migrate.sqlite.connection import (
     plain_errors,
     shape_file,
 )
-from waiaas_migrate.sqlite.effects import WORST, Effects
-from waiaas_migrate.sqlite.place import Database, database_path
+from waiaas_migrate.sqlite.database.url import Database, database_path
+from waiaas_migrate.sqlite.planning.effects import WORST, Effects
 
 ResultT = TypeVar("ResultT", ApplyResult, RollbackResult)
 

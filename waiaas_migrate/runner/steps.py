@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Literal
 from waiaas_migrate.errors import ApplyError, MigrateError, UnsupportedError
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.files.migration_dir.statements import code_of, first_line
-from waiaas_migrate.runner.books.records import books_version, write_log, write_record
-from waiaas_migrate.runner.events import Observe, StatementStarted
 from waiaas_migrate.runner.refusal import refusal
 from waiaas_migrate.runner.transaction import denial, python_steps
-from waiaas_migrate.sqlite.connection import database_name, main_file, not_writable, plain_error, result_code
-from waiaas_migrate.sqlite.pragmas import unsafe_journal
+from waiaas_migrate.runner.watching.events import Observe, StatementStarted
+from waiaas_migrate.runner.yoyo.records import books_version, write_log, write_record
+from waiaas_migrate.sqlite.database.connection import database_name, main_file, not_writable, plain_error, result_code
+from waiaas_migrate.sqlite.database.pragmas import unsafe_journal
 
 if TYPE_CHECKING:
     from yoyo.migrations import Migration
 
-    from waiaas_migrate.runner.backend import MigrateBackend
+    from waiaas_migrate.runner.yoyo_backend import MigrateBackend
 
 Direction = Literal["apply", "rollback"]
 #: How a statement is run on a connection; in memory, stand-ins may be put in for what an application brings.
@@ -63,7 +63,7 @@ class StepRunner:
 
     @functools.cached_property
     def _backend(self) -> MigrateBackend:
-        from waiaas_migrate.runner.backend import MigrateBackend
+        from waiaas_migrate.runner.yoyo_backend import MigrateBackend
 
         return MigrateBackend.on(self.connection)
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from typing import Self
 
 from waiaas_migrate.errors import DatabaseRefused, UsageError
-from waiaas_migrate.sqlite.connection import database_name, main_file, plain_errors, result_code
-from waiaas_migrate.sqlite.pragmas import SAFE_JOURNALS, UNSAFE_JOURNAL, pragma_problem
+from waiaas_migrate.sqlite.database.connection import database_name, main_file, plain_errors, result_code
+from waiaas_migrate.sqlite.database.pragmas import SAFE_JOURNALS, UNSAFE_JOURNAL, pragma_problem
 
 #: Seconds between two attempts to begin. SQLite itself pauses for up to a tenth of a second, and a busy writer may then
 #: always be quicker.

@@ -10,21 +10,21 @@ from typing import Literal
 
 from waiaas_migrate.errors import ApplyError, DatabaseRefused, MigrateError
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
-from waiaas_migrate.runner.alone import alone, at_work, is_soon_over
-from waiaas_migrate.runner.books.applied import pending, read_applied, read_books, waiting
-from waiaas_migrate.runner.books.records import books_version
-from waiaas_migrate.runner.books.yoyo_lock import Held, sole_transaction
-from waiaas_migrate.runner.events import Committed, MigrationFinished, MigrationStarted, Observe
 from waiaas_migrate.runner.folder import MigrationFolder
+from waiaas_migrate.runner.folder_lock import alone, at_work, is_soon_over
 from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, KeysChanged, Oversee
 from waiaas_migrate.runner.proof.preconditions import SchemaProof, listed, proof_of
 from waiaas_migrate.runner.recovery import had_run, hint, recorded_late
 from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.runner.transaction import NotNeeded, Switches
+from waiaas_migrate.runner.watching.events import Committed, MigrationFinished, MigrationStarted, Observe
+from waiaas_migrate.runner.yoyo.applied import pending, read_applied, read_books, waiting
+from waiaas_migrate.runner.yoyo.lock_row import Held, sole_transaction
+from waiaas_migrate.runner.yoyo.records import books_version
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.catalog import CatalogFacts, read_catalog, read_facts
-from waiaas_migrate.sqlite.connection import database_name, plain_errors
-from waiaas_migrate.sqlite.effects import Effects
+from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_catalog, read_facts
+from waiaas_migrate.sqlite.database.connection import database_name, plain_errors
+from waiaas_migrate.sqlite.planning.effects import Effects
 
 #: Whether all pending migrations share one transaction, or each has its own.
 Transaction = Literal["all", "each"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from waiaas_migrate.schema.foreign_keys import targets_of
 from waiaas_migrate.schema.model import Schema, SqlText, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.schema.parents import targets_of
 
 
 def compared_otherwise(table: Table, column: str, new: Schema) -> list[str]:

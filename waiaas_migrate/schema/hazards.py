@@ -29,10 +29,10 @@ from waiaas_migrate.schema.changes import (
 )
 from waiaas_migrate.schema.compared import compared_otherwise, names_column
 from waiaas_migrate.schema.enum_lists import Membership, literal, membership_of
+from waiaas_migrate.schema.foreign_keys import Fault, fault, faulty_keys, identity, mended_keys
 from waiaas_migrate.schema.hazard_codes import DESTRUCTIVE, STOPPING, Code
 from waiaas_migrate.schema.model import Check, Column, ForeignKey, PrimaryKey, Schema, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.schema.parents import Fault, fault, faulty_keys, identity, mended_keys
 from waiaas_migrate.schema.renames import Renames, similar
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, unquote
 
-from waiaas_migrate.sqlite.cost import Cost
-from waiaas_migrate.sqlite.effects import WORST, Announced, Effects
+from waiaas_migrate.sqlite.planning.cost import Cost
+from waiaas_migrate.sqlite.planning.effects import WORST, Announced, Effects
 
 _ANY = "any"
 _FLAGS = ("changes_rows", "changes_keys")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from waiaas_migrate.files.report import listed, shown, suggestion
+from waiaas_migrate.files.problems import listed, shown, suggestion
 from waiaas_migrate.files.schema_file.columns import ReadColumn, literal_default, shown_value
+from waiaas_migrate.files.schema_file.foreign_keys import check_foreign_keys
 from waiaas_migrate.files.schema_file.objects import ReadObjects
-from waiaas_migrate.files.schema_file.parents import check_foreign_keys
 from waiaas_migrate.files.schema_file.tables import ReadTable
 from waiaas_migrate.files.schema_file.words import STRICT_TYPES
 from waiaas_migrate.files.yaml_text.values import Value

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from waiaas_migrate.files.report import shown
+from waiaas_migrate.files.problems import shown
 from waiaas_migrate.files.schema_file.enum_source import LoadedEnums, unknown_enum, value_list_problem
 from waiaas_migrate.files.schema_file.keys import ReadForeignKey, ReadKey, read_check, read_references
 from waiaas_migrate.files.schema_file.words import (

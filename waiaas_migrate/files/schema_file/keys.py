@@ -17,7 +17,7 @@ from waiaas_migrate.files.schema_file.words import (
 )
 from waiaas_migrate.files.yaml_text.values import Value
 from waiaas_migrate.schema.model import Check, ForeignKey, Index, IndexPart, PrimaryKey, SqlText, Unique
-from waiaas_migrate.sqlite import ddl
+from waiaas_migrate.sqlite.reading import ddl
 
 _PARTS_EXAMPLE = "a list of columns, such as `[a, b]`"
 _FOREIGN_KEY_WORDS = ("on_delete", "on_update", "match", "deferrable", "name")

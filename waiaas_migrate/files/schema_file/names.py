@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from waiaas_migrate.files.report import shown, suggestion
+from waiaas_migrate.files.problems import shown, suggestion
 from waiaas_migrate.files.schema_file.objects import ReadObjects
 from waiaas_migrate.files.schema_file.tables import ReadTable
 from waiaas_migrate.files.yaml_text.values import Value

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from waiaas_migrate.errors import Problem, SchemaFileError
-from waiaas_migrate.files.report import Origin
+from waiaas_migrate.files.problems import Origin
 from waiaas_migrate.files.schema_file.reader import display_name
 from waiaas_migrate.files.yaml_text.source import MappingNode, Node, ScalarNode, SequenceNode, join, read_yaml
 from waiaas_migrate.schema.hazard_codes import Code
 from waiaas_migrate.schema.hazards import Hazard
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.unknown_names import names_it
+from waiaas_migrate.sqlite.planning.unknown_names import names_it
 
 Steps = tuple[str, ...]
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from waiaas_migrate.errors import Problem
-from waiaas_migrate.files.report import Report, suggestion
+from waiaas_migrate.files.problems import Report, suggestion
 from waiaas_migrate.files.schema_file.places import Steps, texts
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.quoted_strings import double_quoted
+from waiaas_migrate.sqlite.reading.quoted_strings import double_quoted
 
 _SECTIONS = {"tables": "table", "views": "view", "triggers": "trigger"}
 #: Where a table has expressions: below these keys of its own, or these of a column.

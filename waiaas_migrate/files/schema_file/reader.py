@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from waiaas_migrate.errors import SchemaFileError
-from waiaas_migrate.files.report import Report, shown
+from waiaas_migrate.files.problems import Report, shown
 from waiaas_migrate.files.schema_file.checks import check_tables
 from waiaas_migrate.files.schema_file.enum_source import LoadedEnums, load_enums
 from waiaas_migrate.files.schema_file.names import check_names
@@ -21,7 +21,7 @@ from waiaas_migrate.files.yaml_text.source import read_yaml
 from waiaas_migrate.files.yaml_text.values import Value, described
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.pragmas import PRAGMA_WORD, pragma_problem
+from waiaas_migrate.sqlite.database.pragmas import PRAGMA_WORD, pragma_problem
 
 #: The version of the format, which a later one may change.
 VERSION = 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from waiaas_migrate.files.report import shown
+from waiaas_migrate.files.problems import shown
 from waiaas_migrate.files.schema_file.columns import ReadColumn, Scope, read_column, read_comment
 from waiaas_migrate.files.schema_file.enum_source import LoadedEnums
 from waiaas_migrate.files.schema_file.keys import (
@@ -21,7 +21,7 @@ from waiaas_migrate.files.schema_file.words import name_problem, object_name_pro
 from waiaas_migrate.files.yaml_text.values import Value
 from waiaas_migrate.schema.model import Check, Index, PrimaryKey, Table, Unique
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite import ddl
+from waiaas_migrate.sqlite.reading import ddl
 
 TABLE_KEYS = (
     "columns",

@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from waiaas_migrate.files.report import shown
+from waiaas_migrate.files.problems import shown
 from waiaas_migrate.files.yaml_text.values import Value
 from waiaas_migrate.schema.model import Action, Conflict, Deferral, SqlText
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite import ddl
-from waiaas_migrate.sqlite.quoted_strings import double_quoted
+from waiaas_migrate.sqlite.planning.unknown_names import default_error
 from waiaas_migrate.sqlite.quoting import quote_literal
-from waiaas_migrate.sqlite.unknown_names import default_error
+from waiaas_migrate.sqlite.reading import ddl
+from waiaas_migrate.sqlite.reading.quoted_strings import double_quoted
 
 #: False stands for what SQLite does anyway, which the model leaves out.
 CONFLICTS: dict[str, Conflict | bool] = {

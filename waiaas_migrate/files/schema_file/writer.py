@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from waiaas_migrate.files.schema_file.parents import refers_to_key
+from waiaas_migrate.files.schema_file.foreign_keys import refers_to_key
 from waiaas_migrate.files.schema_file.reader import VERSION
 from waiaas_migrate.files.schema_file.writer_columns import Surroundings, Values, written_check, written_column
 from waiaas_migrate.files.schema_file.writer_objects import written_objects
@@ -25,7 +25,7 @@ from waiaas_migrate.files.schema_file.writer_terms import (
 from waiaas_migrate.files.yaml_text.writer import Data, Lines, Paragraph, yaml_text
 from waiaas_migrate.schema.model import Check, ForeignKey, Index, PrimaryKey, Schema, Table, Unique
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.layout import TableLayout, layout
+from waiaas_migrate.sqlite.planning.layout import TableLayout, layout
 
 _NO_ENUMS: Mapping[str, Values] = {}
 

@@ -20,10 +20,10 @@ from waiaas_migrate.files.yaml_text.writer import Data, Paragraph
 from waiaas_migrate.schema.enum_lists import membership_of
 from waiaas_migrate.schema.model import Check, Column, ForeignKey, SqlText
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite import ddl
-from waiaas_migrate.sqlite.grammar import significant, tokenize
-from waiaas_migrate.sqlite.layout import ColumnLayout
+from waiaas_migrate.sqlite.planning.layout import ColumnLayout
 from waiaas_migrate.sqlite.quoting import membership, quote_literal
+from waiaas_migrate.sqlite.reading import ddl
+from waiaas_migrate.sqlite.reading.grammar import significant, tokenize
 
 _BOOLEAN = (0, 1)
 

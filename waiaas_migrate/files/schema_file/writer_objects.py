@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from waiaas_migrate.files.schema_file.writer_terms import unsupported, written_object_name
 from waiaas_migrate.files.yaml_text.writer import Data, Lines, Paragraph
 from waiaas_migrate.schema.model import Schema, Trigger, View, VirtualTable
-from waiaas_migrate.sqlite import ddl
-from waiaas_migrate.sqlite.spelling import tidied
+from waiaas_migrate.sqlite.reading import ddl
+from waiaas_migrate.sqlite.reading.spelling import tidied
 
 
 def written_objects(schema: Schema) -> dict[str, Data]:

@@ -8,7 +8,7 @@ from waiaas_migrate.errors import UnsupportedError
 from waiaas_migrate.files.schema_file.words import DEFERRALS, name_problem, object_name_problem
 from waiaas_migrate.files.yaml_text.writer import Data
 from waiaas_migrate.schema.model import Conflict, Deferral, ForeignKey, IndexPart, SqlText
-from waiaas_migrate.sqlite import ddl
+from waiaas_migrate.sqlite.reading import ddl
 
 _DEFERRAL_WORDS: dict[Deferral, str | bool] = {deferral: word for word, deferral in DEFERRALS.items()}
 _DEFERRAL_WORDS |= {Deferral.DEFERRABLE: True, Deferral.NOT_DEFERRABLE: False}

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from waiaas_migrate.errors import SchemaFileError
-from waiaas_migrate.files.report import Origin, Report, shown
+from waiaas_migrate.files.problems import Origin, Report, shown
 from waiaas_migrate.files.text_file import read_text
 from waiaas_migrate.files.yaml_text.scalars import (
     MAPPING_TAG,

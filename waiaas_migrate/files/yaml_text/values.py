@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-from waiaas_migrate.files.report import Origin, Report, listed, shown, suggestion
+from waiaas_migrate.files.problems import Origin, Report, listed, shown, suggestion
 from waiaas_migrate.files.yaml_text.scalars import Scalar
 from waiaas_migrate.files.yaml_text.source import MappingNode, Node, ScalarNode, SequenceNode, join
 

@@ -31,7 +31,7 @@ from waiaas_migrate.runner.backups.partial import (
     sync_folder,
     take_name,
 )
-from waiaas_migrate.sqlite.connection import plain_errors
+from waiaas_migrate.sqlite.database.connection import plain_errors
 
 #: How many backups of a database stay.
 KEPT = 3

@@ -23,8 +23,8 @@ from waiaas_migrate.errors import DatabaseBusy, DatabaseFileError, Picklable, Us
 from waiaas_migrate.runner.backups.backup import Pages, backups_of, copy_database, damage
 from waiaas_migrate.runner.backups.partial import partial_file, remove_abandoned, sync_folder
 from waiaas_migrate.runner.backups.swap import Swap
-from waiaas_migrate.sqlite.connection import open_read_only, plain_error, plain_errors, result_code
-from waiaas_migrate.sqlite.place import database_path
+from waiaas_migrate.sqlite.database.connection import open_read_only, plain_error, plain_errors, result_code
+from waiaas_migrate.sqlite.database.url import database_path
 
 #: Seconds to wait for another connection's lock: what is being used now is refused.
 _PATIENCE = 1.0

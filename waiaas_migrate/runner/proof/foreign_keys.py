@@ -17,11 +17,11 @@ from urllib.parse import quote
 
 from waiaas_migrate.errors import ApplyError
 from waiaas_migrate.runner.proof.followed_keys import FollowedKey, Orphan, keys_of, rowid_name
-from waiaas_migrate.sqlite.catalog import CatalogFacts, read_facts
-from waiaas_migrate.sqlite.connection import database_name, main_file, result_code
-from waiaas_migrate.sqlite.effects import Effects
+from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
+from waiaas_migrate.sqlite.database.connection import database_name, main_file, result_code
+from waiaas_migrate.sqlite.database.setup import set_up
+from waiaas_migrate.sqlite.planning.effects import Effects
 from waiaas_migrate.sqlite.quoting import quote_name
-from waiaas_migrate.sqlite.setup import set_up
 
 _SHOWN = 5
 

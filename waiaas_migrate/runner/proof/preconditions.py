@@ -12,10 +12,10 @@ from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.proof.schema import Difference, differences
 from waiaas_migrate.runner.proof.wording import reword
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.catalog import CatalogFacts
-from waiaas_migrate.sqlite.catalog import fingerprint as fingerprint_of
-from waiaas_migrate.sqlite.connection import database_name
-from waiaas_migrate.sqlite.effects import Effects
+from waiaas_migrate.sqlite.database.catalog import CatalogFacts
+from waiaas_migrate.sqlite.database.catalog import fingerprint as fingerprint_of
+from waiaas_migrate.sqlite.database.connection import database_name
+from waiaas_migrate.sqlite.planning.effects import Effects
 
 _SHOWN = 5
 

@@ -10,13 +10,13 @@ from typing import Self
 from waiaas_migrate.errors import ApplyError, MigrateError, UnsupportedError
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
-from waiaas_migrate.runner.progress import was_interrupted
 from waiaas_migrate.runner.steps import StepRunner
+from waiaas_migrate.runner.watching.progress import was_interrupted
 from waiaas_migrate.schema.changes import Change, ModifyTableOptions
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.catalog import CatalogRow, read_catalog
-from waiaas_migrate.sqlite.memory import execute, memory
-from waiaas_migrate.sqlite.ownership import OtherTools
+from waiaas_migrate.sqlite.database.catalog import CatalogRow, read_catalog
+from waiaas_migrate.sqlite.database.memory import execute, memory
+from waiaas_migrate.sqlite.reading.ownership import OtherTools
 
 
 class Replay:
@@ -129,7 +129,7 @@ def _differing_in_meaning(
     from waiaas_migrate.schema.diff import diff
 
     try:
-        from waiaas_migrate.sqlite.introspect import introspect
+        from waiaas_migrate.sqlite.reading.introspect import introspect
     except ImportError:  # SQLite's grammar is not there for every platform
         return None
     try:

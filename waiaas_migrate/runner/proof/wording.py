@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from waiaas_migrate.files.migration_dir.reader import MigrationFile
 from waiaas_migrate.runner.proof.schema import Replay
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.catalog import read_catalog
+from waiaas_migrate.sqlite.database.catalog import read_catalog
 
 _COLUMNS = "SELECT lower(name), pk, hidden FROM pragma_table_xinfo(?, 'main') ORDER BY cid"
 #: SQLite finds the index of a key by the key's place in the text, so that both must have them in one order.

@@ -1,0 +1,152 @@
+"""The facts that ``generate`` records: of its own migrations from the plan, of others out of their SQL."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.folders import write_folder
+from tests.support.transitions import generate, write_schema
+from waiaas_migrate.errors import MigrationsError
+from waiaas_migrate.files.migration_dir.facts import mark
+from waiaas_migrate.files.migration_dir.manifest import read_manifest
+from waiaas_migrate.runner.folder import read_folder
+from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
+from waiaas_migrate.sqlite.planning.cost import Cost
+
+PARENT = {"columns": {"id": {"type": "integer", "primary_key": True}, "a": "text", "b": {"type": "text"}}}
+
+
+def entry(folder: Path, number: int = -1) -> str:
+    """The facts in a line of the manifest."""
+    content = json.loads((folder / "migrations" / "manifest.json").read_text("utf-8"))
+    facts: str = content["migrations"][number]["facts"]
+    return facts
+
+
+def changed(**columns: object) -> dict[str, Any]:
+    """The table with other columns; None takes one away."""
+    found = {**PARENT["columns"], **columns}
+    return {"columns": {name: column for name, column in found.items() if column is not None}}
+
+
+@pytest.mark.parametrize(
+    ("table", "facts"),
+    [
+        (changed(c="text"), "constant=t | scan=t changes_rows"),
+        (changed(c={"type": "text", "renamed_from": "b"}, b=None), "constant=t changes_keys | constant=t changes_keys"),
+        ({**PARENT, "indexes": {"i": ["a"]}}, "scan=t | scan=t"),
+        (changed(a={"type": "text", "unique": True}), "rebuild=t hazards=ADD_UNIQUE%20t | rebuild=t"),
+        (changed(a="integer"), "rebuild=t hazards=NARROW_TYPE%20t.a | rebuild=t"),
+        (changed(b=None), "scan=t changes_rows loses hazards=DROP_COLUMN%20t.b | constant=t"),
+    ],
+    ids=["add column", "rename column", "add index", "unique", "type", "drop column"],
+)
+def test_a_generated_migration(tmp_path: Path, table: dict[str, Any], facts: str) -> None:
+    """Each kind of change stands with the cost of its cheapest way, forward and back."""
+    write_schema(tmp_path, {"tables": {"t": PARENT}})
+    generate(tmp_path)
+    write_schema(tmp_path, {"tables": {"t": table}})
+    generate(tmp_path)
+    assert entry(tmp_path) == facts
+
+
+@pytest.mark.parametrize("name", ["two words", "a,b", "x|y", "50%", "a=b", "Ünï"])
+def test_names_of_any_kind_are_read_as_they_were_written(tmp_path: Path, name: str) -> None:
+    """Nothing in a table's name parts the words of its facts."""
+    write_schema(tmp_path, {"tables": {name: PARENT}})
+    generate(tmp_path)
+    folder = read_folder(tmp_path / "migrations")
+    assert folder.forward(folder.migrations)[0].tables == ((name, Cost.CONSTANT),)
+
+
+def test_a_backfill_of_a_new_column_loses_nothing(tmp_path: Path) -> None:
+    """It changes rows, in a column that held nothing."""
+    write_schema(tmp_path, {"tables": {"t": PARENT}})
+    generate(tmp_path)
+    write_schema(tmp_path, {"tables": {"t": changed(c={"type": "text", "nullable": False, "backfill": "'x'"})}})
+    generate(tmp_path)
+    (effects,) = read_folder(tmp_path / "migrations").forward(read_folder(tmp_path / "migrations").migrations[1:])
+    assert effects.may_change_rows
+    assert not effects.may_lose
+
+
+def test_what_is_written_by_hand_is_recorded(tmp_path: Path) -> None:
+    """SQL as far as it can be told, Python as the worst; what was recorded before stays as it is."""
+    write_schema(tmp_path, {"tables": {"t": PARENT}})
+    generate(tmp_path)
+    first = entry(tmp_path)
+    code = "from yoyo import step\n__depends__ = {'0002_more'}\nsteps = [step('SELECT 1')]\n"
+    files = {"0002_more.sql": "-- depends: 0001_change\n-- t [constant]\nDELETE FROM t;\n", "0003_code.py": code}
+    write_folder(tmp_path / "migrations", files, record=False)
+    generate(tmp_path)
+    assert entry(tmp_path, 0) == first
+    assert entry(tmp_path, 1) == "scan=t changes_rows loses"
+    assert entry(tmp_path, 2) == "any"
+
+
+def test_the_catalog_after_each_migration_is_recorded(tmp_path: Path) -> None:
+    """It is that which a database has when it has run so many."""
+    write_schema(tmp_path, {"tables": {"t": PARENT}})
+    generate(tmp_path)
+    write_folder(
+        tmp_path / "migrations", {"0002_more.sql": "-- depends: 0001_change\nUPDATE t SET a = b;\n"}, record=False
+    )
+    write_schema(tmp_path, {"tables": {"t": changed(c="text")}})
+    generate(tmp_path)
+    manifest = read_manifest(tmp_path / "migrations")
+    assert manifest is not None
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as memory:
+        for migration in read_folder(tmp_path / "migrations").migrations:
+            for statement in migration.statements:
+                memory.execute(statement)
+            facts = manifest.facts[migration.id]
+            assert facts is not None
+            assert facts.catalog == mark(fingerprint(read_catalog(memory)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (" loses", ""),
+        ("scan=t", "constant=t"),
+        ('"catalog": "', '"catalog": "0'),
+        (" changes_rows", ""),
+    ],
+)
+def test_facts_that_were_edited_are_found(tmp_path: Path, old: str, new: str) -> None:
+    """They are a part of the chain."""
+    write_schema(tmp_path, {"tables": {"t": PARENT}})
+    generate(tmp_path)
+    write_folder(tmp_path / "migrations", {"0002_x.sql": "-- depends: 0001_change\nDELETE FROM t;\n"}, record=False)
+    generate(tmp_path)
+    manifest = tmp_path / "migrations" / "manifest.json"
+    text = manifest.read_text("utf-8")
+    head, last = text.rsplit('{"id": "0002_x"', 1)
+    assert old in last
+    manifest.write_text(f'{head}{{"id": "0002_x"{last.replace(old, new, 1)}', encoding="utf-8")
+    with pytest.raises(MigrationsError, match=r"its line in manifest\.json was, since it was recorded"):
+        read_folder(tmp_path / "migrations")
+
+
+def test_a_manifest_of_version_1_is_read_and_brought_up_to_date(tmp_path: Path) -> None:
+    """It knows no facts: the worst is assumed until ``generate`` records them."""
+    write_schema(tmp_path, {"tables": {"t": PARENT}})
+    generate(tmp_path)
+    manifest = tmp_path / "migrations" / "manifest.json"
+    from waiaas_migrate.files.migration_dir.manifest import chain
+
+    folder = read_folder(tmp_path / "migrations")
+    content = json.loads(manifest.read_text("utf-8"))
+    old = [{"id": one.id, "hash": one.hash} for one in chain(folder.migrations)]
+    manifest.write_text(json.dumps({**content, "version": 1, "migrations": old}), encoding="utf-8")
+    folder = read_folder(tmp_path / "migrations")
+    assert not folder.forward(folder.migrations)[0].is_known
+    generate(tmp_path)
+    folder = read_folder(tmp_path / "migrations")
+    assert folder.forward(folder.migrations)[0].is_known

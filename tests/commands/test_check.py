@@ -1,0 +1,291 @@
+"""``check`` on a copy of the WAIaaS project: it finds whatever no longer agrees, and names it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.projects import Run, edit, generated_project, listing, run, shipped_project
+
+GENERATE = "Run `waiaas-migrate generate`, review what it writes and commit it."
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the shipped project, its enums a module of its own."""
+    return shipped_project(tmp_path)
+
+
+def checked(project: Path) -> Run:
+    """``check``, which never writes."""
+    before = listing(project)
+    done = run(project, "check")
+    assert listing(project) == before
+    assert done.err == "" or done.status == 2
+    return done
+
+
+def test_the_shipped_project_agrees(project: Path) -> None:
+    """schema.yaml, the enums, the migrations and the manifest that ship agree."""
+    assert checked(project) == Run(status=0, out="schema.yaml, the enums and the migrations agree.\n", err="")
+
+
+# --- enums ---
+
+
+def test_a_value_added_to_an_enum(project: Path) -> None:
+    """A value that is in the enum alone is a finding: the enum, the value, and the column that uses it."""
+    edit(project / "enums.py", '    TESTNET = "testnet"\n', '    TESTNET = "testnet"\n    BASE = "base"\n')
+    done = checked(project)
+    assert done.status == 1
+    what = "value 'base' is in the enum, but the migrations do not allow it in agents.network."
+    assert done.out == f"NETWORK_TYPES: {what} {GENERATE}\n"
+
+
+def test_a_value_added_to_an_enum_of_several_columns(project: Path) -> None:
+    """Where several columns use an enum, the finding names all of them, once."""
+    for name in ("constraints", "usage_stats"):
+        edit(
+            project / "schema.yaml", f"      {name}: json\n", f"      {name}: {{type: text, enum: SESSION_STATUSES}}\n"
+        )
+    assert run(project, "generate", "-m", "states", "--allow", "all").status == 0
+    assert checked(project).status == 0
+    edit(project / "enums.py", '    REVOKED = "REVOKED"\n', '    REVOKED = "REVOKED"\n    PAUSED = "PAUSED"\n')
+    done = checked(project)
+    assert done.status == 1
+    (line,) = done.out.splitlines()
+    assert line.startswith("SESSION_STATUSES: value 'PAUSED' is in the enum, but the migrations do not allow it in ")
+    assert "sessions.constraints, sessions.usage_stats." in line
+
+
+def test_a_value_removed_from_an_enum(project: Path) -> None:
+    """A value that the migrations allow and the enum no longer has is a finding."""
+    edit(project / "enums.py", '    DEVNET = "devnet"\n', "")
+    done = checked(project)
+    assert done.status == 1
+    what = "value 'devnet' is no longer in the enum, but the migrations still allow it in agents.network."
+    assert done.out == f"NETWORK_TYPES: {what} {GENERATE}\n"
+
+
+def test_a_value_renamed_in_an_enum(project: Path) -> None:
+    """A value renamed without a hint is one that came and one that went."""
+    edit(project / "enums.py", '"devnet"', '"dev-net"')
+    lines = checked(project).out.splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("NETWORK_TYPES: value 'dev-net' is in the enum, but")
+    assert lines[1].startswith("NETWORK_TYPES: value 'devnet' is no longer in the enum, but")
+
+
+def test_the_values_of_an_enum_in_another_order(project: Path) -> None:
+    """Another order is a finding of its own: no value came or went."""
+    edit(
+        project / "enums.py",
+        '    SOLANA = "solana"\n    ETHEREUM = "ethereum"\n',
+        '    ETHEREUM = "ethereum"\n    SOLANA = "solana"\n',
+    )
+    done = checked(project)
+    assert done.status == 1
+    what = "the values stand in another order than the migrations have them in agents.chain."
+    assert done.out == f"CHAIN_TYPES: {what} {GENERATE}\n"
+
+
+def test_an_enum_on_a_nullable_column(project: Path) -> None:
+    """A nullable column's CHECK, which allows NULL, is known as the enum's like any other."""
+    edit(project / "enums.py", '    APPROVAL = "APPROVAL"\n', '    APPROVAL = "APPROVAL"\n    REFUSAL = "REFUSAL"\n')
+    done = checked(project)
+    assert done.status == 1
+    assert done.out.startswith(
+        "POLICY_TIERS: value 'REFUSAL' is in the enum, but the migrations do not allow it in transactions.tier."
+    )
+
+
+def test_an_enum_in_no_column(project: Path) -> None:
+    """A change of an enum that no column refers to is none of the database's business."""
+    edit(project / "enums.py", '    RECOVERING = "RECOVERING"\n', '    RECOVERING = "RECOVERING"\n    X = "X"\n')
+    assert checked(project).status == 0
+
+
+def test_generate_puts_an_enum_right(project: Path) -> None:
+    """What check finds of an enum that grew, generate writes; then check is content."""
+    edit(project / "enums.py", '    TESTNET = "testnet"\n', '    TESTNET = "testnet"\n    BASE = "base"\n')
+    assert run(project, "generate", "-m", "base").status == 0
+    assert checked(project).status == 0
+
+
+# --- schema.yaml ---
+
+
+def test_a_table_that_no_migration_makes(project: Path) -> None:
+    """A change of schema.yaml that no migration makes is a finding, in words."""
+    with (project / "schema.yaml").open("a", encoding="utf-8") as file:
+        file.write("\n  webhooks:\n    columns: {id: {type: text, primary_key: true}}\n")
+    done = checked(project)
+    assert done.status == 1
+    assert done.out.endswith(f": schema.yaml calls for this: add table webhooks (1 column). {GENERATE}\n")
+
+
+def test_pragmas_changed(project: Path) -> None:
+    """A PRAGMA that is other in schema.yaml than in the manifest is a finding, with both values."""
+    edit(project / "schema.yaml", "  synchronous: NORMAL", "  synchronous: FULL")
+    edit(project / "schema.yaml", "  busy_timeout: 5000", "  #")
+    edit(project / "schema.yaml", "  temp_store: MEMORY", "  recursive_triggers: ON\n  temp_store: MEMORY")
+    done = checked(project)
+    assert done.status == 1
+    where = project / "migrations" / "manifest.json"
+    assert done.out.splitlines() == [
+        f"{where}: PRAGMA synchronous is FULL in schema.yaml and NORMAL here. {GENERATE}",
+        f"{where}: PRAGMA recursive_triggers is ON in schema.yaml and absent here. {GENERATE}",
+        f"{where}: PRAGMA busy_timeout is absent in schema.yaml and 5000 here. {GENERATE}",
+    ]
+
+
+def test_pragmas_in_another_order(project: Path) -> None:
+    """The order of the PRAGMAs is part of what is declared."""
+    schema = project / "schema.yaml"
+    edit(schema, "  journal_mode: WAL # readers go on while one writes\n", "")
+    edit(schema, "\ntables:\n", "  journal_mode: WAL\n\ntables:\n")
+    done = checked(project)
+    assert done.status == 1
+    assert "manifest.json: the PRAGMAs stand in another order than in schema.yaml." in done.out
+
+
+# --- the migrations folder ---
+
+
+def add_by_hand(project: Path) -> Path:
+    """A migration that changes no schema, which generate has recorded."""
+    path = project / "migrations" / "0002_seed.sql"
+    path.write_text(
+        "-- depends: 0001_initial\nINSERT INTO key_value_store VALUES ('seed', '1', 0);\n", encoding="utf-8"
+    )
+    path.with_name("0002_seed.rollback.sql").write_text("DELETE FROM key_value_store;\n", encoding="utf-8")
+    assert run(project, "generate").status == 0
+    assert checked(project).status == 0
+    return path
+
+
+@pytest.mark.parametrize("name", ["0002_seed.sql", "0002_seed.rollback.sql"])
+def test_an_edited_migration(project: Path, name: str) -> None:
+    """A migration or rollback that was edited after it was recorded is a finding, though the schema is the same."""
+    path = add_by_hand(project).with_name(name)
+    path.write_text(path.read_text(encoding="utf-8") + "-- a remark\n", encoding="utf-8")
+    done = checked(project)
+    assert done.status == 1
+    (line,) = done.out.splitlines()
+    assert (
+        f"{project / 'migrations' / '0002_seed.sql'}: was edited, or its rollback or its line in manifest.json was"
+        in line
+    )
+    assert "Restore them from git" in line
+
+
+def test_a_migration_with_other_newlines(project: Path) -> None:
+    """Newlines as Windows writes them are no edit: git may have made them."""
+    path = project / "migrations" / "0001_initial.sql"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert checked(project).status == 0
+
+
+def test_a_missing_migration(project: Path) -> None:
+    """A migration that the manifest lists and the folder lacks is a finding."""
+    add_by_hand(project).unlink()
+    (project / "migrations" / "0002_seed.rollback.sql").unlink()
+    done = checked(project)
+    assert done.status == 1
+    assert "manifest.json: lists migration 0002_seed, which is not in the folder. Restore the file from git" in done.out
+
+
+def test_a_migration_that_another_depends_on_is_missing(project: Path) -> None:
+    """Where the others cannot be replayed without it, a missing migration is broken input: exit status 2."""
+    add_by_hand(project)
+    for name in ("0001_initial.sql", "0001_initial.rollback.sql"):
+        (project / "migrations" / name).unlink()
+    done = checked(project)
+    assert (done.status, done.out) == (2, "")
+    assert "0001_initial" in done.err
+
+
+def test_a_migration_that_is_not_in_the_manifest(project: Path) -> None:
+    """A migration that was added without generate is a finding: the manifest is out of date."""
+    (project / "migrations" / "0002_more.sql").write_text("-- depends: 0001_initial\nSELECT 1;\n", encoding="utf-8")
+    done = checked(project)
+    assert done.status == 1
+    assert "0002_more.sql: is not listed in manifest.json. Run `waiaas-migrate generate` to record it.\n" in done.out
+
+
+def test_a_missing_manifest(project: Path) -> None:
+    """Migrations without a manifest are a finding, which generate puts right."""
+    (project / "migrations" / "manifest.json").unlink()
+    done = checked(project)
+    assert done.status == 1
+    assert done.out == f"{project / 'migrations'}: there is no manifest.json beside the migrations. {GENERATE}\n"
+    assert run(project, "generate").status == 0
+    assert checked(project).status == 0
+
+
+def test_a_fingerprint_of_another_schema(project: Path) -> None:
+    """A manifest whose fingerprint is not that of the schema at head is a finding."""
+    path = project / "migrations" / "manifest.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    edit(path, content["fingerprint"], "sha256:" + "0" * 64)
+    done = checked(project)
+    assert done.status == 1
+    assert "manifest.json: the manifest's fingerprint is not that of the schema" in done.out
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"version": 99}', "<<<<<<< ours\n", "\N{LATIN SMALL LETTER E WITH ACUTE}"]
+)
+def test_a_broken_manifest(project: Path, text: str) -> None:
+    """A manifest that cannot be read is broken input: exit status 2, and what to do."""
+    (project / "migrations" / "manifest.json").write_bytes(text.encode("latin-1"))
+    done = checked(project)
+    assert (done.status, done.out) == (2, "")
+    assert "manifest.json" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_findings_name_their_object(tmp_path: Path) -> None:
+    """``where`` is the object as it is spelled, whether it is new, changed, renamed or dropped."""
+    old = """\
+version: 1
+tables:
+  Kept: {columns: {a: text}}
+  Gone: {columns: {b: text}}
+  Before: {columns: {c: text}}
+views: {Old: SELECT 1 AS one, Changed: SELECT 1 AS one}
+"""
+    new = """\
+version: 1
+tables:
+  Kept: {columns: {a: text}, indexes: {By_a: [a]}}
+  New: {columns: {d: text, e: text}}
+  After: {renamed_from: Before, columns: {c: text}}
+views: {Changed: SELECT 2 AS one, Fresh: SELECT 3 AS one}
+triggers: {Tr: CREATE TRIGGER Tr AFTER INSERT ON Kept BEGIN SELECT 1; END}
+virtual_tables: {Words: CREATE VIRTUAL TABLE Words USING fts5 (word)}
+"""
+    generated_project(tmp_path, old)
+    (tmp_path / "schema.yaml").write_text(new, encoding="utf-8")
+    found = json.loads(run(tmp_path, "check", "--json").out)["findings"]
+    assert {finding["where"] for finding in found} == {
+        *("Kept", "Gone", "New", "After", "Old", "Changed", "Fresh", "Tr", "Words")
+    }
+
+
+def test_findings_by_subject(project: Path) -> None:
+    """As JSON, each finding says what it is about; several kinds are told at once."""
+    edit(project / "enums.py", '    TESTNET = "testnet"\n', '    TESTNET = "testnet"\n    BASE = "base"\n')
+    edit(project / "schema.yaml", "  synchronous: NORMAL", "  synchronous: FULL")
+    edit(project / "schema.yaml", "      owner_address: text\n", "      owner_address: text\n      nickname: text\n")
+    (project / "migrations" / "0002_more.sql").write_text("-- depends: 0001_initial\nSELECT 1;\n", encoding="utf-8")
+    done = run(project, "check", "--json")
+    assert done.status == 1
+    assert [finding["subject"] for finding in json.loads(done.out)["findings"]] == [
+        "enum",
+        "schema",
+        "manifest",
+        "pragma",
+    ]

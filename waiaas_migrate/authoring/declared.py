@@ -1,0 +1,220 @@
+"""What schema.yaml declares, built in memory and read back."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import reduce
+from typing import cast
+
+from waiaas_migrate.errors import Problem, ProofError, SchemaFileError, TemplateError
+from waiaas_migrate.files.migration_dir.statements import split_statements
+from waiaas_migrate.files.project import Project
+from waiaas_migrate.files.schema_file.places import located
+from waiaas_migrate.files.schema_file.quoted_words import quoted_word_problems
+from waiaas_migrate.files.schema_file.reader import DeclaredSchema, load_schema
+from waiaas_migrate.files.templates.render import Renderer
+from waiaas_migrate.files.yaml_text.source import join
+from waiaas_migrate.schema.canonical import without_meaning
+from waiaas_migrate.schema.describe import describe
+from waiaas_migrate.schema.diff import diff
+from waiaas_migrate.schema.hints import with_hints, without_hints
+from waiaas_migrate.schema.model import Index, ObjectKind, Schema, Table
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.database.catalog import read_catalog
+from waiaas_migrate.sqlite.database.memory import copy, execute, memory
+from waiaas_migrate.sqlite.planning.actions import Action, CreateIndex, CreateStatement, CreateTable, Drop
+from waiaas_migrate.sqlite.planning.plan import creation
+from waiaas_migrate.sqlite.reading.introspect import Known, Strings, introspect_quoted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """``source`` is the schema as its author wrote it, ``schema`` the same as SQLite understood it, hints included.
+
+    ``known`` are the texts that stand in the migrations to the letter, and so need no reading on either side.
+    """
+
+    source: DeclaredSchema
+    schema: Schema
+    known: Known
+
+
+def declare(project: Project, renderer: Renderer, *, like: sqlite3.Connection | None = None) -> Declared:
+    """Read the project's schema.yaml, build it in memory, and read it back.
+
+    Args:
+        project: where the file is.
+        renderer: what builds it.
+        like: a database that mostly holds the same: what it has to the letter is taken to mean what the file says,
+            which was shown when it was written.
+
+    Raises:
+        SchemaFileError: carries everything that is wrong with the file, or what SQLite says of it.
+    """
+    source = load_schema(project.schema, root=project.root)
+    parts = _parts(source.schema, renderer)
+    there = _texts_of(like) if like is not None else frozenset[str]()
+    known = {} if renderer.is_customised else _known(parts, there)
+    if like is not None and there == {part.text for part in parts}:
+        built, strings = introspect_quoted(like, known)
+    else:
+        changed = _changed(like, parts, renderer) if like is not None else None
+        try:
+            database = changed or _built(parts, file=str(project.schema))
+        except SchemaFileError as error:
+            raise SchemaFileError(located(error.problems, project.schema, root=project.root)) from None
+        with closing(database) as connection:
+            built, strings = introspect_quoted(connection, known)
+    if strings:
+        _refuse_strings(project, source, strings)
+    _expect_all(source.schema, built, project if renderer.is_customised else None)
+    return Declared(source=source, schema=with_hints(built, source.schema), known=known)
+
+
+def _refuse_strings(project: Project, source: DeclaredSchema, strings: Strings) -> None:
+    """Refuse words in double quotes that name nothing.
+
+    Raises:
+        SchemaFileError: names each, and where it stands.
+    """
+    problems = quoted_word_problems(project.schema, root=project.root, schema=source.schema, strings=strings)
+    if problems:
+        raise SchemaFileError(problems)
+
+
+def _expect_all(written: Schema, built: Schema, customised: Project | None) -> None:
+    """Show that the templates left nothing out; ``customised`` is the project if some of them are its own.
+
+    Raises:
+        TemplateError: Names what differs from the declaration.
+        ProofError: The same, if all templates are those of the package.
+    """
+    others = built.by_name()
+    suspects = tuple(table for table in written.tables if others.get(fold(table.name)) != table)
+    found = tuple(others[fold(table.name)] for table in suspects if fold(table.name) in others)
+    left = diff(Schema(tables=without_meaning(found)), Schema(tables=without_meaning(suspects)))
+    there = {fold(name) for name in built.names}
+    missing = [name for name in written.names if fold(name) not in there]
+    if left or missing:
+        listed = "; ".join([*(f"{name} is missing" for name in missing), *(describe(change) for change in left)])
+        what = f"the templates do not build what schema.yaml declares; it would still take: {listed}."
+        if customised is None:
+            raise ProofError(f"{what[0].upper()}{what[1:]} This is a fault of waiaas-migrate, not of your schema.")
+        raise TemplateError(
+            [Problem(file=str(customised.templates), what=what, fix="Correct or delete your own templates.")]
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """An object of the schema: what it is in words, its key path, what makes it, and its SQL without the semicolon."""
+
+    words: str
+    path: str
+    action: Action
+    text: str
+
+
+def _paths(schema: Schema) -> dict[str, str]:
+    """The key paths of views, triggers and virtual tables in schema.yaml, by their statements."""
+    return {
+        **{view.statement.sql: join("views", view.name) for view in schema.views},
+        **{trigger.statement.sql: join("triggers", trigger.name) for trigger in schema.triggers},
+        **{table.statement.sql: join("virtual_tables", table.name) for table in schema.virtual_tables},
+    }
+
+
+def _path(action: Action, statements: Mapping[str, str]) -> str:
+    match action:
+        case CreateTable(table=table):
+            return join("tables", table.name)
+        case CreateIndex(table=name, index=index):
+            return reduce(join, ("tables", name, "indexes", index.name))
+        case CreateStatement(statement=statement):
+            return statements.get(statement.sql, "")
+        case _:
+            return ""
+
+
+def _parts(schema: Schema, renderer: Renderer) -> tuple[_Part, ...]:
+    """The parts of ``schema``, by the same steps and templates as its first migration, in an order that works."""
+    paths = _paths(schema)
+    return tuple(
+        _Part(words=step.words, path=_path(action, paths), action=action, text=text)
+        for step in creation(schema, diff(Schema(), schema)).steps
+        for action in step.actions
+        for text in _texts(renderer.action(action), renderer)
+    )
+
+
+def _texts(sql: str, renderer: Renderer) -> Iterable[str]:
+    """The statements of an action that creates something: one, where no other template took its place."""
+    return split_statements(sql) if renderer.is_customised else (sql.removesuffix(";"),)
+
+
+def _texts_of(database: sqlite3.Connection) -> frozenset[str]:
+    return frozenset(row.sql for row in read_catalog(database))
+
+
+def _known(parts: Iterable[_Part], there: Collection[str]) -> Known:
+    """What the tables and indexes among ``parts`` say whose text is ``there``."""
+    known: dict[str, Table | Index] = {}
+    for part in parts:
+        match part.action:
+            case CreateTable(table=table) if part.text in there:
+                known[part.text] = without_hints(table)
+            case CreateIndex(index=index) if part.text in there:
+                known[part.text] = index
+            case _:
+                continue
+    return known
+
+
+def _changed(like: sqlite3.Connection, parts: Sequence[_Part], renderer: Renderer) -> sqlite3.Connection | None:
+    """The same as :func:`_built`, out of a copy of ``like`` in which only what differs is made.
+
+    None where that does not work, since rows are in the way, say: building all from nothing tells what is wrong.
+    """
+    wanted = {part.text for part in parts}
+    connection = copy(like)
+    try:
+        gone = [row for row in read_catalog(connection) if row.sql not in wanted]
+        for row in sorted(gone, key=lambda row: row.kind == "table"):
+            execute(connection, renderer.action(Drop(kind=cast(ObjectKind, row.kind), name=row.name)))
+        there = _texts_of(connection)
+        for part in parts:
+            if part.text not in there:
+                execute(connection, part.text)
+        if _texts_of(connection) == wanted:
+            return connection
+    except sqlite3.Error:
+        pass
+    connection.close()
+    return None
+
+
+def build(schema: Schema, renderer: Renderer, *, file: str) -> sqlite3.Connection:
+    """``schema`` as a database in memory.
+
+    Raises:
+        SchemaFileError: what SQLite does not accept; ``file`` is named as its source.
+    """
+    return _built(_parts(schema, renderer), file=file)
+
+
+def _built(parts: Iterable[_Part], *, file: str) -> sqlite3.Connection:
+    connection = memory()
+    problems: list[Problem] = []
+    for part in parts:
+        try:
+            execute(connection, part.text)
+        except sqlite3.Error as error:
+            what = f"{part.words}: SQLite says: {error}."
+            problems.append(Problem(file=file, path=part.path, what=what, fix="Correct this."))
+    if problems:
+        connection.close()
+        raise SchemaFileError(problems)
+    return connection

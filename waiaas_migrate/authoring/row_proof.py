@@ -1,0 +1,123 @@
+"""The proof of a migration on rows: those that stay are the same afterwards, one by one."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+from waiaas_migrate.authoring.made_up_rows import make_rows, rows_of
+from waiaas_migrate.files.migration_dir.statements import split_statements
+from waiaas_migrate.schema.affinity import affinity
+from waiaas_migrate.schema.model import Column, Schema, Table
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.database.memory import copy, execute
+from waiaas_migrate.sqlite.planning.transition import Transition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """A table that stays, and those of its columns whose values stay, by their names before and after."""
+
+    table_before: str
+    columns_before: tuple[str, ...]
+    table_after: str
+    columns_after: tuple[str, ...]
+
+
+def lost_rows(before: sqlite3.Connection, transition: Transition, forward: str, backward: str) -> list[str]:
+    """Run a migration forward and back on made-up rows; say in words what it did to them that it should not have.
+
+    Rows may rightly be refused, by a new NOT NULL say; then there is nothing to compare. Every table has rows that
+    the migration could possibly touch.
+    """
+    tables = _within_reach(transition.start, f"{forward}\n{backward}")
+    kept = tuple(_kept(transition, tables))
+    with closing(copy(before)) as database:
+        make_rows(database, tables)
+        wanted = [rows_of(database, table.table_before, table.columns_before) for table in kept]
+        if not _ran(database, forward):
+            return []
+        found = [rows_of(database, table.table_after, table.columns_after) for table in kept]
+        lost = [
+            f"rows of {table.table_after} are not what they were: {rows} became {others}"
+            for table, rows, others in zip(kept, wanted, found, strict=True)
+            if rows != others
+        ]
+        if lost or not _ran(database, backward):
+            return lost
+        back = [rows_of(database, table.table_before, table.columns_before) for table in kept]
+        return [
+            f"rows of {table.table_before} do not come back: {rows} became {others}"
+            for table, rows, others in zip(kept, wanted, back, strict=True)
+            if rows != others
+        ]
+
+
+def _ran(database: sqlite3.Connection, text: str) -> bool:
+    database.execute("BEGIN")
+    try:
+        for statement in split_statements(text):
+            execute(database, statement)
+    except sqlite3.Error:
+        database.execute("ROLLBACK")
+        database.execute("PRAGMA writable_schema = RESET")
+        return False
+    database.execute("COMMIT")
+    return True
+
+
+def _within_reach(schema: Schema, text: str) -> tuple[Table, ...]:
+    """The tables that statements may touch: those whose names stand in them, or in a trigger or view that they meet.
+
+    Foreign keys are not enforced in the proof, and so take nothing further.
+    """
+    texts = [text, *(view.statement.sql for view in schema.views)]
+    texts += [trigger.statement.sql for trigger in schema.triggers]
+    folded = fold("\n".join(texts))
+    return tuple(
+        table for table in schema.tables if (name := fold(table.name)) in folded or not name.replace("_", "").isalnum()
+    )
+
+
+def _kept(transition: Transition, tables: Iterable[Table]) -> Iterator[_Kept]:
+    renames = transition.renames
+    after = {fold(table.name): table for table in transition.new.tables}
+    for start in tables:
+        new = after.get(fold(renames.table_after(start.name)))
+        if new is None:
+            continue
+        columns = {fold(column.name): column for column in new.columns}
+        pairs = [(column, columns.get(fold(renames.column_after(new.name, column.name)))) for column in start.columns]
+        same = [
+            (old.name, other.name)
+            for old, other in pairs
+            if other is not None and _keeps_values(old, other, start, new)
+        ]
+        same += [(name, name) for name in _rowid(start, new)]
+        if same:
+            yield _Kept(
+                table_before=start.name,
+                columns_before=tuple(before for before, _ in same),
+                table_after=new.name,
+                columns_after=tuple(name for _, name in same),
+            )
+
+
+def _keeps_values(old: Column, new: Column, before: Table, after: Table) -> bool:
+    hints = new.hints
+    is_told = hints.backfill is not None or hints.renamed_values or hints.removed_values
+    is_stored = old.generated is None and new.generated is None
+    return (
+        is_stored
+        and not is_told
+        and affinity(old.type, strict=before.strict) == affinity(new.type, strict=after.strict)
+    )
+
+
+def _rowid(old: Table, new: Table) -> Iterator[str]:
+    """The rowid's name, where both tables have one that no column hides."""
+    taken = {fold(column.name) for table in (old, new) for column in table.columns}
+    if not old.without_rowid and not new.without_rowid and "rowid" not in taken:
+        yield "rowid"

@@ -1,0 +1,217 @@
+"""SQL text out of templates.
+
+All SQL that is written to a migration, or run to build a schema in memory, comes from the ``*.sql.j2`` templates:
+those that ship with the package, each replaceable by one of the same name in the project's own templates folder.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from waiaas_migrate.errors import Problem, TemplateError
+from waiaas_migrate.files.bundled import bundled
+from waiaas_migrate.files.templates.cache import TemplateCache, user_cache
+from waiaas_migrate.schema.model import Table
+from waiaas_migrate.sqlite.planning.actions import Action, CreateTable, Step, guards_of
+from waiaas_migrate.sqlite.planning.guards import Guard
+from waiaas_migrate.sqlite.planning.layout import TableLayout, layout
+from waiaas_migrate.sqlite.planning.table_text import Item
+from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
+from waiaas_migrate.sqlite.reading.ddl import is_bare
+from waiaas_migrate.sqlite.reading.spelling import resynchronised, spelled_name
+
+#: What decides to what a template is compiled.
+_OPTIONS: Mapping[str, Any] = {
+    "undefined": jinja2.StrictUndefined,
+    "autoescape": False,  # SQL, not HTML; quoting is done by the name and literal filters
+    "trim_blocks": True,
+    "lstrip_blocks": True,
+    "keep_trailing_newline": False,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """What stands at the top of a migration: its title, remarks for whoever reviews it, and what it depends on."""
+
+    title: str
+    remarks: tuple[str, ...] = ()
+    depends: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedStep:
+    """A step with its SQL."""
+
+    words: str
+    cost: str
+    sql: str
+
+
+class _Environment(jinja2.Environment):
+    """Jinja's, with the globals of a template in a plain dictionary.
+
+    Jinja chains two, so that a template sees what is added to the environment later, and each rendering copies the
+    chain key by key: for a short statement that takes as long as the rendering itself.
+    """
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> dict[str, Any]:
+        """The environment's globals and ``d``."""
+        return {**self.globals, **(d or {})}
+
+
+def replaced_templates(folder: Path) -> tuple[str, ...]:
+    """Return the names of the shipped templates that ``folder`` replaces; a web framework's folder replaces none."""
+    shipped = bundled("templates")
+    if not folder.is_dir() or folder.samefile(shipped):
+        return ()
+    return tuple(sorted(path.name for path in shipped.glob("*.sql.j2") if (folder / path.name).is_file()))
+
+
+class Renderer:
+    """Renders steps and migration files from one set of templates."""
+
+    def __init__(self, templates: Path | None = None) -> None:
+        """Look in ``templates`` first, if it replaces a template, then in those that ship with the package."""
+        shipped = bundled("templates")
+        own = [templates] if templates is not None and replaced_templates(templates) else []
+        #: Whether a project's own templates may take the place of those that ship with the package.
+        self.is_customised = bool(own)
+        loaders = [jinja2.FileSystemLoader(folder, encoding="utf-8") for folder in [*own, shipped]]
+        folder = None if own else user_cache()
+        self._environment = _Environment(
+            loader=jinja2.ChoiceLoader(loaders),
+            bytecode_cache=TemplateCache(folder, _OPTIONS) if folder is not None else None,
+            auto_reload=False,
+            **_OPTIONS,
+        )
+        self._environment.filters.update(
+            above=_above,
+            beside=_beside,
+            has_constraints=_has_constraints,
+            layout=layout,
+            literal=_literal,
+            name=_name,
+            names=_names,
+            one_line=_one_line,
+            quoted=_quoted,
+        )
+        self._environment.tests["bare"] = _bare
+
+    def step(self, step: Step, guards: Mapping[Guard, str] | None = None) -> RenderedStep:
+        """``step`` with the SQL of its template; ``guards`` are the columns of the guard table, by what they stand for.
+
+        Raises:
+            TemplateError: a template can't be used.
+        """
+        sql = "\n".join(self.action(action, guards) for action in step.actions)
+        return RenderedStep(words=" ".join(step.words.split()), cost=step.cost, sql=sql)
+
+    def action(self, action: Action, guards: Mapping[Guard, str] | None = None) -> str:
+        """The SQL of one action, each statement ending in a semicolon."""
+        columns = {guard: (guards or {}).get(guard, guard.label) for guard in guards_of(action)}
+        guard = next(iter(columns.values()), None)
+        return self._render(f"{action.template}.sql.j2", action=action, guard=guard, guards=columns).strip()
+
+    def item(self, item: Item) -> str:
+        """A column with its constraints, or a constraint of a table, as CREATE TABLE has it."""
+        return self._render("item.sql.j2", item=item, kind=type(item).__name__).strip()
+
+    def table(self, table: Table) -> str:
+        """The CREATE TABLE of ``table``, without a semicolon."""
+        return self._render("create_table.sql.j2", action=CreateTable(table=table)).strip().removesuffix(";")
+
+    def migration(self, head: Head, steps: Sequence[Step]) -> str:
+        """The text of a migration file: its head, what it insists on, and each step under its words."""
+        guards = _named_guards(action for step in steps for action in step.actions)
+        rendered = [self.step(step, guards) for step in steps]
+        columns = {name: guard.message for guard, name in guards.items()}
+        text = self._render("migration.sql.j2", head=head, guards=columns, steps=rendered)
+        return text.strip() + "\n"
+
+    def _render(self, template: str, **values: object) -> str:
+        try:
+            return self._environment.get_template(template).render(**values)
+        except jinja2.TemplateSyntaxError as error:
+            where = error.filename or template
+            raise TemplateError([_problem(where, error.lineno, error.message)]) from None
+        except jinja2.TemplateError as error:
+            raise TemplateError([_problem(template, None, error.message)]) from None
+        except UnicodeDecodeError as error:
+            raise TemplateError([_problem(template, None, f"it is not UTF-8: {error.reason}")]) from None
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise TemplateError([_problem(template, None, f"{type(error).__name__}: {error}")]) from None
+
+
+def _named_guards(actions: Iterable[Action]) -> dict[Guard, str]:
+    """A column of the guard table for each guard: a plain word made of its label, and a number if that is taken."""
+    named: dict[Guard, str] = {}
+    for guard in dict.fromkeys(guard for action in actions for guard in guards_of(action)):
+        label = re.sub(r"[^a-z0-9_]", "_", guard.label.lower())
+        label = label if spelled_name(label) == label else f"table_{label}"
+        names = itertools.chain([label], (f"{label}{number}" for number in itertools.count(2)))
+        named[guard] = next(name for name in names if name not in named.values())
+    return named
+
+
+def _problem(file: str, line: int | None, message: str | None) -> Problem:
+    return Problem(
+        file=file,
+        line=line,
+        what=f"the template cannot be used: {message}.",
+        fix="Correct it, or delete it to use the one that ships with waiaas-migrate.",
+    )
+
+
+@lru_cache(maxsize=4096)
+def _name(name: str) -> str:
+    return resynchronised(quote_name(name))
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(_name(name) for name in names)
+
+
+def _bare(sql: str) -> bool:
+    return is_bare(sql)
+
+
+def _literal(value: str) -> str:
+    """``value`` as a literal without a backslash, at which sqlparse, and with it yoyo's splitter, would stumble."""
+    return " || char(92) || ".join(quote_literal(part) for part in value.split("\\"))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _quoted(message: str) -> str:
+    """``message`` as a name in double quotes, no backslash in it before a quote."""
+    return '"' + re.sub(r"\\(?=['\"]|\Z)", r"\\ ", message).replace('"', '""') + '"'
+
+
+def _has_constraints(place: TableLayout) -> bool:
+    return bool(place.primary_key or place.uniques or place.checks or place.foreign_keys)
+
+
+def _beside(comment: str | None) -> str:
+    """``comment`` behind something on its line."""
+    if not comment:
+        return ""
+    lines = comment.splitlines()
+    if len(lines) == 1:
+        return f" -- {lines[0]}"
+    return " /* " + "\n   ".join(line.replace("*/", "* /") for line in lines) + " */"
+
+
+def _above(comment: str | None) -> str:
+    """``comment`` on lines of its own."""
+    return "".join(f"    -- {line}\n" for line in (comment or "").splitlines())

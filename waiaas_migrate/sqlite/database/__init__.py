@@ -1,0 +1,1 @@
+"""Databases: where one is, how it is opened, and what its catalog says."""

@@ -1,0 +1,349 @@
+"""Connections: how a database is opened, what is wrong where it cannot be, and the PRAGMAs that each gets."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import parse_qs, quote, urlsplit
+
+from waiaas_migrate.errors import (
+    DatabaseBusy,
+    DatabaseFileError,
+    DatabaseRefused,
+    MigrateError,
+    PragmaError,
+    UsageError,
+)
+from waiaas_migrate.sqlite.database.file import is_whole, make_file, reading_mode, require_file
+from waiaas_migrate.sqlite.database.pragmas import (
+    FILE_ONLY,
+    KEPT_IN_FILE,
+    SHAPE,
+    Pragma,
+    checked_name,
+    matches,
+    only_value,
+    read_pragma,
+    set_together,
+)
+from waiaas_migrate.sqlite.database.setup import set_up
+from waiaas_migrate.sqlite.database.url import MEMORY, Database, database_path
+from waiaas_migrate.sqlite.database.version import require_sqlite
+
+#: Seconds to wait for another connection's lock, where nothing else was declared; the default of sqlite3.connect.
+DEFAULT_TIMEOUT = 5.0
+CANNOT_BE_WRITTEN = (
+    "cannot be written. Give the file and its folder write permission, or run as its owner; if a newer SQLite made it, "
+    "use that."
+)
+#: How many instructions of SQLite's, a few milliseconds' worth, run before Python can handle a signal.
+_INSTRUCTIONS = 50_000
+_HALF_WRITTEN = "was left half-written by a process that is gone. Open it as its owner, and that is undone."
+#: What SQLite says where it cannot make a WAL's files, for want of rights or of room.
+_FILES_BESIDE_IT = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
+#: What SQLite says of a full disk beside SQLITE_FULL, such as for a WAL's index.
+_NOT_WRITTEN = (
+    sqlite3.SQLITE_IOERR_WRITE,
+    sqlite3.SQLITE_IOERR_FSYNC,
+    sqlite3.SQLITE_IOERR_TRUNCATE,
+    sqlite3.SQLITE_IOERR_SHMSIZE,
+    sqlite3.SQLITE_IOERR_SHMMAP,
+)
+_SIGNS_OF_DAMAGE = ("unsupported file format", "Could not decode to UTF-8", "'utf-8' codec can't decode")
+
+
+def connect_file(
+    path: str | os.PathLike[str] | Database,
+    *,
+    timeout: float = DEFAULT_TIMEOUT,
+    check_same_thread: bool = True,
+    probe: bool = True,
+) -> sqlite3.Connection:
+    """Open a database for reading and writing; a file that is not there, and was not, is made for its owner alone.
+
+    Without ``probe`` nothing is read yet, and so what is wrong with the content not known.
+
+    Raises:
+        DatabaseFileError: the file cannot be opened, cannot be written, or is no SQLite database.
+        DatabaseBusy: another connection kept it locked for longer than ``timeout`` seconds.
+        UsageError: the path means nothing.
+    """
+    require_sqlite()
+    database = path if isinstance(path, Database) else database_path(path)
+    if (file := database.file) is not None:
+        _prepare_file(database, file)
+    with plain_errors(database.name, doing="opening it"):
+        target, is_uri = _target(database, file)
+        try:
+            connection = sqlite3.connect(target, timeout=timeout, check_same_thread=check_same_thread, uri=is_uri)
+        except sqlite3.OperationalError as error:
+            _refuse_uri(database, error)
+            raise
+    set_up(connection)
+    if probe:
+        with plain_errors(database.name, doing="opening it"):
+            _probe(connection)
+    return connection
+
+
+def _target(database: Database, file: str | None) -> tuple[str, bool]:
+    """What SQLite is to open, and whether that is a URI."""
+    if database.uri is not None or file is None:
+        return database.uri or MEMORY, database.uri is not None
+    # An absolute path begins with a slash, so that no file's name is mistaken for ":memory:" or a URI.
+    absolute = os.path.abspath(file)  # noqa: PTH100 — a link stays a link
+    return (f"file:{quote(os.fsencode(absolute))}?mode=rw", True) if database.was_there else (absolute, False)
+
+
+def _refuse_uri(database: Database, error: sqlite3.OperationalError) -> None:
+    """Say in this package's words that SQLite does not know what a URI asks for, such as a VFS of that name."""
+    if database.uri is not None and result_code(error) == sqlite3.SQLITE_ERROR:
+        what = f"is no URI that SQLite can open: {error}. See https://www.sqlite.org/uri.html."
+        raise UsageError(f"{database.uri}: {what}") from error
+
+
+def _check_uri(database: Database, uri: str) -> None:
+    """Refuse a URI that SQLite does not know how to open before a file is made for it."""
+    address = uri.partition("#")[0]
+    try:
+        sqlite3.connect(f"{address}{'&' if '?' in address else '?'}mode=ro", uri=True).close()
+    except sqlite3.OperationalError as error:  # there may be no such file yet
+        _refuse_uri(database, error)
+
+
+def _prepare_file(database: Database, file: str) -> None:
+    """Make the file if it is missing, readable and writable by its owner alone, or say why it cannot be used.
+
+    SQLite gives its journal and WAL files the mode of the database (https://www.sqlite.org/src/file/src/os_unix.c).
+    """
+    if database.uri and {"ro", "rw"} & set(parse_qs(urlsplit(database.uri).query).get("mode", [])):
+        require_file(database.name, Path(file))
+        return
+    if os.path.isfile(file) and os.access(file, os.R_OK | os.W_OK):  # noqa: PTH113 — the faster of the two
+        return
+    if database.uri is not None:
+        _check_uri(database, database.uri)
+    path = Path(file)
+    if make_file(database, path):
+        return
+    require_file(database.name, path)
+    if not os.access(path, os.W_OK):
+        raise DatabaseFileError(
+            f"{database.name}: is read-only for this user. Give it write permission, or open it as its owner."
+        )
+
+
+def open_read_only(path: str | os.PathLike[str] | Database) -> sqlite3.Connection:
+    """Open a database that is there, for reading; what was committed is never changed.
+
+    Where WAL mode's files cannot be made, it is read as immutable (https://www.sqlite.org/wal.html#readonly).
+
+    Raises:
+        DatabaseFileError: the file is missing, cannot be read, or is no SQLite database.
+        DatabaseBusy: another connection kept it locked.
+        UsageError: the path means nothing.
+    """
+    require_sqlite()
+    database = path if isinstance(path, Database) else database_path(path)
+    if database.path is None:
+        raise UsageError(f"{database.name}: a database in memory holds nothing to read. Give the path of a file.")
+    require_file(database.name, database.path)
+    absolute = os.path.abspath(database.path)  # noqa: PTH100 — a link stays a link: SQLite finds the WAL beside its target
+    file = Path(os.path.realpath(absolute))
+    uri = f"file:{quote(os.fsencode(absolute))}?{database.query}mode="
+    with plain_errors(database.name, doing="opening it"):
+        try:
+            return _open_uri(uri + reading_mode(file))
+        except sqlite3.OperationalError as error:
+            _refuse_uri(database, error)
+            if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK:
+                # A killed process left a write half done, which any reader of SQLite's that may write undoes first.
+                return _open_uri(f"{uri}rw")
+            if result_code(error) not in _FILES_BESIDE_IT or not is_whole(file):
+                raise
+            return _open_uri(f"{uri}ro&immutable=1")
+
+
+def _open_uri(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True)
+    set_up(connection)
+    # Without a callback Python handles Ctrl-C only after the query, which need not end.
+    connection.set_progress_handler(lambda: 0, _INSTRUCTIONS)
+    connection.execute("PRAGMA query_only = ON")
+    _probe(connection)
+    return connection
+
+
+def _probe(connection: sqlite3.Connection) -> None:
+    """Read the catalog, since SQLite opens a file only when something is read from it; close on failure."""
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+
+
+def result_code(error: sqlite3.Error | UnicodeDecodeError) -> int:
+    """The primary result code (https://www.sqlite.org/rescode.html); 0 for errors of the Python module's own."""
+    return _extended(error) & 0xFF
+
+
+def _extended(error: sqlite3.Error | UnicodeDecodeError) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0))
+
+
+def plain_error(error: sqlite3.Error | UnicodeDecodeError, database: str, *, doing: str) -> MigrateError | None:
+    """Return what an error of SQLite's means if the file, the disk or a lock is at fault; None if the SQL is."""
+    code = result_code(error)
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return DatabaseBusy(database=database, doing=doing)
+    if code == sqlite3.SQLITE_FULL or _extended(error) in _NOT_WRITTEN:
+        what = f"{error} while {doing}: the disk is full, or failing. Nothing was changed. Make room, then try again."
+        return DatabaseRefused(f"{database}: {what}")
+    if _extended(error) == sqlite3.SQLITE_READONLY_DBMOVED:
+        what = f"another file took its place while {doing}, as `restore` does. Nothing was changed; try again."
+        return DatabaseRefused(f"{database}: {what}")
+    if code == sqlite3.SQLITE_AUTH:
+        what = "an authorizer of this connection forbids what a run needs. Take it off with set_authorizer(None)."
+        return UsageError(f"{database}: {what}")
+    fault = _fault_of_the_file(error)
+    return None if fault is None else DatabaseFileError(f"{database}: {fault}")
+
+
+def not_writable(connection: sqlite3.Connection) -> MigrateError:
+    """Return why SQLite takes a database for read-only."""
+    with suppress(sqlite3.Error):
+        cursor = connection.cursor()
+        cursor.row_factory = None
+        if cursor.execute("PRAGMA query_only").fetchone() == (1,):
+            what = "PRAGMA query_only is ON for this connection. Nothing was changed. Turn it off, then try again."
+            return UsageError(f"{database_name(connection)}: {what}")
+    return DatabaseFileError(f"{database_name(connection)}: {CANNOT_BE_WRITTEN}")
+
+
+def _fault_of_the_file(error: sqlite3.Error | UnicodeDecodeError) -> str | None:
+    match result_code(error):
+        case sqlite3.SQLITE_NOTADB:
+            return "is not a SQLite database, or it is encrypted or made by a newer SQLite. Check the path."
+        case code if code == sqlite3.SQLITE_CORRUPT or str(error).startswith(_SIGNS_OF_DAMAGE):
+            return f"is damaged, or made by a newer SQLite ({error}). Restore a backup, or use `sqlite3 FILE .recover`."
+        case sqlite3.SQLITE_CANTOPEN:
+            return (
+                "cannot be opened, or SQLite may not make the files it needs beside it. Open it as its owner, or check "
+                "the rights of its folder."
+            )
+        case sqlite3.SQLITE_READONLY:
+            is_half = _extended(error) == sqlite3.SQLITE_READONLY_ROLLBACK
+            return _HALF_WRITTEN if is_half else CANNOT_BE_WRITTEN
+        case sqlite3.SQLITE_IOERR:
+            return f"could not be read or written ({error}). Check the disk and its free space."
+        case _:
+            return None
+
+
+class plain_errors:  # noqa: N801 — a context manager, and on the way of every opening: a generator takes thrice as long
+    """Raise errors of this package's for what the file or a lock is at fault for; let all others pass.
+
+    ``database`` is a name for messages, or the connection that knows it.
+    """
+
+    def __init__(self, database: str | sqlite3.Connection, *, doing: str) -> None:
+        self._database, self._doing = database, doing
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, sqlite3.Error | UnicodeDecodeError):
+            name = self._database if isinstance(self._database, str) else database_name(self._database)
+            if (plain := plain_error(error, name, doing=self._doing)) is not None:
+                is_readonly = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY
+                if is_readonly and isinstance(self._database, sqlite3.Connection):
+                    plain = not_writable(self._database)
+                raise plain from error
+
+
+def database_name(connection: sqlite3.Connection) -> str:
+    """The path of the main database, for messages; ``:memory:`` where there is no file."""
+    try:
+        return main_file(connection) or MEMORY
+    except sqlite3.Error:  # an authorizer may forbid even this
+        return "the database"
+
+
+def main_file(connection: sqlite3.Connection) -> str:
+    """The path of the main database as SQLite knows it; empty for one in memory and for a temporary one."""
+    before, connection.text_factory = connection.text_factory, bytes  # a name need not be UTF-8
+    try:
+        cursor = connection.cursor()
+        cursor.row_factory = None
+        files = {schema: file for _, schema, file in cursor.execute("PRAGMA database_list")}
+    finally:
+        connection.text_factory = before
+    return os.fsdecode(files[b"main"] or b"")
+
+
+def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma], database: str | None = None) -> None:
+    """Set each PRAGMA in its order and read it back; ``database`` is the name for messages.
+
+    Raises:
+        PragmaError: one reads back another value, or nothing.
+        DatabaseBusy: the journal mode could not be changed behind other connections.
+        UsageError: a name or value that is no plain word or number.
+    """
+    cursor = connection.cursor()
+    cursor.row_factory = None
+    if set_together(cursor, pragmas):
+        return
+    deadline = time.monotonic() + patience(pragmas)
+    for pragma in pragmas:
+        name = checked_name(pragma.name, pragma.value)
+        if name in KEPT_IN_FILE and matches(pragma, read_pragma(cursor, name)):
+            continue
+        found = _set(cursor, pragma, database, deadline)
+        if found is None or not matches(pragma, found):
+            found = read_pragma(cursor, name)
+        if not matches(pragma, found) and not (name in FILE_ONLY and not main_file(connection)):
+            told, where = "nothing" if found is None else str(found), database or database_name(connection)
+            raise PragmaError(name=pragma.name, wanted=str(pragma.value), found=told, database=where)
+
+
+def shape_file(connection: sqlite3.Connection, pragmas: Sequence[Pragma], database: str | None = None) -> None:
+    """Set those PRAGMAs that take effect only before the first table, if there is none yet."""
+    shape = [pragma for pragma in pragmas if pragma.name.lower() in SHAPE]
+    if shape and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
+        apply_pragmas(connection, shape, database)
+
+
+def patience(pragmas: Sequence[Pragma]) -> float:
+    """Seconds to wait for other connections, from the first one on: the declared busy timeout."""
+    declared = (str(pragma.value) for pragma in pragmas if pragma.name.lower() == "busy_timeout")
+    return next((int(value) / 1000 for value in declared if value.isdecimal() and value.isascii()), DEFAULT_TIMEOUT)
+
+
+def _set(cursor: sqlite3.Cursor, pragma: Pragma, database: str | None, deadline: float) -> str | int | None:
+    """Set ``pragma``, trying again until ``deadline`` while another connection is in the way; some tell the new value.
+
+    Switching to WAL does not wait for ``busy_timeout`` (https://www.sqlite.org/c3ref/busy_handler.html), so it is
+    repeated here.
+    """
+    pause = 0.001
+    while True:
+        try:
+            rows = cursor.execute(f"PRAGMA {pragma.name} = '{pragma.value}'").fetchall()
+        except sqlite3.OperationalError as error:
+            name = database or database_name(cursor.connection)
+            plain = plain_error(error, name, doing=f"setting PRAGMA {pragma.name}")
+            if plain is None:
+                found = f"an error, {error}"
+                raise PragmaError(name=pragma.name, wanted=str(pragma.value), found=found, database=name) from error
+            if not isinstance(plain, DatabaseBusy) or time.monotonic() > deadline:
+                raise plain from error
+            time.sleep(pause)
+            pause = min(pause * 2, 0.05)
+        else:
+            return only_value(rows)

@@ -1,0 +1,162 @@
+"""The file of a database: that it is there, or made, and how it may be read; or what is in the way.
+
+Nothing here opens it past SQLite where that could be noticed: to close a descriptor of a file drops all locks that the
+process has on it, whoever in it set them
+(https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from waiaas_migrate.errors import DatabaseFileError
+from waiaas_migrate.sqlite.database.url import Database
+
+_OWNER_ONLY = 0o600
+#: Bytes at the beginning of a database (https://www.sqlite.org/fileformat.html#the_database_header).
+_HEADER_SIZE = 100
+
+
+def make_file(database: Database, path: Path) -> bool:
+    """Whether there was no file at ``path``, and one was made, for its owner alone.
+
+    Raises:
+        DatabaseFileError: none can be made, or there was one that is gone.
+    """
+    if database.was_there:
+        if not os.path.lexists(path):
+            what = "there is no such file any more, and none was made. Name the file itself to have it made."
+            raise DatabaseFileError(f"{database.name}: {what}")
+        return False
+    try:
+        # O_EXCL does not follow links, so the link is followed here. Of several processes exactly one makes the file.
+        _make(os.path.realpath(path))
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise DatabaseFileError(f"{database.name}: cannot be made: {_os_reason(path, error)}") from error
+    return True
+
+
+def _make(path: str) -> None:
+    """Make an empty file, of which no descriptor is closed once others can open it.
+
+    Another thread may have it open as soon as it is there, and would lose its locks.
+
+    Raises:
+        FileExistsError: there is one.
+        OSError: it cannot be made.
+    """
+    for make in (_make_node, _make_link, _make_plainly):
+        try:
+            make(path)
+        except FileExistsError:
+            raise
+        except OSError:
+            if make is _make_plainly:
+                raise
+        else:
+            return
+
+
+def _make_node(path: str) -> None:
+    """Without a descriptor, for which most systems but Linux want a superuser."""
+    if sys.platform != "linux":
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    os.mknod(path, stat.S_IFREG | _OWNER_ONLY)
+
+
+def _make_link(path: str) -> None:
+    """Under another name first, where the file system has links."""
+    import uuid  # not for a file that is there
+
+    aside = Path(f"{path}.{uuid.uuid4().hex}.new")
+    _make_plainly(str(aside))
+    try:
+        os.link(aside, path)
+    finally:
+        aside.unlink()
+
+
+def _make_plainly(path: str) -> None:
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, _OWNER_ONLY))
+
+
+def require_file(name: str, path: Path) -> None:
+    """Refuse what is no file that this user may read; ``name`` is what messages call it.
+
+    Raises:
+        DatabaseFileError: says what it is.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise DatabaseFileError(f"{name}: cannot be opened: {_os_reason(path, error)}") from error
+    if stat.S_ISDIR(mode):
+        raise DatabaseFileError(f"{name}: is a folder. Give the path of a database file.")
+    if not stat.S_ISREG(mode):
+        raise DatabaseFileError(f"{name}: is no regular file. Give the path of a database file.")
+    if not os.access(path, os.R_OK):
+        raise DatabaseFileError(
+            f"{name}: cannot be read by this user. Give it read permission, or open it as its owner."
+        )
+
+
+def _os_reason(path: Path, error: OSError) -> str:
+    # It is the folder of the file that counts, wherever a link to it stands.
+    folder = Path(os.path.realpath(path)).parent if os.path.islink(path) else path.parent  # noqa: PTH114 — never raises
+    match error:
+        case FileNotFoundError() if not os.path.lexists(folder):
+            return f"the folder {folder} does not exist. Make it first."
+        case FileNotFoundError():
+            return "there is no such file. Check the path."
+        case NotADirectoryError():
+            return f"{folder} is not a folder. Check the path."
+        case PermissionError():
+            return f"permission denied in {folder}. Use a folder that this user may write to."
+        case _:
+            return f"{error.strerror or error}. Check the path."
+
+
+def reading_mode(file: Path) -> str:
+    """Return the query of a URI that opens ``file`` for reading and leaves nothing beside it.
+
+    Reading in WAL mode makes a WAL and its index if there are none, and they belong to whoever reads. Only a connection
+    that may write removes them again, and not if it is killed; the owner of the database may then be locked out. So
+    only the owner makes them, and root, for whom SQLite gives them to the owner. If there is no WAL, nobody has the
+    database open, and the file holds everything.
+    """
+    is_owner = _user() in (0, file.stat().st_uid)
+    if any(file.with_name(file.name + suffix).exists() for suffix in ("-wal", "-shm", "-journal")):
+        return "ro" if is_owner else "ro&readonly_shm=1"
+    if is_owner and os.access(file, os.W_OK) and os.access(file.parent, os.W_OK):
+        return "rw"
+    return "ro&immutable=1" if _header(file)[18:20] == b"\2\2" else "ro"
+
+
+def _user() -> int:
+    """Return the number of the effective user; that of the superuser if the system has none."""
+    return os.geteuid() if hasattr(os, "geteuid") else 0
+
+
+def _header(file: Path) -> bytes:
+    """The first bytes of a database, read without closing a descriptor of a file that this process has open."""
+    wanted = file.stat()
+    with suppress(OSError):  # where the system does not list them
+        for name in os.listdir("/dev/fd"):  # noqa: PTH208 — numbers
+            with suppress(OSError):  # closed by now, or not open for reading
+                if os.path.samestat(os.fstat(int(name)), wanted):
+                    return os.pread(int(name), _HEADER_SIZE, 0)
+    with file.open("rb") as content:
+        return content.read(_HEADER_SIZE)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether everything is in the file itself: there is no WAL or journal, or an empty one."""
+    beside = [path.with_name(path.name + suffix) for suffix in ("-wal", "-journal")]
+    return not any(file.exists() and file.stat().st_size for file in beside)

@@ -1,0 +1,1 @@
+"""Changes turned into steps that SQLite can take."""

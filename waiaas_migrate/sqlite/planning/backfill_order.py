@@ -1,0 +1,72 @@
+"""What backfills read, and the order of tables in which each still finds it as it was before the migration."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from waiaas_migrate.schema.affinity import affinity
+from waiaas_migrate.schema.canonical import canonical_collation
+from waiaas_migrate.schema.changes import DropColumn, table_of
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.planning.row_values import column_of, value_of
+from waiaas_migrate.sqlite.planning.transition import Transition
+from waiaas_migrate.sqlite.reading.spelling import spelled_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableOrder:
+    """Tables in the order in which their rows are carried over; ``circle`` are those that allow of none, else empty."""
+
+    tables: tuple[str, ...]
+    circle: tuple[str, ...] = ()
+
+
+def reading_order(transition: Transition, tables: Collection[str]) -> TableOrder:
+    """``tables`` (folded names) such that each stands before those whose values its backfills read."""
+    changing = {*moved_columns(transition), *_dropped_columns(transition)}
+    before = {name: _changed_by(transition, name, changing) & set(tables) for name in tables}
+    waiting, ordered = list(tables), list[str]()
+    while waiting:
+        read = frozenset[str]().union(*(before[name] for name in waiting))
+        free = next((name for name in waiting if name not in read), None)
+        if free is None:
+            # Those that read nothing of the others are no part of the circle.
+            return TableOrder(tables=(*ordered, *waiting), circle=tuple(n for n in waiting if before[n] & set(waiting)))
+        waiting.remove(free)
+        ordered.append(free)
+    return TableOrder(tables=tuple(ordered))
+
+
+def _changed_by(transition: Transition, name: str, changing: Collection[tuple[str, str]]) -> set[str]:
+    """The other tables of which the backfills of ``name`` read something that the migration changes."""
+    reading = transition.reads.get(name)
+    return set() if reading is None else {table for table, _ in reading.columns & set(changing)} - {name}
+
+
+def _dropped_columns(transition: Transition) -> Iterator[tuple[str, str]]:
+    for change in transition.changes:
+        if isinstance(change, DropColumn):
+            yield fold(change.table), fold(change.column.name)
+
+
+def moved_columns(transition: Transition) -> Iterator[tuple[str, str]]:
+    """Table and column, folded, of each column whose values may be others afterwards: mapped, filled or converted."""
+    old_tables = transition.old.by_name()
+    changed = {fold(table_of(change) or "") for change in transition.changes}
+    for table in transition.new.tables:
+        old = old_tables.get(fold(table.name))
+        if old is None or fold(table.name) not in changed:
+            continue
+        for column in table.columns:
+            before = column_of(old, column.name)
+            if before is None:
+                continue
+            shape = [(affinity(c.type), canonical_collation(c.collation), c.generated) for c in (before, column)]
+            if shape[0] != shape[1] or value_of(old, column) != spelled_name(column.name):
+                yield fold(table.name), fold(column.name)
+
+
+def read_tables(transition: Transition) -> frozenset[str]:
+    """The folded names of all tables that backfills read."""
+    return frozenset(table for reading in transition.reads.values() for table, _ in reading.columns)

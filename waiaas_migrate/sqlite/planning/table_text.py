@@ -1,0 +1,239 @@
+"""The text of a CREATE TABLE, changed piece by piece: what does not change keeps its words, comments and order.
+
+A migration that edits a table's definition shows the piece that changes and nothing else. That takes two things: the
+new text, in which only the changed columns and constraints differ from the old one
+(``text_steps.py``), and the smallest piece that leads from one text to the other and that nothing
+else in the definition repeats (:func:`piece`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from waiaas_migrate.schema.model import Check, ForeignKey, PrimaryKey, Table, Unique
+from waiaas_migrate.sqlite.planning.guards import Piece
+from waiaas_migrate.sqlite.planning.layout import ColumnLayout
+from waiaas_migrate.sqlite.reading.grammar import Kind, Token, tokenize
+
+Constraint = PrimaryKey | Unique | Check | ForeignKey
+#: A column with the constraints on it, or a constraint of the table.
+Item = ColumnLayout | Constraint
+
+_INDENT = "    "
+_KEYWORDS: dict[str, type[Constraint]] = {
+    "PRIMARY": PrimaryKey,
+    "UNIQUE": Unique,
+    "CHECK": Check,
+    "FOREIGN": ForeignKey,
+}
+_CLAUSES = frozenset(
+    {"CONSTRAINT", "DEFAULT", "NOT", "NULL", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "COLLATE", "GENERATED", "AS"}
+)
+#: Pairs of words of which the second begins no clause of its own.
+_PAIRS = frozenset({("SET", "NULL"), ("NOT", "NULL"), ("DEFAULT", "NULL"), ("SET", "DEFAULT"), ("ALWAYS", "AS")})
+
+
+class Clauses(Protocol):
+    """Writes the parts of a CREATE TABLE."""
+
+    def item(self, item: Item) -> str:
+        """Write a column with its constraints, or a constraint of the table."""
+        ...  # pragma: no cover — a protocol's body never runs
+
+    def table(self, table: Table) -> str:
+        """Write the whole CREATE TABLE."""
+        ...  # pragma: no cover — a protocol's body never runs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """A token and its position in the text."""
+
+    token: Token
+    start: int
+
+    @property
+    def end(self) -> int:
+        """The position behind it."""
+        return self.start + len(self.token.text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A column or constraint in the text: its tokens, without the comments at either end."""
+
+    tokens: tuple[Placed, ...]
+
+    @property
+    def start(self) -> int:
+        """Where it begins."""
+        return self.tokens[0].start
+
+    @property
+    def end(self) -> int:
+        """The position behind it."""
+        return self.tokens[-1].end
+
+    @property
+    def kind(self) -> type[Constraint] | None:
+        """The kind of a table constraint; None for a column."""
+        words = [placed.token.word for placed in self.tokens[:3]]
+        return _KEYWORDS.get(words[2] if words[0] == "CONSTRAINT" and len(words) > 2 else words[0])
+
+    def clauses(self) -> Iterator[tuple[int, int]]:
+        """Where the clauses of a column begin and end; a table constraint is one clause."""
+        starts = [0] if self.kind is not None else list(_clause_starts([p.token.word for p in self.tokens]))
+        for first, following in zip(starts, [*starts[1:], len(self.tokens)], strict=True):
+            yield self.tokens[first].start, self.tokens[following - 1].end
+
+
+def _clause_starts(words: Sequence[str]) -> Iterator[int]:
+    depth = 0
+    for at, word in enumerate(words):
+        is_named = at > 1 and words[at - 2] == "CONSTRAINT"
+        goes_on = is_named or (at and (words[at - 1], word) in _PAIRS) or words[at : at + 2] == ["NOT", "DEFERRABLE"]
+        if at == 0 or (depth == 0 and word in _CLAUSES and not goes_on):
+            yield at
+        depth += (word == "(") - (word == ")")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """A CREATE TABLE with the places of its columns and constraints, and of the parenthesis that ends them."""
+
+    sql: str
+    parts: tuple[Part, ...]
+    closing: int
+
+    def gap(self, at: int) -> str:
+        """What stands between part ``at`` and the next, or the end."""
+        return self.sql[self.parts[at].end : self.parts[at + 1].start if at + 1 < len(self.parts) else self.closing]
+
+    def has_comment(self, at: int) -> bool:
+        """Whether a comment stands behind part ``at``."""
+        return bool(self.gap(at).strip(" \t\r\n\f,"))
+
+    def line_comment(self, at: int) -> str | None:
+        """What stands behind part ``at`` on its line, a comment or nothing; None if there is more on other lines."""
+        line, _, rest = self.gap(at).partition("\n")
+        return None if rest.strip() or line.count("/*") > line.count("*/") else line
+
+    @property
+    def separator(self) -> str:
+        """What stands between two parts: a new line, if the text has one for each."""
+        before = self.sql[: self.parts[0].start]
+        return "\n" + (before.rpartition("\n")[2] or _INDENT) if "\n" in before else " "
+
+
+def _placed(sql: str) -> tuple[Placed, ...]:
+    found, position = [], 0
+    for token in tokenize(sql):
+        start = sql.index(token.text, position)
+        found.append(Placed(token=token, start=start))
+        position = start + len(token.text)
+    return tuple(found)
+
+
+def parsed(sql: str) -> Text:
+    """The places of the columns and constraints in a CREATE TABLE of the catalog."""
+    parts: list[list[Placed]] = [[]]
+    depth, closing = 0, len(sql)
+    for placed in _placed(sql):
+        word = placed.token.word
+        if word == ")":
+            depth -= 1
+            if depth == 0:
+                closing = placed.start
+                break
+        if depth == 1 and word == ",":
+            parts.append([])
+        elif depth:
+            parts[-1].append(placed)
+        depth += word == "("
+    return Text(sql=sql, parts=tuple(Part(tokens=_without_edges(part)) for part in parts), closing=closing)
+
+
+def _without_edges(part: Sequence[Placed]) -> tuple[Placed, ...]:
+    spoken = [at for at, placed in enumerate(part) if placed.token.kind is not Kind.COMMENT]
+    return tuple(part[spoken[0] : spoken[-1] + 1])
+
+
+def drops_cleanly(sql: str, at: int, *, is_last: bool) -> bool:
+    """Return whether DROP COLUMN takes the comments on column ``at`` with it, and no others.
+
+    SQLite cuts from the column's name to the next column's. ``is_last``: it cuts from the comma before the column,
+    which may be one in a comment, and leaves what follows the column.
+    """
+    text = parsed(sql)
+    if at == 0:
+        return not is_last and not sql[: text.parts[0].start].partition("\n")[2].strip()
+    if is_last:
+        return not text.has_comment(at - 1) and not text.has_comment(at)
+    return text.line_comment(at - 1) is not None and text.line_comment(at) is not None
+
+
+def renamed(sql: str, name: str) -> str:
+    """A CREATE TABLE of the catalog under another ``name``, which is written as given."""
+    written = _name(sql)
+    return sql[: written.start] + name + sql[written.end :]
+
+
+def written_name(sql: str) -> str:
+    """The name of the table as a CREATE TABLE in the catalog writes it, with its quotes."""
+    return _name(sql).token.text
+
+
+def _name(sql: str) -> Placed:
+    return next(placed for placed in _placed(sql) if placed.token.word not in ("CREATE", "TABLE"))
+
+
+def with_added_column(sql: str, column: str) -> str:
+    """The text after ALTER TABLE … ADD COLUMN, which puts ``column`` before the constraints of the table."""
+    text = parsed(sql)
+    at = max(number for number, part in enumerate(text.parts) if part.kind is None)
+    position = text.closing
+    if at + 1 < len(text.parts):
+        position = next(p.start for p in _placed(sql) if p.start >= text.parts[at].end and p.token.word == ",")
+    return f"{sql[:position]}, {column}{sql[position:]}"
+
+
+# The piece that changes
+
+
+def piece(before: str, after: str) -> Piece:
+    """The smallest piece of the definition ``before`` that leads to ``after`` and that occurs once.
+
+    It is a clause of a column, a column or a constraint; more of the text only if the piece occurs elsewhere, too.
+    """
+    start = _common(before, after)
+    tail = _common(before[start:][::-1], after[start:][::-1])
+    end = len(before) - tail
+    for first, last in _regions(parsed(before), start, end):
+        old = before[first:last]
+        if old and first <= start and end <= last and _occurs_once(old, before):
+            return Piece(old=old, new=after[first : len(after) - (len(before) - last)])
+    return Piece(old=before, new=after)
+
+
+def _common(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def _occurs_once(piece: str, text: str) -> bool:
+    return text.find(piece) == text.rfind(piece)
+
+
+def _regions(text: Text, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Places that may hold what stands from ``start`` to ``end``, from the smallest to the largest."""
+    for part in text.parts:
+        for first, last in part.clauses():
+            if first < start and (end < last or start < end == last):
+                yield first, last
+    touched = [at for at, part in enumerate(text.parts) if part.start <= end and start <= part.end]
+    low, high = (touched[0], touched[-1]) if touched else (len(text.parts) - 1, len(text.parts) - 1)
+    last = max(end, text.parts[high].end)
+    for at in range(low, -1, -1):
+        yield min(start, text.parts[at].start), last

@@ -1,0 +1,154 @@
+"""Functions and collations that a schema names and this SQLite does not have.
+
+Databases in memory get stand-ins for them (``database/memory.py``), because an application may bring its
+own. So a misspelled name would go unnoticed until a row is written.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import pairwise
+
+from waiaas_migrate.schema.hazard_codes import Code
+from waiaas_migrate.schema.hazards import Hazard
+from waiaas_migrate.schema.model import Schema, SqlText, Table
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.database.memory import execute, memory
+from waiaas_migrate.sqlite.planning.row_values import is_filled
+from waiaas_migrate.sqlite.quoting import quote_name
+from waiaas_migrate.sqlite.reading.grammar import SqlError, significant, tokenize
+
+#: Functions and collations in the meaning of an expression, which is a tree as JSON.
+_NAMED = re.compile(r'"(?P<kind>func_name|collation|keyword)":(?P<name>"(?:[^"\\]|\\.)*")')
+_KINDS = {"func_name": Code.UNKNOWN_FUNCTION, "collation": Code.UNKNOWN_COLLATION}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Use:
+    """An expression, or a collation by its name, and what it belongs to."""
+
+    owner: str
+    text: SqlText | None = None
+    collation: str | None = None
+
+
+def unknown_names(old: Schema, new: Schema) -> tuple[Hazard, ...]:
+    """Return a hazard for each function and collation that ``new`` names, ``old`` does not, and SQLite does not have.
+
+    Backfills count if they give rows a value.
+    """
+    used = [(code, name, use.owner) for use in _changed_uses(old, new) for code, name in _names(use)]
+    if not used:
+        return ()
+    with closing(memory()) as scratch:
+        errors = {(code, fold(name)): _lacking(scratch, code, name) for code, name, _ in used}
+    if not any(errors.values()):
+        return ()
+    before = {(code, fold(name)) for use in _uses(old, old) for code, name in _names(use)}
+    found: dict[tuple[Code, str, str], Hazard] = {}
+    for code, name, owner in used:
+        key = code, fold(name)
+        if key not in before and (error := errors[key]):
+            found.setdefault((*key, owner), _hazard(code, name, owner, error))
+    return tuple(found.values())
+
+
+def _changed_uses(old: Schema, new: Schema) -> Iterator[_Use]:
+    """Yield the uses in those objects of ``new`` that are not in ``old`` as they are."""
+    before = old.by_name()
+    tables = tuple(table for table in new.tables if table != before.get(fold(table.name)))
+    views = tuple(view for view in new.views if view not in old.views)
+    triggers = tuple(trigger for trigger in new.triggers if trigger not in old.triggers)
+    yield from _uses(replace(new, tables=tables, views=views, triggers=triggers), old)
+
+
+def _hazard(code: Code, name: str, owner: str, error: str) -> Hazard:
+    kind = "function" if code is Code.UNKNOWN_FUNCTION else "collation"
+    what = f"SQLite does not have this {kind}: {error}."
+    fix = f"Correct the name. If the application brings the {kind}, every connection that uses this needs it."
+    return Hazard(code=code, where=owner, what=what, fix=fix, name=fold(name))
+
+
+@lru_cache(maxsize=256)
+def default_error(sql: str) -> str | None:
+    """Return what SQLite will say of a DEFAULT when it is used: CREATE TABLE does not look at its functions."""
+    with closing(memory()) as scratch:
+        try:
+            execute(scratch, f"EXPLAIN SELECT {sql}")
+        except sqlite3.Error as error:
+            return str(error)
+    return None
+
+
+def names_it(text: str, code: Code, name: str) -> bool:
+    """Return whether an SQL text calls the function, or uses the collation, ``name`` (folded)."""
+    try:
+        tokens = significant(tokenize(text))
+    except SqlError:
+        return False
+    if code is Code.UNKNOWN_COLLATION:
+        pairs = pairwise(tokens)
+        return any(left.word == "COLLATE" and fold(right.name) == name for left, right in pairs)
+    after = (*(token.word for token in tokens[1:]), "")
+    return any(
+        fold(token.name) == name and (following == "(" or token.word == "REGEXP")
+        for token, following in zip(tokens, after, strict=True)
+    )
+
+
+def _lacking(scratch: sqlite3.Connection, code: Code, name: str) -> str | None:
+    """Return SQLite's error if it does not know the name at all; a wrong number of arguments shows that it does."""
+    quoted = quote_name(name)
+    query = f"SELECT {quoted}()" if code is Code.UNKNOWN_FUNCTION else f"SELECT 1 ORDER BY '' COLLATE {quoted}"
+    try:
+        scratch.execute(f"EXPLAIN {query}")
+    except sqlite3.Error as error:
+        return str(error) if str(error).startswith(("no such ", "unknown function")) else None
+    return None
+
+
+def _names(use: _Use) -> Iterator[tuple[Code, str]]:
+    if use.collation is not None:
+        yield Code.UNKNOWN_COLLATION, use.collation
+    if use.text is None:
+        return
+    for found in _NAMED.finditer(use.text.key):
+        name: str = json.loads(found["name"])
+        if found["kind"] in _KINDS:
+            yield _KINDS[found["kind"]], name
+        elif name == "REGEXP":
+            yield Code.UNKNOWN_FUNCTION, name
+
+
+def _uses(schema: Schema, old: Schema) -> Iterator[_Use]:
+    before = old.by_name()
+    for table in schema.tables:
+        yield from _uses_of(table, before.get(fold(table.name)))
+    for view in schema.views:
+        yield _Use(owner=view.name, text=view.statement)
+    for trigger in schema.triggers:
+        yield _Use(owner=trigger.name, text=trigger.statement)
+
+
+def _uses_of(table: Table, old: Table | None) -> Iterator[_Use]:
+    for column in table.columns:
+        generated = column.generated.expression if column.generated is not None else None
+        backfill = column.hints.backfill if old is not None and is_filled(old, column) else None
+        for text in (column.default, generated, backfill):
+            yield _Use(owner=f"{table.name}.{column.name}", text=text)
+        yield _Use(owner=f"{table.name}.{column.name}", collation=column.collation)
+    for check in table.checks:
+        yield _Use(owner=f"{table.name}.{check.column}" if check.column else table.name, text=check.expression)
+    for key in (table.primary_key, *table.uniques):
+        for part in key.parts if key is not None else ():
+            yield _Use(owner=table.name, collation=part.collation)
+    for index in table.indexes:
+        yield _Use(owner=index.name, text=index.where)
+        for part in index.parts:
+            yield _Use(owner=index.name, text=part.expression, collation=part.collation)

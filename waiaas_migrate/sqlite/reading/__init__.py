@@ -1,0 +1,1 @@
+"""SQL read into the model, with SQLite's own grammar."""

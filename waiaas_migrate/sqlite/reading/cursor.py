@@ -1,0 +1,91 @@
+"""Walking along the tokens of one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token
+
+
+class Cursor:
+    """A place among tokens, moved by reading them; comments are to be left out beforehand."""
+
+    def __init__(self, tokens: Sequence[Token]) -> None:
+        self._tokens = tokens
+        self.at = 0
+
+    def peek(self, ahead: int = 0) -> str:
+        """The upper-case word or symbol ``ahead``; empty for anything else and at the end."""
+        at = self.at + ahead
+        return self._tokens[at].word if at < len(self._tokens) else ""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all tokens were read."""
+        return self.at >= len(self._tokens)
+
+    def next(self) -> Token:
+        """Read one token."""
+        if self.is_done:
+            raise SqlError("the statement ends too early")
+        self.at += 1
+        return self._tokens[self.at - 1]
+
+    def accept(self, *words: str) -> bool:
+        """Read ``words``, if they are next."""
+        if any(self.peek(ahead) != word for ahead, word in enumerate(words)):
+            return False
+        self.at += len(words)
+        return True
+
+    def expect(self, *words: str) -> None:
+        """Read ``words``, which must be next."""
+        if not self.accept(*words):
+            found = "the end" if self.is_done else repr(self._tokens[self.at].text)
+            raise SqlError(f"expected {' '.join(words)}, found {found}")
+
+    def one_of(self, *words: str) -> str | None:
+        """Read the next token if it is one of ``words``."""
+        if self.peek() in words:
+            return self.next().word
+        return None
+
+    def name(self) -> str:
+        """Read a name: bare, quoted, or the string that SQLite takes for one."""
+        token = self.next()
+        if token.kind in (Kind.SYMBOL, Kind.VALUE):
+            raise SqlError(f"expected a name, found {token.text!r}")
+        return token.name
+
+    def balanced(self) -> tuple[Token, ...]:
+        """Read ``( … )`` and give what is inside."""
+        self.expect("(")
+        start, depth = self.at, 1
+        while depth:
+            word = self.next().word
+            depth += (word == "(") - (word == ")")
+        return tuple(self._tokens[start : self.at - 1])
+
+    def names(self) -> tuple[str, ...]:
+        """Read ``( name, name … )``."""
+        return tuple(Cursor(part).name() for part in split_commas(self.balanced()))
+
+    def rest(self) -> tuple[Token, ...]:
+        """Read all that is left."""
+        start, self.at = self.at, len(self._tokens)
+        return tuple(self._tokens[start:])
+
+
+def split_commas(tokens: Sequence[Token]) -> list[tuple[Token, ...]]:
+    """``tokens`` at the commas that stand in no parentheses; empty parts are errors."""
+    parts: list[list[Token]] = [[]]
+    depth = 0
+    for token in tokens:
+        depth += (token.word == "(") - (token.word == ")")
+        if token.word == "," and depth == 0:
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    if not all(parts):
+        raise SqlError("a list with nothing between two commas")
+    return [tuple(part) for part in parts]

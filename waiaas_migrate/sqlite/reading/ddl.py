@@ -1,0 +1,347 @@
+"""CREATE statements read into the model, with SQLite's own grammar.
+
+What SQLite stores in ``sqlite_master`` is the only place where CHECKs, collations, conflict clauses, generated
+expressions, constraint names and deferrability can be found: no PRAGMA tells them
+(https://www.sqlite.org/schematab.html). CREATE TABLE has a module of its own,
+:mod:`waiaas_migrate.sqlite.reading.ddl_table`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+from waiaas_migrate.schema.affinity import Affinity
+from waiaas_migrate.schema.model import Index, IndexPart, SqlText, Trigger, View, VirtualTable
+from waiaas_migrate.sqlite.quoting import fold, quote_literal, quote_name
+from waiaas_migrate.sqlite.reading.cursor import Cursor, split_commas
+from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token, meaning, significant, tokenize
+from waiaas_migrate.sqlite.reading.spelling import spell, spell_statement
+from waiaas_migrate.sqlite.reading.virtual_tables import holds_data
+
+__all__ = [
+    "SqlError",
+    "bare_default",
+    "default",
+    "expression",
+    "index",
+    "is_bare",
+    "is_constant",
+    "names_in",
+    "stored_expression",
+    "trigger",
+    "unqualified",
+    "view",
+    "virtual_table",
+]
+
+#: The words that are literals to SQLite's grammar, and no names.
+TERMS = frozenset({"NULL", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP"})
+
+#: Names of the rowid, which every ordinary table knows (https://www.sqlite.org/rowidtable.html).
+ROWID_NAMES = frozenset({"rowid", "oid", "_rowid_"})
+
+
+def known_names(names: Iterable[str]) -> frozenset[str]:
+    """What a name in double quotes may mean inside an expression over ``names``."""
+    return frozenset(fold(name) for name in names) | ROWID_NAMES | {"new", "old", "main", "temp"}
+
+
+def expression(sql: str, columns: Iterable[str] = (), owner: str = "") -> SqlText:
+    """An expression that somebody wrote, over the columns of a table; ``owner`` as for :func:`stored_expression`.
+
+    Raises:
+        SqlError: where it is not exactly one expression.
+    """
+    # Only a name in double quotes means one thing with a column of that name, and another without.
+    names = known_names(columns) if '"' in sql else frozenset[str]()
+    is_named = '"' in owner or fold(owner) in fold(sql)
+    return _expression(sql, names, owner if is_named else "")
+
+
+@lru_cache(maxsize=8192)
+def _expression(sql: str, names: frozenset[str], owner: str) -> SqlText:
+    tokens = significant(tokenize(sql))
+    if not tokens:
+        raise SqlError("the expression is empty")
+    bare = without_owner(tokens, owner)
+    return SqlText(sql=spell(tokens), key=meaning(bare, statement=False, names=names))
+
+
+def stored_expression(tokens: Sequence[Token], names: frozenset[str], owner: str = "") -> SqlText:
+    """An expression out of a statement that SQLite has accepted: what does not parse here is kept as written.
+
+    ``owner`` is the table that the expression belongs to: its name before a column adds nothing to the meaning.
+    """
+    text = spell(tokens)
+    bare = without_owner(tokens, owner)
+    try:
+        return SqlText(sql=text, key=meaning(bare, statement=False, names=names))
+    except SqlError:
+        return SqlText(sql=text, key=_as_written(bare))
+
+
+def without_owner(tokens: Sequence[Token], owner: str) -> Sequence[Token]:
+    """``tokens`` of an expression over the columns of ``owner``, with ``owner.column`` as ``column``."""
+    tokens = significant(tokens)
+    found: list[Token] = []
+    at = 0
+    while at < len(tokens):
+        token = tokens[at]
+        is_name = token.kind in (Kind.WORD, Kind.NAME) and fold(token.name) == fold(owner)
+        if is_name and at + 2 < len(tokens) and tokens[at + 1].word == ".":
+            token = tokens[at + 2]._replace(spaced=token.spaced)
+            at += 2
+        found.append(token)
+        at += 1
+    return found
+
+
+def unqualified(sql: str, owner: str) -> str:
+    """The text of an expression over the columns of ``owner``, with ``owner.column`` as ``column``."""
+    tokens = significant(tokenize(sql))
+    bare = without_owner(tokens, owner)
+    return sql if len(bare) == len(tokens) else spell(bare)
+
+
+def _as_written(tokens: Sequence[Token]) -> str:
+    return " ".join(fold(t.text) if t.kind is Kind.WORD else t.text for t in significant(tokens))
+
+
+def index(sql: str, columns: Iterable[str]) -> tuple[str, Index]:
+    """The table's name and the index of a CREATE INDEX that SQLite has accepted."""
+    cursor = Cursor(significant(tokenize(sql)))
+    cursor.expect("CREATE")
+    unique = cursor.accept("UNIQUE")
+    cursor.expect("INDEX")
+    name = _created_name(cursor)
+    cursor.expect("ON")
+    table = cursor.name()
+    known = {fold(column): column for column in columns}
+    names = known_names([*known, table])
+    parts = tuple(index_part(part, known, names) for part in split_commas(cursor.balanced()))
+    where = stored_expression(cursor.rest(), names) if cursor.accept("WHERE") else None
+    return table, Index(name=name, parts=parts, unique=unique, where=where)
+
+
+def index_term(sql: str, columns: Iterable[str]) -> IndexPart:
+    """Return one term of an index that somebody wrote, as :func:`index` would read it back."""
+    known = {fold(column): column for column in columns}
+    return index_part(significant(tokenize(sql)), known, known_names(known))
+
+
+def index_part(tokens: Sequence[Token], columns: dict[str, str], names: frozenset[str]) -> IndexPart:
+    """One term of an index: a column where it names one, else an expression."""
+    tokens, order = _without_order(tokens)
+    descending, ascending = order == "DESC", order == "ASC"
+    bare, collation = _without_collation(tokens)
+    while len(bare) > 2 and _is_wrapped(bare):
+        bare, inner = _without_collation(bare[1:-1])
+        collation = collation or inner
+    if len(bare) == 1 and bare[0].kind in (Kind.WORD, Kind.NAME, Kind.STRING) and fold(bare[0].name) in columns:
+        name = columns[fold(bare[0].name)]
+        return IndexPart(column=name, collation=collation, descending=descending, ascending=ascending)
+    return IndexPart(expression=stored_expression(tokens, names), descending=descending, ascending=ascending)
+
+
+def _without_order(tokens: Sequence[Token]) -> tuple[Sequence[Token], str]:
+    if len(tokens) > 1 and tokens[-1].word in ("ASC", "DESC"):
+        return tokens[:-1], tokens[-1].word
+    return tokens, ""
+
+
+def _without_collation(tokens: Sequence[Token]) -> tuple[Sequence[Token], str | None]:
+    if len(tokens) > 2 and tokens[-2].word == "COLLATE":
+        return tokens[:-2], tokens[-1].name
+    return tokens, None
+
+
+def _is_wrapped(tokens: Sequence[Token]) -> bool:
+    """Whether the first parenthesis closes only at the end."""
+    depth = 0
+    for at, token in enumerate(tokens):
+        depth += (token.word == "(") - (token.word == ")")
+        if depth == 0:
+            return at == len(tokens) - 1
+    return False
+
+
+def view(name: str, sql: str, names: Iterable[str] = ()) -> View:
+    """A view out of its CREATE VIEW, or out of the SELECT alone.
+
+    Raises:
+        SqlError: where it is neither, or creates something of another name.
+    """
+    tokens = tokenize(sql)
+    if significant(tokens)[:1] and significant(tokens)[0].word in ("SELECT", "WITH", "VALUES"):
+        return view(name, f"CREATE VIEW {quote_name(name)} AS {sql}", names)
+    cursor = Cursor(significant(tokens))
+    _expect_create(cursor, "VIEW", name)
+    return View(name=name, statement=_statement(sql, tokens, names))
+
+
+def select_of(sql: str) -> str | None:
+    """The SELECT of a CREATE VIEW that says nothing else but its name; None where it does."""
+    tokens = tokenize(sql)
+    cursor = Cursor(tokens)
+    if not cursor.accept("CREATE", "VIEW"):
+        return None
+    cursor.name()
+    if not cursor.accept("AS") or cursor.peek() not in ("SELECT", "WITH", "VALUES"):
+        return None
+    position = 0
+    for token in tokens[: cursor.at]:
+        position = sql.index(token.text, position) + len(token.text)
+    return sql[position:].lstrip()
+
+
+def trigger(name: str, sql: str, names: Iterable[str] = ()) -> Trigger:
+    """A trigger out of its CREATE TRIGGER.
+
+    Raises:
+        SqlError: where it is none, or one of another name.
+    """
+    tokens = tokenize(sql)
+    cursor = Cursor(significant(tokens))
+    _expect_create(cursor, "TRIGGER", name)
+    while (event := cursor.one_of("INSERT", "UPDATE", "DELETE")) is None:
+        cursor.next()
+    columns = tuple(_listed_names(cursor)) if cursor.accept("OF") else ()
+    cursor.expect("ON")
+    table = cursor.name()
+    if cursor.accept("."):
+        table = cursor.name()
+    statement = _statement(sql, tokens, names)
+    return Trigger(name=name, table=table, statement=statement, event=event, columns=columns)
+
+
+def _listed_names(cursor: Cursor) -> Iterator[str]:
+    yield cursor.name()
+    while cursor.accept(","):
+        yield cursor.name()
+
+
+def virtual_table(name: str, sql: str) -> VirtualTable:
+    """A virtual table out of its CREATE VIRTUAL TABLE; the module need not be there.
+
+    Raises:
+        SqlError: where it is none, or one of another name.
+    """
+    tokens = tokenize(sql)
+    cursor = Cursor(significant(tokens))
+    cursor.expect("CREATE", "VIRTUAL", "TABLE")
+    _expect_name(cursor, name)
+    cursor.expect("USING")
+    module = cursor.name()
+    arguments = cursor.balanced() if cursor.peek() == "(" else ()
+    key = f"{fold(name)} {fold(module)} {_as_written(arguments)}"
+    statement = SqlText(sql=sql.strip().rstrip(";").rstrip(), key=key)
+    return VirtualTable(name=name, module=module, statement=statement, holds_data=holds_data(sql))
+
+
+class OtherNameError(SqlError):
+    """A statement creates an object of another name than it should; ``found`` is that name."""
+
+    def __init__(self, found: str, name: str) -> None:
+        self.found = found
+        super().__init__(f"the statement creates {found!r}, not {name!r}")
+
+
+def _expect_create(cursor: Cursor, what: str, name: str) -> None:
+    cursor.expect("CREATE")
+    if cursor.peek() in ("TEMP", "TEMPORARY"):
+        raise SqlError(f"a temporary {what.lower()} belongs to one connection and is no part of a schema")
+    cursor.expect(what)
+    _expect_name(cursor, name)
+
+
+def _expect_name(cursor: Cursor, name: str) -> None:
+    found = _created_name(cursor)
+    if fold(found) != fold(name):
+        raise OtherNameError(found, name)
+
+
+def _created_name(cursor: Cursor) -> str:
+    cursor.accept("IF", "NOT", "EXISTS")
+    name = cursor.name()
+    return cursor.name() if cursor.accept(".") else name
+
+
+def _statement(sql: str, tokens: Sequence[Token], names: Iterable[str]) -> SqlText:
+    tokens = _without_semicolons(tokens)
+    key = meaning(tokens, statement=True, names=known_names(names) if names else frozenset())
+    return SqlText(sql=spell_statement(tokens, sql), key=key)
+
+
+def _without_semicolons(tokens: Sequence[Token]) -> Sequence[Token]:
+    end = len(tokens)
+    while end and (tokens[end - 1].word == ";" or tokens[end - 1].kind is Kind.COMMENT):
+        end -= 1
+    return tokens[:end]
+
+
+def default(sql: str) -> SqlText:
+    """A DEFAULT that somebody wrote, as SQLite takes it once it is written without the parentheses it does not need.
+
+    Raises:
+        SqlError: where it is not exactly one expression.
+    """
+    found = expression(sql)
+    return replace(found, key=bare_default(significant(tokenize(sql))).key) if is_bare(sql) else found
+
+
+def bare_default(tokens: Sequence[Token]) -> SqlText:
+    """A DEFAULT without parentheses: one literal or name, and its sign."""
+    found, token = stored_expression(tokens, frozenset()), tokens[-1]
+    if token.kind is not Kind.NAME and (token.kind is not Kind.WORD or token.word in {*TERMS, "TRUE", "FALSE"}):
+        return found
+    # Neither a bare word nor one in double quotes can be a column here: it is a string, and its case counts.
+    meant = Token(Kind.STRING, quote_literal(token.name))
+    return replace(found, key=stored_expression([meant], frozenset()).key)
+
+
+@lru_cache(maxsize=1024)
+def is_bare(sql: str) -> bool:
+    """Whether ``sql`` may stand without parentheses as a DEFAULT: one literal or name, and its sign.
+
+    (https://www.sqlite.org/lang_createtable.html#the_default_clause)
+    """
+    tokens = significant(tokenize(sql))
+    if len(tokens) == 2 and tokens[0].word in ("+", "-"):
+        # TRUE and FALSE are names to SQLite's grammar, and no name may have a sign.
+        return tokens[1].kind in (Kind.VALUE, Kind.STRING) or tokens[1].word in TERMS
+    return len(tokens) == 1 and tokens[0].kind is not Kind.SYMBOL
+
+
+def is_constant(sql: str, kind: Affinity) -> bool:
+    """Whether rows that are there read a DEFAULT of a new column exactly as an INSERT stores it.
+
+    An expression, CURRENT_TIMESTAMP and the like are refused by ADD COLUMN. SQLite converts not all that it reads from
+    a table's text: TRUE stays a number in a TEXT column, 1e3 is spelt as it was there, and 1.0 is an integer where
+    nothing converts it.
+    """
+    if not is_bare(sql):
+        return False
+    token = significant(tokenize(sql))[-1]
+    if token.word in ("CURRENT_TIME", "CURRENT_DATE", "CURRENT_TIMESTAMP"):
+        return False
+    if token.word in ("TRUE", "FALSE"):
+        return kind != "TEXT"
+    is_real = token.kind is Kind.VALUE and token.text[:2].lower() not in ("0x", "x'") and not token.text.isdigit()
+    return not is_real or kind in ("NUMERIC", "REAL")
+
+
+def has_carriage_return(sql: str) -> bool:
+    """Return whether a string or quoted name of ``sql`` has a carriage return; between words it means nothing."""
+    if "\r" not in sql:
+        return False
+    try:
+        return any("\r" in token.text for token in tokenize(sql) if token.kind in (Kind.STRING, Kind.NAME))
+    except SqlError:
+        return False
+
+
+def names_in(sql: str) -> frozenset[str]:
+    """The folded words and names of ``sql``: all that could be a column's name in it, and more."""
+    return frozenset(fold(token.name) for token in tokenize(sql) if token.kind in (Kind.WORD, Kind.NAME, Kind.STRING))
