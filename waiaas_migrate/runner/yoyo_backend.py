@@ -39,7 +39,7 @@ from waiaas_migrate.runner.yoyo.records import Operation, book_sql, hostname, us
 from waiaas_migrate.sqlite.database.catalog import read_facts
 from waiaas_migrate.sqlite.database.connection import apply_pragmas, connect_file, patience, shape_file
 from waiaas_migrate.sqlite.database.url import MEMORY, Database
-from waiaas_migrate.sqlite.planning.effects import WORST, Effects
+from waiaas_migrate.sqlite.planning.effects import WORST_CASE, Effects
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
 
 _logger = logging.getLogger("yoyo.migrations")
@@ -200,7 +200,7 @@ class MigrateBackend(SQLiteBackend):
         done = set(self.get_applied_migration_hashes())
         applied = [file for file in files if migration_hash(file.id) in done]
         recorded = self._recorded(migration)
-        effects = WORST if recorded is None else recorded[0].facts(recorded[1]).forward
+        effects = WORST_CASE if recorded is None else recorded[0].facts(recorded[1]).forward
         others = OtherTools() if recorded is None else recorded[0].others
         if not had_run(
             self.connection, applied, next(file for file in files if file.id == migration.id), effects, others
