@@ -20,7 +20,7 @@ from benchmarks import _declared
 from benchmarks._measure import in_child, timed
 from waiaas_migrate.authoring.generate import generate
 from waiaas_migrate.commands.diff import compare
-from waiaas_migrate.files.migration_dir.reader import read_migrations
+from waiaas_migrate.files.migration_dir.migration_files import read_migrations
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.sqlite.reading.introspect import introspect
 

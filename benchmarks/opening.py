@@ -25,7 +25,7 @@ from waiaas_migrate.authoring.record import facts_of
 from waiaas_migrate.authoring.replay import replay
 from waiaas_migrate.files.bundled import bundled
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, chain, manifest_text, read_manifest
-from waiaas_migrate.files.migration_dir.reader import migration_hash, read_migrations
+from waiaas_migrate.files.migration_dir.migration_files import migration_hash, read_migrations
 from waiaas_migrate.runner.yoyo.head import forget_heads
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
 

@@ -17,7 +17,7 @@ from tests.support.transitions import Body, apply_with_runner, generate, left_to
 from waiaas_migrate.authoring.declared import build, declare
 from waiaas_migrate.errors import SchemaFileError
 from waiaas_migrate.files.project import find_project
-from waiaas_migrate.files.schema_file.writer import schema_text
+from waiaas_migrate.files.schema_file.schema_text import schema_text
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema

@@ -14,7 +14,7 @@ from tests.support.projects import CHECKOUT, SCHEMA, edit, generated_project, li
 from tests.support.rights import unprivileged
 from waiaas_migrate import open_database
 from waiaas_migrate.errors import MigrationsError
-from waiaas_migrate.files.migration_dir.writing import folder_state, write_files
+from waiaas_migrate.files.migration_dir.write_files import folder_state, write_files
 from waiaas_migrate.runner.folder import read_folder
 
 VIEW = "views:\n  open_tasks: SELECT id, title FROM tasks\n"
@@ -107,7 +107,7 @@ import resource, signal, sys
 from pathlib import Path
 from waiaas_migrate.cli import main
 from waiaas_migrate.errors import MigrateError
-from waiaas_migrate.files.migration_dir.writing import folder_state, write_files
+from waiaas_migrate.files.migration_dir.write_files import folder_state, write_files
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))
 """

@@ -12,7 +12,7 @@ import pytest
 from tests.support.projects import run, run_process
 from waiaas_migrate import close_database, connect, open_database, push_schema
 from waiaas_migrate.errors import UsageError
-from waiaas_migrate.files.migration_dir.reader import read_migrations
+from waiaas_migrate.files.migration_dir.migration_files import read_migrations
 from waiaas_migrate.runner.folder import read_folder
 from waiaas_migrate.runner.rollback import rollback
 from waiaas_migrate.runner.run import RunOptions, run_pending

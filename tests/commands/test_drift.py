@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.folders import FAMILY, write_folder
 from waiaas_migrate.commands.live_database import reading, standing
-from waiaas_migrate.files.migration_dir.reader import read_migrations
+from waiaas_migrate.files.migration_dir.migration_files import read_migrations
 from waiaas_migrate.runner.apply import apply_pending
 from waiaas_migrate.runner.folder import read_folder
 from waiaas_migrate.runner.open import close_database, open_database

@@ -10,7 +10,7 @@ import pytest
 import waiaas_migrate.waiaas.enums
 from tests.support.projects import generated_project, run
 from waiaas_migrate.errors import SchemaFileError
-from waiaas_migrate.files.problems import Origin
+from waiaas_migrate.files.problem_report import Origin
 from waiaas_migrate.files.schema_file.enum_source import LoadedEnums, load_enums, unknown_enum
 
 AT = Origin(file="schema.yaml", line=2, column=8, path="enums")

@@ -21,7 +21,7 @@ from waiaas_migrate.files.migration_dir.manifest import (
     manifest_text,
     read_manifest,
 )
-from waiaas_migrate.files.migration_dir.reader import read_migrations
+from waiaas_migrate.files.migration_dir.migration_files import read_migrations
 from waiaas_migrate.sqlite.database.pragmas import Pragma
 
 

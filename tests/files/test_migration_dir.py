@@ -17,7 +17,7 @@ from yoyo.migrations import topological_sort
 
 from tests.support.folders import FAMILY, FAMILY_IDS, run_python, write_folder
 from waiaas_migrate.errors import MigrationsError
-from waiaas_migrate.files.migration_dir.reader import (
+from waiaas_migrate.files.migration_dir.migration_files import (
     MigrationFile,
     migration_hash,
     read_migrations,
@@ -290,7 +290,7 @@ def test_reading_sql_migrations_needs_no_yoyo(tmp_path: Path) -> None:
     """The standard library reads a folder of SQL."""
     write_folder(tmp_path / "m", FAMILY)
     code = (
-        "import sys, pathlib; from waiaas_migrate.files.migration_dir.reader import read_migrations;"
+        "import sys, pathlib; from waiaas_migrate.files.migration_dir.migration_files import read_migrations;"
         "print(len(read_migrations(pathlib.Path(sys.argv[1]))), {'yoyo', 'sqlparse'} & set(sys.modules))"
     )
     assert run_python(code, tmp_path / "m").stdout == "3 set()\n"

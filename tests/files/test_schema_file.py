@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from waiaas_migrate.errors import SchemaFileError
 from waiaas_migrate.files.schema_file.columns import COLUMN_KEYS
-from waiaas_migrate.files.schema_file.reader import TOP_KEYS, DeclaredSchema, load_schema
+from waiaas_migrate.files.schema_file.load_schema import TOP_KEYS, DeclaredSchema, load_schema
 from waiaas_migrate.files.schema_file.tables import TABLE_KEYS
 from waiaas_migrate.schema.model import (
     Action,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from waiaas_migrate.errors import SchemaFileError
-from waiaas_migrate.files.schema_file.reader import load_schema
+from waiaas_migrate.files.schema_file.load_schema import load_schema
 
 #: What is wrong, the file, and what is said about it.
 DAMAGE: list[tuple[str, str, list[str]]] = [

@@ -11,10 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from waiaas_migrate.errors import UnsupportedError
-from waiaas_migrate.files.schema_file.reader import load_schema
-from waiaas_migrate.files.schema_file.writer import schema_text
-from waiaas_migrate.files.yaml_text.source import MappingNode, Node, ScalarNode, parse_yaml
-from waiaas_migrate.files.yaml_text.writer import Lines, Paragraph, yaml_text
+from waiaas_migrate.files.schema_file.load_schema import load_schema
+from waiaas_migrate.files.schema_file.schema_text import schema_text
+from waiaas_migrate.files.yaml_text.yaml_reader import MappingNode, Node, ScalarNode, parse_yaml
+from waiaas_migrate.files.yaml_text.yaml_writer import Lines, Paragraph, yaml_text
 from waiaas_migrate.schema.model import Column, Schema, Table
 from waiaas_migrate.sqlite.database.memory import execute, memory
 from waiaas_migrate.sqlite.reading.introspect import introspect

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from waiaas_migrate.files.schema_file.reader import DeclaredSchema, load_schema
+from waiaas_migrate.files.schema_file.load_schema import DeclaredSchema, load_schema
 from waiaas_migrate.schema.model import Check, Column, Table
 from waiaas_migrate.waiaas import enums
 

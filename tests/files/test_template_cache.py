@@ -11,8 +11,8 @@ import pytest
 from jinja2 import nodes
 
 from waiaas_migrate.files.bundled import bundled
-from waiaas_migrate.files.templates.cache import TemplateCache, user_cache
 from waiaas_migrate.files.templates.render import Renderer
+from waiaas_migrate.files.templates.template_cache import TemplateCache, user_cache
 from waiaas_migrate.sqlite.planning.actions import RenameTableTo
 
 ACTION = RenameTableTo(old="a", new="b")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from waiaas_migrate.errors import SchemaFileError
 from waiaas_migrate.files.yaml_text.scalars import Scalar, resolve
-from waiaas_migrate.files.yaml_text.source import (
+from waiaas_migrate.files.yaml_text.yaml_reader import (
     LOADER,
     MappingNode,
     Node,

@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from waiaas_migrate.errors import UnsupportedError
-from waiaas_migrate.files.schema_file.writer import schema_text
+from waiaas_migrate.files.schema_file.schema_text import schema_text
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import (
     Action,

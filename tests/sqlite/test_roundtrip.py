@@ -13,10 +13,10 @@ from tests.support.schema_features import FEATURES, features
 from tests.support.strategies import schemas
 from waiaas_migrate.authoring.declared import build
 from waiaas_migrate.authoring.proof import MigrationText, prove_reading
-from waiaas_migrate.files.schema_file.reader import load_schema
-from waiaas_migrate.files.schema_file.writer import schema_text
+from waiaas_migrate.files.schema_file.load_schema import load_schema
+from waiaas_migrate.files.schema_file.schema_text import schema_text
 from waiaas_migrate.files.templates.render import Head, Renderer
-from waiaas_migrate.files.yaml_text.source import MappingNode, Node, ScalarNode, parse_yaml
+from waiaas_migrate.files.yaml_text.yaml_reader import MappingNode, Node, ScalarNode, parse_yaml
 from waiaas_migrate.schema.canonical import canonical
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema

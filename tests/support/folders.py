@@ -14,7 +14,7 @@ from pathlib import Path
 from waiaas_migrate.authoring.record import derived
 from waiaas_migrate.files.migration_dir.facts import mark
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, chain, manifest_text
-from waiaas_migrate.files.migration_dir.reader import read_migrations
+from waiaas_migrate.files.migration_dir.migration_files import read_migrations
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
 from waiaas_migrate.sqlite.database.pragmas import Pragma
 

@@ -18,7 +18,7 @@ from typing import IO
 from waiaas_migrate.cli import main
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+CHECKOUT = Path(__file__).resolve().parent.parent.parent
 
 #: A table with an enum and an index, a table that refers to it, and a PRAGMA.
 SCHEMA = """\

@@ -8,7 +8,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+CHECKOUT = Path(__file__).resolve().parent.parent.parent
 
 
 def install_entry_points(folder: Path) -> Path:

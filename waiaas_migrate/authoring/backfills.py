@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from waiaas_migrate.errors import Problem
-from waiaas_migrate.files.yaml_text.source import join
+from waiaas_migrate.files.yaml_text.yaml_reader import join
 from waiaas_migrate.schema.model import Column, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.backfill_order import reading_order

@@ -12,11 +12,11 @@ from typing import cast
 from waiaas_migrate.errors import Problem, ProofError, SchemaFileError, TemplateError
 from waiaas_migrate.files.migration_dir.statements import split_statements
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.files.schema_file.places import located
+from waiaas_migrate.files.schema_file.load_schema import DeclaredSchema, load_schema
+from waiaas_migrate.files.schema_file.locate import located
 from waiaas_migrate.files.schema_file.quoted_words import quoted_word_problems
-from waiaas_migrate.files.schema_file.reader import DeclaredSchema, load_schema
 from waiaas_migrate.files.templates.render import Renderer
-from waiaas_migrate.files.yaml_text.source import join
+from waiaas_migrate.files.yaml_text.yaml_reader import join
 from waiaas_migrate.schema.canonical import without_meaning
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff

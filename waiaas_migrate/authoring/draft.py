@@ -13,7 +13,7 @@ from waiaas_migrate.authoring.proof import MigrationText, run_file
 from waiaas_migrate.authoring.stale_indexes import stale_indexes
 from waiaas_migrate.authoring.transition import make_transition
 from waiaas_migrate.files.migration_dir.facts import Facts
-from waiaas_migrate.files.migration_dir.reader import MigrationFile
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.files.templates.render import Head, Renderer
 from waiaas_migrate.schema.changes import (
     AddColumn,

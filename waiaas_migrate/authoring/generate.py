@@ -27,13 +27,13 @@ from waiaas_migrate.files.migration_dir.manifest import (
     manifest_text,
     read_recorded,
 )
-from waiaas_migrate.files.migration_dir.reader import MigrationFile, new_migration
-from waiaas_migrate.files.migration_dir.writing import FolderState, folder_state, recover, write_files
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, new_migration
+from waiaas_migrate.files.migration_dir.write_files import FolderState, folder_state, recover, write_files
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.files.schema_file.places import located, placed
-from waiaas_migrate.files.schema_file.reader import DeclaredSchema
+from waiaas_migrate.files.schema_file.load_schema import DeclaredSchema
+from waiaas_migrate.files.schema_file.locate import located, placed
 from waiaas_migrate.files.templates.render import Renderer
-from waiaas_migrate.files.yaml_text.source import join
+from waiaas_migrate.files.yaml_text.yaml_reader import join
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.hazard_codes import Code
 from waiaas_migrate.schema.hazards import Hazard

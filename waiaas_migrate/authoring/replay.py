@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 
 from waiaas_migrate.errors import MigrationsError, Problem
-from waiaas_migrate.files.migration_dir.reader import MigrationFile
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.files.migration_dir.statements import first_line
 from waiaas_migrate.runner.transaction import denial, python_steps
 from waiaas_migrate.runner.watching.progress import ReplayInterrupted, was_interrupted

@@ -167,7 +167,7 @@ def inspect(database: str, output: str | None, enums: tuple[str, ...]) -> int:
     """  # noqa: D301
     from waiaas_migrate.commands.inspect import inspect as run
     from waiaas_migrate.commands.live_database import ignored_by
-    from waiaas_migrate.files.schema_file.places import declared_names
+    from waiaas_migrate.files.schema_file.locate import declared_names
     from waiaas_migrate.files.text_file import write_text
 
     path = None if output is None else Path(output)

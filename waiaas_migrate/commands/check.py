@@ -12,7 +12,7 @@ from waiaas_migrate.authoring.record import derived
 from waiaas_migrate.commands.findings import Finding, Subject, enum_findings, schema_findings
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, check_manifest, read_recorded
-from waiaas_migrate.files.migration_dir.reader import MigrationFile
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.schema.diff import diff

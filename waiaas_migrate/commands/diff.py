@@ -15,9 +15,9 @@ from waiaas_migrate.commands.live_database import ignored_by, reading, standing
 from waiaas_migrate.errors import SchemaFileError
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.manifest import read_manifest
-from waiaas_migrate.files.migration_dir.reader import read_migrations
+from waiaas_migrate.files.migration_dir.migration_files import read_migrations
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.files.schema_file.places import declared_names, located
+from waiaas_migrate.files.schema_file.locate import declared_names, located
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff

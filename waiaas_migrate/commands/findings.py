@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from waiaas_migrate.files.schema_file.reader import EnumUse
+from waiaas_migrate.files.schema_file.load_schema import EnumUse
 from waiaas_migrate.schema.changes import Change, ModifyCheck, spelled_name
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.enum_lists import membership_of

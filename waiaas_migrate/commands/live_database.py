@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from waiaas_migrate.authoring.record import derived
 from waiaas_migrate.errors import Problem
 from waiaas_migrate.files.migration_dir.manifest import check_manifest, read_manifest
-from waiaas_migrate.files.migration_dir.reader import MigrationFile, migration_hash, read_with_post_apply
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, migration_hash, read_with_post_apply
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.yoyo.applied import Applied, read_applied
 from waiaas_migrate.sqlite.database.catalog import read_catalog

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from waiaas_migrate.errors import Problem, ProjectError
-from waiaas_migrate.files.problems import Origin, Report, listed, suggestion
-from waiaas_migrate.files.setup import NamedSetup, is_setup_name
+from waiaas_migrate.files.problem_report import Origin, Report, listed, suggestion
+from waiaas_migrate.files.setup_function import NamedSetup, is_setup_name
 from waiaas_migrate.files.text_file import read_text
 from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
 

@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 
 from waiaas_migrate.errors import Problem
-from waiaas_migrate.files.problems import Origin
+from waiaas_migrate.files.problem_report import Origin
 
 #: No schema.yaml or pyproject.toml comes near this; whatever does is another file.
 LARGEST_FILE = 16 * 1024 * 1024

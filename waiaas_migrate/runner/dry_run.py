@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from waiaas_migrate.files.migration_dir.reader import MigrationFile
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
 from waiaas_migrate.runner.fleet.patterns import refuse_one_name
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder

@@ -10,7 +10,7 @@ from pathlib import Path
 from waiaas_migrate.errors import MigrationsError
 from waiaas_migrate.files.migration_dir.facts import UNKNOWN, Facts
 from waiaas_migrate.files.migration_dir.manifest import Manifest, check_manifest, read_recorded
-from waiaas_migrate.files.migration_dir.reader import MigrationFile
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.pragmas import Pragma
 from waiaas_migrate.sqlite.planning.effects import Effects

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from waiaas_migrate.errors import ApplyError, DatabaseRefused, MigrateError
-from waiaas_migrate.files.migration_dir.reader import MigrationFile
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.proof.schema import Replay
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
 from waiaas_migrate.sqlite.database.connection import database_name

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from waiaas_migrate.errors import ApplyError, UnsupportedError, UsageError
-from waiaas_migrate.files.migration_dir.reader import MigrationFile
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.folder_lock import at_work
 from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, KeysChanged

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from waiaas_migrate.errors import ApplyError, MigrateError
-from waiaas_migrate.files.migration_dir.reader import migration_hash
+from waiaas_migrate.files.migration_dir.migration_files import migration_hash
 from waiaas_migrate.runner.apply import ApplyResult, apply_todo
 from waiaas_migrate.runner.backups.backup import Backup, back_up, prune
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from waiaas_migrate.errors import ApplyError, MigrateError, UnsupportedError
-from waiaas_migrate.files.migration_dir.reader import MigrationFile
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.files.migration_dir.statements import code_of, first_line
 from waiaas_migrate.runner.refusal import refusal
 from waiaas_migrate.runner.transaction import denial, python_steps

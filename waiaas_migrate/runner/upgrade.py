@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from waiaas_migrate.errors import ApplyError, DatabaseRefused, MigrateError
-from waiaas_migrate.files.migration_dir.reader import MigrationFile
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.folder_lock import alone, at_work, is_soon_over
 from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, KeysChanged, Oversee

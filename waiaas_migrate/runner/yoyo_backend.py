@@ -25,7 +25,7 @@ from yoyo.connections import DatabaseURI
 from yoyo.migrations import Migration, PostApplyHookMigration, default_migration_table
 
 from waiaas_migrate.errors import MigrationsError, UsageError
-from waiaas_migrate.files.migration_dir.reader import MigrationFile, migration_hash, read_migrations
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, migration_hash, read_migrations
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.folder_lock import at_work
 from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck

@@ -20,7 +20,7 @@ from typing import Any
 from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.migration_dir import facts as facts_text
 from waiaas_migrate.files.migration_dir.facts import Facts
-from waiaas_migrate.files.migration_dir.reader import MigrationFile, read_with_post_apply, without_rollback
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, read_with_post_apply, without_rollback
 from waiaas_migrate.sqlite.database.pragmas import Pragma, pragma_problem
 
 MANIFEST = "manifest.json"

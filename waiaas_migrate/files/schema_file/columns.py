@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from waiaas_migrate.files.problems import shown
+from waiaas_migrate.files.problem_report import shown
+from waiaas_migrate.files.schema_file.constraints import ReadForeignKey, ReadKey, read_check, read_references
 from waiaas_migrate.files.schema_file.enum_source import LoadedEnums, unknown_enum, value_list_problem
-from waiaas_migrate.files.schema_file.keys import ReadForeignKey, ReadKey, read_check, read_references
-from waiaas_migrate.files.schema_file.words import (
+from waiaas_migrate.files.schema_file.value_kinds import (
     CARRIAGE_RETURN,
     ORDERS,
     ColumnType,
@@ -20,7 +20,7 @@ from waiaas_migrate.files.schema_file.words import (
     read_name,
     read_type,
 )
-from waiaas_migrate.files.yaml_text.values import Value, described
+from waiaas_migrate.files.yaml_text.yaml_values import Value, described
 from waiaas_migrate.schema.model import (
     NO_HINTS,
     Check,

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 
 from waiaas_migrate.errors import SchemaFileError
-from waiaas_migrate.files.problems import Origin, Report, shown, suggestion
+from waiaas_migrate.files.problem_report import Origin, Report, shown, suggestion
 from waiaas_migrate.files.yaml_text.scalars import LARGEST_INTEGER, SMALLEST_INTEGER
 
 #: Packages that an environment inside the project's folder holds; they are not the project's own.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from waiaas_migrate.files.problems import listed, shown, suggestion
-from waiaas_migrate.files.schema_file.keys import ReadForeignKey
+from waiaas_migrate.files.problem_report import listed, shown, suggestion
+from waiaas_migrate.files.schema_file.constraints import ReadForeignKey
 from waiaas_migrate.files.schema_file.objects import ReadObjects
 from waiaas_migrate.files.schema_file.tables import ReadTable
 from waiaas_migrate.schema.model import ForeignKey, IndexPart, Table

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from waiaas_migrate.files.problems import shown
-from waiaas_migrate.files.schema_file.words import CARRIAGE_RETURN, object_name_problem
-from waiaas_migrate.files.yaml_text.values import Value
+from waiaas_migrate.files.problem_report import shown
+from waiaas_migrate.files.schema_file.value_kinds import CARRIAGE_RETURN, object_name_problem
+from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.schema.model import Trigger, View, VirtualTable
 from waiaas_migrate.sqlite.reading import ddl
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from waiaas_migrate.errors import Problem
-from waiaas_migrate.files.problems import Report, suggestion
-from waiaas_migrate.files.schema_file.places import Steps, texts
+from waiaas_migrate.files.problem_report import Report, suggestion
+from waiaas_migrate.files.schema_file.locate import Steps, texts
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.reading.quoted_strings import double_quoted

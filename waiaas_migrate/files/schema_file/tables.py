@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from waiaas_migrate.files.problems import shown
+from waiaas_migrate.files.problem_report import shown
 from waiaas_migrate.files.schema_file.columns import ReadColumn, Scope, read_column, read_comment
-from waiaas_migrate.files.schema_file.enum_source import LoadedEnums
-from waiaas_migrate.files.schema_file.keys import (
+from waiaas_migrate.files.schema_file.constraints import (
     ReadForeignKey,
     ReadKey,
     read_checks,
@@ -17,8 +16,9 @@ from waiaas_migrate.files.schema_file.keys import (
     read_primary_key,
     read_unique,
 )
-from waiaas_migrate.files.schema_file.words import name_problem, object_name_problem, read_name
-from waiaas_migrate.files.yaml_text.values import Value
+from waiaas_migrate.files.schema_file.enum_source import LoadedEnums
+from waiaas_migrate.files.schema_file.value_kinds import name_problem, object_name_problem, read_name
+from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.schema.model import Check, Index, PrimaryKey, Table, Unique
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.reading import ddl

@@ -18,7 +18,7 @@ import jinja2
 
 from waiaas_migrate.errors import Problem, TemplateError
 from waiaas_migrate.files.bundled import bundled
-from waiaas_migrate.files.templates.cache import TemplateCache, user_cache
+from waiaas_migrate.files.templates.template_cache import TemplateCache, user_cache
 from waiaas_migrate.schema.model import Table
 from waiaas_migrate.sqlite.planning.actions import Action, CreateTable, Step, guards_of
 from waiaas_migrate.sqlite.planning.guards import Guard

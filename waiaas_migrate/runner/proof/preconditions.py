@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from waiaas_migrate.errors import DatabaseRefused, MigrateError
 from waiaas_migrate.files.migration_dir.facts import mark
-from waiaas_migrate.files.migration_dir.reader import MigrationFile
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.proof.schema import Difference, differences
 from waiaas_migrate.runner.proof.wording import reword

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from waiaas_migrate.errors import ApplyError, MigrateError, UnsupportedError
-from waiaas_migrate.files.migration_dir.reader import MigrationFile
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.runner.watching.progress import was_interrupted

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Sequence
 
-from waiaas_migrate.files.migration_dir.reader import MigrationFile
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.proof.schema import Replay
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import read_catalog

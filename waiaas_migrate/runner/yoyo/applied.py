@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from waiaas_migrate.errors import DatabaseRefused, UnknownMigrationsError
-from waiaas_migrate.files.migration_dir.reader import is_post_apply, migration_hash
+from waiaas_migrate.files.migration_dir.migration_files import is_post_apply, migration_hash
 from waiaas_migrate.sqlite.database.connection import database_name, result_code
 
 _hash = functools.lru_cache(maxsize=1 << 16)(migration_hash)

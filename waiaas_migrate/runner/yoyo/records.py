@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from waiaas_migrate.files.migration_dir.reader import migration_hash
+from waiaas_migrate.files.migration_dir.migration_files import migration_hash
 
 if TYPE_CHECKING:
     from yoyo.backends.core.sqlite3 import SQLiteBackend

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from waiaas_migrate.files.problems import shown
-from waiaas_migrate.files.yaml_text.values import Value
+from waiaas_migrate.files.problem_report import shown
+from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.schema.model import Action, Conflict, Deferral, SqlText
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.unknown_names import default_error

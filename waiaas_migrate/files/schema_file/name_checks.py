@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from waiaas_migrate.files.problems import shown, suggestion
+from waiaas_migrate.files.problem_report import shown, suggestion
 from waiaas_migrate.files.schema_file.objects import ReadObjects
 from waiaas_migrate.files.schema_file.tables import ReadTable
-from waiaas_migrate.files.yaml_text.values import Value
+from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.schema.names import fold
 
 

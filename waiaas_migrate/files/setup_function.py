@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from waiaas_migrate.errors import ProjectError
-from waiaas_migrate.files.problems import Origin
+from waiaas_migrate.files.problem_report import Origin
 
 
 def is_setup_name(value: object) -> bool:

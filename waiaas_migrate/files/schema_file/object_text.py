@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from waiaas_migrate.files.schema_file.writer_terms import unsupported, written_object_name
-from waiaas_migrate.files.yaml_text.writer import Data, Lines, Paragraph
+from waiaas_migrate.files.schema_file.term_text import unsupported, written_object_name
+from waiaas_migrate.files.yaml_text.yaml_writer import Data, Lines, Paragraph
 from waiaas_migrate.schema.model import Schema, Trigger, View, VirtualTable
 from waiaas_migrate.sqlite.reading import ddl
 from waiaas_migrate.sqlite.reading.spelling import tidied

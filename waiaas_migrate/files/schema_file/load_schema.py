@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from waiaas_migrate.errors import SchemaFileError
-from waiaas_migrate.files.problems import Report, shown
-from waiaas_migrate.files.schema_file.checks import check_tables
+from waiaas_migrate.files.problem_report import Report, shown
 from waiaas_migrate.files.schema_file.enum_source import LoadedEnums, load_enums
-from waiaas_migrate.files.schema_file.names import check_names
+from waiaas_migrate.files.schema_file.name_checks import check_names
 from waiaas_migrate.files.schema_file.objects import ReadObjects, read_objects
+from waiaas_migrate.files.schema_file.table_checks import check_tables
 from waiaas_migrate.files.schema_file.tables import ReadTable, read_table
-from waiaas_migrate.files.yaml_text.source import read_yaml
-from waiaas_migrate.files.yaml_text.values import Value, described
+from waiaas_migrate.files.yaml_text.yaml_reader import read_yaml
+from waiaas_migrate.files.yaml_text.yaml_values import Value, described
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.pragmas import PRAGMA_WORD, pragma_problem

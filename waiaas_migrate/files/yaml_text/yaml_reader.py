@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from waiaas_migrate.errors import SchemaFileError
-from waiaas_migrate.files.problems import Origin, Report, shown
+from waiaas_migrate.files.problem_report import Origin, Report, shown
 from waiaas_migrate.files.text_file import read_text
 from waiaas_migrate.files.yaml_text.scalars import (
     MAPPING_TAG,
@@ -25,7 +25,7 @@ from waiaas_migrate.files.yaml_text.scalars import (
     resolve,
     unknown_tag,
 )
-from waiaas_migrate.files.yaml_text.syntax import explain, too_deep
+from waiaas_migrate.files.yaml_text.syntax_errors import explain, too_deep
 
 #: libyaml is many times faster, and not in every build of PyYAML.
 LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

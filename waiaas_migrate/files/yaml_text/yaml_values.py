@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-from waiaas_migrate.files.problems import Origin, Report, listed, shown, suggestion
+from waiaas_migrate.files.problem_report import Origin, Report, listed, shown, suggestion
 from waiaas_migrate.files.yaml_text.scalars import Scalar
-from waiaas_migrate.files.yaml_text.source import MappingNode, Node, ScalarNode, SequenceNode, join
+from waiaas_migrate.files.yaml_text.yaml_reader import MappingNode, Node, ScalarNode, SequenceNode, join
 
 T = TypeVar("T")
 

@@ -6,8 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from waiaas_migrate.files.schema_file.enum_source import value_list_problem
-from waiaas_migrate.files.schema_file.words import LOGICAL_TYPES, SQLITE_TYPES, type_problem
-from waiaas_migrate.files.schema_file.writer_terms import (
+from waiaas_migrate.files.schema_file.term_text import (
     shortened_reference,
     unsupported,
     written_expression,
@@ -16,7 +15,8 @@ from waiaas_migrate.files.schema_file.writer_terms import (
     written_parent,
     written_reference_options,
 )
-from waiaas_migrate.files.yaml_text.writer import Data, Paragraph
+from waiaas_migrate.files.schema_file.value_kinds import LOGICAL_TYPES, SQLITE_TYPES, type_problem
+from waiaas_migrate.files.yaml_text.yaml_writer import Data, Paragraph
 from waiaas_migrate.schema.enum_lists import membership_of
 from waiaas_migrate.schema.model import Check, Column, ForeignKey, SqlText
 from waiaas_migrate.schema.names import fold

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from waiaas_migrate.files.schema_file.words import (
+from waiaas_migrate.files.schema_file.value_kinds import (
     ORDERS,
     name_problem,
     read_action,
@@ -15,7 +15,7 @@ from waiaas_migrate.files.schema_file.words import (
     read_expression,
     read_name,
 )
-from waiaas_migrate.files.yaml_text.values import Value
+from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.schema.model import Check, ForeignKey, Index, IndexPart, PrimaryKey, SqlText, Unique
 from waiaas_migrate.sqlite.reading import ddl
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from waiaas_migrate.errors import UnsupportedError
-from waiaas_migrate.files.schema_file.words import DEFERRALS, name_problem, object_name_problem
-from waiaas_migrate.files.yaml_text.writer import Data
+from waiaas_migrate.files.schema_file.value_kinds import DEFERRALS, name_problem, object_name_problem
+from waiaas_migrate.files.yaml_text.yaml_writer import Data
 from waiaas_migrate.schema.model import Conflict, Deferral, ForeignKey, IndexPart, SqlText
 from waiaas_migrate.sqlite.reading import ddl
 

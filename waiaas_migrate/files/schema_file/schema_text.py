@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from waiaas_migrate.files.schema_file.column_text import Surroundings, Values, written_check, written_column
 from waiaas_migrate.files.schema_file.foreign_keys import refers_to_key
-from waiaas_migrate.files.schema_file.reader import VERSION
-from waiaas_migrate.files.schema_file.writer_columns import Surroundings, Values, written_check, written_column
-from waiaas_migrate.files.schema_file.writer_objects import written_objects
-from waiaas_migrate.files.schema_file.writer_terms import (
+from waiaas_migrate.files.schema_file.load_schema import VERSION
+from waiaas_migrate.files.schema_file.object_text import written_objects
+from waiaas_migrate.files.schema_file.term_text import (
     shortened_reference,
     written_expression,
     written_name,
@@ -22,7 +22,7 @@ from waiaas_migrate.files.schema_file.writer_terms import (
     written_parts,
     written_reference_options,
 )
-from waiaas_migrate.files.yaml_text.writer import Data, Lines, Paragraph, yaml_text
+from waiaas_migrate.files.yaml_text.yaml_writer import Data, Lines, Paragraph, yaml_text
 from waiaas_migrate.schema.model import Check, ForeignKey, Index, PrimaryKey, Schema, Table, Unique
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.layout import TableLayout, layout

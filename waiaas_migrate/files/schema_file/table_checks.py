@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from waiaas_migrate.files.problems import listed, shown, suggestion
+from waiaas_migrate.files.problem_report import listed, shown, suggestion
 from waiaas_migrate.files.schema_file.columns import ReadColumn, literal_default, shown_value
 from waiaas_migrate.files.schema_file.foreign_keys import check_foreign_keys
 from waiaas_migrate.files.schema_file.objects import ReadObjects
 from waiaas_migrate.files.schema_file.tables import ReadTable
-from waiaas_migrate.files.schema_file.words import STRICT_TYPES
-from waiaas_migrate.files.yaml_text.values import Value
+from waiaas_migrate.files.schema_file.value_kinds import STRICT_TYPES
+from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.schema.model import IndexPart, PrimaryKey
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name

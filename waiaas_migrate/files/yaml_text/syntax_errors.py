@@ -6,7 +6,7 @@ import re
 
 import yaml
 
-from waiaas_migrate.files.problems import Origin
+from waiaas_migrate.files.problem_report import Origin
 
 #: The parser's words (those of libyaml and of PyYAML's own parser), what they mean, and what to do.
 _WORDS: tuple[tuple[str, str, str], ...] = (
