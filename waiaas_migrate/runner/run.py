@@ -40,7 +40,7 @@ from waiaas_migrate.sqlite.database.connection import (
     wait_timeout,
 )
 from waiaas_migrate.sqlite.database.url import Database, database_path
-from waiaas_migrate.sqlite.planning.effects import WORST, Effects
+from waiaas_migrate.sqlite.planning.effects import WORST_CASE, Effects
 
 ResultT = TypeVar("ResultT", ApplyResult, RollbackResult)
 
@@ -217,7 +217,7 @@ def _roll_back_once(
             connection,
             {file.id: file.rollback_statements for file in chosen},
             watch,
-            wants_backup=wants_backup(connection, [WORST] if chosen else [], options.backup),
+            wants_backup=wants_backup(connection, [WORST_CASE] if chosen else [], options.backup),
         ) as observer,
     ):
         todo.extend(file.id for file in chosen)

@@ -45,7 +45,7 @@ from waiaas_migrate.sqlite.database.connection import (
     wait_timeout,
 )
 from waiaas_migrate.sqlite.database.url import MEMORY, Database
-from waiaas_migrate.sqlite.planning.effects import WORST, Effects
+from waiaas_migrate.sqlite.planning.effects import WORST_CASE, Effects
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
 
 _logger = logging.getLogger("yoyo.migrations")
@@ -206,7 +206,7 @@ class MigrateBackend(SQLiteBackend):
         done = set(self.get_applied_migration_hashes())
         applied = [file for file in files if migration_hash(file.id) in done]
         recorded = self._recorded(migration)
-        effects = WORST if recorded is None else recorded[0].facts(recorded[1]).forward
+        effects = WORST_CASE if recorded is None else recorded[0].facts(recorded[1]).forward
         others = OtherTools() if recorded is None else recorded[0].others
         if not had_run(
             self.connection, applied, next(file for file in files if file.id == migration.id), effects, others
