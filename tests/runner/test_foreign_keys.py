@@ -15,14 +15,13 @@ import pytest
 
 from tests.support.folders import FAMILY, run_yoyo, write_folder
 from waiaas_migrate.errors import ApplyError
-from waiaas_migrate.runner.apply import ApplyResult, apply_pending, apply_todo
+from waiaas_migrate.runner.apply import ApplyResult, apply_pending, apply_to
 from waiaas_migrate.runner.folder import read_folder
+from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, KeysChanged, violations
-from waiaas_migrate.runner.rollback import rollback
-from waiaas_migrate.runner.run import RunOptions, Watch, apply_to
-from waiaas_migrate.runner.upgrade import Conduct
-from waiaas_migrate.runner.watching.events import Event, MigrationStarted, Observe
-from waiaas_migrate.runner.yoyo.applied import pending, read_applied
+from waiaas_migrate.runner.rollback import roll_back
+from waiaas_migrate.runner.watching.events import Event, Listener, MigrationStarted
+from waiaas_migrate.runner.yoyo.applied import read_applied
 from waiaas_migrate.sqlite.database.connection import connect_file
 from waiaas_migrate.sqlite.planning.effects import Effects
 from waiaas_migrate.sqlite.planning.sql_effects import effects_of_sql
@@ -42,11 +41,9 @@ def connection(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sqlit
         yield connection
 
 
-def apply(connection: sqlite3.Connection, folder: Path, observe: Observe | None = None) -> ApplyResult:
+def apply(connection: sqlite3.Connection, folder: Path, listener: Listener | None = None) -> ApplyResult:
     """Apply what is pending, on a connection that is like any other."""
-    found = read_folder(folder)
-    conduct = Conduct(observe=observe, attach=lambda _: None)
-    return apply_todo(connection, found, conduct, pending(connection, found.ids))
+    return apply_pending(connection, read_folder(folder), RunOptions(listener=listener, backup="never"), owns_connection=True)
 
 
 def applied_ids(connection: sqlite3.Connection) -> tuple[str, ...]:
@@ -157,9 +154,9 @@ def test_a_mismatch_outside_transactions_and_back(connection: sqlite3.Connection
     write_folder(folder, {"0005_mend.sql": mend, "0005_mend.rollback.sql": "DROP INDEX by_name;\n"})
     apply(connection, folder)
     with pytest.raises(ApplyError, match="odd: foreign key mismatch"):
-        rollback(connection, read_folder(folder))
+        roll_back(connection, read_folder(folder))
     write_folder(folder, {"0005_mend.rollback.sql": ANNOUNCED + "DROP INDEX by_name;\n"})
-    assert "came with 0005_mend" in "".join(rollback(connection, read_folder(folder)).notices)
+    assert "came with 0005_mend" in "".join(roll_back(connection, read_folder(folder)).notices)
 
 
 def test_an_old_orphan_may_be_renamed_with_its_table(connection: sqlite3.Connection, folder: Path) -> None:
@@ -327,7 +324,7 @@ def times_asked(tmp_path: Path, orphans: int) -> int:
             asked.append(1)
             return False
 
-    apply_to(str(path), tmp_path / "n", options=RunOptions(backup="never"), watch=Watch(stop=Stop()))
+    apply_to(str(path), tmp_path / "n", options=RunOptions(backup="never", stop=Stop()))
     return len(asked)
 
 

@@ -20,7 +20,7 @@ import pytest
 from tests.support.folders import FAMILY, FAMILY_IDS, dump, run_python, write_folder
 from tests.support.projects import CHECKOUT, rows
 from waiaas_migrate.runner.fleet.fleet import apply_to_all
-from waiaas_migrate.runner.run import RunOptions
+from waiaas_migrate.runner.options import RunOptions
 
 pytestmark = pytest.mark.skipif(
     (os.cpu_count() or 1) == 1 or not Path("/proc/self/task").exists(),
@@ -50,7 +50,7 @@ print(len(done), "one" if len(pids) == 1 else "several", kinds, left)
 APPLY = """
 import os, sys
 from waiaas_migrate.runner.fleet.fleet import Fleet, apply_to_all
-from waiaas_migrate.runner.run import RunOptions
+from waiaas_migrate.runner.options import RunOptions
 names = [line.strip() for line in sys.stdin]
 try:
     for outcome in apply_to_all(names, sys.argv[1], options=RunOptions(backup="never"), fleet=Fleet(jobs=4)):
@@ -425,7 +425,7 @@ def test_few_open_files(tmp_path: Path, number: int) -> None:
         """
 import resource, sys
 from waiaas_migrate.runner.fleet.fleet import Fleet, apply_to_all
-from waiaas_migrate.runner.run import RunOptions
+from waiaas_migrate.runner.options import RunOptions
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 names = [f"{sys.argv[1]}/{number}.db" for number in range(int(sys.argv[3]))]
 outcomes = apply_to_all(names, sys.argv[2], options=RunOptions(backup="always"), fleet=Fleet(jobs=25))

@@ -78,7 +78,7 @@ def run_file(connection: sqlite3.Connection, text: str, file: str) -> None:
         try:
             execute(connection, statement)
         except sqlite3.Error as error:
-            said = refusal(connection, statement, error) or str(error)
+            said = str(refusal(connection, statement, error) or error)
             connection.execute("ROLLBACK")
             connection.execute("PRAGMA writable_schema = RESET")
             connection.execute("PRAGMA ignore_check_constraints = OFF")

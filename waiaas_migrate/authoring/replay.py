@@ -14,7 +14,7 @@ from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.files.migration_dir.statements import first_line
 from waiaas_migrate.runner.transaction import denial, python_steps
-from waiaas_migrate.runner.watching.progress import ReplayInterrupted, was_interrupted
+from waiaas_migrate.runner.watching.interruption import ReplayInterrupted, was_interrupted
 from waiaas_migrate.sqlite.database.memory import NOT_ATTACHED, execute, lacks_database, memory
 from waiaas_migrate.sqlite.planning.guards import DEFINITION_DIFFERS
 

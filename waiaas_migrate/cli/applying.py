@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from waiaas_migrate.cli import options
@@ -15,8 +17,8 @@ from waiaas_migrate.runner.backups.backup import byte_count
 from waiaas_migrate.runner.dry_run import Estimate, MigrationEstimate, TableEstimate
 from waiaas_migrate.runner.fleet.fleet import Fleet
 from waiaas_migrate.runner.fleet.patterns import expand, is_single, named
-from waiaas_migrate.runner.run import RunOptions, Watch
-from waiaas_migrate.runner.watching.progress import Interrupted
+from waiaas_migrate.runner.options import RunOptions
+from waiaas_migrate.runner.watching.interruption import Interrupted
 
 
 @click.command()
@@ -66,10 +68,10 @@ def apply(
 
 
 def _apply(project: Project, database: str, run_options: RunOptions, *, as_json: bool) -> int:
-    from waiaas_migrate.runner.run import apply_to
+    from waiaas_migrate.runner.apply import apply_to
 
-    with shown_progress() as tell:
-        result = apply_to(database, project.migrations, options=run_options, watch=Watch(tell=tell))
+    with shown_progress() as listener:
+        result = apply_to(database, project.migrations, options=replace(run_options, listener=listener))
     if as_json:
         print_json({"database": database, **_run_row(result)})
         return 0

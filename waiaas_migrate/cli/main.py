@@ -101,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _interruption(error: MigrateError | OSError | sqlite3.Error) -> Failure | None:
     """Return ``error`` as data if Ctrl-C ended a query, which sqlite3 reports as an error of its own."""
-    from waiaas_migrate.runner.watching.progress import was_interrupted
+    from waiaas_migrate.runner.watching.interruption import was_interrupted
 
     if isinstance(error, sqlite3.Error) and was_interrupted(error):
         return Failure(kind="Interrupted", message="Interrupted.", exit_code=INTERRUPTED)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from waiaas_migrate.cli import options
@@ -10,9 +12,9 @@ from waiaas_migrate.cli.running import note_run, print_interrupted, safety_optio
 from waiaas_migrate.cli.terminal import shown_progress
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.project import Project
+from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.rollback import Extent
-from waiaas_migrate.runner.run import RunOptions, Watch
-from waiaas_migrate.runner.watching.progress import Interrupted
+from waiaas_migrate.runner.watching.interruption import Interrupted
 
 
 @click.command(short_help="Take the last migrations of DATABASE back.")
@@ -35,14 +37,14 @@ def rollback(
       waiaas-migrate rollback app.db
       waiaas-migrate rollback app.db --to 0003_nickname
     """  # noqa: D301
-    from waiaas_migrate.runner.run import roll_back_in
+    from waiaas_migrate.runner.rollback import roll_back_in
 
     if count is not None and to is not None:
         raise UsageError("--count and --to say each how far back. Give one of them.")
     extent = Extent(count=count or 1, to=to)
     try:
-        with shown_progress() as tell:
-            result = roll_back_in(database, project.migrations, extent, options=chosen, watch=Watch(tell=tell))
+        with shown_progress() as listener:
+            result = roll_back_in(database, project.migrations, extent, options=replace(chosen, listener=listener))
     except Interrupted as error:
         return print_interrupted(error, as_json=as_json)
     if as_json:

@@ -12,10 +12,9 @@ import click
 from waiaas_migrate.cli.output import note, print_failure
 from waiaas_migrate.errors import INTERRUPTED
 from waiaas_migrate.runner.apply import ApplyResult
+from waiaas_migrate.runner.options import BackupWhen, RunOptions, Transaction
 from waiaas_migrate.runner.rollback import RollbackResult
-from waiaas_migrate.runner.run import RunOptions, When
-from waiaas_migrate.runner.upgrade import Transaction
-from waiaas_migrate.runner.watching.progress import interruption_of
+from waiaas_migrate.runner.watching.interruption import interruption_of
 
 
 def safety_options(command: Callable[..., int]) -> Callable[..., int]:
@@ -26,13 +25,13 @@ def safety_options(command: Callable[..., int]) -> Callable[..., int]:
     )
     @click.option(
         "--backup",
-        type=click.Choice(get_args(When)),
+        type=click.Choice(get_args(BackupWhen)),
         metavar="WHEN",
         default="auto",
         help="Back up before changing a database: `always`, `never`, or where it could lose.  [default: auto]",
     )
     @wraps(command)
-    def with_options(*args: object, no_verify: bool, backup: When, **options: object) -> int:
+    def with_options(*args: object, no_verify: bool, backup: BackupWhen, **options: object) -> int:
         return command(*args, chosen=RunOptions(verify=not no_verify, backup=backup), **options)
 
     return with_options

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from waiaas_migrate.cli.streams import safe
-from waiaas_migrate.runner.watching.progress import Progress, Tell
+from waiaas_migrate.runner.watching.events import Event, Listener, Progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -19,8 +19,8 @@ _WIDE = 100
 
 
 @contextmanager
-def shown_progress() -> Iterator[Tell | None]:
-    """What to tell the progress to; None where nobody would see it."""
+def shown_progress() -> Iterator[Listener | None]:
+    """Yield the listener of a run, which shows its progress; None if nobody would see it."""
     if sys.stderr is None or not sys.stderr.isatty():  # None in a process without a terminal
         yield None
         return
@@ -38,7 +38,9 @@ class _Line:
         self._bar: Bar | None = None
         self._task: TaskID | None = None
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: Event) -> None:
+        if not isinstance(progress, Progress):
+            return
         if self._bar is None or self._task is None:
             self._bar = _bar()
             self._task = self._bar.add_task("", total=None, count="")

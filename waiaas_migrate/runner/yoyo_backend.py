@@ -32,7 +32,8 @@ from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck
 from waiaas_migrate.runner.proof.preconditions import proof_of
 from waiaas_migrate.runner.recovery import had_run, recorded_late
 from waiaas_migrate.runner.transaction import transaction_guard
-from waiaas_migrate.runner.watching.progress import Meter, was_interrupted
+from waiaas_migrate.runner.watching.interruption import was_interrupted
+from waiaas_migrate.runner.watching.monitor import Monitor
 from waiaas_migrate.runner.yoyo.lock_row import sole_transaction
 from waiaas_migrate.runner.yoyo.pragmas import declared_pragmas
 from waiaas_migrate.runner.yoyo.records import Operation, book_sql, hostname, username, write_log, write_record
@@ -120,7 +121,7 @@ class MigrateBackend(SQLiteBackend):
         except BaseException:
             connection.close()
             raise
-        Meter(connection).watch()
+        Monitor(connection).attach(connection)
         return connection
 
     def init_database(self) -> None:

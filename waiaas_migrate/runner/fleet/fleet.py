@@ -16,18 +16,18 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from contextvars import copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from waiaas_migrate.errors import INTERRUPTED, Failure, MigrateError, failure_of
-from waiaas_migrate.runner.apply import ApplyResult
+from waiaas_migrate.runner.apply import ApplyResult, apply_to
 from waiaas_migrate.runner.fleet.ctrl_c import ctrl_c_calls
 from waiaas_migrate.runner.fleet.forks import MOST, CannotFork, Copies, CopyKilled, Done, Flag, may_fork
 from waiaas_migrate.runner.fleet.patterns import refuse_one_name
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
-from waiaas_migrate.runner.run import RunOptions, Watch, apply_to
-from waiaas_migrate.runner.watching.progress import Interrupted, ReplayInterrupted, Stop, interruption_of
+from waiaas_migrate.runner.options import RunOptions
+from waiaas_migrate.runner.watching.interruption import Interrupted, ReplayInterrupted, interruption_of
 from waiaas_migrate.sqlite.database.memory import IS_STOPPED
 
 ResultT = TypeVar("ResultT")
@@ -78,7 +78,7 @@ def apply_to_all(
     databases: Iterable[str],
     migrations: str | os.PathLike[str],
     *,
-    options: RunOptions = RunOptions(),  # noqa: B008 — a frozen value
+    options: RunOptions = RunOptions(),
     fleet: Fleet = Fleet(),
     may_make: Container[str] | None = None,
 ) -> Iterator[Outcome[ApplyResult]]:
@@ -96,7 +96,9 @@ def apply_to_all(
     folder = Path(migrations).absolute()
     if fleet.executor is None:
         stop = Flag()
-        here = functools.partial(_apply_here, folder=read_folder(folder), options=options, stop=stop, may_make=may_make)
+        here = functools.partial(
+            _apply_here, folder=read_folder(folder), options=replace(options, stop=stop), may_make=may_make
+        )
         return each(here, databases, fleet, stop=stop)
     _read_once(folder, 0)
     work = functools.partial(_apply, folder=folder, stamp=time.time_ns(), options=options, may_make=may_make)
@@ -111,10 +113,10 @@ def _apply(
 
 
 def _apply_here(
-    database: str, *, folder: MigrationFolder, options: RunOptions, stop: Stop, may_make: Container[str] | None
+    database: str, *, folder: MigrationFolder, options: RunOptions, may_make: Container[str] | None
 ) -> ApplyResult:
     made = may_make is None or database in may_make
-    return apply_to(database, folder, options=options, watch=Watch(stop=stop), may_make=made)
+    return apply_to(database, folder, options=options, may_make=made)
 
 
 @functools.lru_cache(maxsize=1)

@@ -11,7 +11,7 @@ from waiaas_migrate.errors import ApplyError, MigrateError, UnsupportedError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.steps import StepRunner
-from waiaas_migrate.runner.watching.progress import was_interrupted
+from waiaas_migrate.runner.watching.interruption import was_interrupted
 from waiaas_migrate.schema.changes import Change, ModifyTableOptions
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import CatalogRow, read_catalog
