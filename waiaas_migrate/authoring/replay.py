@@ -16,7 +16,7 @@ from waiaas_migrate.files.migration_dir.statements import first_line
 from waiaas_migrate.runner.transaction import denial, python_steps
 from waiaas_migrate.runner.watching.progress import ReplayInterrupted, was_interrupted
 from waiaas_migrate.sqlite.database.memory import NOT_ATTACHED, execute, lacks_database, memory
-from waiaas_migrate.sqlite.planning.guards import NOT_AS_MADE
+from waiaas_migrate.sqlite.planning.guards import DEFINITION_DIFFERS
 
 #: The way out where nothing more is known.
 CORRECT = "Correct it, or restore it from git."
@@ -26,7 +26,7 @@ _WITHOUT_DATABASE = (
 )
 
 #: What a guard says that finds another definition of a table than the migration was made for.
-_OTHER_TABLE = re.compile(rf"failed: (?P<table>.+): {re.escape(NOT_AS_MADE)}")
+_OTHER_TABLE = re.compile(rf"failed: (?P<table>.+): {re.escape(DEFINITION_DIFFERS)}")
 
 
 def replay(

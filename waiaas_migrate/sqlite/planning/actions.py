@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from waiaas_migrate.schema.model import Index, ObjectKind, SqlText, Table
-from waiaas_migrate.sqlite.planning.cost import Cost
+from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.guards import (
-    NOT_AS_MADE,
+    DEFINITION_DIFFERS,
     Guard,
     GuardDefinition,
     GuardForeignKeysOff,
@@ -120,7 +120,7 @@ class EditDefinition:
     @property
     def guard(self) -> Guard:
         """The piece stands in the definition, once."""
-        return Guard(label=self.table, message=f"{self.table}: {NOT_AS_MADE}")
+        return Guard(label=self.table, message=f"{self.table}: {DEFINITION_DIFFERS}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +133,7 @@ class EndEdits:
     @property
     def guard(self) -> Guard:
         """The definition of the first table; no row is ever written for it."""
-        return Guard(label=self.tables[0], message=f"{self.tables[0]}: {NOT_AS_MADE}")
+        return Guard(label=self.tables[0], message=f"{self.tables[0]}: {DEFINITION_DIFFERS}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from waiaas_migrate.schema.model import ForeignKey, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.actions import Action, Step
 from waiaas_migrate.sqlite.planning.backfill_order import moved_columns
-from waiaas_migrate.sqlite.planning.cost import Cost
+from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.guards import FollowedKey, GuardNoRow, GuardParents, GuardViolations, NoteViolations
 from waiaas_migrate.sqlite.planning.rebuild import is_renumbered, shared_rowid
 from waiaas_migrate.sqlite.planning.transition import Transition

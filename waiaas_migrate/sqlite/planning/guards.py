@@ -8,7 +8,7 @@ from typing import Literal
 from waiaas_migrate.schema.model import ForeignKey
 
 #: Why a migration refuses a table whose definition is not the one it was made for.
-NOT_AS_MADE = "its definition differs from what the migrations made; run waiaas-migrate drift"
+DEFINITION_DIFFERS = "its definition differs from what the migrations made; run waiaas-migrate drift"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class GuardDefinition:
     @property
     def guard(self) -> Guard:
         """The table is defined as the migrations made it."""
-        return Guard(label=self.table, message=f"{self.table}: {NOT_AS_MADE}")
+        return Guard(label=self.table, message=f"{self.table}: {DEFINITION_DIFFERS}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,7 +46,7 @@ from waiaas_migrate.sqlite.planning.actions import (
     Step,
 )
 from waiaas_migrate.sqlite.planning.backfill_order import read_tables, reading_order
-from waiaas_migrate.sqlite.planning.cost import Cost
+from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.foreign_key_steps import parent_guards, violation_guards
 from waiaas_migrate.sqlite.planning.full_text import filling
 from waiaas_migrate.sqlite.planning.guards import GuardForeignKeysOff

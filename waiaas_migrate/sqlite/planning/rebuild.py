@@ -12,7 +12,7 @@ from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import SqlText, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.actions import Action, Copied, CopyRows, CreateBeside, ReplaceTable, Step
-from waiaas_migrate.sqlite.planning.cost import Cost
+from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.guards import GuardDefinition, GuardNoRow, GuardObjects, Piece
 from waiaas_migrate.sqlite.planning.row_values import column_of, guards, overrides_conflicts, value_of
 from waiaas_migrate.sqlite.planning.table_text import Clauses, piece, renamed, written_name
