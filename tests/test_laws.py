@@ -36,7 +36,7 @@ from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.renames import Renames
-from waiaas_migrate.sqlite.planning.options import Options
+from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
 RENDERER = Renderer()
@@ -52,7 +52,7 @@ def test_any_schema_becomes_any_other(old: Schema, new: Schema, catalog_edits: b
     """
     with closing(build(old, RENDERER, file="old")) as before, closing(build(new, RENDERER, file="new")) as wanted:
         declared = introspect(wanted)
-        options = Options(catalog_edits=catalog_edits)
+        options = PlanOptions(catalog_edits=catalog_edits)
         transition = make_transition(before, declared, Renames(), RENDERER, options)
         if not changes_of(transition):
             assert diff(introspect(before), declared) == ()

@@ -34,12 +34,10 @@ from waiaas_migrate.schema.hints import way_back
 from waiaas_migrate.schema.model import Column, PrimaryKey, Table, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.memory import copy
-from waiaas_migrate.sqlite.planning.cost import Cost
-from waiaas_migrate.sqlite.planning.effects import Effects
-from waiaas_migrate.sqlite.planning.kept_rules import kept_rules
+from waiaas_migrate.sqlite.planning.effects import Cost, Effects
 from waiaas_migrate.sqlite.planning.plan import plan
 from waiaas_migrate.sqlite.planning.plan_effects import effects_of
-from waiaas_migrate.sqlite.planning.row_values import column_of, is_filled, mapping
+from waiaas_migrate.sqlite.planning.row_values import checks_always_met, column_of, is_filled, mapping
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.planning.unknown_names import unknown_names
 
@@ -65,7 +63,7 @@ def changes_of(transition: Transition) -> tuple[Change, ...]:
 def hazards_of(transition: Transition) -> tuple[Hazard, ...]:
     """What is dangerous about it."""
     swaps, old, new = swapped_names(transition.renames), transition.old, transition.new
-    return (*swaps, *hazards(old, new, transition.changes, kept_rules(old, new)), *unknown_names(old, new))
+    return (*swaps, *hazards(old, new, transition.changes, checks_always_met(old, new)), *unknown_names(old, new))
 
 
 def draft(

@@ -12,7 +12,7 @@ from waiaas_migrate.files.migration_dir.manifest import Manifest
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.replay import replay
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
-from waiaas_migrate.sqlite.planning.effects import WORST, Effects
+from waiaas_migrate.sqlite.planning.effects import WORST_CASE, Effects
 from waiaas_migrate.sqlite.planning.sql_effects import effects_of_sql
 
 
@@ -49,7 +49,9 @@ def _completed(migration: MigrationFile, known: Facts | None) -> Facts:
 
 
 def _rollback_effects(migration: MigrationFile) -> Effects:
-    return WORST if migration.rollback is None else replace(effects_of_sql(migration.rollback_statements), loses=True)
+    return (
+        WORST_CASE if migration.rollback is None else replace(effects_of_sql(migration.rollback_statements), loses=True)
+    )
 
 
 def _marks(migrations: Sequence[MigrationFile]) -> dict[str, str]:

@@ -18,8 +18,8 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.memory import copy, execute, transaction
-from waiaas_migrate.sqlite.planning.options import Options
 from waiaas_migrate.sqlite.planning.plan import plan
+from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.reading.introspect import Known, Strings, introspect_quoted
 from waiaas_migrate.sqlite.reading.probe import culprit_of, not_compiling
@@ -35,7 +35,7 @@ def make_transition(
     new: Schema,
     renames: Renames,
     renderer: Renderer,
-    options: Options,
+    options: PlanOptions,
     known: Known | None = None,
 ) -> Transition:
     """The transition of what is in ``database``, whose ``known`` texts need no reading, to ``new``.

@@ -13,7 +13,7 @@ from waiaas_migrate.schema.model import Table, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.actions import FillFullText, Step
 from waiaas_migrate.sqlite.planning.backfill_order import moved_columns
-from waiaas_migrate.sqlite.planning.cost import Cost
+from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.rebuild import is_renumbered
 from waiaas_migrate.sqlite.planning.row_values import column_of
 from waiaas_migrate.sqlite.planning.transition import Transition

@@ -22,16 +22,6 @@ from waiaas_migrate.sqlite.planning.actions import (
     EditDefinition,
     EndEdits,
     FillFullText,
-    Plan,
-    RenameColumnTo,
-    RenameTableTo,
-    ReplaceTable,
-    SetSecureDelete,
-    UpdateRows,
-)
-from waiaas_migrate.sqlite.planning.cost import Cost
-from waiaas_migrate.sqlite.planning.effects import Announced, Effects
-from waiaas_migrate.sqlite.planning.guards import (
     GuardDefinition,
     GuardForeignKeysOff,
     GuardNoRow,
@@ -39,8 +29,14 @@ from waiaas_migrate.sqlite.planning.guards import (
     GuardParents,
     GuardViolations,
     NoteViolations,
+    Plan,
+    RenameColumnTo,
+    RenameTableTo,
+    ReplaceTable,
+    SetSecureDelete,
+    UpdateRows,
 )
-from waiaas_migrate.sqlite.planning.tally import Tally
+from waiaas_migrate.sqlite.planning.effects import AnnouncedHazard, Cost, Effects, Tally
 
 
 def effects_of(plan: Plan, hazards: Iterable[Hazard], old: Schema) -> Effects:
@@ -49,7 +45,7 @@ def effects_of(plan: Plan, hazards: Iterable[Hazard], old: Schema) -> Effects:
     for step in plan.steps:
         for action in step.actions:
             found.add(action, step.cost)
-    return found.effects(Announced(code=hazard.code, where=hazard.where) for hazard in hazards)
+    return found.effects(AnnouncedHazard(code=hazard.code, where=hazard.where) for hazard in hazards)
 
 
 class _PlanTally(Tally):
