@@ -28,10 +28,10 @@ from waiaas_migrate.schema.changes import (
     asked_foreign_keys,
 )
 from waiaas_migrate.schema.compared import compared_otherwise, names_column
-from waiaas_migrate.schema.enum_lists import Membership, literal, membership_of
+from waiaas_migrate.schema.enum_lists import literal
 from waiaas_migrate.schema.foreign_keys import Fault, fault, faulty_keys, identity, mended_keys
 from waiaas_migrate.schema.hazard_codes import DESTRUCTIVE, STOPPING, Code
-from waiaas_migrate.schema.model import Check, Column, ForeignKey, PrimaryKey, Schema, Table
+from waiaas_migrate.schema.model import AllowedValues, Check, Column, ForeignKey, PrimaryKey, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames, similar
 from waiaas_migrate.schema.rowid import rowid_column
@@ -210,7 +210,7 @@ def _check(
 
 
 def _changed_check(change: ModifyCheck, new: Schema) -> Iterator[Hazard]:
-    held, allowed = membership_of(change.old), membership_of(change.new)
+    held, allowed = change.old.allowed, change.new.allowed
     if held is None or allowed is None or held.column != allowed.column:
         yield from _new_list(change.table, change.new, new)
         return
@@ -220,14 +220,14 @@ def _changed_check(change: ModifyCheck, new: Schema) -> Iterator[Hazard]:
 
 def _new_list(table: str, check: Check, new: Schema) -> Iterator[Hazard]:
     """A rule where there was none: what its hints do to values that no list held, and what else it asks of rows."""
-    allowed = membership_of(check)
+    allowed = check.allowed
     column = None if allowed is None else _listed(table, allowed, new)
     if column is not None:
         yield from _removed_values(table, column, [value for value, _ in column.hints.removed_values])
     yield _new_rule(table, check)
 
 
-def _listed(table: str, allowed: Membership, new: Schema) -> Column | None:
+def _listed(table: str, allowed: AllowedValues, new: Schema) -> Column | None:
     return next((c for t in new.tables if t.name == table for c in t.columns if fold(c.name) == allowed.column), None)
 
 

@@ -24,6 +24,7 @@ from waiaas_migrate.schema.model import (
 )
 from waiaas_migrate.schema.rowid import rowid_column
 from waiaas_migrate.sqlite.quoting import fold
+from waiaas_migrate.sqlite.reading.allowed_values import allowed_values
 from waiaas_migrate.sqlite.reading.cursor import Cursor, split_commas
 from waiaas_migrate.sqlite.reading.ddl import bare_default, index_part, known_names, stored_expression
 from waiaas_migrate.sqlite.reading.ddl_comments import comments
@@ -119,6 +120,10 @@ class _Reading:
     def _expression(self, cursor: Cursor) -> SqlText:
         return stored_expression(cursor.balanced(), self.known, self.name)
 
+    def _check(self, cursor: Cursor, name: str | None, column: str | None = None) -> Check:
+        expression = self._expression(cursor)
+        return Check(expression=expression, name=name, column=column, allowed=allowed_values(expression))
+
     # Table constraints
 
     def _table_constraint(self, cursor: Cursor) -> None:
@@ -135,7 +140,7 @@ class _Reading:
                 parts = self._parts(cursor.balanced())
                 self.uniques.append(Unique(parts=parts, on_conflict=conflict(cursor), name=name))
             case "CHECK":
-                self.checks.append(Check(expression=self._expression(cursor), name=name))
+                self.checks.append(self._check(cursor, name))
                 conflict(cursor)  # accepted by the grammar, without effect
             case "FOREIGN":
                 cursor.expect("KEY")
@@ -187,7 +192,7 @@ class _Reading:
                 part = IndexPart(column=column)
                 self.uniques.append(Unique(parts=(part,), on_conflict=conflict(cursor), name=name, inline=True))
             case "CHECK":
-                self.checks.append(Check(expression=self._expression(cursor), name=name, column=column))
+                self.checks.append(self._check(cursor, name, column))
             case "REFERENCES":
                 self.foreign_keys.append(_reference(cursor, (column,), name=name, inline=True))
             case _:
