@@ -12,9 +12,19 @@ from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import SqlText, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import ROWID_NAMES, rowid_alias, rowid_name
-from waiaas_migrate.sqlite.planning.actions import Action, Copied, CopyRows, CreateBeside, ReplaceTable, Step
+from waiaas_migrate.sqlite.planning.actions import (
+    Action,
+    Copied,
+    CopyRows,
+    CreateBeside,
+    GuardDefinition,
+    GuardNoRow,
+    GuardObjects,
+    Piece,
+    ReplaceTable,
+    Step,
+)
 from waiaas_migrate.sqlite.planning.effects import Cost
-from waiaas_migrate.sqlite.planning.guards import GuardDefinition, GuardNoRow, GuardObjects, Piece
 from waiaas_migrate.sqlite.planning.row_values import column_of, guards, overrides_conflicts, value_of
 from waiaas_migrate.sqlite.planning.table_text import Clauses, piece, renamed, written_name
 from waiaas_migrate.sqlite.planning.text_steps import text_steps

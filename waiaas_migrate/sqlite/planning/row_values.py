@@ -13,8 +13,7 @@ from waiaas_migrate.schema.enum_lists import values_held
 from waiaas_migrate.schema.model import Check, Column, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.memory import memory
-from waiaas_migrate.sqlite.planning.actions import Copied, UpdateRows
-from waiaas_migrate.sqlite.planning.guards import GuardNoRow
+from waiaas_migrate.sqlite.planning.actions import Copied, GuardNoRow, UpdateRows
 from waiaas_migrate.sqlite.quoting import quote_name
 from waiaas_migrate.sqlite.reading.ddl import names_in
 from waiaas_migrate.sqlite.reading.quoted_strings import as_names
