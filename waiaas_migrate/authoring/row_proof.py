@@ -14,6 +14,7 @@ from waiaas_migrate.runner.replay import run_in_memory
 from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.schema.model import Column, Schema, Table
 from waiaas_migrate.schema.names import fold
+from waiaas_migrate.schema.rowid import rowid_name
 from waiaas_migrate.sqlite.database.memory import copy
 from waiaas_migrate.sqlite.planning.transition import Transition
 
@@ -84,7 +85,8 @@ def _kept(transition: Transition, tables: Iterable[Table]) -> Iterator[_Kept]:
             for old, other in pairs
             if other is not None and _keeps_values(old, other, start, new)
         ]
-        same += [(name, name) for name in _rowid(start, new)]
+        name = rowid_name(start, new)
+        same += [] if name is None else [(name, name)]
         if same:
             yield _Kept(
                 table_before=start.name,
@@ -103,10 +105,3 @@ def _keeps_values(old: Column, new: Column, before: Table, after: Table) -> bool
         and not is_told
         and affinity(old.type, strict=before.strict) == affinity(new.type, strict=after.strict)
     )
-
-
-def _rowid(old: Table, new: Table) -> Iterator[str]:
-    """The rowid's name, where both tables have one that no column hides."""
-    taken = {fold(column.name) for table in (old, new) for column in table.columns}
-    if not old.without_rowid and not new.without_rowid and "rowid" not in taken:
-        yield "rowid"

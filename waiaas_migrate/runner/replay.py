@@ -16,7 +16,7 @@ from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.steps import Direction, StepRunner
 from waiaas_migrate.runner.watching.progress import ReplayInterrupted, was_interrupted
 from waiaas_migrate.sqlite.database.memory import NOT_ATTACHED, execute, lacks_database, memory, transaction
-from waiaas_migrate.sqlite.planning.guards import NOT_AS_MADE
+from waiaas_migrate.sqlite.planning.guards import DEFINITION_DIFFERS
 
 #: What to do if nothing more is known.
 CORRECT = "Correct it, or restore it from git."
@@ -34,7 +34,7 @@ _AFTER_MERGE = (
 _IN_TRANSACTION = re.compile(r"(?:within|inside) (?:a )?transaction")
 
 #: How a guard reports that a table isn't defined as it was when the migration was made.
-_OTHER_TABLE = re.compile(rf"\A(?P<table>.+): {re.escape(NOT_AS_MADE)}")
+_OTHER_TABLE = re.compile(rf"\A(?P<table>.+): {re.escape(DEFINITION_DIFFERS)}")
 
 
 class Replay:
