@@ -77,7 +77,7 @@ def test_every_error_survives(kind: type[MigrateError], send: Callable[[MigrateE
 @pytest.mark.parametrize(
     "error",
     [
-        Interrupted("a.db", ["0001_a"], was_taking_back=True),
+        Interrupted("a.db", ["0001_a"], was_rolling_back=True),
         Interrupted("a.db", cause=errors.ApplyError(database="a.db", migration="0002_b", reason="interrupted")),
         RestoreInterrupted(Path("a.db"), None),
     ],

@@ -30,13 +30,13 @@ from tests.support.transitions import (
 )
 from waiaas_migrate.authoring.declared import build
 from waiaas_migrate.authoring.draft import changes_of, draft
-from waiaas_migrate.authoring.proof import prove
-from waiaas_migrate.authoring.transition import make_transition
+from waiaas_migrate.authoring.make_transition import make_transition
+from waiaas_migrate.authoring.migration_proof import prove
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.renames import Renames
-from waiaas_migrate.sqlite.planning.options import Options
+from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
 RENDERER = Renderer()
@@ -52,12 +52,12 @@ def test_any_schema_becomes_any_other(old: Schema, new: Schema, catalog_edits: b
     """
     with closing(build(old, RENDERER, file="old")) as before, closing(build(new, RENDERER, file="new")) as wanted:
         declared = introspect(wanted)
-        options = Options(catalog_edits=catalog_edits)
+        options = PlanOptions(catalog_edits=catalog_edits)
         transition = make_transition(before, declared, Renames(), RENDERER, options)
         if not changes_of(transition):
             assert diff(introspect(before), declared) == ()
             return
-        text = draft(before, transition, (), (), RENDERER).text
+        text = draft(before, transition, (), (), RENDERER).migration
         prove(before, transition, text)
 
 

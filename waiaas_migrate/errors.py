@@ -156,7 +156,7 @@ class PragmaError(DatabaseRefused):
 class ApplyError(DatabaseRefused):
     """A migration failed; its transaction was rolled back, unless it ran outside of one.
 
-    ``was_taking_back``: it is its rollback that failed.
+    ``was_rolling_back``: it is its rollback that failed.
     """
 
     def __init__(
@@ -167,7 +167,7 @@ class ApplyError(DatabaseRefused):
         reason: str,
         statement: str | None = None,
         rolled_back: bool = True,
-        was_taking_back: bool = False,
+        was_rolling_back: bool = False,
     ) -> None:
         self.database = database
         self.migration = migration
@@ -175,7 +175,7 @@ class ApplyError(DatabaseRefused):
         self.statement = statement
         self.rolled_back = rolled_back
         what = "failed outside a transaction, so that what it had done remains"
-        if was_taking_back:
+        if was_rolling_back:
             what = "could not be taken back, and all is as it was"
         elif rolled_back:
             what = "failed and was rolled back"

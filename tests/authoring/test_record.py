@@ -17,7 +17,7 @@ from waiaas_migrate.files.migration_dir.facts import mark
 from waiaas_migrate.files.migration_dir.manifest import read_manifest
 from waiaas_migrate.runner.folder import read_folder
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
-from waiaas_migrate.sqlite.planning.cost import Cost
+from waiaas_migrate.sqlite.planning.effects import Cost
 
 PARENT = {"columns": {"id": {"type": "integer", "primary_key": True}, "a": "text", "b": {"type": "text"}}}
 

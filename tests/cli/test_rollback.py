@@ -11,7 +11,7 @@ from tests.support.folders import FAMILY, dump, write_folder
 from tests.support.projects import execute, listing, rows, run
 from waiaas_migrate.errors import ApplyError
 from waiaas_migrate.runner.rollback import Extent
-from waiaas_migrate.runner.run import RunOptions, _told_of_interruption, roll_back_in
+from waiaas_migrate.runner.run import RunOptions, report_interruption, roll_back_in
 from waiaas_migrate.runner.watching.progress import Interrupted
 
 
@@ -84,7 +84,7 @@ def test_interrupted_before_or_after_its_commit(project: Path, taken_back: tuple
     database = str(project / "app.db")
     with (  # noqa: PT012 — what is interrupted is a block
         pytest.raises(Interrupted, match=said) as told,
-        _told_of_interruption(database, was_taking_back=True) as todo,
+        report_interruption(database, was_rolling_back=True) as todo,
     ):
         todo.append("0003_age")
         if taken_back:

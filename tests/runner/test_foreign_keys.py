@@ -45,7 +45,7 @@ def connection(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sqlit
 def apply(connection: sqlite3.Connection, folder: Path, observe: Observe | None = None) -> ApplyResult:
     """Apply what is pending, on a connection that is like any other."""
     found = read_folder(folder)
-    conduct = Conduct(observe=observe, oversee=lambda _: None)
+    conduct = Conduct(observe=observe, attach=lambda _: None)
     return apply_todo(connection, found, conduct, pending(connection, found.ids))
 
 
@@ -253,7 +253,7 @@ def test_looking_back_keeps_the_lock(connection: sqlite3.Connection, folder: Pat
     add_family(connection)
     connection.isolation_level = None
     connection.execute("BEGIN IMMEDIATE")
-    check = ForeignKeyCheck(connection, effects("DELETE FROM child WHERE id = 1"), oversee=lambda _: None)
+    check = ForeignKeyCheck(connection, effects("DELETE FROM child WHERE id = 1"), attach=lambda _: None)
     connection.execute("DELETE FROM child WHERE id = 1")
     assert "row 3 of child" in "".join(check.finish("x"))
     said = subprocess.run(
@@ -343,7 +343,7 @@ def test_looking_back_that_is_stopped(connection: sqlite3.Connection, folder: Pa
     connection.isolation_level = None
     connection.execute("BEGIN IMMEDIATE")
     check = ForeignKeyCheck(
-        connection, effects("DELETE FROM child"), oversee=lambda other: other.set_progress_handler(lambda: 1, 1)
+        connection, effects("DELETE FROM child"), attach=lambda other: other.set_progress_handler(lambda: 1, 1)
     )
     if connection.execute("PRAGMA journal_mode").fetchone() == ("wal",):
         with pytest.raises(sqlite3.OperationalError, match="interrupted"):

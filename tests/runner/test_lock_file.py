@@ -18,7 +18,7 @@ from tests.support.folders import FAMILY, FAMILY_IDS, run_python, write_folder
 from waiaas_migrate import close_database, open_database
 from waiaas_migrate.errors import DatabaseBusy
 from waiaas_migrate.runner.fleet.patterns import expand
-from waiaas_migrate.runner.lock_file import ENDING, LockFile
+from waiaas_migrate.runner.migrating_lock import LOCK_SUFFIX, MigratingLock
 from waiaas_migrate.runner.yoyo.applied import read_applied
 from waiaas_migrate.sqlite.database.pragmas import Pragma
 
@@ -142,8 +142,8 @@ def test_a_killed_parents_child_does_not_keep_the_lock(tmp_path: Path) -> None:
     """It was closed in the child."""
     code = """
 import os, sys, time
-from waiaas_migrate.runner.lock_file import LockFile
-assert LockFile(sys.argv[1]).take()
+from waiaas_migrate.runner.migrating_lock import MigratingLock
+assert MigratingLock(sys.argv[1]).take()
 child = os.fork()
 if child == 0:
     print("forked", os.getpid(), flush=True)
@@ -158,8 +158,8 @@ os.kill(os.getpid(), 9)
         assert process.stdout is not None
         assert process.stdout.readline().startswith("forked")
         process.wait()
-        assert not LockFile(str(database)).is_taken_elsewhere()
-        lock = LockFile(str(database))
+        assert not MigratingLock(str(database)).is_taken_elsewhere()
+        lock = MigratingLock(str(database))
         assert lock.take()
         lock.release()
     assert names_in(tmp_path) == ["app.db"]
@@ -169,14 +169,14 @@ def test_a_forked_child_that_leaves_the_run_leaves_the_lock_to_its_parent(tmp_pa
     """What it closes and deletes on its way out is not the parent's."""
     database = tmp_path / "app.db"
     database.touch()
-    lock = LockFile(str(database))
+    lock = MigratingLock(str(database))
     assert lock.take()
     child = os.fork()
     if child == 0:
         lock.release()
         os._exit(0)
     os.waitpid(child, 0)
-    assert not LockFile(str(database)).take()
+    assert not MigratingLock(str(database)).take()
     lock.release()
     assert names_in(tmp_path) == ["app.db"]
 
@@ -217,16 +217,16 @@ def test_two_that_run_outside_transactions_at_once(tmp_path: Path) -> None:
 def test_what_a_killed_run_left_is_used_again_and_goes(tmp_path: Path) -> None:
     """It is no lock any more."""
     with migrating(tmp_path / "app.db", tmp_path / "m", transactional=False) as run:
-        assert (tmp_path / f"app.db{ENDING}").exists()
+        assert (tmp_path / f"app.db{LOCK_SUFFIX}").exists()
         run.kill()
         run.wait()
-    assert (tmp_path / f"app.db{ENDING}").exists()
+    assert (tmp_path / f"app.db{LOCK_SUFFIX}").exists()
     assert expand([str(tmp_path / "app*")]) == (str(tmp_path / "app.db"),)
     folder = write_folder(tmp_path / "other", {**FAMILY, **VACUUM}, pragmas=BRIEF)
 
     close_database(open_database(tmp_path / "app.db", migrations=folder))
 
-    assert not (tmp_path / f"app.db{ENDING}").exists()
+    assert not (tmp_path / f"app.db{LOCK_SUFFIX}").exists()
 
 
 @pytest.mark.parametrize(("mode", "lock_mode"), [(0o644, 0o600), (0o664, 0o660), (0o600, 0o600), (0o666, 0o666)])
@@ -235,16 +235,16 @@ def test_only_those_can_open_it_who_may_write_the_database(tmp_path: Path, mode:
     database = tmp_path / "app.db"
     database.touch()
     database.chmod(mode)
-    lock = LockFile(str(database))
+    lock = MigratingLock(str(database))
     assert lock.take()
-    assert stat.S_IMODE((tmp_path / f"app.db{ENDING}").stat().st_mode) == lock_mode
+    assert stat.S_IMODE((tmp_path / f"app.db{LOCK_SUFFIX}").stat().st_mode) == lock_mode
     lock.release()
 
 
 @pytest.mark.parametrize("what", ["folder", "fifo", "link"])
 def test_something_else_of_that_name_is_no_lock_and_stays(tmp_path: Path, what: str) -> None:
     """It may be a trap: a link would have another file made, and a pipe would be waited for."""
-    place = tmp_path / f"app.db{ENDING}"
+    place = tmp_path / f"app.db{LOCK_SUFFIX}"
     if what == "folder":
         place.mkdir()
     elif what == "fifo":

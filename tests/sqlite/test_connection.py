@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from waiaas_migrate.errors import DatabaseBusy, DatabaseFileError, MigrateError, PragmaError, UsageError
-from waiaas_migrate.sqlite.database.connection import apply_pragmas, connect_file, open_read_only, shape_file
+from waiaas_migrate.sqlite.database.connection import apply_layout_pragmas, apply_pragmas, connect_file, open_read_only
 from waiaas_migrate.sqlite.database.pragmas import Pragma
 from waiaas_migrate.sqlite.database.url import database_path
 
@@ -370,9 +370,9 @@ def test_what_shapes_a_file_is_set_before_its_first_table(tmp_path: Path) -> Non
     """A page size takes effect in an empty file only, and is left alone afterwards."""
     with closing(connect_file(tmp_path / "a.db")) as connection:
         shape = [pragma("page_size", 8192), pragma("auto_vacuum", "INCREMENTAL"), pragma("foreign_keys", "ON")]
-        shape_file(connection, shape)
+        apply_layout_pragmas(connection, shape)
         connection.execute("CREATE TABLE t (x)")
-        shape_file(connection, [pragma("page_size", 512)])
+        apply_layout_pragmas(connection, [pragma("page_size", 512)])
         apply_pragmas(connection, shape)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from waiaas_migrate.sqlite.planning.cost import Cost
-from waiaas_migrate.sqlite.planning.effects import WORST, Announced
+from waiaas_migrate.sqlite.planning.effects import WORST_CASE, AnnouncedHazard, Cost
 from waiaas_migrate.sqlite.planning.sql_effects import effects_of_sql
 
 ADDING = [
@@ -98,7 +97,7 @@ def test_what_writes_can_lose_rows_whatever_the_comment_says(statement: str, com
 def test_what_cannot_be_told_is_the_worst(statement: str, comment: str) -> None:
     """One such statement is enough."""
     found = effects_of_sql(["CREATE TABLE u (a)", comment + statement, "CREATE TABLE v (a)"])
-    assert found == WORST
+    assert found == WORST_CASE
 
 
 @pytest.mark.parametrize("kind", ["INDEX", "VIEW", "TRIGGER"])
@@ -138,6 +137,6 @@ def test_hazards_stand_in_the_head() -> None:
     """Above the first statement, and nowhere else."""
     said = "-- hazard FOREIGN_KEY_MISMATCH a b: its foreign key\n/* -- hazard DROP_TABLE u: no */\n"
     found = effects_of_sql([f"{said}CREATE TABLE t (a)", "-- hazard DROP_TABLE t: too late\nCREATE TABLE v (a)"])
-    assert found.hazards == (Announced(code="FOREIGN_KEY_MISMATCH", where="a b"),)
+    assert found.hazards == (AnnouncedHazard(code="FOREIGN_KEY_MISMATCH", where="a b"),)
     assert found.unenforceable == ("a b",)
     assert effects_of_sql([f"{said}VACUUM"]).hazards == found.hazards

@@ -13,7 +13,7 @@ from waiaas_migrate.errors import Problem, ProjectError
 from waiaas_migrate.files.problem_report import Origin, Report, listed, suggestion
 from waiaas_migrate.files.setup_function import NamedSetup, is_setup_name
 from waiaas_migrate.files.text_file import read_text
-from waiaas_migrate.sqlite.planning.options import Options
+from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
 
 _TABLE = "tool.waiaas-migrate"
 _DEFAULTS = {"schema": "schema.yaml", "migrations": "migrations", "templates": "templates"}
@@ -46,9 +46,9 @@ class Project:
     setup: NamedSetup | None = None
 
     @property
-    def options(self) -> Options:
+    def options(self) -> PlanOptions:
         """What the planner needs to know of the choices."""
-        return Options(catalog_edits=self.catalog_edits, secure_delete=self.secure_delete)
+        return PlanOptions(catalog_edits=self.catalog_edits, secure_delete=self.secure_delete)
 
 
 def find_project(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from waiaas_migrate.runner.folder import MigrationFolder
-from waiaas_migrate.runner.transaction import plain_session
+from waiaas_migrate.runner.transaction import standard_settings
 from waiaas_migrate.runner.upgrade import (
     Conduct,
     Transaction,
@@ -63,7 +63,7 @@ def apply_pending(
         DatabaseRefused: the database has tables of unknown origin, or is locked.
         UsageError: a transaction is open on the connection.
     """
-    with plain_session(connection):
+    with standard_settings(connection):
         todo = pending(connection, folder.ids)
         if not todo:
             return ApplyResult()
@@ -79,7 +79,7 @@ def apply_todo(
 
     So there are no temporary objects on it. Raises as :func:`apply_pending` does.
     """
-    with plain_session(connection):
+    with standard_settings(connection):
         return _upgrade(connection, folder, conduct, todo)
 
 

@@ -24,8 +24,7 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import read_facts
 from waiaas_migrate.sqlite.database.connection import open_read_only, plain_errors
 from waiaas_migrate.sqlite.database.url import database_path
-from waiaas_migrate.sqlite.planning.cost import Cost
-from waiaas_migrate.sqlite.planning.effects import Announced, Effects
+from waiaas_migrate.sqlite.planning.effects import AnnouncedHazard, Cost, Effects
 from waiaas_migrate.sqlite.quoting import quote_name
 
 _SAMPLE = 1000
@@ -60,7 +59,7 @@ class MigrationEstimate:
     id: str
     kind: Literal["sql", "python"]
     tables: tuple[TableEstimate, ...] | None
-    hazards: tuple[Announced, ...]
+    hazards: tuple[AnnouncedHazard, ...]
     may_lose: bool
     writes: bool = True
 

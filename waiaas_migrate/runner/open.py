@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 
 from waiaas_migrate.errors import MigrateError, MigrationsError, Problem, UsageError
 from waiaas_migrate.files.bundled import bundled
-from waiaas_migrate.runner.folder_lock import while_others_work
-from waiaas_migrate.runner.transaction import plain_session
+from waiaas_migrate.runner.migrating_lock import retry_while_migrating
+from waiaas_migrate.runner.transaction import standard_settings
 from waiaas_migrate.runner.yoyo.applied import has_run_exactly, pending
 from waiaas_migrate.runner.yoyo.head import Head, read_head
 from waiaas_migrate.sqlite.database.connection import (
     DEFAULT_TIMEOUT,
+    apply_layout_pragmas,
     apply_pragmas,
     connect_file,
     plain_errors,
-    shape_file,
 )
 from waiaas_migrate.sqlite.database.pragmas import Pragma
 from waiaas_migrate.sqlite.database.setup import Setup, using_setup
@@ -85,7 +85,7 @@ def open_database(
     _refuse_other_words(backup)
     folder, head = _head(migrations)
     place = database_path(path)
-    return while_others_work(place, lambda: _open(place, folder, head, backup, setup))
+    return retry_while_migrating(place, lambda: _open(place, folder, head, backup, setup))
 
 
 def _open(place: Database, folder: str, head: Head | None, backup: When, setup: Setup | None) -> sqlite3.Connection:
@@ -94,8 +94,8 @@ def _open(place: Database, folder: str, head: Head | None, backup: When, setup: 
     try:
         if setup is not None:
             setup(connection)
-        with plain_session(connection), plain_errors(connection, doing="opening it"):
-            shape_file(connection, pragmas)
+        with standard_settings(connection), plain_errors(connection, doing="opening it"):
+            apply_layout_pragmas(connection, pragmas)
             is_at_head = head is not None and has_run_exactly(connection, head.hashes)
         with using_setup(setup):
             applied = () if is_at_head else _push(connection, folder, head, backup, pragmas=pragmas, is_plain=True)
@@ -129,7 +129,7 @@ def push_schema(connection: sqlite3.Connection, *, migrations: StrPath | None = 
     with plain_errors(connection, doing="applying migrations"):
         if head is not None and not connection.in_transaction and has_run_exactly(connection, head.hashes):
             return
-    while_others_work(connection, lambda: _push(connection, folder, head, backup))
+    retry_while_migrating(connection, lambda: _push(connection, folder, head, backup))
 
 
 def close_database(connection: sqlite3.Connection) -> None:
@@ -167,7 +167,7 @@ def _pragmas(head: Head | None) -> tuple[Pragma, ...]:
 
 
 def _patience(head: Head | None) -> float:
-    return DEFAULT_TIMEOUT if head is None else head.patience
+    return DEFAULT_TIMEOUT if head is None else head.timeout
 
 
 def _refuse_other_words(backup: str) -> None:
@@ -176,7 +176,7 @@ def _refuse_other_words(backup: str) -> None:
 
 
 def _prepare(connection: sqlite3.Connection, pragmas: Sequence[Pragma]) -> None:
-    with plain_session(connection), plain_errors(connection, doing="setting its PRAGMAs"):
+    with standard_settings(connection), plain_errors(connection, doing="setting its PRAGMAs"):
         apply_pragmas(connection, pragmas)
 
 
@@ -196,7 +196,7 @@ def _push(
     """
     with plain_errors(connection, doing="applying migrations"):
         if head is not None:
-            with plain_session(connection):
+            with standard_settings(connection):
                 if not pending(connection, head.ids):
                     return ()
         from waiaas_migrate.runner.folder import read_folder

@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import suppress
 
 from waiaas_migrate.runner.duplicates import terms_of_columns, terms_of_index
-from waiaas_migrate.sqlite.planning.guards import NOT_AS_MADE
+from waiaas_migrate.sqlite.planning.guards import DEFINITION_DIFFERS
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 
 _SHOWN = 5
@@ -40,7 +40,7 @@ def refusal(connection: sqlite3.Connection, statement: str, error: sqlite3.Error
         return _defensive(statement, error)
     if "_waiaas_guard" in statement:
         said = failed["what"]
-        guard = None if said.endswith(NOT_AS_MADE) else _GUARD.search(statement)
+        guard = None if said.endswith(DEFINITION_DIFFERS) else _GUARD.search(statement)
         if guard is not None and guard["where"].strip().upper() == "TRUE":
             # Any row is in the way, and no change to one helps.
             said += ". Declare one in schema.yaml, and generate the migration again"

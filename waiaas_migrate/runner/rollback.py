@@ -10,17 +10,17 @@ from pathlib import Path
 from waiaas_migrate.errors import ApplyError, UnsupportedError, UsageError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
-from waiaas_migrate.runner.folder_lock import at_work
+from waiaas_migrate.runner.migrating_lock import MigratingLock
 from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, KeysChanged
 from waiaas_migrate.runner.proof.preconditions import SchemaProof, listed, proof_of
 from waiaas_migrate.runner.steps import StepRunner
-from waiaas_migrate.runner.transaction import plain_session
+from waiaas_migrate.runner.transaction import standard_settings
 from waiaas_migrate.runner.upgrade import refuse_shadows, span
 from waiaas_migrate.runner.watching.events import Committed, MigrationFinished, MigrationStarted, Observe
 from waiaas_migrate.runner.yoyo.applied import pending
 from waiaas_migrate.runner.yoyo.lock_row import sole_transaction
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
-from waiaas_migrate.sqlite.database.connection import database_name
+from waiaas_migrate.sqlite.database.connection import database_name, main_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ def rollback(
         UsageError: ``to`` was not applied, or a transaction is open on the connection.
     """
     extent = Extent(count=count, to=to)
-    with plain_session(connection):
+    with standard_settings(connection):
         chosen = chosen_of(connection, folder, extent)
         if not chosen:
             return RollbackResult()
@@ -78,7 +78,7 @@ def rollback(
                 migration=error.migration,
                 reason=error.reason,
                 statement=error.statement,
-                was_taking_back=True,
+                was_rolling_back=True,
             ) from error
 
 
@@ -110,8 +110,9 @@ class _Reversal:
 
     def _run(self, *, check_all_keys: bool) -> RollbackResult:
         notices: list[str] = []
-        with at_work(self._connection) as work, sole_transaction(self._connection, notices) as held:
-            work.begin()
+        lock = MigratingLock(main_file(self._connection))
+        with lock, sole_transaction(self._connection, notices) as held:
+            lock.announce()
             todo = chosen_of(self._connection, self._folder, self._extent)
             _refuse_unsupported(todo)
             self._steps.refuse_one_way(todo)
@@ -160,7 +161,7 @@ class _Reversal:
                 f"--no-verify takes it back all the same."
             )
             name = database_name(self._connection)
-            raise ApplyError(database=name, migration=span(names), reason=f"{what}. {fix}", was_taking_back=True)
+            raise ApplyError(database=name, migration=span(names), reason=f"{what}. {fix}", was_rolling_back=True)
         return proof.notices
 
     def _tell(self, event: MigrationStarted | MigrationFinished | Committed) -> None:

@@ -14,10 +14,10 @@ from waiaas_migrate.files.migration_dir.migration_files import migration_hash
 from waiaas_migrate.runner.apply import ApplyResult, apply_todo
 from waiaas_migrate.runner.backups.backup import Backup, back_up, prune
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
-from waiaas_migrate.runner.folder_lock import while_others_work
-from waiaas_migrate.runner.proof.foreign_keys import Oversee
+from waiaas_migrate.runner.migrating_lock import retry_while_migrating
+from waiaas_migrate.runner.proof.foreign_keys import Attach
 from waiaas_migrate.runner.rollback import Extent, RollbackResult, chosen_of, rollback
-from waiaas_migrate.runner.transaction import plain_session
+from waiaas_migrate.runner.transaction import standard_settings
 from waiaas_migrate.runner.upgrade import Conduct, Transaction, refuse_shadows
 from waiaas_migrate.runner.watching.events import (
     Committed,
@@ -30,17 +30,17 @@ from waiaas_migrate.runner.watching.progress import Interrupted, Meter, Progress
 from waiaas_migrate.runner.yoyo.applied import pending, read_applied
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.connection import (
+    apply_layout_pragmas,
     apply_pragmas,
     connect_file,
     database_name,
     main_file,
     open_read_only,
-    patience,
     plain_errors,
-    shape_file,
+    wait_timeout,
 )
 from waiaas_migrate.sqlite.database.url import Database, database_path
-from waiaas_migrate.sqlite.planning.effects import WORST, Effects
+from waiaas_migrate.sqlite.planning.effects import WORST_CASE, Effects
 
 ResultT = TypeVar("ResultT", ApplyResult, RollbackResult)
 
@@ -87,12 +87,12 @@ def apply_to(
         Interrupted: it was stopped from outside.
     """
     folder = migrations if isinstance(migrations, MigrationFolder) else read_folder(migrations)
-    timeout = patience(folder.pragmas)
+    timeout = wait_timeout(folder.pragmas)
     run = _Run(folder=folder, options=options, watch=watch, patience=int(timeout * 1000), is_plain=True)
     place = database_path(database)
     if not may_make:
         place = replace(place, was_there=True)
-    return while_others_work(place, lambda: _apply_once(place, run, timeout))
+    return retry_while_migrating(place, lambda: _apply_once(place, run, timeout))
 
 
 def _apply_once(place: Database, run: _Run, timeout: float) -> ApplyResult:
@@ -102,11 +102,11 @@ def _apply_once(place: Database, run: _Run, timeout: float) -> ApplyResult:
     # The last to close a database moves its WAL into it; where others have it open, it stays with them
     # (https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files).
     with (
-        _told_of_interruption(database) as todo,
+        report_interruption(database) as todo,
         closing(connect_file(place, timeout=timeout, probe=False)) as connection,
     ):
         with plain_errors(database, doing="opening it"):
-            shape_file(connection, pragmas)
+            apply_layout_pragmas(connection, pragmas)
             todo.extend(pending(connection, folder.ids))
         with plain_errors(database, doing="applying migrations"):
             result = run.on(connection, todo)
@@ -135,14 +135,14 @@ def run_pending(
         UsageError: a transaction is open on the connection.
         Interrupted: Ctrl-C ended a statement.
     """
-    with plain_session(connection):
+    with standard_settings(connection):
         todo = pending(connection, folder.ids)
         if not todo:
             return ApplyResult()
         refuse_shadows(connection, folder.forward(folder.named(todo)))
         if not is_plain:
             return _Run(folder=folder, options=options).on(connection, todo)
-        with _told_of_interruption(database_name(connection)) as listed:
+        with report_interruption(database_name(connection)) as listed:
             listed.extend(todo)
             return _Run(folder=folder, options=options, watch=Watch(), is_plain=True).on(connection, todo)
 
@@ -176,7 +176,7 @@ class _Run:
                 transaction=self.options.transaction,
                 observe=observer,
                 patience=self.patience,
-                oversee=watched.oversee if self.is_plain else None,
+                attach=watched.attach if self.is_plain else None,
             )
             done = apply_todo(connection, self.folder, conduct, todo)
         return _with_backup(done, observer)
@@ -199,7 +199,9 @@ def roll_back_in(
         Interrupted: it was stopped from outside.
     """
     folder = read_folder(migrations)
-    return while_others_work(database_path(database), lambda: _roll_back_once(database, folder, extent, options, watch))
+    return retry_while_migrating(
+        database_path(database), lambda: _roll_back_once(database, folder, extent, options, watch)
+    )
 
 
 def _roll_back_once(
@@ -208,14 +210,14 @@ def _roll_back_once(
     with closing(open_read_only(database)) as reading:  # and so none is made where there is none
         chosen = chosen_of(reading, folder, extent)
     with (
-        _told_of_interruption(database, was_taking_back=True) as todo,
-        closing(connect_file(database, timeout=patience(folder.pragmas))) as connection,
+        report_interruption(database, was_rolling_back=True) as todo,
+        closing(connect_file(database, timeout=wait_timeout(folder.pragmas))) as connection,
         plain_errors(database, doing="rolling migrations back"),
         _watched(
             connection,
             {file.id: file.rollback_statements for file in chosen},
             watch,
-            wants_backup=wants_backup(connection, [WORST] if chosen else [], options.backup),
+            wants_backup=wants_backup(connection, [WORST_CASE] if chosen else [], options.backup),
         ) as observer,
     ):
         todo.extend(file.id for file in chosen)
@@ -237,9 +239,9 @@ class _watched:  # noqa: N801 — a context manager; a generator takes thrice as
             self._observer = _Observer(connection, statements, self._meter, wants_backup=wants_backup)
 
     @property
-    def oversee(self) -> Oversee:
+    def attach(self) -> Attach:
         """What another connection is told to that is opened for the run."""
-        return self._meter.oversee
+        return self._meter.attach
 
     def __enter__(self) -> _Observer | None:
         if self._is_watched:
@@ -321,14 +323,14 @@ def _last_applied(connection: sqlite3.Connection) -> str:
     return applied[-1].id if applied else ""
 
 
-class _told_of_interruption:  # noqa: N801 — a context manager, as _watched is
+class report_interruption:  # noqa: N801 — a context manager, as _watched is
     """Say what was committed of the list that is given, where a run is stopped by Ctrl-C or from another thread.
 
     The books are asked on another connection: closing that of the run may take long, and be what is interrupted.
     """
 
-    def __init__(self, database: str, *, was_taking_back: bool = False) -> None:
-        self._database, self._was_taking_back = database, was_taking_back
+    def __init__(self, database: str, *, was_rolling_back: bool = False) -> None:
+        self._database, self._was_rolling_back = database, was_rolling_back
         self._todo: list[str] = []
 
     def __enter__(self) -> list[str]:
@@ -338,12 +340,12 @@ class _told_of_interruption:  # noqa: N801 — a context manager, as _watched is
         if not isinstance(error, KeyboardInterrupt | MigrateError | sqlite3.Error):
             return
         if self._todo and was_interrupted(error):
-            there, back = _hashes_in(self._database), self._was_taking_back
+            there, back = _hashes_in(self._database), self._was_rolling_back
             committed = [name for name in self._todo if (migration_hash(name) in there) != back]
             cause = error if isinstance(error, ApplyError) else None
             is_complete = committed == self._todo
             raise Interrupted(
-                self._database, committed, was_taking_back=back, cause=cause, is_complete=is_complete
+                self._database, committed, was_rolling_back=back, cause=cause, is_complete=is_complete
             ) from error
 
 

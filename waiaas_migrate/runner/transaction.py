@@ -29,7 +29,7 @@ class NotNeeded(Exception):
 _SWITCHES = ("foreign_keys", "legacy_alter_table", "ignore_check_constraints", "recursive_triggers", "secure_delete")
 
 
-class plain_session:  # noqa: N801 — a context manager; a generator takes thrice as long, which a fleet notices
+class standard_settings:  # noqa: N801 — a context manager; a generator takes thrice as long, which a fleet notices
     """Have ``connection`` give plain rows and begin no transactions of its own; the caller's settings come back.
 
     Raises:
@@ -58,7 +58,7 @@ def _refuse_transaction(connection: sqlite3.Connection) -> None:
         )
 
 
-class Switches:
+class migration_pragmas:  # noqa: N801 — a context manager, as standard_settings is
     """The PRAGMAs that a migration may switch, as they were before, and set to what migrations count on.
 
     Foreign keys are off. CHECKs are enforced, since guards are CHECKs. A rename updates what names a table
@@ -89,7 +89,7 @@ class Switches:
                 _set_switch(self._connection, switch, value)
 
 
-class write_transaction:  # noqa: N801 — a context manager, as plain_session is
+class write_transaction:  # noqa: N801 — a context manager, as standard_settings is
     """Foreign keys off, BEGIN IMMEDIATE, COMMIT; on any exception ROLLBACK. The switches come back in either case.
 
     Foreign keys are switched before BEGIN since the PRAGMA does nothing within a transaction, and off since DROP TABLE
@@ -117,7 +117,7 @@ class write_transaction:  # noqa: N801 — a context manager, as plain_session i
 
     def __enter__(self) -> None:
         _refuse_transaction(self._connection)  # which executescript would commit
-        self._switches = Switches(self._connection)
+        self._switches = migration_pragmas(self._connection)
         try:
             with plain_errors(self._connection, doing="beginning a transaction"):
                 _begin(self._connection, self._needed, self._patience)
@@ -212,7 +212,7 @@ def _set_switch(connection: sqlite3.Connection, switch: str, value: int) -> None
 
 
 @contextmanager
-def guarded(connection: sqlite3.Connection) -> Iterator[list[str]]:
+def transaction_guard(connection: sqlite3.Connection) -> Iterator[list[str]]:
     """Let nobody end the transaction on ``connection`` or take its journal away; give what was tried.
 
     SQLite asks an authorizer before it compiles a statement (https://www.sqlite.org/c3ref/set_authorizer.html), and
@@ -239,11 +239,11 @@ def guarded(connection: sqlite3.Connection) -> Iterator[list[str]]:
 
 @contextmanager
 def python_steps(connection: sqlite3.Connection, *, transactional: bool) -> Iterator[list[str]]:
-    """Run steps in Python: :func:`guarded` if ``transactional``; a row or text factory that they set is gone after."""
+    """Run steps in Python, with :func:`transaction_guard` if ``transactional``; reset row and text factory after."""
     before = connection.row_factory, connection.text_factory
     try:
         if transactional:
-            with guarded(connection) as denied:
+            with transaction_guard(connection) as denied:
                 yield denied
         else:
             yield []

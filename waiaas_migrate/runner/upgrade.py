@@ -11,25 +11,28 @@ from typing import Literal
 from waiaas_migrate.errors import ApplyError, DatabaseRefused, MigrateError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
-from waiaas_migrate.runner.folder_lock import alone, at_work, is_soon_over
-from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, KeysChanged, Oversee
+from waiaas_migrate.runner.migrating_lock import MigratingLock
+from waiaas_migrate.runner.proof.foreign_keys import Attach, ForeignKeyCheck, KeysChanged
 from waiaas_migrate.runner.proof.preconditions import SchemaProof, listed, proof_of
 from waiaas_migrate.runner.recovery import had_run, hint, recorded_late
 from waiaas_migrate.runner.steps import StepRunner
-from waiaas_migrate.runner.transaction import NotNeeded, Switches
+from waiaas_migrate.runner.transaction import NotNeeded, migration_pragmas
 from waiaas_migrate.runner.watching.events import Committed, MigrationFinished, MigrationStarted, Observe
 from waiaas_migrate.runner.yoyo.applied import pending, read_applied, read_books, waiting
-from waiaas_migrate.runner.yoyo.lock_row import Held, sole_transaction
+from waiaas_migrate.runner.yoyo.lock_row import LockState, sole_transaction
 from waiaas_migrate.runner.yoyo.records import books_version
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_catalog, read_facts
-from waiaas_migrate.sqlite.database.connection import database_name, plain_errors
+from waiaas_migrate.sqlite.database.connection import database_name, main_file, plain_errors
 from waiaas_migrate.sqlite.planning.effects import Effects
 
 #: Whether all pending migrations share one transaction, or each has its own.
 Transaction = Literal["all", "each"]
 
 _SHOWN = 5
+#: Milliseconds that are long beside a run of so many statements that look at no row; a column takes a few of them where
+#: there are a thousand tables.
+_LONG, _FEW = 1000, 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +45,7 @@ class Conduct:
     #: The connection's busy timeout in milliseconds, where that is known.
     patience: int | None = None
     #: Is told of another connection that is opened for the run; None where this one is not known to be like any other.
-    oversee: Oversee | None = None
+    attach: Attach | None = None
 
 
 class Upgrade:
@@ -61,7 +64,7 @@ class Upgrade:
         self._total = len(todo)
         # One in Python may give the connection collations of its own, which another does not have.
         has_python = any(migration.kind == "python" for migration in folder.named(todo))
-        self._oversee = None if has_python else conduct.oversee
+        self._attach = None if has_python else conduct.attach
         #: What is pending once the present batch is applied.
         self._left: tuple[str, ...] = ()
         self._started = 0
@@ -90,7 +93,7 @@ class Upgrade:
         try:
             patience = self._conduct.patience
             with (
-                at_work(self._connection) as work,
+                MigratingLock(main_file(self._connection)) as work,
                 sole_transaction(self._connection, notices, self._is_needed, patience=patience) as held,
             ):
                 batch = self._next_batch(held, notices)
@@ -115,7 +118,7 @@ class Upgrade:
     def _is_needed(self) -> bool:
         return bool(pending(self._connection, self._folder.ids))
 
-    def _next_batch(self, held: Held, notices: list[str]) -> tuple[MigrationFile, ...]:
+    def _next_batch(self, held: LockState, notices: list[str]) -> tuple[MigrationFile, ...]:
         """What is to be run together, now that nobody else can; books are open then."""
         names = self._pending()
         todo = self._folder.named(names)
@@ -141,12 +144,12 @@ class Upgrade:
     # --- a batch in a transaction -------------------------------------------------------------------------------------
 
     def _run_together(
-        self, batch: Sequence[MigrationFile], facts: CatalogFacts, notices: list[str], work: at_work
+        self, batch: Sequence[MigrationFile], facts: CatalogFacts, notices: list[str], work: MigratingLock
     ) -> None:
         proof = self._proof(batch, facts)
         if not self._is_soon_over(batch, facts):
-            work.begin()
-        check = ForeignKeyCheck(self._connection, self._repeatable(batch), facts, self._oversee)
+            work.announce()
+        check = ForeignKeyCheck(self._connection, self._repeatable(batch), facts, self._attach)
         for migration in batch:
             check.announce(self._folder.facts(migration).forward.unenforceable)
             self._began(migration)
@@ -168,8 +171,10 @@ class Upgrade:
         looks_at_keys = facts.has_keys and (self._check_all_keys or any(one.may_break_keys for one in effects))
         if looks_at_keys or facts.has_strict or self._conduct.observe is not None or self._folder.post_apply:
             return False
-        statements = sum(len(migration.statements) for migration in batch)
-        return is_soon_over(effects, statements, self._conduct.patience)
+        timeout, statements = self._conduct.patience, sum(len(migration.statements) for migration in batch)
+        if timeout is None or timeout < _LONG or statements > _FEW:
+            return False
+        return all(one.is_constant and not one.may_change_rows and not one.may_lose for one in effects)
 
     def _repeatable(self, batch: Sequence[MigrationFile]) -> list[Effects] | None:
         """The effects of what will run, if a light check of foreign keys may have it run again."""
@@ -230,7 +235,7 @@ class Upgrade:
 
     def _run_alone(self, migration: MigrationFile) -> None:
         """Run a migration that cannot run in a transaction, and record it when it is done."""
-        with alone(self._connection), Switches(self._connection):
+        with self._alone(), migration_pragmas(self._connection):
             if migration.id not in pending(self._connection, self._folder.ids):
                 return
             proof = self._proof([migration], read_facts(self._connection))
@@ -250,10 +255,15 @@ class Upgrade:
             name, reason = error.migration, error.reason
             raise ApplyError(database=error.database, migration=name, reason=reason, rolled_back=False) from error
 
+    def _alone(self) -> MigratingLock:
+        lock = MigratingLock(main_file(self._connection))
+        lock.take_alone(self._connection)
+        return lock
+
     def _run_late_hooks(self) -> None:
         late = [hook for hook in self._folder.post_apply if not hook.transactional]
         for hook in late if self.committed else ():
-            with alone(self._connection), Switches(self._connection):
+            with self._alone(), migration_pragmas(self._connection):
                 self._steps.run(hook, "apply")
             with sole_transaction(self._connection, self.notices):
                 self._steps.log(hook)

@@ -27,19 +27,25 @@ from yoyo.migrations import Migration, PostApplyHookMigration, default_migration
 from waiaas_migrate.errors import MigrationsError, UsageError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, migration_hash, read_migrations
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
-from waiaas_migrate.runner.folder_lock import at_work
+from waiaas_migrate.runner.migrating_lock import MigratingLock
 from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck
 from waiaas_migrate.runner.proof.preconditions import proof_of
 from waiaas_migrate.runner.recovery import had_run, recorded_late
-from waiaas_migrate.runner.transaction import guarded
+from waiaas_migrate.runner.transaction import transaction_guard
 from waiaas_migrate.runner.watching.progress import Meter, was_interrupted
 from waiaas_migrate.runner.yoyo.lock_row import sole_transaction
 from waiaas_migrate.runner.yoyo.pragmas import declared_pragmas
 from waiaas_migrate.runner.yoyo.records import Operation, book_sql, hostname, username, write_log, write_record
 from waiaas_migrate.sqlite.database.catalog import read_facts
-from waiaas_migrate.sqlite.database.connection import apply_pragmas, connect_file, patience, shape_file
+from waiaas_migrate.sqlite.database.connection import (
+    apply_layout_pragmas,
+    apply_pragmas,
+    connect_file,
+    main_file,
+    wait_timeout,
+)
 from waiaas_migrate.sqlite.database.url import MEMORY, Database
-from waiaas_migrate.sqlite.planning.effects import WORST, Effects
+from waiaas_migrate.sqlite.planning.effects import WORST_CASE, Effects
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
 
 _logger = logging.getLogger("yoyo.migrations")
@@ -106,10 +112,10 @@ class MigrateBackend(SQLiteBackend):
         if self._given is not None:
             return self._given
         pragmas = declared_pragmas(dburi.args.get("migrations"))
-        connection = connect_file(_database(dburi), timeout=patience(pragmas))
+        connection = connect_file(_database(dburi), timeout=wait_timeout(pragmas))
         try:
             connection.isolation_level = None
-            shape_file(connection, pragmas)
+            apply_layout_pragmas(connection, pragmas)
             apply_pragmas(connection, pragmas)
         except BaseException:
             connection.close()
@@ -154,9 +160,9 @@ class MigrateBackend(SQLiteBackend):
             return
         notices: list[str] = []
         self._check, self._has_split = None, False
-        with at_work(self.connection) as work, sole_transaction(self.connection, notices) as held:
+        with MigratingLock(main_file(self.connection)) as lock, sole_transaction(self.connection, notices) as held:
             self._yoyo_was_killed = held.yoyo_was_killed
-            work.begin()
+            lock.announce()
             _note(notices)
             yield
             self._finish_check("the run")
@@ -200,7 +206,7 @@ class MigrateBackend(SQLiteBackend):
         done = set(self.get_applied_migration_hashes())
         applied = [file for file in files if migration_hash(file.id) in done]
         recorded = self._recorded(migration)
-        effects = WORST if recorded is None else recorded[0].facts(recorded[1]).forward
+        effects = WORST_CASE if recorded is None else recorded[0].facts(recorded[1]).forward
         others = OtherTools() if recorded is None else recorded[0].others
         if not had_run(
             self.connection, applied, next(file for file in files if file.id == migration.id), effects, others
@@ -231,7 +237,7 @@ class MigrateBackend(SQLiteBackend):
             self._check.announce(effects.unenforceable)
             self._prepare(folder, effects)
         if migration.use_transactions:
-            with guarded(self.connection), _interruptible(migration):
+            with transaction_guard(self.connection), _interruptible(migration):
                 migration.process_steps(self, direction, force=force)
             return
         self._finish_check(migration.id)

@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, unquote
 
-from waiaas_migrate.sqlite.planning.cost import Cost
-from waiaas_migrate.sqlite.planning.effects import WORST, Announced, Effects
+from waiaas_migrate.sqlite.planning.effects import WORST_CASE, AnnouncedHazard, Cost, Effects
 
 _ANY = "any"
 _FLAGS = ("changes_rows", "changes_keys")
@@ -31,8 +30,8 @@ class Facts:
         catalog: the mark of the catalog after it; None if nobody knows.
     """
 
-    forward: Effects = WORST
-    rollback: Effects = WORST
+    forward: Effects = WORST_CASE
+    rollback: Effects = WORST_CASE
     catalog: str | None = None
 
 
@@ -47,7 +46,7 @@ def mark(fingerprint: str) -> str:
 def written(facts: Facts) -> dict[str, Any]:
     """``facts`` as they stand in the manifest."""
     forward = _written(facts.forward, loses=facts.forward.loses)
-    back = "" if facts.rollback == WORST else f" | {_written(facts.rollback, loses=False)}".rstrip()
+    back = "" if facts.rollback == WORST_CASE else f" | {_written(facts.rollback, loses=False)}".rstrip()
     catalog = {} if facts.catalog is None else {"catalog": facts.catalog}
     return {"facts": forward + back, **catalog}
 
@@ -85,14 +84,14 @@ def read(entry: dict[str, Any]) -> Facts | None:
     forward, bar, back = entry["facts"].partition("|")
     return Facts(
         forward=_read(forward, always_loses=False),
-        rollback=_read(back, always_loses=True) if bar else WORST,
+        rollback=_read(back, always_loses=True) if bar else WORST_CASE,
         catalog=catalog,
     )
 
 
 def _read(text: str, *, always_loses: bool) -> Effects:
     tables: list[tuple[str, Cost]] = []
-    hazards: tuple[Announced, ...] = ()
+    hazards: tuple[AnnouncedHazard, ...] = ()
     flags: set[str] = set()
     for word in text.split():
         key, equals, listed = word.partition("=")
@@ -106,7 +105,7 @@ def _read(text: str, *, always_loses: bool) -> Effects:
         else:
             raise ValueError(f"{word!r} is not a fact")
     if _ANY in flags:
-        return replace(WORST, hazards=hazards)
+        return replace(WORST_CASE, hazards=hazards)
     return Effects(
         tables=tuple(tables),
         changes_rows="changes_rows" in flags,
@@ -116,6 +115,6 @@ def _read(text: str, *, always_loses: bool) -> Effects:
     )
 
 
-def _hazard(text: str) -> Announced:
+def _hazard(text: str) -> AnnouncedHazard:
     code, _, where = text.partition(" ")
-    return Announced(code=code, where=where)
+    return AnnouncedHazard(code=code, where=where)

@@ -10,7 +10,6 @@ from waiaas_migrate.files.schema_file.column_types import TYPE
 from waiaas_migrate.files.schema_file.enum_source import value_list_problem
 from waiaas_migrate.files.schema_file.value_kinds import write_expression, write_name
 from waiaas_migrate.files.yaml_text.yaml_writer import Data, Paragraph
-from waiaas_migrate.schema.enum_lists import membership_of
 from waiaas_migrate.schema.model import Check, ForeignKey, Generated, SqlText
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout
@@ -75,7 +74,7 @@ def _lists(place: ColumnLayout, around: Surroundings) -> _Lists:
     column = place.column
     is_integer = fold(column.type or "") == "integer"
     for check in place.checks:
-        found = membership_of(check) if check.name is None else None
+        found = check.allowed if check.name is None else None
         if found is None or found.column != fold(column.name) or value_list_problem(found.values):
             continue
         if is_integer and found.values == _BOOLEAN and not found.nullable:

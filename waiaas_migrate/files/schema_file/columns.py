@@ -20,7 +20,6 @@ from waiaas_migrate.schema.model import (
     Column,
     ColumnHints,
     Conflict,
-    EnumValues,
     IndexPart,
     NotNull,
     PrimaryKey,
@@ -44,6 +43,14 @@ class Scope:
 
     columns: tuple[str, ...]
     enums: LoadedEnums | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnumValues:
+    """The values of an enum in their order, and its name in the enum module; None for a list in schema.yaml."""
+
+    name: str | None
+    values: tuple[str | int, ...]
 
 
 class ReadColumn(NamedTuple):
@@ -216,7 +223,7 @@ def _checks(
         found.append(_list_check(column.name, fields["type"], membership(column.name, (0, 1), nullable=False), scope))
     if enum is not None:
         sql = membership(column.name, enum.values, nullable=column.not_null is None)
-        found.append(_list_check(column.name, fields["enum"], sql, scope, enum))
+        found.append(_list_check(column.name, fields["enum"], sql, scope))
     if value is not None and is_off and not boolean:
         value.problem("`check: false` only leaves out the CHECK of a boolean.", "Write an expression.")
     elif value is not None and not is_off:
@@ -225,9 +232,9 @@ def _checks(
     return tuple(check for check in found if check is not None)
 
 
-def _list_check(column: str, at: Value, sql: str, scope: Scope, enum: EnumValues | None = None) -> Check | None:
+def _list_check(column: str, at: Value, sql: str, scope: Scope) -> Check | None:
     expression = parse_sql(at, sql, scope.columns)
-    return None if expression is None else Check(expression=expression, column=column, enum=enum)
+    return None if expression is None else Check(expression=expression, column=column)
 
 
 def _hints(fields: Fields, found: Mapping[str, Any]) -> ColumnHints:

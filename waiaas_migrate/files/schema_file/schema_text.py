@@ -11,11 +11,11 @@ from typing import assert_never
 
 from waiaas_migrate.files.schema_file import schema_keys as k
 from waiaas_migrate.files.schema_file.column_text import Surroundings, Values, column_data, parent_data, reference_data
-from waiaas_migrate.files.schema_file.foreign_keys import refers_to_key
 from waiaas_migrate.files.schema_file.forms import unsupported
 from waiaas_migrate.files.schema_file.load_schema import VERSION
 from waiaas_migrate.files.schema_file.value_kinds import write_expression, write_name, write_object_name
 from waiaas_migrate.files.yaml_text.yaml_writer import Data, Lines, Paragraph, yaml_text
+from waiaas_migrate.schema.foreign_keys import is_enforceable
 from waiaas_migrate.schema.model import Check, ForeignKey, Schema, Table, Trigger, View, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.layout import TableLayout, layout
@@ -80,7 +80,7 @@ def _table(table: Table, parents: Mapping[str, Table], enums: Mapping[str, Value
 
 def _is_external(key: ForeignKey, parents: Mapping[str, Table]) -> bool:
     parent = parents.get(fold(key.table))
-    return parent is None or not refers_to_key(key, parent)
+    return parent is None or not is_enforceable(parent, key)
 
 
 def _constraints(place: TableLayout, around: Surroundings, where: str) -> dict[str, Data]:

@@ -16,6 +16,7 @@ from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.schema.model import Check, Index, PrimaryKey, Table, Unique
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.reading import ddl
+from waiaas_migrate.sqlite.reading.allowed_values import allowed_values
 
 T = TypeVar("T")
 
@@ -87,11 +88,10 @@ def _table(name: str, read: ReadTable, names: tuple[str, ...]) -> Table:
 
 
 def _unqualified(check: Check, table: str, names: tuple[str, ...]) -> Check:
-    """Return ``check`` with one meaning for ``table.column`` and ``column``."""
+    """Return ``check`` with the meaning it has in ``table``, whether it says ``table.column`` or ``column``."""
     meant = ddl.expression(check.expression.sql, names, table)
-    if meant.key == check.expression.key:
-        return check
-    return replace(check, expression=replace(check.expression, key=meant.key))
+    expression = replace(check.expression, key=meant.key)
+    return replace(check, expression=expression, allowed=allowed_values(expression))
 
 
 def _read_columns(value: Value, enums: LoadedEnums | None) -> tuple[ReadColumn, ...]:

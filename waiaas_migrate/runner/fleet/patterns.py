@@ -9,10 +9,10 @@ from pathlib import Path
 
 from waiaas_migrate.errors import MigrateError, UsageError
 from waiaas_migrate.runner.backups.backup import is_backup
-from waiaas_migrate.runner.lock_file import ENDING
+from waiaas_migrate.runner.migrating_lock import LOCK_SUFFIX
 from waiaas_migrate.sqlite.database.url import MEMORY, database_path
 
-_COMPANIONS = ("-wal", "-shm", "-journal", ENDING)
+_COMPANIONS = ("-wal", "-shm", "-journal", LOCK_SUFFIX)
 
 
 def refuse_one_name(databases: Iterable[str] | str | bytes | os.PathLike[str]) -> None:

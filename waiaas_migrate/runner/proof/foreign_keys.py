@@ -56,7 +56,7 @@ class KeysChanged(Exception):
 
 
 #: Lets a connection be stopped, and its progress be told, as that of the run.
-Oversee = Callable[[sqlite3.Connection], None]
+Attach = Callable[[sqlite3.Connection], None]
 
 
 class ForeignKeyCheck:
@@ -73,15 +73,15 @@ class ForeignKeyCheck:
         connection: sqlite3.Connection,
         effects: Sequence[Effects] | None = None,
         facts: CatalogFacts | None = None,
-        oversee: Oversee | None = None,
+        attach: Attach | None = None,
     ) -> None:
         """Begin on a database of whose catalog ``facts`` hold, if somebody has read it.
 
         ``effects`` are those of all that will run in this transaction; None if it can't be repeated.
-        ``oversee`` is told of the connection that looks back; None where another one may not see what this one does,
+        ``attach`` is told of the connection that looks back; None where another one may not see what this one does,
         which has collations and functions that somebody gave it, say, and which decide what is the same.
         """
-        self._connection, self._oversee = connection, oversee
+        self._connection, self._attach = connection, attach
         self._announced: list[Violation] = []
         has_keys = (read_facts(connection) if facts is None else facts).has_keys
         can_repeat = effects is not None and all(one.is_known for one in effects)
@@ -89,7 +89,7 @@ class ForeignKeyCheck:
         self._keys = _keys_and_parents(connection) if self._light else ()
         self._before: tuple[Violation, ...] | None = ()
         if has_keys and not self._light:
-            is_told = can_repeat and oversee is not None
+            is_told = can_repeat and attach is not None
             can_look_back = is_told and _readers_see_what_is_committed(connection)
             self._before = None if can_look_back else violations(connection)
 
@@ -112,7 +112,7 @@ class ForeignKeyCheck:
         after = violations(self._connection) if has_keys else ()
         if not after:
             return ()
-        before = _committed_violations(self._connection, self._oversee) if self._before is None else self._before
+        before = _committed_violations(self._connection, self._attach) if self._before is None else self._before
         new = new_violations(before, after)
         added = self._unannounced(new)
         if added:
@@ -142,8 +142,8 @@ def _readers_see_what_is_committed(connection: sqlite3.Connection) -> bool:
     return str(connection.execute("PRAGMA main.journal_mode").fetchone()[0]) == "wal"
 
 
-def _committed_violations(connection: sqlite3.Connection, oversee: Oversee | None) -> tuple[Violation, ...]:
-    """Every violation in what is committed, seen by another connection, of which ``oversee`` is told.
+def _committed_violations(connection: sqlite3.Connection, attach: Attach | None) -> tuple[Violation, ...]:
+    """Every violation in what is committed, seen by another connection, of which ``attach`` is told.
 
     Raises:
         KeysChanged: there can be no other connection, as with ``locking_mode = EXCLUSIVE``.
@@ -154,8 +154,8 @@ def _committed_violations(connection: sqlite3.Connection, oversee: Oversee | Non
     try:
         with closing(sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None)) as committed:
             set_up(committed)
-            if oversee is not None:
-                oversee(committed)
+            if attach is not None:
+                attach(committed)
             committed.execute("BEGIN")
             return violations(committed)
     except sqlite3.Error as error:

@@ -64,9 +64,9 @@ class Stop(Protocol):
 class Interrupted(Picklable, KeyboardInterrupt):
     """A run was stopped from outside. ``committed`` names what had been by then.
 
-    Those are migrations that were applied, or, if ``was_taking_back``, rolled back. ``cause`` names the migration whose
-    statement was interrupted; all else was rolled back, unless that one ran outside a transaction. ``is_complete``:
-    nothing was left to do.
+    Those are migrations that were applied, or, if ``was_rolling_back``, rolled back. ``cause`` names the migration
+    whose statement was interrupted; everything else was rolled back, unless that one ran outside a transaction.
+    ``is_complete``: nothing was left to do.
     """
 
     def __init__(
@@ -74,13 +74,13 @@ class Interrupted(Picklable, KeyboardInterrupt):
         database: str,
         committed: Sequence[str] = (),
         *,
-        was_taking_back: bool = False,
+        was_rolling_back: bool = False,
         cause: ApplyError | None = None,
         is_complete: bool = False,
     ) -> None:
         self.database = database
         self.committed = tuple(committed)
-        self.was_taking_back = was_taking_back
+        self.was_rolling_back = was_rolling_back
         self.is_complete = is_complete
         self.migration = None if cause is None else cause.migration
         self.rolled_back = cause is None or cause.rolled_back
@@ -88,9 +88,9 @@ class Interrupted(Picklable, KeyboardInterrupt):
 
     def __str__(self) -> str:
         names = ", ".join(self.committed)
-        if names and self.is_complete and self.rolled_back and not self.was_taking_back:
+        if names and self.is_complete and self.rolled_back and not self.was_rolling_back:
             return f"Interrupted, but too late: {names} had been applied to {self.database}."
-        if names and self.was_taking_back:
+        if names and self.was_rolling_back:
             return f"Interrupted, but too late: {names} had been taken back in {self.database}."
         where = "Interrupted" if self.migration is None else f"Interrupted in {self.migration}"
         if not self.rolled_back:
@@ -140,9 +140,9 @@ class Meter:
 
     def watch(self) -> None:
         """Look at the connection from here on."""
-        self.oversee(self._connection)
+        self.attach(self._connection)
 
-    def oversee(self, connection: sqlite3.Connection) -> None:
+    def attach(self, connection: sqlite3.Connection) -> None:
         """Look at ``connection``, on which a part of the work is done, and which is closed when that is."""
         connection.set_progress_handler(self._tick, self._every)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, read_ids_and_pragmas
-from waiaas_migrate.sqlite.database.connection import patience
+from waiaas_migrate.sqlite.database.connection import wait_timeout
 from waiaas_migrate.sqlite.database.pragmas import Pragma
 
 #: A file that was written just now may be written again without looking any different: its time has grains.
@@ -25,7 +25,7 @@ class Head:
     hashes: frozenset[str]
     pragmas: tuple[Pragma, ...]
     #: Seconds to wait for other connections.
-    patience: float
+    timeout: float
 
 
 _known: dict[str, tuple[tuple[int, ...], Head]] = {}
@@ -51,7 +51,7 @@ def read_head(folder: str) -> Head | None:
         return None
     ids, pragmas = read
     hashes = frozenset([sha256(name).hexdigest() for name in map(str.encode, ids)])  # as migration_hash does
-    head = Head(ids=ids, hashes=hashes, pragmas=pragmas, patience=patience(pragmas))
+    head = Head(ids=ids, hashes=hashes, pragmas=pragmas, timeout=wait_timeout(pragmas))
     if found is not None and time.time_ns() - found.st_ctime_ns > _SETTLED_NS:
         if len(_known) >= _MOST:
             _known.clear()

@@ -28,7 +28,7 @@ class YoyoLock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class LockState:
     """What is known once the write lock is held: the catalog, and whether plain yoyo was killed.
 
     ``yoyo_was_killed``: it left a lock row, and its process is gone.
@@ -84,7 +84,7 @@ class sole_transaction:  # noqa: N801 — a context manager, as write_transactio
         self._connection, self._notices = connection, notices
         self._transaction = write_transaction(connection, needed, patience=patience)
 
-    def __enter__(self) -> Held:
+    def __enter__(self) -> LockState:
         look_up_names()
         deadline: float | None = None
         while (held := self._begin()) is None:
@@ -96,7 +96,7 @@ class sole_transaction:  # noqa: N801 — a context manager, as write_transactio
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._transaction.__exit__(kind, error, trace)
 
-    def _begin(self) -> Held | None:
+    def _begin(self) -> LockState | None:
         """What is known once the write lock is held; None, and it isn't any more, if plain yoyo is at work."""
         connection, transaction = self._connection, self._transaction
         transaction.__enter__()
@@ -106,7 +106,7 @@ class sole_transaction:  # noqa: N801 — a context manager, as write_transactio
             if lock is None or not is_held(lock):
                 if lock is not None:
                     self._notices.append(remove_lock(connection, lock))
-                return Held(facts=facts, yoyo_was_killed=lock is not None)
+                return LockState(facts=facts, yoyo_was_killed=lock is not None)
         except BaseException as error:
             transaction.__exit__(type(error), error, None)
             raise

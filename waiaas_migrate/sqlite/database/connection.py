@@ -299,7 +299,7 @@ def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma], dat
     cursor.row_factory = None
     if set_together(cursor, pragmas):
         return
-    deadline = time.monotonic() + patience(pragmas)
+    deadline = time.monotonic() + wait_timeout(pragmas)
     for pragma in pragmas:
         name = checked_name(pragma.name, pragma.value)
         if name in KEPT_IN_FILE and matches(pragma, read_pragma(cursor, name)):
@@ -312,14 +312,21 @@ def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma], dat
             raise PragmaError(name=pragma.name, wanted=str(pragma.value), found=told, database=where)
 
 
-def shape_file(connection: sqlite3.Connection, pragmas: Sequence[Pragma], database: str | None = None) -> None:
+def apply_layout_pragmas(
+    connection: sqlite3.Connection, pragmas: Sequence[Pragma], database: str | None = None
+) -> None:
     """Set those PRAGMAs that take effect only before the first table, if there is none yet."""
     shape = [pragma for pragma in pragmas if pragma.name.lower() in SHAPE]
     if shape and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
         apply_pragmas(connection, shape, database)
 
 
-def patience(pragmas: Sequence[Pragma]) -> float:
+def busy_timeout(connection: sqlite3.Connection) -> float:
+    """Return the seconds that ``connection`` waits for the locks of others."""
+    return int(connection.execute("PRAGMA busy_timeout").fetchone()[0]) / 1000
+
+
+def wait_timeout(pragmas: Sequence[Pragma]) -> float:
     """Seconds to wait for other connections, from the first one on: the declared busy timeout."""
     declared = (str(pragma.value) for pragma in pragmas if pragma.name.lower() == "busy_timeout")
     return next((int(value) / 1000 for value in declared if value.isdecimal() and value.isascii()), DEFAULT_TIMEOUT)

@@ -1,15 +1,25 @@
-"""What running a migration, or rolling it back, does to the tables of a database."""
+"""The effects of running a migration, or of rolling it back, on the tables of a database."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from waiaas_migrate.schema.hazard_codes import DESTRUCTIVE, Code
-from waiaas_migrate.sqlite.planning.cost import Cost
+from waiaas_migrate.schema.names import fold
+
+
+class Cost(StrEnum):
+    """How the time of a step grows with the rows of its table."""
+
+    CONSTANT = "constant"
+    SCAN = "scan"
+    REBUILD = "rebuild"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Announced:
+class AnnouncedHazard:
     """A hazard that a migration announces: its code, and the table or column that it is about."""
 
     code: str
@@ -25,7 +35,7 @@ class Effects:
 
     Args:
         tables: each table that it touches, by the name that the table has before, and the cost. None means any table
-            in any way: :data:`WORST`.
+            in any way: :data:`WORST_CASE`.
         changes_rows: rows that are there can change or go, or new ones come.
         changes_keys: a foreign key comes or changes.
         loses: something other than through a rebuild or a destructive hazard can be lost.
@@ -36,7 +46,7 @@ class Effects:
     changes_rows: bool = False
     changes_keys: bool = False
     loses: bool = False
-    hazards: tuple[Announced, ...] = ()
+    hazards: tuple[AnnouncedHazard, ...] = ()
 
     @property
     def is_known(self) -> bool:
@@ -75,4 +85,66 @@ class Effects:
 
 
 #: What is assumed of a migration when nothing is known about it.
-WORST = Effects(tables=None, changes_rows=True, changes_keys=True, loses=True)
+WORST_CASE = Effects(tables=None, changes_rows=True, changes_keys=True, loses=True)
+
+_ORDER = (Cost.CONSTANT, Cost.SCAN, Cost.REBUILD)
+
+
+class Tally:
+    """The effects so far."""
+
+    def __init__(self) -> None:
+        self.changes_rows = self.changes_keys = self.loses = False
+        self._tables: dict[str, tuple[str, Cost]] = {}
+        self._created: set[str] = set()
+        self._dropped: set[str] = set()
+        self._before: dict[str, str] = {}
+
+    def touch(self, table: str, cost: Cost) -> None:
+        """Note that ``table``, by its name at this point, is touched at this cost; the highest cost counts."""
+        name = self._before.get(fold(table), table)
+        known = self._tables.get(fold(name), (name, cost))
+        self._tables[fold(name)] = known[0], max(known[1], cost, key=_ORDER.index)
+
+    def create(self, table: str, cost: Cost) -> None:
+        """Note that a table is new; one that takes the place of another that was dropped is a rebuild of it."""
+        self._created.add(fold(table))
+        self.touch(table, Cost.REBUILD if fold(table) in self._dropped else cost)
+
+    def drop(self, table: str) -> None:
+        """Note that ``table`` goes with its rows."""
+        self._dropped.add(fold(table))
+        self.write(table)
+
+    def write(self, table: str) -> None:
+        """Note that rows of ``table`` are written or go."""
+        self.touch(table, Cost.SCAN)
+        self.changes_rows = True
+
+    def index(self, table: str) -> None:
+        """Note that ``table`` gets an index, which costs nothing if the table is new and empty."""
+        is_empty = fold(table) in self._created and not self.changes_rows
+        self.touch(table, Cost.CONSTANT if is_empty else Cost.SCAN)
+
+    def rename(self, old: str, new: str) -> None:
+        """Note that a table gets another name; a new table that takes the place of one that was here is a rebuild."""
+        self.changes_keys = True
+        if fold(old) in self._created and fold(new) in self._tables:
+            self._created.remove(fold(old))
+            del self._tables[fold(old)]
+            self.touch(new, Cost.REBUILD)
+            return
+        self.touch(old, Cost.CONSTANT)
+        if fold(new) in self._dropped:
+            self.touch(new, Cost.REBUILD)
+        self._before[fold(new)] = self._before.pop(fold(old), old)
+
+    def effects(self, hazards: Iterable[AnnouncedHazard] = ()) -> Effects:
+        """All of it, the most expensive tables first."""
+        return Effects(
+            tables=tuple(sorted(self._tables.values(), key=lambda one: -_ORDER.index(one[1]))),
+            changes_rows=self.changes_rows,
+            changes_keys=self.changes_keys,
+            loses=self.loses,
+            hazards=tuple(dict.fromkeys(hazards)),
+        )

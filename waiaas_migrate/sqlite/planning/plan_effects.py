@@ -22,16 +22,6 @@ from waiaas_migrate.sqlite.planning.actions import (
     EditDefinition,
     EndEdits,
     FillFullText,
-    Plan,
-    RenameColumnTo,
-    RenameTableTo,
-    ReplaceTable,
-    SetSecureDelete,
-    UpdateRows,
-)
-from waiaas_migrate.sqlite.planning.cost import Cost
-from waiaas_migrate.sqlite.planning.effects import Announced, Effects
-from waiaas_migrate.sqlite.planning.guards import (
     GuardDefinition,
     GuardForeignKeysOff,
     GuardNoRow,
@@ -39,8 +29,15 @@ from waiaas_migrate.sqlite.planning.guards import (
     GuardParents,
     GuardViolations,
     NoteViolations,
+    Orphans,
+    Plan,
+    RenameColumnTo,
+    RenameTableTo,
+    ReplaceTable,
+    SetSecureDelete,
+    UpdateRows,
 )
-from waiaas_migrate.sqlite.planning.tally import Tally
+from waiaas_migrate.sqlite.planning.effects import AnnouncedHazard, Cost, Effects, Tally
 
 
 def effects_of(plan: Plan, hazards: Iterable[Hazard], old: Schema) -> Effects:
@@ -49,7 +46,7 @@ def effects_of(plan: Plan, hazards: Iterable[Hazard], old: Schema) -> Effects:
     for step in plan.steps:
         for action in step.actions:
             found.add(action, step.cost)
-    return found.effects(Announced(code=hazard.code, where=hazard.where) for hazard in hazards)
+    return found.effects(AnnouncedHazard(code=hazard.code, where=hazard.where) for hazard in hazards)
 
 
 class _PlanTally(Tally):
@@ -89,11 +86,10 @@ class _PlanTally(Tally):
                 self._update(action)
             case FillFullText(table=name):
                 self.write(name)
-            case GuardParents(table=name):
-                self.touch(name, Cost.SCAN)
-                self.changes_keys = True
-            case NoteViolations(tables=names) | GuardViolations(tables=names):
-                self._look_at_keys(names)
+            case GuardParents(orphans=rows):
+                self._check_keys([rows])
+            case NoteViolations(orphans=orphans) | GuardViolations(orphans=orphans):
+                self._check_keys(orphans)
             case CreateStatement() | SetSecureDelete() | GuardForeignKeysOff() | GuardDefinition() | GuardObjects():
                 pass  # no row is read or written
             case BeginEdits() | EndEdits() | CreateBeside() | ReplaceTable():
@@ -101,9 +97,9 @@ class _PlanTally(Tally):
             case _:
                 assert_never(action)
 
-    def _look_at_keys(self, tables: Iterable[str]) -> None:
-        for name in tables:
-            self.touch(name, Cost.SCAN)
+    def _check_keys(self, orphans: Iterable[Orphans]) -> None:
+        for rows in orphans:
+            self.touch(rows.table, Cost.SCAN)
         self.changes_keys = True
 
     def _drop(self, action: Drop) -> None:

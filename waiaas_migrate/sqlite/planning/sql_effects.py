@@ -11,9 +11,7 @@ from dataclasses import replace
 
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import is_internal
-from waiaas_migrate.sqlite.planning.cost import Cost
-from waiaas_migrate.sqlite.planning.effects import WORST, Announced, Effects
-from waiaas_migrate.sqlite.planning.tally import Tally
+from waiaas_migrate.sqlite.planning.effects import WORST_CASE, AnnouncedHazard, Cost, Effects, Tally
 from waiaas_migrate.sqlite.reading.cursor import Cursor
 from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token, significant, tokenize
 
@@ -39,11 +37,11 @@ def effects_of_sql(statements: Sequence[str]) -> Effects:
         for statement in statements:
             _Statement(significant(tokenize(statement)), tally).add()
     except (SqlError, _Unclear):
-        return replace(WORST, hazards=hazards)
+        return replace(WORST_CASE, hazards=hazards)
     return tally.effects(hazards)
 
 
-def _announced(statements: Sequence[str]) -> Iterator[Announced]:
+def _announced(statements: Sequence[str]) -> Iterator[AnnouncedHazard]:
     """The hazards that the comments before the first statement name."""
     try:
         tokens = tokenize(statements[0]) if statements else ()
@@ -53,7 +51,7 @@ def _announced(statements: Sequence[str]) -> Iterator[Announced]:
         if token.kind is not Kind.COMMENT:
             return
         if (match := _HAZARD.match(token.text.strip())) is not None:
-            yield Announced(code=match["code"], where=match["where"])
+            yield AnnouncedHazard(code=match["code"], where=match["where"])
 
 
 class _Statement:

@@ -9,7 +9,7 @@ from waiaas_migrate.errors import Problem
 from waiaas_migrate.schema.changes import Change
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.renames import Renames
-from waiaas_migrate.sqlite.planning.options import Options
+from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
 from waiaas_migrate.sqlite.planning.table_text import Clauses
 from waiaas_migrate.sqlite.reading.introspect import Known, Strings
 from waiaas_migrate.sqlite.reading.probe import Reading
@@ -35,7 +35,7 @@ class Transition:
     changes: tuple[Change, ...]
     renames: Renames = field(default=Renames())
     set_aside: frozenset[str] = frozenset()
-    options: Options = field(default=Options())
+    options: PlanOptions = field(default=PlanOptions())
     clauses: Clauses | None = None
     texts: Mapping[str, str] = field(default_factory=dict)
     reads: Mapping[str, Reading] = field(default_factory=dict)

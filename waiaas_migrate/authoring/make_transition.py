@@ -17,9 +17,9 @@ from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames
 from waiaas_migrate.sqlite.database.catalog import read_catalog
-from waiaas_migrate.sqlite.database.memory import copy, execute
-from waiaas_migrate.sqlite.planning.options import Options
+from waiaas_migrate.sqlite.database.memory import copy, execute, transaction
 from waiaas_migrate.sqlite.planning.plan import plan
+from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.reading.introspect import Known, Strings, introspect_quoted
 from waiaas_migrate.sqlite.reading.probe import culprit_of, not_compiling
@@ -35,7 +35,7 @@ def make_transition(
     new: Schema,
     renames: Renames,
     renderer: Renderer,
-    options: Options,
+    options: PlanOptions,
     known: Known | None = None,
 ) -> Transition:
     """The transition of what is in ``database``, whose ``known`` texts need no reading, to ``new``.
@@ -74,21 +74,19 @@ def _rename_all(scratch: sqlite3.Connection, start: Schema, renames: Renames, re
 
 
 def _rename(scratch: sqlite3.Connection, renaming: Transition, renderer: Renderer) -> str | None:
-    """Carry the renames out; or leave all as it was and name a view or trigger that must be set aside for them."""
-    scratch.execute("BEGIN")
+    """Carry the renames out; or change nothing and return a view or trigger that must be set aside for them."""
     try:
-        for step in plan(renaming).steps:
-            for statement in split_statements(renderer.step(step).sql):
-                execute(scratch, statement)
+        with transaction(scratch):
+            for step in plan(renaming).steps:
+                for statement in split_statements(renderer.step(step).sql):
+                    execute(scratch, statement)
     except sqlite3.OperationalError as error:
-        scratch.execute("ROLLBACK")
         culprit = culprit_of(scratch, error)
         if str(error).startswith("error in index "):
             raise UnsupportedError(_TEXT_INDEX.format(error)) from None
         if culprit is None or fold(culprit[1]) in renaming.set_aside:
             raise
         return culprit[1]
-    scratch.execute("COMMIT")
     return None
 
 

@@ -1,0 +1,210 @@
+"""The lock file ``NAME-migrating`` beside a database: migrations run on it now.
+
+SQLite's write lock can't say this. Processes that wait for the write lock give up after the busy timeout, but wait for
+migrations however long they take. Migrations that run outside transactions exclude each other by it.
+
+It is a flock(2) lock, so it ends with its process. It isn't on the database itself, since closing a descriptor of that
+drops SQLite's own locks (https://www.sqlite.org/howtocorrupt.html, "Posix advisory locks canceled by a separate thread
+doing close()"). Only users who may write the database can open the file, so nobody else can keep a run waiting. Whoever
+releases the lock deletes the file. A file that a killed process left is used again.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Self, TypeVar
+
+from waiaas_migrate.errors import DatabaseBusy
+from waiaas_migrate.runner.transaction import COMMITTING
+from waiaas_migrate.sqlite.database.connection import busy_timeout, database_name, main_file
+from waiaas_migrate.sqlite.database.url import Database
+
+try:
+    import fcntl
+except ImportError:  # Windows has none; two processes may then run the same migration at once
+    fcntl = None  # type: ignore[assignment]
+
+ResultT = TypeVar("ResultT")
+
+LOCK_SUFFIX = "-migrating"
+
+_FLAGS = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+_ATTEMPTS, _PAUSE, _LONG_PAUSE = 20, 0.001, 0.02
+
+#: The locks that this process holds: path and thread, by descriptor.
+_held: dict[int, tuple[str, int]] = {}
+
+
+class MigratingLock:
+    """The lock of one database; as a context manager, release it at the end if it was taken.
+
+    Enter it before the transaction, so that the lock ends after that.
+
+    Args:
+        database: the path of the file with links followed, or empty if the database is in memory.
+    """
+
+    def __init__(self, database: str) -> None:
+        self._database = database
+        self._path = database + LOCK_SUFFIX
+        self._descriptor: int | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.release()
+
+    def take(self) -> bool:
+        """Take the lock; return False if another process or thread has it.
+
+        Also return True if there can't be such a lock here.
+        """
+        if not self._database or fcntl is None:
+            return True
+        with suppress(OSError):  # this user may not make or open the file
+            while True:
+                descriptor = self._open()
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    os.close(descriptor)
+                    return True
+                is_locked = _lock(descriptor, fcntl.LOCK_EX)
+                if is_locked and _is_at(descriptor, self._path):
+                    self._descriptor = descriptor
+                    _held[descriptor] = self._path, threading.get_ident()
+                    return True
+                os.close(descriptor)
+                if not is_locked:
+                    return False
+        return True
+
+    def announce(self) -> None:
+        """Take the lock so that others wait; go on without it if it stays taken.
+
+        Then a waiting process is just looking at it, or a migration outside transactions has it, which others see.
+        """
+        for _ in range(_ATTEMPTS):
+            if self.take():
+                return
+            time.sleep(_PAUSE)
+
+    def take_alone(self, connection: sqlite3.Connection) -> None:
+        """Take the lock, waiting up to the busy timeout of ``connection``.
+
+        Raises:
+            DatabaseBusy: another process or thread still has it.
+        """
+        deadline = time.monotonic() + busy_timeout(connection)
+        while not self.take():
+            if time.monotonic() >= deadline:
+                doing = "waiting for migrations that another process runs outside a transaction"
+                raise DatabaseBusy(database=database_name(connection), doing=doing)
+            time.sleep(_LONG_PAUSE)
+
+    def release(self) -> None:
+        """Delete the file, then unlock it: a forked child may still have it open."""
+        descriptor = self._descriptor
+        if descriptor not in _held:
+            return
+        del _held[descriptor]
+        with suppress(OSError):
+            if _is_at(descriptor, self._path):
+                os.unlink(self._path)  # noqa: PTH108 — a fleet does it once for each database
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
+
+    def is_taken_elsewhere(self) -> bool:
+        """Return whether another process or thread has the lock; this thread would wait for itself."""
+        is_own = (self._path, threading.get_ident()) in _held.values()
+        if is_own or not self._database or fcntl is None:
+            return False
+        try:
+            descriptor = os.open(self._path, _FLAGS)
+        except OSError:
+            return False
+        try:
+            return not _lock(descriptor, fcntl.LOCK_SH)
+        finally:
+            os.close(descriptor)
+
+    def _open(self) -> int:
+        """Open the file; if it is missing, make it for the users who may write the database."""
+        while True:
+            try:
+                descriptor = os.open(self._path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
+            except FileExistsError:
+                with suppress(FileNotFoundError):  # it was deleted just now
+                    return os.open(self._path, _FLAGS)
+            else:
+                with suppress(OSError):
+                    self._share(descriptor)
+                return descriptor
+
+    def _share(self, descriptor: int) -> None:
+        """Give a new file the owner and group of the database, and its writers read and write permission."""
+        database, own = os.stat(self._database), os.fstat(descriptor)  # noqa: PTH116 — as above
+        if (database.st_uid, database.st_gid) != (own.st_uid, own.st_gid):
+            with suppress(OSError):
+                os.fchown(descriptor, database.st_uid if os.geteuid() == 0 else -1, database.st_gid)
+        writers = database.st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)
+        if os.fstat(descriptor).st_gid != database.st_gid:
+            writers &= ~stat.S_IWGRP
+        os.fchmod(descriptor, stat.S_IRUSR | stat.S_IWUSR | writers | writers << 1)
+
+
+def retry_while_migrating(database: Database | sqlite3.Connection, work: Callable[[], ResultT]) -> ResultT:
+    """Return ``work()``; call it again if ``database`` was busy because migrations run on it.
+
+    Nobody knows how long those take, so the busy timeout counts from their end.
+
+    Raises:
+        DatabaseBusy: another connection holds a lock, and no migrations run.
+    """
+    was_migrating = False
+    while True:
+        try:
+            return work()
+        except DatabaseBusy as error:
+            file = (database.file or "") if isinstance(database, Database) else main_file(database)
+            is_migrating = MigratingLock(os.path.realpath(file) if file else "").is_taken_elsewhere()
+            # Migrations that ran a moment ago may have ended just now.
+            if error.committed or error.doing == COMMITTING or not (is_migrating or was_migrating):
+                raise
+            was_migrating = is_migrating
+
+
+def _lock(descriptor: int, kind: int) -> bool:
+    """Lock an open file; return False if another has it locked, True if the file system has no such locks."""
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _is_at(descriptor: int, path: str) -> bool:
+    """Return whether the open file is still the one at ``path``: its last owner may have deleted it."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _close_in_child() -> None:
+    for descriptor in _held:
+        with suppress(OSError):
+            os.close(descriptor)
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_in_child)
