@@ -21,9 +21,7 @@ from tests.support.projects import CHECKOUT, shipped_project
 from waiaas_migrate import __all__ as public
 from waiaas_migrate import errors
 from waiaas_migrate.cli.main import group
-from waiaas_migrate.files.schema_file.columns import COLUMN_KEYS
-from waiaas_migrate.files.schema_file.load_schema import TOP_KEYS
-from waiaas_migrate.files.schema_file.tables import TABLE_KEYS
+from waiaas_migrate.files.schema_file.schema_keys import COLUMN, TABLE, TOP
 from waiaas_migrate.schema.hazard_codes import DESTRUCTIVE, Code
 
 README = CHECKOUT / "README.md"
@@ -197,7 +195,7 @@ def test_every_error_is_documented(name: str) -> None:
     assert re.search(rf"^\| `{name}` \| {status} \| .+ \| .+ \|$", page, re.MULTILINE)
 
 
-@pytest.mark.parametrize("key", sorted({*TOP_KEYS, *TABLE_KEYS, *COLUMN_KEYS}))
+@pytest.mark.parametrize("key", sorted({*TOP.keys, *TABLE.keys, *COLUMN.keys}))
 def test_every_key_of_the_schema_file_is_documented(key: str) -> None:
     """Every key of schema.yaml, of a table and of a column begins a row of a table in docs/schema-file.md."""
     assert f"| `{key}` |" in (DOCS / "schema-file.md").read_text(encoding="utf-8")

@@ -11,16 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from waiaas_migrate.errors import SchemaFileError
-from waiaas_migrate.files.schema_file.columns import COLUMN_KEYS
-from waiaas_migrate.files.schema_file.load_schema import TOP_KEYS, DeclaredSchema, load_schema
-from waiaas_migrate.files.schema_file.tables import TABLE_KEYS
+from waiaas_migrate.files.schema_file.load_schema import DeclaredSchema, load_schema
+from waiaas_migrate.files.schema_file.schema_keys import COLUMN, TABLE, TOP
 from waiaas_migrate.schema.model import (
     Action,
+    AllowedValues,
     Check,
     ColumnHints,
     Conflict,
     Deferral,
-    EnumValues,
     ForeignKey,
     Generated,
     Index,
@@ -277,10 +276,12 @@ def test_enums_become_checks(tmp_path: Path) -> None:
         ("more", "more IN (0, 1)"),
         ("more", "more = flag"),
     ]
-    assert [check.enum for check in read.checks[:4]] == [
-        EnumValues(name="KINDS", values=("it's", "b")),
-        EnumValues(name="KINDS", values=("it's", "b")),
-        EnumValues(name=None, values=(1, "x", "ON")),
+    assert [check.allowed for check in read.checks] == [
+        AllowedValues(column="k", values=("it's", "b"), nullable=True),
+        AllowedValues(column="n", values=("it's", "b")),
+        AllowedValues(column="i", values=(1, "x", "ON"), nullable=True),
+        AllowedValues(column="flag", values=(0, 1)),
+        AllowedValues(column="more", values=(0, 1)),
         None,
     ]
     assert [(use.name, use.values, use.columns) for use in declared.enums] == [("KINDS", ("it's", "b"), ("t.k", "t.n"))]
@@ -430,4 +431,4 @@ def test_the_examples_of_the_reference_are_read(tmp_path: Path, example: str) ->
 def test_the_reference_has_every_key() -> None:
     """Each key of the file, a table and a column has its row in docs/schema-file.md, and no row is of another."""
     rows = re.findall(r"^\| `(\w+)` \|", REFERENCE, re.MULTILINE)
-    assert set(rows) == {*TOP_KEYS, *TABLE_KEYS, *COLUMN_KEYS}
+    assert set(rows) == {*TOP.keys, *TABLE.keys, *COLUMN.keys}

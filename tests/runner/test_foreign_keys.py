@@ -43,7 +43,9 @@ def connection(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sqlit
 
 def apply(connection: sqlite3.Connection, folder: Path, listener: Listener | None = None) -> ApplyResult:
     """Apply what is pending, on a connection that is like any other."""
-    return apply_pending(connection, read_folder(folder), RunOptions(listener=listener, backup="never"), owns_connection=True)
+    return apply_pending(
+        connection, read_folder(folder), RunOptions(listener=listener, backup="never"), owns_connection=True
+    )
 
 
 def applied_ids(connection: sqlite3.Connection) -> tuple[str, ...]:
