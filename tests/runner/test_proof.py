@@ -209,7 +209,7 @@ def test_a_rollback_that_leads_elsewhere(connection: sqlite3.Connection, folder:
     with pytest.raises(ApplyError, match="migration 0004_more could not be taken back") as caught:
         roll_back(connection, read_folder(folder))
     assert said in str(caught.value)
-    assert "Mend 0004_more.rollback.sql" in str(caught.value)
+    assert "Correct 0004_more.rollback.sql" in str(caught.value)
     assert list(connection.iterdump()) == before
     assert roll_back(connection, read_folder(folder), options=RunOptions(verify=False)).rolled_back == ("0004_more",)
 
