@@ -75,7 +75,7 @@ def violation_guards(transition: Transition) -> tuple[tuple[Step, ...], tuple[St
     note = NoteViolations(tables=tables, renumbered=renumbered, keys=tuple(before for before, _ in keys))
     compare = GuardViolations(tables=tables, renumbered=renumbered, keys=tuple(after for _, after in keys))
     return (
-        (Step(words="take down the foreign key violations that there are", cost=Cost.SCAN, actions=(note,)),),
+        (Step(words="record existing foreign key violations", cost=Cost.SCAN, actions=(note,)),),
         (Step(words="no row has lost its parent", cost=Cost.SCAN, actions=(compare,)),),
     )
 

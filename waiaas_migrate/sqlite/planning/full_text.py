@@ -1,4 +1,4 @@
-"""Full-text tables whose content is another table or a view: they hold only an index of its rows.
+"""Full-text tables with external content: they index the rows of another table or a view.
 
 See https://www.sqlite.org/fts5.html#external_content_tables and https://www.sqlite.org/fts3.html#fts4_external_content_tables.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from waiaas_migrate.schema.changes import AddVirtualTable, ModifyVirtualTable
 from waiaas_migrate.schema.model import Table, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.actions import FillFullText, Step
@@ -26,9 +25,9 @@ _MODULES = frozenset({"fts4", "fts5"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """What a full-text table reads: a table or view, its column that numbers the rows, and the others; all folded.
+    """The table or view that a full-text table reads, its rowid column, and the columns it indexes; all folded.
 
-    An FTS4 table that names no columns reads all that there are.
+    An FTS4 table that names no columns indexes all of them.
     """
 
     table: str
@@ -37,7 +36,7 @@ class Content:
 
 
 def content_of(virtual: VirtualTable) -> Content | None:
-    """Return what ``virtual`` indexes; None if it has its own content, or none, or is not a full-text table."""
+    """Return what ``virtual`` indexes; None unless it is a full-text table with external content."""
     if fold(virtual.module) not in _MODULES:
         return None
     options: dict[str, str] = {}
@@ -69,19 +68,18 @@ def _arguments(sql: str) -> Iterator[Sequence[Token]]:
     yield argument
 
 
-def filling(transition: Transition) -> Iterator[Step]:
-    """Steps that index anew the rows that are there: for a table that is new or other, or whose content changed.
+def fill_steps(transition: Transition) -> Iterator[Step]:
+    """Yield steps that index existing rows: for full-text tables that are new or changed, or whose content changed.
 
-    No trigger fires while a migration changes rows, so nothing else keeps the index up to date.
+    No trigger fires while a migration changes rows, so nothing else updates the index.
     """
-    made = {fold(c.table.name) for c in transition.changes if isinstance(c, AddVirtualTable)}
-    made |= {fold(c.new.name) for c in transition.changes if isinstance(c, ModifyVirtualTable)}
+    made = {fold(virtual.name) for virtual in transition.coming(VirtualTable)}
     old_tables, new_tables = transition.old.by_name(), transition.new.by_name()
     for virtual in transition.new.virtual_tables:
         content = content_of(virtual)
-        old, new = (None, None) if content is None else (old_tables.get(content.table), new_tables.get(content.table))
         if content is None:
             continue
+        old, new = old_tables.get(content.table), new_tables.get(content.table)
         is_stale = fold(virtual.name) in transition.stale_indexes
         if old is not None and new is not None and _is_readable(content, new):
             columns = content.columns or {fold(column.name) for column in new.columns}
@@ -98,7 +96,7 @@ def _is_readable(content: Content, table: Table) -> bool:
 
 
 def is_changed(transition: Transition, read: Collection[tuple[str, str]]) -> bool:
-    """Return whether rows may get other values in the columns ``read`` (each with its table, both folded)."""
+    """Return whether values may change in the columns ``read`` (table and column, both folded)."""
     moved = set(moved_columns(transition))
     tables, old_tables = transition.new.by_name(), transition.old.by_name()
     for name, column in read:
