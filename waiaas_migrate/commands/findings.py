@@ -9,7 +9,6 @@ from enum import StrEnum
 from waiaas_migrate.files.schema_file.load_schema import EnumUse
 from waiaas_migrate.schema.changes import Change, ModifyCheck, spelled_name
 from waiaas_migrate.schema.describe import describe
-from waiaas_migrate.schema.enum_lists import membership_of
 from waiaas_migrate.schema.names import fold
 
 
@@ -80,7 +79,7 @@ def _shifts(change: Change, owners: dict[str, str]) -> list[tuple[tuple[str, str
     """Each value that came or went in an enum's CHECK, with the column; empty for any other change."""
     if not isinstance(change, ModifyCheck):
         return []
-    before, after = membership_of(change.old), membership_of(change.new)
+    before, after = change.old.allowed, change.new.allowed
     if before is None or after is None or before.column != after.column or before.nullable != after.nullable:
         return []
     column = f"{change.table}.{after.column}"

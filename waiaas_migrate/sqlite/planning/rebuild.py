@@ -11,6 +11,7 @@ from waiaas_migrate.schema.changes import AddColumn
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import SqlText, Table
 from waiaas_migrate.schema.names import fold
+from waiaas_migrate.schema.rowid import ROWID_NAMES, rowid_alias, rowid_name
 from waiaas_migrate.sqlite.planning.actions import (
     Copied,
     CopyRows,
@@ -27,7 +28,7 @@ from waiaas_migrate.sqlite.planning.row_values import column_of, guards, overrid
 from waiaas_migrate.sqlite.planning.table_text import piece, renamed, written_name
 from waiaas_migrate.sqlite.planning.text_steps import text_steps
 from waiaas_migrate.sqlite.planning.transition import TableChanges
-from waiaas_migrate.sqlite.reading.ddl import ROWID_NAMES, TERMS, names_in, unqualified
+from waiaas_migrate.sqlite.reading.ddl import TERMS, names_in, unqualified
 from waiaas_migrate.sqlite.reading.grammar import Kind, significant, tokenize
 from waiaas_migrate.sqlite.reading.spelling import spelled_name, spelled_value
 
@@ -156,7 +157,7 @@ def _copied(old: Table, new: Table) -> Iterator[Copied]:
     A generated column computes its values, and a new one without a backfill gets its default.
     """
     alias = rowid_alias(new)
-    if (rowid := shared_rowid(old, new)) is not None and alias is None:
+    if (rowid := rowid_name(old, new)) is not None and alias is None:
         yield Copied(column=rowid, source=rowid)
     for column in new.columns:
         if column.generated is not None:
@@ -170,7 +171,7 @@ def _copied(old: Table, new: Table) -> Iterator[Copied]:
 
 def _nothing_kept(new: Table) -> Copied:
     """Return what to copy if no column is kept: a rowid that SQLite chooses, or a default."""
-    rowid = shared_rowid(new, new)
+    rowid = rowid_name(new)
     if rowid is not None:
         return Copied(column=rowid, source="NULL")
     column = next(column for column in new.columns if column.generated is None)
@@ -189,28 +190,3 @@ def _as_expression(default: SqlText) -> str:
     ):
         return spelled_value(tokens[0].name)
     return default.sql
-
-
-def rowid_alias(table: Table) -> str | None:
-    """Return the folded name of the column that is the rowid (https://www.sqlite.org/lang_createtable.html#rowid)."""
-    key = table.primary_key
-    if key is None or table.without_rowid or len(key.parts) != 1:
-        return None
-    part = key.parts[0]
-    column = column_of(table, part.column or "")
-    if column is None or fold(column.type or "") != "integer" or (key.inline and part.descending):
-        return None
-    return fold(column.name)
-
-
-def is_renumbered(old: Table, new: Table) -> bool:
-    """Return whether a row may have different rowids in ``old`` and ``new``, or no rowid in one of them."""
-    return old.without_rowid != new.without_rowid or rowid_alias(old) != rowid_alias(new)
-
-
-def shared_rowid(old: Table, new: Table) -> str | None:
-    """Return a name of the rowid in both tables; None if one has no rowid, or columns hide all of its names."""
-    if old.without_rowid or new.without_rowid:
-        return None
-    taken = {fold(column.name) for table in (old, new) for column in table.columns}
-    return next((name for name in ("rowid", "_rowid_", "oid") if name not in taken), None)

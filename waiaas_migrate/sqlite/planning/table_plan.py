@@ -19,12 +19,13 @@ from waiaas_migrate.schema.canonical import canonical_collation
 from waiaas_migrate.schema.describe import describe, describe_briefly
 from waiaas_migrate.schema.model import Column, Table
 from waiaas_migrate.schema.names import fold
+from waiaas_migrate.schema.rowid import rowid_alias
 from waiaas_migrate.sqlite.planning import actions as a
 from waiaas_migrate.sqlite.planning import table_text
 from waiaas_migrate.sqlite.planning.column_drop import can_drop_column, statements
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout, column_layout
-from waiaas_migrate.sqlite.planning.rebuild import rebuild, rowid_alias
+from waiaas_migrate.sqlite.planning.rebuild import rebuild
 from waiaas_migrate.sqlite.planning.row_values import column_of, guards, updates, waits_for_backfill
 from waiaas_migrate.sqlite.planning.text_steps import TextStep, text_steps
 from waiaas_migrate.sqlite.planning.transition import Alteration, TableChanges
