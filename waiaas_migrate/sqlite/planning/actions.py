@@ -1,9 +1,12 @@
-"""The actions that a migration consists of, as data. Each is rendered by the template that it names."""
+"""The actions that a migration consists of, as data.
+
+The template of the same name renders an action: ``create_table.sql.j2`` renders ``CreateTable``.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Literal
 
 from waiaas_migrate.schema.model import ForeignKey, Index, ObjectKind, SqlText, Table
 from waiaas_migrate.sqlite.planning.effects import Cost
@@ -15,7 +18,6 @@ class CreateTable:
     """CREATE TABLE."""
 
     table: Table
-    template: Literal["create_table"] = "create_table"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +26,6 @@ class CreateIndex:
 
     table: str
     index: Index
-    template: Literal["create_index"] = "create_index"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,6 @@ class CreateStatement:
     """The whole CREATE statement of a view, a trigger or a virtual table, as its author wrote it."""
 
     statement: SqlText
-    template: Literal["create_statement"] = "create_statement"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,39 +41,35 @@ class Drop:
 
     kind: ObjectKind
     name: str
-    template: Literal["drop"] = "drop"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RenameTableTo:
+class RenameTable:
     """ALTER TABLE … RENAME TO. SQLite adapts indexes, foreign keys, views and triggers."""
 
     old: str
     new: str
-    template: Literal["rename_table"] = "rename_table"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RenameColumnTo:
+class RenameColumn:
     """ALTER TABLE … RENAME COLUMN. SQLite adapts indexes, CHECKs, foreign keys, views and triggers."""
 
     table: str
     old: str
     new: str
-    template: Literal["rename_column"] = "rename_column"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddColumnTo:
+class AddColumn:
     """ALTER TABLE … ADD COLUMN, in constant time."""
 
     table: str
     column: ColumnLayout
-    template: Literal["add_column"] = "add_column"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DropColumnFrom:
+class DropColumn:
     """ALTER TABLE … DROP COLUMN, which writes every row but no index.
 
     ``is_legacy``: do not compile all views and triggers, as SQLite otherwise does.
@@ -82,14 +78,11 @@ class DropColumnFrom:
     table: str
     column: str
     is_legacy: bool = True
-    template: Literal["drop_column"] = "drop_column"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeginEdits:
     """Allow edits of the catalog (https://www.sqlite.org/pragma.html#pragma_writable_schema)."""
-
-    template: Literal["begin_edits"] = "begin_edits"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +100,6 @@ class GuardNoRow:
     table: str
     rule: str
     where: str
-    template: Literal["guard_no_row"] = "guard_no_row"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +113,6 @@ class EditDefinition:
     words: str
     piece: Piece
     asked: tuple[GuardNoRow, ...] = ()
-    template: Literal["edit_definition"] = "edit_definition"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +120,6 @@ class EndEdits:
     """Close the catalog and make every connection read it again, so that a definition with an error fails."""
 
     tables: tuple[str, ...]
-    template: Literal["end_edits"] = "end_edits"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +139,6 @@ class CreateBeside:
     """
 
     create: str
-    template: Literal["create_beside"] = "create_beside"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +154,6 @@ class CopyRows:
     copied: tuple[Copied, ...]
     asks_checks: bool = True
     overrides: bool = False
-    template: Literal["copy_rows"] = "copy_rows"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +163,6 @@ class ReplaceTable:
     table: str
     aside: str
     keeps_sequence: bool
-    template: Literal["replace_table"] = "replace_table"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +176,6 @@ class UpdateRows:
     assignments: tuple[Copied, ...]
     where: str | None = None
     overrides: bool = False
-    template: Literal["update_rows"] = "update_rows"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,22 +183,18 @@ class FillFullText:
     """Index again all rows that a full-text table gets from its content table."""
 
     table: str
-    template: Literal["fill_full_text"] = "fill_full_text"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetSecureDelete:
+class SecureDelete:
     """PRAGMA secure_delete, for the connection that migrates."""
 
     on: bool
-    template: Literal["secure_delete"] = "secure_delete"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardForeignKeysOff:
     """Fail if foreign keys are enforced: dropping a table would then delete the rows that refer to it."""
-
-    template: Literal["guard_foreign_keys_off"] = "guard_foreign_keys_off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,7 +210,6 @@ class GuardDefinition:
     named: Piece
     pieces: tuple[Piece, ...] = ()
     text: str | None = None
-    template: Literal["guard_definition"] = "guard_definition"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,7 +222,6 @@ class GuardObjects:
     table: str
     names: tuple[str, ...]
     triggers_only: bool = False
-    template: Literal["guard_objects"] = "guard_objects"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,7 +230,6 @@ class GuardParents:
 
     table: str
     foreign_key: ForeignKey
-    template: Literal["guard_parents"] = "guard_parents"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,7 +254,6 @@ class NoteViolations:
     tables: tuple[str, ...]
     renumbered: tuple[str, ...] = ()
     keys: tuple[FollowedKey, ...] = ()
-    template: Literal["note_violations"] = "note_violations"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,7 +263,6 @@ class GuardViolations:
     tables: tuple[str, ...]
     renumbered: tuple[str, ...] = ()
     keys: tuple[FollowedKey, ...] = ()
-    template: Literal["guard_violations"] = "guard_violations"
 
 
 Action = (
@@ -293,10 +270,10 @@ Action = (
     | CreateIndex
     | CreateStatement
     | Drop
-    | RenameTableTo
-    | RenameColumnTo
-    | AddColumnTo
-    | DropColumnFrom
+    | RenameTable
+    | RenameColumn
+    | AddColumn
+    | DropColumn
     | BeginEdits
     | EditDefinition
     | EndEdits
@@ -305,7 +282,7 @@ Action = (
     | ReplaceTable
     | UpdateRows
     | FillFullText
-    | SetSecureDelete
+    | SecureDelete
     | GuardForeignKeysOff
     | GuardDefinition
     | GuardObjects
@@ -314,6 +291,11 @@ Action = (
     | NoteViolations
     | GuardViolations
 )
+
+
+def template_of(action: Action) -> str:
+    """Return the name of the template that renders ``action``, without its suffix."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(action).__name__).lower()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,9 +49,9 @@ def guards_of(action: a.Action) -> tuple[Guard, ...]:  # noqa: C901, PLR0911 —
             message = f"rows of {', '.join(tables)} would lose their parent"
             return (Guard(label="foreign_keys_hold", message=message),)
         case (
-            a.CreateTable() | a.CreateIndex() | a.CreateStatement() | a.Drop() | a.RenameTableTo() | a.RenameColumnTo()
-            | a.AddColumnTo() | a.DropColumnFrom() | a.BeginEdits() | a.CreateBeside() | a.ReplaceTable()
-            | a.UpdateRows() | a.FillFullText() | a.SetSecureDelete() | a.NoteViolations()
+            a.CreateTable() | a.CreateIndex() | a.CreateStatement() | a.Drop() | a.RenameTable() | a.RenameColumn()
+            | a.AddColumn() | a.DropColumn() | a.BeginEdits() | a.CreateBeside() | a.ReplaceTable()
+            | a.UpdateRows() | a.FillFullText() | a.SecureDelete() | a.NoteViolations()
         ):  # fmt: skip
             return ()
         case _:

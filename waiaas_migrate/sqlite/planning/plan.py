@@ -85,13 +85,13 @@ class _Planner:
         secure_delete = self.t.options.secure_delete
         if self.rebuilt and secure_delete is not None:
             words = "overwrite deleted pages" if secure_delete else "leave deleted pages as they are"
-            yield _step(words, a.SetSecureDelete(on=secure_delete))
+            yield _step(words, a.SecureDelete(on=secure_delete))
 
     def _renames(self) -> Iterator[a.Step]:
         for table in self.t.renames.tables:
-            yield _step(describe(table), a.RenameTableTo(old=table.old, new=table.new))
+            yield _step(describe(table), a.RenameTable(old=table.old, new=table.new))
         for column in self.t.renames.columns:
-            yield _step(describe(column), a.RenameColumnTo(table=column.table, old=column.old, new=column.new))
+            yield _step(describe(column), a.RenameColumn(table=column.table, old=column.old, new=column.new))
 
     # Drop
 

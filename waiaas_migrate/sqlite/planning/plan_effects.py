@@ -42,14 +42,14 @@ class _PlanTally(Tally):
                 self.touch(name, Cost.SCAN)
             case a.Drop():
                 self._drop(action)
-            case a.RenameTableTo(old=before, new=after):
+            case a.RenameTable(old=before, new=after):
                 self.rename(before, after)
-            case a.RenameColumnTo(table=name):
+            case a.RenameColumn(table=name):
                 self.touch(name, Cost.CONSTANT)
                 self.changes_keys = True
-            case a.AddColumnTo():
+            case a.AddColumn():
                 self._add_column(action, cost)
-            case a.DropColumnFrom(table=name):
+            case a.DropColumn(table=name):
                 self.write(name)
                 self.loses = True
             case a.EditDefinition(table=name, asked=asked):
@@ -65,7 +65,7 @@ class _PlanTally(Tally):
             case a.NoteViolations(tables=names) | a.GuardViolations(tables=names):
                 self._check_keys(names)
             case (
-                a.CreateStatement() | a.SetSecureDelete() | a.GuardForeignKeysOff() | a.GuardDefinition()
+                a.CreateStatement() | a.SecureDelete() | a.GuardForeignKeysOff() | a.GuardDefinition()
                 | a.GuardObjects() | a.BeginEdits() | a.EndEdits() | a.CreateBeside() | a.ReplaceTable()
             ):  # fmt: skip
                 pass  # They read and write no rows, or another action of the same step counts for them.
@@ -85,7 +85,7 @@ class _PlanTally(Tally):
             # SQLite frees the pages of an index one by one.
             self.touch(owner, Cost.SCAN if action.kind == "index" else Cost.CONSTANT)
 
-    def _add_column(self, action: a.AddColumnTo, cost: Cost) -> None:
+    def _add_column(self, action: a.AddColumn, cost: Cost) -> None:
         place = action.column
         # SQLite tests NOT NULL on every row if the value is not a constant default.
         is_computed = place.column.generated is not None and place.column.not_null is not None

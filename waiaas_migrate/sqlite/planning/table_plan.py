@@ -195,20 +195,16 @@ def _in_place(table: TableChanges, added: Sequence[c.AddColumn], rows: Sequence[
     rules = [change for change in table.changes if _is_rule_on(updated, change) and _is_edit(table, change)]
     late = [_not_null_added(one) for one in table.changes if one not in rules and _is_edit(table, one)]
     edits = _Edits(table)
-    first = tuple(edit for edit, _ in edits.made(rules))
+    first = edits.made(rules)
     edits.add_columns(added)
-    made = edits.made(late)
     return TablePlan(
-        rules=first,
-        steps=tuple(_alterations(table, added, rows, _guards(table, rules))),
-        edits=tuple(replace(edit, asked=_guards(table, changes)) for edit, changes in made),
+        # Rows satisfy the new rules only after they are updated.
+        rules=tuple(replace(edit, asked=()) for edit in first),
+        steps=tuple(_alterations(table, added, rows, [one for rule in rules for one in guards(table.new, rule)])),
+        edits=edits.made(late),
         drops=tuple(_column_drops(table)),
         updated=updated,
     )
-
-
-def _guards(table: TableChanges, changes: Sequence[Alteration]) -> tuple[a.GuardNoRow, ...]:
-    return tuple(guard for change in changes for guard in guards(table.new, change))
 
 
 def _not_null_added(change: Alteration) -> Alteration:
@@ -242,11 +238,8 @@ class _Edits:
         self._changes, self._clauses = changes, changes.clauses
         self._text, self._table = changes.text, changes.old
 
-    def made(self, changes: Sequence[Alteration]) -> list[tuple[a.EditDefinition, tuple[Alteration, ...]]]:
-        """Return the edits for ``changes``, each with those that it makes.
-
-        If the definition can't be changed piece by piece, one edit replaces all of it.
-        """
+    def made(self, changes: Sequence[Alteration]) -> tuple[a.EditDefinition, ...]:
+        """Return the edits for ``changes``. One edit replaces the whole definition if smaller ones are impossible."""
         new = self._table
         for change in changes:
             new = altered(new, change)
@@ -257,17 +250,15 @@ class _Edits:
         if steps:
             self._text = steps[-1].after
         self._table = new
-        return [
-            (
-                a.EditDefinition(
-                    table=new.name,
-                    words="; ".join(describe_briefly(change) for change in step.changes),
-                    piece=table_text.piece(step.before, step.after),
-                ),
-                step.changes,
+        return tuple(
+            a.EditDefinition(
+                table=new.name,
+                words="; ".join(describe_briefly(change) for change in step.changes),
+                piece=table_text.piece(step.before, step.after),
+                asked=tuple(guard for change in step.changes for guard in guards(self._changes.new, change)),
             )
             for step in steps
-        ]
+        )
 
     def add_columns(self, added: Sequence[c.AddColumn]) -> None:
         """Add to the definition the columns that ALTER TABLE has added, with the text that it writes."""
@@ -296,7 +287,7 @@ def _added_columns(table: TableChanges, added: Sequence[c.AddColumn]) -> Iterato
     for change in added:
         place = _as_added(table, change)
         before = () if waits_for_backfill(change.column) else guards(table.new, change)
-        action = a.AddColumnTo(table=table.new.name, column=place)
+        action = a.AddColumn(table=table.new.name, column=place)
         cost = Cost.SCAN if place.checks else Cost.CONSTANT
         yield a.Step(words=describe(change), cost=cost, actions=(*before, action))
 
@@ -320,7 +311,7 @@ def _column_drops(table: TableChanges) -> Iterator[a.Step]:
     is_legacy = bool(statements(table.transition.old))
     for change in table.changes:
         if isinstance(change, c.DropColumn):
-            action = a.DropColumnFrom(table=table.new.name, column=change.column.name, is_legacy=is_legacy)
+            action = a.DropColumn(table=table.new.name, column=change.column.name, is_legacy=is_legacy)
             yield a.Step(words=describe(change), cost=Cost.REBUILD, actions=(action,))
 
 

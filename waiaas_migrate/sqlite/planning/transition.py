@@ -84,37 +84,29 @@ class Transition:
         return tuple(new for _, new in map(_sides, self.changes) if isinstance(new, kind))
 
 
-def _sides(change: c.Change) -> tuple[SchemaObject | None, SchemaObject | None]:  # noqa: C901 — one arm for each kind
+def _sides(change: c.Change) -> tuple[SchemaObject | None, SchemaObject | None]:
     """Return the object that ``change`` drops and the one that it creates."""
-    sides: tuple[SchemaObject | None, SchemaObject | None] = None, None
     match change:
-        case c.AddTable() | c.AddVirtualTable():
-            sides = None, change.table
-        case c.AddIndex():
-            sides = None, change.index
-        case c.AddView():
-            sides = None, change.view
-        case c.AddTrigger():
-            sides = None, change.trigger
-        case c.DropTable() | c.DropVirtualTable():
-            sides = change.table, None
-        case c.DropIndex():
-            sides = change.index, None
-        case c.DropView():
-            sides = change.view, None
-        case c.DropTrigger():
-            sides = change.trigger, None
+        case (
+            c.AddTable(table=new) | c.AddVirtualTable(table=new)
+            | c.AddIndex(index=new) | c.AddView(view=new) | c.AddTrigger(trigger=new)
+        ):  # fmt: skip
+            return None, new
+        case (
+            c.DropTable(table=old) | c.DropVirtualTable(table=old)
+            | c.DropIndex(index=old) | c.DropView(view=old) | c.DropTrigger(trigger=old)
+        ):  # fmt: skip
+            return old, None
         case c.ModifyVirtualTable() | c.ModifyIndex() | c.ModifyView() | c.ModifyTrigger():
-            sides = change.old, change.new
+            return change.old, change.new
         case (
             c.ModifyTableOptions() | c.AddColumn() | c.DropColumn() | c.ModifyColumn() | c.ReorderColumns()
             | c.AddCheck() | c.DropCheck() | c.ModifyCheck() | c.ModifyPrimaryKey() | c.AddUnique() | c.DropUnique()
             | c.AddForeignKey() | c.DropForeignKey() | c.ModifyForeignKey() | c.RenameTable() | c.RenameColumn()
         ):  # fmt: skip
-            pass  # The table stays, and table_plan.py alters it.
+            return None, None  # The table stays, and table_plan.py alters it.
         case _:
             assert_never(change)
-    return sides
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
