@@ -5,7 +5,7 @@ See https://www.sqlite.org/fts5.html#external_content_tables and https://www.sql
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from waiaas_migrate.schema.model import Table, VirtualTable
@@ -16,10 +16,7 @@ from waiaas_migrate.sqlite.planning.backfill_order import moved_columns
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.row_values import column_of
 from waiaas_migrate.sqlite.planning.transition import Transition
-from waiaas_migrate.sqlite.reading.cursor import Cursor
-from waiaas_migrate.sqlite.reading.grammar import Token, significant, tokenize
-
-_MODULES = frozenset({"fts4", "fts5"})
+from waiaas_migrate.sqlite.reading.virtual_tables import full_text_arguments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,35 +33,13 @@ class Content:
 
 def content_of(virtual: VirtualTable) -> Content | None:
     """Return what ``virtual`` indexes; None unless it is a full-text table with external content."""
-    if fold(virtual.module) not in _MODULES:
-        return None
-    options: dict[str, str] = {}
-    columns: set[str] = set()
-    for argument in _arguments(virtual.statement.sql):
-        if len(argument) > 2 and argument[1].text == "=":
-            options[fold(argument[0].name)] = fold(argument[2].name)
-        elif argument:
-            columns.add(fold(argument[0].name))
+    options, columns = full_text_arguments(virtual.statement.sql)
     table = options.get("content")
     if not table:
         return None
     if "languageid" in options:
-        columns.add(options["languageid"])
-    return Content(table=table, rowid=options.get("content_rowid", "rowid"), columns=frozenset(columns))
-
-
-def _arguments(sql: str) -> Iterator[Sequence[Token]]:
-    cursor = Cursor(significant(tokenize(sql)))
-    while not cursor.is_done and cursor.peek() != "(":
-        cursor.next()
-    argument: list[Token] = []
-    for token in () if cursor.is_done else cursor.balanced():
-        if token.text == ",":
-            yield argument
-            argument = []
-        else:
-            argument.append(token)
-    yield argument
+        columns |= {options["languageid"]}
+    return Content(table=table, rowid=options.get("content_rowid", "rowid"), columns=columns)
 
 
 def fill_steps(transition: Transition) -> Iterator[Step]:
