@@ -30,7 +30,7 @@ class CreateIndex:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateStatement:
-    """The whole CREATE statement of a view, a trigger or a virtual table, as its author wrote it."""
+    """CREATE of a view, a trigger or a virtual table, as its author wrote it."""
 
     statement: SqlText
 
@@ -45,7 +45,7 @@ class Drop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenameTable:
-    """ALTER TABLE … RENAME TO. SQLite adapts indexes, foreign keys, views and triggers."""
+    """ALTER TABLE … RENAME TO; SQLite adapts everything that refers to the table."""
 
     old: str
     new: str
@@ -53,7 +53,7 @@ class RenameTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenameColumn:
-    """ALTER TABLE … RENAME COLUMN. SQLite adapts indexes, CHECKs, foreign keys, views and triggers."""
+    """ALTER TABLE … RENAME COLUMN; SQLite adapts everything that uses the column."""
 
     table: str
     old: str
@@ -82,7 +82,7 @@ class DropColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeginEdits:
-    """Allow edits of the catalog (https://www.sqlite.org/pragma.html#pragma_writable_schema)."""
+    """PRAGMA writable_schema = ON, which allows edits of the catalog."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardNoRow:
-    """Fail if a row of ``table`` meets ``where``. ``rule`` says in words what such a row would break."""
+    """Fail if a row meets ``where``; ``rule`` says in words what it would break."""
 
     table: str
     rule: str
@@ -104,7 +104,7 @@ class GuardNoRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditDefinition:
-    """Replace one piece of the definition of ``table`` in the catalog; ``words`` describe the change.
+    """Replace a piece of a table's definition; ``words`` describe the change.
 
     The rows must satisfy ``asked``. The old definition stays in force until all edits are made.
     """
@@ -117,14 +117,14 @@ class EditDefinition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndEdits:
-    """Close the catalog and make every connection read it again, so that a definition with an error fails."""
+    """Make every connection read the edited definitions, and fail at an error."""
 
     tables: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copied:
-    """A column that gets a value, and the SQL expression over the old row that computes it."""
+    """A column that gets a value, and the SQL expression for it over the old row."""
 
     column: str
     source: str
@@ -158,7 +158,7 @@ class CopyRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplaceTable:
-    """Drop ``table`` and give its name to ``aside``. ``keeps_sequence``: keep the AUTOINCREMENT counter."""
+    """Replace ``table`` by ``aside``, and keep its AUTOINCREMENT counter if asked."""
 
     table: str
     aside: str
@@ -167,7 +167,7 @@ class ReplaceTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateRows:
-    """Set ``column = expression`` for each assignment, in the rows that meet ``where``.
+    """Make the assignments in the rows that meet ``where``.
 
     ``overrides``: a constraint has an ON CONFLICT clause, which must not skip a row.
     """
@@ -194,12 +194,12 @@ class SecureDelete:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardForeignKeysOff:
-    """Fail if foreign keys are enforced: dropping a table would then delete the rows that refer to it."""
+    """Fail if foreign keys are on: DROP TABLE would delete rows of other tables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardDefinition:
-    """Fail if the definition of ``table`` is not as expected: replacing the table would lose manual changes.
+    """Fail if ``table`` was changed by hand: a rebuild would lose the change.
 
     The expected definition is ``text``. If that is None, it is the definition of the new table ``aside`` after the
     replacement of ``named`` (its name) and of ``pieces``.
@@ -214,9 +214,9 @@ class GuardDefinition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardObjects:
-    """Fail if the table has an index or a trigger other than ``names``: it would be lost with the table.
+    """Fail if the table has other indexes or triggers than ``names``.
 
-    ``triggers_only``: the table stays, but a trigger would fire when its rows get new values.
+    A rebuild would lose them. ``triggers_only``: the table stays, but triggers would fire when its rows change.
     """
 
     table: str
@@ -234,7 +234,7 @@ class GuardParents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowedKey:
-    """A foreign key to check by itself, because another key of its table makes SQLite refuse to check them all.
+    """A foreign key to check by itself, because SQLite can't check the whole table.
 
     ``row`` is the name of the table's rowid; None if the rowid does not identify a row. ``targets`` are empty if the
     parent table does not exist.
@@ -249,7 +249,7 @@ class FollowedKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoteViolations:
-    """Record the foreign key violations of ``tables`` and ``keys``, those of ``renumbered`` without rowids."""
+    """Record foreign key violations, those of ``renumbered`` without rowids."""
 
     tables: tuple[str, ...]
     renumbered: tuple[str, ...] = ()
@@ -258,7 +258,7 @@ class NoteViolations:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardViolations:
-    """Fail if ``tables`` or ``keys`` have foreign key violations that ``NoteViolations`` did not record."""
+    """Fail at foreign key violations that ``NoteViolations`` did not record."""
 
     tables: tuple[str, ...]
     renumbered: tuple[str, ...] = ()
@@ -300,7 +300,7 @@ def template_of(action: Action) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Actions that belong together, in order; ``words`` describe them, and are empty if the actions do so."""
+    """Actions that belong together; ``words`` are empty if the actions say it all."""
 
     words: str
     cost: Cost

@@ -1,4 +1,4 @@
-"""The order of tables in which each backfill reads values from before the migration."""
+"""An order of tables in which backfills read values from before the migration."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from waiaas_migrate.sqlite.reading.spelling import spelled_name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableOrder:
-    """Tables in the order in which their rows change; ``circle`` are those for which there is no such order."""
+    """Tables in order; ``circle`` are those that can't be ordered."""
 
     tables: tuple[str, ...]
     circle: tuple[str, ...] = ()
 
 
 def reading_order(transition: Transition, tables: Collection[str]) -> TableOrder:
-    """Return ``tables`` (folded names), each before the tables that its backfills read."""
+    """Return ``tables`` (folded), each before those that its backfills read."""
     changing = {*moved_columns(transition), *_dropped_columns(transition)}
     before = {name: _changed_by(transition, name, changing) & set(tables) for name in tables}
     waiting, ordered = list(tables), list[str]()
@@ -39,7 +39,7 @@ def reading_order(transition: Transition, tables: Collection[str]) -> TableOrder
 
 
 def _changed_by(transition: Transition, name: str, changing: Collection[tuple[str, str]]) -> set[str]:
-    """Return the other tables from which backfills of ``name`` read a column that the migration changes."""
+    """Return the other tables from which ``name`` reads ``changing`` columns."""
     reading = transition.reads.get(name)
     return set() if reading is None else {table for table, _ in reading.columns & set(changing)} - {name}
 
@@ -51,7 +51,7 @@ def _dropped_columns(transition: Transition) -> Iterator[tuple[str, str]]:
 
 
 def moved_columns(transition: Transition) -> Iterator[tuple[str, str]]:
-    """Yield the columns (table and column, folded) whose values may change by mapping, backfill or conversion."""
+    """Yield the columns (table and column, folded) whose values may change."""
     old_tables = transition.old.by_name()
     changed = {fold(table_of(change) or "") for change in transition.changes}
     for table in transition.new.tables:

@@ -12,7 +12,7 @@ from waiaas_migrate.sqlite.reading.quoted_strings import is_text_term
 
 
 def can_drop_column(table: TableChanges, column: Column) -> bool:
-    """Return whether DROP COLUMN can drop ``column``. False if in doubt whether anything else uses the column."""
+    """Return whether DROP COLUMN can drop ``column``; False if in doubt."""
     name = fold(column.name)
     uses = _expressions_without(table.old, name) + statements(table.transition.old)
     return (
@@ -30,7 +30,7 @@ def statements(schema: Schema) -> list[str]:
 
 
 def _key_columns(table: Table) -> set[str]:
-    """Return the folded names of the columns in keys, in indexes, and at either end of a foreign key."""
+    """Return the folded names of the columns in keys, indexes and foreign keys."""
     keys = [table.primary_key, *table.uniques, *table.indexes]
     names = [part.column or "" for key in keys if key is not None for part in key.parts]
     names += [column for key in table.foreign_keys for column in key.columns]
@@ -39,7 +39,7 @@ def _key_columns(table: Table) -> set[str]:
 
 
 def _expressions_without(table: Table, name: str) -> list[str]:
-    """Return the expressions of the table and its indexes that are not part of the column called ``name``."""
+    """Return the expressions of the table that are not part of the column ``name``."""
     texts = [check.expression.sql for check in table.checks if fold(check.column or "") != name]
     texts += [column.generated.expression.sql for column in table.columns if column.generated is not None]
     texts += [index.where.sql for index in table.indexes if index.where is not None]
@@ -47,7 +47,7 @@ def _expressions_without(table: Table, name: str) -> list[str]:
 
 
 def _keeps_comments(table: TableChanges, name: str) -> bool:
-    """Return whether the other columns keep their comments if the column called ``name`` is dropped."""
+    """Return whether the other columns keep their comments."""
     columns = [fold(column.name) for column in table.old.columns]
     dropped = {fold(change.column.name) for change in table.changes if isinstance(change, c.DropColumn)}
     at = columns.index(name)
@@ -55,7 +55,7 @@ def _keeps_comments(table: TableChanges, name: str) -> bool:
 
 
 def _schema_allows(transition: Transition) -> bool:
-    """Return whether nothing elsewhere in the schema makes DROP COLUMN fail, or is damaged by it.
+    """Return whether the rest of the schema does not rule out DROP COLUMN.
 
     It fails if an index is on a string in double quotes, or if a view or trigger uses a table that was just dropped. It
     writes ``""`` as ``''`` in all views and triggers.

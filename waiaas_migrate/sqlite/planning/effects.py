@@ -1,4 +1,4 @@
-"""The effects of running a migration, or of rolling it back, on the tables of a database."""
+"""The effects of a migration or a rollback on the tables of a database."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from waiaas_migrate.schema.names import fold
 
 
 class Cost(StrEnum):
-    """How the time of a step grows with the rows of its table: not at all, by reading them, by rewriting them."""
+    """How much of a table a step reads or writes: no rows, all rows, or all of it."""
 
     CONSTANT = "constant"
     SCAN = "scan"
@@ -20,7 +20,7 @@ class Cost(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnouncedHazard:
-    """A hazard that a migration announces: its code, and the table or column that it concerns."""
+    """A hazard that a migration announces, and the table or column it concerns."""
 
     code: str
     where: str
@@ -101,7 +101,7 @@ class Tally:
         self._before: dict[str, str] = {}
 
     def touch(self, table: str, cost: Cost) -> None:
-        """Add an access to ``table``, by its name at this point. The highest cost of each table counts."""
+        """Add an access to ``table``; the highest cost of each table counts."""
         name = self._before.get(fold(table), table)
         known = self._tables.get(fold(name), (name, cost))
         self._tables[fold(name)] = known[0], max(known[1], cost, key=_ORDER.index)
@@ -127,7 +127,7 @@ class Tally:
         self.touch(table, Cost.CONSTANT if is_empty else Cost.SCAN)
 
     def rename(self, old: str, new: str) -> None:
-        """Add the renaming of a table. A new table that takes the name of an existing one counts as its rebuild."""
+        """Add a rename. A new table that replaces an existing one is its rebuild."""
         self.changes_keys = True
         if fold(old) in self._created and fold(new) in self._tables:
             self._created.remove(fold(old))

@@ -1,4 +1,4 @@
-"""Full-text tables with external content: they index the rows of another table or a view.
+"""Full-text tables with external content, which index another table or a view.
 
 See https://www.sqlite.org/fts5.html#external_content_tables and https://www.sqlite.org/fts3.html#fts4_external_content_tables.
 """
@@ -21,7 +21,7 @@ from waiaas_migrate.sqlite.reading.virtual_tables import full_text_arguments
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """The table or view that a full-text table reads, its rowid column, and the columns it indexes; all folded.
+    """The table or view that is indexed, its rowid column and its columns; folded.
 
     An FTS4 table that names no columns indexes all of them.
     """
@@ -32,7 +32,7 @@ class Content:
 
 
 def content_of(virtual: VirtualTable) -> Content | None:
-    """Return what ``virtual`` indexes; None unless it is a full-text table with external content."""
+    """Return what ``virtual`` indexes; None if it has no external content."""
     options, columns = full_text_arguments(virtual.statement.sql)
     table = options.get("content")
     if not table:
@@ -43,7 +43,7 @@ def content_of(virtual: VirtualTable) -> Content | None:
 
 
 def fill_steps(transition: Transition) -> Iterator[Step]:
-    """Yield steps that index existing rows: for full-text tables that are new or changed, or whose content changed.
+    """Yield steps that index existing rows, where the table or its content changed.
 
     No trigger fires while a migration changes rows, so nothing else updates the index.
     """
@@ -70,7 +70,7 @@ def _is_readable(content: Content, table: Table) -> bool:
 
 
 def is_changed(transition: Transition, read: Collection[tuple[str, str]]) -> bool:
-    """Return whether values may change in the columns ``read`` (table and column, both folded)."""
+    """Return whether values may change in ``read`` (table and column, folded)."""
     moved = set(moved_columns(transition))
     tables, old_tables = transition.new.by_name(), transition.old.by_name()
     for name, column in read:

@@ -1,4 +1,4 @@
-"""The guards of an action: conditions that SQLite tests, and the messages with which it stops a migration."""
+"""Guards: conditions that SQLite tests, and messages that stop a migration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DEFINITION_DIFFERS = "its definition differs from what the migrations made; run 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """A condition: ``label`` suggests the name of its column in the guard table; ``message`` is shown if it fails."""
+    """A condition with a ``message`` if it fails; ``label`` names its column."""
 
     label: str
     message: str

@@ -41,7 +41,7 @@ class ColumnLayout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableLayout:
-    """The columns of a table with their constraints, and the constraints written after the columns."""
+    """A table's columns with their constraints, and the constraints after them."""
 
     table: Table
     columns: tuple[ColumnLayout, ...]
@@ -52,7 +52,7 @@ class TableLayout:
 
 
 def layout(table: Table) -> TableLayout:
-    """Return ``table`` with each constraint where its author wrote it, if SQLite accepts it there."""
+    """Return ``table`` with each constraint where its author wrote it, if possible."""
     key = table.primary_key
     named = {fold(column.name) for column in table.columns}
     return TableLayout(
@@ -98,7 +98,7 @@ def _grouped(
 
 
 def _key_column(key: PrimaryKey) -> str | None:
-    """Return the folded name of the column on which a primary key is written; None if on the table."""
+    """Return the folded name of the column with the key; None if it is on the table."""
     is_inline = key.inline and len(key.parts) == 1 and key.parts[0].collation is None
     return fold(key.parts[0].column or "") if is_inline else None
 

@@ -34,7 +34,7 @@ def creation(schema: Schema, changes: Iterable[c.Change]) -> a.Plan:
 
 
 class _Planner:
-    """Plans one transition. The plans of its tables decide what must be created again afterwards."""
+    """Plans one transition, on the basis of the plans for its tables."""
 
     def __init__(self, transition: Transition) -> None:
         self.t = transition
@@ -96,20 +96,20 @@ class _Planner:
     # Drop
 
     def _leaving_triggers(self) -> list[Trigger]:
-        """Return the triggers that change, do not compile, would fire on updated rows, or belong to a dropped view."""
+        """Return the triggers to drop: they change, are in the way, or lose their view."""
         gone = _names(self.t.leaving(Trigger)) | self.t.set_aside
         gone |= _names(trigger for trigger in self.t.old.triggers if self._fires(trigger))
         return [t for t in self.t.start.triggers if fold(t.name) in gone or fold(t.table) in self.views_gone]
 
     def _fires(self, trigger: Trigger) -> bool:
-        """Return whether ``trigger`` fires on rows to which the migration gives new values."""
+        """Return whether ``trigger`` fires on rows that the migration updates."""
         planned = self.tables.get(fold(trigger.table))
         if planned is None or not planned.updated or trigger.event != "UPDATE":
             return False
         return not trigger.columns or not planned.updated.isdisjoint(map(fold, trigger.columns))
 
     def _drop_indexes(self) -> Iterator[a.Step]:
-        """Drop indexes that change, and those that hold a name that a new table or its index needs."""
+        """Drop indexes that change, and those whose names a new table needs."""
         new = self.t.coming(Table)
         taken = _names(new) | {fold(index.name) for table in new for index in table.indexes}
         for table in self.t.leaving(Table):
@@ -121,7 +121,7 @@ class _Planner:
                 yield _drop("index", index.name)
 
     def _drop_tables(self, *, read_by_backfills: bool) -> Iterator[a.Step]:
-        """Drop the tables that no backfill reads, or those that backfills have read by now."""
+        """Drop the tables that no backfill reads, or those that backfills read."""
         for virtual in self.t.leaving(VirtualTable):
             if (fold(virtual.name) in self.read) is read_by_backfills:
                 yield _drop("virtual table", virtual.name)
@@ -137,7 +137,7 @@ class _Planner:
             yield from self._indexes_of_new(table, free=True)
 
     def _indexes_of_new(self, table: Table, *, free: bool) -> Iterator[a.Step]:
-        """Create the indexes of a new table whose names are free, or those that had to wait for a rebuild."""
+        """Create the indexes of a new table with free names, or those with names in use."""
         held = {fold(index.name) for name in self.rebuilt for index in self.old[name].indexes}
         for index in table.indexes:
             if (fold(index.name) not in held) is free:
@@ -177,7 +177,7 @@ class _Planner:
 
 
 def leaving_views(transition: Transition) -> tuple[View, ...]:
-    """Return the views to drop before anything else, whether or not they are created again."""
+    """Return the views to drop first, whether or not they are created again."""
     gone = _names(transition.leaving(View)) | transition.set_aside
     if transition.renames.tables or transition.renames.columns:
         gone = _with_dependents(transition.start.views, gone)
@@ -185,7 +185,7 @@ def leaving_views(transition: Transition) -> tuple[View, ...]:
 
 
 def _with_dependents(views: Sequence[View], gone: frozenset[str]) -> frozenset[str]:
-    """Return ``gone`` and all views that read one of them, because renaming fails at a view whose source is missing."""
+    """Return ``gone`` and all views that read one of them: they would stop a rename."""
     found = gone
     while more := _names(v for v in views if fold(v.name) not in found and names_in(v.statement.sql) & found):
         found |= more
@@ -193,7 +193,7 @@ def _with_dependents(views: Sequence[View], gone: frozenset[str]) -> frozenset[s
 
 
 def children_first(tables: Sequence[Table]) -> list[Table]:
-    """Return ``tables`` in an order in which each comes before those that it refers to, if there is one."""
+    """Return ``tables``, each before those that it refers to, if possible."""
     left, ordered = list(tables), list[Table]()
     while left:
         referred = {
@@ -223,7 +223,7 @@ def _create_index(table: str, index: Index, cost: Cost) -> a.Step:
 
 
 def _edits(edits: Sequence[a.EditDefinition]) -> Iterator[a.Step]:
-    """Yield one step with all edits of the catalog, because each such step makes every connection read it again."""
+    """Yield one step for all edits: each makes every connection read the catalog."""
     if edits:
         tables = tuple(dict.fromkeys(edit.table for edit in edits))
         cost = Cost.SCAN if any(edit.asked for edit in edits) else Cost.CONSTANT

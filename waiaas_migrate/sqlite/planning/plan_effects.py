@@ -13,7 +13,7 @@ from waiaas_migrate.sqlite.planning.effects import AnnouncedHazard, Cost, Effect
 
 
 def effects_of(plan: a.Plan, hazards: Iterable[Hazard], old: Schema) -> Effects:
-    """Return the effects of ``plan`` on a database with the schema ``old``, with the ``hazards`` that it announces."""
+    """Return the effects of ``plan`` on the schema ``old``, with its ``hazards``."""
     found = _PlanTally(old)
     for step in plan.steps:
         for action in step.actions:
@@ -36,10 +36,8 @@ class _PlanTally(Tally):
             case a.CreateTable(table=table):
                 self.create(table.name, Cost.CONSTANT)
                 self.changes_keys |= bool(table.foreign_keys)
-            case a.CreateIndex(table=name):
-                self.touch(name, cost)
-            case a.GuardNoRow(table=name):
-                self.touch(name, Cost.SCAN)
+            case a.CreateIndex(table=name) | a.GuardNoRow(table=name):
+                self.touch(name, cost if isinstance(action, a.CreateIndex) else Cost.SCAN)
             case a.Drop():
                 self._drop(action)
             case a.RenameTable(old=before, new=after):

@@ -34,7 +34,7 @@ from waiaas_migrate.sqlite.reading.spelling import spelled_name, spelled_value
 
 
 def rebuild(table: TableChanges, new: Table) -> Step:
-    """Return the step that creates the table ``new``, copies the rows, and replaces the old table.
+    """Return the step that creates ``new``, copies the rows, and drops the old table.
 
     ``new`` is ``table.new``, with its columns in the order that they get in the file.
     """
@@ -78,7 +78,7 @@ def _addition_guards(table: TableChanges, new: Table) -> Iterator[GuardNoRow]:
 
 
 def _definitions(table: TableChanges, new: Table, aside: str) -> tuple[str, GuardDefinition]:
-    """Return the CREATE TABLE of the new table under the name ``aside``, and the guard for the old definition."""
+    """Return CREATE TABLE under the name ``aside``, and a guard for the old table."""
     name, temporary = written_name(table.text), spelled_name(aside)
     named = Piece(old=temporary, new=name)
     steps = None
@@ -94,7 +94,7 @@ def _definitions(table: TableChanges, new: Table, aside: str) -> tuple[str, Guar
 
 
 def _rowid_guards(old: Table, new: Table) -> list[GuardNoRow]:
-    """Return a guard if a column becomes the rowid, because SQLite would silently give a number to rows with NULL."""
+    """Return a guard if a column becomes the rowid: SQLite would number its NULLs."""
     alias = rowid_alias(new)
     column = column_of(old, alias) if alias is not None and alias != rowid_alias(old) else None
     if column is None or column.not_null is not None:
@@ -105,7 +105,7 @@ def _rowid_guards(old: Table, new: Table) -> list[GuardNoRow]:
 
 
 def _keeps_checks(old: Table, new: Table) -> bool:
-    """Return whether every CHECK of ``new`` is one of ``old``, and gives the same result for a row and its copy."""
+    """Return whether a copied row passes all CHECKs because its original did."""
     held = {check.expression.key for check in old.checks}
     names = frozenset[str]().union(*(names_in(check.expression.sql) for check in new.checks))
     return (
@@ -116,7 +116,7 @@ def _keeps_checks(old: Table, new: Table) -> bool:
 
 
 def _keeps_value(old: Table, new: Table, name: str) -> bool:
-    """Return whether the word ``name`` in an expression has the same value and comparison in a row and its copy."""
+    """Return whether ``name`` in an expression means the same in a row and its copy."""
     before, after = column_of(old, name), column_of(new, name)
     if before is None or after is None:
         return before is after and name not in ROWID_NAMES
@@ -131,9 +131,10 @@ def _keeps_value(old: Table, new: Table, name: str) -> bool:
 
 
 def _unqualified(table: Table) -> Table:
-    """Return ``table`` with CHECKs that do not name the table, because it has another name during the copy.
+    """Return ``table`` with CHECKs that do not contain its name.
 
-    A CHECK may write ``t.x`` for its own column. Renaming in legacy mode would leave the temporary name there.
+    A CHECK may write ``t.x`` for its own column. The table has a temporary name during the copy, and renaming in legacy
+    mode would leave that name in the CHECK.
     """
     checks = tuple(
         replace(check, expression=replace(check.expression, sql=unqualified(check.expression.sql, table.name)))
@@ -170,7 +171,7 @@ def _copied(old: Table, new: Table) -> Iterator[Copied]:
 
 
 def _nothing_kept(new: Table) -> Copied:
-    """Return what to copy if no column is kept: a rowid that SQLite chooses, or a default."""
+    """Return what to copy if no column is kept: a new rowid, or a default."""
     rowid = rowid_name(new)
     if rowid is not None:
         return Copied(column=rowid, source="NULL")
@@ -181,7 +182,7 @@ def _nothing_kept(new: Table) -> Copied:
 
 
 def _as_expression(default: SqlText) -> str:
-    """Return a DEFAULT as an expression. A bare name is a string in a DEFAULT, and a column in an expression."""
+    """Return a DEFAULT as an expression, in which a bare name would be a column."""
     tokens = significant(tokenize(default.sql))
     if (
         len(tokens) == 1

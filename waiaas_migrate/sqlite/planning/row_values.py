@@ -40,7 +40,7 @@ def column_of(table: Table, name: str) -> Column | None:
 
 
 def is_filled(old: Table, column: Column) -> bool:
-    """Return whether the backfill gives rows a value: the column is new, or becomes NOT NULL."""
+    """Return whether the column has a backfill, and is new or becomes NOT NULL."""
     if column.hints.backfill is None:
         return False
     before = column_of(old, column.name)
@@ -48,7 +48,7 @@ def is_filled(old: Table, column: Column) -> bool:
 
 
 def value_of(old: Table, column: Column) -> str | None:
-    """Return the SQL expression over ``old`` for the value of ``column``; None if its default applies."""
+    """Return the SQL for the value of ``column`` over ``old``; None for its default."""
     before = column_of(old, column.name)
     backfill = column.hints.backfill
     if before is None:
@@ -61,7 +61,7 @@ def value_of(old: Table, column: Column) -> str | None:
 
 
 def mapping(old: Table, column: Column) -> dict[str | int, str | int | None]:
-    """Return the enum values that rows may hold and that ``column`` maps to other values."""
+    """Return the enum values that rows may hold and ``column`` maps to others."""
     hinted = {**dict(column.hints.removed_values), **dict(column.hints.renamed_values)}
     if not hinted:
         return {}
@@ -79,7 +79,7 @@ def _mapped(old: Table, column: Column) -> str:
 
 
 def updates(old: Table, new: Table) -> tuple[UpdateRows, ...]:
-    """Return the statements that give the rows of ``old`` their new values; none if no value changes.
+    """Return the statements that give the rows of ``old`` their new values.
 
     There is one statement for each renamed enum value. But if values are swapped, or if a CHECK or a backfill reads
     several of the columns, one statement must change all values at once.
@@ -99,13 +99,13 @@ def updates(old: Table, new: Table) -> tuple[UpdateRows, ...]:
 
 
 def overrides_conflicts(table: Table) -> bool:
-    """Return whether a constraint of ``table`` has an ON CONFLICT clause, which could lose rows."""
+    """Return whether a constraint has an ON CONFLICT clause, which could lose rows."""
     rules = (*table.uniques, *(column.not_null for column in table.columns), table.primary_key)
     return any(rule is not None and rule.on_conflict is not None for rule in rules)
 
 
 def _is_mapping_alone(old: Table, column: Column) -> bool:
-    """Return whether ``column`` only maps enum values, and none to a value that is mapped itself."""
+    """Return whether ``column`` only maps enum values, each in one step."""
     values = mapping(old, column)
     return bool(values) and not is_filled(old, column) and not set(values) & set(values.values())
 
@@ -139,7 +139,7 @@ def _all_at_once(old: Table, new: Table, changing: Sequence[tuple[Column, str | 
 
 
 def guards(new: Table, change: Alteration) -> Iterator[GuardNoRow]:  # noqa: C901 — one arm for each kind of change
-    """Yield the conditions on existing rows without which ``change`` to the table would not be right."""
+    """Yield the conditions that existing rows must meet for ``change``."""
     match change:
         case c.AddCheck(check=check):
             yield _check_guard(new, check)
@@ -174,7 +174,7 @@ def _check_guard(table: Table, check: Check) -> GuardNoRow:
 
 
 def _list_guard(table: Table, before: Check, after: Check) -> Iterator[GuardNoRow]:
-    """Yield a guard against the removed values of a list; against all rows that break any other CHECK.
+    """Yield a guard against removed values of a list, or rows that break a CHECK.
 
     With a collation other than BINARY, a removed value may be equal to one that stays.
     """
@@ -200,7 +200,7 @@ Rule = tuple[str, Check]
 
 
 def checks_always_met(old: Schema, new: Schema) -> frozenset[Rule]:
-    """Return the CHECKs of ``new`` that pass for every row, because the migration sets all values that they read.
+    """Return the CHECKs that pass because the migration sets all values they read.
 
     Such a CHECK reads only columns that are filled with a default, or with a backfill that reads nothing. SQLite
     computes these values in one sample row. ``old`` has the new names already.
@@ -220,7 +220,7 @@ def _checks_always_met(old: Schema, new: Schema) -> Iterator[Rule]:
 
 
 def _passes(check: Check, columns: Collection[Column]) -> bool:
-    """Return whether a sample row of ``columns``, with the values that the migration sets, passes ``check``.
+    """Return whether a sample row with the values for ``columns`` passes ``check``.
 
     Also False if that row can't be inserted, for example because a backfill reads another column.
     """

@@ -1,4 +1,4 @@
-"""The effects of SQL that was written by hand, as the manifest records them; in doubt, the worst case.
+"""The effects of hand-written SQL; in doubt, the worst case.
 
 Statements are read with SQLite's own tokens. Only ``CREATE`` and ``ALTER TABLE … ADD`` or ``RENAME`` lose nothing.
 """
@@ -30,7 +30,7 @@ class _Unclear(Exception):
 
 
 def effects_of_sql(statements: Sequence[str]) -> Effects:
-    """Return the effects of ``statements``, with the hazards that the comments above the first one announce."""
+    """Return the effects of ``statements``, and the hazards in the comments above."""
     tally = Tally()
     hazards = tuple(_announced(statements))
     try:

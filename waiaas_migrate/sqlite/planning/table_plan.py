@@ -1,4 +1,4 @@
-"""The cheapest way to change a table that is right in every case: ALTER TABLE, a catalog edit, or a rebuild.
+"""The cheapest safe way to change a table: ALTER TABLE, a catalog edit, a rebuild.
 
 If the bytes on disk stay the same, only the text of the table is edited, in constant time. That is never done to a
 DEFAULT, because rows older than their column read it from the catalog
@@ -34,7 +34,7 @@ from waiaas_migrate.sqlite.reading.ddl import is_constant, names_in
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TablePlan:
-    """The steps for one table, grouped by their place among the steps for other tables.
+    """The steps for one table, grouped by their place in the migration.
 
     Args:
         rules: edits that allow the new values of rows.
@@ -73,7 +73,7 @@ def plan_table(table: TableChanges) -> TablePlan:
 
 
 def _reads_updated_rows(table: TableChanges, rows: Sequence[a.UpdateRows]) -> bool:
-    """Return whether a backfill could read rows of its own table that the same UPDATE has already changed."""
+    """Return whether a backfill could read rows that the same UPDATE has changed."""
     reading = table.transition.reads.get(fold(table.new.name))
     assigned = [item.column for update in rows for item in update.assignments]
     return (
@@ -117,7 +117,7 @@ def _changes_storage(table: TableChanges, old: Column, new: Column) -> bool:
 
 
 def _can_add_column(table: TableChanges, column: Column) -> bool:
-    """Return whether ADD COLUMN works (https://www.sqlite.org/lang_altertable.html#altertabaddcol), even with rows."""
+    """Return whether ADD COLUMN can add ``column`` to a table with rows."""
     if fold(column.name) in table.strings:
         return False
     if column.generated is not None:
@@ -139,7 +139,7 @@ def _additions(table: TableChanges) -> list[c.AddColumn]:
 
 
 def _ordered_additions(table: TableChanges) -> list[c.AddColumn] | None:
-    """Return the added columns, each after those that its expressions use; None if there is no such order."""
+    """Return the added columns, each after those it uses; None if impossible."""
     waiting = _additions(table)
     ordered: list[c.AddColumn] = []
     while waiting:
@@ -162,7 +162,10 @@ def _used_by(table: Table, column: Column) -> frozenset[str]:
 
 
 def _is_edit(table: TableChanges, change: Alteration) -> bool:
-    """Return whether ``change`` needs an edit of the table's text, because no added or dropped column includes it."""
+    """Return whether ``change`` needs an edit of the table's text.
+
+    It does not if an added or dropped column includes it.
+    """
     added = {fold(one.column.name): one.column for one in _additions(table)}
     match change:
         case c.AddCheck(check=check):
@@ -190,7 +193,7 @@ def _is_edit(table: TableChanges, change: Alteration) -> bool:
 
 
 def _in_place(table: TableChanges, added: Sequence[c.AddColumn], rows: Sequence[a.UpdateRows]) -> TablePlan:
-    """Return ALTER TABLE statements and edits. Rules that allow new values take effect before the rows change."""
+    """Return a plan without a rebuild. New rules on updated values come first."""
     updated = frozenset(fold(item.column) for update in rows for item in update.assignments)
     rules = [change for change in table.changes if _is_rule_on(updated, change) and _is_edit(table, change)]
     late = [_not_null_added(one) for one in table.changes if one not in rules and _is_edit(table, one)]
@@ -208,14 +211,14 @@ def _in_place(table: TableChanges, added: Sequence[c.AddColumn], rows: Sequence[
 
 
 def _not_null_added(change: Alteration) -> Alteration:
-    """Return the edit that is left for an added column: it becomes NOT NULL after its backfill."""
+    """Return what is left to edit: an added column becomes NOT NULL."""
     if not isinstance(change, c.AddColumn):
         return change
     return c.ModifyColumn(table=change.table, old=replace(change.column, not_null=None), new=change.column)
 
 
 def _is_rule_on(updated: frozenset[str], change: Alteration) -> bool:
-    """Return whether ``change`` replaces or drops a CHECK or a NOT NULL on a column in which rows get new values."""
+    """Return whether ``change`` loosens or replaces a rule on an updated column."""
     match change:
         case c.ModifyCheck(old=check) | c.DropCheck(check=check):
             return bool(updated & names_in(check.expression.sql))
@@ -239,7 +242,7 @@ class _Edits:
         self._text, self._table = changes.text, changes.old
 
     def made(self, changes: Sequence[Alteration]) -> tuple[a.EditDefinition, ...]:
-        """Return the edits for ``changes``. One edit replaces the whole definition if smaller ones are impossible."""
+        """Return the edits for ``changes``: one of the whole text if need be."""
         new = self._table
         for change in changes:
             new = altered(new, change)
@@ -261,7 +264,7 @@ class _Edits:
         )
 
     def add_columns(self, added: Sequence[c.AddColumn]) -> None:
-        """Add to the definition the columns that ALTER TABLE has added, with the text that it writes."""
+        """Add columns to the definition as ALTER TABLE does."""
         for change in added:
             place = _as_added(self._changes, change)
             self._text = table_text.with_added_column(self._text, self._clauses.item(place))
@@ -274,7 +277,7 @@ class _Edits:
 
 
 def _as_added(table: TableChanges, change: c.AddColumn) -> ColumnLayout:
-    """Return a new column as ALTER TABLE can add it: without the rules that hold only after its backfill."""
+    """Return a new column without the rules that hold only after its backfill."""
     place = column_layout(table.new, change.column)
     if waits_for_backfill(change.column):
         place = replace(place, column=replace(change.column, not_null=None))
@@ -295,7 +298,7 @@ def _added_columns(table: TableChanges, added: Sequence[c.AddColumn]) -> Iterato
 def _alterations(
     table: TableChanges, added: Sequence[c.AddColumn], rows: Sequence[a.UpdateRows], asked: Sequence[a.GuardNoRow]
 ) -> Iterator[a.Step]:
-    """Return the steps that add columns and update rows, which must then satisfy ``asked``."""
+    """Return the steps that add columns and update rows, then test ``asked``."""
     steps = list(_added_columns(table, added))
     if not rows:
         yield from steps
@@ -316,7 +319,7 @@ def _column_drops(table: TableChanges) -> Iterator[a.Step]:
 
 
 def _in_file_order(table: TableChanges) -> Table:
-    """Return ``table.new`` with its columns in the order of the file: the old ones first, then the added ones."""
+    """Return ``table.new`` with the old columns first, as they are in the file."""
     new = {fold(column.name): column for column in table.new.columns}
     kept = [new[fold(column.name)] for column in table.old.columns if fold(column.name) in new]
     return replace(table.new, columns=(*kept, *(change.column for change in _additions(table))))

@@ -82,7 +82,7 @@ class Part:
         return _KEYWORDS.get(words[2] if words[0] == "CONSTRAINT" and len(words) > 2 else words[0])
 
     def clauses(self) -> Iterator[tuple[int, int]]:
-        """Yield start and end of each clause of a column. A table constraint is one clause."""
+        """Yield start and end of each clause; a table constraint is one clause."""
         starts = [0] if self.kind is not None else list(_clause_starts([p.token.word for p in self.tokens]))
         for first, following in zip(starts, [*starts[1:], len(self.tokens)], strict=True):
             yield self.tokens[first].start, self.tokens[following - 1].end
@@ -100,7 +100,7 @@ def _clause_starts(words: Sequence[str]) -> Iterator[int]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """A CREATE TABLE, its columns and constraints, and the position of the parenthesis that ends them."""
+    """A CREATE TABLE, its columns and constraints, and where its body ends."""
 
     sql: str
     parts: tuple[Part, ...]
@@ -115,7 +115,7 @@ class Text:
         return bool(self.gap(at).strip(" \t\r\n\f,"))
 
     def line_comment(self, at: int) -> str | None:
-        """Return what follows part ``at`` on its line; None if the next part is not on the next line."""
+        """Return what follows part ``at`` on its line; None if other lines follow."""
         line, _, rest = self.gap(at).partition("\n")
         return None if rest.strip() or line.count("/*") > line.count("*/") else line
 
@@ -189,7 +189,7 @@ def _name(sql: str) -> Placed:
 
 
 def with_added_column(sql: str, column: str) -> str:
-    """Return the text after ALTER TABLE … ADD COLUMN, which inserts ``column`` before the table constraints."""
+    """Return the text after ADD COLUMN, which inserts before table constraints."""
     text = parsed(sql)
     at = max(number for number, part in enumerate(text.parts) if part.kind is None)
     position = text.closing
@@ -199,7 +199,7 @@ def with_added_column(sql: str, column: str) -> str:
 
 
 def piece(before: str, after: str) -> Piece:
-    """Return the smallest piece of ``before`` whose replacement gives ``after``, and that occurs once.
+    """Return the smallest unique piece of ``before`` whose change gives ``after``.
 
     It is a clause of a column, a column or a constraint, and longer only if that occurs more than once.
     """
@@ -219,7 +219,7 @@ def _common_length(one: str, other: str) -> int:
 
 
 def _regions(text: Text, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield regions that may include the text from ``start`` to ``end``, from the smallest to the largest."""
+    """Yield regions that may include ``start`` to ``end``, the smallest first."""
     for part in text.parts:
         for first, last in part.clauses():
             if first < start and (end < last or start < end == last):

@@ -1,4 +1,4 @@
-"""The text of a CREATE TABLE after a change, in which only the changed columns and constraints differ."""
+"""The text of a CREATE TABLE after a change, which keeps all other text."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class _Unclear(Exception):
 
 
 def _changed_text(sql: str, before: Table, after: Table, clauses: Clauses) -> str | None:
-    """Change ``sql`` from the text of ``before`` to that of ``after``, and keep the rest as it is written.
+    """Change ``sql`` from the text of ``before`` to that of ``after``.
 
     Returns None if columns change their order, or if it is not clear which column a comment describes.
     """
@@ -127,7 +127,7 @@ def _removal(text: Text, at: int, *, is_last: bool) -> _Edit:
 
 
 def _insertion(text: Text, at: int, item: str) -> Iterator[_Edit]:
-    """Insert ``item`` after part ``at``, and after the comment on the line of that part."""
+    """Insert ``item`` after part ``at`` and its comment."""
     if at < 0:
         start = text.parts[0].start
         yield _Edit(start=start, end=start, text=item + "," + text.separator)
@@ -157,7 +157,7 @@ def _options(table: Table) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextStep:
-    """The text of a definition before and after ``changes`` to one column or one constraint."""
+    """The text before and after ``changes`` to one column or one constraint."""
 
     changes: tuple[Alteration, ...]
     before: str
@@ -167,7 +167,7 @@ class TextStep:
 def text_steps(
     sql: str, table: Table, changes: Sequence[Alteration], clauses: Clauses, order: Table
 ) -> tuple[TextStep, ...] | None:
-    """Return the steps from ``sql``, the text of ``table``, to its text after ``changes``, column by column.
+    """Return the steps that make ``changes`` to ``sql``, the text of ``table``.
 
     Added columns get the place that they have in ``order``. Returns None if the text can't be changed piece by piece.
     """
@@ -189,7 +189,7 @@ def text_steps(
 
 
 def _by_column(changes: Sequence[Alteration]) -> Iterator[tuple[Alteration, ...]]:
-    """Yield the changes to each column and to each constraint, those to dropped columns first."""
+    """Yield the changes to each column and constraint, dropped columns first."""
     groups: dict[object, list[Alteration]] = defaultdict(list)
     for number, change in enumerate(changes):
         groups[column_changed(change) or number].append(change)

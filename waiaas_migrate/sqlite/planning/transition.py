@@ -76,11 +76,11 @@ class Transition:
     in_order: bool = False
 
     def leaving(self, kind: type[ObjectT]) -> tuple[ObjectT, ...]:
-        """Return the objects of one kind that are dropped or replaced, indexes of dropped tables excepted."""
+        """Return the objects that are dropped or replaced, except indexes of tables."""
         return tuple(old for old, _ in map(_sides, self.changes) if isinstance(old, kind))
 
     def coming(self, kind: type[ObjectT]) -> tuple[ObjectT, ...]:
-        """Return the objects of one kind that are added or replace others, indexes of added tables excepted."""
+        """Return the objects that are added or replace others, except indexes of tables."""
         return tuple(new for _, new in map(_sides, self.changes) if isinstance(new, kind))
 
 
@@ -132,7 +132,7 @@ class TableChanges:
 
     @property
     def strings(self) -> frozenset[str]:
-        """The folded strings in double quotes in the table and its indexes: a new column of that name captures them."""
+        """The folded strings in double quotes, which a new column could capture."""
         return frozenset(map(fold, self.transition.strings.get(("table", fold(self.old.name)), ())))
 
     @property

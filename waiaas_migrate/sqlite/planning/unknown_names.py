@@ -1,4 +1,4 @@
-"""Functions and collations that a schema names, but that this SQLite does not have.
+"""Functions and collations that a schema uses and this SQLite does not have.
 
 Databases in memory have stand-ins for them (``database/memory.py``), because an application may bring its own. Without
 this check, a misspelled name would go unnoticed until a row is written.
@@ -33,7 +33,7 @@ _Use = tuple[str, SqlText | str | None]
 
 
 def unknown_names(old: Schema, new: Schema) -> tuple[Hazard, ...]:
-    """Return a hazard for each function and collation that ``new`` adds and SQLite does not have.
+    """Return a hazard for each new function or collation that SQLite lacks.
 
     Backfills count if they give a value to rows.
     """
@@ -71,7 +71,7 @@ def _hazard(code: Code, name: str, owner: str, error: str) -> Hazard:
 
 @lru_cache(maxsize=256)
 def default_error(sql: str) -> str | None:
-    """Return the error when a DEFAULT is used; CREATE TABLE does not check its functions."""
+    """Return the error of a DEFAULT, whose functions CREATE TABLE does not check."""
     with closing(memory()) as scratch:
         try:
             execute(scratch, f"EXPLAIN SELECT {sql}")
@@ -81,7 +81,7 @@ def default_error(sql: str) -> str | None:
 
 
 def names_it(text: str, code: Code, name: str) -> bool:
-    """Return whether ``text`` calls the function or uses the collation ``name`` (folded)."""
+    """Return whether ``text`` uses the function or collation ``name`` (folded)."""
     try:
         tokens = significant(tokenize(text))
     except SqlError:
@@ -97,7 +97,7 @@ def names_it(text: str, code: Code, name: str) -> bool:
 
 
 def _lacking(scratch: sqlite3.Connection, code: Code, name: str) -> str | None:
-    """Return the error if SQLite does not have ``name``; a wrong number of arguments shows that it does."""
+    """Return the error if SQLite lacks ``name``; wrong arguments prove that it exists."""
     quoted = quote_name(name)
     query = f"SELECT {quoted}()" if code is Code.UNKNOWN_FUNCTION else f"SELECT 1 ORDER BY '' COLLATE {quoted}"
     try:
