@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from waiaas_migrate.schema.model import ForeignKey, Index, ObjectKind, SqlText, Table
+from waiaas_migrate.schema.model import Index, ObjectKind, SqlText, Table
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout
 
@@ -225,44 +225,39 @@ class GuardObjects:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GuardParents:
-    """Fail if a row has no parent by ``foreign_key``, whose targets are named."""
+class Orphans:
+    """The rows of ``table`` that have no ``parent`` by the foreign key on ``columns``.
 
-    table: str
-    foreign_key: ForeignKey
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FollowedKey:
-    """A foreign key to check by itself, because SQLite can't check the whole table.
-
-    ``row`` is the name of the table's rowid; None if the rowid does not identify a row. ``targets`` are empty if the
-    parent table does not exist.
+    ``where`` is their condition, in which the table is called ``child``. ``rowid`` is the name of the rowid; None if
+    the rowid does not identify a row before and after.
     """
 
     table: str
-    row: str | None
     columns: tuple[str, ...]
     parent: str
-    targets: tuple[str, ...]
+    where: str
+    rowid: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardParents:
+    """Fail if there are ``orphans``."""
+
+    orphans: Orphans
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoteViolations:
-    """Record foreign key violations, those of ``renumbered`` without rowids."""
+    """Record the existing foreign key violations."""
 
-    tables: tuple[str, ...]
-    renumbered: tuple[str, ...] = ()
-    keys: tuple[FollowedKey, ...] = ()
+    orphans: tuple[Orphans, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardViolations:
     """Fail at foreign key violations that ``NoteViolations`` did not record."""
 
-    tables: tuple[str, ...]
-    renumbered: tuple[str, ...] = ()
-    keys: tuple[FollowedKey, ...] = ()
+    orphans: tuple[Orphans, ...]
 
 
 Action = (

@@ -58,10 +58,10 @@ class _PlanTally(Tally):
                 self._update(action)
             case a.FillFullText(table=name):
                 self.write(name)
-            case a.GuardParents(table=name):
-                self._check_keys([name])
-            case a.NoteViolations(tables=names) | a.GuardViolations(tables=names):
-                self._check_keys(names)
+            case a.GuardParents(orphans=rows):
+                self._check_keys([rows])
+            case a.NoteViolations(orphans=orphans) | a.GuardViolations(orphans=orphans):
+                self._check_keys(orphans)
             case (
                 a.CreateStatement() | a.SecureDelete() | a.GuardForeignKeysOff() | a.GuardDefinition()
                 | a.GuardObjects() | a.BeginEdits() | a.EndEdits() | a.CreateBeside() | a.ReplaceTable()
@@ -70,9 +70,9 @@ class _PlanTally(Tally):
             case _:
                 assert_never(action)
 
-    def _check_keys(self, tables: Iterable[str]) -> None:
-        for name in tables:
-            self.touch(name, Cost.SCAN)
+    def _check_keys(self, orphans: Iterable[a.Orphans]) -> None:
+        for rows in orphans:
+            self.touch(rows.table, Cost.SCAN)
         self.changes_keys = True
 
     def _drop(self, action: a.Drop) -> None:
