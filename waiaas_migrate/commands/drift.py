@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from waiaas_migrate.authoring.replay import replay
 from waiaas_migrate.commands.findings import Finding, Subject, schema_findings
 from waiaas_migrate.commands.live_database import (
     Standing,
@@ -22,6 +21,7 @@ from waiaas_migrate.commands.live_database import (
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
 from waiaas_migrate.runner.fleet.patterns import refuse_one_name
+from waiaas_migrate.runner.replay import replay
 from waiaas_migrate.schema.changes import Change, object_of
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema

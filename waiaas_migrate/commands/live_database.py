@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from waiaas_migrate.authoring.record import derived
+from waiaas_migrate.authoring.migration_facts import derive_facts
 from waiaas_migrate.errors import Problem
 from waiaas_migrate.files.migration_dir.manifest import check_manifest, read_manifest
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, migration_hash, read_with_post_apply
@@ -79,7 +79,7 @@ def others_of(project: Project, run: int) -> OtherTools:
     manifest = read_manifest(project.migrations)
     recorded = {} if manifest is None else manifest.facts
     files = (*folder_of(project, run), *hooks_of(project, run))
-    facts = [recorded.get(file.id) or derived(file) for file in files]
+    facts = [recorded.get(file.id) or derive_facts(file) for file in files]
     return ignored_by(project).except_for(name for one in facts for name, _ in one.forward.tables or ())
 
 

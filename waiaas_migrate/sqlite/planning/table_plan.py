@@ -33,6 +33,7 @@ from waiaas_migrate.schema.changes import (
 from waiaas_migrate.schema.describe import describe, describe_briefly
 from waiaas_migrate.schema.model import Column, Table
 from waiaas_migrate.schema.names import fold
+from waiaas_migrate.schema.rowid import rowid_alias
 from waiaas_migrate.sqlite.planning.actions import (
     AddColumnTo,
     DropColumnFrom,
@@ -44,7 +45,7 @@ from waiaas_migrate.sqlite.planning.actions import (
 )
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout, column_layout
-from waiaas_migrate.sqlite.planning.rebuild import Rebuild, rebuild, rowid_alias
+from waiaas_migrate.sqlite.planning.rebuild import Rebuild, rebuild
 from waiaas_migrate.sqlite.planning.row_values import column_of, guards, updates, waits_for_backfill
 from waiaas_migrate.sqlite.planning.table_text import (
     Clauses,

@@ -22,6 +22,7 @@ from waiaas_migrate.schema.model import (
     Table,
     Unique,
 )
+from waiaas_migrate.schema.rowid import rowid_column
 from waiaas_migrate.sqlite.quoting import fold
 from waiaas_migrate.sqlite.reading.allowed_values import allowed_values
 from waiaas_migrate.sqlite.reading.cursor import Cursor, split_commas
@@ -99,10 +100,10 @@ class _Reading:
             self._column(cursor, comment)
 
     def finished(self, *, strict: bool, without_rowid: bool, comment: str | None) -> Table:
-        return Table(
+        table = Table(
             name=self.name,
             columns=tuple(self.columns),
-            primary_key=self._key(without_rowid=without_rowid),
+            primary_key=self.primary_key,
             uniques=tuple(self.uniques),
             checks=tuple(self.checks),
             foreign_keys=tuple(self.foreign_keys),
@@ -110,16 +111,11 @@ class _Reading:
             without_rowid=without_rowid,
             comment=comment,
         )
-
-    def _key(self, *, without_rowid: bool) -> PrimaryKey | None:
-        """The primary key; written on the table, DESC on a single INTEGER column means nothing (it is the rowid)."""
-        key = self.primary_key
-        if key is None or key.inline or without_rowid or len(key.parts) != 1 or not key.parts[0].descending:
-            return key
-        types = {fold(column.name): column.type or "" for column in self.columns}
-        if types.get(fold(key.parts[0].column or ""), "").upper() != "INTEGER":
-            return key
-        return replace(key, parts=(replace(key.parts[0], descending=False),))
+        key = table.primary_key
+        if key is None or rowid_column(table) is None:
+            return table
+        # DESC, written on the table, means nothing for an alias of the rowid.
+        return replace(table, primary_key=replace(key, parts=(replace(key.parts[0], descending=False),)))
 
     def _expression(self, cursor: Cursor) -> SqlText:
         return stored_expression(cursor.balanced(), self.known, self.name)
