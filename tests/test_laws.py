@@ -57,7 +57,7 @@ def test_any_schema_becomes_any_other(old: Schema, new: Schema, catalog_edits: b
         if not changes_of(transition):
             assert diff(introspect(before), declared) == ()
             return
-        text = draft(before, transition, (), (), RENDERER).text
+        text = draft(before, transition, (), (), RENDERER).migration
         prove(before, transition, text)
 
 

@@ -466,7 +466,7 @@ def test_a_hook_that_fails_on_an_empty_database(project: Path, database: Path) -
     (project / "migrations" / "post-apply.sql").write_text("INSERT INTO nowhere VALUES (1);\n", encoding="utf-8")
     done = run(project, "drift", database.name)
     assert (done.status, done.out) == (2, "")
-    assert "post-apply.sql: it fails on an empty database, behind the migrations before it" in done.err
+    assert "post-apply.sql: it fails on an empty database after the migrations before it" in done.err
 
 
 def test_a_folder_without_migrations(project: Path) -> None:

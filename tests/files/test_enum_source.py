@@ -178,7 +178,7 @@ def test_an_edit_is_seen_at_once(tmp_path: Path) -> None:
 def test_nothing_in_use_is_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A copy of a module in use is read from the project, and the one in use stays; nor does it print into the data."""
     before, path, finders = dict(sys.modules), list(sys.path), list(sys.meta_path)
-    package = tmp_path / "waiaas_migrate" / "core"
+    package = tmp_path / "waiaas_migrate" / "waiaas"
     package.mkdir(parents=True)
     for folder in (package, package.parent):
         (folder / "__init__.py").touch()

@@ -16,11 +16,11 @@ from waiaas_migrate.files.schema_file.load_schema import TOP_KEYS, DeclaredSchem
 from waiaas_migrate.files.schema_file.tables import TABLE_KEYS
 from waiaas_migrate.schema.model import (
     Action,
+    AllowedValues,
     Check,
     ColumnHints,
     Conflict,
     Deferral,
-    EnumValues,
     ForeignKey,
     Generated,
     Index,
@@ -277,10 +277,12 @@ def test_enums_become_checks(tmp_path: Path) -> None:
         ("more", "more IN (0, 1)"),
         ("more", "more = flag"),
     ]
-    assert [check.enum for check in read.checks[:4]] == [
-        EnumValues(name="KINDS", values=("it's", "b")),
-        EnumValues(name="KINDS", values=("it's", "b")),
-        EnumValues(name=None, values=(1, "x", "ON")),
+    assert [check.allowed for check in read.checks] == [
+        AllowedValues(column="k", values=("it's", "b"), nullable=True),
+        AllowedValues(column="n", values=("it's", "b")),
+        AllowedValues(column="i", values=(1, "x", "ON"), nullable=True),
+        AllowedValues(column="flag", values=(0, 1)),
+        AllowedValues(column="more", values=(0, 1)),
         None,
     ]
     assert [(use.name, use.values, use.columns) for use in declared.enums] == [("KINDS", ("it's", "b"), ("t.k", "t.n"))]

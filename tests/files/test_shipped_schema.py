@@ -144,19 +144,19 @@ def lines(text: str) -> list[str]:
     return [line.strip() for line in text.strip().splitlines()]
 
 
-def check_text(check: Check, column: Column) -> str:
+def check_text(check: Check, column: Column, enum: str | None) -> str:
     """A CHECK list by its enum's name, or by its values."""
     sql = check.expression.sql
     start = f"{column.name} IN (" if column.not_null else f"{column.name} IS NULL OR {column.name} IN ("
     assert sql.startswith(start)
-    if check.enum is None or check.enum.name is None:
+    if enum is None:
         return sql.removeprefix(start).rstrip(")").replace("'", "").replace(" ", "")
-    expected = tuple(str(value) for value in getattr(enums, check.enum.name))
+    expected = tuple(str(value) for value in getattr(enums, enum))
     assert sql == start + ", ".join(f"'{value}'" for value in expected) + ")"
-    return check.enum.name
+    return enum
 
 
-def column_text(column: Column, table: Table) -> str:
+def column_text(column: Column, table: Table, enum: str | None) -> str:
     """A column as the tables above write it."""
     words = [column.name, column.type or ""]
     words += ["!"] if column.not_null else []
@@ -165,7 +165,7 @@ def column_text(column: Column, table: Table) -> str:
         if key.columns == (column.name,):
             action = key.on_delete.name if key.on_delete else ""
             words.append(f">{key.table}({', '.join(key.targets)}):{action}")
-    words += [f"in {check_text(check, column)}" for check in table.checks if check.column == column.name]
+    words += [f"in {check_text(check, column, enum)}" for check in table.checks if check.column == column.name]
     return " ".join(words)
 
 
@@ -193,7 +193,9 @@ def test_the_seven_tables_stand_in_their_order(declared: DeclaredSchema) -> None
 def test_every_column_is_as_the_daemon_has_it(declared: DeclaredSchema, name: str) -> None:
     """Names, order, types, NOT NULL, defaults, references with their actions, CHECK lists in their enums' order."""
     table = next(table for table in declared.schema.tables if table.name == name)
-    assert [column_text(column, table) for column in table.columns] == lines(TABLES[name])
+    names = {column: use.name for use in declared.enums for column in use.columns}
+    found = [column_text(column, table, names.get(f"{name}.{column.name}")) for column in table.columns]
+    assert found == lines(TABLES[name])
 
 
 def test_primary_keys(declared: DeclaredSchema) -> None:

@@ -98,7 +98,7 @@ def shipped_project(folder: Path) -> Path:
     """The WAIaaS schema as an application of its own: schema.yaml, migrations, and its enums in ``enums.py``."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(CHECKOUT / "migrations", folder / "migrations")
-    shutil.copy(CHECKOUT / "waiaas_migrate" / "core" / "enums.py", folder / "enums.py")
+    shutil.copy(CHECKOUT / "waiaas_migrate" / "waiaas" / "enums.py", folder / "enums.py")
     schema = (CHECKOUT / "schema.yaml").read_text(encoding="utf-8")
     wanted = "\nenums: waiaas_migrate.waiaas.enums\n"
     assert wanted in schema

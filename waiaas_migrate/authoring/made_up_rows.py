@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from waiaas_migrate.schema.affinity import affinity
-from waiaas_migrate.schema.enum_lists import membership_of
 from waiaas_migrate.schema.model import Column, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.quoting import quote_name
@@ -22,7 +21,7 @@ def make_rows(connection: sqlite3.Connection, tables: Iterable[Table]) -> None:
     """
     for table in tables:
         columns = [column for column in table.columns if column.generated is None]
-        lists = {found.column: found.values for check in table.checks if (found := membership_of(check))}
+        lists = {check.allowed.column: check.allowed.values for check in table.checks if check.allowed is not None}
         names = ", ".join(quote_name(column.name) for column in columns)
         marks = ", ".join("?" * len(columns))
         for number in range(1, _ROWS + 1):

@@ -5,93 +5,76 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from waiaas_migrate.authoring.row_proof import lost_rows
-from waiaas_migrate.errors import MigrationsError, Problem, ProofError
-from waiaas_migrate.files.migration_dir.statements import first_line, split_statements
-from waiaas_migrate.runner.refusal import refusal
+from waiaas_migrate.errors import ApplyError, MigrationsError, Problem, ProofError
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
+from waiaas_migrate.files.migration_dir.statements import split_statements
+from waiaas_migrate.runner.replay import run_in_memory
+from waiaas_migrate.runner.steps import Direction
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
-from waiaas_migrate.sqlite.database.memory import empty, execute
+from waiaas_migrate.sqlite.database.memory import empty
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.quoting import quote_name
 from waiaas_migrate.sqlite.reading.grammar import SqlError, significant, tokenize
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MigrationText:
-    """The two files of a new migration."""
-
-    id: str
-    forward: str
-    backward: str
-
-
-def prove(before: sqlite3.Connection, transition: Transition, text: MigrationText) -> str:
-    """Show that ``text`` makes ``transition`` and takes it back, that rows live through it, and that yoyo can read it.
+def prove(before: sqlite3.Connection, transition: Transition, migration: MigrationFile) -> str:
+    """Show that ``migration`` makes ``transition`` and can be rolled back, keeps rows, and is readable for yoyo.
 
     Args:
-        before: the migrations so far, replayed in memory; the migration has run on it afterwards, and was taken back.
+        before: the migrations so far, replayed in memory; the migration has run on it afterwards, and was rolled back.
         transition: what the migration is for.
-        text: the migration.
+        migration: the new migration.
 
     Returns:
-        The fingerprint of the catalog that it leads to.
+        The fingerprint of the catalog after the migration.
 
     Raises:
         ProofError: the tool's own fault, with what to report.
-        MigrationsError: rows that the migrations so far insert themselves stand against it.
+        MigrationsError: rows that earlier migrations insert conflict with the migration.
     """
-    lost = lost_rows(before, transition, text.forward, text.backward)
+    lost = lost_rows(before, transition, migration)
     if lost:
-        raise _fault(f"{text.id}: " + "\n".join(lost), text.forward)
+        raise _fault(f"{migration.id}: " + "\n".join(lost), migration.sql)
     known = transition.known
-    run_file(before, text.forward, f"{text.id}.sql")
-    _expect(introspect(before, known), transition.new, f"{text.id}.sql does not give the declared schema")
+    run_new(before, migration)
+    _expect(introspect(before, known), transition.new, f"{migration.id}.sql does not give the declared schema")
     head = fingerprint(read_catalog(before))
     try:
-        run_file(before, text.backward, f"{text.id}.rollback.sql")
+        run_new(before, migration, "rollback")
     except MigrationsError:
-        # Rows may stand against going back, as the file says; what it does to the schema is to be seen all the same.
+        # The rollback may rightly refuse these rows; its effect on the schema must be shown all the same.
         empty(before, (table.name for table in transition.new.tables))
-        run_file(before, text.backward, f"{text.id}.rollback.sql")
-    found, what = introspect(before, known), f"{text.id}.rollback.sql does not give back the schema before it"
-    _expect(found, transition.start, what, column_order=True)
-    prove_reading(text)
+        run_new(before, migration, "rollback")
+    what = f"{migration.id}.rollback.sql does not restore the schema before it"
+    _expect(introspect(before, known), transition.start, what, column_order=True)
+    prove_reading(migration)
     return head
 
 
-def run_file(connection: sqlite3.Connection, text: str, file: str) -> None:
-    """Run a migration's text as yoyo would, in one transaction.
+def run_new(connection: sqlite3.Connection, migration: MigrationFile, direction: Direction = "apply") -> None:
+    """Run a migration that isn't written yet, as the runner would.
 
     Raises:
-        MigrationsError: rows that the migrations before it insert stand against it.
-        ProofError: where SQLite refuses a statement for any other reason.
+        MigrationsError: rows that earlier migrations insert conflict with it.
+        ProofError: SQLite refuses a statement for any other reason.
     """
-    connection.execute("BEGIN")
-    for statement in split_statements(text, file=file):
-        try:
-            execute(connection, statement)
-        except sqlite3.Error as error:
-            said = refusal(connection, statement, error) or str(error)
-            connection.execute("ROLLBACK")
-            connection.execute("PRAGMA writable_schema = RESET")
-            connection.execute("PRAGMA ignore_check_constraints = OFF")
-            if isinstance(error, sqlite3.IntegrityError) and _has_rows(connection):
-                raise _in_the_way(file, said) from None
-            raise _fault(f"{file}: SQLite says {error} at: {first_line(statement)}", text) from None
-    connection.execute("COMMIT")
-
-
-def _in_the_way(file: str, said: str) -> MigrationsError:
-    what = f"nothing was written: rows that the migrations before it insert stand against it: {said}."
-    fix = "Change these rows in a migration of your own first, or say what they get with `backfill` or `enum_values`."
-    return MigrationsError([Problem(file=file, what=what, fix=fix)])
+    try:
+        run_in_memory(connection, migration, direction)
+    except ApplyError as error:
+        file = f"{migration.id}.sql" if direction == "apply" else f"{migration.id}.rollback.sql"
+        if isinstance(error.__cause__, sqlite3.IntegrityError) and _has_rows(connection):
+            what = f"nothing was written: rows that earlier migrations insert conflict with it: {error.reason}"
+            fix = "Change these rows in an earlier migration, or set their values with `backfill` or `enum_values`."
+            raise MigrationsError([Problem(file=file, what=what, fix=fix)]) from None
+        text = migration.sql if direction == "apply" else migration.rollback
+        raise _fault(f"{file}: {error.reason}", text or "") from None
 
 
 def _has_rows(connection: sqlite3.Connection) -> bool:
@@ -106,22 +89,21 @@ def _expect(found: Schema, wanted: Schema, what: str, *, column_order: bool = Fa
         raise _fault(f"{what}; still to do would be:\n{listed}", "")
 
 
-def prove_reading(text: MigrationText) -> None:
+def prove_reading(migration: MigrationFile) -> None:
     """Show that yoyo's own reader finds the statements that SQLite sees.
 
     Raises:
-        ProofError: where the two differ.
+        ProofError: the two differ.
     """
     from yoyo.migrations import read_sql_migration
 
     with tempfile.TemporaryDirectory() as folder:
-        for content in (text.forward, text.backward):
+        for content in (migration.sql, migration.rollback or ""):
             path = Path(folder, "migration.sql")
             path.write_text(content, encoding="utf-8", newline="\n")
             _, _, read = read_sql_migration(str(path))
-            seen = split_statements(content)
-            if [_words(statement) for statement in read] != [_words(statement) for statement in seen]:
-                raise _fault(f"{text.id}: yoyo would not read its statements as SQLite does", content)
+            if list(map(_words, read)) != list(map(_words, split_statements(content))):
+                raise _fault(f"{migration.id}: yoyo would not read its statements as SQLite does", content)
 
 
 def _words(statement: str) -> Sequence[str]:

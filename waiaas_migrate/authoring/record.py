@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 
-from waiaas_migrate.authoring.replay import replay
 from waiaas_migrate.files.migration_dir.facts import UNKNOWN, Facts, mark
 from waiaas_migrate.files.migration_dir.manifest import Manifest
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
+from waiaas_migrate.runner.replay import replay
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
 from waiaas_migrate.sqlite.planning.effects import WORST_CASE, Effects
 from waiaas_migrate.sqlite.planning.sql_effects import effects_of_sql

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from waiaas_migrate.authoring.declared import build, declare
 from waiaas_migrate.authoring.draft import changes_of, draft, hazards_of
-from waiaas_migrate.authoring.replay import replay
 from waiaas_migrate.authoring.transition import make_transition
 from waiaas_migrate.commands.live_database import database_state, ignored_by, new_run, read_folder, reading
 from waiaas_migrate.errors import SchemaFileError
@@ -19,6 +18,7 @@ from waiaas_migrate.files.migration_dir.migration_files import read_migrations
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.schema_file.locate import declared_names, located
 from waiaas_migrate.files.templates.render import Renderer
+from waiaas_migrate.runner.replay import replay
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hazards import Hazard
@@ -73,7 +73,7 @@ def compare(project: Project, first: str, second: str, *, sql: bool = False, col
     return Comparison(
         changes=tuple(describe(change) for change in changes_of(ordered)),
         hazards=hazards if drafted is None else drafted.hazards,
-        sql=None if drafted is None else drafted.text.forward,
+        sql=None if drafted is None else drafted.migration.sql,
     )
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-from waiaas_migrate.authoring.replay import replay
 from waiaas_migrate.commands.findings import Finding, Subject, schema_findings
 from waiaas_migrate.commands.live_database import (
     DatabaseState,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from waiaas_migrate.commands.findings import Finding, Subject
-from waiaas_migrate.files.schema_file.reader import EnumUse
+from waiaas_migrate.files.schema_file.load_schema import EnumUse
 from waiaas_migrate.schema.changes import Change, ModifyCheck
 from waiaas_migrate.schema.enum_lists import membership_of
 from waiaas_migrate.schema.names import fold

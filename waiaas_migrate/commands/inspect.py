@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from waiaas_migrate.commands.live_database import reading
-from waiaas_migrate.files.problems import Origin
+from waiaas_migrate.files.problem_report import Origin
 from waiaas_migrate.files.schema_file.enum_source import LoadedEnums, load_enums
-from waiaas_migrate.files.schema_file.writer import schema_text
+from waiaas_migrate.files.schema_file.schema_text import schema_text
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.reading.introspect import introspect
 from waiaas_migrate.sqlite.reading.ownership import OtherTools

@@ -98,7 +98,7 @@ def canonical_unique(unique: Unique) -> Unique:
 def canonical_check(check: Check) -> Check:
     """``check`` as :func:`canonical` has it."""
     expression = replace(check.expression, sql="")
-    return replace(check, expression=expression, name=_folded(check.name), column=None, enum=None)
+    return replace(check, expression=expression, name=_folded(check.name), column=None)
 
 
 def canonical_foreign_key(key: ForeignKey) -> ForeignKey:

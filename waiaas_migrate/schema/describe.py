@@ -45,7 +45,7 @@ from waiaas_migrate.schema.changes import (
     ViewChange,
     VirtualTableChange,
 )
-from waiaas_migrate.schema.enum_lists import literal, membership_of
+from waiaas_migrate.schema.enum_lists import literal
 from waiaas_migrate.schema.model import Check, Column, ForeignKey, Index, IndexPart, PrimaryKey, Table
 
 
@@ -159,7 +159,7 @@ def _describe_check(change: CheckChange) -> str:
 
 def _describe_lists(table: str, old: Check, new: Check) -> str | None:
     """What two lists of values differ in; None if one CHECK is more than a list, or both allow the same."""
-    before, after = membership_of(old), membership_of(new)
+    before, after = old.allowed, new.allowed
     if before is None or after is None or before.column != after.column or before.nullable != after.nullable:
         return None
     come = [literal(value) for value in after.values if value not in before.values]

@@ -1,11 +1,14 @@
-"""What a foreign key refers to, and whether SQLite can follow it (https://www.sqlite.org/foreignkeys.html#fk_indexes)."""
+"""What a foreign key refers to, and whether SQLite can enforce it.
+
+The rules are those of https://www.sqlite.org/foreignkeys.html#fk_indexes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
-from waiaas_migrate.schema.model import ForeignKey, IndexPart, Schema, Table
+from waiaas_migrate.schema.model import ForeignKey, Schema, Table
 from waiaas_migrate.schema.names import fold
 
 #: The tables of a schema by their folded names.
@@ -15,8 +18,8 @@ Tables = Mapping[str, Table]
 class Fault(StrEnum):
     """Why a foreign key cannot be enforced.
 
-    ``MISSING``: the parent is not there, which SQLite takes for a table without rows. ``MISMATCH``: the parent is no
-    table, or no key of it has exactly these columns; SQLite refuses even to look at the rows.
+    ``MISSING``: there is no parent, which SQLite treats like an empty table. ``MISMATCH``: the parent is not a table,
+    or no unique key of it has exactly the columns that are referred to; SQLite refuses even to look at the rows.
     """
 
     MISSING = "missing"
@@ -24,22 +27,40 @@ class Fault(StrEnum):
 
 
 def fault(schema: Schema, tables: Tables, key: ForeignKey) -> Fault | None:
-    """What is wrong with ``key`` in ``schema``, whose tables are ``tables``; None where SQLite can enforce it."""
+    """Return what is wrong with ``key`` in ``schema``, whose tables are ``tables``; None if it can be enforced."""
     parent = tables.get(fold(key.table))
-    if parent is None:
-        return Fault.MISMATCH if fold(key.table) in {fold(name) for name in schema.names} else Fault.MISSING
-    return None if _is_followed(parent, key) else Fault.MISMATCH
+    if parent is not None:
+        return None if is_enforceable(parent, key) else Fault.MISMATCH
+    return Fault.MISMATCH if fold(key.table) in map(fold, schema.names) else Fault.MISSING
+
+
+def is_enforceable(parent: Table, key: ForeignKey) -> bool:
+    """Return whether ``key`` refers to the primary key of ``parent``, or to all columns of another unique key.
+
+    A unique key counts if it compares each column by the column's own collation.
+    """
+    if not key.targets:
+        return parent.primary_key is not None and len(parent.primary_key.parts) == len(key.columns)
+    own = {fold(column.name): fold(column.collation or "binary") for column in parent.columns}
+    keys = [unique.parts for unique in (parent.primary_key, *parent.uniques) if unique is not None]
+    keys += [index.parts for index in parent.indexes if index.unique and index.where is None]
+    targets = sorted(map(fold, key.targets))
+    return len(targets) == len(key.columns) and any(
+        targets == sorted(fold(part.column or "") for part in parts)
+        and all(part.collation is None or fold(part.collation) == own.get(fold(part.column or "")) for part in parts)
+        for parts in keys
+    )
 
 
 def targets_of(parent: Table | None, key: ForeignKey) -> tuple[str, ...]:
-    """The columns that ``key`` refers to; where it names none, those of the primary key of ``parent``."""
+    """Return the columns that ``key`` refers to: if it names none, the primary key of ``parent``."""
     if key.targets or parent is None or parent.primary_key is None:
         return key.targets
     return tuple(part.column or "" for part in parent.primary_key.parts)
 
 
 def faulty_keys(schema: Schema) -> Iterator[tuple[str, ForeignKey, Fault]]:
-    """Every foreign key that cannot be enforced, with its table and what is wrong."""
+    """Yield every foreign key that cannot be enforced, with its table and what is wrong."""
     tables = schema.by_name()
     for table in schema.tables:
         for key in table.foreign_keys:
@@ -49,7 +70,7 @@ def faulty_keys(schema: Schema) -> Iterator[tuple[str, ForeignKey, Fault]]:
 
 
 def mended_keys(old: Schema, new: Schema) -> Iterator[tuple[str, ForeignKey]]:
-    """The foreign keys, each with its table, by which nobody could ask rows for a parent before, and by now can."""
+    """Yield the foreign keys of ``new``, each with its table, that were a mismatch in ``old`` and are enforceable."""
     before = {identity(table, key) for table, key, wrong in faulty_keys(old) if wrong is Fault.MISMATCH}
     if before:
         tables = new.by_name()
@@ -58,24 +79,5 @@ def mended_keys(old: Schema, new: Schema) -> Iterator[tuple[str, ForeignKey]]:
 
 
 def identity(table: str, key: ForeignKey) -> tuple[object, ...]:
-    """What a foreign key is told by: its ends, however they are spelt."""
+    """Return what tells foreign keys apart: their tables and columns, with folded names."""
     return (fold(table), tuple(map(fold, key.columns)), fold(key.table), tuple(map(fold, key.targets)))
-
-
-def _is_followed(parent: Table, key: ForeignKey) -> bool:
-    primary = parent.primary_key
-    if not key.targets:
-        return primary is not None and len(primary.parts) == len(key.columns)
-    targets = sorted(fold(target) for target in key.targets)
-    key_parts = [other.parts for other in (primary, *parent.uniques) if other is not None]
-    key_parts += [index.parts for index in parent.indexes if index.unique and index.where is None]
-    return len(targets) == len(key.columns) and any(
-        targets == sorted(fold(part.column or "") for part in parts) and _has_own_collations(parent, parts)
-        for parts in key_parts
-    )
-
-
-def _has_own_collations(parent: Table, parts: Sequence[IndexPart]) -> bool:
-    """Whether a unique key compares its columns as they compare themselves, as a foreign key needs it."""
-    own = {fold(column.name): fold(column.collation or "binary") for column in parent.columns}
-    return all(part.collation is None or fold(part.collation) == own.get(fold(part.column or "")) for part in parts)

@@ -28,12 +28,13 @@ from waiaas_migrate.schema.changes import (
     asked_foreign_keys,
 )
 from waiaas_migrate.schema.compared import compared_otherwise, names_column
-from waiaas_migrate.schema.enum_lists import Membership, literal, membership_of
+from waiaas_migrate.schema.enum_lists import literal
 from waiaas_migrate.schema.foreign_keys import Fault, fault, faulty_keys, identity, mended_keys
 from waiaas_migrate.schema.hazard_codes import DESTRUCTIVE, STOPPING, Code
-from waiaas_migrate.schema.model import Check, Column, ForeignKey, PrimaryKey, Schema, Table
+from waiaas_migrate.schema.model import AllowedValues, Check, Column, ForeignKey, PrimaryKey, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames, similar
+from waiaas_migrate.schema.rowid import rowid_column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +210,7 @@ def _check(
 
 
 def _changed_check(change: ModifyCheck, new: Schema) -> Iterator[Hazard]:
-    held, allowed = membership_of(change.old), membership_of(change.new)
+    held, allowed = change.old.allowed, change.new.allowed
     if held is None or allowed is None or held.column != allowed.column:
         yield from _new_list(change.table, change.new, new)
         return
@@ -219,14 +220,14 @@ def _changed_check(change: ModifyCheck, new: Schema) -> Iterator[Hazard]:
 
 def _new_list(table: str, check: Check, new: Schema) -> Iterator[Hazard]:
     """A rule where there was none: what its hints do to values that no list held, and what else it asks of rows."""
-    allowed = membership_of(check)
+    allowed = check.allowed
     column = None if allowed is None else _listed(table, allowed, new)
     if column is not None:
         yield from _removed_values(table, column, [value for value, _ in column.hints.removed_values])
     yield _new_rule(table, check)
 
 
-def _listed(table: str, allowed: Membership, new: Schema) -> Column | None:
+def _listed(table: str, allowed: AllowedValues, new: Schema) -> Column | None:
     return next((c for t in new.tables if t.name == table for c in t.columns if fold(c.name) == allowed.column), None)
 
 
@@ -291,7 +292,7 @@ def _options(before: Table, after: Table) -> Iterator[Hazard]:
 def _renumbered(change: ModifyPrimaryKey | ModifyColumn, new: Schema, changes: Sequence[Change]) -> Iterator[Hazard]:
     """A column that was there and becomes the rowid (https://www.sqlite.org/lang_createtable.html#rowid)."""
     table = next(table for table in new.tables if table.name == change.table)
-    column = _rowid_column(table, table.primary_key, table.columns)
+    column = rowid_column(table)
     before = {fold(c.new.name): c.old for c in changes if isinstance(c, ModifyColumn) and c.table == change.table}
     keys = [c for c in changes if isinstance(c, ModifyPrimaryKey) and c.table == change.table]
     if column is None or (isinstance(change, ModifyColumn) and (keys or fold(change.new.name) != fold(column.name))):
@@ -299,21 +300,13 @@ def _renumbered(change: ModifyPrimaryKey | ModifyColumn, new: Schema, changes: S
     options = [c.old for c in changes if isinstance(c, ModifyTableOptions) and c.new.name == table.name]
     is_new = any(isinstance(c, AddColumn) and c.table == table.name and c.column == column for c in changes)
     columns = tuple(replace(one, type=before.get(fold(one.name), one).type) for one in table.columns)
-    was = _rowid_column(table, keys[0].old if keys else table.primary_key, columns)
+    was = rowid_column(replace(table, columns=columns, primary_key=keys[0].old if keys else table.primary_key))
     had_none = any(old.without_rowid for old in options)
     if had_none or (is_new and column.hints.backfill is None) or (was is not None and was.name == column.name):
         return
     what = f"the rows get the values of {column.name} for their rowids, instead of those that they have."
     fix = f"If nothing uses them, run with --allow {Code.DROP_ROWID}."
     yield Hazard(code=Code.DROP_ROWID, where=table.name, what=what, fix=fix)
-
-
-def _rowid_column(table: Table, key: PrimaryKey | None, columns: Sequence[Column]) -> Column | None:
-    """The column that is the rowid of ``table``, were its key and columns these."""
-    if key is None or len(key.parts) != 1 or table.without_rowid or (key.inline and key.parts[0].descending):
-        return None
-    name = fold(key.parts[0].column or "")
-    return next((c for c in columns if fold(c.name) == name and fold(c.type or "") == "integer"), None)
 
 
 # What rows may refuse
@@ -355,7 +348,7 @@ def _backfilled(
 
 def _added_column(table: Table, column: Column) -> Iterator[Hazard]:
     given = column.default or column.hints.backfill or column.generated
-    is_rowid = column == _rowid_column(table, table.primary_key, table.columns)
+    is_rowid = column == rowid_column(table)
     if column.not_null is not None and given is None and not is_rowid:
         what = "the migration refuses to run where the table has rows: they would have no value."
         fix = "Give a `default`, or a `backfill` for the rows that are there."

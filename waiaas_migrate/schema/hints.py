@@ -6,14 +6,14 @@ from dataclasses import replace
 from operator import is_
 
 from waiaas_migrate.schema.affinity import affinity
-from waiaas_migrate.schema.enum_lists import literal, membership_of, values_held
-from waiaas_migrate.schema.model import NO_HINTS, Check, Column, ColumnHints, EnumValues, Schema, SqlText, Table
+from waiaas_migrate.schema.enum_lists import literal, values_held
+from waiaas_migrate.schema.model import NO_HINTS, Column, ColumnHints, Schema, SqlText, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames
 
 
 def with_hints(read_back: Schema, written: Schema) -> Schema:
-    """``read_back`` with the hints and the enums of ``written``, which no database can hold."""
+    """Return ``read_back`` with the hints of ``written``, which no database can hold."""
     source = {fold(table.name): table for table in written.tables}
     tables = tuple(
         _table(table, source[fold(table.name)]) if fold(table.name) in source else table for table in read_back.tables
@@ -22,9 +22,6 @@ def with_hints(read_back: Schema, written: Schema) -> Schema:
 
 
 def _table(table: Table, source: Table) -> Table:
-    enums = {check.expression.sql: check.enum for check in source.checks if check.enum is not None}
-    if enums:
-        table = replace(table, checks=tuple(_check(check, enums) for check in table.checks))
     hints = {fold(column.name): column.hints for column in source.columns if _has_hints(column)}
     if not hints and source.renamed_from is None:
         return table
@@ -40,14 +37,8 @@ def _has_hints(column: Column) -> bool:
     return column.hints is not NO_HINTS and column.hints != NO_HINTS
 
 
-def _check(check: Check, enums: dict[str, EnumValues]) -> Check:
-    return replace(check, enum=enums.get(check.expression.sql))
-
-
 def without_hints(table: Table) -> Table:
-    """``table`` as a database could hold it: without hints, and without the names of its enums."""
-    if any(check.enum is not None for check in table.checks):
-        table = replace(table, checks=tuple([replace(check, enum=None) for check in table.checks]))
+    """Return ``table`` as a database could hold it: without hints."""
     if table.renamed_from is None and not any(map(_has_hints, table.columns)):
         return table
     columns = tuple(replace(column, hints=NO_HINTS) for column in table.columns)
@@ -103,7 +94,6 @@ def _turned(table: Table, column: Column, successor: Column | None) -> Column:
 def _neutral(table: Table, column: Column) -> str:
     """An SQL literal that stands for a value that is lost: the first that a list allows, zero, or nothing."""
     for check in table.checks:
-        allowed = membership_of(check)
-        if allowed is not None and allowed.column == fold(column.name):
-            return literal(allowed.values[0])
+        if check.allowed is not None and check.allowed.column == fold(column.name):
+            return literal(check.allowed.values[0])
     return {"TEXT": "''", "BLOB": "X''"}.get(affinity(column.type), "0")

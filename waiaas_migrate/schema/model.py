@@ -76,11 +76,15 @@ class Generated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EnumValues:
-    """Where the list of a CHECK came from: an enum by name, or an inline list (name None). Values in their order."""
+class AllowedValues:
+    """The values that a CHECK allows in a column: ``column IN (values)``, in their order.
 
-    name: str | None
+    ``column`` is folded. ``nullable``: the CHECK says ``column IS NULL OR`` before the list.
+    """
+
+    column: str
     values: tuple[str | int, ...]
+    nullable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,12 +161,16 @@ class Unique:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """A CHECK constraint. ``column`` names the column it stood on; ``enum`` the list it was expanded from."""
+    """A CHECK constraint.
+
+    ``column`` names the column it stood on. ``allowed`` is the list of values it consists of; None if it says anything
+    else, or more.
+    """
 
     expression: SqlText
     name: str | None = None
     column: str | None = field(default=None, compare=False)
-    enum: EnumValues | None = field(default=None, compare=False)
+    allowed: AllowedValues | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,6 @@ from waiaas_migrate.files.schema_file.term_text import (
 )
 from waiaas_migrate.files.schema_file.value_kinds import LOGICAL_TYPES, SQLITE_TYPES, type_problem
 from waiaas_migrate.files.yaml_text.yaml_writer import Data, Paragraph
-from waiaas_migrate.schema.enum_lists import membership_of
 from waiaas_migrate.schema.model import Check, Column, ForeignKey, SqlText
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout
@@ -98,7 +97,7 @@ def _lists(place: ColumnLayout, around: Surroundings) -> _Lists:
     column = place.column
     is_integer = fold(column.type or "") == "integer"
     for check in place.checks:
-        found = membership_of(check) if check.name is None else None
+        found = check.allowed if check.name is None else None
         if found is None or found.column != fold(column.name) or value_list_problem(found.values):
             continue
         if is_integer and found.values == _BOOLEAN and not found.nullable:

@@ -27,7 +27,6 @@ from waiaas_migrate.schema.model import (
     Column,
     ColumnHints,
     Conflict,
-    EnumValues,
     Generated,
     IndexPart,
     NotNull,
@@ -84,6 +83,14 @@ class Scope:
 
     columns: tuple[str, ...]
     enums: LoadedEnums | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnumValues:
+    """The values of an enum in their order, and its name in the enum module; None for a list in schema.yaml."""
+
+    name: str | None
+    values: tuple[str | int, ...]
 
 
 class ReadColumn(NamedTuple):
@@ -325,7 +332,7 @@ def _list_check(column: Column, at: Value, scope: Scope, enum: EnumValues) -> Ch
     expression = parsed(at, sql, scope.columns)
     if expression is None:
         return None
-    return Check(expression=expression, column=column.name, enum=enum if is_enum else None)
+    return Check(expression=expression, column=column.name)
 
 
 def _hints(fields: dict[str, Value], scope: Scope) -> ColumnHints:

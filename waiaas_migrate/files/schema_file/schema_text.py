@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from waiaas_migrate.files.schema_file.column_text import Surroundings, Values, written_check, written_column
-from waiaas_migrate.files.schema_file.foreign_keys import refers_to_key
 from waiaas_migrate.files.schema_file.load_schema import VERSION
 from waiaas_migrate.files.schema_file.object_text import written_objects
 from waiaas_migrate.files.schema_file.term_text import (
@@ -23,6 +22,7 @@ from waiaas_migrate.files.schema_file.term_text import (
     written_reference_options,
 )
 from waiaas_migrate.files.yaml_text.yaml_writer import Data, Lines, Paragraph, yaml_text
+from waiaas_migrate.schema.foreign_keys import is_enforceable
 from waiaas_migrate.schema.model import Check, ForeignKey, Index, PrimaryKey, Schema, Table, Unique
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.layout import TableLayout, layout
@@ -87,7 +87,7 @@ def _table(table: Table, parents: Mapping[str, Table], enums: Mapping[str, Value
 
 def _is_external(key: ForeignKey, parents: Mapping[str, Table]) -> bool:
     parent = parents.get(fold(key.table))
-    return parent is None or not refers_to_key(key, parent)
+    return parent is None or not is_enforceable(parent, key)
 
 
 def _primary_key(key: PrimaryKey, columns: tuple[str, ...], where: str) -> Data:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from waiaas_migrate.files.problem_report import listed, shown, suggestion
 from waiaas_migrate.files.schema_file.columns import ReadColumn, literal_default, shown_value
@@ -12,7 +13,7 @@ from waiaas_migrate.files.schema_file.tables import ReadTable
 from waiaas_migrate.files.schema_file.value_kinds import STRICT_TYPES
 from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.schema.model import IndexPart, PrimaryKey
-from waiaas_migrate.schema.names import fold
+from waiaas_migrate.schema.rowid import rowid_column
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 
 #: The keys of a column that have to fit others.
@@ -75,9 +76,7 @@ def _check_autoincrement(key: PrimaryKey, at: Value, read: ReadTable) -> None:
     if first.column is not None and column is None:
         return
     # https://www.sqlite.org/autoinc.html: it is a property of the rowid, whose alias is INTEGER PRIMARY KEY.
-    is_integer = column is not None and fold(column.column.type or "") == "integer"
-    inline_descending = key.inline and first.descending
-    if len(key.parts) > 1 or not is_integer or inline_descending:
+    if rowid_column(replace(read.table, primary_key=key, without_rowid=False)) is None:
         what = "only a primary key of a single column of type INTEGER, ascending, counts up."
         at.key_problem(what, "Write `{type: integer, primary_key: true, autoincrement: true}`.")
     elif read.table.without_rowid:

@@ -22,6 +22,7 @@ from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.schema.model import Check, Index, PrimaryKey, Table, Unique
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.reading import ddl
+from waiaas_migrate.sqlite.reading.allowed_values import allowed_values
 
 TABLE_KEYS = (
     "columns",
@@ -92,11 +93,10 @@ def read_table(name: str, value: Value, enums: LoadedEnums | None) -> ReadTable:
 
 
 def _unqualified(check: Check, table: str, names: tuple[str, ...]) -> Check:
-    """``check`` whose meaning does not depend on whether it says ``table.column`` or ``column``."""
+    """Return ``check`` with the meaning it has in ``table``, whether it says ``table.column`` or ``column``."""
     meant = ddl.expression(check.expression.sql, names, table)
-    if meant.key == check.expression.key:
-        return check
-    return replace(check, expression=replace(check.expression, key=meant.key))
+    expression = replace(check.expression, key=meant.key)
+    return replace(check, expression=expression, allowed=allowed_values(expression))
 
 
 def _assembled(name: str, read: ReadTable, names: tuple[str, ...]) -> ReadTable:

@@ -20,8 +20,8 @@ from waiaas_migrate.errors import Problem, TemplateError
 from waiaas_migrate.files.bundled import bundled
 from waiaas_migrate.files.templates.template_cache import TemplateCache, user_cache
 from waiaas_migrate.schema.model import Table
-from waiaas_migrate.sqlite.planning.actions import Action, CreateTable, Step, guards_of
-from waiaas_migrate.sqlite.planning.guards import Guard
+from waiaas_migrate.sqlite.planning.actions import Action, CreateTable, Step
+from waiaas_migrate.sqlite.planning.guards import Guard, guards_of
 from waiaas_migrate.sqlite.planning.layout import TableLayout, layout
 from waiaas_migrate.sqlite.planning.table_text import Item
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name

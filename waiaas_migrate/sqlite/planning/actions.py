@@ -1,24 +1,12 @@
-"""The things that a migration can do, as data. Each is rendered by the template that it names."""
+"""The actions that a migration consists of, as data. Each is rendered by the template that it names."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from waiaas_migrate.schema.model import Index, ObjectKind, SqlText, Table
+from waiaas_migrate.schema.model import ForeignKey, Index, ObjectKind, SqlText, Table
 from waiaas_migrate.sqlite.planning.effects import Cost
-from waiaas_migrate.sqlite.planning.guards import (
-    DEFINITION_DIFFERS,
-    Guard,
-    GuardDefinition,
-    GuardForeignKeysOff,
-    GuardNoRow,
-    GuardObjects,
-    GuardParents,
-    GuardViolations,
-    NoteViolations,
-    Piece,
-)
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout
 
 
@@ -32,7 +20,7 @@ class CreateTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateIndex:
-    """CREATE INDEX; on a table with rows it reads them all."""
+    """CREATE INDEX, which reads all rows of the table."""
 
     table: str
     index: Index
@@ -41,7 +29,7 @@ class CreateIndex:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateStatement:
-    """A CREATE statement that the author wrote whole: a view, a trigger or a virtual table."""
+    """The whole CREATE statement of a view, a trigger or a virtual table, as its author wrote it."""
 
     statement: SqlText
     template: Literal["create_statement"] = "create_statement"
@@ -49,7 +37,7 @@ class CreateStatement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drop:
-    """DROP of an object by its name."""
+    """DROP."""
 
     kind: ObjectKind
     name: str
@@ -58,7 +46,7 @@ class Drop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenameTableTo:
-    """ALTER TABLE … RENAME TO, which carries indexes, foreign keys, views and triggers along."""
+    """ALTER TABLE … RENAME TO. SQLite adapts indexes, foreign keys, views and triggers."""
 
     old: str
     new: str
@@ -67,7 +55,7 @@ class RenameTableTo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenameColumnTo:
-    """ALTER TABLE … RENAME COLUMN, which carries indexes, CHECKs, foreign keys, views and triggers along."""
+    """ALTER TABLE … RENAME COLUMN. SQLite adapts indexes, CHECKs, foreign keys, views and triggers."""
 
     table: str
     old: str
@@ -86,9 +74,9 @@ class AddColumnTo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropColumnFrom:
-    """ALTER TABLE … DROP COLUMN, which writes every row but leaves the indexes alone.
+    """ALTER TABLE … DROP COLUMN, which writes every row but no index.
 
-    ``is_legacy``: views and triggers, which it would all compile, are left alone.
+    ``is_legacy``: do not compile all views and triggers, as SQLite otherwise does.
     """
 
     table: str
@@ -99,16 +87,34 @@ class DropColumnFrom:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeginEdits:
-    """Let the catalog be edited (https://www.sqlite.org/pragma.html#pragma_writable_schema)."""
+    """Allow edits of the catalog (https://www.sqlite.org/pragma.html#pragma_writable_schema)."""
 
     template: Literal["begin_edits"] = "begin_edits"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EditDefinition:
-    """One piece of the definition of ``table`` replaced in the catalog; ``words`` say what that changes.
+class Piece:
+    """A piece of a table's definition, and its replacement."""
 
-    ``asked`` is what the change asks of rows. The old definition is in force until all edits are made.
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardNoRow:
+    """Fail if a row of ``table`` meets ``where``. ``rule`` says in words what such a row would break."""
+
+    table: str
+    rule: str
+    where: str
+    template: Literal["guard_no_row"] = "guard_no_row"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditDefinition:
+    """Replace one piece of the definition of ``table`` in the catalog; ``words`` describe the change.
+
+    The rows must satisfy ``asked``. The old definition stays in force until all edits are made.
     """
 
     table: str
@@ -117,28 +123,18 @@ class EditDefinition:
     asked: tuple[GuardNoRow, ...] = ()
     template: Literal["edit_definition"] = "edit_definition"
 
-    @property
-    def guard(self) -> Guard:
-        """The piece stands in the definition, once."""
-        return Guard(label=self.table, message=f"{self.table}: {DEFINITION_DIFFERS}")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndEdits:
-    """The catalog closed again and read anew by every connection, so that a definition that can't be read fails."""
+    """Close the catalog and make every connection read it again, so that a definition with an error fails."""
 
     tables: tuple[str, ...]
     template: Literal["end_edits"] = "end_edits"
 
-    @property
-    def guard(self) -> Guard:
-        """The definition of the first table; no row is ever written for it."""
-        return Guard(label=self.tables[0], message=f"{self.tables[0]}: {DEFINITION_DIFFERS}")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copied:
-    """One column of a copy: its name, and the SQL expression over the old table that fills it."""
+    """A column that gets a value, and the SQL expression over the old row that computes it."""
 
     column: str
     source: str
@@ -146,9 +142,10 @@ class Copied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateBeside:
-    """The new table of a rebuild, under a name that it has until the old one is gone.
+    """Create the new table of a rebuild under a temporary name.
 
-    A rebuild is this, the copy, guards, and the replacement (https://www.sqlite.org/lang_altertable.html#otheralter).
+    A rebuild consists of this, the copy, guards, and the replacement
+    (https://www.sqlite.org/lang_altertable.html#otheralter).
     """
 
     create: str
@@ -157,10 +154,10 @@ class CreateBeside:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyRows:
-    """The rows of ``table`` copied to the new table ``aside``, rowid included if nothing else keeps it.
+    """Copy the rows of ``table`` to the new table ``aside``.
 
-    ``asks_checks``: rows are held to the CHECKs; they need not be if the old table held the same values to them.
-    ``overrides``: a constraint has an ON CONFLICT clause, which must not swallow a row.
+    ``asks_checks``: test the CHECKs; False if the old table tested the same values with the same CHECKs.
+    ``overrides``: a constraint has an ON CONFLICT clause, which must not skip a row.
     """
 
     table: str
@@ -170,15 +167,10 @@ class CopyRows:
     overrides: bool = False
     template: Literal["copy_rows"] = "copy_rows"
 
-    @property
-    def guard(self) -> Guard:
-        """Every row was copied."""
-        return Guard(label=f"{self.table}_copied", message=f"{self.table}: not every row was copied")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplaceTable:
-    """The old table dropped and ``aside`` renamed to it; ``keeps_sequence``: the AUTOINCREMENT mark goes along."""
+    """Drop ``table`` and give its name to ``aside``. ``keeps_sequence``: keep the AUTOINCREMENT counter."""
 
     table: str
     aside: str
@@ -188,9 +180,9 @@ class ReplaceTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateRows:
-    """Rows given new values: ``column = expression`` for each, if ``where`` holds.
+    """Set ``column = expression`` for each assignment, in the rows that meet ``where``.
 
-    ``overrides``: a constraint has an ON CONFLICT clause, which must not swallow a row.
+    ``overrides``: a constraint has an ON CONFLICT clause, which must not skip a row.
     """
 
     table: str
@@ -202,7 +194,7 @@ class UpdateRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FillFullText:
-    """A full-text table made to index all rows of the table that it has its content from."""
+    """Index again all rows that a full-text table gets from its content table."""
 
     table: str
     template: Literal["fill_full_text"] = "fill_full_text"
@@ -214,6 +206,86 @@ class SetSecureDelete:
 
     on: bool
     template: Literal["secure_delete"] = "secure_delete"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardForeignKeysOff:
+    """Fail if foreign keys are enforced: dropping a table would then delete the rows that refer to it."""
+
+    template: Literal["guard_foreign_keys_off"] = "guard_foreign_keys_off"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardDefinition:
+    """Fail if the definition of ``table`` is not as expected: replacing the table would lose manual changes.
+
+    The expected definition is ``text``. If that is None, it is the definition of the new table ``aside`` after the
+    replacement of ``named`` (its name) and of ``pieces``.
+    """
+
+    table: str
+    aside: str
+    named: Piece
+    pieces: tuple[Piece, ...] = ()
+    text: str | None = None
+    template: Literal["guard_definition"] = "guard_definition"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardObjects:
+    """Fail if the table has an index or a trigger other than ``names``: it would be lost with the table.
+
+    ``triggers_only``: the table stays, but a trigger would fire when its rows get new values.
+    """
+
+    table: str
+    names: tuple[str, ...]
+    triggers_only: bool = False
+    template: Literal["guard_objects"] = "guard_objects"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardParents:
+    """Fail if a row has no parent by ``foreign_key``, whose targets are named."""
+
+    table: str
+    foreign_key: ForeignKey
+    template: Literal["guard_parents"] = "guard_parents"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowedKey:
+    """A foreign key to check by itself, because another key of its table makes SQLite refuse to check them all.
+
+    ``row`` is the name of the table's rowid; None if the rowid does not identify a row. ``targets`` are empty if the
+    parent table does not exist.
+    """
+
+    table: str
+    row: str | None
+    columns: tuple[str, ...]
+    parent: str
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteViolations:
+    """Record the foreign key violations of ``tables`` and ``keys``, those of ``renumbered`` without rowids."""
+
+    tables: tuple[str, ...]
+    renumbered: tuple[str, ...] = ()
+    keys: tuple[FollowedKey, ...] = ()
+    template: Literal["note_violations"] = "note_violations"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardViolations:
+    """Fail if ``tables`` or ``keys`` have foreign key violations that ``NoteViolations`` did not record."""
+
+    tables: tuple[str, ...]
+    renumbered: tuple[str, ...] = ()
+    keys: tuple[FollowedKey, ...] = ()
+    template: Literal["guard_violations"] = "guard_violations"
 
 
 Action = (
@@ -244,30 +316,9 @@ Action = (
 )
 
 
-#: Actions that can fail by a guard of theirs.
-Guarded = (
-    EditDefinition
-    | EndEdits
-    | CopyRows
-    | GuardForeignKeysOff
-    | GuardDefinition
-    | GuardObjects
-    | GuardNoRow
-    | GuardParents
-    | GuardViolations
-)
-
-
-def guards_of(action: Action) -> tuple[Guard, ...]:
-    """The guards that can stop ``action``."""
-    if isinstance(action, EditDefinition):
-        return (action.guard, *(asked.guard for asked in action.asked))
-    return (action.guard,) if isinstance(action, Guarded) else ()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One thing to do: what it is for in words (none if its actions say it), its cost, and its actions in order."""
+    """Actions that belong together, in order; ``words`` describe them, and are empty if the actions do so."""
 
     words: str
     cost: Cost
@@ -276,6 +327,6 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The steps of one direction, in order."""
+    """The steps of one direction of a migration, in order."""
 
     steps: tuple[Step, ...] = ()

@@ -9,11 +9,18 @@ from waiaas_migrate.schema.changes import DropTable, ModifyPrimaryKey, asked_for
 from waiaas_migrate.schema.foreign_keys import Fault, Tables, fault, identity, mended_keys, targets_of
 from waiaas_migrate.schema.model import ForeignKey, Schema, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.planning.actions import Action, Step
+from waiaas_migrate.schema.rowid import is_renumbered, rowid_name
+from waiaas_migrate.sqlite.planning.actions import (
+    Action,
+    FollowedKey,
+    GuardNoRow,
+    GuardParents,
+    GuardViolations,
+    NoteViolations,
+    Step,
+)
 from waiaas_migrate.sqlite.planning.backfill_order import moved_columns
 from waiaas_migrate.sqlite.planning.effects import Cost
-from waiaas_migrate.sqlite.planning.guards import FollowedKey, GuardNoRow, GuardParents, GuardViolations, NoteViolations
-from waiaas_migrate.sqlite.planning.rebuild import is_renumbered, shared_rowid
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.reading.spelling import spelled_name
 
@@ -93,7 +100,7 @@ def _is_checked(transition: Transition, name: str) -> bool:
 
 def _followed(transition: Transition, old: Table, new: Table) -> Iterator[tuple[FollowedKey, FollowedKey]]:
     """The foreign keys that a table has before and after and that can be followed, as they are at either time."""
-    row = None if is_renumbered(old, new) else shared_rowid(old, new)
+    row = None if is_renumbered(old, new) else rowid_name(old, new)
     earlier = {identity(new.name, key): key for key in old.foreign_keys}
     for key in new.foreign_keys:
         was = earlier.get(identity(new.name, key))

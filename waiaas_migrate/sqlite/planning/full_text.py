@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from waiaas_migrate.schema.changes import AddVirtualTable, ModifyVirtualTable
 from waiaas_migrate.schema.model import Table, VirtualTable
 from waiaas_migrate.schema.names import fold
+from waiaas_migrate.schema.rowid import ROWID_NAMES, is_renumbered
 from waiaas_migrate.sqlite.planning.actions import FillFullText, Step
 from waiaas_migrate.sqlite.planning.backfill_order import moved_columns
 from waiaas_migrate.sqlite.planning.effects import Cost
-from waiaas_migrate.sqlite.planning.rebuild import is_renumbered
 from waiaas_migrate.sqlite.planning.row_values import column_of
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.reading.cursor import Cursor
-from waiaas_migrate.sqlite.reading.ddl import ROWID_NAMES
 from waiaas_migrate.sqlite.reading.grammar import Token, significant, tokenize
 
 _MODULES = frozenset({"fts4", "fts5"})

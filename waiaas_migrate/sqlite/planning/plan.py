@@ -39,6 +39,7 @@ from waiaas_migrate.sqlite.planning.actions import (
     Drop,
     EditDefinition,
     EndEdits,
+    GuardForeignKeysOff,
     Plan,
     RenameColumnTo,
     RenameTableTo,
@@ -49,7 +50,6 @@ from waiaas_migrate.sqlite.planning.backfill_order import read_tables, reading_o
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.foreign_key_steps import parent_guards, violation_guards
 from waiaas_migrate.sqlite.planning.full_text import filling
-from waiaas_migrate.sqlite.planning.guards import GuardForeignKeysOff
 from waiaas_migrate.sqlite.planning.table_plan import TableChanges, TablePlan, plan_table
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.reading.ddl import names_in

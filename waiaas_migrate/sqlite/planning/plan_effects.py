@@ -22,6 +22,13 @@ from waiaas_migrate.sqlite.planning.actions import (
     EditDefinition,
     EndEdits,
     FillFullText,
+    GuardDefinition,
+    GuardForeignKeysOff,
+    GuardNoRow,
+    GuardObjects,
+    GuardParents,
+    GuardViolations,
+    NoteViolations,
     Plan,
     RenameColumnTo,
     RenameTableTo,
@@ -30,15 +37,6 @@ from waiaas_migrate.sqlite.planning.actions import (
     UpdateRows,
 )
 from waiaas_migrate.sqlite.planning.effects import AnnouncedHazard, Cost, Effects, Tally
-from waiaas_migrate.sqlite.planning.guards import (
-    GuardDefinition,
-    GuardForeignKeysOff,
-    GuardNoRow,
-    GuardObjects,
-    GuardParents,
-    GuardViolations,
-    NoteViolations,
-)
 
 
 def effects_of(plan: Plan, hazards: Iterable[Hazard], old: Schema) -> Effects:

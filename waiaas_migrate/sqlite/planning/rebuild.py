@@ -11,13 +11,24 @@ from waiaas_migrate.schema.changes import AddColumn, Change
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import SqlText, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.planning.actions import Action, Copied, CopyRows, CreateBeside, ReplaceTable, Step
+from waiaas_migrate.schema.rowid import ROWID_NAMES, rowid_alias, rowid_name
+from waiaas_migrate.sqlite.planning.actions import (
+    Action,
+    Copied,
+    CopyRows,
+    CreateBeside,
+    GuardDefinition,
+    GuardNoRow,
+    GuardObjects,
+    Piece,
+    ReplaceTable,
+    Step,
+)
 from waiaas_migrate.sqlite.planning.effects import Cost
-from waiaas_migrate.sqlite.planning.guards import GuardDefinition, GuardNoRow, GuardObjects, Piece
 from waiaas_migrate.sqlite.planning.row_values import column_of, guards, overrides_conflicts, value_of
 from waiaas_migrate.sqlite.planning.table_text import Clauses, piece, renamed, written_name
 from waiaas_migrate.sqlite.planning.text_steps import text_steps
-from waiaas_migrate.sqlite.reading.ddl import ROWID_NAMES, TERMS, names_in, unqualified
+from waiaas_migrate.sqlite.reading.ddl import TERMS, names_in, unqualified
 from waiaas_migrate.sqlite.reading.grammar import Kind, significant, tokenize
 from waiaas_migrate.sqlite.reading.spelling import spelled_name, spelled_value
 
@@ -151,7 +162,7 @@ def _counts(table: Table) -> bool:
 def _copied(old: Table, new: Table) -> Iterator[Copied]:
     """Column by column, named on both sides; a generated column makes its own values, a new one has its default."""
     alias = rowid_alias(new)
-    if (rowid := shared_rowid(old, new)) is not None and alias is None:
+    if (rowid := rowid_name(old, new)) is not None and alias is None:
         yield Copied(column=rowid, source=rowid)
     for column in new.columns:
         if column.generated is not None:
@@ -165,7 +176,7 @@ def _copied(old: Table, new: Table) -> Iterator[Copied]:
 
 def _nothing_kept(new: Table) -> Copied:
     """What stands for a row of which nothing is kept: a rowid of SQLite's choice, or else a default."""
-    rowid = shared_rowid(new, new)
+    rowid = rowid_name(new)
     if rowid is not None:
         return Copied(column=rowid, source="NULL")
     column = next(column for column in new.columns if column.generated is None)
@@ -184,28 +195,3 @@ def _as_expression(default: SqlText) -> str:
     ):
         return spelled_value(tokens[0].name)
     return default.sql
-
-
-def rowid_alias(table: Table) -> str | None:
-    """The folded name of the column that is the rowid (https://www.sqlite.org/lang_createtable.html#rowid)."""
-    key = table.primary_key
-    if key is None or table.without_rowid or len(key.parts) != 1:
-        return None
-    part = key.parts[0]
-    column = column_of(table, part.column or "")
-    if column is None or fold(column.type or "") != "integer" or (key.inline and part.descending):
-        return None
-    return fold(column.name)
-
-
-def is_renumbered(old: Table, new: Table) -> bool:
-    """Whether a row may have another rowid in ``new`` than it had in ``old``, or has none in one of them."""
-    return old.without_rowid != new.without_rowid or rowid_alias(old) != rowid_alias(new)
-
-
-def shared_rowid(old: Table, new: Table) -> str | None:
-    """A name by which both tables know their rowid; None where one has none, or columns have taken all of them."""
-    if old.without_rowid or new.without_rowid:
-        return None
-    taken = {fold(column.name) for table in (old, new) for column in table.columns}
-    return next((name for name in ("rowid", "_rowid_", "oid") if name not in taken), None)

@@ -9,12 +9,11 @@ from contextlib import closing
 
 from waiaas_migrate.schema.canonical import canonical_collation
 from waiaas_migrate.schema.changes import AddCheck, AddColumn, Change, ModifyCheck, ModifyColumn
-from waiaas_migrate.schema.enum_lists import membership_of, values_held
+from waiaas_migrate.schema.enum_lists import values_held
 from waiaas_migrate.schema.model import Check, Column, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.memory import memory
-from waiaas_migrate.sqlite.planning.actions import Copied, UpdateRows
-from waiaas_migrate.sqlite.planning.guards import GuardNoRow
+from waiaas_migrate.sqlite.planning.actions import Copied, GuardNoRow, UpdateRows
 from waiaas_migrate.sqlite.quoting import quote_name
 from waiaas_migrate.sqlite.reading.ddl import names_in
 from waiaas_migrate.sqlite.reading.quoted_strings import as_names
@@ -170,7 +169,7 @@ def _list_guard(table: Table, before: Check, after: Check) -> Iterator[GuardNoRo
 
     By a collation of the column's own, a removed value may be equal to one that stays.
     """
-    old, new = membership_of(before), membership_of(after)
+    old, new = before.allowed, after.allowed
     # Whether "IS NULL OR" stands before a list makes no difference to rows: NULL passes any CHECK.
     if old is None or new is None or old.column != new.column:
         yield _check_guard(table, after)

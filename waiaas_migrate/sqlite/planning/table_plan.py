@@ -33,11 +33,19 @@ from waiaas_migrate.schema.changes import (
 from waiaas_migrate.schema.describe import describe, describe_briefly
 from waiaas_migrate.schema.model import Column, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.planning.actions import AddColumnTo, DropColumnFrom, EditDefinition, Step, UpdateRows
+from waiaas_migrate.schema.rowid import rowid_alias
+from waiaas_migrate.sqlite.planning.actions import (
+    AddColumnTo,
+    DropColumnFrom,
+    EditDefinition,
+    GuardNoRow,
+    GuardObjects,
+    Step,
+    UpdateRows,
+)
 from waiaas_migrate.sqlite.planning.effects import Cost
-from waiaas_migrate.sqlite.planning.guards import GuardNoRow, GuardObjects
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout, column_layout
-from waiaas_migrate.sqlite.planning.rebuild import Rebuild, rebuild, rowid_alias
+from waiaas_migrate.sqlite.planning.rebuild import Rebuild, rebuild
 from waiaas_migrate.sqlite.planning.row_values import column_of, guards, updates, waits_for_backfill
 from waiaas_migrate.sqlite.planning.table_text import (
     Clauses,

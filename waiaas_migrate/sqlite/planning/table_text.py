@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from waiaas_migrate.schema.model import Check, ForeignKey, PrimaryKey, Table, Unique
-from waiaas_migrate.sqlite.planning.guards import Piece
+from waiaas_migrate.sqlite.planning.actions import Piece
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout
 from waiaas_migrate.sqlite.reading.grammar import Kind, Token, tokenize
 

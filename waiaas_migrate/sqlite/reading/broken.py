@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from waiaas_migrate.schema.model import Schema, Trigger
 from waiaas_migrate.schema.names import fold
+from waiaas_migrate.schema.rowid import ROWID_NAMES
 from waiaas_migrate.sqlite.database.memory import copy, drop_triggers, execute
 from waiaas_migrate.sqlite.quoting import quote_name
-from waiaas_migrate.sqlite.reading.ddl import ROWID_NAMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ def _broken_triggers(database: sqlite3.Connection, schema: Schema, triggers: Col
                 continue  # a view that is broken itself
             table = tables.get(fold(trigger.table))
             if table is not None and not table.without_rowid:
-                columns |= dict.fromkeys(ROWID_NAMES - columns.keys(), True)
+                columns = dict.fromkeys(ROWID_NAMES, True) | columns
             found += _faults(scratch, trigger, columns)
     return tuple(found)
 

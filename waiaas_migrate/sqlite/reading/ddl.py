@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from waiaas_migrate.schema.affinity import Affinity
 from waiaas_migrate.schema.model import Index, IndexPart, SqlText, Trigger, View, VirtualTable
+from waiaas_migrate.schema.rowid import ROWID_NAMES
 from waiaas_migrate.sqlite.quoting import fold, quote_literal, quote_name
 from waiaas_migrate.sqlite.reading.cursor import Cursor, split_commas
 from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token, meaning, significant, tokenize
@@ -39,13 +40,10 @@ __all__ = [
 #: The words that are literals to SQLite's grammar, and no names.
 TERMS = frozenset({"NULL", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP"})
 
-#: Names of the rowid, which every ordinary table knows (https://www.sqlite.org/rowidtable.html).
-ROWID_NAMES = frozenset({"rowid", "oid", "_rowid_"})
-
 
 def known_names(names: Iterable[str]) -> frozenset[str]:
     """What a name in double quotes may mean inside an expression over ``names``."""
-    return frozenset(fold(name) for name in names) | ROWID_NAMES | {"new", "old", "main", "temp"}
+    return frozenset(fold(name) for name in names) | {*ROWID_NAMES, "new", "old", "main", "temp"}
 
 
 def expression(sql: str, columns: Iterable[str] = (), owner: str = "") -> SqlText:

@@ -22,7 +22,9 @@ from waiaas_migrate.schema.model import (
     Table,
     Unique,
 )
+from waiaas_migrate.schema.rowid import rowid_column
 from waiaas_migrate.sqlite.quoting import fold
+from waiaas_migrate.sqlite.reading.allowed_values import allowed_values
 from waiaas_migrate.sqlite.reading.cursor import Cursor, split_commas
 from waiaas_migrate.sqlite.reading.ddl import bare_default, index_part, known_names, stored_expression
 from waiaas_migrate.sqlite.reading.ddl_comments import comments
@@ -98,10 +100,10 @@ class _Reading:
             self._column(cursor, comment)
 
     def finished(self, *, strict: bool, without_rowid: bool, comment: str | None) -> Table:
-        return Table(
+        table = Table(
             name=self.name,
             columns=tuple(self.columns),
-            primary_key=self._key(without_rowid=without_rowid),
+            primary_key=self.primary_key,
             uniques=tuple(self.uniques),
             checks=tuple(self.checks),
             foreign_keys=tuple(self.foreign_keys),
@@ -109,19 +111,18 @@ class _Reading:
             without_rowid=without_rowid,
             comment=comment,
         )
-
-    def _key(self, *, without_rowid: bool) -> PrimaryKey | None:
-        """The primary key; written on the table, DESC on a single INTEGER column means nothing (it is the rowid)."""
-        key = self.primary_key
-        if key is None or key.inline or without_rowid or len(key.parts) != 1 or not key.parts[0].descending:
-            return key
-        types = {fold(column.name): column.type or "" for column in self.columns}
-        if types.get(fold(key.parts[0].column or ""), "").upper() != "INTEGER":
-            return key
-        return replace(key, parts=(replace(key.parts[0], descending=False),))
+        key = table.primary_key
+        if key is None or rowid_column(table) is None:
+            return table
+        # DESC, written on the table, means nothing for an alias of the rowid.
+        return replace(table, primary_key=replace(key, parts=(replace(key.parts[0], descending=False),)))
 
     def _expression(self, cursor: Cursor) -> SqlText:
         return stored_expression(cursor.balanced(), self.known, self.name)
+
+    def _check(self, cursor: Cursor, name: str | None, column: str | None = None) -> Check:
+        expression = self._expression(cursor)
+        return Check(expression=expression, name=name, column=column, allowed=allowed_values(expression))
 
     # Table constraints
 
@@ -139,7 +140,7 @@ class _Reading:
                 parts = self._parts(cursor.balanced())
                 self.uniques.append(Unique(parts=parts, on_conflict=conflict(cursor), name=name))
             case "CHECK":
-                self.checks.append(Check(expression=self._expression(cursor), name=name))
+                self.checks.append(self._check(cursor, name))
                 conflict(cursor)  # accepted by the grammar, without effect
             case "FOREIGN":
                 cursor.expect("KEY")
@@ -191,7 +192,7 @@ class _Reading:
                 part = IndexPart(column=column)
                 self.uniques.append(Unique(parts=(part,), on_conflict=conflict(cursor), name=name, inline=True))
             case "CHECK":
-                self.checks.append(Check(expression=self._expression(cursor), name=name, column=column))
+                self.checks.append(self._check(cursor, name, column))
             case "REFERENCES":
                 self.foreign_keys.append(_reference(cursor, (column,), name=name, inline=True))
             case _:

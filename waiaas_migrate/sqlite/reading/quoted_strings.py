@@ -15,10 +15,11 @@ from contextlib import closing
 from functools import lru_cache
 
 from waiaas_migrate.schema.model import Schema, Table
+from waiaas_migrate.schema.rowid import ROWID_NAMES
 from waiaas_migrate.sqlite.database.catalog import CatalogRow
 from waiaas_migrate.sqlite.database.memory import execute, memory
 from waiaas_migrate.sqlite.quoting import fold, quote_name
-from waiaas_migrate.sqlite.reading.ddl import ROWID_NAMES, names_in
+from waiaas_migrate.sqlite.reading.ddl import names_in
 from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token, significant, tokenize
 
 #: What SQLite says of an object at which ALTER TABLE stumbles.
@@ -98,7 +99,7 @@ def _suspects(schema: Schema) -> Iterator[tuple[str, str]]:
     """The kinds and folded names of the objects that may hold such a string."""
     for table in schema.tables:
         names = {fold(column.name) for column in table.columns}
-        names |= frozenset() if table.without_rowid else ROWID_NAMES
+        names |= set() if table.without_rowid else {*ROWID_NAMES}
         if any(_holds_other(sql, names) for sql in _expressions(table)):
             yield "table", fold(table.name)
         for index in table.indexes:

@@ -1,0 +1,40 @@
+"""The rowid of a table: which names it has, and which column is its alias (https://www.sqlite.org/rowidtable.html)."""
+
+from __future__ import annotations
+
+from waiaas_migrate.schema.model import Column, Table
+from waiaas_migrate.schema.names import fold
+
+#: The names of the rowid, in order of preference. A column of the same name hides one.
+ROWID_NAMES = ("rowid", "_rowid_", "oid")
+
+
+def rowid_column(table: Table) -> Column | None:
+    """Return the INTEGER PRIMARY KEY, the column that is an alias of the rowid; None without one.
+
+    An INTEGER column with PRIMARY KEY DESC is no alias (https://www.sqlite.org/lang_createtable.html#rowid).
+    """
+    key = table.primary_key
+    if key is None or table.without_rowid or len(key.parts) != 1 or (key.inline and key.parts[0].descending):
+        return None
+    name = fold(key.parts[0].column or "")
+    return next((c for c in table.columns if fold(c.name) == name and fold(c.type or "") == "integer"), None)
+
+
+def rowid_alias(table: Table) -> str | None:
+    """Return the folded name of :func:`rowid_column`."""
+    column = rowid_column(table)
+    return None if column is None else fold(column.name)
+
+
+def rowid_name(*tables: Table) -> str | None:
+    """Return a name of the rowid that works in all ``tables``; None if one has no rowid, or columns hide every name."""
+    if any(table.without_rowid for table in tables):
+        return None
+    taken = {fold(column.name) for table in tables for column in table.columns}
+    return next((name for name in ROWID_NAMES if name not in taken), None)
+
+
+def is_renumbered(old: Table, new: Table) -> bool:
+    """Return whether rows may change their rowid from ``old`` to ``new``, or have none in one of them."""
+    return old.without_rowid != new.without_rowid or rowid_alias(old) != rowid_alias(new)
