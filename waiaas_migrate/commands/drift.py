@@ -18,6 +18,7 @@ from waiaas_migrate.commands.live_database import (
 )
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome
+from waiaas_migrate.runner.replay import replay
 from waiaas_migrate.schema.changes import object_of
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from waiaas_migrate.commands.findings import Finding, Subject
 from waiaas_migrate.files.schema_file.load_schema import EnumUse
 from waiaas_migrate.schema.changes import Change, ModifyCheck
-from waiaas_migrate.schema.enum_lists import membership_of
 from waiaas_migrate.schema.names import fold
 
 _MISSING = "value {!r} is in the enum, but the migrations do not allow it in {}."
@@ -48,7 +47,7 @@ def _differences(change: Change, owners: dict[str, str]) -> list[tuple[_Differen
     """Return each difference in the values of an enum's CHECK, with the column; nothing for any other change."""
     if not isinstance(change, ModifyCheck):
         return []
-    before, after = membership_of(change.old), membership_of(change.new)
+    before, after = change.old.allowed, change.new.allowed
     if before is None or after is None or before.column != after.column or before.nullable != after.nullable:
         return []
     column = f"{change.table}.{after.column}"
