@@ -24,7 +24,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks._measure import Report, arguments, in_turns, timed
-from waiaas_migrate.authoring.record import facts_of
+from waiaas_migrate.authoring.migration_facts import facts_of
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, chain, manifest_text
 from waiaas_migrate.files.migration_dir.migration_files import migration_hash, read_migrations
 from waiaas_migrate.runner.fleet.fleet import apply_to_all

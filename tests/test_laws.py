@@ -30,8 +30,8 @@ from tests.support.transitions import (
 )
 from waiaas_migrate.authoring.declared import build
 from waiaas_migrate.authoring.draft import changes_of, draft
-from waiaas_migrate.authoring.proof import prove
-from waiaas_migrate.authoring.transition import make_transition
+from waiaas_migrate.authoring.make_transition import make_transition
+from waiaas_migrate.authoring.migration_proof import prove
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema

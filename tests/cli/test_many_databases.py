@@ -278,7 +278,7 @@ def test_dry_run_says_where_room_is_short(project: Path) -> None:
     assert " free. Free up to " in done.out
     assert json.loads(run(project, "apply", "data/a.db", "--dry-run", "--json").out)["is_short_of_room"] is True
     done = run(project, "apply", "data/a.db", "--dry-run", "--backup", "never")
-    assert done.out.endswith("no backup would be made.\n")
+    assert " No backup will be made. Size " in done.out
 
 
 def test_dry_run_of_a_file_that_is_gone(project: Path) -> None:
@@ -294,9 +294,9 @@ def test_dry_run_of_a_new_database(project: Path) -> None:
     before = listing(project)
     done = run(project, "apply", "nowhere/new.db", "--dry-run")
     assert done.status == 0
-    assert "1 pending; the file is new, " in done.out
+    assert "1 pending. No backup will be made. New file" in done.out
     assert done.out.startswith("0001_initial\n  tasks [constant]\n")
-    assert "no backup would be made." in done.out
+    assert "No backup will be made." in done.out
     assert listing(project) == before
 
 
@@ -313,7 +313,7 @@ def test_dry_run_of_many(project: Path) -> None:
     done = run(project, "apply", "data/*.db", "--dry-run")
     assert done.status == 0
     assert done.out.splitlines()[0] == "data/a.db: up to date."
-    assert done.out.splitlines()[1].startswith("data/b.db: 1 pending; ")
+    assert done.out.splitlines()[1].startswith("data/b.db: 1 pending. ")
     assert done.err == "3 databases: 2 to be migrated, 1 up to date.\n"
 
 

@@ -200,7 +200,10 @@ def test_a_missing_migration(project: Path) -> None:
     (project / "migrations" / "0002_seed.rollback.sql").unlink()
     done = checked(project)
     assert done.status == 1
-    assert "manifest.json: lists migration 0002_seed, which is not in the folder.\nFix: Restore the file from git" in done.out
+    assert (
+        "manifest.json: lists migration 0002_seed, which is not in the folder.\nFix: Restore the file from git"
+        in done.out
+    )
 
 
 def test_a_migration_that_another_depends_on_is_missing(project: Path) -> None:
@@ -218,7 +221,9 @@ def test_a_migration_that_is_not_in_the_manifest(project: Path) -> None:
     (project / "migrations" / "0002_more.sql").write_text("-- depends: 0001_initial\nSELECT 1;\n", encoding="utf-8")
     done = checked(project)
     assert done.status == 1
-    assert "0002_more.sql: is not listed in manifest.json.\nFix: Run `waiaas-migrate generate` to record it.\n" in done.out
+    assert (
+        "0002_more.sql: is not listed in manifest.json.\nFix: Run `waiaas-migrate generate` to record it.\n" in done.out
+    )
 
 
 def test_a_missing_manifest(project: Path) -> None:

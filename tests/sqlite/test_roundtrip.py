@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, event, given, settings
 from tests.support.schema_features import FEATURES, features
 from tests.support.strategies import schemas
 from waiaas_migrate.authoring.declared import build
-from waiaas_migrate.authoring.proof import prove_reading
+from waiaas_migrate.authoring.migration_proof import prove_reading
 from waiaas_migrate.files.migration_dir.migration_files import new_migration
 from waiaas_migrate.files.schema_file.load_schema import load_schema
 from waiaas_migrate.files.schema_file.schema_text import schema_text

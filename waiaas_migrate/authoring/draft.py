@@ -8,11 +8,11 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from waiaas_migrate.authoring.breakage import breakage
-from waiaas_migrate.authoring.naming import next_id
-from waiaas_migrate.authoring.proof import run_new
+from waiaas_migrate.authoring.make_transition import make_transition
+from waiaas_migrate.authoring.migration_names import next_id
+from waiaas_migrate.authoring.migration_proof import run_new
+from waiaas_migrate.authoring.newly_broken import newly_broken_objects
 from waiaas_migrate.authoring.stale_indexes import stale_indexes
-from waiaas_migrate.authoring.transition import make_transition
 from waiaas_migrate.files.migration_dir.facts import Facts
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, new_migration
 from waiaas_migrate.files.templates.render import Head, Renderer
@@ -30,7 +30,7 @@ from waiaas_migrate.schema.describe import describe_briefly
 from waiaas_migrate.schema.enum_lists import literal, values_held
 from waiaas_migrate.schema.hazard_codes import Code
 from waiaas_migrate.schema.hazards import Hazard, hazards, swapped_names
-from waiaas_migrate.schema.hints import way_back
+from waiaas_migrate.schema.hints import rollback_target
 from waiaas_migrate.schema.model import Column, PrimaryKey, Table, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.memory import copy
@@ -86,7 +86,7 @@ def draft(
     forward = renderer.migration(head, there.steps)
     with closing(copy(before)) as after:
         run_new(after, new_migration(Path(f"{name}.sql"), depends=depends, sql=forward, rollback=""))
-        broken, stale = tuple(breakage(before, after, transition)), stale_indexes(before, after, transition)
+        broken, stale = tuple(newly_broken_objects(before, after, transition)), stale_indexes(before, after, transition)
         if broken or stale:
             dangers += broken
             there = plan(replace(transition, stale_indexes=stale))
@@ -111,7 +111,7 @@ def _transition_back(
     before: sqlite3.Connection, after: sqlite3.Connection, transition: Transition, renderer: Renderer
 ) -> Transition:
     """Return the transition that restores ``before`` from ``after`` the migration that makes ``transition``."""
-    target = way_back(transition.start, transition.new, transition.renames)
+    target = rollback_target(transition.start, transition.new, transition.renames)
     renames = transition.renames.reversed()
     back = make_transition(after, target, renames, renderer, transition.options, transition.known)
     # Earlier migrations and their rollbacks rely on the order of a table's columns.

@@ -13,9 +13,9 @@ from pathlib import Path
 from waiaas_migrate.authoring.branches import refuse_clashes, replay_folder
 from waiaas_migrate.authoring.declared import Declared, declare
 from waiaas_migrate.authoring.draft import Draft, changes_of, draft, has_whitespace, hazards_of
-from waiaas_migrate.authoring.proof import prove
-from waiaas_migrate.authoring.record import facts_of
-from waiaas_migrate.authoring.transition import make_transition
+from waiaas_migrate.authoring.make_transition import make_transition
+from waiaas_migrate.authoring.migration_facts import facts_of
+from waiaas_migrate.authoring.migration_proof import prove
 from waiaas_migrate.errors import MigrationsError, Problem, ProofError, SchemaFileError, UsageError
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.facts import Facts, mark
@@ -91,7 +91,7 @@ def _generate(project: Project, name: str | None, allowed: frozenset[Code]) -> G
     with closing(replay_folder(migrations, recorded)) as before:
         refuse_clashes(migrations, recorded)
         declared = declare(project, renderer, like=before)
-        transition = wanted(project, before, declared, recorded, renderer)
+        transition = transition_to_declared(project, before, declared, recorded, renderer)
         if not changes_of(transition):
             head = fingerprint(read_catalog(before))
             manifest = _manifest(project, head, declared, migrations, facts_of(migrations, recorded))
@@ -142,7 +142,7 @@ def allowed_codes(allow: Collection[str]) -> frozenset[Code]:
     return frozenset(codes)
 
 
-def wanted(
+def transition_to_declared(
     project: Project, before: sqlite3.Connection, declared: Declared, recorded: Manifest | None, renderer: Renderer
 ) -> Transition:
     """The transition from what the migrations build to what is declared, hints followed.

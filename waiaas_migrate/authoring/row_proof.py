@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
-from waiaas_migrate.authoring.made_up_rows import make_rows, rows_of
+from waiaas_migrate.authoring.sample_rows import insert_sample_rows, rows_of
 from waiaas_migrate.errors import ApplyError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.replay import run_in_memory
@@ -38,7 +38,7 @@ def lost_rows(before: sqlite3.Connection, transition: Transition, migration: Mig
     tables = _within_reach(transition.start, f"{migration.sql}\n{migration.rollback}")
     kept = tuple(_kept(transition, tables))
     with closing(copy(before)) as database, suppress(ApplyError):
-        make_rows(database, tables)
+        insert_sample_rows(database, tables)
         wanted = [rows_of(database, table.table_before, table.columns_before) for table in kept]
         run_in_memory(database, migration)
         found = [rows_of(database, table.table_after, table.columns_after) for table in kept]

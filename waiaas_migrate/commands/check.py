@@ -7,8 +7,8 @@ from contextlib import closing
 
 from waiaas_migrate.authoring.branches import replay_folder
 from waiaas_migrate.authoring.declared import declare
-from waiaas_migrate.authoring.generate import pragmas_of, wanted
-from waiaas_migrate.authoring.record import derived
+from waiaas_migrate.authoring.generate import pragmas_of, transition_to_declared
+from waiaas_migrate.authoring.migration_facts import derive_facts
 from waiaas_migrate.commands.enum_findings import enum_findings
 from waiaas_migrate.commands.findings import Finding, Subject, schema_findings
 from waiaas_migrate.files.garbage_collection import collection_paused
@@ -37,7 +37,7 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
     migrations, _, manifest = read_recorded(project.migrations, missing_ok=True)
     with closing(replay_folder(migrations, manifest)) as replayed:
         declared = declare(project, renderer, like=replayed)
-        step = wanted(project, replayed, declared, manifest, renderer)
+        step = transition_to_declared(project, replayed, declared, manifest, renderer)
         head = fingerprint(read_catalog(replayed))
         broken = _broken_findings(broken_objects(replayed, step.start), migrations)
     changes = (*step.renames.tables, *step.renames.columns, *diff(step.old, step.new, column_order=column_order))
@@ -59,7 +59,7 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
 def _broken_findings(broken: Iterable[Broken], migrations: Iterable[MigrationFile]) -> Iterator[Finding]:
     """Report the views and triggers that the migrations break, unless a migration announces that hazard."""
     found = tuple(broken)
-    hazards = (hazard for file in migrations if found for hazard in derived(file).forward.hazards)
+    hazards = (hazard for file in migrations if found for hazard in derive_facts(file).forward.hazards)
     announced = {hazard.where for hazard in hazards if hazard.code == Code.BREAK_OBJECT}
     for one in found:
         name = " ".join(one.name.split())

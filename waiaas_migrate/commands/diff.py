@@ -9,7 +9,7 @@ from pathlib import Path
 
 from waiaas_migrate.authoring.declared import build, declare
 from waiaas_migrate.authoring.draft import changes_of, draft, hazards_of
-from waiaas_migrate.authoring.transition import make_transition
+from waiaas_migrate.authoring.make_transition import make_transition
 from waiaas_migrate.commands.live_database import database_state, ignored_by, new_run, read_folder, reading
 from waiaas_migrate.errors import SchemaFileError
 from waiaas_migrate.files.garbage_collection import collection_paused

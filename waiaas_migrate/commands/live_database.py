@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from waiaas_migrate.authoring.record import derived
+from waiaas_migrate.authoring.migration_facts import derive_facts
 from waiaas_migrate.errors import Problem
 from waiaas_migrate.files.migration_dir.manifest import Manifest, check_manifest, read_manifest
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, migration_hash, read_with_post_apply
@@ -90,7 +90,7 @@ def read_folder(project: Project, run: int) -> Folder:  # noqa: ARG001 — the c
     migrations, hooks = read_with_post_apply(project.migrations)
     manifest = read_manifest(project.migrations)
     recorded = {} if manifest is None else manifest.facts
-    facts = [recorded.get(file.id) or derived(file) for file in (*migrations, *hooks)]
+    facts = [recorded.get(file.id) or derive_facts(file) for file in (*migrations, *hooks)]
     ours = (table for one in facts for table, _ in one.forward.tables or ())
     return Folder(
         migrations=migrations,
