@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from waiaas_migrate.schema.model import ForeignKey, Index, ObjectKind, SqlText, Table
+from waiaas_migrate.schema.model import Index, ObjectKind, SqlText, Table
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout
 
@@ -245,46 +245,41 @@ class GuardObjects:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GuardParents:
-    """Fail if a row has no parent by ``foreign_key``, whose targets are named."""
+class Orphans:
+    """The rows of ``table`` that have no ``parent`` by the foreign key on ``columns``.
+
+    ``where`` is their condition, in which the table is called ``child``. ``rowid`` is the name of the rowid; None if
+    the rowid does not identify a row before and after.
+    """
 
     table: str
-    foreign_key: ForeignKey
+    columns: tuple[str, ...]
+    parent: str
+    where: str
+    rowid: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardParents:
+    """Fail if there are ``orphans``."""
+
+    orphans: Orphans
     template: Literal["guard_parents"] = "guard_parents"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FollowedKey:
-    """A foreign key to check by itself, because another key of its table makes SQLite refuse to check them all.
-
-    ``row`` is the name of the table's rowid; None if the rowid does not identify a row. ``targets`` are empty if the
-    parent table does not exist.
-    """
-
-    table: str
-    row: str | None
-    columns: tuple[str, ...]
-    parent: str
-    targets: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class NoteViolations:
-    """Record the foreign key violations of ``tables`` and ``keys``, those of ``renumbered`` without rowids."""
+    """Note the foreign key violations that exist."""
 
-    tables: tuple[str, ...]
-    renumbered: tuple[str, ...] = ()
-    keys: tuple[FollowedKey, ...] = ()
+    orphans: tuple[Orphans, ...]
     template: Literal["note_violations"] = "note_violations"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardViolations:
-    """Fail if ``tables`` or ``keys`` have foreign key violations that ``NoteViolations`` did not record."""
+    """Fail if there are foreign key violations that ``NoteViolations`` did not note."""
 
-    tables: tuple[str, ...]
-    renumbered: tuple[str, ...] = ()
-    keys: tuple[FollowedKey, ...] = ()
+    orphans: tuple[Orphans, ...]
     template: Literal["guard_violations"] = "guard_violations"
 
 

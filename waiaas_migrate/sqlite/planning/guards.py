@@ -40,14 +40,13 @@ def guards_of(action: a.Action) -> tuple[Guard, ...]:  # noqa: C901, PLR0911 —
             return (Guard(label=f"{table}_copied", message=f"{table}: not every row was copied"),)
         case a.GuardNoRow(table=table, rule=rule):
             return (Guard(label=f"{table}_rows", message=f"{table}: {rule}"),)
-        case a.GuardParents(table=table, foreign_key=key):
-            columns = ", ".join(key.columns)
-            message = f"{table}: rows have no parent in {key.table} by the new foreign key on {columns}"
-            return (Guard(label=f"{table}_parents", message=message),)
-        case a.GuardViolations(tables=names, keys=keys):
-            tables = tuple(dict.fromkeys((*names, *(key.table for key in keys))))
-            message = f"rows of {', '.join(tables)} would lose their parent"
-            return (Guard(label="foreign_keys_hold", message=message),)
+        case a.GuardParents(orphans=rows):
+            columns = ", ".join(rows.columns)
+            message = f"{rows.table}: rows have no parent in {rows.parent} by the new foreign key on {columns}"
+            return (Guard(label=f"{rows.table}_parents", message=message),)
+        case a.GuardViolations(orphans=orphans):
+            names = ", ".join(dict.fromkeys(one.table for one in orphans))
+            return (Guard(label="foreign_keys_hold", message=f"rows of {names} would lose their parent"),)
         case (
             a.CreateTable() | a.CreateIndex() | a.CreateStatement() | a.Drop() | a.RenameTableTo() | a.RenameColumnTo()
             | a.AddColumnTo() | a.DropColumnFrom() | a.BeginEdits() | a.CreateBeside() | a.ReplaceTable()

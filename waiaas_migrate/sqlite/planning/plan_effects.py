@@ -29,6 +29,7 @@ from waiaas_migrate.sqlite.planning.actions import (
     GuardParents,
     GuardViolations,
     NoteViolations,
+    Orphans,
     Plan,
     RenameColumnTo,
     RenameTableTo,
@@ -85,11 +86,10 @@ class _PlanTally(Tally):
                 self._update(action)
             case FillFullText(table=name):
                 self.write(name)
-            case GuardParents(table=name):
-                self.touch(name, Cost.SCAN)
-                self.changes_keys = True
-            case NoteViolations(tables=names) | GuardViolations(tables=names):
-                self._look_at_keys(names)
+            case GuardParents(orphans=rows):
+                self._check_keys([rows])
+            case NoteViolations(orphans=orphans) | GuardViolations(orphans=orphans):
+                self._check_keys(orphans)
             case CreateStatement() | SetSecureDelete() | GuardForeignKeysOff() | GuardDefinition() | GuardObjects():
                 pass  # no row is read or written
             case BeginEdits() | EndEdits() | CreateBeside() | ReplaceTable():
@@ -97,9 +97,9 @@ class _PlanTally(Tally):
             case _:
                 assert_never(action)
 
-    def _look_at_keys(self, tables: Iterable[str]) -> None:
-        for name in tables:
-            self.touch(name, Cost.SCAN)
+    def _check_keys(self, orphans: Iterable[Orphans]) -> None:
+        for rows in orphans:
+            self.touch(rows.table, Cost.SCAN)
         self.changes_keys = True
 
     def _drop(self, action: Drop) -> None:
