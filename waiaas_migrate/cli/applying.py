@@ -14,7 +14,7 @@ from waiaas_migrate.runner.apply import ApplyResult
 from waiaas_migrate.runner.backups.backup import byte_count
 from waiaas_migrate.runner.dry_run import Estimate, MigrationEstimate, TableEstimate
 from waiaas_migrate.runner.fleet.fleet import Fleet
-from waiaas_migrate.runner.fleet.patterns import expand, is_single, named
+from waiaas_migrate.runner.fleet.patterns import expand, is_single, without_patterns
 from waiaas_migrate.runner.run import RunOptions, Watch
 from waiaas_migrate.runner.watching.progress import Interrupted
 
@@ -53,7 +53,7 @@ def apply(
         from waiaas_migrate.runner.fleet.fleet import apply_to_all
 
         outcomes = apply_to_all(
-            expand(databases), project.migrations, options=chosen, fleet=fleet, may_make=named(databases)
+            expand(databases), project.migrations, options=chosen, fleet=fleet, may_make=without_patterns(databases)
         )
         return print_outcomes(outcomes, _RUN, as_json=as_json)
     try:
@@ -115,7 +115,7 @@ def _dry_run(
             backup=run_options.backup,
             verify=run_options.verify,
             fleet=fleet,
-            may_make=named(databases),
+            may_make=without_patterns(databases),
         )
         return print_outcomes(outcomes, _ESTIMATE, as_json=as_json)
     found = estimate(databases[0], project.migrations, backup=run_options.backup, verify=run_options.verify)

@@ -20,7 +20,7 @@ from waiaas_migrate.commands.live_database import (
 )
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
-from waiaas_migrate.runner.fleet.patterns import refuse_one_name
+from waiaas_migrate.runner.fleet.patterns import refuse_single_name
 from waiaas_migrate.runner.replay import replay
 from waiaas_migrate.schema.changes import Change, object_of
 from waiaas_migrate.schema.diff import diff
@@ -81,7 +81,7 @@ def drift_of_all(
         MigrationsError: where the migrations folder cannot be used.
         UsageError: ``databases`` is one name.
     """
-    refuse_one_name(databases)
+    refuse_single_name(databases)
     run = new_run()
     folder_of(project, run)
     return each(functools.partial(_drift, project=project, column_order=column_order, run=run), databases, fleet)

@@ -19,7 +19,7 @@ from waiaas_migrate.commands.live_database import (
 from waiaas_migrate.errors import Problem
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
-from waiaas_migrate.runner.fleet.patterns import refuse_one_name
+from waiaas_migrate.runner.fleet.patterns import refuse_single_name
 
 State = Literal["applied", "pending", "unknown"]
 
@@ -68,7 +68,7 @@ def status_of_all(
         MigrationsError: where the migrations folder cannot be used.
         UsageError: ``databases`` is one name.
     """
-    refuse_one_name(databases)
+    refuse_single_name(databases)
     run = new_run()
     problems_of(project, run)
     return each(functools.partial(_status, project=project, run=run), databases, fleet)
