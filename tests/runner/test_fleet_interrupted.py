@@ -158,7 +158,7 @@ def state(path: Path) -> str:
     """Return ``before`` or ``after`` for a sound database that is completely the one or the other."""
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]
     applied = [name for (name,) in rows(path, "SELECT migration_id FROM _yoyo_migration ORDER BY 1")]
-    ((there,),) = rows(path, "SELECT count(*) FROM sqlite_master WHERE name = 'slow'")
+    there = rows(path, "SELECT count(*) FROM sqlite_master WHERE name = 'slow'") == [(1,)]
     assert applied == [*FAMILY_IDS, "0004_slow"][: 3 + there]
     return "after" if there else "before"
 
@@ -172,7 +172,7 @@ from waiaas_migrate.runner.fleet.fleet import Fleet, apply_to_all
 for outcome in apply_to_all(sys.argv[2:], sys.argv[1], fleet=Fleet(jobs=4)):
     print("done" if outcome.result else outcome.failure, flush=True)
 """
-    command = [sys.executable, "-c", code, tmp_path / "m", *paths]
+    command = [sys.executable, "-c", code, str(tmp_path / "m"), *map(str, paths)]
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

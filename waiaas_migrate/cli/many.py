@@ -10,8 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-import click
-
 from waiaas_migrate.cli.output import error_row, note, print_json, say
 from waiaas_migrate.errors import INTERRUPTED
 from waiaas_migrate.runner.fleet.fleet import Outcome
@@ -48,7 +46,7 @@ def print_outcomes(outcomes: Iterable[Outcome[ResultT]], report: Report[ResultT]
             if as_json:
                 rows.append(_row(outcome, report, word, status))
             else:
-                _print_line(outcome, report, status)
+                _print_line(outcome, report)
     except KeyboardInterrupt:
         worst = INTERRUPTED
     summary = {word: counts[word] for word in sorted(counts)}
@@ -82,16 +80,16 @@ def _row(outcome: Outcome[ResultT], report: Report[ResultT], word: str, status: 
     }
 
 
-def _print_line(outcome: Outcome[ResultT], report: Report[ResultT], status: int) -> None:
+def _print_line(outcome: Outcome[ResultT], report: Report[ResultT]) -> None:
     database = _CONTROL.sub(lambda found: repr(found[0])[1:-1], outcome.database)
     if outcome.result is not None:
-        say(f"{database}: {report.line(outcome.result)}", good=None if status == 0 else False)
+        say(f"{database}: {report.line(outcome.result)}")
     elif outcome.failure is not None:
         text = outcome.failure.message
         for name in (outcome.database, _real_path(outcome.database)):  # the line names it already
             text = text.removeprefix(f"{name}: ")
         text = " ".join(text.split())
-        say(f"{database}: failed: {text}", good=False)
+        say(text, label=f"{database}: failed:", color="red")
     else:
         say(f"{database}: not begun.")
 
@@ -104,14 +102,3 @@ def _real_path(database: str) -> str:
 
 def _databases(number: int) -> str:
     return f"{number} database" if number == 1 else f"{number} databases"
-
-
-jobs = click.option(
-    "--jobs",
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="Of several databases, take N at once.  [default: by processors]",
-)
-stop_on_failure = click.option(
-    "--stop-on-failure", is_flag=True, help="Of several databases, begin no more when one fails."
-)
