@@ -281,7 +281,7 @@ def test_the_rows_that_are_done_are_about_right(statement: str) -> None:
         connection.execute(f"{numbers} INSERT INTO big SELECT n, 'name ' || n, n FROM r")
         told: list[Progress] = []
         monitor = Monitor(connection, collecting(told))
-        monitor.attach(connection)
+        monitor.attach()
         monitor.start(Progress(migration="m", words="w", statement=1, statements=1), statement)
         found = monitor._tick
 

@@ -15,7 +15,7 @@ from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migrating
 from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.preflight import refuse_temporary_objects, refuse_unrecorded_tables
-from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, KeysChanged
+from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, FullCheckNeeded
 from waiaas_migrate.runner.recovery import had_run, hint, recorded_late
 from waiaas_migrate.runner.run import Run, batch_name, report_interruption
 from waiaas_migrate.runner.transaction import COMMITTING, migration_pragmas, standard_settings
@@ -176,7 +176,7 @@ class _Upgrade(Run):
                 batch = self._next_batch(state, notices)
                 if batch and batch[0].transactional:
                     self._run_in_transaction(batch, state.facts, notices, lock)
-        except KeysChanged:
+        except FullCheckNeeded:
             self.check_all_keys = True
             return True
         except DatabaseBusy as error:

@@ -14,7 +14,7 @@ from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migrating
 from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.preflight import refuse_temporary_objects
-from waiaas_migrate.runner.proof.foreign_keys import KeysChanged
+from waiaas_migrate.runner.proof.foreign_keys import FullCheckNeeded
 from waiaas_migrate.runner.run import Run, report_interruption
 from waiaas_migrate.runner.transaction import standard_settings
 from waiaas_migrate.runner.yoyo.applied import pending
@@ -121,7 +121,7 @@ class _Rollback(Run):
         try:
             try:
                 self._run_once(extent)
-            except KeysChanged:
+            except FullCheckNeeded:
                 self.check_all_keys = True
                 self._run_once(extent)
         except ApplyError as error:

@@ -38,8 +38,8 @@ class Run:
         options: how to run.
         direction: whether to apply or to roll back.
         todo: the migrations that will run, as read before the lock.
-        owns_connection: whether the connection was opened for this run. Then another connection sees the same, and the
-            progress handler is free, so that Ctrl-C can end a statement.
+        owns_connection: whether the connection was opened for this run. Then its progress handler is free, so that
+            Ctrl-C can end a statement.
     """
 
     def __init__(
@@ -60,9 +60,6 @@ class Run:
         self._monitor = Monitor(connection, options.listener, options.stop, is_attached=owns_connection)
         listener = None if options.listener is None else self._monitor.send
         self.steps = StepRunner(connection, (*folder.migrations, *folder.post_apply), listener)
-        # A Python migration may give the connection collations of its own, which another one lacks.
-        has_python = any(migration.kind == "python" for migration in todo)
-        self._attach = self._monitor.attach if owns_connection and not has_python else None
         # Rolling back deletes what was written since.
         effects = folder.forward(todo) if direction == "apply" else [WORST_CASE] * len(todo)
         self.wants_backup = wants_backup(connection, effects, options.backup)
@@ -91,11 +88,11 @@ class Run:
 
         Raises:
             ApplyError: a migration failed, or added foreign key violations.
-            KeysChanged: the run must be repeated with ``check_all_keys``.
+            FullCheckNeeded: the run must be repeated with ``check_all_keys``.
         """
         self._started = len(self.committed)
         effects = None if self.check_all_keys else self.effects(batch)
-        check = ForeignKeyCheck(self.connection, effects, facts, self._attach)
+        check = ForeignKeyCheck(self.connection, effects, facts)
         for migration in batch:
             self.run_one(migration, check)
             self.record(migration)

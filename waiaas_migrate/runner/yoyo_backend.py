@@ -121,7 +121,7 @@ class MigrateBackend(SQLiteBackend):
         except BaseException:
             connection.close()
             raise
-        Monitor(connection).attach(connection)
+        Monitor(connection).attach()
         return connection
 
     def init_database(self) -> None:

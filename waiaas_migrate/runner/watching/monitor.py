@@ -70,16 +70,16 @@ class Monitor:
 
     def __enter__(self) -> Self:
         if self._is_attached:
-            self.attach(self._connection)
+            self.attach()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         if self._is_attached:
             self._connection.set_progress_handler(None, 0)
 
-    def attach(self, connection: sqlite3.Connection) -> None:
-        """Watch ``connection``, which does a part of the work and is closed after it."""
-        connection.set_progress_handler(self._tick, self._every)
+    def attach(self) -> None:
+        """Watch the connection from now on."""
+        self._connection.set_progress_handler(self._tick, self._every)
 
     def send(self, event: Event) -> None:
         """Send ``event`` to the listener, and measure what begins with it."""
@@ -151,7 +151,7 @@ class Monitor:
         except sqlite3.Error:
             return 0
         finally:
-            self.attach(self._connection)
+            self.attach()
 
     def _loop(self, statement: str) -> tuple[str | None, int]:
         """Return the table that ``statement`` loops over, and the instructions that it runs for each row.
