@@ -26,7 +26,7 @@ from waiaas_migrate.schema.changes import (
     ModifyPrimaryKey,
     object_of,
 )
-from waiaas_migrate.schema.describe import describe_briefly
+from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.enum_lists import literal, values_held
 from waiaas_migrate.schema.hazard_codes import Code
 from waiaas_migrate.schema.hazards import Hazard, hazards, swapped_names
@@ -120,7 +120,7 @@ def _transition_back(
 
 def _title(migration: str, changes: Sequence[Change]) -> str:
     """The migration's name and what it changes: each change, or how many there are."""
-    words = [" ".join(describe_briefly(change).split()) for change in changes]
+    words = [" ".join(describe(change, brief=True).split()) for change in changes]
     if len(words) > _LISTED:
         tables = dict.fromkeys(object_of(change)[1] for change in changes)
         return f"{migration}: {len(words)} changes to {', '.join(tables)}"

@@ -30,7 +30,7 @@ from waiaas_migrate.schema.changes import (
     ModifyTableOptions,
     ReorderColumns,
 )
-from waiaas_migrate.schema.describe import describe, describe_briefly
+from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import Column, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_alias
@@ -323,7 +323,7 @@ class _Edits:
             (
                 EditDefinition(
                     table=self._name,
-                    words="; ".join(describe_briefly(change) for change in step.changes),
+                    words="; ".join(describe(change, brief=True) for change in step.changes),
                     piece=piece(step.before, step.after),
                 ),
                 step.changes,
