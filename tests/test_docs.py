@@ -24,7 +24,7 @@ from waiaas_migrate.cli.main import group
 from waiaas_migrate.files.schema_file.columns import COLUMN_KEYS
 from waiaas_migrate.files.schema_file.load_schema import TOP_KEYS
 from waiaas_migrate.files.schema_file.tables import TABLE_KEYS
-from waiaas_migrate.schema.hazard_codes import DESTRUCTIVE, Code
+from waiaas_migrate.schema.hazards.hazard import DESTRUCTIVE, Code
 
 README = CHECKOUT / "README.md"
 DOCS = CHECKOUT / "docs"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     # What finds these takes long to import, and applying does without.
     from waiaas_migrate.commands.findings import Finding
     from waiaas_migrate.errors import Failure, Problem
-    from waiaas_migrate.schema.hazards import Hazard
+    from waiaas_migrate.schema.hazards.hazard import Hazard
 
 #: The exit status where there is something to report.
 FINDINGS = 1

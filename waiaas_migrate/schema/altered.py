@@ -25,10 +25,9 @@ def altered(table: Table, change: c.Change) -> Table:  # noqa: PLR0911  one retu
             return replace(table, checks=_checks(table.checks, change))
         case c.AddForeignKey() | c.DropForeignKey() | c.ModifyForeignKey():
             return replace(table, foreign_keys=_foreign_keys(table.foreign_keys, change))
-        case c.AddUnique(unique=unique):
-            return replace(table, uniques=(*table.uniques, unique))
-        case c.DropUnique(unique=unique):
-            return replace(table, uniques=_without(table.uniques, unique))
+        case c.AddUnique(unique=unique) | c.DropUnique(unique=unique):
+            is_new = isinstance(change, c.AddUnique)
+            return replace(table, uniques=(*table.uniques, unique) if is_new else _without(table.uniques, unique))
         case c.ModifyPrimaryKey(new=primary_key):
             return replace(table, primary_key=primary_key)
         case c.ModifyTableOptions(new=new):

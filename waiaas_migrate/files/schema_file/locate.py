@@ -10,8 +10,7 @@ from waiaas_migrate.errors import Problem, SchemaFileError
 from waiaas_migrate.files.problem_report import Origin
 from waiaas_migrate.files.schema_file.load_schema import display_name
 from waiaas_migrate.files.yaml_text.yaml_reader import MappingNode, Node, ScalarNode, SequenceNode, join, read_yaml
-from waiaas_migrate.schema.hazard_codes import Code
-from waiaas_migrate.schema.hazards import Hazard
+from waiaas_migrate.schema.hazards.hazard import Code, Hazard
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.unknown_names import names_it
 
