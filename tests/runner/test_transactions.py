@@ -115,7 +115,9 @@ def test_what_stays_when_one_fails(
     with pytest.raises(ApplyError, match="0004_bad failed and was rolled back") as caught:
         apply_pending(connection, read_folder(folder), transaction=transaction)
     assert caught.value.committed == kept
-    assert ("Committed before, and kept: 0001_parents, 0002_children, 0003_age." in str(caught.value)) == bool(kept)
+    assert ("Committed before that, and kept: 0001_parents, 0002_children, 0003_age." in str(caught.value)) == bool(
+        kept
+    )
     assert applied_ids(connection) == kept
     assert tables(connection) == ({"parent", "child"} if kept else set())
 
@@ -130,7 +132,7 @@ def test_a_reader_in_the_way_of_the_second_commit(tmp_path: Path, connection: sq
                 reader.execute("BEGIN")
                 reader.execute("SELECT * FROM parent").fetchall()
 
-        with pytest.raises(DatabaseBusy, match=r"Nothing more was changed.* kept: 0001_parents") as caught:
+        with pytest.raises(DatabaseBusy, match=r"Nothing was changed.* kept: 0001_parents") as caught:
             apply_pending(connection, read_folder(folder), transaction="each", observe=read)
     assert caught.value.committed == FAMILY_IDS[:1]
 
