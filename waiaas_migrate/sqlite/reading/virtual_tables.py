@@ -155,6 +155,16 @@ def holds_data(sql: str) -> bool:
     return found.module not in _KEEP_NOTHING and not _options(found).get("content")
 
 
+def full_text_arguments(sql: str) -> tuple[dict[str, str], frozenset[str]]:
+    """Return the options of an FTS4 or FTS5 table and its columns, all folded; nothing for other modules."""
+    found = _declaration(sql)
+    if found.module not in ("fts4", "fts5"):
+        return {}, frozenset()
+    arguments = [list(significant_tokens(argument)) for argument in found.arguments]
+    columns = [argument[0] for argument in arguments if argument and argument[1:2] != ["="]]
+    return _options(found), frozenset(fold(unquoted(column)) for column in columns)
+
+
 def shadow_names(rows: Sequence[CatalogRow]) -> frozenset[str]:
     """Return the folded names of the tables in ``rows`` that belong to virtual tables whose module is known."""
     tables = {fold(row.name): row for row in rows if row.kind == "table" and not row.is_virtual}
