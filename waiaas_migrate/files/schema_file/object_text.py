@@ -8,6 +8,7 @@ from waiaas_migrate.files.schema_file.term_text import unsupported, written_obje
 from waiaas_migrate.files.yaml_text.yaml_writer import Data, Lines, Paragraph
 from waiaas_migrate.schema.model import Schema, Trigger, View, VirtualTable
 from waiaas_migrate.sqlite.reading import ddl
+from waiaas_migrate.sqlite.reading.grammar import SqlError
 from waiaas_migrate.sqlite.reading.spelling import tidied
 
 
@@ -41,6 +42,6 @@ def _statement(item: View | Trigger | VirtualTable, kind: str) -> Data:
             ddl.trigger(item.name, sql)
         else:
             ddl.virtual_table(item.name, sql)
-    except ddl.SqlError as error:
+    except SqlError as error:
         raise unsupported(f"{kind} {item.name}", f"its text cannot be read again: {error}.") from None
     return Paragraph(sql + "\n") if "\n" in sql else sql

@@ -9,6 +9,7 @@ from waiaas_migrate.files.schema_file.value_kinds import DEFERRALS, name_problem
 from waiaas_migrate.files.yaml_text.yaml_writer import Data
 from waiaas_migrate.schema.model import Conflict, Deferral, ForeignKey, IndexPart, SqlText
 from waiaas_migrate.sqlite.reading import ddl
+from waiaas_migrate.sqlite.reading.grammar import SqlError
 
 _DEFERRAL_WORDS: dict[Deferral, str | bool] = {deferral: word for word, deferral in DEFERRALS.items()}
 _DEFERRAL_WORDS |= {Deferral.DEFERRABLE: True, Deferral.NOT_DEFERRABLE: False}
@@ -49,7 +50,7 @@ def written_expression(expression: SqlText, columns: Collection[str], where: str
     """
     try:
         ddl.expression(expression.sql, columns)
-    except ddl.SqlError as error:
+    except SqlError as error:
         raise unsupported(f"{where}: {expression.sql}", f"it is no expression to this grammar: {error}.") from None
     return expression.sql
 

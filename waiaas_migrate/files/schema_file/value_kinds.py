@@ -13,6 +13,7 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.unknown_names import default_error
 from waiaas_migrate.sqlite.quoting import quote_literal
 from waiaas_migrate.sqlite.reading import ddl
+from waiaas_migrate.sqlite.reading.grammar import SqlError
 from waiaas_migrate.sqlite.reading.quoted_strings import double_quoted
 
 #: False stands for what SQLite does anyway, which the model leaves out.
@@ -196,7 +197,7 @@ def parsed(value: Value, sql: str, columns: Iterable[str] = (), *, default: bool
         value.problem(*CARRIAGE_RETURN)
     try:
         return ddl.default(sql) if default else ddl.expression(sql, columns)
-    except ddl.SqlError as error:
+    except SqlError as error:
         value.problem(
             f"this is not an SQL expression: {str(error).rstrip('.')}.", _fix(sql, f"Correct `{shown(sql)}`.")
         )

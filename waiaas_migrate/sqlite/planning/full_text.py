@@ -5,11 +5,10 @@ See https://www.sqlite.org/fts5.html#external_content_tables and https://www.sql
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
 
 from waiaas_migrate.schema.changes import AddVirtualTable, ModifyVirtualTable
-from waiaas_migrate.schema.model import Table, VirtualTable
+from waiaas_migrate.schema.model import Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import ROWID_NAMES, is_renumbered
 from waiaas_migrate.sqlite.planning.actions import FillFullText, Step
@@ -17,55 +16,7 @@ from waiaas_migrate.sqlite.planning.backfill_order import moved_columns
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.row_values import column_of
 from waiaas_migrate.sqlite.planning.transition import Transition
-from waiaas_migrate.sqlite.reading.cursor import Cursor
-from waiaas_migrate.sqlite.reading.grammar import Token, significant, tokenize
-
-_MODULES = frozenset({"fts4", "fts5"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
-    """What a full-text table reads: a table or view, its column that numbers the rows, and the others; all folded.
-
-    An FTS4 table that names no columns reads all that there are.
-    """
-
-    table: str
-    rowid: str
-    columns: frozenset[str]
-
-
-def content_of(virtual: VirtualTable) -> Content | None:
-    """Return what ``virtual`` indexes; None if it has its own content, or none, or is not a full-text table."""
-    if fold(virtual.module) not in _MODULES:
-        return None
-    options: dict[str, str] = {}
-    columns: set[str] = set()
-    for argument in _arguments(virtual.statement.sql):
-        if len(argument) > 2 and argument[1].text == "=":
-            options[fold(argument[0].name)] = fold(argument[2].name)
-        elif argument:
-            columns.add(fold(argument[0].name))
-    table = options.get("content")
-    if not table:
-        return None
-    if "languageid" in options:
-        columns.add(options["languageid"])
-    return Content(table=table, rowid=options.get("content_rowid", "rowid"), columns=frozenset(columns))
-
-
-def _arguments(sql: str) -> Iterator[Sequence[Token]]:
-    cursor = Cursor(significant(tokenize(sql)))
-    while not cursor.is_done and cursor.peek() != "(":
-        cursor.next()
-    argument: list[Token] = []
-    for token in () if cursor.is_done else cursor.balanced():
-        if token.text == ",":
-            yield argument
-            argument = []
-        else:
-            argument.append(token)
-    yield argument
+from waiaas_migrate.sqlite.reading.external_content import Content, content_of
 
 
 def filling(transition: Transition) -> Iterator[Step]:
