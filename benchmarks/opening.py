@@ -21,11 +21,11 @@ from pathlib import Path
 
 from benchmarks._measure import Report, arguments, in_turns, timed
 from waiaas_migrate import close_database, open_database
-from waiaas_migrate.authoring.record import facts_of
-from waiaas_migrate.authoring.replay import replay
+from waiaas_migrate.authoring.migration_facts import facts_of
 from waiaas_migrate.files.bundled import bundled
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, chain, manifest_text, read_manifest
 from waiaas_migrate.files.migration_dir.migration_files import migration_hash, read_migrations
+from waiaas_migrate.runner.replay import replay
 from waiaas_migrate.runner.yoyo.head import forget_heads
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
 

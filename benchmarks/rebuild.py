@@ -21,8 +21,8 @@ from pathlib import Path
 from benchmarks import _rebuilds
 from benchmarks._daemon import daemon_project, edit_column, make_database, migrate
 from benchmarks._measure import Report, arguments, in_child, in_turns
-from waiaas_migrate.authoring.replay import replay
 from waiaas_migrate.files.migration_dir.migration_files import read_migrations
+from waiaas_migrate.runner.replay import replay
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.sqlite.database.connection import connect_file
 from waiaas_migrate.sqlite.reading.introspect import introspect

@@ -30,8 +30,8 @@ from tests.support.transitions import (
 )
 from waiaas_migrate.authoring.declared import build
 from waiaas_migrate.authoring.draft import changes_of, draft
-from waiaas_migrate.authoring.proof import prove
-from waiaas_migrate.authoring.transition import make_transition
+from waiaas_migrate.authoring.make_transition import make_transition
+from waiaas_migrate.authoring.migration_proof import prove
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
@@ -57,7 +57,7 @@ def test_any_schema_becomes_any_other(old: Schema, new: Schema, catalog_edits: b
         if not changes_of(transition):
             assert diff(introspect(before), declared) == ()
             return
-        text = draft(before, transition, (), (), RENDERER).text
+        text = draft(before, transition, (), (), RENDERER).migration
         prove(before, transition, text)
 
 

@@ -46,7 +46,7 @@ def test_hand_written_migrations_take_part(tmp_path: Path) -> None:
     [
         ("0002_bad.sql", "CREATE TABLE a (x);\nINSERT INTO nowhere VALUES (1);\n", "no such table: nowhere"),
         ("0002_bad.sql", "CREATE TABLE a (x)\nCREATE TABLE b (x);\n", "CREATE TABLE a (x)"),
-        ("0002_bad.sql", "CREATE TABLE a (x", "incomplete input at: CREATE TABLE a (x"),
+        ("0002_bad.sql", "CREATE TABLE a (x", "incomplete input, in: CREATE TABLE a (x"),
         ("0002_bad.py", "from yoyo import step\nsteps = [step('SELECT * FROM nowhere')]\n", "no such table: nowhere"),
         ("0002_bad.py", "raise ValueError('no')\n", "ValueError: no"),
         pytest.param("0002_bad.py", "import sys\nsys.exit(0)\n", "0002_bad.py"),
@@ -123,7 +123,7 @@ def test_rows_that_a_migration_inserts_may_stand_against_the_way_back(tmp_path: 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("BEGIN;\nSELECT 1;\nCOMMIT;\n", "Take BEGIN, COMMIT and ROLLBACK out of it"),
+        ("BEGIN;\nSELECT 1;\nCOMMIT;\n", "it tries to BEGIN, but migrations run in one transaction"),
         ("VACUUM;\n", "Write `-- transactional: false` into its head"),
         ("PRAGMA journal_mode = WAL;\nVACUUM;\n", "Write `-- transactional: false` into its head"),
     ],
@@ -140,11 +140,11 @@ def test_a_migration_that_does_not_go_into_a_transaction(tmp_path: Path, text: s
 def test_what_was_written_by_hand_and_not_declared(tmp_path: Path) -> None:
     """It would be dropped: the migration that made it is named beside the refusal, and beside what was written."""
     generated_project(tmp_path)
-    note = "Not recorded before: 0002_own. What it makes has to stand in schema.yaml, too.\n"
+    note = "Not in manifest.json yet: 0002_own. Declare in schema.yaml what they create.\n"
     own = tmp_path / "migrations" / "0002_own.sql"
     own.write_text("-- depends: 0001_initial\nCREATE TABLE own (id INTEGER);\n", encoding="utf-8")
     refused = run(tmp_path, "generate")
-    assert (refused.status, refused.err) == (1, f"{note}Nothing was written.\n")
+    assert (refused.status, refused.err) == (1, f"{note}Nothing was written because of 1 hazard.\n")
     own.write_text("-- depends: 0001_initial\nCREATE INDEX own ON tasks (title);\n", encoding="utf-8")
     written = run(tmp_path, "generate")
     assert (written.status, written.out) == (0, "drop index own on tasks\n")

@@ -248,14 +248,14 @@ def test_a_drop_that_may_be_a_rename_says_both(tmp_path: Path) -> None:
     said = run(tmp_path, "generate")
     assert said.status == 1
     assert (
-        "DROP_TABLE papers: the table and its rows are dropped. If it was renamed, write `renamed_from: papers` under "
+        "DROP_TABLE papers: the table and its rows are dropped.\n  If it was renamed, write `renamed_from: papers` under "
         "table documents; if it is to go, run with --allow DROP_TABLE.\n"
     ) in said.out
     assert (
-        "DROP_COLUMN people.gone: the column and its values are dropped. If it was renamed, write `renamed_from: gone` "
+        "DROP_COLUMN people.gone: the column and its values are dropped.\n  If it was renamed, write `renamed_from: gone` "
         "under column label; if it is to go, run with --allow DROP_COLUMN.\n"
     ) in said.out
-    assert said.err == "Nothing was written.\n"
+    assert said.err == "Nothing was written because of 2 hazards.\n"
     assert run(tmp_path, "generate", "--allow", "drop_table").status == 1
     allowed = run(tmp_path, "generate", "--allow", "drop_table", "--allow", "DROP_COLUMN")
     assert allowed.status == 0

@@ -60,7 +60,7 @@ def test_a_step_that_ends_the_transaction_fails_at_generate(project: Path, verb:
     for command in (["generate"], ["check"]):
         done = run(project, *command)
         assert done.status == 2
-        assert f"0002_py.py: {said}" in done.err
+        assert f"0002_py.py: it fails on an empty database after the migrations before it: {said}" in done.err
     assert (project / "migrations" / "manifest.json").read_bytes() == manifest
     (project / "migrations" / "manifest.json").unlink()
     done = run(project, "apply", "a.db")

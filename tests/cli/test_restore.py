@@ -60,7 +60,7 @@ def test_the_newest_is_put_back(project: Path) -> None:
     assert (done.status, done.out) == (0, f"restored {backup}\n")
     assert rows(project / "app.db", "SELECT name FROM parent") == [("one",), ("two",)]
     (old,) = kept(project)
-    assert done.err == f"what it replaced is kept as {old}\n"
+    assert done.err == f"kept the replaced file as {old}\n"
     assert dump(old) == before
     assert backups(project) == [backup]
     assert run(project, "status", "app.db").out.endswith("app.db: 1 pending.\n")

@@ -17,10 +17,10 @@ import pytest
 
 from tests.support.folders import dump, run_yoyo
 from tests.support.projects import CHECKOUT, catalog, execute, generated_project, rows, run, run_process
-from waiaas_migrate.authoring.replay import replay
 from waiaas_migrate.errors import MigrationsError
 from waiaas_migrate.files.migration_dir.migration_files import read_migrations
 from waiaas_migrate.runner.open import open_database
+from waiaas_migrate.runner.replay import replay
 
 SQL = "-- depends: 0001_initial\n-- transactional: false\n"
 PYTHON = "from yoyo import step\n\n__depends__ = {'0001_initial'}\n__transactional__ = False\n\n\n"

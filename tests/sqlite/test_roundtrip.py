@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, Phase, event, given, settings
 from tests.support.schema_features import FEATURES, features
 from tests.support.strategies import schemas
 from waiaas_migrate.authoring.declared import build
-from waiaas_migrate.authoring.proof import MigrationText, prove_reading
+from waiaas_migrate.authoring.migration_proof import prove_reading
+from waiaas_migrate.files.migration_dir.migration_files import new_migration
 from waiaas_migrate.files.schema_file.load_schema import load_schema
 from waiaas_migrate.files.schema_file.schema_text import schema_text
 from waiaas_migrate.files.templates.render import Head, Renderer
@@ -85,9 +86,8 @@ def test_every_reader_of_yaml_reads_the_same(schema: Schema) -> None:
 def test_yoyo_reads_what_sqlite_sees(schema: Schema) -> None:
     """The SQL of a schema is read by yoyo as the statements that SQLite sees."""
     steps = creation(schema, diff(Schema(), schema)).steps
-    prove_reading(
-        MigrationText(id="0001_random", forward=RENDERER.migration(Head(title="0001_random"), steps), backward="")
-    )
+    sql = RENDERER.migration(Head(title="0001_random"), steps)
+    prove_reading(new_migration(Path("0001_random.sql"), depends=(), sql=sql, rollback=""))
 
 
 def test_random_schemas_reach_every_feature() -> None:

@@ -100,7 +100,7 @@ def test_an_ordinary_content_table_is_inspected_compared_and_migrated(tmp_path: 
     assert "  t: " in text
     (tmp_path / "schema.yaml").write_text(text)
     assert run(tmp_path, "generate").status == 0
-    assert run(tmp_path, "diff", "old.db", "migrations").out == "No difference.\n"
+    assert run(tmp_path, "diff", "old.db", "migrations").out == "No differences.\n"
     assert run(tmp_path, "apply", "new.db").status == 0
     assert run(tmp_path, "drift", "new.db").status == 0
     execute(tmp_path / "new.db", "INSERT INTO notes_content VALUES (1, 'hello')")

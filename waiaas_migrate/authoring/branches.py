@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 
-from waiaas_migrate.authoring.replay import CORRECT, replay
 from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
+from waiaas_migrate.runner.replay import CORRECT, replay
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 
 _BEHIND = (

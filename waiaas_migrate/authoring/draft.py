@@ -6,14 +6,15 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from waiaas_migrate.authoring.breakage import breakage
-from waiaas_migrate.authoring.naming import next_id
-from waiaas_migrate.authoring.proof import MigrationText, run_file
+from waiaas_migrate.authoring.make_transition import make_transition
+from waiaas_migrate.authoring.migration_names import next_id
+from waiaas_migrate.authoring.migration_proof import run_new
+from waiaas_migrate.authoring.newly_broken import newly_broken_objects
 from waiaas_migrate.authoring.stale_indexes import stale_indexes
-from waiaas_migrate.authoring.transition import make_transition
 from waiaas_migrate.files.migration_dir.facts import Facts
-from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, new_migration
 from waiaas_migrate.files.templates.render import Head, Renderer
 from waiaas_migrate.schema.changes import (
     AddColumn,
@@ -29,7 +30,7 @@ from waiaas_migrate.schema.describe import describe_briefly
 from waiaas_migrate.schema.enum_lists import literal, values_held
 from waiaas_migrate.schema.hazard_codes import Code
 from waiaas_migrate.schema.hazards import Hazard, hazards, swapped_names
-from waiaas_migrate.schema.hints import way_back
+from waiaas_migrate.schema.hints import rollback_target
 from waiaas_migrate.schema.model import Column, PrimaryKey, Table, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.memory import copy
@@ -50,7 +51,7 @@ class Draft:
 
     changes: tuple[Change, ...]
     hazards: tuple[Hazard, ...]
-    text: MigrationText
+    migration: MigrationFile
     facts: Facts
 
 
@@ -78,36 +79,43 @@ def draft(
     ``before`` holds what the migrations make, and is not changed.
     """
     changes = changes_of(transition)
-    migration = next_id((file.id for file in migrations), name, changes)
+    name = next_id((file.id for file in migrations), name, changes)
     there, depends = plan(transition), heads(migrations)
     costs = _costs(effects_of(there, (), transition.old))
-    head = Head(title=_title(migration, changes) + costs, remarks=_remarks(dangers), depends=depends)
+    head = Head(title=_title(name, changes) + costs, remarks=_remarks(dangers), depends=depends)
     forward = renderer.migration(head, there.steps)
     with closing(copy(before)) as after:
-        run_file(after, forward, f"{migration}.sql")
-        broken, stale = tuple(breakage(before, after, transition)), stale_indexes(before, after, transition)
+        run_new(after, new_migration(Path(f"{name}.sql"), depends=depends, sql=forward, rollback=""))
+        broken, stale = tuple(newly_broken_objects(before, after, transition)), stale_indexes(before, after, transition)
         if broken or stale:
             dangers += broken
             there = plan(replace(transition, stale_indexes=stale))
             forward = renderer.migration(replace(head, remarks=_remarks(dangers)), there.steps)
-        target = way_back(transition.start, transition.new, transition.renames)
-        renames = transition.renames.reversed()
-        back = make_transition(after, target, renames, renderer, transition.options, transition.known)
-        # Migrations before it, and their rollbacks, count on the columns of a table in their order.
-        back = replace(back, in_order=True, stale_indexes=stale_indexes(after, before, back))
+        back = _transition_back(before, after, transition, renderer)
     asked = hazards_of(back)
     said, steps = (*_lost(transition, dangers), *_may_refuse(asked)), plan(back)
-    title = f"Roll back {migration}{_costs(effects_of(steps, (), back.start)) or '.'}"
+    title = f"Roll back {name}{_costs(effects_of(steps, (), back.start)) or '.'}"
     backward = renderer.migration(Head(title=title, remarks=said), steps.steps)
     return Draft(
         changes=changes,
         hazards=dangers,
-        text=MigrationText(id=migration, forward=forward, backward=backward),
+        migration=new_migration(Path(f"{name}.sql"), depends=depends, sql=forward, rollback=backward),
         facts=Facts(
             forward=effects_of(there, dangers, transition.start),
             rollback=replace(effects_of(steps, _mismatches(asked), back.start), loses=True),
         ),
     )
+
+
+def _transition_back(
+    before: sqlite3.Connection, after: sqlite3.Connection, transition: Transition, renderer: Renderer
+) -> Transition:
+    """Return the transition that restores ``before`` from ``after`` the migration that makes ``transition``."""
+    target = rollback_target(transition.start, transition.new, transition.renames)
+    renames = transition.renames.reversed()
+    back = make_transition(after, target, renames, renderer, transition.options, transition.known)
+    # Earlier migrations and their rollbacks rely on the order of a table's columns.
+    return replace(back, in_order=True, stale_indexes=stale_indexes(after, before, back))
 
 
 def _title(migration: str, changes: Sequence[Change]) -> str:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from waiaas_migrate.authoring.branches import refuse_clashes, replay_folder
 from waiaas_migrate.authoring.declared import Declared, declare
-from waiaas_migrate.authoring.draft import Draft, changes_of, draft, has_whitespace, hazards_of, heads
-from waiaas_migrate.authoring.proof import prove
-from waiaas_migrate.authoring.record import facts_of
-from waiaas_migrate.authoring.transition import make_transition
+from waiaas_migrate.authoring.draft import Draft, changes_of, draft, has_whitespace, hazards_of
+from waiaas_migrate.authoring.make_transition import make_transition
+from waiaas_migrate.authoring.migration_facts import facts_of
+from waiaas_migrate.authoring.migration_proof import prove
 from waiaas_migrate.errors import MigrationsError, Problem, ProofError, SchemaFileError, UsageError
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.facts import Facts, mark
@@ -27,7 +27,7 @@ from waiaas_migrate.files.migration_dir.manifest import (
     manifest_text,
     read_recorded,
 )
-from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, new_migration
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.files.migration_dir.write_files import FolderState, folder_state, recover, write_files
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.schema_file.load_schema import DeclaredSchema
@@ -91,7 +91,7 @@ def _generate(project: Project, name: str | None, allowed: frozenset[Code]) -> G
     with closing(replay_folder(migrations, recorded)) as before:
         refuse_clashes(migrations, recorded)
         declared = declare(project, renderer, like=before)
-        transition = wanted(project, before, declared, recorded, renderer)
+        transition = transition_to_declared(project, before, declared, recorded, renderer)
         if not changes_of(transition):
             head = fingerprint(read_catalog(before))
             manifest = _manifest(project, head, declared, migrations, facts_of(migrations, recorded))
@@ -105,9 +105,10 @@ def _generate(project: Project, name: str | None, allowed: frozenset[Code]) -> G
             stopped = _stopped(transition, drafted.hazards, allowed, unrecorded)
             if stopped is not None:
                 return stopped
-            head = prove(before, transition, drafted.text)
-        facts = facts_of(migrations, recorded) | {drafted.text.id: replace(drafted.facts, catalog=mark(head))}
-        manifest = _manifest(project, head, declared, (*migrations, _new_file(project, migrations, drafted)), facts)
+            head = prove(before, transition, drafted.migration)
+        _refuse_unnamable(migrations, drafted.migration)
+        facts = facts_of(migrations, recorded) | {drafted.migration.id: replace(drafted.facts, catalog=mark(head))}
+        manifest = _manifest(project, head, declared, (*migrations, drafted.migration), facts)
     return replace(_write(project, drafted, manifest, seen), unrecorded=unrecorded)
 
 
@@ -141,7 +142,7 @@ def allowed_codes(allow: Collection[str]) -> frozenset[Code]:
     return frozenset(codes)
 
 
-def wanted(
+def transition_to_declared(
     project: Project, before: sqlite3.Connection, declared: Declared, recorded: Manifest | None, renderer: Renderer
 ) -> Transition:
     """The transition from what the migrations build to what is declared, hints followed.
@@ -194,25 +195,23 @@ def _record(project: Project, manifest: Manifest, recorded: Manifest | None, see
     return Generated(written=write_files(project.migrations, {MANIFEST: text}, seen=seen))
 
 
-def _new_file(project: Project, migrations: Sequence[MigrationFile], drafted: Draft) -> MigrationFile:
-    text = drafted.text
-    path = project.migrations / f"{text.id}.sql"
-    if later := [m for m in migrations if m.id > text.id and has_whitespace(m.id)]:
-        what = f"sorts after {text.id} and has whitespace in its name, so the new migration cannot depend on it."
+def _refuse_unnamable(migrations: Sequence[MigrationFile], new: MigrationFile) -> None:
+    """Refuse migrations that sort after ``new`` and that a ``depends`` line can't name."""
+    if later := [m for m in migrations if m.id > new.id and has_whitespace(m.id)]:
+        what = f"sorts after {new.id} and has whitespace in its name, so the new migration cannot depend on it."
         fix = "If no database has run it, rename it, as in 0002_name.sql."
         raise MigrationsError([Problem(file=str(m.path), what=what, fix=fix) for m in later])
-    return new_migration(path, depends=heads(migrations), sql=text.forward, rollback=text.backward)
 
 
 def _write(project: Project, drafted: Draft, manifest: Manifest, seen: FolderState) -> Generated:
-    text = drafted.text
+    migration = drafted.migration
     files = {
-        f"{text.id}.rollback.sql": text.backward,
-        f"{text.id}.sql": text.forward,
+        f"{migration.id}.rollback.sql": migration.rollback or "",
+        f"{migration.id}.sql": migration.sql,
         MANIFEST: manifest_text(manifest),
     }
     return Generated(
-        migration=text.id,
+        migration=migration.id,
         changes=tuple(describe(change) for change in drafted.changes),
         hazards=drafted.hazards,
         written=write_files(project.migrations, files, seen=seen),

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
-from waiaas_migrate.authoring.made_up_rows import make_rows, rows_of
-from waiaas_migrate.files.migration_dir.statements import split_statements
+from waiaas_migrate.authoring.sample_rows import insert_sample_rows, rows_of
+from waiaas_migrate.errors import ApplyError
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
+from waiaas_migrate.runner.replay import run_in_memory
 from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.schema.model import Column, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_name
-from waiaas_migrate.sqlite.database.memory import copy, execute
+from waiaas_migrate.sqlite.database.memory import copy
 from waiaas_migrate.sqlite.planning.transition import Transition
 
 
@@ -27,46 +29,33 @@ class _Kept:
     columns_after: tuple[str, ...]
 
 
-def lost_rows(before: sqlite3.Connection, transition: Transition, forward: str, backward: str) -> list[str]:
-    """Run a migration forward and back on made-up rows; say in words what it did to them that it should not have.
+def lost_rows(before: sqlite3.Connection, transition: Transition, migration: MigrationFile) -> list[str]:
+    """Run a migration and its rollback on made-up rows; report rows that they change but shouldn't.
 
-    Rows may rightly be refused, by a new NOT NULL say; then there is nothing to compare. Every table has rows that
-    the migration could possibly touch.
+    Nothing is compared if the migration refuses these rows, as one with a new NOT NULL may. Every table has rows that
+    the migration could possibly change.
     """
-    tables = _within_reach(transition.start, f"{forward}\n{backward}")
+    tables = _within_reach(transition.start, f"{migration.sql}\n{migration.rollback}")
     kept = tuple(_kept(transition, tables))
-    with closing(copy(before)) as database:
-        make_rows(database, tables)
+    with closing(copy(before)) as database, suppress(ApplyError):
+        insert_sample_rows(database, tables)
         wanted = [rows_of(database, table.table_before, table.columns_before) for table in kept]
-        if not _ran(database, forward):
-            return []
+        run_in_memory(database, migration)
         found = [rows_of(database, table.table_after, table.columns_after) for table in kept]
-        lost = [
-            f"rows of {table.table_after} are not what they were: {rows} became {others}"
-            for table, rows, others in zip(kept, wanted, found, strict=True)
-            if rows != others
-        ]
-        if lost or not _ran(database, backward):
-            return lost
-        back = [rows_of(database, table.table_before, table.columns_before) for table in kept]
-        return [
-            f"rows of {table.table_before} do not come back: {rows} became {others}"
-            for table, rows, others in zip(kept, wanted, back, strict=True)
-            if rows != others
-        ]
+        if found != wanted:
+            return _changed(f"{migration.id}.sql", [table.table_after for table in kept], wanted, found)
+        run_in_memory(database, migration, "rollback")
+        found = [rows_of(database, table.table_before, table.columns_before) for table in kept]
+        return _changed(f"{migration.id}.rollback.sql", [table.table_before for table in kept], wanted, found)
+    return []
 
 
-def _ran(database: sqlite3.Connection, text: str) -> bool:
-    database.execute("BEGIN")
-    try:
-        for statement in split_statements(text):
-            execute(database, statement)
-    except sqlite3.Error:
-        database.execute("ROLLBACK")
-        database.execute("PRAGMA writable_schema = RESET")
-        return False
-    database.execute("COMMIT")
-    return True
+def _changed(file: str, names: list[str], wanted: list[list[str]], found: list[list[str]]) -> list[str]:
+    return [
+        f"{file} changes rows of {name}: {before} become {after}"
+        for name, before, after in zip(names, wanted, found, strict=True)
+        if before != after
+    ]
 
 
 def _within_reach(schema: Schema, text: str) -> tuple[Table, ...]:

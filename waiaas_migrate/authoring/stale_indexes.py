@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-from waiaas_migrate.authoring.breakage import made_objects
+from waiaas_migrate.authoring.newly_broken import made_objects
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.full_text import is_changed

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from waiaas_migrate.errors import ApplyError, DatabaseRefused, MigrateError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
-from waiaas_migrate.runner.proof.schema import Replay
+from waiaas_migrate.runner.replay import Replay
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
 from waiaas_migrate.sqlite.database.connection import database_name
 from waiaas_migrate.sqlite.planning.effects import Effects

@@ -45,7 +45,7 @@ def without_hints(table: Table) -> Table:
     return replace(table, renamed_from=None, columns=columns)
 
 
-def way_back(start: Schema, new: Schema, renames: Renames) -> Schema:
+def rollback_target(start: Schema, new: Schema, renames: Renames) -> Schema:
     """``start`` with the hints that take the values of ``new`` back to it.
 
     Args:

@@ -5,62 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Self
 
-from waiaas_migrate.errors import ApplyError, MigrateError, UnsupportedError
+from waiaas_migrate.errors import MigrateError, UnsupportedError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
-from waiaas_migrate.runner.steps import StepRunner
-from waiaas_migrate.runner.watching.progress import was_interrupted
+from waiaas_migrate.runner.replay import Replay
 from waiaas_migrate.schema.changes import Change, ModifyTableOptions
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import CatalogRow, read_catalog
-from waiaas_migrate.sqlite.database.memory import execute, memory
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
-
-
-class Replay:
-    """Migrations, run in memory one after the other, with this very SQLite; no file is touched."""
-
-    def __init__(self, migrations: Sequence[MigrationFile]) -> None:
-        self._memory = memory()
-        self._runner = StepRunner(self._memory, migrations, execute=execute)
-        self._done = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._memory.close()
-
-    def run(self, migrations: Sequence[MigrationFile]) -> Self:
-        """Run ``migrations``, of which those that ran before are the first.
-
-        Raises:
-            ApplyError: a migration fails.
-            KeyboardInterrupt: Ctrl-C was pressed.
-        """
-        for migration in migrations[self._done :]:
-            try:
-                self._run(migration)
-            except ApplyError as error:
-                if was_interrupted(error):
-                    raise KeyboardInterrupt from error
-                raise
-            self._done += 1
-        return self
-
-    def _run(self, migration: MigrationFile) -> None:
-        if migration.transactional:
-            self._memory.execute("BEGIN")
-        self._runner.run(migration, "apply")
-        if migration.transactional:
-            self._memory.execute("COMMIT")
-
-    @property
-    def connection(self) -> sqlite3.Connection:
-        """The database in memory, with what the migrations have built so far."""
-        return self._memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Collection, Sequence
 
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
-from waiaas_migrate.runner.proof.schema import Replay
+from waiaas_migrate.runner.replay import Replay
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 

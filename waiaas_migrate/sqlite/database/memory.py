@@ -169,6 +169,22 @@ def execute(connection: sqlite3.Connection, statement: str) -> sqlite3.Cursor:
 
 
 @contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Commit the statements run within; if one fails, roll all back and reset what a migration may have switched."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        connection.execute("PRAGMA writable_schema = RESET")
+        connection.execute("PRAGMA ignore_check_constraints = OFF")
+        raise
+    if connection.in_transaction:
+        connection.execute("COMMIT")
+
+
+@contextmanager
 def _undone_on_error(connection: sqlite3.Connection) -> Iterator[None]:
     """Undo a statement that fails: within a transaction, ADD COLUMN keeps the column when its CHECK fails to run."""
     connection.execute("SAVEPOINT alter_table")

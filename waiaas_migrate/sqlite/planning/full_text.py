@@ -1,4 +1,4 @@
-"""Full-text tables whose content is another table or a view: they hold only an index of its rows.
+"""Full-text tables with external content, which index another table or a view.
 
 See https://www.sqlite.org/fts5.html#external_content_tables and https://www.sqlite.org/fts3.html#fts4_external_content_tables.
 """
@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from waiaas_migrate.schema.changes import AddVirtualTable, ModifyVirtualTable
-from waiaas_migrate.schema.model import Table
+from waiaas_migrate.schema.model import Table, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import ROWID_NAMES, is_renumbered
 from waiaas_migrate.sqlite.planning.actions import FillFullText, Step
@@ -19,19 +18,18 @@ from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.reading.external_content import Content, content_of
 
 
-def filling(transition: Transition) -> Iterator[Step]:
-    """Steps that index anew the rows that are there: for a table that is new or other, or whose content changed.
+def fill_steps(transition: Transition) -> Iterator[Step]:
+    """Yield steps that index existing rows, where the table or its content changed.
 
-    No trigger fires while a migration changes rows, so nothing else keeps the index up to date.
+    No trigger fires while a migration changes rows, so nothing else updates the index.
     """
-    made = {fold(c.table.name) for c in transition.changes if isinstance(c, AddVirtualTable)}
-    made |= {fold(c.new.name) for c in transition.changes if isinstance(c, ModifyVirtualTable)}
+    made = {fold(virtual.name) for virtual in transition.coming(VirtualTable)}
     old_tables, new_tables = transition.old.by_name(), transition.new.by_name()
     for virtual in transition.new.virtual_tables:
         content = content_of(virtual)
-        old, new = (None, None) if content is None else (old_tables.get(content.table), new_tables.get(content.table))
         if content is None:
             continue
+        old, new = old_tables.get(content.table), new_tables.get(content.table)
         is_stale = fold(virtual.name) in transition.stale_indexes
         if old is not None and new is not None and _is_readable(content, new):
             columns = content.columns or {fold(column.name) for column in new.columns}
@@ -48,7 +46,7 @@ def _is_readable(content: Content, table: Table) -> bool:
 
 
 def is_changed(transition: Transition, read: Collection[tuple[str, str]]) -> bool:
-    """Return whether rows may get other values in the columns ``read`` (each with its table, both folded)."""
+    """Return whether values may change in ``read`` (table and column, folded)."""
     moved = set(moved_columns(transition))
     tables, old_tables = transition.new.by_name(), transition.old.by_name()
     for name, column in read:

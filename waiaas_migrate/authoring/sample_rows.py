@@ -14,7 +14,7 @@ from waiaas_migrate.sqlite.quoting import quote_name
 _ROWS = 4
 
 
-def make_rows(connection: sqlite3.Connection, tables: Iterable[Table]) -> None:
+def insert_sample_rows(connection: sqlite3.Connection, tables: Iterable[Table]) -> None:
     """Put rows into ``tables``; the same values by number, so that children find parents.
 
     The last row of each table has NULL wherever it may, the others nowhere.

@@ -17,7 +17,7 @@ from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames
 from waiaas_migrate.sqlite.database.catalog import read_catalog
-from waiaas_migrate.sqlite.database.memory import copy, execute
+from waiaas_migrate.sqlite.database.memory import copy, execute, transaction
 from waiaas_migrate.sqlite.planning.plan import plan
 from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
 from waiaas_migrate.sqlite.planning.transition import Transition
@@ -74,21 +74,19 @@ def _rename_all(scratch: sqlite3.Connection, start: Schema, renames: Renames, re
 
 
 def _rename(scratch: sqlite3.Connection, renaming: Transition, renderer: Renderer) -> str | None:
-    """Carry the renames out; or leave all as it was and name a view or trigger that must be set aside for them."""
-    scratch.execute("BEGIN")
+    """Carry the renames out; or change nothing and return a view or trigger that must be set aside for them."""
     try:
-        for step in plan(renaming).steps:
-            for statement in split_statements(renderer.step(step).sql):
-                execute(scratch, statement)
+        with transaction(scratch):
+            for step in plan(renaming).steps:
+                for statement in split_statements(renderer.step(step).sql):
+                    execute(scratch, statement)
     except sqlite3.OperationalError as error:
-        scratch.execute("ROLLBACK")
         culprit = culprit_of(scratch, error)
         if str(error).startswith("error in index "):
             raise UnsupportedError(_TEXT_INDEX.format(error)) from None
         if culprit is None or fold(culprit.name) in renaming.set_aside:
             raise
         return culprit.name
-    scratch.execute("COMMIT")
     return None
 
 

@@ -23,8 +23,10 @@ from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.reading.broken import broken_objects
 
 
-def breakage(before: sqlite3.Connection, after: sqlite3.Connection, transition: Transition) -> Iterator[Hazard]:
-    """Return a hazard for each object that does not work ``after`` the migration but did, or was not there, ``before``.
+def newly_broken_objects(
+    before: sqlite3.Connection, after: sqlite3.Connection, transition: Transition
+) -> Iterator[Hazard]:
+    """Yield a hazard for each object that the migration breaks, or adds although it does not work.
 
     An object that the migration adds or changes must work, whatever it did before.
     """

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 
-from waiaas_migrate.authoring.replay import replay
 from waiaas_migrate.files.migration_dir.facts import UNKNOWN, Facts, mark
 from waiaas_migrate.files.migration_dir.manifest import Manifest
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
+from waiaas_migrate.runner.replay import replay
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
 from waiaas_migrate.sqlite.planning.effects import WORST_CASE, Effects
 from waiaas_migrate.sqlite.planning.sql_effects import effects_of_sql
@@ -33,7 +33,7 @@ def facts_of(migrations: Sequence[MigrationFile], recorded: Manifest | None) -> 
     return {name: replace(one, catalog=marks[name]) for name, one in facts.items()}
 
 
-def derived(migration: MigrationFile) -> Facts:
+def derive_facts(migration: MigrationFile) -> Facts:
     """What the SQL of ``migration`` tells; the worst about one in Python."""
     if migration.kind == "python":
         return UNKNOWN
@@ -43,7 +43,7 @@ def derived(migration: MigrationFile) -> Facts:
 def _completed(migration: MigrationFile, known: Facts | None) -> Facts:
     """``known``, with what nobody knew derived; a rollback may have been written since."""
     if known is None or migration.kind == "python":
-        return derived(migration) if known is None else known
+        return derive_facts(migration) if known is None else known
     is_new = migration.rollback is not None and not known.rollback.is_known
     return replace(known, rollback=_rollback_effects(migration)) if is_new else known
 

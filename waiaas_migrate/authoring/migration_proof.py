@@ -1,0 +1,121 @@
+"""The proof of a migration before it is written: what it does in memory is what was asked for, and can be undone."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from waiaas_migrate.authoring.row_proof import lost_rows
+from waiaas_migrate.errors import ApplyError, MigrationsError, Problem, ProofError
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
+from waiaas_migrate.files.migration_dir.statements import split_statements
+from waiaas_migrate.runner.replay import run_in_memory
+from waiaas_migrate.runner.steps import Direction
+from waiaas_migrate.schema.describe import describe
+from waiaas_migrate.schema.diff import diff
+from waiaas_migrate.schema.model import Schema
+from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
+from waiaas_migrate.sqlite.database.memory import empty
+from waiaas_migrate.sqlite.planning.transition import Transition
+from waiaas_migrate.sqlite.quoting import quote_name
+from waiaas_migrate.sqlite.reading.grammar import SqlError, significant, tokenize
+from waiaas_migrate.sqlite.reading.introspect import introspect
+
+
+def prove(before: sqlite3.Connection, transition: Transition, migration: MigrationFile) -> str:
+    """Show that ``migration`` makes ``transition`` and can be rolled back, keeps rows, and is readable for yoyo.
+
+    Args:
+        before: the migrations so far, replayed in memory; the migration has run on it afterwards, and was rolled back.
+        transition: what the migration is for.
+        migration: the new migration.
+
+    Returns:
+        The fingerprint of the catalog after the migration.
+
+    Raises:
+        ProofError: the tool's own fault, with what to report.
+        MigrationsError: rows that earlier migrations insert conflict with the migration.
+    """
+    lost = lost_rows(before, transition, migration)
+    if lost:
+        raise _fault(f"{migration.id}: " + "\n".join(lost), migration.sql)
+    known = transition.known
+    run_new(before, migration)
+    _expect(introspect(before, known), transition.new, f"{migration.id}.sql does not give the declared schema")
+    head = fingerprint(read_catalog(before))
+    try:
+        run_new(before, migration, "rollback")
+    except MigrationsError:
+        # The rollback may rightly refuse these rows; its effect on the schema must be shown all the same.
+        empty(before, (table.name for table in transition.new.tables))
+        run_new(before, migration, "rollback")
+    what = f"{migration.id}.rollback.sql does not restore the schema before it"
+    _expect(introspect(before, known), transition.start, what, column_order=True)
+    prove_reading(migration)
+    return head
+
+
+def run_new(connection: sqlite3.Connection, migration: MigrationFile, direction: Direction = "apply") -> None:
+    """Run a migration that isn't written yet, as the runner would.
+
+    Raises:
+        MigrationsError: rows that earlier migrations insert conflict with it.
+        ProofError: SQLite refuses a statement for any other reason.
+    """
+    try:
+        run_in_memory(connection, migration, direction)
+    except ApplyError as error:
+        file = f"{migration.id}.sql" if direction == "apply" else f"{migration.id}.rollback.sql"
+        if isinstance(error.__cause__, sqlite3.IntegrityError) and _has_rows(connection):
+            what = f"nothing was written: rows that earlier migrations insert conflict with it: {error.reason}"
+            fix = "Change these rows in an earlier migration, or set their values with `backfill` or `enum_values`."
+            raise MigrationsError([Problem(file=file, what=what, fix=fix)]) from None
+        text = migration.sql if direction == "apply" else migration.rollback
+        raise _fault(f"{file}: {error.reason}", text or "") from None
+
+
+def _has_rows(connection: sqlite3.Connection) -> bool:
+    names = [row.name for row in read_catalog(connection) if row.kind == "table"]
+    return any(connection.execute(f"SELECT 1 FROM {quote_name(name)} LIMIT 1").fetchone() for name in names)
+
+
+def _expect(found: Schema, wanted: Schema, what: str, *, column_order: bool = False) -> None:
+    left = diff(found, wanted, column_order=column_order)
+    if left:
+        listed = "\n".join(f"  {describe(change)}" for change in left)
+        raise _fault(f"{what}; still to do would be:\n{listed}", "")
+
+
+def prove_reading(migration: MigrationFile) -> None:
+    """Show that yoyo's own reader finds the statements that SQLite sees.
+
+    Raises:
+        ProofError: the two differ.
+    """
+    from yoyo.migrations import read_sql_migration
+
+    with tempfile.TemporaryDirectory() as folder:
+        for content in (migration.sql, migration.rollback or ""):
+            path = Path(folder, "migration.sql")
+            path.write_text(content, encoding="utf-8", newline="\n")
+            _, _, read = read_sql_migration(str(path))
+            if list(map(_words, read)) != list(map(_words, split_statements(content))):
+                raise _fault(f"{migration.id}: yoyo would not read its statements as SQLite does", content)
+
+
+def _words(statement: str) -> Sequence[str]:
+    try:
+        words = [token.text for token in significant(tokenize(statement))]
+    except SqlError:
+        return [statement]
+    return words[:-1] if words[-1:] == [";"] else words
+
+
+def _fault(what: str, text: str) -> ProofError:
+    return ProofError(
+        f"The migration failed its proof in memory, so nothing was written. This is a fault of waiaas-migrate, not of "
+        f"your schema. Please report it with your schema.yaml and this:\n{what}\n{text}".rstrip()
+    )

@@ -1,0 +1,131 @@
+"""Migrations replayed in memory, with this very SQLite.
+
+A replay touches no file; ``sqlite/database/memory.py`` says what it leaves out. Only a Python migration can reach
+outside the connection that it is given, and does so in a replay too.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Self
+
+from waiaas_migrate.errors import ApplyError, MigrationsError, Problem
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
+from waiaas_migrate.runner.steps import Direction, StepRunner
+from waiaas_migrate.runner.watching.progress import ReplayInterrupted, was_interrupted
+from waiaas_migrate.sqlite.database.memory import NOT_ATTACHED, execute, lacks_database, memory, transaction
+from waiaas_migrate.sqlite.planning.guards import DEFINITION_DIFFERS
+
+#: What to do if nothing more is known.
+CORRECT = "Correct it, or restore it from git."
+_WITHOUT_DATABASE = (
+    "A replay attaches no database. Create tables with their columns, then fill them with INSERT … SELECT. In Python, "
+    "return early if `PRAGMA database_list` names no file."
+)
+_NOT_IN_TRANSACTION = "Write `-- transactional: false` into its head, so that it runs outside a transaction."
+
+_AFTER_MERGE = (
+    "This happens if branches are merged. Delete the files of the migration that no database has run, restore the "
+    "manifest.json from before it, and run `waiaas-migrate generate`, which writes the migration again."
+)
+#: How SQLite refuses VACUUM and some PRAGMAs.
+_IN_TRANSACTION = re.compile(r"(?:within|inside) (?:a )?transaction")
+
+#: How a guard reports that a table isn't defined as it was when the migration was made.
+_OTHER_TABLE = re.compile(rf"\A(?P<table>.+): {re.escape(DEFINITION_DIFFERS)}")
+
+
+class Replay:
+    """A database in memory in which migrations run one after the other; no file is touched."""
+
+    def __init__(self, migrations: Sequence[MigrationFile]) -> None:
+        self.connection = memory()
+        self._runner = StepRunner(self.connection, migrations, execute=execute)
+        self._done = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.connection.close()
+
+    def run(self, migrations: Sequence[MigrationFile]) -> Self:
+        """Run those of ``migrations`` that haven't run yet; they must begin with those that have.
+
+        Raises:
+            ApplyError: a migration fails.
+            KeyboardInterrupt: Ctrl-C was pressed.
+        """
+        for migration in migrations[self._done :]:
+            _run(self._runner, migration, "apply")
+            self._done += 1
+        return self
+
+
+def run_in_memory(connection: sqlite3.Connection, migration: MigrationFile, direction: Direction = "apply") -> None:
+    """Run one migration on a connection in memory; roll it back if it fails.
+
+    Raises:
+        ApplyError: names the statement and the reason.
+        KeyboardInterrupt: Ctrl-C was pressed.
+    """
+    _run(StepRunner(connection, (migration,), execute=execute), migration, direction)
+
+
+def _run(runner: StepRunner, migration: MigrationFile, direction: Direction) -> None:
+    try:
+        if migration.transactional:
+            with transaction(runner.connection):
+                runner.run(migration, direction)
+        else:
+            runner.run(migration, direction)
+    except ApplyError as error:
+        if was_interrupted(error):
+            raise KeyboardInterrupt from error
+        raise
+
+
+def replay(
+    migrations: Sequence[MigrationFile], *, note: Callable[[MigrationFile, sqlite3.Connection], None] | None = None
+) -> sqlite3.Connection:
+    """Return a database in memory to which ``migrations`` were applied in their order; ``note`` is called after each.
+
+    Raises:
+        MigrationsError: names the migration that fails on an empty database, and the statement.
+        ReplayInterrupted: Ctrl-C was pressed; names the migration.
+    """
+    replayed = Replay(migrations)
+    for number, migration in enumerate(migrations, 1):
+        try:
+            replayed.run(migrations[:number])
+        except ApplyError as error:
+            problem = _problem(replayed.connection, migration, error)
+            replayed.connection.close()
+            raise MigrationsError([problem]) from None
+        except KeyboardInterrupt as error:
+            replayed.connection.close()
+            raise ReplayInterrupted(f"Interrupted during the replay of {migration.path}.") from error
+        except BaseException:
+            replayed.connection.close()
+            raise
+        if note is not None:
+            note(migration, replayed.connection)
+    return replayed.connection
+
+
+def _problem(connection: sqlite3.Connection, migration: MigrationFile, error: ApplyError) -> Problem:
+    other = _OTHER_TABLE.search(error.reason)
+    if other is not None and "_waiaas_guard" in (error.statement or ""):
+        table = other["table"]
+        what = f"it was made for another table {table} than the migrations before it make: one of them changed it, too."
+        return Problem(file=str(migration.path), what=what, fix=_AFTER_MERGE)
+    what = f"it fails on an empty database after the migrations before it: {error.reason.rstrip(';.')}."
+    return Problem(file=str(migration.path), what=what, fix=_fix(connection, error.reason))
+
+
+def _fix(connection: sqlite3.Connection, reason: str) -> str:
+    if lacks_database(connection) or NOT_ATTACHED in reason:
+        return _WITHOUT_DATABASE
+    return _NOT_IN_TRANSACTION if _IN_TRANSACTION.search(reason) else CORRECT
