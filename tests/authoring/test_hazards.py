@@ -248,14 +248,14 @@ def test_a_drop_that_may_be_a_rename_says_both(tmp_path: Path) -> None:
     said = run(tmp_path, "generate")
     assert said.status == 1
     assert (
-        "DROP_TABLE papers: deletes every row of papers. If it was renamed, write `renamed_from: papers` under table "
+        "DROP_TABLE papers: deletes every row of papers.\n  If it was renamed, write `renamed_from: papers` under table "
         "documents. To do it anyway, run with --allow DROP_TABLE.\n"
     ) in said.out
     assert (
-        "DROP_COLUMN people.gone: deletes every value of people.gone. If it was renamed, write `renamed_from: gone` "
+        "DROP_COLUMN people.gone: deletes every value of people.gone.\n  If it was renamed, write `renamed_from: gone` "
         "under column label. To do it anyway, run with --allow DROP_COLUMN.\n"
     ) in said.out
-    assert said.err == "Nothing was written.\n"
+    assert said.err == "Nothing was written because of 2 hazards.\n"
     assert run(tmp_path, "generate", "--allow", "drop_table").status == 1
     allowed = run(tmp_path, "generate", "--allow", "drop_table", "--allow", "DROP_COLUMN")
     assert allowed.status == 0

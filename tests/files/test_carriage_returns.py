@@ -10,7 +10,7 @@ from tests.support.projects import run, write_project
 from tests.support.transitions import apply_with_runner, apply_with_yoyo, rows_of, run_script
 
 TABLE = "version: 1\nenums: kinds\ntables:\n  t:\n    columns:\n      a: text\n"
-SAID = "the text contains a carriage return, which yoyo reads from a migration as a line feed. Take it out, or write"
+SAID = "the text contains a carriage return, which yoyo reads from a migration as a line feed. Remove it, or write"
 
 REFUSED = {
     "default": ('      b: {type: text, default: "x\\ry"}\n', "columns.b.default"),

@@ -11,9 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from waiaas_migrate.errors import SchemaFileError
-from waiaas_migrate.files.schema_file.columns import COLUMN_KEYS
-from waiaas_migrate.files.schema_file.load_schema import TOP_KEYS, DeclaredSchema, load_schema
-from waiaas_migrate.files.schema_file.tables import TABLE_KEYS
+from waiaas_migrate.files.schema_file.load_schema import DeclaredSchema, load_schema
+from waiaas_migrate.files.schema_file.schema_keys import COLUMN, TABLE, TOP
 from waiaas_migrate.schema.model import (
     Action,
     AllowedValues,
@@ -432,4 +431,4 @@ def test_the_examples_of_the_reference_are_read(tmp_path: Path, example: str) ->
 def test_the_reference_has_every_key() -> None:
     """Each key of the file, a table and a column has its row in docs/schema-file.md, and no row is of another."""
     rows = re.findall(r"^\| `(\w+)` \|", REFERENCE, re.MULTILINE)
-    assert set(rows) == {*TOP_KEYS, *TABLE_KEYS, *COLUMN_KEYS}
+    assert set(rows) == {*TOP.keys, *TABLE.keys, *COLUMN.keys}

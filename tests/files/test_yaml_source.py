@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from waiaas_migrate.files.yaml_text.yaml_reader import (
     ScalarNode,
     SequenceNode,
     parse_yaml,
+    position,
     read_yaml,
 )
 
@@ -89,8 +89,8 @@ def test_positions_count_from_one() -> None:
     assert isinstance(listed, SequenceNode)
     inner = listed.items[1]
     assert isinstance(inner, MappingNode)
-    assert root.entries[1].key.position == Position(line=2, column=1)
-    assert inner.entries[0].value.position == Position(line=4, column=8)
+    assert position(root.entries[1].key) == Position(line=2, column=1)
+    assert position(inner.entries[0].value) == Position(line=4, column=8)
 
 
 def test_aliases_repeat_a_value() -> None:
@@ -102,104 +102,84 @@ def test_aliases_repeat_a_value() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a:\n\tb: 1", f"s.yaml:2:1: {TAB}"),
-        ("a: b\n\t\tc", f"s.yaml:2:1: {TAB}"),
+        ("a:\n\tb: 1", "s.yaml:2:1: a tab is used to indent. Replace it: YAML indents with spaces only."),
+        ("a: b\n\t\tc", "s.yaml:2:1: a tab is used to indent. Replace it: YAML indents with spaces only."),
         (
             "a: 1\n<<<<<<< HEAD\nb: 2\n=======\nb: 3\n>>>>>>> other\n",
-            "s.yaml:2:1: here begins a conflict between two branches. Keep what both want, and take git's marks away.",
+            "s.yaml:2:1: a merge conflict begins here. Keep what both branches need, and remove git's marks.",
         ),
         (
             "a: 'x\nb: 1",
-            (
-                "s.yaml:1:4: the quote that opens here is never closed. "
-                "Close it, or double a quote that belongs to the text."
-            ),
+            "s.yaml:1:4: the quote that opens here is never closed. Close it, or double a quote that belongs to the text.",
         ),
         (
             "a: [1,\nb: 2",
-            "s.yaml:1:4: the list that opens here is not closed properly. Look for a missing `,` or `]`, or for a value with a comma or bracket in it, which needs quotes.",
+            "s.yaml:1:4: the list that opens here is not closed. Add the missing `,` or `]`, or put a value that has a comma or bracket in quotes.",
         ),
         (
             "a: {x: 1",
-            "s.yaml:1:4: the mapping that opens here is not closed properly. Look for a missing `,` or `}`, or for a value with a comma or bracket in it, which needs quotes.",
+            "s.yaml:1:4: the mapping that opens here is not closed. Add the missing `,` or `}`, or put a value that has a comma or bracket in quotes.",
         ),
         (
             "a: b: c",
-            (
-                "s.yaml:1:5: this colon has no place here. Put a value that contains `: ` in quotes, or correct the "
-                "indentation of this line."
-            ),
+            "s.yaml:1:5: unexpected colon. Put a value that contains `: ` in quotes, or correct the indentation of this line.",
         ),
-        ("a:\n  b: 1\n c: 2", f"s.yaml:3:2: this does not fit the lines above. {INDENT}"),
-        ("a: 'b'c", f"s.yaml:1:7: this does not fit the lines above. {INDENT}"),
-        ("a: @x", "s.yaml:1:4: a value cannot begin with `@`. Put the value in quotes."),
-        ("a: }", "s.yaml:1:4: a value is missing before this character. Write the value, or take the character away."),
+        (
+            "a:\n  b: 1\n c: 2",
+            "s.yaml:3:2: this does not fit the lines above. Correct the indentation, or put the whole value in quotes.",
+        ),
+        (
+            "a: 'b'c",
+            "s.yaml:1:7: this does not fit the lines above. Correct the indentation, or put the whole value in quotes.",
+        ),
+        ("a: @x", "s.yaml:1:4: a value can't begin with `@`. Put the value in quotes."),
+        ("a: }", "s.yaml:1:4: a value is missing before this character. Write the value, or remove the character."),
         (
             "  a: 1\nb: 2",
-            "s.yaml:2:1: this does not belong to what stands above it. Begin every top-level key in the first column.",
+            "s.yaml:2:1: this does not belong to the lines above. Begin every top-level key in the first column.",
         ),
-        ("%YAML 3.0\n---\na: 1", "s.yaml:1:1: this YAML version is not known. Take the %YAML line away."),
-        ("a: !x!y 1", "s.yaml:1:4: a tag that is not known. Put a value that begins with `!` in quotes."),
-        (
-            "a: 1\n---\nb: 1",
-            "s.yaml:2:1: a second document begins here. Take the `---` away; the file is one document.",
-        ),
+        ("%YAML 3.0\n---\na: 1", "s.yaml:1:1: unknown YAML version. Remove the %YAML line."),
+        ("a: !x!y 1", "s.yaml:1:4: unknown tag. Put a value that begins with `!` in quotes."),
+        ("a: 1\n---\nb: 1", "s.yaml:2:1: a second document begins here. Remove the `---`."),
         ("", "s.yaml: the file is empty. Begin it with `version: 1`."),
         ("# nothing\n", "s.yaml: the file is empty. Begin it with `version: 1`."),
         (
             "a: !!python/object/apply:os.system [touch pwned]",
-            (
-                "s.yaml:1:4, a: the tag `!!python/object/apply:os.system` is not allowed; only plain YAML is read. "
-                "Take the tag away."
-            ),
+            "s.yaml:1:4, a: the tag `!!python/object/apply:os.system` is not allowed; only plain YAML is read. Take the tag away.",
         ),
         ("a: !!int x", "s.yaml:1:4, a: `!!int` does not fit `x`. Take the tag away."),
         ("a: !!int true", "s.yaml:1:4, a: `!!int` does not fit `true`. Take the tag away."),
-        (
-            "a: &b [*b]",
-            "s.yaml:1:8, a[0]: the alias `*b` stands inside the value that it repeats. Write the value out.",
-        ),
-        (
-            "a: *b",
-            "s.yaml:1:4, a: there is no anchor `&b` above this alias. Put text that begins with `*` in quotes.",
-        ),
+        ("a: &b [*b]", "s.yaml:1:8, a[0]: the alias `*b` is inside the value that it repeats. Write the value out."),
+        ("a: *b", "s.yaml:1:4, a: unknown alias `*b`. Put text that begins with `*` in quotes."),
         (
             "a: &x {b: 1}\nc: {<<: *x}",
-            (
-                "s.yaml:2:5, c: merge keys (`<<`) are not part of YAML 1.2 and are not read. "
-                "Write the keys out, or use an alias for a whole value."
-            ),
+            "s.yaml:2:5, c: YAML 1.2 has no merge keys (`<<`). Write the keys out, or use an alias for a whole value.",
         ),
-        ("? [a]\n: 1", "s.yaml:1:3: the key is a list. Use text as the key; quote a `{` or `[`."),
         (
-            'a: "\\0"',
-            "s.yaml:1:4, a: the text contains a character that SQL text cannot hold. Take the escape out.",
+            "? [a]\n: 1",
+            "s.yaml:1:3: a key can't be a list or a mapping. Use text as the key; put text that begins with `{` or `[` in quotes.",
         ),
+        ('a: "\\0"', "s.yaml:1:4, a: the text contains a character that SQL can't hold. Remove the escape."),
         (
             f"a: {'9' * 200_000}",
             "s.yaml:1:4, a: the integer does not fit into SQLite's 64 bits. Put it in quotes, or make it smaller.",
         ),
         ("[" * 100_000, "s.yaml:1:65: values are nested more than 64 deep. Look for brackets that are not closed."),
         ("- " * 100_000, "s.yaml:1:129: values are nested more than 64 deep. Look for brackets that are not closed."),
-        (
-            "{a: " * 100_000,
-            "s.yaml:1:257: values are nested more than 64 deep. Look for brackets that are not closed.",
-        ),
+        ("{a: " * 100_000, "s.yaml:1:257: values are nested more than 64 deep. Look for brackets that are not closed."),
     ],
 )
 @pytest.mark.parametrize("loader", [LOADER, yaml.SafeLoader])
-def test_broken_yaml_is_explained_quickly(text: str, said: str, loader: type[Any]) -> None:
-    """Each kind of damage gets its place, plain words and a way out, by either of PyYAML's parsers."""
-    begun = time.monotonic()
+def test_broken_yaml_is_explained(text: str, said: str, loader: type[Any]) -> None:
+    """The message has the place, the problem and the fix, whichever of PyYAML's parsers reads the text."""
     assert complaint(text, loader) == said
-    assert time.monotonic() - begun < 1
 
 
-def test_duplicate_keys_are_all_told() -> None:
-    """A key that is there twice is an error wherever it is, whatever its case; the first line is named."""
+def test_all_duplicate_keys_are_reported() -> None:
+    """Duplicate keys are errors at any depth; keys that differ in case are not duplicates."""
     assert complaint("a: 1\nb: {c: 1, c: 2}\nA: 1\na: 2\n") == (
-        "s.yaml:2:11, b.c: the key `c` is here twice; it stands in line 2 already. Take one of them away.\n"
-        "s.yaml:4:1, a: the key `a` is here twice; it stands in line 1 already. Take one of them away."
+        "s.yaml:2:11, b.c: duplicate key `c`, first in line 2. Remove one of them.\n"
+        "s.yaml:4:1, a: duplicate key `a`, first in line 1. Remove one of them."
     )
 
 
@@ -207,20 +187,14 @@ def test_aliases_cannot_exhaust_memory() -> None:
     """A billion laughs ends after a few thousand."""
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
-    begun = time.monotonic()
-    said = complaint("\n".join(lines))
-    assert (
-        said == "s.yaml:4:45, a3[7]: aliases multiply the contents of this file without measure. Write the values out."
-    )
-    assert time.monotonic() - begun < 1
+    said = "s.yaml:4:45, a3[7]: aliases multiply the values of this file too often. Write the values out."
+    assert complaint("\n".join(lines)) == said
 
 
 def said_of(path: Path) -> str:
     """What is said about a file that cannot be read."""
-    begun = time.monotonic()
     with pytest.raises(SchemaFileError) as caught:
         read_yaml(path, name="s.yaml", missing="Make one.")
-    assert time.monotonic() - begun < 1
     return str(caught.value)
 
 

@@ -1,23 +1,16 @@
-"""A column written as it stands in schema.yaml, with the constraints that stand on it."""
+"""Write a column, with its constraints, as schema.yaml has it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
+from waiaas_migrate.files.schema_file import schema_keys as k
+from waiaas_migrate.files.schema_file.column_types import TYPE
 from waiaas_migrate.files.schema_file.enum_source import value_list_problem
-from waiaas_migrate.files.schema_file.term_text import (
-    shortened_reference,
-    unsupported,
-    written_expression,
-    written_name,
-    written_options,
-    written_parent,
-    written_reference_options,
-)
-from waiaas_migrate.files.schema_file.value_kinds import LOGICAL_TYPES, SQLITE_TYPES, type_problem
+from waiaas_migrate.files.schema_file.value_kinds import write_expression, write_name
 from waiaas_migrate.files.yaml_text.yaml_writer import Data, Paragraph
-from waiaas_migrate.schema.model import Check, Column, ForeignKey, SqlText
+from waiaas_migrate.schema.model import Check, ForeignKey, Generated, SqlText
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout
 from waiaas_migrate.sqlite.quoting import membership, quote_literal
@@ -31,7 +24,7 @@ Values = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What a column's writer needs to know: the table and its columns, enums by name, keys that lead elsewhere."""
+    """The table of a column: its name and columns, the enums by name, and its foreign keys to other files."""
 
     table: str
     columns: tuple[str, ...]
@@ -41,59 +34,43 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Lists:
-    """The CHECK that a logical type or an enum says, and the values of the enum."""
+    """The CHECK that ``boolean`` or ``enum`` stands for, and the values of the enum."""
 
     is_boolean: bool = False
     values: Values | None = None
-    said: Check | None = None
+    check: Check | None = None
 
 
-def written_column(place: ColumnLayout, around: Surroundings) -> Data:
-    """The column of ``place``.
+def column_data(place: ColumnLayout, around: Surroundings) -> Data:
+    """Return the column of ``place`` as YAML data.
 
     Raises:
-        UnsupportedError: names what schema.yaml cannot hold.
+        UnsupportedError: schema.yaml can't hold something; the message names it.
     """
-    column, where = place.column, f"table {around.table}, column {place.column.name}"
+    column, columns, where = place.column, around.columns, f"table {around.table}, column {place.column.name}"
     lists = _lists(place, around)
-    kind = "boolean" if lists.is_boolean else written_type(column.type, where)
-    fields: dict[str, Data] = {} if kind is None else {"type": kind}
-    fields |= _not_null(column, where)
-    fields |= _default(column.default, lists, where)
-    fields |= _keys(place, where)
+    fields: dict[str, Data] = {}
+    if column.type is not None:
+        fields["type"] = "boolean" if lists.is_boolean else TYPE.write(column.type, columns, where)
+    if column.not_null is not None:
+        fields["nullable"] = False
+        fields |= {} if column.not_null.name is None else {"not_null_name": write_name(column.not_null.name, (), where)}
+    fields |= _default(column.default, lists, where) | _keys(place, where)
     if column.collation is not None:
-        fields["collate"] = written_name(column.collation, where)
+        fields["collate"] = write_name(column.collation, columns, where)
     if lists.values is not None:
         fields["enum"] = _enum(lists.values, around.enums)
-    fields |= _checks([check for check in place.checks if check is not lists.said], around, where)
-    if place.foreign_keys:
-        fields["references"] = _references(place.foreign_keys[0], around, where)
-    fields |= _generated(column, around, where)
+    fields |= _constraints(place, lists, around, where)
+    if column.generated is not None:
+        fields["generated"] = _generated(column.generated, columns, where)
     fields |= _conflicts(place)
     if column.comment and column.comment.strip():
         fields["comment"] = Paragraph(column.comment)
-    return _shortened(fields)
-
-
-def _shortened(fields: dict[str, Data]) -> Data:
     return fields.get("type") if fields.keys() <= {"type"} else fields
 
 
-def written_type(declared: str | None, where: str) -> str | None:
-    """A declared type as schema.yaml names it."""
-    if declared is None:
-        return None
-    if fold(declared) in SQLITE_TYPES:
-        return fold(declared)
-    if declared in LOGICAL_TYPES:
-        return declared.upper()
-    if type_problem(declared):
-        raise unsupported(f"{where}: the type {declared}", "it is none that can be read again.")
-    return declared
-
-
 def _lists(place: ColumnLayout, around: Surroundings) -> _Lists:
-    """The CHECK of the column that is no more than a boolean's, or an enum's."""
+    """Find the CHECK of the column that says no more than ``boolean`` or ``enum``."""
     column = place.column
     is_integer = fold(column.type or "") == "integer"
     for check in place.checks:
@@ -101,11 +78,11 @@ def _lists(place: ColumnLayout, around: Surroundings) -> _Lists:
         if found is None or found.column != fold(column.name) or value_list_problem(found.values):
             continue
         if is_integer and found.values == _BOOLEAN and not found.nullable:
-            return _Lists(is_boolean=True, said=check)
+            return _Lists(is_boolean=True, check=check)
         # The reader's own text, since what else a list may say (``x IS NULL OR x IN``) depends on the column.
         sql = membership(column.name, found.values, nullable=column.not_null is None)
         if ddl.expression(sql, around.columns).key == check.expression.key:
-            return _Lists(values=found.values, said=check)
+            return _Lists(values=found.values, check=check)
     return _Lists()
 
 
@@ -116,24 +93,15 @@ def _enum(values: Values, enums: Mapping[str, Values]) -> Data:
     return list(values)
 
 
-def _not_null(column: Column, where: str) -> dict[str, Data]:
-    if column.not_null is None:
-        return {}
-    fields: dict[str, Data] = {"nullable": False}
-    if column.not_null.name is not None:
-        fields["not_null_name"] = written_name(column.not_null.name, where)
-    return fields
-
-
 def _default(default: SqlText | None, lists: _Lists, where: str) -> dict[str, Data]:
-    """A default as a literal, where that renders as the very same text and is one of the column's values."""
+    """Return a default as a literal, if that gives the very same text and is one of the column's values."""
     if default is None:
         return {}
     tokens = significant(tokenize(default.sql))
     sql = tokens[0].text if len(tokens) == 1 else default.sql  # without a comment that is there for yoyo's splitter
     literal = _literal(sql)
     if quote_literal(literal) != (sql.upper() if literal is None else sql):
-        return {"default_sql": written_expression(default, (), where)}
+        return {"default_sql": write_expression(default, (), where)}
     if lists.is_boolean and isinstance(literal, int) and literal in _BOOLEAN:
         return {"default": bool(literal)}
     is_listed = literal is None or literal in (_BOOLEAN if lists.is_boolean else lists.values or (literal,))
@@ -141,7 +109,7 @@ def _default(default: SqlText | None, lists: _Lists, where: str) -> dict[str, Da
 
 
 def _literal(sql: str) -> str | int | float | None:
-    """The value that ``sql`` may be the literal of."""
+    """Return the value that ``sql`` may be the literal of."""
     if sql[:1] == "'":
         return sql[1:-1].replace("''", "'")
     try:
@@ -156,53 +124,64 @@ def _literal(sql: str) -> str | int | float | None:
 
 def _keys(place: ColumnLayout, where: str) -> dict[str, Data]:
     fields: dict[str, Data] = {}
-    key = place.primary_key
-    if key is not None:
-        options: dict[str, Data] = {"order": "desc"} if key.parts[0].descending else {}
-        fields["primary_key"] = options | written_options(name=key.name, where=where) or True
+    if (key := place.primary_key) is not None:
+        order: dict[str, Data] = {"order": "desc"} if key.parts[0].descending else {}
+        fields["primary_key"] = order | k.COLUMN_PRIMARY_KEY.write(replace(key, on_conflict=None), (), where) or True
         if key.autoincrement:
             fields["autoincrement"] = True
     if place.uniques:
-        fields["unique"] = written_options(name=place.uniques[0].name, where=where) or True
+        unique = replace(place.uniques[0], on_conflict=None)
+        fields["unique"] = k.COLUMN_UNIQUE.write(unique, (), where) or True
+    return fields
+
+
+def _constraints(place: ColumnLayout, lists: _Lists, around: Surroundings, where: str) -> dict[str, Data]:
+    fields: dict[str, Data] = {}
+    others = [check for check in place.checks if check is not lists.check]
+    if checks := [k.CHECK.shortest(check, around.columns, where) for check in others]:
+        fields["check"] = checks[0] if len(checks) == 1 else checks
+    if place.foreign_keys:
+        key = place.foreign_keys[0]
+        options = k.REFERENCE_OPTIONS.write(key, around.columns, where)
+        fields["references"] = reference_data(parent_data(key, around, where) | options)
     return fields
 
 
 def _conflicts(place: ColumnLayout) -> dict[str, Data]:
-    """The conflict clauses: a word where only one constraint could have it, else by constraint."""
+    """Return the conflict clauses: a word if only one constraint could have it, else by constraint."""
     present = {
         "not_null": place.column.not_null,
         "primary_key": place.primary_key,
         "unique": place.uniques[0] if place.uniques else None,
     }
-    there = {what: constraint.on_conflict for what, constraint in present.items() if constraint is not None}
-    said: dict[str, Data] = {what: conflict.lower() for what, conflict in there.items() if conflict is not None}
+    there = {name: constraint.on_conflict for name, constraint in present.items() if constraint is not None}
+    said: dict[str, Data] = {name: conflict.lower() for name, conflict in there.items() if conflict is not None}
     if not said:
         return {}
     return {"on_conflict": next(iter(said.values())) if len(there) == 1 else said}
 
 
-def _checks(checks: Sequence[Check], around: Surroundings, where: str) -> dict[str, Data]:
-    written = [written_check(check, around.columns, where) for check in checks]
-    if not written:
-        return {}
-    return {"check": written[0] if len(written) == 1 else written}
+def _generated(generated: Generated, columns: tuple[str, ...], where: str) -> Data:
+    sql = write_expression(generated.expression, columns, where)
+    if not (generated.stored or generated.virtual):
+        return sql
+    return {"expression": sql, "stored": generated.stored}
 
 
-def written_check(check: Check, columns: Collection[str], where: str) -> Data:
-    """A CHECK: its expression, or a mapping where it has a name."""
-    sql = written_expression(check.expression, columns, where)
-    return sql if check.name is None else {"check": sql, "name": written_name(check.name, where)}
+def parent_data(key: ForeignKey, around: Surroundings, where: str) -> dict[str, Data]:
+    """Return the table and the columns that ``key`` refers to."""
+    fields: dict[str, Data] = {"table": write_name(key.table, (), where)}
+    targets: list[Data] = [write_name(target, (), where) for target in key.targets]
+    if targets:
+        fields |= {"column": targets[0]} if len(targets) == 1 else {"columns": targets}
+    return fields | ({"external": True} if key in around.external else {})
 
 
-def _references(key: ForeignKey, around: Surroundings, where: str) -> Data:
-    fields = written_parent(key, external=key in around.external, where=where)
-    return shortened_reference(fields | written_reference_options(key, where))
-
-
-def _generated(column: Column, around: Surroundings, where: str) -> dict[str, Data]:
-    if column.generated is None:
-        return {}
-    sql = written_expression(column.generated.expression, around.columns, where)
-    if not (column.generated.stored or column.generated.virtual):
-        return {"generated": sql}
-    return {"generated": {"expression": sql, "stored": column.generated.stored}}
+def reference_data(fields: dict[str, Data]) -> Data:
+    """Return ``fields`` as ``table.column`` or ``table`` if they say no more than that."""
+    table, column = fields["table"], fields.get("column", "")
+    if not isinstance(table, str) or not isinstance(column, str) or "." in column:
+        return fields
+    if fields.keys() == {"table"} and "." not in table:
+        return table
+    return f"{table}.{column}" if fields.keys() == {"table", "column"} else fields

@@ -1,4 +1,4 @@
-"""Checks that the foreign keys of schema.yaml refer to columns that exist and are unique."""
+"""Check that the foreign keys of schema.yaml refer to columns that exist and are unique."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _check_targets(foreign_key: ReadForeignKey, parent: ReadTable) -> None:
     unknown = [target for target in key.targets if parent.column(target) is None]
     names = [column.column.name for column in parent.columns]
     for target in unknown:
-        fix = suggestion(target, names, f"Known are {listed(names[:12])}.")
+        fix = suggestion(target, names, f"Known columns: {listed(names[:12])}.")
         at.problem(f"the table `{name}` has no column `{shown(target)}`.", fix)
     if unknown or is_enforceable(parent.table, key):
         return

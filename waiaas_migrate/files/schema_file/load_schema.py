@@ -1,20 +1,21 @@
-"""schema.yaml read into the model, or everything that is wrong with it told at once.
+"""Load schema.yaml into the model, or report everything that is wrong with it at once.
 
-The format is described in docs/schema-file.md. It says what the SQL says: there are no hidden constraints.
+docs/schema-file.md describes the format. It says what the SQL says: there are no hidden constraints.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from waiaas_migrate.errors import SchemaFileError
 from waiaas_migrate.files.problem_report import Report, shown
+from waiaas_migrate.files.schema_file import schema_keys as k
 from waiaas_migrate.files.schema_file.enum_source import LoadedEnums, load_enums
 from waiaas_migrate.files.schema_file.name_checks import check_names
-from waiaas_migrate.files.schema_file.objects import ReadObjects, read_objects
+from waiaas_migrate.files.schema_file.objects import read_objects
 from waiaas_migrate.files.schema_file.table_checks import check_tables
 from waiaas_migrate.files.schema_file.tables import ReadTable, read_table
 from waiaas_migrate.files.yaml_text.yaml_reader import read_yaml
@@ -23,12 +24,11 @@ from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.pragmas import PRAGMA_WORD, pragma_problem
 
-#: The version of the format, which a later one may change.
+#: The version of the format.
 VERSION = 1
-TOP_KEYS = ("version", "enums", "pragmas", "tables", "views", "triggers", "virtual_tables")
 
 _PRAGMA_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z", re.IGNORECASE | re.ASCII)
-_MISSING = "Write it, make it of a database with `waiaas-migrate inspect DATABASE -o FILE`, or correct --schema."
+_MISSING = "Create it, run `waiaas-migrate inspect DATABASE -o FILE`, or correct --schema."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class EnumUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredSchema:
-    """What schema.yaml says: the schema, the PRAGMAs in their order, and the enums in order of first use."""
+    """The content of schema.yaml; PRAGMAs keep their order, and enums are in the order of their first use."""
 
     schema: Schema
     pragmas: tuple[tuple[str, str | int], ...] = ()
@@ -50,14 +50,14 @@ class DeclaredSchema:
 
 
 def load_schema(path: Path, *, root: Path) -> DeclaredSchema:
-    """Read a schema.yaml.
+    """Load a schema.yaml.
 
     Args:
-        path: The file.
-        root: The project's folder: enum modules are looked for there, and messages name the file relative to it.
+        path: the file.
+        root: the project's folder, which holds the enum modules; messages name the file relative to it.
 
     Raises:
-        SchemaFileError: With everything that is wrong with the file and the enums that it refers to.
+        SchemaFileError: carries everything that is wrong with the file and the enums that it refers to.
     """
     name = display_name(path, root)
     node = read_yaml(path, name=name, missing=_MISSING)
@@ -69,49 +69,41 @@ def load_schema(path: Path, *, root: Path) -> DeclaredSchema:
 
 
 def display_name(path: Path, root: Path) -> str:
-    """``path`` as messages call it: relative to ``root`` where it lies below."""
+    """Return ``path`` for messages: relative to ``root`` if it is below it."""
     full, base = path.absolute(), root.absolute()
     return str(full.relative_to(base)) if full.is_relative_to(base) else str(path)
 
 
 def _declared(top: Value, report: Report, root: Path) -> DeclaredSchema:
     if top.is_null:
-        top.problem("the file holds nothing.", "Begin it with `version: 1`.")
-    fields = top.fields(TOP_KEYS, "`version: 1` and `tables:`")
-    if top.is_mapping:
-        _check_version(top, fields)
-    pragmas = _pragmas(fields.get("pragmas"))
+        top.problem("the file is empty.", "Begin it with `version: 1`.")
+    fields = k.TOP.fields(top)
+    if "version" in fields:
+        _check_version(fields["version"])
+    pragmas = _pragmas(fields["pragmas"]) if "pragmas" in fields else ()
     enums = _enums(fields.get("enums"), report, root)
-    tables = tuple(
-        read_table(name, value, enums)
-        for name, value in (fields["tables"].entries("a table's name and `columns:`") if "tables" in fields else ())
-    )
+    entries = fields["tables"].entries("a table's name and `columns:`") if "tables" in fields else ()
+    tables = tuple(read_table(name, value, enums) for name, value in entries)
     objects = read_objects(fields, _known_names(tables, fields))
     check_names(tables, objects)
     check_tables(tables, objects)
-    return DeclaredSchema(schema=_schema(tables, objects), pragmas=pragmas, enums=_uses(tables))
-
-
-def _schema(tables: tuple[ReadTable, ...], objects: ReadObjects) -> Schema:
-    return Schema(
+    schema = Schema(
         tables=tuple(read.table for read in tables),
         views=tuple(view for view, _ in objects.views),
         triggers=tuple(trigger for trigger, _ in objects.triggers),
         virtual_tables=tuple(table for table, _ in objects.virtual_tables),
     )
+    return DeclaredSchema(schema=schema, pragmas=pragmas, enums=_enum_uses(tables))
 
 
-def _check_version(top: Value, fields: dict[str, Value]) -> None:
-    version = fields.get("version")
-    if version is None:
-        top.problem("`version` is missing.", f"Begin the file with `version: {VERSION}`.")
-    elif version.scalar != VERSION or isinstance(version.scalar, bool | float):
+def _check_version(version: Value) -> None:
+    if version.scalar != VERSION or isinstance(version.scalar, bool | float):
         fix = f"Write `version: {VERSION}`, or use the release of waiaas-migrate that the file was written for."
-        version.problem(f"this version of the format is not known: {described(version.node)}.", fix)
+        version.problem(f"unknown format version: {described(version.node)}.", fix)
 
 
 def _enums(value: Value | None, report: Report, root: Path) -> LoadedEnums | None:
-    """The enums of the named modules; None where a module fails, which is told here and not at each use."""
+    """Load the enums of the named modules; None if a module fails, which is reported here and not at each use."""
     if value is None or value.is_null:
         return LoadedEnums()
     values = value.items("a list of modules") if value.is_list else [value]
@@ -123,17 +115,17 @@ def _enums(value: Value | None, report: Report, root: Path) -> LoadedEnums | Non
         return None
 
 
-def _pragmas(value: Value | None) -> tuple[tuple[str, str | int], ...]:
+def _pragmas(value: Value) -> tuple[tuple[str, str | int], ...]:
     seen: set[str] = set()
     found: list[tuple[str, str | int]] = []
-    for name, item in value.entries("`journal_mode: WAL`") if value is not None else ():
+    for name, item in value.entries("`journal_mode: WAL`"):
         setting = _pragma_setting(item)
         if not _PRAGMA_NAME.match(name):
-            item.key_problem(f"`{shown(name)}` is no PRAGMA's name.", "Write it as in SQL, such as `foreign_keys`.")
+            item.key_problem(f"`{shown(name)}` is not a PRAGMA name.", "Write a name such as `foreign_keys`.")
         elif fold(name) in seen:
-            item.key_problem(f"the PRAGMA `{name}` is here twice.", "Take one of them away.")
+            item.key_problem(f"the PRAGMA `{name}` is set twice.", "Remove one of them.")
         elif setting is not None and (problem := pragma_problem(name, setting)):
-            item.problem(problem, "Change it, or take it away.")
+            item.problem(problem, "Change it, or remove it.")
         elif setting is not None:
             found.append((name, setting))
         seen.add(fold(name))
@@ -143,35 +135,30 @@ def _pragmas(value: Value | None) -> tuple[tuple[str, str | int], ...]:
 def _pragma_setting(value: Value) -> str | int | None:
     setting = value.scalar
     if isinstance(setting, bool):
-        value.problem("this is a boolean.", f"Write `{'ON' if setting else 'OFF'}`, as in SQL.")
+        value.problem("a PRAGMA's value can't be a boolean.", f"Write `{'ON' if setting else 'OFF'}`, as in SQL.")
         return None
     if isinstance(setting, int) or (isinstance(setting, str) and PRAGMA_WORD.match(setting)):
         return setting
-    value.problem(
-        f"a PRAGMA's value must be a word or a whole number, but this is {described(value.node)}.",
-        "Write it as in SQL, such as `WAL`, `UTF-8` or `5000`.",
-    )
+    what = f"a PRAGMA's value must be a word or a whole number, not {described(value.node)}."
+    value.problem(what, "Write it as in SQL, such as `WAL`, `UTF-8` or `5000`.")
     return None
 
 
 def _known_names(tables: Iterable[ReadTable], fields: dict[str, Value]) -> frozenset[str]:
-    """Every name that a view or a trigger may mean by a word in double quotes."""
+    """Return every name that a word in double quotes in a view or trigger may mean."""
     names = {column.column.name for read in tables for column in read.columns}
     for section in ("tables", "views", "virtual_tables"):
-        names |= (
-            {entry.key.text for entry in getattr(fields[section].node, "entries", ())} if section in fields else set()
-        )
+        if section in fields:
+            names |= {entry.key.text for entry in getattr(fields[section].node, "entries", ())}
     return frozenset(names)
 
 
-def _uses(tables: Iterable[ReadTable]) -> tuple[EnumUse, ...]:
+def _enum_uses(tables: Iterable[ReadTable]) -> tuple[EnumUse, ...]:
     uses: dict[str, EnumUse] = {}
     for read in tables:
         for column in read.columns:
-            if column.enum is None or column.enum.name is None:
-                continue
-            name = column.enum.name
-            before = uses[name].columns if name in uses else ()
-            here = f"{read.table.name}.{column.column.name}"
-            uses[name] = EnumUse(name=name, values=column.enum.values, columns=(*before, here))
+            if column.enum is not None and column.enum.name is not None:
+                name = column.enum.name
+                use = uses.setdefault(name, EnumUse(name=name, values=column.enum.values, columns=()))
+                uses[name] = replace(use, columns=(*use.columns, f"{read.table.name}.{column.column.name}"))
     return tuple(uses.values())

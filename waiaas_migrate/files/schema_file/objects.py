@@ -1,4 +1,4 @@
-"""The views, triggers and virtual tables of schema.yaml, each by name with its SQL."""
+"""Read the views, triggers and virtual tables of schema.yaml, each by name with its SQL."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from waiaas_migrate.files.schema_file.value_kinds import CARRIAGE_RETURN, object
 from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.schema.model import Trigger, View, VirtualTable
 from waiaas_migrate.sqlite.reading import ddl
+from waiaas_migrate.sqlite.reading.grammar import SqlError
 
 T = TypeVar("T")
+
+_KINDS = {"views": "view", "triggers": "trigger", "virtual_tables": "virtual table"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadObjects:
-    """What stands beside the tables, and where. ``names`` holds also what could not be read."""
+    """The objects beside the tables, with their places. ``names`` also holds those that can't be read."""
 
     views: tuple[tuple[View, Value], ...] = ()
     triggers: tuple[tuple[Trigger, Value], ...] = ()
@@ -26,17 +29,14 @@ class ReadObjects:
 
 
 def read_objects(fields: dict[str, Value], names: Iterable[str]) -> ReadObjects:
-    """The ``views``, ``triggers`` and ``virtual_tables`` of a schema; ``names`` is what double quotes may mean."""
+    """Return the views, triggers and virtual tables; ``names`` are the names that double quotes may mean."""
     known = frozenset(names)
-    sections = {"views": "view", "triggers": "trigger", "virtual_tables": "virtual table"}
-    entries = {
-        section: fields[section].entries("`name: CREATE …`") if section in fields else [] for section in sections
-    }
+    entries = {section: fields[section].entries("`name: CREATE …`") if section in fields else [] for section in _KINDS}
     return ReadObjects(
         views=_read(entries["views"], lambda name, sql: ddl.view(name, sql, known)),
         triggers=_read(entries["triggers"], lambda name, sql: ddl.trigger(name, sql, known)),
         virtual_tables=_read(entries["virtual_tables"], ddl.virtual_table),
-        names=tuple((sections[section], name, value) for section, found in entries.items() for name, value in found),
+        names=tuple((_KINDS[section], name, value) for section, found in entries.items() for name, value in found),
     )
 
 
@@ -57,6 +57,6 @@ def _read(entries: Iterable[tuple[str, Value]], reader: Callable[[str, str], T])
         except ddl.OtherNameError as error:
             fix = f"Write `{shown(error.found)}` as the key, or correct the name in the statement."
             value.problem(f"the statement creates `{shown(error.found)}`, but the key is `{shown(name)}`.", fix)
-        except ddl.SqlError as error:
-            value.problem(f"this cannot be read: {str(error).rstrip('.')}.", "Write the whole CREATE statement.")
+        except SqlError as error:
+            value.problem(f"can't read the statement: {str(error).rstrip('.')}.", "Write the whole CREATE statement.")
     return tuple(found)

@@ -20,13 +20,13 @@ from waiaas_migrate.errors import Problem, TemplateError
 from waiaas_migrate.files.bundled import bundled
 from waiaas_migrate.files.templates.template_cache import TemplateCache, user_cache
 from waiaas_migrate.schema.model import Table
-from waiaas_migrate.sqlite.planning.actions import Action, CreateTable, Step
+from waiaas_migrate.sqlite.planning.actions import Action, CreateTable, Step, template_of
 from waiaas_migrate.sqlite.planning.guards import Guard, guards_of
 from waiaas_migrate.sqlite.planning.layout import TableLayout, layout
 from waiaas_migrate.sqlite.planning.table_text import Item
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 from waiaas_migrate.sqlite.reading.ddl import is_bare
-from waiaas_migrate.sqlite.reading.spelling import resynchronised, spelled_name
+from waiaas_migrate.sqlite.reading.spelling import resynchronized, spelled_name
 
 #: What decides to what a template is compiled.
 _OPTIONS: Mapping[str, Any] = {
@@ -119,7 +119,7 @@ class Renderer:
         """The SQL of one action, each statement ending in a semicolon."""
         columns = {guard: (guards or {}).get(guard, guard.label) for guard in guards_of(action)}
         guard = next(iter(columns.values()), None)
-        return self._render(f"{action.template}.sql.j2", action=action, guard=guard, guards=columns).strip()
+        return self._render(f"{template_of(action)}.sql.j2", action=action, guard=guard, guards=columns).strip()
 
     def item(self, item: Item) -> str:
         """A column with its constraints, or a constraint of a table, as CREATE TABLE has it."""
@@ -173,7 +173,7 @@ def _problem(file: str, line: int | None, message: str | None) -> Problem:
 
 @lru_cache(maxsize=4096)
 def _name(name: str) -> str:
-    return resynchronised(quote_name(name))
+    return resynchronized(quote_name(name))
 
 
 def _names(names: Iterable[str]) -> str:

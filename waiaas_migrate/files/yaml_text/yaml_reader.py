@@ -1,16 +1,15 @@
-"""YAML text as a frozen tree in which every value knows its place.
+"""Read YAML text into a frozen tree in which every value knows its place.
 
-The tree is composed here, from PyYAML's events, rather than by PyYAML: its composer recurses (so that deep nesting
-ends the process), lets a key overwrite an earlier one, and puts no bound on what aliases multiply. Nothing is ever
-executed: a tag outside YAML's core is an error.
+The tree is made from PyYAML's events instead of by PyYAML's composer, which recurses without a limit, lets a duplicate
+key overwrite the first one, and does not limit what aliases multiply. Nothing is ever executed: a tag outside YAML's
+core is an error.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import yaml
 
@@ -25,46 +24,41 @@ from waiaas_migrate.files.yaml_text.scalars import (
     resolve,
     unknown_tag,
 )
-from waiaas_migrate.files.yaml_text.syntax_errors import explain, too_deep
+from waiaas_migrate.files.yaml_text.syntax_errors import explain, is_too_deep
 
 #: libyaml is many times faster, and not in every build of PyYAML.
 LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-#: A schema nests ten levels; libyaml needs seconds for a file of 100,000 brackets if it is let.
+#: A schema nests ten levels; libyaml needs seconds for a file of 100,000 open brackets.
 DEEPEST = 64
-#: Values in one file, aliases written out; what they add is bounded by what the file holds itself.
+#: The number of values in one file, with aliases written out.
 MOST_VALUES = 1_000_000
+#: Aliases may multiply the values of a file this many times; a small file is always fine.
+_MOST_EXPANSION, _FREE_VALUES = 10, 10_000
 #: NUL, at which SQLite stops reading, and halves of surrogate pairs, which UTF-8 does not have.
 _UNHOLDABLE = re.compile("[\\0\ud800-\udfff]")
-_FREE_EXPANSION, _EXPANSION_FACTOR = 10_000, 10
 
+#: A mark of PyYAML or of its binding to libyaml.
+Mark = Any
+#: An event that begins a list or a mapping.
+Event = Any
 
 # Named tuples, since a large schema has a hundred thousand of these, and a frozen dataclass takes three times as long.
-# They keep PyYAML's marks: what a place is called matters to messages alone.
-
-
-#: PyYAML's own, or that of its binding to libyaml.
-Mark = Any
 
 
 class Position(NamedTuple):
-    """A place in a text, counted from 1."""
+    """A place in a text; line and column count from 1."""
 
     line: int
     column: int
 
 
 class ScalarNode(NamedTuple):
-    """A single value; ``text`` is what stood there, less its quotes."""
+    """A single value; ``text`` is the text in the file, without quotes."""
 
     value: Scalar
     text: str
     mark: Mark
-
-    @property
-    def position(self) -> Position:
-        """Where it begins."""
-        return _position(self.mark)
 
 
 class SequenceNode(NamedTuple):
@@ -72,11 +66,6 @@ class SequenceNode(NamedTuple):
 
     items: tuple[Node, ...]
     mark: Mark
-
-    @property
-    def position(self) -> Position:
-        """Where it begins."""
-        return _position(self.mark)
 
 
 class Entry(NamedTuple):
@@ -87,55 +76,36 @@ class Entry(NamedTuple):
 
 
 class MappingNode(NamedTuple):
-    """A mapping; its keys differ, and stand in the order of the file."""
+    """A mapping; its keys are unique and in the order of the file."""
 
     entries: tuple[Entry, ...]
     mark: Mark
-
-    @property
-    def position(self) -> Position:
-        """Where it begins."""
-        return _position(self.mark)
 
 
 Node = ScalarNode | SequenceNode | MappingNode
 
 
-class _Stop(Exception):
-    """Reading on makes no sense; the reason is in the report."""
-
-
-class _Open:
-    """A list or mapping that is being read; ``before`` is how many values were counted when it began."""
-
-    __slots__ = ("anchor", "before", "entries", "items", "key", "mapping", "mark")
-
-    def __init__(self, event: yaml.CollectionStartEvent, before: int) -> None:
-        self.mapping = isinstance(event, yaml.MappingStartEvent)
-        self.mark = event.start_mark
-        self.anchor: str | None = event.anchor
-        self.before = before
-        self.items: list[Node] = []
-        self.entries: dict[tuple[type, Scalar], Entry] = {}
-        self.key: Node | None = None
+def position(node: Node) -> Position:
+    """Return the place at which a node begins."""
+    return Position(node.mark.line + 1, node.mark.column + 1)
 
 
 def join(path: str, key: str) -> str:
-    """The key path of ``key`` below ``path``; a key that is more than a word stands in quotes."""
+    """Return the key path of ``key`` below ``path``; a key that is more than a word is quoted."""
     word = key if key.replace("-", "_").isidentifier() else f'"{shown(key)}"'
     return f"{path}.{word}" if path else word
 
 
 def read_yaml(path: Path, *, name: str, missing: str = "") -> Node:
-    """The tree of the YAML file at ``path``.
+    """Return the tree of a YAML file.
 
     Args:
-        path: The file.
-        name: The file as messages call it.
-        missing: What to do where the file does not exist.
+        path: the file.
+        name: the file's name in messages.
+        missing: what to do if the file does not exist.
 
     Raises:
-        SchemaFileError: With everything that is wrong with it as YAML.
+        SchemaFileError: carries everything that is wrong with it as YAML.
     """
     text = read_text(path, name, missing=missing)
     if not isinstance(text, str):
@@ -144,65 +114,80 @@ def read_yaml(path: Path, *, name: str, missing: str = "") -> Node:
 
 
 def parse_yaml(text: str, *, name: str, loader: type[Any] = LOADER) -> Node:
-    """The tree of a YAML text; see :func:`read_yaml`."""
-    composer = _Composer(name)
+    """Return the tree of a YAML text; see :func:`read_yaml`."""
     stream = loader(text)
+    reader = _Reader(stream, name)
+    root = None
     try:
-        composer.compose(stream)
+        root = reader.document()
     except yaml.YAMLError as error:
-        if loader is not yaml.SafeLoader and too_deep(error):
-            # libyaml reads ahead, and some builds give up before the bracket at which the text is too deep for us.
+        if loader is not yaml.SafeLoader and is_too_deep(error):
+            # libyaml reads ahead, and some builds give up before the bracket that is too deep for us.
             return parse_yaml(text, name=name, loader=yaml.SafeLoader)
-        composer.report.add(*explain(error, text, name))
+        reader.report.add(*explain(error, text, name))
     except _Stop:
         pass
     finally:
         stream.dispose()
-    problems = composer.report.problems()
-    if not problems and composer.root is None:
+    problems = reader.report.problems()
+    if not problems and root is None:
         problems = (Origin(file=name).problem("the file is empty.", "Begin it with `version: 1`."),)
-    if problems or composer.root is None:
+    if problems or root is None:
         raise SchemaFileError(problems)
-    return composer.root
+    return root
 
 
-class _Composer:
-    """Builds the tree out of events, with a stack of its own instead of recursion."""
+class _Stop(Exception):
+    """Reading on makes no sense; the reason is in the report."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+
+class _Reader:
+    """Builds the tree from events."""
+
+    def __init__(self, stream: Any, name: str) -> None:  # noqa: ANN401 — PyYAML's loaders have no type in common
+        self._stream, self._name = stream, name
         self.report = Report()
-        self.root: Node | None = None
-        self._stack: list[_Open] = []
-        self._anchors: dict[str, tuple[Node, int]] = {}
-        self._documents = 0
-        #: All values so far, each alias counted as all that it stands for; and how many of them aliases added.
+        #: The keys and list indexes that lead to the current node.
+        self._steps: list[str | int] = []
+        self._depth = 0
+        #: The nodes by anchor, with the number of values in each; None while the node is being read.
+        self._anchors: dict[str, tuple[Node, int] | None] = {}
+        #: The number of values so far, with aliases written out, and the number of those that aliases added.
         self._values = self._added = 0
 
-    def compose(self, stream: Any) -> None:  # noqa: ANN401  PyYAML's loaders have no type in common
-        """Take in all events of ``stream``."""
-        takes: dict[type, Callable[[Any], None]] = {
-            yaml.ScalarEvent: self._scalar,
-            yaml.SequenceStartEvent: self._open,
-            yaml.MappingStartEvent: self._open,
-            yaml.SequenceEndEvent: self._close,
-            yaml.MappingEndEvent: self._close,
-            yaml.AliasEvent: self._alias,
-            yaml.DocumentStartEvent: self._document,
-        }
-        for event in iter(stream.get_event, None):
-            take = takes.get(type(event))
-            if take is not None:
-                take(event)
+    def document(self) -> Node | None:
+        """Read the whole stream, which may hold one document."""
+        root: Node | None = None
+        documents = 0
+        for event in iter(self._stream.get_event, None):
+            if isinstance(event, yaml.NodeEvent):
+                root = self._node(event)
+            elif isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    self._stop(event.start_mark, "a second document begins here.", "Remove the `---`.")
+        return root
 
-    def _document(self, event: yaml.Event) -> None:
-        self._documents += 1
-        if self._documents > 1:
-            self._stop(
-                event.start_mark, "a second document begins here.", "Take the `---` away; the file is one document."
-            )
+    def _node(self, event: yaml.NodeEvent) -> Node:
+        """Read the node that begins with ``event``."""
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event)
+        before = self._values
+        self._count(1, event.start_mark)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = None
+        node = self._scalar(event) if isinstance(event, yaml.ScalarEvent) else self._collection(event)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = (node, self._values - before)
+        return node
 
-    def _scalar(self, event: yaml.ScalarEvent) -> None:
+    def _count(self, number: int, mark: Mark) -> None:
+        self._values += number
+        if self._values > MOST_VALUES:
+            what = f"the file holds more than {MOST_VALUES:,} values."
+            self._stop(mark, what, "Check that it is the file you mean.")
+
+    def _scalar(self, event: yaml.ScalarEvent) -> ScalarNode:
         value: Scalar
         text = value = event.value
         is_plain = event.implicit[0]
@@ -212,133 +197,75 @@ class _Composer:
             self._add(event.start_mark, str(error), error.fix)
         # Only escapes in double quotes can bring these in; neither has a place in SQL text.
         if not is_plain and _UNHOLDABLE.search(text):
-            self._add(
-                event.start_mark, "the text contains a character that SQL text cannot hold.", "Take the escape out."
-            )
-        if text == "<<" and is_plain and self._expects_key():
-            self._add(
-                event.start_mark,
-                "merge keys (`<<`) are not part of YAML 1.2 and are not read.",
-                "Write the keys out, or use an alias for a whole value.",
-            )
-        node = ScalarNode(value, text, event.start_mark)
-        if event.anchor is not None:
-            self._anchors[event.anchor] = (node, 1)
-        self._place(node, event.start_mark)
+            self._add(event.start_mark, "the text contains a character that SQL can't hold.", "Remove the escape.")
+        return ScalarNode(value, text, event.start_mark)
 
-    def _alias(self, event: yaml.AliasEvent) -> None:
-        name = str(event.anchor)
-        if any(frame.anchor == name for frame in self._stack):
-            self._stop(
-                event.start_mark,
-                f"the alias `*{name}` stands inside the value that it repeats.",
-                "Write the value out.",
-            )
+    def _alias(self, event: yaml.AliasEvent) -> Node:
+        name, mark = str(event.anchor), event.start_mark
         if name not in self._anchors:
-            self._add(
-                event.start_mark,
-                f"there is no anchor `&{name}` above this alias.",
-                "Put text that begins with `*` in quotes.",
-            )
-            self._anchors[name] = (ScalarNode(None, "", event.start_mark), 1)
-        node, size = self._anchors[name]
+            self._add(mark, f"unknown alias `*{name}`.", "Put text that begins with `*` in quotes.")
+            self._anchors[name] = (ScalarNode(None, "", mark), 1)
+        anchor = self._anchors[name]
+        if anchor is None:
+            self._stop(mark, f"the alias `*{name}` is inside the value that it repeats.", "Write the value out.")
+        node, size = anchor
         self._added += size - 1
-        self._values += size - 1
-        if size > 1 and self._values > max(_FREE_EXPANSION, _EXPANSION_FACTOR * (self._values - self._added)):
-            self._stop(
-                event.start_mark, "aliases multiply the contents of this file without measure.", "Write the values out."
-            )
-        self._place(node, event.start_mark)
+        self._count(size, mark)
+        if size > 1 and self._values > max(_FREE_VALUES, _MOST_EXPANSION * (self._values - self._added)):
+            self._stop(mark, "aliases multiply the values of this file too often.", "Write the values out.")
+        return node
 
-    def _open(self, event: yaml.CollectionStartEvent) -> None:
-        if len(self._stack) >= DEEPEST:
+    def _collection(self, event: Event) -> Node:
+        if self._depth >= DEEPEST:
             # The key path of such a place would fill the screen; its line and column say enough.
-            what, fix = f"values are nested more than {DEEPEST} deep.", "Look for brackets that are not closed."
-            self.report.add(self._origin(_position(event.start_mark), ""), what, fix)
-            raise _Stop
-        opened = _Open(event, self._values)
-        if event.tag not in (None, "", "!", MAPPING_TAG if opened.mapping else SEQUENCE_TAG):
+            self._steps.clear()
+            what = f"values are nested more than {DEEPEST} deep."
+            self._stop(event.start_mark, what, "Look for brackets that are not closed.")
+        is_mapping = isinstance(event, yaml.MappingStartEvent)
+        if event.tag not in (None, "", "!", MAPPING_TAG if is_mapping else SEQUENCE_TAG):
             error = unknown_tag(event.tag)
             self._add(event.start_mark, str(error), error.fix)
-        self._stack.append(opened)
+        self._depth += 1
+        node = self._mapping(event.start_mark) if is_mapping else self._sequence(event.start_mark)
+        self._depth -= 1
+        return node
 
-    def _close(self, _: yaml.Event) -> None:
-        done = self._stack.pop()
-        node: Node
-        if done.mapping:
-            node = MappingNode(tuple(done.entries.values()), done.mark)
-        else:
-            node = SequenceNode(tuple(done.items), done.mark)
-        if done.anchor is not None:
-            self._anchors[done.anchor] = (node, self._values - done.before + 1)
-        self._place(node, done.mark)
+    def _sequence(self, mark: Mark) -> SequenceNode:
+        items: list[Node] = []
+        while isinstance(event := self._stream.get_event(), yaml.NodeEvent):
+            self._steps.append(len(items))
+            items.append(self._node(event))
+            self._steps.pop()
+        return SequenceNode(tuple(items), mark)
 
-    def _place(self, node: Node, mark: Mark) -> None:
-        """Count a finished node, which began at ``mark``, and put it where it belongs."""
-        self._values += 1
-        if self._values > MOST_VALUES:
-            self._stop(mark, f"the file holds more than {MOST_VALUES:,} values.", "Check that it is the file you mean.")
-        if not self._stack:
-            self.root = node
-            return
-        parent = self._stack[-1]
-        if not parent.mapping:
-            parent.items.append(node)
-        elif parent.key is None:
-            parent.key = node
-        else:
-            self._entry(parent, parent.key, node)
-            parent.key = None
+    def _mapping(self, mark: Mark) -> MappingNode:
+        entries: dict[tuple[type, Scalar], Entry] = {}
+        while isinstance(event := self._stream.get_event(), yaml.NodeEvent):
+            if isinstance(event, yaml.ScalarEvent) and event.value == "<<" and event.implicit[0]:
+                what = "YAML 1.2 has no merge keys (`<<`)."
+                self._add(event.start_mark, what, "Write the keys out, or use an alias for a whole value.")
+            key = self._node(event)
+            if not isinstance(key, ScalarNode):
+                what = "a key can't be a list or a mapping."
+                self._add(key.mark, what, "Use text as the key; put text that begins with `{` or `[` in quotes.")
+                self._node(self._stream.get_event())
+                continue
+            self._steps.append(key.text)
+            entry = Entry(key, self._node(self._stream.get_event()))
+            first = entries.setdefault((type(key.value), key.value), entry)
+            if first is not entry:
+                line = position(first.key).line
+                self._add(key.mark, f"duplicate key `{shown(key.text)}`, first in line {line}.", "Remove one of them.")
+            self._steps.pop()
+        return MappingNode(tuple(entries.values()), mark)
 
-    def _entry(self, parent: _Open, key: Node, value: Node) -> None:
-        if not isinstance(key, ScalarNode):
-            what = "a list" if isinstance(key, SequenceNode) else "a mapping"
-            self.report.add(
-                self._origin(key.position, self._path()),
-                f"the key is {what}.",
-                "Use text as the key; quote a `{` or `[`.",
-            )
-            return
-        entry = Entry(key, value)
-        first = parent.entries.setdefault((type(key.value), key.value), entry)
-        if first is not entry:
-            self.report.add(
-                self._origin(key.position, join(self._path(), key.text)),
-                f"the key `{shown(key.text)}` is here twice; it stands in line {first.key.position.line} already.",
-                "Take one of them away.",
-            )
-
-    def _expects_key(self) -> bool:
-        return bool(self._stack) and self._stack[-1].mapping and self._stack[-1].key is None
-
-    def _path(self) -> str:
-        """The key path of the innermost list or mapping."""
+    def _add(self, mark: Mark, what: str, fix: str) -> None:
         path = ""
-        for frame in self._stack[:-1]:
-            path = _below(path, frame)
-        return path
+        for step in self._steps:
+            path = join(path, step) if isinstance(step, str) else f"{path}[{step}]"
+        origin = Origin(file=self._name, line=mark.line + 1, column=mark.column + 1, path=path)
+        self.report.add(origin, what, fix)
 
-    def _here(self) -> str:
-        """The key path of the next node."""
-        return _below(self._path(), self._stack[-1]) if self._stack else ""
-
-    def _origin(self, position: Position, path: str) -> Origin:
-        return Origin(file=self.name, line=position.line, column=position.column, path=path)
-
-    def _add(self, mark: Mark, what: str, fix: str = "") -> None:
-        self.report.add(self._origin(_position(mark), self._here()), what, fix)
-
-    def _stop(self, mark: Mark, what: str, fix: str) -> None:
+    def _stop(self, mark: Mark, what: str, fix: str) -> NoReturn:
         self._add(mark, what, fix)
         raise _Stop
-
-
-def _below(path: str, frame: _Open) -> str:
-    """The key path of what comes next in a list or mapping whose own is ``path``."""
-    if not frame.mapping:
-        return f"{path}[{len(frame.items)}]"
-    return join(path, frame.key.text) if isinstance(frame.key, ScalarNode) else path
-
-
-def _position(mark: Mark) -> Position:
-    return Position(mark.line + 1, mark.column + 1)

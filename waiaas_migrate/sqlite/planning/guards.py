@@ -1,4 +1,4 @@
-"""The guards of an action: conditions that SQLite tests, and the messages with which it stops a migration."""
+"""Guards: conditions that SQLite tests, and messages that stop a migration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DEFINITION_DIFFERS = "its definition differs from what the migrations made; run 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """A condition: ``label`` suggests the name of its column in the guard table; ``message`` is shown if it fails."""
+    """A condition with a ``message`` if it fails; ``label`` names its column."""
 
     label: str
     message: str
@@ -40,18 +40,17 @@ def guards_of(action: a.Action) -> tuple[Guard, ...]:  # noqa: C901, PLR0911 —
             return (Guard(label=f"{table}_copied", message=f"{table}: not every row was copied"),)
         case a.GuardNoRow(table=table, rule=rule):
             return (Guard(label=f"{table}_rows", message=f"{table}: {rule}"),)
-        case a.GuardParents(table=table, foreign_key=key):
-            columns = ", ".join(key.columns)
-            message = f"{table}: rows have no parent in {key.table} by the new foreign key on {columns}"
-            return (Guard(label=f"{table}_parents", message=message),)
-        case a.GuardViolations(tables=names, keys=keys):
-            tables = tuple(dict.fromkeys((*names, *(key.table for key in keys))))
-            message = f"rows of {', '.join(tables)} would lose their parent"
-            return (Guard(label="foreign_keys_hold", message=message),)
+        case a.GuardParents(orphans=rows):
+            columns = ", ".join(rows.columns)
+            message = f"{rows.table}: rows have no parent in {rows.parent} by the new foreign key on {columns}"
+            return (Guard(label=f"{rows.table}_parents", message=message),)
+        case a.GuardViolations(orphans=orphans):
+            names = ", ".join(dict.fromkeys(one.table for one in orphans))
+            return (Guard(label="foreign_keys_hold", message=f"rows of {names} would lose their parent"),)
         case (
-            a.CreateTable() | a.CreateIndex() | a.CreateStatement() | a.Drop() | a.RenameTableTo() | a.RenameColumnTo()
-            | a.AddColumnTo() | a.DropColumnFrom() | a.BeginEdits() | a.CreateBeside() | a.ReplaceTable()
-            | a.UpdateRows() | a.FillFullText() | a.SetSecureDelete() | a.NoteViolations()
+            a.CreateTable() | a.CreateIndex() | a.CreateStatement() | a.Drop() | a.RenameTable() | a.RenameColumn()
+            | a.AddColumn() | a.DropColumn() | a.BeginEdits() | a.CreateBeside() | a.ReplaceTable()
+            | a.UpdateRows() | a.FillFullText() | a.SecureDelete() | a.NoteViolations()
         ):  # fmt: skip
             return ()
         case _:

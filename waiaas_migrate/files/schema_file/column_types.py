@@ -1,0 +1,87 @@
+"""Read and write the declared type of a column."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from waiaas_migrate.files.problem_report import shown
+from waiaas_migrate.files.schema_file.forms import Columns, Kind, unsupported
+from waiaas_migrate.files.schema_file.value_kinds import syntax_fix
+from waiaas_migrate.files.yaml_text.yaml_values import Value
+from waiaas_migrate.schema.names import fold
+
+LOGICAL_TYPES = {"boolean": "INTEGER", "timestamp": "INTEGER", "json": "TEXT", "uuid": "TEXT"}
+SQLITE_TYPES = frozenset({"text", "integer", "real", "blob", "numeric", "any"})
+#: https://www.sqlite.org/stricttables.html
+STRICT_TYPES = frozenset({"INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY"})
+
+_WORD = r"[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_$\x80-\U0010ffff]*"
+_QUOTED = r'"(?:[^"]|"")*"|\'(?:[^\']|\'\')*\'|`(?:[^`]|``)*`|\[[^\]]*\]'
+_NUMBER = r"[-+]?\s*(?:0[xX][0-9a-fA-F]+|[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+_TYPE = re.compile(
+    rf"(?P<words>(?:{_WORD}|{_QUOTED})(?:\s+{_WORD}|\s*(?:{_QUOTED})|(?<=[]\"'`]){_WORD})*)"
+    rf"\s*(?:\(\s*{_NUMBER}\s*(?:,\s*{_NUMBER}\s*)?\))?\Z"
+)
+#: The keywords that SQLite does not accept in a type: there the type ends, and a constraint begins.
+_NOT_IN_TYPES = frozenset(
+    """
+    ADD ALL ALTER ALWAYS AND AS AUTOINCREMENT BETWEEN CASE CHECK COLLATE COMMIT CONSTRAINT CREATE DEFAULT DEFERRABLE
+    DELETE DISTINCT DROP ELSE ESCAPE EXCEPT EXISTS FOREIGN FROM GENERATED GROUP HAVING IN INDEX INSERT INTERSECT INTO
+    IS ISNULL JOIN LIMIT NOT NOTHING NOTNULL NULL ON OR ORDER PRIMARY REFERENCES RETURNING SELECT SET TABLE THEN TO
+    TRANSACTION UNION UNIQUE UPDATE USING VALUES WHEN WHERE
+    """.split()
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnType:
+    """A declared type, and whether it was written as ``boolean``."""
+
+    declared: str | None = None
+    is_boolean: bool = False
+
+
+NO_TYPE = ColumnType()
+_KNOWN_TYPES = {
+    **{name: ColumnType(declared=name.upper()) for name in SQLITE_TYPES},
+    **{name: ColumnType(declared=declared, is_boolean=name == "boolean") for name, declared in LOGICAL_TYPES.items()},
+}
+
+
+def _read_type(value: Value, _: Columns) -> ColumnType | None:
+    text = None if value.is_null else value.text("a type, such as `text`")
+    if text is None or text in _KNOWN_TYPES:
+        return _KNOWN_TYPES[text] if text is not None else None
+    if problem := _problem(text):
+        value.problem(*problem)
+        return None
+    return ColumnType(declared=text.strip())
+
+
+def _write_type(declared: str, _: Columns, where: str) -> str:
+    """Return a declared type as schema.yaml names it."""
+    if fold(declared) in SQLITE_TYPES:
+        return fold(declared)
+    if declared in LOGICAL_TYPES:
+        return declared.upper()
+    if _problem(declared):
+        raise unsupported(f"{where}: the type {declared}", "it could not be read again.")
+    return declared
+
+
+TYPE = Kind("string", _read_type, _write_type)
+
+
+def _problem(text: str) -> tuple[str, str] | None:
+    """Return what is wrong with ``text`` as a declared type, and what to do; None if nothing is."""
+    match = _TYPE.match(text.strip())
+    if match is None:
+        fix = syntax_fix(text, "Write words and at most two numbers, such as `VARCHAR(50)`.")
+        return f"`{shown(text)}` is not a type.", fix
+    words = re.sub(_QUOTED, " ", match["words"]).upper().split()
+    keyword = next((word for word in words if word in _NOT_IN_TYPES), None)
+    if keyword is None:
+        return None
+    fix = "Write a constraint as a key of its own, such as `nullable: false`."
+    return f"`{keyword}` is an SQL keyword, not part of a type.", fix

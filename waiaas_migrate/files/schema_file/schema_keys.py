@@ -1,0 +1,213 @@
+"""Every key of schema.yaml: its kind, its description, and the mapping that it belongs to.
+
+To add a key, add it here and use its content where the mapping is read. Unknown keys, suggestions and the writer of
+schema.yaml follow from these tables. The reference for users is docs/schema-file.md.
+"""
+
+from __future__ import annotations
+
+from waiaas_migrate.files.schema_file.column_types import TYPE
+from waiaas_migrate.files.schema_file.forms import Columns, Form, Key, Kind
+from waiaas_migrate.files.schema_file.terms import INDEX_TERMS, TERMS
+from waiaas_migrate.files.schema_file.value_kinds import (
+    ACTION,
+    COMMENT,
+    CONFLICT,
+    DEFAULT_SQL,
+    DEFERRAL,
+    EXPRESSION,
+    FLAG,
+    LITERAL,
+    NAME,
+    ORDER,
+)
+from waiaas_migrate.files.yaml_text.yaml_values import Value
+from waiaas_migrate.schema.model import Generated
+
+#: Kinds whose values are read by the code of their mapping, because they depend on other keys or have several forms.
+ANY, LIST, MAPPING = Kind("any"), Kind("array"), Kind("object")
+
+_ON_CONFLICT = Key(CONFLICT, "What to do with a row that breaks the constraint.", "on_conflict")
+_NAME = Key(NAME, "The name of the constraint.")
+
+TOP = Form(
+    keys={
+        "version": Key(ANY, "The version of the format: 1."),
+        "enums": Key(ANY, "The module, or a list of modules, that define enums."),
+        "pragmas": Key(MAPPING, "PRAGMAs in the order in which a connection sets them."),
+        "tables": Key(MAPPING, "Tables by name."),
+        "views": Key(MAPPING, "Views by name: the whole CREATE VIEW, or its SELECT."),
+        "triggers": Key(MAPPING, "Triggers by name: the whole CREATE TRIGGER."),
+        "virtual_tables": Key(MAPPING, "Virtual tables by name: the whole CREATE VIRTUAL TABLE."),
+    },
+    example="`version: 1` and `tables:`",
+    required={"version": "Begin the file with `version: 1`."},
+)
+
+TABLE = Form(
+    keys={
+        "comment": Key(COMMENT, "What the table is for."),
+        "columns": Key(MAPPING, "Columns by name, in order."),
+        "primary_key": Key(ANY, "The columns of the primary key, or a mapping with its options."),
+        "unique": Key(LIST, "UNIQUE constraints: lists of columns, or mappings with options."),
+        "checks": Key(ANY, "CHECK constraints: a list of expressions, or a mapping of names to expressions."),
+        "foreign_keys": Key(LIST, "Foreign keys."),
+        "indexes": Key(MAPPING, "Indexes by name: a list of columns, or a mapping with options."),
+        "strict": Key(FLAG, "Whether the table is STRICT."),
+        "without_rowid": Key(FLAG, "Whether the table is WITHOUT ROWID; it requires a primary key."),
+        "renamed_from": Key(NAME, "The name that the table had."),
+    },
+    example="a mapping with `columns`",
+    required={"columns": "Write `columns:` with a line for each column."},
+    instead={
+        "pk": "Write `primary_key: [COLUMN]`.",
+        "fields": "Write `columns`.",
+        "constraints": "Write `checks`, `unique` or `foreign_keys`.",
+        **dict.fromkeys(("fk", "fks", "references"), "Write `foreign_keys`."),
+        **dict.fromkeys(("description", "doc"), "Write `comment: TEXT`."),
+        "triggers": "Write `triggers` at the top of the file, beside `tables`.",
+    },
+)
+
+PRIMARY_KEY = Form(
+    keys={
+        "columns": Key(TERMS, "The columns of the key.", "parts"),
+        "autoincrement": Key(FLAG, "Whether values are never used again."),
+        "on_conflict": _ON_CONFLICT,
+        "name": _NAME,
+    },
+    short="columns",
+    example="`columns: [a, b]`",
+)
+UNIQUE = Form(
+    keys={
+        "columns": Key(TERMS, "The columns that are unique together.", "parts"),
+        "on_conflict": _ON_CONFLICT,
+        "name": _NAME,
+    },
+    short="columns",
+    example="`columns: [a, b]`",
+)
+INDEX = Form(
+    keys={
+        "columns": Key(INDEX_TERMS, "The columns or expressions of the index.", "parts"),
+        "unique": Key(FLAG, "Whether the index is UNIQUE."),
+        "where": Key(EXPRESSION, "The condition of a partial index."),
+    },
+    short="columns",
+    example="`columns: [a, b]`",
+)
+CHECK = Form(
+    keys={"check": Key(EXPRESSION, "The condition that each row meets.", "expression"), "name": _NAME},
+    short="check",
+    example="`{check: a > 0, name: positive}`",
+)
+
+REFERENCE_OPTIONS = Form(
+    keys={
+        "on_delete": Key(ACTION, "What happens to a row when the row that it refers to is deleted."),
+        "on_update": Key(ACTION, "What happens to a row when the key that it refers to changes."),
+        "match": Key(NAME, "The MATCH clause, which SQLite ignores."),
+        "deferrable": Key(DEFERRAL, "Whether the key is checked at the end of the transaction.", "deferral"),
+        "name": _NAME,
+    }
+)
+PARENT = Form(
+    keys={
+        "table": Key(NAME, "The table that is referred to."),
+        "column": Key(ANY, "The column that is referred to; the primary key if left out."),
+        "columns": Key(LIST, "The columns that are referred to; the primary key if left out."),
+        "external": Key(FLAG, "Whether the table or its unique key may be missing from this file."),
+    },
+    required={"table": "Write `{table: t, column: b}`."},
+)
+REFERENCES = Form(keys={**PARENT.keys, **REFERENCE_OPTIONS.keys}, required=PARENT.required)
+FOREIGN_KEY = Form(
+    keys={
+        "columns": Key(LIST, "The columns that refer to another table."),
+        "column": Key(ANY, "The column that refers to another table."),
+        "references": Key(ANY, "`table.column`, `table`, or a mapping."),
+        **REFERENCE_OPTIONS.keys,
+    },
+    example="`{columns: [a], references: {table: t, columns: [b]}}`",
+    required={"references": "Write `references: {table: t, columns: [b]}`."},
+)
+
+GENERATED = Form(
+    keys={
+        "expression": Key(EXPRESSION, "The expression that computes the column."),
+        "stored": Key(FLAG, "Whether the values are stored."),
+    },
+    short="expression",
+    example="`{expression: a + b, stored: true}`",
+)
+COLUMN_PRIMARY_KEY = Form(
+    keys={
+        "order": Key(ORDER, "The order of the key: `asc` or `desc`.", "descending"),
+        "on_conflict": _ON_CONFLICT,
+        "name": _NAME,
+    }
+)
+COLUMN_UNIQUE = Form(keys={"on_conflict": _ON_CONFLICT, "name": _NAME})
+COLUMN_CONFLICTS = Form(
+    keys={
+        "not_null": Key(CONFLICT, "What to do with a row that breaks NOT NULL."),
+        "primary_key": Key(CONFLICT, "What to do with a row that breaks the primary key."),
+        "unique": Key(CONFLICT, "What to do with a row that breaks UNIQUE."),
+    }
+)
+ENUM_VALUES = Form(
+    keys={
+        "renamed": Key(MAPPING, "New values by the old ones that they replace."),
+        "removed": Key(MAPPING, "Removed values, each with the value that replaces it in rows."),
+    },
+    example="`{renamed: {OLD: NEW}}`",
+)
+
+
+def _read_generated(value: Value, columns: Columns) -> Generated | None:
+    found = GENERATED.read(value, columns)
+    if found is None:
+        return None
+    stored = found.get("stored")
+    return Generated(expression=found["expression"], stored=stored is True, virtual=stored is False)
+
+
+COLUMN = Form(
+    keys={
+        "type": Key(TYPE, "The declared type, or `boolean`, `timestamp`, `json` or `uuid`."),
+        "nullable": Key(FLAG, "Whether the column accepts NULL; true if left out."),
+        "not_null_name": Key(NAME, "The name of the NOT NULL constraint."),
+        "default": Key(LITERAL, "The default: text, a number, a boolean or null."),
+        "default_sql": Key(DEFAULT_SQL, "The default as an SQL expression."),
+        "primary_key": Key(ANY, "Whether the column is the primary key, or a mapping with options."),
+        "autoincrement": Key(FLAG, "Whether the values of an INTEGER primary key are never used again."),
+        "unique": Key(ANY, "Whether the column is UNIQUE, or a mapping with options."),
+        "collate": Key(NAME, "The collation.", "collation"),
+        "enum": Key(ANY, "An enum's name, or a list of values."),
+        "check": Key(ANY, "A CHECK: an expression, a mapping with a name, or a list of them."),
+        "references": Key(ANY, "A foreign key: `table.column`, `table`, or a mapping."),
+        "generated": Key(Kind("any", _read_generated), "The expression that computes the column."),
+        "on_conflict": Key(ANY, "What to do with a row that breaks the column's constraint."),
+        "comment": Key(COMMENT, "What the column is for."),
+        "renamed_from": Key(NAME, "The name that the column had."),
+        "backfill": Key(EXPRESSION, "The value for existing rows, as an SQL expression."),
+        "enum_values": Key(MAPPING, "The new values for old values of the enum."),
+    },
+    example="a type, or a mapping",
+    instead={
+        **dict.fromkeys(("null", "required", "notnull", "not_null", "optional"), "Write `nullable: false`."),
+        **dict.fromkeys(
+            ("index", "indexed", "indexes"), "Write `indexes: {NAME: [COLUMN]}` below the table's `columns`."
+        ),
+        **dict.fromkeys(("pk", "primary", "is_primary"), "Write `primary_key: true`."),
+        **dict.fromkeys(
+            ("fk", "foreign_key", "foreign", "on_delete", "on_update"), "Write `references: TABLE.COLUMN`."
+        ),
+        **dict.fromkeys(("computed", "generated_as", "as"), "Write `generated: EXPRESSION`."),
+        **dict.fromkeys(("description", "doc", "help"), "Write `comment: TEXT`."),
+        **dict.fromkeys(("values", "choices"), "Write `enum: [VALUE, …]`."),
+        **dict.fromkeys(("length", "size", "max_length"), "Write `type: VARCHAR(50)`, or a `check`."),
+        "default_value": "Write `default: VALUE`.",
+    },
+)
