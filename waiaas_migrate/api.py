@@ -142,7 +142,7 @@ _NAMES = {
     "runner.run": "RunOptions Watch apply rollback",
     "runner.watching.events": "Committed MigrationFinished MigrationStarted StatementStarted",
     "runner.watching.progress": "Interrupted Progress",
-    "schema.hazards": "Hazard",
+    "schema.hazards.hazard": "Hazard",
     "waiaas.ids": "generate_id",
 }
 #: Where a public name differs from that in its module.

@@ -316,7 +316,7 @@ def test_check_reports_what_a_migration_written_by_hand_breaks(tmp_path: Path) -
     assert run(tmp_path, "generate").status == 0
     found = run(tmp_path, "check")
     assert found.status == 1
-    assert found.out.startswith("tr: the trigger does not work: table log has 4 columns but 3 values were supplied")
+    assert "tr: the trigger does not work: table log has 4 columns but 3 values were supplied" in found.out
     silent = tmp_path / "migrations" / "0003_known.sql"
     silent.write_text("-- depends: 0002_at\n-- hazard BREAK_OBJECT tr: nobody uses it\nSELECT 1;\n", encoding="utf-8")
     assert run(tmp_path, "generate").status == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -95,17 +95,25 @@ def draft(
             forward = plan(replace(transition, stale_indexes=stale))
             sql = render()
         back = _transition_back(before, after, transition, renderer)
+    rollback, effects = _rollback(transition, back, hazards, renderer, name)
+    return Draft(
+        changes=changes,
+        hazards=hazards,
+        migration=new_migration(path, depends=depends, sql=sql, rollback=rollback),
+        facts=Facts(forward=effects_of(forward, hazards, transition.start), rollback=effects),
+    )
+
+
+def _rollback(
+    transition: Transition, back: Transition, hazards: Iterable[Hazard], renderer: Renderer, name: str
+) -> tuple[str, Effects]:
+    """Return the text of the rollback that makes the transition ``back``, and its effects."""
     backward, found = plan(back), hazards_of(back)
     costs = _costs(effects_of(backward, (), back.start)) or "."
-    remarks = tuple(rollback_remarks(transition, hazards, found))
-    rollback = renderer.migration(Head(title=f"Roll back {name}{costs}", remarks=remarks), backward.steps)
+    head = Head(title=f"Roll back {name}{costs}", remarks=tuple(rollback_remarks(transition, hazards, found)))
     mismatches = [hazard for hazard in found if hazard.code is Code.FOREIGN_KEY_MISMATCH]
-    facts = Facts(
-        forward=effects_of(forward, hazards, transition.start),
-        rollback=replace(effects_of(backward, mismatches, back.start), loses=True),
-    )
-    migration = new_migration(path, depends=depends, sql=sql, rollback=rollback)
-    return Draft(changes=changes, hazards=hazards, migration=migration, facts=facts)
+    effects = effects_of(backward, mismatches, back.start)
+    return renderer.migration(head, backward.steps), replace(effects, loses=True)
 
 
 def _transition_back(
