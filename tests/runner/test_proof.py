@@ -206,7 +206,7 @@ def test_a_rollback_that_leads_elsewhere(connection: sqlite3.Connection, folder:
     write_folder(folder, more)
     apply_pending(connection, read_folder(folder))
     before = list(connection.iterdump())
-    with pytest.raises(ApplyError, match="migration 0004_more could not be taken back") as caught:
+    with pytest.raises(ApplyError, match="migration 0004_more could not be rolled back") as caught:
         roll_back(connection, read_folder(folder))
     assert said in str(caught.value)
     assert "Correct 0004_more.rollback.sql" in str(caught.value)

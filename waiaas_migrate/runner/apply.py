@@ -15,14 +15,14 @@ from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migrating
 from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.preflight import refuse_temporary_objects, refuse_unrecorded_tables
-from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, FullCheckNeeded
+from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck, FullCheckNeeded
 from waiaas_migrate.runner.recovery import had_run, hint, recorded_late
 from waiaas_migrate.runner.run import Run, batch_name, report_interruption
 from waiaas_migrate.runner.transaction import COMMITTING, migration_pragmas, standard_settings
 from waiaas_migrate.runner.watching.interruption import Interrupted
-from waiaas_migrate.runner.yoyo.applied import pending, read_books, waiting
+from waiaas_migrate.runner.yoyo.applied import not_applied, pending, read_records
 from waiaas_migrate.runner.yoyo.lock_row import LockState, sole_transaction
-from waiaas_migrate.runner.yoyo.records import books_version
+from waiaas_migrate.runner.yoyo.records import records_version
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
 from waiaas_migrate.sqlite.database.connection import (
     apply_layout_pragmas,
@@ -206,13 +206,13 @@ class _Upgrade(Run):
 
     def _pending(self) -> tuple[str, ...]:
         """Return the pending migrations; if there are any, yoyo's tables exist, in the newest version."""
-        books = read_books(self.connection)
-        if books is not None and books.version == books_version():
-            return waiting(self.connection, books.applied, self.folder.ids)
+        records = read_records(self.connection)
+        if records is not None and records.version == records_version():
+            return not_applied(self.connection, records.applied, self.folder.ids)
         names = pending(self.connection, self.folder.ids)
         if names:
             refuse_unrecorded_tables(self.connection, self.folder)
-            self.steps.ensure_bookkeeping()
+            self.steps.prepare_records()
         return names
 
     def _record_late(self, first: MigrationFile, names: Sequence[str], notices: list[str]) -> bool:

@@ -14,7 +14,7 @@ from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migrating
 from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.preflight import refuse_temporary_objects
-from waiaas_migrate.runner.proof.foreign_keys import FullCheckNeeded
+from waiaas_migrate.runner.proof.foreign_key_check import FullCheckNeeded
 from waiaas_migrate.runner.run import Run, report_interruption
 from waiaas_migrate.runner.transaction import standard_settings
 from waiaas_migrate.runner.yoyo.applied import pending
@@ -141,7 +141,7 @@ class _Rollback(Run):
             batch = _to_roll_back(self.connection, self.folder, extent)
             _refuse_outside_transactions(batch)
             self.steps.refuse_irreversible(batch)
-            self.steps.ensure_bookkeeping()
+            self.steps.prepare_records()
             if batch:
                 proof = self.prove(self._applied(), batch, state.facts)
                 after = self.run_together(batch, state.facts, notices)

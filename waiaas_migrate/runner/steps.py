@@ -16,7 +16,7 @@ from waiaas_migrate.files.migration_dir.statements import code_of, first_line
 from waiaas_migrate.runner.refusal import Refusal, refusal
 from waiaas_migrate.runner.transaction import denial, python_steps
 from waiaas_migrate.runner.watching.events import Listener, StatementStarted
-from waiaas_migrate.runner.yoyo.records import books_version, write_log, write_record
+from waiaas_migrate.runner.yoyo.records import records_version, write_log, write_record
 from waiaas_migrate.sqlite.database.connection import database_name, main_file, not_writable, plain_error, result_code
 from waiaas_migrate.sqlite.database.pragmas import unsafe_journal
 
@@ -72,22 +72,22 @@ class StepRunner:
 
         return yoyo_migrations(migration.path for migration in self._migrations)
 
-    def ensure_bookkeeping(self) -> None:
+    def prepare_records(self) -> None:
         """Make yoyo's tables, or upgrade those of an old yoyo.
 
         Raises:
             UnsupportedError: a newer yoyo made them.
         """
-        found = self._bookkeeping_version()
-        if found > books_version():
+        found = self._found_version()
+        if found > records_version():
             raise UnsupportedError(
                 f"{database_name(self.connection)}: a newer yoyo made its tables (version {found}; the installed one "
-                f"knows {books_version()}). Nothing was changed. Upgrade yoyo-migrations."
+                f"knows {records_version()}). Nothing was changed. Upgrade yoyo-migrations."
             )
         with self._errors("yoyo's bookkeeping"):
             self._backend.ensure_internal_schema_updated()
 
-    def _bookkeeping_version(self) -> int:
+    def _found_version(self) -> int:
         try:
             found = self.connection.execute("SELECT max(version) FROM main._yoyo_version").fetchone()[0]
         except sqlite3.OperationalError as error:
