@@ -42,7 +42,7 @@ class SteadyFile(io.FileIO):
 class SteadyStreams:
     """Replacements for this process's stdout and stderr that never fail.
 
-    Otherwise a closed pipe, a full disk, a closed stream, or an encoding that lacks a character could end a run halfway.
+    Otherwise a closed pipe, a full disk, or an encoding that lacks a character could end a run halfway.
     """
 
     def __init__(self) -> None:
