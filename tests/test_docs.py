@@ -22,7 +22,7 @@ from tests.support.projects import CHECKOUT, shipped_project
 from waiaas_migrate import errors
 from waiaas_migrate.cli.main import group
 from waiaas_migrate.files.schema_file.schema_keys import COLUMN, TABLE, TOP
-from waiaas_migrate.schema.hazard_codes import DESTRUCTIVE, Code
+from waiaas_migrate.schema.hazards.hazard import DESTRUCTIVE, Code
 
 README = CHECKOUT / "README.md"
 DOCS = CHECKOUT / "docs"

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.runner.run import roll_back_in as rollback
     from waiaas_migrate.runner.watching.events import Committed, MigrationFinished, MigrationStarted, StatementStarted
     from waiaas_migrate.runner.watching.progress import Interrupted, Progress
-    from waiaas_migrate.schema.hazards import Hazard
+    from waiaas_migrate.schema.hazards.hazard import Hazard
     from waiaas_migrate.waiaas.ids import generate_id
 
 __all__ = [
@@ -142,7 +142,7 @@ _NAMES = {
     "runner.run": "RunOptions Watch apply rollback",
     "runner.watching.events": "Committed MigrationFinished MigrationStarted StatementStarted",
     "runner.watching.progress": "Interrupted Progress",
-    "schema.hazards": "Hazard",
+    "schema.hazards.hazard": "Hazard",
     "waiaas.ids": "generate_id",
 }
 #: Where a public name differs from that in its module.
