@@ -116,7 +116,7 @@ class _Reversal:
             todo = chosen_of(self._connection, self._folder, self._extent)
             _refuse_unsupported(todo)
             self._steps.refuse_one_way(todo)
-            self._steps.open_books()
+            self._steps.prepare_records()
             proof = self._proof(todo, held.facts)
             effects = None if check_all_keys else self._folder.rollback(todo)
             check = ForeignKeyCheck(self._connection, effects, held.facts)
