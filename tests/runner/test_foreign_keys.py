@@ -16,7 +16,7 @@ from waiaas_migrate.errors import ApplyError
 from waiaas_migrate.runner.apply import ApplyResult, apply_pending, apply_to
 from waiaas_migrate.runner.folder import read_folder
 from waiaas_migrate.runner.options import RunOptions
-from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, FullCheckNeeded
+from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck, FullCheckNeeded
 from waiaas_migrate.runner.proof.violations import read_keys, violations
 from waiaas_migrate.runner.rollback import roll_back
 from waiaas_migrate.runner.watching.events import Listener

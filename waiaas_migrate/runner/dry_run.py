@@ -18,7 +18,7 @@ from waiaas_migrate.runner.fleet.patterns import refuse_single_name
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.options import BackupWhen
 from waiaas_migrate.runner.preflight import refuse_unrecorded_tables
-from waiaas_migrate.runner.proof.preconditions import proof_of
+from waiaas_migrate.runner.proof.schema_proof import proof_of
 from waiaas_migrate.runner.run import wants_backup
 from waiaas_migrate.runner.yoyo.applied import pending
 from waiaas_migrate.schema.names import fold
