@@ -72,10 +72,8 @@ def draft(
 
     Args:
         before: what the migrations build, in memory; it isn't changed.
-        transition: what the migration is for.
         hazards: what :func:`hazards_of` found.
         migrations: the migrations so far.
-        renderer: what renders SQL.
         name: what the migration is called; made up from the changes if None.
     """
     changes, depends = changes_of(transition), heads(migrations)
