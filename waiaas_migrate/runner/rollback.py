@@ -11,8 +11,9 @@ from waiaas_migrate.errors import ApplyError, UnsupportedError, UsageError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.migrating_lock import MigratingLock
+from waiaas_migrate.runner.proof.differences import listed
 from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck, FullCheckNeeded
-from waiaas_migrate.runner.proof.schema_proof import SchemaProof, listed, proof_of
+from waiaas_migrate.runner.proof.schema_proof import SchemaProof, proof_of
 from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.runner.transaction import standard_settings
 from waiaas_migrate.runner.upgrade import refuse_shadows, span
