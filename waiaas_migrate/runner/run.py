@@ -13,8 +13,9 @@ from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, mi
 from waiaas_migrate.runner.backups.backup import Backup, back_up, prune
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.options import BackupWhen, RunOptions
+from waiaas_migrate.runner.proof.differences import listed
 from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
-from waiaas_migrate.runner.proof.schema_proof import SchemaProof, listed, proof_of
+from waiaas_migrate.runner.proof.schema_proof import SchemaProof, proof_of
 from waiaas_migrate.runner.steps import Direction, StepRunner
 from waiaas_migrate.runner.watching.events import Committed, MigrationFinished, MigrationStarted, Progress
 from waiaas_migrate.runner.watching.interruption import Interrupted, was_interrupted
