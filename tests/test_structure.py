@@ -33,8 +33,7 @@ DDL_ALLOWED: dict[str, str] = {
     "sqlite/reading/ddl.py": "a view may be declared by its SELECT alone, and is made whole before it is read",
     "sqlite/planning/row_values.py": "a row of a new column's values is made in memory, for SQLite to hold CHECKs against it",
     "sqlite/reading/broken.py": "each trigger is made and dropped again in a copy, only to hear what SQLite says of it",
-    "sqlite/reading/probe.py": "a rename is tried, and taken back, only to hear what SQLite says of it",
-    "sqlite/reading/quoted_strings.py": "a rename is run on a copy in memory, for what SQLite then writes in single quotes",
+    "sqlite/reading/rename_trial.py": "a rename is tried in memory to learn which objects it fails at",
     "runner/proof/wording.py": "a table is made and dropped only so that other connections read the catalog again",
     "sqlite/database/catalog.py": "a virtual table is known by how its text in the catalog begins",
 }

@@ -14,7 +14,7 @@ from waiaas_migrate.errors import UnsupportedError
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.reading.introspect import introspect
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
-from waiaas_migrate.sqlite.reading.virtual_tables import shadow_names
+from waiaas_migrate.sqlite.reading.virtual_tables import known_shadow_names
 
 SUFFIXES = "content data idx docsize config segments segdir stat node rowid parent vocab extra".split()
 
@@ -70,7 +70,7 @@ def test_shadow_tables_are_those_that_the_module_made(connection: sqlite3.Connec
     made = {row.name.lower() for row in read_catalog(connection) if not row.is_virtual}
     for suffix in SUFFIXES:
         connection.execute(f'CREATE TABLE IF NOT EXISTS "A N_{suffix}" (mine)')
-    assert shadow_names(read_catalog(connection)) == made
+    assert known_shadow_names(read_catalog(connection)) == made
     ordinary = {table.name.lower() for table in introspect(connection).tables}
     assert ordinary == {f"a n_{suffix}" for suffix in SUFFIXES} - made
 

@@ -8,7 +8,7 @@ from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.backups.backup import byte_count
 from waiaas_migrate.runner.dry_run import Estimate, MigrationEstimate, TableEstimate, estimate, estimate_all
 from waiaas_migrate.runner.fleet.fleet import Fleet
-from waiaas_migrate.runner.fleet.patterns import expand, is_single, named
+from waiaas_migrate.runner.fleet.patterns import expand, is_single, without_patterns
 from waiaas_migrate.runner.run import RunOptions
 
 
@@ -24,7 +24,7 @@ def dry_run(
             backup=backup,
             verify=verify,
             fleet=fleet,
-            may_make=named(databases),
+            may_make=without_patterns(databases),
         )
         report = Report(
             word=lambda found: "to be migrated" if found.migrations else "up to date",

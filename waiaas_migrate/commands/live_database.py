@@ -16,7 +16,7 @@ from waiaas_migrate.files.migration_dir.manifest import Manifest, check_manifest
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, migration_hash, read_with_post_apply
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
-from waiaas_migrate.runner.fleet.patterns import refuse_one_name
+from waiaas_migrate.runner.fleet.patterns import refuse_single_name
 from waiaas_migrate.runner.yoyo.applied import Applied, read_applied
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.connection import open_read_only, plain_errors
@@ -69,7 +69,7 @@ def inspect_all(
         MigrationsError: the migrations folder cannot be used.
         UsageError: ``databases`` is one name.
     """
-    refuse_one_name(databases)
+    refuse_single_name(databases)
     run = new_run()
     read_folder(project, run)
     return each(functools.partial(inspection, project=project, run=run), databases, fleet)

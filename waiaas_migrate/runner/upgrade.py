@@ -12,7 +12,7 @@ from waiaas_migrate.errors import ApplyError, DatabaseRefused, MigrateError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.migrating_lock import MigratingLock
-from waiaas_migrate.runner.proof.foreign_keys import Attach, ForeignKeyCheck, KeysChanged
+from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, FullCheckNeeded
 from waiaas_migrate.runner.proof.preconditions import SchemaProof, listed, proof_of
 from waiaas_migrate.runner.recovery import had_run, hint, recorded_late
 from waiaas_migrate.runner.steps import StepRunner
@@ -44,8 +44,6 @@ class Conduct:
     observe: Observe | None = None
     #: The connection's busy timeout in milliseconds, where that is known.
     patience: int | None = None
-    #: Is told of another connection that is opened for the run; None where this one is not known to be like any other.
-    attach: Attach | None = None
 
 
 class Upgrade:
@@ -62,9 +60,6 @@ class Upgrade:
         self._conduct = conduct
         self._steps = StepRunner(connection, (*folder.migrations, *folder.post_apply), conduct.observe)
         self._total = len(todo)
-        # One in Python may give the connection collations of its own, which another does not have.
-        has_python = any(migration.kind == "python" for migration in folder.named(todo))
-        self._attach = None if has_python else conduct.attach
         #: What is pending once the present batch is applied.
         self._left: tuple[str, ...] = ()
         self._started = 0
@@ -101,7 +96,7 @@ class Upgrade:
                     self._run_together(batch, held.facts, notices, work)
         except NotNeeded:
             return False
-        except KeysChanged:
+        except FullCheckNeeded:
             self._check_all_keys, self._started = True, started
             return True
         except ApplyError as error:
@@ -149,7 +144,7 @@ class Upgrade:
         proof = self._proof(batch, facts)
         if not self._is_soon_over(batch, facts):
             work.announce()
-        check = ForeignKeyCheck(self._connection, self._repeatable(batch), facts, self._attach)
+        check = ForeignKeyCheck(self._connection, self._repeatable(batch), facts)
         for migration in batch:
             check.announce(self._folder.facts(migration).forward.unenforceable)
             self._began(migration)

@@ -84,10 +84,10 @@ def _apply_to_all(
 ) -> int:
     from waiaas_migrate.cli.many import Report, print_outcomes
     from waiaas_migrate.runner.fleet.fleet import apply_to_all
-    from waiaas_migrate.runner.fleet.patterns import expand, named
+    from waiaas_migrate.runner.fleet.patterns import expand, without_patterns
 
     outcomes = apply_to_all(
-        expand(databases), project.migrations, options=run_options, fleet=fleet, may_make=named(databases)
+        expand(databases), project.migrations, options=run_options, fleet=fleet, may_make=without_patterns(databases)
     )
     report = Report(
         word=lambda result: "migrated" if result.applied else "up to date", line=_line, row=_row, status=lambda _: 0

@@ -26,7 +26,7 @@ from waiaas_migrate.sqlite.planning.layout import TableLayout, layout
 from waiaas_migrate.sqlite.planning.table_text import Item
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 from waiaas_migrate.sqlite.reading.ddl import is_bare
-from waiaas_migrate.sqlite.reading.spelling import resynchronised, spelled_name
+from waiaas_migrate.sqlite.reading.spelling import resynchronized, spelled_name
 
 #: What decides to what a template is compiled.
 _OPTIONS: Mapping[str, Any] = {
@@ -173,7 +173,7 @@ def _problem(file: str, line: int | None, message: str | None) -> Problem:
 
 @lru_cache(maxsize=4096)
 def _name(name: str) -> str:
-    return resynchronised(quote_name(name))
+    return resynchronized(quote_name(name))
 
 
 def _names(names: Iterable[str]) -> str:

@@ -6,7 +6,6 @@ See https://www.sqlite.org/fts5.html#external_content_tables and https://www.sql
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 
 from waiaas_migrate.schema.model import Table, VirtualTable
 from waiaas_migrate.schema.names import fold
@@ -16,30 +15,7 @@ from waiaas_migrate.sqlite.planning.backfill_order import moved_columns
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.row_values import column_of
 from waiaas_migrate.sqlite.planning.transition import Transition
-from waiaas_migrate.sqlite.reading.virtual_tables import full_text_arguments
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
-    """The table or view that is indexed, its rowid column and its columns; folded.
-
-    An FTS4 table that names no columns indexes all of them.
-    """
-
-    table: str
-    rowid: str
-    columns: frozenset[str]
-
-
-def content_of(virtual: VirtualTable) -> Content | None:
-    """Return what ``virtual`` indexes; None if it has no external content."""
-    options, columns = full_text_arguments(virtual.statement.sql)
-    table = options.get("content")
-    if not table:
-        return None
-    if "languageid" in options:
-        columns |= {options["languageid"]}
-    return Content(table=table, rowid=options.get("content_rowid", "rowid"), columns=columns)
+from waiaas_migrate.sqlite.reading.external_content import Content, content_of
 
 
 def fill_steps(transition: Transition) -> Iterator[Step]:

@@ -13,8 +13,8 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames
 from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
 from waiaas_migrate.sqlite.planning.table_text import Clauses
+from waiaas_migrate.sqlite.reading.dependencies import Dependencies
 from waiaas_migrate.sqlite.reading.introspect import Known, Strings
-from waiaas_migrate.sqlite.reading.probe import Reading
 
 #: A change to the definition of a table that exists before and after it.
 Alteration = (
@@ -68,7 +68,7 @@ class Transition:
     options: PlanOptions = field(default=PlanOptions())
     clauses: Clauses | None = None
     texts: Mapping[str, str] = field(default_factory=dict)
-    reads: Mapping[str, Reading] = field(default_factory=dict)
+    reads: Mapping[str, Dependencies] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     strings: Strings = field(default_factory=dict)
     known: Known = field(default_factory=dict)
