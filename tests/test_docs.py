@@ -10,23 +10,24 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import pytest
 
+import waiaas_migrate
 from tests.support.projects import CHECKOUT, shipped_project
-from waiaas_migrate import __all__ as public
 from waiaas_migrate import errors
 from waiaas_migrate.cli.main import group
 from waiaas_migrate.files.schema_file.schema_keys import COLUMN, TABLE, TOP
-from waiaas_migrate.schema.hazard_codes import DESTRUCTIVE, Code
+from waiaas_migrate.schema.hazards.hazard import DESTRUCTIVE, Code
 
 README = CHECKOUT / "README.md"
 DOCS = CHECKOUT / "docs"
 REFERENCE = DOCS / "cli.md"
+API = DOCS / "api.md"
 PAGES = [README, CHECKOUT / "CONTRIBUTING.md", CHECKOUT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
 
 # --- the command reference ---
@@ -150,6 +151,46 @@ def spelling(option: click.Option) -> str:
     return ", ".join(f"`{name}{value if name == option.opts[-1] else ''}`" for name in option.opts)
 
 
+API_INTRODUCTION = """\
+# Python API
+
+Import these names from `waiaas_migrate`; each loads its module when it is first used. This page is written from their
+docstrings.
+
+`open_database`, `push_schema`, and `apply_to_all` log the notices of a run, such as an unclean shutdown of an earlier
+one, as warnings of the logger `waiaas_migrate`. Every error can be pickled; see [Errors](errors.md).
+"""
+
+
+def api_reference() -> str:
+    """docs/api.md, from the docstrings of the public names."""
+    values = {name: getattr(waiaas_migrate, name) for name in waiaas_migrate.__all__ if name != "__version__"}
+    functions = {name: value for name, value in values.items() if inspect.isfunction(value)}
+    others = {name: value for name, value in values.items() if not inspect.isfunction(value)}
+    errors = {name: value for name, value in others.items() if issubclass(value, BaseException)}
+    types = {name: value for name, value in others.items() if name not in errors}
+    parts = (("Functions", functions), ("Options, results, and events", types), ("Errors", errors))
+    return "\n".join([API_INTRODUCTION, *(api_table(title, found) for title, found in parts)])
+
+
+def api_table(title: str, values: Mapping[str, object]) -> str:
+    """Some of the public names, each with the parameters of a function and the first line of its docstring."""
+    rows = [f"| `{name}{parameters(value)}` | {first_line(value)} |" for name, value in values.items()]
+    return "\n".join([f"## {title}", "", "| name | what it is or does |", "| --- | --- |", *rows, ""])
+
+
+def parameters(value: object) -> str:
+    """The names of a function's parameters, in parentheses."""
+    return f"({', '.join(inspect.signature(value).parameters)})" if inspect.isfunction(value) else ""
+
+
+def first_line(value: object) -> str:
+    """The first line of a docstring, as Markdown."""
+    return re.sub(
+        r":\w+:`~?([^`]+)`|``", lambda found: f"`{found[1]}`" if found[1] else "`", str(inspect.getdoc(value))
+    ).splitlines()[0]
+
+
 def test_every_hazard_is_documented() -> None:
     """Each hazard has a heading in docs/hazards.md, below the word on whether it destroys, and no other code has."""
     page = (DOCS / "hazards.md").read_text(encoding="utf-8")
@@ -161,6 +202,12 @@ def test_every_hazard_is_documented() -> None:
 def test_the_command_reference_is_up_to_date() -> None:
     """docs/cli.md is what the commands say of themselves; ``python -m tests.test_docs`` writes it."""
     assert REFERENCE.read_text(encoding="utf-8") == reference()
+
+
+def test_the_api_reference_is_complete() -> None:
+    """docs/api.md has every public name; ``python -m tests.test_docs`` writes it."""
+    page = API.read_text(encoding="utf-8")
+    assert [name for name in waiaas_migrate.__all__ if name != "__version__" and f"| `{name}" not in page] == []
 
 
 @pytest.mark.parametrize("name", sorted(group.commands))
@@ -202,12 +249,6 @@ def test_every_error_is_documented(name: str) -> None:
 def test_every_key_of_the_schema_file_is_documented(key: str) -> None:
     """Every key of schema.yaml, of a table and of a column begins a row of a table in docs/schema-file.md."""
     assert f"| `{key}` |" in (DOCS / "schema-file.md").read_text(encoding="utf-8")
-
-
-def test_every_public_name_is_in_the_readme() -> None:
-    """The README names each function that the package exports."""
-    text = README.read_text(encoding="utf-8")
-    assert [name for name in public if name != "__version__" and f"`{name}(" not in text] == []
 
 
 def test_every_room_is_in_the_architecture() -> None:
@@ -369,3 +410,4 @@ def test_the_readme_names_targets_that_exist(target: str) -> None:
 
 if __name__ == "__main__":
     REFERENCE.write_text(reference(), encoding="utf-8")
+    API.write_text(api_reference(), encoding="utf-8")

@@ -71,7 +71,7 @@ def test_a_line_names_its_database_once(project: Path) -> None:
     execute(project / "data" / "b.db", "DELETE FROM _yoyo_migration")
     execute(project / "data" / "b.db", "INSERT INTO _yoyo_migration VALUES ('hash', '0009_x', '2099-01-01')")
     done = run(project, "apply", "data/*.db")
-    assert "data/b.db: failed: holds migrations that are not in the migrations folder: 0009_x." in done.out
+    assert "data/b.db: failed: has applied migrations that are not in the migrations folder: 0009_x." in done.out
 
 
 def test_what_names_nothing_fails_alone(project: Path) -> None:

@@ -106,7 +106,7 @@ def test_refused_while_it_is_open(project: Path, statement: str) -> None:
         pytest.skip("an idle process holds no lock, and this system does not show which files it has open")
     before = dump(project / "app.db")
     with held_by_another_process(project / "app.db", statement):
-        refused(run(project, "restore", "app.db"), 3, " has it open. Nothing was changed; stop that process first")
+        refused(run(project, "restore", "app.db"), 3, " has it open. Nothing was changed; stop that process")
         assert kept(project) == []
     assert dump(project / "app.db") == before
 

@@ -60,7 +60,7 @@ def test_all_or_none(project: Path) -> None:
     before = dump(project / "app.db")
     done = run(project, "rollback", "app.db", "--count", "2")
     assert (done.status, done.out) == (3, "")
-    assert "migration 0002_children could not be taken back, and all is as it was: no such table: childs" in done.err
+    assert "migration 0002_children could not be rolled back and stays applied: no such table: childs" in done.err
     assert dump(project / "app.db") == before
 
 

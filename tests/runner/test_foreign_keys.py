@@ -15,7 +15,7 @@ from tests.support.folders import FAMILY, run_yoyo, write_folder
 from waiaas_migrate.errors import ApplyError
 from waiaas_migrate.runner.apply import ApplyResult, apply_pending, apply_todo
 from waiaas_migrate.runner.folder import read_folder
-from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, FullCheckNeeded
+from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck, FullCheckNeeded
 from waiaas_migrate.runner.proof.violations import read_keys, violations
 from waiaas_migrate.runner.rollback import rollback
 from waiaas_migrate.runner.run import RunOptions, apply_to

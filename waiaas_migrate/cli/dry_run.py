@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from waiaas_migrate.cli.many import Report, print_outcomes
+from waiaas_migrate.cli.outcomes import Report, print_outcomes
 from waiaas_migrate.cli.output import plural, print_json, say
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.backups.backup import byte_count

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.errors import Failure
     from waiaas_migrate.runner.apply import ApplyResult
     from waiaas_migrate.runner.rollback import RollbackResult
-    from waiaas_migrate.schema.hazards import Hazard
+    from waiaas_migrate.schema.hazards.hazard import Hazard
 
 #: The exit status if there is something to report.
 FINDINGS = 1

@@ -17,7 +17,7 @@ from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.schema.diff import diff
-from waiaas_migrate.schema.hazard_codes import Code
+from waiaas_migrate.schema.hazards.hazard import Code
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
 from waiaas_migrate.sqlite.database.pragmas import Pragma
 from waiaas_migrate.sqlite.reading.broken import Broken, broken_objects

@@ -21,7 +21,7 @@ from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.runner.replay import replay
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff
-from waiaas_migrate.schema.hazards import Hazard
+from waiaas_migrate.schema.hazards.hazard import Hazard
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.renames import hints, resolve
 from waiaas_migrate.sqlite.database.catalog import read_catalog

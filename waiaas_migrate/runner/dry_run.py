@@ -16,7 +16,7 @@ from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
 from waiaas_migrate.runner.fleet.patterns import refuse_single_name
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
-from waiaas_migrate.runner.proof.preconditions import proof_of
+from waiaas_migrate.runner.proof.schema_proof import proof_of
 from waiaas_migrate.runner.run import When, wants_backup
 from waiaas_migrate.runner.upgrade import refuse_unrecorded_tables
 from waiaas_migrate.runner.yoyo.applied import pending

@@ -317,7 +317,7 @@ def _last_applied(connection: sqlite3.Connection) -> str:
 class report_interruption:  # noqa: N801 — a context manager, as _watched is
     """Say what was committed of the list that is given, where a run is stopped by Ctrl-C or from another thread.
 
-    The books are asked on another connection: closing that of the run may take long, and be what is interrupted.
+    The records are read on another connection: closing that of the run may take long, and be what is interrupted.
     """
 
     def __init__(self, database: str, *, was_rolling_back: bool = False) -> None:

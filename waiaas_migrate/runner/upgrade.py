@@ -12,15 +12,15 @@ from waiaas_migrate.errors import ApplyError, DatabaseRefused, MigrateError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.migrating_lock import MigratingLock
-from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, FullCheckNeeded
-from waiaas_migrate.runner.proof.preconditions import SchemaProof, listed, proof_of
+from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck, FullCheckNeeded
+from waiaas_migrate.runner.proof.schema_proof import SchemaProof, listed, proof_of
 from waiaas_migrate.runner.recovery import had_run, hint, recorded_late
 from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.runner.transaction import NotNeeded, migration_pragmas
 from waiaas_migrate.runner.watching.events import Committed, MigrationFinished, MigrationStarted, Observe
-from waiaas_migrate.runner.yoyo.applied import pending, read_applied, read_books, waiting
+from waiaas_migrate.runner.yoyo.applied import not_applied, pending, read_applied, read_records
 from waiaas_migrate.runner.yoyo.lock_row import LockState, sole_transaction
-from waiaas_migrate.runner.yoyo.records import books_version
+from waiaas_migrate.runner.yoyo.records import records_version
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_catalog, read_facts
 from waiaas_migrate.sqlite.database.connection import database_name, main_file, plain_errors
@@ -114,7 +114,7 @@ class Upgrade:
         return bool(pending(self._connection, self._folder.ids))
 
     def _next_batch(self, held: LockState, notices: list[str]) -> tuple[MigrationFile, ...]:
-        """What is to be run together, now that nobody else can; books are open then."""
+        """What is to be run together, now that nobody else can; yoyo's tables exist then."""
         names = self._pending()
         todo = self._folder.named(names)
         if todo and held.yoyo_was_killed and self._take_over(todo[0], names, notices):
@@ -126,14 +126,14 @@ class Upgrade:
         return batch
 
     def _pending(self) -> tuple[str, ...]:
-        """What nobody else has applied meanwhile; where there is something, yoyo's books are open, and the newest."""
-        books = read_books(self._connection)
-        if books is not None and books.version == books_version():
-            return waiting(self._connection, books.applied, self._folder.ids)
+        """What nobody else has applied meanwhile; if there is something, yoyo's tables exist and are up to date."""
+        records = read_records(self._connection)
+        if records is not None and records.version == records_version():
+            return not_applied(self._connection, records.applied, self._folder.ids)
         names = pending(self._connection, self._folder.ids)
         if names:
             refuse_unrecorded_tables(self._connection, self._folder)
-            self._steps.open_books()
+            self._steps.prepare_records()
         return names
 
     # --- a batch in a transaction -------------------------------------------------------------------------------------
@@ -208,7 +208,7 @@ class Upgrade:
         return proof.notices
 
     def _done(self, batch: Sequence[MigrationFile]) -> tuple[MigrationFile, ...]:
-        """What is applied by now; the books are asked only if a migration may have written there."""
+        """What is applied by now; the records are read only if a migration may have written there."""
         if any(one.may_change_rows for one in self._folder.forward(batch)):
             return self._applied()
         waiting = frozenset(self._left)

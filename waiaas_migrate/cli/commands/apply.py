@@ -82,7 +82,7 @@ def _apply(project: Project, database: str, run_options: RunOptions, *, as_json:
 def _apply_to_all(
     project: Project, databases: tuple[str, ...], run_options: RunOptions, fleet: Fleet, *, as_json: bool
 ) -> int:
-    from waiaas_migrate.cli.many import Report, print_outcomes
+    from waiaas_migrate.cli.outcomes import Report, print_outcomes
     from waiaas_migrate.runner.fleet.fleet import apply_to_all
     from waiaas_migrate.runner.fleet.patterns import expand, without_patterns
 

@@ -14,7 +14,7 @@ from waiaas_migrate.cli.output import FINDINGS, Color, hazard_row, note, plural,
 if TYPE_CHECKING:
     from waiaas_migrate.authoring.generate import Generated
     from waiaas_migrate.files.project import Project
-    from waiaas_migrate.schema.hazards import Hazard
+    from waiaas_migrate.schema.hazards.hazard import Hazard
 
 
 @click.command()

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from waiaas_migrate.schema.foreign_keys import is_enforceable, targets_of
 from waiaas_migrate.schema.model import Column, ForeignKey, IndexPart, PrimaryKey, Table, Unique
@@ -43,8 +44,7 @@ class Key:
         return fold(self.table), tuple(map(fold, self.columns)), fold(self.parent)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Violation:
+class Violation(NamedTuple):
     """A row without its parent by ``key``; or, with an ``error``, a key or a whole table that SQLite cannot check.
 
     ``values`` are those of the key's columns, as text, since a column may change its type. ``rowid`` is None if the row

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from waiaas_migrate.schema.hazard_codes import DESTRUCTIVE, Code
+from waiaas_migrate.schema.hazards.hazard import DESTRUCTIVE, Code
 from waiaas_migrate.schema.names import fold
 
 

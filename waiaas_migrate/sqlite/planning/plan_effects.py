@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import assert_never
 
-from waiaas_migrate.schema.hazards import Hazard
+from waiaas_migrate.schema.hazards.hazard import Hazard
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning import actions as a

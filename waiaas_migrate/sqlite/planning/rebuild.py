@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from waiaas_migrate.schema.affinity import affinity
-from waiaas_migrate.schema.canonical import canonical_column
+from waiaas_migrate.schema.canonical import canonical
 from waiaas_migrate.schema.changes import AddColumn
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import SqlText, Table
@@ -120,7 +120,7 @@ def _keeps_value(old: Table, new: Table, name: str) -> bool:
     before, after = column_of(old, name), column_of(new, name)
     if before is None or after is None:
         return before is after and name not in ROWID_NAMES
-    one, other = canonical_column(before), canonical_column(after)
+    one, other = canonical(before), canonical(after)
     return (
         value_of(old, after) == spelled_name(after.name)
         and one.generated is None

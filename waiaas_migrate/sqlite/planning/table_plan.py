@@ -16,7 +16,7 @@ from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.schema.altered import altered
 from waiaas_migrate.schema.canonical import canonical_collation
-from waiaas_migrate.schema.describe import describe, describe_briefly
+from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import Column, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_alias
@@ -258,7 +258,7 @@ class _Edits:
         return tuple(
             a.EditDefinition(
                 table=new.name,
-                words="; ".join(describe_briefly(change) for change in step.changes),
+                words="; ".join(describe(change, brief=True) for change in step.changes),
                 piece=table_text.piece(step.before, step.after),
                 asked=tuple(guard for change in step.changes for guard in guards(self._changes.new, change)),
             )

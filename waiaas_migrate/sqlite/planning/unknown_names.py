@@ -15,8 +15,7 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 
-from waiaas_migrate.schema.hazard_codes import Code
-from waiaas_migrate.schema.hazards import Hazard
+from waiaas_migrate.schema.hazards.hazard import Code, Hazard
 from waiaas_migrate.schema.model import Schema, SqlText, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.memory import execute, memory

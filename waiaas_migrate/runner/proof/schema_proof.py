@@ -9,8 +9,8 @@ from waiaas_migrate.errors import DatabaseRefused, MigrateError
 from waiaas_migrate.files.migration_dir.facts import mark
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
-from waiaas_migrate.runner.proof.schema import Difference, differences
-from waiaas_migrate.runner.proof.wording import reword
+from waiaas_migrate.runner.proof.differences import Difference, differences
+from waiaas_migrate.runner.proof.reword import reword
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts
 from waiaas_migrate.sqlite.database.catalog import fingerprint as fingerprint_of
