@@ -109,12 +109,8 @@ def apply_pending(
     again under the lock, since another process may have been quicker. A migration that runs outside transactions splits
     the run: what comes before it is committed first.
 
-    Args:
-        connection: the database.
-        folder: the migrations.
-        options: how to run.
-        interruption: receives the migrations that will run. Give it if the connection was opened for this run, so that
-            Ctrl-C may end a statement.
+    Give ``interruption``, which receives the migrations that will run, if the connection was opened for this run. Then
+    Ctrl-C may end a statement.
 
     Raises:
         ApplyError: a migration failed, added foreign key violations, or did not lead to the recorded schema;
