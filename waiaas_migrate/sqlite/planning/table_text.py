@@ -47,23 +47,10 @@ class Clauses(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
-    """A token and its position in the text."""
-
-    token: Token
-    start: int
-
-    @property
-    def end(self) -> int:
-        """The position after the last character."""
-        return self.start + len(self.token.text)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """The tokens of a column or constraint, without comments at either end."""
 
-    tokens: tuple[Placed, ...]
+    tokens: tuple[Token, ...]
 
     @property
     def start(self) -> int:
@@ -78,12 +65,12 @@ class Part:
     @property
     def kind(self) -> type[Constraint] | None:
         """The kind of table constraint; None for a column."""
-        words = [placed.token.word for placed in self.tokens[:3]]
+        words = [token.word for token in self.tokens[:3]]
         return _KEYWORDS.get(words[2] if words[0] == "CONSTRAINT" and len(words) > 2 else words[0])
 
     def clauses(self) -> Iterator[tuple[int, int]]:
         """Yield start and end of each clause; a table constraint is one clause."""
-        starts = [0] if self.kind is not None else list(_clause_starts([p.token.word for p in self.tokens]))
+        starts = [0] if self.kind is not None else list(_clause_starts([p.word for p in self.tokens]))
         for first, following in zip(starts, [*starts[1:], len(self.tokens)], strict=True):
             yield self.tokens[first].start, self.tokens[following - 1].end
 
@@ -126,36 +113,27 @@ class Text:
         return "\n" + (before.rpartition("\n")[2] or _INDENT) if "\n" in before else " "
 
 
-def _placed(sql: str) -> tuple[Placed, ...]:
-    found, position = [], 0
-    for token in tokenize(sql):
-        start = sql.index(token.text, position)
-        found.append(Placed(token=token, start=start))
-        position = start + len(token.text)
-    return tuple(found)
-
-
 def parsed(sql: str) -> Text:
     """Return the columns and constraints of a CREATE TABLE from the catalog."""
-    parts: list[list[Placed]] = [[]]
+    parts: list[list[Token]] = [[]]
     depth, closing = 0, len(sql)
-    for placed in _placed(sql):
-        word = placed.token.word
+    for token in tokenize(sql):
+        word = token.word
         if word == ")":
             depth -= 1
             if depth == 0:
-                closing = placed.start
+                closing = token.start
                 break
         if depth == 1 and word == ",":
             parts.append([])
         elif depth:
-            parts[-1].append(placed)
+            parts[-1].append(token)
         depth += word == "("
     return Text(sql=sql, parts=tuple(Part(tokens=_without_edges(part)) for part in parts), closing=closing)
 
 
-def _without_edges(part: Sequence[Placed]) -> tuple[Placed, ...]:
-    spoken = [at for at, placed in enumerate(part) if placed.token.kind is not Kind.COMMENT]
+def _without_edges(part: Sequence[Token]) -> tuple[Token, ...]:
+    spoken = [at for at, token in enumerate(part) if token.kind is not Kind.COMMENT]
     return tuple(part[spoken[0] : spoken[-1] + 1])
 
 
@@ -181,11 +159,11 @@ def renamed(sql: str, name: str) -> str:
 
 def written_name(sql: str) -> str:
     """Return the name of the table as the CREATE TABLE writes it, with its quotes."""
-    return _name(sql).token.text
+    return _name(sql).text
 
 
-def _name(sql: str) -> Placed:
-    return next(placed for placed in _placed(sql) if placed.token.word not in ("CREATE", "TABLE"))
+def _name(sql: str) -> Token:
+    return next(token for token in tokenize(sql) if token.word not in ("CREATE", "TABLE"))
 
 
 def with_added_column(sql: str, column: str) -> str:
@@ -194,7 +172,7 @@ def with_added_column(sql: str, column: str) -> str:
     at = max(number for number, part in enumerate(text.parts) if part.kind is None)
     position = text.closing
     if at + 1 < len(text.parts):
-        position = next(p.start for p in _placed(sql) if p.start >= text.parts[at].end and p.token.word == ",")
+        position = next(p.start for p in tokenize(sql) if p.start >= text.parts[at].end and p.word == ",")
     return f"{sql[:position]}, {column}{sql[position:]}"
 
 
