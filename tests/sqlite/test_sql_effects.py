@@ -73,8 +73,8 @@ UNCLEAR = [
 
 @pytest.mark.parametrize(("statement", "tables"), ADDING)
 @pytest.mark.parametrize("comment", COMMENTS)
-def test_additions_lose_nothing(statement: str, tables: dict[str, str], comment: str) -> None:
-    """The tables that it touches are recorded with their cost; existing rows stay as they are."""
+def test_sql_that_only_adds_loses_nothing(statement: str, tables: dict[str, str], comment: str) -> None:
+    """Each table is listed with its cost, and existing rows do not change; CREATE TABLE … AS adds rows."""
     found = effects_of_sql([comment + statement])
     assert {name: cost.value for name, cost in found.tables or ()} == tables
     assert not found.may_lose
@@ -83,8 +83,8 @@ def test_additions_lose_nothing(statement: str, tables: dict[str, str], comment:
 
 @pytest.mark.parametrize("statement", WRITING)
 @pytest.mark.parametrize("comment", COMMENTS)
-def test_writing_can_lose_rows_whatever_the_comment_says(statement: str, comment: str) -> None:
-    """Such SQL is never constant time either."""
+def test_sql_that_writes_can_lose_rows(statement: str, comment: str) -> None:
+    """It reads the table, whatever its comment says."""
     for found in (effects_of_sql([comment + statement]), effects_of_sql(["CREATE TABLE n (a)", comment + statement])):
         assert ("t", Cost.SCAN) in (found.tables or ())
         assert found.may_lose
@@ -94,15 +94,15 @@ def test_writing_can_lose_rows_whatever_the_comment_says(statement: str, comment
 
 @pytest.mark.parametrize("statement", UNCLEAR)
 @pytest.mark.parametrize("comment", COMMENTS)
-def test_unknown_effects_count_as_the_worst(statement: str, comment: str) -> None:
-    """One such statement is enough."""
+def test_unclear_sql_is_the_worst_case(statement: str, comment: str) -> None:
+    """One unclear statement is enough."""
     found = effects_of_sql(["CREATE TABLE u (a)", comment + statement, "CREATE TABLE v (a)"])
     assert found == WORST_CASE
 
 
 @pytest.mark.parametrize("kind", ["INDEX", "VIEW", "TRIGGER"])
 def test_dropping_an_object_can_lose_it(kind: str) -> None:
-    """No row changes."""
+    """DROP INDEX, VIEW and TRIGGER lose something, but change no row."""
     found = effects_of_sql([f"DROP {kind} IF EXISTS it"])
     assert found.may_lose
     assert not found.may_change_rows
@@ -112,29 +112,29 @@ def test_dropping_an_object_can_lose_it(kind: str) -> None:
     "statement",
     ["CREATE TABLE c (p REFERENCES p)", "ALTER TABLE c ADD p INTEGER REFERENCES p (id)", "ALTER TABLE p RENAME TO q"],
 )
-def test_an_added_or_changed_foreign_key(statement: str) -> None:
-    """Rows stay, and foreign keys are checked."""
+def test_new_and_changed_foreign_keys(statement: str) -> None:
+    """Foreign keys can be broken, but rows do not change."""
     found = effects_of_sql([statement])
     assert found.may_break_keys
     assert not found.may_change_rows
 
 
 @pytest.mark.parametrize("order", ["CREATE TABLE n (a); DROP TABLE t", "DROP TABLE t; CREATE TABLE n (a)"])
-def test_a_table_that_another_replaces_is_rebuilt(order: str) -> None:
+def test_a_table_replaced_by_another_is_rebuilt(order: str) -> None:
     """SQLite's documentation changes a table this way, in either order."""
     statements = [*order.split("; "), "ALTER TABLE n RENAME TO t", "CREATE INDEX i ON t (a)"]
     found = effects_of_sql(statements)
     assert found.tables == (("t", Cost.REBUILD),)
 
 
-def test_a_renamed_table_is_recorded_by_its_old_name() -> None:
-    """The runner finds the table by its old name before the run."""
+def test_a_renamed_table_is_listed_by_its_old_name() -> None:
+    """That is the name of the table before the run."""
     found = effects_of_sql(["ALTER TABLE t RENAME TO u", "DELETE FROM u", "ALTER TABLE u RENAME TO v", "DROP TABLE v"])
     assert found.tables == (("t", Cost.SCAN),)
 
 
-def test_hazards_are_read_from_the_head() -> None:
-    """Hazards are read above the first statement, and nowhere else."""
+def test_hazards_are_announced_above_the_first_statement() -> None:
+    """A comment anywhere else announces nothing."""
     said = "-- hazard FOREIGN_KEY_MISMATCH a b: its foreign key\n/* -- hazard DROP_TABLE u: no */\n"
     found = effects_of_sql([f"{said}CREATE TABLE t (a)", "-- hazard DROP_TABLE t: too late\nCREATE TABLE v (a)"])
     assert found.hazards == (AnnouncedHazard(code="FOREIGN_KEY_MISMATCH", where="a b"),)

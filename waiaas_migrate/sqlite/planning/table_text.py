@@ -14,6 +14,7 @@ from typing import Protocol
 from waiaas_migrate.schema.model import Check, ForeignKey, PrimaryKey, Table, Unique
 from waiaas_migrate.sqlite.planning.actions import Piece
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout
+from waiaas_migrate.sqlite.reading.cursor import Cursor, split_commas
 from waiaas_migrate.sqlite.reading.grammar import Kind, Token, tokenize
 
 Constraint = PrimaryKey | Unique | Check | ForeignKey
@@ -70,7 +71,7 @@ class Part:
 
     def clauses(self) -> Iterator[tuple[int, int]]:
         """Yield start and end of each clause; a table constraint is one clause."""
-        starts = [0] if self.kind is not None else list(_clause_starts([p.word for p in self.tokens]))
+        starts = [0] if self.kind is not None else list(_clause_starts([token.word for token in self.tokens]))
         for first, following in zip(starts, [*starts[1:], len(self.tokens)], strict=True):
             yield self.tokens[first].start, self.tokens[following - 1].end
 
@@ -115,26 +116,17 @@ class Text:
 
 def parsed(sql: str) -> Text:
     """Return the columns and constraints of a CREATE TABLE from the catalog."""
-    parts: list[list[Token]] = [[]]
-    depth, closing = 0, len(sql)
-    for token in tokenize(sql):
-        word = token.word
-        if word == ")":
-            depth -= 1
-            if depth == 0:
-                closing = token.start
-                break
-        if depth == 1 and word == ",":
-            parts.append([])
-        elif depth:
-            parts[-1].append(token)
-        depth += word == "("
-    return Text(sql=sql, parts=tuple(Part(tokens=_without_edges(part)) for part in parts), closing=closing)
+    tokens = tokenize(sql)
+    cursor = Cursor(tokens)
+    while cursor.peek() != "(":
+        cursor.next()
+    parts = tuple(Part(tokens=_without_edges(part)) for part in split_commas(cursor.balanced()))
+    return Text(sql=sql, parts=parts, closing=tokens[cursor.at - 1].start)
 
 
 def _without_edges(part: Sequence[Token]) -> tuple[Token, ...]:
-    spoken = [at for at, token in enumerate(part) if token.kind is not Kind.COMMENT]
-    return tuple(part[spoken[0] : spoken[-1] + 1])
+    code = [at for at, token in enumerate(part) if token.kind is not Kind.COMMENT]
+    return tuple(part[code[0] : code[-1] + 1])
 
 
 def drops_cleanly(sql: str, at: int, *, is_last: bool) -> bool:
@@ -172,7 +164,7 @@ def with_added_column(sql: str, column: str) -> str:
     at = max(number for number, part in enumerate(text.parts) if part.kind is None)
     position = text.closing
     if at + 1 < len(text.parts):
-        position = next(p.start for p in tokenize(sql) if p.start >= text.parts[at].end and p.word == ",")
+        position = next(one.start for one in tokenize(sql) if one.start >= text.parts[at].end and one.word == ",")
     return f"{sql[:position]}, {column}{sql[position:]}"
 
 
