@@ -57,7 +57,7 @@ def declare(project: Project, renderer: Renderer, *, like: sqlite3.Connection | 
     source = load_schema(project.schema, root=project.root)
     parts = _parts(source.schema, renderer)
     there = _texts_of(like) if like is not None else frozenset[str]()
-    known = {} if renderer.is_customised else _known(parts, there)
+    known = {} if renderer.is_customized else _known(parts, there)
     if like is not None and there == {part.text for part in parts}:
         built, strings = introspect_quoted(like, known)
     else:
@@ -70,7 +70,7 @@ def declare(project: Project, renderer: Renderer, *, like: sqlite3.Connection | 
             built, strings = introspect_quoted(connection, known)
     if strings:
         _refuse_strings(project, source, strings)
-    _expect_all(source.schema, built, project if renderer.is_customised else None)
+    _expect_all(source.schema, built, project if renderer.is_customized else None)
     return Declared(source=source, schema=with_hints(built, source.schema), known=known)
 
 
@@ -152,7 +152,7 @@ def _parts(schema: Schema, renderer: Renderer) -> tuple[_Part, ...]:
 
 def _texts(sql: str, renderer: Renderer) -> Iterable[str]:
     """The statements of an action that creates something: one, where no other template took its place."""
-    return split_statements(sql) if renderer.is_customised else (sql.removesuffix(";"),)
+    return split_statements(sql) if renderer.is_customized else (sql.removesuffix(";"),)
 
 
 def _texts_of(database: sqlite3.Connection) -> frozenset[str]:

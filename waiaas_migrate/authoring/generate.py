@@ -118,7 +118,7 @@ def _own_templates(project: Project, renderer: Renderer) -> Iterator[None]:
     try:
         yield
     except ProofError as error:
-        if not renderer.is_customised:
+        if not renderer.is_customized:
             raise
         said = f"The templates in {project.templates} took part: see first whether it passes without them."
         raise ProofError(f"{said} {error}") from None
