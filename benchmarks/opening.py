@@ -26,7 +26,6 @@ from waiaas_migrate.files.bundled import bundled
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, chain, manifest_text, read_manifest
 from waiaas_migrate.files.migration_dir.migration_files import migration_hash, read_migrations
 from waiaas_migrate.runner.replay import replay
-from waiaas_migrate.runner.yoyo.head import forget_heads
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
 
 #: The most that each may take, in terms of the same done by hand.
@@ -132,11 +131,16 @@ def measure_opening(report: Report, folder: Path, count: int, rounds: int) -> No
     """At head, again and again in one process; and the first time, when the manifest has yet to be read."""
     path = folder.parent / f"{count}.db"
     close_database(open_database(path, migrations=folder))
-    time.sleep(1.1)  # a manifest that was written just now is read anew each time
+    time.sleep(1.1)  # a manifest that was written just now is read again each time
+
+    # The manifest is read once for each path by which it is known.
+    paths = [folder.parent / f"{folder.name}-{number}" for number in range(2 * rounds + 10)]
+    for link in paths:
+        link.symlink_to(folder)
+    links = iter(paths)
 
     def first() -> sqlite3.Connection:
-        forget_heads()
-        return open_database(path, migrations=folder)
+        return open_database(path, migrations=next(links))
 
     seconds = in_turns(
         {

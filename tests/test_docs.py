@@ -10,120 +10,129 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import pytest
 
+import waiaas_migrate
 from tests.support.projects import CHECKOUT, shipped_project
-from waiaas_migrate import __all__ as public
 from waiaas_migrate import errors
 from waiaas_migrate.cli.main import group
 from waiaas_migrate.files.schema_file.schema_keys import COLUMN, TABLE, TOP
-from waiaas_migrate.schema.hazard_codes import DESTRUCTIVE, Code
+from waiaas_migrate.schema.hazards.hazard import DESTRUCTIVE, Code
 
 README = CHECKOUT / "README.md"
 DOCS = CHECKOUT / "docs"
 REFERENCE = DOCS / "cli.md"
+API = DOCS / "api.md"
 PAGES = [README, CHECKOUT / "CONTRIBUTING.md", CHECKOUT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
 
 # --- the command reference ---
 
 INTRODUCTION = """\
-# The commands
+# Commands
 
-`waiaas-migrate COMMAND`, or `python -m waiaas_migrate COMMAND`. This page is written from the commands' own help;
-`waiaas-migrate COMMAND --help` says the same.
+`python -m tests.test_docs` writes this page from the commands' help. `python -m waiaas_migrate` works like
+`waiaas-migrate`.
 
-Results go to stdout and messages to stderr. `--json` gives the [result to programs](#json). Colours are for terminals
-only, and not there where `NO_COLOR` is set.
+Results go to stdout and messages to stderr. Color is used only on a terminal; set `NO_COLOR` to turn it off. For exit
+statuses see the [README](../README.md#exit-status).
 
-| exit status | meaning |
-| --- | --- |
-| 0 | nothing to report |
-| 1 | findings: something differs, is pending, or was refused as dangerous |
-| 2 | wrong use, or input that is broken; nothing was written |
-| 3 | the database, or what is in it, refused; it is as it was, but for migrations that the message names |
+DATABASE is a path, a `file:` URI or a `sqlite:///` URL. Paths on the command line are relative to the current folder;
+other paths come from the configuration. Commands that need neither `--schema` nor `--templates` accept and ignore them.
 
-DATABASE is a path, a `file:` URI or a `sqlite:///` URL. The other paths come from `[tool.waiaas-migrate]` in
-pyproject.toml, which is looked for from the current folder upward; what the command line names is relative to the
-current folder. A command that runs migrations takes `--schema` and `--templates` too, and reads neither: scripts can give
-all commands the same paths.
+## Configuration
 
-A pyproject.toml that belongs to another user is refused, because its settings can run code as you; root's files are
-accepted, and with `sudo` those of the user who called it. If your user id differs from the owner's, as in a container with
-a bind mount, set the environment variable `WAIAAS_MIGRATE_TRUSTED` to the path of the file. It takes several paths,
-separated by `:`; `*` accepts every file.
+`[tool.waiaas-migrate]` in the nearest pyproject.toml, from the current folder upward:
 
 ```toml
 [tool.waiaas-migrate]
 schema = "schema.yaml"
 migrations = "migrations"
 templates = "templates"
-catalog_edits = true  # false: rebuild tables rather than edit their text in sqlite_master
-secure_delete = false # whether rebuilds overwrite what they delete; without this key, the connection's own setting
-ignore_tables = ["search_*"] # tables of other tools, by name or glob: see Tables of other tools in runner.md
-setup = "app.db:prepare"   # called with every connection: collations, functions, extensions
+catalog_edits = true         # false: rebuild tables instead of editing their definitions
+secure_delete = false        # whether rebuilds overwrite deleted data; default: the connection's setting
+ignore_tables = ["search_*"] # tables of other tools, by name or glob
+setup = "app.db:prepare"     # called with every connection, to register collations, functions and extensions
 ```
 
-`setup` names a function that takes a `sqlite3.Connection`. Every command calls it with each connection that it opens, so
-that collations, functions and extensions of the application's are there. It is given empty databases in memory, too:
-register things in it, and read no tables. Modules are looked for in the project's folder, in its `src`, and among the
-installed packages.
+`setup` names a function that takes a `sqlite3.Connection`. It gets empty databases in memory, too, so it must not read
+tables.
+
+Settings can run code, so a pyproject.toml that belongs to another user is refused, unless that user is root or called
+`sudo`. In a container with a bind mount, set `WAIAAS_MIGRATE_TRUSTED` to the path of the file, to several paths separated
+by `:`, or to `*`.
 
 ## JSON
 
-With `--json`, stdout holds one object, whose keys are always all there:
+With `--json`, stdout holds one object. Its keys are always present:
 
-| result of | keys |
-| --- | --- |
-| `apply` | `database`, `applied`, `notices`, `backup` |
-| `apply --dry-run` | `database`, `migrations`, `bytes`, `bytes_to_write`, `free`, `is_short_of_room`, `backup` |
-| `check` | `findings` |
-| `diff` | `changes`, `hazards`, `sql` |
-| `drift` | `database`, `pending`, `unrecorded_tables`, `findings` |
-| `generate` | `migration`, `changes`, `hazards`, `refused`, `unrecorded`, `written`, `removed` |
-| `restore` | `database`, `restored`, `kept`, `notices` |
-| `restore --list` | `database`, `backups` |
-| `rollback` | `database`, `rolled_back`, `notices`, `backup` |
-| `status` | `database`, `migrations`, `at_head`, `unrecorded_tables`, `problems` |
-| several databases | `databases`, `summary`, `exit_status` |
-| a failure | `error`, `exit_status` |
+- `apply`: `database`, `applied`, `notices`, `backup`
+- `apply --dry-run`: `database`, `migrations`, `bytes`, `bytes_to_write`, `free`, `is_short_of_room`, `backup`
+- `check`: `findings`
+- `diff`: `changes`, `hazards`, `sql`
+- `drift`: `database`, `pending`, `unrecorded_tables`, `findings`
+- `generate`: `migration`, `changes`, `hazards`, `refused`, `unrecorded`, `written`, `removed`
+- `restore`: `database`, `restored`, `kept`, `notices`
+- `restore --list`: `database`, `backups`
+- `rollback`: `database`, `rolled_back`, `notices`, `backup`
+- `status`: `database`, `migrations`, `at_head`, `unrecorded_tables`, `problems`
+- several databases: `databases`, `summary`, `exit_status`
+- a failure: `error`, `exit_status`
 
-| one of | keys |
-| --- | --- |
-| `findings` | `subject`, `where`, `what`, `fix` |
-| `hazards` | `code`, `where`, `place`, `what`, `fix`, `destructive` |
-| `migrations` of `status` | `id`, `state`: `applied`, `pending` or `unknown` |
-| `migrations` of `apply --dry-run` | `id`, `kind`, `may_lose`, `tables`, `hazards` |
-| `tables` | `table`, `cost`, `rows`, `bytes`, `is_estimate` |
-| `backups` | `path`, `made_at`, `head`, `bytes` |
-| `problems` | `file`, `line`, `column`, `path`, `what`, `fix` |
-| `databases` | `database`, `outcome`, `exit_status`, `seconds`; then those of its result, or `error` |
-| `error` | `kind`, `message`, `problems`, `committed`, `backup` |
+Items of its lists:
 
-A migration whose `tables` are null may change any table; its `hazards` are texts such as `DROP_TABLE agents`. The
-`kind` of an error is its class ([errors.md](errors.md)); `unrecorded_tables` says that there are tables, and no record
-of the migrations that made them. The `subject` of a finding is `enum`, `schema`, `manifest`, `pragma`, `migration` or
-`hook`.
+- `findings`: `subject` (`enum`, `schema`, `manifest`, `pragma`, `migration` or `hook`), `where`, `what`, `fix`
+- `hazards`: `code`, `where`, `place`, `what`, `fix`, `destructive`
+- `migrations` of `status`: `id`, `state` (`applied`, `pending` or `unknown`)
+- `migrations` of `apply --dry-run`: `id`, `kind`, `may_lose`, `tables` (null if unknown), `hazards` (such as `DROP_TABLE agents`)
+- `tables`: `table`, `cost`, `rows`, `bytes`, `is_estimate`
+- `backups`: `path`, `made_at`, `head`, `bytes`
+- `problems`: `file`, `line`, `column`, `path`, `what`, `fix`
+- `databases`: `database`, `outcome`, `exit_status`, `seconds`; then the result's keys, or `error`
+- `error`: `kind` (the [class](errors.md)), `message`, `problems`, `committed`, `backup`
 """
 
 
+#: Options that several commands share, by the parameter's name. The page describes each once.
+COMMON = ("as_json", "column_order", "jobs", "migrations", "no_verify", "schema", "stop_on_failure", "templates")
+
+
 def reference() -> str:
-    """docs/cli.md, from what click knows of the commands."""
-    return "\n".join([INTRODUCTION, *(section(name, group.commands[name]) for name in sorted(group.commands))])
+    """Return docs/cli.md, written from the commands' help."""
+    commands = [group.commands[name] for name in sorted(group.commands)]
+    return "\n".join([INTRODUCTION, common_options(commands), *(section(str(one.name), one) for one in commands)])
+
+
+def common_options(commands: list[click.Command]) -> str:
+    """Return the section on the options that several commands share."""
+    found = {str(one.name): one for command in commands for one in options_of(command)}
+    return "\n".join(["## Common options", "", *(item(found[name]) for name in COMMON if name in found), ""])
+
+
+def options_of(command: click.Command) -> list[click.Option]:
+    """Return the options that the help of ``command`` shows."""
+    return [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
 
 
 def section(name: str, command: click.Command) -> str:
-    """What there is to say about one command."""
+    """Return the section on one command; options in ``COMMON`` are only named."""
     arguments = [str(one.human_readable_name).upper() for one in command.params if isinstance(one, click.Argument)]
-    options = [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
+    options = options_of(command)
     usage = " ".join(["waiaas-migrate", name, *(["[OPTIONS]"] if options else []), *arguments])
-    rows = [f"| {spelling(one)} | {cell(one.help or '')} |" for one in options]
-    table = ["| option | what it does |", "| --- | --- |", *rows, ""] if rows else []
-    return "\n".join([f"## {name}", "", f"`{usage}`", "", *paragraphs(command.help or ""), *table])
+    own = [item(one) for one in options if one.name not in COMMON]
+    shared = ", ".join(f"`{one.opts[-1]}`" for one in options if one.name in COMMON)
+    listed = [*own, f"- Common options: {shared}", ""]
+    return "\n".join([f"## {name}", "", f"`{usage}`", "", *paragraphs(command.help or ""), *listed])
+
+
+def item(option: click.Option) -> str:
+    """Return an option and its help as an item of a list."""
+    words = re.sub(r"  \[(.+?)\]", r" (\1)", option.help or "")
+    return f"- {spelling(option)}: {words}"
 
 
 def paragraphs(text: str) -> Iterator[str]:
@@ -142,15 +151,50 @@ def spelling(option: click.Option) -> str:
     return ", ".join(f"`{name}{value if name == option.opts[-1] else ''}`" for name in option.opts)
 
 
-def cell(text: str) -> str:
-    """``text`` inside a table."""
-    return re.sub(r"  \[(.+?)\]", r" (\1)", text).replace("|", "\\|")
+API_INTRODUCTION = """\
+# Python API
+
+Import these names from `waiaas_migrate`; each loads its module when it is first used. This page is written from their
+docstrings.
+
+`open_database`, `push_schema`, and `apply_to_all` log the notices of a run, such as an unclean shutdown of an earlier
+one, as warnings of the logger `waiaas_migrate`. Every error can be pickled; see [Errors](errors.md).
+"""
+
+
+def api_reference() -> str:
+    """docs/api.md, from the docstrings of the public names."""
+    values = {name: getattr(waiaas_migrate, name) for name in waiaas_migrate.__all__ if name != "__version__"}
+    functions = {name: value for name, value in values.items() if inspect.isfunction(value)}
+    others = {name: value for name, value in values.items() if not inspect.isfunction(value)}
+    errors = {name: value for name, value in others.items() if issubclass(value, BaseException)}
+    types = {name: value for name, value in others.items() if name not in errors}
+    parts = (("Functions", functions), ("Options, results, and events", types), ("Errors", errors))
+    return "\n".join([API_INTRODUCTION, *(api_table(title, found) for title, found in parts)])
+
+
+def api_table(title: str, values: Mapping[str, object]) -> str:
+    """Some of the public names, each with the parameters of a function and the first line of its docstring."""
+    rows = [f"| `{name}{parameters(value)}` | {first_line(value)} |" for name, value in values.items()]
+    return "\n".join([f"## {title}", "", "| name | what it is or does |", "| --- | --- |", *rows, ""])
+
+
+def parameters(value: object) -> str:
+    """The names of a function's parameters, in parentheses."""
+    return f"({', '.join(inspect.signature(value).parameters)})" if inspect.isfunction(value) else ""
+
+
+def first_line(value: object) -> str:
+    """The first line of a docstring, as Markdown."""
+    return re.sub(
+        r":\w+:`~?([^`]+)`|``", lambda found: f"`{found[1]}`" if found[1] else "`", str(inspect.getdoc(value))
+    ).splitlines()[0]
 
 
 def test_every_hazard_is_documented() -> None:
     """Each hazard has a heading in docs/hazards.md, below the word on whether it destroys, and no other code has."""
     page = (DOCS / "hazards.md").read_text(encoding="utf-8")
-    destructive, _, others = page.partition("## What rows may refuse")
+    destructive, _, others = page.partition("## Rows may be refused")
     assert set(re.findall(r"^### (\w+)$", destructive, re.MULTILINE)) == set(DESTRUCTIVE)
     assert set(re.findall(r"^### (\w+)$", others, re.MULTILINE)) == set(Code) - DESTRUCTIVE
 
@@ -158,6 +202,12 @@ def test_every_hazard_is_documented() -> None:
 def test_the_command_reference_is_up_to_date() -> None:
     """docs/cli.md is what the commands say of themselves; ``python -m tests.test_docs`` writes it."""
     assert REFERENCE.read_text(encoding="utf-8") == reference()
+
+
+def test_the_api_reference_is_complete() -> None:
+    """docs/api.md has every public name; ``python -m tests.test_docs`` writes it."""
+    page = API.read_text(encoding="utf-8")
+    assert [name for name in waiaas_migrate.__all__ if name != "__version__" and f"| `{name}" not in page] == []
 
 
 @pytest.mark.parametrize("name", sorted(group.commands))
@@ -199,12 +249,6 @@ def test_every_error_is_documented(name: str) -> None:
 def test_every_key_of_the_schema_file_is_documented(key: str) -> None:
     """Every key of schema.yaml, of a table and of a column begins a row of a table in docs/schema-file.md."""
     assert f"| `{key}` |" in (DOCS / "schema-file.md").read_text(encoding="utf-8")
-
-
-def test_every_public_name_is_in_the_readme() -> None:
-    """The README names each function that the package exports."""
-    text = README.read_text(encoding="utf-8")
-    assert [name for name in public if name != "__version__" and f"`{name}(" not in text] == []
 
 
 def test_every_room_is_in_the_architecture() -> None:
@@ -366,3 +410,4 @@ def test_the_readme_names_targets_that_exist(target: str) -> None:
 
 if __name__ == "__main__":
     REFERENCE.write_text(reference(), encoding="utf-8")
+    API.write_text(api_reference(), encoding="utf-8")

@@ -1,25 +1,25 @@
-"""Every error of the toolkit, in one tree.
+"""Every error of the package.
 
 ::
 
     MigrateError                     exit status 2 unless a class below says otherwise
     ├── UsageError                   2  wrong arguments
-    ├── InputError                   2  something that was read is broken; carries every Problem found
+    ├── InputError                   2  broken input; has every Problem found
     │   ├── ProjectError             2  [tool.waiaas-migrate] in pyproject.toml
     │   ├── SchemaFileError          2  schema.yaml, or an enum it refers to
     │   ├── MigrationsError          2  the migrations folder or its manifest
-    │   └── TemplateError            2  a template of the project's own
-    ├── DatabaseFileError            2  not a database, encrypted, corrupt, not to be opened
-    ├── UnsupportedError             2  something that cannot be handled, named
-    ├── DatabaseRefused              3  the database, or what is in it, said no; nothing was changed
-    │   ├── PragmaError              3  a PRAGMA did not take
+    │   └── TemplateError            2  one of the project's own templates
+    ├── DatabaseFileError            2  not a database, encrypted, corrupt, or not to be opened
+    ├── UnsupportedError             2  something that the package cannot handle
+    ├── DatabaseRefused              3  the database or its rows do not allow it; nothing was changed
+    │   ├── PragmaError              3  a PRAGMA did not take effect
     │   ├── ApplyError               3  a migration failed and was rolled back
-    │   ├── DatabaseBusy             3  another connection held a lock for longer than was waited
+    │   ├── DatabaseBusy             3  another connection held a lock for too long
     │   └── UnknownMigrationsError   3  the database is ahead of this code
-    └── ProofError                   2  the tool's own fault: a migration failed its proof, nothing was written
+    └── ProofError                   2  a bug in this package: a migration failed its proof, and nothing was written
 
-A message says where, what, and what to do about it. The command line prints ``str(error)`` and exits with
-``error.exit_code``; no traceback reaches a user.
+A message gives the place, the problem, and the fix. The command line prints ``str(error)``, without a traceback, and
+exits with ``error.exit_code``. Every error can be pickled.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-#: The exit status of what was interrupted, as a shell gives it.
+#: The exit status after Ctrl-C, as in a shell.
 INTERRUPTED = 130
 
 
@@ -36,46 +36,56 @@ class Picklable(BaseException):
     """An exception that can be pickled and copied, whatever arguments its class takes."""
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Keep the text and the attributes; the arguments of the class are not needed again."""
-        return _restored, (type(self), self.args), self.__dict__
+        """Keep the text and the attributes, so that the arguments of the class are not needed."""
+        return _unpickled, (type(self), self.args), self.__dict__
 
 
-def _restored(kind: type[Picklable], args: tuple[object, ...]) -> Picklable:
+def _unpickled(kind: type[Picklable], args: tuple[object, ...]) -> Picklable:
     error = kind.__new__(kind)
     error.args = args
     return error
 
 
 class MigrateError(Picklable, Exception):
-    """The base of every error that this package raises on purpose."""
+    """The base class of every error that this package raises on purpose.
+
+    ``committed`` are the migrations that the run committed before it failed, and ``backup`` is the path of the backup
+    from before the run, if the database has changed since.
+    """
 
     exit_code: ClassVar[int] = 2
     committed: tuple[str, ...] = ()
     backup: str | None = None
 
+    def __str__(self) -> str:
+        text = super().__str__()
+        if self.committed:
+            text += f" Committed before that, and kept: {', '.join(self.committed)}."
+        if self.backup is not None:
+            text += f" A backup from before the run is in {self.backup}."
+        return text
+
     def after(self, committed: Sequence[str]) -> None:
-        """Note which migrations of the run had been committed already, and say so."""
-        if committed:
-            self.committed = tuple(committed)
-            text = str(self).replace("Nothing was changed", "Nothing more was changed")
-            self.args = (f"{text} Committed before, and kept: {', '.join(committed)}.",)
+        """Note which migrations the run had already committed."""
+        self.committed = tuple(committed)
 
     def backed_up(self, path: object) -> None:
-        """Say where what was there before is, where the database is not as it was."""
+        """Note where the backup is, if the database has changed."""
         if self.committed:
-            self._backed_up(path)
-
-    def _backed_up(self, path: object) -> None:
-        self.backup = str(path)
-        self.args = (f"{self} What was there before is in {path}.",)
+            self.backup = str(path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One thing that is wrong in a file, and what to do about it.
+    """A problem in a file.
 
-    ``line`` and ``column`` count from 1; they are None where the whole file is meant.
-    ``path`` is the key path inside the file, such as ``tables.agents.columns.id.type``.
+    Args:
+        file: the file.
+        line: from 1; None if the problem is in the whole file.
+        column: from 1.
+        path: the keys that lead to it, such as ``tables.agents.columns.id.type``.
+        what: what is wrong.
+        fix: what to do.
     """
 
     file: str
@@ -86,23 +96,17 @@ class Problem:
     fix: str = ""
 
     def __str__(self) -> str:
-        where = self.file
-        if self.line is not None:
-            where += f":{self.line}"
-            if self.column is not None:
-                where += f":{self.column}"
-        if self.path:
-            where += f", {self.path}"
-        fix = f" {self.fix}" if self.fix else ""
-        return f"{where}: {self.what}{fix}"
+        numbers = "".join(f":{number}" for number in (self.line, self.column) if number is not None)
+        path = f", {self.path}" if self.path else ""
+        return f"{self.file}{numbers}{path}: {self.what} {self.fix}".rstrip()
 
 
 class UsageError(MigrateError):
-    """Arguments that cannot be used as they are."""
+    """Wrong arguments."""
 
 
 class InputError(MigrateError):
-    """Input that is broken; ``problems`` holds everything found, not only the first."""
+    """Broken input; ``problems`` has everything that is wrong, not only the first."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems: tuple[Problem, ...] = tuple(problems)
@@ -126,21 +130,21 @@ class TemplateError(InputError):
 
 
 class DatabaseFileError(MigrateError):
-    """A file that is no SQLite database, or one that cannot be opened or read."""
+    """A file is not a SQLite database, or cannot be opened or read."""
 
 
 class UnsupportedError(MigrateError):
-    """Something that the toolkit does not handle, named, so that nothing is skipped in silence."""
+    """Something that the package cannot handle; it is named, not skipped."""
 
 
 class DatabaseRefused(MigrateError):
-    """The database, or the rows in it, refused; it is as it was before, but for the migrations in ``committed``."""
+    """The database or its rows do not allow the operation; only migrations in ``committed`` changed it."""
 
     exit_code: ClassVar[int] = 3
 
 
 class PragmaError(DatabaseRefused):
-    """A PRAGMA read back another value than the one set."""
+    """A PRAGMA has a different value than the one that was set."""
 
     def __init__(self, *, name: str, wanted: str, found: str, database: str) -> None:
         self.name = name
@@ -154,9 +158,9 @@ class PragmaError(DatabaseRefused):
 
 
 class ApplyError(DatabaseRefused):
-    """A migration failed; its transaction was rolled back, unless it ran outside of one.
+    """A migration failed and was rolled back, unless ``rolled_back`` is false: then it ran outside a transaction.
 
-    ``was_rolling_back``: it is its rollback that failed.
+    ``was_rolling_back``: it failed while it was being rolled back, so that it stays applied.
     """
 
     def __init__(
@@ -174,57 +178,52 @@ class ApplyError(DatabaseRefused):
         self.reason = reason
         self.statement = statement
         self.rolled_back = rolled_back
-        what = "failed outside a transaction, so that what it had done remains"
+        what = "failed outside a transaction, so its changes remain"
         if was_rolling_back:
-            what = "could not be taken back, and all is as it was"
+            what = "could not be rolled back and stays applied"
         elif rolled_back:
             what = "failed and was rolled back"
         super().__init__(f"{database}: migration {migration} {what}: {reason}")
 
     def backed_up(self, path: object) -> None:
-        """Say so where a migration outside transactions was not undone, too."""
+        """Note where the backup is, if the database has changed."""
         if self.committed or not self.rolled_back:
-            self._backed_up(path)
+            self.backup = str(path)
 
 
 class DatabaseBusy(DatabaseRefused):
-    """Another connection held a lock for longer than this one waited; or a process has a file open that is to go."""
+    """Another connection held a lock for longer than the timeout, or ``process`` has the file open."""
 
     def __init__(self, *, database: str, doing: str, process: int | None = None) -> None:
         self.database = database
         self.doing = doing
         self.process = process
-        if process is None:
-            what = f"another connection holds a lock that did not go away while {doing}"
-            fix = "try again, or find the process that keeps a transaction open"
-        else:
-            what, fix = f"process {process} has it open", "stop that process first, or have it close the database"
+        what = f"another connection held a lock for too long while {doing}"
+        fix = "try again, or end the transaction of the other process"
+        if process is not None:
+            what, fix = f"process {process} has it open", "stop that process, or have it close the database"
         super().__init__(f"{database}: {what}. Nothing was changed; {fix}.")
 
 
 class UnknownMigrationsError(DatabaseRefused):
-    """The database holds migrations that this code does not know."""
+    """The database has applied migrations that are not in the folder."""
 
     def __init__(self, *, database: str, unknown: Sequence[str]) -> None:
         self.database = database
         self.unknown = tuple(unknown)
         super().__init__(
-            f"{database}: holds migrations that are not in the migrations folder: {', '.join(self.unknown)}. "
-            f"A newer version of the application wrote it, or another branch; run that one, or restore a backup."
+            f"{database}: has applied migrations that are not in the migrations folder: {', '.join(self.unknown)}. "
+            f"A newer version or another branch of the application wrote it. Use that one, or restore a backup."
         )
 
 
 class ProofError(MigrateError):
-    """A migration did not do in memory what was planned: a fault of this tool, found before anything was written."""
+    """A migration did something else in memory than planned: a bug in this package, found before writing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """An error as data: its class and text, the exit status that it stands for, and what it knows beside its text.
-
-    ``problems`` are what is wrong in files; ``committed`` and ``backup`` say what of a run stays, and where what was
-    there before is.
-    """
+    """An error as data, with the name of its class in ``kind``; the other fields are those of the error."""
 
     kind: str
     message: str
@@ -235,7 +234,7 @@ class Failure:
 
 
 def failure_of(error: MigrateError) -> Failure:
-    """``error`` as data."""
+    """Return ``error`` as data."""
     return Failure(
         kind=type(error).__name__,
         message=str(error),

@@ -91,7 +91,7 @@ def test_the_shipped_project_needs_nothing(tmp_path: Path) -> None:
     shutil.copytree(CHECKOUT / "migrations", tmp_path / "migrations")
     before = listing(tmp_path)
     done = run(tmp_path, "generate")
-    assert (done.status, done.out) == (0, "Nothing to generate: the migrations build what schema.yaml declares.\n")
+    assert (done.status, done.out) == (0, "Nothing to generate: the migrations build the schema in schema.yaml.\n")
     assert listing(tmp_path) == before
 
 

@@ -116,7 +116,7 @@ def test_rows_that_a_migration_inserts_may_stand_against_the_way_back(tmp_path: 
     filled = "name: {type: text, nullable: false, enum: [a, b, c], backfill: \"'c'\"}"
     schema.write_text(SEEDED.replace("name: {type: text, enum: [a, b]}", filled), encoding="utf-8")
     assert run(tmp_path, "generate", "-m", "third").status == 0
-    assert "refuses to run" in (tmp_path / "migrations" / "0003_third.rollback.sql").read_text(encoding="utf-8")
+    assert "fails if" in (tmp_path / "migrations" / "0003_third.rollback.sql").read_text(encoding="utf-8")
     assert run(tmp_path, "apply", "a.db").status == 0
 
 
@@ -140,11 +140,11 @@ def test_a_migration_that_does_not_go_into_a_transaction(tmp_path: Path, text: s
 def test_what_was_written_by_hand_and_not_declared(tmp_path: Path) -> None:
     """It would be dropped: the migration that made it is named beside the refusal, and beside what was written."""
     generated_project(tmp_path)
-    note = "Not recorded before: 0002_own. What it makes has to stand in schema.yaml, too.\n"
+    note = "Not in manifest.json yet: 0002_own. Declare in schema.yaml what they create.\n"
     own = tmp_path / "migrations" / "0002_own.sql"
     own.write_text("-- depends: 0001_initial\nCREATE TABLE own (id INTEGER);\n", encoding="utf-8")
     refused = run(tmp_path, "generate")
-    assert (refused.status, refused.err) == (1, f"{note}Nothing was written.\n")
+    assert (refused.status, refused.err) == (1, f"{note}Nothing was written because of 1 hazard.\n")
     own.write_text("-- depends: 0001_initial\nCREATE INDEX own ON tasks (title);\n", encoding="utf-8")
     written = run(tmp_path, "generate")
     assert (written.status, written.out) == (0, "drop index own on tasks\n")

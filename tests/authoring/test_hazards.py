@@ -13,7 +13,7 @@ from tests.support.projects import run
 from tests.support.transitions import apply_with_runner, apply_with_yoyo, generate, run_script, schema_of, write_schema
 from waiaas_migrate.authoring.generate import allowed_codes
 from waiaas_migrate.errors import ApplyError, UsageError
-from waiaas_migrate.schema.hazard_codes import STOPPING, Code
+from waiaas_migrate.schema.hazards.hazard import STOPPING, Code
 
 Body = dict[str, Any]
 
@@ -106,7 +106,7 @@ def test_a_backfill_converts_nothing(tmp_path: Path) -> None:
     generate(tmp_path)
     write_schema(tmp_path, column("name", {"type": "integer", "backfill": "CAST(name AS INTEGER)"}))
     (hazard,) = generate(tmp_path, allow=()).hazards
-    assert (hazard.code, "Its `backfill` is for rows without a value" in hazard.what) == (Code.NARROW_TYPE, True)
+    assert (hazard.code, "The `backfill` only fills rows without a value" in hazard.fix) == (Code.NARROW_TYPE, True)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_backfill_converts_nothing(tmp_path: Path) -> None:
         ({}, {"checks": ["names <> 'x'"]}, None),
         ({}, {"indexes": {"i": ["name"]}}, None),
         ({}, {"unique": [[{"column": "name", "collate": "rtrim"}]]}, None),
-        ({"unique": True}, {"child": {"table": "t", "column": "name"}}, "rows of child with a parent"),
+        ({"unique": True}, {"child": {"table": "t", "column": "name"}}, "fails if a row of child has no parent"),
     ],
     ids=[
         *("unique", "key", "index", "partial index", "expression", "plain partial index"),
@@ -248,18 +248,18 @@ def test_a_drop_that_may_be_a_rename_says_both(tmp_path: Path) -> None:
     said = run(tmp_path, "generate")
     assert said.status == 1
     assert (
-        "DROP_TABLE papers: the table and its rows are dropped. If it was renamed, write `renamed_from: papers` under "
-        "table documents; if it is to go, run with --allow DROP_TABLE.\n"
+        "DROP_TABLE papers: deletes every row of papers.\n  If it was renamed, write `renamed_from: papers` under table "
+        "documents. To do it anyway, run with --allow DROP_TABLE.\n"
     ) in said.out
     assert (
-        "DROP_COLUMN people.gone: the column and its values are dropped. If it was renamed, write `renamed_from: gone` "
-        "under column label; if it is to go, run with --allow DROP_COLUMN.\n"
+        "DROP_COLUMN people.gone: deletes every value of people.gone.\n  If it was renamed, write `renamed_from: gone` "
+        "under column label. To do it anyway, run with --allow DROP_COLUMN.\n"
     ) in said.out
-    assert said.err == "Nothing was written.\n"
+    assert said.err == "Nothing was written because of 2 hazards.\n"
     assert run(tmp_path, "generate", "--allow", "drop_table").status == 1
     allowed = run(tmp_path, "generate", "--allow", "drop_table", "--allow", "DROP_COLUMN")
     assert allowed.status == 0
-    assert "DROP_TABLE papers: the table and its rows are dropped. Allowed.\n" in allowed.out
+    assert "DROP_TABLE papers: deletes every row of papers. Allowed.\n" in allowed.out
 
 
 def test_allow_takes_codes_and_all() -> None:

@@ -21,7 +21,7 @@ from tests.support.transitions import (
     run_script,
     write_schema,
 )
-from waiaas_migrate.schema.hazard_codes import Code
+from waiaas_migrate.schema.hazards.hazard import Code
 
 Body = dict[str, Any]
 

@@ -120,7 +120,7 @@ def test_the_kind_of_a_migration_is_told(tmp_path: Path) -> None:
     assert [migration["kind"] for migration in found] == ["sql", "sql", "python"]
     said = run(project, "apply", "a.db", "--dry-run").out.splitlines()
     assert "0002_empty" in said
-    assert said[said.index("0003_code") + 1] == "  may change any table: nobody knows what it does"
+    assert said[said.index("0003_code") + 1] == "  may change any table: Python migrations are not analyzed"
     assert [migration["tables"] for migration in found][2:] == [None]
 
 

@@ -71,7 +71,7 @@ def test_a_line_names_its_database_once(project: Path) -> None:
     execute(project / "data" / "b.db", "DELETE FROM _yoyo_migration")
     execute(project / "data" / "b.db", "INSERT INTO _yoyo_migration VALUES ('hash', '0009_x', '2099-01-01')")
     done = run(project, "apply", "data/*.db")
-    assert "data/b.db: failed: holds migrations that are not in the migrations folder: 0009_x." in done.out
+    assert "data/b.db: failed: has applied migrations that are not in the migrations folder: 0009_x." in done.out
 
 
 def test_what_names_nothing_fails_alone(project: Path) -> None:
@@ -132,7 +132,7 @@ def test_drift_of_many(project: Path) -> None:
     assert (done.status, done.err) == (1, "3 databases: 1 with drift, 2 without drift.\n")
     lines = done.out.splitlines()
     assert (lines[0], lines[2]) == ("data/a.db: no drift.", "data/c.db: no drift.")
-    assert lines[1].startswith("data/b.db: notes: changed without a migration: drop table notes.")
+    assert lines[1].startswith("data/b.db: 1 finding: notes: manual change: drop table notes.")
     found = json.loads(run(project, "drift", "data/*.db", "--json").out)
     assert [len(row["findings"]) for row in found["databases"]] == [0, 1, 0]
 
@@ -151,7 +151,7 @@ def test_a_file_that_is_called_like_a_pattern(project: Path) -> None:
     """A file of that very name is meant, and printed as one database is."""
     (project / "data" / "a.db").rename(project / "data" / "[abc].db")
     done = run(project, "apply", "data/[abc].db")
-    assert (done.status, done.out) == (0, "data/[abc].db: nothing to apply; it is up to date.\n")
+    assert (done.status, done.out) == (0, "data/[abc].db: up to date.\n")
 
 
 def test_what_a_pattern_leaves_out(project: Path) -> None:
@@ -246,8 +246,8 @@ def test_dry_run(project: Path) -> None:
     assert "]: 1,000 rows, " in done.out.splitlines()[1]
     assert done.out.splitlines()[2] == "  hazard REMOVE_ENUM_VALUE tasks.state"
     last = done.out.splitlines()[-1]
-    assert last.startswith("data/a.db: 1 pending; the file has ")
-    assert last.endswith("are free; a backup would be made first.")
+    assert last.startswith("data/a.db: 1 pending. A backup will be made first. Size ")
+    assert last.endswith("free.")
     found = json.loads(run(project, "apply", "data/a.db", "--dry-run", "--json", "--backup", "never").out)
     assert found["backup"] is False
     assert found["bytes"] == (project / "data" / "a.db").stat().st_size
@@ -274,10 +274,11 @@ def test_dry_run_says_where_room_is_short(project: Path) -> None:
             file.write(number.to_bytes(4, "big"))
     done = run(project, "apply", "data/a.db", "--dry-run", "--backup", "always")
     assert done.status == 0
-    assert "; a backup would be made first. Room may be short by " in done.out
+    assert " pending. A backup will be made first. Size " in done.out
+    assert " free. Free up to " in done.out
     assert json.loads(run(project, "apply", "data/a.db", "--dry-run", "--json").out)["is_short_of_room"] is True
     done = run(project, "apply", "data/a.db", "--dry-run", "--backup", "never")
-    assert done.out.endswith("no backup would be made.\n")
+    assert " No backup will be made. Size " in done.out
 
 
 def test_dry_run_of_a_file_that_is_gone(project: Path) -> None:
@@ -293,16 +294,16 @@ def test_dry_run_of_a_new_database(project: Path) -> None:
     before = listing(project)
     done = run(project, "apply", "nowhere/new.db", "--dry-run")
     assert done.status == 0
-    assert "1 pending; the file is new, " in done.out
+    assert "1 pending. No backup will be made. New file" in done.out
     assert done.out.startswith("0001_initial\n  tasks [constant]\n")
-    assert "no backup would be made." in done.out
+    assert "No backup will be made." in done.out
     assert listing(project) == before
 
 
 def test_dry_run_at_head(project: Path) -> None:
     """There is nothing to show, and the exit status is 0."""
     done = run(project, "apply", "data/a.db", "--dry-run")
-    assert (done.status, done.out) == (0, "data/a.db: nothing to apply; it is up to date.\n")
+    assert (done.status, done.out) == (0, "data/a.db: up to date.\n")
 
 
 def test_dry_run_of_many(project: Path) -> None:
@@ -311,8 +312,8 @@ def test_dry_run_of_many(project: Path) -> None:
     assert run(project, "apply", "data/a.db").status == 0
     done = run(project, "apply", "data/*.db", "--dry-run")
     assert done.status == 0
-    assert done.out.splitlines()[0] == "data/a.db: nothing to apply; it is up to date."
-    assert done.out.splitlines()[1].startswith("data/b.db: 1 pending; ")
+    assert done.out.splitlines()[0] == "data/a.db: up to date."
+    assert done.out.splitlines()[1].startswith("data/b.db: 1 pending. ")
     assert done.err == "3 databases: 2 to be migrated, 1 up to date.\n"
 
 

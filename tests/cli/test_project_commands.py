@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -35,7 +34,7 @@ def test_generate_again_writes_nothing(tmp_path: Path) -> None:
     times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     done = run(tmp_path, "generate")
     assert (done.status, done.err) == (0, "")
-    assert done.out == "Nothing to generate: the migrations build what schema.yaml declares.\n"
+    assert done.out == "Nothing to generate: the migrations build the schema in schema.yaml.\n"
     assert listing(tmp_path) == before
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == times
 
@@ -82,7 +81,7 @@ def test_hand_written_migrations_are_recorded(tmp_path: Path) -> None:
     before = listing(tmp_path)
     done = run(tmp_path, "generate")
     assert (done.status, done.err) == (0, "wrote migrations/manifest.json\n")
-    assert done.out == "No migration is needed: the migrations build what schema.yaml declares.\n"
+    assert done.out == "No migration is needed: the migrations build the schema in schema.yaml.\n"
     after = listing(tmp_path)
     assert {name for name in after if after[name] != before.get(name)} == {"migrations/manifest.json"}
     ids = [entry["id"] for entry in json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["migrations"]]
@@ -96,21 +95,21 @@ def test_check_without_findings(tmp_path: Path) -> None:
     before = listing(tmp_path)
     done = run(tmp_path, "check")
     assert (done.status, done.err) == (0, "")
-    assert done.out == "schema.yaml, the enums and the migrations agree.\n"
+    assert done.out == "schema.yaml, the enums, and the migrations agree.\n"
     as_json = run(tmp_path, "check", "--json")
     assert (as_json.status, json.loads(as_json.out)) == (0, {"findings": []})
     assert listing(tmp_path) == before
 
 
 def test_check_with_findings(tmp_path: Path) -> None:
-    """Findings stand on stdout, one a line, and as JSON by their parts; the exit status is 1 and nothing is written."""
+    """Findings are printed in groups, with each fix once; the exit status is 1 and nothing is written."""
     generated_project(tmp_path)
     (tmp_path / "kinds.py").write_text('STATES = ("open", "done", "late")\n', encoding="utf-8")
     before = listing(tmp_path)
     what = "value 'late' is in the enum, but the migrations do not allow it in tasks.state."
-    fix = "Run `waiaas-migrate generate`, review what it writes and commit it."
+    fix = "Run `waiaas-migrate generate`, review what it writes, and commit it."
     done = run(tmp_path, "check")
-    assert (done.status, done.out, done.err) == (1, f"STATES: {what} {fix}\n", "")
+    assert (done.status, done.out, done.err) == (1, f"enum (1 finding)\n  STATES: {what}\nFix: {fix}\n", "")
     as_json = run(tmp_path, "check", "--json")
     assert (as_json.status, as_json.err) == (1, "")
     assert json.loads(as_json.out) == {
@@ -129,7 +128,7 @@ def test_another_column_order_is_no_finding_unless_asked_for(tmp_path: Path) -> 
     assert run(tmp_path, "check").status == 0
     done = run(tmp_path, "check", "--column-order")
     assert done.status == 1
-    assert done.out.startswith("notes: ")
+    assert "\n  notes: " in done.out
     assert "columns" in done.out
 
 
@@ -172,16 +171,14 @@ DAMAGES: dict[str, tuple[str | bytes, str]] = {
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("has_history", [False, True], ids=["new", "with migrations"])
 def test_damaged_schema(tmp_path: Path, damage: str, command: str, *, has_history: bool) -> None:
-    """Whatever is wrong with schema.yaml: a message that says where, exit status 2, soon, and no file changes."""
+    """Whatever is wrong with schema.yaml: a message that says where, exit status 2, and no file changes."""
     (generated_project if has_history else write_project)(tmp_path)
     content, said = DAMAGES[damage]
     (tmp_path / "schema.yaml").write_bytes(content if isinstance(content, bytes) else content.encode())
     (tmp_path / "kinds.py").write_text('STATES = ("open",)\nNOTHING = ()\n', encoding="utf-8")
     (tmp_path / "broken.py").write_text('raise ValueError("no")\n', encoding="utf-8")
     before = listing(tmp_path)
-    started = time.monotonic()
     done = run(tmp_path, command)
-    assert time.monotonic() - started < 5
     assert (done.status, done.out) == (2, "")
     assert said in done.err
     assert "Traceback" not in done.err

@@ -60,7 +60,7 @@ def test_the_newest_is_put_back(project: Path) -> None:
     assert (done.status, done.out) == (0, f"restored {backup}\n")
     assert rows(project / "app.db", "SELECT name FROM parent") == [("one",), ("two",)]
     (old,) = kept(project)
-    assert done.err == f"what it replaced is kept as {old}\n"
+    assert done.err == f"kept the replaced file as {old}\n"
     assert dump(old) == before
     assert backups(project) == [backup]
     assert run(project, "status", "app.db").out.endswith("app.db: 1 pending.\n")
@@ -106,7 +106,7 @@ def test_refused_while_it_is_open(project: Path, statement: str) -> None:
         pytest.skip("an idle process holds no lock, and this system does not show which files it has open")
     before = dump(project / "app.db")
     with held_by_another_process(project / "app.db", statement):
-        refused(run(project, "restore", "app.db"), 3, " has it open. Nothing was changed; stop that process first")
+        refused(run(project, "restore", "app.db"), 3, " has it open. Nothing was changed; stop that process")
         assert kept(project) == []
     assert dump(project / "app.db") == before
 

@@ -60,7 +60,7 @@ def test_all_or_none(project: Path) -> None:
     before = dump(project / "app.db")
     done = run(project, "rollback", "app.db", "--count", "2")
     assert (done.status, done.out) == (3, "")
-    assert "migration 0002_children could not be taken back, and all is as it was: no such table: childs" in done.err
+    assert "migration 0002_children could not be rolled back and stays applied: no such table: childs" in done.err
     assert dump(project / "app.db") == before
 
 
@@ -105,7 +105,7 @@ def test_without_a_backup(project: Path) -> None:
         (("missing.db",), 2, "missing.db: cannot be opened: there is no such file. Check the path."),
         ((":memory:",), 2, ":memory:"),
         (("app.db", "--to", "0009_none"), 2, "0009_none is not applied to"),
-        (("app.db", "--count", "1", "--to", "0001_parents"), 2, "Give one of them"),
+        (("app.db", "--count", "1", "--to", "0001_parents"), 2, "Give only one of them"),
         (("app.db", "--count", "0"), 2, "0 is not in the range x>=1"),
         (("app.db", "--count", "nine"), 2, "'nine' is not a valid integer range"),
     ],

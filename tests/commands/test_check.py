@@ -9,13 +9,19 @@ import pytest
 
 from tests.support.projects import Run, edit, generated_project, listing, run, shipped_project
 
-GENERATE = "Run `waiaas-migrate generate`, review what it writes and commit it."
+GENERATE = "Run `waiaas-migrate generate`, review what it writes, and commit it."
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of the shipped project, its enums a module of its own."""
     return shipped_project(tmp_path)
+
+
+def report(subject: str, *lines: str, fix: str = GENERATE) -> str:
+    """The output of ``check`` with findings about one subject."""
+    count = "1 finding" if len(lines) == 1 else f"{len(lines)} findings"
+    return "".join([f"{subject} ({count})\n", *(f"  {line}\n" for line in lines), f"Fix: {fix}\n"])
 
 
 def checked(project: Path) -> Run:
@@ -29,7 +35,7 @@ def checked(project: Path) -> Run:
 
 def test_the_shipped_project_agrees(project: Path) -> None:
     """schema.yaml, the enums, the migrations and the manifest that ship agree."""
-    assert checked(project) == Run(status=0, out="schema.yaml, the enums and the migrations agree.\n", err="")
+    assert checked(project) == Run(status=0, out="schema.yaml, the enums, and the migrations agree.\n", err="")
 
 
 # --- enums ---
@@ -41,7 +47,7 @@ def test_a_value_added_to_an_enum(project: Path) -> None:
     done = checked(project)
     assert done.status == 1
     what = "value 'base' is in the enum, but the migrations do not allow it in agents.network."
-    assert done.out == f"NETWORK_TYPES: {what} {GENERATE}\n"
+    assert done.out == report("enum", f"NETWORK_TYPES: {what}")
 
 
 def test_a_value_added_to_an_enum_of_several_columns(project: Path) -> None:
@@ -55,8 +61,8 @@ def test_a_value_added_to_an_enum_of_several_columns(project: Path) -> None:
     edit(project / "enums.py", '    REVOKED = "REVOKED"\n', '    REVOKED = "REVOKED"\n    PAUSED = "PAUSED"\n')
     done = checked(project)
     assert done.status == 1
-    (line,) = done.out.splitlines()
-    assert line.startswith("SESSION_STATUSES: value 'PAUSED' is in the enum, but the migrations do not allow it in ")
+    line = done.out.splitlines()[1]
+    assert line.startswith("  SESSION_STATUSES: value 'PAUSED' is in the enum, but the migrations do not allow it in ")
     assert "sessions.constraints, sessions.usage_stats." in line
 
 
@@ -65,17 +71,17 @@ def test_a_value_removed_from_an_enum(project: Path) -> None:
     edit(project / "enums.py", '    DEVNET = "devnet"\n', "")
     done = checked(project)
     assert done.status == 1
-    what = "value 'devnet' is no longer in the enum, but the migrations still allow it in agents.network."
-    assert done.out == f"NETWORK_TYPES: {what} {GENERATE}\n"
+    what = "value 'devnet' is not in the enum, but the migrations still allow it in agents.network."
+    assert done.out == report("enum", f"NETWORK_TYPES: {what}")
 
 
 def test_a_value_renamed_in_an_enum(project: Path) -> None:
     """A value renamed without a hint is one that came and one that went."""
     edit(project / "enums.py", '"devnet"', '"dev-net"')
-    lines = checked(project).out.splitlines()
+    _, *lines, _ = checked(project).out.splitlines()
     assert len(lines) == 2
-    assert lines[0].startswith("NETWORK_TYPES: value 'dev-net' is in the enum, but")
-    assert lines[1].startswith("NETWORK_TYPES: value 'devnet' is no longer in the enum, but")
+    assert lines[0].startswith("  NETWORK_TYPES: value 'dev-net' is in the enum, but")
+    assert lines[1].startswith("  NETWORK_TYPES: value 'devnet' is not in the enum, but")
 
 
 def test_the_values_of_an_enum_in_another_order(project: Path) -> None:
@@ -87,8 +93,8 @@ def test_the_values_of_an_enum_in_another_order(project: Path) -> None:
     )
     done = checked(project)
     assert done.status == 1
-    what = "the values stand in another order than the migrations have them in agents.chain."
-    assert done.out == f"CHAIN_TYPES: {what} {GENERATE}\n"
+    what = "the migrations list the values in a different order in agents.chain."
+    assert done.out == report("enum", f"CHAIN_TYPES: {what}")
 
 
 def test_an_enum_on_a_nullable_column(project: Path) -> None:
@@ -97,7 +103,7 @@ def test_an_enum_on_a_nullable_column(project: Path) -> None:
     done = checked(project)
     assert done.status == 1
     assert done.out.startswith(
-        "POLICY_TIERS: value 'REFUSAL' is in the enum, but the migrations do not allow it in transactions.tier."
+        "enum (1 finding)\n  POLICY_TIERS: value 'REFUSAL' is in the enum, but the migrations do not allow it in transactions.tier."
     )
 
 
@@ -123,7 +129,7 @@ def test_a_table_that_no_migration_makes(project: Path) -> None:
         file.write("\n  webhooks:\n    columns: {id: {type: text, primary_key: true}}\n")
     done = checked(project)
     assert done.status == 1
-    assert done.out.endswith(f": schema.yaml calls for this: add table webhooks (1 column). {GENERATE}\n")
+    assert done.out == report("schema", "webhooks: missing migration: add table webhooks (1 column).")
 
 
 def test_pragmas_changed(project: Path) -> None:
@@ -134,11 +140,12 @@ def test_pragmas_changed(project: Path) -> None:
     done = checked(project)
     assert done.status == 1
     where = project / "migrations" / "manifest.json"
-    assert done.out.splitlines() == [
-        f"{where}: PRAGMA synchronous is FULL in schema.yaml and NORMAL here. {GENERATE}",
-        f"{where}: PRAGMA recursive_triggers is ON in schema.yaml and absent here. {GENERATE}",
-        f"{where}: PRAGMA busy_timeout is absent in schema.yaml and 5000 here. {GENERATE}",
-    ]
+    assert done.out == report(
+        "pragma",
+        f"{where}: PRAGMA synchronous is FULL in schema.yaml and NORMAL here.",
+        f"{where}: PRAGMA recursive_triggers is ON in schema.yaml and absent here.",
+        f"{where}: PRAGMA busy_timeout is absent in schema.yaml and 5000 here.",
+    )
 
 
 def test_pragmas_in_another_order(project: Path) -> None:
@@ -148,7 +155,7 @@ def test_pragmas_in_another_order(project: Path) -> None:
     edit(schema, "\ntables:\n", "  journal_mode: WAL\n\ntables:\n")
     done = checked(project)
     assert done.status == 1
-    assert "manifest.json: the PRAGMAs stand in another order than in schema.yaml." in done.out
+    assert "manifest.json: the PRAGMAs are in a different order than in schema.yaml." in done.out
 
 
 # --- the migrations folder ---
@@ -173,12 +180,11 @@ def test_an_edited_migration(project: Path, name: str) -> None:
     path.write_text(path.read_text(encoding="utf-8") + "-- a remark\n", encoding="utf-8")
     done = checked(project)
     assert done.status == 1
-    (line,) = done.out.splitlines()
     assert (
         f"{project / 'migrations' / '0002_seed.sql'}: was edited, or its rollback or its line in manifest.json was"
-        in line
+        in done.out
     )
-    assert "Restore them from git" in line
+    assert "Restore them from git" in done.out
 
 
 def test_a_migration_with_other_newlines(project: Path) -> None:
@@ -194,7 +200,10 @@ def test_a_missing_migration(project: Path) -> None:
     (project / "migrations" / "0002_seed.rollback.sql").unlink()
     done = checked(project)
     assert done.status == 1
-    assert "manifest.json: lists migration 0002_seed, which is not in the folder. Restore the file from git" in done.out
+    assert (
+        "manifest.json: lists migration 0002_seed, which is not in the folder.\nFix: Restore the file from git"
+        in done.out
+    )
 
 
 def test_a_migration_that_another_depends_on_is_missing(project: Path) -> None:
@@ -212,7 +221,9 @@ def test_a_migration_that_is_not_in_the_manifest(project: Path) -> None:
     (project / "migrations" / "0002_more.sql").write_text("-- depends: 0001_initial\nSELECT 1;\n", encoding="utf-8")
     done = checked(project)
     assert done.status == 1
-    assert "0002_more.sql: is not listed in manifest.json. Run `waiaas-migrate generate` to record it.\n" in done.out
+    assert (
+        "0002_more.sql: is not listed in manifest.json.\nFix: Run `waiaas-migrate generate` to record it.\n" in done.out
+    )
 
 
 def test_a_missing_manifest(project: Path) -> None:
@@ -220,7 +231,7 @@ def test_a_missing_manifest(project: Path) -> None:
     (project / "migrations" / "manifest.json").unlink()
     done = checked(project)
     assert done.status == 1
-    assert done.out == f"{project / 'migrations'}: there is no manifest.json beside the migrations. {GENERATE}\n"
+    assert done.out == report("manifest", f"{project / 'migrations'}: manifest.json is missing.")
     assert run(project, "generate").status == 0
     assert checked(project).status == 0
 
@@ -232,7 +243,7 @@ def test_a_fingerprint_of_another_schema(project: Path) -> None:
     edit(path, content["fingerprint"], "sha256:" + "0" * 64)
     done = checked(project)
     assert done.status == 1
-    assert "manifest.json: the manifest's fingerprint is not that of the schema" in done.out
+    assert "manifest.json: the fingerprint differs from that of the schema" in done.out
 
 
 @pytest.mark.parametrize(

@@ -251,7 +251,7 @@ def test_a_failure_that_leaves_something_says_where_the_backup_is(database: Path
     with pytest.raises(ApplyError) as caught:
         apply_to(str(database), folder)
     (backup,) = backups_of(database)
-    assert (f"What was there before is in {backup.path}." in str(caught.value)) is is_alone
+    assert (f"A backup from before the run is in {backup.path}." in str(caught.value)) is is_alone
 
 
 def test_pruned_also_after_a_failure(database: Path) -> None:

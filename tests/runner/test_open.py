@@ -142,7 +142,7 @@ def test_a_pragma_that_fails_after_the_run_does_not_hide_the_run(
     first = {name: text for name, text in FAMILY.items() if name.startswith("0001")}
     close_database(open_database(path, migrations=write_folder(tmp_path / "first", first)))
     odd = write_folder(tmp_path / "odd", FAMILY, pragmas=[Pragma(name="no_such", value=1)])
-    with pytest.raises(PragmaError, match="Committed before, and kept: 0002_children, 0003_age") as caught:
+    with pytest.raises(PragmaError, match="Committed before that, and kept: 0002_children, 0003_age") as caught:
         opening(path, migrations=odd)
     assert caught.value.committed == FAMILY_IDS[1:]
 

@@ -204,7 +204,7 @@ def test_a_rollback_that_leads_elsewhere(connection: sqlite3.Connection, folder:
     write_folder(folder, more)
     apply_pending(connection, read_folder(folder))
     before = list(connection.iterdump())
-    with pytest.raises(ApplyError, match="migration 0004_more could not be taken back") as caught:
+    with pytest.raises(ApplyError, match="migration 0004_more could not be rolled back") as caught:
         rollback(connection, read_folder(folder))
     assert said in str(caught.value)
     assert "Mend 0004_more.rollback.sql" in str(caught.value)

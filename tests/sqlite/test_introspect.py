@@ -248,7 +248,7 @@ def test_a_virtual_table_without_its_module_is_read() -> None:
 def test_shadow_tables_are_known_without_the_module() -> None:
     """The shadow tables of a module of SQLite's own are known by name where the module is missing."""
     with closing(memory()) as connection:
-        connection.execute("CREATE TABLE search_content (a)")
+        connection.execute("CREATE TABLE 'search_content'(docid INTEGER PRIMARY KEY, 'c0a')")
         connection.execute("CREATE TABLE search_other (a)")
         connection.execute("PRAGMA writable_schema = ON")
         connection.execute(

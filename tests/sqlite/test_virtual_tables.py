@@ -14,7 +14,7 @@ from waiaas_migrate.errors import UnsupportedError
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.reading.introspect import introspect
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
-from waiaas_migrate.sqlite.reading.virtual_tables import shadow_names
+from waiaas_migrate.sqlite.reading.virtual_tables import known_shadow_names
 
 SUFFIXES = "content data idx docsize config segments segdir stat node rowid parent vocab extra".split()
 
@@ -70,7 +70,7 @@ def test_shadow_tables_are_those_that_the_module_made(connection: sqlite3.Connec
     made = {row.name.lower() for row in read_catalog(connection) if not row.is_virtual}
     for suffix in SUFFIXES:
         connection.execute(f'CREATE TABLE IF NOT EXISTS "A N_{suffix}" (mine)')
-    assert shadow_names(read_catalog(connection)) == made
+    assert known_shadow_names(read_catalog(connection)) == made
     ordinary = {table.name.lower() for table in introspect(connection).tables}
     assert ordinary == {f"a n_{suffix}" for suffix in SUFFIXES} - made
 
@@ -100,7 +100,7 @@ def test_an_ordinary_content_table_is_inspected_compared_and_migrated(tmp_path: 
     assert "  t: " in text
     (tmp_path / "schema.yaml").write_text(text)
     assert run(tmp_path, "generate").status == 0
-    assert run(tmp_path, "diff", "old.db", "migrations").out == "No difference.\n"
+    assert run(tmp_path, "diff", "old.db", "migrations").out == "No differences.\n"
     assert run(tmp_path, "apply", "new.db").status == 0
     assert run(tmp_path, "drift", "new.db").status == 0
     execute(tmp_path / "new.db", "INSERT INTO notes_content VALUES (1, 'hello')")

@@ -20,7 +20,7 @@ from waiaas_migrate.sqlite.planning.backfill_order import reading_order
 from waiaas_migrate.sqlite.planning.plan import leaving_views
 from waiaas_migrate.sqlite.planning.row_values import is_filled
 from waiaas_migrate.sqlite.planning.transition import Transition
-from waiaas_migrate.sqlite.reading.probe import Reading, reading_of
+from waiaas_migrate.sqlite.reading.dependencies import Dependencies, expression_dependencies
 from waiaas_migrate.sqlite.reading.quoted_strings import as_names
 
 _NO_SUCH = re.compile(r"no such (?P<kind>column|table): (?P<name>.+)", re.DOTALL)
@@ -29,15 +29,15 @@ _NO_SUCH = re.compile(r"no such (?P<kind>column|table): (?P<name>.+)", re.DOTALL
 def with_backfills(database: sqlite3.Connection, transition: Transition) -> Transition:
     """``transition`` with what its backfills read in ``database``, whose renames are done, and what is wrong there."""
     problems: list[Problem] = []
-    reads: dict[str, Reading] = {}
+    reads: dict[str, Dependencies] = {}
     leaving = {fold(view.name): view.name for view in leaving_views(transition)}
     for table, column in _filled(transition):
         try:
-            found = _reading(database, table, column)
+            found = _dependencies(database, table, column)
         except sqlite3.Error as error:
             problems.append(_refused(transition, table, column, str(error)))
             continue
-        reads[fold(table.name)] = reads.get(fold(table.name), Reading()) | found
+        reads[fold(table.name)] = reads.get(fold(table.name), Dependencies()) | found
         tables = {name for name, _ in found.columns}
         problems += [
             _problem(table, column, f"it reads the view {leaving[name]}, which goes or changes with it.", _TABLES)
@@ -61,10 +61,10 @@ def _filled(transition: Transition) -> Iterator[tuple[Table, Column]]:
                 yield old, column
 
 
-def _reading(database: sqlite3.Connection, table: Table, column: Column) -> Reading:
+def _dependencies(database: sqlite3.Connection, table: Table, column: Column) -> Dependencies:
     sql = column.hints.backfill.sql if column.hints.backfill is not None else "NULL"
     # A word in double quotes that names nothing would be a string, and end up in every row.
-    return reading_of(database, table.name, as_names(sql))
+    return expression_dependencies(database, table.name, as_names(sql))
 
 
 def _refused(transition: Transition, table: Table, column: Column, error: str) -> Problem:

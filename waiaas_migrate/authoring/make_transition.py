@@ -22,7 +22,7 @@ from waiaas_migrate.sqlite.planning.plan import plan
 from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.reading.introspect import Known, Strings, introspect_quoted
-from waiaas_migrate.sqlite.reading.probe import culprit_of, not_compiling
+from waiaas_migrate.sqlite.reading.rename_trial import culprit_of, not_compiling
 
 _TEXT_INDEX = (
     "SQLite cannot rename a column: {}. The index is on a word in double quotes that names nothing. Drop the index in "
@@ -84,9 +84,9 @@ def _rename(scratch: sqlite3.Connection, renaming: Transition, renderer: Rendere
         culprit = culprit_of(scratch, error)
         if str(error).startswith("error in index "):
             raise UnsupportedError(_TEXT_INDEX.format(error)) from None
-        if culprit is None or fold(culprit[1]) in renaming.set_aside:
+        if culprit is None or fold(culprit.name) in renaming.set_aside:
             raise
-        return culprit[1]
+        return culprit.name
     return None
 
 

@@ -16,7 +16,7 @@ from waiaas_migrate.schema.changes import (
     object_of,
     table_of,
 )
-from waiaas_migrate.schema.hazards import Hazard, broken_object
+from waiaas_migrate.schema.hazards.hazard import Code, Hazard
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.transition import Transition
@@ -36,9 +36,11 @@ def newly_broken_objects(
     if found:
         names = {fold(one.name) for one in found} - made_objects(transition)
         known = {(fold(one.name), one.fails) for one in broken_objects(before, transition.start, names)}
-        yield from (
-            broken_object(one.kind, one.name, one.error) for one in found if (fold(one.name), one.fails) not in known
-        )
+        for one in found:
+            if (fold(one.name), one.fails) not in known:
+                what = f"leaves this {one.kind} broken: {one.error}."
+                fix = f"Correct or drop it in schema.yaml. If it may stay broken, run with --allow {Code.BREAK_OBJECT}."
+                yield Hazard(code=Code.BREAK_OBJECT, where=one.name, what=what, fix=fix)
 
 
 def made_objects(transition: Transition) -> frozenset[str]:

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from waiaas_migrate.authoring.newly_broken import made_objects
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.planning.full_text import Content, content_of, is_changed
+from waiaas_migrate.sqlite.planning.full_text import is_changed
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.quoting import quote_name
-from waiaas_migrate.sqlite.reading.probe import Reading, reading_of_query
+from waiaas_migrate.sqlite.reading.dependencies import Dependencies, query_dependencies
+from waiaas_migrate.sqlite.reading.external_content import Content, content_of
 
 
 def stale_indexes(before: sqlite3.Connection, after: sqlite3.Connection, transition: Transition) -> frozenset[str]:
@@ -31,7 +32,7 @@ def _stale(before: sqlite3.Connection, after: sqlite3.Connection, transition: Tr
     made = made_objects(transition)
     for virtual in transition.new.virtual_tables:
         content = content_of(virtual)
-        now = None if content is None or content.table not in views else _reading(after, content)
+        now = None if content is None or content.table not in views else _dependencies(after, content)
         if content is None or now is None:
             continue  # one that cannot be read is reported as broken
         read = {(table, column) for table, column in now.columns if table in stored}
@@ -42,7 +43,7 @@ def _stale(before: sqlite3.Connection, after: sqlite3.Connection, transition: Tr
         elif (
             made & {content.table, *now.views, *(table for table, _ in read)}
             or is_changed(transition, read)
-            or read != _renamed(_reading(before, content), transition)
+            or read != _renamed(_dependencies(before, content), transition)
         ):
             yield name
 
@@ -52,18 +53,18 @@ def _stored(schema: Schema) -> frozenset[str]:
     return frozenset(schema.by_name()) | {fold(table.name) for table in schema.virtual_tables}
 
 
-def _reading(database: sqlite3.Connection, content: Content) -> Reading | None:
+def _dependencies(database: sqlite3.Connection, content: Content) -> Dependencies | None:
     """What indexing ``content`` reads; None if it cannot be read."""
     # With the table before it, a name in double quotes that is no column's is an error instead of a string.
     names = sorted({content.rowid, *content.columns})
     columns = ", ".join(f"content.{quote_name(name)}" for name in names)
     try:
-        return reading_of_query(database, f"SELECT {columns} FROM {quote_name(content.table)} AS content")
+        return query_dependencies(database, f"SELECT {columns} FROM {quote_name(content.table)} AS content")
     except sqlite3.Error:
         return None
 
 
-def _renamed(reading: Reading | None, transition: Transition) -> set[tuple[str, str]]:
+def _renamed(reading: Dependencies | None, transition: Transition) -> set[tuple[str, str]]:
     """The stored columns that were read before the migration, under the names that they have after it."""
     found: set[tuple[str, str]] = set()
     stored = _stored(transition.start)

@@ -1,12 +1,7 @@
-"""The command group, and how its errors become exit statuses.
-
-Exit status: 0 nothing to report, 1 findings, 2 wrong use or broken input, 3 the database refused.
-"""
+"""Run commands, print their errors, and return exit statuses."""
 
 from __future__ import annotations
 
-import os
-import sqlite3
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -15,36 +10,27 @@ from importlib import import_module
 import click
 
 from waiaas_migrate import __version__
-from waiaas_migrate.cli.output import print_failure
+from waiaas_migrate.cli.output import complain, print_failure
 from waiaas_migrate.cli.streams import SteadyStreams, safe
 from waiaas_migrate.errors import INTERRUPTED, Failure, MigrateError, failure_of
 
-#: Where each command is.
-_HOMES = {
-    "apply": "applying",
-    "check": "authoring",
-    "diff": "authoring",
-    "drift": "databases",
-    "generate": "authoring",
-    "inspect": "authoring",
-    "restore": "restoring",
-    "rollback": "rolling_back",
-    "status": "databases",
-}
+_NAMES = ("apply", "check", "diff", "drift", "generate", "inspect", "restore", "rollback", "status")
 
 
 class _Commands(Mapping[str, click.Command]):
-    """The commands by name, each imported when it is asked for: most of a short command's time is imports."""
+    """The commands by name. Each is imported when it is needed, since a short command spends its time on imports."""
 
     def __getitem__(self, name: str) -> click.Command:
-        command: click.Command = getattr(import_module(f"waiaas_migrate.cli.{_HOMES[name]}"), name)
+        if name not in _NAMES:
+            raise KeyError(name)
+        command: click.Command = getattr(import_module(f"waiaas_migrate.cli.commands.{name}"), name)
         return command
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_HOMES)
+        return iter(_NAMES)
 
     def __len__(self) -> int:
-        return len(_HOMES)
+        return len(_NAMES)
 
 
 @click.group(
@@ -53,85 +39,77 @@ class _Commands(Mapping[str, click.Command]):
 )
 @click.version_option(__version__, prog_name="waiaas-migrate")
 def group() -> None:
-    """Migrations for SQLite out of a declared schema.
+    """Schema migrations for SQLite, generated from schema.yaml.
 
     \b
     Edit schema.yaml, then:
       waiaas-migrate generate -m "add nickname"   write the migration
       waiaas-migrate check                        in CI: does everything agree?
       waiaas-migrate apply app.db                 bring a database up to date
-      waiaas-migrate drift app.db                 has somebody changed it by hand?
+      waiaas-migrate drift app.db                 find changes made by hand
 
-    Exit status: 0 nothing to report, 1 findings, 2 wrong use or broken input, 3 the database refused.
-    """  # noqa: D301  click's own mark for lines that are not to be wrapped
+    Exit status: 0 nothing to report, 1 findings, 2 wrong arguments or broken input, 3 the database refused.
+
+    Color is used only on a terminal; set NO_COLOR to turn it off.
+    """  # noqa: D301  \b is click's mark for lines that it must not wrap
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command, as the shell would.
+    """Run one command in this process, as a shell would, and return its exit status.
 
     Args:
-        argv: the arguments behind the program's name; those of this process where None.
-
-    Returns:
-        The exit status.
+        argv: the arguments after the program's name; None for those of this process.
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
-    as_json = "--json" in arguments
-    # None: where there is a terminal. https://no-color.org
-    color = False if os.environ.get("NO_COLOR") else None
     try:
-        result = group.main(args=arguments, prog_name="waiaas-migrate", standalone_mode=False, color=color)
+        result = group.main(args=arguments, prog_name="waiaas-migrate", standalone_mode=False)
     except click.exceptions.Abort as error:
-        # click makes it of a KeyboardInterrupt, which may say what was going on.
-        click.echo(said := safe(str(error.__cause__ or "")) or "Interrupted.", err=True)
-        failure = Failure(kind="Interrupted", message=said, exit_code=INTERRUPTED)
+        # click turns a KeyboardInterrupt, which may have a message, into an Abort.
+        click.echo(message := safe(str(error.__cause__ or "")) or "Interrupted.", err=True)
+        failure = Failure(kind="Interrupted", message=message, exit_code=INTERRUPTED)
     except click.ClickException as error:
         error.show()
         failure = Failure(kind="UsageError", message=error.format_message(), exit_code=error.exit_code)
-    except (MigrateError, OSError, sqlite3.Error) as error:
-        failure = _interruption(error) or _failure(error)
-        _complain(failure.message, color=color)
+    except Exception as error:
+        found = _failure(error)
+        if found is None:
+            raise
+        failure = found
+        complain(failure.message)
     else:
         return result if isinstance(result, int) else 0
-    if as_json:
-        with suppress(OSError):  # it may be stdout itself that failed
+    if "--json" in arguments:
+        with suppress(OSError):  # stdout itself may have failed
             print_failure(failure)
     return failure.exit_code
 
 
-def _interruption(error: MigrateError | OSError | sqlite3.Error) -> Failure | None:
-    """Return ``error`` as data if Ctrl-C ended a query, which sqlite3 reports as an error of its own."""
+def _failure(error: Exception) -> Failure | None:
+    """Return an expected error as data; None for a bug, which keeps its traceback."""
+    import sqlite3
+
     from waiaas_migrate.runner.watching.progress import was_interrupted
 
-    if isinstance(error, sqlite3.Error) and was_interrupted(error):
-        return Failure(kind="Interrupted", message="Interrupted.", exit_code=INTERRUPTED)
-    return None
-
-
-def _failure(error: MigrateError | OSError | sqlite3.Error) -> Failure:
     match error:
         case MigrateError():
             return failure_of(error)
         case OSError():
-            # Neither a file of the project's nor a database: those say more. A full disk behind stdout, for one.
-            said = f"{error.strerror or error}."
+            # Errors of the project's files and of databases say more; this may be a full disk below stdout.
+            message = f"{error.strerror or error}."
+        case sqlite3.Error() if was_interrupted(error):  # Ctrl-C ended a query
+            return Failure(kind="Interrupted", message="Interrupted.", exit_code=INTERRUPTED)
+        case sqlite3.Error():
+            message = f"SQLite reports: {str(error).rstrip('.')}. Check the database and the arguments."
         case _:
-            # What nothing above has put in better words.
-            said = f"SQLite says: {str(error).rstrip('.')}. Check the database and the arguments."
-    return Failure(kind=type(error).__name__, message=said, exit_code=MigrateError.exit_code)
-
-
-def _complain(message: str, *, color: bool | None) -> None:
-    message = safe(message)
-    click.secho("Error:", fg="red", err=True, nl=False, color=color)
-    click.echo(f" {message}" if len(message.splitlines()) == 1 else f"\n{message}", err=True)
+            return None
+    return Failure(kind=type(error).__name__, message=message, exit_code=MigrateError.exit_code)
 
 
 def run() -> None:
-    """Run the console script: a result that could not be written is an error, but ends no work."""
+    """Run the console script and exit; if output is lost, the work still completes and the exit status is an error."""
     streams = SteadyStreams()
     status = main()
     if (lost := streams.failure()) is not None:
-        _complain(f"{lost.strerror or lost}. The work is done, but not all of the output was written.", color=None)
+        complain(f"{lost.strerror or lost}. The work is done, but not all of the output was written.")
         status = MigrateError.exit_code
     sys.exit(status)

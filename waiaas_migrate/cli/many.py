@@ -1,23 +1,22 @@
-"""Several databases at once: a line for each, a summary, and the exit status of the worst."""
+"""Print the outcomes of several databases: one line each, a summary, and the exit status of the worst."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
-
-import click
 
 from waiaas_migrate.cli.output import error_row, note, print_json, say
 from waiaas_migrate.errors import INTERRUPTED
 from waiaas_migrate.runner.fleet.fleet import Outcome
-from waiaas_migrate.runner.fleet.patterns import identity
 
 ResultT = TypeVar("ResultT")
 
-#: What in the name of a file would end a line, or be taken for an order by a terminal.
+#: Characters in a file name that would end a line, or that a terminal would interpret.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 #: From the best to the worst.
@@ -26,7 +25,7 @@ _SEVERITY = (0, 1, 3, 2, INTERRUPTED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report(Generic[ResultT]):
-    """How a result is told: in a word for the summary, in a line, as JSON, and as an exit status."""
+    """How to print a result: as a word for the summary, as a line, as JSON, and as an exit status."""
 
     word: Callable[[ResultT], str]
     line: Callable[[ResultT], str]
@@ -35,7 +34,7 @@ class Report(Generic[ResultT]):
 
 
 def print_outcomes(outcomes: Iterable[Outcome[ResultT]], report: Report[ResultT], *, as_json: bool) -> int:
-    """Print each outcome as it comes, and the summary; the exit status of the worst."""
+    """Print each outcome as it comes, then the summary; return the exit status of the worst."""
     counts: Counter[str] = Counter()
     rows: list[dict[str, object]] = []
     worst = 0
@@ -47,7 +46,7 @@ def print_outcomes(outcomes: Iterable[Outcome[ResultT]], report: Report[ResultT]
             if as_json:
                 rows.append(_row(outcome, report, word, status))
             else:
-                _print_line(outcome, report, status)
+                _print_line(outcome, report)
     except KeyboardInterrupt:
         worst = INTERRUPTED
     summary = {word: counts[word] for word in sorted(counts)}
@@ -81,30 +80,25 @@ def _row(outcome: Outcome[ResultT], report: Report[ResultT], word: str, status: 
     }
 
 
-def _print_line(outcome: Outcome[ResultT], report: Report[ResultT], status: int) -> None:
+def _print_line(outcome: Outcome[ResultT], report: Report[ResultT]) -> None:
     database = _CONTROL.sub(lambda found: repr(found[0])[1:-1], outcome.database)
     if outcome.result is not None:
-        say(f"{database}: {report.line(outcome.result)}", good=None if status == 0 else False)
+        say(f"{database}: {report.line(outcome.result)}")
     elif outcome.failure is not None:
         text = outcome.failure.message
-        for name in (outcome.database, identity(outcome.database)):  # the line names it already
+        for name in (outcome.database, _real_path(outcome.database)):  # the line names it already
             text = text.removeprefix(f"{name}: ")
         text = " ".join(text.split())
-        say(f"{database}: failed: {text}", good=False)
+        say(text, label=f"{database}: failed:", color="red")
     else:
         say(f"{database}: not begun.")
 
 
+def _real_path(database: str) -> str:
+    with suppress(ValueError):  # a null character
+        return os.path.realpath(database)
+    return database
+
+
 def _databases(number: int) -> str:
     return f"{number} database" if number == 1 else f"{number} databases"
-
-
-jobs = click.option(
-    "--jobs",
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="Of several databases, take N at once.  [default: by processors]",
-)
-stop_on_failure = click.option(
-    "--stop-on-failure", is_flag=True, help="Of several databases, begin no more when one fails."
-)

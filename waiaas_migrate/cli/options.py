@@ -1,4 +1,7 @@
-"""Options and arguments that several commands take."""
+"""Arguments and options that several commands share.
+
+Only click is imported here: ``--help`` needs nothing else.
+"""
 
 from __future__ import annotations
 
@@ -6,70 +9,117 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from waiaas_migrate.cli.output import json_alone
+from waiaas_migrate.cli.output import json_only
 from waiaas_migrate.errors import UsageError
-from waiaas_migrate.files.project import Project, find_project
-from waiaas_migrate.sqlite.database.setup import using_setup
+
+if TYPE_CHECKING:
+    from waiaas_migrate.runner.run import When
+    from waiaas_migrate.runner.upgrade import Transaction
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-column_order = click.option(
-    "--column-order", is_flag=True, help="Let another order of a table's columns be a difference too."
-)
+column_order = click.option("--column-order", is_flag=True, help="Report differences in column order, too.")
 database = click.argument("database")
 databases = click.argument("databases", nargs=-1, required=True, metavar="DATABASE...")
+jobs = click.option(
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Process N databases in parallel.  [default: 4 per CPU]",
+)
+stop_on_failure = click.option("--stop-on-failure", is_flag=True, help="Stop at the first failure.")
+transaction = click.option(
+    "--transaction",
+    type=click.Choice(["all", "each"]),
+    metavar="WHICH",
+    default="all",
+    help="Commit `all` pending migrations together, or `each` by itself.  [default: all]",
+)
+
+
+def fleet_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Add ``--jobs`` and ``--stop-on-failure``, and pass them to ``command`` as ``fleet``."""
+
+    @jobs
+    @stop_on_failure
+    @wraps(command)
+    def with_fleet(*args: object, jobs: int | None, stop_on_failure: bool, **options: object) -> int:
+        from waiaas_migrate.runner.fleet.fleet import Fleet
+
+        return command(*args, fleet=Fleet(jobs=jobs, stop_on_failure=stop_on_failure), **options)
+
+    return with_fleet
+
+
+def run_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Add ``--no-verify`` and ``--backup``, and pass them to ``command`` as ``run_options``."""
+
+    @click.option("--no-verify", is_flag=True, help="Skip the comparison with the schema that the migrations build.")
+    @click.option(
+        "--backup",
+        type=click.Choice(["auto", "always", "never"]),
+        metavar="WHEN",
+        default="auto",
+        help="Back up first: `always`, `never`, or if data could be lost (`auto`).  [default: auto]",
+    )
+    @wraps(command)
+    def with_options(
+        *args: object, no_verify: bool, backup: When, transaction: Transaction = "all", **options: object
+    ) -> int:
+        from waiaas_migrate.runner.run import RunOptions
+
+        chosen = RunOptions(verify=not no_verify, backup=backup, transaction=transaction)
+        return command(*args, run_options=chosen, **options)
+
+    return with_options
 
 
 def in_project(command: Callable[..., int]) -> Callable[..., int]:
-    """Give ``command`` the project that it is run in, with the paths that the command line names."""
+    """Pass ``command`` the project it runs in, with the paths that the command line names."""
     return _in_project(command, hidden=False)
 
 
 def in_migrations(command: Callable[..., int]) -> Callable[..., int]:
-    """Give ``command`` the project that it is run in, of which it reads the migrations alone.
+    """Pass ``command`` the project it runs in; the command reads only the migrations.
 
-    The other paths are taken all the same, and not shown: scripts give every command the same ones.
+    The other paths are accepted but hidden, so that scripts can pass every command the same ones.
     """
     return _in_project(command, hidden=True)
 
 
 def _in_project(command: Callable[..., int], *, hidden: bool) -> Callable[..., int]:
-    """``hidden``: whether the options stay hidden of what the command does not read."""
-
-    @click.option("--schema", metavar="FILE", hidden=hidden, help="The declared schema.  [default: schema.yaml]")
-    @click.option("--migrations", metavar="FOLDER", help="The migrations folder.  [default: migrations]")
-    @click.option("--templates", metavar="FOLDER", hidden=hidden, help="Templates of your own.  [default: templates]")
+    @click.option("--schema", metavar="FILE", hidden=hidden, help="Schema file.  [default: schema.yaml]")
+    @click.option("--migrations", metavar="FOLDER", help="Migrations folder.  [default: migrations]")
+    @click.option("--templates", metavar="FOLDER", hidden=hidden, help="Your own templates.  [default: templates]")
     @wraps(command)
     def with_project(
         *args: object, schema: str | None, migrations: str | None, templates: str | None, **options: object
     ) -> int:
-        project = find_project(here(), schema=schema, migrations=migrations, templates=templates)
-        if templates is not None:
-            _require_folder(project)
-        with json_alone() if options.get("as_json") else nullcontext(), using_setup(project.setup):
+        from waiaas_migrate.files.project import find_project
+        from waiaas_migrate.sqlite.database.setup import using_setup
+
+        project = find_project(current_folder(), schema=schema, migrations=migrations, templates=templates)
+        # Templates are optional, but a folder that was asked for must exist.
+        if templates is not None and not project.templates.is_dir():
+            raise UsageError(f"--templates {project.templates}: no such folder. Check the path.")
+        with json_only() if options.get("as_json") else nullcontext(), using_setup(project.setup):
             return command(project, *args, **options)
 
     return with_project
 
 
-def here() -> Path:
-    """Return the current folder."""
+def current_folder() -> Path:
+    """Return the current folder.
+
+    Raises:
+        UsageError: it was deleted.
+    """
     try:
         return Path.cwd()
     except FileNotFoundError:
-        raise UsageError("The current folder is gone. Change to one that exists.") from None
-
-
-def _require_folder(project: Project) -> None:
-    """A project need not have templates of its own, but those that were asked for must be there.
-
-    Raises:
-        UsageError: The folder is missing.
-    """
-    if not project.templates.is_dir():
-        raise UsageError(f"--templates {project.templates}: there is no such folder. Check the path.")
+        raise UsageError("The current folder no longer exists. Change to another folder.") from None

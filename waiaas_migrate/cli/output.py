@@ -1,54 +1,93 @@
-"""What the commands print: results to stdout, messages to stderr."""
+"""Print results to stdout and messages to stderr."""
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, TextIO
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Literal, TextIO
 
 import click
 
 from waiaas_migrate.cli.streams import safe
+from waiaas_migrate.errors import INTERRUPTED
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    # What finds these takes long to import, and applying does without.
     from waiaas_migrate.commands.findings import Finding
-    from waiaas_migrate.errors import Failure, Problem
-    from waiaas_migrate.schema.hazards import Hazard
+    from waiaas_migrate.errors import Failure
+    from waiaas_migrate.runner.apply import ApplyResult
+    from waiaas_migrate.runner.rollback import RollbackResult
+    from waiaas_migrate.schema.hazards.hazard import Hazard
 
-#: The exit status where there is something to report.
+#: The exit status if there is something to report.
 FINDINGS = 1
 
-#: Where results for machines go, while all else that is printed goes to stderr.
+Color = Literal["red", "yellow", "green"]
+
+#: Where JSON goes while everything else that is printed goes to stderr.
 _stdout: ContextVar[TextIO | None] = ContextVar("stdout", default=None)
 
 
-def say(text: str, *, good: bool | None = None) -> None:
-    """A result for people, green or red on a terminal where it is good or bad news."""
-    click.secho(safe(text), fg=None if good is None else "green" if good else "red")
+def say(text: str, *, label: str = "", color: Color | None = None) -> None:
+    """Print a result for people; ``label``, in ``color``, comes before ``text``."""
+    _print(text, label=label, color=color, err=False)
 
 
 def note(text: str) -> None:
-    """A message beside the result."""
-    click.echo(safe(text), err=True)
+    """Print a message for people to stderr."""
+    _print(text, err=True)
+
+
+def complain(message: str) -> None:
+    """Print the message of an error to stderr; several lines begin below the label."""
+    _print(message if "\n" not in message else f"\n{message}", label="Error:", color="red", err=True)
+
+
+def _print(text: str, *, label: str = "", color: Color | None = None, err: bool) -> None:
+    """Print ``text`` after ``label``; only a terminal gets colors and lines of its own width."""
+    label = safe(label)
+    separator = " " if label and not text.startswith("\n") else ""
+    whole = _wrapped(f"{label}{separator}{safe(text)}", sys.stderr if err else sys.stdout)
+    if color and not os.environ.get("NO_COLOR"):  # https://no-color.org
+        click.secho(label, fg=color, err=err, nl=False)
+        whole = whole.removeprefix(label)
+    click.echo(whole, err=err)
+
+
+def _wrapped(text: str, stream: TextIO | None) -> str:
+    """Break the lines of ``text`` between words if ``stream`` is a terminal, and indent what follows a break."""
+    if stream is None or not stream.isatty():
+        return text
+    width = shutil.get_terminal_size().columns
+    return "\n".join(
+        textwrap.fill(
+            line,
+            width,
+            subsequent_indent=" " * (len(line) - len(line.lstrip()) + 2),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for line in text.split("\n")
+    )
 
 
 def print_document(text: str) -> None:
-    """A file's text, exactly; in UTF-8, as in the file, if the encoding of stdout lacks a character."""
-    is_whole = _can_encode(sys.stdout, text)
-    click.echo(text if is_whole else text.encode(errors="surrogateescape"), nl=False)
+    """Print the text of a file exactly; in UTF-8, as in the file, if stdout's encoding lacks a character."""
+    can_print = _can_encode(sys.stdout, text)
+    click.echo(text if can_print else text.encode(errors="surrogateescape"), nl=False)
 
 
 def print_json(value: object) -> None:
-    """A result for machines."""
+    """Print a result for programs."""
     stream = _stdout.get()
     text = json.dumps(value, indent=2, ensure_ascii=False)
-    if not _can_encode(stream or sys.stdout, text):  # the name of a file may be no text; JSON must be
+    if not _can_encode(stream or sys.stdout, text):  # a file's name may not be text, but JSON must be
         text = json.dumps(value, indent=2)
     click.echo(text, file=stream)
 
@@ -62,8 +101,8 @@ def _can_encode(stream: TextIO | None, text: str) -> bool:
 
 
 @contextmanager
-def json_alone() -> Iterator[None]:
-    """Have stdout hold the JSON alone: what a project's own code prints, its enums or migrations, goes to stderr."""
+def json_only() -> Iterator[None]:
+    """Keep everything but JSON off stdout: what the project's enums or migrations print goes to stderr."""
     token = _stdout.set(sys.stdout)
     try:
         with redirect_stdout(sys.stderr):
@@ -73,56 +112,59 @@ def json_alone() -> Iterator[None]:
 
 
 def print_failure(failure: Failure) -> None:
-    """Why there is no result, for machines."""
+    """Print an error for programs."""
     print_json({"error": error_row(failure), "exit_status": failure.exit_code})
 
 
 def error_row(failure: Failure) -> dict[str, object]:
-    """A failure for machines, for the only database or for one of many."""
-    return {
-        "kind": failure.kind,
-        "message": failure.message,
-        "problems": [problem_row(problem) for problem in failure.problems],
-        "committed": failure.committed,
-        "backup": failure.backup,
-    }
-
-
-def problem_row(problem: Problem) -> dict[str, object]:
-    """What is wrong in a file, for machines."""
-    return {
-        "file": problem.file,
-        "line": problem.line,
-        "column": problem.column,
-        "path": problem.path,
-        "what": problem.what,
-        "fix": problem.fix,
-    }
+    """Return an error as JSON."""
+    row = asdict(failure)
+    del row["exit_code"]
+    return row
 
 
 def hazard_row(hazard: Hazard) -> dict[str, object]:
-    """A hazard for machines."""
-    return {
-        "code": hazard.code,
-        "where": hazard.where,
-        "place": hazard.place,
-        "what": hazard.what,
-        "fix": hazard.fix,
-        "destructive": hazard.is_destructive,
-    }
-
-
-def path_or_none(path: Path | None) -> str | None:
-    """Where a file is, for machines, if there is one."""
-    return None if path is None else str(path)
-
-
-def finding_rows(findings: Iterable[Finding]) -> list[dict[str, str]]:
-    """Findings for machines."""
-    return [{"subject": f.subject, "where": f.where, "what": f.what, "fix": f.fix} for f in findings]
+    """Return a hazard as JSON."""
+    row = asdict(hazard)
+    del row["name"]
+    return {**row, "destructive": hazard.is_destructive}
 
 
 def print_findings(findings: Iterable[Finding]) -> None:
-    """Findings for people, one a line."""
+    """Print findings grouped by subject, and then each fix once."""
+    groups: dict[str, list[Finding]] = {}
+    fixes: dict[str, list[str]] = {}
     for finding in findings:
-        say(str(finding), good=False)
+        groups.setdefault(finding.subject, []).append(finding)
+        if finding.subject not in fixes.setdefault(finding.fix, []):
+            fixes[finding.fix].append(finding.subject)
+    for subject, group in groups.items():
+        say(f"({plural(len(group), 'finding')})", label=subject, color="red")
+        for finding in group:
+            say(f"  {finding.where}: {finding.what}")
+    for fix, subjects in fixes.items():
+        if fix:
+            say(f"Fix: {fix}" if len(fixes) == 1 else f"Fix for {', '.join(subjects)}: {fix}")
+
+
+def plural(number: int, noun: str) -> str:
+    """Return ``number`` and ``noun``, such as ``1 row`` or ``1,200 rows``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def print_run(result: ApplyResult | RollbackResult) -> None:
+    """Print the backup of a run and its notices to stderr."""
+    if result.backup is not None:
+        note(f"backup {result.backup}")
+    for notice in result.notices:
+        note(f"Note: {notice}")
+
+
+def print_interrupted(error: KeyboardInterrupt, *, as_json: bool) -> int:
+    """Print that a run was interrupted and what it kept; return the exit status."""
+    note(str(error))
+    if as_json:
+        from waiaas_migrate.runner.watching.progress import interruption_of
+
+        print_failure(interruption_of(error))
+    return INTERRUPTED

@@ -1,1 +1,1 @@
-"""Whether schema.yaml, the enums, the migrations and a live database still agree."""
+"""What each command does, as a library call."""

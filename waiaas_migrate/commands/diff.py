@@ -1,4 +1,4 @@
-"""``diff``: any two of a schema.yaml, a migrations folder and a database, one against the other."""
+"""``diff``: compare any two of a schema.yaml, a migrations folder, and a database."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from waiaas_migrate.authoring.declared import build, declare
 from waiaas_migrate.authoring.draft import changes_of, draft, hazards_of
 from waiaas_migrate.authoring.make_transition import make_transition
-from waiaas_migrate.commands.live_database import ignored_by, reading, standing
+from waiaas_migrate.commands.live_database import database_state, ignored_by, new_run, read_folder, reading
 from waiaas_migrate.errors import SchemaFileError
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.manifest import read_manifest
@@ -21,7 +21,7 @@ from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.runner.replay import replay
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff
-from waiaas_migrate.schema.hazards import Hazard
+from waiaas_migrate.schema.hazards.hazard import Hazard
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.renames import hints, resolve
 from waiaas_migrate.sqlite.database.catalog import read_catalog
@@ -33,7 +33,7 @@ _YAML = frozenset({".yaml", ".yml"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What makes the first side into the second: changes in words, hazards, and the SQL where it was asked for."""
+    """What turns the first side into the second: changes in words, hazards, and SQL if it was asked for."""
 
     changes: tuple[str, ...]
     hazards: tuple[Hazard, ...]
@@ -42,47 +42,51 @@ class Comparison:
 
 @collection_paused()
 def compare(project: Project, first: str, second: str, *, sql: bool = False, column_order: bool = False) -> Comparison:
-    """Compare two sides; rename hints of the second, where it is a schema.yaml, are followed.
+    """Return what turns ``first`` into ``second``, following the rename hints of ``second``.
 
     Args:
-        project: where enums and templates are.
-        first: a schema.yaml, a migrations folder or a database.
-        second: likewise; the changes lead to this side.
-        sql: whether to draft the migration.
-        column_order: whether another order of a table's columns is a change too.
+        project: the project whose enums and templates are used.
+        first: a schema.yaml, a migrations folder, or a database.
+        second: likewise.
+        sql: draft the migration, too.
+        column_order: count a different order of columns as a change.
 
     Raises:
-        InputError: where a side cannot be used.
-        DatabaseFileError: where a database cannot be read.
+        InputError: a side cannot be used.
+        DatabaseFileError: a database cannot be read.
     """
     renderer = Renderer(project.templates)
     before, hinted = _first(project, first, renderer, second)
     with closing(before):
         new, known = _second(project, second, renderer, before)
         old = introspect(before, known)
-        done = (*hinted, *_fulfilled(project, first)) if hints(new) else ()
+        done = (*hinted, *_applied_hints(project, first)) if hints(new) else ()
         transition = make_transition(before, new, resolve(old, new, done), renderer, project.options, known)
         if not changes_of(transition):
             order = diff(old, new, column_order=column_order)
             return Comparison(changes=tuple(describe(change) for change in order), hazards=())
         if transition.problems:
             raise SchemaFileError(located(transition.problems, Path(second), root=project.root))
-        dangers = hazards_of(transition)
-        drafted = draft(before, transition, dangers, (), renderer, "diff") if sql else None
+        hazards = hazards_of(transition)
+        drafted = draft(before, transition, hazards, (), renderer, "diff") if sql else None
     ordered = replace(transition, changes=diff(transition.old, new, column_order=column_order))
     return Comparison(
         changes=tuple(describe(change) for change in changes_of(ordered)),
-        hazards=dangers if drafted is None else drafted.hazards,
+        hazards=hazards if drafted is None else drafted.hazards,
         sql=None if drafted is None else drafted.migration.sql,
     )
 
 
+def _is_yaml(side: str) -> bool:
+    return Path(side).suffix.lower() in _YAML
+
+
 def _first(project: Project, side: str, renderer: Renderer, second: str) -> tuple[sqlite3.Connection, tuple[str, ...]]:
-    """Return what ``side`` stands for, as a database in memory, and the rename hints that it has itself."""
+    """Return the schema of ``side`` as a database in memory, and the rename hints in it."""
     path = Path(side)
     if path.is_dir():
         return replay(read_migrations(path)), ()
-    if path.suffix.lower() in _YAML:
+    if _is_yaml(side):
         declared = declare(replace(project, schema=path.absolute()), renderer).schema
         return build(declared, renderer, file=side), hints(declared)
     others = ignored_by(project).except_for(_names(project, second))
@@ -94,40 +98,38 @@ def _first(project: Project, side: str, renderer: Renderer, second: str) -> tupl
 
 
 def _second(project: Project, side: str, renderer: Renderer, before: sqlite3.Connection) -> tuple[Schema, Known]:
-    """The schema that ``side`` stands for, and which texts of ``before`` need no reading."""
+    """Return the schema of ``side``, and which texts of ``before`` need not be read again."""
     path = Path(side)
     if path.is_dir():
         with closing(replay(read_migrations(path))) as replayed:
             return introspect(replayed), {}
-    if path.suffix.lower() in _YAML:
+    if _is_yaml(side):
         declared = declare(replace(project, schema=path.absolute()), renderer, like=before)
         return declared.schema, declared.known
-    others = ignored_by(project).except_for(
-        [*(row.name for row in read_catalog(before)), *declared_names(project.schema)]
-    )
+    names = (*(row.name for row in read_catalog(before)), *declared_names(project.schema))
     with reading(side) as (connection, _):
-        return introspect(connection, others=others), {}
+        return introspect(connection, others=ignored_by(project).except_for(names)), {}
 
 
 def _names(project: Project, side: str) -> frozenset[str]:
-    """Return the names that ``side`` declares; for a database, those that the project does."""
+    """Return the names that ``side`` declares; for a database, those that the project declares."""
     path = Path(side)
     if not path.is_dir():
-        return declared_names(path.absolute() if path.suffix.lower() in _YAML else project.schema)
+        return declared_names(path.absolute() if _is_yaml(side) else project.schema)
     with closing(replay(read_migrations(path))) as replayed:
         return frozenset(row.name for row in read_catalog(replayed))
 
 
-def _fulfilled(project: Project, side: str) -> tuple[str, ...]:
-    """The rename hints that were fulfilled on the way to ``side``, where migrations led to it."""
+def _applied_hints(project: Project, side: str) -> tuple[str, ...]:
+    """Return the rename hints that the migrations which built ``side`` have carried out."""
     path = Path(side)
     if path.is_dir():
         return _recorded(path)
-    if path.suffix.lower() in _YAML:
+    if _is_yaml(side) or not project.migrations.exists():
         return ()
     with reading(side) as (connection, _):
-        found = standing(connection, read_migrations(project.migrations, missing_ok=True))
-    # Half-way to head, nobody knows which hints a database has behind it.
+        found = database_state(connection, read_folder(project, new_run()))
+    # Between two migrations, it is not known which hints are carried out.
     return _recorded(project.migrations) if found.applied and not found.pending else ()
 
 

@@ -1,54 +1,53 @@
-"""``drift``: is a live database what its migrations made of it?"""
+"""``drift``: which changes to a live database no migration made."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
 from waiaas_migrate.commands.findings import Finding, Subject, schema_findings
 from waiaas_migrate.commands.live_database import (
-    Standing,
-    folder_of,
-    has_unrecorded_tables,
-    hooks_of,
+    DatabaseState,
+    database_state,
+    inspect_all,
     new_run,
-    others_of,
+    read_folder,
     reading,
-    standing,
 )
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
-from waiaas_migrate.runner.fleet.patterns import refuse_one_name
+from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome
 from waiaas_migrate.runner.replay import replay
-from waiaas_migrate.schema.changes import Change, object_of
+from waiaas_migrate.schema.changes import object_of
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
-_SAYING = "changed without a migration: {}."
-_FIX = (
-    "Find out who changed it by hand, and change it back. What shall stay, declare in schema.yaml then, and generate."
-)
-_SAYING_OF_UNKNOWN = "made by an unknown migration, or without one: {}."
-_FIX_OF_UNKNOWN = "The version of the application that has the migration can tell."
-_SAYING_OF_UNRECORDED = "no migration is known to have made this: {}."
-_FIX_OF_UNRECORDED = "`waiaas-migrate diff` says what differs from the migrations."
-_SAYING_OF_HOOKS = "not as the post-apply hooks make it: {}."
-_FIX_OF_HOOKS = (
-    "Hooks run only where `apply` has something to apply. If they were written or edited since, run them by hand, or "
-    "wait for the next migration; else find out who changed it by hand."
+_BY_HAND = "manual change: {}."
+_FIX_BY_HAND = "Undo the manual change, or add it to schema.yaml and run `waiaas-migrate generate`."
+_UNKNOWN = "made by an unknown migration or by hand: {}."
+_FIX_UNKNOWN = "Compare with the version of the application that has the unknown migrations."
+_NOT_ADOPTED = "not made by any recorded migration: {}."
+_FIX_NOT_ADOPTED = "Run `waiaas-migrate diff` to compare the database with the migrations."
+_HOOKS = "differs from what the post-apply hooks make: {}."
+_FIX_HOOKS = (
+    "Hooks run only when `apply` has pending migrations. If they changed since, run them by hand or wait for the next "
+    "migration. Otherwise undo the manual change."
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """What differs in ``database`` from what the migrations that it has run make; ``pending`` are those it has not.
+    """The differences between a database and the schema that its migrations build.
 
-    At head, what post-apply hooks make belongs to it. Behind head, where they are yet to run, they are not asked.
+    Objects of post-apply hooks are compared only at head: with pending migrations, they have yet to run.
 
-    ``is_adopted`` is false where it has tables and no record of migrations: then all of it differs.
+    Args:
+        database: its name.
+        findings: the differences.
+        pending: migrations that it has not applied.
+        is_adopted: false if it has tables but no record of migrations; then everything in it is a finding.
     """
 
     database: str
@@ -58,14 +57,14 @@ class Drift:
 
 
 def drift(project: Project, database: str, *, column_order: bool = False) -> Drift:
-    """Compare ``database`` with the migrations it has run, replayed in memory; nothing is written.
+    """Compare ``database`` with the schema that its applied migrations build in memory; nothing is written.
 
     Raises:
-        DatabaseFileError: where the database cannot be read.
-        MigrationsError: where the migrations folder cannot be used.
-        UnsupportedError: names what in the database cannot be read exactly.
+        DatabaseFileError: the database cannot be read.
+        MigrationsError: the migrations folder cannot be used.
+        UnsupportedError: the database has something that cannot be read exactly.
     """
-    return _drift(database, project=project, column_order=column_order, run=new_run())
+    return _drift(database, project=project, run=new_run(), column_order=column_order)
 
 
 def drift_of_all(
@@ -75,96 +74,70 @@ def drift_of_all(
     *,
     column_order: bool = False,
 ) -> Iterator[Outcome[Drift]]:
-    """Compare each of ``databases``; the folder is read once, and replayed once for those that have run the same.
+    """Return the drift of each of ``databases``, in their order; equal histories are replayed once.
 
     Raises:
-        MigrationsError: where the migrations folder cannot be used.
+        MigrationsError: the migrations folder cannot be used.
         UsageError: ``databases`` is one name.
     """
-    refuse_one_name(databases)
-    run = new_run()
-    folder_of(project, run)
-    return each(functools.partial(_drift, project=project, column_order=column_order, run=run), databases, fleet)
+    return inspect_all(functools.partial(_drift, column_order=column_order), project, databases, fleet)
 
 
-def _drift(database: str, *, project: Project, column_order: bool, run: int) -> Drift:
+def _drift(database: str, *, project: Project, run: int, column_order: bool) -> Drift:
+    folder = read_folder(project, run)
     with reading(database) as (connection, name):
-        found = standing(connection, folder_of(project, run))
-        others = others_of(project, run)
-        is_adopted = not has_unrecorded_tables(connection, others)
-        expected = _Expected(project=project, run=run, found=found)
-        live = introspect(connection, others=others.except_for(expected.made.names))
+        found = database_state(connection, folder)
+        applied = tuple(migration.id for migration in found.applied)
+        made = _built(project, run, applied)
+        live = introspect(connection, others=folder.others.except_for(made.names))
     unknown = tuple(
         Finding(
             subject=Subject.MIGRATION,
             where=row.id,
-            what="the database has run this migration, which is not in the folder.",
+            what="the database has applied this migration, which is not in the folder.",
             fix="Use the version of the application that has it.",
         )
         for row in found.unknown
     )
-    if is_adopted and hooks_of(project, run):
-        by_hand, of_hooks = expected.with_hooks(live, column_order=column_order)
-    else:
-        by_hand, of_hooks = diff(expected.made, live, column_order=column_order), ()
-    saying, fix = _words(unknown, is_adopted=is_adopted)
-    hooked = schema_findings(of_hooks, saying=_SAYING_OF_HOOKS, fix=_FIX_OF_HOOKS, subject=Subject.HOOK)
+    hooked = frozenset[tuple[str, str]]()
+    if found.is_adopted and folder.hooks:
+        hooked = _hooked(project, run)
+        made = made if found.pending else _built(project, run, applied, with_hooks=True)
+    changes = diff(made, live, column_order=column_order)
+    by_hand = [change for change in changes if object_of(change) not in hooked]
+    of_hooks = [] if found.pending else [change for change in changes if object_of(change) in hooked]
+    saying, fix = _reason(found)
     return Drift(
         database=name,
-        findings=(*unknown, *schema_findings(by_hand, saying=saying, fix=fix), *hooked),
+        findings=(
+            *unknown,
+            *schema_findings(by_hand, saying=saying, fix=fix),
+            *schema_findings(of_hooks, saying=_HOOKS, fix=_FIX_HOOKS, subject=Subject.HOOK),
+        ),
         pending=tuple(migration.id for migration in found.pending),
-        is_adopted=is_adopted,
+        is_adopted=found.is_adopted,
     )
 
 
-def _words(unknown: Sequence[Finding], *, is_adopted: bool) -> tuple[str, str]:
-    """How a change is told that is not in the migrations, and what to do; who made it is not always known."""
-    if not is_adopted:
-        return _SAYING_OF_UNRECORDED, _FIX_OF_UNRECORDED
-    return (_SAYING_OF_UNKNOWN, _FIX_OF_UNKNOWN) if unknown else (_SAYING, _FIX)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Expected:
-    """What a database is held against that stands where ``found`` says."""
-
-    project: Project
-    run: int
-    found: Standing
-
-    @property
-    def made(self) -> Schema:
-        """What the migrations that it has run make."""
-        return _replayed(self.project, self.run, self._names)
-
-    @property
-    def _names(self) -> tuple[str, ...]:
-        return tuple(migration.id for migration in self.found.applied)
-
-    def with_hooks(self, live: Schema, *, column_order: bool) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
-        """What differs from that in ``live``, and what in it differs from what the hooks make."""
-        if self.found.pending:
-            head = tuple(migration.id for migration in folder_of(self.project, self.run))
-            theirs = _objects_of_hooks(self.project, self.run, head)
-            changes = diff(self.made, live, column_order=column_order)
-            return tuple(change for change in changes if object_of(change) not in theirs), ()
-        theirs = _objects_of_hooks(self.project, self.run, self._names)
-        changes = diff(_replayed(self.project, self.run, self._names, hooked=True), live, column_order=column_order)
-        by_hand = tuple(change for change in changes if object_of(change) not in theirs)
-        return by_hand, tuple(change for change in changes if object_of(change) in theirs)
+def _reason(found: DatabaseState) -> tuple[str, str]:
+    """Return how to describe a change, and the fix: it is not always known who made it."""
+    if not found.is_adopted:
+        return _NOT_ADOPTED, _FIX_NOT_ADOPTED
+    return (_UNKNOWN, _FIX_UNKNOWN) if found.unknown else (_BY_HAND, _FIX_BY_HAND)
 
 
 @functools.lru_cache(maxsize=16)
-def _objects_of_hooks(project: Project, run: int, names: tuple[str, ...]) -> frozenset[tuple[str, str]]:
-    """What the hooks make or change behind these migrations."""
-    changes = diff(_replayed(project, run, names), _replayed(project, run, names, hooked=True))
+def _hooked(project: Project, run: int) -> frozenset[tuple[str, str]]:
+    """Return the objects that the post-apply hooks make or change at head."""
+    head = tuple(migration.id for migration in read_folder(project, run).migrations)
+    changes = diff(_built(project, run, head), _built(project, run, head, with_hooks=True))
     return frozenset(object_of(change) for change in changes)
 
 
 @functools.lru_cache(maxsize=16)
-def _replayed(project: Project, run: int, names: tuple[str, ...], *, hooked: bool = False) -> Schema:
-    """What these migrations make, and the hooks behind them."""
-    wanted = set(names)
-    files = [migration for migration in folder_of(project, run) if migration.id in wanted]
-    with closing(replay([*files, *(hooks_of(project, run) if hooked else ())])) as connection:
+def _built(project: Project, run: int, names: tuple[str, ...], *, with_hooks: bool = False) -> Schema:
+    """Return the schema that these migrations build, followed by the hooks if ``with_hooks``."""
+    folder, wanted = read_folder(project, run), set(names)
+    files = [migration for migration in folder.migrations if migration.id in wanted]
+    with closing(replay([*files, *(folder.hooks if with_hooks else ())])) as connection:
         return introspect(connection)

@@ -1,4 +1,4 @@
-"""``inspect``: the schema.yaml of a database that is there."""
+"""``inspect``: the schema of an existing database as a schema.yaml."""
 
 from __future__ import annotations
 
@@ -15,32 +15,36 @@ from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.reading.introspect import introspect
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
 
-_KNOWN = OtherTools()
 
-
-def inspect(database: str, *, enums: Sequence[str] = (), root: Path | None = None, others: OtherTools = _KNOWN) -> str:
+def inspect(
+    database: str,
+    *,
+    enums: Sequence[str] = (),
+    root: Path | None = None,
+    others: OtherTools = OtherTools(),  # noqa: B008 — a frozen value
+) -> str:
     """Return the schema of ``database`` as the text of a schema.yaml; nothing is written.
 
     Args:
-        database: A path or a URL.
-        enums: Modules whose lists are referred to by name where a CHECK holds the same.
-        root: Where those modules are looked for first; the current folder where None.
-        others: What belongs to other tools. It is left out, and a comment names it.
+        database: a path or a URL.
+        enums: modules; a CHECK with the same values as one of their enums refers to it by name.
+        root: the folder in which to look for those modules first; None for the current one.
+        others: which tables belong to other tools. A comment names them instead.
 
     Raises:
-        DatabaseFileError: the file is missing, is no database, or cannot be read.
+        DatabaseFileError: the file is missing, is not a database, or cannot be read.
         SchemaFileError: a module cannot be imported.
-        UnsupportedError: names what in the database cannot be read exactly, or written.
+        UnsupportedError: the database has something that cannot be read exactly, or written.
     """
     loaded = load_enums([(module, Origin(file="--enums")) for module in enums], root=root or Path.cwd())
     with reading(database) as (connection, _):
         schema = introspect(connection, others=others)
-        left_out = _left_out(connection, others)
-    return left_out + schema_text(schema, enums=_lists(loaded), enum_modules=tuple(enums))
+        comment = _left_out(connection, others)
+    return comment + schema_text(schema, enums=_values(loaded), enum_modules=tuple(enums))
 
 
 def _left_out(connection: sqlite3.Connection, others: OtherTools) -> str:
-    """Return a comment that names the tables and views of other tools, if there are any."""
+    """Return a comment that names the tables and views of other tools, or nothing."""
     rows = read_catalog(connection)
     ours = set(others.without(rows))
     names = [row.name for row in rows if row.kind in ("table", "view") and row not in ours]
@@ -48,8 +52,8 @@ def _left_out(connection: sqlite3.Connection, others: OtherTools) -> str:
     return "".join(f"# {line}\n" for line in lines) + "\n" if names else ""
 
 
-def _lists(loaded: LoadedEnums) -> dict[str, tuple[str | int, ...]]:
-    """The values of each enum by its name: constants first, which hold a list that was made to be referred to."""
+def _values(loaded: LoadedEnums) -> dict[str, tuple[str | int, ...]]:
+    """Return the values of each enum by its name; constants first, since they are preferred."""
     found = [loaded.find(name) for name in loaded.usable()]
     usable = [enum for enum in found if enum is not None and not enum.problem]
     return {enum.name: enum.values for enum in sorted(usable, key=lambda enum: not enum.name.isupper())}

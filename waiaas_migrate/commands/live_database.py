@@ -1,109 +1,126 @@
-"""Reading a live database beside the migrations folder, without changing it."""
+"""Compare a live database with the migrations folder, without changing either."""
 
 from __future__ import annotations
 
 import functools
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from waiaas_migrate.authoring.migration_facts import derive_facts
 from waiaas_migrate.errors import Problem
-from waiaas_migrate.files.migration_dir.manifest import check_manifest, read_manifest
+from waiaas_migrate.files.migration_dir.manifest import Manifest, check_manifest, read_manifest
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, migration_hash, read_with_post_apply
 from waiaas_migrate.files.project import Project
+from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
+from waiaas_migrate.runner.fleet.patterns import refuse_single_name
 from waiaas_migrate.runner.yoyo.applied import Applied, read_applied
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.connection import open_read_only, plain_errors
 from waiaas_migrate.sqlite.database.url import database_path
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
 
+ResultT = TypeVar("ResultT")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """Where a database stands: the folder's migrations it has run and has yet to run, and those nobody here knows."""
+class Folder:
+    """The migrations folder of a project.
+
+    Args:
+        migrations: in the order in which they are applied.
+        hooks: the post-apply hooks.
+        problems: differences from the manifest, for which ``apply`` refuses the folder.
+        others: which tables of a database belong to other tools.
+    """
+
+    migrations: tuple[MigrationFile, ...]
+    hooks: tuple[MigrationFile, ...]
+    problems: tuple[Problem, ...]
+    others: OtherTools
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseState:
+    """What a database has applied.
+
+    Args:
+        applied: migrations of the folder that it has applied.
+        pending: migrations of the folder that it has not.
+        unknown: applied migrations that are not in the folder.
+        is_adopted: false if it has tables but no record of migrations, so that ``apply`` refuses it.
+    """
 
     applied: tuple[MigrationFile, ...]
     pending: tuple[MigrationFile, ...]
     unknown: tuple[Applied, ...]
+    is_adopted: bool
+
+
+def inspect_all(
+    inspection: Callable[..., ResultT], project: Project, databases: Iterable[str], fleet: Fleet
+) -> Iterator[Outcome[ResultT]]:
+    """Call ``inspection(database, project=…, run=…)`` for each of ``databases``; each process reads the folder once.
+
+    Raises:
+        MigrationsError: the migrations folder cannot be used.
+        UsageError: ``databases`` is one name.
+    """
+    refuse_single_name(databases)
+    run = new_run()
+    read_folder(project, run)
+    return each(functools.partial(inspection, project=project, run=run), databases, fleet)
 
 
 def new_run() -> int:
-    """A number for one run over any number of databases, which no other has."""
+    """Return a number that identifies one run over any number of databases."""
     return time.monotonic_ns()
 
 
 @functools.lru_cache(maxsize=1)
-def _files_of(project: Project, run: int) -> tuple[tuple[MigrationFile, ...], tuple[MigrationFile, ...]]:  # noqa: ARG001 — another run reads it anew
-    return read_with_post_apply(project.migrations)
-
-
-def folder_of(project: Project, run: int) -> tuple[MigrationFile, ...]:
-    """The migrations of ``project``, read once for each run by each process that takes part in it.
+def read_folder(project: Project, run: int) -> Folder:  # noqa: ARG001 — the cache holds one run's folder
+    """Return the migrations folder of ``project``, read once in each run and process.
 
     Raises:
-        MigrationsError: where the folder cannot be used.
+        MigrationsError: the folder or its manifest cannot be used.
     """
-    return _files_of(project, run)[0]
-
-
-def hooks_of(project: Project, run: int) -> tuple[MigrationFile, ...]:
-    """The hooks that follow them, read with them.
-
-    Raises:
-        MigrationsError: where the folder cannot be used.
-    """
-    return _files_of(project, run)[1]
-
-
-@functools.lru_cache(maxsize=1)
-def problems_of(project: Project, run: int) -> tuple[Problem, ...]:
-    """How the folder of ``project`` is not as its manifest says, for which applying refuses it; asked as above.
-
-    Raises:
-        MigrationsError: where the folder, or its manifest, cannot be used.
-    """
-    manifest = read_manifest(project.migrations)
-    return () if manifest is None else check_manifest(manifest, folder_of(project, run))
-
-
-@functools.lru_cache(maxsize=1)
-def others_of(project: Project, run: int) -> OtherTools:
-    """Return what belongs to other tools in a database that the migrations of ``project`` made; asked as above.
-
-    Raises:
-        MigrationsError: where the folder, or its manifest, cannot be used.
-    """
+    migrations, hooks = read_with_post_apply(project.migrations)
     manifest = read_manifest(project.migrations)
     recorded = {} if manifest is None else manifest.facts
-    files = (*folder_of(project, run), *hooks_of(project, run))
-    facts = [recorded.get(file.id) or derive_facts(file) for file in files]
-    return ignored_by(project).except_for(name for one in facts for name, _ in one.forward.tables or ())
+    facts = [recorded.get(file.id) or derive_facts(file) for file in (*migrations, *hooks)]
+    ours = (table for one in facts for table, _ in one.forward.tables or ())
+    return Folder(
+        migrations=migrations,
+        hooks=hooks,
+        problems=() if manifest is None else check_manifest(manifest, migrations),
+        others=_ignored(project, manifest).except_for(ours),
+    )
 
 
 def ignored_by(project: Project) -> OtherTools:
-    """Return what belongs to other tools by the settings of ``project``, or by those that its manifest recorded.
-
-    A server may have the migrations and no pyproject.toml.
+    """Return which tables belong to other tools, by the settings of ``project`` and of its manifest.
 
     Raises:
-        MigrationsError: the manifest is not what ``generate`` writes.
+        MigrationsError: the manifest cannot be used.
     """
-    manifest = read_manifest(project.migrations)
+    return _ignored(project, read_manifest(project.migrations))
+
+
+def _ignored(project: Project, manifest: Manifest | None) -> OtherTools:
+    # A server may have the migrations but no pyproject.toml.
     recorded = () if manifest is None else manifest.ignore_tables
     return OtherTools(patterns=tuple(dict.fromkeys((*project.ignore_tables, *recorded))))
 
 
 @contextmanager
 def reading(database: str) -> Iterator[tuple[sqlite3.Connection, str]]:
-    """A read-only connection to what a DATABASE argument means, and its name for messages.
-
-    All that is read there is of one moment, whatever is applied meanwhile.
+    """Open ``database`` read-only in one transaction; yield the connection and the name for messages.
 
     Raises:
-        DatabaseFileError: where it is missing, no database, or cannot be read.
+        DatabaseFileError: the file is missing, not a database, or cannot be read.
     """
     place = database_path(database)
     connection = open_read_only(place)
@@ -115,19 +132,15 @@ def reading(database: str) -> Iterator[tuple[sqlite3.Connection, str]]:
         connection.close()
 
 
-def standing(connection: sqlite3.Connection, migrations: tuple[MigrationFile, ...]) -> Standing:
-    """Where the database behind ``connection`` stands among ``migrations``."""
-    rows = read_applied(connection) or ()
-    hashes = {row.hash for row in rows}
-    known = {migration_hash(migration.id) for migration in migrations}
-    return Standing(
-        applied=tuple(migration for migration in migrations if migration_hash(migration.id) in hashes),
-        pending=tuple(migration for migration in migrations if migration_hash(migration.id) not in hashes),
-        unknown=tuple(row for row in rows if row.hash not in known),
+def database_state(connection: sqlite3.Connection, folder: Folder) -> DatabaseState:
+    """Return which migrations of ``folder`` the database has applied."""
+    rows = read_applied(connection)
+    applied = {row.hash for row in rows or ()}
+    known = {migration_hash(migration.id): migration for migration in folder.migrations}
+    has_tables = rows is None and any(row.kind == "table" for row in folder.others.without(read_catalog(connection)))
+    return DatabaseState(
+        applied=tuple(migration for key, migration in known.items() if key in applied),
+        pending=tuple(migration for key, migration in known.items() if key not in applied),
+        unknown=tuple(row for row in rows or () if row.hash not in known),
+        is_adopted=not has_tables,
     )
-
-
-def has_unrecorded_tables(connection: sqlite3.Connection, others: OtherTools) -> bool:
-    """Return whether there are tables of ours and no record of migrations: nobody knows which were run."""
-    ours = others.without(read_catalog(connection))
-    return read_applied(connection) is None and any(row.kind == "table" for row in ours)

@@ -1,35 +1,28 @@
-"""``status``: which migrations a database has run, and which it has yet to run."""
+"""``status``: which migrations a database has applied, and which are pending."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from waiaas_migrate.commands.live_database import (
-    folder_of,
-    has_unrecorded_tables,
-    new_run,
-    others_of,
-    problems_of,
-    reading,
-    standing,
-)
+from waiaas_migrate.commands.live_database import database_state, inspect_all, new_run, read_folder, reading
 from waiaas_migrate.errors import Problem
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
-from waiaas_migrate.runner.fleet.patterns import refuse_one_name
+from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome
 
 State = Literal["applied", "pending", "unknown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """A database's migrations, each with its state, in the order of the folder; unknown ones last.
+    """The migrations of a database.
 
-    ``is_adopted`` is false where it has tables and no record of migrations, so that applying refuses it; so it does for
-    any of ``problems``, which the folder has.
+    Args:
+        database: its name.
+        migrations: each with its state, in the order of the folder; unknown ones last.
+        is_adopted: false if it has tables but no record of migrations, so that ``apply`` refuses it.
+        problems: differences between the folder and its manifest, for which ``apply`` refuses the folder.
     """
 
     database: str
@@ -38,21 +31,21 @@ class Status:
     problems: tuple[Problem, ...] = ()
 
     def ids(self, state: State) -> tuple[str, ...]:
-        """The migrations in ``state``."""
+        """Return the migrations in ``state``."""
         return tuple(migration for migration, found in self.migrations if found == state)
 
     @property
     def is_at_head(self) -> bool:
-        """Whether all that is in the folder was run, and nothing else."""
-        return len(self.ids("applied")) == len(self.migrations)
+        """Whether exactly the migrations of the folder are applied."""
+        return all(state == "applied" for _, state in self.migrations)
 
 
 def status(project: Project, database: str) -> Status:
-    """Where ``database`` stands among the project's migrations; nothing is written.
+    """Return which migrations ``database`` has applied; nothing is written.
 
     Raises:
-        DatabaseFileError: where the database cannot be read.
-        MigrationsError: where the migrations folder cannot be used.
+        DatabaseFileError: the database cannot be read.
+        MigrationsError: the migrations folder cannot be used.
     """
     return _status(database, project=project, run=new_run())
 
@@ -62,25 +55,20 @@ def status_of_all(
     databases: Iterable[str],
     fleet: Fleet = Fleet(),  # noqa: B008 — a frozen value
 ) -> Iterator[Outcome[Status]]:
-    """Where each of ``databases`` stands; the folder is read once.
+    """Return the status of each of ``databases``, in their order.
 
     Raises:
-        MigrationsError: where the migrations folder cannot be used.
+        MigrationsError: the migrations folder cannot be used.
         UsageError: ``databases`` is one name.
     """
-    refuse_one_name(databases)
-    run = new_run()
-    problems_of(project, run)
-    return each(functools.partial(_status, project=project, run=run), databases, fleet)
+    return inspect_all(_status, project, databases, fleet)
 
 
 def _status(database: str, *, project: Project, run: int) -> Status:
-    migrations = folder_of(project, run)
+    folder = read_folder(project, run)
     with reading(database) as (connection, name):
-        found = standing(connection, migrations)
-        is_adopted = not has_unrecorded_tables(connection, others_of(project, run))
+        found = database_state(connection, folder)
     applied = {migration.id for migration in found.applied}
-    states: list[tuple[str, State]] = [(m.id, "applied" if m.id in applied else "pending") for m in migrations]
-    states += [(row.id, "unknown") for row in found.unknown]
-    problems = problems_of(project, run)
-    return Status(database=name, migrations=tuple(states), is_adopted=is_adopted, problems=problems)
+    known: list[tuple[str, State]] = [(m.id, "applied" if m.id in applied else "pending") for m in folder.migrations]
+    unknown: list[tuple[str, State]] = [(row.id, "unknown") for row in found.unknown]
+    return Status(database=name, migrations=(*known, *unknown), is_adopted=found.is_adopted, problems=folder.problems)

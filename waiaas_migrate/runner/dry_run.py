@@ -14,7 +14,7 @@ from typing import Literal
 
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
-from waiaas_migrate.runner.fleet.patterns import refuse_one_name
+from waiaas_migrate.runner.fleet.patterns import refuse_single_name
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.proof.preconditions import proof_of
 from waiaas_migrate.runner.run import When, wants_backup
@@ -153,7 +153,7 @@ def estimate_all(
         MigrationsError: the folder cannot be used.
         UsageError: ``databases`` is one name.
     """
-    refuse_one_name(databases)
+    refuse_single_name(databases)
     folder = read_folder(migrations)
     of_one = functools.partial(_estimate, folder=folder, backup=backup, verify=verify, may_make=may_make)
     return each(of_one, databases, fleet)

@@ -49,7 +49,7 @@ def had_run(
         was, came = False, False
     else:
         others = others.except_for(before.names | after.names)
-        was, came = (others.is_recorded(found, facts.fingerprint) for facts in (before, after))
+        was, came = (facts.fingerprint in others.fingerprints(found) for facts in (before, after))
     if was and not came:
         return False
     if not effects.may_change_rows:

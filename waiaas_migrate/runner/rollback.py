@@ -11,7 +11,7 @@ from waiaas_migrate.errors import ApplyError, UnsupportedError, UsageError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.migrating_lock import MigratingLock
-from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, KeysChanged
+from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, FullCheckNeeded
 from waiaas_migrate.runner.proof.preconditions import SchemaProof, listed, proof_of
 from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.runner.transaction import standard_settings
@@ -105,7 +105,7 @@ class _Reversal:
         """Take back what is to be taken back; again, where a light check of foreign keys proved not to be enough."""
         try:
             return self._run(check_all_keys=False)
-        except KeysChanged:
+        except FullCheckNeeded:
             return self._run(check_all_keys=True)
 
     def _run(self, *, check_all_keys: bool) -> RollbackResult:
@@ -116,7 +116,7 @@ class _Reversal:
             todo = chosen_of(self._connection, self._folder, self._extent)
             _refuse_unsupported(todo)
             self._steps.refuse_one_way(todo)
-            self._steps.open_books()
+            self._steps.prepare_records()
             proof = self._proof(todo, held.facts)
             effects = None if check_all_keys else self._folder.rollback(todo)
             check = ForeignKeyCheck(self._connection, effects, held.facts)

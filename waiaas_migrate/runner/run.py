@@ -15,7 +15,6 @@ from waiaas_migrate.runner.apply import ApplyResult, apply_todo
 from waiaas_migrate.runner.backups.backup import Backup, back_up, prune
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.migrating_lock import retry_while_migrating
-from waiaas_migrate.runner.proof.foreign_keys import Attach
 from waiaas_migrate.runner.rollback import Extent, RollbackResult, chosen_of, rollback
 from waiaas_migrate.runner.transaction import standard_settings
 from waiaas_migrate.runner.upgrade import Conduct, Transaction, refuse_shadows
@@ -88,7 +87,7 @@ def apply_to(
     """
     folder = migrations if isinstance(migrations, MigrationFolder) else read_folder(migrations)
     timeout = wait_timeout(folder.pragmas)
-    run = _Run(folder=folder, options=options, watch=watch, patience=int(timeout * 1000), is_plain=True)
+    run = _Run(folder=folder, options=options, watch=watch, patience=int(timeout * 1000))
     place = database_path(database)
     if not may_make:
         place = replace(place, was_there=True)
@@ -128,7 +127,7 @@ def run_pending(
     """Apply what is pending on a connection of the caller's, with a backup before it as in :func:`apply_to`.
 
     The connection's settings stay the caller's. ``is_plain``: nobody has given it collations, functions or a progress
-    handler of their own, so that another connection sees the same, and Ctrl-C can end a statement.
+    handler of their own, so that Ctrl-C can end a statement.
 
     Raises:
         DatabaseRefused: the database, or what is in it, refused, or there is no room for its backup; it is as it was.
@@ -144,22 +143,20 @@ def run_pending(
             return _Run(folder=folder, options=options).on(connection, todo)
         with report_interruption(database_name(connection)) as listed:
             listed.extend(todo)
-            return _Run(folder=folder, options=options, watch=Watch(), is_plain=True).on(connection, todo)
+            return _Run(folder=folder, options=options, watch=Watch()).on(connection, todo)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
     """What a run needs to know besides its connection; without ``watch`` its progress handler is left alone.
 
-    ``patience`` is the connection's busy timeout in milliseconds, where that is known; ``is_plain`` as in
-    :func:`run_pending`.
+    ``patience`` is the connection's busy timeout in milliseconds, where that is known.
     """
 
     folder: MigrationFolder
     options: RunOptions
     watch: Watch | None = None
     patience: int | None = None
-    is_plain: bool = False
 
     def on(self, connection: sqlite3.Connection, todo: Sequence[str]) -> ApplyResult:
         """Apply what is pending, which was ``todo`` a moment ago."""
@@ -176,7 +173,6 @@ class _Run:
                 transaction=self.options.transaction,
                 observe=observer,
                 patience=self.patience,
-                attach=watched.attach if self.is_plain else None,
             )
             done = apply_todo(connection, self.folder, conduct, todo)
         return _with_backup(done, observer)
@@ -237,11 +233,6 @@ class _watched:  # noqa: N801 — a context manager; a generator takes thrice as
         self._observer: _Observer | None = None
         if wants_backup or tell:
             self._observer = _Observer(connection, statements, self._meter, wants_backup=wants_backup)
-
-    @property
-    def attach(self) -> Attach:
-        """What another connection is told to that is opened for the run."""
-        return self._meter.attach
 
     def __enter__(self) -> _Observer | None:
         if self._is_watched:
@@ -326,7 +317,7 @@ def _last_applied(connection: sqlite3.Connection) -> str:
 class report_interruption:  # noqa: N801 — a context manager, as _watched is
     """Say what was committed of the list that is given, where a run is stopped by Ctrl-C or from another thread.
 
-    The books are asked on another connection: closing that of the run may take long, and be what is interrupted.
+    The records are read on another connection: closing that of the run may take long, and be what is interrupted.
     """
 
     def __init__(self, database: str, *, was_rolling_back: bool = False) -> None:

@@ -15,7 +15,7 @@ from waiaas_migrate.files.migration_dir.statements import code_of, first_line
 from waiaas_migrate.runner.refusal import refusal
 from waiaas_migrate.runner.transaction import denial, python_steps
 from waiaas_migrate.runner.watching.events import Observe, StatementStarted
-from waiaas_migrate.runner.yoyo.records import books_version, write_log, write_record
+from waiaas_migrate.runner.yoyo.records import records_version, write_log, write_record
 from waiaas_migrate.sqlite.database.connection import database_name, main_file, not_writable, plain_error, result_code
 from waiaas_migrate.sqlite.database.pragmas import unsafe_journal
 
@@ -47,7 +47,7 @@ _VERB = re.compile(
 
 
 class StepRunner:
-    """Runs migrations on one connection, and records them in yoyo's books."""
+    """Runs migrations on one connection, and records them in yoyo's tables."""
 
     def __init__(
         self,
@@ -74,22 +74,22 @@ class StepRunner:
 
         return yoyo_migrations(migration.path for migration in self._migrations)
 
-    def open_books(self) -> None:
+    def prepare_records(self) -> None:
         """Make yoyo's tables, or bring those of an old yoyo up to date.
 
         Raises:
             UnsupportedError: a newer yoyo made them.
         """
-        found = self._version_of_the_books()
-        if found > books_version():
+        found = self._found_version()
+        if found > records_version():
             raise UnsupportedError(
-                f"{database_name(self.connection)}: a newer yoyo keeps its books (version {found}; the one that is "
-                f"installed knows {books_version()}). Nothing was changed. Upgrade yoyo-migrations."
+                f"{database_name(self.connection)}: a newer yoyo made its tables (version {found}; the "
+                f"installed yoyo knows version {records_version()}). Nothing was changed. Upgrade yoyo-migrations."
             )
         with self._told("yoyo's bookkeeping"):
             self._backend.ensure_internal_schema_updated()
 
-    def _version_of_the_books(self) -> int:
+    def _found_version(self) -> int:
         try:
             found = self.connection.execute("SELECT max(version) FROM main._yoyo_version").fetchone()[0]
         except sqlite3.OperationalError as error:
@@ -140,12 +140,12 @@ class StepRunner:
                 deque(self._execute(self.connection, statement), maxlen=0)
 
     def record(self, migration: MigrationFile, operation: Direction) -> None:
-        """Write into yoyo's books that ``migration`` was applied or rolled back."""
+        """Write to yoyo's tables that ``migration`` was applied or rolled back."""
         with self._told(migration):
             write_record(self.connection, migration.id, operation)
 
     def mark(self, migration: MigrationFile) -> None:
-        """Write into yoyo's books that ``migration`` had been applied already, as ``yoyo mark`` does."""
+        """Write to yoyo's tables that ``migration`` had been applied already, as ``yoyo mark`` does."""
         with self._told(migration):
             write_record(self.connection, migration.id, "mark")
 
@@ -155,7 +155,7 @@ class StepRunner:
             write_log(self.connection, migration.id)
 
     def refuse_one_way(self, migrations: Sequence[MigrationFile]) -> None:
-        """Refuse to roll back what does not say how, where yoyo would only strike it from the books.
+        """Refuse to roll back what does not say how, where yoyo would only remove its record.
 
         Raises:
             UnsupportedError: names the migrations.

@@ -12,15 +12,15 @@ from waiaas_migrate.errors import ApplyError, DatabaseRefused, MigrateError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.migrating_lock import MigratingLock
-from waiaas_migrate.runner.proof.foreign_keys import Attach, ForeignKeyCheck, KeysChanged
+from waiaas_migrate.runner.proof.foreign_keys import ForeignKeyCheck, FullCheckNeeded
 from waiaas_migrate.runner.proof.preconditions import SchemaProof, listed, proof_of
 from waiaas_migrate.runner.recovery import had_run, hint, recorded_late
 from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.runner.transaction import NotNeeded, migration_pragmas
 from waiaas_migrate.runner.watching.events import Committed, MigrationFinished, MigrationStarted, Observe
-from waiaas_migrate.runner.yoyo.applied import pending, read_applied, read_books, waiting
+from waiaas_migrate.runner.yoyo.applied import not_applied, pending, read_applied, read_records
 from waiaas_migrate.runner.yoyo.lock_row import LockState, sole_transaction
-from waiaas_migrate.runner.yoyo.records import books_version
+from waiaas_migrate.runner.yoyo.records import records_version
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_catalog, read_facts
 from waiaas_migrate.sqlite.database.connection import database_name, main_file, plain_errors
@@ -44,8 +44,6 @@ class Conduct:
     observe: Observe | None = None
     #: The connection's busy timeout in milliseconds, where that is known.
     patience: int | None = None
-    #: Is told of another connection that is opened for the run; None where this one is not known to be like any other.
-    attach: Attach | None = None
 
 
 class Upgrade:
@@ -62,9 +60,6 @@ class Upgrade:
         self._conduct = conduct
         self._steps = StepRunner(connection, (*folder.migrations, *folder.post_apply), conduct.observe)
         self._total = len(todo)
-        # One in Python may give the connection collations of its own, which another does not have.
-        has_python = any(migration.kind == "python" for migration in folder.named(todo))
-        self._attach = None if has_python else conduct.attach
         #: What is pending once the present batch is applied.
         self._left: tuple[str, ...] = ()
         self._started = 0
@@ -101,7 +96,7 @@ class Upgrade:
                     self._run_together(batch, held.facts, notices, work)
         except NotNeeded:
             return False
-        except KeysChanged:
+        except FullCheckNeeded:
             self._check_all_keys, self._started = True, started
             return True
         except ApplyError as error:
@@ -119,7 +114,7 @@ class Upgrade:
         return bool(pending(self._connection, self._folder.ids))
 
     def _next_batch(self, held: LockState, notices: list[str]) -> tuple[MigrationFile, ...]:
-        """What is to be run together, now that nobody else can; books are open then."""
+        """What is to be run together, now that nobody else can; yoyo's tables exist then."""
         names = self._pending()
         todo = self._folder.named(names)
         if todo and held.yoyo_was_killed and self._take_over(todo[0], names, notices):
@@ -131,14 +126,14 @@ class Upgrade:
         return batch
 
     def _pending(self) -> tuple[str, ...]:
-        """What nobody else has applied meanwhile; where there is something, yoyo's books are open, and the newest."""
-        books = read_books(self._connection)
-        if books is not None and books.version == books_version():
-            return waiting(self._connection, books.applied, self._folder.ids)
+        """What nobody else has applied meanwhile; if there is something, yoyo's tables exist and are up to date."""
+        records = read_records(self._connection)
+        if records is not None and records.version == records_version():
+            return not_applied(self._connection, records.applied, self._folder.ids)
         names = pending(self._connection, self._folder.ids)
         if names:
             refuse_unrecorded_tables(self._connection, self._folder)
-            self._steps.open_books()
+            self._steps.prepare_records()
         return names
 
     # --- a batch in a transaction -------------------------------------------------------------------------------------
@@ -149,7 +144,7 @@ class Upgrade:
         proof = self._proof(batch, facts)
         if not self._is_soon_over(batch, facts):
             work.announce()
-        check = ForeignKeyCheck(self._connection, self._repeatable(batch), facts, self._attach)
+        check = ForeignKeyCheck(self._connection, self._repeatable(batch), facts)
         for migration in batch:
             check.announce(self._folder.facts(migration).forward.unenforceable)
             self._began(migration)
@@ -213,7 +208,7 @@ class Upgrade:
         return proof.notices
 
     def _done(self, batch: Sequence[MigrationFile]) -> tuple[MigrationFile, ...]:
-        """What is applied by now; the books are asked only if a migration may have written there."""
+        """What is applied by now; the records are read only if a migration may have written there."""
         if any(one.may_change_rows for one in self._folder.forward(batch)):
             return self._applied()
         waiting = frozenset(self._left)

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import uuid
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import unquote
@@ -35,7 +34,7 @@ from waiaas_migrate.runner.transaction import transaction_guard
 from waiaas_migrate.runner.watching.progress import Meter, was_interrupted
 from waiaas_migrate.runner.yoyo.lock_row import sole_transaction
 from waiaas_migrate.runner.yoyo.pragmas import declared_pragmas
-from waiaas_migrate.runner.yoyo.records import Operation, book_sql, hostname, username, write_log, write_record
+from waiaas_migrate.runner.yoyo.records import log_row
 from waiaas_migrate.sqlite.database.catalog import read_facts
 from waiaas_migrate.sqlite.database.connection import (
     apply_layout_pragmas,
@@ -188,10 +187,9 @@ class MigrateBackend(SQLiteBackend):
             if self._recorded_late(migration):
                 return
             self._run(migration, "apply", force=force)
+            self.log_migration(migration, "apply")  # type: ignore[no-untyped-call]
             if mark and not isinstance(migration, PostApplyHookMigration):
-                write_record(self.connection, migration.id, "apply", book_sql(self))
-            else:
-                self.log_migration(migration, "apply")
+                self.mark_one(migration, log=False)  # type: ignore[no-untyped-call]
 
     def _recorded_late(self, migration: Migration) -> bool:
         """Record ``migration`` if plain yoyo ran it before it was killed; return whether it did.
@@ -213,7 +211,7 @@ class MigrateBackend(SQLiteBackend):
         ):
             return False
         self.ensure_internal_schema_updated()
-        write_record(self.connection, migration.id, "mark", book_sql(self))
+        self.mark_one(migration)  # type: ignore[no-untyped-call]
         _note([recorded_late(migration.id)])
         return True
 
@@ -221,7 +219,8 @@ class MigrateBackend(SQLiteBackend):
         """Roll back a single migration, and strike it from the books in the same transaction."""
         with self.lock():
             self._run(migration, "rollback", force=force)
-            write_record(self.connection, migration.id, "rollback", book_sql(self))
+            self.log_migration(migration, "rollback")  # type: ignore[no-untyped-call]
+            self.unmark_one(migration, log=False)  # type: ignore[no-untyped-call]
 
     def _run(self, migration: Migration, direction: Literal["apply", "rollback"], *, force: bool) -> None:
         """Run the steps; what runs outside transactions splits the run, and what came before it is committed."""
@@ -294,21 +293,9 @@ class MigrateBackend(SQLiteBackend):
         hashes: list[str] = super().get_applied_migration_hashes()  # type: ignore[no-untyped-call]
         return hashes
 
-    def log_migration(self, migration: Migration, operation: Operation) -> None:
-        """Write a row into yoyo's log."""
-        write_log(self.connection, migration.id, operation, book_sql(self))
-
-    def get_log_data(self, migration: Migration | None = None, operation: str = "apply") -> dict[str, Any]:
-        """The values of a row in yoyo's log."""
-        return {
-            "id": str(uuid.uuid4()),
-            "migration_id": migration.id if migration else None,
-            "migration_hash": migration.hash if migration else None,
-            "username": username(),
-            "hostname": hostname(),
-            "created_at_utc": datetime.now(UTC).replace(tzinfo=None),
-            "operation": operation,
-        }
+    def get_log_data(self, migration: Migration | None = None, operation: str = "apply") -> dict[str, str]:
+        """Return a row of yoyo's log, by column."""
+        return log_row(migration.id if migration else "", operation)
 
 
 @contextmanager

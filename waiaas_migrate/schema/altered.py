@@ -4,35 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
+from typing import TypeVar, assert_never
 
 from waiaas_migrate.schema import changes as c
-from waiaas_migrate.schema.model import Column, ForeignKey, Table
+from waiaas_migrate.schema.model import Check, Column, ForeignKey, Table
 from waiaas_migrate.schema.names import fold
 
 ItemT = TypeVar("ItemT")
 
 
-def altered(table: Table, change: c.Change) -> Table:
-    """``table`` after ``change``. What replaces a constraint stands where that one stood, on its column or the table.
+def altered(table: Table, change: c.Change) -> Table:  # noqa: PLR0911  one return for each kind of change
+    """Return ``table`` after ``change``, a change of its columns, constraints or options; other changes leave it as is.
 
-    A change that is about another kind of object, or about the order of columns, leaves the table as it is.
+    A constraint that replaces another one keeps its place, on the column or the table.
     """
     match change:
         case c.AddColumn() | c.DropColumn() | c.ModifyColumn():
             return _with_column(table, change)
-        case c.AddCheck(check=check):
-            return replace(table, checks=(*table.checks, check))
-        case c.DropCheck(check=check):
-            return replace(table, checks=_without(table.checks, check))
-        case c.ModifyCheck(old=old, new=new):
-            return replace(table, checks=_exchanged(table.checks, old, lambda was: replace(new, column=was.column)))
+        case c.AddCheck() | c.DropCheck() | c.ModifyCheck():
+            return replace(table, checks=_checks(table.checks, change))
+        case c.AddForeignKey() | c.DropForeignKey() | c.ModifyForeignKey():
+            return replace(table, foreign_keys=_foreign_keys(table.foreign_keys, change))
+        case c.AddUnique(unique=unique) | c.DropUnique(unique=unique):
+            is_new = isinstance(change, c.AddUnique)
+            return replace(table, uniques=(*table.uniques, unique) if is_new else _without(table.uniques, unique))
+        case c.ModifyPrimaryKey(new=primary_key):
+            return replace(table, primary_key=primary_key)
+        case c.ModifyTableOptions(new=new):
+            return replace(table, strict=new.strict, without_rowid=new.without_rowid)
+        case (
+            c.AddTable() | c.DropTable() | c.RenameTable() | c.RenameColumn() | c.ReorderColumns()
+            | c.AddIndex() | c.DropIndex() | c.ModifyIndex() | c.AddView() | c.DropView() | c.ModifyView()
+            | c.AddTrigger() | c.DropTrigger() | c.ModifyTrigger()
+            | c.AddVirtualTable() | c.DropVirtualTable() | c.ModifyVirtualTable()
+        ):  # fmt: skip
+            return table
         case _:
-            return _with_key(table, change)
+            assert_never(change)
 
 
 def column_changed(change: c.Change) -> str | None:
-    """The folded name of the column whose definition ``change`` is about; None if it is about anything else."""
+    """Return the folded name of the column whose definition ``change`` edits; None if it edits anything else."""
     match change:
         case c.AddColumn(column=column) | c.DropColumn(column=column) | c.ModifyColumn(new=column):
             return fold(column.name)
@@ -57,22 +69,20 @@ def _with_column(table: Table, change: c.AddColumn | c.DropColumn | c.ModifyColu
                 checks=tuple(check for check in table.checks if fold(check.column or "") != fold(gone.name)),
                 foreign_keys=tuple(key for key in table.foreign_keys if not _stands_on(key, gone)),
             )
-
-
-def _with_key(table: Table, change: c.Change) -> Table:
-    match change:
-        case c.AddForeignKey() | c.DropForeignKey() | c.ModifyForeignKey():
-            return replace(table, foreign_keys=_foreign_keys(table.foreign_keys, change))
-        case c.AddUnique(unique=unique):
-            return replace(table, uniques=(*table.uniques, unique))
-        case c.DropUnique(unique=unique):
-            return replace(table, uniques=_without(table.uniques, unique))
-        case c.ModifyPrimaryKey(new=primary_key):
-            return replace(table, primary_key=primary_key)
-        case c.ModifyTableOptions(new=new_table):
-            return replace(table, strict=new_table.strict, without_rowid=new_table.without_rowid)
         case _:
-            return table
+            assert_never(change)
+
+
+def _checks(checks: tuple[Check, ...], change: c.AddCheck | c.DropCheck | c.ModifyCheck) -> tuple[Check, ...]:
+    match change:
+        case c.AddCheck(check=check):
+            return (*checks, check)
+        case c.DropCheck(check=check):
+            return _without(checks, check)
+        case c.ModifyCheck(old=old, new=new):
+            return _exchanged(checks, old, lambda was: replace(new, column=was.column))
+        case _:
+            assert_never(change)
 
 
 def _foreign_keys(
@@ -85,6 +95,8 @@ def _foreign_keys(
             return _without(keys, key)
         case c.ModifyForeignKey(old=old, new=new):
             return _exchanged(keys, old, lambda was: replace(new, inline=was.inline))
+        case _:
+            assert_never(change)
 
 
 def _is(column: Column, other: Column) -> bool:

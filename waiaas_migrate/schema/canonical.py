@@ -1,166 +1,81 @@
 """The one form in which schemas are compared.
 
-Not counted: the case of names, spacing, comments, the place where a constraint was written (its column or the
-table), and order where order means nothing. Everything else counts. The order of a table's columns is told apart,
-by :func:`column_order`. Expressions and statements arrive here with their meaning already in
-:attr:`~waiaas_migrate.schema.model.SqlText.key`.
+Ignored: the case of names, spacing, comments, the place where a constraint was written (its column or the table), and
+order that has no meaning, such as that of a table's columns. Everything else counts. The meaning of an expression or a
+statement is already in :attr:`~waiaas_migrate.schema.model.SqlText.key`.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import fields, is_dataclass, replace
-from typing import Any
+from dataclasses import MISSING, fields, is_dataclass, replace
+from typing import Any, TypeVar
 
-from waiaas_migrate.schema.model import (
-    Check,
-    Column,
-    ForeignKey,
-    Index,
-    IndexPart,
-    PrimaryKey,
-    Schema,
-    SqlText,
-    Table,
-    Trigger,
-    Unique,
-    View,
-    VirtualTable,
-)
+from waiaas_migrate.schema import model as m
 from waiaas_migrate.schema.names import fold
 
+ValueT = TypeVar("ValueT")
 
-def canonical(schema: Schema) -> Schema:
-    """``schema`` in the form in which two schemas that mean the same are equal."""
-    return Schema(
-        tables=tuple(sorted((canonical_table(table) for table in schema.tables), key=_name)),
-        views=tuple(sorted((canonical_view(view) for view in schema.views), key=_name)),
-        triggers=tuple(sorted((canonical_trigger(trigger) for trigger in schema.triggers), key=_name)),
-        virtual_tables=tuple(sorted((canonical_virtual_table(table) for table in schema.virtual_tables), key=_name)),
-    )
+#: The fields that hold names.
+_NAMES = frozenset({"name", "collation", "column", "columns", "table", "targets", "match", "module"})
+#: What is sorted in a table or a schema. Everything else, such as the columns of a key, has a meaningful order.
+_UNORDERED = (m.Table, m.View, m.Trigger, m.VirtualTable, m.Column, m.Unique, m.Check, m.ForeignKey, m.Index)
 
 
-def canonical_table(table: Table) -> Table:
-    """``table`` with its indexes, as :func:`canonical` has it."""
-    return replace(
-        table,
-        name=fold(table.name),
-        columns=tuple(sorted((canonical_column(column) for column in table.columns), key=_name)),
-        primary_key=None if table.primary_key is None else canonical_primary_key(table.primary_key),
-        uniques=tuple(sorted({canonical_unique(unique) for unique in table.uniques}, key=repr)),
-        checks=tuple(sorted((canonical_check(check) for check in table.checks), key=repr)),
-        foreign_keys=tuple(sorted((canonical_foreign_key(key) for key in table.foreign_keys), key=repr)),
-        indexes=tuple(sorted((canonical_index(index) for index in table.indexes), key=_name)),
-    )
+def canonical(value: ValueT) -> ValueT:
+    """Return ``value``, part of a schema or all of it, in a form that is equal for everything with the same meaning."""
+    result: ValueT = _canonical(value, "")
+    return result
 
 
-def canonical_column(column: Column) -> Column:
-    """``column`` as :func:`canonical` has it."""
-    not_null = column.not_null
-    if not_null is not None:
-        not_null = replace(not_null, name=_folded(not_null.name))
-    return replace(
-        column,
-        name=fold(column.name),
-        type=canonical_type(column.type),
-        not_null=not_null,
-        collation=_folded(column.collation),
-    )
+def _canonical(value: Any, field: str) -> Any:  # noqa: ANN401  whatever a schema is made of
+    """Return ``value``, found in the named ``field``, in its canonical form."""
+    if isinstance(value, tuple):
+        found = [_canonical(item, field) for item in value]
+        if isinstance(next(iter(found), None), m.Unique):
+            found = list(dict.fromkeys(found))  # SQLite makes one index for equal UNIQUEs
+        return tuple(sorted(found, key=repr) if found and isinstance(found[0], _UNORDERED) else found)
+    if isinstance(value, str):
+        return _canonical_type(value) if field == "type" else fold(value) if field in _NAMES else value
+    if isinstance(value, m.SqlText):
+        return replace(value, sql="")
+    if not is_dataclass(value) or isinstance(value, type):
+        return value
+    changed = {
+        item.name: _canonical(getattr(value, item.name), item.name) if item.compare else item.default
+        for item in fields(value)
+        if item.compare or item.default is not MISSING
+    }
+    return replace(value, **changed)
 
 
 def canonical_collation(name: str | None) -> str | None:
-    """How a column's values are compared, folded; BINARY is what it has without a collation, and so None.
+    """Return the collation that compares a column's values, folded; None for BINARY, which is the default.
 
-    To write one for the other changes the declaration, and nothing about rows
-    (https://www.sqlite.org/datatype3.html#collation).
+    Declaring BINARY or dropping it doesn't affect rows (https://www.sqlite.org/datatype3.html#collation).
     """
-    folded = _folded(name)
+    folded = None if name is None else fold(name)
     return None if folded == "binary" else folded
 
 
-def canonical_type(declared: str | None) -> str | None:
-    """A declared type without case and spacing; None where there is none."""
+def _canonical_type(declared: str | None) -> str | None:
+    """Return a declared type without case and spacing; None if there is none."""
     if not declared:
         return None
     return re.sub(r"\s*([(),+-])\s*", r"\1", " ".join(declared.upper().split()))
 
 
-def canonical_primary_key(key: PrimaryKey) -> PrimaryKey:
-    """``key`` as :func:`canonical` has it."""
-    return replace(key, parts=_parts(key.parts), name=_folded(key.name), inline=False)
-
-
-def canonical_unique(unique: Unique) -> Unique:
-    """``unique`` as :func:`canonical` has it."""
-    return replace(unique, parts=_parts(unique.parts), name=_folded(unique.name), inline=False)
-
-
-def canonical_check(check: Check) -> Check:
-    """``check`` as :func:`canonical` has it."""
-    expression = replace(check.expression, sql="")
-    return replace(check, expression=expression, name=_folded(check.name), column=None)
-
-
-def canonical_foreign_key(key: ForeignKey) -> ForeignKey:
-    """``key`` as :func:`canonical` has it."""
-    return replace(
-        key,
-        columns=tuple(fold(column) for column in key.columns),
-        table=fold(key.table),
-        targets=tuple(fold(column) for column in key.targets),
-        match=_folded(key.match),
-        name=_folded(key.name),
-        inline=False,
-    )
-
-
-def canonical_index(index: Index) -> Index:
-    """``index`` as :func:`canonical` has it."""
-    return replace(index, name=fold(index.name), parts=_parts(index.parts))
-
-
-def canonical_view(view: View) -> View:
-    """``view`` as :func:`canonical` has it."""
-    return replace(view, name=fold(view.name))
-
-
-def canonical_trigger(trigger: Trigger) -> Trigger:
-    """``trigger`` as :func:`canonical` has it."""
-    return replace(trigger, name=fold(trigger.name), table=fold(trigger.table))
-
-
-def canonical_virtual_table(table: VirtualTable) -> VirtualTable:
-    """``table`` as :func:`canonical` has it."""
-    return replace(table, name=fold(table.name), module=fold(table.module))
-
-
-def column_order(table: Table) -> tuple[str, ...]:
-    """The names of the columns in their order, for a comparison that asks for it."""
-    return tuple(fold(column.name) for column in table.columns)
-
-
-def without_meaning(tables: tuple[Table, ...]) -> tuple[Table, ...]:
-    """``tables`` whose expressions all mean the same, for a comparison of everything around them."""
-    return tuple(_without_meaning(table) for table in tables)
+def without_meaning(value: ValueT) -> ValueT:
+    """Return ``value`` with the same meaning in every expression, to compare everything around them."""
+    result: ValueT = _without_meaning(value)
+    return result
 
 
 def _without_meaning(value: Any) -> Any:  # noqa: ANN401  whatever a table is made of
-    if isinstance(value, SqlText):
+    if isinstance(value, m.SqlText):
         return replace(value, key="")
     if isinstance(value, tuple):
         return tuple(_without_meaning(item) for item in value)
     if is_dataclass(value) and not isinstance(value, type):
         return replace(value, **{item.name: _without_meaning(getattr(value, item.name)) for item in fields(value)})
     return value
-
-
-def _parts(parts: tuple[IndexPart, ...]) -> tuple[IndexPart, ...]:
-    return tuple(replace(part, column=_folded(part.column), collation=_folded(part.collation)) for part in parts)
-
-
-def _folded(name: str | None) -> str | None:
-    return None if name is None else fold(name)
-
-
-def _name(item: Table | Column | Index | View | Trigger | VirtualTable) -> str:
-    return item.name

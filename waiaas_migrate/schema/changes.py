@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 from waiaas_migrate.schema.model import (
     Check,
@@ -21,15 +22,22 @@ from waiaas_migrate.schema.names import fold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InTable:
+    """A change within a table that exists before and after it; ``table`` is its name."""
+
+    table: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddTable:
-    """A table that is new, with its indexes."""
+    """A new table, with its indexes."""
 
     table: Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropTable:
-    """A table that is gone, with its indexes."""
+    """A dropped table, with its indexes."""
 
     table: Table
 
@@ -44,172 +52,155 @@ class RenameTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModifyTableOptions:
-    """STRICT or WITHOUT ROWID set or taken away."""
+    """STRICT or WITHOUT ROWID added or removed."""
 
     old: Table
     new: Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReorderColumns:
-    """The same columns in another order; told only where it is asked for."""
+class ReorderColumns(InTable):
+    """The same columns in another order; reported only on request."""
 
-    table: str
     old: tuple[str, ...]
     new: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddColumn:
-    """A column that is new."""
+class AddColumn(InTable):
+    """A new column."""
 
-    table: str
     column: Column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DropColumn:
-    """A column that is gone."""
+class DropColumn(InTable):
+    """A dropped column."""
 
-    table: str
     column: Column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RenameColumn:
+class RenameColumn(InTable):
     """A column under a new name."""
 
-    table: str
     old: str
     new: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModifyColumn:
-    """A column whose type, NOT NULL, default, collation or generated expression is another."""
+class ModifyColumn(InTable):
+    """A column with another type, NOT NULL, default, collation or generated expression."""
 
-    table: str
     old: Column
     new: Column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModifyPrimaryKey:
+class ModifyPrimaryKey(InTable):
     """A primary key added (``old`` is None), dropped (``new`` is None) or changed."""
 
-    table: str
     old: PrimaryKey | None
     new: PrimaryKey | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddUnique:
-    """A UNIQUE constraint that is new."""
+class AddUnique(InTable):
+    """A new UNIQUE constraint."""
 
-    table: str
     unique: Unique
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DropUnique:
-    """A UNIQUE constraint that is gone."""
+class DropUnique(InTable):
+    """A dropped UNIQUE constraint."""
 
-    table: str
     unique: Unique
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddCheck:
-    """A CHECK that is new."""
+class AddCheck(InTable):
+    """A new CHECK."""
 
-    table: str
     check: Check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DropCheck:
-    """A CHECK that is gone."""
+class DropCheck(InTable):
+    """A dropped CHECK."""
 
-    table: str
     check: Check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModifyCheck:
+class ModifyCheck(InTable):
     """A CHECK of the same name, or on the same column, with another expression."""
 
-    table: str
     old: Check
     new: Check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddForeignKey:
-    """A foreign key that is new."""
+class AddForeignKey(InTable):
+    """A new foreign key."""
 
-    table: str
     foreign_key: ForeignKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DropForeignKey:
-    """A foreign key that is gone."""
+class DropForeignKey(InTable):
+    """A dropped foreign key."""
 
-    table: str
     foreign_key: ForeignKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModifyForeignKey:
+class ModifyForeignKey(InTable):
     """A foreign key from the same columns with another target, action or deferrability."""
 
-    table: str
     old: ForeignKey
     new: ForeignKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddIndex:
-    """An index that is new on a table that is not."""
+class AddIndex(InTable):
+    """A new index on an existing table."""
 
-    table: str
     index: Index
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DropIndex:
-    """An index that is gone from a table that stays."""
+class DropIndex(InTable):
+    """A dropped index of a table that stays."""
 
-    table: str
     index: Index
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModifyIndex:
-    """An index of the same name over something else."""
+class ModifyIndex(InTable):
+    """An index of the same name with another definition."""
 
-    table: str
     old: Index
     new: Index
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddView:
-    """A view that is new."""
+    """A new view."""
 
     view: View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropView:
-    """A view that is gone."""
+    """A dropped view."""
 
     view: View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModifyView:
-    """A view of the same name that says something else."""
+    """A view of the same name with another statement."""
 
     old: View
     new: View
@@ -217,21 +208,21 @@ class ModifyView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddTrigger:
-    """A trigger that is new."""
+    """A new trigger."""
 
     trigger: Trigger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropTrigger:
-    """A trigger that is gone."""
+    """A dropped trigger."""
 
     trigger: Trigger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModifyTrigger:
-    """A trigger of the same name that says something else."""
+    """A trigger of the same name with another statement."""
 
     old: Trigger
     new: Trigger
@@ -239,14 +230,14 @@ class ModifyTrigger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddVirtualTable:
-    """A virtual table that is new."""
+    """A new virtual table."""
 
     table: VirtualTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropVirtualTable:
-    """A virtual table that is gone, and its shadow tables with it."""
+    """A dropped virtual table, and its shadow tables with it."""
 
     table: VirtualTable
 
@@ -274,21 +265,16 @@ Change = (
 
 
 def table_of(change: Change) -> str | None:
-    """The name of the table that ``change`` alters and that is there before and after it; None where there is none."""
+    """Return the name of the table that ``change`` alters; None if it adds, drops or renames a whole object."""
     match change:
-        case ModifyTableOptions(new=new):
-            return new.name
-        case (
-            AddTable() | DropTable() | RenameTable() | AddView() | DropView() | ModifyView() | AddTrigger()
-            | DropTrigger() | ModifyTrigger() | AddVirtualTable() | DropVirtualTable() | ModifyVirtualTable()
-        ):  # fmt: skip
-            return None
+        case ModifyTableOptions(new=Table(name=name)) | InTable(table=name):
+            return name
         case _:
-            return change.table
+            return None
 
 
 def object_of(change: Change) -> tuple[str, str]:
-    """What ``change`` is about, as a catalog has it: the kind of an object, and its folded name."""
+    """Return the kind and the folded name of the object that ``change`` is about, as the catalog has them."""
     kind, name = _named(change)
     return kind, fold(name)
 
@@ -305,50 +291,49 @@ def _named(change: Change) -> tuple[str, str]:
             | AddVirtualTable(table=found) | DropVirtualTable(table=found) | ModifyVirtualTable(new=found)
         ):  # fmt: skip
             return "table", found.name
-        case RenameTable(new=name):
-            return "table", name
         case AddIndex(index=index) | DropIndex(index=index) | ModifyIndex(new=index):
             return "index", index.name
         case AddView(view=view) | DropView(view=view) | ModifyView(new=view):
             return "view", view.name
         case AddTrigger(trigger=trigger) | DropTrigger(trigger=trigger) | ModifyTrigger(new=trigger):
             return "trigger", trigger.name
+        case RenameTable(new=name) | InTable(table=name):
+            return "table", name
         case _:
-            return "table", change.table
+            assert_never(change)
 
 
 def owner_of(change: Change) -> str | None:
-    """The folded name of the table, or of the view with a trigger, that ``change`` belongs to; None for a view."""
+    """Return the folded name of the table, or of the view with a trigger, that owns the object; None for a view."""
     match change:
         case AddTrigger(trigger=trigger) | DropTrigger(trigger=trigger) | ModifyTrigger(new=trigger):
             return fold(trigger.table)
         case AddView() | DropView() | ModifyView():
             return None
         case _:
-            name = table_of(change)
-            return object_of(change)[1] if name is None else fold(name)
+            return fold(spelled_name(change))
 
 
 def is_addition(change: Change) -> bool:
-    """Whether ``change`` adds a table, a virtual table or a view."""
+    """Return whether ``change`` adds a table, a virtual table or a view."""
     return isinstance(change, AddTable | AddVirtualTable | AddView)
 
 
 def asked_foreign_keys(changes: Sequence[Change]) -> Iterator[tuple[str, ForeignKey]]:
-    """The foreign keys, each with its table, by which a row may lack the parent that nobody asked for before.
+    """Yield the foreign keys, each with its table, that existing rows may violate.
 
-    They are new or lead elsewhere, and no column of theirs is one that comes without a value.
+    They are new or refer to other columns than before. Keys with a new column that is empty in every row are left out.
     """
     empty = {
         (fold(change.table), fold(change.column.name))
         for change in changes
-        if isinstance(change, AddColumn) and _comes_empty(change.column)
+        if isinstance(change, AddColumn) and _is_empty(change.column)
     }
     for change in changes:
         match change:
             case AddForeignKey(table=table, foreign_key=key):
                 pass
-            case ModifyForeignKey(table=table, old=old, new=key) if _leads_to(old) != _leads_to(key):
+            case ModifyForeignKey(table=table, old=old, new=key) if _target(old) != _target(key):
                 pass
             case _:
                 continue
@@ -356,9 +341,9 @@ def asked_foreign_keys(changes: Sequence[Change]) -> Iterator[tuple[str, Foreign
             yield table, key
 
 
-def _comes_empty(column: Column) -> bool:
+def _is_empty(column: Column) -> bool:
     return column.default is None and column.hints.backfill is None and column.generated is None
 
 
-def _leads_to(key: ForeignKey) -> tuple[str, tuple[str, ...]]:
-    return fold(key.table), tuple(fold(target) for target in key.targets)
+def _target(key: ForeignKey) -> tuple[str, tuple[str, ...]]:
+    return fold(key.table), tuple(map(fold, key.targets))

@@ -1,4 +1,4 @@
-"""Two schemas compared: the changes that make the one the other."""
+"""Two schemas compared: the changes that turn one into the other."""
 
 from __future__ import annotations
 
@@ -6,38 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
-from waiaas_migrate.schema import canonical as form
-from waiaas_migrate.schema.changes import (
-    AddCheck,
-    AddColumn,
-    AddForeignKey,
-    AddIndex,
-    AddTable,
-    AddTrigger,
-    AddUnique,
-    AddView,
-    AddVirtualTable,
-    Change,
-    DropCheck,
-    DropColumn,
-    DropForeignKey,
-    DropIndex,
-    DropTable,
-    DropTrigger,
-    DropUnique,
-    DropView,
-    DropVirtualTable,
-    ModifyCheck,
-    ModifyColumn,
-    ModifyForeignKey,
-    ModifyIndex,
-    ModifyPrimaryKey,
-    ModifyTableOptions,
-    ModifyTrigger,
-    ModifyView,
-    ModifyVirtualTable,
-    ReorderColumns,
-)
+from waiaas_migrate.schema import changes as c
+from waiaas_migrate.schema.canonical import canonical
 from waiaas_migrate.schema.model import Check, ForeignKey, Schema, Table
 from waiaas_migrate.schema.names import fold
 
@@ -47,12 +17,11 @@ class _Named(Protocol):
     def name(self) -> str: ...
 
 
-NamedT = TypeVar("NamedT", bound=_Named)
 ItemT = TypeVar("ItemT")
 
 
-def diff(old: Schema, new: Schema, *, column_order: bool = False) -> tuple[Change, ...]:
-    """The changes that make ``old`` into ``new``, in a fixed order; empty where they mean the same.
+def diff(old: Schema, new: Schema, *, column_order: bool = False) -> tuple[c.Change, ...]:
+    """Return the changes that turn ``old`` into ``new``, in a fixed order; empty if both mean the same.
 
     Args:
         old: the schema as it is.
@@ -62,159 +31,141 @@ def diff(old: Schema, new: Schema, *, column_order: bool = False) -> tuple[Chang
     return tuple(_changes(old, new, column_order=column_order))
 
 
-def _changes(old: Schema, new: Schema, *, column_order: bool) -> Iterator[Change]:
-    for table, other in _pairs(old.tables, new.tables):
-        if table is not None and other is None:
-            yield DropTable(table=table)
-        elif other is not None and table is None:
-            yield AddTable(table=other)
-        elif table is not None and other is not None and table != other:
-            yield from diff_table(table, other, column_order=column_order)
-    yield from _object_changes(
-        old.virtual_tables,
-        new.virtual_tables,
-        form.canonical_virtual_table,
-        lambda before, after: ModifyVirtualTable(old=before, new=after),
-        lambda table: AddVirtualTable(table=table),
-        lambda table: DropVirtualTable(table=table),
+def _changes(old: Schema, new: Schema, *, column_order: bool) -> Iterator[c.Change]:
+    before, after = old.by_name(), new.by_name()
+    for name, table in before.items():
+        if name not in after:
+            yield c.DropTable(table=table)
+        elif table != after[name]:
+            yield from diff_table(table, after[name], column_order=column_order)
+    yield from (c.AddTable(table=table) for name, table in after.items() if name not in before)
+    yield from _compare(
+        (old.virtual_tables, new.virtual_tables),
+        _name,
+        add=lambda table: c.AddVirtualTable(table=table),
+        drop=lambda table: c.DropVirtualTable(table=table),
+        modify=lambda before, after: c.ModifyVirtualTable(old=before, new=after),
     )
-    yield from _object_changes(
-        old.views,
-        new.views,
-        form.canonical_view,
-        lambda before, after: ModifyView(old=before, new=after),
-        lambda view: AddView(view=view),
-        lambda view: DropView(view=view),
+    yield from _compare(
+        (old.views, new.views),
+        _name,
+        add=lambda view: c.AddView(view=view),
+        drop=lambda view: c.DropView(view=view),
+        modify=lambda before, after: c.ModifyView(old=before, new=after),
     )
-    yield from _object_changes(
-        old.triggers,
-        new.triggers,
-        form.canonical_trigger,
-        lambda before, after: ModifyTrigger(old=before, new=after),
-        lambda trigger: AddTrigger(trigger=trigger),
-        lambda trigger: DropTrigger(trigger=trigger),
+    yield from _compare(
+        (old.triggers, new.triggers),
+        _name,
+        add=lambda trigger: c.AddTrigger(trigger=trigger),
+        drop=lambda trigger: c.DropTrigger(trigger=trigger),
+        modify=lambda before, after: c.ModifyTrigger(old=before, new=after),
     )
 
 
-def _object_changes(
-    old: Sequence[NamedT],
-    new: Sequence[NamedT],
-    key: Callable[[NamedT], object],
-    modify: Callable[[NamedT, NamedT], Change],
-    add: Callable[[NamedT], Change],
-    drop: Callable[[NamedT], Change],
-) -> Iterator[Change]:
-    for before, after in _pairs(old, new):
-        if before is not None and after is None:
-            yield drop(before)
-        elif after is not None and before is None:
-            yield add(after)
-        elif before is not None and after is not None and key(before) != key(after):
-            yield modify(before, after)
-
-
-def diff_table(old: Table, new: Table, *, column_order: bool = False) -> Iterator[Change]:
-    """The changes that make one table into another of the same name."""
+def diff_table(old: Table, new: Table, *, column_order: bool = False) -> Iterator[c.Change]:
+    """Yield the changes that turn one table into another of the same name."""
+    name = new.name
     if (old.strict, old.without_rowid) != (new.strict, new.without_rowid):
-        yield ModifyTableOptions(old=old, new=new)
-    yield from _column_changes(old, new, column_order=column_order)
-    old_key = None if old.primary_key is None else form.canonical_primary_key(old.primary_key)
-    new_key = None if new.primary_key is None else form.canonical_primary_key(new.primary_key)
-    if old_key != new_key:
-        yield ModifyPrimaryKey(table=new.name, old=old.primary_key, new=new.primary_key)
-    gone, come = _unmatched(_distinct(old.uniques), _distinct(new.uniques), form.canonical_unique)
-    yield from (DropUnique(table=new.name, unique=unique) for unique in gone)
-    yield from (AddUnique(table=new.name, unique=unique) for unique in come)
-    yield from _check_changes(old, new)
-    yield from _foreign_key_changes(old, new)
-    yield from _index_changes(old, new)
-
-
-def _column_changes(old: Table, new: Table, *, column_order: bool) -> Iterator[Change]:
-    yield from _object_changes(
-        old.columns,
-        new.columns,
-        form.canonical_column,
-        lambda before, after: ModifyColumn(table=new.name, old=before, new=after),
-        lambda column: AddColumn(table=new.name, column=column),
-        lambda column: DropColumn(table=new.name, column=column),
+        yield c.ModifyTableOptions(old=old, new=new)
+    yield from _compare(
+        (old.columns, new.columns),
+        _name,
+        add=lambda column: c.AddColumn(table=name, column=column),
+        drop=lambda column: c.DropColumn(table=name, column=column),
+        modify=lambda before, after: c.ModifyColumn(table=name, old=before, new=after),
     )
-    if column_order and form.column_order(old) != form.column_order(new):
-        old_order = tuple(column.name for column in old.columns)
-        yield ReorderColumns(table=new.name, old=old_order, new=tuple(column.name for column in new.columns))
-
-
-def _check_changes(old: Table, new: Table) -> Iterator[Change]:
-    gone, come = _unmatched(old.checks, new.checks, form.canonical_check)
-    for check in gone:
-        successor = next((other for other in come if _succeeds(check, other)), None)
-        if successor is None:
-            yield DropCheck(table=new.name, check=check)
-        else:
-            come.remove(successor)
-            yield ModifyCheck(table=new.name, old=check, new=successor)
-    yield from (AddCheck(table=new.name, check=check) for check in come)
-
-
-def _succeeds(old: Check, new: Check) -> bool:
-    if old.name is not None or new.name is not None:
-        return fold(old.name or "") == fold(new.name or "")
-    return old.column is not None and fold(old.column) == fold(new.column or "")
-
-
-def _foreign_key_changes(old: Table, new: Table) -> Iterator[Change]:
-    gone, come = _unmatched(old.foreign_keys, new.foreign_keys, form.canonical_foreign_key)
-    for key in gone:
-        successor = next((other for other in come if _from(other) == _from(key)), None)
-        if successor is None:
-            yield DropForeignKey(table=new.name, foreign_key=key)
-        else:
-            come.remove(successor)
-            yield ModifyForeignKey(table=new.name, old=key, new=successor)
-    yield from (AddForeignKey(table=new.name, foreign_key=key) for key in come)
-
-
-def _from(key: ForeignKey) -> tuple[str, ...]:
-    return tuple(fold(column) for column in key.columns)
-
-
-def _index_changes(old: Table, new: Table) -> Iterator[Change]:
-    yield from _object_changes(
-        old.indexes,
-        new.indexes,
-        form.canonical_index,
-        lambda before, after: ModifyIndex(table=new.name, old=before, new=after),
-        lambda index: AddIndex(table=new.name, index=index),
-        lambda index: DropIndex(table=new.name, index=index),
+    before, after = (tuple(column.name for column in table.columns) for table in (old, new))
+    if column_order and [*map(fold, before)] != [*map(fold, after)]:
+        yield c.ReorderColumns(table=name, old=before, new=after)
+    yield from _constraint_changes(old, new)
+    yield from _compare(
+        (old.indexes, new.indexes),
+        _name,
+        add=lambda index: c.AddIndex(table=name, index=index),
+        drop=lambda index: c.DropIndex(table=name, index=index),
+        modify=lambda before, after: c.ModifyIndex(table=name, old=before, new=after),
     )
 
 
-def _pairs(old: Sequence[NamedT], new: Sequence[NamedT]) -> Iterator[tuple[NamedT | None, NamedT | None]]:
-    """Things of the same name beside each other: first what ``old`` has, in its order, then what only ``new`` has."""
-    successors = {fold(item.name): item for item in new}
-    for item in old:
-        yield item, successors.pop(fold(item.name), None)
-    for item in new:
-        if fold(item.name) in successors:
-            yield None, item
+def _constraint_changes(old: Table, new: Table) -> Iterator[c.Change]:
+    name = new.name
+    if canonical(old.primary_key) != canonical(new.primary_key):
+        yield c.ModifyPrimaryKey(table=name, old=old.primary_key, new=new.primary_key)
+    # SQLite makes one index for equal UNIQUEs.
+    uniques = tuple(dict.fromkeys(old.uniques)), tuple(dict.fromkeys(new.uniques))
+    gone, come = _unmatched(*uniques)
+    yield from (c.DropUnique(table=name, unique=unique) for unique in gone)
+    yield from (c.AddUnique(table=name, unique=unique) for unique in come)
+    yield from _compare(
+        (old.checks, new.checks),
+        _name_or_column,
+        add=lambda check: c.AddCheck(table=name, check=check),
+        drop=lambda check: c.DropCheck(table=name, check=check),
+        modify=lambda before, after: c.ModifyCheck(table=name, old=before, new=after),
+    )
+    yield from _compare(
+        (old.foreign_keys, new.foreign_keys),
+        _key_columns,
+        add=lambda key: c.AddForeignKey(table=name, foreign_key=key),
+        drop=lambda key: c.DropForeignKey(table=name, foreign_key=key),
+        modify=lambda before, after: c.ModifyForeignKey(table=name, old=before, new=after),
+    )
 
 
-def _unmatched(
-    old: Sequence[ItemT], new: Sequence[ItemT], key: Callable[[ItemT], object]
-) -> tuple[list[ItemT], list[ItemT]]:
-    """What only ``old`` has and what only ``new`` has, each as often as it has it more."""
-    return _beyond(old, Counter(map(key, new)), key), _beyond(new, Counter(map(key, old)), key)
+def _name(item: _Named) -> str:
+    return fold(item.name)
 
 
-def _beyond(items: Sequence[ItemT], matched: Counter[object], key: Callable[[ItemT], object]) -> list[ItemT]:
+def _name_or_column(check: Check) -> object:
+    if check.name is not None:
+        return "name", fold(check.name)
+    return None if check.column is None else fold(check.column)
+
+
+def _key_columns(key: ForeignKey) -> tuple[str, ...]:
+    return tuple(map(fold, key.columns))
+
+
+def _compare(
+    sides: tuple[Sequence[ItemT], Sequence[ItemT]],
+    key: Callable[[ItemT], object],
+    *,
+    add: Callable[[ItemT], c.Change],
+    drop: Callable[[ItemT], c.Change],
+    modify: Callable[[ItemT, ItemT], c.Change],
+) -> Iterator[c.Change]:
+    """Yield the changes between two sides, old and new: first those of old items, in their order, then new items.
+
+    An item replaces one that has the same ``key``, unless that is None.
+    """
+    gone, come = _unmatched(*sides)
+    successors: dict[object, list[ItemT]] = {}
+    for item in come:
+        successors.setdefault(key(item), []).append(item)
+    successors[None] = []
+    replaced = []
+    for item in gone:
+        if same := successors.get(key(item)):
+            replaced.append(same.pop(0))
+            yield modify(item, replaced[-1])
+        else:
+            yield drop(item)
+    yield from map(add, _left_over(come, replaced))
+
+
+def _unmatched(old: Sequence[ItemT], new: Sequence[ItemT]) -> tuple[list[ItemT], list[ItemT]]:
+    """Return the items that only ``old`` or only ``new`` has, each as often as it has more of them."""
+    return ([], []) if old == new else (_left_over(old, new), _left_over(new, old))
+
+
+def _left_over(items: Sequence[ItemT], others: Sequence[ItemT]) -> list[ItemT]:
+    """Return ``items`` without one for each of the same meaning among ``others``."""
+    matched = Counter(map(canonical, others))
     left = []
     for item in items:
-        if matched[key(item)] > 0:
-            matched[key(item)] -= 1
+        form = canonical(item)
+        if matched[form] > 0:
+            matched[form] -= 1
         else:
             left.append(item)
     return left
-
-
-def _distinct(items: Sequence[ItemT]) -> tuple[ItemT, ...]:
-    return tuple(dict.fromkeys(items))

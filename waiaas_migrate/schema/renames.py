@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from waiaas_migrate.schema.changes import RenameColumn, RenameTable
-from waiaas_migrate.schema.model import Schema, Table
+from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
 
 
@@ -202,10 +202,3 @@ def _ordered(waiting: Mapping[str, str], existing: Iterable[str]) -> list[tuple[
         steps.append((source, target))
         occupied = occupied - {fold(source)} | {fold(target)}
     return steps
-
-
-def similar(gone: Table, come: Table) -> bool:
-    """Whether ``come`` may be ``gone`` under another name: most of their columns are the same."""
-    old = {fold(column.name) for column in gone.columns}
-    new = {fold(column.name) for column in come.columns}
-    return 2 * len(old & new) > max(len(old), len(new))

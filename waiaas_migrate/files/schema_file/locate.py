@@ -18,8 +18,7 @@ from waiaas_migrate.files.yaml_text.yaml_reader import (
     position,
     read_yaml,
 )
-from waiaas_migrate.schema.hazard_codes import Code
-from waiaas_migrate.schema.hazards import Hazard
+from waiaas_migrate.schema.hazards.hazard import Code, Hazard
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.unknown_names import names_it
 

@@ -11,6 +11,7 @@ from waiaas_migrate.files.schema_file.value_kinds import CARRIAGE_RETURN, object
 from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.schema.model import Trigger, View, VirtualTable
 from waiaas_migrate.sqlite.reading import ddl
+from waiaas_migrate.sqlite.reading.grammar import SqlError
 
 T = TypeVar("T")
 
@@ -56,6 +57,6 @@ def _read(entries: Iterable[tuple[str, Value]], reader: Callable[[str, str], T])
         except ddl.OtherNameError as error:
             fix = f"Write `{shown(error.found)}` as the key, or correct the name in the statement."
             value.problem(f"the statement creates `{shown(error.found)}`, but the key is `{shown(name)}`.", fix)
-        except ddl.SqlError as error:
+        except SqlError as error:
             value.problem(f"can't read the statement: {str(error).rstrip('.')}.", "Write the whole CREATE statement.")
     return tuple(found)

@@ -20,6 +20,7 @@ from waiaas_migrate.schema.model import Check, ForeignKey, Schema, Table, Trigge
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.layout import TableLayout, layout
 from waiaas_migrate.sqlite.reading import ddl
+from waiaas_migrate.sqlite.reading.grammar import SqlError
 from waiaas_migrate.sqlite.reading.spelling import tidied
 
 _NO_ENUMS: Mapping[str, Values] = {}
@@ -136,6 +137,6 @@ def _statement(item: View | Trigger | VirtualTable, kind: str) -> Data:
                 ddl.virtual_table(item.name, sql)
             case _:
                 assert_never(item)
-    except ddl.SqlError as error:
+    except SqlError as error:
         raise unsupported(f"{kind} {item.name}", f"its text could not be read again: {error}.") from None
     return Paragraph(sql + "\n") if "\n" in sql else sql

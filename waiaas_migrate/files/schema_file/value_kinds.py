@@ -16,6 +16,7 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.unknown_names import default_error
 from waiaas_migrate.sqlite.quoting import quote_literal
 from waiaas_migrate.sqlite.reading import ddl
+from waiaas_migrate.sqlite.reading.grammar import SqlError
 from waiaas_migrate.sqlite.reading.quoted_strings import double_quoted
 
 T = TypeVar("T")
@@ -90,7 +91,7 @@ def write_expression(expression: SqlText, columns: Columns, where: str) -> str:
     """
     try:
         ddl.expression(expression.sql, columns)
-    except ddl.SqlError as error:
+    except SqlError as error:
         raise unsupported(f"{where}: {expression.sql}", f"it is not an expression to this grammar: {error}.") from None
     return expression.sql
 
@@ -128,7 +129,7 @@ def parse_sql(value: Value, sql: str, columns: Columns = (), *, default: bool = 
         value.problem(*CARRIAGE_RETURN)
     try:
         return ddl.default(sql) if default else ddl.expression(sql, columns)
-    except ddl.SqlError as error:
+    except SqlError as error:
         fix = syntax_fix(sql, f"Correct `{shown(sql)}`.")
         value.problem(f"this is not an SQL expression: {str(error).rstrip('.')}.", fix)
         return None

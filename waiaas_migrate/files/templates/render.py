@@ -20,13 +20,13 @@ from waiaas_migrate.errors import Problem, TemplateError
 from waiaas_migrate.files.bundled import bundled
 from waiaas_migrate.files.templates.template_cache import TemplateCache, user_cache
 from waiaas_migrate.schema.model import Table
-from waiaas_migrate.sqlite.planning.actions import Action, CreateTable, Step
+from waiaas_migrate.sqlite.planning.actions import Action, CreateTable, Step, template_of
 from waiaas_migrate.sqlite.planning.guards import Guard, guards_of
 from waiaas_migrate.sqlite.planning.layout import TableLayout, layout
 from waiaas_migrate.sqlite.planning.table_text import Item
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 from waiaas_migrate.sqlite.reading.ddl import is_bare
-from waiaas_migrate.sqlite.reading.spelling import resynchronised, spelled_name
+from waiaas_migrate.sqlite.reading.spelling import resynchronized, spelled_name
 
 #: The options that decide what a template is compiled to.
 _OPTIONS: Mapping[str, Any] = {
@@ -104,7 +104,7 @@ class Renderer:
             one_line=lambda text: " ".join(text.split()),
             quoted=_quoted,
         )
-        self._environment.tests["bare"] = lambda sql: is_bare(sql)
+        self._environment.tests["bare"] = _is_bare
 
     def step(self, step: Step, guards: Mapping[Guard, str] | None = None) -> RenderedStep:
         """Return ``step`` with the SQL of its template; ``guards`` are the columns of the guard table.
@@ -119,7 +119,7 @@ class Renderer:
         """Return the SQL of one action; each statement ends in a semicolon."""
         columns = {guard: (guards or {}).get(guard, guard.label) for guard in guards_of(action)}
         guard = next(iter(columns.values()), None)
-        return self._render(f"{action.template}.sql.j2", action=action, guard=guard, guards=columns).strip()
+        return self._render(f"{template_of(action)}.sql.j2", action=action, guard=guard, guards=columns).strip()
 
     def item(self, item: Item) -> str:
         """Return a column with its constraints, or a constraint of a table, as CREATE TABLE has it."""
@@ -173,7 +173,11 @@ def _problem(file: str, line: int | None, message: str | None) -> Problem:
 
 @lru_cache(maxsize=4096)
 def _name(name: str) -> str:
-    return resynchronised(quote_name(name))
+    return resynchronized(quote_name(name))
+
+
+def _is_bare(sql: str) -> bool:
+    return is_bare(sql)  # Jinja's types don't accept a cached function
 
 
 def _literal(value: str) -> str:

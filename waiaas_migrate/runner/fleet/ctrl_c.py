@@ -1,4 +1,4 @@
-"""Ctrl-C that is heard everywhere, and heeded where it is safe: what it calls off can then be told in full."""
+"""Handle Ctrl-C at a safe point, so that an interrupted fleet can still report every database."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from types import FrameType
 
 
 @contextmanager
-def ctrl_c_calls(call_off: Callable[[], None]) -> Iterator[None]:
-    """Have Ctrl-C call ``call_off``, where Python would raise KeyboardInterrupt at any point whatever; once.
+def on_ctrl_c(stop: Callable[[], None]) -> Iterator[None]:
+    """Call ``stop`` on the first Ctrl-C; raise KeyboardInterrupt on the second.
 
-    A second Ctrl-C raises it. A handler of the application's own stays, and so does all in any thread but the main one,
-    which alone may have handlers; this is what ``asyncio.Runner`` does.
+    Does nothing if the application has a handler of its own, or in any thread but the main one, since only that one may
+    have handlers. ``asyncio.Runner`` does the same.
     """
-    ours = threading.current_thread() is threading.main_thread()
-    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return
 
@@ -27,7 +27,7 @@ def ctrl_c_calls(call_off: Callable[[], None]) -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         if is_over.is_set():
             signal.default_int_handler(number, frame)
-        call_off()
+        stop()
 
     signal.signal(signal.SIGINT, handle)
     try:
@@ -35,5 +35,5 @@ def ctrl_c_calls(call_off: Callable[[], None]) -> Iterator[None]:
     finally:
         is_over.set()
         if signal.getsignal(signal.SIGINT) is handle:
-            with suppress(ValueError):  # it may be another thread in which this was let go of
+            with suppress(ValueError):  # another thread may have closed the generator
                 signal.signal(signal.SIGINT, signal.default_int_handler)

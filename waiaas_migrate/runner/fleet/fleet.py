@@ -1,30 +1,28 @@
-"""Many databases: the same work on each, by any ``concurrent.futures.Executor``.
+"""Run the same work on many databases, on threads or on any other ``concurrent.futures.Executor``.
 
-Threads are the default, and copies of this process where there are many databases and it can be copied: SQLite lets go
-of Python's lock while it works and while it waits for the disk, but threads take turns at the rest. A pool of processes
-serves as well, and so does a cluster's executor where every worker sees the files: what is sent to a worker is a
-function of a module with plain arguments, and what comes back is an :class:`Outcome`, an error's text included.
+Threads are the default: SQLite releases Python's lock while it works and while it waits for the disk. A pool of
+processes serves as well, and so does a cluster's executor if every worker sees the files. What is sent to a worker is a
+function of a module with plain arguments, and what comes back is an :class:`Outcome`, which holds an error as text.
 """
 
 from __future__ import annotations
 
 import functools
-import math
 import os
+import threading
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from contextvars import copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from waiaas_migrate.errors import INTERRUPTED, Failure, MigrateError, failure_of
+from waiaas_migrate.errors import Failure, MigrateError, failure_of
 from waiaas_migrate.runner.apply import ApplyResult
-from waiaas_migrate.runner.fleet.ctrl_c import ctrl_c_calls
-from waiaas_migrate.runner.fleet.forks import MOST, CannotFork, Copies, CopyKilled, Done, Flag, may_fork
-from waiaas_migrate.runner.fleet.patterns import refuse_one_name
+from waiaas_migrate.runner.fleet.ctrl_c import on_ctrl_c
+from waiaas_migrate.runner.fleet.patterns import refuse_single_name
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.run import RunOptions, Watch, apply_to
 from waiaas_migrate.runner.watching.progress import Interrupted, ReplayInterrupted, Stop, interruption_of
@@ -32,23 +30,16 @@ from waiaas_migrate.sqlite.database.memory import IS_STOPPED
 
 ResultT = TypeVar("ResultT")
 
-#: How many databases make copies of this process worth while; a copy takes some milliseconds to make.
-_MANY = 200
+#: Files that are open at once for one database, with its WAL and its backup; and for everything else.
+_FILES_PER_DATABASE, _OTHER_FILES = 10, 24
 
-#: How many databases a copy takes at a time, where there are not very many.
-_BATCH = 8
-
-#: Files that are open at once for a database, its WAL and backup included; for a copy of this process, here and in
-#: those that are made after it; and for the rest.
-_FILES, _FILES_OF_A_COPY, _OTHER_FILES = 10, 3, 24
-
-#: Seconds between two looks at whether it was interrupted, while work elsewhere is waited for.
-_GLANCE = 0.1
+#: Seconds between two checks for Ctrl-C while the main thread waits for an outcome.
+_CHECK_INTERVAL = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome(Generic[ResultT]):
-    """What became of one database: a result, a failure, or neither where it was not begun."""
+    """The outcome for one database: a result, a failure, or neither if its work never started."""
 
     database: str
     result: ResultT | None = None
@@ -57,16 +48,16 @@ class Outcome(Generic[ResultT]):
 
     @property
     def was_begun(self) -> bool:
-        """Whether the work on it was begun."""
+        """Return whether the work on this database started."""
         return self.result is not None or self.failure is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
-    """How to go about many databases.
+    """How to process many databases.
 
-    ``executor`` does the work where given, and is not shut down; else so many threads or copies of this process as
-    ``jobs`` says do. ``stop_on_failure``: what was not begun when one fails is left alone.
+    ``executor`` does the work if given, and is not shut down; otherwise ``jobs`` threads do. With ``stop_on_failure``,
+    no further database is started once one fails.
     """
 
     executor: Executor | None = None
@@ -82,44 +73,40 @@ def apply_to_all(
     fleet: Fleet = Fleet(),
     may_make: Container[str] | None = None,
 ) -> Iterator[Outcome[ApplyResult]]:
-    """Apply what is pending of the folder ``migrations`` to each of ``databases``; the outcomes in their order.
+    """Apply the pending migrations of the folder ``migrations`` to each database; yield outcomes in order.
 
-    Each database is exactly before or exactly after, whatever becomes of the others; a run can be repeated, and those
-    that are at head are left alone then. ``may_make`` are those that are made where there is no such file: all, where
-    it is None. Of the others, as where a listing of files was taken, it is a failure.
+    Each database ends up exactly as before or exactly as after, whatever happens to the others. Repeating a run does
+    nothing to databases that are up to date. ``may_make`` holds the databases that may be created if their file is
+    missing: all of them if it is None. For any other, as one that a pattern found, a missing file is a failure.
 
     Raises:
-        MigrationsError: the folder cannot be used; nothing was begun.
-        UsageError: ``databases`` is one name, each letter of which would be made as a database.
+        MigrationsError: the folder cannot be used; no database was started.
+        UsageError: ``databases`` is a single name, whose letters would be taken for databases.
     """
-    refuse_one_name(databases)
-    folder = Path(migrations).absolute()
-    if fleet.executor is None:
-        stop = Flag()
-        here = functools.partial(_apply_here, folder=read_folder(folder), options=options, stop=stop, may_make=may_make)
-        return each(here, databases, fleet, stop=stop)
-    _read_once(folder, 0)
-    work = functools.partial(_apply, folder=folder, stamp=time.time_ns(), options=options, may_make=may_make)
-    return each(work, databases, fleet)
+    refuse_single_name(databases)
+    folder, stamp = Path(migrations).absolute(), time.time_ns()
+    _read_once(folder, stamp)
+    stop = threading.Event() if fleet.executor is None else None
+    work = functools.partial(_apply, folder=folder, stamp=stamp, options=options, may_make=may_make, stop=stop)
+    return each(work, databases, fleet, stop=stop)
 
 
 def _apply(
-    database: str, *, folder: Path, stamp: int, options: RunOptions, may_make: Container[str] | None
+    database: str,
+    *,
+    folder: Path,
+    stamp: int,
+    options: RunOptions,
+    may_make: Container[str] | None,
+    stop: Stop | None,
 ) -> ApplyResult:
-    made = may_make is None or database in may_make
-    return apply_to(database, _read_once(folder, stamp), options=options, may_make=made)
+    may_make_it = may_make is None or database in may_make
+    return apply_to(database, _read_once(folder, stamp), options=options, watch=Watch(stop=stop), may_make=may_make_it)
 
 
-def _apply_here(
-    database: str, *, folder: MigrationFolder, options: RunOptions, stop: Stop, may_make: Container[str] | None
-) -> ApplyResult:
-    made = may_make is None or database in may_make
-    return apply_to(database, folder, options=options, watch=Watch(stop=stop), may_make=made)
-
-
-@functools.lru_cache(maxsize=1)
-def _read_once(folder: Path, stamp: int) -> MigrationFolder:  # noqa: ARG001 — another run reads it anew
-    """The folder, read once by each process for each run."""
+@functools.lru_cache(maxsize=8)
+def _read_once(folder: Path, stamp: int) -> MigrationFolder:  # noqa: ARG001 — another run reads it again
+    """Read the folder, once per process and run."""
     return read_folder(folder)
 
 
@@ -128,215 +115,102 @@ def each(
     databases: Iterable[str],
     fleet: Fleet = Fleet(),
     *,
-    stop: Flag | None = None,
+    stop: threading.Event | None = None,
 ) -> Iterator[Outcome[ResultT]]:
-    """Do ``work`` on each of ``databases``; the outcomes come in their order, each as soon as it is there.
+    """Run ``work`` on each database; yield outcomes in order, each as soon as it is there.
 
-    The work begins when the first outcome is asked for. After an interruption (Ctrl-C) what was not begun is left
-    alone, what is going on ends, and when all outcomes were given KeyboardInterrupt is raised.
+    Work starts when the first outcome is requested. After Ctrl-C no further database is started and running work ends;
+    KeyboardInterrupt is raised once all outcomes were yielded.
 
     Args:
-        work: called with one database, in a thread or a copy of this process: what it returns counts, and can be
-            pickled; and picklable itself where the executor needs that.
-        databases: what the command line calls DATABASE.
-        fleet: by whom, how many at once, and what to do on failure.
-        stop: is set on an interruption, for a ``work`` that looks at it.
+        work: called with one database; must be picklable if the executor needs that.
+        databases: paths or URLs, as DATABASE on the command line.
+        fleet: the executor or number of threads, and what to do on failure.
+        stop: set on Ctrl-C, for a ``work`` that looks at it.
 
     Raises:
-        UsageError: ``databases`` is one name.
+        UsageError: ``databases`` is a single name.
     """
-    refuse_one_name(databases)
-    return _each(work, list(databases), fleet, stop)
+    refuse_single_name(databases)
+    return _run(work, list(databases), fleet, threading.Event() if stop is None else stop)
 
 
-def _each(
-    work: Callable[[str], ResultT], listed: list[str], fleet: Fleet, stop: Flag | None
+def _run(
+    work: Callable[[str], ResultT], databases: Sequence[str], fleet: Fleet, stop: threading.Event
 ) -> Iterator[Outcome[ResultT]]:
-    run = _Run(work=work, fleet=fleet, stop=Flag() if stop is None else stop)
-    with ctrl_c_calls(run.call_off):
-        if fleet.executor is not None:
-            yield from run.by_executor(fleet.executor, listed)
-        elif run.jobs > 1 and len(listed) >= _MANY and may_fork():
-            # What this one reads and imports, the copies have.
-            yield run.here(listed[0])
-            # Whoever was given that may have begun a thread with it, or opened a database.
-            is_for_copies = not run.given_up.is_set() and may_fork()
-            yield from (run.by_copies if is_for_copies else run.by_threads)(listed[1:])
+    with ExitStack() as stack:
+        stack.enter_context(on_ctrl_c(stop.set))
+        if fleet.executor is None:
+            pool = stack.enter_context(_thread_pool(fleet.jobs or default_jobs(), len(databases)))
+            # A new thread lacks the context variables of this one, such as the application's connection setup.
+            futures = [pool.submit(copy_context().run, _unless_stopped, work, name, stop) for name in databases]
         else:
-            yield from run.by_threads(listed)
-    if run.interrupted.is_set():
+            futures = [fleet.executor.submit(outcome_of, work, name) for name in databases]
+        try:
+            for future in futures if fleet.stop_on_failure else ():
+                future.add_done_callback(functools.partial(_cancel_after_failure, futures=futures))
+            for database, future in zip(databases, futures, strict=True):
+                _wait_for(future, futures, stop)
+                yield _outcome(database, future)
+        except BaseException:
+            stop.set()
+            _cancel(futures)
+            raise
+    if stop.is_set():
         raise KeyboardInterrupt
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Run(Generic[ResultT]):
-    """One call of :func:`each`: what is done, by whom, and how it is called off."""
+def _thread_pool(jobs: int, databases: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_within_file_limit(min(jobs, max(databases, 1))), thread_name_prefix="waiaas-migrate")
 
-    work: Callable[[str], ResultT]
-    fleet: Fleet
-    #: What is going on shall end.
-    stop: Flag
-    #: Nothing more shall begin.
-    given_up: Flag = field(default_factory=Flag)
-    interrupted: Flag = field(default_factory=Flag)
 
-    @property
-    def jobs(self) -> int:
-        return self.fleet.jobs or default_jobs()
+def _unless_stopped(work: Callable[[str], ResultT], database: str, stop: Stop) -> Outcome[ResultT]:
+    """Run ``work`` on this thread, unless the fleet was stopped before."""
+    if stop.is_set():
+        return Outcome(database=database)
+    IS_STOPPED.set(stop.is_set)  # in this task's copy of the context
+    return outcome_of(work, database)
 
-    def call_off(self) -> None:
-        """End all, since it was interrupted."""
-        self.interrupted.set()
-        self.stop.set()
-        self.given_up.set()
 
-    def by_executor(self, executor: Executor, databases: Sequence[str]) -> Iterator[Outcome[ResultT]]:
-        """By an executor whose workers may be anywhere, and see no flag of this process."""
-        futures = [executor.submit(_outcomes_of, self.work, (database,)) for database in databases]
-        for future in futures if self.fleet.stop_on_failure else ():
-            future.add_done_callback(functools.partial(self._give_up_on_failure, futures=futures))
-        yield from self._outcomes([(database,) for database in databases], futures)
-
-    def here(self, database: str) -> Outcome[ResultT]:
-        """By this very thread."""
+def _wait_for(
+    future: Future[Outcome[ResultT]], futures: Sequence[Future[Outcome[ResultT]]], stop: threading.Event
+) -> None:
+    """Wait until ``future`` is done; cancel what has not started once ``stop`` is set."""
+    while not future.done():
         try:
-            outcome = self._begin_one(database)
-        except KeyboardInterrupt as error:
-            outcome = Outcome(database=database, failure=_failure(error))
-        if outcome.failure is not None and outcome.failure.exit_code == INTERRUPTED:
-            self.call_off()
-        return outcome
-
-    def by_threads(self, databases: Sequence[str]) -> Iterator[Outcome[ResultT]]:
-        """By threads of this process."""
-        number = _with_files(min(self.jobs, max(len(databases), 1)), _FILES)
-        with ThreadPoolExecutor(number, thread_name_prefix="waiaas-migrate") as pool:
-            # A thread begins without what was set for the run, such as the application's setup.
-            futures = [pool.submit(copy_context().run, self._begin, (database,)) for database in databases]
-            yield from self._outcomes([(database,) for database in databases], futures)
-
-    def by_copies(self, databases: Sequence[str]) -> Iterator[Outcome[ResultT]]:
-        """By copies of this process, which take some databases at a time; one by one if none can be made."""
-        size = max(min(_BATCH, len(databases) // (4 * self.jobs)), math.ceil(len(databases) / MOST), 1)
-        batches = [databases[start : start + size] for start in range(0, len(databases), size)]
-        number = _with_files(min(self.jobs, len(batches)), _FILES_OF_A_COPY)
-        try:
-            with Copies(number, lambda at: self._begin(batches[at]), len(batches)) as copies:
-                yield from self._in_order(batches, copies)
-        except CannotFork:  # nor could threads
-            yield from map(self.here, databases)
-
-    def _in_order(
-        self, batches: Sequence[Sequence[str]], copies: Copies[list[Outcome[ResultT]]]
-    ) -> Iterator[Outcome[ResultT]]:
-        """The outcomes of ``batches``, on which ``copies`` work; as :meth:`_outcomes` gives them."""
-        done: dict[int, list[Outcome[ResultT]]] = {}
-        try:
-            for at, batch in enumerate(batches):
-                while at not in done and (one := self._received_from(copies)) is not None:
-                    done[one.number] = self._told(one, batches[one.number])
-                    copies.accept()
-                yield from done.pop(at) if at in done else self._told(Done(number=at, error=CopyKilled()), batch)
-        except CannotFork:
-            raise
-        except BaseException:
-            self.stop.set()
-            self.given_up.set()
-            raise
-
-    def _received_from(self, copies: Copies[list[Outcome[ResultT]]]) -> Done[list[Outcome[ResultT]]] | None:
-        """What they have done next, whatever happens."""
-        while True:
-            try:
-                return copies.receive()
-            except KeyboardInterrupt:  # as in _wait_for
-                self.call_off()
-
-    def _told(self, done: Done[list[Outcome[ResultT]]], batch: Sequence[str]) -> list[Outcome[ResultT]]:
-        """What a copy did of ``batch``."""
-        if done.result is not None:
-            return done.result
-        if not isinstance(done.error, Exception):
-            raise done.error or SystemExit
-        if self.fleet.stop_on_failure:
-            self.given_up.set()
-        return [Outcome(database=database, failure=_failure(done.error)) for database in batch]
-
-    def _begin(self, databases: Sequence[str]) -> list[Outcome[ResultT]]:
-        """The outcomes of ``databases``, of which none is begun once that was given up."""
-        return [self._begin_one(database) for database in databases]
-
-    def _begin_one(self, database: str) -> Outcome[ResultT]:
-        if self.given_up.is_set():
-            return Outcome(database=database)
-        token = IS_STOPPED.set(self.stop.is_set)
-        try:
-            outcome = outcome_of(self.work, database)
-        finally:
-            IS_STOPPED.reset(token)
-        if outcome.failure is not None and self.fleet.stop_on_failure:
-            self.given_up.set()
-        return outcome
-
-    def _give_up_on_failure(
-        self, future: Future[list[Outcome[ResultT]]], futures: Sequence[Future[list[Outcome[ResultT]]]]
-    ) -> None:
-        """Begin nothing more of ``futures`` if this one, which is done, failed."""
-        if not future.cancelled() and (future.exception() or any(one.failure for one in future.result())):
-            _cancel(futures)
-
-    def _outcomes(
-        self, batches: Sequence[Sequence[str]], futures: Sequence[Future[list[Outcome[ResultT]]]]
-    ) -> Iterator[Outcome[ResultT]]:
-        """All of them, in their order; whoever does not ask for the last of them ends the rest."""
-        try:
-            for batch, future in zip(batches, futures, strict=True):
-                self._wait_for(future, futures)
-                yield from _given(batch, future)
-        except BaseException:
-            self.stop.set()
-            self.given_up.set()
-            _cancel(futures)
-            raise
-
-    def _wait_for(
-        self, future: Future[list[Outcome[ResultT]]], futures: Sequence[Future[list[Outcome[ResultT]]]]
-    ) -> None:
-        """Wait until ``future`` is done, whatever happens."""
-        while not future.done():
-            try:
-                if self.interrupted.is_set():
-                    _cancel(futures)
-                wait((future,), timeout=_GLANCE)
-            except KeyboardInterrupt:  # from a handler of the application's own, or the second one
-                self.call_off()
+            if stop.is_set():
+                _cancel(futures)
+            wait((future,), timeout=_CHECK_INTERVAL)
+        except KeyboardInterrupt:  # from the application's own handler, or a second Ctrl-C
+            stop.set()
 
 
-def _given(batch: Sequence[str], future: Future[list[Outcome[ResultT]]]) -> list[Outcome[ResultT]]:
-    """What ``future``, which is done, gives for ``batch``."""
+def _outcome(database: str, future: Future[Outcome[ResultT]]) -> Outcome[ResultT]:
+    """Return the outcome that ``future``, which is done, holds for ``database``."""
     try:
         return future.result()
     except CancelledError:
-        return [Outcome(database=database) for database in batch]
-    except Exception as error:  # noqa: BLE001 — a worker may be killed, or a result be lost on its way
-        return [Outcome(database=database, failure=_failure(error)) for database in batch]
+        return Outcome(database=database)
+    except Exception as error:  # noqa: BLE001 — a worker may be killed, or its result may not unpickle
+        return Outcome(database=database, failure=_failure(error))
 
 
-def _cancel(futures: Iterable[Future[list[Outcome[ResultT]]]]) -> None:
+def _cancel_after_failure(future: Future[Outcome[ResultT]], futures: Sequence[Future[Outcome[ResultT]]]) -> None:
+    if not future.cancelled() and (future.exception() is not None or future.result().failure is not None):
+        _cancel(futures)
+
+
+def _cancel(futures: Iterable[Future[Outcome[ResultT]]]) -> None:
     for future in futures:
         future.cancel()
 
 
-def _outcomes_of(work: Callable[[str], ResultT], databases: Sequence[str]) -> list[Outcome[ResultT]]:
-    return [outcome_of(work, database) for database in databases]
-
-
 def outcome_of(work: Callable[[str], ResultT], database: str) -> Outcome[ResultT]:
-    """Do ``work`` on ``database``, here, and give what became of it; an error becomes data, to travel anywhere."""
+    """Run ``work`` on ``database`` and return its outcome; an error becomes text, to travel between processes."""
     start = time.perf_counter()
     try:
         result = work(database)
-    except (Interrupted, ReplayInterrupted, Exception) as error:  # noqa: BLE001 — whatever it is, it is this database's alone
+    except (Interrupted, ReplayInterrupted, Exception) as error:  # noqa: BLE001 — one database's error must not stop the others
         return Outcome(database=database, failure=_failure(error), seconds=time.perf_counter() - start)
     return Outcome(database=database, result=result, seconds=time.perf_counter() - start)
 
@@ -347,30 +221,25 @@ def _failure(error: BaseException) -> Failure:
     if isinstance(error, MigrateError):
         return failure_of(error)
     message = f"{type(error).__name__}: {error}"
-    if isinstance(error, CopyKilled):
-        message = "the process at work on it was killed. It is as before, or done: run this again."
     if isinstance(error, BrokenExecutor):
-        message = "one of the processes at work was killed, which ended all. It is as before, or done: run this again."
+        message = "a worker process was killed, which ended the pool. The database is as before, or done: run again."
     return Failure(kind=type(error).__name__, message=message, exit_code=MigrateError.exit_code)
 
 
 def default_jobs() -> int:
-    """How many databases at once: several for each processor, since a run mostly waits for the disk.
-
-    More of them would wait for each other instead.
-    """
+    """Return how many databases to process at once: four per CPU, since a run mostly waits for the disk; at most 32."""
     return min(32, 4 * (os.cpu_count() or 1))
 
 
-def _with_files(number: int, files: int) -> int:
-    """``number``, or as many as can have so many ``files`` open in this process, but one at least."""
+def _within_file_limit(jobs: int) -> int:
+    """Return ``jobs``, or as many as this process's limit on open files allows, but at least one."""
     try:
         import resource
     except ImportError:  # Windows
-        return number
+        return jobs
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if limit == resource.RLIM_INFINITY:
-        return number
+        return jobs
     with suppress(OSError):
         limit -= len(os.listdir("/dev/fd"))  # noqa: PTH208 — asked for a number only
-    return max(min(number, (limit - _OTHER_FILES) // files), 1)
+    return max(min(jobs, (limit - _OTHER_FILES) // _FILES_PER_DATABASE), 1)

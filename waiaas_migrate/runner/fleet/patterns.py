@@ -1,4 +1,4 @@
-"""Which databases the arguments of a command name, patterns among them."""
+"""Find the databases that a command's arguments name; patterns stand for the files that match."""
 
 from __future__ import annotations
 
@@ -10,50 +10,50 @@ from pathlib import Path
 from waiaas_migrate.errors import MigrateError, UsageError
 from waiaas_migrate.runner.backups.backup import is_backup
 from waiaas_migrate.runner.migrating_lock import LOCK_SUFFIX
-from waiaas_migrate.sqlite.database.url import MEMORY, database_path
+from waiaas_migrate.sqlite.database.url import database_path
 
 _COMPANIONS = ("-wal", "-shm", "-journal", LOCK_SUFFIX)
 
 
-def refuse_one_name(databases: Iterable[str] | str | bytes | os.PathLike[str]) -> None:
-    """Refuse one name in the place of a list, each letter of which would be taken for a database.
+def refuse_single_name(databases: Iterable[str] | str | bytes | os.PathLike[str]) -> None:
+    """Refuse a single name instead of a list: its letters would be taken for databases.
 
     Raises:
-        UsageError: says so.
+        UsageError: ``databases`` is a single name.
     """
     if isinstance(databases, str | bytes | os.PathLike):
         raise UsageError(f"{databases!r} is one database. Give a list of them.")
 
 
 def expand(arguments: Sequence[str]) -> tuple[str, ...]:
-    """The databases that ``arguments`` mean, each once, in their order.
+    """Return the databases that ``arguments`` name, each file once, in order.
 
-    What holds ``*``, ``?`` or ``[`` is a pattern, unless a file is called so; ``**`` goes through folders. It stands
-    for files, and not for a database's WAL, journal, lock file or backup.
+    An argument with ``*``, ``?`` or ``[`` is a pattern, unless a file has that name; ``**`` matches nested folders. A
+    pattern matches files, except the WAL, journal, lock file and backups of a database.
 
     Raises:
-        UsageError: a pattern finds nothing, or ``arguments`` is one name.
+        UsageError: a pattern matches nothing, or ``arguments`` is a single name.
     """
-    refuse_one_name(arguments)
+    refuse_single_name(arguments)
     found: dict[object, str] = {}
     for argument in arguments:
         for database in _matching(argument) if is_pattern(argument) else (argument,):
-            found.setdefault(_file_of(database), database)
+            found.setdefault(_file_identity(database), database)
     return tuple(found.values())
 
 
-def named(arguments: Sequence[str]) -> frozenset[str]:
-    """Those of ``arguments`` that name a database themselves, which may be a new one."""
+def without_patterns(arguments: Sequence[str]) -> frozenset[str]:
+    """Return the arguments that name a database themselves, which may be a new one."""
     return frozenset(argument for argument in arguments if not is_pattern(argument))
 
 
 def is_single(arguments: Sequence[str]) -> bool:
-    """Whether ``arguments`` name one database, rather than a number of them."""
+    """Return whether ``arguments`` are the name of one database, not a pattern or several names."""
     return len(arguments) == 1 and not is_pattern(arguments[0])
 
 
 def is_pattern(argument: str) -> bool:
-    """Whether ``argument`` stands for the files that match it."""
+    """Return whether ``argument`` stands for the files that match it."""
     return glob.has_magic(argument) and not argument.startswith(("file:", "sqlite:")) and not os.path.lexists(argument)
 
 
@@ -61,8 +61,8 @@ def _matching(pattern: str) -> list[str]:
     found = [name for name in sorted(glob.glob(pattern, recursive=True)) if _is_database(name)]  # noqa: PTH207 — as typed
     if not found:
         raise UsageError(
-            f"{pattern}: no file matches. Check the pattern; to make a file of that very name, write a sqlite:/// URL "
-            f"with %3F for ?, %2A for * and %5B for [."
+            f"{pattern}: no file matches. Check the pattern; to create a file of that very name, write a sqlite:/// "
+            f"URL with %3F for ?, %2A for * and %5B for [."
         )
     return found
 
@@ -73,10 +73,10 @@ def _is_database(name: str) -> bool:
     return path.is_file() and not is_backup(path) and not any(Path(owner).exists() for owner in owners)
 
 
-def _file_of(database: str) -> object:
-    """What all names of one file have in common: paths, URLs, and links of either kind.
+def _file_identity(database: str) -> object:
+    """Return what all names of one file share, whether paths, URLs, or links of either kind.
 
-    By two hard links at once SQLite would damage a database, since each has a journal or WAL of its own
+    Using two hard links at once would damage a database, since each name has a journal or WAL of its own
     (https://www.sqlite.org/howtocorrupt.html#_multiple_links_to_the_same_file).
     """
     try:
@@ -86,13 +86,7 @@ def _file_of(database: str) -> object:
     if file is None:
         return database
     try:
-        found = os.stat(file)  # noqa: PTH116 — a fleet asks for it once for each database
+        found = os.stat(file)  # noqa: PTH116 — called once for each database of a fleet
     except OSError:
         return os.path.realpath(file)
     return found.st_dev, found.st_ino
-
-
-def identity(database: str) -> str:
-    """What two names of one database have in common: the file's own path, links followed."""
-    plain = database == MEMORY or database.startswith(("file:", "sqlite:")) or "\0" in database
-    return database if plain or not database else os.path.realpath(database)

@@ -140,11 +140,7 @@ class Meter:
 
     def watch(self) -> None:
         """Look at the connection from here on."""
-        self.attach(self._connection)
-
-    def attach(self, connection: sqlite3.Connection) -> None:
-        """Look at ``connection``, on which a part of the work is done, and which is closed when that is."""
-        connection.set_progress_handler(self._tick, self._every)
+        self._connection.set_progress_handler(self._tick, self._every)
 
     def leave(self) -> None:
         """Look at it no more."""

@@ -1,4 +1,4 @@
-"""Writing yoyo's books, in yoyo's own words, which are asked of it once."""
+"""Write to yoyo's tables, with yoyo's own statements."""
 
 from __future__ import annotations
 
@@ -10,86 +10,77 @@ import sqlite3
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from waiaas_migrate.files.migration_dir.migration_files import migration_hash
+from waiaas_migrate.runner.yoyo.applied import cached_hash
 
-if TYPE_CHECKING:
-    from yoyo.backends.core.sqlite3 import SQLiteBackend
-
-#: What yoyo's log calls what was done.
+#: The words of yoyo's log for what was done with a migration.
 Operation = Literal["apply", "rollback", "mark", "unmark"]
-
-_key = functools.lru_cache(maxsize=1 << 16)(migration_hash)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BookSql:
-    """yoyo's statements that note something: in its log, that a migration is applied, and that it is not any more."""
+class RecordSql:
+    """yoyo's statements that write to its log, record a migration as applied, and remove that record."""
 
     log: str
     mark: str
     unmark: str
 
 
-def book_sql(backend: SQLiteBackend) -> BookSql:
-    """The statements of a backend of yoyo's, with the names of its tables filled in."""
-    log, mark, unmark = (
-        str(backend.format_sql(template))
-        for template in (backend.log_migration_sql, backend.mark_migration_sql, backend.unmark_migration_sql)
-    )
-    return BookSql(log=log, mark=mark, unmark=unmark)
-
-
 @functools.lru_cache(maxsize=1)
-def _own_sql() -> BookSql:
-    """Those of yoyo's own backend for SQLite."""
+def _record_sql() -> RecordSql:
+    """Return the statements of yoyo's backend for SQLite."""
     from yoyo.backends.core.sqlite3 import SQLiteBackend
     from yoyo.connections import parse_uri
     from yoyo.migrations import default_migration_table
 
     backend = SQLiteBackend(parse_uri("sqlite:///:memory:"), default_migration_table)
     try:
-        return book_sql(backend)
+        return RecordSql(
+            log=str(backend.format_sql(backend.log_migration_sql)),
+            mark=str(backend.format_sql(backend.mark_migration_sql)),
+            unmark=str(backend.format_sql(backend.unmark_migration_sql)),
+        )
     finally:
         backend.connection.close()
 
 
 @functools.lru_cache(maxsize=1)
-def books_version() -> int:
-    """The version of the books that the installed yoyo keeps."""
+def records_version() -> int:
+    """Return the version of yoyo's tables that the installed yoyo makes."""
     from yoyo import internalmigrations
 
     return int(max(internalmigrations.schema_versions))
 
 
-def write_record(connection: sqlite3.Connection, name: str, operation: Operation, sql: BookSql | None = None) -> None:
-    """Write the rows that say that the migration ``name`` was applied, rolled back, marked or unmarked."""
-    sql = sql or _own_sql()
-    when = write_log(connection, name, operation, sql)
+def write_record(connection: sqlite3.Connection, name: str, operation: Operation) -> None:
+    """Record that the migration ``name`` was applied, rolled back, marked or unmarked."""
+    when = write_log(connection, name, operation)
     if operation in ("apply", "mark"):
-        row = {"migration_hash": _key(name), "migration_id": name, "when": when}
-        connection.execute(sql.mark, row)
+        row = {"migration_hash": cached_hash(name), "migration_id": name, "when": when}
+        connection.execute(_record_sql().mark, row)
     else:
-        connection.execute(sql.unmark, {"migration_hash": _key(name)})
+        connection.execute(_record_sql().unmark, {"migration_hash": cached_hash(name)})
 
 
-def write_log(
-    connection: sqlite3.Connection, name: str, operation: Operation = "apply", sql: BookSql | None = None
-) -> str:
-    """Write into yoyo's log what was done with ``name``, and give the time that it notes."""
-    when = datetime.now(UTC).replace(tzinfo=None).isoformat()
-    row = {
+def write_log(connection: sqlite3.Connection, name: str, operation: Operation = "apply") -> str:
+    """Write to yoyo's log what was done with the migration ``name``, and return the time that it notes."""
+    row = log_row(name, operation)
+    connection.execute(_record_sql().log, row)
+    return row["created_at_utc"]
+
+
+def log_row(name: str, operation: str) -> dict[str, str]:
+    """Return a row of yoyo's log, by column."""
+    return {
         "id": str(uuid.uuid4()),
-        "migration_hash": _key(name),
+        "migration_hash": cached_hash(name),
         "migration_id": name,
         "operation": operation,
         "username": username(),
         "hostname": hostname(),
-        "created_at_utc": when,
+        "created_at_utc": datetime.now(UTC).replace(tzinfo=None).isoformat(),
     }
-    connection.execute((sql or _own_sql()).log, row)
-    return when
 
 
 @functools.cache

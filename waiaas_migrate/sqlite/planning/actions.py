@@ -1,9 +1,12 @@
-"""The actions that a migration consists of, as data. Each is rendered by the template that it names."""
+"""The actions that a migration consists of, as data.
+
+The template of the same name renders an action: ``create_table.sql.j2`` renders ``CreateTable``.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Literal
 
 from waiaas_migrate.schema.model import Index, ObjectKind, SqlText, Table
 from waiaas_migrate.sqlite.planning.effects import Cost
@@ -15,7 +18,6 @@ class CreateTable:
     """CREATE TABLE."""
 
     table: Table
-    template: Literal["create_table"] = "create_table"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,15 +26,13 @@ class CreateIndex:
 
     table: str
     index: Index
-    template: Literal["create_index"] = "create_index"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateStatement:
-    """The whole CREATE statement of a view, a trigger or a virtual table, as its author wrote it."""
+    """CREATE of a view, a trigger or a virtual table, as its author wrote it."""
 
     statement: SqlText
-    template: Literal["create_statement"] = "create_statement"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,39 +41,35 @@ class Drop:
 
     kind: ObjectKind
     name: str
-    template: Literal["drop"] = "drop"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RenameTableTo:
-    """ALTER TABLE … RENAME TO. SQLite adapts indexes, foreign keys, views and triggers."""
+class RenameTable:
+    """ALTER TABLE … RENAME TO; SQLite adapts everything that refers to the table."""
 
     old: str
     new: str
-    template: Literal["rename_table"] = "rename_table"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RenameColumnTo:
-    """ALTER TABLE … RENAME COLUMN. SQLite adapts indexes, CHECKs, foreign keys, views and triggers."""
+class RenameColumn:
+    """ALTER TABLE … RENAME COLUMN; SQLite adapts everything that uses the column."""
 
     table: str
     old: str
     new: str
-    template: Literal["rename_column"] = "rename_column"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddColumnTo:
+class AddColumn:
     """ALTER TABLE … ADD COLUMN, in constant time."""
 
     table: str
     column: ColumnLayout
-    template: Literal["add_column"] = "add_column"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DropColumnFrom:
+class DropColumn:
     """ALTER TABLE … DROP COLUMN, which writes every row but no index.
 
     ``is_legacy``: do not compile all views and triggers, as SQLite otherwise does.
@@ -82,14 +78,11 @@ class DropColumnFrom:
     table: str
     column: str
     is_legacy: bool = True
-    template: Literal["drop_column"] = "drop_column"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeginEdits:
-    """Allow edits of the catalog (https://www.sqlite.org/pragma.html#pragma_writable_schema)."""
-
-    template: Literal["begin_edits"] = "begin_edits"
+    """PRAGMA writable_schema = ON, which allows edits of the catalog."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,17 +95,16 @@ class Piece:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardNoRow:
-    """Fail if a row of ``table`` meets ``where``. ``rule`` says in words what such a row would break."""
+    """Fail if a row meets ``where``; ``rule`` says in words what it would break."""
 
     table: str
     rule: str
     where: str
-    template: Literal["guard_no_row"] = "guard_no_row"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditDefinition:
-    """Replace one piece of the definition of ``table`` in the catalog; ``words`` describe the change.
+    """Replace a piece of a table's definition; ``words`` describe the change.
 
     The rows must satisfy ``asked``. The old definition stays in force until all edits are made.
     """
@@ -121,20 +113,18 @@ class EditDefinition:
     words: str
     piece: Piece
     asked: tuple[GuardNoRow, ...] = ()
-    template: Literal["edit_definition"] = "edit_definition"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndEdits:
-    """Close the catalog and make every connection read it again, so that a definition with an error fails."""
+    """Make every connection read the edited definitions, and fail at an error."""
 
     tables: tuple[str, ...]
-    template: Literal["end_edits"] = "end_edits"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copied:
-    """A column that gets a value, and the SQL expression over the old row that computes it."""
+    """A column that gets a value, and the SQL expression for it over the old row."""
 
     column: str
     source: str
@@ -149,7 +139,6 @@ class CreateBeside:
     """
 
     create: str
-    template: Literal["create_beside"] = "create_beside"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,22 +154,20 @@ class CopyRows:
     copied: tuple[Copied, ...]
     asks_checks: bool = True
     overrides: bool = False
-    template: Literal["copy_rows"] = "copy_rows"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplaceTable:
-    """Drop ``table`` and give its name to ``aside``. ``keeps_sequence``: keep the AUTOINCREMENT counter."""
+    """Replace ``table`` by ``aside``, and keep its AUTOINCREMENT counter if asked."""
 
     table: str
     aside: str
     keeps_sequence: bool
-    template: Literal["replace_table"] = "replace_table"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateRows:
-    """Set ``column = expression`` for each assignment, in the rows that meet ``where``.
+    """Make the assignments in the rows that meet ``where``.
 
     ``overrides``: a constraint has an ON CONFLICT clause, which must not skip a row.
     """
@@ -189,7 +176,6 @@ class UpdateRows:
     assignments: tuple[Copied, ...]
     where: str | None = None
     overrides: bool = False
-    template: Literal["update_rows"] = "update_rows"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,27 +183,23 @@ class FillFullText:
     """Index again all rows that a full-text table gets from its content table."""
 
     table: str
-    template: Literal["fill_full_text"] = "fill_full_text"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetSecureDelete:
+class SecureDelete:
     """PRAGMA secure_delete, for the connection that migrates."""
 
     on: bool
-    template: Literal["secure_delete"] = "secure_delete"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardForeignKeysOff:
-    """Fail if foreign keys are enforced: dropping a table would then delete the rows that refer to it."""
-
-    template: Literal["guard_foreign_keys_off"] = "guard_foreign_keys_off"
+    """Fail if foreign keys are on: DROP TABLE would delete rows of other tables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardDefinition:
-    """Fail if the definition of ``table`` is not as expected: replacing the table would lose manual changes.
+    """Fail if ``table`` was changed by hand: a rebuild would lose the change.
 
     The expected definition is ``text``. If that is None, it is the definition of the new table ``aside`` after the
     replacement of ``named`` (its name) and of ``pieces``.
@@ -228,20 +210,18 @@ class GuardDefinition:
     named: Piece
     pieces: tuple[Piece, ...] = ()
     text: str | None = None
-    template: Literal["guard_definition"] = "guard_definition"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardObjects:
-    """Fail if the table has an index or a trigger other than ``names``: it would be lost with the table.
+    """Fail if the table has other indexes or triggers than ``names``.
 
-    ``triggers_only``: the table stays, but a trigger would fire when its rows get new values.
+    A rebuild would lose them. ``triggers_only``: the table stays, but triggers would fire when its rows change.
     """
 
     table: str
     names: tuple[str, ...]
     triggers_only: bool = False
-    template: Literal["guard_objects"] = "guard_objects"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,23 +244,20 @@ class GuardParents:
     """Fail if there are ``orphans``."""
 
     orphans: Orphans
-    template: Literal["guard_parents"] = "guard_parents"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoteViolations:
-    """Note the foreign key violations that exist."""
+    """Record the existing foreign key violations."""
 
     orphans: tuple[Orphans, ...]
-    template: Literal["note_violations"] = "note_violations"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardViolations:
-    """Fail if there are foreign key violations that ``NoteViolations`` did not note."""
+    """Fail at foreign key violations that ``NoteViolations`` did not record."""
 
     orphans: tuple[Orphans, ...]
-    template: Literal["guard_violations"] = "guard_violations"
 
 
 Action = (
@@ -288,10 +265,10 @@ Action = (
     | CreateIndex
     | CreateStatement
     | Drop
-    | RenameTableTo
-    | RenameColumnTo
-    | AddColumnTo
-    | DropColumnFrom
+    | RenameTable
+    | RenameColumn
+    | AddColumn
+    | DropColumn
     | BeginEdits
     | EditDefinition
     | EndEdits
@@ -300,7 +277,7 @@ Action = (
     | ReplaceTable
     | UpdateRows
     | FillFullText
-    | SetSecureDelete
+    | SecureDelete
     | GuardForeignKeysOff
     | GuardDefinition
     | GuardObjects
@@ -311,9 +288,14 @@ Action = (
 )
 
 
+def template_of(action: Action) -> str:
+    """Return the name of the template that renders ``action``, without its suffix."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(action).__name__).lower()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Actions that belong together, in order; ``words`` describe them, and are empty if the actions do so."""
+    """Actions that belong together; ``words`` are empty if the actions say it all."""
 
     words: str
     cost: Cost

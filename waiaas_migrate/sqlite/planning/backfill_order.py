@@ -1,4 +1,4 @@
-"""What backfills read, and the order of tables in which each still finds it as it was before the migration."""
+"""An order of tables in which backfills read values from before the migration."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from waiaas_migrate.sqlite.reading.spelling import spelled_name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableOrder:
-    """Tables in the order in which their rows are carried over; ``circle`` are those that allow of none, else empty."""
+    """Tables in order; ``circle`` are those that can't be ordered."""
 
     tables: tuple[str, ...]
     circle: tuple[str, ...] = ()
 
 
 def reading_order(transition: Transition, tables: Collection[str]) -> TableOrder:
-    """``tables`` (folded names) such that each stands before those whose values its backfills read."""
+    """Return ``tables`` (folded), each before those that its backfills read."""
     changing = {*moved_columns(transition), *_dropped_columns(transition)}
     before = {name: _changed_by(transition, name, changing) & set(tables) for name in tables}
     waiting, ordered = list(tables), list[str]()
@@ -31,7 +31,7 @@ def reading_order(transition: Transition, tables: Collection[str]) -> TableOrder
         read = frozenset[str]().union(*(before[name] for name in waiting))
         free = next((name for name in waiting if name not in read), None)
         if free is None:
-            # Those that read nothing of the others are no part of the circle.
+            # Tables that read none of the others are not part of the circle.
             return TableOrder(tables=(*ordered, *waiting), circle=tuple(n for n in waiting if before[n] & set(waiting)))
         waiting.remove(free)
         ordered.append(free)
@@ -39,7 +39,7 @@ def reading_order(transition: Transition, tables: Collection[str]) -> TableOrder
 
 
 def _changed_by(transition: Transition, name: str, changing: Collection[tuple[str, str]]) -> set[str]:
-    """The other tables of which the backfills of ``name`` read something that the migration changes."""
+    """Return the other tables from which ``name`` reads ``changing`` columns."""
     reading = transition.reads.get(name)
     return set() if reading is None else {table for table, _ in reading.columns & set(changing)} - {name}
 
@@ -51,7 +51,7 @@ def _dropped_columns(transition: Transition) -> Iterator[tuple[str, str]]:
 
 
 def moved_columns(transition: Transition) -> Iterator[tuple[str, str]]:
-    """Table and column, folded, of each column whose values may be others afterwards: mapped, filled or converted."""
+    """Yield the columns (table and column, folded) whose values may change."""
     old_tables = transition.old.by_name()
     changed = {fold(table_of(change) or "") for change in transition.changes}
     for table in transition.new.tables:
@@ -68,5 +68,5 @@ def moved_columns(transition: Transition) -> Iterator[tuple[str, str]]:
 
 
 def read_tables(transition: Transition) -> frozenset[str]:
-    """The folded names of all tables that backfills read."""
+    """Return the folded names of all tables that backfills read."""
     return frozenset(table for reading in transition.reads.values() for table, _ in reading.columns)

@@ -1,14 +1,12 @@
-"""Full-text tables whose content is another table or a view: they hold only an index of its rows.
+"""Full-text tables with external content, which index another table or a view.
 
 See https://www.sqlite.org/fts5.html#external_content_tables and https://www.sqlite.org/fts3.html#fts4_external_content_tables.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
 
-from waiaas_migrate.schema.changes import AddVirtualTable, ModifyVirtualTable
 from waiaas_migrate.schema.model import Table, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import ROWID_NAMES, is_renumbered
@@ -17,70 +15,21 @@ from waiaas_migrate.sqlite.planning.backfill_order import moved_columns
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.row_values import column_of
 from waiaas_migrate.sqlite.planning.transition import Transition
-from waiaas_migrate.sqlite.reading.cursor import Cursor
-from waiaas_migrate.sqlite.reading.grammar import Token, significant, tokenize
-
-_MODULES = frozenset({"fts4", "fts5"})
+from waiaas_migrate.sqlite.reading.external_content import Content, content_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
-    """What a full-text table reads: a table or view, its column that numbers the rows, and the others; all folded.
+def fill_steps(transition: Transition) -> Iterator[Step]:
+    """Yield steps that index existing rows, where the table or its content changed.
 
-    An FTS4 table that names no columns reads all that there are.
+    No trigger fires while a migration changes rows, so nothing else updates the index.
     """
-
-    table: str
-    rowid: str
-    columns: frozenset[str]
-
-
-def content_of(virtual: VirtualTable) -> Content | None:
-    """Return what ``virtual`` indexes; None if it has its own content, or none, or is not a full-text table."""
-    if fold(virtual.module) not in _MODULES:
-        return None
-    options: dict[str, str] = {}
-    columns: set[str] = set()
-    for argument in _arguments(virtual.statement.sql):
-        if len(argument) > 2 and argument[1].text == "=":
-            options[fold(argument[0].name)] = fold(argument[2].name)
-        elif argument:
-            columns.add(fold(argument[0].name))
-    table = options.get("content")
-    if not table:
-        return None
-    if "languageid" in options:
-        columns.add(options["languageid"])
-    return Content(table=table, rowid=options.get("content_rowid", "rowid"), columns=frozenset(columns))
-
-
-def _arguments(sql: str) -> Iterator[Sequence[Token]]:
-    cursor = Cursor(significant(tokenize(sql)))
-    while not cursor.is_done and cursor.peek() != "(":
-        cursor.next()
-    argument: list[Token] = []
-    for token in () if cursor.is_done else cursor.balanced():
-        if token.text == ",":
-            yield argument
-            argument = []
-        else:
-            argument.append(token)
-    yield argument
-
-
-def filling(transition: Transition) -> Iterator[Step]:
-    """Steps that index anew the rows that are there: for a table that is new or other, or whose content changed.
-
-    No trigger fires while a migration changes rows, so nothing else keeps the index up to date.
-    """
-    made = {fold(c.table.name) for c in transition.changes if isinstance(c, AddVirtualTable)}
-    made |= {fold(c.new.name) for c in transition.changes if isinstance(c, ModifyVirtualTable)}
+    made = {fold(virtual.name) for virtual in transition.coming(VirtualTable)}
     old_tables, new_tables = transition.old.by_name(), transition.new.by_name()
     for virtual in transition.new.virtual_tables:
         content = content_of(virtual)
-        old, new = (None, None) if content is None else (old_tables.get(content.table), new_tables.get(content.table))
         if content is None:
             continue
+        old, new = old_tables.get(content.table), new_tables.get(content.table)
         is_stale = fold(virtual.name) in transition.stale_indexes
         if old is not None and new is not None and _is_readable(content, new):
             columns = content.columns or {fold(column.name) for column in new.columns}
@@ -97,7 +46,7 @@ def _is_readable(content: Content, table: Table) -> bool:
 
 
 def is_changed(transition: Transition, read: Collection[tuple[str, str]]) -> bool:
-    """Return whether rows may get other values in the columns ``read`` (each with its table, both folded)."""
+    """Return whether values may change in ``read`` (table and column, folded)."""
     moved = set(moved_columns(transition))
     tables, old_tables = transition.new.by_name(), transition.old.by_name()
     for name, column in read:

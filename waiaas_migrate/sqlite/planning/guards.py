@@ -1,4 +1,4 @@
-"""The guards of an action: conditions that SQLite tests, and the messages with which it stops a migration."""
+"""Guards: conditions that SQLite tests, and messages that stop a migration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DEFINITION_DIFFERS = "its definition differs from what the migrations made; run 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """A condition: ``label`` suggests the name of its column in the guard table; ``message`` is shown if it fails."""
+    """A condition with a ``message`` if it fails; ``label`` names its column."""
 
     label: str
     message: str
@@ -48,9 +48,9 @@ def guards_of(action: a.Action) -> tuple[Guard, ...]:  # noqa: C901, PLR0911 —
             names = ", ".join(dict.fromkeys(one.table for one in orphans))
             return (Guard(label="foreign_keys_hold", message=f"rows of {names} would lose their parent"),)
         case (
-            a.CreateTable() | a.CreateIndex() | a.CreateStatement() | a.Drop() | a.RenameTableTo() | a.RenameColumnTo()
-            | a.AddColumnTo() | a.DropColumnFrom() | a.BeginEdits() | a.CreateBeside() | a.ReplaceTable()
-            | a.UpdateRows() | a.FillFullText() | a.SetSecureDelete() | a.NoteViolations()
+            a.CreateTable() | a.CreateIndex() | a.CreateStatement() | a.Drop() | a.RenameTable() | a.RenameColumn()
+            | a.AddColumn() | a.DropColumn() | a.BeginEdits() | a.CreateBeside() | a.ReplaceTable()
+            | a.UpdateRows() | a.FillFullText() | a.SecureDelete() | a.NoteViolations()
         ):  # fmt: skip
             return ()
         case _:

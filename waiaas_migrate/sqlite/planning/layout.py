@@ -1,18 +1,21 @@
-"""Where each constraint of a table stands in its CREATE TABLE: on its column, or on the table."""
+"""Where CREATE TABLE writes each constraint: on its column, or after the columns."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from waiaas_migrate.schema.model import Check, Column, ForeignKey, PrimaryKey, Table, Unique
 from waiaas_migrate.schema.names import fold
 
+ConstraintT = TypeVar("ConstraintT")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnLayout:
-    """A column and the constraints that stand on it."""
+    """A column and the constraints written on it."""
 
     column: Column
     primary_key: PrimaryKey | None
@@ -22,7 +25,7 @@ class ColumnLayout:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the column has nothing but a name and a type, as many have."""
+        """Whether the column has only a name and a type, as many do."""
         column = self.column
         return not (
             column.not_null
@@ -38,7 +41,7 @@ class ColumnLayout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableLayout:
-    """A table's columns with their constraints, and the constraints that stand on the table."""
+    """A table's columns with their constraints, and the constraints after them."""
 
     table: Table
     columns: tuple[ColumnLayout, ...]
@@ -49,41 +52,34 @@ class TableLayout:
 
 
 def layout(table: Table) -> TableLayout:
-    """Every constraint of ``table`` in its place: that where it was written, wherever SQLite can take it there."""
+    """Return ``table`` with each constraint where its author wrote it, if possible."""
     key = table.primary_key
     named = {fold(column.name) for column in table.columns}
     return TableLayout(
         table=table,
         columns=_columns(table, table.columns),
-        primary_key=None if key is None or is_inline_key(key) else key,
-        uniques=tuple(unique for unique in table.uniques if not is_inline_unique(unique)),
+        primary_key=None if key is None or _key_column(key) is not None else key,
+        uniques=tuple(unique for unique in table.uniques if _unique_column(unique) is None),
         checks=tuple(check for check in table.checks if fold(check.column or "") not in named),
-        foreign_keys=tuple(key for key in table.foreign_keys if not _is_inline_foreign_key(key)),
+        foreign_keys=tuple(key for key in table.foreign_keys if _foreign_key_column(key) is None),
     )
 
 
 def column_layout(table: Table, column: Column) -> ColumnLayout:
-    """``column`` with the constraints of ``table`` that stand on it."""
+    """Return ``column`` with the constraints of ``table`` that are written on it."""
     return _columns(table, (column,))[0]
 
 
 def _columns(table: Table, columns: Sequence[Column]) -> tuple[ColumnLayout, ...]:
     key = table.primary_key
-    keyed = fold(key.parts[0].column or "") if key is not None and is_inline_key(key) else None
-    uniques, checks = defaultdict[str, list[Unique]](list), defaultdict[str, list[Check]](list)
-    foreign_keys = defaultdict[str, list[ForeignKey]](list)
-    for unique in table.uniques:
-        if is_inline_unique(unique):
-            uniques[fold(unique.parts[0].column or "")].append(unique)
-    for check in table.checks:
-        checks[fold(check.column or "")].append(check)
-    for foreign_key in table.foreign_keys:
-        if _is_inline_foreign_key(foreign_key):
-            foreign_keys[fold(foreign_key.columns[0])].append(foreign_key)
+    key_column = None if key is None else _key_column(key)
+    uniques = _grouped(table.uniques, _unique_column)
+    checks = _grouped(table.checks, lambda check: fold(check.column or ""))
+    foreign_keys = _grouped(table.foreign_keys, _foreign_key_column)
     return tuple(
         ColumnLayout(
             column=column,
-            primary_key=key if name == keyed else None,
+            primary_key=key if name == key_column else None,
             uniques=tuple(uniques.get(name, ())),
             checks=tuple(checks.get(name, ())),
             foreign_keys=tuple(foreign_keys.get(name, ())),
@@ -92,16 +88,26 @@ def _columns(table: Table, columns: Sequence[Column]) -> tuple[ColumnLayout, ...
     )
 
 
-def is_inline_key(key: PrimaryKey) -> bool:
-    """Whether a primary key stands on its column."""
-    return key.inline and len(key.parts) == 1 and key.parts[0].collation is None
+def _grouped(
+    items: Iterable[ConstraintT], column_of: Callable[[ConstraintT], str | None]
+) -> dict[str | None, list[ConstraintT]]:
+    groups: dict[str | None, list[ConstraintT]] = defaultdict(list)
+    for item in items:
+        groups[column_of(item)].append(item)
+    return groups
 
 
-def is_inline_unique(unique: Unique) -> bool:
-    """Whether a UNIQUE constraint stands on its column."""
+def _key_column(key: PrimaryKey) -> str | None:
+    """Return the folded name of the column with the key; None if it is on the table."""
+    is_inline = key.inline and len(key.parts) == 1 and key.parts[0].collation is None
+    return fold(key.parts[0].column or "") if is_inline else None
+
+
+def _unique_column(unique: Unique) -> str | None:
     part = unique.parts[0]
-    return unique.inline and len(unique.parts) == 1 and part.collation is None and not part.descending
+    is_inline = unique.inline and len(unique.parts) == 1 and part.collation is None and not part.descending
+    return fold(part.column or "") if is_inline else None
 
 
-def _is_inline_foreign_key(key: ForeignKey) -> bool:
-    return key.inline and len(key.columns) == 1
+def _foreign_key_column(key: ForeignKey) -> str | None:
+    return fold(key.columns[0]) if key.inline and len(key.columns) == 1 else None

@@ -1,47 +1,19 @@
-"""The effects of a plan, for the manifest."""
+"""The effects of a plan, as the manifest records them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import assert_never
 
-from waiaas_migrate.schema.hazards import Hazard
+from waiaas_migrate.schema.hazards.hazard import Hazard
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.planning.actions import (
-    Action,
-    AddColumnTo,
-    BeginEdits,
-    CopyRows,
-    CreateBeside,
-    CreateIndex,
-    CreateStatement,
-    CreateTable,
-    Drop,
-    DropColumnFrom,
-    EditDefinition,
-    EndEdits,
-    FillFullText,
-    GuardDefinition,
-    GuardForeignKeysOff,
-    GuardNoRow,
-    GuardObjects,
-    GuardParents,
-    GuardViolations,
-    NoteViolations,
-    Orphans,
-    Plan,
-    RenameColumnTo,
-    RenameTableTo,
-    ReplaceTable,
-    SetSecureDelete,
-    UpdateRows,
-)
+from waiaas_migrate.sqlite.planning import actions as a
 from waiaas_migrate.sqlite.planning.effects import AnnouncedHazard, Cost, Effects, Tally
 
 
-def effects_of(plan: Plan, hazards: Iterable[Hazard], old: Schema) -> Effects:
-    """The effects of ``plan``, which starts from the schema ``old``, with the ``hazards`` that it announces."""
+def effects_of(plan: a.Plan, hazards: Iterable[Hazard], old: Schema) -> Effects:
+    """Return the effects of ``plan`` on the schema ``old``, with its ``hazards``."""
     found = _PlanTally(old)
     for step in plan.steps:
         for action in step.actions:
@@ -50,7 +22,7 @@ def effects_of(plan: Plan, hazards: Iterable[Hazard], old: Schema) -> Effects:
 
 
 class _PlanTally(Tally):
-    """Adds up actions."""
+    """Adds up the effects of actions."""
 
     def __init__(self, old: Schema) -> None:
         super().__init__()
@@ -58,67 +30,68 @@ class _PlanTally(Tally):
         self._owners |= {fold(trigger.name): trigger.table for trigger in old.triggers}
         self._added: set[tuple[str, str]] = set()
 
-    def add(self, action: Action, cost: Cost) -> None:  # noqa: C901, PLR0912 — one arm for each kind of action
-        """Add one action of a step that has ``cost``."""
+    def add(self, action: a.Action, cost: Cost) -> None:  # noqa: C901, PLR0912 — one arm for each kind of action
+        """Add one action of a step with this cost."""
         match action:
-            case CreateTable(table=table):
+            case a.CreateTable(table=table):
                 self.create(table.name, Cost.CONSTANT)
                 self.changes_keys |= bool(table.foreign_keys)
-            case CreateIndex(table=name) | GuardNoRow(table=name):
-                self.touch(name, cost if isinstance(action, CreateIndex) else Cost.SCAN)
-            case Drop():
+            case a.CreateIndex(table=name) | a.GuardNoRow(table=name):
+                self.touch(name, cost if isinstance(action, a.CreateIndex) else Cost.SCAN)
+            case a.Drop():
                 self._drop(action)
-            case RenameTableTo(old=before, new=after):
+            case a.RenameTable(old=before, new=after):
                 self.rename(before, after)
-            case RenameColumnTo(table=name):
+            case a.RenameColumn(table=name):
                 self.touch(name, Cost.CONSTANT)
                 self.changes_keys = True
-            case AddColumnTo():
+            case a.AddColumn():
                 self._add_column(action, cost)
-            case DropColumnFrom(table=name):
+            case a.DropColumn(table=name):
                 self.write(name)
                 self.loses = True
-            case EditDefinition(table=name, asked=asked):
+            case a.EditDefinition(table=name, asked=asked):
                 self.touch(name, Cost.SCAN if asked else Cost.CONSTANT)
-            case CopyRows(table=name):
+            case a.CopyRows(table=name):
                 self.touch(name, Cost.REBUILD)
-            case UpdateRows():
+            case a.UpdateRows():
                 self._update(action)
-            case FillFullText(table=name):
+            case a.FillFullText(table=name):
                 self.write(name)
-            case GuardParents(orphans=rows):
+            case a.GuardParents(orphans=rows):
                 self._check_keys([rows])
-            case NoteViolations(orphans=orphans) | GuardViolations(orphans=orphans):
+            case a.NoteViolations(orphans=orphans) | a.GuardViolations(orphans=orphans):
                 self._check_keys(orphans)
-            case CreateStatement() | SetSecureDelete() | GuardForeignKeysOff() | GuardDefinition() | GuardObjects():
-                pass  # no row is read or written
-            case BeginEdits() | EndEdits() | CreateBeside() | ReplaceTable():
-                pass  # what they begin or end says it
+            case (
+                a.CreateStatement() | a.SecureDelete() | a.GuardForeignKeysOff() | a.GuardDefinition()
+                | a.GuardObjects() | a.BeginEdits() | a.EndEdits() | a.CreateBeside() | a.ReplaceTable()
+            ):  # fmt: skip
+                pass  # They read and write no rows, or another action of the same step counts for them.
             case _:
                 assert_never(action)
 
-    def _check_keys(self, orphans: Iterable[Orphans]) -> None:
+    def _check_keys(self, orphans: Iterable[a.Orphans]) -> None:
         for rows in orphans:
             self.touch(rows.table, Cost.SCAN)
         self.changes_keys = True
 
-    def _drop(self, action: Drop) -> None:
+    def _drop(self, action: a.Drop) -> None:
         if "table" in action.kind:
             self.write(action.name)
             self.loses = True
         elif (owner := self._owners.get(fold(action.name))) is not None:
-            # The pages of an index are freed one by one.
+            # SQLite frees the pages of an index one by one.
             self.touch(owner, Cost.SCAN if action.kind == "index" else Cost.CONSTANT)
 
-    def _add_column(self, action: AddColumnTo, cost: Cost) -> None:
+    def _add_column(self, action: a.AddColumn, cost: Cost) -> None:
         place = action.column
-        # SQLite tries a NOT NULL on the rows if it can't tell from a constant default.
+        # SQLite tests NOT NULL on every row if the value is not a constant default.
         is_computed = place.column.generated is not None and place.column.not_null is not None
         self.touch(action.table, Cost.SCAN if is_computed or place.foreign_keys else cost)
         self.changes_keys |= bool(place.foreign_keys)
         self._added.add((fold(action.table), fold(place.column.name)))
 
-    def _update(self, action: UpdateRows) -> None:
+    def _update(self, action: a.UpdateRows) -> None:
         self.write(action.table)
         filled = {(fold(action.table), fold(item.column)) for item in action.assignments}
         self.loses |= not filled <= self._added

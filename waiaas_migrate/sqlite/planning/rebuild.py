@@ -1,19 +1,18 @@
-"""Building a table anew: which column is filled from what."""
+"""Rebuilding a table: create a new one, copy the rows, replace the old one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
 from waiaas_migrate.schema.affinity import affinity
-from waiaas_migrate.schema.canonical import canonical_column
-from waiaas_migrate.schema.changes import AddColumn, Change
+from waiaas_migrate.schema.canonical import canonical
+from waiaas_migrate.schema.changes import AddColumn
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import SqlText, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import ROWID_NAMES, rowid_alias, rowid_name
 from waiaas_migrate.sqlite.planning.actions import (
-    Action,
     Copied,
     CopyRows,
     CreateBeside,
@@ -26,44 +25,21 @@ from waiaas_migrate.sqlite.planning.actions import (
 )
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.row_values import column_of, guards, overrides_conflicts, value_of
-from waiaas_migrate.sqlite.planning.table_text import Clauses, piece, renamed, written_name
+from waiaas_migrate.sqlite.planning.table_text import piece, renamed, written_name
 from waiaas_migrate.sqlite.planning.text_steps import text_steps
+from waiaas_migrate.sqlite.planning.transition import TableChanges
 from waiaas_migrate.sqlite.reading.ddl import TERMS, names_in, unqualified
 from waiaas_migrate.sqlite.reading.grammar import Kind, significant, tokenize
 from waiaas_migrate.sqlite.reading.spelling import spelled_name, spelled_value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rebuild:
-    """What a rebuild makes of a table: ``old`` with the definition ``text`` becomes ``new`` by ``changes``.
+def rebuild(table: TableChanges, new: Table) -> Step:
+    """Return the step that creates ``new``, copies the rows, and drops the old table.
 
-    ``has_quoted_strings``: words in double quotes stand for strings in it, which a new column could take for itself.
+    ``new`` is ``table.new``, with its columns in the order that they get in the file.
     """
-
-    old: Table
-    text: str
-    new: Table
-    changes: tuple[Change, ...]
-    has_quoted_strings: bool = False
-
-
-def rebuild(wanted: Rebuild, clauses: Clauses, objects: Sequence[str]) -> Step:
-    """The step that builds the new table, copies the rows into it, and puts it in the old one's place.
-
-    ``objects`` are the folded names of the indexes and triggers that the table has, and gets back.
-    """
-    old, new = wanted.old, wanted.new
-    # A new column that is the rowid has a value in every row, NOT NULL or not.
-    before = [
-        guard
-        for change in wanted.changes
-        if isinstance(change, AddColumn)
-        and change.column.hints.backfill is None
-        and fold(change.column.name) != rowid_alias(new)
-        for guard in guards(new, change)
-    ]
-    aside = f"_waiaas_new_{new.name}"
-    create, as_made = _definitions(wanted, clauses, aside)
+    old, aside = table.old, f"_waiaas_new_{new.name}"
+    create, definition_guard = _definitions(table, new, aside)
     copy = CopyRows(
         table=new.name,
         aside=aside,
@@ -71,38 +47,54 @@ def rebuild(wanted: Rebuild, clauses: Clauses, objects: Sequence[str]) -> Step:
         asks_checks=not _keeps_checks(old, new),
         overrides=overrides_conflicts(new),
     )
+    objects = (*(fold(index.name) for index in old.indexes), *table.triggers)
     return Step(
-        words="; ".join(describe(change) for change in wanted.changes),
+        words="; ".join(describe(change) for change in table.changes),
         cost=Cost.REBUILD,
         actions=(
-            *before,
-            *_numbered(old, new),
+            *_addition_guards(table, new),
+            *_rowid_guards(old, new),
             CreateBeside(create=create),
             copy,
-            as_made,
-            GuardObjects(table=new.name, names=tuple(objects)),
-            ReplaceTable(table=new.name, aside=aside, keeps_sequence=_counts(old) and _counts(new)),
+            definition_guard,
+            GuardObjects(table=new.name, names=objects),
+            ReplaceTable(table=new.name, aside=aside, keeps_sequence=_has_counter(old) and _has_counter(new)),
         ),
     )
 
 
-def _definitions(wanted: Rebuild, clauses: Clauses, aside: str) -> tuple[str, GuardDefinition]:
-    """The CREATE TABLE of the new table under the name ``aside``, and the guard for the definition of the old one."""
-    name, passing = written_name(wanted.text), spelled_name(aside)
-    named = Piece(old=passing, new=name)
+def _addition_guards(table: TableChanges, new: Table) -> Iterator[GuardNoRow]:
+    """Yield guards for added columns.
+
+    None for the rowid, which has a value in every row, and for a backfill, which is part of the copy.
+    """
+    for change in table.changes:
+        if (
+            isinstance(change, AddColumn)
+            and change.column.hints.backfill is None
+            and fold(change.column.name) != rowid_alias(new)
+        ):
+            yield from guards(new, change)
+
+
+def _definitions(table: TableChanges, new: Table, aside: str) -> tuple[str, GuardDefinition]:
+    """Return CREATE TABLE under the name ``aside``, and a guard for the old table."""
+    name, temporary = written_name(table.text), spelled_name(aside)
+    named = Piece(old=temporary, new=name)
     steps = None
-    if not (_names_itself(wanted.new) or wanted.has_quoted_strings):
-        steps = text_steps(wanted.text, wanted.old, wanted.changes, clauses, wanted.new)
+    # A new column could capture a string in double quotes.
+    if not (_names_itself(new) or table.strings):
+        steps = text_steps(table.text, table.old, table.changes, table.clauses, new)
     if steps is None:
-        create = clauses.table(replace(_unqualified(wanted.new), name=aside))
-        return create, GuardDefinition(table=wanted.old.name, aside=aside, named=named, text=wanted.text)
+        create = table.clauses.table(replace(_unqualified(new), name=aside))
+        return create, GuardDefinition(table=table.old.name, aside=aside, named=named, text=table.text)
     pieces = tuple(piece(step.after, step.before) for step in reversed(steps))
-    create = renamed(steps[-1].after if steps else wanted.text, passing)
-    return create, GuardDefinition(table=wanted.old.name, aside=aside, named=named, pieces=pieces)
+    create = renamed(steps[-1].after if steps else table.text, temporary)
+    return create, GuardDefinition(table=table.old.name, aside=aside, named=named, pieces=pieces)
 
 
-def _numbered(old: Table, new: Table) -> list[Action]:
-    """A guard where a column becomes the rowid: SQLite would number rows that have NULL in it, without a word."""
+def _rowid_guards(old: Table, new: Table) -> list[GuardNoRow]:
+    """Return a guard if a column becomes the rowid: SQLite would number its NULLs."""
     alias = rowid_alias(new)
     column = column_of(old, alias) if alias is not None and alias != rowid_alias(old) else None
     if column is None or column.not_null is not None:
@@ -113,7 +105,7 @@ def _numbered(old: Table, new: Table) -> list[Action]:
 
 
 def _keeps_checks(old: Table, new: Table) -> bool:
-    """Whether every CHECK of ``new`` is one of ``old``, and says the same of a row there as of its copy."""
+    """Return whether a copied row passes all CHECKs because its original did."""
     held = {check.expression.key for check in old.checks}
     names = frozenset[str]().union(*(names_in(check.expression.sql) for check in new.checks))
     return (
@@ -124,11 +116,11 @@ def _keeps_checks(old: Table, new: Table) -> bool:
 
 
 def _keeps_value(old: Table, new: Table, name: str) -> bool:
-    """Whether the word ``name`` in an expression has one value, compared in one way, in a row and its copy."""
+    """Return whether ``name`` in an expression means the same in a row and its copy."""
     before, after = column_of(old, name), column_of(new, name)
     if before is None or after is None:
         return before is after and name not in ROWID_NAMES
-    one, other = canonical_column(before), canonical_column(after)
+    one, other = canonical(before), canonical(after)
     return (
         value_of(old, after) == spelled_name(after.name)
         and one.generated is None
@@ -139,9 +131,10 @@ def _keeps_value(old: Table, new: Table, name: str) -> bool:
 
 
 def _unqualified(table: Table) -> Table:
-    """``table`` whose CHECKs do not say its name, which is another while its rows are copied.
+    """Return ``table`` with CHECKs that do not contain its name.
 
-    A CHECK may say ``t.x`` for its own column. Renamed in legacy mode, it would go on naming the table of the copy.
+    A CHECK may write ``t.x`` for its own column. The table has a temporary name during the copy, and renaming in legacy
+    mode would leave that name in the CHECK.
     """
     checks = tuple(
         replace(check, expression=replace(check.expression, sql=unqualified(check.expression.sql, table.name)))
@@ -151,16 +144,19 @@ def _unqualified(table: Table) -> Table:
 
 
 def _names_itself(table: Table) -> bool:
-    """Whether a CHECK says the name of its table."""
+    """Return whether a CHECK contains the name of its table."""
     return any(unqualified(check.expression.sql, table.name) != check.expression.sql for check in table.checks)
 
 
-def _counts(table: Table) -> bool:
+def _has_counter(table: Table) -> bool:
     return table.primary_key is not None and table.primary_key.autoincrement
 
 
 def _copied(old: Table, new: Table) -> Iterator[Copied]:
-    """Column by column, named on both sides; a generated column makes its own values, a new one has its default."""
+    """Yield the columns to copy.
+
+    A generated column computes its values, and a new one without a backfill gets its default.
+    """
     alias = rowid_alias(new)
     if (rowid := rowid_name(old, new)) is not None and alias is None:
         yield Copied(column=rowid, source=rowid)
@@ -175,7 +171,7 @@ def _copied(old: Table, new: Table) -> Iterator[Copied]:
 
 
 def _nothing_kept(new: Table) -> Copied:
-    """What stands for a row of which nothing is kept: a rowid of SQLite's choice, or else a default."""
+    """Return what to copy if no column is kept: a new rowid, or a default."""
     rowid = rowid_name(new)
     if rowid is not None:
         return Copied(column=rowid, source="NULL")
@@ -186,7 +182,7 @@ def _nothing_kept(new: Table) -> Copied:
 
 
 def _as_expression(default: SqlText) -> str:
-    """A DEFAULT as an expression: a bare name is a string there, and would be a column here."""
+    """Return a DEFAULT as an expression, in which a bare name would be a column."""
     tokens = significant(tokenize(default.sql))
     if (
         len(tokens) == 1

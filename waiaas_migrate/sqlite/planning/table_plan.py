@@ -1,153 +1,106 @@
-"""The cheapest exactly right way to change one table that stays: native ALTER TABLE, a catalog edit, or a rebuild.
+"""The cheapest safe way to change a table: ALTER TABLE, a catalog edit, a rebuild.
 
-Where the bytes on disk stay the same, only the table's text is changed, in constant time. A DEFAULT is never changed
-that way: rows older than a column read it from the catalog (https://www.sqlite.org/lang_altertable.html#altertabaddcol);
-nor is anything that shapes what is stored: collations, keys, UNIQUE, generated columns, options, another affinity.
+If the bytes on disk stay the same, only the text of the table is edited, in constant time. That is never done to a
+DEFAULT, because rows older than their column read it from the catalog
+(https://www.sqlite.org/lang_altertable.html#altertabaddcol), nor to anything that shapes what is stored: collations,
+keys, UNIQUE, generated columns, table options, a type of another affinity.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import assert_never
 
+from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.schema.altered import altered
 from waiaas_migrate.schema.canonical import canonical_collation
-from waiaas_migrate.schema.changes import (
-    AddCheck,
-    AddColumn,
-    AddForeignKey,
-    AddUnique,
-    Change,
-    DropCheck,
-    DropColumn,
-    DropForeignKey,
-    DropUnique,
-    ModifyCheck,
-    ModifyColumn,
-    ModifyForeignKey,
-    ModifyPrimaryKey,
-    ModifyTableOptions,
-    ReorderColumns,
-)
-from waiaas_migrate.schema.describe import describe, describe_briefly
+from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import Column, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_alias
-from waiaas_migrate.sqlite.planning.actions import (
-    AddColumnTo,
-    DropColumnFrom,
-    EditDefinition,
-    GuardNoRow,
-    GuardObjects,
-    Step,
-    UpdateRows,
-)
+from waiaas_migrate.sqlite.planning import actions as a
+from waiaas_migrate.sqlite.planning import table_text
+from waiaas_migrate.sqlite.planning.column_drop import can_drop_column, statements
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout, column_layout
-from waiaas_migrate.sqlite.planning.rebuild import Rebuild, rebuild
+from waiaas_migrate.sqlite.planning.rebuild import rebuild
 from waiaas_migrate.sqlite.planning.row_values import column_of, guards, updates, waits_for_backfill
-from waiaas_migrate.sqlite.planning.table_text import (
-    Clauses,
-    drops_cleanly,
-    piece,
-    renamed,
-    with_added_column,
-    written_name,
-)
 from waiaas_migrate.sqlite.planning.text_steps import TextStep, text_steps
+from waiaas_migrate.sqlite.planning.transition import Alteration, TableChanges
 from waiaas_migrate.sqlite.reading.ddl import is_constant, names_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TableChanges:
-    """A table before and after, what changes in it, and what the choice depends on.
-
-    ``old`` carries its new name already, and ``text`` is its definition. ``triggers`` are the folded names of its
-    triggers, ``mentioned`` those that views and triggers use, and ``has_statements`` says whether there are any.
-    ``can_drop_columns``: nothing elsewhere in the schema is in the way of DROP COLUMN. In the way are indexes on a
-    string in double quotes, and views and triggers that use a table which has just gone. ``strings`` are the folded
-    strings that stand in double quotes in the table or its indexes: a new column of that name would take them over.
-    ``reads_itself``: a backfill looks into other rows of the table. ``in_order``: the columns must stand in the file as
-    in ``new``.
-    """
-
-    old: Table
-    new: Table
-    text: str
-    changes: tuple[Change, ...]
-    clauses: Clauses
-    triggers: tuple[str, ...] = ()
-    mentioned: frozenset[str] = frozenset()
-    has_statements: bool = True
-    can_drop_columns: bool = True
-    strings: frozenset[str] = frozenset()
-    reads_itself: bool = False
-    catalog_edits: bool = True
-    in_order: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TablePlan:
-    """The steps for one table, by their place among those of other tables.
+    """The steps for one table, grouped by their place in the migration.
 
-    ``rules`` are edits that let rows get their new values, ``steps`` alter the table and its rows, ``edits`` bring the
-    rest, and ``drops`` are columns that go. ``is_rebuilt``: its indexes and triggers went with the old table.
-    ``updated`` are the folded names of columns that rows get other values in.
+    Args:
+        rules: edits that allow the new values of rows.
+        steps: alterations of the table and its rows.
+        edits: all other edits.
+        drops: the dropped columns.
+        is_rebuilt: the table loses its indexes and triggers, which must be made again.
+        updated: the folded names of the columns in which rows get new values.
     """
 
-    rules: tuple[EditDefinition, ...] = ()
-    steps: tuple[Step, ...] = ()
-    edits: tuple[EditDefinition, ...] = ()
-    drops: tuple[Step, ...] = ()
+    rules: tuple[a.EditDefinition, ...] = ()
+    steps: tuple[a.Step, ...] = ()
+    edits: tuple[a.EditDefinition, ...] = ()
+    drops: tuple[a.Step, ...] = ()
     is_rebuilt: bool = False
     updated: frozenset[str] = frozenset()
 
 
 def plan_table(table: TableChanges) -> TablePlan:
-    """The steps that make ``table.old`` into ``table.new``, indexes and triggers aside."""
+    """Return the steps that change ``table``, its indexes and triggers excepted."""
     rows = updates(table.old, table.new)
-    added = _additions(table)
-    # Values may be made from a column that goes with the same migration; dropping it writes all rows anyhow.
-    out_of_place = bool(rows) and any(isinstance(change, DropColumn) for change in table.changes)
-    # An UPDATE would find rows before it as it has just left them.
-    out_of_place |= table.reads_itself and any(
-        column_of(table.old, item.column) is not None for update in rows for item in update.assignments
-    )
-    # Unless something depends on it, the columns keep the order that they have in the file.
-    physical = _physical(table, [change for change in table.changes if isinstance(change, AddColumn)])
-    if table.in_order and _names(physical) != _names(table.new):
-        physical, out_of_place = table.new, True
-    if added is None or out_of_place or any(_needs_rebuild(table, change) for change in table.changes):
-        wanted = Rebuild(
-            old=table.old,
-            text=table.text,
-            new=physical,
-            changes=table.changes,
-            has_quoted_strings=bool(table.strings),
-        )
-        objects = (*(fold(index.name) for index in table.old.indexes), *table.triggers)
-        return TablePlan(steps=(rebuild(wanted, table.clauses, objects),), is_rebuilt=True)
+    added = _ordered_additions(table)
+    drops_columns = any(isinstance(change, c.DropColumn) for change in table.changes)
+    # A backfill may read a column that this migration drops, and the drop rewrites all rows anyway.
+    must_copy = (bool(rows) and drops_columns) or _reads_updated_rows(table, rows)
+    # Columns keep the order that they have in the file, unless something depends on the order.
+    physical = _in_file_order(table)
+    if table.transition.in_order and _names(physical) != _names(table.new):
+        physical, must_copy = table.new, True
+    if added is None or must_copy or any(_needs_rebuild(table, change) for change in table.changes):
+        return TablePlan(steps=(rebuild(table, physical),), is_rebuilt=True)
     return _in_place(table, added, rows)
 
 
-# What a change needs
+# Decide how
 
 
-def _needs_rebuild(table: TableChanges, change: Change) -> bool:
+def _reads_updated_rows(table: TableChanges, rows: Sequence[a.UpdateRows]) -> bool:
+    """Return whether a backfill could read rows that the same UPDATE has changed."""
+    reading = table.transition.reads.get(fold(table.new.name))
+    assigned = [item.column for update in rows for item in update.assignments]
+    return (
+        reading is not None
+        and reading.reads_itself
+        and any(column_of(table.old, column) is not None for column in assigned)
+    )
+
+
+def _needs_rebuild(table: TableChanges, change: Alteration) -> bool:
+    edits = table.transition.options.catalog_edits
     match change:
-        case ModifyTableOptions() | ModifyPrimaryKey() | AddUnique() | DropUnique() | ReorderColumns():
+        case c.ModifyTableOptions() | c.ModifyPrimaryKey() | c.AddUnique() | c.DropUnique() | c.ReorderColumns():
             return True
-        case AddColumn(column=column):
-            return not _can_be_added(table, column)
-        case DropColumn(column=column):
-            return not _can_be_dropped(table, column)
-        case ModifyColumn(old=old, new=new):
-            return _changes_storage(table, old, new) or not table.catalog_edits
-        case AddForeignKey() | DropForeignKey() | ModifyForeignKey() | AddCheck() | DropCheck() | ModifyCheck():
-            return not table.catalog_edits and _is_edit(table, change)
+        case c.AddColumn(column=column):
+            return not _can_add_column(table, column)
+        case c.DropColumn(column=column):
+            return not can_drop_column(table, column)
+        case c.ModifyColumn(old=old, new=new):
+            return _changes_storage(table, old, new) or not edits
+        case (
+            c.AddForeignKey() | c.DropForeignKey() | c.ModifyForeignKey()
+            | c.AddCheck() | c.DropCheck() | c.ModifyCheck()
+        ):  # fmt: skip
+            return not edits and _is_edit(table, change)
         case _:
-            return False
+            assert_never(change)
 
 
 def _changes_storage(table: TableChanges, old: Column, new: Column) -> bool:
@@ -157,14 +110,14 @@ def _changes_storage(table: TableChanges, old: Column, new: Column) -> bool:
         new.generated,
     ):
         return True
-    # INTEGER, and no other type of its affinity, makes the primary key the rowid.
+    # INTEGER makes a primary key the rowid; no other type of the same affinity does.
     becomes_rowid = rowid_alias(table.old) != rowid_alias(table.new)
     retyped = fold(old.type or "") != fold(new.type or "")
     return retyped and (becomes_rowid or table.new.strict or affinity(old.type) != affinity(new.type))
 
 
-def _can_be_added(table: TableChanges, column: Column) -> bool:
-    """What ADD COLUMN can do also where there are rows (https://www.sqlite.org/lang_altertable.html#altertabaddcol)."""
+def _can_add_column(table: TableChanges, column: Column) -> bool:
+    """Return whether ADD COLUMN can add ``column`` to a table with rows."""
     if fold(column.name) in table.strings:
         return False
     if column.generated is not None:
@@ -172,21 +125,26 @@ def _can_be_added(table: TableChanges, column: Column) -> bool:
     kind = affinity(column.type, strict=table.new.strict)
     if column.default is not None and not is_constant(column.default.sql, kind):
         return False
-    return table.catalog_edits or not (waits_for_backfill(column) or _waits_with_checks(table.new, column))
+    waits = waits_for_backfill(column) or _waits_with_checks(table.new, column)
+    return table.transition.options.catalog_edits or not waits
 
 
 def _waits_with_checks(table: Table, column: Column) -> bool:
-    """Whether a new column has CHECKs that hold only once its rows were filled."""
+    """Return whether a new column has CHECKs that hold only after its backfill."""
     return column.hints.backfill is not None and bool(column_layout(table, column).checks)
 
 
-def _additions(table: TableChanges) -> list[AddColumn] | None:
-    """The columns to be added, each after those that its expressions use; None where there is no such order."""
-    waiting = [change for change in table.changes if isinstance(change, AddColumn)]
-    ordered: list[AddColumn] = []
+def _additions(table: TableChanges) -> list[c.AddColumn]:
+    return [change for change in table.changes if isinstance(change, c.AddColumn)]
+
+
+def _ordered_additions(table: TableChanges) -> list[c.AddColumn] | None:
+    """Return the added columns, each after those it uses; None if impossible."""
+    waiting = _additions(table)
+    ordered: list[c.AddColumn] = []
     while waiting:
         names = {fold(change.column.name) for change in waiting}
-        free = [c for c in waiting if not (names - {fold(c.column.name)}) & _used_by(table.new, c.column)]
+        free = [one for one in waiting if not (names - {fold(one.column.name)}) & _used_by(table.new, one.column)]
         if not free:
             return None
         ordered += free
@@ -195,7 +153,7 @@ def _additions(table: TableChanges) -> list[AddColumn] | None:
 
 
 def _used_by(table: Table, column: Column) -> frozenset[str]:
-    """The folded names in the expressions that come with a new column."""
+    """Return the folded names in the expressions of a new column."""
     checks = () if column.hints.backfill is not None else column_layout(table, column).checks
     texts = [check.expression.sql for check in checks]
     if column.generated is not None:
@@ -203,139 +161,113 @@ def _used_by(table: Table, column: Column) -> frozenset[str]:
     return frozenset[str]().union(*map(names_in, texts))
 
 
-def _can_be_dropped(table: TableChanges, column: Column) -> bool:
-    """Whether nothing but its own column definition uses the column; in doubt it is not."""
-    name = fold(column.name)
-    old = table.old
-    if not table.can_drop_columns:
-        return False
-    keys = [part.column for key in [old.primary_key, *old.uniques] if key is not None for part in key.parts]
-    keys += [one for foreign in old.foreign_keys for one in foreign.columns]
-    keys += [target for key in old.foreign_keys if fold(key.table) == fold(old.name) for target in key.targets]
-    if name in table.mentioned or any(name == fold(key or "") for key in keys) or column.generated is not None:
-        return False
-    if not _leaves_comments(table, name):
-        return False
-    texts = [check.expression.sql for check in old.checks if fold(check.column or "") != name]
-    texts += [c.generated.expression.sql for c in old.columns if c.generated is not None]
-    texts += [index.where.sql for index in old.indexes if index.where is not None]
-    texts += [p.expression.sql for index in old.indexes for p in index.parts if p.expression is not None]
-    indexed = [fold(part.column or "") for index in old.indexes for part in index.parts]
-    return name not in indexed and not any(name in names_in(text) for text in texts)
+def _is_edit(table: TableChanges, change: Alteration) -> bool:
+    """Return whether ``change`` needs an edit of the table's text.
 
-
-def _leaves_comments(table: TableChanges, name: str) -> bool:
-    """Whether the comments of the columns that stay are the same if the column called ``name`` is dropped."""
-    columns = _names(table.old)
-    gone = {fold(change.column.name) for change in table.changes if isinstance(change, DropColumn)}
-    at = columns.index(name)
-    return drops_cleanly(table.text, at, is_last=gone.issuperset(columns[at + 1 :]))
-
-
-def _is_edit(table: TableChanges, change: Change) -> bool:
-    """Whether ``change`` is made by changing the table's text, and is not part of a column that comes or goes."""
-    come = {fold(c.column.name) for c in table.changes if isinstance(c, AddColumn)}
-    filled = {fold(c.column.name) for c in table.changes if isinstance(c, AddColumn) and c.column.hints.backfill}
-    gone = {fold(c.column.name) for c in table.changes if isinstance(c, DropColumn)}
+    It does not if an added or dropped column includes it.
+    """
+    added = {fold(one.column.name): one.column for one in _additions(table)}
     match change:
-        case AddCheck(check=check):
-            return fold(check.column or "") not in come - filled
-        case DropCheck(check=check):
-            return fold(check.column or "") not in gone
-        case AddForeignKey(foreign_key=key):
-            return not (key.inline and fold(key.columns[0]) in come)
-        case AddColumn(column=column):
+        case c.AddCheck(check=check):
+            column = added.get(fold(check.column or ""))
+            return column is None or column.hints.backfill is not None
+        case c.DropCheck(check=check):
+            dropped = {fold(one.column.name) for one in table.changes if isinstance(one, c.DropColumn)}
+            return fold(check.column or "") not in dropped
+        case c.AddForeignKey(foreign_key=key):
+            return not (key.inline and fold(key.columns[0]) in added)
+        case c.AddColumn(column=column):
             return waits_for_backfill(column)
-        case ModifyCheck() | ModifyColumn() | DropForeignKey() | ModifyForeignKey():
+        case c.ModifyCheck() | c.ModifyColumn() | c.DropForeignKey() | c.ModifyForeignKey():
             return True
-        case _:
+        case (
+            c.DropColumn() | c.ReorderColumns() | c.ModifyTableOptions() | c.ModifyPrimaryKey()
+            | c.AddUnique() | c.DropUnique()
+        ):  # fmt: skip
             return False
+        case _:
+            assert_never(change)
 
 
-# The steps
+# Write the steps
 
 
-def _in_place(table: TableChanges, added: Sequence[AddColumn], rows: Sequence[UpdateRows]) -> TablePlan:
-    """Native steps and edits of the definition. Rules that values are about to meet come before the rows change."""
-    rules = [change for change in table.changes if rows and _is_rule_of(rows, change) and _is_edit(table, change)]
-    late = [_tightened(one) for one in table.changes if one not in rules and _is_edit(table, one)]
+def _in_place(table: TableChanges, added: Sequence[c.AddColumn], rows: Sequence[a.UpdateRows]) -> TablePlan:
+    """Return a plan without a rebuild. New rules on updated values come first."""
+    updated = frozenset(fold(item.column) for update in rows for item in update.assignments)
+    rules = [change for change in table.changes if _is_rule_on(updated, change) and _is_edit(table, change)]
+    late = [_not_null_added(one) for one in table.changes if one not in rules and _is_edit(table, one)]
     edits = _Edits(table)
-    first = tuple(edit for edit, _ in edits.made(rules))
-    held = _asked(table, rules)
-    edits.add_columns(table, added)
-    made = edits.made(late)
+    first = edits.made(rules)
+    edits.add_columns(added)
     return TablePlan(
-        rules=first,
-        steps=tuple(_altered(table, added, rows, held)),
-        edits=tuple(replace(edit, asked=_asked(table, changes)) for edit, changes in made),
-        drops=tuple(_dropped(table)),
-        updated=frozenset(fold(item.column) for update in rows for item in update.assignments),
+        # Rows satisfy the new rules only after they are updated.
+        rules=tuple(replace(edit, asked=()) for edit in first),
+        steps=tuple(_alterations(table, added, rows, [one for rule in rules for one in guards(table.new, rule)])),
+        edits=edits.made(late),
+        drops=tuple(_column_drops(table)),
+        updated=updated,
     )
 
 
-def _asked(table: TableChanges, changes: Sequence[Change]) -> tuple[GuardNoRow, ...]:
-    return tuple(guard for change in changes for guard in guards(table.new, change))
-
-
-def _tightened(change: Change) -> Change:
-    """What is left to do for a column that was added: it becomes NOT NULL once its rows are filled."""
-    if not isinstance(change, AddColumn):
+def _not_null_added(change: Alteration) -> Alteration:
+    """Return what is left to edit: an added column becomes NOT NULL."""
+    if not isinstance(change, c.AddColumn):
         return change
-    old = replace(change.column, not_null=None)
-    return ModifyColumn(table=change.table, old=old, new=change.column)
+    return c.ModifyColumn(table=change.table, old=replace(change.column, not_null=None), new=change.column)
 
 
-def _is_rule_of(rows: Sequence[UpdateRows], change: Change) -> bool:
-    """Whether a rule changes, or NOT NULL goes, in a column in which rows get other values."""
-    given = {fold(item.column) for update in rows for item in update.assignments}
+def _is_rule_on(updated: frozenset[str], change: Alteration) -> bool:
+    """Return whether ``change`` loosens or replaces a rule on an updated column."""
     match change:
-        case ModifyCheck(old=check) | DropCheck(check=check):
-            return bool(given & names_in(check.expression.sql))
-        case ModifyColumn(new=column):
-            return column.not_null is None and fold(column.name) in given
-        case _:
+        case c.ModifyCheck(old=check) | c.DropCheck(check=check):
+            return bool(updated & names_in(check.expression.sql))
+        case c.ModifyColumn(new=column):
+            return column.not_null is None and fold(column.name) in updated
+        case (
+            c.AddCheck() | c.AddColumn() | c.DropColumn() | c.ReorderColumns() | c.ModifyTableOptions()
+            | c.ModifyPrimaryKey() | c.AddUnique() | c.DropUnique()
+            | c.AddForeignKey() | c.DropForeignKey() | c.ModifyForeignKey()
+        ):  # fmt: skip
             return False
+        case _:
+            assert_never(change)
 
 
 class _Edits:
     """The definition of a table while it is edited piece by piece."""
 
-    def __init__(self, table: TableChanges) -> None:
-        self._name, self._clauses = table.old.name, table.clauses
-        self._text, self._table = table.text, table.old
+    def __init__(self, changes: TableChanges) -> None:
+        self._changes, self._clauses = changes, changes.clauses
+        self._text, self._table = changes.text, changes.old
 
-    def made(self, changes: Sequence[Change]) -> list[tuple[EditDefinition, tuple[Change, ...]]]:
-        """The edits that make ``changes``, each with those that it makes.
-
-        One edit of the whole definition if it can't be changed piece by piece.
-        """
+    def made(self, changes: Sequence[Alteration]) -> tuple[a.EditDefinition, ...]:
+        """Return the edits for ``changes``: one of the whole text if need be."""
         new = self._table
         for change in changes:
             new = altered(new, change)
         steps = text_steps(self._text, self._table, changes, self._clauses, new)
         if steps is None:
-            text = renamed(self._clauses.table(new), written_name(self._text))
+            text = table_text.renamed(self._clauses.table(new), table_text.written_name(self._text))
             steps = (TextStep(changes=tuple(changes), before=self._text, after=text),)
         if steps:
             self._text = steps[-1].after
         self._table = new
-        return [
-            (
-                EditDefinition(
-                    table=self._name,
-                    words="; ".join(describe_briefly(change) for change in step.changes),
-                    piece=piece(step.before, step.after),
-                ),
-                step.changes,
+        return tuple(
+            a.EditDefinition(
+                table=new.name,
+                words="; ".join(describe(change, brief=True) for change in step.changes),
+                piece=table_text.piece(step.before, step.after),
+                asked=tuple(guard for change in step.changes for guard in guards(self._changes.new, change)),
             )
             for step in steps
-        ]
+        )
 
-    def add_columns(self, table: TableChanges, added: Sequence[AddColumn]) -> None:
-        """Let the definition have the columns that ALTER TABLE has added, as it adds them to the text."""
+    def add_columns(self, added: Sequence[c.AddColumn]) -> None:
+        """Add columns to the definition as ALTER TABLE does."""
         for change in added:
-            place = _as_added(table, change)
-            self._text = with_added_column(self._text, self._clauses.item(place))
+            place = _as_added(self._changes, change)
+            self._text = table_text.with_added_column(self._text, self._clauses.item(place))
             self._table = replace(
                 self._table,
                 columns=(*self._table.columns, place.column),
@@ -344,8 +276,8 @@ class _Edits:
             )
 
 
-def _as_added(table: TableChanges, change: AddColumn) -> ColumnLayout:
-    """A new column as ALTER TABLE can add it: without the rules that hold only once its rows are filled."""
+def _as_added(table: TableChanges, change: c.AddColumn) -> ColumnLayout:
+    """Return a new column without the rules that hold only after its backfill."""
     place = column_layout(table.new, change.column)
     if waits_for_backfill(change.column):
         place = replace(place, column=replace(change.column, not_null=None))
@@ -354,44 +286,43 @@ def _as_added(table: TableChanges, change: AddColumn) -> ColumnLayout:
     return place
 
 
-def _added(table: TableChanges, added: Sequence[AddColumn]) -> Iterator[Step]:
+def _added_columns(table: TableChanges, added: Sequence[c.AddColumn]) -> Iterator[a.Step]:
     for change in added:
         place = _as_added(table, change)
         before = () if waits_for_backfill(change.column) else guards(table.new, change)
-        action = AddColumnTo(table=table.new.name, column=place)
+        action = a.AddColumn(table=table.new.name, column=place)
         cost = Cost.SCAN if place.checks else Cost.CONSTANT
-        yield Step(words=describe(change), cost=cost, actions=(*before, action))
+        yield a.Step(words=describe(change), cost=cost, actions=(*before, action))
 
 
-def _altered(
-    table: TableChanges, added: Sequence[AddColumn], rows: Sequence[UpdateRows], held: Sequence[GuardNoRow]
-) -> Iterator[Step]:
-    """New columns, and what rows get in these and in others; ``held`` is what they must be then."""
-    steps = list(_added(table, added))
+def _alterations(
+    table: TableChanges, added: Sequence[c.AddColumn], rows: Sequence[a.UpdateRows], asked: Sequence[a.GuardNoRow]
+) -> Iterator[a.Step]:
+    """Return the steps that add columns and update rows, then test ``asked``."""
+    steps = list(_added_columns(table, added))
     if not rows:
         yield from steps
         return
     columns = dict.fromkeys(item.column for update in rows for item in update.assignments)
-    said = f"{table.new.name}: set {', '.join(columns)} in the rows that are there"
-    words = "; ".join([*(step.words for step in steps), said])
+    words = "; ".join([*(step.words for step in steps), f"{table.new.name}: set {', '.join(columns)} in existing rows"])
     actions = [action for step in steps for action in step.actions]
-    guard = GuardObjects(table=table.new.name, names=table.triggers, triggers_only=True)
-    yield Step(words=words, cost=Cost.SCAN, actions=(*actions, guard, *rows, *held))
+    guard = a.GuardObjects(table=table.new.name, names=table.triggers, triggers_only=True)
+    yield a.Step(words=words, cost=Cost.SCAN, actions=(*actions, guard, *rows, *asked))
 
 
-def _dropped(table: TableChanges) -> Iterator[Step]:
+def _column_drops(table: TableChanges) -> Iterator[a.Step]:
+    is_legacy = bool(statements(table.transition.old))
     for change in table.changes:
-        if isinstance(change, DropColumn):
-            name, is_legacy = change.column.name, table.has_statements
-            action = DropColumnFrom(table=table.new.name, column=name, is_legacy=is_legacy)
-            yield Step(words=describe(change), cost=Cost.REBUILD, actions=(action,))
+        if isinstance(change, c.DropColumn):
+            action = a.DropColumn(table=table.new.name, column=change.column.name, is_legacy=is_legacy)
+            yield a.Step(words=describe(change), cost=Cost.REBUILD, actions=(action,))
 
 
-def _physical(table: TableChanges, added: Sequence[AddColumn]) -> Table:
-    """``table.new`` with its columns in the order that they have in the file."""
+def _in_file_order(table: TableChanges) -> Table:
+    """Return ``table.new`` with the old columns first, as they are in the file."""
     new = {fold(column.name): column for column in table.new.columns}
-    stay = [new.pop(fold(column.name)) for column in table.old.columns if fold(column.name) in new]
-    return replace(table.new, columns=(*stay, *(change.column for change in added)))
+    kept = [new[fold(column.name)] for column in table.old.columns if fold(column.name) in new]
+    return replace(table.new, columns=(*kept, *(change.column for change in _additions(table))))
 
 
 def _names(table: Table) -> list[str]:

@@ -1,9 +1,8 @@
-"""The text of a CREATE TABLE, changed piece by piece: what does not change keeps its words, comments and order.
+"""Reads the text of a CREATE TABLE, and finds the piece that changes.
 
-A migration that edits a table's definition shows the piece that changes and nothing else. That takes two things: the
-new text, in which only the changed columns and constraints differ from the old one
-(``text_steps.py``), and the smallest piece that leads from one text to the other and that nothing
-else in the definition repeats (:func:`piece`).
+A migration that edits the definition of a table shows only that piece. ``text_steps.py`` writes the new text, in which
+only the changed columns and constraints differ. :func:`piece` finds the smallest piece that differs and that occurs
+once in the definition.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from waiaas_migrate.sqlite.planning.layout import ColumnLayout
 from waiaas_migrate.sqlite.reading.grammar import Kind, Token, tokenize
 
 Constraint = PrimaryKey | Unique | Check | ForeignKey
-#: A column with the constraints on it, or a constraint of the table.
+#: A column with the constraints written on it, or a constraint of the table.
 Item = ColumnLayout | Constraint
 
 _INDENT = "    "
@@ -31,7 +30,7 @@ _KEYWORDS: dict[str, type[Constraint]] = {
 _CLAUSES = frozenset(
     {"CONSTRAINT", "DEFAULT", "NOT", "NULL", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "COLLATE", "GENERATED", "AS"}
 )
-#: Pairs of words of which the second begins no clause of its own.
+#: Pairs of words in which the second word does not begin a clause.
 _PAIRS = frozenset({("SET", "NULL"), ("NOT", "NULL"), ("DEFAULT", "NULL"), ("SET", "DEFAULT"), ("ALWAYS", "AS")})
 
 
@@ -56,34 +55,34 @@ class Placed:
 
     @property
     def end(self) -> int:
-        """The position behind it."""
+        """The position after the last character."""
         return self.start + len(self.token.text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A column or constraint in the text: its tokens, without the comments at either end."""
+    """The tokens of a column or constraint, without comments at either end."""
 
     tokens: tuple[Placed, ...]
 
     @property
     def start(self) -> int:
-        """Where it begins."""
+        """The position of the first character."""
         return self.tokens[0].start
 
     @property
     def end(self) -> int:
-        """The position behind it."""
+        """The position after the last character."""
         return self.tokens[-1].end
 
     @property
     def kind(self) -> type[Constraint] | None:
-        """The kind of a table constraint; None for a column."""
+        """The kind of table constraint; None for a column."""
         words = [placed.token.word for placed in self.tokens[:3]]
         return _KEYWORDS.get(words[2] if words[0] == "CONSTRAINT" and len(words) > 2 else words[0])
 
     def clauses(self) -> Iterator[tuple[int, int]]:
-        """Where the clauses of a column begin and end; a table constraint is one clause."""
+        """Yield start and end of each clause; a table constraint is one clause."""
         starts = [0] if self.kind is not None else list(_clause_starts([p.token.word for p in self.tokens]))
         for first, following in zip(starts, [*starts[1:], len(self.tokens)], strict=True):
             yield self.tokens[first].start, self.tokens[following - 1].end
@@ -101,28 +100,28 @@ def _clause_starts(words: Sequence[str]) -> Iterator[int]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """A CREATE TABLE with the places of its columns and constraints, and of the parenthesis that ends them."""
+    """A CREATE TABLE, its columns and constraints, and where its body ends."""
 
     sql: str
     parts: tuple[Part, ...]
     closing: int
 
     def gap(self, at: int) -> str:
-        """What stands between part ``at`` and the next, or the end."""
+        """Return the text between part ``at`` and the next part, or the end."""
         return self.sql[self.parts[at].end : self.parts[at + 1].start if at + 1 < len(self.parts) else self.closing]
 
     def has_comment(self, at: int) -> bool:
-        """Whether a comment stands behind part ``at``."""
+        """Return whether a comment follows part ``at``."""
         return bool(self.gap(at).strip(" \t\r\n\f,"))
 
     def line_comment(self, at: int) -> str | None:
-        """What stands behind part ``at`` on its line, a comment or nothing; None if there is more on other lines."""
+        """Return what follows part ``at`` on its line; None if other lines follow."""
         line, _, rest = self.gap(at).partition("\n")
         return None if rest.strip() or line.count("/*") > line.count("*/") else line
 
     @property
     def separator(self) -> str:
-        """What stands between two parts: a new line, if the text has one for each."""
+        """The white space between two parts: a new line if the text has one part per line."""
         before = self.sql[: self.parts[0].start]
         return "\n" + (before.rpartition("\n")[2] or _INDENT) if "\n" in before else " "
 
@@ -137,7 +136,7 @@ def _placed(sql: str) -> tuple[Placed, ...]:
 
 
 def parsed(sql: str) -> Text:
-    """The places of the columns and constraints in a CREATE TABLE of the catalog."""
+    """Return the columns and constraints of a CREATE TABLE from the catalog."""
     parts: list[list[Placed]] = [[]]
     depth, closing = 0, len(sql)
     for placed in _placed(sql):
@@ -161,10 +160,10 @@ def _without_edges(part: Sequence[Placed]) -> tuple[Placed, ...]:
 
 
 def drops_cleanly(sql: str, at: int, *, is_last: bool) -> bool:
-    """Return whether DROP COLUMN takes the comments on column ``at`` with it, and no others.
+    """Return whether DROP COLUMN removes the comments on column ``at`` and no others.
 
-    SQLite cuts from the column's name to the next column's. ``is_last``: it cuts from the comma before the column,
-    which may be one in a comment, and leaves what follows the column.
+    SQLite removes the text from the column's name to the next column's name. ``is_last``: it removes the text from the
+    comma before the column, which may be in a comment, to the end of the column.
     """
     text = parsed(sql)
     if at == 0:
@@ -175,13 +174,13 @@ def drops_cleanly(sql: str, at: int, *, is_last: bool) -> bool:
 
 
 def renamed(sql: str, name: str) -> str:
-    """A CREATE TABLE of the catalog under another ``name``, which is written as given."""
+    """Return a CREATE TABLE with another table ``name``, which must be quoted."""
     written = _name(sql)
     return sql[: written.start] + name + sql[written.end :]
 
 
 def written_name(sql: str) -> str:
-    """The name of the table as a CREATE TABLE in the catalog writes it, with its quotes."""
+    """Return the name of the table as the CREATE TABLE writes it, with its quotes."""
     return _name(sql).token.text
 
 
@@ -190,7 +189,7 @@ def _name(sql: str) -> Placed:
 
 
 def with_added_column(sql: str, column: str) -> str:
-    """The text after ALTER TABLE … ADD COLUMN, which puts ``column`` before the constraints of the table."""
+    """Return the text after ADD COLUMN, which inserts before table constraints."""
     text = parsed(sql)
     at = max(number for number, part in enumerate(text.parts) if part.kind is None)
     position = text.closing
@@ -199,35 +198,28 @@ def with_added_column(sql: str, column: str) -> str:
     return f"{sql[:position]}, {column}{sql[position:]}"
 
 
-# The piece that changes
-
-
 def piece(before: str, after: str) -> Piece:
-    """The smallest piece of the definition ``before`` that leads to ``after`` and that occurs once.
+    """Return the smallest unique piece of ``before`` whose change gives ``after``.
 
-    It is a clause of a column, a column or a constraint; more of the text only if the piece occurs elsewhere, too.
+    It is a clause of a column, a column or a constraint, and longer only if that occurs more than once.
     """
-    start = _common(before, after)
-    tail = _common(before[start:][::-1], after[start:][::-1])
+    start = _common_length(before, after)
+    tail = _common_length(before[start:][::-1], after[start:][::-1])
     end = len(before) - tail
     for first, last in _regions(parsed(before), start, end):
         old = before[first:last]
-        if old and first <= start and end <= last and _occurs_once(old, before):
+        if old and first <= start and end <= last and before.find(old) == before.rfind(old):
             return Piece(old=old, new=after[first : len(after) - (len(before) - last)])
     return Piece(old=before, new=after)
 
 
-def _common(one: str, other: str) -> int:
-    """How many characters both begin with."""
+def _common_length(one: str, other: str) -> int:
+    """Return the length of the common beginning of two texts."""
     return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
-def _occurs_once(piece: str, text: str) -> bool:
-    return text.find(piece) == text.rfind(piece)
-
-
 def _regions(text: Text, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Places that may hold what stands from ``start`` to ``end``, from the smallest to the largest."""
+    """Yield regions that may include ``start`` to ``end``, the smallest first."""
     for part in text.parts:
         for first, last in part.clauses():
             if first < start and (end < last or start < end == last):

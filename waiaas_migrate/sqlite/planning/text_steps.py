@@ -1,4 +1,4 @@
-"""The text of a CREATE TABLE after a change: only the columns and constraints that change get other words."""
+"""The text of a CREATE TABLE after a change, which keeps all other text."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from waiaas_migrate.schema.altered import altered, column_changed
-from waiaas_migrate.schema.changes import AddColumn, Change, DropColumn
+from waiaas_migrate.schema.changes import AddColumn, DropColumn
 from waiaas_migrate.schema.model import Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout, layout
 from waiaas_migrate.sqlite.planning.table_text import Clauses, Item, Text, parsed
-
-# The new text
+from waiaas_migrate.sqlite.planning.transition import Alteration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Edit:
-    """What stands from ``start`` to ``end``, and what takes its place."""
+    """A replacement of the text from ``start`` to ``end``."""
 
     start: int
     end: int
@@ -30,11 +29,10 @@ class _Unclear(Exception):
     """The text can't be changed piece by piece."""
 
 
-def changed_text(sql: str, before: Table, after: Table, clauses: Clauses) -> str | None:
-    """``sql``, the text of ``before``, as a text of ``after`` in which everything that stays keeps its words.
+def _changed_text(sql: str, before: Table, after: Table, clauses: Clauses) -> str | None:
+    """Change ``sql`` from the text of ``before`` to that of ``after``.
 
-    None if that can't be done: columns or options change their order, or a comment stands where it is not clear which
-    column it describes.
+    Returns None if columns change their order, or if it is not clear which column a comment describes.
     """
     text = parsed(sql)
     try:
@@ -60,8 +58,8 @@ def _edits(text: Text, before: Table, after: Table, clauses: Clauses) -> Iterato
             yield _Edit(start=text.parts[at].start, end=text.parts[at].end, text=clauses.item(item))
     for number, item in enumerate(new):
         if not any(item is other for other in stays):
-            behind = _position(stays, new[:number] if isinstance(item, ColumnLayout) else stays)
-            yield from _insertion(text, behind, clauses.item(item))
+            last = _last_position(stays, new[:number] if isinstance(item, ColumnLayout) else stays)
+            yield from _insertion(text, last, clauses.item(item))
     if (before.strict, before.without_rowid) != (after.strict, after.without_rowid):
         yield _Edit(start=text.closing + 1, end=len(text.sql), text=_options(after))
 
@@ -73,18 +71,21 @@ def _items(table: Table) -> list[Item]:
 
 
 def _as_written(text: Text, table: Table) -> list[Item]:
-    """The items of ``table`` in the order in which the text has them."""
+    """Return the items of ``table`` in the order of the text."""
     waiting: dict[type, list[Item]] = defaultdict(list)
     for item in _items(table):
         waiting[type(item)].append(item)
     found = [waiting[part.kind or ColumnLayout].pop(0) for part in text.parts if waiting[part.kind or ColumnLayout]]
-    if len(found) != len(text.parts) or any(waiting.values()):  # constraints without a comma between them, say
+    if len(found) != len(text.parts) or any(waiting.values()):  # for example if no comma separates two constraints
         raise _Unclear
     return found
 
 
 def _counterparts(old: Sequence[Item], new: Sequence[Item]) -> list[Item | None]:
-    """For each item what it becomes, None if it goes; one that goes and one that comes of its kind are one change."""
+    """Return what each item of ``old`` becomes; None if it is dropped.
+
+    A dropped and an added constraint of the same kind are taken for one changed constraint.
+    """
     columns = {fold(item.column.name): item for item in new if isinstance(item, ColumnLayout)}
     found: list[Item | None] = []
     waiting = [item for item in new if not isinstance(item, ColumnLayout)]
@@ -106,8 +107,8 @@ def _names(items: Sequence[Item | None]) -> list[str]:
     return [fold(item.column.name) for item in items if isinstance(item, ColumnLayout)]
 
 
-def _position(stays: Sequence[Item | None], before: Sequence[Item | None]) -> int:
-    """The number of the last part that is one of ``before``; -1 if none is."""
+def _last_position(stays: Sequence[Item | None], before: Sequence[Item | None]) -> int:
+    """Return the number of the last part that is one of ``before``; -1 if none is."""
     found = [at for at, item in enumerate(stays) if any(item is other for other in before if other is not None)]
     return max(found, default=-1)
 
@@ -115,7 +116,7 @@ def _position(stays: Sequence[Item | None], before: Sequence[Item | None]) -> in
 def _removal(text: Text, at: int, *, is_last: bool) -> _Edit:
     above = text.sql[: text.parts[0].start].partition("(")[2].partition("\n")[2] if at == 0 else ""
     if text.line_comment(at) is None or above.strip() or (at and text.line_comment(at - 1) is None):
-        raise _Unclear  # a comment above the part would come to stand above the next one
+        raise _Unclear  # A comment above this part would then be above the next one.
     part = text.parts[at]
     if not is_last:
         return _Edit(start=part.start, end=text.parts[at + 1].start, text="")
@@ -126,7 +127,7 @@ def _removal(text: Text, at: int, *, is_last: bool) -> _Edit:
 
 
 def _insertion(text: Text, at: int, item: str) -> Iterator[_Edit]:
-    """``item`` behind part ``at``, and behind the comment on the part's line."""
+    """Insert ``item`` after part ``at`` and its comment."""
     if at < 0:
         start = text.parts[0].start
         yield _Edit(start=start, end=start, text=item + "," + text.separator)
@@ -156,19 +157,19 @@ def _options(table: Table) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextStep:
-    """A definition before and after ``changes``, which are about one column or one constraint."""
+    """The text before and after ``changes`` to one column or one constraint."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[Alteration, ...]
     before: str
     after: str
 
 
 def text_steps(
-    sql: str, table: Table, changes: Sequence[Change], clauses: Clauses, order: Table
+    sql: str, table: Table, changes: Sequence[Alteration], clauses: Clauses, order: Table
 ) -> tuple[TextStep, ...] | None:
-    """The way from ``sql``, the text of ``table``, to its text after ``changes``, column by column.
+    """Return the steps that make ``changes`` to ``sql``, the text of ``table``.
 
-    New columns take the place that they have in ``order``. None if the text can't be changed piece by piece.
+    Added columns get the place that they have in ``order``. Returns None if the text can't be changed piece by piece.
     """
     places = {fold(column.name): at for at, column in enumerate(order.columns)}
     found: list[TextStep] = []
@@ -178,7 +179,7 @@ def text_steps(
             new = altered(new, change)
         if any(isinstance(change, AddColumn) for change in group):
             new = replace(new, columns=tuple(sorted(new.columns, key=lambda one: places.get(fold(one.name), -1))))
-        after = changed_text(sql, table, new, clauses)
+        after = _changed_text(sql, table, new, clauses)
         if after is None:
             return None
         if after != sql:
@@ -187,10 +188,9 @@ def text_steps(
     return tuple(found)
 
 
-def _by_column(changes: Sequence[Change]) -> Iterator[tuple[Change, ...]]:
-    """``changes`` in groups: what goes with a column first, then each column by itself, then each constraint."""
-    groups: dict[object, list[Change]] = defaultdict(list)
+def _by_column(changes: Sequence[Alteration]) -> Iterator[tuple[Alteration, ...]]:
+    """Yield the changes to each column and constraint, dropped columns first."""
+    groups: dict[object, list[Alteration]] = defaultdict(list)
     for number, change in enumerate(changes):
         groups[column_changed(change) or number].append(change)
-    yield from (tuple(group) for group in groups.values() if any(isinstance(one, DropColumn) for one in group))
-    yield from (tuple(group) for group in groups.values() if not any(isinstance(one, DropColumn) for one in group))
+    yield from map(tuple, sorted(groups.values(), key=lambda group: not any(isinstance(c, DropColumn) for c in group)))

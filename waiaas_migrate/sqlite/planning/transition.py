@@ -1,46 +1,142 @@
-"""One schema on its way to another: all that a plan is made from."""
+"""The change from one schema to another: everything that a plan is made from."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar, assert_never
 
 from waiaas_migrate.errors import Problem
-from waiaas_migrate.schema.changes import Change
-from waiaas_migrate.schema.model import Schema
+from waiaas_migrate.schema import changes as c
+from waiaas_migrate.schema.model import Index, Schema, Table, Trigger, View, VirtualTable
+from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames
 from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
 from waiaas_migrate.sqlite.planning.table_text import Clauses
+from waiaas_migrate.sqlite.reading.dependencies import Dependencies
 from waiaas_migrate.sqlite.reading.introspect import Known, Strings
-from waiaas_migrate.sqlite.reading.probe import Reading
+
+#: A change to the definition of a table that exists before and after it.
+Alteration = (
+    c.ModifyTableOptions
+    | c.AddColumn
+    | c.DropColumn
+    | c.ModifyColumn
+    | c.ReorderColumns
+    | c.AddCheck
+    | c.DropCheck
+    | c.ModifyCheck
+    | c.ModifyPrimaryKey
+    | c.AddUnique
+    | c.DropUnique
+    | c.AddForeignKey
+    | c.DropForeignKey
+    | c.ModifyForeignKey
+)
+SchemaObject = Table | VirtualTable | Index | View | Trigger
+ObjectT = TypeVar("ObjectT", bound=SchemaObject)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """One schema on its way to another.
+    """The change from one schema to another.
 
-    ``start`` is the schema as it is, ``old`` the same after ``renames``, ``new`` the schema to come, with its hints;
-    ``changes`` lead from ``old`` to ``new``. ``set_aside`` are the folded names of views and triggers that do not
-    compile, at which renaming would stumble. ``texts`` are the CREATE statements of the tables of ``old``, by folded
-    name, and ``clauses`` writes new ones; ``reads`` is what the backfills of each read. ``problems`` say which
-    backfills cannot be followed; ``strings`` are the words in double quotes that are strings in ``old``, by what holds
-    them; ``known`` are texts of the catalog that need no reading. ``stale_indexes`` are the folded names of the
-    full-text tables over a view that must be indexed again. ``in_order``: columns must stand in their tables in the
-    order of ``new``.
+    Args:
+        start: the schema as it is.
+        old: the same after ``renames``.
+        new: the schema to reach, with its hints.
+        changes: the differences between ``old`` and ``new``.
+        renames: the tables and columns to rename first.
+        set_aside: the folded names of views and triggers that would make renaming fail, because they do not compile.
+        options: the settings of the project.
+        clauses: writes the parts of CREATE TABLE. Needed if a table changes.
+        texts: the CREATE statements of the tables of ``old``, by folded name.
+        reads: what the backfills of each table read, by its folded name.
+        problems: backfills that can't be run.
+        strings: the strings that ``old`` has in double quotes, by the object that contains them.
+        known: texts of the catalog that were read before.
+        stale_indexes: the folded names of the full-text tables over a view that must be indexed again.
+        in_order: keep the columns of each table in the order of ``new``.
     """
 
     start: Schema
     old: Schema
     new: Schema
-    changes: tuple[Change, ...]
+    changes: tuple[c.Change, ...]
     renames: Renames = field(default=Renames())
     set_aside: frozenset[str] = frozenset()
     options: PlanOptions = field(default=PlanOptions())
     clauses: Clauses | None = None
     texts: Mapping[str, str] = field(default_factory=dict)
-    reads: Mapping[str, Reading] = field(default_factory=dict)
+    reads: Mapping[str, Dependencies] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     strings: Strings = field(default_factory=dict)
     known: Known = field(default_factory=dict)
     stale_indexes: frozenset[str] = frozenset()
     in_order: bool = False
+
+    def leaving(self, kind: type[ObjectT]) -> tuple[ObjectT, ...]:
+        """Return the objects that are dropped or replaced, except indexes of tables."""
+        return tuple(old for old, _ in map(_sides, self.changes) if isinstance(old, kind))
+
+    def coming(self, kind: type[ObjectT]) -> tuple[ObjectT, ...]:
+        """Return the objects that are added or replace others, except indexes of tables."""
+        return tuple(new for _, new in map(_sides, self.changes) if isinstance(new, kind))
+
+
+def _sides(change: c.Change) -> tuple[SchemaObject | None, SchemaObject | None]:
+    """Return the object that ``change`` drops and the one that it creates."""
+    match change:
+        case (
+            c.AddTable(table=new) | c.AddVirtualTable(table=new)
+            | c.AddIndex(index=new) | c.AddView(view=new) | c.AddTrigger(trigger=new)
+        ):  # fmt: skip
+            return None, new
+        case (
+            c.DropTable(table=old) | c.DropVirtualTable(table=old)
+            | c.DropIndex(index=old) | c.DropView(view=old) | c.DropTrigger(trigger=old)
+        ):  # fmt: skip
+            return old, None
+        case c.ModifyVirtualTable() | c.ModifyIndex() | c.ModifyView() | c.ModifyTrigger():
+            return change.old, change.new
+        case (
+            c.ModifyTableOptions() | c.AddColumn() | c.DropColumn() | c.ModifyColumn() | c.ReorderColumns()
+            | c.AddCheck() | c.DropCheck() | c.ModifyCheck() | c.ModifyPrimaryKey() | c.AddUnique() | c.DropUnique()
+            | c.AddForeignKey() | c.DropForeignKey() | c.ModifyForeignKey() | c.RenameTable() | c.RenameColumn()
+        ):  # fmt: skip
+            return None, None  # The table stays, and table_plan.py alters it.
+        case _:
+            assert_never(change)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableChanges:
+    """A table before (under its new name) and after, and the changes between the two."""
+
+    transition: Transition
+    old: Table
+    new: Table
+    changes: tuple[Alteration, ...]
+
+    @property
+    def text(self) -> str:
+        """The CREATE statement of ``old``."""
+        return self.transition.texts[fold(self.old.name)]
+
+    @property
+    def clauses(self) -> Clauses:
+        """What writes the parts of CREATE TABLE."""
+        if self.transition.clauses is None:
+            raise ValueError("a transition that alters a table needs clauses")
+        return self.transition.clauses
+
+    @property
+    def strings(self) -> frozenset[str]:
+        """The folded strings in double quotes, which a new column could capture."""
+        return frozenset(map(fold, self.transition.strings.get(("table", fold(self.old.name)), ())))
+
+    @property
+    def triggers(self) -> tuple[str, ...]:
+        """The folded names of the triggers on the table."""
+        triggers = self.transition.old.triggers
+        return tuple(fold(trigger.name) for trigger in triggers if fold(trigger.table) == fold(self.old.name))

@@ -1,7 +1,7 @@
-"""Functions and collations that a schema names and this SQLite does not have.
+"""Functions and collations that a schema uses and this SQLite does not have.
 
-Databases in memory get stand-ins for them (``database/memory.py``), because an application may bring its
-own. So a misspelled name would go unnoticed until a row is written.
+Databases in memory have stand-ins for them (``database/memory.py``), because an application may bring its own. Without
+this check, a misspelled name would go unnoticed until a row is written.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 
-from waiaas_migrate.schema.hazard_codes import Code
-from waiaas_migrate.schema.hazards import Hazard
+from waiaas_migrate.schema.hazards.hazard import Code, Hazard
 from waiaas_migrate.schema.model import Schema, SqlText, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.memory import execute, memory
@@ -24,33 +23,27 @@ from waiaas_migrate.sqlite.planning.row_values import is_filled
 from waiaas_migrate.sqlite.quoting import quote_name
 from waiaas_migrate.sqlite.reading.grammar import SqlError, significant, tokenize
 
-#: Functions and collations in the meaning of an expression, which is a tree as JSON.
+#: A function or collation in the key of an expression, which is its syntax tree as JSON.
 _NAMED = re.compile(r'"(?P<kind>func_name|collation|keyword)":(?P<name>"(?:[^"\\]|\\.)*")')
 _KINDS = {"func_name": Code.UNKNOWN_FUNCTION, "collation": Code.UNKNOWN_COLLATION}
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Use:
-    """An expression, or a collation by its name, and what it belongs to."""
-
-    owner: str
-    text: SqlText | None = None
-    collation: str | None = None
+#: The object or column to which it belongs, and an expression or the name of a collation, if there is one.
+_Use = tuple[str, SqlText | str | None]
 
 
 def unknown_names(old: Schema, new: Schema) -> tuple[Hazard, ...]:
-    """Return a hazard for each function and collation that ``new`` names, ``old`` does not, and SQLite does not have.
+    """Return a hazard for each new function or collation that SQLite lacks.
 
-    Backfills count if they give rows a value.
+    Backfills count if they give a value to rows.
     """
-    used = [(code, name, use.owner) for use in _changed_uses(old, new) for code, name in _names(use)]
+    used = [(code, name, owner) for owner, use in _changed_uses(old, new) for code, name in _names(use)]
     if not used:
         return ()
     with closing(memory()) as scratch:
         errors = {(code, fold(name)): _lacking(scratch, code, name) for code, name, _ in used}
     if not any(errors.values()):
         return ()
-    before = {(code, fold(name)) for use in _uses(old, old) for code, name in _names(use)}
+    before = {(code, fold(name)) for _, use in _uses(old, old) for code, name in _names(use)}
     found: dict[tuple[Code, str, str], Hazard] = {}
     for code, name, owner in used:
         key = code, fold(name)
@@ -60,7 +53,7 @@ def unknown_names(old: Schema, new: Schema) -> tuple[Hazard, ...]:
 
 
 def _changed_uses(old: Schema, new: Schema) -> Iterator[_Use]:
-    """Yield the uses in those objects of ``new`` that are not in ``old`` as they are."""
+    """Yield the uses in those objects of ``new`` that are added or changed."""
     before = old.by_name()
     tables = tuple(table for table in new.tables if table != before.get(fold(table.name)))
     views = tuple(view for view in new.views if view not in old.views)
@@ -77,7 +70,7 @@ def _hazard(code: Code, name: str, owner: str, error: str) -> Hazard:
 
 @lru_cache(maxsize=256)
 def default_error(sql: str) -> str | None:
-    """Return what SQLite will say of a DEFAULT when it is used: CREATE TABLE does not look at its functions."""
+    """Return the error of a DEFAULT, whose functions CREATE TABLE does not check."""
     with closing(memory()) as scratch:
         try:
             execute(scratch, f"EXPLAIN SELECT {sql}")
@@ -87,7 +80,7 @@ def default_error(sql: str) -> str | None:
 
 
 def names_it(text: str, code: Code, name: str) -> bool:
-    """Return whether an SQL text calls the function, or uses the collation, ``name`` (folded)."""
+    """Return whether ``text`` uses the function or collation ``name`` (folded)."""
     try:
         tokens = significant(tokenize(text))
     except SqlError:
@@ -103,7 +96,7 @@ def names_it(text: str, code: Code, name: str) -> bool:
 
 
 def _lacking(scratch: sqlite3.Connection, code: Code, name: str) -> str | None:
-    """Return SQLite's error if it does not know the name at all; a wrong number of arguments shows that it does."""
+    """Return the error if SQLite lacks ``name``; wrong arguments prove that it exists."""
     quoted = quote_name(name)
     query = f"SELECT {quoted}()" if code is Code.UNKNOWN_FUNCTION else f"SELECT 1 ORDER BY '' COLLATE {quoted}"
     try:
@@ -113,12 +106,10 @@ def _lacking(scratch: sqlite3.Connection, code: Code, name: str) -> str | None:
     return None
 
 
-def _names(use: _Use) -> Iterator[tuple[Code, str]]:
-    if use.collation is not None:
-        yield Code.UNKNOWN_COLLATION, use.collation
-    if use.text is None:
-        return
-    for found in _NAMED.finditer(use.text.key):
+def _names(use: SqlText | str | None) -> Iterator[tuple[Code, str]]:
+    if isinstance(use, str):
+        yield Code.UNKNOWN_COLLATION, use
+    for found in _NAMED.finditer(use.key) if isinstance(use, SqlText) else ():
         name: str = json.loads(found["name"])
         if found["kind"] in _KINDS:
             yield _KINDS[found["kind"]], name
@@ -130,25 +121,22 @@ def _uses(schema: Schema, old: Schema) -> Iterator[_Use]:
     before = old.by_name()
     for table in schema.tables:
         yield from _uses_of(table, before.get(fold(table.name)))
-    for view in schema.views:
-        yield _Use(owner=view.name, text=view.statement)
-    for trigger in schema.triggers:
-        yield _Use(owner=trigger.name, text=trigger.statement)
+    yield from ((view.name, view.statement) for view in schema.views)
+    yield from ((trigger.name, trigger.statement) for trigger in schema.triggers)
 
 
 def _uses_of(table: Table, old: Table | None) -> Iterator[_Use]:
     for column in table.columns:
         generated = column.generated.expression if column.generated is not None else None
         backfill = column.hints.backfill if old is not None and is_filled(old, column) else None
-        for text in (column.default, generated, backfill):
-            yield _Use(owner=f"{table.name}.{column.name}", text=text)
-        yield _Use(owner=f"{table.name}.{column.name}", collation=column.collation)
+        for use in (column.default, generated, backfill, column.collation):
+            yield f"{table.name}.{column.name}", use
     for check in table.checks:
-        yield _Use(owner=f"{table.name}.{check.column}" if check.column else table.name, text=check.expression)
+        yield f"{table.name}.{check.column}" if check.column else table.name, check.expression
     for key in (table.primary_key, *table.uniques):
         for part in key.parts if key is not None else ():
-            yield _Use(owner=table.name, collation=part.collation)
+            yield table.name, part.collation
     for index in table.indexes:
-        yield _Use(owner=index.name, text=index.where)
+        yield index.name, index.where
         for part in index.parts:
-            yield _Use(owner=index.name, text=part.expression, collation=part.collation)
+            yield from ((index.name, part.expression), (index.name, part.collation))

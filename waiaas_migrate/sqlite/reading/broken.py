@@ -1,9 +1,9 @@
-"""Views, triggers and virtual tables that do not work, and what SQLite says of each."""
+"""Find views, triggers and virtual tables that don't work, with SQLite's error for each."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -16,9 +16,9 @@ from waiaas_migrate.sqlite.quoting import quote_name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broken:
-    """An object that does not work.
+    """An object that doesn't work.
 
-    ``fails`` says that using it is an error; otherwise it is a trigger that never fires for a column it names.
+    ``fails``: using it is an error. Otherwise it is a trigger that never fires for a column that it names.
     """
 
     kind: str
@@ -30,45 +30,42 @@ class Broken:
 def broken_objects(
     database: sqlite3.Connection, schema: Schema, names: Collection[str] | None = None
 ) -> tuple[Broken, ...]:
-    """Return the views, triggers and virtual tables that do not work.
+    """Return the views, triggers and virtual tables that don't work.
 
     Args:
-        database: a database in memory, which is not changed.
-        schema: what it holds.
+        database: a database in memory; it is not changed.
+        schema: its schema.
         names: the folded names of the objects to look at; None for all.
     """
-    views = [view.name for view in schema.views if names is None or fold(view.name) in names]
-    triggers = [trigger for trigger in schema.triggers if names is None or fold(trigger.name) in names]
-    virtual = [table.name for table in schema.virtual_tables if names is None or fold(table.name) in names]
-    return (
-        *_broken_views(database, views),
-        *(_broken_triggers(database, schema, triggers) if triggers else ()),
-        *_broken_virtual_tables(database, virtual),
-    )
-
-
-def _broken_views(database: sqlite3.Connection, names: Collection[str]) -> Iterator[Broken]:
-    for name in names:
-        error = _error(database, f"SELECT * FROM {quote_name(name)}")
-        if error is not None:
-            yield Broken(kind="view", name=name, error=error)
-
-
-def _broken_virtual_tables(database: sqlite3.Connection, names: Collection[str]) -> Iterator[Broken]:
-    for name in names:
-        try:
-            # A module looks for what it needs only when it is read.
-            database.execute(f"SELECT 1 FROM {quote_name(name)} LIMIT 1").fetchall()
-        except sqlite3.Error as error:
-            yield Broken(kind="virtual table", name=name, error=str(error))
-
-
-def _broken_triggers(database: sqlite3.Connection, schema: Schema, triggers: Collection[Trigger]) -> tuple[Broken, ...]:
-    """Compile each trigger alone, so that what SQLite says of it is not said of another that it makes fire.
-
-    CREATE TRIGGER does not look at what the trigger's statements name; a statement that fires it does.
-    """
     found: list[Broken] = []
+    for view in schema.views:
+        if names is None or fold(view.name) in names:
+            error = _error(database, f"EXPLAIN SELECT * FROM {quote_name(view.name)}")
+            found += [] if error is None else [Broken(kind="view", name=view.name, error=error)]
+    triggers = [trigger for trigger in schema.triggers if names is None or fold(trigger.name) in names]
+    found += _broken_triggers(database, schema, triggers) if triggers else ()
+    for table in schema.virtual_tables:
+        if names is None or fold(table.name) in names:
+            # A module looks for what it needs only when its table is read.
+            error = _error(database, f"SELECT 1 FROM {quote_name(table.name)} LIMIT 1")
+            found += [] if error is None else [Broken(kind="virtual table", name=table.name, error=error)]
+    return tuple(found)
+
+
+def _error(database: sqlite3.Connection, statement: str) -> str | None:
+    """Run ``statement`` and return SQLite's error; None if it works."""
+    try:
+        execute(database, statement).fetchall()
+    except sqlite3.Error as error:
+        return str(error)
+    return None
+
+
+def _broken_triggers(database: sqlite3.Connection, schema: Schema, triggers: Collection[Trigger]) -> Iterator[Broken]:
+    """Compile each trigger without the others, so that no error is about another trigger that it makes fire.
+
+    CREATE TRIGGER doesn't check the names in the trigger's statements; a statement that fires it does.
+    """
     tables = schema.by_name()
     with closing(copy(database)) as scratch:
         drop_triggers(scratch)
@@ -76,12 +73,11 @@ def _broken_triggers(database: sqlite3.Connection, schema: Schema, triggers: Col
         for trigger in triggers:
             columns = _columns(scratch, trigger.table)
             if not columns:
-                continue  # a view that is broken itself
+                continue  # on a view that is broken itself
             table = tables.get(fold(trigger.table))
             if table is not None and not table.without_rowid:
                 columns = dict.fromkeys(ROWID_NAMES, True) | columns
-            found += _faults(scratch, trigger, columns)
-    return tuple(found)
+            yield from _faults(scratch, trigger, columns)
 
 
 def _columns(database: sqlite3.Connection, table: str) -> dict[str, bool]:
@@ -93,21 +89,21 @@ def _columns(database: sqlite3.Connection, table: str) -> dict[str, bool]:
         return {}
 
 
-def _faults(scratch: sqlite3.Connection, trigger: Trigger, columns: dict[str, bool]) -> Iterator[Broken]:
+def _faults(scratch: sqlite3.Connection, trigger: Trigger, columns: Mapping[str, bool]) -> Iterator[Broken]:
     for column in trigger.columns:
         if not columns.get(fold(column)):
             why = "is generated" if fold(column) in columns else "does not exist"
-            said = f"it never fires for UPDATE OF {column}, since {trigger.table}.{column} {why}"
-            yield Broken(kind="trigger", name=trigger.name, error=said, fails=False)
+            text = f"it never fires for UPDATE OF {column}, since {trigger.table}.{column} {why}"
+            yield Broken(kind="trigger", name=trigger.name, error=text, fails=False)
     statement = _firing(trigger, [name for name, can_be_set in columns.items() if can_be_set])
     if statement is None:
         return
     execute(scratch, trigger.statement.sql)
-    error = _error(scratch, statement)
+    error = _error(scratch, f"EXPLAIN {statement}")
     execute(scratch, f"DROP TRIGGER {quote_name(trigger.name)}")
     if error is not None:
-        said = f"{error}, and so every {trigger.event} on {trigger.table} that fires it fails"
-        yield Broken(kind="trigger", name=trigger.name, error=said)
+        text = f"{error}, so every {trigger.event} on {trigger.table} that fires it fails"
+        yield Broken(kind="trigger", name=trigger.name, error=text)
 
 
 def _firing(trigger: Trigger, columns: Collection[str]) -> str | None:
@@ -122,12 +118,3 @@ def _firing(trigger: Trigger, columns: Collection[str]) -> str | None:
             listed = {fold(column) for column in trigger.columns} or columns
             column = next((name for name in columns if name in listed), None)
             return None if column is None else f"UPDATE {table} SET {quote_name(column)} = NULL"
-
-
-def _error(database: sqlite3.Connection, statement: str) -> str | None:
-    """Compile ``statement`` without running it, and return what SQLite has against it."""
-    try:
-        execute(database, f"EXPLAIN {statement}")
-    except sqlite3.Error as error:
-        return str(error)
-    return None

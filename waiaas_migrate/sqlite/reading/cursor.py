@@ -1,4 +1,4 @@
-"""Walking along the tokens of one statement."""
+"""Walk along the tokens of one statement."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token
 
 
 class Cursor:
-    """A place among tokens, moved by reading them; comments are to be left out beforehand."""
+    """A position among tokens, which moves as they are read; leave comments out of ``tokens``."""
 
     def __init__(self, tokens: Sequence[Token]) -> None:
         self._tokens = tokens
         self.at = 0
 
     def peek(self, ahead: int = 0) -> str:
-        """The upper-case word or symbol ``ahead``; empty for anything else and at the end."""
+        """Return the upper-case word or symbol ``ahead``; empty for anything else and at the end."""
         at = self.at + ahead
         return self._tokens[at].word if at < len(self._tokens) else ""
 
@@ -32,7 +32,7 @@ class Cursor:
         return self._tokens[self.at - 1]
 
     def accept(self, *words: str) -> bool:
-        """Read ``words``, if they are next."""
+        """Read ``words`` if they are next; return whether they were."""
         if any(self.peek(ahead) != word for ahead, word in enumerate(words)):
             return False
         self.at += len(words)
@@ -46,19 +46,17 @@ class Cursor:
 
     def one_of(self, *words: str) -> str | None:
         """Read the next token if it is one of ``words``."""
-        if self.peek() in words:
-            return self.next().word
-        return None
+        return self.next().word if self.peek() in words else None
 
     def name(self) -> str:
-        """Read a name: bare, quoted, or the string that SQLite takes for one."""
+        """Read a name: bare, quoted, or a string that SQLite accepts as a name."""
         token = self.next()
         if token.kind in (Kind.SYMBOL, Kind.VALUE):
             raise SqlError(f"expected a name, found {token.text!r}")
         return token.name
 
     def balanced(self) -> tuple[Token, ...]:
-        """Read ``( … )`` and give what is inside."""
+        """Read ``( … )``; return the tokens inside."""
         self.expect("(")
         start, depth = self.at, 1
         while depth:
@@ -71,13 +69,13 @@ class Cursor:
         return tuple(Cursor(part).name() for part in split_commas(self.balanced()))
 
     def rest(self) -> tuple[Token, ...]:
-        """Read all that is left."""
+        """Read all tokens that are left."""
         start, self.at = self.at, len(self._tokens)
         return tuple(self._tokens[start:])
 
 
 def split_commas(tokens: Sequence[Token]) -> list[tuple[Token, ...]]:
-    """``tokens`` at the commas that stand in no parentheses; empty parts are errors."""
+    """Split ``tokens`` at the commas outside parentheses; an empty part is an error."""
     parts: list[list[Token]] = [[]]
     depth = 0
     for token in tokens:
@@ -87,5 +85,5 @@ def split_commas(tokens: Sequence[Token]) -> list[tuple[Token, ...]]:
         else:
             parts[-1].append(token)
     if not all(parts):
-        raise SqlError("a list with nothing between two commas")
+        raise SqlError("a list has nothing between two commas")
     return [tuple(part) for part in parts]

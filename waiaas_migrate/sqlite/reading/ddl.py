@@ -1,8 +1,7 @@
-"""CREATE statements read into the model, with SQLite's own grammar.
+"""Read CREATE statements and expressions into the model, with SQLite's own grammar.
 
-What SQLite stores in ``sqlite_master`` is the only place where CHECKs, collations, conflict clauses, generated
-expressions, constraint names and deferrability can be found: no PRAGMA tells them
-(https://www.sqlite.org/schematab.html). CREATE TABLE has a module of its own,
+Only ``sqlite_master`` has CHECKs, collations, conflict clauses, generated expressions, constraint names and
+deferrability: no PRAGMA reports them (https://www.sqlite.org/schematab.html). For CREATE TABLE, see
 :mod:`waiaas_migrate.sqlite.reading.ddl_table`.
 """
 
@@ -17,42 +16,27 @@ from waiaas_migrate.schema.model import Index, IndexPart, SqlText, Trigger, View
 from waiaas_migrate.schema.rowid import ROWID_NAMES
 from waiaas_migrate.sqlite.quoting import fold, quote_literal, quote_name
 from waiaas_migrate.sqlite.reading.cursor import Cursor, split_commas
+from waiaas_migrate.sqlite.reading.external_content import content_of
 from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token, meaning, significant, tokenize
 from waiaas_migrate.sqlite.reading.spelling import spell, spell_statement
-from waiaas_migrate.sqlite.reading.virtual_tables import holds_data
+from waiaas_migrate.sqlite.reading.virtual_tables import WITHOUT_DATA
 
-__all__ = [
-    "SqlError",
-    "bare_default",
-    "default",
-    "expression",
-    "index",
-    "is_bare",
-    "is_constant",
-    "names_in",
-    "stored_expression",
-    "trigger",
-    "unqualified",
-    "view",
-    "virtual_table",
-]
-
-#: The words that are literals to SQLite's grammar, and no names.
+#: Words that are literals to SQLite's grammar, not names.
 TERMS = frozenset({"NULL", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP"})
 
 
 def known_names(names: Iterable[str]) -> frozenset[str]:
-    """What a name in double quotes may mean inside an expression over ``names``."""
+    """Return the names that a word in double quotes can refer to inside an expression over ``names``."""
     return frozenset(fold(name) for name in names) | {*ROWID_NAMES, "new", "old", "main", "temp"}
 
 
 def expression(sql: str, columns: Iterable[str] = (), owner: str = "") -> SqlText:
-    """An expression that somebody wrote, over the columns of a table; ``owner`` as for :func:`stored_expression`.
+    """Read an expression that a user wrote over the columns of a table; ``owner`` as for :func:`stored_expression`.
 
     Raises:
-        SqlError: where it is not exactly one expression.
+        SqlError: it is not exactly one expression.
     """
-    # Only a name in double quotes means one thing with a column of that name, and another without.
+    # Only a word in double quotes depends on whether there is a column of that name.
     names = known_names(columns) if '"' in sql else frozenset[str]()
     is_named = '"' in owner or fold(owner) in fold(sql)
     return _expression(sql, names, owner if is_named else "")
@@ -68,9 +52,9 @@ def _expression(sql: str, names: frozenset[str], owner: str) -> SqlText:
 
 
 def stored_expression(tokens: Sequence[Token], names: frozenset[str], owner: str = "") -> SqlText:
-    """An expression out of a statement that SQLite has accepted: what does not parse here is kept as written.
+    """Read an expression in a statement that SQLite has accepted; keep it as written if it doesn't parse here.
 
-    ``owner`` is the table that the expression belongs to: its name before a column adds nothing to the meaning.
+    ``owner`` is the table that the expression belongs to: its name before a column doesn't change the meaning.
     """
     text = spell(tokens)
     bare = without_owner(tokens, owner)
@@ -81,14 +65,14 @@ def stored_expression(tokens: Sequence[Token], names: frozenset[str], owner: str
 
 
 def without_owner(tokens: Sequence[Token], owner: str) -> Sequence[Token]:
-    """``tokens`` of an expression over the columns of ``owner``, with ``owner.column`` as ``column``."""
+    """Return the tokens of an expression over the columns of ``owner``, with ``owner.column`` as ``column``."""
     tokens = significant(tokens)
     found: list[Token] = []
     at = 0
     while at < len(tokens):
         token = tokens[at]
-        is_name = token.kind in (Kind.WORD, Kind.NAME) and fold(token.name) == fold(owner)
-        if is_name and at + 2 < len(tokens) and tokens[at + 1].word == ".":
+        is_owner = token.is_name and fold(token.name) == fold(owner)
+        if is_owner and at + 2 < len(tokens) and tokens[at + 1].word == ".":
             token = tokens[at + 2]._replace(spaced=token.spaced)
             at += 2
         found.append(token)
@@ -97,7 +81,7 @@ def without_owner(tokens: Sequence[Token], owner: str) -> Sequence[Token]:
 
 
 def unqualified(sql: str, owner: str) -> str:
-    """The text of an expression over the columns of ``owner``, with ``owner.column`` as ``column``."""
+    """Return the text of an expression over the columns of ``owner``, with ``owner.column`` as ``column``."""
     tokens = significant(tokenize(sql))
     bare = without_owner(tokens, owner)
     return sql if len(bare) == len(tokens) else spell(bare)
@@ -108,7 +92,7 @@ def _as_written(tokens: Sequence[Token]) -> str:
 
 
 def index(sql: str, columns: Iterable[str]) -> tuple[str, Index]:
-    """The table's name and the index of a CREATE INDEX that SQLite has accepted."""
+    """Read a CREATE INDEX that SQLite has accepted; return the table's name and the index."""
     cursor = Cursor(significant(tokenize(sql)))
     cursor.expect("CREATE")
     unique = cursor.accept("UNIQUE")
@@ -124,20 +108,20 @@ def index(sql: str, columns: Iterable[str]) -> tuple[str, Index]:
 
 
 def index_term(sql: str, columns: Iterable[str]) -> IndexPart:
-    """Return one term of an index that somebody wrote, as :func:`index` would read it back."""
+    """Read one term of an index that a user wrote, as :func:`index` would read it back."""
     known = {fold(column): column for column in columns}
     return index_part(significant(tokenize(sql)), known, known_names(known))
 
 
 def index_part(tokens: Sequence[Token], columns: dict[str, str], names: frozenset[str]) -> IndexPart:
-    """One term of an index: a column where it names one, else an expression."""
+    """Read one term of an index: a column if it names one, else an expression."""
     tokens, order = _without_order(tokens)
     descending, ascending = order == "DESC", order == "ASC"
     bare, collation = _without_collation(tokens)
     while len(bare) > 2 and _is_wrapped(bare):
         bare, inner = _without_collation(bare[1:-1])
         collation = collation or inner
-    if len(bare) == 1 and bare[0].kind in (Kind.WORD, Kind.NAME, Kind.STRING) and fold(bare[0].name) in columns:
+    if len(bare) == 1 and (bare[0].is_name or bare[0].kind is Kind.STRING) and fold(bare[0].name) in columns:
         name = columns[fold(bare[0].name)]
         return IndexPart(column=name, collation=collation, descending=descending, ascending=ascending)
     return IndexPart(expression=stored_expression(tokens, names), descending=descending, ascending=ascending)
@@ -156,7 +140,7 @@ def _without_collation(tokens: Sequence[Token]) -> tuple[Sequence[Token], str | 
 
 
 def _is_wrapped(tokens: Sequence[Token]) -> bool:
-    """Whether the first parenthesis closes only at the end."""
+    """Return whether the first parenthesis closes at the end."""
     depth = 0
     for at, token in enumerate(tokens):
         depth += (token.word == "(") - (token.word == ")")
@@ -166,21 +150,21 @@ def _is_wrapped(tokens: Sequence[Token]) -> bool:
 
 
 def view(name: str, sql: str, names: Iterable[str] = ()) -> View:
-    """A view out of its CREATE VIEW, or out of the SELECT alone.
+    """Read a view from its CREATE VIEW, or from only its SELECT.
 
     Raises:
-        SqlError: where it is neither, or creates something of another name.
+        SqlError: it is neither, or creates something of another name.
     """
     tokens = tokenize(sql)
     if significant(tokens)[:1] and significant(tokens)[0].word in ("SELECT", "WITH", "VALUES"):
         return view(name, f"CREATE VIEW {quote_name(name)} AS {sql}", names)
     cursor = Cursor(significant(tokens))
     _expect_create(cursor, "VIEW", name)
-    return View(name=name, statement=_statement(sql, tokens, names))
+    return View(name=name, statement=_statement(tokens, names))
 
 
 def select_of(sql: str) -> str | None:
-    """The SELECT of a CREATE VIEW that says nothing else but its name; None where it does."""
+    """Return the SELECT of a CREATE VIEW that has nothing else but its name; None if it has."""
     tokens = tokenize(sql)
     cursor = Cursor(tokens)
     if not cursor.accept("CREATE", "VIEW"):
@@ -188,17 +172,14 @@ def select_of(sql: str) -> str | None:
     cursor.name()
     if not cursor.accept("AS") or cursor.peek() not in ("SELECT", "WITH", "VALUES"):
         return None
-    position = 0
-    for token in tokens[: cursor.at]:
-        position = sql.index(token.text, position) + len(token.text)
-    return sql[position:].lstrip()
+    return sql[tokens[cursor.at - 1].end :].lstrip()
 
 
 def trigger(name: str, sql: str, names: Iterable[str] = ()) -> Trigger:
-    """A trigger out of its CREATE TRIGGER.
+    """Read a trigger from its CREATE TRIGGER.
 
     Raises:
-        SqlError: where it is none, or one of another name.
+        SqlError: it is not one, or has another name.
     """
     tokens = tokenize(sql)
     cursor = Cursor(significant(tokens))
@@ -210,8 +191,7 @@ def trigger(name: str, sql: str, names: Iterable[str] = ()) -> Trigger:
     table = cursor.name()
     if cursor.accept("."):
         table = cursor.name()
-    statement = _statement(sql, tokens, names)
-    return Trigger(name=name, table=table, statement=statement, event=event, columns=columns)
+    return Trigger(name=name, table=table, statement=_statement(tokens, names), event=event, columns=columns)
 
 
 def _listed_names(cursor: Cursor) -> Iterator[str]:
@@ -221,13 +201,12 @@ def _listed_names(cursor: Cursor) -> Iterator[str]:
 
 
 def virtual_table(name: str, sql: str) -> VirtualTable:
-    """A virtual table out of its CREATE VIRTUAL TABLE; the module need not be there.
+    """Read a virtual table from its CREATE VIRTUAL TABLE; its module may be missing.
 
     Raises:
-        SqlError: where it is none, or one of another name.
+        SqlError: it is not one, or has another name.
     """
-    tokens = tokenize(sql)
-    cursor = Cursor(significant(tokens))
+    cursor = Cursor(significant(tokenize(sql)))
     cursor.expect("CREATE", "VIRTUAL", "TABLE")
     _expect_name(cursor, name)
     cursor.expect("USING")
@@ -235,11 +214,12 @@ def virtual_table(name: str, sql: str) -> VirtualTable:
     arguments = cursor.balanced() if cursor.peek() == "(" else ()
     key = f"{fold(name)} {fold(module)} {_as_written(arguments)}"
     statement = SqlText(sql=sql.strip().rstrip(";").rstrip(), key=key)
-    return VirtualTable(name=name, module=module, statement=statement, holds_data=holds_data(sql))
+    found = VirtualTable(name=name, module=module, statement=statement)
+    return replace(found, holds_data=fold(module) not in WITHOUT_DATA and content_of(found) is None)
 
 
 class OtherNameError(SqlError):
-    """A statement creates an object of another name than it should; ``found`` is that name."""
+    """A statement creates an object of another name than expected; ``found`` is that name."""
 
     def __init__(self, found: str, name: str) -> None:
         self.found = found
@@ -249,7 +229,7 @@ class OtherNameError(SqlError):
 def _expect_create(cursor: Cursor, what: str, name: str) -> None:
     cursor.expect("CREATE")
     if cursor.peek() in ("TEMP", "TEMPORARY"):
-        raise SqlError(f"a temporary {what.lower()} belongs to one connection and is no part of a schema")
+        raise SqlError(f"a temporary {what.lower()} belongs to one connection, not to the schema")
     cursor.expect(what)
     _expect_name(cursor, name)
 
@@ -266,10 +246,10 @@ def _created_name(cursor: Cursor) -> str:
     return cursor.name() if cursor.accept(".") else name
 
 
-def _statement(sql: str, tokens: Sequence[Token], names: Iterable[str]) -> SqlText:
+def _statement(tokens: Sequence[Token], names: Iterable[str]) -> SqlText:
     tokens = _without_semicolons(tokens)
     key = meaning(tokens, statement=True, names=known_names(names) if names else frozenset())
-    return SqlText(sql=spell_statement(tokens, sql), key=key)
+    return SqlText(sql=spell_statement(tokens), key=key)
 
 
 def _without_semicolons(tokens: Sequence[Token]) -> Sequence[Token]:
@@ -280,19 +260,19 @@ def _without_semicolons(tokens: Sequence[Token]) -> Sequence[Token]:
 
 
 def default(sql: str) -> SqlText:
-    """A DEFAULT that somebody wrote, as SQLite takes it once it is written without the parentheses it does not need.
+    """Read a DEFAULT that a user wrote, as SQLite reads it once it is written without needless parentheses.
 
     Raises:
-        SqlError: where it is not exactly one expression.
+        SqlError: it is not exactly one expression.
     """
     found = expression(sql)
     return replace(found, key=bare_default(significant(tokenize(sql))).key) if is_bare(sql) else found
 
 
 def bare_default(tokens: Sequence[Token]) -> SqlText:
-    """A DEFAULT without parentheses: one literal or name, and its sign."""
+    """Read a DEFAULT without parentheses: one literal or name, and its sign."""
     found, token = stored_expression(tokens, frozenset()), tokens[-1]
-    if token.kind is not Kind.NAME and (token.kind is not Kind.WORD or token.word in {*TERMS, "TRUE", "FALSE"}):
+    if not token.is_name or token.word in {*TERMS, "TRUE", "FALSE"}:
         return found
     # Neither a bare word nor one in double quotes can be a column here: it is a string, and its case counts.
     meant = Token(Kind.STRING, quote_literal(token.name))
@@ -301,23 +281,23 @@ def bare_default(tokens: Sequence[Token]) -> SqlText:
 
 @lru_cache(maxsize=1024)
 def is_bare(sql: str) -> bool:
-    """Whether ``sql`` may stand without parentheses as a DEFAULT: one literal or name, and its sign.
+    """Return whether a DEFAULT can be written without parentheses: it is one literal or name, and its sign.
 
     (https://www.sqlite.org/lang_createtable.html#the_default_clause)
     """
     tokens = significant(tokenize(sql))
     if len(tokens) == 2 and tokens[0].word in ("+", "-"):
-        # TRUE and FALSE are names to SQLite's grammar, and no name may have a sign.
+        # TRUE and FALSE are names to SQLite's grammar, and a name can't have a sign.
         return tokens[1].kind in (Kind.VALUE, Kind.STRING) or tokens[1].word in TERMS
     return len(tokens) == 1 and tokens[0].kind is not Kind.SYMBOL
 
 
 def is_constant(sql: str, kind: Affinity) -> bool:
-    """Whether rows that are there read a DEFAULT of a new column exactly as an INSERT stores it.
+    """Return whether existing rows read the DEFAULT of a new column exactly as an INSERT stores it.
 
-    An expression, CURRENT_TIMESTAMP and the like are refused by ADD COLUMN. SQLite converts not all that it reads from
-    a table's text: TRUE stays a number in a TEXT column, 1e3 is spelt as it was there, and 1.0 is an integer where
-    nothing converts it.
+    ADD COLUMN refuses expressions, CURRENT_TIMESTAMP and the like. For other defaults that it reads from the table's
+    text, SQLite doesn't always convert the value: TRUE stays a number in a TEXT column, 1e3 keeps its spelling, and 1.0
+    is an integer in a column without affinity.
     """
     if not is_bare(sql):
         return False
@@ -331,7 +311,7 @@ def is_constant(sql: str, kind: Affinity) -> bool:
 
 
 def has_carriage_return(sql: str) -> bool:
-    """Return whether a string or quoted name of ``sql`` has a carriage return; between words it means nothing."""
+    """Return whether a string or quoted name in ``sql`` has a carriage return; between words it has no meaning."""
     if "\r" not in sql:
         return False
     try:
@@ -341,5 +321,5 @@ def has_carriage_return(sql: str) -> bool:
 
 
 def names_in(sql: str) -> frozenset[str]:
-    """The folded words and names of ``sql``: all that could be a column's name in it, and more."""
-    return frozenset(fold(token.name) for token in tokenize(sql) if token.kind in (Kind.WORD, Kind.NAME, Kind.STRING))
+    """Return the folded words, names and strings of ``sql``: everything that could be a column's name, and more."""
+    return frozenset(fold(token.name) for token in tokenize(sql) if token.is_name or token.kind is Kind.STRING)

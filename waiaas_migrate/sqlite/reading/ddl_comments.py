@@ -1,4 +1,4 @@
-"""The comments in a CREATE TABLE, and what each speaks of."""
+"""Find the comments in a CREATE TABLE, and the column or constraint that each describes."""
 
 from __future__ import annotations
 
@@ -7,47 +7,41 @@ from collections.abc import Sequence
 
 from waiaas_migrate.sqlite.reading.grammar import Kind, Token
 
-#: Comments that are there for yoyo's splitter (see :mod:`waiaas_migrate.sqlite.reading.spelling`).
-_RESYNCHRONISING = re.compile(r"/\*['\"]+\*/")
+#: Comments written for yoyo's splitter (see :mod:`waiaas_migrate.sqlite.reading.spelling`).
+_RESYNCHRONIZING = re.compile(r"/\*['\"]+\*/")
 
 
 def comments(tokens: Sequence[Token]) -> tuple[str | None, dict[int, str]]:
-    """The table's comment, and that of each part of its body by the part's number (columns and constraints, from 0).
+    """Return the table's comment, and the comments on the parts of its body (columns and constraints) by their number.
 
-    A comment behind something on its line speaks of that; one on a line of its own speaks of what follows.
+    A comment after something on its line describes that; one on a line of its own describes what follows.
     """
     found: dict[int, list[str]] = {}
+    pending: list[str] = []  # on lines of their own, before what they describe
     depth, part = 0, -1  # the part before the body is the table itself
-    behind = -1
-    for token, following in zip(tokens, _following(tokens), strict=True):
+    last_part = -1
+    is_new_line = False
+    for token in tokens:
+        is_new_line = is_new_line or "\n" in token.before
         if token.kind is Kind.COMMENT:
-            ends = following is None or (depth == 1 and following.word == ")")
-            speaks_of = behind if not token.fresh else None if ends else part
-            if speaks_of is not None and not _RESYNCHRONISING.fullmatch(token.text):
-                found.setdefault(speaks_of, []).append(_said(token.text))
+            if not _RESYNCHRONIZING.fullmatch(token.text):
+                (pending if is_new_line else found.setdefault(last_part, [])).append(_text(token.text))
+            is_new_line = token.text.startswith("--")
             continue
-        behind = part
+        if pending and not (depth == 1 and token.word == ")"):
+            found.setdefault(part, []).extend(pending)
+        pending, is_new_line, last_part = [], False, part
         depth += (token.word == "(") - (token.word == ")")
         if token.word == "(" and depth == 1:
             part = 0
         elif token.word == "," and depth == 1:
             part += 1
-    spoken = {number: "\n".join(lines) for number, lines in found.items() if any(lines)}
-    return spoken.pop(-1, None), spoken
+    texts = {number: "\n".join(lines) for number, lines in found.items() if any(lines)}
+    return texts.pop(-1, None), texts
 
 
-def _following(tokens: Sequence[Token]) -> list[Token | None]:
-    """For each token, the next one at or after it that is no comment; None where there is none."""
-    following: list[Token | None] = []
-    latest = None
-    for token in reversed(tokens):
-        latest = latest if token.kind is Kind.COMMENT else token
-        following.append(latest)
-    return following[::-1]
-
-
-def _said(text: str) -> str:
-    if text.startswith("--"):
-        return text.lstrip("-").strip()
-    lines = text.removeprefix("/*").removesuffix("*/").strip().splitlines()
+def _text(comment: str) -> str:
+    if comment.startswith("--"):
+        return comment.lstrip("-").strip()
+    lines = comment.removeprefix("/*").removesuffix("*/").strip().splitlines()
     return "\n".join(line.strip().removeprefix("* ").strip() for line in lines)

@@ -1,4 +1,4 @@
-"""CREATE TABLE read into the model (https://www.sqlite.org/lang_createtable.html)."""
+"""Read CREATE TABLE into the model (https://www.sqlite.org/lang_createtable.html)."""
 
 from __future__ import annotations
 
@@ -7,22 +7,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import TypeVar
 
-from waiaas_migrate.schema.model import (
-    Action,
-    Check,
-    Column,
-    Conflict,
-    Deferral,
-    ForeignKey,
-    Generated,
-    IndexPart,
-    NotNull,
-    PrimaryKey,
-    SqlText,
-    Table,
-    Unique,
-)
-from waiaas_migrate.schema.rowid import rowid_column
+from waiaas_migrate.schema import model as m
 from waiaas_migrate.sqlite.quoting import fold
 from waiaas_migrate.sqlite.reading.allowed_values import allowed_values
 from waiaas_migrate.sqlite.reading.cursor import Cursor, split_commas
@@ -40,11 +25,11 @@ _COLUMN_CONSTRAINTS = frozenset(
 )
 
 
-def table(sql: str) -> Table:
-    """The table of a CREATE TABLE that SQLite has accepted, without its indexes.
+def table(sql: str) -> m.Table:
+    """Read a CREATE TABLE that SQLite has accepted; return the table without its indexes.
 
     Raises:
-        SqlError: where the text is no CREATE TABLE that this grammar knows.
+        SqlError: it is not a CREATE TABLE that this grammar knows.
     """
     tokens = tokenize(sql)
     cursor = Cursor(significant(tokens))
@@ -54,10 +39,20 @@ def table(sql: str) -> Table:
     parts = split_commas(cursor.balanced())
     strict, without_rowid = _options(cursor)
     on_table, on_parts = comments(tokens)
-    reading = _Reading(name, parts)
+    body = _TableBody(name, parts)
     for at, part in enumerate(parts):
-        reading.read(part, comment=on_parts.get(at))
-    return reading.finished(strict=strict, without_rowid=without_rowid, comment=on_table)
+        body.read(part, comment=on_parts.get(at))
+    return m.Table(
+        name=name,
+        columns=tuple(body.columns),
+        primary_key=body.primary_key if without_rowid else _rowid_key(body.primary_key, body.columns),
+        uniques=tuple(body.uniques),
+        checks=tuple(body.checks),
+        foreign_keys=tuple(body.foreign_keys),
+        strict=strict,
+        without_rowid=without_rowid,
+        comment=on_table,
+    )
 
 
 def _options(cursor: Cursor) -> tuple[bool, bool]:
@@ -74,55 +69,47 @@ def _options(cursor: Cursor) -> tuple[bool, bool]:
     return strict, without_rowid
 
 
-def _begins_constraint(part: Sequence[Token]) -> bool:
+def _rowid_key(key: m.PrimaryKey | None, columns: Sequence[m.Column]) -> m.PrimaryKey | None:
+    """Return the primary key without a DESC that has no effect: on the table, with a single INTEGER column."""
+    if key is None or key.inline or len(key.parts) != 1 or not key.parts[0].descending:
+        return key
+    types = {fold(column.name): column.type or "" for column in columns}
+    if types.get(fold(key.parts[0].column or ""), "").upper() != "INTEGER":
+        return key
+    return replace(key, parts=(replace(key.parts[0], descending=False),))
+
+
+def _is_constraint(part: Sequence[Token]) -> bool:
     return part[0].word in _TABLE_CONSTRAINTS
 
 
-class _Reading:
-    """What was read of one table so far."""
+class _TableBody:
+    """The columns and constraints read so far."""
 
-    def __init__(self, name: str, parts: Sequence[Sequence[Token]]) -> None:
-        self.name = name
-        self.names = {fold(part[0].name): part[0].name for part in parts if not _begins_constraint(part)}
-        self.known = known_names([*self.names, name])
-        self.columns: list[Column] = []
-        self.primary_key: PrimaryKey | None = None
-        self.uniques: list[Unique] = []
-        self.checks: list[Check] = []
-        self.foreign_keys: list[ForeignKey] = []
+    def __init__(self, table_name: str, parts: Sequence[Sequence[Token]]) -> None:
+        self._table_name = table_name
+        self._names = {fold(part[0].name): part[0].name for part in parts if not _is_constraint(part)}
+        self._known = known_names([*self._names, table_name])
+        self.columns: list[m.Column] = []
+        self.primary_key: m.PrimaryKey | None = None
+        self.uniques: list[m.Unique] = []
+        self.checks: list[m.Check] = []
+        self.foreign_keys: list[m.ForeignKey] = []
 
     def read(self, part: Sequence[Token], comment: str | None) -> None:
         cursor = Cursor(part)
-        if _begins_constraint(part):
-            while not cursor.is_done:
-                self._table_constraint(cursor)
-        else:
+        if not _is_constraint(part):
             self._column(cursor, comment)
+        while not cursor.is_done:
+            self._table_constraint(cursor)
 
-    def finished(self, *, strict: bool, without_rowid: bool, comment: str | None) -> Table:
-        table = Table(
-            name=self.name,
-            columns=tuple(self.columns),
-            primary_key=self.primary_key,
-            uniques=tuple(self.uniques),
-            checks=tuple(self.checks),
-            foreign_keys=tuple(self.foreign_keys),
-            strict=strict,
-            without_rowid=without_rowid,
-            comment=comment,
-        )
-        key = table.primary_key
-        if key is None or rowid_column(table) is None:
-            return table
-        # DESC, written on the table, means nothing for an alias of the rowid.
-        return replace(table, primary_key=replace(key, parts=(replace(key.parts[0], descending=False),)))
+    def _expression(self, cursor: Cursor) -> m.SqlText:
+        return stored_expression(cursor.balanced(), self._known, self._table_name)
 
-    def _expression(self, cursor: Cursor) -> SqlText:
-        return stored_expression(cursor.balanced(), self.known, self.name)
-
-    def _check(self, cursor: Cursor, name: str | None, column: str | None = None) -> Check:
+    def _check(self, cursor: Cursor, name: str | None, column: str | None = None) -> None:
         expression = self._expression(cursor)
-        return Check(expression=expression, name=name, column=column, allowed=allowed_values(expression))
+        allowed = allowed_values(expression)
+        self.checks.append(m.Check(expression=expression, name=name, column=column, allowed=allowed))
 
     # Table constraints
 
@@ -131,17 +118,17 @@ class _Reading:
         while cursor.accept("CONSTRAINT"):
             name = cursor.name()
         if cursor.is_done:
-            return  # a name without a constraint, which SQLite accepts and forgets
+            return  # SQLite ignores a name without a constraint
         match cursor.next().word:
             case "PRIMARY":
                 cursor.expect("KEY")
                 self._table_key(cursor, name)
             case "UNIQUE":
                 parts = self._parts(cursor.balanced())
-                self.uniques.append(Unique(parts=parts, on_conflict=conflict(cursor), name=name))
+                self.uniques.append(m.Unique(parts=parts, on_conflict=_conflict(cursor), name=name))
             case "CHECK":
-                self.checks.append(self._check(cursor, name))
-                conflict(cursor)  # accepted by the grammar, without effect
+                self._check(cursor, name)
+                _conflict(cursor)  # allowed by the grammar, without effect
             case "FOREIGN":
                 cursor.expect("KEY")
                 columns = cursor.names()
@@ -154,22 +141,30 @@ class _Reading:
     def _table_key(self, cursor: Cursor, name: str | None) -> None:
         inside = cursor.balanced()
         autoincrement = bool(inside) and inside[-1].word == "AUTOINCREMENT"
-        parts = self._parts(inside[:-1] if autoincrement else inside)
-        on_conflict = conflict(cursor)
-        after = sum(not unique.inline for unique in self.uniques)
-        self.primary_key = PrimaryKey(
-            parts=parts, autoincrement=autoincrement, on_conflict=on_conflict, name=name, after=after
+        self.primary_key = m.PrimaryKey(
+            parts=self._parts(inside[:-1] if autoincrement else inside),
+            autoincrement=autoincrement,
+            on_conflict=_conflict(cursor),
+            name=name,
+            after=sum(not unique.inline for unique in self.uniques),
         )
 
-    def _parts(self, tokens: Sequence[Token]) -> tuple[IndexPart, ...]:
-        return tuple(index_part(part, self.names, self.known) for part in split_commas(tokens))
+    def _parts(self, tokens: Sequence[Token]) -> tuple[m.IndexPart, ...]:
+        return tuple(index_part(part, self._names, self._known) for part in split_commas(tokens))
 
     # Columns
 
+    @property
+    def _last(self) -> m.Column:
+        """The column being read."""
+        return self.columns[-1]
+
+    @_last.setter
+    def _last(self, column: m.Column) -> None:
+        self.columns[-1] = column
+
     def _column(self, cursor: Cursor, comment: str | None) -> None:
-        name = cursor.name()
-        declared = _type(cursor)
-        self.columns.append(Column(name=name, type=declared, comment=comment))
+        self.columns.append(m.Column(name=cursor.name(), type=_type(cursor), comment=comment))
         constraint_name = None
         while not cursor.is_done:
             word = cursor.next().word
@@ -180,19 +175,19 @@ class _Reading:
                 constraint_name = None
 
     def _column_constraint(self, cursor: Cursor, word: str, name: str | None) -> None:
-        column = self.columns[-1].name
+        column = self._last.name
         match word:
             case "NOT" | "DEFERRABLE":
-                self._negation(cursor, word, name)
+                self._not_null_or_deferral(cursor, word, name)
             case "NULL":
-                conflict(cursor)  # accepted by the grammar, without effect
+                _conflict(cursor)  # allowed by the grammar, without effect
             case "PRIMARY":
                 self._column_key(cursor, name)
             case "UNIQUE":
-                part = IndexPart(column=column)
-                self.uniques.append(Unique(parts=(part,), on_conflict=conflict(cursor), name=name, inline=True))
+                parts = (m.IndexPart(column=column),)
+                self.uniques.append(m.Unique(parts=parts, on_conflict=_conflict(cursor), name=name, inline=True))
             case "CHECK":
-                self.checks.append(self._check(cursor, name, column))
+                self._check(cursor, name, column)
             case "REFERENCES":
                 self.foreign_keys.append(_reference(cursor, (column,), name=name, inline=True))
             case _:
@@ -201,71 +196,51 @@ class _Reading:
     def _column_attribute(self, cursor: Cursor, word: str) -> None:
         match word:
             case "DEFAULT":
-                self._change(default=self._default(cursor))
+                self._last = replace(self._last, default=self._default(cursor))
             case "COLLATE":
-                self._change(collation=cursor.name())
-            case "GENERATED":
-                cursor.expect("ALWAYS", "AS")
-                self._generated(cursor)
-            case "AS":
-                self._generated(cursor)
+                self._last = replace(self._last, collation=cursor.name())
+            case "GENERATED" | "AS":
+                if word == "GENERATED":
+                    cursor.expect("ALWAYS", "AS")
+                self._last = replace(self._last, generated=self._generated(cursor))
             case _:
-                raise SqlError(f"column {self.columns[-1].name!r}: unknown constraint {word!r}")
+                raise SqlError(f"column {self._last.name!r}: unknown constraint {word!r}")
 
-    def _change(
-        self,
-        *,
-        default: SqlText | None = None,
-        collation: str | None = None,
-        generated: Generated | None = None,
-        not_null: NotNull | None = None,
-    ) -> None:
-        column = self.columns[-1]
-        self.columns[-1] = replace(
-            column,
-            default=default or column.default,
-            collation=collation or column.collation,
-            generated=generated or column.generated,
-            not_null=not_null or column.not_null,
-        )
-
-    def _negation(self, cursor: Cursor, word: str, name: str | None) -> None:
+    def _not_null_or_deferral(self, cursor: Cursor, word: str, name: str | None) -> None:
         if word == "NOT" and cursor.accept("NULL"):
-            self._change(not_null=NotNull(on_conflict=conflict(cursor), name=name))
+            self._last = replace(self._last, not_null=m.NotNull(on_conflict=_conflict(cursor), name=name))
             return
         cursor.at -= 1
         deferral = _deferral(cursor)
         if deferral is None or not self.foreign_keys:
-            raise SqlError(f"column {self.columns[-1].name!r}: {word} without what it belongs to")
+            raise SqlError(f"column {self._last.name!r}: {word} without a constraint that it belongs to")
         self.foreign_keys[-1] = replace(self.foreign_keys[-1], deferral=deferral)
 
     def _column_key(self, cursor: Cursor, name: str | None) -> None:
         cursor.expect("KEY")
-        part = IndexPart(column=self.columns[-1].name, descending=cursor.one_of("ASC", "DESC") == "DESC")
-        on_conflict = conflict(cursor)
-        autoincrement = cursor.accept("AUTOINCREMENT")
-        self.primary_key = PrimaryKey(
-            parts=(part,), autoincrement=autoincrement, on_conflict=on_conflict, name=name, inline=True
+        self.primary_key = m.PrimaryKey(
+            parts=(m.IndexPart(column=self._last.name, descending=cursor.one_of("ASC", "DESC") == "DESC"),),
+            on_conflict=_conflict(cursor),
+            autoincrement=cursor.accept("AUTOINCREMENT"),
+            name=name,
+            inline=True,
         )
 
-    def _default(self, cursor: Cursor) -> SqlText:
+    def _default(self, cursor: Cursor) -> m.SqlText:
         if cursor.peek() == "(":
             return self._expression(cursor)
         sign = [cursor.next()] if cursor.peek() in ("+", "-") else []
-        token = cursor.next()
-        return bare_default([*sign, token])
+        return bare_default([*sign, cursor.next()])
 
-    def _generated(self, cursor: Cursor) -> None:
+    def _generated(self, cursor: Cursor) -> m.Generated:
         expression = self._expression(cursor)
-        word = ""
-        if not cursor.is_done and cursor.peek() not in _COLUMN_CONSTRAINTS:
-            word = fold(cursor.name())
-        generated = Generated(expression=expression, stored=word == "stored", virtual=word == "virtual")
-        self._change(generated=generated)
+        is_over = cursor.is_done or cursor.peek() in _COLUMN_CONSTRAINTS
+        word = "" if is_over else fold(cursor.name())
+        return m.Generated(expression=expression, stored=word == "stored", virtual=word == "virtual")
 
 
 def _type(cursor: Cursor) -> str | None:
-    """The declared type as written, white space collapsed; None where there is none."""
+    """Read the declared type as written, with single spaces; None if there is none."""
     found: list[Token] = []
     depth = 0
     while not cursor.is_done and (depth or cursor.peek() not in _COLUMN_CONSTRAINTS):
@@ -275,12 +250,12 @@ def _type(cursor: Cursor) -> str | None:
     return spell(found) or None
 
 
-def conflict(cursor: Cursor) -> Conflict | None:
-    """An ON CONFLICT clause, if one is next; ABORT is the default and None."""
+def _conflict(cursor: Cursor) -> m.Conflict | None:
+    """Read an ON CONFLICT clause if one is next; None for the default, which is ABORT."""
     if not cursor.accept("ON", "CONFLICT"):
         return None
     word = cursor.next().word
-    return None if word == "ABORT" else _member(Conflict, word)
+    return None if word == "ABORT" else _member(m.Conflict, word)
 
 
 def _member(words: type[WordT], word: str) -> WordT:
@@ -290,31 +265,31 @@ def _member(words: type[WordT], word: str) -> WordT:
         raise SqlError(f"unknown word {word!r}") from None
 
 
-def _reference(cursor: Cursor, columns: tuple[str, ...], *, name: str | None, inline: bool) -> ForeignKey:
+def _reference(cursor: Cursor, columns: tuple[str, ...], *, name: str | None, inline: bool) -> m.ForeignKey:
     table_name = cursor.name()
     targets = cursor.names() if cursor.peek() == "(" else ()
-    key = ForeignKey(columns=columns, table=table_name, targets=targets, name=name, inline=inline)
+    key = m.ForeignKey(columns=columns, table=table_name, targets=targets, name=name, inline=inline)
     while (word := cursor.one_of("ON", "MATCH")) is not None:
         if word == "MATCH":
             key = replace(key, match=cursor.name())
-            continue
-        event = cursor.next().word
-        action = _action(cursor)
-        if event == "DELETE":
-            key = replace(key, on_delete=action)
-        elif event == "UPDATE":
-            key = replace(key, on_update=action)
+        elif cursor.accept("DELETE"):
+            key = replace(key, on_delete=_action(cursor))
+        elif cursor.accept("UPDATE"):
+            key = replace(key, on_update=_action(cursor))
+        else:
+            cursor.expect("INSERT")
+            _action(cursor)  # allowed by the grammar, without effect
     return key
 
 
-def _action(cursor: Cursor) -> Action | None:
+def _action(cursor: Cursor) -> m.Action | None:
     word = cursor.next().word
     if word in ("SET", "NO"):
         word += " " + cursor.next().word
-    return None if word == "NO ACTION" else _member(Action, word)
+    return None if word == "NO ACTION" else _member(m.Action, word)
 
 
-def _deferral(cursor: Cursor) -> Deferral | None:
+def _deferral(cursor: Cursor) -> m.Deferral | None:
     words: list[str] = []
     if cursor.accept("NOT", "DEFERRABLE"):
         words = ["NOT", "DEFERRABLE"]
@@ -322,4 +297,4 @@ def _deferral(cursor: Cursor) -> Deferral | None:
         words = ["DEFERRABLE"]
     if words and cursor.accept("INITIALLY"):
         words += ["INITIALLY", cursor.next().word]
-    return _member(Deferral, " ".join(words)) if words else None
+    return _member(m.Deferral, " ".join(words)) if words else None

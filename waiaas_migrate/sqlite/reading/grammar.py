@@ -1,8 +1,7 @@
-"""SQLite's own tokenizer and parser, as the syntaqlite package gives them. No other module touches it.
+"""SQLite's own tokenizer and parser, from the syntaqlite package. No other module imports it.
 
-Tokens keep the author's text; trees keep the meaning. A parsed tree has no text of its own (no positions), which is
-why ``ddl.py`` reads the structure of CREATE statements from tokens and asks for trees only
-to know whether two expressions mean the same.
+Tokens keep the author's text; trees keep the meaning. A parsed tree has no positions in the text, so ``ddl.py`` reads
+the structure of CREATE statements from tokens, and trees only show whether two expressions mean the same.
 """
 
 from __future__ import annotations
@@ -19,14 +18,13 @@ import syntaqlite
 
 from waiaas_migrate.sqlite.quoting import fold, is_reserved
 
-#: The parser is recursive and has no bound of its own: a tree much deeper than SQLite would allow crashes the process
-#: (SQLITE_MAX_EXPR_DEPTH is 1000, https://www.sqlite.org/limits.html#max_expr_depth). This is less, so that a tree
-#: comes through Python's JSON reader, which is recursive too, however deep in calls the caller is.
+#: The parser is recursive and has no limit of its own: a tree much deeper than SQLite allows crashes the process
+#: (SQLITE_MAX_EXPR_DEPTH is 1000, https://www.sqlite.org/limits.html#max_expr_depth). This limit is lower, because
+#: Python's JSON reader is recursive too, and the caller may already be deep in calls.
 _DEEPEST_TREE = 400
-#: How many levels of a tree a parenthesis may open: that of a subquery, its columns, their list, a column …
+#: The levels of a tree that a parenthesis may add: a subquery, its columns, their list, a column …
 _LEVELS_OF_PARENTHESIS = 6
 _LEVELS_OF_CASE = 3
-_COMPOUNDS = frozenset({"UNION", "INTERSECT", "EXCEPT"})
 
 
 class SqlError(ValueError):
@@ -45,15 +43,17 @@ class Kind(Enum):
 
 
 class Token(NamedTuple):
-    """A token, and what stood before it.
+    """A token of a statement.
 
-    ``spaced`` where white space or a comment did, ``fresh`` where a newline did.
+    ``start`` is its position, and ``before`` the white space before it. ``spaced``: white space or a comment comes
+    before it.
     """
 
     kind: Kind
     text: str
     spaced: bool = False
-    fresh: bool = False
+    before: str = ""
+    start: int = 0
 
     @property
     def word(self) -> str:
@@ -67,9 +67,19 @@ class Token(NamedTuple):
         """The name that this token spells, without its quotes."""
         return unquote(self.text)
 
+    @property
+    def is_name(self) -> bool:
+        """Whether this may be a name: a word, or a name in quotes."""
+        return self.kind in (Kind.WORD, Kind.NAME)
+
+    @property
+    def end(self) -> int:
+        """The position after its last character."""
+        return self.start + len(self.text)
+
 
 def unquote(text: str) -> str:
-    """``text`` without the quotes of a name or a string (https://www.sqlite.org/lang_keywords.html)."""
+    """Return ``text`` without the quotes of a name or a string (https://www.sqlite.org/lang_keywords.html)."""
     closing = {'"': '"', "`": "`", "[": "]", "'": "'"}.get(text[:1])
     if closing is None:
         return text
@@ -77,8 +87,8 @@ def unquote(text: str) -> str:
     return inner if closing == "]" else inner.replace(closing * 2, closing)
 
 
-#: The parser is not made for several threads at once.
-_one_at_a_time = threading.Lock()
+#: The parser can't be used by several threads at once.
+_PARSER_LOCK = threading.Lock()
 
 
 @cache
@@ -87,41 +97,35 @@ def _parser() -> syntaqlite.Syntaqlite:
 
 
 def _raw_tokens(sql: str) -> list[dict[str, Any]]:
-    checked = _checked(sql)
-    with _one_at_a_time:
-        return list(_parser().tokenize(checked))
-
-
-def _checked(sql: str) -> str:
-    """``sql``, if the parser can take it at all."""
     if "\0" in sql:
         raise SqlError("it contains a NUL character")
     try:
         sql.encode("utf-8")
     except UnicodeEncodeError:
-        raise SqlError("it contains a lone surrogate, which is no character") from None
-    return sql
+        raise SqlError("it contains a lone surrogate, which is not a character") from None
+    with _PARSER_LOCK:
+        return list(_parser().tokenize(sql))
 
 
 def tokenize(sql: str) -> tuple[Token, ...]:
-    """The tokens of ``sql``, comments among them, white space not.
+    """Return the tokens of ``sql``, with its comments but without white space.
 
     Raises:
-        SqlError: where a character or a quote that does not end begins no token.
+        SqlError: some text is not a token, such as a quote without its end.
     """
     found: list[Token] = []
-    spaced = fresh = False
+    position, before, after_comment = 0, "", False
     for raw in _raw_tokens(sql):
         text, category = raw["text"], raw["category"]
+        start, position = position, position + len(text)
         if category == "other" and not text.strip(" \t\r\n\f"):
-            spaced, fresh = True, fresh or "\n" in text
+            before = text
             continue
         kind = _kind(text, category)
         if kind is None:
-            raise SqlError(f"unrecognised text {text[:40]!r}")
-        found.append(Token(kind, text, spaced, fresh))
-        spaced = kind is Kind.COMMENT
-        fresh = text.startswith("--")
+            raise SqlError(f"unrecognized text {text[:40]!r}")
+        found.append(Token(kind, text, before != "" or after_comment, before, start))
+        before, after_comment = "", kind is Kind.COMMENT
     return tuple(found)
 
 
@@ -138,27 +142,27 @@ def _kind(text: str, category: str) -> Kind | None:
         case "operator" | "punctuation" | "parameter":
             return Kind.SYMBOL
         case _:
-            # COLUMN, ISNULL and NOTNULL are words too, which the tokenizer puts in no category.
+            # The tokenizer gives COLUMN, ISNULL and NOTNULL no category of their own.
             return Kind.WORD if text.isascii() and text.isalpha() else None
 
 
 def significant(tokens: Sequence[Token]) -> tuple[Token, ...]:
-    """``tokens`` without the comments."""
+    """Return ``tokens`` without the comments."""
     return tuple(token for token in tokens if token.kind is not Kind.COMMENT)
 
 
 def meaning(tokens: Sequence[Token], *, statement: bool, names: frozenset[str] = frozenset()) -> str:
-    """The meaning of an expression or a statement as text: equal text, equal meaning.
+    """Return the meaning of an expression or a statement as text: equal text, equal meaning.
 
-    Spacing, comments, quotes, the case of keywords and names, and redundant parentheses do not count. ``names`` are
-    the folded names that a name in double quotes may mean; any other may be a string to SQLite, and keeps its case
+    Spacing, comments, quotes, the case of keywords and names, and redundant parentheses don't count. ``names`` are
+    the folded names that a name in double quotes can refer to. Any other may be a string to SQLite, and keeps its case
     (https://www.sqlite.org/quirks.html#double_quoted_string_literals_are_accepted).
 
     Raises:
-        SqlError: where it is no expression, or no single statement.
+        SqlError: it is not an expression, or not a single statement.
     """
-    spelled = " ".join(_plain(token, names) for token in tokens if token.kind is not Kind.COMMENT)
-    return _meaning(spelled, statement)
+    plain = " ".join(_plain(token, names) for token in tokens if token.kind is not Kind.COMMENT)
+    return _meaning(plain, statement)
 
 
 def _plain(token: Token, names: frozenset[str]) -> str:
@@ -175,13 +179,13 @@ def _plain(token: Token, names: frozenset[str]) -> str:
 
 
 @lru_cache(maxsize=8192)
-def _meaning(spelled: str, statement: bool) -> str:  # noqa: FBT001  positional, so that the cache sees one spelling
-    tokens = _raw_tokens(spelled)
-    if _deepest(tokens) > _DEEPEST_TREE:
-        return " ".join(_folded(raw) for raw in tokens if raw["category"] != "other")
+def _meaning(sql: str, statement: bool) -> str:  # noqa: FBT001  positional, so that one call has one key in the cache
+    tokens = _raw_tokens(sql)
+    if _depth(tokens) > _DEEPEST_TREE:
+        return " ".join(_folded(raw["text"]) for raw in tokens if raw["category"] != "other")
     try:
-        with _one_at_a_time:
-            trees = _parser().parse_raw(spelled if statement else f"SELECT (\n{spelled}\n)")
+        with _PARSER_LOCK:
+            trees = _parser().parse_raw(sql if statement else f"SELECT (\n{sql}\n)")
     except syntaqlite.SyntaqliteError as error:
         raise SqlError(f"syntax error: {error}") from None
     if len(trees) != 1 or not isinstance(trees[0], dict):
@@ -189,54 +193,40 @@ def _meaning(spelled: str, statement: bool) -> str:  # noqa: FBT001  positional,
     return _canonical_text(trees[0] if statement else _only_expression(trees[0]))
 
 
-def _folded(raw: dict[str, Any]) -> str:
-    text: str = raw["text"]
+def _folded(text: str) -> str:
     return text if text[:1] in "'\"" else fold(text)
 
 
-class _Level:
-    """How deep the tree is inside one pair of parentheses: operators since the last comma, and what commas leave."""
-
-    def __init__(self) -> None:
-        self.operators = 0
-        self._kept = 0
-        self._joins = False
-
-    def take(self, raw: dict[str, Any]) -> None:
-        """Count one token."""
-        word = raw["text"].upper()
-        if word == ";":
-            self.operators, self._kept, self._joins = 0, 0, False
-        elif word == "," and not self._joins:
-            self.operators = self._kept
-        elif word == "," or raw["category"] not in _LEAVES:
-            self.operators += _LEVELS_OF_CASE if word == "CASE" else 1
-            self._joins = self._joins or word == "FROM"
-            self._kept += 2 * (word in _COMPOUNDS)
-
-
-#: What never makes a tree deeper; white space is of the category "other", as are ISNULL and NOTNULL, which do.
+#: Categories that never make a tree deeper. White space is in the category "other", as are ISNULL and NOTNULL.
 _LEAVES = frozenset({"identifier", "number", "string", "comment", "punctuation", "parameter", "function", "type"})
+#: After these words, a comma makes the tree deeper as an operator does.
+_DEEPENS_COMMAS = frozenset({"FROM", "UNION", "INTERSECT", "EXCEPT"})
 
 
-def _deepest(tokens: Sequence[dict[str, Any]]) -> int:
-    """How deep the tree of ``tokens`` is at most."""
-    levels, outside, deepest = [_Level()], 0, 0
+def _depth(tokens: Sequence[dict[str, Any]]) -> int:
+    """Return an upper bound for the depth of the tree of ``tokens``."""
+    bases, level, deepest, joins = [0], 0, 0, [False]
     for raw in tokens:
-        if raw["text"] == "(":
-            outside += levels[-1].operators + _LEVELS_OF_PARENTHESIS
-            levels.append(_Level())
-        elif raw["text"] == ")" and len(levels) > 1:
-            levels.pop()
-            outside -= levels[-1].operators + _LEVELS_OF_PARENTHESIS
-        elif raw["text"].strip():
-            levels[-1].take(raw)
-        deepest = max(deepest, outside + levels[-1].operators)
+        word = raw["text"].upper()
+        if word == "(":
+            level += _LEVELS_OF_PARENTHESIS
+            bases.append(level)
+            joins.append(False)
+        elif word == ")" and len(bases) > 1:
+            level = bases.pop() - _LEVELS_OF_PARENTHESIS
+            joins.pop()
+        elif word == ";" or (word == "," and not joins[-1]):
+            level = bases[-1]
+            joins[-1] = False
+        elif word.strip() and (word == "," or raw["category"] not in _LEAVES):
+            level += _LEVELS_OF_CASE if word == "CASE" else 1
+            joins[-1] = joins[-1] or word in _DEEPENS_COMMAS
+        deepest = max(deepest, level)
     return deepest
 
 
 def _only_expression(tree: dict[str, Any]) -> object:
-    """The expression of ``SELECT (expression)``, if that is all there is."""
+    """Return the expression of ``SELECT (expression)``."""
     columns = (tree.get("columns") or {}).get("children") or []
     rest = [key for key, value in tree.items() if value and key not in ("type", "columns")]
     if tree.get("type") != "SelectStmt" or rest or len(columns) != 1 or columns[0]["alias"] is not None:
@@ -262,9 +252,9 @@ class _Text(str):
 
 
 def _canonical_text(tree: object) -> str:
-    """``tree`` as JSON without what is spelling: redundant parentheses, the case of names and of keywords in literals.
+    """Return ``tree`` as JSON without redundant parentheses and the case of names and keywords.
 
-    With a stack of its own, since Python's may be short of room where the caller is deep in calls.
+    It uses its own stack instead of recursion, because the caller may already be deep in calls.
     """
     pieces: list[str] = []
     stack: list[object] = [tree]

@@ -1,58 +1,60 @@
-"""A database's schema, read back into the model.
+"""Read the schema of a database into the model.
 
-The text in ``sqlite_master`` is read with SQLite's own grammar, and then held against what SQLite itself says of
-each table (``PRAGMA table_xinfo``): where the two witnesses differ, reading fails by name rather than tell a
-half-truth. Only the catalog is read, so that collations, functions and modules which this connection does not have
-are no hindrance.
+The text in ``sqlite_master`` is read with SQLite's own grammar, then compared with what SQLite reports for each table
+(``PRAGMA table_xinfo``). If the two differ, reading fails and names the table. Only the catalog is read, so the
+connection needs none of the collations, functions and modules that the schema uses.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import ParamSpec, TypeVar
 
 from waiaas_migrate.errors import UnsupportedError
-from waiaas_migrate.schema.model import Column, Index, Schema, Table, Trigger, View, VirtualTable
+from waiaas_migrate.schema.model import Column, Index, Schema, Table, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import CatalogRow, read_catalog
 from waiaas_migrate.sqlite.reading import ddl, ddl_table
-from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, tokenize
+from waiaas_migrate.sqlite.reading.grammar import SqlError, tokenize
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
 from waiaas_migrate.sqlite.reading.quoted_strings import in_single_quotes, strings_in
-from waiaas_migrate.sqlite.reading.virtual_tables import module_of, told_shadow_names, undecided
+from waiaas_migrate.sqlite.reading.virtual_tables import module_of, shadow_names, undecided
 
-#: What a CREATE TABLE (less its indexes, which have texts of their own) or CREATE INDEX is known to say, by its text.
+#: The table (without its indexes) or index that each CREATE statement is known to declare.
 Known = Mapping[str, Table | Index]
+
+#: Words in double quotes that are strings, by the kind and folded name of the table, view or trigger that holds them.
+Strings = Mapping[tuple[str, str], frozenset[str]]
+
+_Args = ParamSpec("_Args")
+_Object = TypeVar("_Object")
 
 
 def introspect(
     connection: sqlite3.Connection, known: Known | None = None, *, others: OtherTools | None = None
 ) -> Schema:
-    """The schema of the database behind ``connection``, in the order of its catalog.
+    """Return the schema of the database that ``connection`` is open on, in the order of its catalog.
 
     Args:
         connection: the database.
-        known: texts that need no reading, since what they say is known already.
+        known: statements whose meaning is known already.
         others: leave out what belongs to other tools; None reads everything, as in a database built in memory.
 
     Raises:
-        UnsupportedError: names what cannot be read exactly.
-        sqlite3.DatabaseError: where the file cannot be read.
+        UnsupportedError: names an object that can't be read exactly.
+        sqlite3.DatabaseError: the file can't be read.
     """
     return introspect_quoted(connection, known, others=others)[0]
-
-
-#: Words in double quotes that are strings, by the kind and folded name of the table, view or trigger that holds them.
-Strings = Mapping[tuple[str, str], frozenset[str]]
 
 
 def introspect_quoted(
     connection: sqlite3.Connection, known: Known | None = None, *, others: OtherTools | None = None
 ) -> tuple[Schema, Strings]:
-    """The same, and the words in double quotes that SQLite takes for strings; an index's count as its table's."""
+    """Return the same, and the words in double quotes that SQLite reads as strings; an index's count as its table's."""
     rows = read_catalog(connection) if others is None else read_ours(connection, others)
     schema = _read(connection, rows, known or {})
     plain = in_single_quotes(rows, schema)
@@ -60,37 +62,41 @@ def introspect_quoted(
         return schema, {}
     strings: dict[tuple[str, str], frozenset[str]] = defaultdict(frozenset)
     for before, after in zip(rows, plain, strict=True):
-        owner = ("table", before.table) if before.kind == "index" else (before.kind, before.name)
-        strings[owner[0], fold(owner[1])] |= strings_in(before, after)
-    return _read(connection, plain, known or {}), {owner: words for owner, words in strings.items() if words}
+        if words := strings_in(before, after):
+            kind, name = ("table", before.table) if before.kind == "index" else (before.kind, before.name)
+            strings[kind, fold(name)] |= words
+    return _read(connection, plain, known or {}), dict(strings)
 
 
 def _read(connection: sqlite3.Connection, rows: Sequence[CatalogRow], known: Known) -> Schema:
-    """The schema that ``rows`` say, held against what SQLite says of it."""
-    virtual = tuple(_virtual_table(row) for row in rows if row.is_virtual)
-    shadows = told_shadow_names(connection, rows)
-    by_table: dict[str, list[CatalogRow]] = defaultdict(list)
+    """Return the schema in ``rows``, compared with what SQLite reports."""
+    virtual = tuple(_exactly(row, ddl.virtual_table, row.name, row.sql) for row in rows if row.is_virtual)
+    shadows = shadow_names(connection, rows)
+    indexes: dict[str, list[CatalogRow]] = defaultdict(list)
     for row in rows:
-        by_table[fold(row.table)].append(row)
+        if row.kind == "index":
+            indexes[fold(row.table)].append(row)
     ordinary = [row for row in rows if row.kind == "table" and not row.is_virtual and fold(row.name) not in shadows]
-    tables = tuple(_table(row, by_table[fold(row.name)], known) for row in ordinary)
+    tables = tuple(_table(row, indexes[fold(row.name)], known) for row in ordinary)
     _confirm(connection, tables, ordinary)
     names = _names(tables, virtual, rows)
     return Schema(
         tables=tables,
-        views=tuple(_view(row, names) for row in rows if row.kind == "view"),
+        views=tuple(_exactly(row, ddl.view, row.name, row.sql, names) for row in rows if row.kind == "view"),
         triggers=tuple(
-            _trigger(row, names) for row in rows if row.kind == "trigger" and fold(row.table) not in shadows
+            _exactly(row, ddl.trigger, row.name, row.sql, names)
+            for row in rows
+            if row.kind == "trigger" and fold(row.table) not in shadows
         ),
         virtual_tables=virtual,
     )
 
 
 def read_ours(connection: sqlite3.Connection, others: OtherTools) -> tuple[CatalogRow, ...]:
-    """Return the catalog of a live database less what belongs to other tools.
+    """Return the catalog of a live database without what belongs to other tools.
 
     Raises:
-        UnsupportedError: names tables that are either ordinary or part of a virtual table, and nobody here can tell.
+        UnsupportedError: names tables that may be ordinary tables or part of a virtual table.
     """
     rows = read_catalog(connection)
     ours = others.without(rows)
@@ -111,39 +117,36 @@ def _refuse_undecided(connection: sqlite3.Connection, rows: Sequence[CatalogRow]
         )
 
 
-def _reading(row: CatalogRow, error: SqlError) -> UnsupportedError:
-    return UnsupportedError(
-        f"{row.kind} {row.name}: its text in sqlite_master cannot be read exactly: {error}. "
-        f"Please report it with this text: {row.sql}"
-    )
-
-
-def _table(row: CatalogRow, belonging: Iterable[CatalogRow], known: Known) -> Table:
-    found = known.get(row.sql)
+def _exactly(
+    row: CatalogRow, reader: Callable[_Args, _Object], /, *args: _Args.args, **kwargs: _Args.kwargs
+) -> _Object:
+    """Return what ``reader`` reads; report ``row`` if it can't."""
     try:
-        table = found if isinstance(found, Table) else _read_table(row.sql)
+        return reader(*args, **kwargs)
     except SqlError as error:
-        raise _reading(row, error) from None
-    indexes = tuple([_index(other, table, known) for other in belonging if other.kind == "index"])
+        raise UnsupportedError(
+            f"{row.kind} {row.name}: its text in sqlite_master cannot be read exactly: {error}. "
+            f"Please report it with this text: {row.sql}"
+        ) from None
+
+
+def _table(row: CatalogRow, index_rows: Iterable[CatalogRow], known: Known) -> Table:
+    found = known.get(row.sql)
+    table = found if isinstance(found, Table) else _exactly(row, _read_table, row.sql)
+    indexes = tuple([_index(other, table, known) for other in index_rows])
     if table.name == row.name and table.indexes == indexes:
         return table
     return replace(table, name=row.name, indexes=indexes)
 
 
 def _index(row: CatalogRow, table: Table, known: Known) -> Index:
-    found = known.get(row.sql)
-    try:
-        index = (
-            found
-            if isinstance(found, Index)
-            else _read_index(row.sql, tuple([column.name for column in table.columns]))
-        )
-    except SqlError as error:
-        raise _reading(row, error) from None
+    index = known.get(row.sql)
+    if not isinstance(index, Index):
+        index = _exactly(row, _read_index, row.sql, tuple([column.name for column in table.columns]))
     return index if index.name == row.name else replace(index, name=row.name)
 
 
-# Both sides of a comparison hold mostly the same text, and what a text says never changes.
+# Both sides of a comparison have mostly the same statements, and the meaning of a statement never changes.
 
 
 @lru_cache(maxsize=8192)
@@ -156,53 +159,34 @@ def _read_index(sql: str, columns: tuple[str, ...]) -> Index:
     return ddl.index(sql, columns)[1]
 
 
-def _view(row: CatalogRow, names: frozenset[str]) -> View:
-    try:
-        return ddl.view(row.name, row.sql, names)
-    except SqlError as error:
-        raise _reading(row, error) from None
-
-
-def _trigger(row: CatalogRow, names: frozenset[str]) -> Trigger:
-    try:
-        return ddl.trigger(row.name, row.sql, names)
-    except SqlError as error:
-        raise _reading(row, error) from None
-
-
-def _virtual_table(row: CatalogRow) -> VirtualTable:
-    try:
-        return ddl.virtual_table(row.name, row.sql)
-    except SqlError as error:
-        raise _reading(row, error) from None
-
-
 def _names(tables: Iterable[Table], virtual: Iterable[VirtualTable], rows: Sequence[CatalogRow]) -> frozenset[str]:
-    """Every name that a view or a trigger may mean; none where there is no such reader."""
+    """Return every name that a view or a trigger can refer to; none if there are neither."""
     if not any(row.kind in ("view", "trigger") for row in rows):
         return frozenset()
     names = {fold(row.name) for row in rows}
-    for table in tables:
-        names.update(fold(column.name) for column in table.columns)
+    names.update(fold(column.name) for table in tables for column in table.columns)
     for virtual_table in virtual:
-        tokens = tokenize(virtual_table.statement.sql)
-        names.update(fold(token.name) for token in tokens if token.kind in (Kind.WORD, Kind.NAME))
+        names.update(fold(token.name) for token in tokenize(virtual_table.statement.sql) if token.is_name)
     return frozenset(names)
 
 
-#: The columns that each text was read as where SQLite agreed, which it does for that text in every database.
+#: The columns of each CREATE TABLE for which SQLite reported the same. It does so in every database.
 _CONFIRMED: dict[str, tuple[Column, ...]] = {}
 _MOST_CONFIRMED = 16384
 _MOST_PARAMETERS = 500
 
 
 def _confirm(connection: sqlite3.Connection, tables: Sequence[Table], rows: Iterable[CatalogRow]) -> None:
-    """Hold what was read against what SQLite says of each column."""
+    """Compare the columns of ``tables`` with what SQLite reports.
+
+    Raises:
+        UnsupportedError: names a table for which they differ.
+    """
     texts = {table.name: row.sql for table, row in zip(tables, rows, strict=True)}
     waiting = [table for table in tables if _CONFIRMED.get(texts[table.name]) != table.columns]
     if not waiting:
         return
-    told = _column_facts(connection, [table.name for table in waiting])
+    reported = _column_facts(connection, [table.name for table in waiting])
     if len(_CONFIRMED) > _MOST_CONFIRMED:
         _CONFIRMED.clear()
     for table in waiting:
@@ -211,9 +195,9 @@ def _confirm(connection: sqlite3.Connection, tables: Sequence[Table], rows: Iter
             (c.name, c.not_null is not None or fold(c.name) in keys, c.default is not None, c.generated is not None)
             for c in table.columns
         ]
-        if read != told[table.name]:
+        if read != reported[table.name]:
             raise UnsupportedError(
-                f"table {table.name}: its text was read as {read}, but SQLite says {told[table.name]}. "
+                f"table {table.name}: its text was read as {read}, but SQLite reports {reported[table.name]}. "
                 f"Please report it with the table's text in sqlite_master."
             )
         _CONFIRMED[texts[table.name]] = table.columns
@@ -222,8 +206,8 @@ def _confirm(connection: sqlite3.Connection, tables: Sequence[Table], rows: Iter
 def _column_facts(
     connection: sqlite3.Connection, names: Sequence[str]
 ) -> dict[str, list[tuple[str, bool, bool, bool]]]:
-    """What SQLite says of the columns of tables: name, NOT NULL or part of the key, with a default, generated."""
-    told: dict[str, list[tuple[str, bool, bool, bool]]] = defaultdict(list)
+    """Return what SQLite reports for columns: name, NOT NULL or part of the key, has a default, is generated."""
+    facts: dict[str, list[tuple[str, bool, bool, bool]]] = defaultdict(list)
     few = names if len(names) <= _MOST_PARAMETERS else ()
     where = f"AND m.name IN ({', '.join('?' * len(few))})" if few else ""
     for table, column, not_null, default, generated in connection.execute(
@@ -231,5 +215,5 @@ def _column_facts(
         f"FROM sqlite_master AS m, pragma_table_xinfo(m.name) AS x WHERE m.type = 'table' {where}",
         tuple(few),
     ):
-        told[table].append((column, bool(not_null), bool(default), bool(generated)))
-    return told
+        facts[table].append((column, bool(not_null), bool(default), bool(generated)))
+    return facts

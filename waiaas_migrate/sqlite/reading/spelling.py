@@ -1,152 +1,121 @@
-r"""SQL text as it is written back: the author's own, in a spelling that yoyo's splitter reads as SQLite does.
+r"""Write SQL text back: the author's own, spelled so that yoyo's splitter reads it as SQLite does.
 
-yoyo splits a file with sqlparse, which knows procedural languages and backslash escapes that SQLite does not have:
-a column named ``loop`` without quotes, or the string ``'\'``, hide the end of a statement from it. Only such tokens
-are touched here; whatever still is misread is found when a migration is proved.
+yoyo splits a file with sqlparse, which knows procedural languages and backslash escapes that SQLite doesn't have: a
+column named ``loop`` without quotes, or the string ``'\'``, hide the end of a statement from it. Only such tokens are
+changed here. The proof of a migration finds any other text that sqlparse misreads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import product
 
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
-from waiaas_migrate.sqlite.reading.grammar import Kind, Token, tokenize
+from waiaas_migrate.sqlite.reading.grammar import Kind, Token, significant, tokenize
 
 #: Words that open or close a block to sqlparse, and are never keywords inside a SQLite expression or trigger body.
 _BLOCK_WORDS = frozenset({"BEGIN", "DECLARE", "DO", "FOR", "GO", "IF", "LOOP", "WHILE"})
-
+#: Words after which an operand follows, so that END can't close a CASE there.
+_BEFORE_OPERANDS = frozenset("AND BETWEEN CASE ELSE IN IS LIKE GLOB NOT OR THEN WHEN".split())
 _TAB = 4
 
 
 def spell(tokens: Sequence[Token]) -> str:
-    """``tokens`` on one line, single spaces where there was white space or a comment, comments left out."""
-    parts: list[str] = []
+    """Return ``tokens`` on one line, with single spaces for white space and comments."""
+    tokens = significant(tokens)
+    texts = _spelled(tokens)
+    return "".join(f" {text}" if token.spaced else text for token, text in zip(tokens, texts, strict=True)).lstrip(" ")
+
+
+def spell_statement(tokens: Sequence[Token]) -> str:
+    """Return the text of a whole statement with its lines and comments; only misread tokens are spelled differently."""
+    body_starts = next((at for at, token in enumerate(tokens) if token.word == "BEGIN"), len(tokens))
+    is_trigger = any(token.word == "TRIGGER" for token in tokens[:4])
+    keywords = frozenset(
+        at
+        for at, token in enumerate(tokens)
+        if (is_trigger and (at <= body_starts or token.word == "DO")) or (token.word == "END" and at == len(tokens) - 1)
+    )
+    texts = _spelled(tokens, keywords)
+    return "".join(token.before + text for token, text in zip(tokens, texts, strict=True)).strip()
+
+
+def _spelled(tokens: Sequence[Token], keywords: frozenset[int] = frozenset()) -> Iterator[str]:
+    """Return the text of each token; those numbered in ``keywords`` are what sqlparse takes them for."""
     cases = 0
     previous: Token | None = None
-    for token in tokens:
+    for at, token in enumerate(tokens):
         if token.kind is Kind.COMMENT:
+            yield token.text
             continue
         closes = token.word == "END" and cases > 0 and _is_operand(previous)
         cases += (token.word == "CASE") - closes
-        text = _quoted(token) if _is_misread(token, closes=closes) else _resynchronised(token)
-        parts.append(f" {text}" if token.spaced and parts else text)
+        is_misread = token.word in _BLOCK_WORDS or (token.word == "END" and not closes)
+        if is_misread and at not in keywords:
+            yield f'"{token.text}"'
+        else:
+            yield resynchronized(token.text) if token.kind in (Kind.STRING, Kind.NAME) else token.text
         previous = token
-    return "".join(parts)
-
-
-def spell_statement(tokens: Sequence[Token], source: str) -> str:
-    """The text of a whole statement, lines and comments as they were, with only misread tokens respelt."""
-    body_starts = next((at for at, token in enumerate(tokens) if token.word == "BEGIN"), len(tokens))
-    is_trigger = any(token.word == "TRIGGER" for token in tokens[:4])
-    pieces: list[str] = []
-    position = cases = 0
-    previous: Token | None = None
-    for at, token in enumerate(tokens):
-        start = source.index(token.text, position)
-        pieces.append(source[position:start])
-        position = start + len(token.text)
-        if token.kind is Kind.COMMENT:
-            pieces.append(token.text)
-            continue
-        closes = token.word == "END" and (at == len(tokens) - 1 or (cases > 0 and _is_operand(previous)))
-        cases += (token.word == "CASE") - (token.word == "END" and closes)
-        structural = is_trigger and (at <= body_starts or token.word == "DO")
-        misread = not structural and _is_misread(token, closes=closes)
-        pieces.append(_quoted(token) if misread else _resynchronised(token))
-        previous = token
-    return "".join(pieces).strip()
 
 
 def tidied(sql: str) -> str:
-    """A statement with the white space between its tokens made plain: no tabs, no spaces at the end of a line.
+    """Return a statement without tabs and spaces at the ends of its lines, as far as they are between its tokens.
 
     Raises:
-        SqlError: where it does not consist of tokens.
+        SqlError: it has text that is not a token.
     """
     pieces: list[str] = []
-    position = 0
     for token in tokenize(sql):
-        start = sql.index(token.text, position)
-        gap = sql[position:start]
-        pieces.append(_plain_space(gap.replace("\r", "" if "\n" in gap else "\n")))
+        pieces.append(_plain_space(token.before.replace("\r", "" if "\n" in token.before else "\n")))
         # A comment ends at a newline only: a carriage return in it must not become one.
         is_comment = token.kind is Kind.COMMENT
         pieces.append(_plain_space(token.text.replace("\r", " ") + "\n")[:-1] if is_comment else token.text)
-        position = start + len(token.text)
     return "".join(pieces)
 
 
 def _plain_space(text: str) -> str:
-    """``text`` without tabs and without spaces at the ends of its lines, the last one excepted."""
+    """Return ``text`` without tabs, and without spaces at the ends of its lines except the last."""
     lines = text.replace("\f", " ").expandtabs(_TAB).split("\n")
     return "\n".join([*(line.rstrip(" ") for line in lines[:-1]), lines[-1]])
 
 
-def _is_misread(token: Token, *, closes: bool) -> bool:
-    return token.word in _BLOCK_WORDS or (token.word == "END" and not closes)
-
-
 def _is_operand(token: Token | None) -> bool:
-    """Whether an expression may end in ``token``, so that END behind it closes a CASE."""
-    if token is None:
-        return False
-    if token.kind is Kind.WORD:
-        return token.word not in {
-            "AND",
-            "BETWEEN",
-            "CASE",
-            "ELSE",
-            "IN",
-            "IS",
-            "LIKE",
-            "GLOB",
-            "NOT",
-            "OR",
-            "THEN",
-            "WHEN",
-        }
+    """Return whether an expression may end in ``token``, so that END after it closes a CASE."""
+    if token is None or token.kind is Kind.WORD:
+        return token is not None and token.word not in _BEFORE_OPERANDS
     return token.kind is not Kind.SYMBOL or token.text == ")"
 
 
-def _quoted(token: Token) -> str:
-    return '"' + token.text + '"'
-
-
-def _resynchronised(token: Token) -> str:
-    return resynchronised(token.text) if token.kind in (Kind.STRING, Kind.NAME) else token.text
-
-
-def resynchronised(text: str) -> str:
-    """A string or quoted name, and behind it a comment with a quote where sqlparse would take its end for escaped."""
-    if "\\" not in text:
-        return text
-    return next((text + comment for comment in _RESYNCHRONISING if _is_read_whole(text + comment)), text)
-
-
-def spelled_name(name: str) -> str:
-    """``name`` as an SQL identifier that sqlparse reads as SQLite does."""
-    return resynchronised(quote_name(name))
-
-
-def spelled_value(value: str | int | None) -> str:
-    """``value`` as an SQL literal that sqlparse reads as SQLite does."""
-    return resynchronised(quote_literal(value))
-
-
-#: What may stand behind a misread token: a quote that ends what sqlparse believes to be open, and is nothing to SQLite.
-_RESYNCHRONISING = (
+#: A comment with quotes that close what sqlparse believes to be open, and mean nothing to SQLite.
+_RESYNCHRONIZING = (
     "",
     *(f"{space}/*{''.join(quotes)}*/" for n in range(1, 5) for quotes in product("'\"", repeat=n) for space in " \n"),
 )
-_BEHIND = (";", " ", "'a'", " ", '"b"', " ", ";")
+_PROBE = (";", " ", "'a'", " ", '"b"', " ", ";")
+
+
+def resynchronized(text: str) -> str:
+    """Return a string or quoted name, followed by a comment if sqlparse would read its last quote as escaped."""
+    if "\\" not in text:
+        return text
+    return next((text + comment for comment in _RESYNCHRONIZING if _is_read_whole(text + comment)), text)
 
 
 @lru_cache(maxsize=1024)
 def _is_read_whole(text: str) -> bool:
-    """Whether sqlparse, which yoyo splits with, reads what stands behind ``text`` for what it is."""
+    """Return whether sqlparse reads correctly what follows ``text``."""
     from sqlparse.lexer import tokenize
 
-    tokens = [value for _, value in tokenize(text + "".join(_BEHIND))]
-    return tuple(tokens[-len(_BEHIND) :]) == _BEHIND
+    tokens = [value for _, value in tokenize(text + "".join(_PROBE))]
+    return tuple(tokens[-len(_PROBE) :]) == _PROBE
+
+
+def spelled_name(name: str) -> str:
+    """Return ``name`` as an SQL identifier that sqlparse reads as SQLite does."""
+    return resynchronized(quote_name(name))
+
+
+def spelled_value(value: str | int | None) -> str:
+    """Return ``value`` as an SQL literal that sqlparse reads as SQLite does."""
+    return resynchronized(quote_literal(value))

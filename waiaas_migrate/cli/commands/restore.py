@@ -1,4 +1,4 @@
-"""``restore``: put a backup back, or list those there are."""
+"""The command ``restore``."""
 
 from __future__ import annotations
 
@@ -8,24 +8,22 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.output import note, path_or_none, print_json, say
-from waiaas_migrate.cli.running import print_interrupted
-from waiaas_migrate.runner.backups.backup import Backup, byte_count
+from waiaas_migrate.cli.output import note, print_interrupted, print_json, say
 
 if TYPE_CHECKING:
+    from waiaas_migrate.runner.backups.backup import Backup
     from waiaas_migrate.runner.backups.restore import Restored
 
 
 @click.command()
 @options.database
 @click.argument("backup", required=False)
-@click.option("--list", "only_list", is_flag=True, help="List the backups there are, the oldest first; change nothing.")
+@click.option("--list", "only_list", is_flag=True, help="List the backups, oldest first, and change nothing.")
 @options.as_json
 def restore(database: str, backup: str | None, *, only_list: bool, as_json: bool) -> int:
-    """Put BACKUP, or the newest backup, in the place of DATABASE.
+    """Replace DATABASE with BACKUP, or with its newest backup.
 
-    The backup is checked first. Refused while a process has the database open. The file that it replaces is kept beside
-    it.
+    Checks the backup first. Refuses while a process has the database open. Keeps the replaced file beside the new one.
 
     \b
     Example:
@@ -45,24 +43,21 @@ def restore(database: str, backup: str | None, *, only_list: bool, as_json: bool
 
 
 def _report(done: Restored, *, as_json: bool) -> None:
+    kept = None if done.kept is None else str(done.kept)
     if as_json:
-        print_json(
-            {
-                "database": str(done.database),
-                "restored": str(done.backup),
-                "kept": path_or_none(done.kept),
-                "notices": done.notices,
-            }
-        )
+        row = {"database": str(done.database), "restored": str(done.backup), "kept": kept, "notices": done.notices}
+        print_json(row)
         return
     say(f"restored {done.backup}")
-    if done.kept is not None:
-        note(f"what it replaced is kept as {done.kept}")
+    if kept is not None:
+        note(f"kept the replaced file as {kept}")
     for notice in done.notices:
         note(f"Note: {notice}")
 
 
 def _print_list(database: str, backups: tuple[Backup, ...], *, as_json: bool) -> int:
+    from waiaas_migrate.runner.backups.backup import byte_count
+
     if as_json:
         rows = [
             {"path": str(one.path), "made_at": one.made_at.isoformat(), "head": one.head, "bytes": one.bytes}

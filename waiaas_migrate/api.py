@@ -1,0 +1,161 @@
+"""The public names, and the module that defines each: what ``from waiaas_migrate import …`` can import.
+
+``waiaas_migrate`` imports a module only when one of its names is first used, so that an application that only opens a
+database loads neither templates nor YAML.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from waiaas_migrate.authoring.generate import Generated, generate
+    from waiaas_migrate.commands.check import check
+    from waiaas_migrate.commands.diff import Comparison
+    from waiaas_migrate.commands.diff import compare as diff
+    from waiaas_migrate.commands.drift import Drift, drift, drift_of_all
+    from waiaas_migrate.commands.findings import Finding, Subject
+    from waiaas_migrate.commands.inspect import inspect
+    from waiaas_migrate.commands.status import Status, status, status_of_all
+    from waiaas_migrate.errors import (
+        ApplyError,
+        DatabaseBusy,
+        DatabaseFileError,
+        DatabaseRefused,
+        Failure,
+        InputError,
+        MigrateError,
+        MigrationsError,
+        PragmaError,
+        Problem,
+        ProjectError,
+        ProofError,
+        SchemaFileError,
+        TemplateError,
+        UnknownMigrationsError,
+        UnsupportedError,
+        UsageError,
+    )
+    from waiaas_migrate.files.project import Project, find_project
+    from waiaas_migrate.runner.apply import ApplyResult
+    from waiaas_migrate.runner.backups.backup import Backup, backups_of
+    from waiaas_migrate.runner.backups.restore import Restored, RestoreInterrupted, restore
+    from waiaas_migrate.runner.dry_run import Estimate, estimate, estimate_all
+    from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, apply_to_all
+    from waiaas_migrate.runner.open import close_database, connect, open_database, push_schema
+    from waiaas_migrate.runner.rollback import Extent, RollbackResult
+    from waiaas_migrate.runner.run import RunOptions, Watch
+    from waiaas_migrate.runner.run import apply_to as apply
+    from waiaas_migrate.runner.run import roll_back_in as rollback
+    from waiaas_migrate.runner.watching.events import Committed, MigrationFinished, MigrationStarted, StatementStarted
+    from waiaas_migrate.runner.watching.progress import Interrupted, Progress
+    from waiaas_migrate.schema.hazards.hazard import Hazard
+    from waiaas_migrate.waiaas.ids import generate_id
+
+__all__ = [
+    "ApplyError",
+    "ApplyResult",
+    "Backup",
+    "Committed",
+    "Comparison",
+    "DatabaseBusy",
+    "DatabaseFileError",
+    "DatabaseRefused",
+    "Drift",
+    "Estimate",
+    "Extent",
+    "Failure",
+    "Finding",
+    "Fleet",
+    "Generated",
+    "Hazard",
+    "InputError",
+    "Interrupted",
+    "MigrateError",
+    "MigrationFinished",
+    "MigrationStarted",
+    "MigrationsError",
+    "Outcome",
+    "PragmaError",
+    "Problem",
+    "Progress",
+    "Project",
+    "ProjectError",
+    "ProofError",
+    "RestoreInterrupted",
+    "Restored",
+    "RollbackResult",
+    "RunOptions",
+    "SchemaFileError",
+    "StatementStarted",
+    "Status",
+    "Subject",
+    "TemplateError",
+    "UnknownMigrationsError",
+    "UnsupportedError",
+    "UsageError",
+    "Watch",
+    "apply",
+    "apply_to_all",
+    "backups_of",
+    "check",
+    "close_database",
+    "connect",
+    "diff",
+    "drift",
+    "drift_of_all",
+    "estimate",
+    "estimate_all",
+    "find_project",
+    "generate",
+    "generate_id",
+    "inspect",
+    "open_database",
+    "push_schema",
+    "restore",
+    "rollback",
+    "status",
+    "status_of_all",
+]
+
+#: The public names by the module that defines them, below ``waiaas_migrate``.
+_NAMES = {
+    "authoring.generate": "Generated generate",
+    "commands.check": "check",
+    "commands.diff": "Comparison diff",
+    "commands.drift": "Drift drift drift_of_all",
+    "commands.findings": "Finding Subject",
+    "commands.inspect": "inspect",
+    "commands.status": "Status status status_of_all",
+    "errors": "ApplyError DatabaseBusy DatabaseFileError DatabaseRefused Failure InputError MigrateError "
+    "MigrationsError PragmaError Problem ProjectError ProofError SchemaFileError TemplateError UnknownMigrationsError "
+    "UnsupportedError UsageError",
+    "files.project": "Project find_project",
+    "runner.apply": "ApplyResult",
+    "runner.backups.backup": "Backup backups_of",
+    "runner.backups.restore": "RestoreInterrupted Restored restore",
+    "runner.dry_run": "Estimate estimate estimate_all",
+    "runner.fleet.fleet": "Fleet Outcome apply_to_all",
+    "runner.open": "close_database connect open_database push_schema",
+    "runner.rollback": "Extent RollbackResult",
+    "runner.run": "RunOptions Watch apply rollback",
+    "runner.watching.events": "Committed MigrationFinished MigrationStarted StatementStarted",
+    "runner.watching.progress": "Interrupted Progress",
+    "schema.hazards.hazard": "Hazard",
+    "waiaas.ids": "generate_id",
+}
+#: Where a public name differs from that in its module.
+_ALIASES = {"apply": "apply_to", "diff": "compare", "rollback": "roll_back_in"}
+
+
+def load(name: str) -> object:
+    """Import the module that defines the public ``name``, and return its value.
+
+    Raises:
+        AttributeError: there is no such name.
+    """
+    for module, names in _NAMES.items():
+        if name in names.split():
+            return getattr(importlib.import_module(f"waiaas_migrate.{module}"), _ALIASES.get(name, name))
+    raise AttributeError(f"module 'waiaas_migrate' has no attribute {name!r}")

@@ -1,0 +1,104 @@
+"""Remarks at the top of a rollback: what it deletes, what it doesn't restore, and when it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from waiaas_migrate.schema import changes as c
+from waiaas_migrate.schema.enum_lists import literal, values_held
+from waiaas_migrate.schema.hazards.hazard import Code, Hazard
+from waiaas_migrate.schema.model import Column, PrimaryKey, Table
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.planning.row_values import column_of, is_filled, mapping
+from waiaas_migrate.sqlite.planning.transition import Transition
+
+#: Hazards of a rollback that are not worth a remark, since it is there to drop what the migration added.
+_EXPECTED = (Code.DROP_TABLE, Code.DROP_COLUMN, Code.DROP_VIRTUAL_TABLE, Code.SWAP_NAMES)
+
+
+def rollback_remarks(transition: Transition, hazards: Iterable[Hazard], back: Iterable[Hazard]) -> Iterator[str]:
+    """Yield the remarks for the rollback of ``transition``.
+
+    Args:
+        transition: what the migration does.
+        hazards: the hazards of the migration.
+        back: the hazards of its rollback.
+    """
+    yield from _deleted(transition)
+    for change in transition.changes:
+        yield from _not_restored(change)
+    for old, before, after in _columns_that_stay(transition):
+        if is_filled(old, after):
+            yield f"Keeps the values that the migration filled into {old.name}.{after.name}."
+        if after.hints.renamed_values or after.hints.removed_values:
+            yield from _merged_values(old, before, after)
+    for hazard in hazards:
+        if hazard.code is Code.NARROW_TYPE:
+            yield f"Does not restore the values that the migration converted in {hazard.where}."
+        elif hazard.code is Code.DROP_ROWID:
+            yield f"Does not restore the rowids of {hazard.where}."
+    yield from _when_it_fails(back)
+
+
+def hazard_remark(hazard: Hazard) -> str:
+    """Return the comment in a migration that announces ``hazard``."""
+    return f"hazard {hazard.code} {hazard.where}: {hazard.what}"
+
+
+def _deleted(transition: Transition) -> Iterator[str]:
+    tables = [change.table.name for change in transition.changes if isinstance(change, c.AddTable)]
+    columns = [f"{one.table}.{one.column.name}" for one in transition.changes if isinstance(one, c.AddColumn)]
+    if tables:
+        yield f"Deletes table{'s' if len(tables) > 1 else ''} {', '.join(tables)} with all rows."
+    if columns:
+        yield f"Deletes column{'s' if len(columns) > 1 else ''} {', '.join(columns)} with all values."
+
+
+def _not_restored(change: c.Change) -> Iterator[str]:
+    match change:
+        case c.DropTable(table=Table(name=name)):
+            yield f"Does not restore the rows of {name}."
+        case c.DropVirtualTable(table=virtual) if virtual.holds_data:
+            yield f"Does not restore the rows of {virtual.name}."
+        case c.DropColumn(table=table, column=column) if column.not_null and column.default is None:
+            yield f"Does not restore the values of {table}.{column.name}: every row gets a neutral value."
+        case c.DropColumn(table=table, column=column):
+            yield f"Does not restore the values of {table}.{column.name}."
+        case c.ModifyPrimaryKey(table=table, old=PrimaryKey(autoincrement=True)):
+            yield f"Does not restore the AUTOINCREMENT counter of {table}, which goes on from its highest row."
+        case _:
+            return
+
+
+def _columns_that_stay(transition: Transition) -> Iterator[tuple[Table, Column, Column]]:
+    """Yield each column that stays, before and after the migration, after its table before the migration."""
+    old_tables = transition.old.by_name()
+    for table in transition.new.tables:
+        old = old_tables.get(fold(table.name))
+        for after in table.columns if old is not None else ():
+            if old is not None and (before := column_of(old, after.name)) is not None:
+                yield old, before, after
+
+
+def _merged_values(old: Table, before: Column, after: Column) -> Iterator[str]:
+    """Yield a remark for each enum value that replaced others, so that its rows can't be told apart now."""
+    where = f"{old.name}.{after.name}"
+    held = values_held(old, before)
+    replaced: dict[str | int | None, list[str | int]] = {}
+    for value, new in mapping(old, after).items():
+        replaced.setdefault(new, []).append(value)
+    for new, values in replaced.items():
+        if held is None or new in held or (new is None and before.not_null is None):
+            yield f"Keeps {literal(new)} in rows of {where} that held {', '.join(map(literal, values))}."
+        elif new is None or len(values) > 1:
+            yield f"Changes {literal(new)} to {literal(values[0])} in every row of {where}, whatever it held before."
+
+
+def _when_it_fails(back: Iterable[Hazard]) -> Iterator[str]:
+    found: dict[str, list[str]] = {}
+    for hazard in back:
+        if hazard.code is Code.FOREIGN_KEY_MISMATCH:
+            yield hazard_remark(hazard)
+        elif hazard.code not in _EXPECTED:
+            found.setdefault(hazard.what, []).append(hazard.where)
+    yield from (f"{', '.join(where)}: {what}" for what, where in found.items())

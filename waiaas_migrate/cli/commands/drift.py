@@ -1,0 +1,85 @@
+"""The command ``drift``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from waiaas_migrate.cli import options
+from waiaas_migrate.cli.output import FINDINGS, note, plural, print_findings, print_json, say
+
+if TYPE_CHECKING:
+    from waiaas_migrate.commands.drift import Drift
+    from waiaas_migrate.files.project import Project
+    from waiaas_migrate.runner.fleet.fleet import Fleet
+
+_NOT_ADOPTED = (
+    "It has no record of migrations, so everything in it is reported. If migrations built it, record them with "
+    "`yoyo mark` and run `drift` again."
+)
+
+
+@click.command()
+@options.databases
+@options.column_order
+@options.fleet_options
+@options.as_json
+@options.in_migrations
+def drift(project: Project, databases: tuple[str, ...], *, column_order: bool, fleet: Fleet, as_json: bool) -> int:
+    """Find changes to each DATABASE that no migration made.
+
+    Writes nothing. Exits with 1 if there are any. Give several databases, or a pattern in quotes, to get one line for
+    each.
+
+    \b
+    Example:
+      waiaas-migrate drift app.db
+      waiaas-migrate drift "tenants/*.db" --json
+    """  # noqa: D301
+    from waiaas_migrate.cli.many import Report, print_outcomes
+    from waiaas_migrate.commands.drift import drift as run
+    from waiaas_migrate.commands.drift import drift_of_all
+    from waiaas_migrate.runner.fleet.patterns import expand, is_single
+
+    if not is_single(databases):
+        outcomes = drift_of_all(project, expand(databases), fleet, column_order=column_order)
+        report = Report(word=_word, line=_line, row=_row, status=_exit_status)
+        return print_outcomes(outcomes, report, as_json=as_json)
+    result = run(project, databases[0], column_order=column_order)
+    if as_json:
+        print_json({"database": result.database, **_row(result)})
+        return _exit_status(result)
+    if not result.findings:
+        say(f"{result.database}: no drift.")
+    print_findings(result.findings)
+    if not result.is_adopted:
+        note(f"{result.database}: {_NOT_ADOPTED}")
+    elif result.pending:
+        note(f"{len(result.pending)} pending. Compared with the schema that the applied migrations build.")
+    return _exit_status(result)
+
+
+def _row(result: Drift) -> dict[str, object]:
+    return {
+        "pending": result.pending,
+        "unrecorded_tables": not result.is_adopted,
+        "findings": [asdict(finding) for finding in result.findings],
+    }
+
+
+def _line(result: Drift) -> str:
+    if not result.findings:
+        return f"no drift, {len(result.pending)} pending." if result.pending else "no drift."
+    findings = " ".join(f"{finding.where}: {finding.what}" for finding in result.findings)
+    line = f"{plural(len(result.findings), 'finding')}: {findings}"
+    return line if result.is_adopted else f"{line} {_NOT_ADOPTED}"
+
+
+def _word(result: Drift) -> str:
+    return "with drift" if result.findings else "without drift"
+
+
+def _exit_status(result: Drift) -> int:
+    return FINDINGS if result.findings else 0

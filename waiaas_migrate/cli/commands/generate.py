@@ -1,0 +1,86 @@
+"""The command ``generate``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from waiaas_migrate.cli import options
+from waiaas_migrate.cli.output import FINDINGS, Color, hazard_row, note, plural, print_json, say
+
+if TYPE_CHECKING:
+    from waiaas_migrate.authoring.generate import Generated
+    from waiaas_migrate.files.project import Project
+    from waiaas_migrate.schema.hazards.hazard import Hazard
+
+
+@click.command()
+@click.option("-m", "--name", metavar="NAME", help="Name of the migration, such as “add nickname”.")
+@click.option("--allow", metavar="CODE", multiple=True, help="Accept a hazard by its code, or `all`.  [repeatable]")
+@options.as_json
+@options.in_project
+def generate(project: Project, name: str | None, allow: tuple[str, ...], *, as_json: bool) -> int:
+    """Write a migration for the changes in schema.yaml.
+
+    Compares schema.yaml with the schema that the migrations build. Tests the new migration in memory, forward and
+    back, before writing it. Writes nothing if the two agree, or if data could be lost and --allow does not accept it.
+
+    \b
+    Example:
+      waiaas-migrate generate -m "add nickname"
+    """  # noqa: D301  \b is click's mark for lines that it must not wrap
+    from waiaas_migrate.authoring.generate import generate as run
+
+    result = run(project, name=name, allow=allow)
+    if as_json:
+        print_json(
+            {
+                **asdict(result),
+                "hazards": [hazard_row(hazard) for hazard in result.hazards],
+                "refused": [hazard.code for hazard in result.refused],
+                "written": [str(path) for path in result.written],
+                "removed": [str(path) for path in result.removed],
+            }
+        )
+    else:
+        _print_generated(result)
+    return FINDINGS if result.refused else 0
+
+
+def _print_generated(result: Generated) -> None:
+    for path in result.removed:
+        note(f"deleted {_short(path)}, left by an interrupted run")
+    for change in result.changes:
+        say(change)
+    print_hazards(result.hazards, allowed=[one for one in result.hazards if one not in result.refused])
+    for path in result.written:
+        note(f"wrote {_short(path)}")
+    if result.changes and result.unrecorded:
+        note(f"Not in manifest.json yet: {', '.join(result.unrecorded)}. Declare in schema.yaml what they create.")
+    if result.refused:
+        note(f"Nothing was written because of {plural(len(result.refused), 'hazard')}.")
+    elif not result.changes:
+        first = "No migration is needed" if result.written else "Nothing to generate"
+        say(f"{first}: the migrations build the schema in schema.yaml.")
+
+
+def print_hazards(hazards: tuple[Hazard, ...], *, allowed: list[Hazard]) -> None:
+    """Print each hazard, and below it the fix, unless it is one of ``allowed`` that would stop ``generate``."""
+    printed = set[str]()
+    for hazard in hazards:
+        is_allowed = hazard.stops_generate and hazard in allowed
+        place = f"{hazard.place}, {hazard.where}" if hazard.place else hazard.where
+        color: Color = "red" if hazard.stops_generate and not is_allowed else "yellow"
+        say(f"{place}: {hazard.what}{' Allowed.' if is_allowed else ''}", label=hazard.code, color=color)
+        if not is_allowed and hazard.fix not in printed:
+            printed.add(hazard.fix)
+            say(f"  {hazard.fix}")
+
+
+def _short(path: Path) -> str:
+    """Return ``path`` relative to the current folder, if it is in there."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

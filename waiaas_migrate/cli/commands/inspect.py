@@ -1,0 +1,57 @@
+"""The command ``inspect``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from waiaas_migrate.cli import options
+from waiaas_migrate.cli.output import note, print_document
+from waiaas_migrate.errors import UsageError
+
+
+@click.command()
+@options.database
+@click.option("-o", "--output", metavar="FILE", help="Write to FILE instead of stdout.")
+@click.option(
+    "--enums",
+    metavar="MODULE",
+    multiple=True,
+    help="Refer to enums of MODULE if a CHECK lists the same values.  [repeatable]",
+)
+def inspect(database: str, output: str | None, enums: tuple[str, ...]) -> int:
+    """Write the schema of DATABASE as a schema.yaml.
+
+    Opens the database read-only and changes nothing in it.
+
+    \b
+    Example:
+      waiaas-migrate inspect app.db -o schema.yaml
+    """  # noqa: D301
+    from waiaas_migrate.commands.inspect import inspect as run
+    from waiaas_migrate.commands.live_database import ignored_by
+    from waiaas_migrate.files.project import find_project
+    from waiaas_migrate.files.schema_file.locate import declared_names
+    from waiaas_migrate.files.text_file import write_text
+    from waiaas_migrate.sqlite.database.setup import using_setup
+
+    path = None if output is None else Path(output)
+    if path is not None and not path.parent.is_dir():
+        raise UsageError(f"--output {output}: the folder {path.parent} does not exist. Create it, or correct the path.")
+    if path is not None and path.is_dir():
+        raise UsageError(f"--output {output}: is a folder. Give the path of a file.")
+    project = find_project(options.current_folder())
+    others = ignored_by(project).except_for(declared_names(project.schema))
+    with using_setup(project.setup):
+        text = run(database, enums=enums, others=others)
+    if path is None:
+        print_document(text)
+        return 0
+    try:
+        write_text(path, text)
+    except OSError as error:
+        fix = "Give another file, or leave out --output to print it."
+        raise UsageError(f"--output {output}: cannot be written: {error.strerror or error}. {fix}") from None
+    note(f"wrote {output}")
+    return 0

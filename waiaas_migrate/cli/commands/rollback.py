@@ -1,0 +1,61 @@
+"""The command ``rollback``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from waiaas_migrate.cli import options
+from waiaas_migrate.cli.output import print_interrupted, print_json, print_run, say
+from waiaas_migrate.errors import UsageError
+
+if TYPE_CHECKING:
+    from waiaas_migrate.files.project import Project
+    from waiaas_migrate.runner.run import RunOptions
+
+
+@click.command()
+@options.database
+@click.option("--count", type=click.IntRange(min=1), metavar="N", help="Roll back N migrations.  [default: 1]")
+@click.option("--to", metavar="MIGRATION", help="Roll back to MIGRATION, which stays applied.")
+@options.run_options
+@options.as_json
+@options.in_migrations
+def rollback(
+    project: Project, database: str, *, count: int | None, to: str | None, run_options: RunOptions, as_json: bool
+) -> int:
+    """Roll back the last migrations of DATABASE, all or none.
+
+    Rolling back deletes everything the migrations added, including data written since. A backup is made first;
+    `restore` puts it back.
+
+    \b
+    Example:
+      waiaas-migrate rollback app.db
+      waiaas-migrate rollback app.db --to 0003_nickname
+    """  # noqa: D301
+    from waiaas_migrate.cli.progress_line import progress_line
+    from waiaas_migrate.runner.rollback import Extent
+    from waiaas_migrate.runner.run import Watch, roll_back_in
+    from waiaas_migrate.runner.watching.progress import Interrupted
+
+    if count is not None and to is not None:
+        raise UsageError("--count and --to contradict each other. Give only one of them.")
+    extent = Extent(count=count or 1, to=to)
+    try:
+        with progress_line() as tell:
+            result = roll_back_in(database, project.migrations, extent, options=run_options, watch=Watch(tell=tell))
+    except Interrupted as error:
+        return print_interrupted(error, as_json=as_json)
+    if as_json:
+        backup = None if result.backup is None else str(result.backup)
+        done = {"rolled_back": result.rolled_back, "notices": result.notices, "backup": backup}
+        print_json({"database": database, **done})
+        return 0
+    print_run(result)
+    for migration in result.rolled_back:
+        say(f"rolled back {migration}")
+    if not result.rolled_back:
+        say(f"{database}: nothing to roll back.")
+    return 0

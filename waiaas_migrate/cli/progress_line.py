@@ -1,0 +1,73 @@
+"""Show the progress of a run in one line on stderr, if stderr is a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from waiaas_migrate.cli.streams import safe
+from waiaas_migrate.runner.watching.progress import Progress, Tell
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+#: Columns that a terminal needs for a bar.
+_WIDE = 100
+
+
+@contextmanager
+def progress_line() -> Iterator[Tell | None]:
+    """Return the function that shows progress, or None if stderr is not a terminal."""
+    if sys.stderr is None or not sys.stderr.isatty():  # None in a process without a console
+        yield None
+        return
+    bars: list[Bar] = []
+
+    def show(progress: Progress) -> None:
+        if not bars:  # rich takes long to import, and most runs end before the first progress
+            bars.append(_new_bar())
+        place = f" {progress.statement}/{progress.statements}" if progress.statements else ""
+        bars[0].update(
+            bars[0].task_ids[0],
+            description=safe(f"{progress.migration}{place}: {progress.words}"),
+            completed=progress.done or 0,
+            total=progress.total,
+            count=_count(progress),
+        )
+        bars[0].start()
+
+    try:
+        yield show
+    finally:
+        for bar in bars:
+            bar.stop()
+
+
+def _new_bar() -> Bar:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.table import Column
+
+    console = Console(stderr=True)
+    # On a narrow terminal the description is cut short, not the count.
+    description = Column(ratio=1, no_wrap=True, overflow="ellipsis")
+    columns: list[ProgressColumn] = [
+        TextColumn("{task.description}", markup=False, table_column=description),
+        TextColumn("{task.fields[count]}", markup=False, table_column=Column(no_wrap=True)),
+        TimeElapsedColumn(table_column=Column(no_wrap=True)),
+    ]
+    if console.width >= _WIDE:
+        columns.insert(1, BarColumn(bar_width=20))
+    bar = Progress(*columns, console=console, transient=True, expand=True)
+    bar.add_task("", total=None, count="")
+    return bar
+
+
+def _count(progress: Progress) -> str:
+    if progress.total is None:
+        return ""
+    if progress.done is None:
+        return f"{progress.total:,} {progress.unit}"
+    return f"{progress.done:,} of {progress.total:,} {progress.unit}"

@@ -1,0 +1,59 @@
+"""Report changes of enums value by value, rather than as changed CHECKs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from waiaas_migrate.commands.findings import Finding, Subject
+from waiaas_migrate.files.schema_file.load_schema import EnumUse
+from waiaas_migrate.schema.changes import Change, ModifyCheck
+from waiaas_migrate.schema.names import fold
+
+_MISSING = "value {!r} is in the enum, but the migrations do not allow it in {}."
+_REMOVED = "value {!r} is not in the enum, but the migrations still allow it in {}."
+_ORDER = "the migrations list the values in a different order in {1}."
+
+#: An enum, what differs in it, and the value that differs.
+_Difference = tuple[str, str, str | int]
+
+
+def enum_findings(
+    changes: Sequence[Change], enums: Iterable[EnumUse], *, fix: str
+) -> tuple[tuple[Finding, ...], tuple[Change, ...]]:
+    """Return a finding for each enum and value that ``changes`` add or remove, and the other changes.
+
+    Args:
+        changes: those that lead from the migrations to schema.yaml.
+        enums: the enums that schema.yaml uses, with the columns that use each.
+        fix: the fix of each finding.
+    """
+    owners = {fold(column): use.name for use in enums for column in use.columns}
+    columns: dict[_Difference, list[str]] = {}
+    rest: list[Change] = []
+    for change in changes:
+        differences = _differences(change, owners)
+        if not differences:
+            rest.append(change)
+        for difference, column in differences:
+            columns.setdefault(difference, []).append(column)
+    findings = tuple(
+        Finding(subject=Subject.ENUM, where=name, what=saying.format(value, ", ".join(found)), fix=fix)
+        for (name, saying, value), found in columns.items()
+    )
+    return findings, tuple(rest)
+
+
+def _differences(change: Change, owners: dict[str, str]) -> list[tuple[_Difference, str]]:
+    """Return each difference in the values of an enum's CHECK, with the column; nothing for any other change."""
+    if not isinstance(change, ModifyCheck):
+        return []
+    before, after = change.old.allowed, change.new.allowed
+    if before is None or after is None or before.column != after.column or before.nullable != after.nullable:
+        return []
+    column = f"{change.table}.{after.column}"
+    name = owners.get(fold(column))
+    if name is None:
+        return []
+    missing = [((name, _MISSING, value), column) for value in after.values if value not in before.values]
+    removed = [((name, _REMOVED, value), column) for value in before.values if value not in after.values]
+    return [*missing, *removed] or [((name, _ORDER, ""), column)]

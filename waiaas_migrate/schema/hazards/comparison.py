@@ -1,0 +1,51 @@
+"""What the modules of hazards know about a change: the schema after it, and the other changes of the migration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from waiaas_migrate.schema import changes as c
+from waiaas_migrate.schema.model import Check, Schema, SqlText, Table
+from waiaas_migrate.schema.names import fold
+
+ChangeT = TypeVar("ChangeT", bound=c.Change)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two schemas, and what changes between them.
+
+    Args:
+        new: the schema after the changes.
+        tables: the tables of ``new`` by folded name.
+        changes: the changes of the migration.
+        satisfied: the CHECKs, with the folded name of their table, that the values given to new columns satisfy.
+    """
+
+    new: Schema
+    tables: Mapping[str, Table]
+    changes: Sequence[c.Change]
+    satisfied: Collection[tuple[str, Check]]
+
+    def table(self, name: str) -> Table:
+        """Return the table ``name`` as it is after the changes."""
+        return self.tables[fold(name)]
+
+    def of_kind(self, kind: type[ChangeT], table: str) -> Iterator[ChangeT]:
+        """Yield the changes of one kind that alter ``table``."""
+        return (change for change in self.changes if isinstance(change, kind) and c.table_of(change) == table)
+
+    def is_satisfied(self, change: c.AddCheck) -> bool:
+        """Return whether no row can break a new CHECK, because the migration sets every value that it reads."""
+        if (fold(change.table), change.check) not in self.satisfied:
+            return False
+        modified = self.of_kind(c.ModifyColumn, change.table)
+        return not any(names_column(change.check.expression, fold(one.new.name)) for one in modified)
+
+
+def names_column(text: SqlText | None, column: str) -> bool:
+    """Return whether the word ``column`` (folded) is in ``text``."""
+    return text is not None and re.search(rf"(?<!\w){re.escape(column)}(?!\w)", fold(text.sql)) is not None

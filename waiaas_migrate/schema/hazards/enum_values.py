@@ -1,0 +1,57 @@
+"""Values that a list in a CHECK no longer allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from waiaas_migrate.schema import changes as c
+from waiaas_migrate.schema.enum_lists import literal
+from waiaas_migrate.schema.hazards.comparison import Comparison
+from waiaas_migrate.schema.hazards.hazard import Code, Hazard, allow
+from waiaas_migrate.schema.model import AllowedValues, Column, ColumnHints
+from waiaas_migrate.schema.names import fold
+
+
+def find(change: c.Change, comparison: Comparison) -> Iterator[Hazard]:
+    """Yield a hazard for each value that a list drops, or that a hint removes from rows."""
+    match change:
+        case c.ModifyCheck(old=old, new=new) if is_same_list(change) and old.allowed and new.allowed:
+            column = _column(comparison, change.table, new.allowed)
+            values = [value for value in old.allowed.values if value not in new.allowed.values]
+            yield from _removed(change.table, column, values)
+        case c.AddCheck(check=check) | c.ModifyCheck(new=check) if check.allowed is not None:
+            column = _column(comparison, change.table, check.allowed)
+            if column is not None and not (isinstance(change, c.AddCheck) and comparison.is_satisfied(change)):
+                yield from _removed(change.table, column, [value for value, _ in column.hints.removed_values])
+        case _:
+            return
+
+
+def is_same_list(change: c.ModifyCheck) -> bool:
+    """Return whether the CHECK is a list of values for the same column before and after."""
+    old, new = change.old.allowed, change.new.allowed
+    return old is not None and new is not None and old.column == new.column
+
+
+def _column(comparison: Comparison, table: str, allowed: AllowedValues) -> Column | None:
+    return next((one for one in comparison.table(table).columns if fold(one.name) == allowed.column), None)
+
+
+def _removed(table: str, column: Column | None, values: Sequence[str | int]) -> Iterator[Hazard]:
+    hints = column.hints if column is not None else ColumnHints()
+    renamed, mapped = dict(hints.renamed_values), dict(hints.removed_values)
+    where = f"{table}.{column.name if column is not None else ''}"
+    for value in values:
+        if value in renamed:
+            continue
+        if value in mapped:
+            new = literal(mapped[value])
+            what = f"changes {literal(value)} to {new} in every row. Afterwards nothing shows which rows it changed."
+            fix = allow(Code.REMOVE_ENUM_VALUE)
+        else:
+            what = f"fails if a row holds {literal(value)}, which is no longer allowed."
+            fix = (
+                f"Declare what such rows get with `enum_values: {{removed: {{{value}: …}}}}` or `renamed`. "
+                f"If no row holds it, run with --allow {Code.REMOVE_ENUM_VALUE}."
+            )
+        yield Hazard(code=Code.REMOVE_ENUM_VALUE, where=where, what=what, fix=fix)

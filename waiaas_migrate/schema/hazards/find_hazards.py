@@ -1,0 +1,49 @@
+"""The hazards of a migration: every family is asked about every change."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import assert_never
+
+from waiaas_migrate.schema import changes as c
+from waiaas_migrate.schema.hazards import deleted_data, duplicates, enum_values, references, rejected_rows, rowids
+from waiaas_migrate.schema.hazards.comparison import Comparison
+from waiaas_migrate.schema.hazards.hazard import Hazard
+from waiaas_migrate.schema.model import Check, Schema
+
+FAMILIES = (deleted_data.find, rowids.find, enum_values.find, duplicates.find, rejected_rows.find, references.find)
+
+
+def find_hazards(
+    old: Schema, new: Schema, changes: Sequence[c.Change], satisfied: Collection[tuple[str, Check]] = ()
+) -> tuple[Hazard, ...]:
+    """Return the hazards of ``changes``, in their order, then those of foreign keys.
+
+    Args:
+        old: the schema before the changes, under the new names.
+        new: the schema after them.
+        changes: what leads from one to the other.
+        satisfied: the CHECKs, with the folded name of their table, that the values given to new columns satisfy.
+    """
+    comparison = Comparison(new=new, tables=new.by_name(), changes=changes, satisfied=satisfied)
+    found = tuple(hazard for change in changes for hazard in _of(change, comparison))
+    return (*found, *references.mended(old, new), *references.mismatches(old, new))
+
+
+def _of(change: c.Change, comparison: Comparison) -> Iterator[Hazard]:
+    match change:
+        case (
+            c.AddTable() | c.RenameTable() | c.RenameColumn() | c.ReorderColumns() | c.DropUnique() | c.DropCheck()
+            | c.DropForeignKey() | c.DropIndex() | c.AddView() | c.DropView() | c.ModifyView()
+            | c.AddTrigger() | c.DropTrigger() | c.ModifyTrigger() | c.AddVirtualTable()
+        ):  # fmt: skip
+            return  # safe, whatever the rows are
+        case (
+            c.DropTable() | c.ModifyTableOptions() | c.AddColumn() | c.DropColumn() | c.ModifyColumn()
+            | c.ModifyPrimaryKey() | c.AddUnique() | c.AddCheck() | c.ModifyCheck() | c.AddForeignKey()
+            | c.ModifyForeignKey() | c.AddIndex() | c.ModifyIndex() | c.DropVirtualTable() | c.ModifyVirtualTable()
+        ):  # fmt: skip
+            for find in FAMILIES:
+                yield from find(change, comparison)
+        case _:
+            assert_never(change)

@@ -1,0 +1,89 @@
+"""What a hazard is, and the codes by which migrations and the command line name hazards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """Every hazard; each has a heading in docs/hazards.md."""
+
+    DROP_TABLE = "DROP_TABLE"
+    DROP_COLUMN = "DROP_COLUMN"
+    DROP_VIRTUAL_TABLE = "DROP_VIRTUAL_TABLE"
+    REMOVE_ENUM_VALUE = "REMOVE_ENUM_VALUE"
+    NARROW_TYPE = "NARROW_TYPE"
+    DROP_ROWID = "DROP_ROWID"
+    SWAP_NAMES = "SWAP_NAMES"
+    ADD_NOT_NULL = "ADD_NOT_NULL"
+    ADD_UNIQUE = "ADD_UNIQUE"
+    ADD_CHECK = "ADD_CHECK"
+    ADD_FOREIGN_KEY = "ADD_FOREIGN_KEY"
+    ADD_STRICT = "ADD_STRICT"
+    CHANGE_PRIMARY_KEY = "CHANGE_PRIMARY_KEY"
+    CHANGE_COLLATION = "CHANGE_COLLATION"
+    FOREIGN_KEY_MISMATCH = "FOREIGN_KEY_MISMATCH"
+    UNKNOWN_FUNCTION = "UNKNOWN_FUNCTION"
+    UNKNOWN_COLLATION = "UNKNOWN_COLLATION"
+    BREAK_OBJECT = "BREAK_OBJECT"
+
+
+#: Hazards that delete or exchange data.
+DESTRUCTIVE = frozenset(
+    {
+        Code.DROP_TABLE,
+        Code.DROP_COLUMN,
+        Code.DROP_VIRTUAL_TABLE,
+        Code.REMOVE_ENUM_VALUE,
+        Code.NARROW_TYPE,
+        Code.DROP_ROWID,
+        Code.SWAP_NAMES,
+    }
+)
+
+#: Hazards at which ``generate`` stops: it writes nothing unless they are allowed by name.
+STOPPING = DESTRUCTIVE | {Code.BREAK_OBJECT}
+
+#: What to do about rows that a new rule refuses.
+FIX_ROWS = "Correct such rows first."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hazard:
+    """One danger of a migration.
+
+    Args:
+        code: the kind of danger.
+        where: the table, ``table.column`` or other object.
+        what: a sentence whose subject is the migration, such as ``deletes every row of people.``
+        fix: what to do about it, in sentences.
+        name: the unknown function or collation, if the hazard is about one.
+        place: where schema.yaml declares it, such as ``schema.yaml:5:13``.
+    """
+
+    code: Code
+    where: str
+    what: str
+    fix: str
+    name: str = ""
+    place: str = ""
+
+    @property
+    def is_destructive(self) -> bool:
+        """Whether it deletes or exchanges data, rather than refuses some."""
+        return self.code in DESTRUCTIVE
+
+    @property
+    def stops_generate(self) -> bool:
+        """Whether ``generate`` writes nothing unless it is allowed by name."""
+        return self.code in STOPPING
+
+    def __str__(self) -> str:
+        place = f"{self.place}, " if self.place else ""
+        return f"{self.code} {place}{self.where}: {self.what} {self.fix}"
+
+
+def allow(code: Code) -> str:
+    """Return the advice how to allow a hazard."""
+    return f"To do it anyway, run with --allow {code}."

@@ -1,0 +1,54 @@
+"""Foreign keys that rows may violate, or that SQLite can't enforce."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from waiaas_migrate.schema import changes as c
+from waiaas_migrate.schema.foreign_keys import Fault, fault, faulty_keys, identity, mended_keys
+from waiaas_migrate.schema.hazards.comparison import Comparison
+from waiaas_migrate.schema.hazards.hazard import FIX_ROWS, Code, Hazard
+from waiaas_migrate.schema.model import ForeignKey, Schema
+
+
+def find(change: c.Change, comparison: Comparison) -> Iterator[Hazard]:
+    """Yield a hazard if ``change`` makes SQLite look for parents that existing rows may not have."""
+    match change:
+        case c.AddForeignKey(table=table, foreign_key=key) | c.ModifyForeignKey(table=table, new=key):
+            is_asked = any(asked is key for _, asked in c.asked_foreign_keys(comparison.changes))
+            if is_asked and fault(comparison.new, comparison.tables, key) is not Fault.MISMATCH:
+                yield _without_parent(table, key)
+        case _:
+            return
+
+
+def _without_parent(table: str, key: ForeignKey) -> Hazard:
+    what = f"fails if a row has no parent in {key.table}."
+    return Hazard(code=Code.ADD_FOREIGN_KEY, where=table, what=what, fix=FIX_ROWS)
+
+
+def mended(old: Schema, new: Schema) -> Iterator[Hazard]:
+    """Yield a hazard for each foreign key that SQLite can enforce only after the migration."""
+    return (_without_parent(table, key) for table, key in mended_keys(old, new))
+
+
+def mismatches(old: Schema, new: Schema) -> Iterator[Hazard]:
+    """Yield a hazard for each foreign key that SQLite can't enforce, unless that was so before."""
+    known = {(identity(table, key), wrong) for table, key, wrong in faulty_keys(old)}
+    for table, key, wrong in faulty_keys(new):
+        if (identity(table, key), wrong) not in known:
+            yield _mismatch(table, key, wrong)
+
+
+def _mismatch(table: str, key: ForeignKey, wrong: Fault) -> Hazard:
+    targets = f" ({', '.join(key.targets)})" if key.targets else ""
+    refers = f"its foreign key on {', '.join(key.columns)} refers to {key.table}{targets}"
+    if wrong is Fault.MISSING:
+        why, declare = "which does not exist", f"Declare {key.table}"
+    elif key.targets:
+        why, declare = "which no key of that table makes unique", f"Declare these columns of {key.table} unique"
+    else:
+        why, declare = "whose primary key has another number of columns", f"Refer to unique columns of {key.table}"
+    what = f"{refers}, {why}. SQLite can't enforce it, and with foreign keys on refuses to change the rows."
+    fix = f"{declare}, or drop the foreign key."
+    return Hazard(code=Code.FOREIGN_KEY_MISMATCH, where=table, what=what, fix=fix)

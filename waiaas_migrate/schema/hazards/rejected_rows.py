@@ -1,0 +1,96 @@
+"""Rules that existing rows may break, so that the migration fails and is rolled back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from waiaas_migrate.schema import changes as c
+from waiaas_migrate.schema.canonical import canonical_collation
+from waiaas_migrate.schema.foreign_keys import targets_of
+from waiaas_migrate.schema.hazards.comparison import Comparison, names_column
+from waiaas_migrate.schema.hazards.enum_values import is_same_list
+from waiaas_migrate.schema.hazards.hazard import FIX_ROWS, Code, Hazard
+from waiaas_migrate.schema.model import Check
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.schema.rowid import rowid_column
+
+
+def find(change: c.Change, comparison: Comparison) -> Iterator[Hazard]:
+    """Yield a hazard for each rule of ``change`` that a row may break."""
+    match change:
+        case c.AddColumn():
+            yield from _added_column(change, comparison)
+        case c.ModifyColumn():
+            yield from _modified_column(change, comparison)
+        case c.ModifyTableOptions(old=old, new=new) if new.strict and not old.strict:
+            what = "fails if a value is not of its column's type."
+            yield Hazard(code=Code.ADD_STRICT, where=new.name, what=what, fix=FIX_ROWS)
+        case c.AddCheck() | c.ModifyCheck():
+            yield from _check(change, comparison)
+        case _:
+            return
+
+
+def _added_column(change: c.AddColumn, comparison: Comparison) -> Iterator[Hazard]:
+    column, table = change.column, comparison.table(change.table)
+    has_value = column.default or column.hints.backfill or column.generated
+    if column.not_null is not None and has_value is None and column != rowid_column(table):
+        what = "fails if the table has rows, which would have no value."
+        fix = "Add a `default`, or a `backfill` for existing rows."
+        yield Hazard(code=Code.ADD_NOT_NULL, where=f"{table.name}.{column.name}", what=what, fix=fix)
+
+
+def _modified_column(change: c.ModifyColumn, comparison: Comparison) -> Iterator[Hazard]:
+    before, after, where = change.old, change.new, f"{change.table}.{change.new.name}"
+    if before.not_null is None and after.not_null is not None:
+        if after.hints.backfill is None:
+            what, fix = "fails if a row has no value.", "Declare which value such rows get with `backfill`."
+            yield Hazard(code=Code.ADD_NOT_NULL, where=where, what=what, fix=fix)
+        else:
+            for check in _backfilled(change, comparison):
+                what = f"fails if the backfill breaks CHECK ({check.expression.sql})."
+                fix = "Correct such rows first, or correct the backfill."
+                yield Hazard(code=Code.ADD_CHECK, where=where, what=what, fix=fix)
+    is_collated = canonical_collation(before.collation) != canonical_collation(after.collation)
+    if is_collated and (what := " ".join(_collated(change, comparison))):
+        yield Hazard(code=Code.CHANGE_COLLATION, where=where, what=what, fix=FIX_ROWS)
+
+
+def _backfilled(change: c.ModifyColumn, comparison: Comparison) -> Iterator[Check]:
+    """Yield the CHECKs that the backfill of an existing column may break, except those that are reported as new."""
+    table = comparison.table(change.table)
+    reported = [one.check for one in comparison.of_kind(c.AddCheck, change.table)]
+    for check in table.checks:
+        is_known = check in reported or (fold(table.name), check) in comparison.satisfied
+        if not is_known and names_column(check.expression, fold(change.new.name)):
+            yield check
+
+
+def _collated(change: c.ModifyColumn, comparison: Comparison) -> Iterator[str]:
+    """Yield what may fail if the values of a column are compared by another collation."""
+    table, column = comparison.table(change.table), fold(change.new.name)
+    unique = [index for index in table.indexes if index.unique]
+    parts = [part for key in (table.primary_key, *table.uniques, *unique) if key is not None for part in key.parts]
+    texts = [*(part.expression for part in parts), *(index.where for index in unique)]
+    is_key = any(fold(part.column or "") == column and part.collation is None for part in parts)
+    if is_key or any(names_column(text, column) for text in texts):
+        yield "fails if two rows that must be unique have the same values by the new collation."
+    if any(names_column(check.expression, column) for check in table.checks):
+        yield "fails if a row breaks a CHECK by the new collation."
+    children = [
+        child.name
+        for child in comparison.new.tables
+        for key in child.foreign_keys
+        if fold(key.table) == fold(table.name) and column in map(fold, targets_of(table, key))
+    ]
+    if children:
+        yield f"fails if a row of {', '.join(dict.fromkeys(children))} has no parent by the new collation."
+
+
+def _check(change: c.AddCheck | c.ModifyCheck, comparison: Comparison) -> Iterator[Hazard]:
+    if comparison.is_satisfied(change) if isinstance(change, c.AddCheck) else is_same_list(change):
+        return
+    check = change.check if isinstance(change, c.AddCheck) else change.new
+    where = f"{change.table}.{check.column}" if check.column else change.table
+    what = f"fails if a row breaks CHECK ({check.expression.sql})."
+    yield Hazard(code=Code.ADD_CHECK, where=where, what=what, fix=FIX_ROWS)

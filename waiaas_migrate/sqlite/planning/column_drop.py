@@ -1,0 +1,69 @@
+"""When ALTER TABLE … DROP COLUMN works, and changes nothing but the column."""
+
+from __future__ import annotations
+
+from waiaas_migrate.schema import changes as c
+from waiaas_migrate.schema.model import Column, Schema, Table
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.planning.table_text import drops_cleanly
+from waiaas_migrate.sqlite.planning.transition import TableChanges, Transition
+from waiaas_migrate.sqlite.reading.ddl import names_in
+from waiaas_migrate.sqlite.reading.quoted_strings import is_text_term
+
+
+def can_drop_column(table: TableChanges, column: Column) -> bool:
+    """Return whether DROP COLUMN can drop ``column``; False if in doubt."""
+    name = fold(column.name)
+    uses = _expressions_without(table.old, name) + statements(table.transition.old)
+    return (
+        column.generated is None
+        and name not in _key_columns(table.old)
+        and not any(name in names_in(text) for text in uses)
+        and _keeps_comments(table, name)
+        and _schema_allows(table.transition)
+    )
+
+
+def statements(schema: Schema) -> list[str]:
+    """Return the SQL of all views and triggers."""
+    return [trigger.statement.sql for trigger in schema.triggers] + [view.statement.sql for view in schema.views]
+
+
+def _key_columns(table: Table) -> set[str]:
+    """Return the folded names of the columns in keys, indexes and foreign keys."""
+    keys = [table.primary_key, *table.uniques, *table.indexes]
+    names = [part.column or "" for key in keys if key is not None for part in key.parts]
+    names += [column for key in table.foreign_keys for column in key.columns]
+    names += [target for key in table.foreign_keys if fold(key.table) == fold(table.name) for target in key.targets]
+    return set(map(fold, names))
+
+
+def _expressions_without(table: Table, name: str) -> list[str]:
+    """Return the expressions of the table that are not part of the column ``name``."""
+    texts = [check.expression.sql for check in table.checks if fold(check.column or "") != name]
+    texts += [column.generated.expression.sql for column in table.columns if column.generated is not None]
+    texts += [index.where.sql for index in table.indexes if index.where is not None]
+    return texts + [p.expression.sql for index in table.indexes for p in index.parts if p.expression is not None]
+
+
+def _keeps_comments(table: TableChanges, name: str) -> bool:
+    """Return whether the other columns keep their comments."""
+    columns = [fold(column.name) for column in table.old.columns]
+    dropped = {fold(change.column.name) for change in table.changes if isinstance(change, c.DropColumn)}
+    at = columns.index(name)
+    return drops_cleanly(table.text, at, is_last=dropped.issuperset(columns[at + 1 :]))
+
+
+def _schema_allows(transition: Transition) -> bool:
+    """Return whether the rest of the schema does not rule out DROP COLUMN.
+
+    It fails if an index is on a string in double quotes, or if a view or trigger uses a table that was just dropped. It
+    writes ``""`` as ``''`` in all views and triggers.
+    """
+    parts = [part for table in transition.old.tables for index in table.indexes for part in index.parts]
+    dropped = {fold(table.name) for table in transition.leaving(Table)}
+    return not (
+        any(part.expression is not None and is_text_term(part.expression.sql) for part in parts)
+        or any(dropped & names_in(text) for text in statements(transition.new))
+        or any('""' in text for text in statements(transition.old))
+    )

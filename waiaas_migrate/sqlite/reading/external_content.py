@@ -1,0 +1,55 @@
+"""Find what a full-text table with external content indexes: the rows of another table or a view.
+
+See https://www.sqlite.org/fts5.html#external_content_tables and https://www.sqlite.org/fts3.html#fts4_external_content_tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from waiaas_migrate.schema.model import VirtualTable
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.reading.cursor import Cursor, split_commas
+from waiaas_migrate.sqlite.reading.grammar import SqlError, Token, significant, tokenize
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What a full-text table reads: a table or view, its column with the row numbers, and other columns; all folded.
+
+    An FTS4 table that names no columns reads all columns.
+    """
+
+    table: str
+    rowid: str
+    columns: frozenset[str]
+
+
+def content_of(virtual: VirtualTable) -> Content | None:
+    """Return what ``virtual`` indexes; None if it has its own content, or none, or is not a full-text table."""
+    if fold(virtual.module) not in ("fts4", "fts5"):
+        return None
+    options: dict[str, str] = {}
+    columns: set[str] = set()
+    for argument in _arguments(virtual.statement.sql):
+        if len(argument) > 2 and argument[1].text == "=":
+            options[fold(argument[0].name)] = fold(argument[2].name)
+        else:
+            columns.add(fold(argument[0].name))
+    table = options.get("content")
+    if not table:
+        return None
+    if "languageid" in options:
+        columns.add(options["languageid"])
+    return Content(table=table, rowid=options.get("content_rowid", "rowid"), columns=frozenset(columns))
+
+
+def _arguments(sql: str) -> Sequence[Sequence[Token]]:
+    cursor = Cursor(significant(tokenize(sql)))
+    while not cursor.is_done and cursor.peek() != "(":
+        cursor.next()
+    try:
+        return split_commas(cursor.balanced())
+    except SqlError:
+        return ()
