@@ -34,7 +34,7 @@ DDL_ALLOWED: dict[str, str] = {
     "sqlite/planning/row_values.py": "a row of a new column's values is made in memory, for SQLite to hold CHECKs against it",
     "sqlite/reading/broken.py": "each trigger is made and dropped again in a copy, only to hear what SQLite says of it",
     "sqlite/reading/rename_trial.py": "a rename is tried in memory to learn which objects it fails at",
-    "runner/proof/wording.py": "a table is made and dropped only so that other connections read the catalog again",
+    "runner/proof/reword.py": "a table is made and dropped only so that other connections read the catalog again",
     "sqlite/database/catalog.py": "a virtual table is known by how its text in the catalog begins",
 }
 
@@ -52,7 +52,7 @@ PUBLIC = set(
     Project check diff drift find_project generate inspect status
     Comparison Drift Finding Generated Hazard Status Subject
     apply backups_of estimate restore rollback
-    ApplyResult Backup Estimate Extent Restored RollbackResult RunOptions Watch
+    ApplyResult Backup Estimate Extent Restored RollbackResult RunOptions
     Fleet Outcome apply_to_all drift_of_all estimate_all status_of_all
     Committed MigrationFinished MigrationStarted Progress StatementStarted
     """.split()

@@ -148,7 +148,7 @@ def test_ignore_tables_reaches_an_application_through_the_manifest(tmp_path: Pat
     (project / "pyproject.toml").write_text('[tool.waiaas-migrate]\nignore_tables = ["Tool_*", "search"]\n')
     found = run(project, "check")
     assert found.status == 1
-    assert "ignore_tables is Tool_*, search in pyproject.toml and nothing here" in found.out
+    assert "ignore_tables is Tool_*, search in pyproject.toml and empty here" in found.out
     assert run(project, "generate").status == 0
     assert run(project, "check").status == 0
     assert run(project, "generate").out.startswith("Nothing to generate")

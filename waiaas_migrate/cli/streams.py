@@ -1,4 +1,4 @@
-"""The process's stdout and stderr: whatever becomes of them, the work goes on, and no text gives a terminal orders."""
+"""Streams that cannot fail, and text that a terminal cannot take for commands."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ import sys
 from contextlib import suppress
 from typing import TextIO
 
-#: Control characters but for tabs and line ends, what changes the direction of text or ends lines unseen, and the
-#: halves of characters by which Python holds bytes that are not UTF-8.
+#: Control characters except tabs and line ends, characters that change the direction of text or end lines, and the
+#: surrogates with which Python represents bytes that are not UTF-8.
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _STANDARD = 3
 
 
 def safe(text: str) -> str:
-    """Return ``text`` with everything that a terminal could take for an order written as an escape.
+    """Escape everything in ``text`` that a terminal could take for a command.
 
-    Names and keys come from databases and files that others may have written.
+    Others may have written the names and keys in databases and files.
     """
     return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class SteadyFile(io.FileIO):
-    """A file whose writes never fail; ``failure`` is the first error, and what is written after it is lost."""
+    """A file whose writes never fail; after the first error, which is ``failure``, all output is lost."""
 
     failure: OSError | None = None
 
     def write(self, data: object) -> int:
-        """Write ``data``, or pretend to."""
+        """Write ``data``, or pretend to, and return its length."""
         if self.failure is None:
             try:
                 return super().write(data)  # type: ignore[arg-type]  # any buffer, whose type has no name before 3.12
@@ -40,21 +40,20 @@ class SteadyFile(io.FileIO):
 
 
 class SteadyStreams:
-    """Replaces this process's stdout and stderr by streams that never fail.
+    """Replacements for this process's stdout and stderr that never fail.
 
-    A reader that has gone, a full disk, a stream that was closed or an encoding without some character would otherwise
-    end a run that is half done.
+    Otherwise a closed pipe, a full disk, or an encoding that lacks a character could end a run halfway.
     """
 
     def __init__(self) -> None:
         _open_standard_files()
         self._files: list[SteadyFile] = []
-        if os.name != "nt":  # where a console is no file
+        if os.name != "nt":  # a console of Windows is not a file
             sys.stdout = self._steady(sys.stdout, 1)
             sys.stderr = self._steady(sys.stderr, 2)
 
     def failure(self) -> OSError | None:
-        """Return why some of the output to stdout was lost, unless its reader wanted no more of it."""
+        """Return the error that lost some of the output to stdout, unless its reader closed the pipe."""
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):
                 stream.flush()
@@ -73,7 +72,7 @@ class SteadyStreams:
 
 
 def _open_standard_files() -> None:
-    """Open those of the first three files that are closed, lest a database be opened as one and be printed into."""
+    """Open stdin, stdout, and stderr if they are closed: a database opened in their place would be printed into."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) < _STANDARD:
         os.set_inheritable(descriptor, True)  # noqa: FBT003 — the only way to say it
     os.close(descriptor)

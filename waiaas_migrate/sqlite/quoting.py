@@ -1,4 +1,4 @@
-"""Names and values as SQL text. The one place where text is quoted."""
+"""Write names and values as SQL text. No other module quotes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ __all__ = ["fold", "is_reserved", "membership", "quote_literal", "quote_name"]
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
-#: https://www.sqlite.org/lang_keywords.html, and the words at which yoyo's statement splitter stumbles
-#: (DECLARE, LOOP, WHILE, GO …), which SQLite would take as names without quotes.
+#: https://www.sqlite.org/lang_keywords.html, and the words that yoyo's statement splitter misreads (DECLARE, LOOP,
+#: WHILE, GO …), which SQLite accepts as names without quotes.
 _RESERVED = frozenset(
     """
     ABORT ACTION ADD AFTER ALL ALTER ALWAYS ANALYZE AND AS ASC ATTACH AUTOINCREMENT BEFORE BEGIN BETWEEN BY CASCADE
@@ -31,19 +31,19 @@ _RESERVED = frozenset(
 
 
 def is_reserved(word: str) -> bool:
-    """Whether ``word`` must be quoted to be a name, for SQLite or for yoyo's splitter."""
+    """Return whether ``word`` must be quoted to be a name, for SQLite or for yoyo's splitter."""
     return word.upper() in _RESERVED
 
 
 def quote_name(name: str) -> str:
-    """``name`` as an SQL identifier, in double quotes where it needs them."""
+    """Return ``name`` as an SQL identifier, in double quotes if it needs them."""
     if _PLAIN.match(name) and not is_reserved(name):
         return name
     return '"' + name.replace('"', '""') + '"'
 
 
 def quote_literal(value: str | float | bytes | None) -> str:
-    """``value`` as an SQL literal (https://www.sqlite.org/lang_expr.html#literal_values_constants_)."""
+    """Return ``value`` as an SQL literal (https://www.sqlite.org/lang_expr.html#literal_values_constants_)."""
     match value:
         case None:
             return "NULL"
@@ -60,7 +60,7 @@ def quote_literal(value: str | float | bytes | None) -> str:
 
 
 def membership(column: str, values: Sequence[str | int], *, nullable: bool) -> str:
-    """The CHECK expression that holds ``column`` to ``values``, in their order; NULL passes where ``nullable``."""
+    """Return a CHECK expression that allows only ``values`` in ``column``, and NULL too if ``nullable``."""
     name = quote_name(column)
     listed = f"{name} IN ({', '.join(quote_literal(value) for value in values)})"
     return f"{name} IS NULL OR {listed}" if nullable else listed

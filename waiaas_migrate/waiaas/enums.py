@@ -1,8 +1,8 @@
 """The enums of the WAIaaS daemon: the single source of truth for its code, its schema and its database.
 
-Code uses the classes as types (``AgentStatus.ACTIVE``); schema.yaml refers to the tuples below them by name, and
-each CHECK in the database lists the values in the order in which they stand here. After a change here, run
-``waiaas-migrate generate``: existing databases learn of it by a migration alone.
+Code uses the classes as types (``AgentStatus.ACTIVE``). schema.yaml refers to the tuples at the end by name, and each
+CHECK in the database lists the values in the same order. After a change, run ``waiaas-migrate generate``: existing
+databases change only through a migration.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class ChainType(StrEnum):
 
 
 class NetworkType(StrEnum):
-    """Which of a chain's networks is meant."""
+    """A network of a chain."""
 
     MAINNET = "mainnet"
     DEVNET = "devnet"
@@ -26,7 +26,7 @@ class NetworkType(StrEnum):
 
 
 class AgentStatus(StrEnum):
-    """Where an agent stands between its creation and its end."""
+    """The stage of an agent's life."""
 
     CREATING = "CREATING"
     ACTIVE = "ACTIVE"
@@ -36,7 +36,7 @@ class AgentStatus(StrEnum):
 
 
 class TransactionStatus(StrEnum):
-    """How far a transaction has come."""
+    """The progress of a transaction."""
 
     PENDING = "PENDING"
     QUEUED = "QUEUED"
@@ -75,7 +75,7 @@ class PolicyType(StrEnum):
 
 
 class PolicyTier(StrEnum):
-    """How much say a person has before a transaction is sent."""
+    """How much a person is involved before a transaction is sent."""
 
     INSTANT = "INSTANT"
     NOTIFY = "NOTIFY"
@@ -92,7 +92,7 @@ class SessionStatus(StrEnum):
 
 
 class NotificationEventType(StrEnum):
-    """What a person is notified of."""
+    """An event that a person is notified of."""
 
     TX_REQUESTED = "TX_REQUESTED"
     TX_QUEUED = "TX_QUEUED"
@@ -113,7 +113,7 @@ class NotificationEventType(StrEnum):
 
 
 class AuditAction(StrEnum):
-    """What the audit log records."""
+    """An action that the audit log records."""
 
     AGENT_CREATED = "AGENT_CREATED"
     AGENT_ACTIVATED = "AGENT_ACTIVATED"
@@ -141,7 +141,7 @@ class AuditAction(StrEnum):
 
 
 class KillSwitchState(StrEnum):
-    """Whether the daemon was stopped in an emergency."""
+    """Whether the daemon is stopped in an emergency."""
 
     NORMAL = "NORMAL"
     ACTIVATED = "ACTIVATED"
@@ -149,7 +149,7 @@ class KillSwitchState(StrEnum):
 
 
 class OwnerState(StrEnum):
-    """Whether an agent has an owner, and whether that is settled."""
+    """Whether an agent has an owner, and whether that is final."""
 
     NONE = "NONE"
     GRACE = "GRACE"
@@ -157,7 +157,7 @@ class OwnerState(StrEnum):
 
 
 def _values(enum: type[StrEnum]) -> tuple[str, ...]:
-    """The values of ``enum``, in the order of their declaration."""
+    """Return the values of ``enum``, in the order of their declaration."""
     return tuple(member.value for member in enum)
 
 

@@ -1,17 +1,16 @@
-"""The ids of rows: UUIDs of version 7, in the order in which they were made.
+"""Generate the ids of rows: UUIDs of version 7, in the order in which they are made.
 
-An id holds the millisecond of its making, then 74 bits of which the rest is a counter
-(https://www.rfc-editor.org/rfc/rfc9562#section-6.2, method 2): random at the first id of a millisecond, then raised
-by a random step for each further one. What is promised:
+An id holds the millisecond of its making, then a 74-bit counter
+(https://www.rfc-editor.org/rfc/rfc9562#section-6.2, method 2): random for the first id of a millisecond, then increased
+by a random step for each further one. It promises:
 
 - Within a process, across its threads, ids sort as strings in the order in which they were made.
-- The time inside an id is never further than ``MAX_LEAD_MS`` from the clock at its making.
-- Where the clock steps back by no more than that, the ids stay at the last time until the clock has caught up, and
-  the order holds. Where it steps back further both promises cannot be kept: the ids follow the clock, and their
-  order begins anew. They are unique all the same, for the counter is drawn again.
-- A forked child goes on after its parent's ids and repeats none of them.
+- The time inside an id is never behind the clock, and at most ``MAX_LEAD_MS`` ahead of it.
+- If the clock steps back by no more than that, the ids keep the last time until the clock has caught up. If it steps
+  back further, the ids follow the clock and their order starts again. They stay unique, because the counter is new.
+- A forked child's ids follow its parent's and repeat none of them.
 
-An id says when it was made and is no secret.
+An id shows when it was made and is not a secret.
 """
 
 from __future__ import annotations
@@ -27,19 +26,18 @@ from typing import Final
 
 from uuid6 import UUID
 
-#: How far the time inside an id may run ahead of the clock, in milliseconds.
+#: The most that the time inside an id may be ahead of the clock, in milliseconds.
 MAX_LEAD_MS: Final = 10
 
 _NS_PER_MS: Final = 1_000_000
 _COUNTER_BITS: Final = 74
-#: A counter begins in the lower half of its range and grows by 2**32 at most, so that it is practically never used
-#: up: that would take 2**41 ids within a millisecond. Were it used up it would carry into the time, which the limit
-#: on the lead covers.
+#: A counter starts in the lower half of its range and grows by at most 2**32, so it would overflow only after 2**41
+#: ids within a millisecond. An overflow would carry into the time, which MAX_LEAD_MS limits.
 _START_BITS: Final = 73
 _FORK_BITS: Final = 72
 _STEP_POOL_BYTES: Final = 1024
 
-#: The counter's last 62 bits stand behind the variant, the 12 before them between the version and the variant.
+#: The counter's last 62 bits come after the variant, the 12 before them between the version and the variant.
 _LOW_BITS: Final = 62
 _LOW_MASK: Final = (1 << _LOW_BITS) - 1
 _HIGH_MASK: Final = (1 << (_COUNTER_BITS - _LOW_BITS)) - 1
@@ -48,19 +46,19 @@ _VARIANT: Final = 0b10 << 62
 
 
 class IdGenerator:
-    """A source of ids that is safe to use from any thread. ``clock`` gives nanoseconds since 1970."""
+    """Make ids, from any thread. ``clock`` returns nanoseconds since 1970."""
 
     def __init__(self, clock: Callable[[], int] = time.time_ns) -> None:
         self._clock = clock
-        # Reentrant: a signal handler or a finaliser that wants an id must not wait for the very thread it interrupts.
+        # Reentrant: a signal handler or a finalizer that makes an id must not wait for the thread it interrupts.
         self._lock = threading.RLock()
         # The time and the counter of the last id, as one number.
         self._last = 0
-        # Bought in bulk: asking the system for four random bytes takes as long as all the rest.
+        # Fetched in bulk: asking the system for four random bytes takes as long as everything else.
         self._steps = array("I")
 
     def __call__(self) -> str:
-        """A new id."""
+        """Return a new id."""
         with self._lock:
             if not self._steps:
                 self._steps.frombytes(os.urandom(_STEP_POOL_BYTES))
@@ -81,10 +79,10 @@ class IdGenerator:
         )
 
     def continue_after_fork(self) -> None:
-        """Leave the parent's ids behind: to be called in a forked child before its first id.
+        """Move away from the parent's ids; call it in a forked child before its first id.
 
-        The counter leaps ahead rather than starting over, so that the child's ids also sort after those made before
-        the fork. The lock is replaced, as another thread of the parent may have held it.
+        The counter jumps ahead, so that the child's ids also sort after those made before the fork. The lock is
+        replaced, because another thread of the parent may hold it.
         """
         self._lock = threading.RLock()
         self._steps = array("I")
@@ -98,5 +96,5 @@ if sys.platform != "win32":
 
 
 def generate_id() -> str:
-    """A new id: a UUID of version 7 that sorts after every id this process made before."""
+    """Return a new id: a UUID of version 7 that sorts after every id this process made before."""
     return _generator()

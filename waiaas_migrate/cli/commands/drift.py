@@ -38,7 +38,7 @@ def drift(project: Project, databases: tuple[str, ...], *, column_order: bool, f
       waiaas-migrate drift app.db
       waiaas-migrate drift "tenants/*.db" --json
     """  # noqa: D301
-    from waiaas_migrate.cli.many import Report, print_outcomes
+    from waiaas_migrate.cli.outcomes import Report, print_outcomes
     from waiaas_migrate.commands.drift import drift as run
     from waiaas_migrate.commands.drift import drift_of_all
     from waiaas_migrate.runner.fleet.patterns import expand, is_single

@@ -34,7 +34,7 @@ def status(project: Project, databases: tuple[str, ...], *, fleet: Fleet, as_jso
       waiaas-migrate status app.db
       waiaas-migrate status "tenants/*.db" --json
     """  # noqa: D301
-    from waiaas_migrate.cli.many import Report, print_outcomes
+    from waiaas_migrate.cli.outcomes import Report, print_outcomes
     from waiaas_migrate.commands.status import status as run
     from waiaas_migrate.commands.status import status_of_all
     from waiaas_migrate.runner.fleet.patterns import expand, is_single

@@ -8,7 +8,7 @@ from dataclasses import replace
 from waiaas_migrate.files.problem_report import listed, shown, suggestion
 from waiaas_migrate.files.schema_file.column_types import STRICT_TYPES
 from waiaas_migrate.files.schema_file.columns import ReadColumn, literal_default, shown_value
-from waiaas_migrate.files.schema_file.foreign_keys import check_foreign_keys
+from waiaas_migrate.files.schema_file.foreign_key_checks import check_foreign_keys
 from waiaas_migrate.files.schema_file.objects import ReadObjects
 from waiaas_migrate.files.schema_file.tables import ReadTable
 from waiaas_migrate.files.yaml_text.yaml_values import Value

@@ -1,11 +1,11 @@
-"""Databases in memory, for building a schema or replaying migrations where only the structure matters.
+"""Databases in memory, to build a schema or replay migrations when only the structure matters.
 
-A replay touches no file, whatever a migration says. SQLite refuses to attach a database to these connections, and so
-ATTACH, VACUUM and VACUUM INTO are left out. None of them changes the schema, and neither do statements that then miss a
-table of the database that was not attached.
+A replay touches no file, whatever a migration says. SQLite refuses to attach a database to these connections, so
+ATTACH, VACUUM and VACUUM INTO are skipped. None of them changes the schema. Later statements that miss a table of the
+database that was not attached are skipped, too.
 
-An application may bring collations and functions of its own. In memory, where no row is ever sorted or checked by
-them, stand-ins of the same name do; a real database needs the real ones.
+An application may define its own collations and functions. In memory, where they never sort or check a row, functions
+and collations of the same name replace them; a real database needs the real ones.
 """
 
 from __future__ import annotations
@@ -23,47 +23,43 @@ from waiaas_migrate.sqlite.database.url import MEMORY
 from waiaas_migrate.sqlite.database.version import require_sqlite
 from waiaas_migrate.sqlite.quoting import quote_name
 
-#: How SQLite tells of what is missing: alone, or behind "error in index x: " where it reads the schema again.
 _MISSING = re.compile(r"(?:no such (?P<kind>collation sequence|function)|unknown function): (?P<name>.+)", re.DOTALL)
 
-#: What SQLite says of ATTACH and VACUUM, which attaches the database that it writes to.
+#: What SQLite says for ATTACH and VACUUM, which attaches the database that it writes to.
 NOT_ATTACHED = "too many attached databases"
 _COMMENTS = r"(?>\s+|--[^\n]*\n|/\*.*?\*/)*+"
 _VERB = re.compile(_COMMENTS + r"(\w*)", re.DOTALL)
-#: Verbs that change rows at most, and never the schema of the main database.
-_ROWS_ONLY = frozenset(
-    ("ANALYZE", "DELETE", "DETACH", "INSERT", "PRAGMA", "REINDEX", "REPLACE", "SELECT", "UPDATE", "VALUES", "WITH")
-)
-#: How SQLite refuses what names a database that is not attached, or a table of it.
-_UNKNOWN = "unknown database "
-_MISSES = (_UNKNOWN, *(f"no such {kind}: " for kind in ("table", "database", "column", "index")), "unable to identify ")
-_ELSEWHERE = re.compile(r"no such \w+: (?!main\.|temp\.)[^.]+\.", re.IGNORECASE)
-#: PRAGMAs that hold for the whole process, and outlive the connection.
+#: Verbs that never change the schema of the main database.
+_ROWS_ONLY = frozenset("ANALYZE DELETE DETACH INSERT PRAGMA REINDEX REPLACE SELECT UPDATE VALUES WITH".split())
+#: How SQLite refuses a statement that names a database that is not attached, or a table in it.
+_MISSES = re.compile(r"unknown database |unable to identify |no such (?:table|database|column|index): ")
+_ELSEWHERE = re.compile(r"unknown database |no such \w+: (?!main\.|temp\.)[^.]+\.", re.IGNORECASE)
+#: PRAGMAs that apply to the whole process.
 _OF_THE_PROCESS = re.compile(
     _COMMENTS + r"PRAGMA\b.*\b(?:temp_store_directory|data_store_directory|(?:hard|soft)_heap_limit)\b",
     re.DOTALL | re.IGNORECASE,
 )
 
-#: Instructions of SQLite's virtual machine between two looks for Ctrl-C, some milliseconds.
+#: Instructions of SQLite's virtual machine between two checks for Ctrl-C, a few milliseconds.
 _INSTRUCTIONS = 50_000
 
 
 def _never() -> bool:
-    """Return False; Python handles signals when it is called, in the main thread."""
+    """Return False. Calling it lets Python handle signals, in the main thread."""
     return False
 
 
-#: Whether statements in memory shall end. Threads, which no signal reaches, set it for their own work.
+#: Whether to stop statements in memory. Threads, which signals don't reach, set it for their own work.
 IS_STOPPED: ContextVar[Callable[[], bool]] = ContextVar("IS_STOPPED", default=_never)
 
 
 class _Cursor(sqlite3.Cursor):
-    """A cursor that leaves out what is about other files, and that Ctrl-C interrupts."""
+    """A cursor that skips statements about other files, and that Ctrl-C interrupts."""
 
     connection: _Memory
 
     def execute(self, sql: str, parameters: Any = (), /) -> Self:  # noqa: ANN401 — as the base class
-        """Run one statement, or nothing if it is about another file or the whole process.
+        """Run one statement; skip it if it is about another file or the whole process.
 
         Raises:
             KeyboardInterrupt: Ctrl-C was pressed while it ran.
@@ -71,7 +67,7 @@ class _Cursor(sqlite3.Cursor):
         return self._run(super().execute, sql, parameters)
 
     def executemany(self, sql: str, parameters: Any, /) -> Self:  # noqa: ANN401
-        """Run one statement again and again; otherwise as :meth:`execute`."""
+        """Run one statement repeatedly; otherwise as :meth:`execute`."""
         return self._run(super().executemany, sql, parameters)
 
     def _run(self, method: Callable[[str, Any], Self], sql: str, parameters: Any) -> Self:  # noqa: ANN401
@@ -83,20 +79,20 @@ class _Cursor(sqlite3.Cursor):
             if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
                 # Python drops the KeyboardInterrupt that is raised within a callback.
                 raise KeyboardInterrupt from error
-            if not self.connection.leaves_out(sql, str(error)):
+            if not self.connection.skips(sql, str(error)):
                 raise
             return self
 
 
 class _Memory(sqlite3.Connection):
-    """A connection that attaches no file, and knows which stand-ins it has, for a copy to have them too."""
+    """A connection that attaches no file, and records its replacement functions and collations for a copy."""
 
-    stand_ins: frozenset[tuple[str, str]] = frozenset()
-    #: How many ATTACH were left out, less those that a DETACH ended.
+    replacements: frozenset[tuple[str, str]] = frozenset()
+    #: The number of ATTACH statements skipped, minus those that a DETACH ended.
     missing_databases = 0
 
     def cursor(self, factory: Any = _Cursor) -> Any:  # noqa: ANN401 — the base class is typed by overloads
-        """Make a cursor; Python migrations ask for one too."""
+        """Return a cursor; Python migrations ask for one, too."""
         return super().cursor(factory)
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:  # noqa: ANN401
@@ -105,14 +101,13 @@ class _Memory(sqlite3.Connection):
         return cursor
 
     def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:  # noqa: ANN401
-        """Run one statement again and again on such a cursor."""
+        """Run one statement repeatedly on such a cursor."""
         cursor: sqlite3.Cursor = self.cursor().executemany(sql, parameters)
         return cursor
 
-    def leaves_out(self, statement: str, refusal: str) -> bool:
+    def skips(self, statement: str, refusal: str) -> bool:
         """Return whether ``statement``, which SQLite refused, is about a database that was not attached."""
-        found = _VERB.match(statement)
-        verb = found[1].upper() if found else ""
+        verb = _verb(statement)
         if refusal.startswith(NOT_ATTACHED):
             self.missing_databases += verb == "ATTACH"
             return True
@@ -120,22 +115,28 @@ class _Memory(sqlite3.Connection):
             return False
         self.missing_databases -= verb == "DETACH"
         if verb in _ROWS_ONLY:
-            return refusal.startswith(_MISSES)
-        return (_ELSEWHERE.match(refusal) is not None and verb != "CREATE") or refusal.startswith(_UNKNOWN)
+            return _MISSES.match(refusal) is not None
+        return _ELSEWHERE.match(refusal) is not None and (verb != "CREATE" or refusal.startswith("unknown database "))
+
+
+def _verb(statement: str) -> str:
+    """Return the first word of ``statement`` in upper case."""
+    found = _VERB.match(statement)
+    return found[1].upper() if found else ""
 
 
 def memory() -> sqlite3.Connection:
-    """Return a new database in memory, in autocommit mode, its foreign keys not enforced.
+    """Return a new database in memory, in autocommit mode, without enforced foreign keys.
 
-    No statement reaches a file from it, and Ctrl-C interrupts each. Neither costs anything that could be measured, as
-    an authorizer would (https://www.sqlite.org/c3ref/limit.html).
+    Its statements reach no file, and Ctrl-C interrupts them. Unlike an authorizer, this costs no measurable time
+    (https://www.sqlite.org/c3ref/limit.html).
     """
     require_sqlite()
-    # A statement that Python keeps compiled would be explained as it was before the schema changed.
+    # EXPLAIN of a statement that Python keeps compiled would show it as it was before the schema changed.
     connection = sqlite3.connect(MEMORY, isolation_level=None, factory=_Memory, cached_statements=0)
     set_up(connection)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-    # It takes its second argument for the address of code (https://www.sqlite.org/fts3.html#f3token).
+    # The real one uses its second argument as the address of code (https://www.sqlite.org/fts3.html#f3token).
     connection.create_function("fts3_tokenizer", 2, _no_value)
     connection.set_progress_handler(IS_STOPPED.get(), _INSTRUCTIONS)
     connection.execute("PRAGMA foreign_keys = OFF")
@@ -143,29 +144,28 @@ def memory() -> sqlite3.Connection:
 
 
 def lacks_database(connection: sqlite3.Connection) -> bool:
-    """Return whether statements may miss a database, since an ATTACH was left out."""
+    """Return whether an ATTACH was skipped, so that statements may miss a database."""
     return isinstance(connection, _Memory) and connection.missing_databases > 0
 
 
 def execute(connection: sqlite3.Connection, statement: str) -> sqlite3.Cursor:
-    """Run one statement, putting in a stand-in for each collation or function that is missing.
+    """Run one statement; define a replacement for each collation or function that is missing.
 
     Raises:
-        sqlite3.Error: whatever else SQLite says.
+        sqlite3.Error: SQLite refuses it for another reason.
     """
-    put_in: set[str] = set()
-    found = _VERB.match(statement)
-    is_alter = found is not None and found[1].upper() == "ALTER"
+    replaced: set[str] = set()
+    is_alter = _verb(statement) == "ALTER"
     while True:
         try:
             with _undone_on_error(connection) if is_alter else nullcontext():
                 return connection.execute(statement)
         except sqlite3.OperationalError as error:
             missing = _MISSING.search(str(error))
-            if missing is None or missing[0] in put_in:
+            if missing is None or missing[0] in replaced:
                 raise
-            put_in.add(missing[0])
-            _put_in(connection, missing["kind"] or "function", missing["name"].removesuffix("()"))
+            replaced.add(missing[0])
+            _replace(connection, missing["kind"] or "function", missing["name"].removesuffix("()"))
 
 
 @contextmanager
@@ -197,13 +197,13 @@ def _undone_on_error(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("RELEASE alter_table")
 
 
-def _put_in(connection: sqlite3.Connection, kind: str, name: str) -> None:
+def _replace(connection: sqlite3.Connection, kind: str, name: str) -> None:
     if kind == "function":
         connection.create_function(name, -1, _no_value, deterministic=True)
     else:
         connection.create_collation(name, _by_text)
     if isinstance(connection, _Memory):
-        connection.stand_ins |= {(kind, name)}
+        connection.replacements |= {(kind, name)}
 
 
 def _no_value(*_: object) -> None:
@@ -215,20 +215,20 @@ def _by_text(left: str, right: str) -> int:
 
 
 def copy(connection: sqlite3.Connection) -> sqlite3.Connection:
-    """Another database in memory with the same content."""
+    """Return another database in memory with the same content."""
     other = memory()
     if isinstance(connection, _Memory):
-        for kind, name in sorted(connection.stand_ins):
-            _put_in(other, kind, name)
+        for kind, name in sorted(connection.replacements):
+            _replace(other, kind, name)
     connection.backup(other)
     return other
 
 
 def schema_copy(catalog: Iterable[CatalogRow]) -> sqlite3.Connection:
-    """Return a database in memory with this ``catalog``, to the letter, and without rows.
+    """Return a database in memory with exactly this ``catalog``, and without rows.
 
     Raises:
-        sqlite3.Error: a text that SQLite does not take alone, such as that of a virtual table's own tables.
+        sqlite3.Error: SQLite refuses a statement, such as that of a shadow table.
     """
     other = memory()
     order = ("table", "index", "view", "trigger")
@@ -245,7 +245,7 @@ def drop_triggers(connection: sqlite3.Connection) -> None:
 
 
 def empty(connection: sqlite3.Connection, tables: Iterable[str]) -> None:
-    """Take all rows out of ``tables``. No trigger fires: the catalog is without them meanwhile."""
+    """Delete all rows of ``tables``. No trigger fires, because they are dropped first and created again after."""
     triggers = [row.sql for row in read_catalog(connection) if row.kind == "trigger"]
     drop_triggers(connection)
     for table in tables:

@@ -1,4 +1,4 @@
-"""PRAGMAs as they are declared, set and read back."""
+"""Set the PRAGMAs of a schema on a connection, and compare them with what SQLite reports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from waiaas_migrate.errors import UsageError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pragma:
-    """A PRAGMA that every connection gets, and its value as declared: a word or a number."""
+    """A PRAGMA for every connection, with its declared value: a word or a number."""
 
     name: str
     value: str | int
@@ -24,7 +24,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 PRAGMA_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z", re.ASCII)
 _NUMBER = re.compile(r"[+-]?[0-9]+\Z", re.ASCII)
 
-#: The words that SQLite takes for numbers (https://www.sqlite.org/pragma.html); it reads all of them back as numbers.
+#: Words that SQLite reads as numbers (https://www.sqlite.org/pragma.html), and reports as numbers.
 _BOOLEANS = {"on": 1, "yes": 1, "true": 1, "off": 0, "no": 0, "false": 0}
 _WORDS: dict[str, dict[str, int]] = {
     "synchronous": {"off": 0, "normal": 1, "full": 2, "extra": 3},
@@ -33,17 +33,16 @@ _WORDS: dict[str, dict[str, int]] = {
     "secure_delete": {"fast": 2},
 }
 
-#: They are kept in the file: setting one that is set already would write for nothing, or ask for a lock.
+#: PRAGMAs kept in the file: setting one again would write or lock the file for nothing.
 KEPT_IN_FILE = frozenset({"journal_mode", "auto_vacuum", "page_size", "encoding", "user_version", "application_id"})
-#: They shape a file and take effect before its first table only (https://www.sqlite.org/pragma.html#pragma_page_size).
+#: PRAGMAs that take effect only before a file's first table (https://www.sqlite.org/pragma.html#pragma_page_size).
 SHAPE = frozenset({"auto_vacuum", "page_size", "encoding"})
-FILE_ONLY = frozenset({"journal_mode", "mmap_size"})  # of no use without a file
+FILE_ONLY = frozenset({"journal_mode", "mmap_size"})  # without effect in memory
 #: The journal modes in which SQLite can roll back, and recover after a crash
-#: (https://www.sqlite.org/pragma.html#pragma_journal_mode). It takes abbreviations too, such as ``m`` for MEMORY.
+#: (https://www.sqlite.org/pragma.html#pragma_journal_mode). It also accepts abbreviations, such as ``m`` for MEMORY.
 SAFE_JOURNALS = frozenset({"wal", "delete", "truncate", "persist"})
 UNSAFE_JOURNAL = "Without a journal on disk, a migration that fails or is interrupted corrupts the database."
 
-#: Where a statement sets the journal mode, and to what.
 _SETS_JOURNAL = re.compile(
     r"""PRAGMA \s+ (?: (?: \w+ | "[^"]+" ) \s* \. \s* )? ["'`[]? journal_mode ["'`\]]? \s* [=(] \s*
     ["'`[]? (?P<mode> \w+ )""",
@@ -63,17 +62,20 @@ def pragma_problem(name: str, value: str | int) -> str | None:
 
 
 def unsafe_journal(statement: str) -> str | None:
-    """Return the journal mode that ``statement``, which begins with its code, sets; None if it is a safe one."""
+    """Return the journal mode that ``statement`` sets; None if that is a safe one, or it sets none.
+
+    ``statement`` starts with its verb, not with a comment.
+    """
     found = _SETS_JOURNAL.match(statement)
     return None if found is None or found["mode"].lower() in SAFE_JOURNALS else found["mode"]
 
 
 @functools.lru_cache(maxsize=256)
 def checked_name(name: str, value: str | int) -> str:
-    """The name of a PRAGMA in lower case, once it is known to be a plain name, with a plain value.
+    """Return the name of a PRAGMA in lower case.
 
     Raises:
-        UsageError: it is not.
+        UsageError: the name is not a plain name, or the value not a word or a whole number.
     """
     if not _NAME.match(name) or not (PRAGMA_WORD.match(str(value)) or _NUMBER.match(str(value))):
         what = "a PRAGMA takes a plain name, and a word or a whole number. Correct `pragmas` in schema.yaml."
@@ -82,12 +84,12 @@ def checked_name(name: str, value: str | int) -> str:
 
 
 def set_together(cursor: sqlite3.Cursor, pragmas: Sequence[Pragma]) -> bool:
-    """Set ``pragmas`` by one call, in their order, and read each back; False where not all is plainly as declared.
+    """Set ``pragmas`` with one call, in their order; return whether all then have their declared values.
 
-    What is kept in the file is looked at before, and must be set already: nothing is written here, or waited for.
+    PRAGMAs kept in the file must be set already: this writes nothing, and waits for no lock.
 
     Raises:
-        UsageError: a name or value that is no plain word or number.
+        UsageError: as for :func:`checked_name`.
     """
     kept: list[tuple[Pragma, str]] = []
     others: list[tuple[Pragma, str]] = []
@@ -110,18 +112,18 @@ def _are_set(cursor: sqlite3.Cursor, pragmas: Sequence[tuple[Pragma, str]]) -> b
 
 
 def read_pragma(cursor: sqlite3.Cursor, name: str) -> str | int | None:
-    """The value of a PRAGMA now; None where SQLite does not know it."""
+    """Return the current value of a PRAGMA; None if SQLite doesn't know it."""
     return only_value(cursor.execute(f"PRAGMA {name}").fetchall())
 
 
 def only_value(rows: list[tuple[str | int | bytes | None]]) -> str | int | None:
-    """What a PRAGMA told, if it told anything."""
+    """Return the value in the result of a PRAGMA; None if it is empty."""
     value = rows[0][0] if rows else None
     return value.decode() if isinstance(value, bytes) else value
 
 
 def matches(pragma: Pragma, found: str | int | None) -> bool:
-    """Whether ``found``, as read from SQLite, is what ``pragma`` declares."""
+    """Return whether ``found``, the value that SQLite reports, is the declared value of ``pragma``."""
     if found is None or found == pragma.value:
         return found is not None
     wanted = str(pragma.value).lower()
@@ -129,6 +131,6 @@ def matches(pragma: Pragma, found: str | int | None) -> bool:
         number = _WORDS.get(pragma.name.lower(), _BOOLEANS).get(wanted, _BOOLEANS.get(wanted))
         return found == (int(wanted) if number is None and _NUMBER.match(wanted) else number)
     if pragma.name.lower() == "encoding":
-        # UTF-16 is that of the machine, and reads back as UTF-16le or UTF-16be; the hyphen may be left out.
+        # SQLite reports UTF-16 as UTF-16le or UTF-16be, as the machine has it; the hyphen is optional.
         return str(found).lower().replace("-", "").startswith(wanted.replace("-", ""))
     return str(found).lower() == wanted

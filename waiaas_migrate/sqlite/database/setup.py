@@ -1,7 +1,6 @@
-"""What an application gives each of its connections: collations, functions and extensions.
+"""Call the application's setup function, which adds collations, functions and extensions to a connection.
 
-The function that does so is set for the length of a run, and called with every connection that the run opens, on files
-and in memory alike.
+The function is set for the length of a run, and called with every connection that the run opens, also in memory.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ _SETUP: ContextVar[Setup | None] = ContextVar("_SETUP", default=None)
 
 @contextmanager
 def using_setup(setup: Setup | None) -> Iterator[None]:
-    """Call ``setup`` with every connection opened meanwhile; None changes nothing."""
+    """Call ``setup`` with every connection opened inside the ``with`` block; None changes nothing."""
     if setup is None:
         yield
         return
@@ -32,9 +31,9 @@ def using_setup(setup: Setup | None) -> Iterator[None]:
 
 
 def set_up(connection: sqlite3.Connection) -> None:
-    """Give ``connection`` what the application brings; close it if that fails.
+    """Call the setup function with ``connection``; close the connection if that fails.
 
-    What is read from it must not depend on the application, so its row factory, text factory and isolation level stay.
+    Its row factory, text factory and isolation level are restored, because reading must not depend on the application.
 
     Raises:
         UsageError: the function left a transaction open.
@@ -45,13 +44,10 @@ def set_up(connection: sqlite3.Connection) -> None:
     before = connection.isolation_level, connection.row_factory, connection.text_factory
     try:
         setup(connection)
-        _refuse_transaction(connection)
+        if connection.in_transaction:
+            what = "setup: the function left a transaction open. Commit it, or only register functions."
+            raise UsageError(what)  # noqa: TRY301 — closes the connection, as every error here does
         connection.isolation_level, connection.row_factory, connection.text_factory = before
     except BaseException:
         connection.close()
         raise
-
-
-def _refuse_transaction(connection: sqlite3.Connection) -> None:
-    if connection.in_transaction:
-        raise UsageError("setup: the function left a transaction open. Commit it, or only register functions.")

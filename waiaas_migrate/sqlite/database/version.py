@@ -1,4 +1,4 @@
-"""The oldest SQLite that the toolkit works with."""
+"""Check the version of SQLite."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ OLDEST = (3, 37, 0)
 
 
 def require_sqlite() -> None:
-    """Refuse a Python whose SQLite is too old.
+    """Check that the SQLite in Python is new enough.
 
     Raises:
-        UnsupportedError: names the version, and what to do.
+        UnsupportedError: it is too old.
     """
     if sqlite3.sqlite_version_info < OLDEST:
         raise UnsupportedError(

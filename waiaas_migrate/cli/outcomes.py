@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from waiaas_migrate.cli.output import error_row, note, print_json, say
+from waiaas_migrate.cli.output import error_row, note, plural, print_json, say
 from waiaas_migrate.errors import INTERRUPTED
 from waiaas_migrate.runner.fleet.fleet import Outcome
 
@@ -49,13 +49,12 @@ def print_outcomes(outcomes: Iterable[Outcome[ResultT]], report: Report[ResultT]
                 _print_line(outcome, report)
     except KeyboardInterrupt:
         worst = INTERRUPTED
-    summary = {word: counts[word] for word in sorted(counts)}
+    summary = dict(sorted(counts.items()))
     if as_json:
         print_json({"databases": rows, "summary": summary, "exit_status": worst})
     else:
-        note(
-            f"{_databases(counts.total())}: " + ", ".join(f"{number} {word}" for word, number in summary.items()) + "."
-        )
+        parts = ", ".join(f"{number} {word}" for word, number in summary.items())
+        note(f"{plural(counts.total(), 'database')}: {parts}.")
     return worst
 
 
@@ -98,7 +97,3 @@ def _real_path(database: str) -> str:
     with suppress(ValueError):  # a null character
         return os.path.realpath(database)
     return database
-
-
-def _databases(number: int) -> str:
-    return f"{number} database" if number == 1 else f"{number} databases"

@@ -1,0 +1,131 @@
+"""Check the schema before a run, which must not lose manual changes, and after it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from waiaas_migrate.errors import DatabaseRefused, MigrateError
+from waiaas_migrate.files.migration_dir.facts import mark
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
+from waiaas_migrate.runner.folder import MigrationFolder
+from waiaas_migrate.runner.proof.differences import Difference, differences, listed
+from waiaas_migrate.runner.proof.reword import reword
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.database.catalog import CatalogFacts
+from waiaas_migrate.sqlite.database.catalog import fingerprint as fingerprint_of
+from waiaas_migrate.sqlite.database.connection import database_name
+from waiaas_migrate.sqlite.planning.effects import Effects
+
+
+class SchemaProof:
+    """The differences from what migrations make before a run, and a check for new ones after it.
+
+    If the catalog has the fingerprint that the manifest records for these migrations, nothing differs, and nothing else
+    is read. If not, they are replayed in memory. Manual changes are allowed as long as the run leaves them alone: only
+    tables that the run rebuilds must be exactly what the migrations made.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        folder: MigrationFolder,
+        applied: Sequence[MigrationFile],
+        facts: CatalogFacts,
+    ) -> None:
+        """Begin on a database that has run ``applied`` of ``folder``, and whose catalog has these ``facts``."""
+        self._connection, self._folder, self._applied = connection, folder, applied
+        self._before: list[Difference] = []
+        self._notices: list[str] = []
+        self._can_reword = False
+        if not _is_recorded(folder, applied, facts):
+            try:
+                self._before = differences(connection, applied, folder)
+                self._can_reword = True
+            except MigrateError:  # they were applied in another order, or to tables that they don't create themselves
+                pass
+
+    def prepare(self, effects: Sequence[Effects]) -> None:
+        """Refuse what :meth:`refuse` refuses; give tables that mean the same as in the migrations the same text.
+
+        Edits of a definition look for pieces of that text.
+
+        Raises:
+            DatabaseRefused: says what differs.
+        """
+        self.refuse(effects)
+        touched = {fold(name) for one in effects for name, _ in one.tables or ()}
+        if self._can_reword and touched:
+            differing = {one.subject[1] for one in self._before if one.subject[0] == "table"}
+            names = reword(self._connection, self._applied, touched - differing)
+            if names:
+                what = "the definition now has the migrations' own words; it means the same as before."
+                self._notices.append(f"{', '.join(names)}: {what}")
+
+    def refuse(self, effects: Sequence[Effects]) -> None:
+        """Refuse to lose manual changes to tables that are about to be rebuilt.
+
+        If the effects of a migration are unknown, that may be any table that the migrations make.
+
+        Raises:
+            DatabaseRefused: says what differs.
+        """
+        if all(one.is_known for one in effects):
+            rebuilt = {fold(name) for one in effects for name in one.rebuilt}
+            found = [one for one in self._before if one.table in rebuilt]
+        else:
+            extra = {one.subject[1] for one in self._before if one.is_extra}
+            found = [one for one in self._before if one.subject[1] not in extra and one.table not in extra]
+        if found:
+            raise DatabaseRefused(
+                f"{database_name(self._connection)}: what migrations are about to rebuild was changed by hand: "
+                f"{listed(found)}. Nothing was changed. Undo the manual change, then try again; "
+                f"`waiaas-migrate drift` lists every difference."
+            )
+
+    def new(self, applied: Sequence[MigrationFile], facts: CatalogFacts) -> list[Difference]:
+        """Return new differences from what the migrations ``applied`` make; :attr:`notices` then reports the old ones.
+
+        ``facts`` are those of the catalog now.
+        """
+        found: list[Difference] = []
+        if _are_first(self._folder, applied) and not _is_recorded(self._folder, applied, facts):
+            found = differences(self._connection, applied, self._folder)
+        kept = [one for one in found if one in self._before]
+        replaced = [one for one in self._before if one not in found]
+        if replaced:
+            self._notices.insert(0, f"changes by hand that the migrations replaced: {listed(replaced)}.")
+        if kept:
+            self._notices.insert(0, f"the schema was changed by hand, and left as it was: {listed(kept)}.")
+        return [one for one in found if one not in self._before]
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What was changed by hand, and what became of it."""
+        return tuple(self._notices)
+
+
+def proof_of(
+    connection: sqlite3.Connection, folder: MigrationFolder, applied: Sequence[MigrationFile], facts: CatalogFacts
+) -> SchemaProof | None:
+    """Return the proof of a run on this database; None if no fingerprint is recorded, as without a manifest."""
+    if folder.manifest is None or folder.manifest.fingerprint is None:
+        return None
+    return SchemaProof(connection, folder, applied, facts)
+
+
+def _is_recorded(folder: MigrationFolder, applied: Sequence[MigrationFile], facts: CatalogFacts) -> bool:
+    """Return whether this is the catalog that the manifest records after the migrations ``applied``."""
+    if not _are_first(folder, applied):
+        return False
+    found = folder.others.fingerprints(facts)
+    if not applied:
+        return fingerprint_of(()) in found
+    if len(applied) == len(folder.migrations) and folder.manifest is not None:
+        return folder.manifest.fingerprint in found
+    return folder.facts(applied[-1]).catalog in {mark(one) for one in found}
+
+
+def _are_first(folder: MigrationFolder, applied: Sequence[MigrationFile]) -> bool:
+    """Return whether ``applied`` are the first migrations of ``folder``, in its order."""
+    return tuple(migration.id for migration in applied) == folder.ids[: len(applied)]
