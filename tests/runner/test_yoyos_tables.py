@@ -32,12 +32,6 @@ def run(words: list[str], database: Path, folder: Path) -> subprocess.CompletedP
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Two more migrations than the database has run."""
-    return write_folder(tmp_path / "m", FAMILY)
-
-
-@pytest.fixture
 def database(tmp_path: Path) -> Path:
     """A database that has run the first migration."""
     first = write_folder(tmp_path / "first", {"0001_parents.sql": FAMILY["0001_parents.sql"]})
