@@ -294,7 +294,7 @@ def prepared(folder: Path, **column: object) -> Path:
     return database
 
 
-def run_pending(folder: Path, connection: sqlite3.Connection) -> None:
+def apply_pending(folder: Path, connection: sqlite3.Connection) -> None:
     """Run the pending migration by hand."""
     for statement in split_statements((folder / "migrations" / "0002_second.sql").read_text(encoding="utf-8")):
         connection.execute(statement)
@@ -307,7 +307,7 @@ def test_a_rebuild_does_not_run_while_foreign_keys_are_enforced(tmp_path: Path) 
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("BEGIN")
         with pytest.raises(sqlite3.IntegrityError, match="run PRAGMA foreign_keys = OFF before this migration"):
-            run_pending(tmp_path, connection)
+            apply_pending(tmp_path, connection)
         connection.execute("ROLLBACK")
     assert rows_of(database, "c", ["p"]) == [{"p": 1}]
 

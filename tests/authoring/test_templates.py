@@ -90,4 +90,6 @@ def test_a_proof_that_fails_names_the_templates_of_ones_own(tmp_path: Path) -> N
     (tmp_path / "schema.yaml").write_text("version: 1\ntables: {t: {columns: {a: text}}}\n", encoding="utf-8")
     done = run(tmp_path, "generate", "--allow", "all")
     assert done.status == 2
-    assert f"The templates in {tmp_path / 'templates'} took part: see first whether it passes without them." in done.err
+    assert (
+        f"Your templates in {tmp_path / 'templates'} were used. Check first whether it passes without them." in done.err
+    )

@@ -91,9 +91,9 @@ def test_a_file_that_is_no_database(project: Path, command: str) -> None:
     ("name", "said"),
     [
         ("migrations", "is a folder. Give the path of a database file."),
-        ("nowhere/app.db", "the folder nowhere does not exist. Make it first."),
-        ("", "is no name of a database. Give a path, :memory: or a sqlite:/// URL."),
-        ("sqlite://app.db", "is no database URL. Write sqlite:///relative/path.db"),
+        ("nowhere/app.db", "the folder nowhere does not exist. Create it first."),
+        ("", "does not name a database. Give a path, :memory: or a sqlite:/// URL."),
+        ("sqlite://app.db", "is not a database URL. Write sqlite:///relative/path.db"),
     ],
 )
 def test_names_that_are_no_database(project: Path, command: str, name: str, said: str) -> None:

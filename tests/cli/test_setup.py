@@ -13,9 +13,10 @@ from tests.support.projects import run, run_process
 from waiaas_migrate import close_database, connect, open_database, push_schema
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.migration_dir.migration_files import read_migrations
+from waiaas_migrate.runner.apply import apply_pending
 from waiaas_migrate.runner.folder import read_folder
-from waiaas_migrate.runner.rollback import rollback
-from waiaas_migrate.runner.run import RunOptions, run_pending
+from waiaas_migrate.runner.options import RunOptions
+from waiaas_migrate.runner.rollback import Extent, roll_back
 
 PREPARE = """\
 import re, sqlite3
@@ -162,9 +163,9 @@ def test_push_and_rollback_on_a_connection_that_has_them(project: Path) -> None:
     with closing(sqlite3.connect(project / "a.db")) as connection:
         registered(connection)
         push_schema(connection, migrations=project / "migrations")
-        assert len(rollback(connection, folder, count=1).rolled_back) == 1
-        assert len(rollback(connection, folder, count=1).rolled_back) == 1
-        run_pending(connection, folder, options=RunOptions(transaction="each"))
+        assert len(roll_back(connection, folder, Extent(count=1)).rolled_back) == 1
+        assert len(roll_back(connection, folder, Extent(count=1)).rolled_back) == 1
+        apply_pending(connection, folder, options=RunOptions(transaction="each"))
         assert connection.execute("SELECT count(*) FROM notes").fetchone() == (0,)
 
 

@@ -25,7 +25,7 @@ from waiaas_migrate.errors import (
     UnknownMigrationsError,
     UsageError,
 )
-from waiaas_migrate.runner.run import apply_to
+from waiaas_migrate.runner.apply import apply_to
 from waiaas_migrate.runner.yoyo.applied import read_applied
 from waiaas_migrate.sqlite.database.pragmas import Pragma
 

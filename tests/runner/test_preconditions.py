@@ -14,7 +14,8 @@ from tests.support.yoyo_plugin import install_entry_points, yoyo_process
 from waiaas_migrate import close_database, open_database
 from waiaas_migrate.cli import main
 from waiaas_migrate.errors import DatabaseRefused
-from waiaas_migrate.runner.run import RunOptions, apply_to
+from waiaas_migrate.runner.apply import apply_to
+from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.yoyo.applied import read_applied
 
 REBUILD = """-- depends: 0003_age

@@ -17,7 +17,8 @@ from waiaas_migrate.files.migration_dir.manifest import MANIFEST
 from waiaas_migrate.runner.apply import apply_pending
 from waiaas_migrate.runner.fleet.fleet import Fleet, apply_to_all
 from waiaas_migrate.runner.folder import read_folder
-from waiaas_migrate.runner.rollback import rollback
+from waiaas_migrate.runner.options import RunOptions
+from waiaas_migrate.runner.rollback import roll_back
 from waiaas_migrate.sqlite.database.connection import connect_file
 
 #: What the first three migrations make, as another application may have written it.
@@ -72,13 +73,13 @@ def test_a_schema_that_is_not_the_recorded_one_is_rolled_back(connection: sqlite
     ):
         apply_pending(connection, read_folder(folder))
     assert list(connection.iterdump()) == before
-    assert apply_pending(connection, read_folder(folder), verify=False).applied == ("0004_more",)
+    assert apply_pending(connection, read_folder(folder), RunOptions(verify=False)).applied == ("0004_more",)
 
 
 def test_a_difference_in_the_letter_is_none(adopted: sqlite3.Connection, folder: Path) -> None:
     """Tables in other words mean the same; what means something else is named, and left alone."""
     assert apply_pending(adopted, read_folder(folder)).applied == ("0004_more",)
-    assert rollback(adopted, read_folder(folder)).rolled_back == ("0004_more",)
+    assert roll_back(adopted, read_folder(folder)).rolled_back == ("0004_more",)
     assert adopted.execute("SELECT * FROM parent, child").fetchall() == [(1, "a", 2, 1, 1)]
     adopted.execute("ALTER TABLE parent ADD COLUMN own")
     (left,) = apply_pending(adopted, read_folder(folder)).notices
@@ -109,7 +110,8 @@ import sys
 sys.modules["syntaqlite"] = None
 from pathlib import Path
 from waiaas_migrate.errors import DatabaseRefused
-from waiaas_migrate.runner.run import RunOptions, apply_to
+from waiaas_migrate.runner.options import RunOptions
+from waiaas_migrate.runner.apply import apply_to
 try:
     apply_to(sys.argv[1], Path(sys.argv[2]))
 except DatabaseRefused as error:
@@ -155,7 +157,7 @@ def test_a_hook_that_was_edited_since(connection: sqlite3.Connection, folder: Pa
     (folder / "0005_yet.rollback.sql").write_text("DROP TABLE yet;", encoding="utf-8")
     write_folder(folder, {"0006_on.sql": "-- depends: 0005_yet\nCREATE INDEX yet_x ON yet (x);"})
     connection.execute("CREATE VIEW by_hand AS SELECT 1 AS one")
-    result = apply_pending(connection, read_folder(folder), transaction="each")
+    result = apply_pending(connection, read_folder(folder), RunOptions(transaction="each"))
     assert result.applied == ("0005_yet", "0006_on")
     assert {one.rpartition(": ")[2] for one in result.notices} == {"add view by_hand without a migration."}
     assert connection.execute("SELECT sql FROM sqlite_master WHERE name = 'seen'").fetchall() == [
@@ -164,7 +166,7 @@ def test_a_hook_that_was_edited_since(connection: sqlite3.Connection, folder: Pa
     (folder / "0006_on.rollback.sql").write_text("DROP INDEX yet_x;", encoding="utf-8")
     hook.write_text(HOOKS.format("age", "parent"), encoding="utf-8")
     write_folder(folder, {})
-    assert rollback(connection, read_folder(folder)).rolled_back == ("0006_on",)
+    assert roll_back(connection, read_folder(folder)).rolled_back == ("0006_on",)
 
 
 def test_a_hook_that_makes_something_else_now(connection: sqlite3.Connection, folder: Path) -> None:
@@ -205,11 +207,11 @@ def test_a_rollback_that_leads_elsewhere(connection: sqlite3.Connection, folder:
     apply_pending(connection, read_folder(folder))
     before = list(connection.iterdump())
     with pytest.raises(ApplyError, match="migration 0004_more could not be rolled back") as caught:
-        rollback(connection, read_folder(folder))
+        roll_back(connection, read_folder(folder))
     assert said in str(caught.value)
-    assert "Mend 0004_more.rollback.sql" in str(caught.value)
+    assert "Correct 0004_more.rollback.sql" in str(caught.value)
     assert list(connection.iterdump()) == before
-    assert rollback(connection, read_folder(folder), verify=False).rolled_back == ("0004_more",)
+    assert roll_back(connection, read_folder(folder), options=RunOptions(verify=False)).rolled_back == ("0004_more",)
 
 
 def test_a_rollback_from_the_command_line(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from waiaas_migrate.files.project import find_project
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.runner.apply import apply_pending
 from waiaas_migrate.runner.folder import read_folder
-from waiaas_migrate.runner.rollback import rollback
+from waiaas_migrate.runner.rollback import roll_back
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
@@ -87,7 +87,7 @@ def roll_back_with_runner(folder: Path, database: Path) -> None:
     """Take the last migration back with the runner, on a connection that enforces foreign keys."""
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA foreign_keys = ON")
-        rollback(connection, read_folder(folder / "migrations"))
+        roll_back(connection, read_folder(folder / "migrations"))
 
 
 def apply_with_yoyo(folder: Path, database: Path) -> None:

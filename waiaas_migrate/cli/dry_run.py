@@ -9,7 +9,7 @@ from waiaas_migrate.runner.backups.backup import byte_count
 from waiaas_migrate.runner.dry_run import Estimate, MigrationEstimate, TableEstimate, estimate, estimate_all
 from waiaas_migrate.runner.fleet.fleet import Fleet
 from waiaas_migrate.runner.fleet.patterns import expand, is_single, without_patterns
-from waiaas_migrate.runner.run import RunOptions
+from waiaas_migrate.runner.options import RunOptions
 
 
 def dry_run(

@@ -16,9 +16,10 @@ from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
 from waiaas_migrate.runner.fleet.patterns import refuse_single_name
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
+from waiaas_migrate.runner.options import BackupWhen
+from waiaas_migrate.runner.preflight import refuse_unrecorded_tables
 from waiaas_migrate.runner.proof.schema_proof import proof_of
-from waiaas_migrate.runner.run import When, wants_backup
-from waiaas_migrate.runner.upgrade import refuse_unrecorded_tables
+from waiaas_migrate.runner.run import wants_backup
 from waiaas_migrate.runner.yoyo.applied import pending
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import read_facts
@@ -100,7 +101,7 @@ def estimate(
     database: str,
     migrations: Path | MigrationFolder,
     *,
-    backup: When = "auto",
+    backup: BackupWhen = "auto",
     verify: bool = True,
     may_make: bool = True,
 ) -> Estimate:
@@ -142,7 +143,7 @@ def estimate_all(
     databases: Iterable[str],
     migrations: Path,
     *,
-    backup: When = "auto",
+    backup: BackupWhen = "auto",
     verify: bool = True,
     fleet: Fleet = Fleet(),  # noqa: B008 — a frozen value
     may_make: Container[str] | None = None,
@@ -160,7 +161,7 @@ def estimate_all(
 
 
 def _estimate(
-    database: str, *, folder: MigrationFolder, backup: When, verify: bool, may_make: Container[str] | None
+    database: str, *, folder: MigrationFolder, backup: BackupWhen, verify: bool, may_make: Container[str] | None
 ) -> Estimate:
     makes = may_make is None or database in may_make
     return estimate(database, folder, backup=backup, verify=verify, may_make=makes)

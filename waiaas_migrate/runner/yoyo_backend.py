@@ -31,7 +31,8 @@ from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
 from waiaas_migrate.runner.proof.schema_proof import proof_of
 from waiaas_migrate.runner.recovery import had_run, recorded_late
 from waiaas_migrate.runner.transaction import transaction_guard
-from waiaas_migrate.runner.watching.progress import Meter, was_interrupted
+from waiaas_migrate.runner.watching.interruption import was_interrupted
+from waiaas_migrate.runner.watching.monitor import Monitor
 from waiaas_migrate.runner.yoyo.command_pragmas import declared_pragmas
 from waiaas_migrate.runner.yoyo.lock_row import sole_transaction
 from waiaas_migrate.runner.yoyo.records import log_row
@@ -119,7 +120,7 @@ class MigrateBackend(SQLiteBackend):
         except BaseException:
             connection.close()
             raise
-        Meter(connection).watch()
+        Monitor(connection).attach()
         return connection
 
     def init_database(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,7 +13,7 @@ from waiaas_migrate.runner.liveness import may_be_running
 from waiaas_migrate.runner.transaction import write_transaction
 from waiaas_migrate.runner.yoyo.records import look_up_names
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
-from waiaas_migrate.sqlite.database.connection import database_name, result_code
+from waiaas_migrate.sqlite.database.connection import busy_timeout, database_name, result_code
 
 _PAUSE = 0.05
 
@@ -34,32 +33,23 @@ class sole_transaction:  # noqa: N801 — a context manager, as write_transactio
     """A write transaction during which no plain yoyo is at work; a lock row without a process is removed, and noted.
 
     Plain yoyo commits a migration and its record separately, and nobody must see the state between the two. So if its
-    process is running, this waits, as long as for a lock of SQLite's. ``needed`` and ``patience`` are those of
-    :func:`~waiaas_migrate.runner.transaction.write_transaction`.
+    process is running, this waits, as long as for a lock of SQLite's.
 
     Raises:
-        NotNeeded: ``needed`` said so while another connection wrote.
         DatabaseBusy: another connection writes, or plain yoyo is at work.
         DatabaseFileError: the database cannot be written.
     """
 
-    def __init__(
-        self,
-        connection: sqlite3.Connection,
-        notices: list[str],
-        needed: Callable[[], bool] | None = None,
-        *,
-        patience: int | None = None,
-    ) -> None:
+    def __init__(self, connection: sqlite3.Connection, notices: list[str]) -> None:
         self._connection, self._notices = connection, notices
-        self._transaction = write_transaction(connection, needed, patience=patience)
+        self._transaction = write_transaction(connection)
 
     def __enter__(self) -> LockState:
         look_up_names()
         deadline: float | None = None
         while (state := self._begin()) is None:
             if deadline is None:
-                deadline = time.monotonic() + self._connection.execute("PRAGMA busy_timeout").fetchone()[0] / 1000
+                deadline = time.monotonic() + busy_timeout(self._connection)
             self._wait(deadline)
         return state
 
