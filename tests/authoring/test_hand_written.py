@@ -161,7 +161,7 @@ def test_a_rollback_that_is_written_later(tmp_path: Path) -> None:
     assert run(tmp_path, "apply", "a.db").status == 0
     assert "Write the file 0002_own.rollback.sql" in run(tmp_path, "rollback", "a.db").err
     own.with_name("0002_own.rollback.sql").write_text("DELETE FROM tasks WHERE title = 'own';\n", encoding="utf-8")
-    assert "0002_own.sql: got a rollback since it was recorded" in run(tmp_path, "check").out
+    assert "0002_own.sql: got a rollback after it was recorded" in run(tmp_path, "check").out
     done = run(tmp_path, "generate")
     assert (done.status, done.err) == (0, "wrote migrations/manifest.json\n")
     assert run(tmp_path, "check").status == 0
