@@ -121,7 +121,7 @@ def test_a_migrations_folder_that_is_missing(project: Path, database: Path, comm
     before = listing(project)
     done = run(project, command, database.name, "--migrations", "nowhere")
     assert (done.status, done.out) == (2, "")
-    assert "nowhere: there is no such folder. Check the path, or begin it with `waiaas-migrate generate`." in done.err
+    assert "nowhere: no such folder. Correct the path, or run `waiaas-migrate generate` to create it." in done.err
     assert listing(project) == before
 
 

@@ -126,10 +126,10 @@ def test_failures_as_json(tmp_path: Path, arguments: list[str], kind: str, statu
 @pytest.mark.parametrize(
     ("option", "value", "said"),
     [
-        ("--schema", "nowhere.yaml", "there is no such file."),
+        ("--schema", "nowhere.yaml", "no such file."),
         ("--schema", "migrations", "this is a directory, not a file."),
         ("--schema", "", "this is a directory, not a file."),
-        ("--migrations", "schema.yaml", "cannot be read as a folder of migrations"),
+        ("--migrations", "schema.yaml", "can't be read as a folder of migrations"),
         ("--templates", "nowhere", "no such folder. Check the path."),
         ("--templates", "schema.yaml", "no such folder. Check the path."),
     ],

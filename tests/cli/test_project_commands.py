@@ -148,7 +148,7 @@ DAMAGES: dict[str, tuple[str | bytes, str]] = {
         "schema.yaml:7:42, tables.tasks.columns.owner.references: ",
     ),
     "unknown enum": (TASKS + "      state: {type: text, enum: STATUSES}\n", "no enum `STATUSES` in `kinds`"),
-    "unknown module": (TASKS.replace("kinds", "nowhere"), "schema.yaml:2:8, enums: there is no module `nowhere`"),
+    "unknown module": (TASKS.replace("kinds", "nowhere"), "schema.yaml:2:8, enums: no module `nowhere`"),
     "a module that fails": (TASKS.replace("kinds", "broken"), "the module `broken` fails on import: ValueError: no"),
     "empty enum": (
         TASKS + "      state: {type: text, enum: NOTHING}\n",
@@ -193,7 +193,7 @@ def test_schema_that_is_missing_or_a_folder(tmp_path: Path, command: str) -> Non
     before = listing(tmp_path)
     missing = run(tmp_path, command)
     assert (missing.status, missing.out) == (2, "")
-    assert "schema.yaml: there is no such file." in missing.err
+    assert "schema.yaml: no such file." in missing.err
     assert listing(tmp_path) == before
     schema.mkdir()
     folder = run(tmp_path, command)

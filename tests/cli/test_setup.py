@@ -172,16 +172,16 @@ def test_push_and_rollback_on_a_connection_that_has_them(project: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("cards.dbx:prepare", "the module `cards.dbx` can't be imported: ModuleNotFoundError"),
-        ("nowhere:prepare", "the module `nowhere` can't be imported: ModuleNotFoundError"),
-        ("cards.broken:prepare", "the module `cards.broken` can't be imported: SyntaxError"),
+        ("cards.dbx:prepare", "can't import the module `cards.dbx`: ModuleNotFoundError"),
+        ("nowhere:prepare", "can't import the module `nowhere`: ModuleNotFoundError"),
+        ("cards.broken:prepare", "can't import the module `cards.broken`: SyntaxError"),
         ("cards.db:prepar", "`prepar` in the module `cards.db` is missing."),
         ("cards.db:NOT_A_FUNCTION", "`NOT_A_FUNCTION` in the module `cards.db` is not a function."),
         ("cards.db:raises", "`cards.db:raises` fails: ValueError: no such card."),
         ("cards.db:exits", "`cards.db:exits` fails: SystemExit: 0."),
         ("cards.db:leaves", "setup: the function left a transaction open."),
-        ("cards.db", "this must name a function. Write `setup = "),
-        ("cards/db.py:prepare", "this must name a function."),
+        ("cards.db", "`setup` must be the name of a function. Write `setup = "),
+        ("cards/db.py:prepare", "`setup` must be the name of a function."),
     ],
 )
 def test_a_function_that_cannot_be_used(project: Path, name: str, said: str) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.folders import FAMILY, FAMILY_IDS, run_yoyo, tables, write_folder
-from tests.support.yoyo_plugin import CHECKOUT, install_entry_points, yoyo_process
+from tests.support.projects import CHECKOUT
+from tests.support.yoyo_plugin import install_entry_points, yoyo_process
 from waiaas_migrate import close_database, open_database
 from waiaas_migrate.runner.apply import apply_pending
 from waiaas_migrate.runner.folder import read_folder

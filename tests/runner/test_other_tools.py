@@ -178,7 +178,7 @@ def test_ignore_tables_is_a_list_of_names(tmp_path: Path, value: str) -> None:
     (project / "pyproject.toml").write_text(f"[tool.waiaas-migrate]\nignore_tables = {value}\n")
     found = run(project, "check")
     assert found.status == 2
-    assert "pyproject.toml:2, tool.waiaas-migrate.ignore_tables: this must be a list of names." in found.err
+    assert "pyproject.toml:2, tool.waiaas-migrate.ignore_tables: `ignore_tables` must be a list of names." in found.err
 
 
 @pytest.mark.parametrize("value", ['"tool_*"', "[1]", "{}"])

@@ -57,7 +57,7 @@ def declare(project: Project, renderer: Renderer, *, like: sqlite3.Connection | 
     source = load_schema(project.schema, root=project.root)
     parts = _parts(source.schema, renderer)
     existing = _statements_in(like) if like is not None else frozenset[str]()
-    known = {} if renderer.is_customised else _known(parts, existing)
+    known = {} if renderer.is_customized else _known(parts, existing)
     if like is not None and existing == {part.text for part in parts}:
         built, strings = introspect_quoted(like, known)
     else:
@@ -71,7 +71,7 @@ def declare(project: Project, renderer: Renderer, *, like: sqlite3.Connection | 
     # A word in double quotes that names nothing is a string for SQLite.
     if strings:
         _refuse_strings(project, source, strings)
-    _expect_all(source.schema, built, project if renderer.is_customised else None)
+    _expect_all(source.schema, built, project if renderer.is_customized else None)
     return Declared(source=source, schema=with_hints(built, source.schema), known=known)
 
 
@@ -148,7 +148,7 @@ def _path(action: Action, paths: Mapping[str, str]) -> str:
 
 def _texts(sql: str, renderer: Renderer) -> Iterable[str]:
     """Return the statements of an action that creates something: one, unless a template of the project says more."""
-    return split_statements(sql) if renderer.is_customised else (sql.removesuffix(";"),)
+    return split_statements(sql) if renderer.is_customized else (sql.removesuffix(";"),)
 
 
 def _statements_in(database: sqlite3.Connection) -> frozenset[str]:

@@ -207,7 +207,7 @@ def _own_templates_blamed(project: Project, renderer: Renderer) -> Iterator[None
     try:
         yield
     except ProofError as error:
-        if not renderer.is_customised:
+        if not renderer.is_customized:
             raise
         said = f"Your templates in {project.templates} were used. Check first whether it passes without them."
         raise ProofError(f"{said} {error}") from None

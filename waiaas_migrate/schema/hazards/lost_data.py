@@ -1,0 +1,114 @@
+"""Data that a change deletes, converts or replaces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from waiaas_migrate.schema import changes as c
+from waiaas_migrate.schema.affinity import affinity
+from waiaas_migrate.schema.hazards.comparison import Comparison
+from waiaas_migrate.schema.hazards.hazard import Code, Hazard, allow
+from waiaas_migrate.schema.model import Table
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.schema.rowid import rowid_column
+
+_FIX_ROWID = f"If nothing uses the rowids, run with --allow {Code.DROP_ROWID}."
+
+
+def find(change: c.Change, comparison: Comparison) -> Iterator[Hazard]:
+    """Yield a hazard for rows and values that ``change`` deletes or converts."""
+    match change:
+        case c.DropTable():
+            yield _dropped_table(change, comparison)
+        case c.DropColumn():
+            yield _dropped_column(change, comparison)
+        case c.DropVirtualTable(table=table) if table.holds_data:
+            what = f"deletes every row of {table.name}."
+            fix = allow(Code.DROP_VIRTUAL_TABLE)
+            yield Hazard(code=Code.DROP_VIRTUAL_TABLE, where=table.name, what=what, fix=fix)
+        case c.ModifyVirtualTable(old=old, new=new) if old.holds_data or new.holds_data:
+            what = f"deletes every row of {old.name}, and creates it again."
+            fix = (
+                f"{allow(Code.DROP_VIRTUAL_TABLE)} Fill it in a migration of your own, unless it now reads a table or "
+                f"a view."
+            )
+            yield Hazard(code=Code.DROP_VIRTUAL_TABLE, where=old.name, what=what, fix=fix)
+        case c.ModifyColumn():
+            yield from _modified_column(change, comparison.table(change.table))
+            yield from _renumbered(change, comparison)
+        case c.ModifyPrimaryKey():
+            yield from _renumbered(change, comparison)
+        case c.ModifyTableOptions():
+            yield from _options(change)
+        case _:
+            return
+
+
+def _dropped_table(change: c.DropTable, comparison: Comparison) -> Hazard:
+    name, fix = change.table.name, allow(Code.DROP_TABLE)
+    for one in comparison.changes:
+        if isinstance(one, c.AddTable) and _is_similar(change.table, one.table):
+            fix = f"If it was renamed, write `renamed_from: {name}` under table {one.table.name}. {fix}"
+            break
+    return Hazard(code=Code.DROP_TABLE, where=name, what=f"deletes every row of {name}.", fix=fix)
+
+
+def _is_similar(dropped: Table, added: Table) -> bool:
+    """Return whether ``added`` may be ``dropped`` under another name: most of their columns are the same."""
+    old, new = ({fold(column.name) for column in table.columns} for table in (dropped, added))
+    return 2 * len(old & new) > max(len(old), len(new))
+
+
+def _dropped_column(change: c.DropColumn, comparison: Comparison) -> Hazard:
+    name, fix = change.column.name, allow(Code.DROP_COLUMN)
+    for one in comparison.of_kind(c.AddColumn, change.table):
+        if affinity(one.column.type) == affinity(change.column.type):
+            fix = f"If it was renamed, write `renamed_from: {name}` under column {one.column.name}. {fix}"
+            break
+    where = f"{change.table}.{name}"
+    return Hazard(code=Code.DROP_COLUMN, where=where, what=f"deletes every value of {where}.", fix=fix)
+
+
+def _modified_column(change: c.ModifyColumn, table: Table) -> Iterator[Hazard]:
+    before, after = change.old, change.new
+    where = f"{table.name}.{after.name}"
+    old_kind, kind = affinity(before.type, strict=table.strict), affinity(after.type, strict=table.strict)
+    if kind not in (old_kind, "BLOB") and after.generated is None:
+        what = f"converts every value that it can from {before.type or 'no type'} to {after.type or 'no type'}."
+        fix = allow(Code.NARROW_TYPE)
+        if after.hints.backfill is not None:
+            fix += " The `backfill` only fills rows without a value; to convert others, fill a column of another name."
+        yield Hazard(code=Code.NARROW_TYPE, where=where, what=what, fix=fix)
+    if before.generated is None and after.generated is not None:
+        what = f"deletes every stored value of {where}, which SQLite computes from now on."
+        yield Hazard(code=Code.DROP_COLUMN, where=where, what=what, fix=allow(Code.DROP_COLUMN))
+
+
+def _options(change: c.ModifyTableOptions) -> Iterator[Hazard]:
+    old, new = change.old, change.new
+    if new.without_rowid and not old.without_rowid:
+        yield Hazard(code=Code.DROP_ROWID, where=new.name, what="deletes the rowid of every row.", fix=_FIX_ROWID)
+    # Type ANY keeps values as they are only in STRICT tables (https://www.sqlite.org/stricttables.html).
+    untyped = ", ".join(column.name for column in new.columns if fold(column.type or "") == "any")
+    if untyped and old.strict and not new.strict:
+        what = f"converts text in {untyped} to a number if it looks like one, as type ANY does without STRICT."
+        yield Hazard(code=Code.NARROW_TYPE, where=new.name, what=what, fix=allow(Code.NARROW_TYPE))
+
+
+def _renumbered(change: c.ModifyPrimaryKey | c.ModifyColumn, comparison: Comparison) -> Iterator[Hazard]:
+    """Yield a hazard if an existing column becomes an alias of the rowid."""
+    table = comparison.table(change.table)
+    column = rowid_column(table)
+    keys = list(comparison.of_kind(c.ModifyPrimaryKey, change.table))
+    if column is None or (isinstance(change, c.ModifyColumn) and (keys or fold(change.new.name) != fold(column.name))):
+        return
+    types = {fold(one.new.name): one.old.type for one in comparison.of_kind(c.ModifyColumn, change.table)}
+    columns = tuple(replace(one, type=types.get(fold(one.name), one.type)) for one in table.columns)
+    was = rowid_column(replace(table, columns=columns, primary_key=keys[0].old if keys else table.primary_key))
+    is_new = any(added.column == column for added in comparison.of_kind(c.AddColumn, change.table))
+    had_no_rowid = any(options.old.without_rowid for options in comparison.of_kind(c.ModifyTableOptions, change.table))
+    if had_no_rowid or (is_new and column.hints.backfill is None) or (was is not None and was.name == column.name):
+        return
+    what = f"replaces the rowid of every row with its value of {column.name}."
+    yield Hazard(code=Code.DROP_ROWID, where=table.name, what=what, fix=_FIX_ROWID)
