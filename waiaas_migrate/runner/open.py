@@ -23,6 +23,7 @@ from waiaas_migrate.sqlite.database.connection import (
     apply_layout_pragmas,
     apply_pragmas,
     connect_file,
+    database_name,
     database_of,
     plain_errors,
 )
@@ -78,6 +79,9 @@ def open_database(
         setup: called with the connection first, and with every other connection that migrating needs, such as to empty
             databases in memory. What it raises reaches the caller.
 
+    Notices of the run, such as foreign key violations that existed before, are warnings of the logger
+    ``waiaas_migrate``.
+
     Raises:
         DatabaseFileError: the file can't be used, or its backup can't be written.
         DatabaseRefused: there is no room for the backup, or the database is damaged; nothing was applied.
@@ -123,8 +127,8 @@ def push_schema(
 ) -> None:
     """Apply pending migrations on ``connection``; its PRAGMAs and settings stay as they are.
 
-    ``backup`` is that of :func:`open_database`; a database in memory has none. If a migration ran, the connection has
-    no authorizer afterwards.
+    ``backup`` is that of :func:`open_database`, as are notices; a database in memory has no backup. If a migration ran,
+    the connection has no authorizer afterwards.
 
     Raises:
         UsageError: a transaction is open on the connection.
@@ -216,4 +220,10 @@ def _push(
         if pragmas and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
             apply_pragmas(connection, pragmas)
         options = RunOptions(backup=backup)
-        return apply_pending(connection, migrations, options, owns_connection=owns_connection).applied
+        result = apply_pending(connection, migrations, options, owns_connection=owns_connection)
+    if result.notices:
+        import logging  # opening a database rarely needs it
+
+        for notice in result.notices:
+            logging.getLogger("waiaas_migrate").warning("%s: %s", database_name(connection), notice)
+    return result.applied
