@@ -16,7 +16,7 @@ from waiaas_migrate.errors import Problem
 from waiaas_migrate.files.yaml_text.yaml_reader import join
 from waiaas_migrate.schema.model import Column, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.planning.backfill_order import reading_order
+from waiaas_migrate.sqlite.planning.backfill_order import backfill_order
 from waiaas_migrate.sqlite.planning.plan import leaving_views
 from waiaas_migrate.sqlite.planning.row_values import is_filled
 from waiaas_migrate.sqlite.planning.transition import Transition
@@ -80,7 +80,7 @@ def _fix(transition: Transition, table: Table, error: str) -> str:
 
 
 def _circles(transition: Transition) -> Iterator[Problem]:
-    circle = reading_order(transition, tuple(transition.reads)).circle
+    circle = backfill_order(transition, tuple(transition.reads)).circle
     for table, column in _filled(transition):
         if fold(table.name) in circle:
             what = f"the backfills of {' and '.join(circle)} each read what this migration changes in the other."

@@ -64,11 +64,11 @@ def _dependencies(database: sqlite3.Connection, content: Content) -> Dependencie
         return None
 
 
-def _renamed(reading: Dependencies | None, transition: Transition) -> set[tuple[str, str]]:
+def _renamed(before: Dependencies | None, transition: Transition) -> set[tuple[str, str]]:
     """Return the stored columns that were read before the migration, under their names after it."""
     found: set[tuple[str, str]] = set()
     stored = _stored(transition.start)
-    for table, column in reading.columns if reading is not None else ():
+    for table, column in before.columns if before is not None else ():
         if table in stored:
             after = fold(transition.renames.table_after(table))
             found.add((after, fold(transition.renames.column_after(after, column))))

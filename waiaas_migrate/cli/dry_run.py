@@ -16,13 +16,11 @@ def dry_run(
     project: Project, databases: tuple[str, ...], run_options: RunOptions, fleet: Fleet, *, as_json: bool
 ) -> int:
     """Print the pending migrations of ``databases``, the tables they change, and the cost; return the exit status."""
-    backup, verify = run_options.backup, run_options.verify
     if not is_single(databases):
         outcomes = estimate_all(
             expand(databases),
             project.migrations,
-            backup=backup,
-            verify=verify,
+            options=run_options,
             fleet=fleet,
             may_make=without_patterns(databases),
         )
@@ -33,7 +31,7 @@ def dry_run(
             status=lambda _: 0,
         )
         return print_outcomes(outcomes, report, as_json=as_json)
-    found = estimate(databases[0], project.migrations, backup=backup, verify=verify)
+    found = estimate(databases[0], project.migrations, options=run_options)
     if as_json:
         print_json({"database": found.database, **_row(found)})
         return 0

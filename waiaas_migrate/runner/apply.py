@@ -28,7 +28,6 @@ from waiaas_migrate.sqlite.database.connection import (
     apply_layout_pragmas,
     apply_pragmas,
     connect_file,
-    database_of,
     main_file,
     plain_errors,
     wait_timeout,
@@ -88,9 +87,8 @@ def _apply_to_file(database: Database, folder: MigrationFolder, options: RunOpti
     ):
         with plain_errors(database.name, doing="opening it"):
             apply_layout_pragmas(connection, folder.pragmas)
-            interruption.todo = todo = pending(connection, folder.ids)
-        with plain_errors(database.name, doing="applying migrations"), standard_settings(connection):
-            result = _upgrade(connection, folder, options, todo, owns_connection=True)
+        with plain_errors(database.name, doing="applying migrations"):
+            result = apply_pending(connection, folder, options, interruption)
             try:
                 apply_pragmas(connection, folder.pragmas, database.name)
             except MigrateError as error:
@@ -103,8 +101,7 @@ def apply_pending(
     connection: sqlite3.Connection,
     folder: MigrationFolder,
     options: RunOptions = RunOptions(),
-    *,
-    owns_connection: bool = False,
+    interruption: report_interruption | None = None,
 ) -> ApplyResult:
     """Apply the pending migrations of ``folder`` on ``connection``; its settings stay as they are.
 
@@ -112,11 +109,8 @@ def apply_pending(
     again under the lock, since another process may have been quicker. A migration that runs outside transactions splits
     the run: what comes before it is committed first.
 
-    Args:
-        connection: the database.
-        folder: the migrations.
-        options: how to run.
-        owns_connection: whether the connection was opened for this run, so that Ctrl-C can end a statement.
+    Give ``interruption``, which receives the migrations that will run, if the connection was opened for this run. Then
+    Ctrl-C may end a statement.
 
     Raises:
         ApplyError: a migration failed, added foreign key violations, or did not lead to the recorded schema;
@@ -124,41 +118,22 @@ def apply_pending(
         UnknownMigrationsError: the database is ahead of the folder.
         DatabaseRefused: the database has tables of unknown origin, or is locked.
         UsageError: a transaction is open on the connection.
-        Interrupted: Ctrl-C ended a statement.
     """
     with standard_settings(connection):
-        todo = pending(connection, folder.ids)
-        if not owns_connection or not todo:
-            return _upgrade(connection, folder, options, todo, owns_connection=owns_connection)
-        with report_interruption(database_of(connection)) as interruption:
-            interruption.todo = todo
-            return _upgrade(connection, folder, options, todo, owns_connection=True)
-
-
-def _upgrade(
-    connection: sqlite3.Connection,
-    folder: MigrationFolder,
-    options: RunOptions,
-    todo: Sequence[str],
-    *,
-    owns_connection: bool,
-) -> ApplyResult:
-    """Apply ``todo``, which was pending a moment ago."""
-    if not todo:
-        return ApplyResult()
-    files = folder.named(todo)
-    refuse_temporary_objects(connection, folder.forward(files))
-    if len(todo) == len(folder.ids):  # otherwise some are recorded
-        refuse_unrecorded_tables(connection, folder)
-    with (
-        _Upgrade(connection, folder, options, "apply", files, owns_connection=owns_connection) as run,
-        plain_errors(connection, doing="applying migrations"),
-    ):
-        while run.run_batch():
-            pass
-        run.run_late_hooks()
-    backup = None if run.backup is None else run.backup.path
-    return ApplyResult(applied=tuple(run.committed), notices=tuple(run.notices), backup=backup)
+        todo = folder.named(pending(connection, folder.ids))
+        if not todo:
+            return ApplyResult()
+        refuse_temporary_objects(connection, folder.forward(todo))
+        if len(todo) == len(folder.ids):  # otherwise some are recorded
+            refuse_unrecorded_tables(connection, folder)
+        with (
+            _Upgrade(connection, folder, options, "apply", todo, interruption) as run,
+            plain_errors(connection, doing="applying migrations"),
+        ):
+            while run.run_batch():
+                pass
+            run.run_late_hooks()
+    return ApplyResult(applied=tuple(run.committed), notices=tuple(run.notices), backup=run.backup_path)
 
 
 class _Upgrade(Run):

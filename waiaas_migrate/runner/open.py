@@ -107,10 +107,8 @@ def _open(
         with standard_settings(connection), plain_errors(connection, doing="opening it"):
             apply_layout_pragmas(connection, pragmas)
             is_at_head = head is not None and has_run_exactly(connection, head.hashes)
-        applied: tuple[str, ...] = ()
-        if not is_at_head:
-            with using_setup(setup):
-                applied = _push(connection, folder, head, backup, pragmas=pragmas, owns_connection=True)
+        with using_setup(setup):
+            applied = () if is_at_head else _push(connection, folder, head, backup, database)
         try:
             _set_pragmas(connection, pragmas)
         except MigrateError as error:
@@ -194,18 +192,12 @@ def _set_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma]) -> N
 
 
 def _push(
-    connection: sqlite3.Connection,
-    folder: str,
-    head: Head | None,
-    backup: BackupWhen,
-    *,
-    pragmas: Sequence[Pragma] = (),
-    owns_connection: bool = False,
+    connection: sqlite3.Connection, folder: str, head: Head | None, backup: BackupWhen, opened: Database | None = None
 ) -> tuple[str, ...]:
-    """Apply pending migrations, and return their ids; set ``pragmas`` first if the database is empty.
+    """Apply pending migrations, and return their ids; ``opened`` is the database if it was opened for that.
 
-    A new file is filled faster with its final journal and cache. An existing one keeps its journal until it is known
-    not to be refused.
+    A new file is filled faster with its final journal and cache, so these are set first. An existing file keeps its
+    journal until it is known not to be refused.
     """
     with plain_errors(connection, doing="applying migrations"):
         if head is not None:
@@ -215,15 +207,23 @@ def _push(
         from waiaas_migrate.runner.apply import apply_pending
         from waiaas_migrate.runner.folder import read_folder
         from waiaas_migrate.runner.options import RunOptions
+        from waiaas_migrate.runner.run import report_interruption
 
-        migrations = read_folder(folder)
-        if pragmas and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
-            apply_pragmas(connection, pragmas)
-        options = RunOptions(backup=backup)
-        result = apply_pending(connection, migrations, options, owns_connection=owns_connection)
-    if result.notices:
-        import logging  # opening a database rarely needs it
-
-        for notice in result.notices:
-            logging.getLogger("waiaas_migrate").warning("%s: %s", database_name(connection), notice)
+        migrations, options = read_folder(folder), RunOptions(backup=backup)
+        if opened is None:
+            result = apply_pending(connection, migrations, options)
+        else:
+            if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
+                apply_pragmas(connection, migrations.pragmas)
+            with report_interruption(opened) as interruption:
+                result = apply_pending(connection, migrations, options, interruption)
+    _log(connection, result.notices)
     return result.applied
+
+
+def _log(connection: sqlite3.Connection, notices: Sequence[str]) -> None:
+    if notices:
+        import logging  # it is rarely needed, and opening a database should be fast
+
+        for notice in notices:
+            logging.getLogger("waiaas_migrate").warning("%s: %s", database_name(connection), notice)

@@ -70,14 +70,13 @@ def roll_back_in(
 
 def _roll_back_file(database: Database, folder: MigrationFolder, extent: Extent, options: RunOptions) -> RollbackResult:
     with closing(open_read_only(database)) as reading:  # which makes no file
-        todo = _to_roll_back(reading, folder, extent)
+        _to_roll_back(reading, folder, extent)
     with (
         report_interruption(database, was_rolling_back=True) as interruption,
         closing(connect_file(database, timeout=wait_timeout(folder.pragmas))) as connection,
         plain_errors(database.name, doing="rolling migrations back"),
     ):
-        interruption.todo = [migration.id for migration in todo]
-        return roll_back(connection, folder, extent, options, owns_connection=True)
+        return roll_back(connection, folder, extent, options, interruption)
 
 
 def roll_back(
@@ -85,12 +84,12 @@ def roll_back(
     folder: MigrationFolder,
     extent: Extent = Extent(),
     options: RunOptions = RunOptions(),
-    *,
-    owns_connection: bool = False,
+    interruption: report_interruption | None = None,
 ) -> RollbackResult:
     """Roll back migrations on ``connection``, all of them or nothing, in the reverse of the folder's order.
 
-    With ``options.verify`` the schema is compared before COMMIT with what the remaining migrations make.
+    With ``options.verify`` the schema is compared before COMMIT with what the remaining migrations make. Give
+    ``interruption`` as for :func:`~waiaas_migrate.runner.apply.apply_pending`.
 
     Raises:
         ApplyError: a rollback failed, added foreign key violations, or did not lead to the schema before it.
@@ -103,10 +102,9 @@ def roll_back(
         if not todo:
             return RollbackResult()
         refuse_temporary_objects(connection, folder.rollback(todo))
-        with _Rollback(connection, folder, options, "rollback", todo, owns_connection=owns_connection) as run:
+        with _Rollback(connection, folder, options, "rollback", todo, interruption) as run:
             run.run(extent)
-    backup = None if run.backup is None else run.backup.path
-    return RollbackResult(rolled_back=tuple(run.committed), notices=tuple(run.notices), backup=backup)
+    return RollbackResult(rolled_back=tuple(run.committed), notices=tuple(run.notices), backup=run.backup_path)
 
 
 class _Rollback(Run):

@@ -39,8 +39,7 @@ class Run:
         options: how to run.
         direction: whether to apply or to roll back.
         todo: the migrations that will run, as read before the lock.
-        owns_connection: whether the connection was opened for this run. Then its progress handler is free, so that
-            Ctrl-C can end a statement.
+        interruption: receives ``todo``; None if the connection is the caller's, and so is its progress handler.
     """
 
     def __init__(
@@ -50,15 +49,14 @@ class Run:
         options: RunOptions,
         direction: Direction,
         todo: Sequence[MigrationFile],
-        *,
-        owns_connection: bool,
+        interruption: report_interruption | None = None,
     ) -> None:
         self.connection, self.folder, self.options, self.direction = connection, folder, options, direction
         self.committed: list[str] = []
         self.notices: list[str] = []
         self.backup: Backup | None = None
         self.check_all_keys = False
-        self._monitor = Monitor(connection, options.listener, options.stop, is_attached=owns_connection)
+        self._monitor = Monitor(connection, options.listener, options.stop, is_attached=interruption is not None)
         listener = None if options.listener is None else self._monitor.send
         self.steps = StepRunner(connection, (*folder.migrations, *folder.post_apply), listener)
         # Rolling back deletes what was written since.
@@ -66,6 +64,8 @@ class Run:
         self.wants_backup = wants_backup(connection, effects, options.backup)
         self._backed_up_at: int | None = None
         self._started, self._total = 0, len(todo)
+        if interruption is not None:
+            interruption.todo = [migration.id for migration in todo]
 
     def __enter__(self) -> Self:
         self._monitor.__enter__()
@@ -79,6 +79,11 @@ class Run:
                 error.backed_up(self.backup.path)
         if self.backup is not None:
             prune(Path(main_file(self.connection)), _last_applied)
+
+    @property
+    def backup_path(self) -> Path | None:
+        """Return the backup that was made, if any."""
+        return None if self.backup is None else self.backup.path
 
     def effects(self, migrations: Sequence[MigrationFile]) -> list[Effects]:
         """Return what each of ``migrations`` does in the direction of this run."""
@@ -106,23 +111,19 @@ class Run:
         check.announce(self.effects([migration])[0].unenforceable)
         self._back_up(migration.id)
         self._started += 1
-        if self.options.listener is not None:
-            event = MigrationStarted(migration=migration.id, number=self._started, total=self._total)
-            self._monitor.send(event)
+        self._monitor.send(MigrationStarted(migration=migration.id, number=self._started, total=self._total))
         self.steps.run(migration, self.direction)
 
     def record(self, migration: MigrationFile) -> None:
         """Record in yoyo's tables that ``migration`` was applied or rolled back."""
         self.steps.record(migration, self.direction)
-        if self.options.listener is not None:
-            self._monitor.send(MigrationFinished(migration=migration.id))
+        self._monitor.send(MigrationFinished(migration=migration.id))
 
     def note_commit(self, batch: Sequence[MigrationFile]) -> None:
         """Note that ``batch`` was committed."""
         names = tuple(migration.id for migration in batch)
         self.committed.extend(names)
-        if self.options.listener is not None:
-            self._monitor.send(Committed(migrations=names))
+        self._monitor.send(Committed(migrations=names))
 
     def prove(
         self, applied: Sequence[MigrationFile], todo: Sequence[MigrationFile], facts: CatalogFacts

@@ -74,11 +74,11 @@ def plan_table(table: TableChanges) -> TablePlan:
 
 def _reads_updated_rows(table: TableChanges, rows: Sequence[a.UpdateRows]) -> bool:
     """Return whether a backfill could read rows that the same UPDATE has changed."""
-    reading = table.transition.reads.get(fold(table.new.name))
+    found = table.transition.reads.get(fold(table.new.name))
     assigned = [item.column for update in rows for item in update.assignments]
     return (
-        reading is not None
-        and reading.reads_itself
+        found is not None
+        and found.reads_itself
         and any(column_of(table.old, column) is not None for column in assigned)
     )
 
