@@ -59,7 +59,7 @@ def test_a_name_of_which_nothing_is_left(tmp_path: Path) -> None:
     before = listing(tmp_path)
     done = run(tmp_path, "generate", "-m", "!?")
     assert (done.status, done.out) == (2, "")
-    assert done.err == "Error: --name '!?': nothing of it can stand in a file's name. Use letters or digits.\n"
+    assert done.err == "Error: --name '!?': has no character that can be used in a file name. Use letters or digits.\n"
     assert listing(tmp_path) == before
 
 

@@ -184,15 +184,14 @@ def allowed_codes(allow: Collection[str]) -> frozenset[Code]:
     Raises:
         UsageError: there is no hazard of that name.
     """
-    names = [name.upper() for name in allow]
-    if ALL in names:
+    if any(name.upper() == ALL for name in allow):
         return frozenset(Code)
-    for name in names:
-        if name not in Code.__members__:
-            close = difflib.get_close_matches(name, Code.__members__, n=1)
+    for name in allow:
+        if name.upper() not in Code.__members__:
+            close = difflib.get_close_matches(name.upper(), Code.__members__, n=1)
             hint = f"Did you mean {close[0]}?" if close else f"Known are {', '.join(Code)}, and all."
             raise UsageError(f"--allow {name}: unknown hazard. {hint}")
-    return frozenset(Code[name] for name in names)
+    return frozenset(Code[name.upper()] for name in allow)
 
 
 def _stopped(done: Generated, hazards: tuple[Hazard, ...], allowed: Collection[Code]) -> Generated | None:

@@ -13,14 +13,14 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.migration_dir import facts as facts_text
 from waiaas_migrate.files.migration_dir.facts import Facts
-from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, read_with_post_apply, without_rollback
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, read_with_post_apply
 from waiaas_migrate.sqlite.database.pragmas import Pragma, pragma_problem
 
 MANIFEST = "manifest.json"
@@ -337,7 +337,7 @@ def _is_recorded(manifest: Manifest, entry: Entry, migration: MigrationFile) -> 
 
 def _had_no_rollback(manifest: Manifest, entry: Entry, migration: MigrationFile) -> bool:
     """Return whether ``migration`` is the one that was recorded but for its rollback."""
-    return migration.rollback is not None and _is_recorded(manifest, entry, without_rollback(migration))
+    return migration.rollback is not None and _is_recorded(manifest, entry, replace(migration, rollback=None))
 
 
 def _hashes(manifest: Manifest) -> list[str]:
