@@ -13,7 +13,7 @@ import heapq
 import os
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Literal
@@ -49,7 +49,12 @@ class MigrationFile:
     transactional: bool = True
     sql: str = field(repr=False)
     rollback: str | None = field(default=None, repr=False)
-    content_hash: str
+    content_hash: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        parts = [self.sql] if self.rollback is None else [self.sql, self.rollback]
+        hashes = "".join(hashlib.sha256(part.encode()).hexdigest() for part in parts)
+        object.__setattr__(self, "content_hash", hashlib.sha256(hashes.encode()).hexdigest())
 
     def __hash__(self) -> int:
         # Migrations are the keys of caches, which ask for the hash again and again.
@@ -69,20 +74,7 @@ class MigrationFile:
 
 def new_migration(path: Path, *, depends: Sequence[str], sql: str, rollback: str) -> MigrationFile:
     """Return a migration that will be written at ``path``, as it will be read back."""
-    return MigrationFile(
-        id=path.stem,
-        path=path,
-        kind="sql",
-        depends=tuple(depends),
-        sql=sql,
-        rollback=rollback,
-        content_hash=_content_hash(sql, rollback),
-    )
-
-
-def without_rollback(migration: MigrationFile) -> MigrationFile:
-    """Return ``migration`` as it would be without its rollback file."""
-    return replace(migration, rollback=None, content_hash=_content_hash(migration.sql, None))
+    return MigrationFile(id=path.stem, path=path, kind="sql", depends=tuple(depends), sql=sql, rollback=rollback)
 
 
 def migration_hash(migration_id: str) -> str:
@@ -223,13 +215,7 @@ def _read_file(
         transactional=transactional,
         sql=sql,
         rollback=rollback,
-        content_hash=_content_hash(sql, rollback),
     )
-
-
-def _content_hash(sql: str, rollback: str | None) -> str:
-    parts = [sql] if rollback is None else [sql, rollback]
-    return hashlib.sha256("".join(hashlib.sha256(part.encode()).hexdigest() for part in parts).encode()).hexdigest()
 
 
 def _read_text(path: Path, problems: list[Problem], *, is_sql: bool) -> str | None:

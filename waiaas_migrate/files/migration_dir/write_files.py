@@ -9,14 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from waiaas_migrate.errors import MigrationsError, Problem
-from waiaas_migrate.files.migration_dir.unfinished import (
-    JOURNAL,
-    journal_text,
-    leftovers,
-    remove_unfinished,
-    sync_folder,
-    temporary,
-)
+from waiaas_migrate.files.migration_dir import unfinished as u
 
 try:
     import fcntl
@@ -36,7 +29,7 @@ def folder_state(folder: Path) -> FolderState:
     found: list[tuple[str, int, int, int]] = []
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.endswith((".sql", ".py", ".json")) and entry.name != JOURNAL:
+            if entry.name.endswith((".sql", ".py", ".json")) and entry.name != u.JOURNAL:
                 stat = entry.stat()
                 found.append((entry.name, stat.st_ino, stat.st_size, stat.st_mtime_ns))
     return frozenset(found)
@@ -50,7 +43,7 @@ def recover(folder: Path) -> tuple[Path, ...]:
     Raises:
         MigrationsError: something can't be deleted, or the other ``generate`` does not finish.
     """
-    if not leftovers(folder):
+    if not u.leftovers(folder):
         return ()
     try:
         with _journal(folder) as removed:
@@ -105,16 +98,16 @@ def _refuse_changes(folder: Path, files: Mapping[str, str], seen: FolderState) -
 
 def _write_all(folder: Path, files: Mapping[str, str]) -> None:
     *added, manifest = (folder / name for name in files)
-    _write_durably(folder / JOURNAL, journal_text({path.name: files[path.name] for path in added}, manifest))
+    _write_durably(folder / u.JOURNAL, u.journal_text({path.name: files[path.name] for path in added}, manifest))
     for path in (*added, manifest):
-        _write_durably(temporary(path), files[path.name])
-    sync_folder(folder)
+        _write_durably(u.temporary(path), files[path.name])
+    u.sync_folder(folder)
     for path in added:
-        temporary(path).rename(path)
-    sync_folder(folder)
-    temporary(manifest).replace(manifest)
+        u.temporary(path).rename(path)
+    u.sync_folder(folder)
+    u.temporary(manifest).replace(manifest)
     try:
-        sync_folder(folder)
+        u.sync_folder(folder)
     except OSError as error:
         what = f"was written, but the disk did not confirm it: {error.strerror}."
         raise _error(manifest, what, "Check the disk, then run `waiaas-migrate check`.") from None
@@ -133,14 +126,14 @@ def _journal(folder: Path) -> Iterator[tuple[str, ...]]:
 
     The journal is deleted last. If something can't be deleted, it stays, and the next run tries again.
     """
-    with _locked(folder / JOURNAL):
-        removed = remove_unfinished(folder)
+    with _locked(folder / u.JOURNAL):
+        removed = u.remove_unfinished(folder)
         try:
             yield removed
         finally:
             with suppress(OSError):
-                remove_unfinished(folder)
-                (folder / JOURNAL).unlink()
+                u.remove_unfinished(folder)
+                (folder / u.JOURNAL).unlink()
 
 
 @contextmanager
