@@ -252,7 +252,7 @@ def test_a_migration_that_only_changes_rows_is_run(path: Path, folder: Path) -> 
 # --- something else under the names of yoyo's tables ------------------------------------------------------------------
 
 ENDLESS = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n)"
-ODD_BOOKS = {
+ODD_RECORDS = {
     "no id": ("_yoyo_migration", "CREATE TABLE {0} (migration_hash, applied_at_utc)"),
     "no time": ("_yoyo_migration", "CREATE TABLE {0} (migration_hash, migration_id)"),
     "no rowid": (
@@ -274,10 +274,10 @@ ODD_BOOKS = {
 }
 
 
-@pytest.mark.parametrize("case", ODD_BOOKS)
+@pytest.mark.parametrize("case", ODD_RECORDS)
 def test_other_objects_with_the_names_of_yoyos_tables_are_refused(path: Path, folder: Path, case: str) -> None:
     """Every command reports an error, and none hangs."""
-    name, text = ODD_BOOKS[case]
+    name, text = ODD_RECORDS[case]
     write_folder(folder, {"0004_next.sql": SCHEMA_ONLY})
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"DROP TABLE IF EXISTS {name}")
