@@ -241,7 +241,7 @@ def test_what_a_foreign_key_may_refer_to(tmp_path: Path, parent: str, is_unique:
     if is_unique:
         assert table(tmp_path, body).foreign_keys
         return
-    with pytest.raises(SchemaFileError, match="`a` of `t` is not unique there"):
+    with pytest.raises(SchemaFileError, match="`t` has no unique key on `a`"):
         table(tmp_path, body)
 
 
