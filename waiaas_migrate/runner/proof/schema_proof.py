@@ -101,7 +101,7 @@ class SchemaProof:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What was changed by hand, and what became of it."""
+        """Manual changes that the migrations replaced or kept."""
         return tuple(self._notices)
 
 
