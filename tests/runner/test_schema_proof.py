@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.folders import FAMILY, FAMILY_IDS, run_python, run_yoyo, tables, write_folder
+from tests.support.folders import FAMILY_IDS, run_python, run_yoyo, tables, write_folder
 from tests.support.projects import edit, execute, generated_project, rows, run
 from waiaas_migrate.errors import ApplyError
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST
@@ -30,12 +30,6 @@ INSERT INTO parent VALUES (1, 'a', 2);
 INSERT INTO child VALUES (1, 1);
 """
 MORE = {"0004_more.sql": "-- depends: 0003_age\nCREATE TABLE more (x);", "0004_more.rollback.sql": "DROP TABLE more;"}
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A recorded folder of three migrations."""
-    return write_folder(tmp_path / "m", FAMILY)
 
 
 @pytest.fixture
