@@ -173,8 +173,8 @@ def test_a_damaged_backup_is_not_put_back(project: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["other.db"], "other.db: has no backup beside it."),
-        (["app.db", "nowhere.db"], "nowhere.db: there is no such backup."),
+        (["other.db"], "other.db: no backup found beside it."),
+        (["app.db", "nowhere.db"], "nowhere.db: backup not found."),
         (["app.db", "app.db"], "app.db: is the database itself."),
         (["app.db", "empty.db"], "empty.db: is empty"),
         (["app.db", "migrations/0001_parents.sql"], "is not a SQLite database"),

@@ -19,7 +19,8 @@ import pytest
 from tests.support.folders import FAMILY, PRAGMAS, dump, run_python, write_folder
 from tests.support.rights import unprivileged
 from waiaas_migrate.errors import ApplyError, DatabaseFileError, DatabaseRefused
-from waiaas_migrate.runner.backups.backup import KEPT, back_up, backups_of, byte_count, is_backup
+from waiaas_migrate.runner.backups.backup import KEPT, back_up, backups_of, is_backup
+from waiaas_migrate.runner.backups.verified_copy import byte_count
 from waiaas_migrate.runner.run import RunOptions, When, apply_to
 from waiaas_migrate.sqlite.database.pragmas import Pragma
 
@@ -335,10 +336,10 @@ def test_a_killed_copy_leaves_no_backup(tmp_path: Path) -> None:
     """A process killed while it copies leaves nothing under a backup's name, and the next run makes one."""
     database = make_database(tmp_path, rows=20_000)
     code = (
-        "import os, signal, sys\nfrom pathlib import Path\nfrom waiaas_migrate.runner.backups import backup\n"
-        "backup._PAGES_IN_A_STEP = 8\n"
+        "import os, signal, sys\nfrom pathlib import Path\nfrom waiaas_migrate.runner.backups import backup, verified_copy\n"
+        "verified_copy._PAGES_PER_STEP = 8\n"
         "die = lambda done, total: done > 40 and os.kill(os.getpid(), signal.SIGKILL)\n"
-        "backup.back_up(Path(sys.argv[1]), 'x', told=die)"
+        "backup.back_up(Path(sys.argv[1]), 'x', listener=die)"
     )
     assert run_python(code, database).returncode == -9
     assert names(database) == []
@@ -419,8 +420,6 @@ def test_byte_counts_for_people() -> None:
 def test_a_later_run_removes_what_killed_ones_left(database: Path) -> None:
     """Partial files of processes that are gone are removed; those of a live one, and files of others, stay."""
     gone = [
-        "backup-partial",
-        "restore-partial",
         "backup-partial-999999999-0123abcd",
         "restore-partial-999999999-0123abcd-wal",
     ]

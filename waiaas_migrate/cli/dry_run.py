@@ -5,7 +5,7 @@ from __future__ import annotations
 from waiaas_migrate.cli.outcomes import Report, print_outcomes
 from waiaas_migrate.cli.output import plural, print_json, say
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.runner.backups.backup import byte_count
+from waiaas_migrate.runner.backups.verified_copy import byte_count
 from waiaas_migrate.runner.dry_run import Estimate, MigrationEstimate, TableEstimate, estimate, estimate_all
 from waiaas_migrate.runner.fleet.fleet import Fleet
 from waiaas_migrate.runner.fleet.patterns import expand, is_single, without_patterns

@@ -298,7 +298,7 @@ class _Observer:
         """Copy what is committed. The run holds the write lock, and its first migration has not begun."""
         self._meter.start(Progress(migration=migration, words="backup", unit="pages"))
         head = _last_applied(self._connection)
-        self.backup = back_up(Path(main_file(self._connection)), head, told=self._meter.pages)
+        self.backup = back_up(Path(main_file(self._connection)), head, listener=self._meter.pages)
 
     def ends(self, error: BaseException | None) -> None:
         """Remove what is more than the last backups, whether the run succeeds or not; where it does not, say where."""

@@ -9,12 +9,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from waiaas_migrate.errors import MigrationsError, Problem
+from waiaas_migrate.files.durable import sync_folder
 from waiaas_migrate.files.migration_dir.unfinished import (
     JOURNAL,
     journal_text,
     leftovers,
     remove_unfinished,
-    sync_folder,
     temporary,
 )
 
