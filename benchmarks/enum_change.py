@@ -16,7 +16,7 @@ from benchmarks._measure import Report, arguments, clock, in_turns, timed
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.folder import read_folder
 from waiaas_migrate.runner.open import close_database
-from waiaas_migrate.runner.rollback import rollback
+from waiaas_migrate.runner.rollback import roll_back
 from waiaas_migrate.sqlite.database.connection import connect_file
 from waiaas_migrate.waiaas.enums import POLICY_TIERS, TRANSACTION_STATUSES
 
@@ -98,7 +98,7 @@ def again_and_again(database: Path, project: Project) -> Callable[[], float]:
         seconds = timed(lambda: apply(database, project.migrations))
         connection = connect_file(database)
         try:
-            rollback(connection, folder)
+            roll_back(connection, folder)
         finally:
             close_database(connection)
         return seconds

@@ -26,9 +26,9 @@ from benchmarks._measure import Report, arguments, in_turns, timed
 from waiaas_migrate.authoring.migration_facts import facts_of
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, chain, manifest_text
 from waiaas_migrate.files.migration_dir.migration_files import migration_hash, read_migrations
+from waiaas_migrate.runner.apply import apply_to
 from waiaas_migrate.runner.fleet.fleet import apply_to_all
 from waiaas_migrate.runner.replay import replay
-from waiaas_migrate.runner.run import apply_to
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
 from waiaas_migrate.sqlite.database.pragmas import Pragma
 

@@ -1,4 +1,4 @@
-"""What every test shares."""
+"""Settings and fixtures that tests share."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import settings
 
-from tests.support.faults import faults
+from tests.support.faults import FaultInjector, compile_injector
 
-__all__ = ["faults"]
-
-# No deadline: a test runs on real files beside others, and a slow disk is no fault. print_blob: a failure found in CI
-# can be repeated elsewhere.
+# No deadline: tests run in parallel on real files, and a slow disk is not a failure. print_blob: a failure in CI can be
+# repeated elsewhere.
 settings.register_profile("ci", deadline=None, derandomize=False, print_blob=True)
 settings.load_profile("ci")
 
 
 @pytest.fixture
 def shared() -> Iterator[Path]:
-    """A folder in which everybody may do everything, below none that keeps anybody out."""
+    """Return a folder that every user can read and write."""
     with TemporaryDirectory() as name:
         Path(name).chmod(0o777)
         yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def faults(tmp_path_factory: pytest.TempPathFactory) -> FaultInjector:
+    """Return the compiled injector of faults."""
+    return compile_injector(tmp_path_factory.mktemp("faults"))

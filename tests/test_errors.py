@@ -12,7 +12,7 @@ import pytest
 from waiaas_migrate import errors
 from waiaas_migrate.errors import Failure, InputError, MigrateError, Problem, failure_of
 from waiaas_migrate.runner.backups.restore import RestoreInterrupted
-from waiaas_migrate.runner.watching.progress import Interrupted
+from waiaas_migrate.runner.watching.interruption import Interrupted
 
 PROBLEM = Problem(file="schema.yaml", line=3, column=5, path="tables.a", what="unknown key.", fix="Correct it.")
 

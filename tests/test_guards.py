@@ -1,4 +1,4 @@
-"""Files that are not what a migration was made for: what its guards refuse, and what they let through."""
+"""Databases that differ from what a migration was made for: which its guards refuse, and which they accept."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ Spec = dict[str, Any]
 Apply = Callable[[Path, Path], None]
 BOTH = pytest.mark.parametrize("apply", [apply_with_runner, apply_with_yoyo], ids=["runner", "yoyo"])
 
-#: What the runner and the guard of a migration say of a table that is not as it was made.
+#: What the runner or a guard says about a table that was changed by hand.
 REFUSED = r"its definition differs from what the migrations made|is not what the migrations made|without a migration|was changed by hand"
 
 UNASKED = "PRAGMA ignore_check_constraints = ON;"
 
-#: A table with a rule about each column, and a change of it that nothing but a rebuild can make.
+#: A table with a rule on each column.
 LOTS: Spec = {
     "columns": {
         "id": {"type": "integer", "primary_key": True},
@@ -47,13 +47,13 @@ LOTS: Spec = {
 
 
 def changed(table: Spec, column: str, **spec: object) -> Spec:
-    """``table``, one of its columns changed or added."""
+    """Return ``table`` with a column changed or added."""
     columns = {**table["columns"], column: {**table["columns"].get(column, {}), **spec}}
     return {**table, "columns": columns}
 
 
 def prepared(folder: Path, old: Spec, new: Spec, rows: str = "", *, catalog_edits: bool = True) -> Path:
-    """A file with the tables ``old`` and ``rows``, and a pending migration to ``new``."""
+    """Make a database with the tables ``old`` and ``rows``, and a pending migration to ``new``."""
     database = folder / "a.db"
     write_schema(folder, {"tables": old}, catalog_edits=catalog_edits)
     generate(folder, "first")
@@ -65,12 +65,12 @@ def prepared(folder: Path, old: Spec, new: Spec, rows: str = "", *, catalog_edit
 
 
 def text_of(folder: Path, ending: str = ".sql") -> str:
-    """The text of the second migration."""
+    """Return the text of the second migration."""
     return (folder / "migrations" / f"0002_second{ending}").read_text(encoding="utf-8")
 
 
 def edit_text(database: Path, table: str, old: str, new: str) -> None:
-    """Change a table's text in the catalog by hand."""
+    """Change the text of a table in the catalog by hand."""
     run_script(
         database,
         f"PRAGMA writable_schema = ON;"
@@ -79,12 +79,12 @@ def edit_text(database: Path, table: str, old: str, new: str) -> None:
     )
 
 
-# --- CHECKs that a copy does not ask again ----------------------------------------------------------------------------
+# --- CHECKs that a copy does not test again ----------------------------------------------------------------------------
 
 
 @BOTH
-def test_a_copy_does_not_ask_what_was_asked_before(tmp_path: Path, apply: Apply) -> None:
-    """A row that broke a CHECK before is carried over as it is, and the CHECK holds for the next; so on the way back."""
+def test_a_copy_does_not_test_unchanged_checks(tmp_path: Path, apply: Apply) -> None:
+    """A row that already broke a CHECK is copied, forward and back, and the CHECK applies to new rows."""
     rows = f"{UNASKED} INSERT INTO lots VALUES (1, 5, 'new'), (2, -5, 'torn');"
     database = prepared(tmp_path, {"lots": LOTS}, {"lots": changed(LOTS, "state", default="old")}, rows)
     before = rows_of(database, "lots", ["id", "size", "state"])
@@ -113,8 +113,8 @@ def test_a_copy_does_not_ask_what_was_asked_before(tmp_path: Path, apply: Apply)
     ],
     ids="default new-column new-check other-check type collation enum-renamed backfill strict".split(),
 )
-def test_what_a_copy_asks_again(tmp_path: Path, new: Spec, is_asked: bool) -> None:  # noqa: FBT001
-    """The CHECKs are asked wherever one is new, or what it reads has another value or is compared in another way."""
+def test_a_copy_tests_changed_checks(tmp_path: Path, new: Spec, is_asked: bool) -> None:  # noqa: FBT001
+    """The CHECKs are tested if one is new, or if a value that it reads changes or is compared differently."""
     prepared(tmp_path, {"lots": LOTS}, {"lots": new})
     text = text_of(tmp_path)
     assert "ALTER TABLE _waiaas_new_lots RENAME TO lots" in text
@@ -122,8 +122,8 @@ def test_what_a_copy_asks_again(tmp_path: Path, new: Spec, is_asked: bool) -> No
 
 
 @BOTH
-def test_a_rule_that_was_weakened_by_hand(tmp_path: Path, apply: Apply) -> None:
-    """A table with another CHECK than the migrations gave it is not rebuilt, and its rows stay."""
+def test_a_table_with_a_check_changed_by_hand_is_not_rebuilt(tmp_path: Path, apply: Apply) -> None:
+    """The migration fails and keeps all rows, until the CHECK is as the migrations made it."""
     database = prepared(tmp_path, {"lots": LOTS}, {"lots": changed(LOTS, "state", default="old")})
     edit_text(database, "lots", "CHECK (size > 0)", "CHECK (size > -9)")
     run_script(database, "INSERT INTO lots (size) VALUES (-5), (7)")
@@ -136,8 +136,8 @@ def test_a_rule_that_was_weakened_by_hand(tmp_path: Path, apply: Apply) -> None:
     assert rows_of(database, "lots", ["size"]) == [{"size": 7}]
 
 
-def test_a_table_that_is_spelled_otherwise(tmp_path: Path) -> None:
-    """The runner gives a table that means the same the migrations' own words first; plain yoyo refuses it."""
+def test_a_table_with_another_spelling(tmp_path: Path) -> None:
+    """The runner first restores the spelling of the migrations; plain yoyo refuses the table."""
     database = prepared(tmp_path, {"lots": LOTS}, {"lots": changed(LOTS, "state", default="old")})
     edit_text(database, "lots", "CHECK (size > 0)", "check\n(  size>0 ) /* in stock */")
     run_script(database, "INSERT INTO lots (size) VALUES (7)")
@@ -148,8 +148,8 @@ def test_a_table_that_is_spelled_otherwise(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rule", [{"check": "size > 1"}, {"unique": True}], ids=["edit", "rebuild"])
-def test_a_table_with_other_blanks(tmp_path: Path, rule: Spec) -> None:
-    """Tabs and line ends of Windows are blanks as well, and CURRENT_TIMESTAMP is no string."""
+def test_a_table_with_other_white_space(tmp_path: Path, rule: Spec) -> None:
+    """Tabs and Windows line ends are white space, and the case of CURRENT_TIMESTAMP does not matter."""
     old = changed(LOTS, "at", type="double precision", default_sql="CURRENT_TIMESTAMP")
     database = prepared(tmp_path, {"lots": old}, {"lots": changed(old, "size", **rule)})
     edit_text(database, "lots", "CHECK (size > 0)", "CHECK\t(size\t>\r\n0)")
@@ -162,8 +162,8 @@ def test_a_table_with_other_blanks(tmp_path: Path, rule: Spec) -> None:
     assert rows_of(database, "lots", ["size", "state"]) == [{"size": 7, "state": "new"}]
 
 
-def test_after_a_copy_that_failed_checks_are_asked(tmp_path: Path) -> None:
-    """Whatever a migration had switched when it failed is again as it was on the caller's connection."""
+def test_a_failed_copy_restores_the_testing_of_checks(tmp_path: Path) -> None:
+    """A migration that fails leaves the PRAGMAs of the connection as they were."""
     new = changed(changed(LOTS, "state", default="old"), "size", unique=True)
     database = prepared(tmp_path, {"lots": LOTS}, {"lots": new}, "INSERT INTO lots (size) VALUES (5), (5)")
     assert UNASKED in text_of(tmp_path)
@@ -174,8 +174,8 @@ def test_after_a_copy_that_failed_checks_are_asked(tmp_path: Path) -> None:
     assert len(rows_of(database, "lots", ["size"])) == 2
 
 
-def test_guards_hold_where_the_caller_ignores_checks(tmp_path: Path) -> None:
-    """A guard is a CHECK: it is asked on a connection that asks none, which goes on as it was afterwards."""
+def test_guards_work_if_the_caller_ignores_checks(tmp_path: Path) -> None:
+    """A guard is a CHECK, and works on a connection that ignores CHECKs; its PRAGMA is restored afterwards."""
     new = changed(LOTS, "size", check="size > 1")
     database = prepared(tmp_path, {"lots": LOTS}, {"lots": new}, "INSERT INTO lots (size) VALUES (1)")
     with closing(sqlite3.connect(database)) as connection:
@@ -185,8 +185,8 @@ def test_guards_hold_where_the_caller_ignores_checks(tmp_path: Path) -> None:
         assert connection.execute("PRAGMA ignore_check_constraints").fetchone() == (1,)
 
 
-def test_renames_are_carried_along_where_the_caller_has_it_otherwise(tmp_path: Path) -> None:
-    """With legacy_alter_table on, a foreign key would go on naming the table by its old name."""
+def test_renames_work_if_the_caller_uses_legacy_alter_table(tmp_path: Path) -> None:
+    """With legacy_alter_table on, a foreign key would keep the old name of the table."""
     child = {"columns": {"lot": {"type": "integer", "references": {"table": "lots", "column": "id"}}}}
     renamed = {"columns": {"lot": {"type": "integer", "references": {"table": "goods", "column": "id"}}}}
     new = {"goods": {"renamed_from": "lots", **LOTS}, "bids": renamed}
@@ -234,7 +234,7 @@ BY_HAND = {
 
 
 def changed_by_hand(folder: Path, by_hand: str, *, edits: bool) -> Path:
-    """A database whose table somebody made again otherwise, and a pending migration that adds a CHECK to it."""
+    """Make a database with a table that was changed by hand, and a pending migration that adds a CHECK to it."""
     new = changed(ITEMS, "owner", check="owner > 0")
     tables = {"owners": OWNERS}
     database = prepared(folder, {"items": ITEMS, **tables}, {"items": new, **tables}, catalog_edits=edits)
@@ -247,7 +247,7 @@ def changed_by_hand(folder: Path, by_hand: str, *, edits: bool) -> Path:
 @BOTH
 @pytest.mark.parametrize("by_hand", BY_HAND)
 def test_a_table_changed_by_hand_is_not_rebuilt(tmp_path: Path, by_hand: str, apply: Apply) -> None:
-    """A rule, type or default that somebody changed would be gone without a word, and so nothing is done."""
+    """A rebuild would silently lose a rule, type or default that was changed by hand, so it fails."""
     database = changed_by_hand(tmp_path, by_hand, edits=False)
     before = schema_of(database)
     with pytest.raises(Exception, match=REFUSED):
@@ -259,7 +259,7 @@ def test_a_table_changed_by_hand_is_not_rebuilt(tmp_path: Path, by_hand: str, ap
 @BOTH
 @pytest.mark.parametrize("by_hand", BY_HAND)
 def test_an_edit_keeps_what_was_changed_by_hand(tmp_path: Path, by_hand: str, apply: Apply) -> None:
-    """An edit adds its CHECK and leaves the rest of the definition as somebody made it."""
+    """An edit adds its CHECK and keeps the rest of the definition."""
     database = changed_by_hand(tmp_path, by_hand, edits=True)
     before = schema_of(database).by_name()["items"]
     apply(tmp_path, database)
@@ -272,8 +272,8 @@ def test_an_edit_keeps_what_was_changed_by_hand(tmp_path: Path, by_hand: str, ap
 
 @BOTH
 @pytest.mark.parametrize("edits", [True, False], ids=["edit", "rebuild"])
-def test_columns_in_another_order(tmp_path: Path, edits: bool, apply: Apply) -> None:  # noqa: FBT001
-    """An edit leaves the order of columns alone; a rebuild would take it from somebody, and is refused."""
+def test_columns_reordered_by_hand(tmp_path: Path, edits: bool, apply: Apply) -> None:  # noqa: FBT001
+    """An edit keeps the order of columns; a rebuild would change it, so it fails."""
     new = changed(ITEMS, "owner", check="owner > 0")
     tables = {"owners": OWNERS}
     database = prepared(tmp_path, {"items": ITEMS, **tables}, {"items": new, **tables}, catalog_edits=edits)
@@ -300,7 +300,7 @@ def test_columns_in_another_order(tmp_path: Path, edits: bool, apply: Apply) -> 
     ids=["table", "view", "other-case", "trigger"],
 )
 def test_a_temporary_table_that_hides_another(tmp_path: Path, hidden: str) -> None:
-    """What a statement names would be the temporary table: such a connection is refused, and nothing is changed."""
+    """Statements would use the temporary object instead, so the connection is refused, and nothing changes."""
     database = prepared(tmp_path, {"lots": LOTS}, {"lots": changed(LOTS, "state", default="old")})
     run_script(database, "CREATE TRIGGER g AFTER INSERT ON lots BEGIN SELECT 2; END")
     before = schema_of(database)
@@ -313,7 +313,7 @@ def test_a_temporary_table_that_hides_another(tmp_path: Path, hidden: str) -> No
 
 
 def test_a_temporary_table_that_hides_nothing(tmp_path: Path) -> None:
-    """The words of a guard's own query are no names: a table that is called like one of them is in nobody's way."""
+    """A temporary table with the name of a column alias in a guard's query does no harm."""
     database = prepared(tmp_path, {"lots": LOTS}, {"lots": changed(LOTS, "state", default="old")})
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("CREATE TEMP TABLE part (place)")
@@ -327,8 +327,8 @@ def test_a_temporary_table_that_hides_nothing(tmp_path: Path) -> None:
     ["CREATE INDEX own ON lots (state)", "CREATE TRIGGER own AFTER INSERT ON lots BEGIN SELECT 1; END"],
     ids=["index", "trigger"],
 )
-def test_what_would_go_with_the_old_table(tmp_path: Path, by_hand: str, apply: Apply) -> None:
-    """An index or trigger that somebody made by hand would go with a table that is built anew, and so nothing is done."""
+def test_a_rebuild_does_not_lose_an_index_or_trigger_made_by_hand(tmp_path: Path, by_hand: str, apply: Apply) -> None:
+    """A rebuild would drop such an index or trigger with the old table, so it fails until it is dropped."""
     new = {**changed(LOTS, "state", default="old"), "indexes": {"sizes": ["size"]}}
     database = prepared(tmp_path, {"lots": {**LOTS, "indexes": {"states": ["state"]}}}, {"lots": new})
     run_script(database, by_hand)
@@ -342,8 +342,8 @@ def test_what_would_go_with_the_old_table(tmp_path: Path, by_hand: str, apply: A
 
 
 @BOTH
-def test_a_trigger_made_by_hand_does_not_fire_on_rows_that_get_other_values(tmp_path: Path, apply: Apply) -> None:
-    """Triggers of the migrations step aside while rows change; one that nobody knows of would fire."""
+def test_a_trigger_made_by_hand_does_not_fire_during_a_migration(tmp_path: Path, apply: Apply) -> None:
+    """A migration drops known triggers while it updates rows; an unknown one would fire, so it is refused."""
     values = {"enum": ["fresh", "old"], "default": None, "enum_values": {"renamed": {"new": "fresh"}}}
     plain = changed(LOTS, "state", default=None)
     database = prepared(tmp_path, {"lots": plain}, {"lots": changed(LOTS, "state", **values)})
@@ -358,8 +358,8 @@ def test_a_trigger_made_by_hand_does_not_fire_on_rows_that_get_other_values(tmp_
 
 
 @BOTH
-def test_an_edit_does_not_change_a_column_whose_name_ends_alike(tmp_path: Path, apply: Apply) -> None:
-    """The piece ``name TEXT`` stands in ``surname TEXT`` too: such a table is refused."""
+def test_an_edit_does_not_change_a_column_with_a_similar_name(tmp_path: Path, apply: Apply) -> None:
+    """The piece ``name TEXT`` also occurs in ``surname TEXT``; the migration fails."""
     columns: Spec = {"id": {"type": "integer", "primary_key": True}, "name": {"type": "text"}}
     new = {"columns": {**columns, "name": {"type": "text", "nullable": False, "backfill": "'?'"}}}
     database = prepared(tmp_path, {"t": {"columns": columns}}, {"t": new}, "INSERT INTO t (name) VALUES (NULL), ('a')")

@@ -1,4 +1,4 @@
-"""Laws that hold between any two schemas, whatever stands in the tables."""
+"""Laws that hold between any two schemas, whatever the rows."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ RENDERER = Renderer()
 @settings(max_examples=30)
 @given(old=schemas(), new=schemas())
 def test_any_schema_becomes_any_other(old: Schema, new: Schema, catalog_edits: bool) -> None:  # noqa: FBT001
-    """The migration gives the declared schema, and its rollback the one before, on made-up rows too; yoyo can read it.
+    """The migration gives the declared schema, and its rollback the one before, also with sample rows; yoyo can read it.
 
-    That much is the proof that ``generate`` makes before it writes. Planning again finds nothing to do.
+    ``generate`` proves this before it writes. Planning again finds nothing to do.
     """
     with closing(build(old, RENDERER, file="old")) as before, closing(build(new, RENDERER, file="new")) as wanted:
         declared = introspect(wanted)
@@ -67,7 +67,7 @@ def test_any_schema_becomes_any_other(old: Schema, new: Schema, catalog_edits: b
 def test_rows_survive_any_edits(data: st.DataObject, foreign_keys: bool) -> None:  # noqa: FBT001
     """Rows keep values, storage classes, rowids and high-water marks, and children their parents, there and back.
 
-    Foreign keys are enforced or not on the connection that the runner is given.
+    The runner's connection enforces foreign keys or not.
     """
     world = data.draw(worlds())
     after = data.draw(edited(world))
@@ -99,9 +99,9 @@ def test_rows_survive_any_edits(data: st.DataObject, foreign_keys: bool) -> None
 
 
 def put_in(data: st.DataObject, database: Path, world: World, after: World) -> None:
-    """Rows that the tables take, some of them gone again, so that marks are higher than keys; orphans among them.
+    """Insert rows, orphans among them, and delete some, so that high-water marks are higher than keys.
 
-    An orphan whose foreign key goes could not come back with it.
+    Delete orphans whose foreign key is dropped, because it could not be created again with them.
     """
     has_key = {
         one.was: any("references" in column.spec for column in one.fields.values()) for one in after.relations.values()
@@ -125,7 +125,7 @@ Tables = dict[str, dict[str, list[Row]]]
 
 
 def check_carried_over(before: Tables, found: Tables, world: World) -> None:
-    """Every column that was there holds what it held, but for what its hints say; no trigger fired."""
+    """Check that columns keep their values, except for what their hints change, and that no trigger fired."""
     for name, relation in world.relations.items():
         for column, one in relation.fields.items():
             if relation.was is None or one.was is None or not one.is_comparable or "generated" in one.spec:
@@ -137,7 +137,7 @@ def check_carried_over(before: Tables, found: Tables, world: World) -> None:
 
 
 def value_after(row: Row, one: Field) -> Row:
-    """A row of one column as the hints say that it is afterwards."""
+    """Return a row of one column as its hints change it."""
     assert one.was is not None
     value = row[one.was]
     value = one.mapped.get(value, value)
@@ -145,13 +145,13 @@ def value_after(row: Row, one: Field) -> Row:
 
 
 def by_rowid(row: Row) -> Row:
-    """A row of one column with its rowid, where it has one, whatever the column's name is."""
+    """Return a row of one column with its rowid, if it has one, without the column's name."""
     (value,) = (value for name, value in row.items() if name != "rowid")
     return {"rowid": row.get("rowid"), "value": value}
 
 
 def check_marks(before: list[Row], found: list[Row], world: World) -> None:
-    """AUTOINCREMENT goes on where it was."""
+    """Check that AUTOINCREMENT continues where it was."""
     now = {mark["name"]: mark["seq"] for mark in found}
     was = {mark["name"]: mark["seq"] for mark in before}
     for name, relation in world.relations.items():
@@ -160,7 +160,7 @@ def check_marks(before: list[Row], found: list[Row], world: World) -> None:
 
 
 def check_back(before: Tables, found: Tables, world: World) -> None:
-    """What was never changed on the way is what it was, once it is all taken back."""
+    """Check that unchanged columns have their old values after the rollback."""
     for relation in world.relations.values():
         for one in relation.fields.values():
             kept = one.is_comparable and not one.mapped and one.filled is None and "generated" not in one.spec

@@ -52,7 +52,7 @@ PUBLIC = set(
     Project check diff drift find_project generate inspect status
     Comparison Drift Finding Generated Hazard Status Subject
     apply backups_of estimate restore rollback
-    ApplyResult Backup Estimate Extent Restored RollbackResult RunOptions Watch
+    ApplyResult Backup Estimate Extent Restored RollbackResult RunOptions
     Fleet Outcome apply_to_all drift_of_all estimate_all status_of_all
     Committed MigrationFinished MigrationStarted Progress StatementStarted
     """.split()

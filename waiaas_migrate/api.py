@@ -39,17 +39,23 @@ if TYPE_CHECKING:
     )
     from waiaas_migrate.files.project import Project, find_project
     from waiaas_migrate.runner.apply import ApplyResult
+    from waiaas_migrate.runner.apply import apply_to as apply
     from waiaas_migrate.runner.backups.backup import Backup, backups_of
     from waiaas_migrate.runner.backups.restore import Restored, RestoreInterrupted, restore
     from waiaas_migrate.runner.dry_run import Estimate, estimate, estimate_all
     from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, apply_to_all
     from waiaas_migrate.runner.open import close_database, connect, open_database, push_schema
+    from waiaas_migrate.runner.options import RunOptions
     from waiaas_migrate.runner.rollback import Extent, RollbackResult
-    from waiaas_migrate.runner.run import RunOptions, Watch
-    from waiaas_migrate.runner.run import apply_to as apply
-    from waiaas_migrate.runner.run import roll_back_in as rollback
-    from waiaas_migrate.runner.watching.events import Committed, MigrationFinished, MigrationStarted, StatementStarted
-    from waiaas_migrate.runner.watching.progress import Interrupted, Progress
+    from waiaas_migrate.runner.rollback import roll_back_in as rollback
+    from waiaas_migrate.runner.watching.events import (
+        Committed,
+        MigrationFinished,
+        MigrationStarted,
+        Progress,
+        StatementStarted,
+    )
+    from waiaas_migrate.runner.watching.interruption import Interrupted
     from waiaas_migrate.schema.hazards.hazard import Hazard
     from waiaas_migrate.waiaas.ids import generate_id
 
@@ -95,7 +101,6 @@ __all__ = [
     "UnknownMigrationsError",
     "UnsupportedError",
     "UsageError",
-    "Watch",
     "apply",
     "apply_to_all",
     "backups_of",
@@ -132,16 +137,16 @@ _NAMES = {
     "MigrationsError PragmaError Problem ProjectError ProofError SchemaFileError TemplateError UnknownMigrationsError "
     "UnsupportedError UsageError",
     "files.project": "Project find_project",
-    "runner.apply": "ApplyResult",
+    "runner.apply": "ApplyResult apply",
     "runner.backups.backup": "Backup backups_of",
     "runner.backups.restore": "RestoreInterrupted Restored restore",
     "runner.dry_run": "Estimate estimate estimate_all",
     "runner.fleet.fleet": "Fleet Outcome apply_to_all",
     "runner.open": "close_database connect open_database push_schema",
-    "runner.rollback": "Extent RollbackResult",
-    "runner.run": "RunOptions Watch apply rollback",
-    "runner.watching.events": "Committed MigrationFinished MigrationStarted StatementStarted",
-    "runner.watching.progress": "Interrupted Progress",
+    "runner.options": "RunOptions",
+    "runner.rollback": "Extent RollbackResult rollback",
+    "runner.watching.events": "Committed MigrationFinished MigrationStarted Progress StatementStarted",
+    "runner.watching.interruption": "Interrupted",
     "schema.hazards.hazard": "Hazard",
     "waiaas.ids": "generate_id",
 }

@@ -1,4 +1,4 @@
-"""How many lines a reviewer has to read: the length of generated files, on the shipped schema and on another one."""
+"""The length of generated files, which a reviewer must read, for the shipped schema and for another one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Spec = dict[str, Any]
 
 
 def shipped() -> Spec:
-    """The tables of the shipped schema, their enums as lists of values."""
+    """Return the tables of the shipped schema, with enums as lists of values."""
     from waiaas_migrate.waiaas import enums
 
     tables: Spec = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))["tables"]
@@ -28,7 +28,7 @@ def shipped() -> Spec:
 
 
 def shop() -> Spec:
-    """Another schema: four tables that share an enum, with rules and triggers beside it."""
+    """Return another schema: four tables with the same enum, and other rules."""
     states = {"type": "text", "nullable": False, "enum": ["new", "paid", "void"]}
     tables: Spec = {
         name: {
@@ -46,7 +46,7 @@ def shop() -> Spec:
 
 
 def column(tables: Spec, table: str, name: str, **spec: object) -> None:
-    """Give a column of ``tables`` other properties."""
+    """Set properties of a column, or add it."""
     found = tables[table]["columns"].get(name, {})
     tables[table]["columns"][name] = {**(found if isinstance(found, dict) else {"type": found}), **spec}
 
@@ -85,7 +85,7 @@ def renamed_value(tables: Spec) -> None:
 
 
 def not_null_with_backfill(tables: Spec) -> None:
-    """Add a NOT NULL column whose values come from another one."""
+    """Add a NOT NULL column with values from another column."""
     table, source = ("agents", "name") if "agents" in tables else ("orders", "note")
     column(tables, table, "slug", type="text", nullable=False, backfill=f"lower(coalesce({source}, ''))")
 
@@ -101,7 +101,7 @@ def foreign_key_gains_action(tables: Spec) -> None:
 
 
 def unique_column(tables: Spec) -> None:
-    """Make a column unique, which takes a rebuild."""
+    """Make a column unique, which needs a rebuild."""
     column(tables, *(("transactions", "error") if "agents" in tables else ("orders", "note")), unique=True)
 
 
@@ -142,7 +142,7 @@ def added_index(tables: Spec) -> None:
     ],
 )
 def test_generated_files_are_short(tmp_path: Path, schema: Any, change: Any, most: int) -> None:  # noqa: ANN401
-    """Neither file of a migration has more lines than a reviewer should have to read."""
+    """Neither file of a migration is longer than its budget."""
     tables = schema()
     write_schema(tmp_path, {"tables": tables})
     generate(tmp_path, "first")

@@ -23,6 +23,7 @@ from tests.support.projects import (
     run_process,
 )
 from waiaas_migrate import close_database, open_database
+from waiaas_migrate.runner.rollback import roll_back
 
 TABLE = """\
   "people of the house":
@@ -139,7 +140,6 @@ def test_an_addition_on_real_files(tmp_path: Path, addition: str) -> None:
 def test_the_runner_takes_back_what_yoyo_applied(tmp_path: Path) -> None:
     """The library's rollback undoes a migration, whoever applied it, and the library applies it again."""
     from waiaas_migrate.runner.folder import read_folder
-    from waiaas_migrate.runner.rollback import rollback
 
     generated_project(tmp_path)
     (tmp_path / "schema.yaml").write_text(SCHEMA + INDEX + VIEW + TRIGGER + VIRTUAL, encoding="utf-8")
@@ -147,7 +147,7 @@ def test_the_runner_takes_back_what_yoyo_applied(tmp_path: Path) -> None:
     database = tmp_path / "app.db"
     run_yoyo("apply", database, tmp_path / "migrations")
     with closing(open_database(database, migrations=tmp_path / "migrations")) as connection:
-        assert rollback(connection, read_folder(tmp_path / "migrations")).rolled_back == ("0002_more",)
+        assert roll_back(connection, read_folder(tmp_path / "migrations")).rolled_back == ("0002_more",)
     assert catalog(database) == TABLES
     close_database(open_database(database, migrations=tmp_path / "migrations"))
     assert found(database) == TABLES | {

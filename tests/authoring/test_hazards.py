@@ -267,7 +267,7 @@ def test_allow_takes_codes_and_all() -> None:
     assert allowed_codes(["drop_table", "DROP_COLUMN"]) == {Code.DROP_TABLE, Code.DROP_COLUMN}
     assert allowed_codes(["ALL"]) == set(Code)
     assert allowed_codes([]) == set()
-    with pytest.raises(UsageError, match=r"--allow DROP_TABEL: there is no such hazard\. Did you mean DROP_TABLE\?"):
+    with pytest.raises(UsageError, match=r"--allow DROP_TABEL: unknown hazard\. Did you mean DROP_TABLE\?"):
         allowed_codes(["DROP_TABEL"])
     with pytest.raises(UsageError, match=r"Known are DROP_TABLE, .*, and all\."):
         allowed_codes(["xyz"])

@@ -1,4 +1,4 @@
-"""An index on an expression that is no more than a column is an index on that column, as it is to SQLite."""
+"""An index on an expression that is only a column is an index on that column, as in SQLite."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ tables:
     ],
 )
 def test_a_column_as_an_expression(tmp_path: Path, expression: str, column: str, collation: str | None) -> None:
-    """It is generated, and both runner and yoyo make an index on the column; the next run has nothing to do."""
+    """The runner and yoyo both create an index on the column, and ``generate`` finds no difference."""
     project = write_project(tmp_path / "project", SCHEMA.format(term=expression))
     done = run(project, "generate")
     assert (done.status, done.err.count("wrote")) == (0, 3)

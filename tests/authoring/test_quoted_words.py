@@ -1,4 +1,4 @@
-"""Words in double quotes: an error in schema.yaml when they name nothing, and text in a database that has them."""
+"""Words in double quotes: an error in schema.yaml if they name nothing, and strings in existing databases."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.transitions import apply_with_runner, apply_with_yoyo, rows_o
 Apply = Callable[[Path, Path], None]
 BOTH = pytest.mark.parametrize("apply", [apply_with_runner, apply_with_yoyo], ids=["runner", "yoyo"])
 
-#: A table with a column that goes or gets another name, and one that stays.
+#: A table, and a column that tests drop or rename.
 TABLE = """\
 version: 1
 tables:
@@ -29,7 +29,7 @@ FLAG = '      "is main": {type: integer, nullable: false, default: 0}\n'
 RENAMED = '      main: {type: integer, nullable: false, default: 0, renamed_from: "is main"}\n'
 ROWS = """INSERT INTO people (id, email, "is main") VALUES (1, 'a@x', 1), (2, 'b@x', 0)"""
 
-#: Each place where an expression may stand: the text below the columns, its line behind TABLE, and its key path.
+#: Each place for an expression: the YAML after the columns, and its key path.
 PLACES = {
     "column check": ("      low: {type: text, check: '\"is main\" < 9'}\n", "tables.people.columns.low.check"),
     "named column check": (
@@ -63,7 +63,7 @@ PLACES = {
     ),
 }
 EACH_PLACE = pytest.mark.parametrize("place", PLACES)
-#: A term that is no more than a word, which a column is not declared as.
+#: An index on nothing but a word.
 ALONE = (
     "    indexes: {i: [id, {expression: '\"is main\" collate nocase', order: desc}]}\n",
     "tables.people.indexes.i[1].expression",
@@ -71,12 +71,12 @@ ALONE = (
 
 
 def write(folder: Path, text: str) -> None:
-    """Make ``text`` the schema.yaml of ``folder``."""
+    """Write schema.yaml."""
     (folder / "schema.yaml").write_text(text, encoding="utf-8")
 
 
 def refused(folder: Path, *what: str) -> None:
-    """``generate`` refuses, says each of ``what``, and writes nothing; so do ``check`` and ``diff``."""
+    """Check that ``generate``, ``check`` and ``diff`` fail with each of ``what``, and write nothing."""
     before = sorted((folder / "migrations").glob("*"))
     for arguments in (
         ("generate", "-m", "next", "--allow", "all"),
@@ -91,7 +91,7 @@ def refused(folder: Path, *what: str) -> None:
 
 
 def made(folder: Path, schema: str, rows: str = "") -> Path:
-    """A project of ``schema`` with a database of it that holds ``rows``."""
+    """Make a project with ``schema``, and a database with ``rows``."""
     write(folder, schema)
     assert run(folder, "generate").status == 0
     database = folder / "a.db"
@@ -101,8 +101,8 @@ def made(folder: Path, schema: str, rows: str = "") -> Path:
 
 
 @pytest.mark.parametrize("place", [*PLACES, "index on a word"])
-def test_a_word_that_names_nothing_is_refused(tmp_path: Path, place: str) -> None:
-    """A misspelled column in double quotes is an error with its line, its key path, and a way out."""
+def test_a_word_that_names_nothing_is_an_error(tmp_path: Path, place: str) -> None:
+    """A misspelled column in double quotes is an error with its line, its key path, and a fix."""
     tail, path = PLACES.get(place, ALONE)
     made(tmp_path, TABLE + FLAG)
     write(tmp_path, TABLE + FLAG + tail.replace("is main", "emial"))
@@ -111,8 +111,8 @@ def test_a_word_that_names_nothing_is_refused(tmp_path: Path, place: str) -> Non
 
 @EACH_PLACE
 @pytest.mark.parametrize("after", ["dropped", "renamed"])
-def test_a_column_that_goes_leaves_no_string_behind(tmp_path: Path, place: str, after: str) -> None:
-    """What still names a column that is dropped or renamed is refused, and the rows stay as they are."""
+def test_a_dropped_or_renamed_column_does_not_become_a_string(tmp_path: Path, place: str, after: str) -> None:
+    """An expression that still names the column is an error, and the rows do not change."""
     tail, path = PLACES[place]
     database = made(tmp_path, TABLE + FLAG + tail, ROWS)
     write(tmp_path, TABLE + (RENAMED if after == "renamed" else "") + tail)
@@ -123,7 +123,7 @@ def test_a_column_that_goes_leaves_no_string_behind(tmp_path: Path, place: str, 
 @EACH_PLACE
 @BOTH
 def test_a_column_in_double_quotes_is_a_column(tmp_path: Path, place: str, apply: Apply) -> None:
-    """A word that names a column is left alone, and so is its text when the column gets another name everywhere."""
+    """A word that names a column is accepted, and the column can be renamed everywhere."""
     tail, _ = PLACES[place]
     database = made(tmp_path, TABLE + FLAG + tail, ROWS)
     write(tmp_path, TABLE + RENAMED + tail.replace("is main", "main"))
@@ -136,8 +136,8 @@ def test_a_column_in_double_quotes_is_a_column(tmp_path: Path, place: str, apply
 @pytest.mark.parametrize(
     "word", ['"emial"', 'lower("emial")', '"EMAIL" || "x"', '(SELECT max("emial") FROM people)'], ids=str
 )
-def test_a_backfill_is_refused(tmp_path: Path, word: str) -> None:
-    """A backfill would write the word into every row."""
+def test_a_backfill_with_an_unknown_word_is_an_error(tmp_path: Path, word: str) -> None:
+    """SQLite would write the word into every row."""
     database = made(tmp_path, TABLE + FLAG, ROWS)
     write(tmp_path, TABLE + FLAG + f"      low: {{type: text, nullable: false, backfill: '{word}'}}\n")
     refused(tmp_path, "tables.people.columns.low.backfill", "schema.yaml:8:", "no such column")
@@ -146,7 +146,7 @@ def test_a_backfill_is_refused(tmp_path: Path, word: str) -> None:
 
 @BOTH
 def test_a_backfill_of_quoted_names(tmp_path: Path, apply: Apply) -> None:
-    """Names that are there may stand in double quotes, with their table or an alias too."""
+    """Existing names may be in double quotes, also with their table or an alias."""
     database = made(tmp_path, TABLE + FLAG, ROWS)
     value = '"email" || "people"."is main" || (SELECT "n" FROM (SELECT count("p"."id") AS "n" FROM "people" AS "p"))'
     write(tmp_path, TABLE + FLAG + f"      low: {{type: text, nullable: false, backfill: '{value}'}}\n")
@@ -156,15 +156,15 @@ def test_a_backfill_of_quoted_names(tmp_path: Path, apply: Apply) -> None:
 
 
 @pytest.mark.parametrize("word", ["x", "email"])
-def test_a_default_names_no_column(tmp_path: Path, word: str) -> None:
-    """A word in double quotes is text in the expression of a DEFAULT, also if a column has that name."""
+def test_a_default_does_not_name_a_column(tmp_path: Path, word: str) -> None:
+    """A word in double quotes is a string in a DEFAULT, even if a column has that name."""
     made(tmp_path, TABLE)
     write(tmp_path, TABLE + f"      low: {{type: text, default_sql: '(lower(\"{word}\"))'}}\n")
     refused(tmp_path, "schema.yaml:7:", "tables.people.columns.low.default_sql", f"'{word}' in single quotes")
 
 
-def test_a_default_of_one_word_is_text(tmp_path: Path) -> None:
-    """Alone, a word in double quotes is text to everybody, and stays as a database has it."""
+def test_a_default_of_one_word_is_a_string(tmp_path: Path) -> None:
+    """A DEFAULT that is only a word in double quotes is accepted, because it can't be anything but a string."""
     database = made(tmp_path, TABLE, "")
     write(tmp_path, TABLE + "      low: {type: text, default_sql: '\"email\"'}\n")
     assert run(tmp_path, "generate", "-m", "low").status == 0
@@ -175,7 +175,7 @@ def test_a_default_of_one_word_is_text(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rowid", [True, False])
 def test_the_rowid_is_a_name(tmp_path: Path, *, rowid: bool) -> None:
-    """The word "rowid" names the rowid, but in a table that has none it is text."""
+    """The word "rowid" names the rowid, but is a string in a table WITHOUT ROWID."""
     made(tmp_path, TABLE)
     option = "" if rowid else "    without_rowid: true\n"
     write(tmp_path, TABLE + "    checks: ['\"rowid\" <> 7']\n" + option)
@@ -184,7 +184,7 @@ def test_the_rowid_is_a_name(tmp_path: Path, *, rowid: bool) -> None:
 
 
 def test_other_quotes_and_scopes_are_names(tmp_path: Path) -> None:
-    """Aliases, qualified names, excluded, new and old are names; brackets and backticks are no strings ever."""
+    """Aliases, qualified names, excluded, new and old are names; brackets and backticks never make strings."""
     view = 'WITH "c" AS (SELECT "id" AS "k" FROM "people") SELECT "c"."k" AS "z" FROM "c" JOIN "people" AS "p" ON "k" = "p"."id" GROUP BY "z" ORDER BY "z"'
     trigger = 'CREATE TRIGGER "t" AFTER UPDATE OF "email" ON "people" WHEN "new"."id" > "old"."id" BEGIN INSERT INTO "people" ("id") VALUES ("new"."id") ON CONFLICT ("id") DO UPDATE SET "email" = "excluded"."email"; END'
     rest = f"    checks: ['\"people\".\"id\" > 0 AND [id] < 99 AND `id` < 99']\nviews: {{v: '{view}'}}\ntriggers: {{t: '{trigger}'}}\n"
@@ -194,7 +194,7 @@ def test_other_quotes_and_scopes_are_names(tmp_path: Path) -> None:
     assert "no such column: emial" in run(tmp_path, "generate", "-m", "next", "--allow", "all").err
 
 
-#: What object mappers leave behind: all names quoted, and text in double quotes beside them.
+#: SQL as object-relational mappers write it: all names in double quotes, and strings too.
 ORM = """
 CREATE TABLE "app_user" ("id" integer NOT NULL PRIMARY KEY AUTOINCREMENT, "name" varchar(150) NOT NULL DEFAULT "No one",
   "status" TEXT NOT NULL DEFAULT "new" CHECK ("status" IN ("new","old","It's")), "code" TEXT AS ("status" || "-x") STORED);
@@ -209,7 +209,7 @@ INSERT INTO "app_user" ("name", "status") VALUES ('ann', 'new'), ('bob', 'old'),
 
 
 def test_a_database_with_strings_in_double_quotes_is_adopted(tmp_path: Path) -> None:
-    """It is read as it means, with its text in single quotes, and does not differ from the migrations made of that."""
+    """``inspect`` writes the strings in single quotes, and the migrations do not differ from the database."""
     database = tmp_path / "orm.db"
     run_script(database, ORM)
     assert run(tmp_path, "inspect", "orm.db", "-o", "schema.yaml").status == 0
@@ -244,8 +244,8 @@ BY_STATE = "    indexes: {by_state: {columns: [state], where: \"'flag' <> state\
 
 @BOTH
 @pytest.mark.parametrize("name", ["kind", "flag", "other"])
-def test_a_column_does_not_take_over_a_string(tmp_path: Path, apply: Apply, name: str) -> None:
-    """Where a migration by hand has text in double quotes, a new column of that name leaves it text."""
+def test_a_new_column_does_not_capture_a_string(tmp_path: Path, apply: Apply, name: str) -> None:
+    """A string in double quotes in a hand-written migration stays one if a new column has that name."""
     database = made(tmp_path, TABLE)
     (tmp_path / "migrations" / "0002_orders.sql").write_text(BY_HAND, encoding="utf-8")
     write(tmp_path, TABLE + ORDERS + BY_STATE)
@@ -263,8 +263,8 @@ def test_a_column_does_not_take_over_a_string(tmp_path: Path, apply: Apply, name
 
 
 @BOTH
-def test_an_index_on_a_mere_string_is_not_in_the_way(tmp_path: Path, apply: Apply) -> None:
-    """SQLite neither drops nor renames a column beside such an index; a rebuild takes its place."""
+def test_an_index_on_a_string_does_not_stop_a_drop(tmp_path: Path, apply: Apply) -> None:
+    """DROP COLUMN fails if the table has such an index, so the table is rebuilt."""
     database = made(tmp_path, TABLE + FLAG, ROWS)
     by_hand = '-- depends: 0001_initial\nCREATE INDEX odd ON people ("nothing", email);\n'
     (tmp_path / "migrations" / "0002_odd.sql").write_text(by_hand, encoding="utf-8")
@@ -290,8 +290,8 @@ triggers: {t: "CREATE TRIGGER t AFTER INSERT ON people WHEN 'later' = 'x' BEGIN 
 
 
 @BOTH
-def test_a_column_does_not_take_over_a_string_of_views(tmp_path: Path, apply: Apply) -> None:
-    """Views and triggers with such text are made again before a column gets its name."""
+def test_a_new_column_does_not_capture_a_string_of_views(tmp_path: Path, apply: Apply) -> None:
+    """Views and triggers with such a string are created again with single quotes."""
     database = made(tmp_path, TABLE + FLAG, ROWS)
     (tmp_path / "migrations" / "0002_views.sql").write_text(VIEWS_BY_HAND, encoding="utf-8")
     write(tmp_path, TABLE + FLAG + VIEWS)
@@ -305,8 +305,8 @@ def test_a_column_does_not_take_over_a_string_of_views(tmp_path: Path, apply: Ap
     assert run(tmp_path, "drift", "a.db").status == 0
 
 
-def test_an_index_on_a_mere_string_stops_a_rename(tmp_path: Path) -> None:
-    """SQLite renames no column beside such an index, which the error names."""
+def test_an_index_on_a_string_stops_a_rename(tmp_path: Path) -> None:
+    """RENAME COLUMN fails if the table has such an index, and the error names it."""
     made(tmp_path, TABLE + FLAG, ROWS)
     by_hand = '-- depends: 0001_initial\nCREATE INDEX odd ON people ("nothing");\n'
     (tmp_path / "migrations" / "0002_odd.sql").write_text(by_hand, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A full-text table whose content is a view finds what the view holds, whatever a migration did to the rows below it."""
+"""Full-text tables over a view stay up to date when a migration changes the rows under the view."""
 
 from __future__ import annotations
 
@@ -61,8 +61,18 @@ INSERT INTO f_bare (rowid, kind) VALUES (1, 'old');
 """ + "".join(f"INSERT INTO {name} ({name}) VALUES ('rebuild');" for name in (*OVER_VIEWS, "f_cold", "f_all"))
 
 
-def is_true_to_its_rows(database: Path, table: str) -> bool:
-    """Whether the index of ``table`` is the same after it was made again."""
+def prepared(folder: Path, *, catalog_edits: bool = True) -> Path:
+    """Make a database of ``OLD`` with rows."""
+    write_schema(folder, OLD, catalog_edits=catalog_edits)
+    generate(folder)
+    database = folder / "x.db"
+    apply_with_runner(folder, database)
+    run_script(database, ROWS)
+    return database
+
+
+def is_up_to_date(database: Path, table: str) -> bool:
+    """Return whether indexing the rows of ``table`` again changes nothing."""
     with closing(sqlite3.connect(database)) as connection:
 
         def words() -> list[tuple[object, ...]]:
@@ -82,42 +92,42 @@ def is_true_to_its_rows(database: Path, table: str) -> bool:
 
 
 def found(database: Path, table: str, word: str) -> list[int]:
-    """The rows of ``table`` that hold ``word``."""
+    """Return the rows of ``table`` that contain ``word``."""
     with closing(sqlite3.connect(database)) as connection:
         query = f"SELECT rowid FROM {table} WHERE {table} MATCH ? ORDER BY 1"
         return [row[0] for row in connection.execute(query, (word,))]
 
 
 def notes(body: Body) -> dict[str, Any]:
-    """The columns of the table notes."""
+    """Return the columns of the table ``notes``."""
     columns: dict[str, Any] = body["tables"]["notes"]["columns"]
     return columns
 
 
 def value_renamed(body: Body) -> None:
-    """A value gets another name."""
+    """Rename an enum value."""
     notes(body)["kind"] |= {"enum": ["new", "kept", "gone"], "enum_values": {"renamed": {"old": "new"}}}
 
 
 def value_removed(body: Body) -> None:
-    """A value goes, and its rows with it into the view."""
+    """Remove an enum value, so that its rows get into the view."""
     notes(body)["kind"] |= {"enum": ["old", "kept"], "enum_values": {"removed": {"gone": "kept"}}}
 
 
 def filled(body: Body) -> None:
-    """Rows without a value get one."""
+    """Fill rows that have no value."""
     notes(body)["body"] = {"type": "text", "nullable": False, "backfill": "'filled'"}
 
 
 def converted(body: Body) -> None:
-    """Values are converted."""
+    """Change the types of columns, so that values are converted."""
     notes(body)["body"] = "blob"
     notes(body)["who"] = "text"
     body["tables"]["people"]["columns"]["name"] = {"type": "text", "nullable": False, "backfill": "'nobody'"}
 
 
 def renamed(body: Body) -> None:
-    """The table and a column have other names, and a value too."""
+    """Rename the table, a column and a value."""
     value_renamed(body)
     notes(body)["sort"] = {**notes(body).pop("kind"), "renamed_from": "kind"}
     notes(body)["low"]["generated"] = "lower(sort)"
@@ -130,13 +140,13 @@ def renamed(body: Body) -> None:
 
 
 def view_changed(body: Body) -> None:
-    """The views say something else of the same columns."""
+    """Change what the views select."""
     body["views"]["live"] = body["views"]["live"].replace(" WHERE kind <> 'gone'", " WHERE kind <> 'old'")
     body["views"]["lower"] = "SELECT id, low || ' more' AS kind, body FROM notes"
 
 
 def joined_otherwise(body: Body) -> None:
-    """A view reads a column that comes with the migration."""
+    """Let a view read a column that the migration adds."""
     notes(body)["extra"] = {"type": "text", "backfill": "'extra' || id"}
     body["views"]["live"] = body["views"]["live"].replace("kind, body", "kind, extra AS body")
 
@@ -149,12 +159,8 @@ CHANGES = [value_renamed, value_removed, filled, converted, renamed, view_change
 def test_an_index_over_a_view_follows_its_rows(
     tmp_path: Path, change: Callable[[Body], None], *, catalog_edits: bool
 ) -> None:
-    """Forward and back, by the runner and by plain yoyo; an index over rows that stay is left alone."""
-    write_schema(tmp_path, OLD, catalog_edits=catalog_edits)
-    generate(tmp_path)
-    database = tmp_path / "x.db"
-    apply_with_runner(tmp_path, database)
-    run_script(database, ROWS)
+    """It does so forward and back, by the runner and by yoyo; unchanged rows are not indexed again."""
+    database = prepared(tmp_path, catalog_edits=catalog_edits)
     other = Path(shutil.copy(database, tmp_path / "yoyo.db"))
     body = copy.deepcopy(OLD)
     change(body)
@@ -164,20 +170,16 @@ def test_an_index_over_a_view_follows_its_rows(
     apply_with_runner(tmp_path, database)
     apply_with_yoyo(tmp_path, other)
     for file in (database, other):
-        assert [table for table in (*OVER_VIEWS, "f_all") if not is_true_to_its_rows(file, table)] == []
+        assert [table for table in (*OVER_VIEWS, "f_all") if not is_up_to_date(file, table)] == []
     roll_back_with_runner(tmp_path, database)
     roll_back_with_yoyo(tmp_path, other)
     for file in (database, other):
-        assert [table for table in (*OVER_VIEWS, "f_all") if not is_true_to_its_rows(file, table)] == []
+        assert [table for table in (*OVER_VIEWS, "f_all") if not is_up_to_date(file, table)] == []
 
 
 def test_a_mapped_value_is_found_under_its_new_name(tmp_path: Path) -> None:
-    """Search finds the new value and not the old one; every other index is as it was."""
-    write_schema(tmp_path, OLD)
-    generate(tmp_path)
-    database = tmp_path / "x.db"
-    apply_with_runner(tmp_path, database)
-    run_script(database, ROWS)
+    """A search finds the new value and not the old one; other indexes do not change."""
+    database = prepared(tmp_path)
     body = copy.deepcopy(OLD)
     value_renamed(body)
     write_schema(tmp_path, body)
@@ -190,7 +192,7 @@ def test_a_mapped_value_is_found_under_its_new_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("make", ["tables", "views", "virtual_tables"])
 def test_a_change_elsewhere_indexes_nothing_again(tmp_path: Path, make: str) -> None:
-    """Neither a column that no view reads, nor a view or a full-text table that is new, makes others be indexed."""
+    """A column that no view reads, a new view and a new full-text table do not make others stale."""
     write_schema(tmp_path, OLD)
     generate(tmp_path)
     body = copy.deepcopy(OLD)
@@ -206,7 +208,7 @@ def test_a_change_elsewhere_indexes_nothing_again(tmp_path: Path, make: str) -> 
 
 
 def test_a_new_index_over_a_view_is_filled(tmp_path: Path) -> None:
-    """The rows below the view are there already, and are found at once."""
+    """A search finds existing rows of the view at once."""
     body = copy.deepcopy(OLD)
     lone = body["virtual_tables"].pop("f_live")
     write_schema(tmp_path, body)
@@ -222,12 +224,8 @@ def test_a_new_index_over_a_view_is_filled(tmp_path: Path) -> None:
 
 
 def test_a_view_that_becomes_a_table_empties_the_index(tmp_path: Path) -> None:
-    """Its rows are gone, and so is what the index says of them."""
-    write_schema(tmp_path, OLD)
-    generate(tmp_path)
-    database = tmp_path / "x.db"
-    apply_with_runner(tmp_path, database)
-    run_script(database, ROWS)
+    """The new table has no rows, so a search finds none."""
+    database = prepared(tmp_path)
     body = copy.deepcopy(OLD)
     del body["views"]["lower"]
     body["tables"]["lower"] = {"columns": {"id": {"type": "integer", "primary_key": True}, "kind": "text"}}
@@ -237,8 +235,8 @@ def test_a_view_that_becomes_a_table_empties_the_index(tmp_path: Path) -> None:
     assert found(database, "f_lower", "old") == []
 
 
-def test_a_view_without_a_number_for_its_rows_is_reported(tmp_path: Path) -> None:
-    """A view has no rowid of its own, so full-text search over it needs a column for that."""
+def test_a_view_without_a_rowid_column_is_reported(tmp_path: Path) -> None:
+    """A view has no rowid, so a full-text table over it needs a column instead."""
     body = copy.deepcopy(OLD)
     body["views"]["live"] = body["views"]["live"].replace("notes.id, ", "")
     write_schema(tmp_path, body)

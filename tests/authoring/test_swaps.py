@@ -1,17 +1,17 @@
-"""Names that trade places do so once: nothing in the schema shows it afterwards, so a second time is never silent."""
+"""Swapped names: the schema does not show whether a swap has run, so a second swap is never silent."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.support.projects import run
+from tests.support.transitions import apply_with_yoyo
 from waiaas_migrate import close_database, open_database
 
 PLAIN = """\
@@ -40,7 +40,7 @@ AFTER = {"columns": (2, 1, 3, 4, 5), "cycle": (2, 3, 1, 4, 5), "tables": (1, 2, 
 
 
 def with_other(schema: str) -> str:
-    """``schema`` with one more table."""
+    """Add a table to ``schema``."""
     return schema.replace("tables:\n", f"tables:\n{OTHER}")
 
 
@@ -68,13 +68,13 @@ def commit(folder: Path, schema: str, name: str, *options: str) -> None:
 
 @pytest.fixture(params=HINTED)
 def kind(request: pytest.FixtureRequest) -> str:
-    """What trades places."""
+    """The kind of swap."""
     return str(request.param)
 
 
 @pytest.fixture
 def project(tmp_path: Path, kind: str) -> Path:
-    """A git repository, on a branch that made a swap after the main branch made its own change; a database has both."""
+    """A git repository on a branch with a swap; the main branch has another change."""
     git(tmp_path, "init", "-qb", "main")
     commit(tmp_path, PLAIN, "start")
     git(tmp_path, "checkout", "-qb", "mine")
@@ -86,19 +86,19 @@ def project(tmp_path: Path, kind: str) -> Path:
 
 
 def everything(path: Path) -> tuple[object, ...]:
-    """The values of all rows."""
+    """Return the values of all rows."""
     with closing(sqlite3.connect(path)) as connection:
         found: tuple[object, ...] = connection.execute(EVERYTHING).fetchone()
         return found
 
 
 def migrations(project: Path) -> list[str]:
-    """The migrations in the folder."""
+    """Return the names of the migrations in the folder."""
     return sorted(path.name for path in (project / "migrations").glob("*.sql") if ".rollback" not in path.name)
 
 
 def assert_not_repeated(project: Path, kind: str) -> None:
-    """``generate`` stops at a second swap and writes nothing; without the hints, it records what is there."""
+    """``generate`` refuses a second swap and writes nothing; without the hints, it records the migrations."""
     before = migrations(project)
     text = (project / "schema.yaml").read_text(encoding="utf-8")
     done = run(project, "generate", "-m", "again")
@@ -114,31 +114,12 @@ def assert_not_repeated(project: Path, kind: str) -> None:
 
 
 def start(project: Path) -> Path:
-    """A database as it was before the swap, with rows, which the folder's first migration made."""
+    """Make a database with rows by the first migration, as it was before the swap."""
     path = project / "b.db"
     first = next((project / "migrations").glob("0001_start.sql")).read_text(encoding="utf-8")
-    (project / "first").mkdir()
-    (project / "first" / "0001_start.sql").write_text(first, encoding="utf-8")
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-W",
-            "ignore",
-            "-m",
-            "yoyo",
-            "apply",
-            "--batch",
-            "--no-config-file",
-            "--database",
-            f"sqlite:///{path}",
-            "first",
-        ],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    (project / "first" / "migrations").mkdir(parents=True)
+    (project / "first" / "migrations" / "0001_start.sql").write_text(first, encoding="utf-8")
+    apply_with_yoyo(project / "first", path)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("INSERT INTO geo (id, lat, lng, alt) VALUES (1, 1, 2, 3)")
         connection.execute("INSERT INTO old VALUES (4)")
@@ -147,19 +128,19 @@ def start(project: Path) -> Path:
 
 
 def merge(project: Path, side: str) -> None:
-    """Merge the main branch, and take one side of manifest.json, as the documentation says."""
+    """Merge the main branch, and keep one side of manifest.json, as the documentation says."""
     git(project, "merge", "-q", "main", status=1)
     git(project, "checkout", f"--{side}", "migrations/manifest.json")
 
 
 def test_a_merge_that_takes_their_manifest(project: Path, kind: str) -> None:
-    """The main branch's manifest knows nothing of the swap."""
+    """The manifest of the main branch does not record the swap, so ``generate`` asks."""
     merge(project, "theirs")
     assert_not_repeated(project, kind)
 
 
 def test_a_merge_that_keeps_our_manifest(project: Path, kind: str) -> None:
-    """It has the swap on record, so the hints are ignored, and stay ignored."""
+    """Our manifest records the swap, so ``generate`` ignores the hints, the second time too."""
     merge(project, "ours")
     before = migrations(project)
     for _ in range(2):
@@ -170,14 +151,14 @@ def test_a_merge_that_keeps_our_manifest(project: Path, kind: str) -> None:
     assert everything(path) == AFTER[kind]
 
 
-def test_a_manifest_that_is_made_again(project: Path, kind: str) -> None:
-    """It was deleted, and the record with it."""
+def test_a_deleted_manifest(project: Path, kind: str) -> None:
+    """Without the manifest, nothing records the swap, so ``generate`` asks."""
     (project / "migrations" / "manifest.json").unlink()
     assert_not_repeated(project, kind)
 
 
 def test_a_manifest_without_its_hints(project: Path, kind: str) -> None:
-    """Somebody merged it by hand."""
+    """A manifest merged by hand may have lost its hints, so ``generate`` asks."""
     path = project / "migrations" / "manifest.json"
     content = json.loads(path.read_text(encoding="utf-8"))
     del content["hints"]
@@ -185,8 +166,8 @@ def test_a_manifest_without_its_hints(project: Path, kind: str) -> None:
     assert_not_repeated(project, kind)
 
 
-def test_migrations_that_are_joined_by_hand(project: Path) -> None:
-    """Two files become one, the comments go, and the manifest is made again."""
+def test_migrations_joined_by_hand(project: Path) -> None:
+    """``generate`` asks if two files were joined without comments, and the manifest was deleted."""
     folder = project / "migrations"
     second = folder / "0002_swap.sql"
     text = (folder / "0001_start.sql").read_text(encoding="utf-8") + second.read_text(encoding="utf-8")
@@ -199,36 +180,17 @@ def test_migrations_that_are_joined_by_hand(project: Path) -> None:
     assert migrations(project) == ["0001_all.sql"]
 
 
-def test_hints_that_stay_are_ignored(project: Path, kind: str) -> None:
-    """A later change is generated without asking, and swaps nothing; plain yoyo runs all of it."""
+def test_fulfilled_hints_are_ignored(project: Path, kind: str) -> None:
+    """A later change is generated without a question, and does not swap again, also with plain yoyo."""
     (project / "schema.yaml").write_text(with_other(HINTED[kind]), encoding="utf-8")
     assert run(project, "generate", "-m", "later").status == 0
     path = start(project)
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-W",
-            "ignore",
-            "-m",
-            "yoyo",
-            "apply",
-            "--batch",
-            "--no-config-file",
-            "--database",
-            f"sqlite:///{path}",
-            "migrations",
-        ],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    apply_with_yoyo(project, path)
     assert everything(path) == AFTER[kind]
 
 
-def test_a_swap_that_is_meant_twice_is_allowed_by_name(project: Path, kind: str) -> None:
-    """The hints were removed, and are written again."""
+def test_a_second_swap_is_allowed_by_name(project: Path, kind: str) -> None:
+    """Removing the hints and writing them again asks for a second swap, which ``--allow`` permits."""
     (project / "schema.yaml").write_text(PLAIN, encoding="utf-8")
     assert run(project, "generate").status == 0
     (project / "schema.yaml").write_text(HINTED[kind], encoding="utf-8")
@@ -237,8 +199,8 @@ def test_a_swap_that_is_meant_twice_is_allowed_by_name(project: Path, kind: str)
     assert migrations(project)[-1] == "0003_back.sql"
 
 
-def test_a_chain_is_no_swap(tmp_path: Path) -> None:
-    """Its last name was free, so the schema shows that it is done, whatever the manifest says."""
+def test_a_chain_is_not_a_swap(tmp_path: Path) -> None:
+    """The last name of a chain was free, so the schema itself shows that the renames have run."""
     chain = PLAIN.replace("lat: {", "far: {renamed_from: lat, ").replace("lng: {", "lat: {renamed_from: lng, ")
     (tmp_path / "schema.yaml").write_text(PLAIN, encoding="utf-8")
     assert run(tmp_path, "generate", "-m", "start").status == 0

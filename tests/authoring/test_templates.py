@@ -37,7 +37,7 @@ def test_templates_of_a_web_framework(tmp_path: Path) -> None:
         assert run(project, "check").status == 0
     written = [(project / "migrations" / "0001_initial.sql").read_bytes() for project in (plain, web)]
     assert written[0] == written[1]
-    assert (Renderer(web / "templates").is_customised, replaced_templates(web / "templates")) == (False, ())
+    assert (Renderer(web / "templates").is_customized, replaced_templates(web / "templates")) == (False, ())
     (web / "templates" / "drop.sql.j2").rmdir()
     (web / "templates" / "drop.sql.j2").write_text("SELECT 1;")
     assert replaced_templates(web / "templates") == ("drop.sql.j2",)
@@ -46,12 +46,12 @@ def test_templates_of_a_web_framework(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (b"CREATE {% if %}", "templates/create_index.sql.j2:1: the template cannot be used: "),
-        (b"CREATE INDEX {{ action.nothing }};", "the template cannot be used: "),
-        (b"CREATE INDEX \xff;", "the template cannot be used: it is not UTF-8"),
-        (b"{% include 'nowhere.j2' %}", "the template cannot be used: "),
-        pytest.param(b"{{ 1 / 0 }}", "the template cannot be used: "),
-        pytest.param(b"{{ action.index.parts + 1 }}", "the template cannot be used: "),
+        (b"CREATE {% if %}", "templates/create_index.sql.j2:1: can't use the template: "),
+        (b"CREATE INDEX {{ action.nothing }};", "can't use the template: "),
+        (b"CREATE INDEX \xff;", "can't use the template: it is not UTF-8"),
+        (b"{% include 'nowhere.j2' %}", "can't use the template: "),
+        pytest.param(b"{{ 1 / 0 }}", "can't use the template: "),
+        pytest.param(b"{{ action.index.parts + 1 }}", "can't use the template: "),
         pytest.param(b"-- nothing\n", "idx_tasks_state"),
         (b"CREATE INDEX idx ON nowhere (a);", "SQLite says: no such table: main.nowhere"),
         (b"CREATE INDEX idx ON tasks (state", "SQLite says: incomplete input"),
@@ -90,4 +90,6 @@ def test_a_proof_that_fails_names_the_templates_of_ones_own(tmp_path: Path) -> N
     (tmp_path / "schema.yaml").write_text("version: 1\ntables: {t: {columns: {a: text}}}\n", encoding="utf-8")
     done = run(tmp_path, "generate", "--allow", "all")
     assert done.status == 2
-    assert f"The templates in {tmp_path / 'templates'} took part: see first whether it passes without them." in done.err
+    assert (
+        f"Your templates in {tmp_path / 'templates'} were used. Check first whether it passes without them." in done.err
+    )

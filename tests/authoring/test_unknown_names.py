@@ -17,45 +17,27 @@ tables:
       a: text
 """
 
-#: What is added to the table, and the hazard: its code, place, owner, and the name.
+FUNCTION, COLLATION = "UNKNOWN_FUNCTION", "UNKNOWN_COLLATION"
+
+#: YAML to add to the table, and the hazard: its code, its place and owner, and the unknown name.
 UNKNOWN = {
-    "check": ("      b: {type: text, check: lenght(b) > 2}\n", "UNKNOWN_FUNCTION", "6:30, t.b", "lenght"),
-    "table check": ("    checks:\n      - a > lenght(a)\n", "UNKNOWN_FUNCTION", "7:9, t", "lenght"),
-    "named check": ("    checks:\n      c: LENGHT (a) > 1\n", "UNKNOWN_FUNCTION", "7:10, t", "lenght"),
-    "collation": ("      b: {type: text, collate: NOCSE}\n", "UNKNOWN_COLLATION", "6:32, t.b", "NOCSE"),
-    "collate in a check": ("    checks: ['a COLLATE nocse = 1']\n", "UNKNOWN_COLLATION", "6:14, t", "nocse"),
-    "collation of a key": (
-        "    unique: [[{column: a, collate: nocse}]]\n",
-        "UNKNOWN_COLLATION",
-        "6:36, t",
-        "nocse",
-    ),
-    "default": ("      b: {type: text, default_sql: (strftim(1))}\n", "UNKNOWN_FUNCTION", "6:36, t.b", "strftim"),
-    "generated": ("      b: {type: text, generated: lowr(a)}\n", "UNKNOWN_FUNCTION", "6:34, t.b", "lowr"),
-    "backfill": (
-        "      b: {type: text, nullable: false, backfill: lowr(a)}\n",
-        "UNKNOWN_FUNCTION",
-        "6:50, t.b",
-        "lowr",
-    ),
-    "index": ("    indexes: {i: [{expression: lowr(a)}]}\n", "UNKNOWN_FUNCTION", "6:32, i", "lowr"),
-    "partial index": (
-        "    indexes: {i: {columns: [a], where: lowr(a) > 1}}\n",
-        "UNKNOWN_FUNCTION",
-        "6:40, i",
-        "lowr",
-    ),
-    "regexp": ("      b: {type: text, check: \"b REGEXP 'x'\"}\n", "UNKNOWN_FUNCTION", "6:30, t.b", "REGEXP"),
-    "view": ("views:\n  v: SELECT lowr(a) AS l FROM t\n", "UNKNOWN_FUNCTION", "7:6, v", "lowr"),
-    "view that sorts": (
-        "views:\n  v: SELECT a FROM t ORDER BY a COLLATE nocse\n",
-        "UNKNOWN_COLLATION",
-        "7:6, v",
-        "nocse",
-    ),
+    "check": ("      b: {type: text, check: lenght(b) > 2}\n", FUNCTION, "6:30, t.b", "lenght"),
+    "table check": ("    checks:\n      - a > lenght(a)\n", FUNCTION, "7:9, t", "lenght"),
+    "named check": ("    checks:\n      c: LENGHT (a) > 1\n", FUNCTION, "7:10, t", "lenght"),
+    "collation": ("      b: {type: text, collate: NOCSE}\n", COLLATION, "6:32, t.b", "NOCSE"),
+    "collate in a check": ("    checks: ['a COLLATE nocse = 1']\n", COLLATION, "6:14, t", "nocse"),
+    "collation of a key": ("    unique: [[{column: a, collate: nocse}]]\n", COLLATION, "6:36, t", "nocse"),
+    "default": ("      b: {type: text, default_sql: (strftim(1))}\n", FUNCTION, "6:36, t.b", "strftim"),
+    "generated": ("      b: {type: text, generated: lowr(a)}\n", FUNCTION, "6:34, t.b", "lowr"),
+    "backfill": ("      b: {type: text, nullable: false, backfill: lowr(a)}\n", FUNCTION, "6:50, t.b", "lowr"),
+    "index": ("    indexes: {i: [{expression: lowr(a)}]}\n", FUNCTION, "6:32, i", "lowr"),
+    "partial index": ("    indexes: {i: {columns: [a], where: lowr(a) > 1}}\n", FUNCTION, "6:40, i", "lowr"),
+    "regexp": ("      b: {type: text, check: \"b REGEXP 'x'\"}\n", FUNCTION, "6:30, t.b", "REGEXP"),
+    "view": ("views:\n  v: SELECT lowr(a) AS l FROM t\n", FUNCTION, "7:6, v", "lowr"),
+    "view that sorts": ("views:\n  v: SELECT a FROM t ORDER BY a COLLATE nocse\n", COLLATION, "7:6, v", "nocse"),
     "trigger": (
         "triggers:\n  tr: CREATE TRIGGER tr AFTER INSERT ON t BEGIN UPDATE t SET a = lowr(a); END\n",
-        "UNKNOWN_FUNCTION",
+        FUNCTION,
         "7:7, tr",
         "lowr",
     ),
@@ -67,9 +49,9 @@ UNKNOWN = {
 def test_unknown_names_are_hazards(
     tmp_path: Path, more: str, code: str, place: str, name: str, *, is_new: bool
 ) -> None:
-    """Each is reported where schema.yaml says it, stands in the migration's head, and is reported once."""
+    """Each is reported with its place in schema.yaml and in the migration, and only once."""
     if is_new and "backfill" in more:
-        return  # a new table has no rows to fill
+        return  # A new table has no rows for a backfill.
     project = write_project(tmp_path, TABLE) if is_new else generated_project(tmp_path, TABLE)
     (project / "schema.yaml").write_text(TABLE + more)
     done = run(project, "generate")
@@ -82,8 +64,8 @@ def test_unknown_names_are_hazards(
     assert "UNKNOWN_" not in run(project, "generate").out
 
 
-def test_known_names_are_none(tmp_path: Path) -> None:
-    """SQLite's own functions are known, whatever their case and kind, and so are words that only look like calls."""
+def test_known_names_are_not_hazards(tmp_path: Path) -> None:
+    """SQLite's own functions in any case, and words that only look like calls, are not reported."""
     more = """\
       b: {type: text, collate: NoCase, check: "LENGTH(b) > 2 AND a NOT IN ('lowr(1)')", comment: lowr(a)}
       c: {type: VARCHAR(10), default_sql: "(strftime('%s', 'now'))"}
@@ -101,15 +83,15 @@ triggers:
 
 
 @pytest.mark.parametrize("default", ["(substr(1))", "(row_number())", "(abs())"])
-def test_a_default_that_sqlite_cannot_compute(tmp_path: Path, default: str) -> None:
-    """CREATE TABLE takes any function in a DEFAULT, so the first INSERT would fail."""
+def test_a_default_that_sqlite_cannot_compute_is_an_error(tmp_path: Path, default: str) -> None:
+    """CREATE TABLE accepts any function in a DEFAULT, but the first INSERT would fail."""
     done = run(write_project(tmp_path, f"{TABLE}      b: {{type: text, default_sql: {default}}}\n"), "generate")
     assert done.status == 2
     assert "schema.yaml:6:36, tables.t.columns.b.default_sql: SQLite can't compute this default: " in done.err
 
 
 def test_json_has_the_place(tmp_path: Path) -> None:
-    """``--json`` gives the place apart from the object."""
+    """``--json`` has the place and the object in separate keys."""
     write_project(tmp_path, TABLE + "      b: {type: text, check: lenght(b) > 2}\n")
     (hazard,) = json.loads(run(tmp_path, "generate", "--json").out)["hazards"]
     assert (hazard["where"], hazard["place"]) == ("t.b", "schema.yaml:6:30")

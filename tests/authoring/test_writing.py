@@ -79,7 +79,7 @@ def test_a_migrations_folder_that_may_not_be_written(shared: Path) -> None:
         done = run(shared, "generate")
     (shared / "migrations").chmod(0o755)
     assert (done.status, done.out) == (2, "")
-    assert "migrations: cannot be written to: Permission denied. Nothing was changed." in done.err
+    assert "migrations: can't be written to: Permission denied. Nothing was changed." in done.err
     assert listing(shared) == before
 
 
@@ -95,7 +95,7 @@ def test_leftovers_that_may_not_be_deleted(shared: Path) -> None:
     (shared / "migrations").chmod(0o755)
     assert checked.status == 0
     assert (done.status, done.out) == (2, "")
-    assert "interrupted `generate` left, and it cannot be deleted: Permission denied. Check" in done.err
+    assert "interrupted `generate`, which can't be deleted: Permission denied. Check" in done.err
     assert leftover.exists()
     assert run(shared, "generate").status == 0
     assert not leftover.exists()
@@ -152,7 +152,7 @@ except MigrateError as error:
 """
     status, _, err = on_a_small_disk(tmp_path, code)
     fix = "Check its permissions, the free space and the disk, then run the command again."
-    assert (status, err) == (1, f".: cannot be written to: File too large. Nothing was changed. {fix}\n")
+    assert (status, err) == (1, f".: can't be written to: File too large. Nothing was changed. {fix}\n")
     assert listing(tmp_path) == before
 
 

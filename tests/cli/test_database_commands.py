@@ -91,9 +91,9 @@ def test_a_file_that_is_no_database(project: Path, command: str) -> None:
     ("name", "said"),
     [
         ("migrations", "is a folder. Give the path of a database file."),
-        ("nowhere/app.db", "the folder nowhere does not exist. Make it first."),
-        ("", "is no name of a database. Give a path, :memory: or a sqlite:/// URL."),
-        ("sqlite://app.db", "is no database URL. Write sqlite:///relative/path.db"),
+        ("nowhere/app.db", "the folder nowhere does not exist. Create it first."),
+        ("", "does not name a database. Give a path, :memory: or a sqlite:/// URL."),
+        ("sqlite://app.db", "is not a database URL. Write sqlite:///relative/path.db"),
     ],
 )
 def test_names_that_are_no_database(project: Path, command: str, name: str, said: str) -> None:
@@ -121,7 +121,7 @@ def test_a_migrations_folder_that_is_missing(project: Path, database: Path, comm
     before = listing(project)
     done = run(project, command, database.name, "--migrations", "nowhere")
     assert (done.status, done.out) == (2, "")
-    assert "nowhere: there is no such folder. Check the path, or begin it with `waiaas-migrate generate`." in done.err
+    assert "nowhere: no such folder. Correct the path, or run `waiaas-migrate generate` to create it." in done.err
     assert listing(project) == before
 
 

@@ -65,7 +65,9 @@ def test_help_imports_only_click(command: str) -> None:
     assert "click" in loaded
     assert loaded.isdisjoint({"concurrent.futures", "jinja2", "rich", "sqlite3", "syntaqlite", "yaml", "yoyo"})
     ours = {name for name in loaded if name.startswith("waiaas_migrate.")}
-    assert {name for name in ours if not name.startswith("waiaas_migrate.cli")} == {"waiaas_migrate.errors"}
+    assert {name for name in ours if not name.startswith("waiaas_migrate.cli")} == {
+        *("waiaas_migrate.api", "waiaas_migrate.errors"),
+    }
 
 
 def test_version(tmp_path: Path) -> None:
@@ -126,10 +128,10 @@ def test_failures_as_json(tmp_path: Path, arguments: list[str], kind: str, statu
 @pytest.mark.parametrize(
     ("option", "value", "said"),
     [
-        ("--schema", "nowhere.yaml", "there is no such file."),
+        ("--schema", "nowhere.yaml", "no such file."),
         ("--schema", "migrations", "this is a directory, not a file."),
         ("--schema", "", "this is a directory, not a file."),
-        ("--migrations", "schema.yaml", "cannot be read as a folder of migrations"),
+        ("--migrations", "schema.yaml", "can't be read as a folder of migrations"),
         ("--templates", "nowhere", "no such folder. Check the path."),
         ("--templates", "schema.yaml", "no such folder. Check the path."),
     ],

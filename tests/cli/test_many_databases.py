@@ -212,7 +212,7 @@ def test_a_file_that_is_gone_when_its_turn_comes(project: Path) -> None:
     (project / "migrations" / "manifest.json").unlink()
     done = run(project, "apply", "data/*.db", "data/new.db", "--jobs", "1")
     assert done.status == 2
-    said = "data/c.db: failed: there is no such file any more, and none was made. Name the file itself to have it made."
+    said = "data/c.db: failed: the file no longer exists, and was not made again. Name the file itself to make it."
     assert said in done.out.splitlines()
     assert done.err == "4 databases: 1 failed, 3 migrated.\n"
     assert {path.name for path in (project / "data").glob("*.db")} == {"a.db", "b.db", "new.db"}

@@ -10,9 +10,11 @@ import pytest
 from tests.support.folders import FAMILY, dump, write_folder
 from tests.support.projects import execute, listing, rows, run
 from waiaas_migrate.errors import ApplyError
-from waiaas_migrate.runner.rollback import Extent
-from waiaas_migrate.runner.run import RunOptions, report_interruption, roll_back_in
-from waiaas_migrate.runner.watching.progress import Interrupted
+from waiaas_migrate.runner.options import RunOptions
+from waiaas_migrate.runner.rollback import Extent, roll_back_in
+from waiaas_migrate.runner.run import report_interruption
+from waiaas_migrate.runner.watching.interruption import Interrupted
+from waiaas_migrate.sqlite.database.url import database_path
 
 
 @pytest.fixture
@@ -77,16 +79,16 @@ def test_a_row_that_would_lose_its_parent_is_in_the_way(project: Path) -> None:
 
 @pytest.mark.parametrize(
     ("taken_back", "said"),
-    [((), "all was rolled back, and"), (("0003_age",), "too late: 0003_age had been taken back")],
+    [((), "all was rolled back"), (("0003_age",), "too late to stop the run: 0003_age had been rolled back")],
 )
 def test_interrupted_before_or_after_its_commit(project: Path, taken_back: tuple[str, ...], said: str) -> None:
     """What was committed is told as it is, also where it is the closing that is interrupted."""
     database = str(project / "app.db")
     with (  # noqa: PT012 — what is interrupted is a block
         pytest.raises(Interrupted, match=said) as told,
-        report_interruption(database, was_rolling_back=True) as todo,
+        report_interruption(database_path(database), was_rolling_back=True) as interruption,
     ):
-        todo.append("0003_age")
+        interruption.todo = ["0003_age"]
         if taken_back:
             roll_back_in(database, project / "migrations", Extent())
         raise KeyboardInterrupt

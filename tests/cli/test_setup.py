@@ -13,9 +13,10 @@ from tests.support.projects import run, run_process
 from waiaas_migrate import close_database, connect, open_database, push_schema
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.migration_dir.migration_files import read_migrations
+from waiaas_migrate.runner.apply import apply_pending
 from waiaas_migrate.runner.folder import read_folder
-from waiaas_migrate.runner.rollback import rollback
-from waiaas_migrate.runner.run import RunOptions, run_pending
+from waiaas_migrate.runner.options import RunOptions
+from waiaas_migrate.runner.rollback import Extent, roll_back
 
 PREPARE = """\
 import re, sqlite3
@@ -162,25 +163,25 @@ def test_push_and_rollback_on_a_connection_that_has_them(project: Path) -> None:
     with closing(sqlite3.connect(project / "a.db")) as connection:
         registered(connection)
         push_schema(connection, migrations=project / "migrations")
-        assert len(rollback(connection, folder, count=1).rolled_back) == 1
-        assert len(rollback(connection, folder, count=1).rolled_back) == 1
-        run_pending(connection, folder, options=RunOptions(transaction="each"))
+        assert len(roll_back(connection, folder, Extent(count=1)).rolled_back) == 1
+        assert len(roll_back(connection, folder, Extent(count=1)).rolled_back) == 1
+        apply_pending(connection, folder, options=RunOptions(transaction="each"))
         assert connection.execute("SELECT count(*) FROM notes").fetchone() == (0,)
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("cards.dbx:prepare", "the module `cards.dbx` can't be imported: ModuleNotFoundError"),
-        ("nowhere:prepare", "the module `nowhere` can't be imported: ModuleNotFoundError"),
-        ("cards.broken:prepare", "the module `cards.broken` can't be imported: SyntaxError"),
+        ("cards.dbx:prepare", "can't import the module `cards.dbx`: ModuleNotFoundError"),
+        ("nowhere:prepare", "can't import the module `nowhere`: ModuleNotFoundError"),
+        ("cards.broken:prepare", "can't import the module `cards.broken`: SyntaxError"),
         ("cards.db:prepar", "`prepar` in the module `cards.db` is missing."),
         ("cards.db:NOT_A_FUNCTION", "`NOT_A_FUNCTION` in the module `cards.db` is not a function."),
         ("cards.db:raises", "`cards.db:raises` fails: ValueError: no such card."),
         ("cards.db:exits", "`cards.db:exits` fails: SystemExit: 0."),
         ("cards.db:leaves", "setup: the function left a transaction open."),
-        ("cards.db", "this must name a function. Write `setup = "),
-        ("cards/db.py:prepare", "this must name a function."),
+        ("cards.db", "`setup` must be the name of a function. Write `setup = "),
+        ("cards/db.py:prepare", "`setup` must be the name of a function."),
     ],
 )
 def test_a_function_that_cannot_be_used(project: Path, name: str, said: str) -> None:

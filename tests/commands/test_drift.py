@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.folders import FAMILY, write_folder
-from waiaas_migrate.commands.live_database import database_state, new_run, read_folder, reading
+from waiaas_migrate.commands.live_database import database_state, live_connection, new_run, read_folder
 from waiaas_migrate.files.project import find_project
 from waiaas_migrate.runner.open import close_database, open_database, push_schema
 from waiaas_migrate.sqlite.database.connection import connect_file
@@ -23,17 +23,17 @@ def test_everything_is_read_at_one_moment(tmp_path: Path, first: str) -> None:
     folder, path = write_folder(tmp_path / "migrations", FAMILY), tmp_path / "a.db"
     project = find_project(tmp_path)
     close_database(open_database(path, migrations=folder))
-    with reading(str(path)) as (connection, _):
+    with live_connection(str(path)) as (connection, _):
         before = introspect(connection)
     write_folder(folder, MORE)
     known = read_folder(project, new_run())
-    with reading(str(path)) as (connection, _):
+    with live_connection(str(path)) as (connection, _):
         assert first != "record" or database_state(connection, known).pending
         assert first != "catalog" or introspect(connection) == before
         with closing(connect_file(path)) as other:
             push_schema(other, migrations=folder)
         assert introspect(connection) == before
         assert [migration.id for migration in database_state(connection, known).pending] == ["0004_more"]
-    with reading(str(path)) as (connection, _):
+    with live_connection(str(path)) as (connection, _):
         assert introspect(connection) != before
         assert not database_state(connection, known).pending

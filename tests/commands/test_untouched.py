@@ -356,8 +356,8 @@ def test_ctrl_c_outside_a_transaction(tmp_path: Path) -> None:
     status, said = interrupt(tmp_path, "-m", "waiaas_migrate", "apply", "app.db")
     assert status == 130
     assert said == (
-        "Interrupted in 0003_endless; app.db keeps 0001_initial, 0002_begin, and what this migration did outside a "
-        "transaction.\n"
+        "Interrupted in 0003_endless: app.db keeps what 0003_endless did outside a transaction, and 0001_initial, "
+        "0002_begin.\n"
     )
     assert ("table", "n") in catalog(tmp_path / "app.db")
 

@@ -71,16 +71,16 @@ _FLAG_MEMBER = f"it has a member of an `enum.Flag`, whose members can be combine
         ("('a', 1.5)", "its value 1.5 is neither a string nor an integer"),
         ("['a', None]", "its value None is neither a string nor an integer"),
         ("(1, True)", "its value True is neither a string nor an integer"),
-        ("('a\\0b',)", "its value 'a\\x00b' contains a character that SQL text cannot hold"),
-        ("('\\ud800',)", "its value '\\ud800' contains a character that SQL text cannot hold"),
+        ("('a\\0b',)", "its value 'a\\x00b' contains a character that SQL text can't hold"),
+        ("('\\ud800',)", "its value '\\ud800' contains a character that SQL text can't hold"),
         ("(2 ** 63,)", "its value 9223372036854775808 does not fit into SQLite's 64 bits"),
         ("enum.Flag('E', 'A B')", _FLAG),
         ("enum.IntFlag('E', 'A B')", _FLAG),
         ("list(enum.IntFlag('F', 'A B'))", _FLAG_MEMBER),
         ("typing.Literal[enum.IntFlag('F', 'A B').A]", _FLAG_MEMBER),
         ("['a'] * 2 + [str(n) for n in range(50_000)]", "its value 'a' is there twice"),
-        ("5", "it is no enum, Literal, tuple or list (but `int`)"),
-        ("{'a': 1}", "it is no enum, Literal, tuple or list (but `dict`)"),
+        ("5", "it is not an enum, Literal, tuple or list (but `int`)"),
+        ("{'a': 1}", "it is not an enum, Literal, tuple or list (but `dict`)"),
     ],
 )
 def test_what_cannot_be_a_check_list_says_why(tmp_path: Path, source: str, problem: str) -> None:
@@ -108,7 +108,7 @@ def test_a_module_that_fails_is_named(tmp_path: Path, source: str, said: str) ->
     """Whatever an import raises becomes one sentence with its message and no traceback."""
     (tmp_path / "app_enums.py").write_text(source)
     assert complaint(tmp_path, "app_enums") == (
-        f"schema.yaml:2:8, enums: the module `app_enums` fails on import: {said}. "
+        f"schema.yaml:2:8, enums: can't import the module `app_enums`: {said}. "
         f"Make `python -c 'import app_enums'` work."
     )
 
@@ -133,11 +133,11 @@ def test_long_lists_are_read(tmp_path: Path) -> None:
 def test_modules_that_are_not_there_are_all_named(tmp_path: Path) -> None:
     """Each missing module is told, and where it was looked for."""
     (tmp_path / "app_package").mkdir()
-    fix = f"It is looked for in {tmp_path} and among the installed packages; correct the name, or install it."
+    fix = f"It is looked up in {tmp_path} and among the installed packages. Correct the name, or install it."
     assert complaint(tmp_path, "app_nothing.enums", "app_package.enums", "a b") == (
-        f"schema.yaml:2:8, enums: there is no module `app_nothing.enums`: not even `app_nothing`. {fix}\n"
-        f"schema.yaml:2:8, enums: there is no module `app_package.enums`. {fix}\n"
-        f"schema.yaml:2:8, enums: `a b` is no module name. Write it as in `import`, such as `app.enums`."
+        f"schema.yaml:2:8, enums: no module `app_nothing`. {fix}\n"
+        f"schema.yaml:2:8, enums: no module `app_package.enums`. {fix}\n"
+        f"schema.yaml:2:8, enums: `a b` is not a module name. Write a name such as `app.enums`."
     )
 
 
@@ -147,7 +147,7 @@ def test_an_unknown_name_gets_a_suggestion(tmp_path: Path) -> None:
     enums = load(tmp_path, "app_enums")
     assert enums.find("STATUSSES") is None
     assert unknown_enum("STATUSSES", enums) == (
-        "there is no enum `STATUSSES` in `app_enums`.",
+        "unknown enum `STATUSSES`.",
         "Did you mean `STATUSES`?",
     )
 
@@ -160,7 +160,7 @@ def test_a_name_in_two_modules_must_mean_one_thing(tmp_path: Path) -> None:
     found = enums.find("OTHER")
     assert values(enums, "SAME") == ("a",)
     assert found is not None
-    assert found.problem == "it means different things in `app_one` and `app_two`"
+    assert found.problem == "it has different values in `app_one` and `app_two`"
 
 
 def test_an_edit_is_seen_at_once(tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def test_another_order_is_named(folder: Path) -> None:
     swapped = (migrations[0], migrations[2], migrations[1])
     (folder / MANIFEST).write_text(manifest_text(Manifest(migrations=chain(swapped))), encoding="utf-8")
     (found,) = problems(folder)
-    assert "lists 0003_age where" in found
+    assert "lists 0003_age, but" in found
 
 
 def test_a_merge_that_kept_both_lines_is_named(folder: Path, tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_merge_that_kept_both_lines_is_named(folder: Path, tmp_path: Path) -> 
     merged = Manifest(migrations=(*ours.migrations, theirs.migrations[-1]))
     (folder / MANIFEST).write_text(manifest_text(merged), encoding="utf-8")
     (found,) = problems(folder)
-    assert "0005_theirs.sql: was recorded behind another migration" in found
+    assert "0005_theirs.sql: was recorded after another migration" in found
 
 
 def git(folder: Path, *arguments: str) -> int:
@@ -182,7 +182,7 @@ def test_two_branches_conflict_in_git(folder: Path) -> None:
     git(folder, "add", ".")
     git(folder, "commit", "-qm", "theirs")
     assert git(folder, "merge", "-q", "main") != 0
-    with pytest.raises(MigrationsError, match=r"manifest\.json:\d+: holds a conflict between two branches"):
+    with pytest.raises(MigrationsError, match=r"manifest\.json:\d+: has a merge conflict"):
         read_manifest(folder)
 
 
@@ -192,12 +192,12 @@ GOOD = {"version": 2, "migrations": [], "pragmas": {}, "fingerprint": None}
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "manifest.json:1: is no JSON"),
-        (b'{\n"version": 1,\n}', "manifest.json:3: is no JSON"),
-        (b"\xff", "cannot be read"),
+        (b"", "manifest.json:1: is not JSON"),
+        (b'{\n"version": 1,\n}', "manifest.json:3: is not JSON"),
+        (b"\xff", "can't be read"),
         (b"[]", "is not what generate writes"),
         (b"{}", "is not what generate writes"),
-        (b"[" * 100_000, "is no JSON"),
+        (b"[" * 100_000, "is not JSON"),
         (json.dumps({**GOOD, "version": 3}).encode(), "has version 3"),
         (json.dumps({**GOOD, "migrations": [{"id": 1, "hash": "x"}]}).encode(), "is not what generate writes"),
         (json.dumps({**GOOD, "migrations": [{"id": "a", "hash": "x"}] * 2}).encode(), "listed twice"),
@@ -215,9 +215,9 @@ def test_a_broken_manifest_is_refused(tmp_path: Path, content: bytes, words: str
 
 
 def test_a_folder_in_the_place_of_the_manifest_is_refused(tmp_path: Path) -> None:
-    """It cannot be read."""
+    """It can't be read."""
     (tmp_path / MANIFEST).mkdir()
-    with pytest.raises(MigrationsError, match="cannot be read"):
+    with pytest.raises(MigrationsError, match="can't be read"):
         read_manifest(tmp_path)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-import time
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,10 +20,9 @@ from waiaas_migrate.files.migration_dir.migration_files import (
     MigrationFile,
     migration_hash,
     read_migrations,
-    read_post_apply,
-    split_statements,
+    read_with_post_apply,
 )
-from waiaas_migrate.files.migration_dir.statements import first_line
+from waiaas_migrate.files.migration_dir.statements import first_line, split_statements
 
 # --- statements -------------------------------------------------------------------------------------------------------
 
@@ -108,16 +106,14 @@ def test_a_nul_character_is_reported() -> None:
         split_statements("SELECT 1;\0SELECT 2;")
 
 
-def test_splitting_takes_time_in_proportion() -> None:
-    """Large files, long strings full of semicolons and long triggers take a moment, not minutes."""
+def test_large_scripts_are_split() -> None:
+    """Large files, long strings full of semicolons and long triggers; quadratic work would take many minutes."""
     scripts = [
         "INSERT INTO t VALUES (1);\n" * 40_000,
         "SELECT '" + "; --" * 250_000 + "';",
         "CREATE TRIGGER t AFTER INSERT ON a BEGIN " + "SELECT 1; " * 100_000 + "END;",
     ]
-    started = time.monotonic()
     assert [len(split_statements(script)) for script in scripts] == [40_000, 1, 1]
-    assert time.monotonic() - started < 10
 
 
 def test_the_first_line_is_that_of_the_code() -> None:
@@ -167,7 +163,7 @@ def test_a_folder_is_read_as_yoyo_reads_it(files: dict[str, str]) -> None:
             assert migration_hash(one.id) == other.hash
             assert set(one.depends) == {dependency.id for dependency in other.depends}
             assert one.transactional == other.use_transactions
-        assert [hook.id for hook in read_post_apply(folder)] == [hook.id for hook in theirs.post_apply]
+        assert [hook.id for hook in read_with_post_apply(folder)[1]] == [hook.id for hook in theirs.post_apply]
 
 
 def test_the_order_is_yoyos_for_many_dependencies(tmp_path: Path) -> None:
@@ -250,12 +246,12 @@ FAULTS: dict[str, tuple[dict[str, bytes], list[str]]] = {
         ["rolls back a.sql, which is missing. Restore a.sql from git"],
     ),
     "two of one id": ({"a.sql": b"SELECT 1;", "a.py": b""}, ["the same id as a.py"]),
-    "not UTF-8": ({"a.sql": b"SELECT 1;\n\xff"}, ["a.sql:2: is not UTF-8"]),
+    "not UTF-8": ({"a.sql": b"SELECT 1;\n\xff"}, ["a.sql:2: the byte 0xFF is not UTF-8"]),
     "rollback not UTF-8": ({"a.sql": b"SELECT 1;", "a.rollback.sql": b"\xff"}, ["a.rollback.sql:1"]),
     "byte order mark": ({"a.sql": b"\xef\xbb\xbfSELECT 1;"}, ["byte order mark"]),
     "incomplete": ({"a.sql": b"SELECT 1;\nSELECT '"}, ["a.sql:2"]),
-    "transactional": ({"a.sql": b"-- x\n-- transactional: no\nSELECT 1;"}, ["a.sql:2", "neither true nor false"]),
-    "broken Python": ({"a.py": b"import no_such_module"}, ["cannot be loaded: ModuleNotFoundError"]),
+    "transactional": ({"a.sql": b"-- x\n-- transactional: no\nSELECT 1;"}, ["a.sql:2", "must be true or false"]),
+    "broken Python": ({"a.py": b"import no_such_module"}, ["can't be loaded: ModuleNotFoundError"]),
     "many at once": (
         {"a.sql": b"-- depends: x\nSELECT '", "b.rollback.sql": b"", "c.sql": b"\xff"},
         ["depends on x", "a.sql:2", "rolls back b.sql", "c.sql:1"],
@@ -282,7 +278,7 @@ def test_a_faulty_folder_is_refused_with_everything_that_is_wrong(
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     """A path that is no folder is an error, allowed to be absent or not."""
     (tmp_path / "m").touch()
-    with pytest.raises(MigrationsError, match="cannot be read as a folder"):
+    with pytest.raises(MigrationsError, match="can't be read as a folder"):
         read_migrations(tmp_path / "m", missing_ok=True)
 
 

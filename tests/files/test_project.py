@@ -67,11 +67,11 @@ def test_everything_wrong_with_the_table_is_told(tmp_path: Path) -> None:
     )
     assert complaint(tmp_path) == (
         "pyproject.toml:2, tool.waiaas-migrate.shema: unknown key `shema`. Did you mean `schema`?\n"
-        'pyproject.toml:3, tool.waiaas-migrate.migrations: this must be a path. Write `migrations = "migrations"`.\n'
-        "pyproject.toml:4, tool.waiaas-migrate.catalog_edits: this must be true or false. "
+        'pyproject.toml:3, tool.waiaas-migrate.migrations: `migrations` must be a path. Write `migrations = "migrations"`.\n'
+        "pyproject.toml:4, tool.waiaas-migrate.catalog_edits: `catalog_edits` must be true or false. "
         "Write `catalog_edits = false`.\n"
-        "pyproject.toml:5, tool.waiaas-migrate.catalog-edits: `catalog_edits` is here twice. Take one of them away.\n"
-        "pyproject.toml:6, tool.waiaas-migrate.xyz: unknown key `xyz`. Known are `schema`, `migrations`, `templates`, "
+        "pyproject.toml:5, tool.waiaas-migrate.catalog-edits: `catalog_edits` is set twice. Remove one of them.\n"
+        "pyproject.toml:6, tool.waiaas-migrate.xyz: unknown key `xyz`. Known keys: `schema`, `migrations`, `templates`, "
         "`catalog_edits`, `secure_delete`, `ignore_tables`, `setup`."
     )
 
@@ -88,7 +88,7 @@ def test_broken_toml_is_told_with_its_line(tmp_path: Path) -> None:
         (b"a = '\xff'", "pyproject.toml:1:6: the byte 0xFF here is not UTF-8. Save the file as UTF-8."),
         (
             b"[tool]\nwaiaas-migrate = 5",
-            "pyproject.toml, tool.waiaas-migrate: this is no table. Write `[tool.waiaas-migrate]` with the keys ",
+            "pyproject.toml, tool.waiaas-migrate: this is not a table. Write `[tool.waiaas-migrate]` with the keys ",
         ),
         (b"a = " + b"[" * 100_000, "pyproject.toml: this is not TOML: "),
     ],

@@ -145,10 +145,10 @@ def test_aliases_repeat_a_value() -> None:
         ("# nothing\n", "s.yaml: the file is empty. Begin it with `version: 1`."),
         (
             "a: !!python/object/apply:os.system [touch pwned]",
-            "s.yaml:1:4, a: the tag `!!python/object/apply:os.system` is not allowed; only plain YAML is read. Take the tag away.",
+            "s.yaml:1:4, a: the tag `!!python/object/apply:os.system` is not allowed. Remove it; only plain YAML is read.",
         ),
-        ("a: !!int x", "s.yaml:1:4, a: `!!int` does not fit `x`. Take the tag away."),
-        ("a: !!int true", "s.yaml:1:4, a: `!!int` does not fit `true`. Take the tag away."),
+        ("a: !!int x", "s.yaml:1:4, a: the tag `!!int` does not fit `x`. Remove the tag."),
+        ("a: !!int true", "s.yaml:1:4, a: the tag `!!int` does not fit `true`. Remove the tag."),
         ("a: &b [*b]", "s.yaml:1:8, a[0]: the alias `*b` is inside the value that it repeats. Write the value out."),
         ("a: *b", "s.yaml:1:4, a: unknown alias `*b`. Put text that begins with `*` in quotes."),
         (
@@ -204,10 +204,10 @@ def said_of(path: Path) -> str:
         (b"version: 1\nna\xefve: 1\n", "s.yaml:2:3: the byte 0xEF here is not UTF-8. Save the file as UTF-8."),
         (b"\xef\xbb\xbfa: \xff", "s.yaml:1:4: the byte 0xFF here is not UTF-8. Save the file as UTF-8."),
         ("a: 1".encode("utf-16"), "s.yaml: the file is UTF-16 or UTF-32, not UTF-8. Save it as UTF-8."),
-        (b"a: \0", "s.yaml:1:4: the character U+0000 here is no text. Take it out; it may not show in an editor."),
+        (b"a: \0", "s.yaml:1:4: the character U+0000 here is not text. Remove it; it may not show in an editor."),
         (
             b"a: 1\nb: \x1b",
-            "s.yaml:2:4: the character U+001B here is no text. Take it out; it may not show in an editor.",
+            "s.yaml:2:4: the character U+001B here is not text. Remove it; it may not show in an editor.",
         ),
         (b"", "s.yaml: the file is empty. Begin it with `version: 1`."),
         (b" " * (16 * 1024 * 1024 + 1), "s.yaml: the file is larger than 16 MiB. Check that it is the file you mean."),
@@ -230,10 +230,10 @@ def test_a_byte_order_mark_is_no_matter(tmp_path: Path) -> None:
 def test_a_path_that_is_no_file_is_refused(tmp_path: Path) -> None:
     """A missing file, a directory, a pipe and an impossible name each get their sentence, and none blocks."""
     os.mkfifo(tmp_path / "pipe")
-    assert said_of(tmp_path / "none.yaml") == "s.yaml: there is no such file. Make one."
+    assert said_of(tmp_path / "none.yaml") == "s.yaml: no such file. Make one."
     assert said_of(tmp_path) == "s.yaml: this is a directory, not a file. Name a file."
-    assert said_of(tmp_path / "pipe") == "s.yaml: the file cannot be read: it is not a regular file. Name another file."
-    assert said_of(tmp_path / "a\0b").startswith("s.yaml: the file cannot be read: embedded null")
+    assert said_of(tmp_path / "pipe") == "s.yaml: the file can't be read: it is not a regular file. Name another file."
+    assert said_of(tmp_path / "a\0b").startswith("s.yaml: the file can't be read: embedded null")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -241,7 +241,7 @@ def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
     """A file without permission is named as such."""
     path = tmp_path / "s.yaml"
     path.touch(mode=0)
-    assert said_of(path) == "s.yaml: the file may not be read. Give yourself the permission to read it."
+    assert said_of(path) == "s.yaml: you don't have permission to read the file. Change its permissions."
 
 
 @given(st.text(alphabet="a1:-?[]{}&*!|>'\"%@`#, \n\t\\~<", max_size=60))

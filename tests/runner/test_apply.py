@@ -30,7 +30,7 @@ from waiaas_migrate.errors import (
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST
 from waiaas_migrate.runner.apply import ApplyResult, apply_pending
 from waiaas_migrate.runner.folder import read_folder
-from waiaas_migrate.runner.rollback import rollback
+from waiaas_migrate.runner.rollback import Extent, roll_back
 from waiaas_migrate.runner.yoyo.applied import pending, read_applied
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.connection import connect_file, open_read_only
@@ -234,7 +234,7 @@ def test_old_code_refuses_a_newer_database(path: Path, folder: Path, tmp_path: P
     for files in (old, {**old, "0009_else.sql": "CREATE TABLE x (x);"}):
         write_folder(tmp_path / f"old{len(files)}", files)
         with closing(connect_file(path)) as connection:
-            for action in (apply_pending, rollback):
+            for action in (apply_pending, roll_back):
                 with pytest.raises(UnknownMigrationsError) as caught:
                     action(connection, read_folder(tmp_path / f"old{len(files)}"))
                 assert caught.value.unknown == ("0003_age",)
@@ -286,7 +286,7 @@ def test_temporary_objects_that_hide_others_are_refused(path: Path, folder: Path
         with pytest.raises(DatabaseRefused, match=f"temporary objects of these names: {name}\\."):
             apply(connection, write_folder(folder, more))
         with pytest.raises(DatabaseRefused) if name == "Parent" else nullcontext():
-            rollback(connection, read_folder(folder))
+            roll_back(connection, read_folder(folder))
         connection.execute(f"DROP TABLE temp.{name}")
         apply(connection, folder)
         assert connection.execute("SELECT count(*) FROM more").fetchone() == (1,)
@@ -347,16 +347,16 @@ def test_rolling_back_is_the_way_back(connection: sqlite3.Connection, folder: Pa
     apply(connection, folder)
     head = read_catalog(connection)
     read = read_folder(folder)
-    assert rollback(connection, read).rolled_back == ("0003_age",)
-    assert rollback(connection, read, to="0001_parents").rolled_back == ("0002_children",)
+    assert roll_back(connection, read).rolled_back == ("0003_age",)
+    assert roll_back(connection, read, Extent(to="0001_parents")).rolled_back == ("0002_children",)
     assert tables(connection) == {"parent"}
-    assert rollback(connection, read, count=5).rolled_back == ("0001_parents",)
+    assert roll_back(connection, read, Extent(count=5)).rolled_back == ("0001_parents",)
     assert tables(connection) == set()
-    assert rollback(connection, read).rolled_back == ()
+    assert roll_back(connection, read).rolled_back == ()
     assert apply(connection, folder).applied == FAMILY_IDS
     assert read_catalog(connection) == head
     with pytest.raises(UsageError, match="0009_x is not applied"):
-        rollback(connection, read, to="0009_x")
+        roll_back(connection, read, Extent(to="0009_x"))
 
 
 def test_a_migration_without_a_rollback_is_not_rolled_back(connection: sqlite3.Connection, folder: Path) -> None:
@@ -366,7 +366,7 @@ def test_a_migration_without_a_rollback_is_not_rolled_back(connection: sqlite3.C
     apply(connection, folder)
     for count in (1, 2):
         with pytest.raises(UnsupportedError, match="there is no rollback"):
-            rollback(connection, read_folder(folder), count=count)
+            roll_back(connection, read_folder(folder), Extent(count=count))
     assert tables(connection) == {"parent", "child", "x", "y"}
 
 
@@ -375,7 +375,7 @@ def test_a_failing_rollback_leaves_the_database_as_before(connection: sqlite3.Co
     apply(connection, folder)
     connection.executescript("CREATE VIEW v AS SELECT age FROM parent;")
     with pytest.raises(ApplyError, match="0003_age"):
-        rollback(connection, read_folder(folder), count=3)
+        roll_back(connection, read_folder(folder), Extent(count=3))
     assert applied_ids(connection) == list(FAMILY_IDS)
 
 
@@ -383,7 +383,7 @@ def test_a_python_migration_is_rolled_back_by_its_steps(connection: sqlite3.Conn
     """In the same transaction as the others."""
     write_folder(folder, {"0004_py.py": python("connection.execute('CREATE TABLE py (x)')")})
     apply(connection, folder)
-    assert rollback(connection, read_folder(folder), count=2).rolled_back == ("0004_py", "0003_age")
+    assert roll_back(connection, read_folder(folder), Extent(count=2)).rolled_back == ("0004_py", "0003_age")
     assert tables(connection) == {"parent", "child"}
 
 

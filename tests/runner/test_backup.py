@@ -19,9 +19,10 @@ import pytest
 from tests.support.folders import FAMILY, PRAGMAS, dump, run_python, write_folder
 from tests.support.rights import unprivileged
 from waiaas_migrate.errors import ApplyError, DatabaseFileError, DatabaseRefused
+from waiaas_migrate.runner.apply import apply_to
 from waiaas_migrate.runner.backups.backup import KEPT, back_up, backups_of, is_backup
 from waiaas_migrate.runner.backups.verified_copy import byte_count
-from waiaas_migrate.runner.run import RunOptions, When, apply_to
+from waiaas_migrate.runner.options import BackupWhen, RunOptions
 from waiaas_migrate.sqlite.database.pragmas import Pragma
 
 DELETING = {"0004_tidy.sql": "-- depends: 0003_age\nDELETE FROM parent WHERE id > 1;\n"}
@@ -101,8 +102,8 @@ def test_never(database: Path) -> None:
     assert (result.applied, result.backup, names(database)) == (("0004_tidy",), None, [])
 
 
-@pytest.mark.parametrize("when", get_args(When))
-def test_a_new_database_has_nothing_to_back_up(tmp_path: Path, when: When) -> None:
+@pytest.mark.parametrize("when", get_args(BackupWhen))
+def test_a_new_database_has_nothing_to_back_up(tmp_path: Path, when: BackupWhen) -> None:
     """No run that makes a database makes a backup of nothing."""
     folder = write_folder(tmp_path / "m", {**FAMILY, **DELETING}, record=False)
     assert apply_to(str(tmp_path / "app.db"), folder, options=RunOptions(backup=when)).backup is None

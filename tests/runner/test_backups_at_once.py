@@ -26,7 +26,7 @@ ROUNDS = int(os.environ.get("WAIAAS_ROUNDS", "6"))
 WORKER = """
 import contextlib, io, os, sys, time
 from waiaas_migrate.cli import main
-import waiaas_migrate.runner.run, waiaas_migrate.runner.backups.restore, waiaas_migrate.runner.yoyo_backend
+import waiaas_migrate.runner.apply, waiaas_migrate.runner.backups.restore, waiaas_migrate.runner.yoyo_backend
 from waiaas_migrate.runner.backups.backup import back_up
 from pathlib import Path
 print("ready", flush=True)

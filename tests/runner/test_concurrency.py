@@ -21,8 +21,8 @@ import pytest
 
 from tests.support.folders import FAMILY, FAMILY_IDS, PRAGMAS, write_folder
 from waiaas_migrate import close_database, open_database
-from waiaas_migrate.runner.rollback import Extent
-from waiaas_migrate.runner.run import RunOptions, roll_back_in
+from waiaas_migrate.runner.options import RunOptions
+from waiaas_migrate.runner.rollback import Extent, roll_back_in
 from waiaas_migrate.runner.yoyo.applied import read_applied
 from waiaas_migrate.sqlite.database.connection import connect_file
 from waiaas_migrate.sqlite.database.pragmas import Pragma

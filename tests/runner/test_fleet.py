@@ -245,7 +245,7 @@ def test_few_open_files(tmp_path: Path) -> None:
         """
 import resource, sys
 from waiaas_migrate.runner.fleet.fleet import Fleet, apply_to_all
-from waiaas_migrate.runner.run import RunOptions
+from waiaas_migrate.runner.options import RunOptions
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 names = [f"{sys.argv[1]}/{number}.db" for number in range(40)]
 outcomes = apply_to_all(names, f"{sys.argv[1]}/m", options=RunOptions(backup="always"), fleet=Fleet(jobs=25))

@@ -13,15 +13,14 @@ import pytest
 
 from tests.support.folders import FAMILY, run_yoyo, write_folder
 from waiaas_migrate.errors import ApplyError
-from waiaas_migrate.runner.apply import ApplyResult, apply_pending, apply_todo
+from waiaas_migrate.runner.apply import ApplyResult, apply_pending, apply_to
 from waiaas_migrate.runner.folder import read_folder
+from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck, FullCheckNeeded
 from waiaas_migrate.runner.proof.violations import read_keys, violations
-from waiaas_migrate.runner.rollback import rollback
-from waiaas_migrate.runner.run import RunOptions, apply_to
-from waiaas_migrate.runner.upgrade import Conduct
-from waiaas_migrate.runner.watching.events import Observe
-from waiaas_migrate.runner.yoyo.applied import pending, read_applied
+from waiaas_migrate.runner.rollback import roll_back
+from waiaas_migrate.runner.watching.events import Listener
+from waiaas_migrate.runner.yoyo.applied import read_applied
 from waiaas_migrate.sqlite.database.connection import connect_file
 from waiaas_migrate.sqlite.planning.effects import Effects
 
@@ -40,11 +39,9 @@ def connection(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sqlit
         yield connection
 
 
-def apply(connection: sqlite3.Connection, folder: Path, observe: Observe | None = None) -> ApplyResult:
+def apply(connection: sqlite3.Connection, folder: Path, listener: Listener | None = None) -> ApplyResult:
     """Apply pending migrations."""
-    found = read_folder(folder)
-    conduct = Conduct(observe=observe)
-    return apply_todo(connection, found, conduct, pending(connection, found.ids))
+    return apply_pending(connection, read_folder(folder), RunOptions(listener=listener, backup="never"))
 
 
 REBUILD = (
@@ -150,9 +147,9 @@ def test_a_mismatch_outside_transactions_and_back(connection: sqlite3.Connection
     write_folder(folder, {"0005_mend.sql": mend, "0005_mend.rollback.sql": "DROP INDEX by_name;\n"})
     apply(connection, folder)
     with pytest.raises(ApplyError, match="odd: foreign key mismatch"):
-        rollback(connection, read_folder(folder))
+        roll_back(connection, read_folder(folder))
     write_folder(folder, {"0005_mend.rollback.sql": ANNOUNCED + "DROP INDEX by_name;\n"})
-    assert "0005_mend added foreign keys" in "".join(rollback(connection, read_folder(folder)).notices)
+    assert "0005_mend added foreign keys" in "".join(roll_back(connection, read_folder(folder)).notices)
 
 
 OTHER = {

@@ -25,7 +25,7 @@ from waiaas_migrate.errors import (
     UnknownMigrationsError,
     UsageError,
 )
-from waiaas_migrate.runner.run import apply_to
+from waiaas_migrate.runner.apply import apply_to
 from waiaas_migrate.runner.yoyo.applied import read_applied
 from waiaas_migrate.sqlite.database.pragmas import Pragma
 
@@ -365,3 +365,20 @@ def test_opening_at_head_writes_nothing_and_takes_no_lock(path: Path, folder: Pa
         assert connection.execute("SELECT count(*) FROM parent").fetchone() == (0,)
         connection.close()
         assert path.read_bytes() == before
+
+
+def test_notices_are_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """An application that opens a database finds the notices of the run in the log, as warnings."""
+    folder, path = write_folder(tmp_path / "migrations", FAMILY), tmp_path / "a.db"
+    close_database(open_database(path, migrations=folder))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("INSERT INTO child VALUES (1, 99)")
+        connection.commit()
+    write_folder(folder, {"0004_note.sql": "-- depends: 0003_age\nUPDATE child SET id = 2;\n"})
+    close_database(open_database(path, migrations=folder))
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ("waiaas_migrate", "WARNING")
+    assert "row 2 of child (parent_id) has no parent in parent" in record.message
+    caplog.clear()
+    close_database(open_database(path, migrations=folder))
+    assert caplog.records == []

@@ -99,7 +99,7 @@ def test_known_tables_are_left_alone(tmp_path: Path, tool: str, when: str) -> No
     assert "by_hand" in run(project, "drift", "a.db").out
 
 
-def test_other_tables_are_reported_and_refused_still(tmp_path: Path) -> None:
+def test_other_tables_are_still_reported_and_refused(tmp_path: Path) -> None:
     """A table that no tool is known to make is reported by drift; without a record of migrations it is refused.
 
     With one, it stays while migrations run.
@@ -148,7 +148,7 @@ def test_ignore_tables_reaches_an_application_through_the_manifest(tmp_path: Pat
     (project / "pyproject.toml").write_text('[tool.waiaas-migrate]\nignore_tables = ["Tool_*", "search"]\n')
     found = run(project, "check")
     assert found.status == 1
-    assert "ignore_tables is Tool_*, search in pyproject.toml and nothing here" in found.out
+    assert "ignore_tables is Tool_*, search in pyproject.toml and empty here" in found.out
     assert run(project, "generate").status == 0
     assert run(project, "check").status == 0
     assert run(project, "generate").out.startswith("Nothing to generate")
@@ -166,7 +166,7 @@ def test_ignore_tables_reaches_an_application_through_the_manifest(tmp_path: Pat
         assert run(folder, "drift", str(database)).status == 0
         assert run(folder, "diff", "migrations", str(database)).status == 0
         assert "search" not in run(folder, "inspect", str(database)).out.split("version: 1")[1]
-    # A table beside the virtual table that is none of its own stays in sight.
+    # A table that does not belong to the virtual table is still reported.
     execute(database, "CREATE TABLE search_mine (x)")
     assert "search_mine" in run(project, "drift", str(database)).out
 
@@ -178,7 +178,7 @@ def test_ignore_tables_is_a_list_of_names(tmp_path: Path, value: str) -> None:
     (project / "pyproject.toml").write_text(f"[tool.waiaas-migrate]\nignore_tables = {value}\n")
     found = run(project, "check")
     assert found.status == 2
-    assert "pyproject.toml:2, tool.waiaas-migrate.ignore_tables: this must be a list of names." in found.err
+    assert "pyproject.toml:2, tool.waiaas-migrate.ignore_tables: `ignore_tables` must be a list of names." in found.err
 
 
 @pytest.mark.parametrize("value", ['"tool_*"', "[1]", "{}"])
@@ -330,7 +330,7 @@ def _replicating(database: Path, replica: str) -> Iterator[None]:
     )
     try:
         yield
-        process.send_signal(signal.SIGTERM)  # upon which it replicates the rest
+        process.send_signal(signal.SIGTERM)  # then it replicates the rest
         process.wait(60)
     finally:
         process.kill()

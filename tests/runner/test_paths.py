@@ -345,6 +345,6 @@ def test_only_who_may_write_can_undo_a_half_write(shared: Path, folder: Path) ->
     for file in shared.iterdir():
         file.chmod(0o444)
     shared.chmod(0o555)
-    with unprivileged(), pytest.raises(DatabaseFileError, match="left half-written by a process that is gone"):
+    with unprivileged(), pytest.raises(DatabaseFileError, match="left half-written by a killed process"):
         open_read_only(path)
     shared.chmod(0o777)

@@ -13,7 +13,7 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
-from threading import Event
+from threading import Event as Flag
 from typing import Any
 
 import pytest
@@ -21,8 +21,11 @@ import pytest
 from tests.support.folders import PRAGMAS, dump, write_folder
 from tests.support.projects import CHECKOUT
 from tests.support.transitions import generate, write_schema
-from waiaas_migrate.runner.run import RunOptions, Watch, apply_to
-from waiaas_migrate.runner.watching.progress import Interrupted, Meter, Progress
+from waiaas_migrate.runner.apply import apply_to
+from waiaas_migrate.runner.options import RunOptions
+from waiaas_migrate.runner.watching.events import Event, Listener, Progress
+from waiaas_migrate.runner.watching.interruption import Interrupted
+from waiaas_migrate.runner.watching.monitor import Monitor
 from waiaas_migrate.sqlite.database.pragmas import Pragma
 
 FIRST = {"0001_first.sql": "CREATE TABLE big (id INTEGER PRIMARY KEY, a TEXT, b INTEGER);\nCREATE TABLE small (a);\n"}
@@ -142,8 +145,8 @@ def test_watching_changes_nothing(tmp_path: Path, statement: str) -> None:
     )
     folder = write_folder(tmp_path / "migrations", {"0001_all.sql": sql}, record=False)
     found = []
-    for name, watch in (("alone.db", Watch()), ("watched.db", Watch(tell=lambda _: None))):
-        apply_to(str(tmp_path / name), folder, watch=watch)
+    for name, listener in (("alone.db", None), ("watched.db", lambda _: None)):
+        apply_to(str(tmp_path / name), folder, options=RunOptions(listener=listener))
         with closing(sqlite3.connect(tmp_path / name)) as connection:
             found.append(connection.execute("SELECT n FROM log").fetchall())
     assert found[0] == found[1] != []
@@ -178,7 +181,7 @@ def test_ctrl_c_on_a_terminal(tmp_path: Path, mode: str) -> None:
     before = dump(database)
     status, shown = on_a_terminal(tmp_path, "apply", "app.db", interrupt_at="0002_slow 2/3")
     assert status == 130
-    assert "Interrupted in 0002_slow; all was rolled back, and app.db is as it was." in shown
+    assert "Interrupted in 0002_slow: all was rolled back; app.db is unchanged." in shown
     assert dump(database) == before
 
 
@@ -196,7 +199,7 @@ def test_a_signal_without_a_terminal(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert said == "Interrupted in 0002_slow; app.db keeps 0001_more, the rest was rolled back.\n"
+    assert said == "Interrupted in 0002_slow: app.db keeps 0001_more; the rest was rolled back.\n"
     assert names(tmp_path / "app.db") == {"big", "small", "more"}
 
 
@@ -219,15 +222,25 @@ def until(condition: object) -> None:
 def test_a_run_is_stopped_from_another_thread(tmp_path: Path) -> None:
     """What a fleet sets when it is interrupted ends a statement likewise."""
     database = make_database(tmp_path)
-    before, stop = dump(database), Event()
+    before, stop = dump(database), Flag()
 
-    def heard(progress: Progress) -> None:
-        if progress.statement == 2:
+    def heard(event: Event) -> None:
+        if isinstance(event, Progress) and event.statement == 2:
             stop.set()
 
     with pytest.raises(Interrupted, match="all was rolled back"):
-        apply_to(str(database), tmp_path / "migrations", watch=Watch(tell=heard, stop=stop))
+        apply_to(str(database), tmp_path / "migrations", options=RunOptions(listener=heard, stop=stop))
     assert dump(database) == before
+
+
+def collecting(found: list[Progress]) -> Listener:
+    """Return a listener that appends progress events to ``found``."""
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Progress):
+            found.append(event)
+
+    return listen
 
 
 def test_pages_of_a_backup(tmp_path: Path) -> None:
@@ -235,17 +248,17 @@ def test_pages_of_a_backup(tmp_path: Path) -> None:
     database = make_database(tmp_path)
     with closing(sqlite3.connect(database)) as connection:
         told: list[Progress] = []
-        meter = Meter(connection, tell=told.append, stop=(stop := Event()))
-        meter._due = 0
-        meter.start(Progress(migration="0002_slow", words="backup", unit="pages"))
-        meter._due = 0
-        meter.pages(10, 40)
+        monitor = Monitor(connection, collecting(told), stop=(stop := Flag()))
+        monitor._due = 0
+        monitor.start(Progress(migration="0002_slow", words="backup", unit="pages"))
+        monitor._due = 0
+        monitor.pages(10, 40)
         assert (told[-1].done, told[-1].total, told[-1].unit) == (10, 40, "pages")
         stop.set()
         with pytest.raises(KeyboardInterrupt):
-            meter.pages(20, 40)
+            monitor.pages(20, 40)
     with pytest.raises(Interrupted):
-        apply_to(str(database), tmp_path / "migrations", options=RunOptions(backup="always"), watch=Watch(stop=stop))
+        apply_to(str(database), tmp_path / "migrations", options=RunOptions(backup="always", stop=stop))
     assert list(tmp_path.glob("*backup*")) == []
 
 
@@ -267,18 +280,18 @@ def test_the_rows_that_are_done_are_about_right(statement: str) -> None:
         numbers = "WITH RECURSIVE r (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 50000)"
         connection.execute(f"{numbers} INSERT INTO big SELECT n, 'name ' || n, n FROM r")
         told: list[Progress] = []
-        meter = Meter(connection, tell=told.append)
-        meter.watch()
-        meter.start(Progress(migration="m", words="w", statement=1, statements=1), statement)
-        found = meter._tick
+        monitor = Monitor(connection, collecting(told))
+        monitor.attach()
+        monitor.start(Progress(migration="m", words="w", statement=1, statements=1), statement)
+        found = monitor._tick
 
         def tick() -> int:
-            meter._due = 0
+            monitor._due = 0
             return found()
 
-        connection.set_progress_handler(tick, meter._every)
+        connection.set_progress_handler(tick, monitor._every)
         connection.execute(statement).fetchall()
-        meter.leave()
+        connection.set_progress_handler(None, 0)
     done = [one.done for one in told if one.done is not None]
     assert done == sorted(done)
     assert {one.total for one in told} == {50_000}
@@ -289,11 +302,11 @@ def test_after_its_copy_a_backup_is_said_to_be_checked(tmp_path: Path) -> None:
     """The count of pages doesn't stand still at its end; what was told before it goes on."""
     told: list[Progress] = []
     with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
-        meter = Meter(connection, tell=told.append)
-        meter.start(Progress(migration="0001_a", words="backup", unit="pages"))
+        monitor = Monitor(connection, collecting(told))
+        monitor.start(Progress(migration="0001_a", words="backup", unit="pages"))
         time.sleep(1.1)
-        meter.pages(98, 100)
-        meter.pages(100, 100)
+        monitor.pages(98, 100)
+        monitor.pages(100, 100)
     assert [(one.words, one.done, one.total) for one in told] == [
         ("backup", 98, 100),
         ("checking the backup", None, None),

@@ -19,6 +19,7 @@ from waiaas_migrate import close_database, open_database
 from waiaas_migrate.errors import ApplyError, DatabaseRefused
 from waiaas_migrate.runner.apply import apply_pending
 from waiaas_migrate.runner.folder import read_folder
+from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.yoyo.applied import read_applied
 from waiaas_migrate.sqlite.database.connection import connect_file
 
@@ -198,7 +199,7 @@ def test_what_is_not_certain_is_left_to_the_user(tmp_path: Path, folder: Path) -
     run_yoyo("break-lock", path, folder)
     run_yoyo("mark", path, folder, "-r", "0002_children")
     with closing(connect_file(path)) as connection:
-        assert apply_pending(connection, read_folder(folder), verify=False).applied == ("0003_age",)
+        assert apply_pending(connection, read_folder(folder), RunOptions(verify=False)).applied == ("0003_age",)
 
 
 # --- a change by hand, and no crash -----------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.folders import run_python, write_folder
-from waiaas_migrate.runner.run import apply_to
+from waiaas_migrate.runner.apply import apply_to
 from waiaas_migrate.sqlite.database.pragmas import Pragma
 from waiaas_migrate.sqlite.planning.sql_effects import effects_of_sql
 
@@ -81,7 +81,8 @@ def test_what_has_the_run_look_at_rows_is_not() -> None:
 TOLD = """
 import os, sys
 from pathlib import Path
-from waiaas_migrate.runner.run import RunOptions, apply_to
+from waiaas_migrate.runner.options import RunOptions
+from waiaas_migrate.runner.apply import apply_to
 file, opened = sys.argv[1] + "-migrating", []
 sys.addaudithook(lambda event, given: opened.append(given[0]) if event == "open" else None)
 apply_to(sys.argv[1], Path(sys.argv[2]), options=RunOptions(backup=sys.argv[3]))

@@ -15,9 +15,10 @@ import pytest
 from tests.support.folders import FAMILY, FAMILY_IDS, tables, write_folder
 from waiaas_migrate.errors import ApplyError, DatabaseBusy, MigrateError, UnsupportedError, UsageError
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST
-from waiaas_migrate.runner.apply import ApplyResult, Transaction, apply_pending
+from waiaas_migrate.runner.apply import ApplyResult, apply_pending
 from waiaas_migrate.runner.folder import read_folder
-from waiaas_migrate.runner.rollback import rollback
+from waiaas_migrate.runner.options import RunOptions, Transaction
+from waiaas_migrate.runner.rollback import roll_back
 from waiaas_migrate.runner.transaction import write_transaction
 from waiaas_migrate.runner.watching.events import (
     Committed,
@@ -113,7 +114,7 @@ def test_what_stays_when_one_fails(
     """Nothing by default; where each has its own transaction those before it, and the error names them."""
     add(folder, BAD)
     with pytest.raises(ApplyError, match="0004_bad failed and was rolled back") as caught:
-        apply_pending(connection, read_folder(folder), transaction=transaction)
+        apply_pending(connection, read_folder(folder), RunOptions(transaction=transaction))
     assert caught.value.committed == kept
     assert ("Committed before that, and kept: 0001_parents, 0002_children, 0003_age." in str(caught.value)) == bool(
         kept
@@ -133,14 +134,14 @@ def test_a_reader_in_the_way_of_the_second_commit(tmp_path: Path, connection: sq
                 reader.execute("SELECT * FROM parent").fetchall()
 
         with pytest.raises(DatabaseBusy, match=r"Nothing was changed.* kept: 0001_parents") as caught:
-            apply_pending(connection, read_folder(folder), transaction="each", observe=read)
+            apply_pending(connection, read_folder(folder), RunOptions(transaction="each", listener=read))
     assert caught.value.committed == FAMILY_IDS[:1]
 
 
 @pytest.mark.parametrize("transaction", ["all", "each"])
 def test_both_ways_lead_to_head(connection: sqlite3.Connection, folder: Path, transaction: Transaction) -> None:
     """And the result tells the same."""
-    result = apply_pending(connection, read_folder(folder), transaction=transaction)
+    result = apply_pending(connection, read_folder(folder), RunOptions(transaction=transaction))
     assert result == ApplyResult(applied=FAMILY_IDS)
     assert applied_ids(connection) == FAMILY_IDS
 
@@ -153,7 +154,7 @@ def test_each_migration_is_proved_by_itself(connection: sqlite3.Connection, fold
     apply_pending(connection, read_folder(first))
     connection.execute("CREATE TABLE most (y)")
     with pytest.raises(ApplyError, match=r"add column most\.y without a migration") as caught:
-        apply_pending(connection, read_folder(folder), transaction="each")
+        apply_pending(connection, read_folder(folder), RunOptions(transaction="each"))
     assert (caught.value.migration, caught.value.committed) == ("0005_most", ("0004_more",))
     assert applied_ids(connection) == (*FAMILY_IDS, "0004_more")
 
@@ -163,7 +164,7 @@ def test_hooks_run_once_at_the_end(connection: sqlite3.Connection, folder: Path)
     add(folder, VACUUM)
     hook = "INSERT INTO parent (name) VALUES ('hook');\n"
     add(folder, {"post-apply.sql": hook, "post-apply-late.sql": "-- transactional: false\nVACUUM;\n" + hook})
-    apply_pending(connection, read_folder(folder), transaction="each")
+    apply_pending(connection, read_folder(folder), RunOptions(transaction="each"))
     assert connection.execute("SELECT count(*) FROM parent").fetchone() == (2,)
 
 
@@ -181,7 +182,7 @@ def test_what_runs_outside_transactions_splits_the_run(connection: sqlite3.Conne
         )
     add(folder, files)
     events: list[Event] = []
-    result = apply_pending(connection, read_folder(folder), observe=events.append)
+    result = apply_pending(connection, read_folder(folder), RunOptions(listener=events.append))
     assert result.applied == (*FAMILY_IDS, "0004_vacuum", "0005_last")
     assert [event.migrations for event in events if isinstance(event, Committed)] == [
         FAMILY_IDS,
@@ -251,9 +252,9 @@ def test_it_is_not_rolled_back(connection: sqlite3.Connection, folder: Path) -> 
     """Half of a rollback could not be undone; nothing is."""
     add(folder, {**VACUUM, "0004_vacuum.rollback.sql": "VACUUM;", "0005_last.rollback.sql": "DROP TABLE last;"})
     apply_pending(connection, read_folder(folder))
-    assert rollback(connection, read_folder(folder)).rolled_back == ("0005_last",)
+    assert roll_back(connection, read_folder(folder)).rolled_back == ("0005_last",)
     with pytest.raises(UnsupportedError, match="0004_vacuum"):
-        rollback(connection, read_folder(folder))
+        roll_back(connection, read_folder(folder))
 
 
 AT_ONCE = """
@@ -278,7 +279,7 @@ def test_processes_at_once_run_it_once(tmp_path: Path, folder: Path) -> None:
 def test_a_run_tells_what_it_does(connection: sqlite3.Connection, folder: Path) -> None:
     """Every migration and statement, with its number and of how many, and what was committed."""
     events: list[Event] = []
-    apply_pending(connection, read_folder(folder), observe=events.append)
+    apply_pending(connection, read_folder(folder), RunOptions(listener=events.append))
     line = "CREATE INDEX child_parent ON child (parent_id);"
     assert events[0] == MigrationStarted(migration="0001_parents", number=1, total=3)
     assert StatementStarted(migration="0002_children", number=2, total=2, line=line) in events
@@ -294,7 +295,7 @@ def test_who_watches_can_stop_a_run(connection: sqlite3.Connection, folder: Path
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        apply_pending(connection, read_folder(folder), observe=stop)
+        apply_pending(connection, read_folder(folder), RunOptions(listener=stop))
     assert not connection.in_transaction
     assert connection.execute("SELECT * FROM sqlite_master").fetchall() == []
 

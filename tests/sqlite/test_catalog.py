@@ -1,21 +1,12 @@
-"""What counts as a database's content, and the fingerprint over it."""
+"""The objects in a catalog, and their fingerprint."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 
 from waiaas_migrate.sqlite.database.catalog import CatalogRow, fingerprint, is_internal, read_catalog, read_facts
-
-
-@pytest.fixture
-def connection() -> Iterator[sqlite3.Connection]:
-    """An empty database in memory."""
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-        yield connection
 
 
 @pytest.mark.parametrize(
@@ -23,18 +14,18 @@ def connection() -> Iterator[sqlite3.Connection]:
     ["sqlite_sequence", "SQLITE_STAT1", "_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock", "yoyo_tmp_abc"],
 )
 def test_bookkeeping_is_internal(name: str) -> None:
-    """SQLite's own tables and yoyo's belong to no schema."""
+    """SQLite's and yoyo's own tables are not part of the schema."""
     assert is_internal(name)
 
 
 @pytest.mark.parametrize("name", ["agents", "yoyo", "_yoyo_mine", "sqlite", "yoyo_locks"])
 def test_other_names_are_not_internal(name: str) -> None:
-    """A name that only resembles those is the user's."""
+    """A name that only resembles those belongs to the user."""
     assert not is_internal(name)
 
 
 def test_the_catalog_holds_what_was_declared(connection: sqlite3.Connection) -> None:
-    """Every declared object is read in order; what SQLite or yoyo made for themselves is not."""
+    """Every declared object is read in order, without SQLite's and yoyo's own."""
     connection.executescript(
         "CREATE TABLE b (id INTEGER PRIMARY KEY AUTOINCREMENT, u TEXT UNIQUE);"
         "CREATE TABLE _yoyo_log (id TEXT PRIMARY KEY); CREATE VIEW a AS SELECT 1;"
@@ -49,15 +40,15 @@ def test_the_catalog_holds_what_was_declared(connection: sqlite3.Connection) -> 
     ]
 
 
-def test_the_catalog_is_read_whatever_the_callers_row_factory(connection: sqlite3.Connection) -> None:
-    """A row factory of the caller's does not come between."""
+def test_the_catalog_is_read_with_any_row_factory(connection: sqlite3.Connection) -> None:
+    """The caller's row factory has no effect."""
     connection.execute("CREATE TABLE a (x)")
     connection.row_factory = lambda _cursor, row: list(row)
     assert read_catalog(connection) == (CatalogRow(kind="table", name="a", table="a", sql="CREATE TABLE a (x)"),)
 
 
-def test_the_fingerprint_knows_text_and_not_order(connection: sqlite3.Connection) -> None:
-    """Equal objects in another order have the same fingerprint; another text has another."""
+def test_the_fingerprint_depends_on_text_and_not_on_order(connection: sqlite3.Connection) -> None:
+    """The order of objects doesn't change the fingerprint; their text does."""
     connection.executescript("CREATE TABLE a (x); CREATE TABLE b (x);")
     rows = read_catalog(connection)
     assert fingerprint(rows) == fingerprint(rows[::-1])
@@ -68,8 +59,8 @@ def test_the_fingerprint_knows_text_and_not_order(connection: sqlite3.Connection
 
 
 @pytest.mark.parametrize("begin", ["", "BEGIN"])
-def test_facts_are_those_of_the_catalog_as_it_is(connection: sqlite3.Connection, begin: str) -> None:
-    """They follow every change, whatever was read before, in a transaction and outside."""
+def test_facts_follow_every_change(connection: sqlite3.Connection, begin: str) -> None:
+    """The facts follow every change, in a transaction and outside."""
     connection.execute(begin)
     seen = set()
     for statement in (
@@ -91,8 +82,8 @@ def test_facts_are_those_of_the_catalog_as_it_is(connection: sqlite3.Connection,
     assert len(seen) == 5  # the last is as that before the index
 
 
-def test_facts_are_read_whatever_the_callers_row_factory(connection: sqlite3.Connection) -> None:
-    """A row factory of the caller's does not come between."""
+def test_facts_are_read_with_any_row_factory(connection: sqlite3.Connection) -> None:
+    """The caller's row factory has no effect."""
     connection.execute("CREATE TABLE a (x)")
     connection.row_factory = lambda _cursor, _row: None
     assert read_facts(connection).names == {"a"}

@@ -140,7 +140,7 @@ def broken(tmp_path: Path, what: str) -> Path:
         ("missing folder", "does not exist"),
         ("garbage", "not a SQLite database, or it is encrypted"),
         ("damaged", "damaged"),
-        ("pipe", "no regular file"),
+        ("pipe", "not a regular file"),
         ("circle", "symbolic links"),
     ],
 )

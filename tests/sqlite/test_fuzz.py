@@ -1,4 +1,4 @@
-"""Whatever is read, broken or not: an error that says so, and never a traceback, a crash or a hang."""
+"""Broken input gives an error that says so, never a traceback, a crash or a hang."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PIECES = (
 
 
 def read_everyhow(sql: str) -> None:
-    """Read ``sql`` as each thing that it might be; the only error is that it is none."""
+    """Read ``sql`` as every kind of statement; the only error allowed is SqlError."""
     for reader in (
         tokenize,
         tidied,
@@ -55,7 +55,7 @@ def read_everyhow(sql: str) -> None:
 
 
 def mutated(sql: str, rng: random.Random) -> str:
-    """``sql`` with a few pieces taken out, doubled, swapped or put in."""
+    """Return ``sql`` with a few pieces removed, doubled, swapped or inserted."""
     for _ in range(rng.randrange(1, 4)):
         start = rng.randrange(len(sql) + 1)
         end = min(len(sql), start + rng.randrange(12))
@@ -104,7 +104,7 @@ def test_a_mutated_statement_is_read_or_refused(schema: Schema, seed: int) -> No
 @example("CREATE TRIGGER r")
 @example("\0" * 1000)
 def test_random_text_is_read_or_refused(sql: str) -> None:
-    """Any text at all is read, or refused with SqlError."""
+    """Any text is read, or refused with SqlError."""
     read_everyhow(sql)
 
 
@@ -135,7 +135,7 @@ DEEP = (
 
 @pytest.mark.parametrize("size", [60, 390, 2000])
 def test_deep_and_long_expressions_end(size: int) -> None:
-    """Nesting and length without measure neither crash the parser nor take more than time in proportion."""
+    """Deep nesting and great length don't crash or hang the parser."""
     code = (
         "import sys\nfrom waiaas_migrate.sqlite.reading import ddl\n"
         "from waiaas_migrate.sqlite.reading.grammar import SqlError\nN = int(sys.argv[1])\n"
@@ -183,7 +183,7 @@ def test_a_damaged_database_is_read_or_refused(schema: Schema, seed: int, damage
 
 
 def damaged(content: bytes, damage: str, rng: random.Random) -> bytes:
-    """``content`` with one kind of damage done to it."""
+    """Return ``content`` with one kind of damage."""
     changed = bytearray(content)
     start = rng.randrange(len(content))
     match damage:

@@ -1,4 +1,4 @@
-"""What SQLite holds, read back: a case for each thing that its DDL can say."""
+"""Reading a schema back: a case for everything that SQLite's DDL can express."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from waiaas_migrate.sqlite.reading.introspect import introspect
 
 
 def read(*statements: str) -> Schema:
-    """The schema that ``statements`` make."""
+    """Return the schema that ``statements`` make."""
     with closing(memory()) as connection:
         for statement in statements:
             execute(connection, statement)
@@ -33,13 +33,13 @@ def read(*statements: str) -> Schema:
 
 
 def read_table(statement: str) -> Table:
-    """The one table that ``statement`` makes."""
+    """Return the table that ``statement`` makes."""
     (table,) = read(statement).tables
     return table
 
 
 def read_catalog_row(kind: str, name: str, sql: str) -> Schema:
-    """The schema of a database whose catalog holds a row that this SQLite would not have written."""
+    """Return the schema of a database whose catalog has a row that this SQLite would not write."""
     with closing(memory()) as connection:
         connection.execute("PRAGMA writable_schema = ON")
         row = (kind, name, name, 0, sql)
@@ -118,18 +118,18 @@ def read_catalog_row(kind: str, name: str, sql: str) -> Schema:
     ],
 )
 def test_a_column_is_read_and_written(column: str, written: str) -> None:
-    """What a column says in SQL is what it says in schema.yaml, by the shortest form."""
+    """A column in SQL becomes the shortest form with the same meaning in schema.yaml."""
     text = schema_text(read(f"CREATE TABLE t ({column}\n)")).partition("    columns:\n")[2]
     assert _unfolded(text) == _unfolded(written)
 
 
 def _unfolded(text: str) -> str:
-    """YAML without its lines and braces, so that a case need not say where a long line is broken."""
+    """Return YAML without its lines and braces, so that a case doesn't depend on line breaks."""
     return " ".join(text.replace("{", " ").replace("}", " ").replace(",", " ").split())
 
 
 def test_keys_of_every_kind_are_read() -> None:
-    """A composite key has its own order, directions and collations; a key may stand on the table."""
+    """A composite key has its own order, directions and collations; a key may be a table constraint."""
     table = read_table(
         "CREATE TABLE t (a, b COLLATE NOCASE, PRIMARY KEY (b COLLATE RTRIM DESC, a) ON CONFLICT REPLACE) WITHOUT ROWID"
     )
@@ -138,8 +138,8 @@ def test_keys_of_every_kind_are_read() -> None:
     assert table.without_rowid
 
 
-def test_a_descending_integer_key_is_no_rowid_where_it_stands_on_its_column() -> None:
-    """INTEGER PRIMARY KEY DESC is an ordinary column; on the table it is the rowid, and DESC means nothing."""
+def test_a_descending_integer_key_on_its_column_is_not_the_rowid() -> None:
+    """INTEGER PRIMARY KEY DESC is an ordinary column; as a table constraint it is the rowid, and DESC has no effect."""
     inline = read_table("CREATE TABLE t (a INTEGER PRIMARY KEY DESC)")
     on_table = read_table("CREATE TABLE t (a INTEGER, PRIMARY KEY (a DESC))")
     assert inline.primary_key is not None
@@ -149,7 +149,7 @@ def test_a_descending_integer_key_is_no_rowid_where_it_stands_on_its_column() ->
 
 
 def test_foreign_keys_of_every_form_are_read() -> None:
-    """Composite, self-referring, with actions and deferrability, to tables that are not there."""
+    """Composite, self-referring, with actions and deferrability, and to missing tables."""
     table = read_table(
         'CREATE TABLE t (a, b, CONSTRAINT "both" FOREIGN KEY (a, b) REFERENCES gone (x, y) ON DELETE RESTRICT '
         "ON UPDATE NO ACTION DEFERRABLE INITIALLY DEFERRED, FOREIGN KEY (b) REFERENCES t)"
@@ -168,7 +168,7 @@ def test_foreign_keys_of_every_form_are_read() -> None:
 
 
 def test_indexes_of_every_form_are_read() -> None:
-    """Unique, partial, on expressions, descending, with collations; those of constraints belong to the constraints."""
+    """Unique, partial, on expressions, descending, with collations; but not the indexes of constraints."""
     (table,) = read(
         "CREATE TABLE t (a UNIQUE, b)",
         "CREATE UNIQUE INDEX i ON t (a DESC, lower(b) COLLATE NOCASE DESC, b COLLATE unknown) WHERE a > 0",
@@ -181,8 +181,8 @@ def test_indexes_of_every_form_are_read() -> None:
     assert third == IndexPart(column="b", collation="unknown")
 
 
-def test_asc_is_written_beside_an_expression_only() -> None:
-    """It goes without saying, and a name is shorter without it."""
+def test_asc_is_written_only_with_an_expression() -> None:
+    """ASC is the default, and a name is shorter without it."""
     text = schema_text(
         read("CREATE TABLE t (a, b)", "CREATE INDEX i ON t (a ASC)", "CREATE INDEX j ON t (lower(b) ASC, a ASC, b)")
     )
@@ -195,8 +195,8 @@ def test_table_options_are_read() -> None:
     assert (table.strict, table.without_rowid) == (True, True)
 
 
-def test_comments_stay_with_what_they_speak_of() -> None:
-    """A comment behind something speaks of it, one on a line of its own of what follows; others are left out."""
+def test_comments_stay_with_what_they_describe() -> None:
+    """A comment after something describes it, one on its own line describes what follows; others are left out."""
     table = read_table(
         "CREATE TABLE t ( -- All of them\n"
         "  a TEXT, -- the first\n"
@@ -228,7 +228,7 @@ def test_views_and_triggers_are_read_whole() -> None:
 
 @pytest.mark.parametrize("module", ["fts4(body)", "fts5(body)", "rtree(id, low, high)"])
 def test_a_virtual_table_owns_its_shadow_tables(module: str) -> None:
-    """The tables in which a virtual table keeps its content are not told beside it."""
+    """The shadow tables of a virtual table are not in the schema."""
     try:
         schema = read(f"CREATE VIRTUAL TABLE search USING {module}")
     except sqlite3.OperationalError:
@@ -237,7 +237,7 @@ def test_a_virtual_table_owns_its_shadow_tables(module: str) -> None:
 
 
 def test_a_virtual_table_without_its_module_is_read() -> None:
-    """A module that this SQLite does not have is no hindrance, nor for what stands beside it."""
+    """A virtual table is read even if this SQLite doesn't have its module."""
     sql = "CREATE VIRTUAL TABLE box USING moon_phases(a, 'b;')"
     schema = read_catalog_row("table", "box", sql)
     (table,) = schema.virtual_tables
@@ -246,7 +246,7 @@ def test_a_virtual_table_without_its_module_is_read() -> None:
 
 
 def test_shadow_tables_are_known_without_the_module() -> None:
-    """The shadow tables of a module of SQLite's own are known by name where the module is missing."""
+    """The shadow tables of SQLite's own modules are known even if the module is missing."""
     with closing(memory()) as connection:
         connection.execute("CREATE TABLE 'search_content'(docid INTEGER PRIMARY KEY, 'c0a')")
         connection.execute("CREATE TABLE search_other (a)")
@@ -259,8 +259,8 @@ def test_shadow_tables_are_known_without_the_module() -> None:
     assert [table.name for table in schema.tables] == ["search_other"]
 
 
-def test_what_is_sqlites_own_is_left_out() -> None:
-    """sqlite_sequence, the tables of ANALYZE, and yoyo's bookkeeping belong to no schema."""
+def test_sqlites_own_tables_are_left_out() -> None:
+    """sqlite_sequence, the tables of ANALYZE, and yoyo's bookkeeping are not part of the schema."""
     schema = read(
         "CREATE TABLE t (a INTEGER PRIMARY KEY AUTOINCREMENT, b)",
         "CREATE INDEX i ON t (b)",
@@ -274,8 +274,8 @@ def test_what_is_sqlites_own_is_left_out() -> None:
     assert [table.name for table in schema.tables] == ["t"]
 
 
-def test_a_connection_needs_no_collation_or_function_of_the_applications() -> None:
-    """Collations and functions that only the application has are no hindrance to reading."""
+def test_a_schema_is_read_without_the_applications_functions() -> None:
+    """A schema is read without the application's collations and functions."""
     with closing(memory()) as connection:
         for statement in (
             "CREATE TABLE t (a COLLATE app UNIQUE CHECK (app_valid(a)), b AS (app_key(a)) STORED)",
@@ -300,7 +300,7 @@ def test_a_connection_needs_no_collation_or_function_of_the_applications() -> No
         "nonsense",
     ],
 )
-def test_what_cannot_be_read_is_refused_by_name(sql: str) -> None:
-    """A catalog that holds what is no SQL is refused, and the table is named."""
+def test_unreadable_text_is_refused_by_name(sql: str) -> None:
+    """A catalog with text that isn't SQL is refused, and the table is named."""
     with pytest.raises(UnsupportedError, match="table t"):
         read_catalog_row("table", "t", sql)

@@ -1,4 +1,4 @@
-"""Whatever the model can hold comes back from SQLite, and from schema.yaml, as it was."""
+"""Every schema comes back unchanged from SQLite, and from schema.yaml."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ RANDOM = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_
 
 
 def rebuilt(schema: Schema) -> Schema:
-    """``schema`` as SQLite gives it back."""
+    """Return ``schema`` as read back from SQLite."""
     with closing(build(schema, RENDERER, file="test")) as connection:
         return introspect(connection)
 
 
 def loaded(text: str) -> Schema:
-    """The schema of a schema.yaml."""
+    """Return the schema of a schema.yaml."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "schema.yaml")
         path.write_text(text, encoding="utf-8")
@@ -44,7 +44,7 @@ def loaded(text: str) -> Schema:
 
 
 def plain(node: Node) -> object:
-    """A tree of YAML's as plain data."""
+    """Return a tree of YAML as plain data."""
     if isinstance(node, MappingNode):
         return {entry.key.value: plain(entry.value) for entry in node.entries}
     if isinstance(node, ScalarNode):
@@ -55,7 +55,7 @@ def plain(node: Node) -> object:
 @settings(RANDOM, max_examples=60)
 @given(schemas())
 def test_a_schema_comes_back_from_sqlite(schema: Schema) -> None:
-    """Built in a database and read back, a schema means what it meant; its columns keep their order."""
+    """Built in a database and read back, a schema has the same meaning and column order."""
     for feature in sorted(features(schema)):
         event(feature)
     found = rebuilt(schema)
@@ -66,7 +66,7 @@ def test_a_schema_comes_back_from_sqlite(schema: Schema) -> None:
 @settings(RANDOM, max_examples=50)
 @given(schemas())
 def test_a_schema_comes_back_from_yaml(schema: Schema) -> None:
-    """Read from a database, written to schema.yaml, loaded and built again, a schema means what it meant."""
+    """Read from a database, written to schema.yaml, loaded and built again, a schema has the same meaning."""
     found = rebuilt(schema)
     again = rebuilt(loaded(schema_text(found)))
     assert canonical(again) == canonical(schema)
@@ -76,7 +76,7 @@ def test_a_schema_comes_back_from_yaml(schema: Schema) -> None:
 @settings(RANDOM, max_examples=50)
 @given(schemas())
 def test_every_reader_of_yaml_reads_the_same(schema: Schema) -> None:
-    """What is written means the same in YAML 1.2, which this package reads, and in YAML 1.1, as PyYAML has it."""
+    """A written schema.yaml means the same in YAML 1.2, which this package reads, and in PyYAML's YAML 1.1."""
     text = schema_text(schema)
     assert yaml.safe_load(text) == plain(parse_yaml(text, name="test"))
 
@@ -84,14 +84,14 @@ def test_every_reader_of_yaml_reads_the_same(schema: Schema) -> None:
 @settings(RANDOM, max_examples=30)
 @given(schemas())
 def test_yoyo_reads_what_sqlite_sees(schema: Schema) -> None:
-    """The SQL of a schema is read by yoyo as the statements that SQLite sees."""
+    """Yoyo splits the SQL of a schema into the same statements as SQLite."""
     steps = creation(schema, diff(Schema(), schema)).steps
     sql = RENDERER.migration(Head(title="0001_random"), steps)
     prove_reading(new_migration(Path("0001_random.sql"), depends=(), sql=sql, rollback=""))
 
 
 def test_random_schemas_reach_every_feature() -> None:
-    """The laws above are tried on everything that they speak of."""
+    """Random schemas use every feature."""
     seen: dict[str, int] = dict.fromkeys(FEATURES, 0)
 
     @settings(RANDOM, max_examples=300, derandomize=True, database=None, phases=[Phase.generate])

@@ -1,4 +1,4 @@
-"""What is spelling does not count when schemas are compared; what is meaning does."""
+"""Schemas are compared by meaning; spelling doesn't count."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ SEEDS = st.integers(0, 2**32)
 
 
 def catalog_of(schema: Schema) -> tuple[CatalogRow, ...]:
-    """The CREATE statements of ``schema``, as SQLite keeps them."""
+    """Return the CREATE statements of ``schema``, as SQLite keeps them."""
     with closing(build(schema, RENDERER, file="test")) as connection:
         return read_catalog(connection)
 
 
 def made_of(statements: list[str]) -> Schema:
-    """The schema that ``statements`` make."""
+    """Return the schema that ``statements`` make."""
     with closing(memory()) as connection:
         for statement in statements:
             execute(connection, statement)
@@ -42,7 +42,7 @@ def made_of(statements: list[str]) -> Schema:
 
 
 def names_of(schema: Schema) -> frozenset[str]:
-    """The folded names of tables and columns."""
+    """Return the folded names of tables and columns."""
     names = {fold(table.name) for table in schema.tables}
     return frozenset(names | {fold(column.name) for table in schema.tables for column in table.columns})
 
@@ -61,7 +61,7 @@ def test_another_spelling_compares_equal(schema: Schema, seed: int) -> None:
 @settings(RANDOM, max_examples=60)
 @given(schemas(virtual=False), SEEDS)
 def test_a_meaningful_change_is_named(schema: Schema, seed: int) -> None:
-    """A schema that differs in one thing compares unequal, and the difference is told by the name of that thing."""
+    """A schema that differs in one thing compares unequal, and the description of the difference names it."""
     after, word = random.Random(seed).choice(changed(schema))
     old, new = (made_of([row.sql for row in catalog_of(one)]) for one in (schema, after))
     changes = [describe(change) for change in diff(old, new)]
@@ -88,7 +88,7 @@ def test_a_meaningful_change_is_named(schema: Schema, seed: int) -> None:
     ],
 )
 def test_these_differ(one: str, other: str) -> None:
-    """What looks alike and means something else compares unequal."""
+    """Statements that look alike but differ in meaning compare unequal."""
     assert diff(made_of([one]), made_of([other])) != ()
 
 
@@ -112,7 +112,7 @@ def test_these_differ(one: str, other: str) -> None:
     ],
 )
 def test_these_are_the_same(one: str, other: str) -> None:
-    """What looks different and means the same compares equal."""
+    """Statements that look different but mean the same compare equal."""
     if "WITHOUT" in one:
         one, other = (sql.replace(" TEXT)", " TEXT PRIMARY KEY)") for sql in (one, other))
     assert [describe(change) for change in diff(made_of([one]), made_of([other]))] == []

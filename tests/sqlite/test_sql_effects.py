@@ -1,4 +1,4 @@
-"""What hand-written SQL does, as the manifest records it."""
+"""The effects of hand-written SQL, as the manifest records them."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ UNCLEAR = [
 
 @pytest.mark.parametrize(("statement", "tables"), ADDING)
 @pytest.mark.parametrize("comment", COMMENTS)
-def test_what_only_adds_loses_nothing(statement: str, tables: dict[str, str], comment: str) -> None:
-    """The tables that it touches stand with their cost, and rows stay as they are; a new table may come with some."""
+def test_sql_that_only_adds_loses_nothing(statement: str, tables: dict[str, str], comment: str) -> None:
+    """Each table is listed with its cost, and existing rows do not change; CREATE TABLE … AS adds rows."""
     found = effects_of_sql([comment + statement])
     assert {name: cost.value for name, cost in found.tables or ()} == tables
     assert not found.may_lose
@@ -83,8 +83,8 @@ def test_what_only_adds_loses_nothing(statement: str, tables: dict[str, str], co
 
 @pytest.mark.parametrize("statement", WRITING)
 @pytest.mark.parametrize("comment", COMMENTS)
-def test_what_writes_can_lose_rows_whatever_the_comment_says(statement: str, comment: str) -> None:
-    """It is never constant either."""
+def test_sql_that_writes_can_lose_rows(statement: str, comment: str) -> None:
+    """It reads the table, whatever its comment says."""
     for found in (effects_of_sql([comment + statement]), effects_of_sql(["CREATE TABLE n (a)", comment + statement])):
         assert ("t", Cost.SCAN) in (found.tables or ())
         assert found.may_lose
@@ -94,15 +94,15 @@ def test_what_writes_can_lose_rows_whatever_the_comment_says(statement: str, com
 
 @pytest.mark.parametrize("statement", UNCLEAR)
 @pytest.mark.parametrize("comment", COMMENTS)
-def test_what_cannot_be_told_is_the_worst(statement: str, comment: str) -> None:
-    """One such statement is enough."""
+def test_unclear_sql_is_the_worst_case(statement: str, comment: str) -> None:
+    """One unclear statement is enough."""
     found = effects_of_sql(["CREATE TABLE u (a)", comment + statement, "CREATE TABLE v (a)"])
     assert found == WORST_CASE
 
 
 @pytest.mark.parametrize("kind", ["INDEX", "VIEW", "TRIGGER"])
-def test_what_drops_an_object_can_lose_it(kind: str) -> None:
-    """No row changes."""
+def test_dropping_an_object_can_lose_it(kind: str) -> None:
+    """DROP INDEX, VIEW and TRIGGER lose something, but change no row."""
     found = effects_of_sql([f"DROP {kind} IF EXISTS it"])
     assert found.may_lose
     assert not found.may_change_rows
@@ -112,29 +112,29 @@ def test_what_drops_an_object_can_lose_it(kind: str) -> None:
     "statement",
     ["CREATE TABLE c (p REFERENCES p)", "ALTER TABLE c ADD p INTEGER REFERENCES p (id)", "ALTER TABLE p RENAME TO q"],
 )
-def test_a_foreign_key_that_comes_or_changes(statement: str) -> None:
-    """Rows stay, and their parents are looked for."""
+def test_new_and_changed_foreign_keys(statement: str) -> None:
+    """Foreign keys can be broken, but rows do not change."""
     found = effects_of_sql([statement])
     assert found.may_break_keys
     assert not found.may_change_rows
 
 
 @pytest.mark.parametrize("order", ["CREATE TABLE n (a); DROP TABLE t", "DROP TABLE t; CREATE TABLE n (a)"])
-def test_a_table_that_another_takes_the_place_of_is_rebuilt(order: str) -> None:
-    """That is how SQLite's documentation changes a table, whatever comes first."""
+def test_a_table_replaced_by_another_is_rebuilt(order: str) -> None:
+    """SQLite's documentation changes a table this way, in either order."""
     statements = [*order.split("; "), "ALTER TABLE n RENAME TO t", "CREATE INDEX i ON t (a)"]
     found = effects_of_sql(statements)
     assert found.tables == (("t", Cost.REBUILD),)
 
 
-def test_a_table_that_is_renamed_has_its_old_name() -> None:
-    """It is that by which it can be found before the run."""
+def test_a_renamed_table_is_listed_by_its_old_name() -> None:
+    """That is the name of the table before the run."""
     found = effects_of_sql(["ALTER TABLE t RENAME TO u", "DELETE FROM u", "ALTER TABLE u RENAME TO v", "DROP TABLE v"])
     assert found.tables == (("t", Cost.SCAN),)
 
 
-def test_hazards_stand_in_the_head() -> None:
-    """Above the first statement, and nowhere else."""
+def test_hazards_are_announced_above_the_first_statement() -> None:
+    """A comment anywhere else announces nothing."""
     said = "-- hazard FOREIGN_KEY_MISMATCH a b: its foreign key\n/* -- hazard DROP_TABLE u: no */\n"
     found = effects_of_sql([f"{said}CREATE TABLE t (a)", "-- hazard DROP_TABLE t: too late\nCREATE TABLE v (a)"])
     assert found.hazards == (AnnouncedHazard(code="FOREIGN_KEY_MISMATCH", where="a b"),)

@@ -1,4 +1,4 @@
-"""A SQLite that is too old is refused by name, before anything is read or made."""
+"""A SQLite that is too old is refused before anything is read or written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SAID = "SQLite 3.36.0 is too old: waiaas-migrate requires SQLite 3.37 or newer."
 
 
 def run_old(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
-    """Run ``code`` in a process whose sqlite3 module gives an old version."""
+    """Run ``code`` in a process whose sqlite3 module reports an old version."""
     return subprocess.run(
         [sys.executable, "-c", OLD + code],
         cwd=folder,
@@ -32,7 +32,7 @@ def run_old(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
     "command", ["apply a.db", "status a.db", "drift a.db", "generate", "check", "inspect a.db", "rollback a.db"]
 )
 def test_every_command_refuses_it(tmp_path: Path, command: str) -> None:
-    """With exit status 2, no traceback, and nothing written."""
+    """Commands exit with status 2, without a traceback, and write nothing."""
     generated_project(tmp_path)
     before = listing(tmp_path)
     done = run_old(
@@ -53,7 +53,7 @@ def test_every_command_refuses_it(tmp_path: Path, command: str) -> None:
     ],
 )
 def test_every_function_refuses_it(tmp_path: Path, call: str) -> None:
-    """As an UnsupportedError."""
+    """Functions raise UnsupportedError."""
     generated_project(tmp_path)
     before = listing(tmp_path)
     done = run_old(

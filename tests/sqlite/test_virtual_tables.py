@@ -1,9 +1,8 @@
-"""Shadow tables are told from ordinary tables of the same name by what each module makes."""
+"""Shadow tables and ordinary tables of the same name are told apart."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -53,16 +52,9 @@ DECLARATIONS = (
 )
 
 
-@pytest.fixture
-def connection() -> Iterator[sqlite3.Connection]:
-    """An empty database in memory."""
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-        yield connection
-
-
 @pytest.mark.parametrize("declaration", DECLARATIONS)
 def test_shadow_tables_are_those_that_the_module_made(connection: sqlite3.Connection, declaration: str) -> None:
-    """Of all tables with a name that fits, only those that came with the virtual table belong to it."""
+    """Of all tables with a matching name, only those that the module made belong to the virtual table."""
     try:
         connection.execute(f'CREATE VIRTUAL TABLE "A n" USING {declaration}')
     except sqlite3.OperationalError as error:
@@ -114,7 +106,7 @@ def test_an_ordinary_content_table_is_inspected_compared_and_migrated(tmp_path: 
 
 
 def _declare_unloaded(database: Path, name: str, module: str, *tables: str) -> None:
-    """Leave in ``database`` what an extension that is not loaded leaves there."""
+    """Write into ``database`` the catalog entries of an extension that is not loaded."""
     execute(
         database,
         *(f'CREATE TABLE "{name}_{table}" (rowid PRIMARY KEY, x)' for table in tables),
@@ -128,7 +120,7 @@ VEC0 = ("info", "chunks", "rowids", "auxiliary", "vector_chunks00", "metadatachu
 
 
 def test_tables_of_a_known_extension_belong_to_it(tmp_path: Path) -> None:
-    """The shadow tables of sqlite-vec are not ordinary tables, and tables beside them are not its own."""
+    """sqlite-vec owns its shadow tables, and no tables with similar names."""
     execute(tmp_path / "a.db", "CREATE TABLE v_chunks_mine (x)", "CREATE TABLE v_vector_chunks (x)")
     _declare_unloaded(tmp_path / "a.db", "v", "vec0", *VEC0)
     with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
@@ -138,7 +130,7 @@ def test_tables_of_a_known_extension_belong_to_it(tmp_path: Path) -> None:
 
 
 def test_tables_that_may_belong_to_an_unknown_module_are_refused(tmp_path: Path) -> None:
-    """Nobody can tell whether they are ordinary, so they are named, with a setting that leaves them alone."""
+    """They may be ordinary tables, so the error names them and a setting that ignores them."""
     execute(tmp_path / "a.db", "CREATE TABLE other (x)")
     _declare_unloaded(tmp_path / "a.db", "v", "mystery", "one", "two")
     for arguments in (["inspect", "a.db"], ["diff", "a.db", "a.db"]):

@@ -1,4 +1,4 @@
-"""Faults at the file operations of a real process: kills, interrupts, failing disks and torn writes.
+"""Inject faults into the file operations of a real process: kills, interrupts, failing disks and torn writes.
 
 ``faults.c`` is compiled once per test run and loaded into a command with LD_PRELOAD. There it counts every operation
 that writes below a folder (open for writing, write, rename, link, unlink, fsync, truncate, mkdir, chmod and so on) and
@@ -19,14 +19,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.projects import CHECKOUT
+
 _SOURCE = Path(__file__).with_suffix(".c")
-CHECKOUT = Path(__file__).resolve().parent.parent.parent
 
 
 class Fault(StrEnum):
     """What happens at an operation. ``TORN`` writes half of the bytes, then kills; a kill comes before the operation.
 
-    An interrupt arrives just before the operation, which is still carried out: Python acts on it afterwards.
+    An interrupt arrives just before the operation, which still runs: Python handles it afterwards.
     """
 
     KILL = "kill"
@@ -48,7 +49,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a command ended. ``status`` is negative for a signal; ``operations`` are those it came to."""
+    """How a command ended. ``status`` is negative for a signal; ``operations`` are those it reached."""
 
     status: int
     out: str
@@ -62,7 +63,7 @@ class FaultInjector:
 
     library: Path
 
-    def run(  # noqa: PLR0913 — each one is part of what is tried
+    def run(  # noqa: PLR0913 — each is part of the trial
         self,
         command: Sequence[str],
         *,
@@ -75,7 +76,7 @@ class FaultInjector:
     ) -> Outcome:
         """Run ``command`` and inject ``fault`` at operation number ``at`` of those below the folder ``below``.
 
-        Without a fault, the operations are only counted. A ``lasting`` error stays for the rest of the run, as on a
+        Without a fault, this only counts the operations. A ``lasting`` error stays for the rest of the run, as on a
         full disk: only operations that free space or rename still work. The folder must exist, and all processes that
         the command starts are counted together.
         """
@@ -118,7 +119,7 @@ class FaultInjector:
         lasting: bool = False,
         cwd: Path | None = None,
     ) -> Outcome:
-        """Run ``waiaas-migrate`` with ``arguments`` in a process of its own, as :meth:`run` does."""
+        """Run ``waiaas-migrate`` with ``arguments`` in its own process, as :meth:`run` does."""
         command = [sys.executable, "-m", "waiaas_migrate", *arguments]
         return self.run(command, below=below, fault=fault, at=at, lasting=lasting, cwd=cwd)
 
@@ -129,15 +130,14 @@ def _operations(log: Path) -> Iterator[Operation]:
         yield Operation(number=int(number), kind=kind, path=path)
 
 
-@pytest.fixture(scope="session")
-def faults(tmp_path_factory: pytest.TempPathFactory) -> FaultInjector:
-    """The compiled injector. Skips the test where there is no Linux or no C compiler."""
+def compile_injector(folder: Path) -> FaultInjector:
+    """Compile the library into ``folder``; skip the test without Linux or a C compiler."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if sys.platform != "linux":
-        pytest.skip("faults are injected with LD_PRELOAD, which needs Linux")
+        pytest.skip("injecting faults with LD_PRELOAD requires Linux")
     if compiler is None:
-        pytest.skip("faults are injected by a library that is compiled here, and there is no C compiler (cc)")
-    library = tmp_path_factory.mktemp("faults") / "faults.so"
+        pytest.skip("injecting faults requires a C compiler (cc)")
+    library = folder / "faults.so"
     command = [compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(_SOURCE), "-ldl"]
     compiled = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     if compiled.returncode != 0:

@@ -1,4 +1,4 @@
-"""Migrations folders for tests, written as a project would hold them."""
+"""Write migrations folders for tests, as a project has them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from waiaas_migrate.files.migration_dir.migration_files import read_migrations
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
 from waiaas_migrate.sqlite.database.pragmas import Pragma
 
-#: Parents and children, in three migrations with their rollbacks.
+#: Parents and children, in three migrations with rollbacks.
 FAMILY = {
     "0001_parents.sql": "CREATE TABLE parent (id INTEGER PRIMARY KEY, name TEXT);\n",
     "0001_parents.rollback.sql": "DROP TABLE parent;\n",
@@ -43,7 +43,7 @@ PRAGMAS = (
 def write_folder(
     folder: Path, files: Mapping[str, str], *, pragmas: Sequence[Pragma] = PRAGMAS, record: bool = True
 ) -> Path:
-    """Write ``files`` into ``folder``, beside what it holds already, and record it unless told not to."""
+    """Add ``files`` to ``folder``, and record its migrations unless ``record`` is False."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -53,7 +53,7 @@ def write_folder(
 
 
 def record_folder(folder: Path, *, pragmas: Sequence[Pragma] = PRAGMAS) -> None:
-    """Write the manifest of ``folder``; the fingerprints are those of its SQL migrations, run in memory."""
+    """Write the manifest of ``folder``, with the fingerprints of its SQL migrations run in memory."""
     migrations = read_migrations(folder)
     facts, head = {}, None
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as memory:
@@ -70,14 +70,14 @@ def record_folder(folder: Path, *, pragmas: Sequence[Pragma] = PRAGMAS) -> None:
 
 
 def run_python(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run ``code`` in a process of its own."""
+    """Run ``code`` in its own process."""
     return subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False
     )
 
 
 def run_yoyo(command: str, database: Path, folder: Path, *options: str) -> str:
-    """Run the ``yoyo`` command as a user would, and give what it prints."""
+    """Run the ``yoyo`` command as a user would; return its output."""
     run = subprocess.run(
         [
             *(sys.executable, "-W", "ignore", "-m", "yoyo", command, "--batch", "--no-config-file"),
@@ -94,11 +94,11 @@ def run_yoyo(command: str, database: Path, folder: Path, *options: str) -> str:
 
 
 def tables(connection: sqlite3.Connection) -> set[str]:
-    """The names of the tables that are no bookkeeping."""
+    """Return the names of the tables, without yoyo's and SQLite's."""
     return {row.name for row in read_catalog(connection) if row.kind == "table"}
 
 
 def dump(path: Path) -> list[str]:
-    """Everything in a database, as SQL."""
+    """Return everything in a database, as SQL."""
     with closing(sqlite3.connect(path)) as connection:
         return list(connection.iterdump())

@@ -1,4 +1,4 @@
-"""Random edits of a schema.yaml, with what each of them does to rows, for property tests."""
+"""Draw random edits of a schema.yaml and their effect on rows, for property tests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LITERALS = {"integer": "7", "real": "7.5", "text": "'seven'", "blob": "X'07'"}
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """A column: what schema.yaml says of it, the column that it was, and what became of values by the hints."""
+    """A column in schema.yaml, the column that it was before, and the values that its hints change."""
 
     spec: Spec
     was: str | None = None
@@ -34,7 +34,7 @@ class Field:
 
 @dataclass(frozen=True, kw_only=True)
 class Relation:
-    """A table: its columns by name, its options, its indexes, and the table that it was."""
+    """A table: its columns by name, its options, its indexes, and the table that it was before."""
 
     fields: dict[str, Field]
     options: Spec = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Relation:
     was: str | None = None
 
     def body(self, name: str) -> Spec:
-        """The table as schema.yaml has it."""
+        """Return the table as schema.yaml has it."""
         columns = {column: one.spec for column, one in self.fields.items()}
         renamed = {"renamed_from": self.was} if self.was not in (None, name) else {}
         return {**renamed, "columns": columns, "indexes": self.indexes, "checks": self.checks, **self.options}
@@ -51,14 +51,14 @@ class Relation:
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """A schema in the middle of being edited. ``log`` is a table that triggers write to, ``view`` reads one column."""
+    """A schema that is being edited, with a table ``log`` that a trigger writes to."""
 
     relations: dict[str, Relation]
     has_trigger: bool
     has_view: bool
 
     def body(self) -> Spec:
-        """All of it as schema.yaml has it."""
+        """Return the whole schema as schema.yaml has it."""
         tables = {name: one.body(name) for name, one in self.relations.items()}
         last = list(self.relations)[-1]
         body: Spec = {"tables": {**tables, "log": {"columns": {"said": "text"}}}}
@@ -105,7 +105,7 @@ def _specs(draw: st.DrawFn) -> Spec:
 
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
-    """A schema to begin with: up to three tables, the later ones with foreign keys to the first."""
+    """Draw a schema to start from: up to three tables, the later ones with foreign keys to the first."""
     relations: dict[str, Relation] = {}
     for at in range(draw(st.integers(1, 3))):
         fields = draw(_fields())
@@ -122,9 +122,9 @@ def worlds(draw: st.DrawFn) -> World:
 
 @st.composite
 def rows(draw: st.DrawFn, relation: Relation) -> list[dict[str, Value]]:
-    """Rows to be offered to a table; it takes those that keep its rules.
+    """Draw rows for a table, which may reject some of them.
 
-    Where no column is the rowid, it is given, with gaps and in no order: a copy that numbered rows anew would show.
+    If no column is the rowid, it is set, with gaps and in no order, so that a copy that renumbers rows is noticed.
     """
     columns = [name for name, one in relation.fields.items() if "generated" not in one.spec]
     found = [
@@ -151,7 +151,7 @@ Edit = Callable[[st.DrawFn, Relation], Relation | None]
 
 @st.composite
 def edited(draw: st.DrawFn, world: World) -> World:
-    """``world`` after some edits, each of which it can make without a row being in the way."""
+    """Draw some edits of ``world`` that its rows allow; return the result."""
     relations = {
         name: replace(one, was=name, fields={c: replace(f, was=c) for c, f in one.fields.items()})
         for name, one in world.relations.items()
@@ -247,7 +247,7 @@ def _set_not_null(draw: st.DrawFn, relation: Relation) -> Relation | None:
         return None
     after = _with(relation, name, nullable=False, backfill="'filled'")
     one = replace(after.fields[name], filled="filled")
-    # What is stored of the filling depends on the affinity; the other values stay.
+    # The affinity decides how the filling is stored; the other values stay.
     return replace(after, fields={**after.fields, name: one})
 
 

@@ -1,4 +1,4 @@
-"""Projects for tests, in folders of their own, and the command line run on them."""
+"""Write projects for tests in their own folders, and run the command line in them."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ tables:
 """
 KINDS = 'STATES = ("open", "done")\n'
 
-#: What a database of it holds, by kind and name.
+#: The objects of its database, by kind and name.
 TABLES = {("table", "tasks"), ("table", "notes"), ("index", "idx_tasks_state")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What a command gave back."""
+    """The result of a command."""
 
     status: int
     out: str
@@ -64,7 +64,7 @@ def run(folder: Path, *arguments: str) -> Run:
 
 
 def run_process(folder: Path, *arguments: str, stdout: int | IO[str] = subprocess.PIPE, **environment: str) -> Run:
-    """Run ``python -m waiaas_migrate`` in ``folder``, as a process of its own."""
+    """Run ``python -m waiaas_migrate`` in ``folder``, in its own process."""
     done = subprocess.run(
         [sys.executable, "-m", "waiaas_migrate", *arguments],
         cwd=folder,
@@ -79,7 +79,7 @@ def run_process(folder: Path, *arguments: str, stdout: int | IO[str] = subproces
 
 
 def write_project(folder: Path, schema: str = SCHEMA, kinds: str = KINDS) -> Path:
-    """A project of schema.yaml and an enums module."""
+    """Write a project with schema.yaml and an enums module."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "schema.yaml").write_text(schema, encoding="utf-8")
     (folder / "kinds.py").write_text(kinds, encoding="utf-8")
@@ -87,7 +87,7 @@ def write_project(folder: Path, schema: str = SCHEMA, kinds: str = KINDS) -> Pat
 
 
 def generated_project(folder: Path, schema: str = SCHEMA) -> Path:
-    """The same, with its first migration."""
+    """Write the same project with its first migration."""
     write_project(folder, schema)
     done = run(folder, "generate")
     assert done.status == 0, done.err
@@ -95,7 +95,7 @@ def generated_project(folder: Path, schema: str = SCHEMA) -> Path:
 
 
 def shipped_project(folder: Path) -> Path:
-    """The WAIaaS schema as an application of its own: schema.yaml, migrations, and its enums in ``enums.py``."""
+    """Write the WAIaaS schema as a project: schema.yaml, migrations, and its enums in ``enums.py``."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(CHECKOUT / "migrations", folder / "migrations")
     shutil.copy(CHECKOUT / "waiaas_migrate" / "waiaas" / "enums.py", folder / "enums.py")
@@ -107,14 +107,14 @@ def shipped_project(folder: Path) -> Path:
 
 
 def edit(path: Path, old: str, new: str) -> None:
-    """Replace ``old``, which stands in the file once, by ``new``."""
+    """Replace ``old``, which must occur once in the file, by ``new``."""
     text = path.read_text(encoding="utf-8")
     assert text.count(old) == 1, f"{path} has {old!r} {text.count(old)} times"
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def listing(folder: Path) -> dict[str, str]:
-    """Everything below ``folder``, with a hash of each file's content."""
+    """Return everything below ``folder``, with a hash of each file's content."""
     return {
         path.relative_to(folder).as_posix(): (
             "folder" if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest()
@@ -124,20 +124,20 @@ def listing(folder: Path) -> dict[str, str]:
 
 
 def catalog(database: Path) -> set[tuple[str, str]]:
-    """Kind and name of everything in a database that is no bookkeeping."""
+    """Return kind and name of everything in a database that users declared."""
     with closing(sqlite3.connect(database)) as connection:
         return {(row.kind, row.name) for row in read_catalog(connection)}
 
 
 def execute(database: Path, *statements: str) -> None:
-    """Change a database by hand."""
+    """Run ``statements`` on a database, as a manual change."""
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         for statement in statements:
             connection.execute(statement)
 
 
 def rows(database: Path, query: str) -> list[tuple[object, ...]]:
-    """What a query gives."""
+    """Return the rows of a query."""
     with closing(sqlite3.connect(database)) as connection:
         return connection.execute(query).fetchall()
 
@@ -153,7 +153,7 @@ sys.stdin.read()
 
 @contextmanager
 def held_by_another_process(database: Path, statement: str = "BEGIN EXCLUSIVE") -> Iterator[None]:
-    """``database`` locked by a process that is not this one."""
+    """Keep ``database`` locked by another process."""
     command: Sequence[str] = [sys.executable, "-c", _HOLD, str(database), statement]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -1,4 +1,4 @@
-"""Being a user to whom the rights of files apply, which they do not to root."""
+"""Run as a user to whom file permissions apply, unlike root."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ IS_ROOT = os.name == "posix" and os.geteuid() == 0
 
 @contextmanager
 def unprivileged() -> Iterator[None]:
-    """Be a user to whom rights apply: root is nobody for the time."""
+    """Run the ``with`` block as a user to whom permissions apply: if this is root, as nobody."""
     if not IS_ROOT:
         yield
         return

@@ -1,4 +1,4 @@
-"""What a schema makes use of, by name, so that a property test can show that it reaches everything."""
+"""Name the features that a schema uses, so that a property test can show that it reaches all of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from waiaas_migrate.sqlite.reading.grammar import significant, tokenize
 
 _CONFLICT_OWNERS = ("NOT NULL", "PRIMARY KEY", "UNIQUE")
 
-#: Everything that random schemas are to reach.
+#: Every feature that random schemas must reach.
 FEATURES = frozenset(
     [
         *("name with a space", "name with a quote", "name with #", "name that is not ASCII", "name that is a keyword"),
@@ -63,7 +63,7 @@ FEATURES = frozenset(
 
 
 def features(schema: Schema) -> frozenset[str]:
-    """The features that ``schema`` has."""
+    """Return the features that ``schema`` uses."""
     return frozenset(_all(schema)) & FEATURES
 
 

@@ -1,4 +1,4 @@
-"""The same schema written otherwise, and another schema that differs in one thing."""
+"""Write a schema in a different spelling, and make schemas that differ in one thing."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from waiaas_migrate.sqlite.reading import ddl
 from waiaas_migrate.sqlite.reading.grammar import Kind, Token, significant, tokenize
 
 _SPACES = (" ", "\n", "\t", "  \r\n ", "/* it's, ( ; */", "/**/", ' -- say "no", )\n', "\f ")
-#: Words that may be a name, and mean something else in other quotes: those of types, and WITHOUT ROWID.
+#: Words that may be a name, and mean something else in other quotes: type names, and WITHOUT ROWID.
 _OTHER_WORDS = frozenset("any big blob boolean int integer json numeric odd real rowid text type uuid unsigned".split())
 _OTHER_WORDS |= {"quoted type"}
 
 
 def respelt(sql: str, names: frozenset[str], rng: random.Random) -> str:
-    """A CREATE statement in other quotes, other case, with comments and white space anywhere."""
+    """Return a CREATE statement in other quotes and other case, with comments and white space anywhere."""
     pieces: list[str] = []
     previous = Token(Kind.SYMBOL, "(")
     for token in significant(tokenize(sql)):
@@ -47,7 +47,7 @@ def respelt(sql: str, names: frozenset[str], rng: random.Random) -> str:
 
 def _space(previous: Token, token: Token, rng: random.Random) -> str:
     if token.word in ("GENERATED", "ALWAYS"):
-        return " "  # SQLite takes a comment before either for a part of the type
+        return " "  # SQLite reads a comment before either as part of the type
     may_touch = not token.spaced or {previous.text, token.text} & set("(),;")
     return "" if may_touch and rng.random() < 0.5 else rng.choice(_SPACES)
 
@@ -70,7 +70,7 @@ def _quoted(name: str, rng: random.Random) -> str:
 
 
 def moved(schema: Schema, rng: random.Random) -> Schema:
-    """``schema`` with its constraints in other places and another order, and parentheses round its expressions."""
+    """Return ``schema`` with its constraints in other places and another order, and more parentheses."""
     tables = [_moved_table(table, rng) for table in schema.tables]
     rng.shuffle(tables)
     return replace(schema, tables=tuple(tables))
@@ -136,7 +136,7 @@ Change = tuple[Schema, str]
 
 
 def changed(schema: Schema) -> list[Change]:
-    """Every schema that differs from ``schema`` by one of the changes below, with a word that must be in its name."""
+    """Return every schema that one change makes of ``schema``, each with a word that names the change."""
     table = schema.tables[0]
     found = [
         (replace(schema, tables=(after, *schema.tables[1:])), word)
@@ -178,7 +178,7 @@ def _column_changes(table: Table) -> Iterator[tuple[Table, str]]:
 
 
 def _keeps_rowid(table: Table, old: Column, new: Column) -> bool:
-    """Whether a change of type is not one of the primary key, where AUTOINCREMENT and DESC depend on the type."""
+    """Return whether the type can change: AUTOINCREMENT and DESC of a primary key depend on it."""
     in_key = table.primary_key is not None and old.name in [part.column for part in table.primary_key.parts]
     return old.type == new.type or not in_key
 

@@ -1,4 +1,4 @@
-"""Random schemas over everything the model can hold, valid by construction, for property tests."""
+"""Draw random, valid schemas that use everything in the model, for property tests."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from waiaas_migrate.sqlite.reading import ddl
 
 T = TypeVar("T")
 
-#: Names that have been someone's trouble: keywords of SQLite and of sqlparse, quotes, YAML's own words, non-ASCII.
+#: Names that caused trouble before: keywords of SQLite and of sqlparse, quotes, YAML's own words, non-ASCII.
 NASTY_NAMES = (
     "order select group index table values key check default references unique primary foreign on no null true yes off "
     "if end begin loop declare do for go while case 1 1:30 0777 1e5 2020-01-01 ~ = << y é 日本 Straße Ünïcode naïve🙂 "
@@ -138,7 +138,7 @@ _CONSTRAINT_NAMES = st.none() | st.none() | NAMES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
-    """What a part of a table is drawn for: the table, all its columns, and those of them that hold values."""
+    """The table that a part is drawn for, all its columns, and those that hold values."""
 
     table: str
     columns: tuple[str, ...]
@@ -153,7 +153,7 @@ def _one(draw: st.DrawFn, among: Sequence[T]) -> T:
 
 
 def _some(draw: st.DrawFn, among: Sequence[T], most: int) -> list[T]:
-    """One to ``most`` of ``among``, each at most once."""
+    """Draw one to ``most`` of ``among``, each at most once."""
     left, found = list(among), list[T]()
     while left and (not found or (len(found) < most and draw(_BOOLEANS))):
         found.append(left.pop(draw(_NUMBERS) % len(left)))
@@ -161,12 +161,12 @@ def _some(draw: st.DrawFn, among: Sequence[T], most: int) -> list[T]:
 
 
 def _maybe(draw: st.DrawFn, among: Sequence[T], times: int = 2) -> T | None:
-    """One of ``among`` every ``times`` times, else None."""
+    """Draw one of ``among`` every ``times`` times, else None."""
     return None if draw(_NUMBERS) % times else _one(draw, among)
 
 
 def default_text(sql: str) -> SqlText:
-    """A default, which is a string where it is a word that is no literal."""
+    """Return a default; a word that is not a literal is a string."""
     is_string = sql in DEFAULTS["bare word"]
     meant = ddl.expression("'" + sql.strip('"[]`') + "'" if is_string else sql)
     return SqlText(sql=ddl.expression(sql).sql, key=meant.key)
@@ -218,7 +218,7 @@ def _primary_key(
     only = next(column for column in columns if column.name == parts[0].column)
     is_integer = len(parts) == 1 and fold(only.type or "") == "integer" and not without_rowid
     if is_integer and not inline:
-        # SQLite takes the rowid for the key, and with it neither order nor collation means anything.
+        # The key is the rowid, for which order and collation have no meaning.
         parts = (IndexPart(column=only.name),)
     return PrimaryKey(
         parts=parts,
@@ -230,7 +230,7 @@ def _primary_key(
 
 
 def _uniques(draw: st.DrawFn, place: _Place, key: PrimaryKey | None) -> tuple[Unique, ...]:
-    """UNIQUE constraints over different columns: of two over the same, SQLite refuses different conflict clauses."""
+    """Draw UNIQUE constraints over different columns: SQLite refuses different conflict clauses for the same ones."""
     taken = [{part.column for part in key.parts}] if key is not None else []
     found = []
     for _ in range(draw(_NUMBERS) % 3):
@@ -290,7 +290,7 @@ def _indexes(draw: st.DrawFn, place: _Place, names: Sequence[str]) -> tuple[Inde
 
 
 def _table(draw: st.DrawFn, name: str, parents: Sequence[str], index_names: Sequence[str]) -> Table:
-    """A table called ``name``, whose foreign keys refer to ``parents``, to itself or to what is not there."""
+    """Draw a table called ``name``, with foreign keys to ``parents``, to itself or to missing tables."""
     columns = draw(_COLUMN_NAMES)
     plain = columns[:1] + [column for column in columns[1:] if draw(_NUMBERS) % 4]
     place = _Place(table=name, columns=tuple(columns), plain=tuple(plain))
@@ -377,7 +377,7 @@ def _virtual_tables(draw: st.DrawFn) -> tuple[VirtualTable, ...]:
 
 @st.composite
 def schemas(draw: st.DrawFn, *, virtual: bool = True) -> Schema:
-    """A whole schema; ``virtual`` lets it have virtual tables, whose text is its module's alone to respell."""
+    """Draw a whole schema; ``virtual`` allows virtual tables, whose text only their module can respell."""
     names = draw(_OBJECT_NAMES)
     table_names, view_name, index_names = names[:-3], names[-3], names[-2:]
     tables = []

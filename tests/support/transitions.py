@@ -1,4 +1,4 @@
-"""One schema made another on real files: by the runner and by plain yoyo, and what stands in them before and after."""
+"""Migrate real files from one schema to another, with the runner and with plain yoyo, and read them before and after."""
 
 from __future__ import annotations
 
@@ -19,24 +19,22 @@ from waiaas_migrate.files.project import find_project
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.runner.apply import apply_pending
 from waiaas_migrate.runner.folder import read_folder
-from waiaas_migrate.runner.rollback import rollback
+from waiaas_migrate.runner.rollback import roll_back
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
+from waiaas_migrate.schema.rowid import ROWID_NAMES
 from waiaas_migrate.sqlite.quoting import quote_name
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
 Body = Mapping[str, Any]
 Value = str | int | float | bytes | None
-#: One row by column; what is named ``rowid`` and is no column is the rowid.
+#: One row by column, with the rowid under ``rowid``.
 Row = dict[str, Value]
-
-#: No rowid has to be asked of these, nor of virtual tables.
-_ROWID_NAMES = ("rowid", "_rowid_", "oid")
 
 
 def write_schema(folder: Path, body: Body, *, catalog_edits: bool = True) -> None:
-    """A project whose schema.yaml says ``body``."""
+    """Write a project whose schema.yaml has ``body``."""
     folder.mkdir(parents=True, exist_ok=True)
     text = yaml.safe_dump({"version": 1, **body}, sort_keys=False, allow_unicode=True)
     (folder / "schema.yaml").write_text(text, encoding="utf-8")
@@ -45,30 +43,30 @@ def write_schema(folder: Path, body: Body, *, catalog_edits: bool = True) -> Non
 
 
 def generate(folder: Path, name: str = "change", allow: Iterable[str] = ("all",)) -> Generated:
-    """The next migration, destructive changes included unless told otherwise."""
+    """Generate the next migration, with destructive changes unless ``allow`` excludes them."""
     return generate_migration(find_project(folder), name=name, allow=tuple(allow))
 
 
 def declared(folder: Path) -> Schema:
-    """What schema.yaml says, as SQLite understands it in a new database."""
+    """Return the schema of schema.yaml, as SQLite reads it in a new database."""
     project = find_project(folder)
     return declare(project, Renderer(project.templates)).schema
 
 
 def left_to_do(database: Path, wanted: Schema) -> list[str]:
-    """How the schema of a file differs from ``wanted``, in words."""
+    """Return descriptions of how the schema of a file differs from ``wanted``."""
     with closing(sqlite3.connect(database)) as connection:
         return [describe(change) for change in diff(without_books(introspect(connection)), without_books(wanted))]
 
 
 def without_books(schema: Schema) -> Schema:
-    """``schema`` without yoyo's own tables."""
+    """Return ``schema`` without yoyo's own tables."""
     kept = tuple(t for t in schema.tables if not t.name.startswith(("_yoyo", "yoyo")))
     return Schema(tables=kept, views=schema.views, triggers=schema.triggers, virtual_tables=schema.virtual_tables)
 
 
 def schema_of(database: Path) -> Schema:
-    """What stands in a file."""
+    """Return the schema of a file."""
     with closing(sqlite3.connect(database)) as connection:
         return introspect(connection)
 
@@ -77,27 +75,27 @@ def schema_of(database: Path) -> Schema:
 
 
 def apply_with_runner(folder: Path, database: Path, *, foreign_keys: bool = True) -> None:
-    """Apply what is pending with the runner, on a connection that enforces foreign keys unless told otherwise."""
+    """Apply pending migrations with the runner, on a connection that enforces ``foreign_keys`` or not."""
     with closing(sqlite3.connect(database)) as connection:
         connection.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
         apply_pending(connection, read_folder(folder / "migrations"))
 
 
 def roll_back_with_runner(folder: Path, database: Path) -> None:
-    """Take the last migration back with the runner, on a connection that enforces foreign keys."""
+    """Roll back the last migration with the runner, on a connection that enforces foreign keys."""
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA foreign_keys = ON")
-        rollback(connection, read_folder(folder / "migrations"))
+        roll_back(connection, read_folder(folder / "migrations"))
 
 
 def apply_with_yoyo(folder: Path, database: Path) -> None:
-    """Apply what is pending with plain yoyo, as its command does."""
+    """Apply pending migrations with plain yoyo, as its command does."""
     with get_backend(f"sqlite:///{database}") as backend, backend.lock():
         backend.apply_migrations(backend.to_apply(read_yoyo_migrations(str(folder / "migrations"))))
 
 
 def roll_back_with_yoyo(folder: Path, database: Path) -> None:
-    """Take the last migration back with plain yoyo."""
+    """Roll back the last migration with plain yoyo."""
     with get_backend(f"sqlite:///{database}") as backend, backend.lock():
         migrations = backend.to_rollback(read_yoyo_migrations(str(folder / "migrations")))
         backend.rollback_migrations(migrations[:1])
@@ -107,13 +105,13 @@ def roll_back_with_yoyo(folder: Path, database: Path) -> None:
 
 
 def run_script(database: Path, script: str) -> None:
-    """Run SQL by hand, foreign keys not enforced, so that rows may be put in any order."""
+    """Run SQL without enforced foreign keys, so that rows can be inserted in any order."""
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.executescript(script)
 
 
 def rows_of(database: Path, table: str, columns: Iterable[str]) -> list[Row]:
-    """Rows of a table by column, in the order of their key."""
+    """Return the rows of a table by column, in the order of their key."""
     names = list(columns)
     query = f"SELECT {', '.join(map(quote_name, names))} FROM {quote_name(table)}"
     with closing(sqlite3.connect(database)) as connection:
@@ -122,12 +120,12 @@ def rows_of(database: Path, table: str, columns: Iterable[str]) -> list[Row]:
 
 
 def typed(rows: Iterable[Row]) -> list[tuple[tuple[str, str, str], ...]]:
-    """Rows such that 1, 1.0 and '1' are three different things, in an order that depends on nothing else."""
+    """Return rows in which 1, 1.0 and '1' are three different values, sorted by value."""
     return sorted(tuple((column, type(value).__name__, repr(value)) for column, value in row.items()) for row in rows)
 
 
 def snapshot(database: Path) -> dict[str, dict[str, list[Row]]]:
-    """Every table's rows, column by column with the rowid, under ``table`` and ``table.column`` in small letters."""
+    """Return the rows of each column with their rowid, by table and column in lower case."""
     found: dict[str, dict[str, list[Row]]] = {}
     for table in without_books(schema_of(database)).tables:
         columns = [column.name for column in table.columns]
@@ -143,13 +141,13 @@ def snapshot(database: Path) -> dict[str, dict[str, list[Row]]]:
 
 
 def rowid_name(columns: Iterable[str]) -> str | None:
-    """A name by which the rowid can be asked for, beside columns of these names."""
+    """Return a name of the rowid next to ``columns``; None if they hide every name."""
     taken = {column.lower() for column in columns}
-    return next((name for name in _ROWID_NAMES if name not in taken), None)
+    return next((name for name in ROWID_NAMES if name not in taken), None)
 
 
 def sequences(database: Path) -> list[Row]:
-    """The high-water marks of AUTOINCREMENT."""
+    """Return the high-water marks of AUTOINCREMENT."""
     with closing(sqlite3.connect(database)) as connection:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'").fetchone():
             return []
@@ -157,7 +155,7 @@ def sequences(database: Path) -> list[Row]:
 
 
 def orphans(database: Path) -> int:
-    """How many rows have no parent, in tables whose foreign keys SQLite can check."""
+    """Count foreign key violations, in tables whose foreign keys SQLite can check."""
     found = 0
     with closing(sqlite3.connect(database)) as connection:
         for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
@@ -171,7 +169,7 @@ def orphans(database: Path) -> int:
 
 
 def is_sound(database: Path) -> bool:
-    """Whether SQLite finds nothing wrong with the file, indexes and CHECKs included."""
+    """Return whether SQLite finds no problem in the file, including its indexes and CHECKs."""
     with closing(sqlite3.connect(database)) as connection:
         found: list[tuple[str]] = connection.execute("PRAGMA integrity_check").fetchall()
     return found == [("ok",)]

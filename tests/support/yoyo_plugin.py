@@ -1,4 +1,4 @@
-"""The ``yoyo`` command as it finds the backend of this package: by an entry point, as an installation has it."""
+"""Run the ``yoyo`` command so that it finds this package's backend by its entry point, as when it is installed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import sys
 import tomllib
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parent.parent.parent
+from tests.support.projects import CHECKOUT
 
 
 def install_entry_points(folder: Path) -> Path:
-    """What an installer writes of pyproject.toml's entry points, in a folder for ``PYTHONPATH``."""
+    """Write the entry points in pyproject.toml as an installer does; return the folder for ``PYTHONPATH``."""
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     lines: list[str] = []
     for group, points in project["entry-points"].items():

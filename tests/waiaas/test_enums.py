@@ -54,7 +54,7 @@ VALUES = {
 
 
 def test_there_are_twelve_enums_and_a_list_for_each() -> None:
-    """No enum and no list stands in the module that is not listed here."""
+    """The module has exactly the enums and lists above."""
     classes = {
         name
         for name, value in vars(enums).items()
@@ -67,7 +67,7 @@ def test_there_are_twelve_enums_and_a_list_for_each() -> None:
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_a_list_holds_its_enum_in_order(name: str) -> None:
-    """A list holds plain strings: the values of its enum, in the order in which the daemon declares them."""
+    """A list has the values of its enum as plain strings, in the order in which the daemon declares them."""
     listed = getattr(enums, name)
     assert listed == tuple(VALUES[name].split())
     assert listed == tuple(CLASSES[name])
@@ -76,13 +76,13 @@ def test_a_list_holds_its_enum_in_order(name: str) -> None:
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_a_member_is_named_after_its_value(name: str) -> None:
-    """A member is written in code as its value is in the database, in capitals, and none is an alias of another."""
+    """A member is named like its value in the database, in capitals, and none is an alias of another."""
     enum = CLASSES[name]
     assert list(enum.__members__) == [member.value.upper() for member in enum]
 
 
 def test_a_member_is_its_value() -> None:
-    """A member can be bound to a statement as it is."""
+    """A member can be bound to a statement."""
     assert enums.AgentStatus.ACTIVE == "ACTIVE"
     assert str(enums.ChainType.SOLANA) == "solana"
     assert enums.AgentStatus("ACTIVE") is enums.AgentStatus.ACTIVE

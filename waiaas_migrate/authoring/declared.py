@@ -32,9 +32,9 @@ from waiaas_migrate.sqlite.reading.introspect import Known, Strings, introspect_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """``source`` is the schema as its author wrote it, ``schema`` the same as SQLite understood it, hints included.
+    """The declared schema: ``source`` as its author wrote it, ``schema`` as SQLite understood it, hints included.
 
-    ``known`` are the texts that stand in the migrations to the letter, and so need no reading on either side.
+    ``known`` are the statements that the migrations contain to the letter, so that neither side needs reading.
     """
 
     source: DeclaredSchema
@@ -47,18 +47,18 @@ def declare(project: Project, renderer: Renderer, *, like: sqlite3.Connection | 
 
     Args:
         project: where the file is.
-        renderer: what builds it.
-        like: a database that mostly holds the same: what it has to the letter is taken to mean what the file says,
-            which was shown when it was written.
+        renderer: what renders the SQL that builds it.
+        like: a database with mostly the same schema. Statements that it contains to the letter are not read again:
+            their meaning was proved when they were written.
 
     Raises:
-        SchemaFileError: carries everything that is wrong with the file, or what SQLite says of it.
+        SchemaFileError: carries everything that is wrong with the file, or what SQLite says about it.
     """
     source = load_schema(project.schema, root=project.root)
     parts = _parts(source.schema, renderer)
-    there = _texts_of(like) if like is not None else frozenset[str]()
-    known = {} if renderer.is_customised else _known(parts, there)
-    if like is not None and there == {part.text for part in parts}:
+    existing = _statements_in(like) if like is not None else frozenset[str]()
+    known = {} if renderer.is_customized else _known(parts, existing)
+    if like is not None and existing == {part.text for part in parts}:
         built, strings = introspect_quoted(like, known)
     else:
         changed = _changed(like, parts, renderer) if like is not None else None
@@ -68,18 +68,14 @@ def declare(project: Project, renderer: Renderer, *, like: sqlite3.Connection | 
             raise SchemaFileError(located(error.problems, project.schema, root=project.root)) from None
         with closing(database) as connection:
             built, strings = introspect_quoted(connection, known)
+    # A word in double quotes that names nothing is a string for SQLite.
     if strings:
         _refuse_strings(project, source, strings)
-    _expect_all(source.schema, built, project if renderer.is_customised else None)
+    _expect_all(source.schema, built, project if renderer.is_customized else None)
     return Declared(source=source, schema=with_hints(built, source.schema), known=known)
 
 
 def _refuse_strings(project: Project, source: DeclaredSchema, strings: Strings) -> None:
-    """Refuse words in double quotes that name nothing.
-
-    Raises:
-        SchemaFileError: names each, and where it stands.
-    """
     problems = quoted_word_problems(project.schema, root=project.root, schema=source.schema, strings=strings)
     if problems:
         raise SchemaFileError(problems)
@@ -89,28 +85,28 @@ def _expect_all(written: Schema, built: Schema, customised: Project | None) -> N
     """Show that the templates left nothing out; ``customised`` is the project if some of them are its own.
 
     Raises:
-        TemplateError: Names what differs from the declaration.
-        ProofError: The same, if all templates are those of the package.
+        TemplateError: names what differs from the declaration.
+        ProofError: the same, if all templates are those of the package.
     """
     others = built.by_name()
     suspects = tuple(table for table in written.tables if others.get(fold(table.name)) != table)
     found = tuple(others[fold(table.name)] for table in suspects if fold(table.name) in others)
     left = diff(Schema(tables=without_meaning(found)), Schema(tables=without_meaning(suspects)))
-    there = {fold(name) for name in built.names}
-    missing = [name for name in written.names if fold(name) not in there]
-    if left or missing:
-        listed = "; ".join([*(f"{name} is missing" for name in missing), *(describe(change) for change in left)])
-        what = f"the templates do not build what schema.yaml declares; it would still take: {listed}."
-        if customised is None:
-            raise ProofError(f"{what[0].upper()}{what[1:]} This is a fault of waiaas-migrate, not of your schema.")
-        raise TemplateError(
-            [Problem(file=str(customised.templates), what=what, fix="Correct or delete your own templates.")]
-        )
+    names = {fold(name) for name in built.names}
+    missing = [f"{name} is missing" for name in written.names if fold(name) not in names]
+    if not left and not missing:
+        return
+    listed = "; ".join([*missing, *map(describe, left)])
+    if customised is None:
+        what = f"The templates do not build what schema.yaml declares. Still missing: {listed}."
+        raise ProofError(f"{what} This is a fault of waiaas-migrate, not of your schema.")
+    what = f"these templates do not build what schema.yaml declares. Still missing: {listed}."
+    raise TemplateError([Problem(file=str(customised.templates), what=what, fix="Correct or delete your templates.")])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
-    """An object of the schema: what it is in words, its key path, what makes it, and its SQL without the semicolon."""
+    """An object of the schema: its description, its key path, the action that creates it, and its SQL without ``;``."""
 
     words: str
     path: str
@@ -118,30 +114,9 @@ class _Part:
     text: str
 
 
-def _paths(schema: Schema) -> dict[str, str]:
-    """The key paths of views, triggers and virtual tables in schema.yaml, by their statements."""
-    return {
-        **{view.statement.sql: join("views", view.name) for view in schema.views},
-        **{trigger.statement.sql: join("triggers", trigger.name) for trigger in schema.triggers},
-        **{table.statement.sql: join("virtual_tables", table.name) for table in schema.virtual_tables},
-    }
-
-
-def _path(action: Action, statements: Mapping[str, str]) -> str:
-    match action:
-        case CreateTable(table=table):
-            return join("tables", table.name)
-        case CreateIndex(table=name, index=index):
-            return reduce(join, ("tables", name, "indexes", index.name))
-        case CreateStatement(statement=statement):
-            return statements.get(statement.sql, "")
-        case _:
-            return ""
-
-
 def _parts(schema: Schema, renderer: Renderer) -> tuple[_Part, ...]:
-    """The parts of ``schema``, by the same steps and templates as its first migration, in an order that works."""
-    paths = _paths(schema)
+    """Return the parts of ``schema`` in an order that works, by the same steps and templates as a first migration."""
+    paths = _statement_paths(schema)
     return tuple(
         _Part(words=step.words, path=_path(action, paths), action=action, text=text)
         for step in creation(schema, diff(Schema(), schema)).steps
@@ -150,23 +125,44 @@ def _parts(schema: Schema, renderer: Renderer) -> tuple[_Part, ...]:
     )
 
 
+def _statement_paths(schema: Schema) -> dict[str, str]:
+    """Map the statements of views, triggers and virtual tables to their key paths in schema.yaml."""
+    return {
+        **{view.statement.sql: join("views", view.name) for view in schema.views},
+        **{trigger.statement.sql: join("triggers", trigger.name) for trigger in schema.triggers},
+        **{table.statement.sql: join("virtual_tables", table.name) for table in schema.virtual_tables},
+    }
+
+
+def _path(action: Action, paths: Mapping[str, str]) -> str:
+    match action:
+        case CreateTable(table=table):
+            return join("tables", table.name)
+        case CreateIndex(table=name, index=index):
+            return reduce(join, ("tables", name, "indexes", index.name))
+        case CreateStatement(statement=statement):
+            return paths.get(statement.sql, "")
+        case _:
+            return ""
+
+
 def _texts(sql: str, renderer: Renderer) -> Iterable[str]:
-    """The statements of an action that creates something: one, where no other template took its place."""
-    return split_statements(sql) if renderer.is_customised else (sql.removesuffix(";"),)
+    """Return the statements of an action that creates something: one, unless a template of the project says more."""
+    return split_statements(sql) if renderer.is_customized else (sql.removesuffix(";"),)
 
 
-def _texts_of(database: sqlite3.Connection) -> frozenset[str]:
+def _statements_in(database: sqlite3.Connection) -> frozenset[str]:
     return frozenset(row.sql for row in read_catalog(database))
 
 
-def _known(parts: Iterable[_Part], there: Collection[str]) -> Known:
-    """What the tables and indexes among ``parts`` say whose text is ``there``."""
+def _known(parts: Iterable[_Part], existing: Collection[str]) -> Known:
+    """Return what the tables and indexes mean whose statement is one of ``existing``."""
     known: dict[str, Table | Index] = {}
     for part in parts:
         match part.action:
-            case CreateTable(table=table) if part.text in there:
+            case CreateTable(table=table) if part.text in existing:
                 known[part.text] = without_hints(table)
-            case CreateIndex(index=index) if part.text in there:
+            case CreateIndex(index=index) if part.text in existing:
                 known[part.text] = index
             case _:
                 continue
@@ -174,9 +170,9 @@ def _known(parts: Iterable[_Part], there: Collection[str]) -> Known:
 
 
 def _changed(like: sqlite3.Connection, parts: Sequence[_Part], renderer: Renderer) -> sqlite3.Connection | None:
-    """The same as :func:`_built`, out of a copy of ``like`` in which only what differs is made.
+    """Build ``parts`` in a copy of ``like``, changing only what differs; return None if that fails.
 
-    None where that does not work, since rows are in the way, say: building all from nothing tells what is wrong.
+    It may fail because of rows, say. Then :func:`_built` finds out what is wrong.
     """
     wanted = {part.text for part in parts}
     connection = copy(like)
@@ -184,11 +180,11 @@ def _changed(like: sqlite3.Connection, parts: Sequence[_Part], renderer: Rendere
         gone = [row for row in read_catalog(connection) if row.sql not in wanted]
         for row in sorted(gone, key=lambda row: row.kind == "table"):
             execute(connection, renderer.action(Drop(kind=cast(ObjectKind, row.kind), name=row.name)))
-        there = _texts_of(connection)
+        existing = _statements_in(connection)
         for part in parts:
-            if part.text not in there:
+            if part.text not in existing:
                 execute(connection, part.text)
-        if _texts_of(connection) == wanted:
+        if _statements_in(connection) == wanted:
             return connection
     except sqlite3.Error:
         pass
@@ -197,10 +193,10 @@ def _changed(like: sqlite3.Connection, parts: Sequence[_Part], renderer: Rendere
 
 
 def build(schema: Schema, renderer: Renderer, *, file: str) -> sqlite3.Connection:
-    """``schema`` as a database in memory.
+    """Return a database in memory with ``schema``.
 
     Raises:
-        SchemaFileError: what SQLite does not accept; ``file`` is named as its source.
+        SchemaFileError: SQLite doesn't accept it; ``file`` is named as its source.
     """
     return _built(_parts(schema, renderer), file=file)
 

@@ -68,15 +68,9 @@ def draft(
     renderer: Renderer,
     name: str | None = None,
 ) -> Draft:
-    """Draft the migration that makes ``transition``, and its rollback.
+    """Draft the migration that makes ``transition``, whose ``hazards`` are known, as the next of ``migrations``.
 
-    Args:
-        before: what the migrations build, in memory; it isn't changed.
-        transition: what the migration is for.
-        hazards: what :func:`hazards_of` found.
-        migrations: the migrations so far.
-        renderer: what renders SQL.
-        name: what the migration is called; made up from the changes if None.
+    ``before`` is what these build, in memory; it isn't changed. A ``name`` is made up from the changes if None.
     """
     changes, depends = changes_of(transition), heads(migrations)
     name = next_id((file.id for file in migrations), name, changes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -12,15 +12,16 @@ from pathlib import Path
 
 from waiaas_migrate.authoring.branches import refuse_clashes, replay_folder
 from waiaas_migrate.authoring.declared import Declared, declare
-from waiaas_migrate.authoring.draft import Draft, changes_of, draft, has_whitespace, hazards_of
+from waiaas_migrate.authoring.draft import changes_of, draft, has_whitespace, hazards_of
 from waiaas_migrate.authoring.make_transition import make_transition
 from waiaas_migrate.authoring.migration_facts import facts_of
 from waiaas_migrate.authoring.migration_proof import prove
 from waiaas_migrate.errors import MigrationsError, Problem, ProofError, SchemaFileError, UsageError
 from waiaas_migrate.files.garbage_collection import collection_paused
-from waiaas_migrate.files.migration_dir.facts import Facts, mark
+from waiaas_migrate.files.migration_dir.facts import mark
 from waiaas_migrate.files.migration_dir.manifest import (
     MANIFEST,
+    Entry,
     Manifest,
     chain,
     history_problems,
@@ -42,16 +43,21 @@ from waiaas_migrate.sqlite.database.pragmas import Pragma
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
-ALL = "all"
+ALL = "ALL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generated:
-    """What ``generate`` did: the new migration's id, its changes in words, its hazards, and the files.
+    """What ``generate`` did.
 
-    ``migration`` is None where none was needed, or where ``refused`` hazards stood against it. ``unrecorded`` are those
-    that were written by hand since: what they make and schema.yaml does not have is among what was to be dropped.
-    ``removed`` are files that an interrupted run had left.
+    Args:
+        migration: the id of the new migration; None if none was needed, or if hazards stopped it.
+        changes: its changes in words.
+        hazards: its hazards.
+        refused: the hazards that stopped it.
+        written: the files that were written.
+        unrecorded: new migrations written by hand; schema.yaml must declare what they create.
+        removed: files of an interrupted run that were deleted.
     """
 
     migration: str | None = None
@@ -65,17 +71,17 @@ class Generated:
 
 @collection_paused()
 def generate(project: Project, *, name: str | None = None, allow: Collection[str] = ()) -> Generated:
-    """Write the migration that schema.yaml calls for, proved in memory first; write nothing where none is needed.
+    """Write the migration for the changes in schema.yaml, proved in memory first; write nothing if none is needed.
 
     Args:
-        project: where everything is.
-        name: what the migration is called; made up from the changes where None.
+        project: where the files are.
+        name: what the migration is called; made up from the changes if None.
         allow: codes of the hazards to allow, or ``all``.
 
     Raises:
-        UsageError: where ``allow`` names no hazard.
-        InputError: where a file cannot be used.
-        ProofError: where the migration fails its proof.
+        UsageError: ``allow`` names an unknown hazard.
+        InputError: a file cannot be used.
+        ProofError: the migration fails its proof.
     """
     allowed = allowed_codes(allow)
     removed = recover(project.migrations)
@@ -84,80 +90,38 @@ def generate(project: Project, *, name: str | None = None, allow: Collection[str
 
 
 def _generate(project: Project, name: str | None, allowed: frozenset[Code]) -> Generated:
-    renderer = Renderer(project.templates)
-    seen = folder_state(project.migrations)
+    renderer, seen = Renderer(project.templates), folder_state(project.migrations)
     migrations, recorded = _history(project)
     with closing(replay_folder(migrations, recorded)) as before:
         refuse_clashes(migrations, recorded)
         declared = declare(project, renderer, like=before)
         transition = transition_to_declared(project, before, declared, recorded, renderer)
+        facts = facts_of(migrations, recorded)
         if not changes_of(transition):
             head = fingerprint(read_catalog(before))
-            manifest = _manifest(project, head, declared, migrations, facts_of(migrations, recorded))
-            return _record(project, manifest, recorded, seen)
-        dangers, unrecorded = hazards_of(transition), _unrecorded(migrations, recorded)
-        stopped = _stopped(transition, dangers, allowed, unrecorded)
-        if stopped is not None:
+            return _record(project, _manifest(project, declared, chain(migrations, facts), head), recorded, seen)
+        done = Generated(
+            changes=tuple(describe(change) for change in changes_of(transition)),
+            unrecorded=_unrecorded(migrations, recorded),
+        )
+        hazards = hazards_of(transition)
+        if stopped := _stopped(done, hazards, allowed):
             return stopped
-        with _own_templates(project, renderer):
-            drafted = draft(before, transition, dangers, migrations, renderer, name)
-            stopped = _stopped(transition, drafted.hazards, allowed, unrecorded)
-            if stopped is not None:
+        with _own_templates_blamed(project, renderer):
+            drafted = draft(before, transition, hazards, migrations, renderer, name)
+            if stopped := _stopped(done, drafted.hazards, allowed):
                 return stopped
             head = prove(before, transition, drafted.migration)
-        _refuse_unnamable(migrations, drafted.migration)
-        facts = facts_of(migrations, recorded) | {drafted.migration.id: replace(drafted.facts, catalog=mark(head))}
-        manifest = _manifest(project, head, declared, (*migrations, drafted.migration), facts)
-    return replace(_write(project, drafted, manifest, seen), unrecorded=unrecorded)
-
-
-@contextmanager
-def _own_templates(project: Project, renderer: Renderer) -> Iterator[None]:
-    """Let a proof that fails say where the project's own templates took part, and so may be at fault."""
-    try:
-        yield
-    except ProofError as error:
-        if not renderer.is_customised:
-            raise
-        said = f"The templates in {project.templates} took part: see first whether it passes without them."
-        raise ProofError(f"{said} {error}") from None
-
-
-def allowed_codes(allow: Collection[str]) -> frozenset[Code]:
-    """The hazards that ``allow`` names; all of them for ``all``.
-
-    Raises:
-        UsageError: where a name is none.
-    """
-    codes: set[Code] = set()
-    for name in allow:
-        if name.lower() == ALL:
-            return frozenset(Code)
-        if name.upper() not in Code.__members__:
-            close = difflib.get_close_matches(name.upper(), Code.__members__, n=1)
-            hint = f"Did you mean {close[0]}?" if close else f"Known are {', '.join(Code)}, and all."
-            raise UsageError(f"--allow {name}: there is no such hazard. {hint}")
-        codes.add(Code[name.upper()])
-    return frozenset(codes)
-
-
-def transition_to_declared(
-    project: Project, before: sqlite3.Connection, declared: Declared, recorded: Manifest | None, renderer: Renderer
-) -> Transition:
-    """The transition from what the migrations build to what is declared, hints followed.
-
-    Raises:
-        SchemaFileError: where a hint cannot be fulfilled.
-    """
-    start = introspect(before, declared.known)
-    renames = resolve(start, declared.schema, recorded.hints if recorded is not None else ())
-    if renames.impossible:
-        problems = [Problem(file="", path=reduce(join, one.keys, ""), what=one.what) for one in renames.impossible]
-        raise SchemaFileError(located(problems, project.schema, root=project.root))
-    transition = make_transition(before, declared.schema, renames, renderer, project.options, declared.known)
-    if transition.problems:
-        raise SchemaFileError(located(transition.problems, project.schema, root=project.root))
-    return transition
+    new = drafted.migration
+    _refuse_unnamable(migrations, new)
+    entries = chain((*migrations, new), facts | {new.id: replace(drafted.facts, catalog=mark(head))})
+    files = {
+        f"{new.id}.rollback.sql": new.rollback or "",
+        f"{new.id}.sql": new.sql,
+        MANIFEST: manifest_text(_manifest(project, declared, entries, head)),
+    }
+    written = write_files(project.migrations, files, seen=seen)
+    return replace(done, migration=new.id, hazards=drafted.hazards, written=written)
 
 
 def _history(project: Project) -> tuple[tuple[MigrationFile, ...], Manifest | None]:
@@ -167,23 +131,28 @@ def _history(project: Project) -> tuple[tuple[MigrationFile, ...], Manifest | No
     return migrations, recorded
 
 
-def _stopped(
-    transition: Transition, dangers: Sequence[Hazard], allowed: Collection[Code], unrecorded: tuple[str, ...]
-) -> Generated | None:
-    """Return what to report if hazards that nobody allowed stop ``generate``; None if none do."""
-    refused = tuple(hazard for hazard in dangers if hazard.stops_generate and hazard.code not in allowed)
-    if not refused:
-        return None
-    return Generated(changes=_words(transition), hazards=tuple(dangers), refused=refused, unrecorded=unrecorded)
-
-
 def _unrecorded(migrations: Sequence[MigrationFile], recorded: Manifest | None) -> tuple[str, ...]:
     listed = () if recorded is None else recorded.ids
     return tuple(migration.id for migration in migrations if migration.id not in listed) if listed else ()
 
 
-def _words(transition: Transition) -> tuple[str, ...]:
-    return tuple(describe(change) for change in changes_of(transition))
+def transition_to_declared(
+    project: Project, before: sqlite3.Connection, declared: Declared, recorded: Manifest | None, renderer: Renderer
+) -> Transition:
+    """Return the transition from what the migrations build to what is declared, with the hints followed.
+
+    Raises:
+        SchemaFileError: a hint cannot be followed.
+    """
+    start = introspect(before, declared.known)
+    renames = resolve(start, declared.schema, recorded.hints if recorded is not None else ())
+    problems = tuple(Problem(file="", path=reduce(join, one.keys, ""), what=one.what) for one in renames.impossible)
+    if not problems:
+        transition = make_transition(before, declared.schema, renames, renderer, project.options, declared.known)
+        problems = transition.problems
+    if problems:
+        raise SchemaFileError(located(problems, project.schema, root=project.root))
+    return transition
 
 
 def _record(project: Project, manifest: Manifest, recorded: Manifest | None, seen: FolderState) -> Generated:
@@ -194,34 +163,9 @@ def _record(project: Project, manifest: Manifest, recorded: Manifest | None, see
     return Generated(written=write_files(project.migrations, {MANIFEST: text}, seen=seen))
 
 
-def _refuse_unnamable(migrations: Sequence[MigrationFile], new: MigrationFile) -> None:
-    """Refuse migrations that sort after ``new`` and that a ``depends`` line can't name."""
-    if later := [m for m in migrations if m.id > new.id and has_whitespace(m.id)]:
-        what = f"sorts after {new.id} and has whitespace in its name, so the new migration cannot depend on it."
-        fix = "If no database has run it, rename it, as in 0002_name.sql."
-        raise MigrationsError([Problem(file=str(m.path), what=what, fix=fix) for m in later])
-
-
-def _write(project: Project, drafted: Draft, manifest: Manifest, seen: FolderState) -> Generated:
-    migration = drafted.migration
-    files = {
-        f"{migration.id}.rollback.sql": migration.rollback or "",
-        f"{migration.id}.sql": migration.sql,
-        MANIFEST: manifest_text(manifest),
-    }
-    return Generated(
-        migration=migration.id,
-        changes=tuple(describe(change) for change in drafted.changes),
-        hazards=drafted.hazards,
-        written=write_files(project.migrations, files, seen=seen),
-    )
-
-
-def _manifest(
-    project: Project, head: str, declared: Declared, migrations: Sequence[MigrationFile], facts: Mapping[str, Facts]
-) -> Manifest:
+def _manifest(project: Project, declared: Declared, entries: tuple[Entry, ...], head: str) -> Manifest:
     return Manifest(
-        migrations=chain(migrations, facts),
+        migrations=entries,
         pragmas=pragmas_of(declared.source),
         fingerprint=head,
         hints=hints(declared.schema),
@@ -230,5 +174,47 @@ def _manifest(
 
 
 def pragmas_of(source: DeclaredSchema) -> tuple[Pragma, ...]:
-    """The declared PRAGMAs, as the manifest keeps them."""
+    """Return the declared PRAGMAs, as the manifest keeps them."""
     return tuple(Pragma(name=name, value=value) for name, value in source.pragmas)
+
+
+def allowed_codes(allow: Collection[str]) -> frozenset[Code]:
+    """Return the hazards that ``allow`` names; all of them for ``all``.
+
+    Raises:
+        UsageError: there is no hazard of that name.
+    """
+    if any(name.upper() == ALL for name in allow):
+        return frozenset(Code)
+    for name in allow:
+        if name.upper() not in Code.__members__:
+            close = difflib.get_close_matches(name.upper(), Code.__members__, n=1)
+            hint = f"Did you mean {close[0]}?" if close else f"Known are {', '.join(Code)}, and all."
+            raise UsageError(f"--allow {name}: unknown hazard. {hint}")
+    return frozenset(Code[name.upper()] for name in allow)
+
+
+def _stopped(done: Generated, hazards: tuple[Hazard, ...], allowed: Collection[Code]) -> Generated | None:
+    """Return what to report if hazards that aren't allowed stop ``generate``; None if none do."""
+    refused = tuple(hazard for hazard in hazards if hazard.stops_generate and hazard.code not in allowed)
+    return replace(done, hazards=hazards, refused=refused) if refused else None
+
+
+@contextmanager
+def _own_templates_blamed(project: Project, renderer: Renderer) -> Iterator[None]:
+    """Make a proof that fails mention the project's own templates, which may be at fault."""
+    try:
+        yield
+    except ProofError as error:
+        if not renderer.is_customized:
+            raise
+        said = f"Your templates in {project.templates} were used. Check first whether it passes without them."
+        raise ProofError(f"{said} {error}") from None
+
+
+def _refuse_unnamable(migrations: Sequence[MigrationFile], new: MigrationFile) -> None:
+    """Refuse migrations that sort after ``new`` and that a ``depends`` line can't name."""
+    if later := [m for m in migrations if m.id > new.id and has_whitespace(m.id)]:
+        what = f"sorts after {new.id} and has whitespace in its name, so the new migration cannot depend on it."
+        fix = "If no database has run it, rename it, as in 0002_name.sql."
+        raise MigrationsError([Problem(file=str(m.path), what=what, fix=fix) for m in later])

@@ -1,9 +1,9 @@
-"""From two schemas and the hints between them to a transition, with SQLite itself doing the renaming in memory."""
+"""The transition from the schema in a database to another one, with the renames done by SQLite in memory."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
 
@@ -38,34 +38,39 @@ def make_transition(
     options: PlanOptions,
     known: Known | None = None,
 ) -> Transition:
-    """The transition of what is in ``database``, whose ``known`` texts need no reading, to ``new``.
+    """Return the transition from the schema in ``database`` to ``new``; SQLite does the ``renames`` in a copy.
 
-    The database is not changed.
+    ``known`` are texts in the database that need not be read again.
     """
     start, strings = introspect_quoted(database, known)
-    asked = Transition(start=start, old=start, new=new, changes=(), renames=renames, options=options, known=known or {})
+    found = Transition(start=start, old=start, new=new, changes=(), renames=renames, options=options)
+    found = replace(found, known=known or {}, strings=strings)
     if not renames.tables and not renames.columns:
-        changes = diff(start, new)
-        aside = _in_the_way(database, start, changes) | _taken_over(strings, changes)
-        return _compared(database, replace(asked, changes=changes, set_aside=aside, strings=strings), renderer)
+        return _completed(database, found, renderer)
     with closing(copy(database)) as scratch:
         aside = _rename_all(scratch, start, renames, renderer)
         old, strings = introspect_quoted(scratch, known)
-        changes = diff(old, new)
-        aside |= _taken_over(strings, changes)
-        return _compared(scratch, replace(asked, old=old, changes=changes, set_aside=aside, strings=strings), renderer)
+        return _completed(scratch, replace(found, old=old, strings=strings, set_aside=aside), renderer)
 
 
-def _compared(database: sqlite3.Connection, transition: Transition, renderer: Renderer) -> Transition:
-    """``transition`` with what its edits and backfills need to know of ``database``, which holds its ``old``."""
-    return with_backfills(database, replace(transition, clauses=renderer, texts=_texts(database)))
+def _completed(database: sqlite3.Connection, transition: Transition, renderer: Renderer) -> Transition:
+    """Return ``transition`` with its changes and everything else that ``database``, which has the new names, tells."""
+    changes = diff(transition.old, transition.new)
+    aside = transition.set_aside | _broken(database, transition.old, changes) | _quoted(transition.strings, changes)
+    texts = {fold(row.name): row.sql for row in read_catalog(database) if row.kind == "table"}
+    transition = replace(transition, changes=changes, set_aside=aside, clauses=renderer, texts=texts)
+    return with_backfills(database, transition)
 
 
 def _rename_all(scratch: sqlite3.Connection, start: Schema, renames: Renames, renderer: Renderer) -> frozenset[str]:
-    """Carry ``renames`` out; give the views and triggers that must be set aside for them."""
+    """Do ``renames`` in ``scratch``, and return the views and triggers that must be set aside for them."""
     taken = frozenset(fold(rename.new) for rename in renames.tables)
     aside = not_compiling(scratch) | {fold(view.name) for view in start.views if fold(view.name) in taken}
-    kept = _without_views(start, taken)
+    kept = replace(
+        start,
+        views=tuple(view for view in start.views if fold(view.name) not in taken),
+        triggers=tuple(trigger for trigger in start.triggers if fold(trigger.table) not in taken),
+    )
     renaming = Transition(start=start, old=start, new=kept, changes=(), renames=renames, set_aside=aside)
     while (culprit := _rename(scratch, renaming, renderer)) is not None:
         aside |= {fold(culprit)}
@@ -90,34 +95,20 @@ def _rename(scratch: sqlite3.Connection, renaming: Transition, renderer: Rendere
     return None
 
 
-def _texts(database: sqlite3.Connection) -> dict[str, str]:
-    """The CREATE statement of each table."""
-    return {fold(row.name): row.sql for row in read_catalog(database) if row.kind == "table"}
-
-
-def _without_views(schema: Schema, names: Collection[str]) -> Schema:
-    """``schema`` without the views whose names tables take, and without what stands on them."""
-    return replace(
-        schema,
-        views=tuple(view for view in schema.views if fold(view.name) not in names),
-        triggers=tuple(trigger for trigger in schema.triggers if fold(trigger.table) not in names),
-    )
-
-
-def _in_the_way(database: sqlite3.Connection, start: Schema, changes: Iterable[Change]) -> frozenset[str]:
-    """The views and triggers that do not compile, at which DROP COLUMN stumbles as renaming does."""
-    if not (start.views or start.triggers) or not any(isinstance(change, DropColumn) for change in changes):
+def _broken(database: sqlite3.Connection, old: Schema, changes: Iterable[Change]) -> frozenset[str]:
+    """Return the views and triggers that do not compile, if a column is dropped: DROP COLUMN would fail at them."""
+    if not (old.views or old.triggers) or not any(isinstance(change, DropColumn) for change in changes):
         return frozenset()
     with closing(copy(database)) as scratch:
         return not_compiling(scratch)
 
 
-def _taken_over(strings: Strings, changes: Iterable[Change]) -> frozenset[str]:
-    """The views and triggers with a string in double quotes that a new column of that name would take over.
+def _quoted(strings: Strings, changes: Iterable[Change]) -> frozenset[str]:
+    """Return the views and triggers with a string in double quotes that is the name of a new column.
 
-    They are made again with it in single quotes.
+    They are created again with single quotes, or SQLite would take the string for the column.
     """
-    come = {fold(change.column.name) for change in changes if isinstance(change, AddColumn)}
+    added = {fold(change.column.name) for change in changes if isinstance(change, AddColumn)}
     return frozenset(
-        name for (kind, name), words in strings.items() if kind in ("view", "trigger") and come & set(map(fold, words))
+        name for (kind, name), words in strings.items() if kind in ("view", "trigger") and added & set(map(fold, words))
     )

@@ -1,4 +1,4 @@
-"""What a new migration is called."""
+"""The name of a new migration."""
 
 from __future__ import annotations
 
@@ -14,29 +14,31 @@ _LONGEST_SLUG = 60
 
 
 def next_id(existing: Iterable[str], name: str | None, changes: Sequence[Change]) -> str:
-    """``NNNN_slug``: the next number, and ``name`` or what the changes say as a slug.
+    """Return ``NNNN_slug``: the next number, and ``name`` or a description of the changes as a slug.
 
     Raises:
-        UsageError: where nothing of ``name`` can stand in a file's name.
+        UsageError: ``name`` has no character that can be used in a file name.
     """
     ids = tuple(existing)
     numbers = [int(found[0]) for found in (re.match(r"\d{1,9}", migration) for migration in ids) if found]
     if name is not None:
         slug = slugify(name)
         if not slug:
-            raise UsageError(f"--name {name!r}: nothing of it can stand in a file's name. Use letters or digits.")
+            raise UsageError(
+                f"--name {name!r}: has no character that can be used in a file name. Use letters or digits."
+            )
     else:
         slug = _said(changes) if ids else "initial"
     return f"{max(numbers, default=0) + 1:04d}_{slug}"
 
 
 def slugify(text: str) -> str:
-    """``text`` in lower-case ASCII letters, digits and underscores."""
+    """Return ``text`` in lower-case ASCII letters, digits and underscores."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")[:_LONGEST_SLUG].strip("_")
 
 
 def _said(changes: Sequence[Change]) -> str:
-    """The first change in words, and that there are more."""
+    """Return a slug of the first change, and whether there are more."""
     first = slugify(describe(changes[0]).partition(":")[0].partition("(")[0]) if changes else ""
     return (first or "change") + ("_and_more" if len(changes) > 1 else "")

@@ -6,16 +6,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 
-from waiaas_migrate.schema.changes import (
-    AddTrigger,
-    AddView,
-    AddVirtualTable,
-    ModifyTrigger,
-    ModifyView,
-    ModifyVirtualTable,
-    object_of,
-    table_of,
-)
+from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
@@ -45,26 +36,23 @@ def newly_broken_objects(
 
 def made_objects(transition: Transition) -> frozenset[str]:
     """Return the folded names of the views, triggers and virtual tables that the migration adds or changes."""
-    made = (AddView, ModifyView, AddTrigger, ModifyTrigger, AddVirtualTable, ModifyVirtualTable)
-    return frozenset(object_of(change)[1] for change in transition.changes if isinstance(change, made))
+    made = (c.AddView, c.ModifyView, c.AddTrigger, c.ModifyTrigger, c.AddVirtualTable, c.ModifyVirtualTable)
+    return frozenset(c.object_of(change)[1] for change in transition.changes if isinstance(change, made))
 
 
 def _touched(transition: Transition) -> frozenset[str]:
-    """The folded names of everything that the migration adds, drops, changes or renames."""
-    names = [object_of(change)[1] for change in transition.changes]
-    names += [fold(table) for change in transition.changes if (table := table_of(change)) is not None]
+    """Return the folded names of everything that the migration adds, drops, changes or renames."""
+    names = [c.object_of(change)[1] for change in transition.changes]
+    names += [fold(table) for change in transition.changes if (table := c.table_of(change)) is not None]
     names += [fold(name) for rename in transition.renames.tables for name in (rename.old, rename.new)]
     names += [fold(rename.table) for rename in transition.renames.columns]
     return frozenset(names)
 
 
 def _reached(schema: Schema, touched: frozenset[str]) -> frozenset[str] | None:
-    """Return the names of the objects that may feel a change of ``touched``; None if it may be any of them.
-
-    Those are the objects whose text names one of ``touched``, or a view or virtual table that does.
-    """
+    """Return the names of the objects that depend on ``touched``, directly or not; None if it may be any of them."""
     if not all(re.fullmatch(r"\w+", name) for name in touched):
-        return None  # such a name is spelled with quotes and escapes, and cannot be told by its words
+        return None  # such a name is spelled with quotes and escapes, so it is not a word of a statement
     waiting = {fold(view.name): _words(view.statement.sql) for view in schema.views}
     waiting |= {fold(table.name): _words(table.statement.sql) for table in schema.virtual_tables}
     reached = set(touched)

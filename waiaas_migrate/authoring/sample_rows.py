@@ -1,4 +1,4 @@
-"""Rows made up for a proof: a few in every table, as many as its constraints let in."""
+"""Sample rows for a proof: a few in every table, as many as its constraints allow."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _ROWS = 4
 
 
 def insert_sample_rows(connection: sqlite3.Connection, tables: Iterable[Table]) -> None:
-    """Put rows into ``tables``; the same values by number, so that children find parents.
+    """Insert rows into ``tables``, with the same values by number, so that children find parents.
 
-    The last row of each table has NULL wherever it may, the others nowhere.
+    The last row of each table has NULL in every column that allows it; the others have no NULL.
     """
     for table in tables:
         columns = [column for column in table.columns if column.generated is None]
@@ -26,7 +26,7 @@ def insert_sample_rows(connection: sqlite3.Connection, tables: Iterable[Table]) 
         marks = ", ".join("?" * len(columns))
         for number in range(1, _ROWS + 1):
             values = [_value(table, column, number, lists.get(fold(column.name))) for column in columns]
-            # What a CHECK, a key or a trigger does not let in is no use for the proof.
+            # The proof does without rows that a CHECK, a key or a trigger refuses.
             with contextlib.suppress(sqlite3.Error):
                 connection.execute(f"INSERT INTO {quote_name(table.name)} ({names}) VALUES ({marks})", values)
 
@@ -49,6 +49,6 @@ def _value(table: Table, column: Column, number: int, allowed: tuple[str | int, 
 
 
 def rows_of(connection: sqlite3.Connection, table: str, columns: Sequence[str]) -> list[str]:
-    """The rows of a table as text, with the storage class of each value, in an order that a rebuild does not change."""
+    """Return the rows of a table as text, with the storage class of each value, in an order that a rebuild keeps."""
     parts = ", ".join(f"typeof({quote_name(name)}), {quote_name(name)}" for name in columns)
     return sorted(map(repr, connection.execute(f"SELECT {parts} FROM {quote_name(table)}")))

@@ -49,13 +49,13 @@ def _stale(before: sqlite3.Connection, after: sqlite3.Connection, transition: Tr
 
 
 def _stored(schema: Schema) -> frozenset[str]:
-    """The folded names of what holds rows of its own."""
+    """Return the folded names of the tables and virtual tables, which hold rows of their own."""
     return frozenset(schema.by_name()) | {fold(table.name) for table in schema.virtual_tables}
 
 
 def _dependencies(database: sqlite3.Connection, content: Content) -> Dependencies | None:
-    """What indexing ``content`` reads; None if it cannot be read."""
-    # With the table before it, a name in double quotes that is no column's is an error instead of a string.
+    """Return what indexing ``content`` reads; None if it cannot be read."""
+    # A quoted name that isn't a column is an error after the table's name, and a string without it.
     names = sorted({content.rowid, *content.columns})
     columns = ", ".join(f"content.{quote_name(name)}" for name in names)
     try:
@@ -64,11 +64,11 @@ def _dependencies(database: sqlite3.Connection, content: Content) -> Dependencie
         return None
 
 
-def _renamed(reading: Dependencies | None, transition: Transition) -> set[tuple[str, str]]:
-    """The stored columns that were read before the migration, under the names that they have after it."""
+def _renamed(before: Dependencies | None, transition: Transition) -> set[tuple[str, str]]:
+    """Return the stored columns that were read before the migration, under their names after it."""
     found: set[tuple[str, str]] = set()
     stored = _stored(transition.start)
-    for table, column in reading.columns if reading is not None else ():
+    for table, column in before.columns if before is not None else ():
         if table in stored:
             after = fold(transition.renames.table_after(table))
             found.add((after, fold(transition.renames.column_after(after, column))))

@@ -9,20 +9,18 @@ from waiaas_migrate.runner.backups.verified_copy import byte_count
 from waiaas_migrate.runner.dry_run import Estimate, MigrationEstimate, TableEstimate, estimate, estimate_all
 from waiaas_migrate.runner.fleet.fleet import Fleet
 from waiaas_migrate.runner.fleet.patterns import expand, is_single, without_patterns
-from waiaas_migrate.runner.run import RunOptions
+from waiaas_migrate.runner.options import RunOptions
 
 
 def dry_run(
     project: Project, databases: tuple[str, ...], run_options: RunOptions, fleet: Fleet, *, as_json: bool
 ) -> int:
     """Print the pending migrations of ``databases``, the tables they change, and the cost; return the exit status."""
-    backup, verify = run_options.backup, run_options.verify
     if not is_single(databases):
         outcomes = estimate_all(
             expand(databases),
             project.migrations,
-            backup=backup,
-            verify=verify,
+            options=run_options,
             fleet=fleet,
             may_make=without_patterns(databases),
         )
@@ -33,7 +31,7 @@ def dry_run(
             status=lambda _: 0,
         )
         return print_outcomes(outcomes, report, as_json=as_json)
-    found = estimate(databases[0], project.migrations, backup=backup, verify=verify)
+    found = estimate(databases[0], project.migrations, options=run_options)
     if as_json:
         print_json({"database": found.database, **_row(found)})
         return 0

@@ -88,7 +88,7 @@ def _failure(error: Exception) -> Failure | None:
     """Return an expected error as data; None for a bug, which keeps its traceback."""
     import sqlite3
 
-    from waiaas_migrate.runner.watching.progress import was_interrupted
+    from waiaas_migrate.runner.watching.interruption import was_interrupted
 
     match error:
         case MigrateError():

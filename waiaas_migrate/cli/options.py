@@ -17,8 +17,7 @@ from waiaas_migrate.cli.output import json_only
 from waiaas_migrate.errors import UsageError
 
 if TYPE_CHECKING:
-    from waiaas_migrate.runner.run import When
-    from waiaas_migrate.runner.upgrade import Transaction
+    from waiaas_migrate.runner.options import BackupWhen, Transaction
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -69,9 +68,9 @@ def run_options(command: Callable[..., int]) -> Callable[..., int]:
     )
     @wraps(command)
     def with_options(
-        *args: object, no_verify: bool, backup: When, transaction: Transaction = "all", **options: object
+        *args: object, no_verify: bool, backup: BackupWhen, transaction: Transaction = "all", **options: object
     ) -> int:
-        from waiaas_migrate.runner.run import RunOptions
+        from waiaas_migrate.runner.options import RunOptions
 
         chosen = RunOptions(verify=not no_verify, backup=backup, transaction=transaction)
         return command(*args, run_options=chosen, **options)

@@ -164,7 +164,7 @@ def print_interrupted(error: KeyboardInterrupt, *, as_json: bool) -> int:
     """Print that a run was interrupted and what it kept; return the exit status."""
     note(str(error))
     if as_json:
-        from waiaas_migrate.runner.watching.progress import interruption_of
+        from waiaas_migrate.runner.watching.interruption import interruption_of
 
         print_failure(interruption_of(error))
     return INTERRUPTED

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from waiaas_migrate.cli.streams import safe
-from waiaas_migrate.runner.watching.progress import Progress, Tell
+from waiaas_migrate.runner.watching.events import Event, Listener, Progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -18,14 +18,16 @@ _WIDE = 100
 
 
 @contextmanager
-def progress_line() -> Iterator[Tell | None]:
+def progress_line() -> Iterator[Listener | None]:
     """Return the function that shows progress, or None if stderr is not a terminal."""
     if sys.stderr is None or not sys.stderr.isatty():  # None in a process without a console
         yield None
         return
     bars: list[Bar] = []
 
-    def show(progress: Progress) -> None:
+    def show(progress: Event) -> None:
+        if not isinstance(progress, Progress):
+            return
         if not bars:  # rich takes long to import, and most runs end before the first progress
             bars.append(_new_bar())
         place = f" {progress.statement}/{progress.statements}" if progress.statements else ""

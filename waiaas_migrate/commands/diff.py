@@ -10,7 +10,7 @@ from pathlib import Path
 from waiaas_migrate.authoring.declared import build, declare
 from waiaas_migrate.authoring.draft import changes_of, draft, hazards_of
 from waiaas_migrate.authoring.make_transition import make_transition
-from waiaas_migrate.commands.live_database import database_state, ignored_by, new_run, read_folder, reading
+from waiaas_migrate.commands.live_database import database_state, ignored_by, live_connection, new_run, read_folder
 from waiaas_migrate.errors import SchemaFileError
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.manifest import read_manifest
@@ -90,7 +90,7 @@ def _first(project: Project, side: str, renderer: Renderer, second: str) -> tupl
         declared = declare(replace(project, schema=path.absolute()), renderer).schema
         return build(declared, renderer, file=side), hints(declared)
     others = ignored_by(project).except_for(_names(project, second))
-    with reading(side) as (connection, _):
+    with live_connection(side) as (connection, _):
         try:
             return schema_copy(read_ours(connection, others)), ()
         except sqlite3.Error:
@@ -107,7 +107,7 @@ def _second(project: Project, side: str, renderer: Renderer, before: sqlite3.Con
         declared = declare(replace(project, schema=path.absolute()), renderer, like=before)
         return declared.schema, declared.known
     names = (*(row.name for row in read_catalog(before)), *declared_names(project.schema))
-    with reading(side) as (connection, _):
+    with live_connection(side) as (connection, _):
         return introspect(connection, others=ignored_by(project).except_for(names)), {}
 
 
@@ -127,7 +127,7 @@ def _applied_hints(project: Project, side: str) -> tuple[str, ...]:
         return _recorded(path)
     if _is_yaml(side) or not project.migrations.exists():
         return ()
-    with reading(side) as (connection, _):
+    with live_connection(side) as (connection, _):
         found = database_state(connection, read_folder(project, new_run()))
     # Between two migrations, it is not known which hints are carried out.
     return _recorded(project.migrations) if found.applied and not found.pending else ()

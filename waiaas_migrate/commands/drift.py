@@ -12,9 +12,9 @@ from waiaas_migrate.commands.live_database import (
     DatabaseState,
     database_state,
     inspect_all,
+    live_connection,
     new_run,
     read_folder,
-    reading,
 )
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome
@@ -85,7 +85,7 @@ def drift_of_all(
 
 def _drift(database: str, *, project: Project, run: int, column_order: bool) -> Drift:
     folder = read_folder(project, run)
-    with reading(database) as (connection, name):
+    with live_connection(database) as (connection, name):
         found = database_state(connection, folder)
         applied = tuple(migration.id for migration in found.applied)
         made = _built(project, run, applied)

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from waiaas_migrate.commands.live_database import reading
+from waiaas_migrate.commands.live_database import live_connection
 from waiaas_migrate.files.problem_report import Origin
 from waiaas_migrate.files.schema_file.enum_source import LoadedEnums, load_enums
 from waiaas_migrate.files.schema_file.schema_text import schema_text
@@ -37,7 +37,7 @@ def inspect(
         UnsupportedError: the database has something that cannot be read exactly, or written.
     """
     loaded = load_enums([(module, Origin(file="--enums")) for module in enums], root=root or Path.cwd())
-    with reading(database) as (connection, _):
+    with live_connection(database) as (connection, _):
         schema = introspect(connection, others=others)
         comment = _left_out(connection, others)
     return comment + schema_text(schema, enums=_values(loaded), enum_modules=tuple(enums))

@@ -116,7 +116,7 @@ def _ignored(project: Project, manifest: Manifest | None) -> OtherTools:
 
 
 @contextmanager
-def reading(database: str) -> Iterator[tuple[sqlite3.Connection, str]]:
+def live_connection(database: str) -> Iterator[tuple[sqlite3.Connection, str]]:
     """Open ``database`` read-only in one transaction; yield the connection and the name for messages.
 
     Raises:

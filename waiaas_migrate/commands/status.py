@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from waiaas_migrate.commands.live_database import database_state, inspect_all, new_run, read_folder, reading
+from waiaas_migrate.commands.live_database import database_state, inspect_all, live_connection, new_run, read_folder
 from waiaas_migrate.errors import Problem
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome
@@ -66,7 +66,7 @@ def status_of_all(
 
 def _status(database: str, *, project: Project, run: int) -> Status:
     folder = read_folder(project, run)
-    with reading(database) as (connection, name):
+    with live_connection(database) as (connection, name):
         found = database_state(connection, folder)
     applied = {migration.id for migration in found.applied}
     known: list[tuple[str, State]] = [(m.id, "applied" if m.id in applied else "pending") for m in folder.migrations]

@@ -1,4 +1,4 @@
-"""What ships with the package: the WAIaaS schema, its migrations, and the templates."""
+"""Find the files that ship with the package: the WAIaaS schema, its migrations, and the templates."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def bundled(name: Literal["templates", "migrations", "schema.yaml"]) -> Path:
-    """The path of what ships under ``name``.
+    """Return the path of a file or folder that ships with the package.
 
-    A wheel carries it inside the package; in a checkout, which an editable install points at, it stands beside it.
+    A wheel has it inside the package; a checkout, which an editable install points at, has it beside the package.
     """
     inside = _PACKAGE / "bundled" / name
     return inside if inside.exists() else _PACKAGE.parent / name

@@ -1,7 +1,7 @@
-"""Python's cyclic garbage collector, held back while a large schema is read.
+"""Pause Python's cyclic garbage collector while a large schema is read.
 
-A schema is made of hundreds of thousands of small values, none of them garbage, and the collector looks at all of them
-again and again as they grow: a third of the time that it takes to read one (https://docs.python.org/3/library/gc.html).
+A schema is made of hundreds of thousands of small values, none of them garbage. The collector looks at all of them
+again and again as they grow, which takes a third of the time (https://docs.python.org/3/library/gc.html).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def collection_paused() -> Iterator[None]:
-    """Hold the collector back for the duration of a call, unless it is off already; also a decorator."""
+    """Pause the collector for the duration of a call, unless it is off already; also a decorator."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""Where something stands in a file, and the gathering of everything that is wrong there."""
+"""Collect everything that is wrong in a file, each problem with its place."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from waiaas_migrate.errors import Problem
 
-#: More than this many problems in one file are one problem; the rest are counted, not listed.
+#: The number of problems that are listed for one file; the rest are counted.
 MOST_PROBLEMS = 200
 
 
@@ -22,52 +22,48 @@ class Origin:
     path: str = ""
 
     def problem(self, what: str, fix: str = "") -> Problem:
-        """A problem at this place."""
+        """Return a problem at this place."""
         return Problem(file=self.file, line=self.line, column=self.column, path=self.path, what=what, fix=fix)
 
 
 class Report:
-    """Everything found wrong while one input is read, so that all of it is told at once."""
+    """Collects the problems that are found while one input is read."""
 
     def __init__(self) -> None:
         self._problems: dict[Problem, None] = {}
 
     def add(self, origin: Origin, what: str, fix: str = "") -> None:
-        """Note that ``what`` is wrong at ``origin``; ``fix`` says what to do."""
+        """Add a problem: ``what`` is wrong at ``origin``, and the ``fix``."""
         self._problems[origin.problem(what, fix)] = None
 
     def extend(self, problems: Iterable[Problem]) -> None:
-        """Note problems that were found elsewhere."""
+        """Add problems that were found elsewhere."""
         self._problems.update(dict.fromkeys(problems))
 
     def problems(self) -> tuple[Problem, ...]:
-        """What was noted, each thing once, in the order of the file."""
+        """Return the problems without duplicates, in the order of the file."""
         ordered = sorted(self._problems, key=lambda problem: (problem.line or 0, problem.column or 0))
         if len(ordered) <= MOST_PROBLEMS:
             return tuple(ordered)
-        last = replace(
-            ordered[MOST_PROBLEMS - 1],
-            what=f"{len(ordered) - MOST_PROBLEMS + 1} more problems from here on.",
-            fix="Correct those above first.",
-        )
+        what = f"{len(ordered) - MOST_PROBLEMS + 1} more problems from here on."
+        last = replace(ordered[MOST_PROBLEMS - 1], what=what, fix="Correct those above first.")
         return (*ordered[: MOST_PROBLEMS - 1], last)
 
 
 def suggestion(word: str, known: Iterable[str], otherwise: str = "") -> str:
-    """``Did you mean …?`` where a known word is like ``word``, else ``otherwise``."""
-    words = list(known)
-    folded = {name.casefold(): name for name in reversed(words)}
+    """Return ``Did you mean …?`` if a known word is like ``word``, else ``otherwise``."""
+    folded = {name.casefold(): name for name in reversed(list(known))}
     close = difflib.get_close_matches(word.casefold(), folded, n=1)
     return f"Did you mean `{folded[close[0]]}`?" if close else otherwise
 
 
 def listed(words: Iterable[object]) -> str:
-    """``words`` for a message: each in backticks, with commas between."""
+    """Return ``words`` for a message: each in backticks, with commas between."""
     return ", ".join(f"`{word}`" for word in words)
 
 
 def shown(text: str, limit: int = 60) -> str:
-    """``text`` for a message: on one line, and cut where it is long."""
+    """Return ``text`` for a message: on one line, and cut if it is long."""
     line = " ".join(text.split())
     line = "".join(character if character.isprintable() else f"\\x{ord(character):02x}" for character in line)
     return line if len(line) <= limit else f"{line[: limit - 1]}…"

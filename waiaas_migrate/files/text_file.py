@@ -11,35 +11,34 @@ from pathlib import Path
 from waiaas_migrate.errors import Problem
 from waiaas_migrate.files.problem_report import Origin
 
-#: No schema.yaml or pyproject.toml comes near this; whatever does is another file.
+#: No schema.yaml or pyproject.toml comes near this size.
 LARGEST_FILE = 16 * 1024 * 1024
 
-#: What YAML 1.2 allows in a file (https://yaml.org/spec/1.2.2/#51-character-set), less what no editor writes.
+#: Everything but the characters of YAML 1.2 (https://yaml.org/spec/1.2.2/#51-character-set) that editors write.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _UTF16_OR_32 = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 
 
 def read_text(path: Path, name: str, *, missing: str) -> str | Problem:
-    """The text of the UTF-8 file at ``path``, without a byte order mark, or what is wrong with it.
+    """Return the text of a UTF-8 file, without a byte order mark, or what is wrong with it.
 
-    ``name`` is the file as messages call it; ``missing`` says what to do where it does not exist.
+    ``name`` is the file's name in messages; ``missing`` says what to do if it does not exist.
     """
     origin = Origin(file=name)
     try:
         data = _read_bytes(path)
     except FileNotFoundError:
-        return origin.problem("there is no such file.", missing)
+        return origin.problem("no such file.", missing)
     except IsADirectoryError:
         return origin.problem("this is a directory, not a file.", "Name a file.")
     except PermissionError:
-        return origin.problem("the file may not be read.", "Give yourself the permission to read it.")
+        return origin.problem("you don't have permission to read the file.", "Change its permissions.")
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        return origin.problem(f"the file cannot be read: {reason}.", "Name another file.")
+        return origin.problem(f"the file can't be read: {reason}.", "Name another file.")
     if len(data) > LARGEST_FILE:
-        return origin.problem(
-            f"the file is larger than {LARGEST_FILE // 1024 // 1024} MiB.", "Check that it is the file you mean."
-        )
+        what = f"the file is larger than {LARGEST_FILE // 1024 // 1024} MiB."
+        return origin.problem(what, "Check that it is the file you mean.")
     return decode(data, name)
 
 
@@ -59,11 +58,12 @@ def write_text(path: Path, text: str) -> None:
     written to as it is.
 
     Raises:
-        OSError: it cannot be written. A regular file is then as it was.
+        OSError: it can't be written. A regular file is then as it was.
     """
     data = text.encode()
-    if _is_written_through(path):
-        with open(os.open(path, os.O_WRONLY), "wb") as file:  # noqa: PTH123 — a device is not to be created
+    is_special = path.absolute().is_relative_to("/dev") or path.absolute().is_relative_to("/proc")
+    if is_special or (path.exists() and not path.is_file()):
+        with open(os.open(path, os.O_WRONLY), "wb") as file:  # noqa: PTH123 — a device must not be created
             file.write(data)
         return
     target = Path(os.path.realpath(path))
@@ -83,12 +83,6 @@ def write_text(path: Path, text: str) -> None:
         raise
 
 
-def _is_written_through(path: Path) -> bool:
-    if path.absolute().is_relative_to("/dev") or path.absolute().is_relative_to("/proc"):
-        return True
-    return path.exists() and not path.is_file()
-
-
 def _keep_rights(old: Path, new: Path) -> None:
     was, now = old.stat(), new.stat()
     if os.name == "posix" and (was.st_uid, was.st_gid) != (now.st_uid, now.st_gid):
@@ -97,25 +91,22 @@ def _keep_rights(old: Path, new: Path) -> None:
 
 
 def decode(data: bytes, name: str) -> str | Problem:
-    """``data`` as text, without a byte order mark, or the first thing in it that is no text."""
-    origin = Origin(file=name)
+    """Return ``data`` as text, without a byte order mark, or the first thing in it that is not text."""
     if data.startswith(_UTF16_OR_32):
-        return origin.problem("the file is UTF-16 or UTF-32, not UTF-8.", "Save it as UTF-8.")
+        return Origin(file=name).problem("the file is UTF-16 or UTF-32, not UTF-8.", "Save it as UTF-8.")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        # The decoder may count from behind the byte order mark; `error.object` is what it counts in.
+        # The decoder may count from after the byte order mark; `error.object` is what it counts in.
         before = error.object[: error.start].decode("utf-8", "replace")
-        byte = error.object[error.start]
-        return _at(name, before).problem(f"the byte 0x{byte:02X} here is not UTF-8.", "Save the file as UTF-8.")
+        what = f"the byte 0x{error.object[error.start]:02X} here is not UTF-8."
+        return _after(before, name).problem(what, "Save the file as UTF-8.")
     if found := _FORBIDDEN.search(text):
-        code = ord(found.group())
-        return _at(name, text[: found.start()]).problem(
-            f"the character U+{code:04X} here is no text.", "Take it out; it may not show in an editor."
-        )
+        what = f"the character U+{ord(found.group()):04X} here is not text."
+        return _after(text[: found.start()], name).problem(what, "Remove it; it may not show in an editor.")
     return text
 
 
-def _at(name: str, before: str) -> Origin:
+def _after(before: str, name: str) -> Origin:
     lines = re.split("\r\n|\r|\n", before)
     return Origin(file=name, line=len(lines), column=len(lines[-1]) + 1)

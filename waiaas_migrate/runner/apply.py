@@ -1,93 +1,277 @@
-"""Applying migrations: all of a run in one transaction, proved before COMMIT."""
+"""Apply pending migrations in batches; verify each batch before it commits."""
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from waiaas_migrate.runner.folder import MigrationFolder
-from waiaas_migrate.runner.transaction import standard_settings
-from waiaas_migrate.runner.upgrade import (
-    Conduct,
-    Transaction,
-    Upgrade,
-    refuse_shadows,
-    refuse_unrecorded_tables,
+from waiaas_migrate.errors import ApplyError, DatabaseBusy, MigrateError
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
+from waiaas_migrate.runner.folder import MigrationFolder, read_folder
+from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migrating
+from waiaas_migrate.runner.options import RunOptions
+from waiaas_migrate.runner.preflight import refuse_temporary_objects, refuse_unrecorded_tables
+from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck, FullCheckNeeded
+from waiaas_migrate.runner.recovery import had_run, hint, recorded_late
+from waiaas_migrate.runner.run import Run, batch_name, report_interruption
+from waiaas_migrate.runner.transaction import COMMITTING, migration_pragmas, standard_settings
+from waiaas_migrate.runner.watching.interruption import Interrupted
+from waiaas_migrate.runner.yoyo.applied import not_applied, pending, read_records
+from waiaas_migrate.runner.yoyo.lock_row import LockState, sole_transaction
+from waiaas_migrate.runner.yoyo.records import records_version
+from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
+from waiaas_migrate.sqlite.database.connection import (
+    apply_layout_pragmas,
+    apply_pragmas,
+    connect_file,
+    main_file,
+    plain_errors,
+    wait_timeout,
 )
-from waiaas_migrate.runner.watching.events import Observe
-from waiaas_migrate.runner.yoyo.applied import pending
+from waiaas_migrate.sqlite.database.url import Database, database_path
 
-__all__ = ["ApplyResult", "Transaction", "apply_pending", "apply_todo"]
+#: A declared busy timeout, in seconds, that is long compared with a run of so many statements that read no row. A new
+#: column takes a few milliseconds if there are a thousand tables.
+_LONG_TIMEOUT, _FEW_STATEMENTS = 1.0, 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyResult:
-    """What a run did: the migrations in the order in which they were applied, and what the user should know.
-
-    ``backup`` is the one that was made before, where the database is a file that was named.
-    """
+    """The migrations that a run applied, in order, what the user should know, and the backup made before, if any."""
 
     applied: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     backup: Path | None = None
 
 
+def apply_to(
+    database: str,
+    migrations: Path | MigrationFolder,
+    *,
+    options: RunOptions = RunOptions(),
+    may_make: bool = True,
+) -> ApplyResult:
+    """Open ``database``, apply the pending migrations, set its PRAGMAs, and close it.
+
+    Args:
+        database: a path or URL.
+        migrations: the migrations folder.
+        options: how to run.
+        may_make: whether to make a missing file.
+
+    Raises:
+        DatabaseFileError: the file can't be used.
+        MigrationsError: the folder can't be used.
+        DatabaseRefused: the database refused, or there is no room for its backup; ``committed`` says what stays.
+        Interrupted: Ctrl-C or ``options.stop`` ended the run.
+    """
+    folder = migrations if isinstance(migrations, MigrationFolder) else read_folder(migrations)
+    target = database_path(database)
+    if not may_make:
+        target = replace(target, was_there=True)
+    return retry_while_migrating(target, lambda: _apply_to_file(target, folder, options))
+
+
+def _apply_to_file(database: Database, folder: MigrationFolder, options: RunOptions) -> ApplyResult:
+    if options.stop is not None and options.stop.is_set():  # while this process waited for others
+        raise Interrupted(database.name)
+    # The last connection to close moves the WAL into the database
+    # (https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files).
+    with (
+        report_interruption(database) as interruption,
+        closing(connect_file(database, timeout=wait_timeout(folder.pragmas), probe=False)) as connection,
+    ):
+        with plain_errors(database.name, doing="opening it"):
+            apply_layout_pragmas(connection, folder.pragmas)
+        with plain_errors(database.name, doing="applying migrations"):
+            result = apply_pending(connection, folder, options, interruption)
+            try:
+                apply_pragmas(connection, folder.pragmas, database.name)
+            except MigrateError as error:
+                error.after(result.applied)
+                raise
+    return result if folder.ids else ApplyResult(notices=(f"There are no migrations in {folder.path}.",))
+
+
 def apply_pending(
     connection: sqlite3.Connection,
     folder: MigrationFolder,
-    *,
-    verify: bool = True,
-    transaction: Transaction = "all",
-    observe: Observe | None = None,
+    options: RunOptions = RunOptions(),
+    interruption: report_interruption | None = None,
 ) -> ApplyResult:
-    """Apply what is pending of ``folder``; all of it, or nothing.
+    """Apply the pending migrations of ``folder`` on ``connection``; its settings stay as they are.
 
-    What is pending is first read without a lock, so that nothing is locked or written where nothing is; and read again
-    under the lock, since another process may have been quicker.
+    Pending migrations are first read without a lock, so nothing is locked or written if there are none. They are read
+    again under the lock, since another process may have been quicker. A migration that runs outside transactions splits
+    the run: what comes before it is committed first.
 
-    A migration that runs outside transactions splits the run: what comes before it is committed first.
-
-    Args:
-        connection: the database.
-        folder: what to apply.
-        verify: whether to compare the schema with the recorded one before COMMIT.
-        transaction: ``each`` commits every migration by itself.
-        observe: is told what happens, as it does.
+    Give ``interruption``, which receives the migrations that will run, if the connection was opened for this run. Then
+    Ctrl-C may end a statement.
 
     Raises:
-        ApplyError: a migration failed, left foreign keys without parents, or did not lead to the recorded schema;
-            ``committed`` names those that stay.
+        ApplyError: a migration failed, added foreign key violations, or did not lead to the recorded schema;
+            ``committed`` names the migrations that stay.
         UnknownMigrationsError: the database is ahead of the folder.
         DatabaseRefused: the database has tables of unknown origin, or is locked.
         UsageError: a transaction is open on the connection.
     """
     with standard_settings(connection):
-        todo = pending(connection, folder.ids)
+        todo = folder.named(pending(connection, folder.ids))
         if not todo:
             return ApplyResult()
-        refuse_shadows(connection, folder.forward(folder.named(todo)))
-        conduct = Conduct(verify=verify, transaction=transaction, observe=observe)
-        return _upgrade(connection, folder, conduct, todo)
+        refuse_temporary_objects(connection, folder.forward(todo))
+        if len(todo) == len(folder.ids):  # otherwise some are recorded
+            refuse_unrecorded_tables(connection, folder)
+        with (
+            _Upgrade(connection, folder, options, "apply", todo, interruption) as run,
+            plain_errors(connection, doing="applying migrations"),
+        ):
+            while run.run_batch():
+                pass
+            run.run_late_hooks()
+    return ApplyResult(applied=tuple(run.committed), notices=tuple(run.notices), backup=run.backup_path)
 
 
-def apply_todo(
-    connection: sqlite3.Connection, folder: MigrationFolder, conduct: Conduct, todo: Sequence[str]
-) -> ApplyResult:
-    """Apply ``todo``, which was pending a moment ago, on a connection that nobody else has used.
+class _Upgrade(Run):
+    """Applies pending migrations. Each batch reads them again under the lock, since another process may apply some."""
 
-    So there are no temporary objects on it. Raises as :func:`apply_pending` does.
-    """
-    with standard_settings(connection):
-        return _upgrade(connection, folder, conduct, todo)
+    #: The migrations that are pending once the current batch is applied.
+    _left: tuple[str, ...] = ()
 
+    def run_batch(self) -> bool:
+        """Apply and commit the next batch; return whether migrations are pending after it."""
+        notices: list[str] = []
+        try:
+            lock = MigratingLock(main_file(self.connection))
+            with lock, sole_transaction(self.connection, notices) as state:
+                batch = self._next_batch(state, notices)
+                if batch and batch[0].transactional:
+                    self._run_in_transaction(batch, state.facts, notices, lock)
+        except FullCheckNeeded:
+            self.check_all_keys = True
+            return True
+        except DatabaseBusy as error:
+            if error.doing == COMMITTING or pending(self.connection, self.folder.ids):
+                raise
+            return False  # another connection has applied them meanwhile
+        except ApplyError as error:
+            raise hint(error) from error.__cause__
+        self.notices.extend(notices)
+        if batch and batch[0].transactional:
+            self.note_commit(batch)
+        elif batch:
+            self._run_outside_transaction(batch[0])
+        return bool(self._left)
 
-def _upgrade(
-    connection: sqlite3.Connection, folder: MigrationFolder, conduct: Conduct, todo: Sequence[str]
-) -> ApplyResult:
-    if len(todo) == len(folder.ids):  # else some are recorded
-        refuse_unrecorded_tables(connection, folder)
-    upgrade = Upgrade(connection, folder, conduct, todo)
-    upgrade.run()
-    return ApplyResult(applied=tuple(upgrade.committed), notices=tuple(upgrade.notices))
+    def _next_batch(self, state: LockState, notices: list[str]) -> tuple[MigrationFile, ...]:
+        """Return the migrations to run together, now that no other process can; yoyo's tables exist then."""
+        names = self._pending()
+        todo = self.folder.named(names)
+        if todo and state.yoyo_was_killed and self._record_late(todo[0], names, notices):
+            todo = todo[1:]
+        batch = todo[:1]
+        if batch and batch[0].transactional and self.options.transaction == "all":
+            batch = tuple(itertools.takewhile(lambda migration: migration.transactional, todo))
+        self._left = tuple(migration.id for migration in todo[len(batch) :])
+        return batch
+
+    def _pending(self) -> tuple[str, ...]:
+        """Return the pending migrations; if there are any, yoyo's tables exist, in the newest version."""
+        records = read_records(self.connection)
+        if records is not None and records.version == records_version():
+            return not_applied(self.connection, records.applied, self.folder.ids)
+        names = pending(self.connection, self.folder.ids)
+        if names:
+            refuse_unrecorded_tables(self.connection, self.folder)
+            self.steps.prepare_records()
+        return names
+
+    def _record_late(self, first: MigrationFile, names: Sequence[str], notices: list[str]) -> bool:
+        """Record ``first`` if plain yoyo ran it before it was killed; return whether it did."""
+        applied = self.folder.without(names)
+        if not had_run(self.connection, applied, first, self.folder.facts(first).forward, self.folder.others):
+            return False
+        self.steps.record(first, "mark")
+        notices.append(recorded_late(first.id))
+        return True
+
+    def _run_in_transaction(
+        self, batch: Sequence[MigrationFile], facts: CatalogFacts, notices: list[str], lock: MigratingLock
+    ) -> None:
+        """Run ``batch``, and the hooks if it is the last; announce that if it may take long."""
+        todo = (*batch, *self.folder.named(self._left))
+        proof = self.prove(self.folder.without([migration.id for migration in todo]), todo, facts)
+        if not self._is_short(batch, facts):
+            lock.announce()
+        after = self.run_together(batch, facts, notices)
+        self._run_hooks()
+        # ``after`` is from before the hooks, which may remove what earlier ones made.
+        notices.extend(self.verify(proof, batch, self._applied_after(batch), after))
+
+    def _is_short(self, batch: Sequence[MigrationFile], facts: CatalogFacts) -> bool:
+        """Return whether the run ends long before others give up waiting, however many rows there are.
+
+        Foreign key checks, hooks and backups may read rows. So may SQLite 3.53 and newer when it adds a column to a
+        STRICT table.
+        """
+        effects = self.effects(batch)
+        checks_keys = facts.has_keys and (self.check_all_keys or any(one.may_break_keys for one in effects))
+        calls_others = self.wants_backup or self.options.listener is not None or self.folder.post_apply
+        if checks_keys or facts.has_strict or calls_others or wait_timeout(self.folder.pragmas) < _LONG_TIMEOUT:
+            return False
+        if sum(len(migration.statements) for migration in batch) > _FEW_STATEMENTS:
+            return False
+        return all(one.is_constant and not one.may_change_rows and not one.may_lose for one in effects)
+
+    def _applied_after(self, batch: Sequence[MigrationFile]) -> tuple[MigrationFile, ...]:
+        """Return the applied migrations; read yoyo's tables only if ``batch`` may have written there."""
+        if any(one.may_change_rows for one in self.effects(batch)):
+            return self.folder.without(pending(self.connection, self.folder.ids))
+        return self.folder.without(self._left)
+
+    def _run_hooks(self) -> None:
+        """Run the hooks that may share the last transaction."""
+        if self.folder.post_apply and not pending(self.connection, self.folder.ids):
+            for hook in self.folder.post_apply:
+                if hook.transactional:
+                    self.steps.run(hook, "apply")
+                    self.steps.log(hook)
+
+    def _run_outside_transaction(self, migration: MigrationFile) -> None:
+        """Run a migration that can't run in a transaction, and record it afterwards."""
+        with MigratingLock(main_file(self.connection)) as lock:
+            lock.take_alone(self.connection)
+            with migration_pragmas(self.connection):
+                names = pending(self.connection, self.folder.ids)
+                if migration.id not in names:
+                    return
+                applied = self.folder.without(names)
+                proof = self.prove(applied, [migration, *self.folder.named(self._left)], read_facts(self.connection))
+                check = ForeignKeyCheck(self.connection)
+                self.run_one(migration, check)
+                with sole_transaction(self.connection, self.notices):
+                    self.record(migration)
+                    self._run_hooks()
+        self.note_commit([migration])
+        try:
+            self.notices.extend(check.finish(batch_name([migration])))
+            applied = self._applied_after([migration])
+            self.notices.extend(self.verify(proof, [migration], applied, read_facts(self.connection)))
+        except ApplyError as error:
+            name, reason = error.migration, error.reason
+            raise ApplyError(database=error.database, migration=name, reason=reason, rolled_back=False) from error
+
+    def run_late_hooks(self) -> None:
+        """Run the hooks that can't run in a transaction."""
+        late = [hook for hook in self.folder.post_apply if not hook.transactional]
+        for hook in late if self.committed else ():
+            with MigratingLock(main_file(self.connection)) as lock:
+                lock.take_alone(self.connection)
+                with migration_pragmas(self.connection):
+                    self.steps.run(hook, "apply")
+            with sole_transaction(self.connection, self.notices):
+                self.steps.log(hook)

@@ -1,4 +1,4 @@
-"""What a run would do to this very database, and what that costs: ``apply --dry-run``. Nothing is written."""
+"""Estimate what a run would do to a database, and what that costs: ``apply --dry-run``. Nothing is written."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import functools
 import os
 import shutil
 import sqlite3
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
 from waiaas_migrate.runner.fleet.patterns import refuse_single_name
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
+from waiaas_migrate.runner.options import RunOptions
+from waiaas_migrate.runner.preflight import refuse_unrecorded_tables
 from waiaas_migrate.runner.proof.schema_proof import proof_of
-from waiaas_migrate.runner.run import When, wants_backup
-from waiaas_migrate.runner.upgrade import refuse_unrecorded_tables
+from waiaas_migrate.runner.run import wants_backup
 from waiaas_migrate.runner.yoyo.applied import pending
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import read_facts
 from waiaas_migrate.sqlite.database.connection import open_read_only, plain_errors
 from waiaas_migrate.sqlite.database.url import database_path
-from waiaas_migrate.sqlite.planning.effects import AnnouncedHazard, Cost, Effects
+from waiaas_migrate.sqlite.planning.effects import AnnouncedHazard, Cost
 from waiaas_migrate.sqlite.quoting import quote_name
 
 _SAMPLE = 1000
@@ -32,7 +32,7 @@ _SAMPLE = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """How much a table holds. ``is_estimate``: the bytes were reckoned from a sample, for want of ``dbstat``."""
+    """The rows and bytes of a table; ``is_estimate``: the bytes come from a sample, since ``dbstat`` is missing."""
 
     rows: int
     bytes: int
@@ -41,7 +41,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableEstimate:
-    """A table that a migration touches, the cost, and how much it holds; None if it isn't there yet."""
+    """A table that a migration touches, at what cost, and its size; None if the table doesn't exist yet."""
 
     table: str
     cost: Cost
@@ -52,8 +52,8 @@ class TableEstimate:
 class MigrationEstimate:
     """A pending migration, the tables that it touches, its announced hazards, and whether it could lose something.
 
-    ``tables`` is None if it may touch any table in any way. ``writes``: it changes rows of tables that it doesn't
-    rebuild, too.
+    ``tables`` is None if it may touch any table in any way. ``writes``: it also changes rows of tables that it doesn't
+    rebuild.
     """
 
     id: str
@@ -64,7 +64,7 @@ class MigrationEstimate:
     writes: bool = True
 
     def bytes_to_write(self, file_size: int) -> int:
-        """What its largest table may need on the disk; a rebuild holds a table twice for some time.
+        """Return the disk space that its largest table may need; a rebuild holds a table twice for some time.
 
         The journal or the WAL holds each page that changes once more.
         """
@@ -76,7 +76,7 @@ class MigrationEstimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """What a run would do: its migrations, the size of the file, the room on its disk, and whether it backs up."""
+    """What a run would do: its migrations, the size of the file, the free disk space, and whether it backs up first."""
 
     database: str
     migrations: tuple[MigrationEstimate, ...]
@@ -86,13 +86,13 @@ class Estimate:
 
     @property
     def bytes_to_write(self) -> int:
-        """What the backup and the migrations may need on the disk, at most at once."""
+        """Return the disk space that the backup and the migrations may need at once."""
         largest = max((migration.bytes_to_write(self.bytes) for migration in self.migrations), default=0)
         return (self.bytes if self.backup else 0) + largest
 
     @property
     def is_short_of_room(self) -> bool:
-        """Whether the run may need more than is free on the disk."""
+        """Return whether the run may need more disk space than is free."""
         return bool(self.migrations) and self.bytes_to_write > self.free
 
 
@@ -100,41 +100,39 @@ def estimate(
     database: str,
     migrations: Path | MigrationFolder,
     *,
-    backup: When = "auto",
-    verify: bool = True,
+    options: RunOptions = RunOptions(),
     may_make: bool = True,
 ) -> Estimate:
-    """What ``apply`` would do to ``database``.
+    """Return what ``apply`` would do to ``database`` with the same arguments.
 
     Raises:
-        DatabaseFileError: the file cannot be read; one that is not there is a new database, where ``may_make``.
-        MigrationsError: the folder cannot be used.
-        DatabaseRefused: ``apply`` would refuse the database too.
+        DatabaseFileError: the file can't be read; a missing one is a new database if ``may_make``.
+        MigrationsError: the folder can't be used.
+        DatabaseRefused: ``apply`` would refuse the database, too.
     """
     folder = migrations if isinstance(migrations, MigrationFolder) else read_folder(migrations)
-    place = database_path(database)
-    if place.path is None or (may_make and not os.path.lexists(place.path)):
-        return _of_a_new_one(database, folder, place.path)
-    with closing(open_read_only(place)) as connection, plain_errors(place.name, doing="reading it"):
+    target = database_path(database)
+    if target.path is None or (may_make and not os.path.lexists(target.path)):
+        with closing(sqlite3.connect(":memory:")) as empty:
+            found = _migrations(empty, folder, folder.ids)
+        free = 0 if target.path is None else _free(target.path)
+        return Estimate(database=database, migrations=found, bytes=0, free=free, backup=False)
+    with closing(open_read_only(target)) as connection, plain_errors(target.name, doing="reading it"):
         connection.execute("BEGIN")
-        names = set(pending(connection, folder.ids))
-        todo = [migration for migration in folder.migrations if migration.id in names]
-        effects = folder.forward(todo)
+        todo = pending(connection, folder.ids)
+        effects = folder.forward(folder.named(todo))
         if todo:
             refuse_unrecorded_tables(connection, folder)
-            applied = [migration for migration in folder.migrations if migration.id not in names]
-            proof = proof_of(connection, folder, applied, read_facts(connection)) if verify else None
+            facts = read_facts(connection)
+            proof = proof_of(connection, folder, folder.without(todo), facts) if options.verify else None
             if proof is not None:
                 proof.refuse(effects)
-        tables = _Tables(connection)
         return Estimate(
             database=database,
-            migrations=tuple(
-                _migration(migration, found, tables) for migration, found in zip(todo, effects, strict=True)
-            ),
-            bytes=_file_size(connection),
-            free=_free(place.path),
-            backup=wants_backup(connection, effects, backup),
+            migrations=_migrations(connection, folder, todo),
+            bytes=_pragma(connection, "page_count") * _pragma(connection, "page_size"),
+            free=_free(target.path),
+            backup=wants_backup(connection, effects, options.backup),
         )
 
 
@@ -142,106 +140,87 @@ def estimate_all(
     databases: Iterable[str],
     migrations: Path,
     *,
-    backup: When = "auto",
-    verify: bool = True,
+    options: RunOptions = RunOptions(),
     fleet: Fleet = Fleet(),  # noqa: B008 — a frozen value
     may_make: Container[str] | None = None,
 ) -> Iterator[Outcome[Estimate]]:
-    """What ``apply`` would do to each of ``databases``, with ``may_make`` as it takes it; the folder is read once.
+    """Yield what ``apply_to_all`` would do to each of ``databases`` with the same arguments.
 
     Raises:
-        MigrationsError: the folder cannot be used.
+        MigrationsError: the folder can't be used.
         UsageError: ``databases`` is one name.
     """
     refuse_single_name(databases)
-    folder = read_folder(migrations)
-    of_one = functools.partial(_estimate, folder=folder, backup=backup, verify=verify, may_make=may_make)
-    return each(of_one, databases, fleet)
+    work = functools.partial(_estimate, folder=read_folder(migrations), options=options, may_make=may_make)
+    return each(work, databases, fleet)
 
 
 def _estimate(
-    database: str, *, folder: MigrationFolder, backup: When, verify: bool, may_make: Container[str] | None
+    database: str, *, folder: MigrationFolder, options: RunOptions, may_make: Container[str] | None
 ) -> Estimate:
-    makes = may_make is None or database in may_make
-    return estimate(database, folder, backup=backup, verify=verify, may_make=makes)
-
-
-def _of_a_new_one(database: str, folder: MigrationFolder, path: Path | None) -> Estimate:
-    effects = folder.forward(folder.migrations)
-    found = tuple(_migration(migration, one, {}) for migration, one in zip(folder.migrations, effects, strict=True))
-    free = 0 if path is None else _free(path)
-    return Estimate(database=database, migrations=found, bytes=0, free=free, backup=False)
+    return estimate(database, folder, options=options, may_make=may_make is None or database in may_make)
 
 
 def _free(path: Path) -> int:
+    """Return the free bytes on the disk of a file, or of the folder in which it would be made."""
     folder = Path(os.path.realpath(path)).parent
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free
 
 
-def _file_size(connection: sqlite3.Connection) -> int:
-    pages = int(connection.execute("PRAGMA page_count").fetchone()[0])
-    return pages * int(connection.execute("PRAGMA page_size").fetchone()[0])
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
 
 
-class _Tables(dict[str, tuple[str, Size]]):
-    """The tables that are there, by their folded names; each is measured when it is first asked for."""
+def _migrations(
+    connection: sqlite3.Connection, folder: MigrationFolder, todo: Iterable[str]
+) -> tuple[MigrationEstimate, ...]:
+    """Estimate the migrations ``todo``; measure each table once."""
+    query = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql IS NOT NULL"
+    names = {fold(name): name for (name,) in connection.execute(query)}
+    sizes: dict[str, Size] = {}
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        super().__init__()
-        self._connection = connection
-        rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND sql IS NOT NULL")
-        self._names = {fold(name): name for (name,) in rows}
+    def table(name: str, cost: Cost) -> TableEstimate:
+        if fold(name) not in names:
+            return TableEstimate(table=name, cost=cost)
+        name = names[fold(name)]
+        if name not in sizes:
+            sizes[name] = _measure(connection, name)
+        return TableEstimate(table=name, cost=cost, size=sizes[name])
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._names
-
-    def __missing__(self, name: str) -> tuple[str, Size]:
-        spelt = self._names[name]
-        self[name] = found = (spelt, _measure(self._connection, spelt))
-        return found
-
-
-def _measure(connection: sqlite3.Connection, table: str) -> Size:
-    """The rows of a table, and its bytes with its indexes (https://www.sqlite.org/dbstat.html)."""
-    try:
-        rows = int(connection.execute(f"SELECT count(*) FROM {quote_name(table)}").fetchone()[0])
-    except sqlite3.OperationalError:  # a virtual table whose module is not there
-        return Size(rows=0, bytes=0, is_estimate=True)
-    query = "SELECT name FROM sqlite_master WHERE tbl_name = ? COLLATE NOCASE AND type IN ('table', 'index')"
-    names = [name for (name,) in connection.execute(query, (table,))]
-    try:
-        query = "SELECT sum(pgsize) FROM dbstat WHERE name = ? AND aggregate = TRUE"
-        used = [connection.execute(query, (name,)).fetchone()[0] for name in names]
-        return Size(rows=rows, bytes=sum(int(size or 0) for size in used))
-    except sqlite3.OperationalError:  # this SQLite was built without it
-        return Size(rows=rows, bytes=_reckoned(connection, table, rows), is_estimate=True)
-
-
-def _reckoned(connection: sqlite3.Connection, table: str, rows: int) -> int:
-    """The bytes of a table's rows, from its first ones."""
-    columns = [quote_name(name) for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))]
-    # A header, a key, and for each value its type (https://www.sqlite.org/fileformat.html#record_format).
-    lengths = " + ".join(f"1 + coalesce(length(CAST({column} AS BLOB)), 0)" for column in columns) or "0"
-    sample = f"SELECT avg(10 + {lengths}) FROM (SELECT * FROM {quote_name(table)} LIMIT {_SAMPLE})"
-    return int(rows * (connection.execute(sample).fetchone()[0] or 0))
-
-
-def _migration(migration: MigrationFile, effects: Effects, tables: Mapping[str, tuple[str, Size]]) -> MigrationEstimate:
-    known = None if effects.tables is None else tuple(_table(name, cost, tables) for name, cost in effects.tables)
-    return MigrationEstimate(
-        id=migration.id,
-        kind=migration.kind,
-        tables=known,
-        hazards=effects.hazards,
-        may_lose=effects.may_lose,
-        writes=effects.changes_rows,
+    files = folder.named(todo)
+    return tuple(
+        MigrationEstimate(
+            id=file.id,
+            kind=file.kind,
+            tables=None if one.tables is None else tuple(table(name, cost) for name, cost in one.tables),
+            hazards=one.hazards,
+            may_lose=one.may_lose,
+            writes=one.changes_rows,
+        )
+        for file, one in zip(files, folder.forward(files), strict=True)
     )
 
 
-def _table(name: str, cost: Cost, tables: Mapping[str, tuple[str, Size]]) -> TableEstimate:
-    if fold(name) not in tables:
-        return TableEstimate(table=name, cost=cost)
-    spelled, size = tables[fold(name)]
-    return TableEstimate(table=spelled, cost=cost, size=size)
+def _measure(connection: sqlite3.Connection, table: str) -> Size:
+    """Return the rows of a table, and its bytes with its indexes (https://www.sqlite.org/dbstat.html)."""
+    try:
+        rows = int(connection.execute(f"SELECT count(*) FROM {quote_name(table)}").fetchone()[0])
+    except sqlite3.OperationalError:  # the module of a virtual table is missing
+        return Size(rows=0, bytes=0, is_estimate=True)
+    query = """SELECT sum(pgsize) FROM dbstat WHERE aggregate = TRUE AND name IN
+        (SELECT name FROM sqlite_master WHERE tbl_name = ? COLLATE NOCASE AND type IN ('table', 'index'))"""
+    try:
+        return Size(rows=rows, bytes=int(connection.execute(query, (table,)).fetchone()[0] or 0))
+    except sqlite3.OperationalError:  # this SQLite was built without dbstat
+        return Size(rows=rows, bytes=_estimated_bytes(connection, table, rows), is_estimate=True)
+
+
+def _estimated_bytes(connection: sqlite3.Connection, table: str, rows: int) -> int:
+    """Return the bytes of a table's rows, estimated from the first ones."""
+    columns = [quote_name(name) for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))]
+    # A header, a key, and a type for each value (https://www.sqlite.org/fileformat.html#record_format).
+    lengths = " + ".join(f"1 + coalesce(length(CAST({column} AS BLOB)), 0)" for column in columns) or "0"
+    sample = f"SELECT avg(10 + {lengths}) FROM (SELECT * FROM {quote_name(table)} LIMIT {_SAMPLE})"
+    return int(rows * (connection.execute(sample).fetchone()[0] or 0))

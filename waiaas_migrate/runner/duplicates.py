@@ -1,4 +1,7 @@
-"""Which rows a unique key or index refuses, as it compares them: by its expressions, collations and condition."""
+"""Queries for the rows that a unique key or index refuses, compared as it compares them.
+
+That is by its expressions, collations and condition.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ _INDEX = re.compile(
     rf"(?:{_NAME}\s*\.\s*)?{_NAME}\s+ON\s+(?P<table>{_NAME})\s*\(",
     re.IGNORECASE | re.DOTALL,
 )
-#: What text is made of where commas and parentheses may stand for themselves.
+#: A quoted text, a comment, or one character: commas and parentheses inside quotes and comments mean nothing.
 _PIECE = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/|.""", re.DOTALL)
 _DIRECTION = re.compile(r"\s+(?:ASC|DESC)\s*\Z", re.IGNORECASE)
 _WHERE = re.compile(r"\s*WHERE\b", re.IGNORECASE)
@@ -23,14 +26,14 @@ _WHERE = re.compile(r"\s*WHERE\b", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UniqueTerms:
-    """What no two rows of ``table`` may share: expressions in SQL, among the rows that meet ``where``."""
+    """The SQL expressions that must be unique among the rows of ``table`` that meet ``where``."""
 
     table: str
     terms: tuple[str, ...]
     where: str = "1"
 
     def duplicates(self, keys: Sequence[str], source: str) -> str:
-        """Return a query for ``keys`` of the rows of ``source`` that share the terms; NULL is never shared."""
+        """Return a query for ``keys`` of the duplicates in ``source``; NULL is never a duplicate."""
         known = " AND ".join(f"({term}) IS NOT NULL" for term in self.terms)
         return (
             f"SELECT {', '.join(keys)} FROM (SELECT {', '.join(keys)}, "
@@ -40,12 +43,11 @@ class UniqueTerms:
 
 
 def terms_of_index(statement: str) -> UniqueTerms | None:
-    """Return what the unique index that ``statement`` creates keeps apart; None if it creates none."""
+    """Return the terms of the unique index that ``statement`` creates; None if it creates none."""
     found = _INDEX.match(statement)
     if found is None:
         return None
-    terms, end = [""], found.end()
-    depth = 1
+    terms, end, depth = [""], found.end(), 1
     for piece in _PIECE.finditer(statement, found.end()):
         depth += {"(": 1, ")": -1}.get(piece[0], 0)
         if depth == 0:
@@ -57,22 +59,16 @@ def terms_of_index(statement: str) -> UniqueTerms | None:
             terms[-1] += piece[0]
     rest = statement[end:]
     where = _WHERE.match(rest)
+    table = found["table"]
     return UniqueTerms(
-        table=_quoted(found["table"]),
+        table=quote_name(table[1:-1].replace("``", "`")) if table[0] in "[`" else table,
         terms=tuple(_DIRECTION.sub("", term) for term in terms),
         where="1" if where is None else rest[where.end() :].rstrip().removesuffix(";") + "\n",
     )
 
 
-def _quoted(name: str) -> str:
-    """Return a name as this package writes it, whichever quotes it has."""
-    if name[0] in "[`":
-        return quote_name(name[1:-1].replace("``", "`"))
-    return name
-
-
 def terms_of_columns(connection: sqlite3.Connection, table: str, columns: Sequence[str]) -> UniqueTerms:
-    """Return what a unique key of ``columns`` keeps apart, with the collations by which ``table`` compares them."""
+    """Return the terms of a unique key of ``columns``, with the collations by which ``table`` compares them."""
     query = """SELECT c.coll, c.name FROM pragma_index_list(?1, 'main') AS i, pragma_index_xinfo(i.name, 'main') AS c
         WHERE i."unique" AND NOT i.partial AND c.key AND (SELECT group_concat(name, char(0)) FROM
         (SELECT name FROM pragma_index_xinfo(i.name, 'main') WHERE key ORDER BY seqno)) = ?2 COLLATE NOCASE"""

@@ -40,6 +40,11 @@ class MigrationFolder:
         """The migrations of these ids, in the same order."""
         return tuple(self._by_id[name] for name in names)
 
+    def without(self, names: Iterable[str]) -> tuple[MigrationFile, ...]:
+        """Return the migrations other than ``names``, in order."""
+        left_out = frozenset(names)
+        return tuple(migration for migration in self.migrations if migration.id not in left_out)
+
     def facts(self, migration: MigrationFile) -> Facts:
         """What the manifest records about ``migration``; the worst if it doesn't."""
         return self._facts.get(migration.id) or UNKNOWN

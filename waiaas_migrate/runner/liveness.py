@@ -1,4 +1,4 @@
-"""Tell whether the process that left something behind may still be running."""
+"""Whether the process that left something behind may still be running."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 
 #: Linux gives its own start in whole seconds, and the start of a process in hundredths of a second after that.
-_SLACK = 2.0
+_TOLERANCE = 2.0
 
 
 def may_be_running(pid: int, since: float | None) -> bool:
-    """Return whether process ``pid``, which was at work at ``since`` (Unix seconds), may still be running.
+    """Return whether process ``pid``, which was running at ``since`` (Unix seconds), may still be running.
 
-    A process that started after ``since`` is another one, which was given the same number.
+    A process that started after ``since`` is another one with the same number.
     """
     if pid <= 0:
         return False
@@ -24,12 +24,12 @@ def may_be_running(pid: int, since: float | None) -> bool:
         return False
     except PermissionError:
         pass
-    started = _started(pid)
-    return started is None or since is None or started <= since + _SLACK
+    started = _start_time(pid)
+    return started is None or since is None or started <= since + _TOLERANCE
 
 
-def _started(pid: int) -> float | None:
-    """When a process started, in Unix seconds; None if the system doesn't say (proc(5))."""
+def _start_time(pid: int) -> float | None:
+    """Return when a process started, in Unix seconds; None if the system doesn't say (proc(5))."""
     try:
         # The program's name is in parentheses and may contain anything.
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()

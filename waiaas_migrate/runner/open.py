@@ -1,7 +1,7 @@
 """What an application calls: open a database at head, and close it again.
 
-Opening a database that is at head reads the manifest and the list of applied migrations, and nothing else: it takes no
-lock, writes nothing, and imports neither yoyo nor what reads the migrations.
+Opening a database at head reads the manifest and the list of applied migrations, and nothing else. It takes no lock,
+writes nothing, and imports neither yoyo nor the modules that read migrations.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from waiaas_migrate.sqlite.database.connection import (
     apply_layout_pragmas,
     apply_pragmas,
     connect_file,
+    database_name,
+    database_of,
     plain_errors,
 )
 from waiaas_migrate.sqlite.database.pragmas import Pragma
@@ -31,33 +33,33 @@ from waiaas_migrate.sqlite.database.url import Database, database_path
 from waiaas_migrate.sqlite.database.version import require_sqlite
 
 if TYPE_CHECKING:
-    from waiaas_migrate.runner.run import When
+    from waiaas_migrate.runner.options import BackupWhen
 
-#: Milliseconds that closing waits for others, who may be about to end.
-_CLOSING_MS = 100
+#: Seconds that closing waits for other connections, which may be about to end.
+_CLOSE_TIMEOUT = 0.1
 
 StrPath = str | os.PathLike[str]
 
 
 def connect(path: StrPath, *, migrations: StrPath | None = None, setup: Setup | None = None) -> sqlite3.Connection:
-    """Open the database at ``path`` and set its PRAGMAs; no migration is run.
+    """Open the database at ``path`` and set its PRAGMAs; run no migrations.
 
-    ``path`` is a path, ``:memory:``, a ``file:`` URI or a ``sqlite:///`` URL; a new file is its owner's alone.
-    ``migrations`` is the folder whose manifest declares the PRAGMAs; without one, the WAIaaS schema's.
-    ``setup`` is called with the connection first, to register collations and functions, or load extensions.
+    Args:
+        path: a path, ``:memory:``, a ``file:`` URI or a ``sqlite:///`` URL; a new file gets mode 0600.
+        migrations: the folder whose manifest declares the PRAGMAs; None means the WAIaaS schema's.
+        setup: called with the connection first, to register collations and functions, or load extensions.
 
     Raises:
-        DatabaseFileError: the file cannot be used.
-        PragmaError: a PRAGMA did not take.
-        MigrationsError: the manifest cannot be used.
+        DatabaseFileError: the file can't be used.
+        PragmaError: a PRAGMA has another value after it was set.
+        MigrationsError: the manifest can't be used.
     """
-    _, head = _head(migrations)
-    pragmas = _pragmas(head)
-    connection = connect_file(path, timeout=_patience(head))
+    _, head = _read_head(migrations)
+    connection = connect_file(path, timeout=_timeout(head))
     try:
         if setup is not None:
             setup(connection)
-        _prepare(connection, pragmas)
+        _set_pragmas(connection, _pragmas(head))
     except BaseException:
         connection.close()
         raise
@@ -65,32 +67,40 @@ def connect(path: StrPath, *, migrations: StrPath | None = None, setup: Setup | 
 
 
 def open_database(
-    path: StrPath, *, migrations: StrPath | None = None, backup: When = "auto", setup: Setup | None = None
+    path: StrPath, *, migrations: StrPath | None = None, backup: BackupWhen = "auto", setup: Setup | None = None
 ) -> sqlite3.Connection:
-    """Open the database at ``path``, apply what is pending, and set its PRAGMAs; arguments as for :func:`connect`.
+    """Open the database at ``path``, apply pending migrations, and set its PRAGMAs; arguments as for :func:`connect`.
 
-    ``backup`` says when a verified copy is made beside the file before anything is applied: ``auto`` where a step could
-    lose something or builds a table anew, ``always`` or ``never``. A database without tables needs none.
-    ``setup`` is called with the connection before anything else, and with every other connection that migrating needs,
-    such as to empty databases in memory; what it raises reaches the caller.
+    Args:
+        path: as for :func:`connect`.
+        migrations: the migrations folder; None means the WAIaaS schema's.
+        backup: when to copy an existing database before anything is applied. ``auto``: if a step could lose something
+            or rebuilds a table. A database without tables is never copied.
+        setup: called with the connection first, and with every other connection that migrating needs, such as to empty
+            databases in memory. What it raises reaches the caller.
+
+    Notices of the run, such as foreign key violations that existed before, are warnings of the logger
+    ``waiaas_migrate``.
 
     Raises:
-        DatabaseFileError: the file cannot be used, or its backup not be written.
+        DatabaseFileError: the file can't be used, or its backup can't be written.
         DatabaseRefused: there is no room for the backup, or the database is damaged; nothing was applied.
-        ApplyError: a migration failed; the database is as it was.
+        ApplyError: a migration failed; the database is unchanged.
         UnknownMigrationsError: the database is ahead of the migrations.
-        PragmaError: a PRAGMA did not take.
-        MigrationsError: the migrations folder cannot be used.
+        PragmaError: a PRAGMA has another value after it was set.
+        MigrationsError: the migrations folder can't be used.
     """
-    _refuse_other_words(backup)
-    folder, head = _head(migrations)
-    place = database_path(path)
-    return retry_while_migrating(place, lambda: _open(place, folder, head, backup, setup))
+    _refuse_unknown_choice(backup)
+    folder, head = _read_head(migrations)
+    database = database_path(path)
+    return retry_while_migrating(database, lambda: _open(database, folder, head, backup, setup))
 
 
-def _open(place: Database, folder: str, head: Head | None, backup: When, setup: Setup | None) -> sqlite3.Connection:
+def _open(
+    database: Database, folder: str, head: Head | None, backup: BackupWhen, setup: Setup | None
+) -> sqlite3.Connection:
     pragmas = _pragmas(head)
-    connection = connect_file(place, timeout=_patience(head), probe=False)
+    connection = connect_file(database, timeout=_timeout(head), probe=False)
     try:
         if setup is not None:
             setup(connection)
@@ -98,9 +108,9 @@ def _open(place: Database, folder: str, head: Head | None, backup: When, setup: 
             apply_layout_pragmas(connection, pragmas)
             is_at_head = head is not None and has_run_exactly(connection, head.hashes)
         with using_setup(setup):
-            applied = () if is_at_head else _push(connection, folder, head, backup, pragmas=pragmas, is_plain=True)
+            applied = () if is_at_head else _push(connection, folder, head, backup, database)
         try:
-            _prepare(connection, pragmas)
+            _set_pragmas(connection, pragmas)
         except MigrateError as error:
             error.after(applied)
             raise
@@ -110,33 +120,34 @@ def _open(place: Database, folder: str, head: Head | None, backup: When, setup: 
     return connection
 
 
-def push_schema(connection: sqlite3.Connection, *, migrations: StrPath | None = None, backup: When = "auto") -> None:
-    """Apply what is pending to the database behind ``connection``; its PRAGMAs and settings stay as they are.
+def push_schema(
+    connection: sqlite3.Connection, *, migrations: StrPath | None = None, backup: BackupWhen = "auto"
+) -> None:
+    """Apply pending migrations on ``connection``; its PRAGMAs and settings stay as they are.
 
-    ``backup`` is that of :func:`open_database`; a database in memory has none.
-
-    An authorizer that was set on the connection is gone if a migration was run.
+    ``backup`` is that of :func:`open_database`, as are notices; a database in memory has no backup. If a migration ran,
+    the connection has no authorizer afterwards.
 
     Raises:
         UsageError: a transaction is open on the connection.
-        ApplyError: a migration failed; the database is as it was.
+        ApplyError: a migration failed; the database is unchanged.
         UnknownMigrationsError: the database is ahead of the migrations.
-        MigrationsError: the migrations folder cannot be used.
+        MigrationsError: the migrations folder can't be used.
     """
-    _refuse_other_words(backup)
+    _refuse_unknown_choice(backup)
     require_sqlite()
-    folder, head = _head(migrations)
+    folder, head = _read_head(migrations)
     with plain_errors(connection, doing="applying migrations"):
         if head is not None and not connection.in_transaction and has_run_exactly(connection, head.hashes):
             return
-    retry_while_migrating(connection, lambda: _push(connection, folder, head, backup))
+    retry_while_migrating(database_of(connection), lambda: _push(connection, folder, head, backup))
 
 
 def close_database(connection: sqlite3.Connection) -> None:
-    """Move what the WAL holds into the database, and close; harmless on a connection that is closed.
+    """Move the WAL into the database, and close; harmless on a closed connection.
 
-    What was not committed is rolled back. Where another connection still reads or writes, the WAL stays with it, whose
-    closing moves it (https://www.sqlite.org/pragma.html#pragma_wal_checkpoint): to wait for that would be in vain.
+    Uncommitted changes are rolled back. If another connection still reads or writes, it keeps the WAL, and moves it
+    when it closes (https://www.sqlite.org/pragma.html#pragma_wal_checkpoint).
     """
     try:
         is_open = connection.in_transaction
@@ -146,17 +157,17 @@ def close_database(connection: sqlite3.Connection) -> None:
         if is_open:
             connection.rollback()
         with suppress(sqlite3.OperationalError):
-            connection.execute(f"PRAGMA busy_timeout = {_CLOSING_MS}")
+            connection.execute(f"PRAGMA busy_timeout = {round(_CLOSE_TIMEOUT * 1000)}")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     finally:
         connection.close()
 
 
-def _head(migrations: StrPath | None) -> tuple[str, Head | None]:
-    """The migrations folder, and the head that its manifest records, if it has one."""
+def _read_head(migrations: StrPath | None) -> tuple[str, Head | None]:
+    """Return the migrations folder, and the head that its manifest records, if there is one."""
     folder = os.fspath(bundled("migrations") if migrations is None else migrations)
     head = read_head(folder)
-    if head is None and not os.path.isdir(folder):  # noqa: PTH112 — where there is a manifest, there is a folder
+    if head is None and not os.path.isdir(folder):  # noqa: PTH112 — a folder with a manifest exists
         what = "there is no such folder of migrations."
         raise MigrationsError([Problem(file=folder, what=what, fix="Check the path.")])
     return folder, head
@@ -166,43 +177,53 @@ def _pragmas(head: Head | None) -> tuple[Pragma, ...]:
     return () if head is None else head.pragmas
 
 
-def _patience(head: Head | None) -> float:
+def _timeout(head: Head | None) -> float:
     return DEFAULT_TIMEOUT if head is None else head.timeout
 
 
-def _refuse_other_words(backup: str) -> None:
+def _refuse_unknown_choice(backup: str) -> None:
     if backup not in ("auto", "always", "never"):
         raise UsageError(f"backup={backup!r}: there is no such choice. Use 'auto', 'always' or 'never'.")
 
 
-def _prepare(connection: sqlite3.Connection, pragmas: Sequence[Pragma]) -> None:
+def _set_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma]) -> None:
     with standard_settings(connection), plain_errors(connection, doing="setting its PRAGMAs"):
         apply_pragmas(connection, pragmas)
 
 
 def _push(
-    connection: sqlite3.Connection,
-    folder: str,
-    head: Head | None,
-    backup: When,
-    *,
-    pragmas: Sequence[Pragma] = (),
-    is_plain: bool = False,
+    connection: sqlite3.Connection, folder: str, head: Head | None, backup: BackupWhen, opened: Database | None = None
 ) -> tuple[str, ...]:
-    """Apply what is pending, and say what; ``pragmas`` are set before, where nothing is there yet that they change.
+    """Apply pending migrations, and return their ids; ``opened`` is the database if it was opened for that.
 
-    A new file is filled faster with the journal and the cache that it is to have. One that may yet be refused keeps
-    its journal until it is not.
+    A new file is filled faster with its final journal and cache, so these are set first. An existing file keeps its
+    journal until it is known not to be refused.
     """
     with plain_errors(connection, doing="applying migrations"):
         if head is not None:
             with standard_settings(connection):
                 if not pending(connection, head.ids):
                     return ()
+        from waiaas_migrate.runner.apply import apply_pending
         from waiaas_migrate.runner.folder import read_folder
-        from waiaas_migrate.runner.run import RunOptions, run_pending
+        from waiaas_migrate.runner.options import RunOptions
+        from waiaas_migrate.runner.run import report_interruption
 
-        migrations = read_folder(folder)
-        if pragmas and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
-            apply_pragmas(connection, pragmas)
-        return run_pending(connection, migrations, options=RunOptions(backup=backup), is_plain=is_plain).applied
+        migrations, options = read_folder(folder), RunOptions(backup=backup)
+        if opened is None:
+            result = apply_pending(connection, migrations, options)
+        else:
+            if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
+                apply_pragmas(connection, migrations.pragmas)
+            with report_interruption(opened) as interruption:
+                result = apply_pending(connection, migrations, options, interruption)
+    _log(connection, result.notices)
+    return result.applied
+
+
+def _log(connection: sqlite3.Connection, notices: Sequence[str]) -> None:
+    if notices:
+        import logging  # it is rarely needed, and opening a database should be fast
+
+        for notice in notices:
+            logging.getLogger("waiaas_migrate").warning("%s: %s", database_name(connection), notice)

@@ -1,10 +1,12 @@
-"""Why a statement of a migration was refused, with the number of rows that stand in its way and a few of their keys."""
+"""Why SQLite refused a statement of a migration, with the number of rows in its way and a few of their keys."""
 
 from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from waiaas_migrate.runner.duplicates import terms_of_columns, terms_of_index
 from waiaas_migrate.sqlite.planning.guards import DEFINITION_DIFFERS
@@ -13,14 +15,14 @@ from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 _SHOWN = 5
 #: Characters of a key, or bytes, that are enough to find the row.
 _KEY = 60
-_ASIDE = "_waiaas_new_"
+_NEW_TABLE_PREFIX = "_waiaas_new_"
 _NAME = r'(?:"(?:[^"]|"")*"|\w+)'
 
 #: The forms that the templates give to guards and to copies.
 _GUARD = re.compile(
     rf"NOT EXISTS \(SELECT 1 FROM (?P<source>(?P<table>{_NAME})(?: AS child)?) WHERE (?P<where>.*)\);?\s*\Z", re.DOTALL
 )
-_LOST = re.compile(
+_VIOLATIONS = re.compile(
     r"NOT EXISTS \(\s*(?P<query>SELECT child, row, parent\b.* FROM temp\._waiaas_violations)\);?\s*\Z", re.DOTALL
 )
 _COPY = re.compile(
@@ -30,64 +32,80 @@ _COPY = re.compile(
 _FAILED = re.compile(r"(?P<rule>CHECK|NOT NULL|UNIQUE) constraint failed: (?P<what>.*)\Z", re.DOTALL)
 
 
-def refusal(connection: sqlite3.Connection, statement: str, error: sqlite3.Error) -> str | None:
-    """What ``error`` means in words, asked of the rows while the failed transaction is still open.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a statement was refused, and the rows in its way, such as ``2 rows: id 3, 4``; empty if unknown."""
 
-    None where the statement is neither a guard nor one that met a constraint.
+    reason: str
+    rows: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.reason} ({self.rows})" if self.rows else self.reason
+
+
+def refusal(connection: sqlite3.Connection, statement: str, error: sqlite3.Error) -> Refusal | None:
+    """Return what ``error`` means, and the rows in the way, read while the failed transaction is still open.
+
+    Return None if the statement is not a guard and met no constraint.
     """
     failed = _FAILED.match(str(error))
     if failed is None:
-        return _defensive(statement, error)
+        return _refused_edit(statement, error)
+    rule, what = failed["rule"], failed["what"]
     if "_waiaas_guard" in statement:
-        said = failed["what"]
-        guard = None if said.endswith(DEFINITION_DIFFERS) else _GUARD.search(statement)
-        if guard is not None and guard["where"].strip().upper() == "TRUE":
-            # Any row is in the way, and no change to one helps.
-            said += ". Declare one in schema.yaml, and generate the migration again"
-        elif guard is not None:
-            said += _counted(connection, guard["table"], guard["source"], guard["where"])
-        elif (lost := _LOST.search(statement)) is not None:
-            said += _without_parent(connection, lost["query"])
-        return said
-    what = str(error).replace(_ASIDE, "")
+        return _refused_by_guard(connection, statement, what)
+    reason = str(error).replace(_NEW_TABLE_PREFIX, "")
     copy = _COPY.search(statement)
-    if failed["rule"] == "UNIQUE":
-        return what + _shared(connection, statement, failed["what"], copy)
-    where = _offending(failed["rule"], failed["what"])
-    table = copy["table"] if copy is not None else _table_named(failed["what"])
+    if rule == "UNIQUE":
+        return Refusal(reason=reason, rows=_duplicates(connection, statement, what, copy))
+    table = copy["table"] if copy is not None else _table_in(what)
+    where = f"NOT ({what})" if rule == "CHECK" else _is_null(what)
     if where is None or table is None:
-        return what
-    # What a rule is asked of are the rows as they would be; where their keys go, as they are.
-    copied = "" if copy is None else _counted(connection, table, _copied(copy), where)
-    return what + (copied or _counted(connection, table, table, where))
+        return Refusal(reason=reason)
+    # The rule holds for rows as they would be. If that hides their keys, ask for rows as they are.
+    rows = "" if copy is None else _rows_where(connection, table, _copied(copy), where)
+    return Refusal(reason=reason, rows=rows or _rows_where(connection, table, table, where))
+
+
+def _refused_by_guard(connection: sqlite3.Connection, statement: str, message: str) -> Refusal:
+    guard = None if message.endswith(DEFINITION_DIFFERS) else _GUARD.search(statement)
+    if guard is not None and guard["where"].strip().upper() == "TRUE":  # any row is in the way, whatever it holds
+        return Refusal(reason=f"{message}. Declare one in schema.yaml, and generate the migration again")
+    if guard is not None:
+        return Refusal(reason=message, rows=_rows_where(connection, guard["table"], guard["source"], guard["where"]))
+    violations = _VIOLATIONS.search(statement)
+    return Refusal(reason=message, rows="" if violations is None else _violations(connection, violations["query"]))
+
+
+def _refused_edit(statement: str, error: sqlite3.Error) -> Refusal | None:
+    """Return that the catalog can't be edited (https://www.sqlite.org/c3ref/c_dbconfig_defensive.html), or None."""
+    if "UPDATE sqlite_schema" not in statement or "may not be modified" not in str(error):
+        return None
+    return Refusal(
+        reason=f"{error}: this SQLite is built to refuse edits of the catalog. Set `catalog_edits = false` in "
+        f"[tool.waiaas-migrate], and generate the migration again; it then rebuilds tables instead"
+    )
 
 
 def _copied(copy: re.Match[str]) -> str:
-    """The rows that a copy writes, as a source to select from."""
+    """Return the rows that a copy writes, as a source to select from."""
     written = f"SELECT {copy['sources']} FROM {copy['table']}"
     return f"(WITH copied ({copy['columns']}) AS ({written}) SELECT * FROM copied)"
 
 
-def _defensive(statement: str, error: sqlite3.Error) -> str | None:
-    """The catalog may not be edited (https://www.sqlite.org/c3ref/c_dbconfig_defensive.html)."""
-    if "UPDATE sqlite_schema" not in statement or "may not be modified" not in str(error):
-        return None
-    return (
-        f"{error}: this SQLite is built to refuse edits of the catalog. Set `catalog_edits = false` in "
-        f"[tool.waiaas-migrate], generate the migration again, and rebuilds take their place"
-    )
-
-
-def _offending(rule: str, what: str) -> str | None:
-    """The condition that the refused rows meet, as far as the message tells."""
-    if rule == "CHECK":
-        return f"NOT ({what})"
+def _is_null(what: str) -> str | None:
+    """Return the condition that rows meet which break ``table.column`` NOT NULL."""
     column = what.partition(", ")[0].rpartition(".")[2]
     return f"{quote_name(column)} IS NULL" if "." in what else None
 
 
-def _shared(connection: sqlite3.Connection, statement: str, what: str, copy: re.Match[str] | None) -> str:
-    """How many rows share what a key or an index keeps apart, and a few of them."""
+def _table_in(what: str) -> str | None:
+    table = what.partition(".")[0]
+    return quote_name(table) if "." in what and " " not in table else None
+
+
+def _duplicates(connection: sqlite3.Connection, statement: str, what: str, copy: re.Match[str] | None) -> str:
+    """Return the rows that have the same values in a unique key or index."""
     unique = terms_of_index(statement)
     if unique is None:
         columns = [part.rpartition(".")[2] for part in what.split(", ") if "." in part]
@@ -96,50 +114,46 @@ def _shared(connection: sqlite3.Connection, statement: str, what: str, copy: re.
         return ""
     table = unique.table if copy is None else copy["table"]
     keys = _key_columns(connection, table)
-    copied = "" if copy is None else _named(connection, keys, unique.duplicates(keys, _copied(copy)))
-    return copied or _named(connection, keys, unique.duplicates(keys, table))
+    rows = "" if copy is None else _rows(connection, keys, unique.duplicates(keys, _copied(copy)))
+    return rows or _rows(connection, keys, unique.duplicates(keys, table))
 
 
-def _table_named(what: str) -> str | None:
-    table = what.partition(".")[0]
-    return quote_name(table) if "." in what and " " not in table else None
-
-
-def _counted(connection: sqlite3.Connection, table: str, source: str, where: str) -> str:
-    """How many rows of ``table`` meet ``where``, and a few of their keys; nothing where that cannot be told."""
+def _rows_where(connection: sqlite3.Connection, table: str, source: str, where: str) -> str:
+    """Return the rows of ``source`` that meet ``where``, by the key of ``table``."""
     keys = _key_columns(connection, table)
-    return _named(connection, keys, f"SELECT {', '.join(keys)} FROM {source} WHERE {where}")
+    return _rows(connection, keys, f"SELECT {', '.join(keys)} FROM {source} WHERE {where}")
 
 
-def _named(connection: sqlite3.Connection, keys: list[str], query: str) -> str:
-    """How many rows ``query`` finds, and a few of their ``keys``; nothing if it finds none, or cannot be asked."""
+def _rows(connection: sqlite3.Connection, keys: Sequence[str], query: str) -> str:
+    """Return how many rows ``query`` finds, and a few of their ``keys``; empty if there are none, or it fails."""
     with suppress(sqlite3.Error):
         number = connection.execute(f"SELECT count(*) FROM ({query})").fetchone()[0]
-        if not number:
-            return ""
-        rows = connection.execute(f"{query} LIMIT {_SHOWN}").fetchall()
-        shown = ", ".join("/".join(_short(value) for value in row) for row in rows)
-        more = ", …" if number > len(rows) else ""
-        return f" ({number} {'row' if number == 1 else 'rows'}: {'/'.join(keys)} {shown}{more})"
+        found = connection.execute(f"{query} LIMIT {_SHOWN}").fetchall()
+        rows = ["/".join(_short(value) for value in row) for row in found]
+        return _counted(number, rows, f"{'/'.join(keys)} ") if number else ""
     return ""
 
 
-def _short(value: str | float | bytes | None) -> str:
-    """Return ``value`` as SQL, of a long text or BLOB only the beginning."""
-    if isinstance(value, str | bytes) and len(value) > _KEY:
-        return f"{quote_literal(value[:_KEY])}…"
-    return quote_literal(value)
-
-
-def _without_parent(connection: sqlite3.Connection, query: str) -> str:
-    """How many rows ``query`` finds without their parent, and a few of them."""
+def _violations(connection: sqlite3.Connection, query: str) -> str:
+    """Return how many foreign key violations ``query`` finds, and a few of them."""
     with suppress(sqlite3.Error):
         number = connection.execute(f"SELECT count(*) FROM ({query})").fetchone()[0]
         found = connection.execute(f"{query} ORDER BY 1, 2 LIMIT {_SHOWN}").fetchall()
         rows = [f"{child}{'' if row is None else f' rowid {row}'} without {parent}" for child, row, parent, _ in found]
-        more = ", …" if number > len(rows) else ""
-        return f" ({number} {'row' if number == 1 else 'rows'}: {', '.join(rows)}{more})"
+        return _counted(number, rows)
     return ""
+
+
+def _counted(number: int, rows: Sequence[str], keys: str = "") -> str:
+    more = ", …" if number > len(rows) else ""
+    return f"{number} {'row' if number == 1 else 'rows'}: {keys}{', '.join(rows)}{more}"
+
+
+def _short(value: str | float | bytes | None) -> str:
+    """Return ``value`` as SQL; a long text or BLOB is cut."""
+    if isinstance(value, str | bytes) and len(value) > _KEY:
+        return f"{quote_literal(value[:_KEY])}…"
+    return quote_literal(value)
 
 
 def _key_columns(connection: sqlite3.Connection, table: str) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Self
 from waiaas_migrate.errors import ApplyError, MigrationsError, Problem
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.steps import Direction, StepRunner
-from waiaas_migrate.runner.watching.progress import ReplayInterrupted, was_interrupted
+from waiaas_migrate.runner.watching.interruption import ReplayInterrupted, was_interrupted
 from waiaas_migrate.sqlite.database.memory import NOT_ATTACHED, execute, lacks_database, memory, transaction
 from waiaas_migrate.sqlite.planning.guards import DEFINITION_DIFFERS
 

@@ -1,8 +1,8 @@
-"""A yoyo backend on which the runner stands, and which the ``yoyo`` command finds under the scheme ``waiaas``.
+"""The yoyo backend that the runner uses, and that the ``yoyo`` command finds under the scheme ``waiaas``.
 
-yoyo opens a connection for each migration, and records it in a transaction of its own afterwards. This backend keeps to
-one connection, so that migrations and their records share one transaction: that which the runner has begun, or that
-which :meth:`MigrateBackend.lock` begins for the command.
+yoyo opens a connection for each migration, and records it in another transaction afterwards. This backend uses one
+connection, so that migrations and their records share one transaction: the runner's, or for the command that of
+:meth:`MigrateBackend.lock`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
 from waiaas_migrate.runner.proof.schema_proof import proof_of
 from waiaas_migrate.runner.recovery import had_run, recorded_late
 from waiaas_migrate.runner.transaction import transaction_guard
-from waiaas_migrate.runner.watching.progress import Meter, was_interrupted
+from waiaas_migrate.runner.watching.interruption import was_interrupted
+from waiaas_migrate.runner.watching.monitor import Monitor
 from waiaas_migrate.runner.yoyo.command_pragmas import declared_pragmas
 from waiaas_migrate.runner.yoyo.lock_row import sole_transaction
 from waiaas_migrate.runner.yoyo.records import log_row
@@ -51,7 +52,7 @@ _logger = logging.getLogger("yoyo.migrations")
 
 
 class Savepoint(SavepointTransactionManager):
-    """A savepoint that is released when it is done, since SQLite keeps those of DDL; yoyo leaves them all open."""
+    """A savepoint that is released at its end; yoyo leaves all of them open, and SQLite keeps those of DDL."""
 
     def _do_commit(self) -> None:
         if self.backend.connection.in_transaction:
@@ -66,8 +67,8 @@ class Savepoint(SavepointTransactionManager):
 class MigrateBackend(SQLiteBackend):
     """yoyo's backend for SQLite, on a given connection or on a path of any characters.
 
-    A URL is ``waiaas:///relative/path.db`` or ``waiaas:////absolute/path.db``, with what is special in URLs
-    percent-encoded; ``?migrations=FOLDER`` names the folder whose manifest declares the PRAGMAs.
+    A URL is ``waiaas:///relative/path.db`` or ``waiaas:////absolute/path.db``, with special characters percent-encoded.
+    ``?migrations=FOLDER`` names the folder whose manifest declares the PRAGMAs.
     """
 
     def __init__(
@@ -86,26 +87,26 @@ class MigrateBackend(SQLiteBackend):
 
     @property
     def _in_transaction(self) -> bool:
-        """Whether yoyo shall use savepoints: the connection knows, whoever began its transaction."""
+        """Whether yoyo must use savepoints: the connection knows, whoever began its transaction."""
         return bool(self.connection.in_transaction)
 
     @_in_transaction.setter
     def _in_transaction(self, value: bool) -> None:
-        """Do nothing: the count that yoyo keeps is needless."""
+        """Ignore what yoyo keeps count of."""
 
     @classmethod
     def on(cls, connection: sqlite3.Connection) -> MigrateBackend:
-        """A backend on ``connection``, whose isolation level is None."""
+        """Return a backend on ``connection``, whose isolation level is None."""
         uri = DatabaseURI(scheme="sqlite", username=None, password=None, hostname=None, port=None, database="", args={})
         return cls(uri, connection=connection)
 
     # --- connections --------------------------------------------------------------------------------------------------
 
     def connect(self, dburi: DatabaseURI) -> sqlite3.Connection:
-        """The given connection, or a new one to the path that ``dburi`` names, its PRAGMAs set.
+        """Return the given connection, or a new one to the path in ``dburi``, with its PRAGMAs set.
 
         Raises:
-            UsageError: the URL means nothing.
+            UsageError: the URL is malformed.
             DatabaseFileError: the file cannot be used.
         """
         if self._given is not None:
@@ -119,18 +120,18 @@ class MigrateBackend(SQLiteBackend):
         except BaseException:
             connection.close()
             raise
-        Meter(connection).watch()
+        Monitor(connection).attach()
         return connection
 
     def init_database(self) -> None:
         """Do nothing: SQLite has transactional DDL, and its own lock."""
 
     def copy(self) -> MigrateBackend:
-        """A backend on the same connection, in the same transaction, where yoyo's own opens another connection."""
+        """Return a backend on the same connection, in the same transaction; yoyo's own opens another connection."""
         return type(self)(self.uri, self.migration_table, connection=self.connection)
 
     def __enter__(self) -> Self:
-        # yoyo swaps the module's converters for the time; dates are bound as text here, and need none.
+        # yoyo swaps the sqlite3 module's converters here; this backend binds dates as text, and needs none.
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -144,30 +145,30 @@ class MigrateBackend(SQLiteBackend):
         self.connection.execute("BEGIN IMMEDIATE")
 
     def transaction(self, rollback_on_exit: bool = False) -> TransactionManager:  # noqa: FBT001, FBT002 — yoyo's own
-        """A transaction, or within one a savepoint."""
+        """Return a transaction, or a savepoint inside of one."""
         manager = Savepoint if self._in_transaction else TransactionManager
         return manager(self, rollback_on_exit=rollback_on_exit)  # type: ignore[no-untyped-call]
 
     @contextmanager
-    def lock(self, timeout: float = 10) -> Iterator[None]:  # noqa: ARG002 — the busy timeout of the connection counts
-        """Hold SQLite's write lock: the one transaction of what a command does, committed at its end.
+    def lock(self, timeout: float = 10) -> Iterator[None]:  # noqa: ARG002 — the connection's busy timeout is used
+        """Hold SQLite's write lock: one transaction for everything that a command does, committed at its end.
 
-        Foreign keys are off meanwhile; at the end they hold wherever they held before, or all is rolled back.
+        Foreign keys are off meanwhile. New foreign key violations roll it back.
         """
         if self._in_transaction:
             yield
             return
         notices: list[str] = []
         self._check, self._has_split = None, False
-        with MigratingLock(main_file(self.connection)) as lock, sole_transaction(self.connection, notices) as held:
-            self._yoyo_was_killed = held.yoyo_was_killed
+        with MigratingLock(main_file(self.connection)) as lock, sole_transaction(self.connection, notices) as state:
+            self._yoyo_was_killed = state.yoyo_was_killed
             lock.announce()
-            _note(notices)
+            _warn(notices)
             yield
             self._finish_check("the run")
 
     def break_lock(self) -> None:
-        """Remove the lock row that plain yoyo may have left; there is none of this backend's."""
+        """Remove the lock row that plain yoyo may have left; this backend writes none."""
         if self.lock_table in self.list_tables():
             super().break_lock()  # type: ignore[no-untyped-call]
 
@@ -184,57 +185,52 @@ class MigrateBackend(SQLiteBackend):
         with self.lock():
             if self._has_split and mark and self.is_applied(migration):  # type: ignore[no-untyped-call]
                 return
-            if self._recorded_late(migration):
+            is_hook = isinstance(migration, PostApplyHookMigration)
+            if not is_hook and self._record_late(migration):
                 return
             self._run(migration, "apply", force=force)
             self.log_migration(migration, "apply")  # type: ignore[no-untyped-call]
-            if mark and not isinstance(migration, PostApplyHookMigration):
+            if mark and not is_hook:
                 self.mark_one(migration, log=False)  # type: ignore[no-untyped-call]
 
-    def _recorded_late(self, migration: Migration) -> bool:
+    def _record_late(self, migration: Migration) -> bool:
         """Record ``migration`` if plain yoyo ran it before it was killed; return whether it did.
 
         Raises:
             DatabaseRefused: it may have run, and it may change rows.
         """
-        if not self._yoyo_was_killed or isinstance(migration, PostApplyHookMigration):
+        if not self._yoyo_was_killed:
             return False
         self._yoyo_was_killed = False  # only the first pending migration can have run
         files = read_migrations(Path(migration.path).parent)
-        done = set(self.get_applied_migration_hashes())
-        applied = [file for file in files if migration_hash(file.id) in done]
-        recorded = self._recorded(migration)
-        effects = WORST_CASE if recorded is None else recorded[0].facts(recorded[1]).forward
-        others = OtherTools() if recorded is None else recorded[0].others
-        if not had_run(
-            self.connection, applied, next(file for file in files if file.id == migration.id), effects, others
-        ):
+        file = next(file for file in files if file.id == migration.id)
+        folder = self._folder(migration)
+        effects = WORST_CASE if folder is None else folder.facts(file).forward
+        others = OtherTools() if folder is None else folder.others
+        if not had_run(self.connection, self._applied(files), file, effects, others):
             return False
-        self.ensure_internal_schema_updated()
         self.mark_one(migration)  # type: ignore[no-untyped-call]
-        _note([recorded_late(migration.id)])
+        _warn([recorded_late(migration.id)])
         return True
 
     def rollback_one(self, migration: Migration, force: bool = False) -> None:  # noqa: FBT001, FBT002 — yoyo's own
-        """Roll back a single migration, and strike it from the books in the same transaction."""
+        """Roll back a single migration, and remove its record in the same transaction."""
         with self.lock():
             self._run(migration, "rollback", force=force)
             self.log_migration(migration, "rollback")  # type: ignore[no-untyped-call]
             self.unmark_one(migration, log=False)  # type: ignore[no-untyped-call]
 
     def _run(self, migration: Migration, direction: Literal["apply", "rollback"], *, force: bool) -> None:
-        """Run the steps; what runs outside transactions splits the run, and what came before it is committed."""
+        """Run the steps; if they run outside transactions, what came before them is committed first."""
         _logger.info("%s %s", "Applying" if direction == "apply" else "Rolling back", migration.id)
         self.ensure_internal_schema_updated()
         migration.load()
         if self._check is None:
             self._check = ForeignKeyCheck(self.connection)
-        recorded = self._recorded(migration)
-        if recorded is not None:
-            folder, file = recorded
-            effects = folder.facts(file).forward if direction == "apply" else folder.facts(file).rollback
-            self._check.announce(effects.unenforceable)
-            self._prepare(folder, effects)
+        folder = self._folder(migration)
+        if folder is not None:
+            facts = folder.facts(*folder.named([migration.id]))
+            self._prepare(folder, facts.forward if direction == "apply" else facts.rollback, self._check)
         if migration.use_transactions:
             with transaction_guard(self.connection), _interruptible(migration):
                 migration.process_steps(self, direction, force=force)
@@ -246,8 +242,8 @@ class MigrateBackend(SQLiteBackend):
             migration.process_steps(self, direction, force=force)
         self.begin()
 
-    def _recorded(self, migration: Migration) -> tuple[MigrationFolder, MigrationFile] | None:
-        """The migration with its folder, if a manifest records it and the files are as recorded."""
+    def _folder(self, migration: Migration) -> MigrationFolder | None:
+        """Return the folder of ``migration``, if its manifest records the migration and the files are as recorded."""
         path = Path(migration.path).parent
         if path not in self._folders:
             try:
@@ -255,30 +251,31 @@ class MigrateBackend(SQLiteBackend):
             except MigrationsError:
                 self._folders[path] = None
         folder = self._folders[path]
-        if folder is None or folder.manifest is None or migration.id not in folder.ids:
-            return None
-        return folder, folder.named([migration.id])[0]
+        return None if folder is None or folder.manifest is None or migration.id not in folder.ids else folder
 
-    def _prepare(self, folder: MigrationFolder, effects: Effects) -> None:
-        """Refuse, and reword, what the runner does before it runs a migration.
+    def _prepare(self, folder: MigrationFolder, effects: Effects, check: ForeignKeyCheck) -> None:
+        """Do what the runner does before it runs a migration with these ``effects``.
 
         Raises:
             DatabaseRefused: manual changes would be lost.
         """
-        hashes = set(self.get_applied_migration_hashes())
-        applied = [file for file in folder.migrations if migration_hash(file.id) in hashes]
-        proof = proof_of(self.connection, folder, applied, read_facts(self.connection))
+        check.announce(effects.unenforceable)
+        proof = proof_of(self.connection, folder, self._applied(folder.migrations), read_facts(self.connection))
         if proof is not None:
             proof.prepare([effects])
 
+    def _applied(self, files: Iterable[MigrationFile]) -> list[MigrationFile]:
+        hashes = set(self.get_applied_migration_hashes())
+        return [file for file in files if migration_hash(file.id) in hashes]
+
     def _finish_check(self, name: str) -> None:
         check, self._check = self._check, None
-        _note(check.finish(name) if check is not None else ())
+        _warn(check.finish(name) if check is not None else ())
 
-    # --- books --------------------------------------------------------------------------------------------------------
+    # --- records ------------------------------------------------------------------------------------------------------
 
     def ensure_internal_schema_updated(self) -> None:
-        """Make or upgrade the books, within the transaction where there is one; SQLite's lock is lock enough."""
+        """Create or upgrade yoyo's tables, inside the transaction if there is one; SQLite's lock is enough."""
         if self._internal_schema_updated:
             return
         if internalmigrations.needs_upgrading(self):
@@ -287,7 +284,7 @@ class MigrateBackend(SQLiteBackend):
         self._internal_schema_updated = True
 
     def get_applied_migration_hashes(self) -> list[str]:
-        """The applied migrations; none, and nothing is written, where there are no books yet."""
+        """Return the hashes of the applied migrations; without yoyo's tables, return none and create nothing."""
         if self.migration_table not in self.list_tables():
             return []
         hashes: list[str] = super().get_applied_migration_hashes()  # type: ignore[no-untyped-call]
@@ -300,7 +297,7 @@ class MigrateBackend(SQLiteBackend):
 
 @contextmanager
 def _interruptible(migration: Migration) -> Iterator[None]:
-    """Raise KeyboardInterrupt if Ctrl-C ended a statement, which sqlite3 reports as an error of the database."""
+    """Raise KeyboardInterrupt if Ctrl-C ended a statement, which sqlite3 reports as a database error."""
     try:
         yield
     except sqlite3.OperationalError as error:
@@ -309,8 +306,8 @@ def _interruptible(migration: Migration) -> Iterator[None]:
         raise
 
 
-def _note(notices: Iterable[str]) -> None:
-    """Tell of what the user should know, as yoyo does: its log is silent unless asked to speak."""
+def _warn(notices: Iterable[str]) -> None:
+    """Issue ``notices`` as warnings; the ``yoyo`` command does not show its log by default."""
     for notice in notices:
         warnings.warn(notice, stacklevel=3)
 
@@ -320,7 +317,7 @@ def _database(dburi: DatabaseURI) -> Database:
     unknown = sorted(set(dburi.args) - {"migrations"})
     if dburi.hostname or not path or "\0" in path or unknown:
         raise UsageError(
-            f"{dburi} is no URL of a database. Write waiaas:///relative/path.db or waiaas:////absolute/path.db, with "
-            f"? # and % as %3F %23 and %25; ?migrations=FOLDER may follow."
+            f"{dburi}: not the URL of a database. Write waiaas:///relative/path.db or waiaas:////absolute/path.db, "
+            f"with ? # and % as %3F %23 and %25, optionally followed by ?migrations=FOLDER."
         )
     return Database(name=MEMORY, file=None) if path == MEMORY else Database(name=path, file=path)

@@ -5,10 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from waiaas_migrate.schema.names import fold
-
-__all__ = ["fold", "is_reserved", "membership", "quote_literal", "quote_name"]
-
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 #: https://www.sqlite.org/lang_keywords.html, and the words that yoyo's statement splitter misreads (DECLARE, LOOP,

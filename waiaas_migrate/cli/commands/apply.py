@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.files.project import Project
     from waiaas_migrate.runner.apply import ApplyResult
     from waiaas_migrate.runner.fleet.fleet import Fleet
-    from waiaas_migrate.runner.run import RunOptions
+    from waiaas_migrate.runner.options import RunOptions
 
 
 @click.command()
@@ -57,26 +58,30 @@ def apply(
 
 def _apply(project: Project, database: str, run_options: RunOptions, *, as_json: bool) -> int:
     from waiaas_migrate.cli.progress_line import progress_line
-    from waiaas_migrate.runner.run import Watch, apply_to
-    from waiaas_migrate.runner.watching.progress import Interrupted
+    from waiaas_migrate.runner.apply import apply_to
+    from waiaas_migrate.runner.watching.interruption import Interrupted
 
     try:
-        with progress_line() as tell:
-            result = apply_to(database, project.migrations, options=run_options, watch=Watch(tell=tell))
+        with progress_line() as listener:
+            result = apply_to(database, project.migrations, options=replace(run_options, listener=listener))
+        _print(database, result, as_json=as_json)
     except Interrupted as error:
         return print_interrupted(error, as_json=as_json)
     except KeyboardInterrupt as error:  # before or after the run
         message = str(error) or f"Interrupted. Run `waiaas-migrate status {database}` to see what was applied."
         return print_interrupted(KeyboardInterrupt(message), as_json=as_json)
+    return 0
+
+
+def _print(database: str, result: ApplyResult, *, as_json: bool) -> None:
     if as_json:
         print_json({"database": database, **_row(result)})
-        return 0
+        return
     print_run(result)
     for migration in result.applied:
         say(f"applied {migration}")
     if not result.applied:
         say(f"{database}: up to date.")
-    return 0
 
 
 def _apply_to_all(

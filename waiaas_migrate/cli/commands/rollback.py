@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +13,7 @@ from waiaas_migrate.errors import UsageError
 
 if TYPE_CHECKING:
     from waiaas_migrate.files.project import Project
-    from waiaas_migrate.runner.run import RunOptions
+    from waiaas_migrate.runner.options import RunOptions
 
 
 @click.command()
@@ -36,16 +37,16 @@ def rollback(
       waiaas-migrate rollback app.db --to 0003_nickname
     """  # noqa: D301
     from waiaas_migrate.cli.progress_line import progress_line
-    from waiaas_migrate.runner.rollback import Extent
-    from waiaas_migrate.runner.run import Watch, roll_back_in
-    from waiaas_migrate.runner.watching.progress import Interrupted
+    from waiaas_migrate.runner.rollback import Extent, roll_back_in
+    from waiaas_migrate.runner.watching.interruption import Interrupted
 
     if count is not None and to is not None:
         raise UsageError("--count and --to contradict each other. Give only one of them.")
     extent = Extent(count=count or 1, to=to)
     try:
-        with progress_line() as tell:
-            result = roll_back_in(database, project.migrations, extent, options=run_options, watch=Watch(tell=tell))
+        with progress_line() as listener:
+            run_options = replace(run_options, listener=listener)
+            result = roll_back_in(database, project.migrations, extent, options=run_options)
     except Interrupted as error:
         return print_interrupted(error, as_json=as_json)
     if as_json:

@@ -1,32 +1,31 @@
-"""The facts that ``manifest.json`` records about each migration, and how they are written there.
+"""Read and write the facts that ``manifest.json`` records about each migration.
 
-One text a migration, as ``constant=agents | scan=agents changes_rows``: what applying it does and, behind the bar, what
-rolling it back does. A text, since a file of a thousand lines is read on the way of every first opening, and nested
-objects would take several times as long. Defaults are left out; ``any`` means that nothing is known, and the worst is
-assumed. Whether a rollback can lose something isn't recorded: it always can.
+They are one text for each migration, such as ``constant=agents | scan=agents changes_rows``: the effects of applying it
+and, after the bar, those of rolling it back. A text, because a file of a thousand lines is read whenever a database is
+first opened, and nested objects would take several times as long. Defaults are left out; ``any`` means that nothing is
+known, and the worst is assumed. Whether a rollback can lose something isn't recorded: it always can.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, unquote
 
 from waiaas_migrate.sqlite.planning.effects import WORST_CASE, AnnouncedHazard, Cost, Effects
 
-_ANY = "any"
+_ANY, _LOSES, _HAZARDS = "any", "loses", "hazards"
 _FLAGS = ("changes_rows", "changes_keys")
 _MARK_LENGTH = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What is recorded about one migration.
+    """The recorded facts about one migration.
 
     Args:
-        forward: what applying it does.
-        rollback: what rolling it back does.
+        forward: the effects of applying it.
+        rollback: the effects of rolling it back.
         catalog: the mark of the catalog after it; None if nobody knows.
     """
 
@@ -39,12 +38,12 @@ UNKNOWN = Facts()
 
 
 def mark(fingerprint: str) -> str:
-    """The beginning of a fingerprint, long enough to recognize a catalog by."""
+    """Return the beginning of a fingerprint, long enough to recognize a catalog by."""
     return fingerprint.partition(":")[2][:_MARK_LENGTH]
 
 
 def written(facts: Facts) -> dict[str, Any]:
-    """``facts`` as they stand in the manifest."""
+    """Return ``facts`` as they are written to the manifest."""
     forward = _written(facts.forward, loses=facts.forward.loses)
     back = "" if facts.rollback == WORST_CASE else f" | {_written(facts.rollback, loses=False)}".rstrip()
     catalog = {} if facts.catalog is None else {"catalog": facts.catalog}
@@ -52,27 +51,24 @@ def written(facts: Facts) -> dict[str, Any]:
 
 
 def _written(effects: Effects, *, loses: bool) -> str:
-    """Words with what belongs to them behind ``=``; names are percent-encoded, so that nothing in them parts words."""
-    words = ["any"] if effects.tables is None else [*_tables(effects.tables)]
+    """Return words, some with a list after ``=``; names are percent-encoded, so that they hold no separators."""
+    words = [_ANY] if effects.tables is None else []
+    names: dict[str, list[str]] = {}
+    for name, cost in effects.tables or ():
+        names.setdefault(cost.value, []).append(quote(name, safe=""))
+    words += [f"{cost}={','.join(found)}" for cost, found in names.items()]
     if effects.is_known:
-        words += [name for name in _FLAGS if getattr(effects, name)] + (["loses"] if loses else [])
+        words += [name for name in _FLAGS if getattr(effects, name)] + ([_LOSES] if loses else [])
     if effects.hazards:
-        words.append("hazards=" + ",".join(quote(str(hazard), safe="") for hazard in effects.hazards))
+        words.append(f"{_HAZARDS}=" + ",".join(quote(str(hazard), safe="") for hazard in effects.hazards))
     return " ".join(words)
 
 
-def _tables(tables: Iterable[tuple[str, Cost]]) -> Iterator[str]:
-    names: dict[str, list[str]] = {}
-    for name, cost in tables:
-        names.setdefault(cost.value, []).append(quote(name, safe=""))
-    yield from (f"{cost}={','.join(found)}" for cost, found in names.items())
-
-
 def read(entry: dict[str, Any]) -> Facts | None:
-    """The facts that stand in a line of the manifest; None if it has none, as the lines of old versions.
+    """Return the facts in an entry of the manifest; None if it has none, as those of old versions.
 
     Raises:
-        AttributeError: it is not what :func:`written` gives.
+        AttributeError: the entry is not what :func:`written` returns.
         TypeError: likewise.
         ValueError: likewise.
     """
@@ -80,41 +76,34 @@ def read(entry: dict[str, Any]) -> Facts | None:
         return None
     catalog = entry.get("catalog")
     if not isinstance(catalog, str | None):
-        raise TypeError(f"{catalog!r} is not a text")
+        raise TypeError(f"{catalog!r} is not text")
     forward, bar, back = entry["facts"].partition("|")
-    return Facts(
-        forward=_read(forward, always_loses=False),
-        rollback=_read(back, always_loses=True) if bar else WORST_CASE,
-        catalog=catalog,
-    )
+    rollback = _read(back, always_loses=True) if bar else WORST_CASE
+    return Facts(forward=_read(forward, always_loses=False), rollback=rollback, catalog=catalog)
 
 
 def _read(text: str, *, always_loses: bool) -> Effects:
     tables: list[tuple[str, Cost]] = []
-    hazards: tuple[AnnouncedHazard, ...] = ()
+    hazards: list[AnnouncedHazard] = []
     flags: set[str] = set()
     for word in text.split():
         key, equals, listed = word.partition("=")
         names = [unquote(name) for name in listed.split(",")] if equals else []
-        if key == "hazards":
-            hazards = tuple(_hazard(name) for name in names)
+        if key == _HAZARDS:
+            for code, _, where in (name.partition(" ") for name in names):
+                hazards.append(AnnouncedHazard(code=code, where=where))
         elif equals:
             tables += [(name, Cost(key)) for name in names]
-        elif word in (*_FLAGS, "loses", _ANY):
+        elif word in (*_FLAGS, _LOSES, _ANY):
             flags.add(word)
         else:
             raise ValueError(f"{word!r} is not a fact")
     if _ANY in flags:
-        return replace(WORST_CASE, hazards=hazards)
+        return replace(WORST_CASE, hazards=tuple(hazards))
     return Effects(
         tables=tuple(tables),
         changes_rows="changes_rows" in flags,
         changes_keys="changes_keys" in flags,
-        loses=always_loses or "loses" in flags,
-        hazards=hazards,
+        loses=always_loses or _LOSES in flags,
+        hazards=tuple(hazards),
     )
-
-
-def _hazard(text: str) -> AnnouncedHazard:
-    code, _, where = text.partition(" ")
-    return AnnouncedHazard(code=code, where=where)

@@ -1,8 +1,8 @@
-"""``manifest.json``: what a migrations folder holds, so that opening a database need not read the folder.
+"""Read, write and check ``manifest.json``, so that opening a database need not read the migrations folder.
 
-It lists the ordered ids, each with the facts that the runner asks for and a hash. The hashes are a chain: each covers
-the one before it, so that two branches that each add a migration conflict in git instead of merging silently. The
-PRAGMAs and the fingerprint of the catalog at head follow. The file is generated and committed.
+The manifest lists the ordered ids, each with the facts that the runner asks for and a hash. The hashes are a chain:
+each covers the one before it, so that two branches that each add a migration conflict in git instead of merging
+silently. The PRAGMAs and the fingerprint of the catalog at head follow. The file is generated and committed.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.migration_dir import facts as facts_text
 from waiaas_migrate.files.migration_dir.facts import Facts
-from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, read_with_post_apply, without_rollback
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, read_with_post_apply
 from waiaas_migrate.sqlite.database.pragmas import Pragma, pragma_problem
 
 MANIFEST = "manifest.json"
@@ -30,8 +30,11 @@ _ATTEMPTS = 10
 _VERSION = 2
 #: Version 1 recorded no facts.
 _KNOWN_VERSIONS = (1, _VERSION)
-_MARKER = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
-_RESTORE = f"Restore {MANIFEST} from git; where it is lost, delete it, and `waiaas-migrate generate` writes it anew."
+_CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
+_RESTORE = f"Restore {MANIFEST} from git. If it is lost, delete it and run `waiaas-migrate generate`."
+_RECORD = "Run `waiaas-migrate generate` to record it."
+#: What reading JSON of another form raises.
+_MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +54,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What the folder held when it was recorded.
+    """The recorded state of a migrations folder.
 
-    ``fingerprint`` is that of the catalog once all is applied; ``hints`` are the rename hints of schema.yaml that the
-    migrations have fulfilled; ``ignore_tables`` are the project's names and globs for tables of other tools.
+    Args:
+        migrations: the migrations in the order in which they are applied.
+        pragmas: the PRAGMAs of every connection.
+        fingerprint: of the catalog once all migrations are applied.
+        hints: the rename hints of schema.yaml that the migrations have fulfilled.
+        ignore_tables: the project's names and globs for tables of other tools.
+        path: the file.
     """
 
     migrations: tuple[Entry, ...] = ()
@@ -76,7 +84,7 @@ class Manifest:
 
 
 def chain(migrations: Iterable[MigrationFile], facts: Mapping[str, Facts | None] | None = None) -> tuple[Entry, ...]:
-    """The entries that record ``migrations``, in the order of :func:`read_migrations`, with the ``facts`` by id."""
+    """Return the entries that record ``migrations``, with the ``facts`` by id."""
     entries: list[Entry] = []
     for migration in migrations:
         known = None if facts is None else facts.get(migration.id)
@@ -93,31 +101,31 @@ def _link(previous: str, migration: MigrationFile, facts: Facts | None) -> str:
 
 
 def manifest_text(manifest: Manifest) -> str:
-    """The file's text: one migration a line, and always the same for equal manifests."""
-    entries = [_line(entry) for entry in manifest.migrations]
+    """Return the file's text: one migration on each line, and the same for equal manifests."""
+    entries = [
+        {"id": entry.id, **({} if entry.facts is None else facts_text.written(entry.facts)), "hash": entry.hash}
+        for entry in manifest.migrations
+    ]
     pragmas = [f"{json.dumps(pragma.name)}: {json.dumps(pragma.value)}" for pragma in manifest.pragmas]
     parts = [
         f'"version": {_VERSION}',
-        f'"migrations": {_block("[]", entries)}',
+        f'"migrations": {_block("[]", map(_json, entries))}',
         f'"pragmas": {_block("{}", pragmas)}',
         f'"fingerprint": {json.dumps(manifest.fingerprint)}',
     ]
-    if manifest.hints:
-        parts.append(f'"hints": {_block("[]", [json.dumps(hint, ensure_ascii=False) for hint in manifest.hints])}')
-    if manifest.ignore_tables:
-        ignored = [json.dumps(name, ensure_ascii=False) for name in manifest.ignore_tables]
-        parts.append(f'"ignore_tables": {_block("[]", ignored)}')
+    for key, names in (("hints", manifest.hints), ("ignore_tables", manifest.ignore_tables)):
+        if names:
+            parts.append(f'"{key}": {_block("[]", map(_json, names))}')
     return "{\n  " + ",\n  ".join(parts) + "\n}\n"
 
 
-def _line(entry: Entry) -> str:
-    known = {} if entry.facts is None else facts_text.written(entry.facts)
-    return json.dumps({"id": entry.id, **known, "hash": entry.hash}, ensure_ascii=False)
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
-def _block(brackets: str, lines: Sequence[str]) -> str:
-    inner = "".join(f"\n    {line}{',' if number < len(lines) else ''}" for number, line in enumerate(lines, 1))
-    return f"{brackets[0]}{inner}\n  {brackets[1]}" if lines else brackets
+def _block(brackets: str, lines: Iterable[str]) -> str:
+    inner = ",".join(f"\n    {line}" for line in lines)
+    return f"{brackets[0]}{inner}\n  {brackets[1]}" if inner else brackets
 
 
 def read_recorded(
@@ -130,18 +138,18 @@ def read_recorded(
     Raises:
         MigrationsError: carries everything that is wrong with the folder.
     """
+    path = folder / MANIFEST
     for _ in range(_ATTEMPTS):
-        before = _identity(folder / MANIFEST)
+        before = _identity(path)
         try:
             found = (*read_with_post_apply(folder, missing_ok=missing_ok), read_manifest(folder))
         except MigrationsError:
-            if _identity(folder / MANIFEST) == before:
+            if _identity(path) == before:
                 raise
         else:
-            if _identity(folder / MANIFEST) == before:
+            if _identity(path) == before:
                 return found
-    what = "changes again and again while it is read."
-    raise MigrationsError([Problem(file=str(folder / MANIFEST), what=what, fix="Run the command again.")])
+    raise _broken(path, "keeps changing while it is read.", fix="Run the command again.")
 
 
 def _identity(path: Path) -> tuple[int, int, int] | None:
@@ -154,7 +162,7 @@ def _identity(path: Path) -> tuple[int, int, int] | None:
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """The manifest of ``folder``; None where it has none.
+    """Return the manifest of ``folder``; None if it has none.
 
     Raises:
         MigrationsError: the file is not what ``generate`` writes.
@@ -166,12 +174,11 @@ def read_manifest(folder: Path) -> Manifest | None:
     ids, hashes, pragmas = _checked(content, path)
     try:
         facts = [facts_text.read(entry) for entry in content["migrations"]]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except _MALFORMED as error:
         raise _broken(path, f"is not what generate writes: {error}.") from error
+    entries = zip(ids, hashes, facts, strict=True)
     return Manifest(
-        migrations=tuple(
-            Entry(id=name, hash=link, facts=known) for name, link, known in zip(ids, hashes, facts, strict=True)
-        ),
+        migrations=tuple(Entry(id=name, hash=link, facts=known) for name, link, known in entries),
         pragmas=pragmas,
         fingerprint=content["fingerprint"],
         hints=tuple(content.get("hints", ())),
@@ -181,9 +188,9 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 def read_ids_and_pragmas(path: str) -> tuple[tuple[str, ...], tuple[Pragma, ...]] | None:
-    """The ordered ids and the PRAGMAs of the manifest at ``path``; None where there is none.
+    """Return the ordered ids and the PRAGMAs of the manifest at ``path``; None if there is none.
 
-    All of the file but its facts is checked as closely as by :func:`read_manifest`, in a fraction of the time.
+    Checks all of the file but its facts, in a fraction of the time that :func:`read_manifest` takes.
 
     Raises:
         MigrationsError: the file is not what ``generate`` writes.
@@ -197,7 +204,7 @@ def read_ids_and_pragmas(path: str) -> tuple[tuple[str, ...], tuple[Pragma, ...]
 
 def _read(path: str | Path) -> Any:  # noqa: ANN401 — whatever a JSON file may hold
     try:
-        with open(path, "rb", buffering=0, opener=_open_at_once) as file:
+        with open(path, "rb", buffering=0, opener=_open_without_waiting) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise _broken(path, "is not a regular file.")
             text = file.read().decode()
@@ -205,23 +212,23 @@ def _read(path: str | Path) -> Any:  # noqa: ANN401 — whatever a JSON file may
         return None
     except (OSError, UnicodeDecodeError) as error:
         what = error.strerror if isinstance(error, OSError) else error
-        raise _broken(path, f"cannot be read: {what}.") from error
+        raise _broken(path, f"can't be read: {what}.") from error
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        if marker := _MARKER.search(text):  # which no JSON can hold: a string has no line ends
-            line = text.count("\n", 0, marker.start()) + 1
+        if conflict := _CONFLICT.search(text):  # no JSON can hold it: a string has no line ends
             fix = (
-                f"Take the side of {MANIFEST} that databases may have run (`git checkout --ours` or `--theirs`), keep "
-                f"the migrations of both, and run `waiaas-migrate generate`, which records them."
+                f"Keep the {MANIFEST} of the branch that databases may have run (`git checkout --ours` or `--theirs`) "
+                f"and the migrations of both, then run `waiaas-migrate generate`."
             )
-            raise _broken(path, "holds a conflict between two branches.", fix=fix, line=line) from error
+            line = text.count("\n", 0, conflict.start()) + 1
+            raise _broken(path, "has a merge conflict.", fix=fix, line=line) from error
         at = error.lineno if isinstance(error, json.JSONDecodeError) else None
-        raise _broken(path, f"is no JSON: {error}.", line=at) from error
+        raise _broken(path, f"is not JSON: {error}.", line=at) from error
     return {} if content is None else content
 
 
-def _open_at_once(path: str, flags: int) -> int:
+def _open_without_waiting(path: str, flags: int) -> int:
     """Open a file without waiting for the other end of a pipe."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
@@ -231,161 +238,119 @@ def _broken(path: str | Path, what: str, *, fix: str = _RESTORE, line: int | Non
 
 
 def _checked(content: Any, path: str | Path) -> tuple[list[str], list[str], tuple[Pragma, ...]]:  # noqa: ANN401 — likewise
-    """The ids, the hashes and the PRAGMAs, where everything in ``content`` is of its kind."""
+    """Return the ids, the hashes and the PRAGMAs, if everything in ``content`` has the right type."""
     try:
         if content["version"] not in _KNOWN_VERSIONS:
-            fix = "Use the version of waiaas-migrate that wrote it, or a newer one."
-            raise _broken(path, f"has version {content['version']}; this program knows version {_VERSION}.", fix=fix)
-        entries = content["migrations"]
-        ids, hashes = [entry["id"] for entry in entries], [entry["hash"] for entry in entries]
-        _require_texts(ids)
-        _require_texts(hashes)
+            what = f"has version {content['version']}; this program knows version {_VERSION}."
+            raise _broken(path, what, fix="Use the version of waiaas-migrate that wrote it, or a newer one.")
+        ids = [entry["id"] for entry in content["migrations"]]
+        hashes = [entry["hash"] for entry in content["migrations"]]
         if len(set(ids)) < len(ids):
-            raise ValueError("a migration is listed twice")  # noqa: TRY301 — told as what else is wrong
-        _require_texts(content["pragmas"])
-        _require_texts(value for value in content["pragmas"].values() if isinstance(value, str))
-        pragmas = tuple(Pragma(name=name, value=_value(value)) for name, value in content["pragmas"].items())
-        _refuse_unsafe(pragmas, path)
-        recorded = content["fingerprint"]
-        _require_texts(() if recorded is None else (recorded,))
+            raise ValueError("a migration is listed twice")
+        settings = content["pragmas"].items()
+        texts = [*ids, *hashes, *(text for pair in settings for text in pair if isinstance(text, str))]
         for key in ("hints", "ignore_tables"):
-            _require_texts(_list(content.get(key, [])))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+            texts += [*content.get(key, ())] if isinstance(content.get(key, []), list) else [None]
+        # Both fail for values that are not text or hold half a character; they look at all of them in C.
+        "".join([*texts, content["fingerprint"] or ""]).encode()
+        pragmas = tuple(Pragma(name=name, value=_pragma_value(value)) for name, value in settings)
+    except _MALFORMED as error:
         raise _broken(path, f"is not what generate writes: {error}.") from error
-    return ids, hashes, pragmas
-
-
-def _refuse_unsafe(pragmas: Iterable[Pragma], path: str | Path) -> None:
     for pragma in pragmas:
         if problem := pragma_problem(pragma.name, pragma.value):
             fix = "Change it here and in `pragmas` of schema.yaml, then run `waiaas-migrate generate`."
             raise _broken(path, problem, fix=fix)
+    return ids, hashes, pragmas
 
 
-def _require_texts(values: Iterable[object]) -> None:
-    """Refuse what is no text, or half a character; ``str.join`` looks at all of them in C."""
-    try:
-        "".join(values).encode()  # type: ignore[arg-type]  # whether they are texts is the question
-    except TypeError:
-        for value in values:
-            _text(value)
-        raise
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
-    return value
-
-
-def _list(value: object) -> list[object]:
-    if not isinstance(value, list):
-        raise TypeError(f"{value!r} is not a list")
-    return value
-
-
-def _value(value: object) -> str | int:
+def _pragma_value(value: object) -> str | int:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise TypeError(f"{value!r} is neither a word nor a whole number")
     return value
 
 
 def check_manifest(manifest: Manifest, migrations: Sequence[MigrationFile]) -> tuple[Problem, ...]:
-    """What differs between the recorded migrations and those in the folder, and what to do about each."""
+    """Return the differences between the recorded migrations and those in the folder, each with what to do."""
     if chain(migrations, manifest.facts) == manifest.migrations:
         return ()
-    files = {migration.id: migration for migration in migrations}
-    return (
-        *_missing(manifest, files.keys()),
-        *_unlisted(manifest, migrations),
-        *_edited(manifest, files),
-        *_given_rollbacks(manifest, files),
-        *_moved(manifest, files),
-        *_reordered(manifest, migrations),
-    )
+    listed = set(manifest.ids)
+    unlisted = [
+        Problem(file=str(migration.path), what=f"is not listed in {MANIFEST}.", fix=_RECORD)
+        for migration in migrations
+        if migration.id not in listed
+    ]
+    changed = [*_edited(manifest, migrations), *_recordable(manifest, migrations)]
+    return (*_missing(manifest, migrations), *unlisted, *changed, *_reordered(manifest, migrations))
 
 
 def history_problems(manifest: Manifest, migrations: Sequence[MigrationFile]) -> tuple[Problem, ...]:
-    """What in the folder contradicts what databases may have run already, and so cannot be recorded anew."""
-    files = {migration.id: migration for migration in migrations}
-    return (*_missing(manifest, files.keys()), *_edited(manifest, files))
+    """Return the differences that contradict what databases may have run already, and so can't be recorded."""
+    return (*_missing(manifest, migrations), *_edited(manifest, migrations))
 
 
-def _missing(manifest: Manifest, found: Iterable[str]) -> Iterator[Problem]:
-    present = set(found)
+def _missing(manifest: Manifest, migrations: Iterable[MigrationFile]) -> Iterator[Problem]:
+    present = {migration.id for migration in migrations}
     for name in manifest.ids:
         if name not in present:
-            what = f"lists migration {name}, which is not in the folder."
             fix = (
-                f"Restore the file from git; databases may have run it. Where none has, put {MANIFEST} back to what it "
-                f"was before the migration, too."
+                f"Restore the file from git: databases may have run it. If none has, also restore the {MANIFEST} from "
+                f"before the migration."
             )
-            yield Problem(file=str(manifest.path), what=what, fix=fix)
+            yield Problem(file=str(manifest.path), what=f"lists migration {name}, which is not in the folder.", fix=fix)
 
 
-def _unlisted(manifest: Manifest, migrations: Sequence[MigrationFile]) -> Iterator[Problem]:
-    listed = set(manifest.ids)
-    for migration in migrations:
-        if migration.id not in listed:
-            what = f"is not listed in {MANIFEST}."
-            yield Problem(file=str(migration.path), what=what, fix="Run `waiaas-migrate generate` to record it.")
-
-
-def _edited(manifest: Manifest, files: dict[str, MigrationFile]) -> Iterator[Problem]:
-    for entry, migration in _changed(manifest, files):
+def _edited(manifest: Manifest, migrations: Iterable[MigrationFile]) -> Iterator[Problem]:
+    for entry, migration in _changed(manifest, migrations):
         if not _is_recorded(manifest, entry, migration) and not _had_no_rollback(manifest, entry, migration):
-            what = f"was edited, or its rollback or its line in {MANIFEST} was, since it was recorded."
-            fix = "Restore them from git: databases may have run it. Write a new migration for what should change."
+            what = f"was edited, or its rollback or its line in {MANIFEST} was, after it was recorded."
+            fix = "Restore them from git: databases may have run it. Write a new migration for further changes."
             yield Problem(file=str(migration.path), what=what, fix=fix)
 
 
-def _given_rollbacks(manifest: Manifest, files: dict[str, MigrationFile]) -> Iterator[Problem]:
-    for entry, migration in _changed(manifest, files):
-        if _had_no_rollback(manifest, entry, migration):
-            what = f"got a rollback since it was recorded in {MANIFEST}."
-            yield Problem(file=str(migration.path), what=what, fix="Run `waiaas-migrate generate` to record it.")
-
-
-def _moved(manifest: Manifest, files: dict[str, MigrationFile]) -> Iterator[Problem]:
-    for entry, migration in _changed(manifest, files):
+def _recordable(manifest: Manifest, migrations: Iterable[MigrationFile]) -> Iterator[Problem]:
+    """Yield changes that leave what databases ran as it was."""
+    for entry, migration in _changed(manifest, migrations):
         if _is_recorded(manifest, entry, migration):
-            what = "was recorded behind another migration than the one before it, as happens when branches are merged."
-            fix = "Check their order, and run `waiaas-migrate generate` to record it."
-            yield Problem(file=str(migration.path), what=what, fix=fix)
+            what = "was recorded after another migration, which happens when branches are merged."
+            yield Problem(file=str(migration.path), what=what, fix=f"Check the order. {_RECORD}")
+        elif _had_no_rollback(manifest, entry, migration):
+            what = f"got a rollback after it was recorded in {MANIFEST}."
+            yield Problem(file=str(migration.path), what=what, fix=_RECORD)
 
 
-def _is_recorded(manifest: Manifest, entry: Entry, migration: MigrationFile) -> bool:
-    """Whether ``migration`` is what was recorded, be it behind another one."""
-    return any(_link(other, migration, entry.facts) == entry.hash for other in _hashes(manifest))
+def _changed(manifest: Manifest, migrations: Iterable[MigrationFile]) -> Iterator[tuple[Entry, MigrationFile]]:
+    """Yield recorded entries whose file doesn't give their hash after the recorded hash before them.
 
-
-def _had_no_rollback(manifest: Manifest, entry: Entry, migration: MigrationFile) -> bool:
-    """Whether a rollback is all that ``migration`` has beyond what was recorded: what databases ran is the same."""
-    return migration.rollback is not None and _is_recorded(manifest, entry, without_rollback(migration))
-
-
-def _hashes(manifest: Manifest) -> list[str]:
-    return ["", *(entry.hash for entry in manifest.migrations)]
-
-
-def _changed(manifest: Manifest, files: dict[str, MigrationFile]) -> Iterator[tuple[Entry, MigrationFile]]:
-    """Recorded entries whose file does not give their hash behind the recorded hash before them.
-
-    The recorded one, so that one edit is not reported for all that follow.
+    After the recorded hash, so that one edit is not reported for all migrations that follow.
     """
+    files = {migration.id: migration for migration in migrations}
     for previous, entry in zip(_hashes(manifest), manifest.migrations, strict=False):
         migration = files.get(entry.id)
         if migration is not None and _link(previous, migration, entry.facts) != entry.hash:
             yield entry, migration
 
 
+def _is_recorded(manifest: Manifest, entry: Entry, migration: MigrationFile) -> bool:
+    """Return whether ``migration`` is the one that was recorded, perhaps after another one."""
+    return any(_link(other, migration, entry.facts) == entry.hash for other in _hashes(manifest))
+
+
+def _had_no_rollback(manifest: Manifest, entry: Entry, migration: MigrationFile) -> bool:
+    """Return whether ``migration`` is the one that was recorded but for its rollback."""
+    return migration.rollback is not None and _is_recorded(manifest, entry, replace(migration, rollback=None))
+
+
+def _hashes(manifest: Manifest) -> list[str]:
+    return ["", *(entry.hash for entry in manifest.migrations)]
+
+
 def _reordered(manifest: Manifest, migrations: Sequence[MigrationFile]) -> Iterator[Problem]:
-    listed = set(manifest.ids)
-    files = [migration.id for migration in migrations if migration.id in listed]
-    present = set(files)
-    for wanted, found in zip((name for name in manifest.ids if name in present), files, strict=True):
+    common = {migration.id for migration in migrations} & set(manifest.ids)
+    recorded = (name for name in manifest.ids if name in common)
+    files = (migration.id for migration in migrations if migration.id in common)
+    for wanted, found in zip(recorded, files, strict=True):
         if wanted != found:
-            what = f"lists {wanted} where the folder's dependencies and names put {found}."
+            what = f"lists {wanted}, but by dependencies and names {found} comes first."
             fix = "Restore the files' names and `-- depends:` lines, or run `waiaas-migrate generate`."
             yield Problem(file=str(manifest.path), what=what, fix=fix)
             return

@@ -1,4 +1,4 @@
-"""Python migrations, loaded by yoyo. The one module of this room that imports it, and is imported when one is there."""
+"""Load Python migrations with yoyo: the only module here that imports it, and only for a folder that has some."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ logging.getLogger("yoyo").addHandler(logging.NullHandler())
 
 
 def yoyo_migrations(paths: Iterable[Path]) -> dict[str, Migration]:
-    """The objects that yoyo makes of files, by id.
+    """Return yoyo's object for each file, by id.
 
-    yoyo finds a dependency among the objects that were made before, so a whole folder is given.
+    yoyo finds a dependency among the objects that were made before, so pass a whole folder.
     """
     return {path.stem: Migration(path.stem, str(path), str(path.parent)) for path in paths}
 
 
 def load_header(path: Path, folder: Sequence[Path]) -> tuple[tuple[str, ...], bool] | str:
-    """What the migration depends on, and whether it runs in a transaction; or why it cannot be loaded."""
+    """Return the dependencies of a migration and whether it runs in a transaction; or why it can't be loaded."""
     migration = yoyo_migrations(folder)[path.stem]
     try:
         migration.load()
     except BadMigration as error:
-        # With one argument yoyo speaks of a dependency that it does not know. The module did run, and the caller
-        # looks into its dependencies for every migration alike.
+        # With one argument yoyo reports an unknown dependency. The module did run, and the caller checks the
+        # dependencies of all migrations.
         if len(error.args) > 1:
             return f"{type(error.args[1]).__name__}: {error.args[1]}"
     except (OSError, UnicodeError) as error:
         return str(error)
     except SystemExit as error:
-        return f"it leaves the interpreter: SystemExit({error.code!r})"
+        return f"it exits the interpreter: SystemExit({error.code!r})"
     names = getattr(migration.module, "__depends__", ())
     if isinstance(names, bytes | str):
         names = [names]

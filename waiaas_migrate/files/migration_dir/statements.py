@@ -1,4 +1,4 @@
-"""SQL text, split into statements as SQLite sees them."""
+"""Split SQL text into statements as SQLite sees them."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _TOKEN = re.compile(
 
 @functools.lru_cache(maxsize=4096)
 def split_statements(sql: str, *, file: str = "SQL") -> tuple[str, ...]:
-    """The statements of ``sql``, each with the comments before it; ``file`` is the name for messages.
+    """Return the statements of ``sql``, each with the comments before it; ``file`` is its name in messages.
 
-    A ``;`` ends a statement where ``sqlite3_complete`` says so (https://www.sqlite.org/c3ref/complete.html), and so not
-    inside a trigger. The last statement may go without. Pieces of nothing but comments are left out.
+    ``sqlite3_complete`` decides which ``;`` ends a statement (https://www.sqlite.org/c3ref/complete.html): none does
+    inside a trigger. The last statement needs none. Pieces that hold only comments are left out.
 
     Raises:
         MigrationsError: the text ends in the middle of a statement.
     """
     if "\0" in sql:
         raise MigrationsError(
-            [_problem(file, sql, sql.index("\0"), "holds a NUL character, where SQLite stops reading.")]
+            [_problem(file, sql, sql.index("\0"), "contains a NUL character, at which SQLite stops reading.")]
         )
     statements: list[str] = []
     for start, first, end in _pieces(sql):
@@ -45,7 +45,7 @@ def split_statements(sql: str, *, file: str = "SQL") -> tuple[str, ...]:
 
 
 def _pieces(sql: str) -> Iterator[tuple[int, int, int]]:
-    """Where each statement starts, where its code does, and where it ends; the last one may be incomplete."""
+    """Yield the start of each statement, of its code, and its end; the last statement may be incomplete."""
     start, first, previous, in_trigger = 0, -1, "", False
     for token in _TOKEN.finditer(sql):
         if token.lastgroup == "end":
@@ -72,7 +72,7 @@ def _problem(file: str, sql: str, at: int, what: str) -> Problem:
 
 
 def code_of(statement: str) -> str:
-    """A statement without the comments before it."""
+    """Return a statement without the comments before it."""
     for token in _TOKEN.finditer(statement):
         if token.lastgroup != "comment":
             return statement[token.start() :]
@@ -80,5 +80,5 @@ def code_of(statement: str) -> str:
 
 
 def first_line(statement: str) -> str:
-    """The first line of a statement's code, without the comments before it."""
+    """Return the first line of a statement's code, without the comments before it."""
     return code_of(statement).partition("\n")[0].strip()

@@ -1,9 +1,9 @@
-"""Recognize and remove what an interrupted ``generate`` left in a migrations folder.
+"""Recognize and remove the leftovers of an interrupted ``generate`` in a migrations folder.
 
-``generate`` first writes a journal: the name and hash of each new migration file, and of the manifest as it is.
-Replacing the manifest is the commit point. As long as the manifest is still the old one, a file that the journal names
-does not count, if its content is the one in the journal. So everybody sees the folder as it was before or as it is
-after, without writing to it, and no file that a person wrote or edited is ever taken for a leftover.
+``generate`` first writes a journal: the name and hash of each new migration file, and the hash of the current manifest.
+Replacing the manifest is the commit point. As long as the manifest is the old one, a file that the journal names does
+not count, if its content is the one in the journal. So everybody sees the folder as it was before or as it is after,
+without writing to it, and no file that a person wrote or edited is ever taken for a leftover.
 """
 
 from __future__ import annotations
@@ -35,16 +35,15 @@ def journal_text(files: Mapping[str, str], manifest: Path) -> str:
 def unfinished_files(folder: Path) -> frozenset[str]:
     """Return the names of the files in ``folder`` that an interrupted or running ``generate`` has not committed.
 
-    A journal that is cut short counts for nothing: it is complete before the first file gets its name.
+    An incomplete journal names no files: it is complete before the first file gets its name.
     """
     if not (folder / JOURNAL).is_file():  # reading a pipe of that name would never end
         return frozenset()
     try:
         journal = json.loads((folder / JOURNAL).read_bytes())
-        hashes, manifest = dict(journal["files"]), folder / Path(journal["manifest"]).name
-        if _hash(manifest) != journal["replaces"]:
+        if _hash(folder / Path(journal["manifest"]).name) != journal["replaces"]:
             return frozenset()
-        paths = {folder / Path(name).name: digest for name, digest in hashes.items()}
+        paths = {folder / Path(name).name: digest for name, digest in dict(journal["files"]).items()}
         return frozenset(path.name for path, digest in paths.items() if digest is not None and _hash(path) == digest)
     except (OSError, ValueError, KeyError, TypeError):
         return frozenset()
@@ -53,10 +52,10 @@ def unfinished_files(folder: Path) -> frozenset[str]:
 def leftovers(folder: Path) -> list[Path]:
     """Return the journal and the temporary files in ``folder``, if there are any."""
     try:
-        names = os.listdir(folder)  # noqa: PTH208 — names are what is looked at
-    except OSError:  # missing, or not readable: whoever reads the migrations says so
+        names = sorted(os.listdir(folder))  # noqa: PTH208 — only the names are needed
+    except OSError:  # missing, or not readable: reading the migrations reports it
         return []
-    return [folder / name for name in sorted(names) if name == JOURNAL or _is_temporary(name)]
+    return [folder / name for name in names if name == JOURNAL or (name.startswith(_PREFIX) and name.endswith(_SUFFIX))]
 
 
 def remove_unfinished(folder: Path) -> tuple[str, ...]:
@@ -65,7 +64,7 @@ def remove_unfinished(folder: Path) -> tuple[str, ...]:
     Only the process that holds the journal's lock may do this.
 
     Raises:
-        OSError: something cannot be deleted.
+        OSError: something can't be deleted.
     """
     removed = sorted(unfinished_files(folder))
     for path in (*(folder / name for name in removed), *leftovers(folder)):
@@ -74,10 +73,6 @@ def remove_unfinished(folder: Path) -> tuple[str, ...]:
     if removed:
         sync_folder(folder)
     return tuple(removed)
-
-
-def _is_temporary(name: str) -> bool:
-    return name.startswith(_PREFIX) and name.endswith(_SUFFIX)
 
 
 def _hash(path: Path) -> str | None:

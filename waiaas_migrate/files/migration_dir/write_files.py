@@ -10,24 +10,18 @@ from pathlib import Path
 
 from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.durable import sync_folder
-from waiaas_migrate.files.migration_dir.unfinished import (
-    JOURNAL,
-    journal_text,
-    leftovers,
-    remove_unfinished,
-    temporary,
-)
+from waiaas_migrate.files.migration_dir import unfinished as u
 
 try:
     import fcntl
-except ImportError:  # Windows, where two processes that write at once are not told apart
+except ImportError:  # Windows: two processes that write at once don't exclude each other
     fcntl = None  # type: ignore[assignment]
 
-#: How long to wait for another `generate` that is writing, in seconds; it takes milliseconds.
-_WAIT = 10.0
+#: The time to wait for another `generate` that is writing, in seconds; it takes milliseconds.
+_TIMEOUT = 10.0
 _DISK = "Check its permissions, the free space and the disk, then run the command again."
 
-#: Name, inode, size and time of change of each migration and of the manifest.
+#: Name, inode, size and modification time of each migration and of the manifest.
 FolderState = frozenset[tuple[str, int, int, int]]
 
 
@@ -36,7 +30,7 @@ def folder_state(folder: Path) -> FolderState:
     found: list[tuple[str, int, int, int]] = []
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.endswith((".sql", ".py", ".json")) and entry.name != JOURNAL:
+            if entry.name.endswith((".sql", ".py", ".json")) and entry.name != u.JOURNAL:
                 stat = entry.stat()
                 found.append((entry.name, stat.st_ino, stat.st_size, stat.st_mtime_ns))
     return frozenset(found)
@@ -45,19 +39,23 @@ def folder_state(folder: Path) -> FolderState:
 def recover(folder: Path) -> tuple[Path, ...]:
     """Delete what an interrupted ``generate`` left in ``folder``; return the migration files among it.
 
-    Writes nothing where there is nothing to delete. Waits for a ``generate`` that is still writing.
+    Writes nothing if there is nothing to delete. Waits for a ``generate`` that is still writing.
 
     Raises:
-        MigrationsError: something cannot be deleted, or the other ``generate`` does not finish.
+        MigrationsError: something can't be deleted, or the other ``generate`` does not finish.
     """
-    if not leftovers(folder):
+    if not u.leftovers(folder):
         return ()
     try:
         with _journal(folder) as removed:
             return tuple(folder / name for name in removed)
     except OSError as error:
-        what = f"holds what an interrupted `generate` left, and it cannot be deleted: {error.strerror}."
-        raise MigrationsError([Problem(file=str(folder), what=what, fix=_DISK)]) from None
+        what = f"holds files of an interrupted `generate`, which can't be deleted: {error.strerror}."
+        raise _error(folder, what, _DISK) from None
+
+
+def _error(path: Path, what: str, fix: str) -> MigrationsError:
+    return MigrationsError([Problem(file=str(path), what=what, fix=fix)])
 
 
 def write_files(folder: Path, files: Mapping[str, str], *, seen: FolderState) -> tuple[Path, ...]:
@@ -71,51 +69,49 @@ def write_files(folder: Path, files: Mapping[str, str], *, seen: FolderState) ->
         seen: the state of the folder that the texts were made for.
 
     Raises:
-        MigrationsError: the folder cannot be written to, or has changed since ``seen``.
+        MigrationsError: the folder can't be written to, or has changed since ``seen``.
     """
-    made: list[Path] = []
+    created: list[Path] = []
     try:
-        made += [parent for parent in (folder, *folder.parents) if not parent.exists()]
+        created += [parent for parent in (folder, *folder.parents) if not parent.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         with _journal(folder):
             _refuse_changes(folder, files, seen)
             _write_all(folder, files)
     except BaseException as error:
-        for parent in made:
-            with suppress(OSError):  # it holds something
+        for parent in created:
+            with suppress(OSError):  # it is not empty
                 parent.rmdir()
         if isinstance(error, OSError):
-            what = f"cannot be written to: {error.strerror}. Nothing was changed."
-            raise MigrationsError([Problem(file=str(folder), what=what, fix=_DISK)]) from None
+            raise _error(folder, f"can't be written to: {error.strerror}. Nothing was changed.", _DISK) from None
         raise
     return tuple(folder / name for name in files)
 
 
 def _refuse_changes(folder: Path, files: Mapping[str, str], seen: FolderState) -> None:
-    taken = [name for name in list(files)[:-1] if os.path.lexists(folder / name)]
-    if folder_state(folder) == seen and not taken:
-        return
-    where, what = (folder / taken[0], "already exists") if taken else (folder, "changed while `generate` was running")
-    fix = "Run `waiaas-migrate generate` again." if folder_state(folder) != seen else "Rename or remove it."
-    raise MigrationsError([Problem(file=str(where), what=f"{what}. Nothing was changed.", fix=fix)])
+    if folder_state(folder) != seen:
+        what = "changed while `generate` was running. Nothing was changed."
+        raise _error(folder, what, "Run `waiaas-migrate generate` again.")
+    for path in (folder / name for name in list(files)[:-1]):
+        if os.path.lexists(path):
+            raise _error(path, "already exists. Nothing was changed.", "Rename or remove it.")
 
 
 def _write_all(folder: Path, files: Mapping[str, str]) -> None:
     *added, manifest = (folder / name for name in files)
-    _write_durably(folder / JOURNAL, journal_text({path.name: files[path.name] for path in added}, manifest))
+    _write_durably(folder / u.JOURNAL, u.journal_text({path.name: files[path.name] for path in added}, manifest))
     for path in (*added, manifest):
-        _write_durably(temporary(path), files[path.name])
+        _write_durably(u.temporary(path), files[path.name])
     sync_folder(folder)
     for path in added:
-        temporary(path).rename(path)
+        u.temporary(path).rename(path)
     sync_folder(folder)
-    temporary(manifest).replace(manifest)
+    u.temporary(manifest).replace(manifest)
     try:
         sync_folder(folder)
     except OSError as error:
         what = f"was written, but the disk did not confirm it: {error.strerror}."
-        fix = "Check the disk, then run `waiaas-migrate check`."
-        raise MigrationsError([Problem(file=str(manifest), what=what, fix=fix)]) from None
+        raise _error(manifest, what, "Check the disk, then run `waiaas-migrate check`.") from None
 
 
 def _write_durably(path: Path, text: str) -> None:
@@ -127,18 +123,18 @@ def _write_durably(path: Path, text: str) -> None:
 
 @contextmanager
 def _journal(folder: Path) -> Iterator[tuple[str, ...]]:
-    """Hold the journal of ``folder``, and delete what is not committed, before and after; give the names before.
+    """Hold the journal of ``folder``; delete uncommitted files before and after, and yield the names from before.
 
-    The journal goes last. If something cannot be deleted, it stays, and the next run tries again.
+    The journal is deleted last. If something can't be deleted, it stays, and the next run tries again.
     """
-    with _locked(folder / JOURNAL):
-        removed = remove_unfinished(folder)
+    with _locked(folder / u.JOURNAL):
+        removed = u.remove_unfinished(folder)
         try:
             yield removed
         finally:
             with suppress(OSError):
-                remove_unfinished(folder)
-                (folder / JOURNAL).unlink()
+                u.remove_unfinished(folder)
+                (folder / u.JOURNAL).unlink()
 
 
 @contextmanager
@@ -148,7 +144,7 @@ def _locked(path: Path) -> Iterator[None]:
     Raises:
         MigrationsError: another process holds it for too long.
     """
-    deadline = time.monotonic() + _WAIT
+    deadline = time.monotonic() + _TIMEOUT
     flags = os.O_RDONLY | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)  # a pipe of that name would wait for a writer
     while True:
         with os.fdopen(os.open(path, flags, 0o666), "rb", buffering=0) as file:
@@ -158,27 +154,25 @@ def _locked(path: Path) -> Iterator[None]:
                 yield
                 return
         if time.monotonic() > deadline:
-            fix = "Let it finish, then run the command again."
             what = "another `generate` is writing to this folder. Nothing was changed."
-            raise MigrationsError([Problem(file=str(path.parent), what=what, fix=fix)])
+            raise _error(path.parent, what, "Let it finish, then run the command again.")
         time.sleep(0.02)
 
 
 def _lock(descriptor: int) -> bool:
-    """Lock an open file unless another process has; true as well where the file system has no locks."""
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
+    """Lock an open file; return False if another process holds it, and True if the file system has no locks."""
+    if fcntl is not None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
     return True
 
 
 def _is_at(descriptor: int, path: Path) -> bool:
-    """Whether the open file is still the one at ``path``: whoever held it before may have deleted it."""
+    """Return whether the open file is still the one at ``path``: its last holder may have deleted it."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:

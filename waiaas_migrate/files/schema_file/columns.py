@@ -14,23 +14,13 @@ from waiaas_migrate.files.schema_file.enum_source import LoadedEnums, unknown_en
 from waiaas_migrate.files.schema_file.forms import Form
 from waiaas_migrate.files.schema_file.value_kinds import CARRIAGE_RETURN, CONFLICT, parse_sql
 from waiaas_migrate.files.yaml_text.yaml_values import Value, described
-from waiaas_migrate.schema.model import (
-    NO_HINTS,
-    Check,
-    Column,
-    ColumnHints,
-    Conflict,
-    IndexPart,
-    NotNull,
-    PrimaryKey,
-    Unique,
-)
+from waiaas_migrate.schema import model as m
 from waiaas_migrate.sqlite.quoting import membership
 
 _HINT_KEYS = frozenset({"renamed_from", "backfill", "enum_values"})
 
 Fields = Mapping[str, Value]
-Conflicts = Mapping[str, Conflict | None]
+Conflicts = Mapping[str, m.Conflict | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +46,13 @@ class EnumValues:
 class ReadColumn(NamedTuple):
     """A column, the constraints that stood on it, and the places of all of it."""
 
-    column: Column
+    column: m.Column
     at: Value
     fields: dict[str, Value]
     is_boolean: bool = False
-    primary_key: ReadKey | None = None
-    unique: ReadKey | None = None
-    checks: tuple[Check, ...] = ()
+    primary_key: ReadKey[m.PrimaryKey] | None = None
+    unique: ReadKey[m.Unique] | None = None
+    checks: tuple[m.Check, ...] = ()
     foreign_key: ReadForeignKey | None = None
     enum: EnumValues | None = None
 
@@ -73,12 +63,12 @@ def read_column(name: str, value: Value, scope: Scope) -> ReadColumn:
     found = k.COLUMN.contents(fields, scope.columns)
     kind = found.get("type", NO_TYPE)
     if fields.keys() <= {"type"} and not kind.is_boolean:
-        return ReadColumn(column=Column(name=name, type=kind.declared), at=value, fields=fields)
+        return ReadColumn(column=m.Column(name=name, type=kind.declared), at=value, fields=fields)
     if "default" in fields and "default_sql" in fields:
         fields["default_sql"].key_problem("both `default` and `default_sql` are set.", "Keep one.")
     conflicts = _conflicts(fields)
     enum = _enum(fields["enum"], scope.enums) if "enum" in fields else None
-    column = Column(
+    column = m.Column(
         name=name,
         type=kind.declared,
         not_null=_not_null(fields, found, conflicts),
@@ -133,10 +123,10 @@ def _conflicts(fields: Fields) -> Conflicts:
     return {present[0]: conflict} if len(present) == 1 else {}
 
 
-def _not_null(fields: Fields, found: Mapping[str, Any], conflicts: Conflicts) -> NotNull | None:
+def _not_null(fields: Fields, found: Mapping[str, Any], conflicts: Conflicts) -> m.NotNull | None:
     name = found.get("not_null_name")
     if found.get("nullable") is False:
-        return NotNull(on_conflict=conflicts.get("not_null"), name=name)
+        return m.NotNull(on_conflict=conflicts.get("not_null"), name=name)
     if name is not None:
         fix = "Add `nullable: false`, or remove `not_null_name`."
         fields["not_null_name"].key_problem("the column is nullable, so it has no NOT NULL constraint.", fix)
@@ -155,7 +145,9 @@ def _options(key: str, form: Form, fields: Fields, conflicts: Conflicts) -> dict
     return inherited | form.contents(own, ())
 
 
-def _primary_key(name: str, fields: Fields, found: Mapping[str, Any], conflicts: Conflicts) -> ReadKey | None:
+def _primary_key(
+    name: str, fields: Fields, found: Mapping[str, Any], conflicts: Conflicts
+) -> ReadKey[m.PrimaryKey] | None:
     options = _options("primary_key", k.COLUMN_PRIMARY_KEY, fields, conflicts)
     autoincrement = found.get("autoincrement", False)
     if options is None:
@@ -163,16 +155,16 @@ def _primary_key(name: str, fields: Fields, found: Mapping[str, Any], conflicts:
             fix = "Add `primary_key: true`, or remove `autoincrement`."
             fields["autoincrement"].key_problem("`autoincrement` requires a primary key.", fix)
         return None
-    parts = (IndexPart(column=name, descending=options.pop("descending", False)),)
-    key = PrimaryKey(parts=parts, autoincrement=autoincrement, inline=True, **options)
+    parts = (m.IndexPart(column=name, descending=options.pop("descending", False)),)
+    key = m.PrimaryKey(parts=parts, autoincrement=autoincrement, inline=True, **options)
     return ReadKey(key=key, at=fields["primary_key"])
 
 
-def _unique(name: str, fields: Fields, conflicts: Conflicts) -> ReadKey | None:
+def _unique(name: str, fields: Fields, conflicts: Conflicts) -> ReadKey[m.Unique] | None:
     options = _options("unique", k.COLUMN_UNIQUE, fields, conflicts)
     if options is None:
         return None
-    return ReadKey(key=Unique(parts=(IndexPart(column=name),), inline=True, **options), at=fields["unique"])
+    return ReadKey(key=m.Unique(parts=(m.IndexPart(column=name),), inline=True, **options), at=fields["unique"])
 
 
 def _enum(value: Value, enums: LoadedEnums | None) -> EnumValues | None:
@@ -213,9 +205,9 @@ def _inline_enum(value: Value) -> EnumValues | None:
 
 
 def _checks(
-    column: Column, fields: Fields, scope: Scope, *, boolean: bool, enum: EnumValues | None
-) -> tuple[Check, ...]:
-    found: list[Check | None] = []
+    column: m.Column, fields: Fields, scope: Scope, *, boolean: bool, enum: EnumValues | None
+) -> tuple[m.Check, ...]:
+    found: list[m.Check | None] = []
     value = fields.get("check")
     is_off = value is not None and value.scalar is False
     if boolean and not is_off:
@@ -232,20 +224,20 @@ def _checks(
     return tuple(check for check in found if check is not None)
 
 
-def _list_check(column: str, at: Value, sql: str, scope: Scope) -> Check | None:
+def _list_check(column: str, at: Value, sql: str, scope: Scope) -> m.Check | None:
     expression = parse_sql(at, sql, scope.columns)
-    return None if expression is None else Check(expression=expression, column=column)
+    return None if expression is None else m.Check(expression=expression, column=column)
 
 
-def _hints(fields: Fields, found: Mapping[str, Any]) -> ColumnHints:
+def _hints(fields: Fields, found: Mapping[str, Any]) -> m.ColumnHints:
     if _HINT_KEYS.isdisjoint(fields):
-        return NO_HINTS
+        return m.NO_HINTS
     value = fields.get("enum_values")
     replaced = k.ENUM_VALUES.fields(value) if value is not None else {}
     if value is not None and "enum" not in fields:
         value.key_problem("the column has no enum.", "Add `enum`, or remove `enum_values`.")
     renamed = _replacements(replaced.get("renamed"), allows_null=False)
-    return ColumnHints(
+    return m.ColumnHints(
         renamed_from=found.get("renamed_from"),
         backfill=found.get("backfill"),
         renamed_values=tuple((old, new) for old, new in renamed if new is not None),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from waiaas_migrate.files.schema_file import schema_keys as k
 from waiaas_migrate.files.schema_file.forms import Columns, Form
-from waiaas_migrate.files.schema_file.terms import list_of_columns
 from waiaas_migrate.files.schema_file.value_kinds import EXPRESSION, NAME, name_problem
 from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.schema.model import Check, ForeignKey, Index, PrimaryKey, Unique
+
+Key = TypeVar("Key", PrimaryKey, Unique, Index)
 
 # A large schema has many of these, and a frozen dataclass takes three times as long to make.
 
@@ -23,29 +24,17 @@ class ReadForeignKey(NamedTuple):
     external: bool = False
 
 
-class ReadKey(NamedTuple):
+class ReadKey(NamedTuple, Generic[Key]):
     """A primary key, a UNIQUE or an index, and its place."""
 
-    key: PrimaryKey | Unique | Index
+    key: Key
     at: Value
 
 
-def read_primary_key(value: Value, columns: Columns) -> ReadKey | None:
-    """Return the ``primary_key`` of a table."""
-    found = k.PRIMARY_KEY.read(value, columns)
-    return None if found is None else ReadKey(key=PrimaryKey(**found), at=value)
-
-
-def read_unique(value: Value, columns: Columns) -> ReadKey | None:
-    """Return one item of a table's ``unique``."""
-    found = k.UNIQUE.read(value, columns)
-    return None if found is None else ReadKey(key=Unique(**found), at=value)
-
-
-def read_index(name: str, value: Value, columns: Columns) -> ReadKey | None:
-    """Return one entry of a table's ``indexes``."""
-    found = k.INDEX.read(value, columns)
-    return None if found is None else ReadKey(key=Index(name=name, **found), at=value)
+def read_key(make: Callable[..., Key], form: Form, value: Value, columns: Columns) -> ReadKey[Key] | None:
+    """Return a key of a table, which ``make`` makes of the contents of ``form``."""
+    found = form.read(value, columns)
+    return None if found is None else ReadKey(key=make(**found), at=value)
 
 
 def read_check(value: Value, columns: Columns, *, column: str | None = None) -> Check | None:
@@ -112,6 +101,6 @@ def _column_names(value: Value, fields: Mapping[str, Value]) -> tuple[str, ...]:
         value.problem("both `column` and `columns` are set.", "Keep one.")
     values = [fields["column"]] if "column" in fields else []
     if "columns" in fields:
-        values = list_of_columns(fields["columns"])
+        values = k.list_of_columns(fields["columns"])
     names = [NAME.read(item, ()) for item in values]
     return tuple(name for name in names if name is not None)

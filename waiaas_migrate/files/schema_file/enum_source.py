@@ -1,7 +1,7 @@
-"""The enums that schema.yaml refers to, read from the application's own modules.
+"""Load the enums that schema.yaml refers to from the application's modules.
 
-The modules are imported afresh each time, and apart: what is in use under the same names is put back afterwards, so
-that no type is swapped under a running program, and an edit is seen without a new process.
+The modules are imported from source each time and removed afterwards; modules that are in use under the same names are
+put back. So no type is replaced under a running program, and an edit is seen without a new process.
 """
 
 from __future__ import annotations
@@ -18,16 +18,19 @@ from pathlib import Path
 from types import ModuleType
 
 from waiaas_migrate.errors import SchemaFileError
+from waiaas_migrate.files.application_code import ApplicationError, application_code
 from waiaas_migrate.files.problem_report import Origin, Report, shown, suggestion
 from waiaas_migrate.files.yaml_text.scalars import LARGEST_INTEGER, SMALLEST_INTEGER
 
-#: Packages that an environment inside the project's folder holds; they are not the project's own.
+#: Packages of an environment inside the project's folder; they are not the project's own.
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
+#: What to do about flags.
+_FLAGS = "use an integer column, such as `{type: integer, check: a BETWEEN 0 AND 7}`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnumDefinition:
-    """A name in a module. ``problem`` says why it cannot be used as an enum; it is empty where it can."""
+    """A name in a module. ``problem`` says why it can't be used as an enum; it is empty if it can."""
 
     name: str
     module: str
@@ -37,35 +40,35 @@ class EnumDefinition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedEnums:
-    """All that the named modules define."""
+    """Everything that the named modules define."""
 
     modules: tuple[str, ...] = ()
     definitions: tuple[EnumDefinition, ...] = ()
 
     def find(self, name: str) -> EnumDefinition | None:
-        """The enum called ``name``, or None; one that cannot be used says why in its ``problem``."""
+        """Return the definition of ``name``, which may have a ``problem``; None if there is none."""
         found = [definition for definition in self.definitions if definition.name == name]
         if len({definition.values for definition in found}) > 1:
             modules = " and ".join(f"`{definition.module}`" for definition in found)
-            return EnumDefinition(name=name, module=found[0].module, problem=f"it means different things in {modules}")
+            return EnumDefinition(name=name, module=found[0].module, problem=f"it has different values in {modules}")
         return found[0] if found else None
 
     def usable(self) -> tuple[str, ...]:
-        """The names that can be referred to."""
+        """Return the names that can be referred to."""
         return tuple(definition.name for definition in self.definitions if not definition.problem)
 
 
 def load_enums(modules: Sequence[tuple[str, Origin]], *, root: Path) -> LoadedEnums:
-    """Everything in ``modules`` that an enum reference may name.
+    """Load everything in ``modules`` that an enum reference may name.
 
     That is an ``enum.Enum`` subclass (its values), a ``typing.Literal``, or a tuple or list of strings or integers.
 
     Args:
-        modules: Dotted names, each with the place that names it.
-        root: The project's folder; it, and a ``src`` folder in it, are on ``sys.path`` for the duration.
+        modules: dotted names, each with the place that names it.
+        root: the project's folder; it, and a ``src`` folder in it, are on ``sys.path`` meanwhile.
 
     Raises:
-        SchemaFileError: Where modules cannot be imported; all of them are named.
+        SchemaFileError: carries a problem for each module that can't be imported.
     """
     report = Report()
     definitions: list[EnumDefinition] = []
@@ -81,41 +84,19 @@ def load_enums(modules: Sequence[tuple[str, Origin]], *, root: Path) -> LoadedEn
 
 def _import(name: str, origin: Origin, report: Report, root: Path) -> ModuleType | None:
     if not all(part.isidentifier() for part in name.split(".")):
-        report.add(origin, f"`{shown(name)}` is no module name.", "Write it as in `import`, such as `app.enums`.")
+        report.add(origin, f"`{shown(name)}` is not a module name.", "Write a name such as `app.enums`.")
         return None
     try:
-        # A module that prints must not print into the data on stdout.
-        with contextlib.redirect_stdout(sys.stderr):
+        with application_code():
             return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name and (name == error.name or name.startswith(f"{error.name}.")):
-            fix = f"It is looked for in {root} and among the installed packages; correct the name, or install it."
-            what = f"there is no module `{name}`"
-            report.add(origin, f"{what}." if error.name == name else f"{what}: not even `{error.name}`.", fix)
+    except ApplicationError as error:
+        missing = error.__cause__.name if isinstance(error.__cause__, ModuleNotFoundError) else None
+        if missing and f"{name}.".startswith(f"{missing}."):
+            fix = f"It is looked up in {root} and among the installed packages. Correct the name, or install it."
+            report.add(origin, f"no module `{missing}`.", fix)
         else:
-            _add_failure(name, error, origin, report)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 (the application's module may raise anything, SystemExit too)
-        _add_failure(name, error, origin, report)
-    return None
-
-
-def _add_failure(name: str, error: BaseException, origin: Origin, report: Report) -> None:
-    report.add(
-        origin, f"the module `{name}` fails on import: {_said(error)}.", f"Make `python -c 'import {name}'` work."
-    )
-
-
-def _said(error: BaseException) -> str:
-    """Return the class of an error of the application's, and its message if it has one."""
-    try:
-        message = shown(str(error), 200)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001 (an exception need not be able to say what it is)
-        message = ""
-    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+            report.add(origin, f"can't import the module `{name}`: {error}.", f"Make `python -c 'import {name}'` work.")
+        return None
 
 
 @contextlib.contextmanager
@@ -123,14 +104,18 @@ def _fresh_imports(names: Sequence[str], root: Path) -> Iterator[None]:
     """Import from ``root`` first, from source, and leave nothing of it behind."""
     folder = root.resolve()
     tops = {name.partition(".")[0] for name in names}
-    own_tops = {top for top in tops if any(_holds(place, top) for place in (folder, folder / "src"))}
+    places = (folder, folder / "src")
+    own_tops = {top for top in tops for place in places if (place / f"{top}.py").is_file() or (place / top).is_dir()}
 
-    def is_own(name: str, module: ModuleType | None) -> bool:
-        top = name.partition(".")[0]
-        return name != "__main__" and (top in own_tops or _is_inside(module, folder))
+    def own_modules() -> dict[str, ModuleType]:
+        return {
+            name: module
+            for name, module in sys.modules.items()
+            if name != "__main__" and (name.partition(".")[0] in own_tops or _is_inside(module, folder))
+        }
 
-    before = {name: module for name, module in sys.modules.items() if is_own(name, module)}
-    path, finder, bytecode = list(sys.path), _FreshFinder(folder), sys.dont_write_bytecode
+    before = own_modules()
+    path, finder, bytecode = list(sys.path), _SourceFinder(folder), sys.dont_write_bytecode
     try:
         for name in before:
             del sys.modules[name]
@@ -144,22 +129,16 @@ def _fresh_imports(names: Sequence[str], root: Path) -> Iterator[None]:
         sys.path[:] = path
         if finder in sys.meta_path:
             sys.meta_path.remove(finder)
-        for name in [name for name, module in sys.modules.items() if is_own(name, module)]:
+        for name in own_modules():
             del sys.modules[name]
         sys.modules.update(before)
 
 
-def _holds(folder: Path, top: str) -> bool:
-    return (folder / f"{top}.py").is_file() or (folder / top).is_dir()
-
-
 def _is_inside(module: ModuleType | None, folder: Path) -> bool:
-    """Whether a module is the project's own: in its folder, and not of an environment that lies there."""
-    found = getattr(module, "__file__", None)
-    places = [found] if isinstance(found, str) else []
-    if not places and isinstance(module, ModuleType):
-        places = [place for place in getattr(module, "__path__", ()) if isinstance(place, str)]
-    return any(_is_own_file(place, folder) for place in places)
+    """Return whether a module is the project's own: a module or package in its folder."""
+    file = getattr(module, "__file__", None)
+    places = [file] if isinstance(file, str) else list(getattr(module, "__path__", ()))
+    return any(isinstance(place, str) and _is_own_file(place, folder) for place in places)
 
 
 def _is_own_file(place: str, folder: Path) -> bool:
@@ -170,13 +149,13 @@ def _is_own_file(place: str, folder: Path) -> bool:
 class _SourceLoader(SourceFileLoader):
     """Compiles the source each time: a cached .pyc of the same second and size would hide an edit."""
 
-    def get_code(self, fullname: str) -> typing.Any:  # noqa: ANN401 (as the base class has it)
+    def get_code(self, fullname: str) -> typing.Any:  # noqa: ANN401 — as the base class has it
         path = self.get_filename(fullname)
         return self.source_to_code(self.get_data(path), path)
 
 
-class _FreshFinder:
-    """Finds modules as usual, and reads those of the project from their source."""
+class _SourceFinder:
+    """Finds modules as usual, and loads those of the project from their source."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -193,29 +172,24 @@ class _FreshFinder:
         return spec
 
 
+class _NotUsable(ApplicationError):
+    """The reason that a thing in a module is not an enum."""
+
+
 def _definitions(module: ModuleType, module_name: str) -> Iterator[EnumDefinition]:
     for name, thing in list(vars(module).items()):
         if name.startswith("__") or isinstance(thing, ModuleType):
             continue
+        values: tuple[str | int, ...] = ()
+        problem = ""
         try:
-            values = _normal(_raw_values(thing))
-        except _NotUsable as reason:
-            yield EnumDefinition(name=name, module=module_name, problem=str(reason))
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 (a lazy alias or a metaclass may raise anything, SystemExit too)
-            problem = f"it cannot be read: {_said(error)}"
-            yield EnumDefinition(name=name, module=module_name, problem=problem)
-        else:
-            yield EnumDefinition(name=name, module=module_name, values=values)
-
-
-#: What to do about flags.
-_FLAGS = "use an integer column, such as `{type: integer, check: a BETWEEN 0 AND 7}`"
-
-
-class _NotUsable(Exception):
-    """Why a thing in a module is no enum."""
+            with application_code():  # a lazy alias or a metaclass may raise anything
+                values = _plain_values(_raw_values(thing))
+        except _NotUsable as error:
+            problem = str(error)
+        except ApplicationError as error:
+            problem = f"it can't be read: {error}"
+        yield EnumDefinition(name=name, module=module_name, values=values, problem=problem)
 
 
 def _raw_values(thing: object) -> tuple[object, ...]:
@@ -230,33 +204,29 @@ def _raw_values(thing: object) -> tuple[object, ...]:
     if isinstance(thing, tuple | list):
         return tuple(thing)
     kind = thing.__name__ if isinstance(thing, type) else type(thing).__name__
-    raise _NotUsable(f"it is no enum, Literal, tuple or list (but `{kind}`)")
+    raise _NotUsable(f"it is not an enum, Literal, tuple or list (but `{kind}`)")
 
 
-def _normal(values: tuple[object, ...]) -> tuple[str | int, ...]:
-    """``values`` as plain strings and integers.
+def _plain_values(values: tuple[object, ...]) -> tuple[str | int, ...]:
+    """Return ``values`` as plain strings and integers.
 
     Raises:
-        _NotUsable: Where they cannot be the list of a CHECK.
+        _NotUsable: they can't be the list of a CHECK.
     """
     if any(isinstance(value, enum.Flag) for value in values):
         raise _NotUsable(f"it has a member of an `enum.Flag`, whose members can be combined ({_FLAGS})")
-    plain = tuple(_plain(value.value if isinstance(value, enum.Enum) else value) for value in values)
+    plain: list[str | int] = []
+    for value in (value.value if isinstance(value, enum.Enum) else value for value in values):
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise _NotUsable(f"its value {shown(repr(value))} is neither a string nor an integer")
+        plain.append(str.__str__(value) if isinstance(value, str) else int(value))
     if problem := value_list_problem(plain):
         raise _NotUsable(problem)
-    return plain
-
-
-def _plain(value: object) -> str | int:
-    if isinstance(value, str):
-        return str.__str__(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return int(value)
-    raise _NotUsable(f"its value {shown(repr(value))} is neither a string nor an integer")
+    return tuple(plain)
 
 
 def value_list_problem(values: Sequence[str | int]) -> str:
-    """Why ``values`` cannot be the list of a CHECK, or an empty string."""
+    """Return why ``values`` can't be the list of a CHECK, or an empty string."""
     if not values:
         return "it has no values"
     seen: set[str | int] = set()
@@ -268,13 +238,13 @@ def value_list_problem(values: Sequence[str | int]) -> str:
             if not SMALLEST_INTEGER <= value <= LARGEST_INTEGER:
                 return f"its value {value} does not fit into SQLite's 64 bits"
         elif "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
-            return f"its value {shown(repr(value))} contains a character that SQL text cannot hold"
+            return f"its value {shown(repr(value))} contains a character that SQL text can't hold"
     return ""
 
 
 def unknown_enum(name: str, enums: LoadedEnums) -> tuple[str, str]:
-    """What is wrong with a reference to ``name``, which is nowhere, and what to do."""
+    """Return what is wrong with a reference to ``name``, which no module defines, and what to do."""
     if not enums.modules:
-        return f"there is no enum `{name}`.", "Name the module that defines it: `enums: app.enums`."
-    where = ", ".join(f"`{module}`" for module in enums.modules)
-    return f"there is no enum `{name}` in {where}.", suggestion(name, enums.usable(), "Define it there.")
+        return f"unknown enum `{name}`.", "Name the module that defines it, such as `enums: app.enums`."
+    where = " or ".join(f"`{module}`" for module in enums.modules)
+    return f"unknown enum `{name}`.", suggestion(name, enums.usable(), f"Define it in {where}.")

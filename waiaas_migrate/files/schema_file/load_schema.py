@@ -14,9 +14,8 @@ from waiaas_migrate.errors import SchemaFileError
 from waiaas_migrate.files.problem_report import Report, shown
 from waiaas_migrate.files.schema_file import schema_keys as k
 from waiaas_migrate.files.schema_file.enum_source import LoadedEnums, load_enums
-from waiaas_migrate.files.schema_file.name_checks import check_names
 from waiaas_migrate.files.schema_file.objects import read_objects
-from waiaas_migrate.files.schema_file.table_checks import check_tables
+from waiaas_migrate.files.schema_file.schema_checks import check_schema
 from waiaas_migrate.files.schema_file.tables import ReadTable, read_table
 from waiaas_migrate.files.yaml_text.yaml_reader import read_yaml
 from waiaas_migrate.files.yaml_text.yaml_values import Value, described
@@ -85,8 +84,7 @@ def _declared(top: Value, report: Report, root: Path) -> DeclaredSchema:
     entries = fields["tables"].entries("a table's name and `columns:`") if "tables" in fields else ()
     tables = tuple(read_table(name, value, enums) for name, value in entries)
     objects = read_objects(fields, _known_names(tables, fields))
-    check_names(tables, objects)
-    check_tables(tables, objects)
+    check_schema(tables, objects)
     schema = Schema(
         tables=tuple(read.table for read in tables),
         views=tuple(view for view, _ in objects.views),

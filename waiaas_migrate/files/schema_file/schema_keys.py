@@ -6,29 +6,88 @@ schema.yaml follow from these tables. The reference for users is docs/schema-fil
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
+from waiaas_migrate.files.schema_file import value_kinds as v
 from waiaas_migrate.files.schema_file.column_types import TYPE
 from waiaas_migrate.files.schema_file.forms import Columns, Form, Key, Kind
-from waiaas_migrate.files.schema_file.terms import INDEX_TERMS, TERMS
-from waiaas_migrate.files.schema_file.value_kinds import (
-    ACTION,
-    COMMENT,
-    CONFLICT,
-    DEFAULT_SQL,
-    DEFERRAL,
-    EXPRESSION,
-    FLAG,
-    LITERAL,
-    NAME,
-    ORDER,
-)
 from waiaas_migrate.files.yaml_text.yaml_values import Value
-from waiaas_migrate.schema.model import Generated
+from waiaas_migrate.files.yaml_text.yaml_writer import Data
+from waiaas_migrate.schema.model import Generated, IndexPart
+from waiaas_migrate.sqlite.reading import ddl
 
 #: Kinds whose values are read by the code of their mapping, because they depend on other keys or have several forms.
 ANY, LIST, MAPPING = Kind("any"), Kind("array"), Kind("object")
 
-_ON_CONFLICT = Key(CONFLICT, "What to do with a row that breaks the constraint.", "on_conflict")
-_NAME = Key(NAME, "The name of the constraint.")
+_ON_CONFLICT = Key(v.CONFLICT, "What to do with a row that breaks the constraint.", "on_conflict")
+_NAME = Key(v.NAME, "The name of the constraint.")
+
+COLUMNS_EXAMPLE = "a list of columns, such as `[a, b]`"
+
+TERM = Form(
+    keys={
+        "column": Key(v.NAME, "The column."),
+        "collate": Key(v.NAME, "The collation.", "collation"),
+        "order": Key(v.ORDER, "The order of the index: `asc` or `desc`.", "descending"),
+    }
+)
+INDEX_TERM = Form(keys={"column": TERM.keys["column"], "expression": Key(v.EXPRESSION, "An expression."), **TERM.keys})
+
+
+def list_of_columns(value: Value) -> list[Value]:
+    """Return the items of a list of columns; report an empty one."""
+    values = value.items(COLUMNS_EXAMPLE)
+    if not values and (value.is_null or value.is_list):
+        value.problem("the list names no column.", f"Write {COLUMNS_EXAMPLE}.")
+    return values
+
+
+def _read_term(value: Value, columns: Columns, form: Form) -> IndexPart | None:
+    if not value.is_mapping:
+        name = v.NAME.read(value, columns)
+        return None if name is None else IndexPart(column=name)
+    fields = form.fields(value)
+    if ("column" in fields) == ("expression" in fields):
+        choice = "either `column` or `expression`" if "expression" in form.keys else "`column`"
+        value.problem(f"expected {choice}.", "Write `{column: a, order: desc}`.")
+        return None
+    found = form.contents(fields, columns)
+    part = IndexPart(
+        column=found.get("column"),
+        collation=found.get("collation"),
+        descending=found.get("descending") is True,
+        ascending=found.get("descending") is False,
+    )
+    if "expression" not in found:
+        return part if part.column is not None else None
+    # An expression that is only a column is that column to SQLite, as in ``"(a)"``.
+    meant = ddl.index_term(found["expression"].sql, columns)
+    if meant.column is None:
+        return replace(part, expression=found["expression"])
+    return replace(part, column=meant.column, collation=part.collation or meant.collation)
+
+
+def _read_terms(value: Value, columns: Columns, form: Form) -> tuple[IndexPart, ...] | None:
+    parts = [_read_term(item, columns, form) for item in list_of_columns(value)]
+    return tuple(part for part in parts if part is not None) or None
+
+
+def _write_terms(parts: Sequence[IndexPart], columns: Columns, where: str) -> list[Data]:
+    """Return the terms; ASC is left out if all terms are columns, each written as its name."""
+    says_order = any(part.expression is not None for part in parts)
+    return [_write_term(part, columns, where, says_order=says_order) for part in parts]
+
+
+def _write_term(part: IndexPart, columns: Columns, where: str, *, says_order: bool) -> Data:
+    fields = INDEX_TERM.write(part, columns, where)
+    if part.ascending and says_order:
+        fields["order"] = "asc"
+    return part.column if fields.keys() == {"column"} else fields
+
+
+TERMS = Kind("array", lambda value, columns: _read_terms(value, columns, TERM), _write_terms)
+INDEX_TERMS = Kind("array", lambda value, columns: _read_terms(value, columns, INDEX_TERM), _write_terms)
 
 TOP = Form(
     keys={
@@ -46,16 +105,16 @@ TOP = Form(
 
 TABLE = Form(
     keys={
-        "comment": Key(COMMENT, "What the table is for."),
+        "comment": Key(v.COMMENT, "What the table is for."),
         "columns": Key(MAPPING, "Columns by name, in order."),
         "primary_key": Key(ANY, "The columns of the primary key, or a mapping with its options."),
         "unique": Key(LIST, "UNIQUE constraints: lists of columns, or mappings with options."),
         "checks": Key(ANY, "CHECK constraints: a list of expressions, or a mapping of names to expressions."),
         "foreign_keys": Key(LIST, "Foreign keys."),
         "indexes": Key(MAPPING, "Indexes by name: a list of columns, or a mapping with options."),
-        "strict": Key(FLAG, "Whether the table is STRICT."),
-        "without_rowid": Key(FLAG, "Whether the table is WITHOUT ROWID; it requires a primary key."),
-        "renamed_from": Key(NAME, "The name that the table had."),
+        "strict": Key(v.FLAG, "Whether the table is STRICT."),
+        "without_rowid": Key(v.FLAG, "Whether the table is WITHOUT ROWID; it requires a primary key."),
+        "renamed_from": Key(v.NAME, "The name that the table had."),
     },
     example="a mapping with `columns`",
     required={"columns": "Write `columns:` with a line for each column."},
@@ -72,7 +131,7 @@ TABLE = Form(
 PRIMARY_KEY = Form(
     keys={
         "columns": Key(TERMS, "The columns of the key.", "parts"),
-        "autoincrement": Key(FLAG, "Whether values are never used again."),
+        "autoincrement": Key(v.FLAG, "Whether values are never used again."),
         "on_conflict": _ON_CONFLICT,
         "name": _NAME,
     },
@@ -91,33 +150,33 @@ UNIQUE = Form(
 INDEX = Form(
     keys={
         "columns": Key(INDEX_TERMS, "The columns or expressions of the index.", "parts"),
-        "unique": Key(FLAG, "Whether the index is UNIQUE."),
-        "where": Key(EXPRESSION, "The condition of a partial index."),
+        "unique": Key(v.FLAG, "Whether the index is UNIQUE."),
+        "where": Key(v.EXPRESSION, "The condition of a partial index."),
     },
     short="columns",
     example="`columns: [a, b]`",
 )
 CHECK = Form(
-    keys={"check": Key(EXPRESSION, "The condition that each row meets.", "expression"), "name": _NAME},
+    keys={"check": Key(v.EXPRESSION, "The condition that each row meets.", "expression"), "name": _NAME},
     short="check",
     example="`{check: a > 0, name: positive}`",
 )
 
 REFERENCE_OPTIONS = Form(
     keys={
-        "on_delete": Key(ACTION, "What happens to a row when the row that it refers to is deleted."),
-        "on_update": Key(ACTION, "What happens to a row when the key that it refers to changes."),
-        "match": Key(NAME, "The MATCH clause, which SQLite ignores."),
-        "deferrable": Key(DEFERRAL, "Whether the key is checked at the end of the transaction.", "deferral"),
+        "on_delete": Key(v.ACTION, "What happens to a row when the row that it refers to is deleted."),
+        "on_update": Key(v.ACTION, "What happens to a row when the key that it refers to changes."),
+        "match": Key(v.NAME, "The MATCH clause, which SQLite ignores."),
+        "deferrable": Key(v.DEFERRAL, "Whether the key is checked at the end of the transaction.", "deferral"),
         "name": _NAME,
     }
 )
 PARENT = Form(
     keys={
-        "table": Key(NAME, "The table that is referred to."),
+        "table": Key(v.NAME, "The table that is referred to."),
         "column": Key(ANY, "The column that is referred to; the primary key if left out."),
         "columns": Key(LIST, "The columns that are referred to; the primary key if left out."),
-        "external": Key(FLAG, "Whether the table or its unique key may be missing from this file."),
+        "external": Key(v.FLAG, "Whether the table or its unique key may be missing from this file."),
     },
     required={"table": "Write `{table: t, column: b}`."},
 )
@@ -135,15 +194,15 @@ FOREIGN_KEY = Form(
 
 GENERATED = Form(
     keys={
-        "expression": Key(EXPRESSION, "The expression that computes the column."),
-        "stored": Key(FLAG, "Whether the values are stored."),
+        "expression": Key(v.EXPRESSION, "The expression that computes the column."),
+        "stored": Key(v.FLAG, "Whether the values are stored."),
     },
     short="expression",
     example="`{expression: a + b, stored: true}`",
 )
 COLUMN_PRIMARY_KEY = Form(
     keys={
-        "order": Key(ORDER, "The order of the key: `asc` or `desc`.", "descending"),
+        "order": Key(v.ORDER, "The order of the key: `asc` or `desc`.", "descending"),
         "on_conflict": _ON_CONFLICT,
         "name": _NAME,
     }
@@ -151,9 +210,9 @@ COLUMN_PRIMARY_KEY = Form(
 COLUMN_UNIQUE = Form(keys={"on_conflict": _ON_CONFLICT, "name": _NAME})
 COLUMN_CONFLICTS = Form(
     keys={
-        "not_null": Key(CONFLICT, "What to do with a row that breaks NOT NULL."),
-        "primary_key": Key(CONFLICT, "What to do with a row that breaks the primary key."),
-        "unique": Key(CONFLICT, "What to do with a row that breaks UNIQUE."),
+        "not_null": Key(v.CONFLICT, "What to do with a row that breaks NOT NULL."),
+        "primary_key": Key(v.CONFLICT, "What to do with a row that breaks the primary key."),
+        "unique": Key(v.CONFLICT, "What to do with a row that breaks UNIQUE."),
     }
 )
 ENUM_VALUES = Form(
@@ -176,22 +235,22 @@ def _read_generated(value: Value, columns: Columns) -> Generated | None:
 COLUMN = Form(
     keys={
         "type": Key(TYPE, "The declared type, or `boolean`, `timestamp`, `json` or `uuid`."),
-        "nullable": Key(FLAG, "Whether the column accepts NULL; true if left out."),
-        "not_null_name": Key(NAME, "The name of the NOT NULL constraint."),
-        "default": Key(LITERAL, "The default: text, a number, a boolean or null."),
-        "default_sql": Key(DEFAULT_SQL, "The default as an SQL expression."),
+        "nullable": Key(v.FLAG, "Whether the column accepts NULL; true if left out."),
+        "not_null_name": Key(v.NAME, "The name of the NOT NULL constraint."),
+        "default": Key(v.LITERAL, "The default: text, a number, a boolean or null."),
+        "default_sql": Key(v.DEFAULT_SQL, "The default as an SQL expression."),
         "primary_key": Key(ANY, "Whether the column is the primary key, or a mapping with options."),
-        "autoincrement": Key(FLAG, "Whether the values of an INTEGER primary key are never used again."),
+        "autoincrement": Key(v.FLAG, "Whether the values of an INTEGER primary key are never used again."),
         "unique": Key(ANY, "Whether the column is UNIQUE, or a mapping with options."),
-        "collate": Key(NAME, "The collation.", "collation"),
+        "collate": Key(v.NAME, "The collation.", "collation"),
         "enum": Key(ANY, "An enum's name, or a list of values."),
         "check": Key(ANY, "A CHECK: an expression, a mapping with a name, or a list of them."),
         "references": Key(ANY, "A foreign key: `table.column`, `table`, or a mapping."),
         "generated": Key(Kind("any", _read_generated), "The expression that computes the column."),
         "on_conflict": Key(ANY, "What to do with a row that breaks the column's constraint."),
-        "comment": Key(COMMENT, "What the column is for."),
-        "renamed_from": Key(NAME, "The name that the column had."),
-        "backfill": Key(EXPRESSION, "The value for existing rows, as an SQL expression."),
+        "comment": Key(v.COMMENT, "What the column is for."),
+        "renamed_from": Key(v.NAME, "The name that the column had."),
+        "backfill": Key(v.EXPRESSION, "The value for existing rows, as an SQL expression."),
         "enum_values": Key(MAPPING, "The new values for old values of the enum."),
     },
     example="a type, or a mapping",

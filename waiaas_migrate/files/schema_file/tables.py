@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 from waiaas_migrate.files.problem_report import shown
@@ -28,10 +29,10 @@ class ReadTable(NamedTuple):
     at: Value
     fields: dict[str, Value]
     columns: tuple[ReadColumn, ...]
-    primary_keys: tuple[c.ReadKey, ...] = ()
-    uniques: tuple[c.ReadKey, ...] = ()
+    primary_keys: tuple[c.ReadKey[PrimaryKey], ...] = ()
+    uniques: tuple[c.ReadKey[Unique], ...] = ()
     foreign_keys: tuple[c.ReadForeignKey, ...] = ()
-    indexes: tuple[c.ReadKey, ...] = ()
+    indexes: tuple[c.ReadKey[Index], ...] = ()
 
     def column(self, name: str) -> ReadColumn | None:
         """Return the column called ``name``, in any case."""
@@ -50,7 +51,7 @@ def read_table(name: str, value: Value, enums: LoadedEnums | None) -> ReadTable:
     names = tuple(column.column.name for column in columns)
     primary_keys = [column.primary_key for column in columns]
     if "primary_key" in fields:
-        primary_keys.append(c.read_primary_key(fields["primary_key"], names))
+        primary_keys.append(c.read_key(PrimaryKey, k.PRIMARY_KEY, fields["primary_key"], names))
     uniques = fields["unique"].items("a list of lists of columns, such as `[[a, b]]`") if "unique" in fields else []
     foreign_keys = fields["foreign_keys"].items("a list of mappings") if "foreign_keys" in fields else []
     read = ReadTable(
@@ -59,7 +60,9 @@ def read_table(name: str, value: Value, enums: LoadedEnums | None) -> ReadTable:
         fields=fields,
         columns=columns,
         primary_keys=_present(primary_keys),
-        uniques=_present([*(one.unique for one in columns), *(c.read_unique(item, names) for item in uniques)]),
+        uniques=_present(
+            [*(one.unique for one in columns), *(c.read_key(Unique, k.UNIQUE, item, names) for item in uniques)]
+        ),
         foreign_keys=_present([*(one.foreign_key for one in columns), *map(c.read_foreign_key, foreign_keys)]),
         indexes=_read_indexes(fields["indexes"], names) if "indexes" in fields else (),
     )
@@ -74,15 +77,14 @@ def _table(name: str, read: ReadTable, names: tuple[str, ...]) -> Table:
     """Return the table that was read: first the constraints of its columns, then its own."""
     own_checks = c.read_checks(read.fields["checks"], names) if "checks" in read.fields else ()
     checks = (*(check for column in read.columns for check in column.checks), *own_checks)
-    keys = [key.key for key in read.primary_keys if isinstance(key.key, PrimaryKey)]
     return Table(
         name=name,
         columns=tuple(column.column for column in read.columns),
-        primary_key=keys[0] if keys else None,
-        uniques=tuple(key.key for key in read.uniques if isinstance(key.key, Unique)),
+        primary_key=read.primary_keys[0].key if read.primary_keys else None,
+        uniques=tuple(key.key for key in read.uniques),
         checks=tuple(_unqualified(check, name, names) for check in checks),
         foreign_keys=tuple(key.key for key in read.foreign_keys),
-        indexes=tuple(key.key for key in read.indexes if isinstance(key.key, Index)),
+        indexes=tuple(key.key for key in read.indexes),
         **k.TABLE.contents(read.fields, names),
     )
 
@@ -113,9 +115,9 @@ def _read_columns(value: Value, enums: LoadedEnums | None) -> tuple[ReadColumn, 
     return tuple(columns)
 
 
-def _read_indexes(value: Value, names: tuple[str, ...]) -> tuple[c.ReadKey, ...]:
+def _read_indexes(value: Value, names: tuple[str, ...]) -> tuple[c.ReadKey[Index], ...]:
     entries = value.entries("`name: [columns]`")
     for name, item in entries:
         if problem := object_name_problem(name):
             item.key_problem(problem, "Choose another name.")
-    return _present(c.read_index(name, item, names) for name, item in entries)
+    return _present(c.read_key(partial(Index, name=name), k.INDEX, item, names) for name, item in entries)

@@ -1,4 +1,4 @@
-"""SQL text out of templates.
+"""Render SQL from templates.
 
 All SQL that is written to a migration, or run to build a schema in memory, comes from the ``*.sql.j2`` templates:
 those that ship with the package, each replaceable by one of the same name in the project's own templates folder.
@@ -28,7 +28,7 @@ from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 from waiaas_migrate.sqlite.reading.ddl import is_bare
 from waiaas_migrate.sqlite.reading.spelling import resynchronized, spelled_name
 
-#: What decides to what a template is compiled.
+#: The options that decide what a template is compiled to.
 _OPTIONS: Mapping[str, Any] = {
     "undefined": jinja2.StrictUndefined,
     "autoescape": False,  # SQL, not HTML; quoting is done by the name and literal filters
@@ -40,7 +40,7 @@ _OPTIONS: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """What stands at the top of a migration: its title, remarks for whoever reviews it, and what it depends on."""
+    """The top of a migration: its title, remarks for reviewers, and the migrations that it depends on."""
 
     title: str
     remarks: tuple[str, ...] = ()
@@ -57,14 +57,14 @@ class RenderedStep:
 
 
 class _Environment(jinja2.Environment):
-    """Jinja's, with the globals of a template in a plain dictionary.
+    """Jinja's environment, with the globals of a template in a plain dictionary.
 
-    Jinja chains two, so that a template sees what is added to the environment later, and each rendering copies the
-    chain key by key: for a short statement that takes as long as the rendering itself.
+    Jinja chains two dictionaries, so that a template sees later changes to the environment. Each rendering copies the
+    chain key by key, which takes as long as rendering a short statement.
     """
 
     def make_globals(self, d: MutableMapping[str, Any] | None) -> dict[str, Any]:
-        """The environment's globals and ``d``."""
+        """Return the environment's globals and ``d``."""
         return {**self.globals, **(d or {})}
 
 
@@ -83,8 +83,8 @@ class Renderer:
         """Look in ``templates`` first, if it replaces a template, then in those that ship with the package."""
         shipped = bundled("templates")
         own = [templates] if templates is not None and replaced_templates(templates) else []
-        #: Whether a project's own templates may take the place of those that ship with the package.
-        self.is_customised = bool(own)
+        #: Whether a project's own templates replace some of those that ship with the package.
+        self.is_customized = bool(own)
         loaders = [jinja2.FileSystemLoader(folder, encoding="utf-8") for folder in [*own, shipped]]
         folder = None if own else user_cache()
         self._environment = _Environment(
@@ -100,14 +100,14 @@ class Renderer:
             layout=layout,
             literal=_literal,
             name=_name,
-            names=_names,
-            one_line=_one_line,
+            names=lambda names: ", ".join(map(_name, names)),
+            one_line=lambda text: " ".join(text.split()),
             quoted=_quoted,
         )
-        self._environment.tests["bare"] = _bare
+        self._environment.tests["bare"] = _is_bare
 
     def step(self, step: Step, guards: Mapping[Guard, str] | None = None) -> RenderedStep:
-        """``step`` with the SQL of its template; ``guards`` are the columns of the guard table, by what they stand for.
+        """Return ``step`` with the SQL of its template; ``guards`` are the columns of the guard table.
 
         Raises:
             TemplateError: a template can't be used.
@@ -116,21 +116,21 @@ class Renderer:
         return RenderedStep(words=" ".join(step.words.split()), cost=step.cost, sql=sql)
 
     def action(self, action: Action, guards: Mapping[Guard, str] | None = None) -> str:
-        """The SQL of one action, each statement ending in a semicolon."""
+        """Return the SQL of one action; each statement ends in a semicolon."""
         columns = {guard: (guards or {}).get(guard, guard.label) for guard in guards_of(action)}
         guard = next(iter(columns.values()), None)
         return self._render(f"{template_of(action)}.sql.j2", action=action, guard=guard, guards=columns).strip()
 
     def item(self, item: Item) -> str:
-        """A column with its constraints, or a constraint of a table, as CREATE TABLE has it."""
+        """Return a column with its constraints, or a constraint of a table, as CREATE TABLE has it."""
         return self._render("item.sql.j2", item=item, kind=type(item).__name__).strip()
 
     def table(self, table: Table) -> str:
-        """The CREATE TABLE of ``table``, without a semicolon."""
+        """Return the CREATE TABLE of ``table``, without a semicolon."""
         return self._render("create_table.sql.j2", action=CreateTable(table=table)).strip().removesuffix(";")
 
     def migration(self, head: Head, steps: Sequence[Step]) -> str:
-        """The text of a migration file: its head, what it insists on, and each step under its words."""
+        """Return the text of a migration file: its head, its guards, and each step below its description."""
         guards = _named_guards(action for step in steps for action in step.actions)
         rendered = [self.step(step, guards) for step in steps]
         columns = {name: guard.message for guard, name in guards.items()}
@@ -152,7 +152,7 @@ class Renderer:
 
 
 def _named_guards(actions: Iterable[Action]) -> dict[Guard, str]:
-    """A column of the guard table for each guard: a plain word made of its label, and a number if that is taken."""
+    """Return a column of the guard table for each guard: its label as a plain word, with a number if that is taken."""
     named: dict[Guard, str] = {}
     for guard in dict.fromkeys(guard for action in actions for guard in guards_of(action)):
         label = re.sub(r"[^a-z0-9_]", "_", guard.label.lower())
@@ -166,7 +166,7 @@ def _problem(file: str, line: int | None, message: str | None) -> Problem:
     return Problem(
         file=file,
         line=line,
-        what=f"the template cannot be used: {message}.",
+        what=f"can't use the template: {message}.",
         fix="Correct it, or delete it to use the one that ships with waiaas-migrate.",
     )
 
@@ -176,25 +176,17 @@ def _name(name: str) -> str:
     return resynchronized(quote_name(name))
 
 
-def _names(names: Iterable[str]) -> str:
-    return ", ".join(_name(name) for name in names)
-
-
-def _bare(sql: str) -> bool:
-    return is_bare(sql)
+def _is_bare(sql: str) -> bool:
+    return is_bare(sql)  # Jinja's types don't accept a cached function
 
 
 def _literal(value: str) -> str:
-    """``value`` as a literal without a backslash, at which sqlparse, and with it yoyo's splitter, would stumble."""
+    """Return ``value`` as a literal without a backslash, on which sqlparse, and so yoyo's splitter, fails."""
     return " || char(92) || ".join(quote_literal(part) for part in value.split("\\"))
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
 def _quoted(message: str) -> str:
-    """``message`` as a name in double quotes, no backslash in it before a quote."""
+    """Return ``message`` as a name in double quotes, without a backslash before a quote."""
     return '"' + re.sub(r"\\(?=['\"]|\Z)", r"\\ ", message).replace('"', '""') + '"'
 
 
@@ -203,7 +195,7 @@ def _has_constraints(place: TableLayout) -> bool:
 
 
 def _beside(comment: str | None) -> str:
-    """``comment`` behind something on its line."""
+    """Return ``comment`` for the end of a line."""
     if not comment:
         return ""
     lines = comment.splitlines()
@@ -213,5 +205,5 @@ def _beside(comment: str | None) -> str:
 
 
 def _above(comment: str | None) -> str:
-    """``comment`` on lines of its own."""
+    """Return ``comment`` on lines of its own."""
     return "".join(f"    -- {line}\n" for line in (comment or "").splitlines())

@@ -1,7 +1,7 @@
-"""What a plain scalar means in YAML 1.2 (https://yaml.org/spec/1.2.2/#103-core-schema).
+"""Resolve plain scalars as YAML 1.2 does (https://yaml.org/spec/1.2.2/#103-core-schema).
 
 PyYAML reads YAML 1.1, in which ``ON``, ``NO`` and ``yes`` are booleans, ``0777`` is 511, ``1:30`` is 90 and
-``2020-01-01`` is a date. None of that is what the writer of a schema means, so scalars are resolved here.
+``2020-01-01`` is a date. The author of a schema means none of that.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import re
 
 Scalar = str | int | float | bool | None
 
-_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
-_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_BEGIN_NUMBERS = frozenset("+-.0123456789")
-#: What a plain scalar begins with that is no text; with nothing, if it is empty.
-_BEGIN_OTHERS = _BEGIN_NUMBERS | {"", "~", *"nNtTfF"}
+_WORDS = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_NUMBER_STARTS = frozenset("+-.0123456789")
 _INTEGER = re.compile(r"[-+]?[0-9]+\Z|0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
 _SPECIAL_FLOAT = re.compile(r"(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z")
@@ -26,16 +27,16 @@ _LONGEST_INTEGER = 100
 
 _TAG = "tag:yaml.org,2002:"
 TEXT_TAG, SEQUENCE_TAG, MAPPING_TAG = _TAG + "str", _TAG + "seq", _TAG + "map"
-_KINDS: dict[str, type | tuple[type, ...]] = {
-    _TAG + "bool": bool,
-    _TAG + "int": int,
+_TYPES: dict[str, tuple[type, ...]] = {
+    _TAG + "bool": (bool,),
+    _TAG + "int": (int,),
     _TAG + "float": (int, float),
-    _TAG + "null": type(None),
+    _TAG + "null": (type(None),),
 }
 
 
 class ScalarError(ValueError):
-    """A scalar that means nothing; the text says what is wrong, and ``fix`` what to do."""
+    """A scalar that has no meaning; the text says what is wrong, and ``fix`` what to do."""
 
     def __init__(self, what: str, fix: str = "") -> None:
         super().__init__(what)
@@ -43,44 +44,37 @@ class ScalarError(ValueError):
 
 
 def resolve(text: str, *, plain: bool, tag: str | None = None) -> Scalar:
-    """The value of a scalar; ``plain`` says that it stood without quotes.
+    """Return the value of a scalar; ``plain``: it has no quotes.
 
     Raises:
-        ScalarError: for an integer of more than 64 bits, and for a tag that is unknown or does not fit.
+        ScalarError: it is an integer of more than 64 bits, or its tag is unknown or does not fit.
     """
     if not tag:
-        return _plain(text) if plain and text[:1] in _BEGIN_OTHERS else text
+        return _resolve_plain(text) if plain else text
     if tag in ("!", TEXT_TAG):
         return text
-    if tag not in _KINDS:
+    if tag not in _TYPES:
         raise unknown_tag(tag)
-    value = _plain(text)
+    value = _resolve_plain(text)
     # bool is a subclass of int: `!!int true` must not pass.
-    if not isinstance(value, _KINDS[tag]) or (isinstance(value, bool) and not tag.endswith("bool")):
-        raise ScalarError(f"`{shorten(tag)}` does not fit `{text}`.", "Take the tag away.")
+    if not isinstance(value, _TYPES[tag]) or (isinstance(value, bool) and not tag.endswith("bool")):
+        raise ScalarError(f"the tag `{_short(tag)}` does not fit `{text}`.", "Remove the tag.")
     return float(value) if tag.endswith("float") and value is not None else value
 
 
-def shorten(tag: str) -> str:
-    """A tag as it is usually written: ``!!str`` for the long form."""
+def _short(tag: str) -> str:
+    """Return a tag as it is usually written: ``!!str`` for the long form."""
     return "!!" + tag.removeprefix(_TAG) if tag.startswith(_TAG) else tag
 
 
 def unknown_tag(tag: str) -> ScalarError:
-    """The error for a tag outside YAML's core; nothing is ever made or executed for it."""
-    return ScalarError(f"the tag `{shorten(tag)}` is not allowed; only plain YAML is read.", "Take the tag away.")
+    """Return the error for a tag outside YAML's core; nothing is ever made or executed for it."""
+    return ScalarError(f"the tag `{_short(tag)}` is not allowed.", "Remove it; only plain YAML is read.")
 
 
-def _plain(text: str) -> Scalar:
-    if text in _NULLS:
-        return None
-    if text in _BOOLEANS:
-        return _BOOLEANS[text]
-    return _number(text) if text[0] in _BEGIN_NUMBERS else text
-
-
-def _number(text: str) -> Scalar:
-    """A number where ``text`` is one."""
+def _resolve_plain(text: str) -> Scalar:
+    if text[:1] not in _NUMBER_STARTS:
+        return _WORDS.get(text, text)
     if _INTEGER.match(text):
         return _integer(text)
     if _FLOAT.match(text):
@@ -91,7 +85,7 @@ def _number(text: str) -> Scalar:
 def _integer(text: str) -> int:
     # Python reads `0o17` and `0x1F` in base 0, but not `0777`, which YAML 1.2 takes as decimal.
     base = 0 if text[:2] in ("0o", "0x") else 10
-    # The length is looked at first: Python refuses, and takes long over, integers of thousands of digits.
+    # The length is checked first: Python refuses, and takes long over, integers of thousands of digits.
     value = int(text, base) if len(text) <= _LONGEST_INTEGER else LARGEST_INTEGER + 1
     if not SMALLEST_INTEGER <= value <= LARGEST_INTEGER:
         raise ScalarError("the integer does not fit into SQLite's 64 bits.", "Put it in quotes, or make it smaller.")

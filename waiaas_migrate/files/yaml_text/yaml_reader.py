@@ -16,14 +16,8 @@ import yaml
 from waiaas_migrate.errors import SchemaFileError
 from waiaas_migrate.files.problem_report import Origin, Report, shown
 from waiaas_migrate.files.text_file import read_text
-from waiaas_migrate.files.yaml_text.scalars import (
-    MAPPING_TAG,
-    SEQUENCE_TAG,
-    Scalar,
-    ScalarError,
-    resolve,
-    unknown_tag,
-)
+from waiaas_migrate.files.yaml_text import scalars
+from waiaas_migrate.files.yaml_text.scalars import Scalar
 from waiaas_migrate.files.yaml_text.syntax_errors import explain, is_too_deep
 
 #: libyaml is many times faster, and not in every build of PyYAML.
@@ -192,8 +186,8 @@ class _Reader:
         text = value = event.value
         is_plain = event.implicit[0]
         try:
-            value = resolve(text, plain=is_plain, tag=event.tag)
-        except ScalarError as error:
+            value = scalars.resolve(text, plain=is_plain, tag=event.tag)
+        except scalars.ScalarError as error:
             self._add(event.start_mark, str(error), error.fix)
         # Only escapes in double quotes can bring these in; neither has a place in SQL text.
         if not is_plain and _UNHOLDABLE.search(text):
@@ -222,8 +216,8 @@ class _Reader:
             what = f"values are nested more than {DEEPEST} deep."
             self._stop(event.start_mark, what, "Look for brackets that are not closed.")
         is_mapping = isinstance(event, yaml.MappingStartEvent)
-        if event.tag not in (None, "", "!", MAPPING_TAG if is_mapping else SEQUENCE_TAG):
-            error = unknown_tag(event.tag)
+        if event.tag not in (None, "", "!", scalars.MAPPING_TAG if is_mapping else scalars.SEQUENCE_TAG):
+            error = scalars.unknown_tag(event.tag)
             self._add(event.start_mark, str(error), error.fix)
         self._depth += 1
         node = self._mapping(event.start_mark) if is_mapping else self._sequence(event.start_mark)

@@ -1,7 +1,7 @@
-"""Plain data as YAML that a person would have written.
+"""Write plain data as YAML that a person could have written.
 
-What is written means the same in YAML 1.2, which this package reads, and in YAML 1.1, which most other programs do:
-text that either would take for something else stands in quotes.
+The text means the same in YAML 1.2, which this package reads, and in YAML 1.1, which most other programs read: text
+that either would take for something else is quoted.
 """
 
 from __future__ import annotations
@@ -16,89 +16,78 @@ from waiaas_migrate.files.yaml_text.scalars import MAPPING_TAG, SEQUENCE_TAG, TE
 
 Data: TypeAlias = "Scalar | Sequence[Data] | Mapping[str, Data]"
 
-#: A line longer than this is broken up, where it can be.
+#: A longer line is broken up if possible.
 _LONGEST_LINE = 110
 _INDENT = 2
 _NO_LIMIT = 2**30
 
-#: Text that needs no quotes, most of it; and text that needs some inside braces or brackets only.
+#: Most of the text that needs no quotes; and characters that need some only inside braces or brackets.
 _PLAIN = re.compile(r"[A-Za-z_][\w ./()<>=+*%-]*\Z", re.ASCII)
 _ENDS_IN_FLOW = re.compile(r"[][{},]")
 
-#: What ends lines in YAML 1.1 (https://yaml.org/spec/1.1/#id871136), besides the usual.
+#: Line ends of YAML 1.1 (https://yaml.org/spec/1.1/#id871136) besides the line feed.
 _OTHER_BREAKS = "\r\x85\u2028\u2029"
 
 
 class Lines(dict[str, "Data"]):
-    """A mapping that takes a line for each key, however short it is."""
+    """A mapping with a line for each key, however short it is."""
 
 
 class Paragraph(str):
-    """Text that keeps its lines, as a block, where it has more than one."""
+    """Text that keeps its lines, as a block if it has more than one."""
 
     __slots__ = ()
 
 
 def yaml_text(data: Mapping[str, Data]) -> str:
-    """``data`` as YAML: each mapping and list on one line where it fits, its keys in their order."""
-    text: str = yaml.serialize(
-        _node(data, 0),
-        Dumper=_Dumper,
-        width=_NO_LIMIT,
-        indent=_INDENT,
-        allow_unicode=True,
-    )
+    """Return ``data`` as YAML: each mapping and list on one line if it fits, with its keys in order."""
+    node = _node(data, 0)
+    text: str = yaml.serialize(node, Dumper=_Dumper, width=_NO_LIMIT, indent=_INDENT, allow_unicode=True)
     return text
 
 
 def _node(data: Data, used: int) -> yaml.Node:
-    """The node of ``data``; ``used`` is how much of its line is taken already, were it to stand on one."""
+    """Return the node of ``data``; ``used`` is the width of its line before it, if it is put on one line."""
     if isinstance(data, Mapping):
-        return _mapping(data, used)
+        pairs = []
+        for key, value in data.items():
+            # In block style, a value follows its key on the line if it fits, else below it, indented by one step.
+            on_line = used + len(key) + 2
+            is_block = isinstance(value, Mapping | list | tuple) and not _fits(value, on_line)
+            pairs.append((_scalar(key), _node(value, used + _INDENT if is_block else on_line)))
+        flows = not data or (not isinstance(data, Lines) and _fits(data, used))
+        return yaml.MappingNode(MAPPING_TAG, pairs, flow_style=flows)
     if isinstance(data, Sequence) and not isinstance(data, str):
         flows = _fits(data, used)
         inside = 0 if flows else used + _INDENT
-        items = [_node(item, inside) for item in data]
-        return yaml.SequenceNode(SEQUENCE_TAG, items, flow_style=flows)
+        return yaml.SequenceNode(SEQUENCE_TAG, [_node(item, inside) for item in data], flow_style=flows)
     return _scalar(data)
-
-
-def _mapping(data: Mapping[str, Data], used: int) -> yaml.Node:
-    flows = not data or (not isinstance(data, Lines) and _fits(data, used))
-    pairs = []
-    for key, value in data.items():
-        name = _scalar(key)
-        # In block style, a value stands behind its key where it fits, and else below it, one step further in.
-        on_line = used + len(key) + 2
-        is_block = isinstance(value, Mapping | list | tuple) and not _fits(value, on_line)
-        pairs.append((name, _node(value, used + _INDENT if is_block else on_line)))
-    return yaml.MappingNode(MAPPING_TAG, pairs, flow_style=flows)
 
 
 def _fits(data: Data, used: int) -> bool:
     width = used
-    for piece in _pieces(data):
+    for piece in _widths(data):
         width += piece
         if width > _LONGEST_LINE:
             return False
     return True
 
 
-def _pieces(data: Data) -> Iterator[int]:
-    """The widths of what ``data`` is made of, were it to stand on one line."""
+def _widths(data: Data) -> Iterator[int]:
+    """Yield the widths of the parts of ``data``, if it is put on one line."""
     if isinstance(data, Lines) or (isinstance(data, Paragraph) and "\n" in data):
         yield _NO_LIMIT
     elif isinstance(data, Mapping):
         for key, value in data.items():
             yield len(key) + 4
-            yield from _pieces(value)
+            yield from _widths(value)
     elif isinstance(data, str):
-        # SQL with quotes in it is hard to read with its quotes doubled, which it needs not be on a line of its own.
+        # SQL is hard to read with its quotes doubled, which is not needed on a line of its own.
         yield _NO_LIMIT if "'" in data and _ENDS_IN_FLOW.search(data) else len(data) + 2 * (not _PLAIN.match(data))
     elif isinstance(data, Sequence):
         for item in data:
             yield 2
-            yield from _pieces(item)
+            yield from _widths(item)
     else:
         yield len(str(data))
 
@@ -110,27 +99,21 @@ def _scalar(value: Scalar) -> yaml.Node:
 
 
 def _style(text: str) -> str | None:
-    """The quotes that ``text`` needs in YAML 1.2; None leaves it to the emitter, which knows what YAML 1.1 needs."""
-    if isinstance(text, Paragraph) and _can_be_block(text):
+    """Return the quotes that ``text`` needs in YAML 1.2; None leaves those of YAML 1.1 to the emitter."""
+    # A block that ends in empty lines would include the blank line after it; other breaks are read as line feeds.
+    is_block = isinstance(text, Paragraph) and "\n" in text and text.strip() and not text.endswith("\n\n")
+    if is_block and not any(other in text for other in _OTHER_BREAKS):
         return "|"
     if not text.isprintable():
         return '"'
     try:
-        is_text = isinstance(resolve(text, plain=True), str)
+        return None if isinstance(resolve(text, plain=True), str) else "'"
     except ScalarError:
-        is_text = False
-    return None if is_text else "'"
-
-
-def _can_be_block(text: str) -> bool:
-    # One that ends in empty lines would take the blank line behind it for one of them; other breaks are read back as
-    # plain ones.
-    is_block = "\n" in text and bool(text.strip()) and not text.endswith("\n\n")
-    return is_block and not any(other in text for other in _OTHER_BREAKS)
+        return "'"
 
 
 class _Dumper(yaml.SafeDumper):
-    """An emitter that sets a blank line between the parts of a file, and indents lists."""
+    """An emitter that puts a blank line between the sections of a file, and indents lists."""
 
     _began = 0
 
@@ -141,12 +124,9 @@ class _Dumper(yaml.SafeDumper):
         depth = len(self.indents)
         if depth <= 2 and isinstance(self.event, yaml.ScalarEvent):
             if not first and (depth == 1 or self.line > self._began):
-                self._blank_line()
+                if self.column > 0:
+                    self.write_line_break()
+                self.write_line_break()
             # The line break before this key is still to be written, except before the first of all.
             self._began = self.line + (self.column > 0)
         super().expect_block_mapping_key(first)
-
-    def _blank_line(self) -> None:
-        if self.column > 0:
-            self.write_line_break()
-        self.write_line_break()

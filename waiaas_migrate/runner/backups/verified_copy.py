@@ -53,9 +53,9 @@ def copy_and_check(
     Args:
         source: the database to copy.
         target: the new file.
-        name: what messages call the source.
+        name: the name of the source in messages.
         check: the PRAGMA that checks the copy.
-        fix: what to do if the disk has no room.
+        fix: the advice if the disk has no room.
         listener: called after each step of the copy.
 
     Raises:
@@ -68,8 +68,7 @@ def copy_and_check(
             listener(total - remaining, total)
 
     source.execute("BEGIN")
-    ((pages,), (page_size,)) = (source.execute(f"PRAGMA {one}").fetchone() for one in ("page_count", "page_size"))
-    require_room(target, pages * page_size, name, fix)
+    require_room(target, _size(source), name, fix)
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR, OWNER_ONLY))
     with closing(open_file(target, "mode=rw")) as copy:
         # Nobody else knows the file, and it is removed if anything fails.
@@ -78,6 +77,12 @@ def copy_and_check(
         source.backup(copy, pages=_PAGES_PER_STEP, progress=progress, sleep=0)
     sync_file(target)
     return _damage(target, check)
+
+
+def _size(connection: sqlite3.Connection) -> int:
+    """Return the size of the database in bytes."""
+    ((pages,), (page_size,)) = (connection.execute(f"PRAGMA {one}").fetchone() for one in ("page_count", "page_size"))
+    return int(pages * page_size)
 
 
 def _damage(path: Path, check: str) -> str:

@@ -15,17 +15,18 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from waiaas_migrate.errors import Failure, MigrateError, failure_of
-from waiaas_migrate.runner.apply import ApplyResult
+from waiaas_migrate.runner.apply import ApplyResult, apply_to
 from waiaas_migrate.runner.fleet.ctrl_c import on_ctrl_c
 from waiaas_migrate.runner.fleet.patterns import refuse_single_name
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
-from waiaas_migrate.runner.run import RunOptions, Watch, apply_to
-from waiaas_migrate.runner.watching.progress import Interrupted, ReplayInterrupted, Stop, interruption_of
+from waiaas_migrate.runner.options import RunOptions
+from waiaas_migrate.runner.watching.events import StopRequest
+from waiaas_migrate.runner.watching.interruption import Interrupted, ReplayInterrupted, interruption_of
 from waiaas_migrate.sqlite.database.memory import IS_STOPPED
 
 ResultT = TypeVar("ResultT")
@@ -69,7 +70,7 @@ def apply_to_all(
     databases: Iterable[str],
     migrations: str | os.PathLike[str],
     *,
-    options: RunOptions = RunOptions(),  # noqa: B008 — a frozen value
+    options: RunOptions = RunOptions(),
     fleet: Fleet = Fleet(),
     may_make: Container[str] | None = None,
 ) -> Iterator[Outcome[ApplyResult]]:
@@ -98,10 +99,10 @@ def _apply(
     stamp: int,
     options: RunOptions,
     may_make: Container[str] | None,
-    stop: Stop | None,
+    stop: StopRequest | None,
 ) -> ApplyResult:
     may_make_it = may_make is None or database in may_make
-    return apply_to(database, _read_once(folder, stamp), options=options, watch=Watch(stop=stop), may_make=may_make_it)
+    return apply_to(database, _read_once(folder, stamp), options=replace(options, stop=stop), may_make=may_make_it)
 
 
 @functools.lru_cache(maxsize=8)
@@ -164,7 +165,7 @@ def _thread_pool(jobs: int, databases: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_within_file_limit(min(jobs, max(databases, 1))), thread_name_prefix="waiaas-migrate")
 
 
-def _unless_stopped(work: Callable[[str], ResultT], database: str, stop: Stop) -> Outcome[ResultT]:
+def _unless_stopped(work: Callable[[str], ResultT], database: str, stop: StopRequest) -> Outcome[ResultT]:
     """Run ``work`` on this thread, unless the fleet was stopped before."""
     if stop.is_set():
         return Outcome(database=database)

@@ -1,1 +1,1 @@
-"""What is proved before COMMIT: that the schema is as it should be, and that no foreign key was broken."""
+"""What is verified before COMMIT: the schema is the expected one, and no foreign key is newly violated."""

@@ -1,4 +1,4 @@
-"""How a schema differs from what migrations make, by text and, if that differs, by meaning."""
+"""How the schema of a database differs from what migrations make: by text or, if that differs, by meaning."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from waiaas_migrate.sqlite.reading.ownership import OtherTools
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One thing about a database that is other than the migrations make it.
+    """One way in which a database differs from what the migrations make.
 
     Args:
         subject: the kind and the folded name of the object.
         table: the folded name of the table that it belongs to; None if it belongs to none.
-        words: what is different, for people.
-        detail: what is different, to be compared.
+        words: the difference, for people.
+        detail: the difference, to be compared.
         is_extra: no migration makes the object.
     """
 
@@ -38,56 +38,50 @@ class Difference:
 def differences(
     connection: sqlite3.Connection, migrations: Sequence[MigrationFile], folder: MigrationFolder
 ) -> list[Difference]:
-    """How the schema differs from what ``migrations`` of ``folder`` make; nothing if it means the same.
+    """Return how the schema differs from what ``migrations`` of ``folder`` make; nothing if it means the same.
 
-    If the text of the catalogs differs, both are read: another application may have made the tables, in other words,
-    or another version of SQLite have renamed one. If they can't be read, the text decides. What the hooks of ``folder``
-    make is left out: an earlier run may have left it, and they may have been edited since.
+    If the text differs, both schemas are read: another application may have written the definitions, or another version
+    of SQLite have renamed a table. If they can't be read, the text decides. Objects that the post-apply hooks of
+    ``folder`` make are left out: an earlier run may have left them, and the hooks may have been edited since.
     """
     with Replay(migrations) as replay:
-        found = _compared(connection, replay.run(migrations).connection, folder.others)
-    theirs = _objects_of_hooks(folder) if found and folder.post_apply else frozenset()
+        found = _compare(connection, replay.run(migrations).connection, folder.others)
+    theirs = _made_by_hooks(folder) if found and folder.post_apply else frozenset()
     return [difference for difference in found if difference.subject not in theirs]
 
 
-def _objects_of_hooks(folder: MigrationFolder) -> frozenset[tuple[str, str]]:
-    """What the hooks make or change behind all migrations, where they are meant to run."""
+def _made_by_hooks(folder: MigrationFolder) -> frozenset[tuple[str, str]]:
+    """Return the subjects that the hooks make or change after all migrations."""
     files = (*folder.migrations, *folder.post_apply)
     with Replay(folder.migrations) as replay, Replay(files) as hooked:
         try:
-            made = _compared(hooked.run(files).connection, replay.run(folder.migrations).connection)
-        except MigrateError:  # they need what only this database has, and cannot be told
+            made = _compare(hooked.run(files).connection, replay.run(folder.migrations).connection, OtherTools())
+        except MigrateError:  # they need objects that only this database has
             return frozenset()
     return frozenset(difference.subject for difference in made)
 
 
-def _compared(
-    connection: sqlite3.Connection, wanted: sqlite3.Connection, others: OtherTools | None = None
-) -> list[Difference]:
-    here, there = read_catalog(connection), read_catalog(wanted)
-    if others is not None:
-        others = others.except_for(row.name for row in there)
-        here = others.without(here)
-    found = _differing_texts(here, there)
-    meant = _differing_in_meaning(connection, wanted, others) if found else None
+def _compare(connection: sqlite3.Connection, wanted: sqlite3.Connection, others: OtherTools) -> list[Difference]:
+    there = read_catalog(wanted)
+    others = others.except_for(row.name for row in there)
+    found = _compare_texts(others.without(read_catalog(connection)), there)
+    meant = _compare_meaning(connection, wanted, others) if found else None
     return found if meant is None else meant
 
 
-def _differing_in_meaning(
-    connection: sqlite3.Connection, wanted: sqlite3.Connection, others: OtherTools | None
+def _compare_meaning(
+    connection: sqlite3.Connection, wanted: sqlite3.Connection, others: OtherTools
 ) -> list[Difference] | None:
-    """What is other than ``wanted``; None if it can't be told."""
+    """Return the differences in meaning; None if one of the schemas can't be read."""
     from waiaas_migrate.schema.changes import is_addition, object_of, owner_of
     from waiaas_migrate.schema.describe import describe
     from waiaas_migrate.schema.diff import diff
 
     try:
         from waiaas_migrate.sqlite.reading.introspect import introspect
-    except ImportError:  # SQLite's grammar is not there for every platform
-        return None
-    try:
+
         changes = diff(introspect(wanted), introspect(connection, others=others))
-    except UnsupportedError:
+    except (ImportError, UnsupportedError):  # SQLite's grammar does not exist for every platform
         return None
     return [
         Difference(
@@ -102,15 +96,14 @@ def _differing_in_meaning(
 
 
 def _detail(change: Change) -> object:
-    """``change`` without what stands around it: the options of a table hold the whole table."""
+    """Return ``change``, without the rest of the table in the case of table options."""
     if isinstance(change, ModifyTableOptions):
         return [(fold(table.name), table.strict, table.without_rowid) for table in (change.old, change.new)]
     return change
 
 
-def _differing_texts(found: tuple[CatalogRow, ...], wanted: tuple[CatalogRow, ...]) -> list[Difference]:
-    """What differs by name and text."""
-    here, there = _by_name(found), _by_name(wanted)
+def _compare_texts(found: Sequence[CatalogRow], wanted: Sequence[CatalogRow]) -> list[Difference]:
+    here, there = ({(row.kind, row.name): row for row in rows} for rows in (found, wanted))
     return [
         _difference(name, here.get(name), there.get(name))
         for name in {**there, **here}
@@ -118,23 +111,28 @@ def _differing_texts(found: tuple[CatalogRow, ...], wanted: tuple[CatalogRow, ..
     ]
 
 
-def _by_name(rows: tuple[CatalogRow, ...]) -> dict[tuple[str, str], CatalogRow]:
-    return {(row.kind, row.name): row for row in rows}
-
-
-def _difference(name: tuple[str, str], found: CatalogRow | None, wanted: CatalogRow | None) -> Difference:
-    kind, spelled = name
+def _difference(subject: tuple[str, str], found: CatalogRow | None, wanted: CatalogRow | None) -> Difference:
+    kind, name = subject
     if found is None:
-        words = f"{kind} {spelled} is missing"
+        words = f"{kind} {name} is missing"
     elif wanted is None:
-        words = f"{kind} {spelled} is not in the migrations"
+        words = f"{kind} {name} is not in the migrations"
     else:
-        words = f"{kind} {spelled} has another text"
+        words = f"{kind} {name} has another text"
     row = found or wanted
     return Difference(
-        subject=(kind, fold(spelled)),
+        subject=(kind, fold(name)),
         table=None if row is None or kind == "view" else fold(row.table),
         words=words,
         detail=(found, wanted),
         is_extra=wanted is None and kind in ("table", "view"),
     )
+
+
+_SHOWN = 5
+
+
+def listed(found: Sequence[Difference]) -> str:
+    """Return ``found`` in words, for a message."""
+    more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return "; ".join(one.words for one in found[:_SHOWN]) + more

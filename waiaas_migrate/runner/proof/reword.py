@@ -1,14 +1,14 @@
-"""Tables that mean what the migrations make of them, and say it in other words: those get the migrations' own words.
+"""Give tables that mean the same as in the migrations the text that they have there.
 
-An edit of a definition looks for a piece of its text, so it can't be made on a table that another tool made, with other
-spacing, quotes or case. Where both texts mean the same, the one may stand for the other in the catalog
+An edit of a definition looks for a piece of its text, so it fails on a table that another tool made with other spacing,
+quotes or case. If both texts mean the same, one may replace the other in the catalog
 (https://www.sqlite.org/pragma.html#pragma_writable_schema).
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.replay import Replay
@@ -16,7 +16,7 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 
 _COLUMNS = "SELECT lower(name), pk, hidden FROM pragma_table_xinfo(?, 'main') ORDER BY cid"
-#: SQLite finds the index of a key by the key's place in the text, so that both must have them in one order.
+#: SQLite finds the index of a key by the key's place in the text, so both texts must have their keys in one order.
 _KEYS = """
     SELECT lower(i.name), x.seqno, lower(x.name), x."desc", lower(x.coll)
     FROM pragma_index_list(?, 'main') AS i, pragma_index_xinfo(i.name, 'main') AS x
@@ -25,16 +25,12 @@ _KEYS = """
 
 
 def reword(
-    connection: sqlite3.Connection,
-    applied: Sequence[MigrationFile],
-    *,
-    touched: Collection[str],
-    other: Collection[str],
+    connection: sqlite3.Connection, applied: Sequence[MigrationFile], tables: Collection[str]
 ) -> tuple[str, ...]:
-    """Give ``touched`` tables the text that the migrations ``applied`` give them, and return their names.
+    """Give ``tables`` the text that the migrations ``applied`` give them, and return the names of those that changed.
 
-    Both are folded names. Tables that mean something ``other`` keep their text, and so does one whose columns or keys
-    stand in another order. Nothing happens on a connection that may not edit the catalog.
+    ``tables`` are folded names of tables that mean the same in both. A table with its columns or keys in another order
+    keeps its text. Nothing happens on a connection that may not edit the catalog.
     """
     with Replay(applied) as replay:
         wanted = replay.run(applied).connection
@@ -43,18 +39,19 @@ def reword(
             row.name: texts[row.name]
             for row in read_catalog(connection)
             if row.kind == "table"
+            and fold(row.name) in tables
             and texts.get(row.name, row.sql) != row.sql
-            and fold(row.name) in set(touched) - set(other)
-            and _places(connection, row.name) == _places(wanted, row.name)
+            and _order(connection, row.name) == _order(wanted, row.name)
         }
     return tuple(found) if found and _write(connection, found) else ()
 
 
-def _places(connection: sqlite3.Connection, table: str) -> list[object]:
+def _order(connection: sqlite3.Connection, table: str) -> list[object]:
     return [connection.execute(query, (table,)).fetchall() for query in (_COLUMNS, _KEYS)]
 
 
-def _write(connection: sqlite3.Connection, texts: dict[str, str]) -> bool:
+def _write(connection: sqlite3.Connection, texts: Mapping[str, str]) -> bool:
+    """Write ``texts`` into the catalog; return whether this connection may do so."""
     connection.execute("SAVEPOINT reword")
     connection.execute("PRAGMA writable_schema = ON")
     try:
@@ -63,9 +60,7 @@ def _write(connection: sqlite3.Connection, texts: dict[str, str]) -> bool:
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode not in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_AUTH):
             raise
-        connection.execute(
-            "ROLLBACK TO reword"
-        )  # the catalog may not be edited here; the migration says so, if it must
+        connection.execute("ROLLBACK TO reword")  # if the migration must edit the catalog, its error says so
         return False
     else:
         # Any CREATE makes other connections read the definitions again.

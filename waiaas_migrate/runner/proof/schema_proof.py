@@ -1,4 +1,4 @@
-"""The schema before and after a run: what may be run on it, and whether the run did what it should."""
+"""Check the schema before a run, which must not lose manual changes, and after it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from waiaas_migrate.errors import DatabaseRefused, MigrateError
 from waiaas_migrate.files.migration_dir.facts import mark
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
-from waiaas_migrate.runner.proof.differences import Difference, differences
+from waiaas_migrate.runner.proof.differences import Difference, differences, listed
 from waiaas_migrate.runner.proof.reword import reword
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts
@@ -17,15 +17,13 @@ from waiaas_migrate.sqlite.database.catalog import fingerprint as fingerprint_of
 from waiaas_migrate.sqlite.database.connection import database_name
 from waiaas_migrate.sqlite.planning.effects import Effects
 
-_SHOWN = 5
-
 
 class SchemaProof:
-    """What differs from the migrations as a run begins, and whether more does at its end.
+    """The differences from what migrations make before a run, and a check for new ones after it.
 
-    If the catalog has the fingerprint that was recorded for this point of the history, nothing differs, and nothing
-    else is read. If not, the applied migrations are replayed in memory. Manual changes stay allowed as long as the run
-    leaves them alone: only what a run rebuilds must be exactly what the migrations made.
+    If the catalog has the fingerprint that the manifest records for these migrations, nothing differs, and nothing else
+    is read. If not, they are replayed in memory. Manual changes are allowed as long as the run leaves them alone: only
+    tables that the run rebuilds must be exactly what the migrations made.
     """
 
     def __init__(
@@ -36,47 +34,48 @@ class SchemaProof:
         facts: CatalogFacts,
     ) -> None:
         """Begin on a database that has run ``applied`` of ``folder``, and whose catalog has these ``facts``."""
-        self._connection, self._folder = connection, folder
-        self._before: list[Difference] | None = []
-        self._kept: list[Difference] = []
-        self._gone: list[Difference] = []
-        self._reworded: tuple[str, ...] = ()
-        self._applied = applied
-        self._is_as_recorded = _is_recorded(folder, applied, facts)
-        if not self._is_as_recorded:
+        self._connection, self._folder, self._applied = connection, folder, applied
+        self._before: list[Difference] = []
+        self._notices: list[str] = []
+        self._can_reword = False
+        if not _is_recorded(folder, applied, facts):
             try:
                 self._before = differences(connection, applied, folder)
-            except MigrateError:  # they were applied in another order, or on what they don't make themselves
-                self._before = None
+                self._can_reword = True
+            except MigrateError:  # they were applied in another order, or to tables that they don't create themselves
+                pass
 
     def prepare(self, effects: Sequence[Effects]) -> None:
-        """Refuse what :meth:`refuse` refuses; give tables that mean what the migrations make the migrations' own words.
+        """Refuse what :meth:`refuse` refuses; give tables that mean the same as in the migrations the same text.
 
-        Their edits look for those.
+        Edits of a definition look for pieces of that text.
 
         Raises:
             DatabaseRefused: says what differs.
         """
         self.refuse(effects)
         touched = {fold(name) for one in effects for name, _ in one.tables or ()}
-        if self._before is not None and touched and not self._is_as_recorded:
-            other = {one.subject[1] for one in self._before if one.subject[0] == "table"}
-            self._reworded = reword(self._connection, self._applied, touched=touched, other=other)
+        if self._can_reword and touched:
+            differing = {one.subject[1] for one in self._before if one.subject[0] == "table"}
+            names = reword(self._connection, self._applied, touched - differing)
+            if names:
+                what = "the definition now has the migrations' own words; it means the same as before."
+                self._notices.append(f"{', '.join(names)}: {what}")
 
     def refuse(self, effects: Sequence[Effects]) -> None:
-        """Refuse manual changes to what is about to be rebuilt, and so would be lost.
+        """Refuse to lose manual changes to tables that are about to be rebuilt.
 
-        If nobody knows what a migration does, that is everything that the migrations make.
+        If the effects of a migration are unknown, that may be any table that the migrations make.
 
         Raises:
             DatabaseRefused: says what differs.
         """
-        before = self._before or []
-        rebuilt = {fold(name) for one in effects for name in one.rebuilt}
-        extra = {one.subject[1] for one in before if one.is_extra}
-        found = [one for one in before if one.table in rebuilt]
-        if not all(one.is_known for one in effects):
-            found = [one for one in before if one.subject[1] not in extra and one.table not in extra]
+        if all(one.is_known for one in effects):
+            rebuilt = {fold(name) for one in effects for name in one.rebuilt}
+            found = [one for one in self._before if one.table in rebuilt]
+        else:
+            extra = {one.subject[1] for one in self._before if one.is_extra}
+            found = [one for one in self._before if one.subject[1] not in extra and one.table not in extra]
         if found:
             raise DatabaseRefused(
                 f"{database_name(self._connection)}: what migrations are about to rebuild was changed by hand: "
@@ -85,48 +84,39 @@ class SchemaProof:
             )
 
     def new(self, applied: Sequence[MigrationFile], facts: CatalogFacts) -> list[Difference]:
-        """What differs by now, and did not before, from what the migrations ``applied`` make."""
-        known = self._before or []
-        self._kept, self._gone = [], known
-        if not _is_beginning(self._folder, applied) or _is_recorded(self._folder, applied, facts):
-            return []
-        found = differences(self._connection, applied, self._folder)
-        self._kept = [one for one in found if one in known]
-        self._gone = [one for one in known if one not in found]
-        return [one for one in found if one not in known]
+        """Return new differences from what the migrations ``applied`` make; :attr:`notices` then reports the old ones.
+
+        ``facts`` are those of the catalog now.
+        """
+        found: list[Difference] = []
+        if _are_first(self._folder, applied) and not _is_recorded(self._folder, applied, facts):
+            found = differences(self._connection, applied, self._folder)
+        kept = [one for one in found if one in self._before]
+        replaced = [one for one in self._before if one not in found]
+        if replaced:
+            self._notices.insert(0, f"changes by hand that the migrations replaced: {listed(replaced)}.")
+        if kept:
+            self._notices.insert(0, f"the schema was changed by hand, and left as it was: {listed(kept)}.")
+        return [one for one in found if one not in self._before]
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What was changed by hand, and what became of it, once :meth:`new` was asked."""
-        said = []
-        if self._kept:
-            said.append(f"the schema was changed by hand, and left as it was: {listed(self._kept)}.")
-        if self._gone:
-            said.append(f"changes by hand that the migrations replaced: {listed(self._gone)}.")
-        if self._reworded:
-            names = ", ".join(self._reworded)
-            said.append(f"{names}: the definition now has the migrations' own words; it means the same as before.")
-        return tuple(said)
+        """What was changed by hand, and what became of it."""
+        return tuple(self._notices)
 
 
 def proof_of(
     connection: sqlite3.Connection, folder: MigrationFolder, applied: Sequence[MigrationFile], facts: CatalogFacts
 ) -> SchemaProof | None:
-    """The proof of a run on this database; None if no fingerprint is recorded, as without a manifest."""
+    """Return the proof of a run on this database; None if no fingerprint is recorded, as without a manifest."""
     if folder.manifest is None or folder.manifest.fingerprint is None:
         return None
     return SchemaProof(connection, folder, applied, facts)
 
 
-def listed(found: Sequence[Difference]) -> str:
-    """Differences in words."""
-    more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return "; ".join(one.words for one in found[:_SHOWN]) + more
-
-
 def _is_recorded(folder: MigrationFolder, applied: Sequence[MigrationFile], facts: CatalogFacts) -> bool:
-    """Whether this is the catalog that the manifest records after the migrations ``applied``."""
-    if not _is_beginning(folder, applied):
+    """Return whether this is the catalog that the manifest records after the migrations ``applied``."""
+    if not _are_first(folder, applied):
         return False
     found = folder.others.fingerprints(facts)
     if not applied:
@@ -136,6 +126,6 @@ def _is_recorded(folder: MigrationFolder, applied: Sequence[MigrationFile], fact
     return folder.facts(applied[-1]).catalog in {mark(one) for one in found}
 
 
-def _is_beginning(folder: MigrationFolder, applied: Sequence[MigrationFile]) -> bool:
-    """Whether ``applied`` are the first migrations of ``folder``, in its order."""
+def _are_first(folder: MigrationFolder, applied: Sequence[MigrationFile]) -> bool:
+    """Return whether ``applied`` are the first migrations of ``folder``, in its order."""
     return tuple(migration.id for migration in applied) == folder.ids[: len(applied)]

@@ -1,14 +1,17 @@
-"""What a run tells whoever watches it, as it goes."""
+"""The events of a run, and who receives them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+Unit = Literal["rows", "pages"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationStarted:
-    """A migration begins: the ``number``-th of ``total`` of this run."""
+    """A migration begins: number ``number`` of the ``total`` in this run."""
 
     migration: str
     number: int
@@ -17,17 +20,18 @@ class MigrationStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementStarted:
-    """A statement of an SQL migration begins: the ``number``-th of its ``total``; ``line`` is the first of its code."""
+    """A statement of an SQL migration begins: ``number`` of its ``total``; ``line`` is its first line of code."""
 
     migration: str
     number: int
     total: int
     line: str
+    sql: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationFinished:
-    """A migration was run and recorded; it is not committed yet."""
+    """A migration has run and is recorded, but not committed yet."""
 
     migration: str
 
@@ -39,7 +43,28 @@ class Committed:
     migrations: tuple[str, ...]
 
 
-Event = MigrationStarted | StatementStarted | MigrationFinished | Committed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a run is, sent at most ten times a second: its statement, and the rows or pages done if known."""
 
-#: Is handed every event; what it raises ends the run, which is then rolled back.
-Observe = Callable[[Event], None]
+    migration: str
+    words: str
+    statement: int = 0
+    statements: int = 0
+    done: int | None = None
+    total: int | None = None
+    unit: Unit = "rows"
+
+
+Event = MigrationStarted | StatementStarted | MigrationFinished | Committed | Progress
+
+#: Receives every event. An exception that it raises ends the run, which is then rolled back.
+Listener = Callable[[Event], None]
+
+
+class StopRequest(Protocol):
+    """Tells a run to stop, such as a ``threading.Event``."""
+
+    def is_set(self) -> bool:
+        """Return whether the run must stop."""
+        ...  # pragma: no cover — a protocol's body never runs

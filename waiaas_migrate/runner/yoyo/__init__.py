@@ -1,1 +1,1 @@
-"""yoyo's bookkeeping: which migrations a database has run, and writing that one was."""
+"""yoyo's tables: which migrations a database has run, and recording that one was."""

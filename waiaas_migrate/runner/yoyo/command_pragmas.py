@@ -1,4 +1,4 @@
-"""The PRAGMAs that the ``yoyo`` command is to use, which does not tell a backend where its migrations are."""
+"""The PRAGMAs for the ``yoyo`` command, which does not tell a backend where its migrations are."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from waiaas_migrate.files.migration_dir.manifest import read_manifest
 from waiaas_migrate.files.project import find_project
 from waiaas_migrate.sqlite.database.pragmas import Pragma
 
-#: Where nobody declared any: wait for other connections. Foreign keys are off while migrations run in any case.
-SANE = (Pragma(name="busy_timeout", value=5000),)
+#: The PRAGMA that is set if no manifest declares it. Foreign keys are off while migrations run in any case.
+_WAIT = Pragma(name="busy_timeout", value=5000)
 
 
 def declared_pragmas(migrations: str | None) -> tuple[Pragma, ...]:
-    """The PRAGMAs of the manifest in the folder ``migrations``; without one, in that of the project this is run in.
+    """Return the PRAGMAs of the manifest in the folder ``migrations``, by default that of the current project.
 
     Raises:
-        MigrationsError: the folder that was named is none, or a manifest cannot be used.
+        MigrationsError: the folder does not exist, or its manifest cannot be used.
     """
     if migrations is not None and not Path(migrations).is_dir():
         what = "there is no such folder of migrations."
@@ -25,9 +25,7 @@ def declared_pragmas(migrations: str | None) -> tuple[Pragma, ...]:
     try:
         folder = Path(migrations) if migrations is not None else find_project(Path.cwd()).migrations
     except ProjectError:
-        return SANE
+        return (_WAIT,)
     manifest = read_manifest(folder)
-    if manifest is None:
-        return SANE
-    names = {pragma.name.lower() for pragma in manifest.pragmas}
-    return (*(pragma for pragma in SANE if pragma.name not in names), *manifest.pragmas)
+    declared = () if manifest is None else manifest.pragmas
+    return declared if any(pragma.name.lower() == _WAIT.name for pragma in declared) else (_WAIT, *declared)

@@ -49,7 +49,7 @@ def _removed(table: str, column: Column | None, values: Sequence[str | int]) -> 
             what = f"changes {literal(value)} to {new} in every row. Afterwards nothing shows which rows it changed."
             fix = allow(Code.REMOVE_ENUM_VALUE)
         else:
-            what = f"fails if a row holds {literal(value)}, which is no longer allowed."
+            what = f"fails if a row holds {literal(value)}, which is no longer in the list."
             fix = (
                 f"Declare what such rows get with `enum_values: {{removed: {{{value}: …}}}}` or `renamed`. "
                 f"If no row holds it, run with --allow {Code.REMOVE_ENUM_VALUE}."

@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
-from waiaas_migrate.schema.hazards import deleted_data, duplicates, enum_values, references, rejected_rows, rowids
+from waiaas_migrate.schema.hazards import enum_values, lost_data, references, rejected_rows
 from waiaas_migrate.schema.hazards.comparison import Comparison
 from waiaas_migrate.schema.hazards.hazard import Hazard
 from waiaas_migrate.schema.model import Check, Schema
 
-FAMILIES = (deleted_data.find, rowids.find, enum_values.find, duplicates.find, rejected_rows.find, references.find)
+FAMILIES = (lost_data.find, enum_values.find, rejected_rows.find, references.find)
 
 
 def find_hazards(

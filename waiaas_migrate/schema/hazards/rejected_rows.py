@@ -10,7 +10,7 @@ from waiaas_migrate.schema.foreign_keys import targets_of
 from waiaas_migrate.schema.hazards.comparison import Comparison, names_column
 from waiaas_migrate.schema.hazards.enum_values import is_same_list
 from waiaas_migrate.schema.hazards.hazard import FIX_ROWS, Code, Hazard
-from waiaas_migrate.schema.model import Check
+from waiaas_migrate.schema.model import Check, PrimaryKey
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_column
 
@@ -28,7 +28,28 @@ def find(change: c.Change, comparison: Comparison) -> Iterator[Hazard]:
         case c.AddCheck() | c.ModifyCheck():
             yield from _check(change, comparison)
         case _:
+            yield from _duplicates(change)
+
+
+def _duplicates(change: c.Change) -> Iterator[Hazard]:
+    match change:
+        case c.AddUnique(table=table, unique=unique):
+            what = f"fails if two rows have the same {', '.join(part.column or '' for part in unique.parts)}."
+            yield Hazard(code=Code.ADD_UNIQUE, where=table, what=what, fix=FIX_ROWS)
+        case c.AddIndex(index=index) | c.ModifyIndex(new=index) if index.unique:
+            what = "fails if two rows have the same values in the index."
+            yield Hazard(code=Code.ADD_UNIQUE, where=index.name, what=what, fix=FIX_ROWS)
+        case c.ModifyPrimaryKey(table=table, old=old, new=new):
+            if new is not None and (old is None or not _terms(old) <= _terms(new)):
+                what = "fails if two rows have the same values in the new key."
+                yield Hazard(code=Code.CHANGE_PRIMARY_KEY, where=table, what=what, fix=FIX_ROWS)
+        case _:
             return
+
+
+def _terms(key: PrimaryKey) -> frozenset[tuple[str, str]]:
+    """Return the columns and collations by which a key tells rows apart."""
+    return frozenset((fold(part.column or ""), fold(part.collation or "")) for part in key.parts)
 
 
 def _added_column(change: c.AddColumn, comparison: Comparison) -> Iterator[Hazard]:

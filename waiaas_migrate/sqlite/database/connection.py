@@ -1,4 +1,4 @@
-"""Connections: how a database is opened, what is wrong where it cannot be, and the PRAGMAs that each gets."""
+"""Open a database, say what is wrong if that fails, and set its PRAGMAs."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ from waiaas_migrate.sqlite.database.setup import set_up
 from waiaas_migrate.sqlite.database.url import MEMORY, Database, database_path
 from waiaas_migrate.sqlite.database.version import require_sqlite
 
-#: Seconds to wait for another connection's lock, where nothing else was declared; the default of sqlite3.connect.
+#: Seconds to wait for another connection's lock if no timeout is declared; the default of sqlite3.connect.
 DEFAULT_TIMEOUT = 5.0
 CANNOT_BE_WRITTEN = (
     "cannot be written. Give the file and its folder write permission, or run as its owner; if a newer SQLite made it, "
     "use that."
 )
-#: How many instructions of SQLite's, a few milliseconds' worth, run before Python can handle a signal.
+#: SQLite's instructions, a few milliseconds' worth, until Python can handle a signal.
 _INSTRUCTIONS = 50_000
-_HALF_WRITTEN = "was left half-written by a process that is gone. Open it as its owner, and that is undone."
-#: What SQLite says where it cannot make a WAL's files, for want of rights or of room.
+_HALF_WRITTEN = "was left half-written by a killed process. Open it as its owner, which undoes that."
+#: What SQLite says if it can't make a WAL's files, for lack of rights or room.
 _FILES_BESIDE_IT = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
-#: What SQLite says of a full disk beside SQLITE_FULL, such as for a WAL's index.
+#: What else SQLite says about a full disk, such as for a WAL's index.
 _NOT_WRITTEN = (
     sqlite3.SQLITE_IOERR_WRITE,
     sqlite3.SQLITE_IOERR_FSYNC,
@@ -63,13 +63,17 @@ def connect_file(
     check_same_thread: bool = True,
     probe: bool = True,
 ) -> sqlite3.Connection:
-    """Open a database for reading and writing; a file that is not there, and was not, is made for its owner alone.
+    """Open a database for reading and writing; make a missing file with mode 0600.
 
-    Without ``probe`` nothing is read yet, and so what is wrong with the content not known.
+    Args:
+        path: a path, URI, URL or ``:memory:``.
+        timeout: seconds to wait for the locks of others.
+        check_same_thread: as for :func:`sqlite3.connect`.
+        probe: read the catalog, to find out whether the file is a database.
 
     Raises:
-        DatabaseFileError: the file cannot be opened, cannot be written, or is no SQLite database.
-        DatabaseBusy: another connection kept it locked for longer than ``timeout`` seconds.
+        DatabaseFileError: the file can't be opened or written, or isn't a SQLite database.
+        DatabaseBusy: another connection kept it locked for longer than ``timeout``.
         UsageError: the path means nothing.
     """
     require_sqlite()
@@ -91,23 +95,24 @@ def connect_file(
 
 
 def _target(database: Database, file: str | None) -> tuple[str, bool]:
-    """What SQLite is to open, and whether that is a URI."""
+    """Return what SQLite opens, and whether that is a URI."""
     if database.uri is not None or file is None:
         return database.uri or MEMORY, database.uri is not None
-    # An absolute path begins with a slash, so that no file's name is mistaken for ":memory:" or a URI.
+    # An absolute path begins with a slash, so no file name is mistaken for ":memory:" or a URI.
     absolute = os.path.abspath(file)  # noqa: PTH100 — a link stays a link
     return (f"file:{quote(os.fsencode(absolute))}?mode=rw", True) if database.was_there else (absolute, False)
 
 
 def _refuse_uri(database: Database, error: sqlite3.OperationalError) -> None:
-    """Say in this package's words that SQLite does not know what a URI asks for, such as a VFS of that name."""
+    """Raise UsageError if SQLite doesn't know what the URI asks for, such as a VFS of that name."""
     if database.uri is not None and result_code(error) == sqlite3.SQLITE_ERROR:
-        what = f"is no URI that SQLite can open: {error}. See https://www.sqlite.org/uri.html."
-        raise UsageError(f"{database.uri}: {what}") from error
+        raise UsageError(
+            f"{database.uri}: is not a URI that SQLite can open: {error}. See https://www.sqlite.org/uri.html."
+        ) from error
 
 
 def _check_uri(database: Database, uri: str) -> None:
-    """Refuse a URI that SQLite does not know how to open before a file is made for it."""
+    """Refuse a URI that SQLite can't open before a file is made for it."""
     address = uri.partition("#")[0]
     try:
         sqlite3.connect(f"{address}{'&' if '?' in address else '?'}mode=ro", uri=True).close()
@@ -116,7 +121,7 @@ def _check_uri(database: Database, uri: str) -> None:
 
 
 def _prepare_file(database: Database, file: str) -> None:
-    """Make the file if it is missing, readable and writable by its owner alone, or say why it cannot be used.
+    """Make the file with mode 0600 if it is missing, or say why it can't be used.
 
     SQLite gives its journal and WAL files the mode of the database (https://www.sqlite.org/src/file/src/os_unix.c).
     """
@@ -138,12 +143,12 @@ def _prepare_file(database: Database, file: str) -> None:
 
 
 def open_read_only(path: str | os.PathLike[str] | Database) -> sqlite3.Connection:
-    """Open a database that is there, for reading; what was committed is never changed.
+    """Open an existing database for reading; committed data is never changed.
 
-    Where WAL mode's files cannot be made, it is read as immutable (https://www.sqlite.org/wal.html#readonly).
+    If WAL mode's files can't be made, it is read as immutable (https://www.sqlite.org/wal.html#readonly).
 
     Raises:
-        DatabaseFileError: the file is missing, cannot be read, or is no SQLite database.
+        DatabaseFileError: the file is missing, can't be read, or isn't a SQLite database.
         DatabaseBusy: another connection kept it locked.
         UsageError: the path means nothing.
     """
@@ -161,7 +166,7 @@ def open_read_only(path: str | os.PathLike[str] | Database) -> sqlite3.Connectio
         except sqlite3.OperationalError as error:
             _refuse_uri(database, error)
             if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK:
-                # A killed process left a write half done, which any reader of SQLite's that may write undoes first.
+                # A killed process left a write half done. Any reader that may write undoes it first.
                 return _open_uri(f"{uri}rw")
             if result_code(error) not in _FILES_BESIDE_IT or not is_whole(file):
                 raise
@@ -188,7 +193,7 @@ def _probe(connection: sqlite3.Connection) -> None:
 
 
 def result_code(error: sqlite3.Error | UnicodeDecodeError) -> int:
-    """The primary result code (https://www.sqlite.org/rescode.html); 0 for errors of the Python module's own."""
+    """Return the primary result code (https://www.sqlite.org/rescode.html); 0 for errors of the Python module."""
     return _extended(error) & 0xFF
 
 
@@ -197,31 +202,38 @@ def _extended(error: sqlite3.Error | UnicodeDecodeError) -> int:
 
 
 def plain_error(error: sqlite3.Error | UnicodeDecodeError, database: str, *, doing: str) -> MigrateError | None:
-    """Return what an error of SQLite's means if the file, the disk or a lock is at fault; None if the SQL is."""
+    """Return what ``error`` means if the file, the disk or a lock is at fault; None if the SQL is."""
     code = result_code(error)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return DatabaseBusy(database=database, doing=doing)
     if code == sqlite3.SQLITE_FULL or _extended(error) in _NOT_WRITTEN:
-        what = f"{error} while {doing}: the disk is full, or failing. Nothing was changed. Make room, then try again."
-        return DatabaseRefused(f"{database}: {what}")
+        return DatabaseRefused(
+            f"{database}: {error} while {doing}: the disk is full, or failing. Nothing was changed. Make room, then "
+            f"try again."
+        )
     if _extended(error) == sqlite3.SQLITE_READONLY_DBMOVED:
-        what = f"another file took its place while {doing}, as `restore` does. Nothing was changed; try again."
-        return DatabaseRefused(f"{database}: {what}")
+        return DatabaseRefused(
+            f"{database}: another file replaced it while {doing}, as `restore` does. Nothing was changed; try again."
+        )
     if code == sqlite3.SQLITE_AUTH:
-        what = "an authorizer of this connection forbids what a run needs. Take it off with set_authorizer(None)."
-        return UsageError(f"{database}: {what}")
+        return UsageError(
+            f"{database}: an authorizer of this connection forbids what a run needs. Remove it with "
+            f"set_authorizer(None)."
+        )
     fault = _fault_of_the_file(error)
     return None if fault is None else DatabaseFileError(f"{database}: {fault}")
 
 
 def not_writable(connection: sqlite3.Connection) -> MigrateError:
-    """Return why SQLite takes a database for read-only."""
+    """Return why SQLite treats a database as read-only."""
     with suppress(sqlite3.Error):
         cursor = connection.cursor()
         cursor.row_factory = None
         if cursor.execute("PRAGMA query_only").fetchone() == (1,):
-            what = "PRAGMA query_only is ON for this connection. Nothing was changed. Turn it off, then try again."
-            return UsageError(f"{database_name(connection)}: {what}")
+            return UsageError(
+                f"{database_name(connection)}: PRAGMA query_only is ON for this connection. Nothing was changed. Turn "
+                f"it off, then try again."
+            )
     return DatabaseFileError(f"{database_name(connection)}: {CANNOT_BE_WRITTEN}")
 
 
@@ -233,8 +245,8 @@ def _fault_of_the_file(error: sqlite3.Error | UnicodeDecodeError) -> str | None:
             return f"is damaged, or made by a newer SQLite ({error}). Restore a backup, or use `sqlite3 FILE .recover`."
         case sqlite3.SQLITE_CANTOPEN:
             return (
-                "cannot be opened, or SQLite may not make the files it needs beside it. Open it as its owner, or check "
-                "the rights of its folder."
+                "cannot be opened, or SQLite cannot make the files it needs beside it. Open it as its owner, or check "
+                "the permissions of its folder."
             )
         case sqlite3.SQLITE_READONLY:
             is_half = _extended(error) == sqlite3.SQLITE_READONLY_ROLLBACK
@@ -245,10 +257,10 @@ def _fault_of_the_file(error: sqlite3.Error | UnicodeDecodeError) -> str | None:
             return None
 
 
-class plain_errors:  # noqa: N801 — a context manager, and on the way of every opening: a generator takes thrice as long
-    """Raise errors of this package's for what the file or a lock is at fault for; let all others pass.
+class plain_errors:  # noqa: N801 — a context manager in every opening; a generator takes three times as long
+    """Raise an error of this package if the file, the disk or a lock is at fault; let all others pass.
 
-    ``database`` is a name for messages, or the connection that knows it.
+    ``database`` is a name for messages, or a connection to it.
     """
 
     def __init__(self, database: str | sqlite3.Connection, *, doing: str) -> None:
@@ -267,16 +279,22 @@ class plain_errors:  # noqa: N801 — a context manager, and on the way of every
                 raise plain from error
 
 
-def database_name(connection: sqlite3.Connection) -> str:
-    """The path of the main database, for messages; ``:memory:`` where there is no file."""
+def database_of(connection: sqlite3.Connection) -> Database:
+    """Return the main database of ``connection``."""
     try:
-        return main_file(connection) or MEMORY
+        file = main_file(connection)
     except sqlite3.Error:  # an authorizer may forbid even this
-        return "the database"
+        return Database(name="the database", file=None)
+    return Database(name=file or MEMORY, file=file or None)
+
+
+def database_name(connection: sqlite3.Connection) -> str:
+    """Return the path of the main database, for messages; ``:memory:`` if there is no file."""
+    return database_of(connection).name
 
 
 def main_file(connection: sqlite3.Connection) -> str:
-    """The path of the main database as SQLite knows it; empty for one in memory and for a temporary one."""
+    """Return the path of the main database as SQLite knows it; empty for one in memory and for a temporary one."""
     before, connection.text_factory = connection.text_factory, bytes  # a name need not be UTF-8
     try:
         cursor = connection.cursor()
@@ -288,12 +306,12 @@ def main_file(connection: sqlite3.Connection) -> str:
 
 
 def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma], database: str | None = None) -> None:
-    """Set each PRAGMA in its order and read it back; ``database`` is the name for messages.
+    """Set each PRAGMA in order and read it back; ``database`` is its name for messages.
 
     Raises:
         PragmaError: one reads back another value, or nothing.
-        DatabaseBusy: the journal mode could not be changed behind other connections.
-        UsageError: a name or value that is no plain word or number.
+        DatabaseBusy: other connections kept the journal mode from being changed.
+        UsageError: a name or value isn't a plain word or number.
     """
     cursor = connection.cursor()
     cursor.row_factory = None
@@ -308,17 +326,17 @@ def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma], dat
         if found is None or not matches(pragma, found):
             found = read_pragma(cursor, name)
         if not matches(pragma, found) and not (name in FILE_ONLY and not main_file(connection)):
-            told, where = "nothing" if found is None else str(found), database or database_name(connection)
-            raise PragmaError(name=pragma.name, wanted=str(pragma.value), found=told, database=where)
+            text, where = "nothing" if found is None else str(found), database or database_name(connection)
+            raise PragmaError(name=pragma.name, wanted=str(pragma.value), found=text, database=where)
 
 
 def apply_layout_pragmas(
     connection: sqlite3.Connection, pragmas: Sequence[Pragma], database: str | None = None
 ) -> None:
-    """Set those PRAGMAs that take effect only before the first table, if there is none yet."""
-    shape = [pragma for pragma in pragmas if pragma.name.lower() in SHAPE]
-    if shape and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
-        apply_pragmas(connection, shape, database)
+    """Set the PRAGMAs that only take effect before the first table, if there is no table yet."""
+    layout = [pragma for pragma in pragmas if pragma.name.lower() in SHAPE]
+    if layout and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
+        apply_pragmas(connection, layout, database)
 
 
 def busy_timeout(connection: sqlite3.Connection) -> float:
@@ -327,16 +345,15 @@ def busy_timeout(connection: sqlite3.Connection) -> float:
 
 
 def wait_timeout(pragmas: Sequence[Pragma]) -> float:
-    """Seconds to wait for other connections, from the first one on: the declared busy timeout."""
+    """Return the seconds to wait for the locks of others, also before PRAGMAs are set: the declared busy timeout."""
     declared = (str(pragma.value) for pragma in pragmas if pragma.name.lower() == "busy_timeout")
     return next((int(value) / 1000 for value in declared if value.isdecimal() and value.isascii()), DEFAULT_TIMEOUT)
 
 
 def _set(cursor: sqlite3.Cursor, pragma: Pragma, database: str | None, deadline: float) -> str | int | None:
-    """Set ``pragma``, trying again until ``deadline`` while another connection is in the way; some tell the new value.
+    """Set ``pragma``, and return the new value if SQLite reports it; try again until ``deadline`` while it is locked.
 
-    Switching to WAL does not wait for ``busy_timeout`` (https://www.sqlite.org/c3ref/busy_handler.html), so it is
-    repeated here.
+    Switching to WAL doesn't wait for ``busy_timeout`` (https://www.sqlite.org/c3ref/busy_handler.html).
     """
     pause = 0.001
     while True:

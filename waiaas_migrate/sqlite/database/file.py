@@ -1,7 +1,7 @@
-"""The file of a database: that it is there, or made, and how it may be read; or what is in the way.
+"""The file of a database: make it, check it, and find out how it may be read.
 
-Nothing here opens it past SQLite where that could be noticed: to close a descriptor of a file drops all locks that the
-process has on it, whoever in it set them
+Nothing here opens an existing file except through SQLite: closing a descriptor of a file drops all locks that the
+process has on it
 (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
 """
 
@@ -23,18 +23,19 @@ _HEADER_SIZE = 100
 
 
 def make_file(database: Database, path: Path) -> bool:
-    """Whether there was no file at ``path``, and one was made, for its owner alone.
+    """Make a file with mode 0600 if there is none at ``path``; return whether it was made.
 
     Raises:
-        DatabaseFileError: none can be made, or there was one that is gone.
+        DatabaseFileError: it can't be made, or it was there and is gone.
     """
     if database.was_there:
         if not os.path.lexists(path):
-            what = "there is no such file any more, and none was made. Name the file itself to have it made."
-            raise DatabaseFileError(f"{database.name}: {what}")
+            raise DatabaseFileError(
+                f"{database.name}: the file no longer exists, and was not made again. Name the file itself to make it."
+            )
         return False
     try:
-        # O_EXCL does not follow links, so the link is followed here. Of several processes exactly one makes the file.
+        # O_EXCL doesn't follow links, so the link is followed here. Exactly one of several processes makes the file.
         _make(os.path.realpath(path))
     except FileExistsError:
         return False
@@ -44,13 +45,13 @@ def make_file(database: Database, path: Path) -> bool:
 
 
 def _make(path: str) -> None:
-    """Make an empty file, of which no descriptor is closed once others can open it.
+    """Make an empty file without closing a descriptor of it once others can open it.
 
-    Another thread may have it open as soon as it is there, and would lose its locks.
+    Another thread may open it as soon as it exists, and would lose its locks.
 
     Raises:
-        FileExistsError: there is one.
-        OSError: it cannot be made.
+        FileExistsError: it exists.
+        OSError: it can't be made.
     """
     for make in (_make_node, _make_link, _make_plainly):
         try:
@@ -65,22 +66,22 @@ def _make(path: str) -> None:
 
 
 def _make_node(path: str) -> None:
-    """Without a descriptor, for which most systems but Linux want a superuser."""
+    """Make the file without a descriptor; most systems other than Linux allow this only to root."""
     if sys.platform != "linux":
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     os.mknod(path, stat.S_IFREG | _OWNER_ONLY)
 
 
 def _make_link(path: str) -> None:
-    """Under another name first, where the file system has links."""
-    import uuid  # not for a file that is there
+    """Make the file under another name first, if the file system has links."""
+    import uuid  # not needed for an existing file
 
-    aside = Path(f"{path}.{uuid.uuid4().hex}.new")
-    _make_plainly(str(aside))
+    other = Path(f"{path}.{uuid.uuid4().hex}.new")
+    _make_plainly(str(other))
     try:
-        os.link(aside, path)
+        os.link(other, path)
     finally:
-        aside.unlink()
+        other.unlink()
 
 
 def _make_plainly(path: str) -> None:
@@ -88,7 +89,7 @@ def _make_plainly(path: str) -> None:
 
 
 def require_file(name: str, path: Path) -> None:
-    """Refuse what is no file that this user may read; ``name`` is what messages call it.
+    """Refuse anything but a regular file that this user may read; ``name`` is its name in messages.
 
     Raises:
         DatabaseFileError: says what it is.
@@ -100,7 +101,7 @@ def require_file(name: str, path: Path) -> None:
     if stat.S_ISDIR(mode):
         raise DatabaseFileError(f"{name}: is a folder. Give the path of a database file.")
     if not stat.S_ISREG(mode):
-        raise DatabaseFileError(f"{name}: is no regular file. Give the path of a database file.")
+        raise DatabaseFileError(f"{name}: is not a regular file. Give the path of a database file.")
     if not os.access(path, os.R_OK):
         raise DatabaseFileError(
             f"{name}: cannot be read by this user. Give it read permission, or open it as its owner."
@@ -108,11 +109,11 @@ def require_file(name: str, path: Path) -> None:
 
 
 def _os_reason(path: Path, error: OSError) -> str:
-    # It is the folder of the file that counts, wherever a link to it stands.
+    # The folder of the file counts, not that of a link to it.
     folder = Path(os.path.realpath(path)).parent if os.path.islink(path) else path.parent  # noqa: PTH114 — never raises
     match error:
         case FileNotFoundError() if not os.path.lexists(folder):
-            return f"the folder {folder} does not exist. Make it first."
+            return f"the folder {folder} does not exist. Create it first."
         case FileNotFoundError():
             return "there is no such file. Check the path."
         case NotADirectoryError():
@@ -126,8 +127,8 @@ def _os_reason(path: Path, error: OSError) -> str:
 def reading_mode(file: Path) -> str:
     """Return the query of a URI that opens ``file`` for reading and leaves nothing beside it.
 
-    Reading in WAL mode makes a WAL and its index if there are none, and they belong to whoever reads. Only a connection
-    that may write removes them again, and not if it is killed; the owner of the database may then be locked out. So
+    Reading in WAL mode makes a WAL and its index if there are none, and they belong to the reader. Only a connection
+    that may write removes them again, and not if it is killed; then the owner of the database may be locked out. So
     only the owner makes them, and root, for whom SQLite gives them to the owner. If there is no WAL, nobody has the
     database open, and the file holds everything.
     """
@@ -145,9 +146,9 @@ def _user() -> int:
 
 
 def _header(file: Path) -> bytes:
-    """The first bytes of a database, read without closing a descriptor of a file that this process has open."""
+    """Return the first bytes of a database, without closing a descriptor of a file that this process has open."""
     wanted = file.stat()
-    with suppress(OSError):  # where the system does not list them
+    with suppress(OSError):  # if the system doesn't list them
         for name in os.listdir("/dev/fd"):  # noqa: PTH208 — numbers
             with suppress(OSError):  # closed by now, or not open for reading
                 if os.path.samestat(os.fstat(int(name)), wanted):
@@ -157,6 +158,6 @@ def _header(file: Path) -> bytes:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether everything is in the file itself: there is no WAL or journal, or an empty one."""
+    """Return whether everything is in the file itself: there is no WAL or journal, or an empty one."""
     beside = [path.with_name(path.name + suffix) for suffix in ("-wal", "-journal")]
     return not any(file.exists() and file.stat().st_size for file in beside)

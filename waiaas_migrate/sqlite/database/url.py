@@ -1,7 +1,6 @@
-"""Which database is meant: a path, ``:memory:``, a ``file:`` URI or a ``sqlite:///`` URL.
+"""Names of databases: a path, ``:memory:``, a ``file:`` URI or a ``sqlite:///`` URL.
 
-What is opened is a :class:`Database`. Text from outside becomes one in :func:`database_path`; a :class:`~pathlib.Path`
-always means the file of that name.
+:func:`database_path` parses text from outside once. A :class:`~pathlib.Path` always means the file of that name.
 """
 
 from __future__ import annotations
@@ -21,9 +20,13 @@ _OTHER_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
-    """What to open. ``file`` is None for a database in memory; ``uri`` is set where a ``file:`` URI was given.
+    """A database to open.
 
-    ``was_there``: the file was seen, and is not made anew where it is gone.
+    Args:
+        name: what messages call it.
+        file: its path; None if it is in memory.
+        uri: the ``file:`` URI, if one was given.
+        was_there: the file has been seen, and must not be made again if it is gone.
     """
 
     name: str
@@ -33,18 +36,18 @@ class Database:
 
     @property
     def path(self) -> Path | None:
-        """The file as a path."""
+        """Return the file as a path."""
         return None if self.file is None else Path(self.file)
 
     @property
     def query(self) -> str:
-        """What a URI asks for besides a mode, such as a VFS, with an ``&`` behind each."""
+        """Return what a URI asks for besides a mode, such as a VFS, with an ``&`` after each."""
         asked = urlsplit(self.uri or "").query.split("&")
         return "".join(f"{one}&" for one in asked if one and unquote(one.partition("=")[0]) != "mode")
 
 
 def database_path(text: str | os.PathLike[str]) -> Database:
-    """What ``text`` means: a path, ``:memory:``, a ``file:`` URI, or a ``sqlite:`` URL.
+    """Parse a path, ``:memory:``, a ``file:`` URI, or a ``sqlite:`` URL.
 
     A URI is SQLite's own (https://www.sqlite.org/uri.html). A URL has three slashes before a relative path and four
     before an absolute one, as with yoyo and SQLAlchemy. In a plain path every character stands for itself.
@@ -54,7 +57,7 @@ def database_path(text: str | os.PathLike[str]) -> Database:
     """
     name = os.fsdecode(text)
     if not name or "\0" in name:
-        raise UsageError(f"{name!r} is no name of a database. Give a path, :memory: or a sqlite:/// URL.")
+        raise UsageError(f"{name!r} does not name a database. Give a path, :memory: or a sqlite:/// URL.")
     if not isinstance(text, str):
         return Database(name=name, file=name)
     if name == MEMORY:
@@ -64,12 +67,12 @@ def database_path(text: str | os.PathLike[str]) -> Database:
     if name.startswith("sqlite:"):
         return _from_url(name)
     if "://" in name and _OTHER_URL.match(name) and not Path(name).parent.exists():
-        raise UsageError(f"{name} is no database URL. {_HOW_URLS_ARE}")
+        raise UsageError(f"{name} is not a database URL. {_HOW_URLS_ARE}")
     return Database(name=name, file=_file_path(name, name))
 
 
 def _file_path(text: str, name: str) -> str:
-    """The path that ``text`` is, refused where it can only be a folder's: a Path forgets the slash at its end."""
+    """Return ``text`` unless it ends with a slash, and so can only be a folder; a Path would drop the slash."""
     if text[-1:] == os.sep:
         raise DatabaseFileError(f"{name}: is a folder. Give the path of a database file.")
     return text
@@ -82,19 +85,19 @@ def _from_uri(uri: str) -> Database:
     if path in ("", MEMORY) or "memory" in modes:
         return Database(name=uri, file=None, uri=uri)
     if "\0" in path:
-        raise UsageError(f"{uri} holds a character that no file name can have. Correct the URI.")
+        raise UsageError(f"{uri} contains a character that no file name can have. Correct the URI.")
     return Database(name=uri, file=_file_path(path, uri), uri=uri)
 
 
 def _from_url(url: str) -> Database:
     parts = urlsplit(url)
     if parts.netloc or not url.startswith("sqlite://"):
-        raise UsageError(f"{url} is no database URL. {_HOW_URLS_ARE}")
+        raise UsageError(f"{url} is not a database URL. {_HOW_URLS_ARE}")
     if parts.query or parts.fragment:
         raise UsageError(f"{url} has a ? or # outside its path. Write them as %3F and %23, or give the plain path.")
     path = unquote(parts.path.removeprefix("/"))
     if path in ("", MEMORY):
         return Database(name=MEMORY, file=None)
     if "\0" in path:
-        raise UsageError(f"{url} holds a character that no file name can have. Correct the URL.")
+        raise UsageError(f"{url} contains a character that no file name can have. Correct the URL.")
     return Database(name=path, file=_file_path(path, url))

@@ -22,7 +22,7 @@ class TableOrder:
     circle: tuple[str, ...] = ()
 
 
-def reading_order(transition: Transition, tables: Collection[str]) -> TableOrder:
+def backfill_order(transition: Transition, tables: Collection[str]) -> TableOrder:
     """Return ``tables`` (folded), each before those that its backfills read."""
     changing = {*moved_columns(transition), *_dropped_columns(transition)}
     before = {name: _changed_by(transition, name, changing) & set(tables) for name in tables}
@@ -40,8 +40,8 @@ def reading_order(transition: Transition, tables: Collection[str]) -> TableOrder
 
 def _changed_by(transition: Transition, name: str, changing: Collection[tuple[str, str]]) -> set[str]:
     """Return the other tables from which ``name`` reads ``changing`` columns."""
-    reading = transition.reads.get(name)
-    return set() if reading is None else {table for table, _ in reading.columns & set(changing)} - {name}
+    found = transition.reads.get(name)
+    return set() if found is None else {table for table, _ in found.columns & set(changing)} - {name}
 
 
 def _dropped_columns(transition: Transition) -> Iterator[tuple[str, str]]:
@@ -69,4 +69,4 @@ def moved_columns(transition: Transition) -> Iterator[tuple[str, str]]:
 
 def read_tables(transition: Transition) -> frozenset[str]:
     """Return the folded names of all tables that backfills read."""
-    return frozenset(table for reading in transition.reads.values() for table, _ in reading.columns)
+    return frozenset(table for found in transition.reads.values() for table, _ in found.columns)

@@ -14,7 +14,7 @@ from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import Index, ObjectKind, Schema, Table, Trigger, View, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning import actions as a
-from waiaas_migrate.sqlite.planning.backfill_order import read_tables, reading_order
+from waiaas_migrate.sqlite.planning.backfill_order import backfill_order, read_tables
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.foreign_key_steps import parent_guards, violation_guards
 from waiaas_migrate.sqlite.planning.full_text import fill_steps
@@ -56,7 +56,7 @@ class _Planner:
 
     def steps(self) -> Iterator[a.Step]:
         """Yield every step, in order."""
-        tables = [self.tables[name] for name in reading_order(self.t, self.tables).tables]
+        tables = [self.tables[name] for name in backfill_order(self.t, self.tables).tables]
         noted, compared = violation_guards(self.t)
         yield from self._settings()
         yield from (_drop("trigger", trigger.name) for trigger in self._leaving_triggers())

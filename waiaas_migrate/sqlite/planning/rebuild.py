@@ -29,7 +29,7 @@ from waiaas_migrate.sqlite.planning.table_text import piece, renamed, written_na
 from waiaas_migrate.sqlite.planning.text_steps import text_steps
 from waiaas_migrate.sqlite.planning.transition import TableChanges
 from waiaas_migrate.sqlite.reading.ddl import TERMS, names_in, unqualified
-from waiaas_migrate.sqlite.reading.grammar import Kind, significant, tokenize
+from waiaas_migrate.sqlite.reading.grammar import significant, tokenize
 from waiaas_migrate.sqlite.reading.spelling import spelled_name, spelled_value
 
 
@@ -184,10 +184,6 @@ def _nothing_kept(new: Table) -> Copied:
 def _as_expression(default: SqlText) -> str:
     """Return a DEFAULT as an expression, in which a bare name would be a column."""
     tokens = significant(tokenize(default.sql))
-    if (
-        len(tokens) == 1
-        and tokens[0].kind in (Kind.WORD, Kind.NAME)
-        and tokens[0].word not in TERMS | {"TRUE", "FALSE"}
-    ):
+    if len(tokens) == 1 and tokens[0].is_name and tokens[0].word not in TERMS | {"TRUE", "FALSE"}:
         return spelled_value(tokens[0].name)
     return default.sql

@@ -155,8 +155,9 @@ def guards(new: Table, change: Alteration) -> Iterator[GuardNoRow]:  # noqa: C90
                 rule = f"it has rows, and the new column {column.name} is NOT NULL without a default or a backfill"
                 yield GuardNoRow(table=new.name, rule=rule, where="TRUE")
         case (
-            c.DropColumn() | c.ReorderColumns() | c.DropCheck() | c.ModifyTableOptions() | c.ModifyPrimaryKey()
-            | c.AddUnique() | c.DropUnique() | c.AddForeignKey() | c.DropForeignKey() | c.ModifyForeignKey()
+            c.DropColumn() | c.RenameColumn() | c.ReorderColumns() | c.DropCheck() | c.ModifyTableOptions()
+            | c.ModifyPrimaryKey() | c.AddUnique() | c.DropUnique()
+            | c.AddForeignKey() | c.DropForeignKey() | c.ModifyForeignKey()
         ):  # fmt: skip
             pass  # SQLite tests keys itself, and foreign_key_steps.py looks for parents.
         case _:

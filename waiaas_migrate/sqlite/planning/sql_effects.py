@@ -58,7 +58,7 @@ class _Statement:
     """Reads one statement, and adds its effects to a tally."""
 
     def __init__(self, tokens: Sequence[Token], tally: Tally) -> None:
-        if any(token.kind in (Kind.WORD, Kind.NAME) and _is_bookkeeping(token.name) for token in tokens):
+        if any(token.is_name and _is_bookkeeping(token.name) for token in tokens):
             raise _Unclear
         self._words = {token.word for token in tokens}
         self._cursor = Cursor(tokens)

@@ -74,11 +74,11 @@ def plan_table(table: TableChanges) -> TablePlan:
 
 def _reads_updated_rows(table: TableChanges, rows: Sequence[a.UpdateRows]) -> bool:
     """Return whether a backfill could read rows that the same UPDATE has changed."""
-    reading = table.transition.reads.get(fold(table.new.name))
+    found = table.transition.reads.get(fold(table.new.name))
     assigned = [item.column for update in rows for item in update.assignments]
     return (
-        reading is not None
-        and reading.reads_itself
+        found is not None
+        and found.reads_itself
         and any(column_of(table.old, column) is not None for column in assigned)
     )
 
@@ -99,6 +99,8 @@ def _needs_rebuild(table: TableChanges, change: Alteration) -> bool:
             | c.AddCheck() | c.DropCheck() | c.ModifyCheck()
         ):  # fmt: skip
             return not edits and _is_edit(table, change)
+        case c.RenameColumn():
+            return False
         case _:
             assert_never(change)
 
@@ -181,7 +183,7 @@ def _is_edit(table: TableChanges, change: Alteration) -> bool:
         case c.ModifyCheck() | c.ModifyColumn() | c.DropForeignKey() | c.ModifyForeignKey():
             return True
         case (
-            c.DropColumn() | c.ReorderColumns() | c.ModifyTableOptions() | c.ModifyPrimaryKey()
+            c.DropColumn() | c.RenameColumn() | c.ReorderColumns() | c.ModifyTableOptions() | c.ModifyPrimaryKey()
             | c.AddUnique() | c.DropUnique()
         ):  # fmt: skip
             return False
@@ -225,8 +227,8 @@ def _is_rule_on(updated: frozenset[str], change: Alteration) -> bool:
         case c.ModifyColumn(new=column):
             return column.not_null is None and fold(column.name) in updated
         case (
-            c.AddCheck() | c.AddColumn() | c.DropColumn() | c.ReorderColumns() | c.ModifyTableOptions()
-            | c.ModifyPrimaryKey() | c.AddUnique() | c.DropUnique()
+            c.AddCheck() | c.AddColumn() | c.DropColumn() | c.RenameColumn() | c.ReorderColumns()
+            | c.ModifyTableOptions() | c.ModifyPrimaryKey() | c.AddUnique() | c.DropUnique()
             | c.AddForeignKey() | c.DropForeignKey() | c.ModifyForeignKey()
         ):  # fmt: skip
             return False

@@ -14,6 +14,7 @@ from typing import Protocol
 from waiaas_migrate.schema.model import Check, ForeignKey, PrimaryKey, Table, Unique
 from waiaas_migrate.sqlite.planning.actions import Piece
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout
+from waiaas_migrate.sqlite.reading.cursor import Cursor, split_commas
 from waiaas_migrate.sqlite.reading.grammar import Kind, Token, tokenize
 
 Constraint = PrimaryKey | Unique | Check | ForeignKey
@@ -47,23 +48,10 @@ class Clauses(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
-    """A token and its position in the text."""
-
-    token: Token
-    start: int
-
-    @property
-    def end(self) -> int:
-        """The position after the last character."""
-        return self.start + len(self.token.text)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """The tokens of a column or constraint, without comments at either end."""
 
-    tokens: tuple[Placed, ...]
+    tokens: tuple[Token, ...]
 
     @property
     def start(self) -> int:
@@ -78,12 +66,12 @@ class Part:
     @property
     def kind(self) -> type[Constraint] | None:
         """The kind of table constraint; None for a column."""
-        words = [placed.token.word for placed in self.tokens[:3]]
+        words = [token.word for token in self.tokens[:3]]
         return _KEYWORDS.get(words[2] if words[0] == "CONSTRAINT" and len(words) > 2 else words[0])
 
     def clauses(self) -> Iterator[tuple[int, int]]:
         """Yield start and end of each clause; a table constraint is one clause."""
-        starts = [0] if self.kind is not None else list(_clause_starts([p.token.word for p in self.tokens]))
+        starts = [0] if self.kind is not None else list(_clause_starts([token.word for token in self.tokens]))
         for first, following in zip(starts, [*starts[1:], len(self.tokens)], strict=True):
             yield self.tokens[first].start, self.tokens[following - 1].end
 
@@ -126,37 +114,19 @@ class Text:
         return "\n" + (before.rpartition("\n")[2] or _INDENT) if "\n" in before else " "
 
 
-def _placed(sql: str) -> tuple[Placed, ...]:
-    found, position = [], 0
-    for token in tokenize(sql):
-        start = sql.index(token.text, position)
-        found.append(Placed(token=token, start=start))
-        position = start + len(token.text)
-    return tuple(found)
-
-
 def parsed(sql: str) -> Text:
     """Return the columns and constraints of a CREATE TABLE from the catalog."""
-    parts: list[list[Placed]] = [[]]
-    depth, closing = 0, len(sql)
-    for placed in _placed(sql):
-        word = placed.token.word
-        if word == ")":
-            depth -= 1
-            if depth == 0:
-                closing = placed.start
-                break
-        if depth == 1 and word == ",":
-            parts.append([])
-        elif depth:
-            parts[-1].append(placed)
-        depth += word == "("
-    return Text(sql=sql, parts=tuple(Part(tokens=_without_edges(part)) for part in parts), closing=closing)
+    tokens = tokenize(sql)
+    cursor = Cursor(tokens)
+    while cursor.peek() != "(":
+        cursor.next()
+    parts = tuple(Part(tokens=_without_edges(part)) for part in split_commas(cursor.balanced()))
+    return Text(sql=sql, parts=parts, closing=tokens[cursor.at - 1].start)
 
 
-def _without_edges(part: Sequence[Placed]) -> tuple[Placed, ...]:
-    spoken = [at for at, placed in enumerate(part) if placed.token.kind is not Kind.COMMENT]
-    return tuple(part[spoken[0] : spoken[-1] + 1])
+def _without_edges(part: Sequence[Token]) -> tuple[Token, ...]:
+    code = [at for at, token in enumerate(part) if token.kind is not Kind.COMMENT]
+    return tuple(part[code[0] : code[-1] + 1])
 
 
 def drops_cleanly(sql: str, at: int, *, is_last: bool) -> bool:
@@ -181,11 +151,11 @@ def renamed(sql: str, name: str) -> str:
 
 def written_name(sql: str) -> str:
     """Return the name of the table as the CREATE TABLE writes it, with its quotes."""
-    return _name(sql).token.text
+    return _name(sql).text
 
 
-def _name(sql: str) -> Placed:
-    return next(placed for placed in _placed(sql) if placed.token.word not in ("CREATE", "TABLE"))
+def _name(sql: str) -> Token:
+    return next(token for token in tokenize(sql) if token.word not in ("CREATE", "TABLE"))
 
 
 def with_added_column(sql: str, column: str) -> str:
@@ -194,7 +164,7 @@ def with_added_column(sql: str, column: str) -> str:
     at = max(number for number, part in enumerate(text.parts) if part.kind is None)
     position = text.closing
     if at + 1 < len(text.parts):
-        position = next(p.start for p in _placed(sql) if p.start >= text.parts[at].end and p.token.word == ",")
+        position = next(one.start for one in tokenize(sql) if one.start >= text.parts[at].end and one.word == ",")
     return f"{sql[:position]}, {column}{sql[position:]}"
 
 

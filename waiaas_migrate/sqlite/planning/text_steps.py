@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -87,20 +88,16 @@ def _counterparts(old: Sequence[Item], new: Sequence[Item]) -> list[Item | None]
     A dropped and an added constraint of the same kind are taken for one changed constraint.
     """
     columns = {fold(item.column.name): item for item in new if isinstance(item, ColumnLayout)}
-    found: list[Item | None] = []
+    stays: list[Item | None] = [
+        columns.get(fold(item.column.name)) if isinstance(item, ColumnLayout) else None for item in old
+    ]
     waiting = [item for item in new if not isinstance(item, ColumnLayout)]
-    for item in old:
-        if isinstance(item, ColumnLayout):
-            found.append(columns.get(fold(item.column.name)))
-        else:
-            same = next((other for other in waiting if other == item), None)
-            found.append(same)
-            waiting = [other for other in waiting if other is not same]
-    for at, item in enumerate(old):
-        if found[at] is None and not isinstance(item, ColumnLayout):
-            found[at] = next((other for other in waiting if type(other) is type(item)), None)
-            waiting = [other for other in waiting if other is not found[at]]
-    return found
+    for is_successor in (operator.eq, lambda one, other: type(one) is type(other)):
+        for at, item in enumerate(old):
+            if stays[at] is None and not isinstance(item, ColumnLayout):
+                stays[at] = next((other for other in waiting if is_successor(item, other)), None)
+                waiting = [other for other in waiting if other is not stays[at]]
+    return stays
 
 
 def _names(items: Sequence[Item | None]) -> list[str]:
@@ -150,9 +147,6 @@ def _insertion(text: Text, at: int, item: str) -> Iterator[_Edit]:
 def _options(table: Table) -> str:
     words = [word for word, is_set in (("STRICT", table.strict), ("WITHOUT ROWID", table.without_rowid)) if is_set]
     return " " + ", ".join(words) if words else ""
-
-
-# One change after the other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

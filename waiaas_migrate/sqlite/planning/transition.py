@@ -17,22 +17,7 @@ from waiaas_migrate.sqlite.reading.dependencies import Dependencies
 from waiaas_migrate.sqlite.reading.introspect import Known, Strings
 
 #: A change to the definition of a table that exists before and after it.
-Alteration = (
-    c.ModifyTableOptions
-    | c.AddColumn
-    | c.DropColumn
-    | c.ModifyColumn
-    | c.ReorderColumns
-    | c.AddCheck
-    | c.DropCheck
-    | c.ModifyCheck
-    | c.ModifyPrimaryKey
-    | c.AddUnique
-    | c.DropUnique
-    | c.AddForeignKey
-    | c.DropForeignKey
-    | c.ModifyForeignKey
-)
+Alteration = c.ModifyTableOptions | c.ColumnChange | c.CheckChange | c.KeyChange
 SchemaObject = Table | VirtualTable | Index | View | Trigger
 ObjectT = TypeVar("ObjectT", bound=SchemaObject)
 

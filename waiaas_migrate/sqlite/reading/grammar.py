@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 import syntaqlite
 
-from waiaas_migrate.sqlite.quoting import fold, is_reserved
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.quoting import is_reserved
 
 #: The parser is recursive and has no limit of its own: a tree much deeper than SQLite allows crashes the process
 #: (SQLITE_MAX_EXPR_DEPTH is 1000, https://www.sqlite.org/limits.html#max_expr_depth). This limit is lower, because

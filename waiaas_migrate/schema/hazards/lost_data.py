@@ -1,8 +1,9 @@
-"""Data that a change deletes or converts."""
+"""Data that a change deletes, converts or replaces."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.affinity import affinity
@@ -10,6 +11,9 @@ from waiaas_migrate.schema.hazards.comparison import Comparison
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard, allow
 from waiaas_migrate.schema.model import Table
 from waiaas_migrate.schema.names import fold
+from waiaas_migrate.schema.rowid import rowid_column
+
+_FIX_ROWID = f"If nothing uses the rowids, run with --allow {Code.DROP_ROWID}."
 
 
 def find(change: c.Change, comparison: Comparison) -> Iterator[Hazard]:
@@ -32,8 +36,11 @@ def find(change: c.Change, comparison: Comparison) -> Iterator[Hazard]:
             yield Hazard(code=Code.DROP_VIRTUAL_TABLE, where=old.name, what=what, fix=fix)
         case c.ModifyColumn():
             yield from _modified_column(change, comparison.table(change.table))
-        case c.ModifyTableOptions(old=old_table, new=new_table) if old_table.strict and not new_table.strict:
-            yield from _no_longer_strict(new_table)
+            yield from _renumbered(change, comparison)
+        case c.ModifyPrimaryKey():
+            yield from _renumbered(change, comparison)
+        case c.ModifyTableOptions():
+            yield from _options(change)
         case _:
             return
 
@@ -78,8 +85,30 @@ def _modified_column(change: c.ModifyColumn, table: Table) -> Iterator[Hazard]:
         yield Hazard(code=Code.DROP_COLUMN, where=where, what=what, fix=allow(Code.DROP_COLUMN))
 
 
-def _no_longer_strict(table: Table) -> Iterator[Hazard]:
-    """Type ANY keeps values as they are only in STRICT tables (https://www.sqlite.org/stricttables.html)."""
-    if untyped := ", ".join(column.name for column in table.columns if fold(column.type or "") == "any"):
+def _options(change: c.ModifyTableOptions) -> Iterator[Hazard]:
+    old, new = change.old, change.new
+    if new.without_rowid and not old.without_rowid:
+        yield Hazard(code=Code.DROP_ROWID, where=new.name, what="deletes the rowid of every row.", fix=_FIX_ROWID)
+    # Type ANY keeps values as they are only in STRICT tables (https://www.sqlite.org/stricttables.html).
+    untyped = ", ".join(column.name for column in new.columns if fold(column.type or "") == "any")
+    if untyped and old.strict and not new.strict:
         what = f"converts text in {untyped} to a number if it looks like one, as type ANY does without STRICT."
-        yield Hazard(code=Code.NARROW_TYPE, where=table.name, what=what, fix=allow(Code.NARROW_TYPE))
+        yield Hazard(code=Code.NARROW_TYPE, where=new.name, what=what, fix=allow(Code.NARROW_TYPE))
+
+
+def _renumbered(change: c.ModifyPrimaryKey | c.ModifyColumn, comparison: Comparison) -> Iterator[Hazard]:
+    """Yield a hazard if an existing column becomes an alias of the rowid."""
+    table = comparison.table(change.table)
+    column = rowid_column(table)
+    keys = list(comparison.of_kind(c.ModifyPrimaryKey, change.table))
+    if column is None or (isinstance(change, c.ModifyColumn) and (keys or fold(change.new.name) != fold(column.name))):
+        return
+    types = {fold(one.new.name): one.old.type for one in comparison.of_kind(c.ModifyColumn, change.table)}
+    columns = tuple(replace(one, type=types.get(fold(one.name), one.type)) for one in table.columns)
+    was = rowid_column(replace(table, columns=columns, primary_key=keys[0].old if keys else table.primary_key))
+    is_new = any(added.column == column for added in comparison.of_kind(c.AddColumn, change.table))
+    had_no_rowid = any(options.old.without_rowid for options in comparison.of_kind(c.ModifyTableOptions, change.table))
+    if had_no_rowid or (is_new and column.hints.backfill is None) or (was is not None and was.name == column.name):
+        return
+    what = f"replaces the rowid of every row with its value of {column.name}."
+    yield Hazard(code=Code.DROP_ROWID, where=table.name, what=what, fix=_FIX_ROWID)

@@ -1,4 +1,4 @@
-"""Check whether the parts of a table fit together."""
+"""Check whether the parts of a schema fit together, which no single key can know."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from waiaas_migrate.files.schema_file.objects import ReadObjects
 from waiaas_migrate.files.schema_file.tables import ReadTable
 from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.schema.model import PrimaryKey
+from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_column
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 
@@ -20,11 +21,15 @@ from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 _CHECKED = frozenset({"default", "enum", "generated"})
 
 
-def check_tables(tables: tuple[ReadTable, ...], objects: ReadObjects) -> None:
-    """Report everything about ``tables`` that SQLite would refuse, or that can't be meant."""
+def check_schema(tables: tuple[ReadTable, ...], objects: ReadObjects) -> None:
+    """Report everything about a schema that SQLite would refuse, or that can't be meant."""
+    _check_names(tables, objects)
     for read in tables:
-        for key in (*read.primary_keys, *read.uniques, *read.indexes):
-            _check_column_names((part.column for part in key.key.parts if part.column is not None), key.at, read)
+        keys = [(one.key.parts, one.at) for one in read.primary_keys]
+        keys += [(one.key.parts, one.at) for one in read.uniques]
+        keys += [(one.key.parts, one.at) for one in read.indexes]
+        for parts, at in keys:
+            _check_column_names((part.column for part in parts if part.column is not None), at, read)
         for foreign_key in read.foreign_keys:
             _check_column_names(foreign_key.key.columns, foreign_key.at, read)
         _check_primary_key(read)
@@ -52,7 +57,7 @@ def _check_primary_key(read: ReadTable) -> None:
         fix = "Keep one. Write a key of several columns on the table: `primary_key: [a, b]`."
         extra.at.key_problem(f"the table already has a primary key, in line {line}.", fix)
     for found in read.primary_keys:
-        if isinstance(found.key, PrimaryKey) and found.key.autoincrement:
+        if found.key.autoincrement:
             _check_autoincrement(found.key, found.at, read)
     if read.table.without_rowid and not read.primary_keys:
         fix = "Add `primary_key`, or remove `without_rowid`."
@@ -150,3 +155,44 @@ def _replacement_problems(column: ReadColumn, values: tuple[str | int, ...]) -> 
                 yield f"{group}: {shown_value(new)} is not a value of the enum.", _value_fix(new, values)
     for old in {old for old, _ in renamed} & {old for old, _ in removed}:
         yield f"{shown_value(old)} is both renamed and removed.", "Keep one of the two."
+
+
+def _check_names(tables: tuple[ReadTable, ...], objects: ReadObjects) -> None:
+    """Report duplicate names, triggers on missing tables, and renames that can't work."""
+    relations = [("table", read.table.name, read.at) for read in tables]
+    relations += [named for named in objects.names if named[0] != "trigger"]
+    indexes = [("index", index.key.name, index.at) for read in tables for index in read.indexes]
+    _check_unique([*relations, *indexes])
+    _check_unique(named for named in objects.names if named[0] == "trigger")
+    owners = {fold(name): name for _, name, _ in relations}
+    for trigger, value in objects.triggers:
+        if fold(trigger.table) not in owners:
+            fix = suggestion(trigger.table, owners.values(), "Correct the name, or add the table.")
+            value.problem(f"the trigger is on `{shown(trigger.table)}`, which is not a table or view here.", fix)
+    _check_renames((read.table.renamed_from, read.table.name, read.fields) for read in tables)
+    for read in tables:
+        _check_renames((one.column.hints.renamed_from, one.column.name, one.fields) for one in read.columns)
+
+
+def _check_unique(named: Iterable[tuple[str, str, Value]]) -> None:
+    seen: dict[str, tuple[str, Value]] = {}
+    for kind, name, value in named:
+        other, place = seen.setdefault(fold(name), (kind, value))
+        if place is not value:
+            line = place.key_origin.line
+            what = f"the name `{shown(name)}` is already used by the {other} in line {line}; case is ignored."
+            value.key_problem(what, f"Rename the {kind}.")
+
+
+def _check_renames(renames: Iterable[tuple[str | None, str, dict[str, Value]]]) -> None:
+    """Check the old and new names of tables, or of one table's columns."""
+    seen: dict[str, str] = {}
+    for old, new, fields in renames:
+        if old is None:
+            continue
+        value = fields["renamed_from"]
+        if fold(old) == fold(new):
+            value.problem(f"`{shown(old)}` is the current name.", "Remove `renamed_from`.")
+        if fold(old) in seen:
+            value.problem(f"`{shown(old)}` is already renamed to `{shown(seen[fold(old)])}`.", "Keep one of the two.")
+        seen.setdefault(fold(old), new)

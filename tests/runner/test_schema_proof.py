@@ -1,4 +1,4 @@
-"""What is proved of a schema before COMMIT, there and back: by the letter, and where that differs by what it means."""
+"""The schema is compared with what the migrations make before COMMIT: by text or, if that differs, by meaning."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from waiaas_migrate.files.migration_dir.manifest import MANIFEST
 from waiaas_migrate.runner.apply import apply_pending
 from waiaas_migrate.runner.fleet.fleet import Fleet, apply_to_all
 from waiaas_migrate.runner.folder import read_folder
-from waiaas_migrate.runner.rollback import rollback
+from waiaas_migrate.runner.options import RunOptions
+from waiaas_migrate.runner.rollback import roll_back
 from waiaas_migrate.sqlite.database.connection import connect_file
 
 #: What the first three migrations make, as another application may have written it.
@@ -39,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the database shall be."""
+    """The path of the database."""
     return tmp_path / "a.db"
 
 
@@ -53,7 +54,7 @@ def connection(path: Path, folder: Path) -> Iterator[sqlite3.Connection]:
 
 @pytest.fixture
 def adopted(path: Path, folder: Path) -> Iterator[sqlite3.Connection]:
-    """A connection to a file that another application made, with the three migrations noted as applied; a fourth is."""
+    """A connection to a file of another application, with three migrations marked as applied and one pending."""
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(ADOPTED)
     run_yoyo("mark", path, folder)
@@ -63,7 +64,7 @@ def adopted(path: Path, folder: Path) -> Iterator[sqlite3.Connection]:
 
 
 def test_a_schema_that_is_not_the_recorded_one_is_rolled_back(connection: sqlite3.Connection, folder: Path) -> None:
-    """A table that was there, and is not what the migration makes: the run names it, unless told not to verify."""
+    """A table existed, and is not what the migration makes: the error names it, unless verify is off."""
     connection.execute("CREATE TABLE more (y)")
     write_folder(folder, {**MORE, "0004_more.sql": "-- depends: 0003_age\nCREATE TABLE IF NOT EXISTS more (x);"})
     before = list(connection.iterdump())
@@ -72,13 +73,13 @@ def test_a_schema_that_is_not_the_recorded_one_is_rolled_back(connection: sqlite
     ):
         apply_pending(connection, read_folder(folder))
     assert list(connection.iterdump()) == before
-    assert apply_pending(connection, read_folder(folder), verify=False).applied == ("0004_more",)
+    assert apply_pending(connection, read_folder(folder), RunOptions(verify=False)).applied == ("0004_more",)
 
 
-def test_a_difference_in_the_letter_is_none(adopted: sqlite3.Connection, folder: Path) -> None:
-    """Tables in other words mean the same; what means something else is named, and left alone."""
+def test_another_spelling_is_not_a_difference(adopted: sqlite3.Connection, folder: Path) -> None:
+    """Tables with another spelling mean the same; real differences are reported and left alone."""
     assert apply_pending(adopted, read_folder(folder)).applied == ("0004_more",)
-    assert rollback(adopted, read_folder(folder)).rolled_back == ("0004_more",)
+    assert roll_back(adopted, read_folder(folder)).rolled_back == ("0004_more",)
     assert adopted.execute("SELECT * FROM parent, child").fetchall() == [(1, "a", 2, 1, 1)]
     adopted.execute("ALTER TABLE parent ADD COLUMN own")
     (left,) = apply_pending(adopted, read_folder(folder)).notices
@@ -86,8 +87,8 @@ def test_a_difference_in_the_letter_is_none(adopted: sqlite3.Connection, folder:
     assert "more" in tables(adopted)
 
 
-def test_many_that_were_adopted(adopted: sqlite3.Connection, path: Path, folder: Path) -> None:
-    """Several threads ask what schemas mean at once."""
+def test_many_adopted_databases(adopted: sqlite3.Connection, path: Path, folder: Path) -> None:
+    """Several threads compare schemas by meaning at once."""
     adopted.close()
     names = [str(path.with_name(f"{number}.db")) for number in range(24)]
     for name in names:
@@ -96,8 +97,8 @@ def test_many_that_were_adopted(adopted: sqlite3.Connection, path: Path, folder:
     assert [outcome.result and outcome.result.applied for outcome in outcomes] == [("0004_more",)] * 24
 
 
-def test_without_the_grammar_the_letter_decides(adopted: sqlite3.Connection, path: Path, folder: Path) -> None:
-    """If SQL can't be read, tables in other words are named; a table that is rebuilt is refused."""
+def test_without_the_grammar_the_text_decides(adopted: sqlite3.Connection, path: Path, folder: Path) -> None:
+    """If SQL can't be read, another spelling is a difference; a table to be rebuilt is refused."""
     adopted.close()
     rebuild = (
         "-- depends: 0004_more\nCREATE TABLE n (id INTEGER PRIMARY KEY, name TEXT, age INTEGER);\n"
@@ -109,7 +110,8 @@ import sys
 sys.modules["syntaqlite"] = None
 from pathlib import Path
 from waiaas_migrate.errors import DatabaseRefused
-from waiaas_migrate.runner.run import RunOptions, apply_to
+from waiaas_migrate.runner.options import RunOptions
+from waiaas_migrate.runner.apply import apply_to
 try:
     apply_to(sys.argv[1], Path(sys.argv[2]))
 except DatabaseRefused as error:
@@ -122,8 +124,8 @@ print(apply_to(sys.argv[1], Path(sys.argv[2]), options=RunOptions(verify=False))
     assert done.stdout.endswith("('0004_more', '0005_rebuild')\n")
 
 
-def test_a_fingerprint_of_another_sqlite_is_no_difference(path: Path, folder: Path) -> None:
-    """Where the migrations, run in memory by this SQLite, give the same catalog, the recorded text is another's."""
+def test_a_fingerprint_of_another_sqlite_is_not_a_difference(path: Path, folder: Path) -> None:
+    """The migrations, run in memory by this SQLite, make the same catalog."""
     manifest = folder / MANIFEST
     text = re.sub(r'"fingerprint": "sha256:\w+"', '"fingerprint": "sha256:0"', manifest.read_text(encoding="utf-8"))
     manifest.write_text(text, encoding="utf-8")
@@ -131,8 +133,8 @@ def test_a_fingerprint_of_another_sqlite_is_no_difference(path: Path, folder: Pa
         assert apply_pending(connection, read_folder(folder)).applied == FAMILY_IDS
 
 
-def test_what_hooks_make_is_no_difference(connection: sqlite3.Connection, folder: Path) -> None:
-    """They run behind each apply: the view that one made is there when the next run looks, and goes when it is made anew."""
+def test_objects_of_hooks_are_not_a_difference(connection: sqlite3.Connection, folder: Path) -> None:
+    """The view that a hook made exists when the next run compares, and the hook makes it again."""
     hook = "DROP VIEW IF EXISTS seen;\nCREATE VIEW seen AS SELECT name FROM parent;\n"
     (folder / "post-apply.sql").write_text(hook, encoding="utf-8")
     for files in (MORE, {"0005_yet.sql": "-- depends: 0004_more\nCREATE TABLE yet (x);"}):
@@ -145,7 +147,7 @@ HOOKS = "DROP VIEW IF EXISTS seen;\nCREATE VIEW seen AS SELECT {} FROM {};\n"
 
 
 def test_a_hook_that_was_edited_since(connection: sqlite3.Connection, folder: Path) -> None:
-    """What it made before is no difference, forward or back, by runs that end short of head too; all else is one."""
+    """What it made before is not a difference, forward or back, even in runs that stop before head; all else is."""
     hook = folder / "post-apply.sql"
     hook.write_text(HOOKS.format("name", "parent"), encoding="utf-8")
     write_folder(folder, MORE)
@@ -155,7 +157,7 @@ def test_a_hook_that_was_edited_since(connection: sqlite3.Connection, folder: Pa
     (folder / "0005_yet.rollback.sql").write_text("DROP TABLE yet;", encoding="utf-8")
     write_folder(folder, {"0006_on.sql": "-- depends: 0005_yet\nCREATE INDEX yet_x ON yet (x);"})
     connection.execute("CREATE VIEW by_hand AS SELECT 1 AS one")
-    result = apply_pending(connection, read_folder(folder), transaction="each")
+    result = apply_pending(connection, read_folder(folder), RunOptions(transaction="each"))
     assert result.applied == ("0005_yet", "0006_on")
     assert {one.rpartition(": ")[2] for one in result.notices} == {"add view by_hand without a migration."}
     assert connection.execute("SELECT sql FROM sqlite_master WHERE name = 'seen'").fetchall() == [
@@ -164,11 +166,11 @@ def test_a_hook_that_was_edited_since(connection: sqlite3.Connection, folder: Pa
     (folder / "0006_on.rollback.sql").write_text("DROP INDEX yet_x;", encoding="utf-8")
     hook.write_text(HOOKS.format("age", "parent"), encoding="utf-8")
     write_folder(folder, {})
-    assert rollback(connection, read_folder(folder)).rolled_back == ("0006_on",)
+    assert roll_back(connection, read_folder(folder)).rolled_back == ("0006_on",)
 
 
 def test_a_hook_that_makes_something_else_now(connection: sqlite3.Connection, folder: Path) -> None:
-    """What it made before, and takes away itself, is no reason to refuse the database."""
+    """What it made before, and drops itself, is no reason to refuse the database."""
     hook = folder / "post-apply.sql"
     hook.write_text(HOOKS.format("name", "parent"), encoding="utf-8")
     write_folder(folder, MORE)
@@ -181,7 +183,7 @@ def test_a_hook_that_makes_something_else_now(connection: sqlite3.Connection, fo
 
 
 def test_a_hook_that_cannot_be_replayed_excuses_nothing(connection: sqlite3.Connection, folder: Path) -> None:
-    """What nobody is known to have made is a difference, also where hooks need it, and run in this database alone."""
+    """A table that only this database has is a difference, even if hooks need it."""
     (folder / "post-apply.sql").write_text("INSERT INTO by_hand VALUES (1);\n", encoding="utf-8")
     connection.execute("CREATE TABLE by_hand (x)")
     write_folder(folder, MORE)
@@ -199,21 +201,21 @@ def test_a_hook_that_cannot_be_replayed_excuses_nothing(connection: sqlite3.Conn
     ids=["too much", "nothing", "something else"],
 )
 def test_a_rollback_that_leads_elsewhere(connection: sqlite3.Connection, folder: Path, back: str, said: str) -> None:
-    """It is refused, says what would be other than before, and leaves all as it was, unless told not to verify."""
+    """It is refused, names the differences, and changes nothing, unless verify is off."""
     more = {"0004_more.sql": "CREATE TABLE more (x);\nCREATE INDEX more_x ON more (x);", "0004_more.rollback.sql": back}
     write_folder(folder, more)
     apply_pending(connection, read_folder(folder))
     before = list(connection.iterdump())
     with pytest.raises(ApplyError, match="migration 0004_more could not be rolled back") as caught:
-        rollback(connection, read_folder(folder))
+        roll_back(connection, read_folder(folder))
     assert said in str(caught.value)
-    assert "Mend 0004_more.rollback.sql" in str(caught.value)
+    assert "Correct 0004_more.rollback.sql" in str(caught.value)
     assert list(connection.iterdump()) == before
-    assert rollback(connection, read_folder(folder), verify=False).rolled_back == ("0004_more",)
+    assert roll_back(connection, read_folder(folder), options=RunOptions(verify=False)).rolled_back == ("0004_more",)
 
 
 def test_a_rollback_from_the_command_line(tmp_path: Path) -> None:
-    """A manual change stays, on the very table from which a column is dropped, and is named."""
+    """A manual change of the table that loses a column is kept and reported."""
     generated_project(tmp_path)
     edit(tmp_path / "schema.yaml", "      body: text\n", "      body: text\n      author: text\n")
     assert run(tmp_path, "generate", "-m", "author").status == 0

@@ -1,0 +1,65 @@
+"""Databases and connections that a run refuses before it changes anything."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from waiaas_migrate.errors import DatabaseRefused
+from waiaas_migrate.runner.folder import MigrationFolder
+from waiaas_migrate.runner.yoyo.applied import read_applied
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.database.catalog import read_catalog
+from waiaas_migrate.sqlite.database.connection import database_name
+from waiaas_migrate.sqlite.planning.effects import Effects
+
+_SHOWN = 5
+
+
+def refuse_unrecorded_tables(connection: sqlite3.Connection, folder: MigrationFolder) -> None:
+    """Refuse a database that has tables but no record of migrations, unless the tables belong to other tools.
+
+    Raises:
+        DatabaseRefused: names the tables.
+    """
+    if read_applied(connection) is not None:
+        return
+    others = folder.others.except_for(folder.tables)
+    tables = [row.name for row in others.without(read_catalog(connection)) if row.kind == "table"]
+    # Ask again: another connection may have made both in the meantime.
+    if tables and read_applied(connection) is None:
+        shown = ", ".join(tables[:_SHOWN]) + (" …" if len(tables) > _SHOWN else "")
+        raise DatabaseRefused(
+            f"{database_name(connection)}: holds tables ({shown}) but no record of migrations, so it is unknown which "
+            f"ones have run. Nothing was changed. Use another file, or, if `waiaas-migrate diff` finds no difference "
+            f"between it and the migrations, record them as applied: "
+            f"`yoyo mark --batch --database waiaas:///FILE MIGRATIONS`."
+        )
+
+
+def refuse_temporary_objects(connection: sqlite3.Connection, effects: Sequence[Effects]) -> None:
+    """Refuse a connection with temporary objects that hide those of the database from migrations.
+
+    Temporary triggers on a table that a migration touches would fire, and be lost if the table is rebuilt. If it is
+    unknown what a migration touches, any temporary object is refused.
+
+    Raises:
+        DatabaseRefused: names them.
+    """
+    query = "SELECT name, tbl_name FROM sqlite_temp_master WHERE sql IS NOT NULL"
+    temporary: dict[str, str] = dict(connection.execute(query).fetchall())
+    if not temporary:
+        return
+    touched = {fold(name) for one in effects for name, _ in one.tables or ()}
+    existing = {name.lower() for (name,) in connection.execute("SELECT name FROM main.sqlite_master")}
+    is_known = all(one.is_known for one in effects)
+    refused = [
+        name
+        for name, table in temporary.items()
+        if not is_known or fold(name) in existing | touched or (table not in temporary and fold(table) in touched)
+    ]
+    if refused:
+        raise DatabaseRefused(
+            f"{database_name(connection)}: this connection has temporary objects of these names: "
+            f"{', '.join(refused)}. Nothing was changed. Drop them, or migrate on another connection."
+        )

@@ -1,0 +1,75 @@
+"""What is left of a run that Ctrl-C or a stop request ended."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from waiaas_migrate.errors import INTERRUPTED, ApplyError, Failure, Picklable
+
+
+class Interrupted(Picklable, KeyboardInterrupt):
+    """A run was stopped from outside.
+
+    Args:
+        database: its name.
+        committed: the migrations that were applied, or rolled back, and stay so.
+        was_rolling_back: whether the run was a rollback.
+        cause: names the migration whose statement was interrupted.
+        is_complete: nothing was left to do.
+    """
+
+    def __init__(
+        self,
+        database: str,
+        committed: Sequence[str] = (),
+        *,
+        was_rolling_back: bool = False,
+        cause: ApplyError | None = None,
+        is_complete: bool = False,
+    ) -> None:
+        self.database = database
+        self.committed = tuple(committed)
+        self.was_rolling_back = was_rolling_back
+        self.is_complete = is_complete
+        self.migration = None if cause is None else cause.migration
+        self.rolled_back = cause is None or cause.rolled_back
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        names = ", ".join(self.committed)
+        where = "Interrupted" if self.migration is None else f"Interrupted in {self.migration}"
+        if not self.rolled_back:
+            kept = f"{self.database} keeps what {self.migration} did outside a transaction"
+            return f"{where}: {kept}, and {names}." if names else f"{where}: {kept}."
+        if names and self.was_rolling_back:
+            return f"Interrupted too late to stop the run: {names} had been rolled back in {self.database}."
+        if names and self.is_complete:
+            return f"Interrupted too late to stop the run: {names} had been applied to {self.database}."
+        if names:
+            return f"{where}: {self.database} keeps {names}; the rest was rolled back."
+        return f"{where}: all was rolled back; {self.database} is unchanged."
+
+
+class ReplayInterrupted(KeyboardInterrupt):
+    """A replay in memory was stopped from outside; the text names the migration."""
+
+
+def interruption_of(error: KeyboardInterrupt) -> Failure:
+    """Return ``error`` as data."""
+    committed = error.committed if isinstance(error, Interrupted) else ()
+    message = str(error) or "Interrupted."
+    return Failure(kind=type(error).__name__, message=message, exit_code=INTERRUPTED, committed=committed)
+
+
+def was_interrupted(error: BaseException | None) -> bool:
+    """Return whether ``error``, or what caused it, comes from a signal or a stop request.
+
+    Python drops a KeyboardInterrupt raised within a callback, and sqlite3 reports that the statement was interrupted.
+    """
+    while error is not None:
+        code = getattr(error, "sqlite_errorcode", 0)
+        if isinstance(error, KeyboardInterrupt) or code & 0xFF == sqlite3.SQLITE_INTERRUPT:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
