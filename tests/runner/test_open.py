@@ -215,9 +215,7 @@ def test_pushing_does_not_use_the_callers_row_factory(path: Path, folder: Path) 
 
 
 @pytest.mark.parametrize("has_run", [0, 1])
-def test_the_books_of_an_attached_database_are_not_this_ones(
-    path: Path, folder: Path, tmp_path: Path, has_run: int
-) -> None:
+def test_records_of_an_attached_database_are_ignored(path: Path, folder: Path, tmp_path: Path, has_run: int) -> None:
     """What a database beside this one has run says nothing about this one, be it new or behind."""
     close_database(open_database(path, migrations=folder))
     with closing(sqlite3.connect(tmp_path / "other.db")) as connection:

@@ -17,7 +17,7 @@ from waiaas_migrate.files.schema_file.locate import located
 from waiaas_migrate.files.schema_file.quoted_words import quoted_word_problems
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.files.yaml_text.yaml_reader import join
-from waiaas_migrate.schema.canonical import without_meaning
+from waiaas_migrate.schema.canonical import without_expressions
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hints import with_hints, without_hints
@@ -91,7 +91,7 @@ def _expect_all(written: Schema, built: Schema, customised: Project | None) -> N
     others = built.by_name()
     suspects = tuple(table for table in written.tables if others.get(fold(table.name)) != table)
     found = tuple(others[fold(table.name)] for table in suspects if fold(table.name) in others)
-    left = diff(Schema(tables=without_meaning(found)), Schema(tables=without_meaning(suspects)))
+    left = diff(Schema(tables=without_expressions(found)), Schema(tables=without_expressions(suspects)))
     names = {fold(name) for name in built.names}
     missing = [f"{name} is missing" for name in written.names if fold(name) not in names]
     if not left and not missing:

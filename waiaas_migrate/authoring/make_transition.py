@@ -79,7 +79,7 @@ def _rename_all(scratch: sqlite3.Connection, start: Schema, renames: Renames, re
 
 
 def _rename(scratch: sqlite3.Connection, renaming: Transition, renderer: Renderer) -> str | None:
-    """Carry the renames out; or change nothing and return a view or trigger that must be set aside for them."""
+    """Do the renames, or change nothing and return a view or trigger that must be set aside for them."""
     try:
         with transaction(scratch):
             for step in plan(renaming).steps:

@@ -319,7 +319,7 @@ def is_addition(change: Change) -> bool:
     return isinstance(change, AddTable | AddVirtualTable | AddView)
 
 
-def asked_foreign_keys(changes: Sequence[Change]) -> Iterator[tuple[str, ForeignKey]]:
+def foreign_keys_to_check(changes: Sequence[Change]) -> Iterator[tuple[str, ForeignKey]]:
     """Yield the foreign keys, each with its table, that existing rows may violate.
 
     They are new or refer to other columns than before. Keys with a new column that is empty in every row are left out.

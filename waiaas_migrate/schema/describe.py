@@ -9,7 +9,7 @@ from waiaas_migrate.schema.enum_lists import literal
 from waiaas_migrate.schema.model import Check, Column, ForeignKey, Index, IndexPart, PrimaryKey, Table
 
 
-def describe(change: c.Change, *, brief: bool = False) -> str:  # noqa: PLR0911  one return for each kind of change
+def describe(change: c.Change, *, brief: bool = False) -> str:
     """Return ``change`` in words, such as ``add column agents.nickname (TEXT)``.
 
     ``brief`` leaves out the text of a CHECK, for a comment above the SQL that shows it.
@@ -23,12 +23,11 @@ def describe(change: c.Change, *, brief: bool = False) -> str:  # noqa: PLR0911 
             return _describe_check(change, brief=brief)
         case c.AddIndex() | c.DropIndex() | c.ModifyIndex():
             return _describe_index(change)
-        case c.AddView() | c.DropView() | c.ModifyView():
-            return _describe_view(change)
-        case c.AddTrigger() | c.DropTrigger() | c.ModifyTrigger():
-            return _describe_trigger(change)
-        case c.AddVirtualTable() | c.DropVirtualTable() | c.ModifyVirtualTable():
-            return _describe_virtual_table(change)
+        case (
+            c.AddView() | c.DropView() | c.ModifyView() | c.AddTrigger() | c.DropTrigger() | c.ModifyTrigger()
+            | c.AddVirtualTable() | c.DropVirtualTable() | c.ModifyVirtualTable()
+        ):  # fmt: skip
+            return _describe_object(change)
         case _:
             return _describe_key(change)
 
@@ -202,38 +201,28 @@ def _joined(*words: str | None) -> str:
     return " ".join(filter(None, words))
 
 
-def _describe_view(change: c.ViewChange) -> str:
+def _describe_object(  # noqa: C901, PLR0911  one return for each kind of change
+    change: c.ViewChange | c.TriggerChange | c.VirtualTableChange,
+) -> str:
     match change:
         case c.AddView(view=view):
             return f"add view {view.name}"
         case c.DropView(view=view):
             return f"drop view {view.name}"
-        case c.ModifyView(new=new):
-            return f"change view {new.name}"
-        case _:
-            assert_never(change)
-
-
-def _describe_trigger(change: c.TriggerChange) -> str:
-    match change:
+        case c.ModifyView(new=view):
+            return f"change view {view.name}"
         case c.AddTrigger(trigger=trigger):
             return f"add trigger {trigger.name} on {trigger.table}"
         case c.DropTrigger(trigger=trigger):
             return f"drop trigger {trigger.name} on {trigger.table}"
-        case c.ModifyTrigger(new=new):
-            return f"change trigger {new.name} on {new.table}"
-        case _:
-            assert_never(change)
-
-
-def _describe_virtual_table(change: c.VirtualTableChange) -> str:
-    match change:
+        case c.ModifyTrigger(new=trigger):
+            return f"change trigger {trigger.name} on {trigger.table}"
         case c.AddVirtualTable(table=table):
             return f"add virtual table {table.name} using {table.module}"
         case c.DropVirtualTable(table=table):
             return f"drop virtual table {table.name}"
-        case c.ModifyVirtualTable(new=new):
-            return f"change virtual table {new.name}"
+        case c.ModifyVirtualTable(new=table):
+            return f"change virtual table {table.name}"
         case _:
             assert_never(change)
 

@@ -38,6 +38,15 @@ def quote_name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def unquote(text: str) -> str:
+    """Return ``text`` without the quotes of a name or a string (https://www.sqlite.org/lang_keywords.html)."""
+    closing = {'"': '"', "`": "`", "[": "]", "'": "'"}.get(text[:1])
+    if closing is None:
+        return text
+    inner = text[1:-1]
+    return inner if closing == "]" else inner.replace(closing * 2, closing)
+
+
 def quote_literal(value: str | float | bytes | None) -> str:
     """Return ``value`` as an SQL literal (https://www.sqlite.org/lang_expr.html#literal_values_constants_)."""
     match value:
