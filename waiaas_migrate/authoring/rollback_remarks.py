@@ -81,7 +81,7 @@ def _columns_that_stay(transition: Transition) -> Iterator[tuple[Table, Column, 
 
 
 def _merged_values(old: Table, before: Column, after: Column) -> Iterator[str]:
-    """Yield a remark for each enum value that replaced others, so that its rows can't be told apart now."""
+    """Yield a remark for each enum value that replaced others, so that its rows can't be distinguished now."""
     where = f"{old.name}.{after.name}"
     held = values_held(old, before)
     replaced: dict[str | int | None, list[str | int]] = {}
