@@ -43,7 +43,7 @@ def add_migration(project: Path, name: str, sql: str) -> None:
 
 
 def test_apply_makes_the_file(project: Path) -> None:
-    """A new database is at head and its owner's alone; the migrations that were run stand on stdout."""
+    """A new database is at head and has mode 0600; stdout lists the applied migrations."""
     done = run(project, "apply", "app.db")
     assert (done.status, done.out, done.err) == (0, "applied 0001_initial\n", "")
     assert catalog(project / "app.db") == TABLES
@@ -51,7 +51,7 @@ def test_apply_makes_the_file(project: Path) -> None:
 
 
 def test_apply_twice(project: Path, database: Path) -> None:
-    """A second apply says that there is nothing to do, exits with 0, and leaves every byte alone."""
+    """A second apply reports that the database is up to date, exits with 0, and changes no byte."""
     before = listing(project)
     done = run(project, "apply", database.name)
     assert (done.status, done.out, done.err) == (0, "app.db: up to date.\n", "")
@@ -73,7 +73,7 @@ def test_apply_takes_a_url(project: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["apply", "status", "drift"])
-def test_a_file_that_is_no_database(project: Path, command: str) -> None:
+def test_a_file_that_is_not_a_database(project: Path, command: str) -> None:
     """Another file is refused with exit status 2, and left as it is."""
     (project / "notes.txt").write_text("This is no database, and long enough to be looked at.\n" * 4, encoding="utf-8")
     before = listing(project)
@@ -96,7 +96,7 @@ def test_a_file_that_is_no_database(project: Path, command: str) -> None:
         ("sqlite://app.db", "is not a database URL. Write sqlite:///relative/path.db"),
     ],
 )
-def test_names_that_are_no_database(project: Path, command: str, name: str, said: str) -> None:
+def test_invalid_database_names(project: Path, command: str, name: str, said: str) -> None:
     """A folder, a file in a folder that is missing, or no name at all: exit status 2, and nothing is made."""
     before = listing(project)
     done = run(project, command, name)
@@ -159,8 +159,8 @@ def test_apply_refuses_a_database_of_unknown_origin(project: Path) -> None:
     ],
     ids=["a copy", "a guard"],
 )
-def test_rows_that_stand_in_the_way(project: Path, database: Path, old: str, new: str, said: str) -> None:
-    """The rule, the rows and what to do are told; names that only the migration knows are not."""
+def test_rows_that_break_the_new_rule(project: Path, database: Path, old: str, new: str, said: str) -> None:
+    """The message has the rule, the rows, and the fix, but no names that only the migration uses."""
     execute(database, "INSERT INTO tasks (title, state) VALUES ('a', 'done'), ('a', 'done')")
     for name in ("schema.yaml", "kinds.py"):
         text = (project / name).read_text(encoding="utf-8")
@@ -243,7 +243,7 @@ def test_status(project: Path, database: Path) -> None:
     }
 
 
-def test_status_of_a_folder_that_is_not_as_recorded(project: Path, database: Path) -> None:
+def test_status_of_a_folder_that_differs_from_its_manifest(project: Path, database: Path) -> None:
     """What `apply` refuses is not called up to date, for one database and for many."""
     edit(project / "migrations" / "0001_initial.sql", "title TEXT", "title BLOB")
     refused = "The folder differs from its manifest, so `apply` refuses it. Run `check` for details.\n"
@@ -259,7 +259,7 @@ def test_status_of_a_folder_that_is_not_as_recorded(project: Path, database: Pat
     assert run(project, "status", database.name).status == 2
 
 
-def test_what_a_project_prints_is_not_among_the_json(project: Path) -> None:
+def test_output_of_a_project_goes_to_stderr(project: Path) -> None:
     """A migration in Python and a module of enums may print: with --json that goes to stderr, for one and for many."""
     with (project / "kinds.py").open("a", encoding="utf-8") as enums:
         enums.write("print('the enums')\n")
@@ -291,7 +291,7 @@ def test_status_of_an_empty_database(project: Path) -> None:
 
 
 def test_a_folder_without_migrations(project: Path) -> None:
-    """It may be the wrong one: that nothing is in it is told, where all would be well else."""
+    """An empty folder, which may be the wrong one, is mentioned even though nothing is wrong."""
     (project / "none").mkdir()
     done = run(project, "apply", "app.db", "--migrations", "none")
     assert done.status == 0

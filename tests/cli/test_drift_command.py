@@ -38,7 +38,7 @@ def add_migration(project: Path, name: str, sql: str) -> None:
 
 
 def test_drift_of_a_database_without_a_record(project: Path) -> None:
-    """Its tables are told, and that it looks as if it were only not noted which migrations they come of."""
+    """Its tables are reported, with a note on how to record the migrations that built them."""
     execute(project / "app.db", "CREATE TABLE tasks (x)")
     done = run(project, "drift", "app.db")
     assert done.status == 1
@@ -77,7 +77,7 @@ def test_no_drift(project: Path, database: Path) -> None:
     ids=["column added", "index dropped", "table dropped", "view added", "column renamed"],
 )
 def test_drift_by_ddl(project: Path, database: Path, statement: str, found: str) -> None:
-    """What was changed by hand is named, with the way out, and the exit status is 1."""
+    """Manual changes are reported with their fix, and the exit status is 1."""
     execute(database, statement)
     before = listing(project)
     done = run(project, "drift", "app.db")
@@ -116,8 +116,8 @@ def test_drift_of_column_order(project: Path, database: Path) -> None:
     assert "reorder columns of notes" in done.out
 
 
-def test_drift_behind_head(project: Path, database: Path) -> None:
-    """A database is compared with the migrations it has run; those it has not are told beside the result."""
+def test_drift_with_pending_migrations(project: Path, database: Path) -> None:
+    """A database is compared with the migrations it has applied; a note counts the pending ones."""
     add_migration(project, "0002_more.sql", "-- depends: 0001_initial\nCREATE TABLE more (a);\n")
     done = run(project, "drift", database.name)
     assert (done.status, done.out) == (0, "app.db: no drift.\n")
@@ -146,7 +146,7 @@ def test_drift_by_an_unknown_migration(project: Path, database: Path) -> None:
     )
 
 
-#: A view, an index and a trigger, made anew behind each apply, and a table that is made once.
+#: A view that is created again after each apply, and an index, a trigger, and a table that are created once.
 HOOK = """\
 DROP VIEW IF EXISTS open_tasks;
 CREATE VIEW open_tasks AS SELECT id FROM tasks WHERE state = 'open';
@@ -162,14 +162,14 @@ HOOK_FIX = (
 
 @pytest.fixture
 def hooked(project: Path) -> Path:
-    """A database at head, behind which hooks made something."""
+    """A database at head in which hooks made objects."""
     (project / "migrations" / "post-apply.sql").write_text(HOOK, encoding="utf-8")
     assert run(project, "apply", "app.db").status == 0
     return project / "app.db"
 
 
-def test_what_hooks_make_is_no_drift(project: Path, hooked: Path) -> None:
-    """Not at head, nor before the next migration, nor when it was taken back."""
+def test_objects_of_hooks_are_not_drift(project: Path, hooked: Path) -> None:
+    """Neither at head, nor with a pending migration, nor after a rollback."""
     assert run(project, "drift", hooked.name).out == "app.db: no drift.\n"
     edit(project / "schema.yaml", "      body: text\n", "      body: text\n      author: text\n")
     assert run(project, "generate").status == 0
@@ -185,7 +185,7 @@ def test_what_hooks_make_is_no_drift(project: Path, hooked: Path) -> None:
     )
 
 
-def test_what_a_hook_in_python_makes_is_no_drift(project: Path) -> None:
+def test_objects_of_a_python_hook_are_not_drift(project: Path) -> None:
     """It is replayed like a migration in Python."""
     code = 'from yoyo import step\nstep("CREATE VIEW IF NOT EXISTS ids AS SELECT id FROM tasks")\n'
     (project / "migrations" / "post-apply.py").write_text(code, encoding="utf-8")
@@ -207,8 +207,8 @@ def test_what_a_hook_in_python_makes_is_no_drift(project: Path) -> None:
     ],
     ids=["view dropped", "index dropped", "trigger dropped", "view changed", "table changed"],
 )
-def test_what_is_not_as_hooks_make_it(project: Path, hooked: Path, statements: list[str], said: str) -> None:
-    """It is a finding of its own, beside what was changed without a migration, with a way out of its own."""
+def test_changed_objects_of_hooks_are_drift(project: Path, hooked: Path, statements: list[str], said: str) -> None:
+    """It has a subject and a fix of its own, beside those of manual changes."""
     execute(hooked, *statements, "CREATE INDEX idx_by_hand ON tasks (title)")
     done = run(project, "drift", hooked.name)
     assert done.status == 1
@@ -220,7 +220,7 @@ def test_what_is_not_as_hooks_make_it(project: Path, hooked: Path, statements: l
 
 
 def test_a_hook_that_fails_on_an_empty_database(project: Path, database: Path) -> None:
-    """It is told, by its file: no new database could be made."""
+    """The error names its file: it could not create a new database."""
     (project / "migrations" / "post-apply.sql").write_text("INSERT INTO nowhere VALUES (1);\n", encoding="utf-8")
     done = run(project, "drift", database.name)
     assert (done.status, done.out) == (2, "")

@@ -1,4 +1,4 @@
-"""A migrations folder, read and held against its manifest, ready to be run."""
+"""A migrations folder that has been read and compared with its manifest."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class MigrationFolder:
 
     @property
     def tables(self) -> frozenset[str]:
-        """The folded names of the tables that the migrations touch, as far as the manifest tells."""
+        """The folded names of the tables that the migrations touch, as far as the manifest records them."""
         return frozenset(fold(name) for one in self.forward(self.migrations) for name, _ in one.tables or ())
 
     @property

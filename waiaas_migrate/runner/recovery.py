@@ -27,7 +27,7 @@ def had_run(
 ) -> bool:
     """Return whether a yoyo that was killed had run ``migration``, the first pending one.
 
-    A transactional migration runs as a whole or not at all. If its effect shows in the schema, the schema tells. One
+    A transactional migration runs as a whole or not at all. If its effect shows in the schema, that decides. One
     that may change rows is never taken for run, nor run a second time, unless the schema proves that it hasn't run.
     One that runs outside transactions may have stopped halfway, and runs again.
 

@@ -181,7 +181,7 @@ class Run:
             return
         self._monitor.start(Progress(migration=migration, words="backup", unit="pages"))
         file = Path(main_file(self.connection))
-        self.backup = back_up(file, _last_applied(self.connection), told=self._monitor.pages)
+        self.backup = back_up(file, _last_applied(self.connection), listener=self._monitor.pages)
         self._backed_up_at = version
 
 

@@ -56,7 +56,7 @@ def _report(done: Restored, *, as_json: bool) -> None:
 
 
 def _print_list(database: str, backups: tuple[Backup, ...], *, as_json: bool) -> int:
-    from waiaas_migrate.runner.backups.backup import byte_count
+    from waiaas_migrate.runner.backups.verified_copy import byte_count
 
     if as_json:
         rows = [

@@ -88,21 +88,16 @@ def apply_to_all(
     folder, stamp = Path(migrations).absolute(), time.time_ns()
     _read_once(folder, stamp)
     stop = threading.Event() if fleet.executor is None else None
-    work = functools.partial(_apply, folder=folder, stamp=stamp, options=options, may_make=may_make, stop=stop)
+    options = replace(options, stop=stop)  # another process could not see it
+    work = functools.partial(_apply, folder=folder, stamp=stamp, options=options, may_make=may_make)
     return each(work, databases, fleet, stop=stop)
 
 
 def _apply(
-    database: str,
-    *,
-    folder: Path,
-    stamp: int,
-    options: RunOptions,
-    may_make: Container[str] | None,
-    stop: StopRequest | None,
+    database: str, *, folder: Path, stamp: int, options: RunOptions, may_make: Container[str] | None
 ) -> ApplyResult:
     may_make_it = may_make is None or database in may_make
-    return apply_to(database, _read_once(folder, stamp), options=replace(options, stop=stop), may_make=may_make_it)
+    return apply_to(database, _read_once(folder, stamp), options=options, may_make=may_make_it)
 
 
 @functools.lru_cache(maxsize=8)
