@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.enum_lists import literal, values_held
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard
-from waiaas_migrate.schema.model import Column, PrimaryKey, Table
+from waiaas_migrate.schema.model import Column, PrimaryKey, Table, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.row_values import column_of, is_filled, mapping
 from waiaas_migrate.sqlite.planning.transition import Transition
@@ -58,7 +58,7 @@ def _not_restored(change: c.Change) -> Iterator[str]:
     match change:
         case c.DropTable(table=Table(name=name)):
             yield f"Does not restore the rows of {name}."
-        case c.DropVirtualTable(table=virtual) if virtual.holds_data:
+        case c.DropObject(item=VirtualTable(holds_data=True) as virtual):
             yield f"Does not restore the rows of {virtual.name}."
         case c.DropColumn(table=table, column=column) if column.not_null and column.default is None:
             yield f"Does not restore the values of {table}.{column.name}: every row gets a neutral value."

@@ -34,14 +34,13 @@ def _of(change: c.Change, context: HazardContext) -> Iterator[Hazard]:
     match change:
         case (
             c.AddTable() | c.RenameTable() | c.RenameColumn() | c.ReorderColumns() | c.DropUnique() | c.DropCheck()
-            | c.DropForeignKey() | c.DropIndex() | c.AddView() | c.DropView() | c.ModifyView()
-            | c.AddTrigger() | c.DropTrigger() | c.ModifyTrigger() | c.AddVirtualTable()
+            | c.DropForeignKey() | c.DropIndex() | c.AddObject()
         ):  # fmt: skip
             return  # safe, whatever the rows are
         case (
             c.DropTable() | c.ModifyTableOptions() | c.AddColumn() | c.DropColumn() | c.ModifyColumn()
             | c.ModifyPrimaryKey() | c.AddUnique() | c.AddCheck() | c.ModifyCheck() | c.AddForeignKey()
-            | c.ModifyForeignKey() | c.AddIndex() | c.ModifyIndex() | c.DropVirtualTable() | c.ModifyVirtualTable()
+            | c.ModifyForeignKey() | c.AddIndex() | c.ModifyIndex() | c.DropObject() | c.ModifyObject()
         ):  # fmt: skip
             for find in FAMILIES:
                 yield from find(change, context)

@@ -9,7 +9,7 @@ from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.schema.hazards.context import HazardContext
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard, allow
-from waiaas_migrate.schema.model import Table
+from waiaas_migrate.schema.model import Table, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_column
 
@@ -23,11 +23,11 @@ def find(change: c.Change, context: HazardContext) -> Iterator[Hazard]:
             yield _dropped_table(change, context)
         case c.DropColumn():
             yield _dropped_column(change, context)
-        case c.DropVirtualTable(table=table) if table.holds_data:
+        case c.DropObject(item=VirtualTable(holds_data=True) as table):
             what = f"deletes every row of {table.name}."
             fix = allow(Code.DROP_VIRTUAL_TABLE)
             yield Hazard(code=Code.DROP_VIRTUAL_TABLE, where=table.name, what=what, fix=fix)
-        case c.ModifyVirtualTable(old=old, new=new) if old.holds_data or new.holds_data:
+        case c.ModifyObject(old=VirtualTable() as old, new=VirtualTable() as new) if old.holds_data or new.holds_data:
             what = f"deletes every row of {old.name}, and creates it again."
             fix = (
                 f"{allow(Code.DROP_VIRTUAL_TABLE)} Fill it in a migration of your own, unless it now reads a table or "
