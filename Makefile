@@ -1,21 +1,26 @@
-# Everything that is done to a checkout. Each target makes the virtual environment it needs from nothing;
-# stamps inside it make a second call quick.
+# Tasks for a checkout. Each target creates the virtual environment that it needs; stamps in it make a second call fast.
 
-# Where to look for a Python, in this order. To choose another: make clean && make test PYTHON=python3.13
+# The Pythons to try, in this order. To choose another: make clean && make test PYTHON=python3.13
 PYTHON ?= python3.11 python3.12 python3.13 python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := build/demo.db
 BENCH := build/bench
+# The core of the test suite. The rest adds crashes, full disks, many processes, and random schemas.
+FAST := tests/test_cases.py tests/test_structure.py tests/test_english.py tests/test_errors.py tests/commands/test_check.py \
+	tests/commands/test_inspect.py tests/files tests/cli/test_database_commands.py tests/cli/test_project_commands.py \
+	tests/cli/test_terminal.py tests/authoring/test_generate.py tests/authoring/test_hazards.py \
+	tests/runner/test_apply.py tests/runner/test_open.py tests/runner/test_transactions.py tests/runner/test_fleet.py \
+	tests/sqlite/test_introspect.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean
+.PHONY: help demo test test-fast check bench clean
 .DELETE_ON_ERROR:
 
-help: ## say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.installed ## make a database from the shipped schema and compare the two
+demo: $(VENV)/.installed ## build a database from the shipped schema and check it for drift
 	@mkdir -p $(dir $(DEMO))
 	@rm -f $(DEMO) $(DEMO)-journal $(DEMO)-shm $(DEMO)-wal
 	$(BIN)/waiaas-migrate generate
@@ -23,22 +28,25 @@ demo: $(VENV)/.installed ## make a database from the shipped schema and compare 
 	$(BIN)/waiaas-migrate status $(DEMO)
 	$(BIN)/waiaas-migrate drift $(DEMO)
 
-test: $(VENV)/.installed-test ## run the tests; ARGS="-k ids -n 0" goes to pytest
+test: $(VENV)/.installed-test ## run all tests; pass options to pytest with ARGS="-k ids -n 0"
 	$(BIN)/python -m pytest $(ARGS)
 
-check: $(VENV)/.installed-dev ## linters, formatting, types and import contracts
+test-fast: $(VENV)/.installed-test ## run the core of the tests in about a minute
+	$(BIN)/python -m pytest $(ARGS) $(FAST)
+
+check: $(VENV)/.installed-dev ## run the linters, and check formatting, types, and imports
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.installed-bench ## run the benchmarks; ARGS="--rounds 1" goes to each of them
+bench: $(VENV)/.installed-bench ## run the benchmarks; pass options to each with ARGS="--rounds 1"
 	@mkdir -p $(BENCH)
 	@for benchmark in $(basename $(notdir $(wildcard benchmarks/[a-z]*.py))); do \
 		$(BIN)/python -m "benchmarks.$$benchmark" --json "$(BENCH)/$$benchmark.json" $(ARGS) || exit 1; \
 	done
 
-clean: ## remove the environment and everything built
+clean: ## delete the virtual environment and everything built
 	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache \
 		.pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -51,8 +59,8 @@ $(VENV)/.created:
 			exit; \
 		fi; \
 	done; \
-	echo "Python 3.11 or newer is needed, with its venv module; looked for: $(PYTHON)." >&2; \
-	echo "Install it (on Debian and Ubuntu: apt install python3 python3-venv) or name one: make PYTHON=/path/to/python3" >&2; \
+	echo "No Python 3.11 or newer with the venv module found. Tried: $(PYTHON)." >&2; \
+	echo "Install it (on Debian and Ubuntu: apt install python3 python3-venv), or choose one: make PYTHON=/path/to/python3" >&2; \
 	exit 1
 
 $(VENV)/.installed: EXTRA :=

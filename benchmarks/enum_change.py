@@ -1,7 +1,7 @@
 """Changing an enum of a table that has rows: adding a value takes constant time, removing one takes one scan.
 
 The table is ``transactions`` of the shipped schema, with its eight indexes. What is timed is a whole run of the runner:
-connecting, reading the folder, the migration, its proof, yoyo's books, COMMIT, and closing; not a backup beforehand.
+connecting, reading the folder, the migration, its proof, yoyo's records, COMMIT, and closing; not a backup beforehand.
 """
 
 from __future__ import annotations

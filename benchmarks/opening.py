@@ -32,7 +32,7 @@ from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
 OPENING = {10: 1.5, 1000: 2.0}
 APPLYING = 1.3
 
-_BOOKS = """
+_YOYO_TABLES = """
 CREATE TABLE _yoyo_log (id VARCHAR(36), migration_hash VARCHAR(64), migration_id VARCHAR(255), operation VARCHAR(10),
     username VARCHAR(255), hostname VARCHAR(255), comment VARCHAR(255), created_at_utc TIMESTAMP, PRIMARY KEY (id));
 CREATE TABLE _yoyo_version (version INT NOT NULL PRIMARY KEY, installed_at_utc TIMESTAMP);
@@ -98,7 +98,7 @@ def apply_by_hand(path: Path, folder: Path) -> None:
     for name, value in SETTINGS:
         connection.execute(f"PRAGMA {name} = {value}")
     connection.execute("BEGIN IMMEDIATE")
-    for statement in _BOOKS.split(";")[:-1]:
+    for statement in _YOYO_TABLES.split(";")[:-1]:
         connection.execute(statement)
     for file in sorted(folder.glob("*.sql")):
         if file.name.endswith(".rollback.sql"):

@@ -157,8 +157,9 @@ API_INTRODUCTION = """\
 Import these names from `waiaas_migrate`; each loads its module when it is first used. This page is written from their
 docstrings.
 
-`open_database`, `push_schema`, and `apply_to_all` log the notices of a run, such as an unclean shutdown of an earlier
-one, as warnings of the logger `waiaas_migrate`. Every error can be pickled; see [Errors](errors.md).
+`open_database` and `push_schema` log the notices of a run, such as foreign key violations that existed before, as
+warnings of the logger `waiaas_migrate`; the other functions return them. Every error can be pickled; see
+[Errors](errors.md).
 """
 
 

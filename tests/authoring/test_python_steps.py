@@ -56,7 +56,7 @@ def test_a_step_that_ends_the_transaction_fails_at_generate(project: Path, verb:
     """With the reason that `apply` gives, and nothing is recorded or changed."""
     write_steps(project, line)
     manifest = (project / "migrations" / "manifest.json").read_bytes()
-    said = f"it tries to {verb}, but migrations run in one transaction of the runner's. Take BEGIN, COMMIT, ROLLBACK"
+    said = f"it tries to {verb}, but migrations run in one transaction of the runner's. Remove BEGIN, COMMIT, ROLLBACK"
     for command in (["generate"], ["check"]):
         done = run(project, *command)
         assert done.status == 2

@@ -130,7 +130,7 @@ def test_facts_that_were_edited_are_found(tmp_path: Path, old: str, new: str) ->
     head, last = text.rsplit('{"id": "0002_x"', 1)
     assert old in last
     manifest.write_text(f'{head}{{"id": "0002_x"{last.replace(old, new, 1)}', encoding="utf-8")
-    with pytest.raises(MigrationsError, match=r"its line in manifest\.json was, since it was recorded"):
+    with pytest.raises(MigrationsError, match=r"its line in manifest\.json was, after it was recorded"):
         read_folder(tmp_path / "migrations")
 
 

@@ -80,7 +80,7 @@ def assert_sound(folder: Path, done: Outcome, fault: Fault, before: dict[str, st
         case 0:
             assert is_after
         case 2:
-            said = ["Nothing was changed.", "an interrupted `generate` left, and it cannot be deleted:"]
+            said = ["Nothing was changed.", "holds files of an interrupted `generate`, which can't be deleted:"]
             assert any(text in done.err for text in said) == (not is_after)
             assert ("was written, but" in done.err) == is_after
         case 130:
@@ -152,6 +152,6 @@ def test_what_was_deleted_is_reported(tmp_path: Path, faults: FaultInjector) -> 
     folder = prepare(tmp_path / "p", "recovery", faults)
     done = run(folder, "generate", "-m", "other name")
     assert done.status == 0
-    said = "deleted migrations/0002_add_view_open_tasks.{}, which an interrupted run had left\n"
+    said = "deleted migrations/0002_add_view_open_tasks.{}, left by an interrupted run\n"
     assert done.err.startswith(said.format("rollback.sql") + said.format("sql"))
     assert recorded(folder) == ["0001_initial", "0002_other_name"]

@@ -1,4 +1,4 @@
-"""``--json``: complete, with the same keys each time, and as docs/cli.md tells it."""
+"""``--json`` prints the keys that docs/cli.md documents, all of them each time."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from tests.support.projects import edit, execute, generated_project, run
 from tests.test_docs import REFERENCE
 
 
-def keys_told(what: str) -> set[str]:
-    """The keys that docs/cli.md tells of what stands in the first column."""
-    (row,) = re.findall(rf"^\| {re.escape(what)} \|(.*)\|$", REFERENCE.read_text(encoding="utf-8"), re.MULTILINE)
-    return set(re.findall(r"`(\w+)`", row.partition(":")[0].partition(";")[0]))
+def documented_keys(what: str) -> set[str]:
+    """The keys that docs/cli.md lists after a name."""
+    (line,) = re.findall(rf"^- {re.escape(what)}: (.*)$", REFERENCE.read_text(encoding="utf-8"), re.MULTILINE)
+    without_remarks = re.sub(r"\((?:[^()]|\([^()]*\))*\)", "", line.partition(";")[0])
+    return set(re.findall(r"`(\w+)`", without_remarks))
 
 
 @pytest.fixture
@@ -48,26 +49,26 @@ def evolving(tmp_path: Path) -> Path:
     ],
     ids=lambda value: value if isinstance(value, str) and "`" not in value else "",
 )
-def test_the_keys_of_json_are_told(evolving: Path, arguments: str, what: str, inner: dict[str, str]) -> None:
+def test_the_keys_are_documented(evolving: Path, arguments: str, what: str, inner: dict[str, str]) -> None:
     """docs/cli.md names every key of every result, and no other."""
     found = json.loads(run(evolving, *arguments.split(), "--json").out)
-    assert set(found) == keys_told(what)
-    for key, told in inner.items():
+    assert set(found) == documented_keys(what)
+    for key, documented in inner.items():
         assert found[key]
-        assert all(set(row) == keys_told(told) for row in found[key])
+        assert all(set(row) == documented_keys(documented) for row in found[key])
 
 
-def test_the_keys_of_what_stands_deeper_in_json_are_told(evolving: Path) -> None:
-    """So it does of steps, errors, problems, and of each of several databases."""
+def test_the_keys_of_nested_values_are_documented(evolving: Path) -> None:
+    """docs/cli.md names every key of migrations, errors, problems, and each of several databases."""
     (migration,) = json.loads(run(evolving, "apply", "a.db", "--dry-run", "--json").out)["migrations"]
-    assert set(migration["tables"][0]) == keys_told("`tables`")
+    assert set(migration["tables"][0]) == documented_keys("`tables`")
     error = json.loads(run(evolving, "check", "--schema", "nowhere.yaml", "--json").out)["error"]
-    assert set(error) == keys_told("`error`")
-    assert set(error["problems"][0]) == keys_told("`problems`")
+    assert set(error) == documented_keys("`error`")
+    assert set(error["problems"][0]) == documented_keys("`problems`")
     good, bad = json.loads(run(evolving, "status", "a.db", "none.db", "--json").out)["databases"]
-    assert set(good) == keys_told("`databases`") | keys_told("`status`")
-    assert set(bad) == {*keys_told("`databases`"), "error"}
-    assert set(bad["error"]) == keys_told("`error`")
+    assert set(good) == documented_keys("`databases`") | documented_keys("`status`")
+    assert set(bad) == {*documented_keys("`databases`"), "error"}
+    assert set(bad["error"]) == documented_keys("`error`")
 
 
 def write_migrations(project: Path, **files: str) -> None:

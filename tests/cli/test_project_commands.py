@@ -147,9 +147,9 @@ DAMAGES: dict[str, tuple[str | bytes, str]] = {
         TASKS + "      owner: {type: integer, references: people.id}\n",
         "schema.yaml:7:42, tables.tasks.columns.owner.references: ",
     ),
-    "unknown enum": (TASKS + "      state: {type: text, enum: STATUSES}\n", "no enum `STATUSES` in `kinds`"),
+    "unknown enum": (TASKS + "      state: {type: text, enum: STATUSES}\n", "unknown enum `STATUSES`"),
     "unknown module": (TASKS.replace("kinds", "nowhere"), "schema.yaml:2:8, enums: no module `nowhere`"),
-    "a module that fails": (TASKS.replace("kinds", "broken"), "the module `broken` fails on import: ValueError: no"),
+    "a module that fails": (TASKS.replace("kinds", "broken"), "can't import the module `broken`: ValueError: no"),
     "empty enum": (
         TASKS + "      state: {type: text, enum: NOTHING}\n",
         "can't use `NOTHING` as an enum: it has no values",
@@ -163,7 +163,7 @@ DAMAGES: dict[str, tuple[str | bytes, str]] = {
     "nothing": ("", "schema.yaml"),
     "no mapping": ("- version\n", "schema.yaml:1:1: "),
     "no version": (TASKS.replace("version: 1\n", ""), "`version` is missing. Begin the file with `version: 1`."),
-    "NUL": ("version: 1\n\0", "schema.yaml:2:1: the character U+0000 here is no text."),
+    "NUL": ("version: 1\n\0", "schema.yaml:2:1: the character U+0000 here is not text."),
 }
 
 

@@ -1,4 +1,4 @@
-"""Enums are found in the application's modules, afresh each time, and whatever is wrong there is told."""
+"""Enums are loaded from the application's modules each time, and everything wrong with them is reported."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def values(enums: LoadedEnums, name: str) -> tuple[str | int, ...]:
 
 
 def complaint(root: Path, *modules: str) -> str:
-    """What is said about modules that cannot be imported."""
+    """Return the error for modules that can't be imported."""
     with pytest.raises(SchemaFileError) as caught:
         load(root, *modules)
     return str(caught.value)
@@ -83,8 +83,8 @@ _FLAG_MEMBER = f"it has a member of an `enum.Flag`, whose members can be combine
         ("{'a': 1}", "it is not an enum, Literal, tuple or list (but `dict`)"),
     ],
 )
-def test_what_cannot_be_a_check_list_says_why(tmp_path: Path, source: str, problem: str) -> None:
-    """A name that exists and cannot be used carries the reason, for whoever refers to it."""
+def test_unusable_values_have_a_reason(tmp_path: Path, source: str, problem: str) -> None:
+    """A definition that can't be an enum says why."""
     (tmp_path / "app_enums.py").write_text(f"import enum, typing\nE = {source}\n")
     found = load(tmp_path, "app_enums").find("E")
     assert found is not None
@@ -125,13 +125,13 @@ def test_a_module_cannot_end_the_command(tmp_path: Path) -> None:
 
 
 def test_long_lists_are_read(tmp_path: Path) -> None:
-    """A word list of 100,000 beside the enums, used or not, is read to its end."""
+    """A list of 100,000 words in the module is loaded completely, used or not."""
     (tmp_path / "app_enums.py").write_text("WORDS = [str(n) for n in range(100_000)]\n")
     assert len(values(load(tmp_path, "app_enums"), "WORDS")) == 100_000
 
 
-def test_modules_that_are_not_there_are_all_named(tmp_path: Path) -> None:
-    """Each missing module is told, and where it was looked for."""
+def test_all_missing_modules_are_reported(tmp_path: Path) -> None:
+    """The error names each missing module and where it was looked up."""
     (tmp_path / "app_package").mkdir()
     fix = f"It is looked up in {tmp_path} and among the installed packages. Correct the name, or install it."
     assert complaint(tmp_path, "app_nothing.enums", "app_package.enums", "a b") == (
@@ -142,7 +142,7 @@ def test_modules_that_are_not_there_are_all_named(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_gets_a_suggestion(tmp_path: Path) -> None:
-    """A reference to a name that is in no module says where was looked, and what is like it."""
+    """The error suggests a similar name, or names the module that could define it."""
     (tmp_path / "app_enums.py").write_text("STATUSES = ('a',)\n")
     enums = load(tmp_path, "app_enums")
     assert enums.find("STATUSSES") is None
@@ -153,7 +153,7 @@ def test_an_unknown_name_gets_a_suggestion(tmp_path: Path) -> None:
 
 
 def test_a_name_in_two_modules_must_mean_one_thing(tmp_path: Path) -> None:
-    """The same list in two modules is no matter; different ones are."""
+    """Two modules may define the same list, but not different ones."""
     (tmp_path / "app_one.py").write_text("SAME = ('a',)\nOTHER = ('a',)\n")
     (tmp_path / "app_two.py").write_text("from app_one import SAME\nOTHER = ('b',)\n")
     enums = load(tmp_path, "app_one", "app_two")

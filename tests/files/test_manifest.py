@@ -1,4 +1,4 @@
-"""The manifest: written the same way every time, read with every fault named, and held against the folder."""
+"""The manifest is written deterministically, validated when it is read, and compared with the folder."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("path", [("migrations", 0, "id"), ("migrations", 1, "hash"), ("fingerprint",), ("hints",)])
 @pytest.mark.parametrize("half", ["\\ud800", "a\\udfff"])
 def test_half_a_surrogate_pair(folder: Path, path: tuple[str | int, ...], half: str) -> None:
-    """JSON can escape what no text can hold; it is refused where it stands, and not met later."""
+    """JSON can escape half a character; reading the manifest refuses it."""
     content = json.loads((folder / MANIFEST).read_text())
     place = content
     for key in path[:-1]:
@@ -47,7 +47,7 @@ def test_half_a_surrogate_pair(folder: Path, path: tuple[str | int, ...], half: 
 
 @pytest.mark.parametrize("pragmas", ['{"a\\ud800": 1}', '{"journal_mode": "\\ud800"}'])
 def test_half_a_surrogate_pair_in_a_pragma(folder: Path, pragmas: str) -> None:
-    """So it is in the name or the value of a PRAGMA."""
+    """The name and the value of a PRAGMA are checked, too."""
     content = {**json.loads((folder / MANIFEST).read_text()), "pragmas": "PRAGMAS"}
     (folder / MANIFEST).write_text(json.dumps(content).replace('"PRAGMAS"', pragmas))
     with pytest.raises(MigrationsError, match="surrogates not allowed"):
@@ -55,14 +55,14 @@ def test_half_a_surrogate_pair_in_a_pragma(folder: Path, pragmas: str) -> None:
 
 
 def problems(folder: Path) -> list[str]:
-    """What the folder's manifest and its files disagree about."""
+    """Return the differences between the folder's manifest and its files."""
     manifest = read_manifest(folder)
     assert manifest is not None
     return [str(problem) for problem in check_manifest(manifest, read_migrations(folder))]
 
 
 def test_a_recorded_folder_is_as_recorded(folder: Path) -> None:
-    """Right after recording there is nothing to report, and all of it is read back."""
+    """A folder that was just recorded has no differences, and everything is read back."""
     manifest = read_manifest(folder)
     assert manifest is not None
     assert problems(folder) == []
@@ -72,7 +72,7 @@ def test_a_recorded_folder_is_as_recorded(folder: Path) -> None:
 
 
 def test_a_folder_without_a_manifest_has_none(tmp_path: Path) -> None:
-    """None is told apart from an empty one."""
+    """A missing manifest is None, unlike an empty one."""
     assert read_manifest(tmp_path) is None
     assert read_manifest(tmp_path / "missing") is None
     record_folder(tmp_path, pragmas=())
@@ -101,8 +101,8 @@ def test_what_is_written_is_read_back(
     assert sum('"hash": "sha256:' in line for line in text.split("\n")) == len(ids)
 
 
-def test_an_edited_migration_is_named_alone(folder: Path) -> None:
-    """Of a chain of hashes only the edited link is reported, with what to do."""
+def test_only_the_edited_migration_is_reported(folder: Path) -> None:
+    """The migrations after it in the chain of hashes are not reported."""
     (folder / "0002_children.sql").write_text("-- depends: 0001_parents\nCREATE TABLE child (id);\n", encoding="utf-8")
     (found,) = problems(folder)
     assert "0002_children.sql: was edited" in found
@@ -110,14 +110,14 @@ def test_an_edited_migration_is_named_alone(folder: Path) -> None:
 
 
 def test_an_edited_rollback_is_an_edit(folder: Path) -> None:
-    """What takes a migration back was reviewed with it, and is recorded with it."""
+    """The hash covers the rollback, too."""
     (folder / "0003_age.rollback.sql").write_text("DROP TABLE parent;\n", encoding="utf-8")
     (found,) = problems(folder)
     assert "0003_age.sql: was edited, or its rollback or its line" in found
 
 
 def test_other_newlines_are_no_edit(folder: Path) -> None:
-    """Git may check files out with the newlines of another system."""
+    """Git may check files out with other newlines."""
     for path in folder.glob("*.sql"):
         path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     assert problems(folder) == []
@@ -148,7 +148,7 @@ def test_another_order_is_named(folder: Path) -> None:
 
 
 def test_a_merge_that_kept_both_lines_is_named(folder: Path, tmp_path: Path) -> None:
-    """Two branches each recorded a migration behind the same one: the second's hash tells."""
+    """If two branches each recorded a migration after the same one, the second one's hash differs."""
     other = write_folder(tmp_path / "other", {**FAMILY, "0005_theirs.sql": "SELECT 5;"})
     write_folder(folder, {"0004_ours.sql": "SELECT 4;"})
     ours, theirs = read_manifest(folder), read_manifest(other)
@@ -162,14 +162,14 @@ def test_a_merge_that_kept_both_lines_is_named(folder: Path, tmp_path: Path) -> 
 
 
 def git(folder: Path, *arguments: str) -> int:
-    """Run git in ``folder`` as nobody in particular."""
+    """Run git in ``folder`` with a made-up author."""
     who = ("-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
     run = subprocess.run(["git", *who, *arguments], cwd=folder, capture_output=True, timeout=60, check=False)  # noqa: S607
     return run.returncode
 
 
 def test_two_branches_conflict_in_git(folder: Path) -> None:
-    """Each adds a migration: git stops at the manifest, and reading it names the line and what to do."""
+    """If each adds a migration, git reports a conflict in the manifest, and reading it names the line and the fix."""
     assert git(folder, "init", "-q", "-b", "main") == 0
     git(folder, "add", ".")
     git(folder, "commit", "-qm", "base")
@@ -208,21 +208,21 @@ GOOD = {"version": 2, "migrations": [], "pragmas": {}, "fingerprint": None}
     ],
 )
 def test_a_broken_manifest_is_refused(tmp_path: Path, content: bytes, words: str) -> None:
-    """Whatever is wrong with it is said in plain words, with the line where there is one."""
+    """The error says what is wrong, with the line if there is one."""
     (tmp_path / MANIFEST).write_bytes(content)
     with pytest.raises(MigrationsError, match=words):
         read_manifest(tmp_path)
 
 
-def test_a_folder_in_the_place_of_the_manifest_is_refused(tmp_path: Path) -> None:
+def test_a_folder_named_like_the_manifest_is_refused(tmp_path: Path) -> None:
     """It can't be read."""
     (tmp_path / MANIFEST).mkdir()
     with pytest.raises(MigrationsError, match="can't be read"):
         read_manifest(tmp_path)
 
 
-def test_reading_a_manifest_needs_the_standard_library_alone(folder: Path) -> None:
-    """None of the packages that take time to import."""
+def test_reading_a_manifest_needs_only_the_standard_library(folder: Path) -> None:
+    """It imports none of the packages that take time to import."""
     code = (
         "import sys, pathlib; from waiaas_migrate.files.migration_dir.manifest import read_manifest;"
         "read_manifest(pathlib.Path(sys.argv[1]));"

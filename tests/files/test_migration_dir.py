@@ -1,4 +1,4 @@
-"""Reading a migrations folder: the same migrations, in the same order, with the same statements, as yoyo and SQLite."""
+"""A migrations folder is read as yoyo reads it, and split into statements as SQLite splits them."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_an_incomplete_end_is_reported_with_its_line(end: str) -> None:
 
 
 def test_a_nul_character_is_reported() -> None:
-    """SQLite would stop reading there, in silence."""
+    """SQLite would silently stop reading there."""
     with pytest.raises(MigrationsError, match="NUL"):
         split_statements("SELECT 1;\0SELECT 2;")
 
@@ -117,7 +117,7 @@ def test_large_scripts_are_split() -> None:
 
 
 def test_the_first_line_is_that_of_the_code() -> None:
-    """Messages show the statement, not the comments before it."""
+    """It is the statement's first line, not that of the comments before it."""
     assert first_line("-- why\n\n/* more */ CREATE TABLE t (\n  x\n);") == "CREATE TABLE t ("
     assert first_line("-- why") == ""
 
@@ -167,7 +167,7 @@ def test_a_folder_is_read_as_yoyo_reads_it(files: dict[str, str]) -> None:
 
 
 def test_the_order_is_yoyos_for_many_dependencies(tmp_path: Path) -> None:
-    """Of all that could come next the first by name does, however deep the chain."""
+    """Of several migrations that can be next, the first by name is."""
     names = [f"{number:03}" for number in range(120)]
     files = {
         f"{name}.sql": f"-- depends: {' '.join(names[index + 1 : index + 3])}\nSELECT 1;" if index % 3 else "SELECT 1;"
@@ -204,7 +204,7 @@ def test_newlines_do_not_count_and_content_does(tmp_path: Path) -> None:
     assert content_hash(b"SELECT 1;\nSELECT 2;\n", b"SELECT 4;") != first
 
 
-def test_a_python_migration_says_what_it_needs(tmp_path: Path) -> None:
+def test_python_migrations(tmp_path: Path) -> None:
     """``__depends__`` and ``__transactional__`` are read as yoyo reads them."""
     write_folder(
         tmp_path / "m",
@@ -224,7 +224,7 @@ def test_a_python_migration_says_what_it_needs(tmp_path: Path) -> None:
 
 
 def test_an_absent_folder_may_be_empty(tmp_path: Path) -> None:
-    """Where the caller allows it, a folder that is not there holds nothing."""
+    """A missing folder is an error, unless the caller allows it."""
     assert read_migrations(tmp_path / "m", missing_ok=True) == ()
     with pytest.raises(MigrationsError, match="no such folder"):
         read_migrations(tmp_path / "m")
@@ -260,10 +260,8 @@ FAULTS: dict[str, tuple[dict[str, bytes], list[str]]] = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_faulty_folder_is_refused_with_everything_that_is_wrong(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str
-) -> None:
-    """Each fault has its file and what to do, all at once, and nothing is printed on the way."""
+def test_all_problems_of_a_folder_are_reported(tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str) -> None:
+    """The error has each problem with its file, and nothing is printed."""
     files, words = FAULTS[name]
     for file, data in files.items():
         (tmp_path / file).write_bytes(data)
@@ -275,15 +273,15 @@ def test_a_faulty_folder_is_refused_with_everything_that_is_wrong(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_file_is_no_folder(tmp_path: Path) -> None:
-    """A path that is no folder is an error, allowed to be absent or not."""
+def test_a_file_instead_of_a_folder(tmp_path: Path) -> None:
+    """A path that is not a folder is an error, even if a missing folder is allowed."""
     (tmp_path / "m").touch()
     with pytest.raises(MigrationsError, match="can't be read as a folder"):
         read_migrations(tmp_path / "m", missing_ok=True)
 
 
 def test_reading_sql_migrations_needs_no_yoyo(tmp_path: Path) -> None:
-    """The standard library reads a folder of SQL."""
+    """Only the standard library is imported."""
     write_folder(tmp_path / "m", FAMILY)
     code = (
         "import sys, pathlib; from waiaas_migrate.files.migration_dir.migration_files import read_migrations;"

@@ -51,7 +51,7 @@ def test_a_value_that_is_neither(tmp_path: Path, value: str) -> None:
 
 @pytest.mark.parametrize("value", ["²", "5²", "٥²"])
 @pytest.mark.parametrize("name", ["busy_timeout", "cache_size", "user_version"])
-def test_a_digit_that_is_no_number_in_the_manifest(tmp_path: Path, name: str, value: str) -> None:
+def test_a_bad_value_in_the_manifest(tmp_path: Path, name: str, value: str) -> None:
     """A manifest that somebody edited gives an error, and no traceback."""
     write_project(tmp_path, SCHEMA.format(pragma=f"{name}: 5000"))
     assert run(tmp_path, "generate").status == 0

@@ -1,4 +1,4 @@
-"""The project's folder and settings are found, and what is wrong with them is told."""
+"""The project's folder and settings are found, and everything wrong with them is reported."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def write(folder: Path, text: str) -> Path:
 
 
 def complaint(folder: Path) -> str:
-    """What is said about a project that cannot be used, with its file's path cut short."""
+    """Return the error for a project that can't be used, with the short path of its file."""
     with pytest.raises(ProjectError) as caught:
         find_project(folder)
     return str(caught.value).replace(str(folder / "pyproject.toml"), "pyproject.toml")
@@ -51,7 +51,7 @@ def test_the_table_is_found_upward(tmp_path: Path) -> None:
 
 
 def test_options_win(tmp_path: Path) -> None:
-    """What the command line names is relative to the current folder."""
+    """Paths on the command line are relative to the current folder."""
     write(tmp_path, "[tool.waiaas-migrate]\nschema = 'db/schema.yaml'\nmigrations = 'm'\n")
     here = tmp_path / "sub"
     project = find_project(here, schema="other.yaml", templates=Path("/t"))
@@ -59,7 +59,7 @@ def test_options_win(tmp_path: Path) -> None:
     assert (project.migrations, project.templates) == (tmp_path / "m", Path("/t"))
 
 
-def test_everything_wrong_with_the_table_is_told(tmp_path: Path) -> None:
+def test_all_problems_of_the_table_are_reported(tmp_path: Path) -> None:
     """Unknown keys with a suggestion, wrong types and keys in two spellings, each with its line."""
     write(
         tmp_path,
@@ -76,8 +76,8 @@ def test_everything_wrong_with_the_table_is_told(tmp_path: Path) -> None:
     )
 
 
-def test_broken_toml_is_told_with_its_line(tmp_path: Path) -> None:
-    """The parser's words, and the place where a file has it."""
+def test_broken_toml_is_reported_with_its_place(tmp_path: Path) -> None:
+    """The message has the parser's words, line and column."""
     write(tmp_path, "[tool.waiaas-migrate]\nschema = \n")
     assert complaint(tmp_path) == "pyproject.toml:2:10: this is not TOML: Invalid value. Correct it."
 
@@ -93,7 +93,7 @@ def test_broken_toml_is_told_with_its_line(tmp_path: Path) -> None:
         (b"a = " + b"[" * 100_000, "pyproject.toml: this is not TOML: "),
     ],
 )
-def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+def test_unusable_files_are_refused(tmp_path: Path, content: bytes, said: str) -> None:
     """Whatever the file holds, the answer is an error of this package."""
     (tmp_path / "pyproject.toml").write_bytes(content)
     assert complaint(tmp_path).startswith(said)

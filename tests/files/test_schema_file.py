@@ -1,19 +1,14 @@
-"""schema.yaml is read into the model: every key, every short form, and nothing but errors for anything else."""
+"""schema.yaml is read into the model, with every key and every short form."""
 
 from __future__ import annotations
 
-import re
 import textwrap
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from waiaas_migrate.errors import SchemaFileError
-from waiaas_migrate.files.schema_file.column_types import LOGICAL_TYPES
 from waiaas_migrate.files.schema_file.load_schema import DeclaredSchema, load_schema
-from waiaas_migrate.files.schema_file.schema_keys import COLUMN, TABLE, TOP
 from waiaas_migrate.schema.model import (
     Action,
     AllowedValues,
@@ -99,12 +94,12 @@ def test_types(tmp_path: Path, written: str, declared: str | None) -> None:
     ],
 )
 def test_defaults(tmp_path: Path, written: str, sql: str) -> None:
-    """A literal is quoted as its type wants it; an expression is SQL as it stands."""
+    """A literal is quoted according to its type; an expression is used as it is."""
     assert table(tmp_path, f"columns: {{a: {{{written}}}}}").columns[0].default == ddl.expression(sql)
 
 
 def test_constraints_on_a_column_keep_their_place(tmp_path: Path) -> None:
-    """What stands on the column says so, with names and conflict clauses."""
+    """A column's constraints are inline, with their names and conflict clauses."""
     read = table(
         tmp_path,
         """
@@ -246,7 +241,7 @@ def test_what_a_foreign_key_may_refer_to(tmp_path: Path, parent: str, is_unique:
     if is_unique:
         assert table(tmp_path, body).foreign_keys
         return
-    with pytest.raises(SchemaFileError, match="`a` of `t` is not unique there"):
+    with pytest.raises(SchemaFileError, match="`t` has no unique key on `a`"):
         table(tmp_path, body)
 
 
@@ -289,7 +284,7 @@ def test_enums_become_checks(tmp_path: Path) -> None:
 
 
 def test_hints(tmp_path: Path) -> None:
-    """What `generate` needs to carry rows over is kept, and is no part of what the schema means."""
+    """Hints are read, and are not part of the schema's meaning."""
     read = table(
         tmp_path,
         """
@@ -309,7 +304,7 @@ def test_hints(tmp_path: Path) -> None:
 
 
 def test_views_triggers_and_virtual_tables(tmp_path: Path) -> None:
-    """Each by name with its SQL; a view may be its SELECT alone."""
+    """Each has a name and its SQL; a view may be only its SELECT."""
     schema = load(
         tmp_path,
         """
@@ -332,14 +327,14 @@ def test_views_triggers_and_virtual_tables(tmp_path: Path) -> None:
 
 
 def test_sections_may_be_empty(tmp_path: Path) -> None:
-    """A heading with nothing below it is no error."""
+    """A heading with nothing below it is allowed."""
     declared = load(tmp_path, "enums:\npragmas:\ntables:\nviews:\ntriggers:\nvirtual_tables:\n")
     assert declared == DeclaredSchema(schema=declared.schema)
     assert declared.schema.tables == ()
 
 
 def test_all_errors_of_a_file_come_at_once(tmp_path: Path) -> None:
-    """Errors of every stage stand in one message, in the order of the file."""
+    """One error has the problems of every stage, in the order of the file."""
     with pytest.raises(SchemaFileError) as caught:
         load(
             tmp_path,
@@ -362,74 +357,9 @@ def test_all_errors_of_a_file_come_at_once(tmp_path: Path) -> None:
     ]
 
 
-def test_a_file_full_of_errors_stays_readable(tmp_path: Path) -> None:
-    """After two hundred problems the rest is counted."""
+def test_many_problems_are_counted(tmp_path: Path) -> None:
+    """After 200 problems the rest are counted."""
     with pytest.raises(SchemaFileError) as caught:
         load(tmp_path, "tables:\n" + "".join(f"  t{n}: {{columns: {{a: {{x{n}: 1}}}}}}\n" for n in range(1000)))
     assert len(caught.value.problems) == 200
     assert caught.value.problems[-1].what == "801 more problems from here on."
-
-
-SHIPPED = (ROOT / "schema.yaml").read_text(encoding="utf-8")
-SCRAPS = (
-    "null",
-    "[]",
-    "{}",
-    "5",
-    "true",
-    "'",
-    "\t",
-    "*a",
-    "&a",
-    "!!x",
-    "- ",
-    ": ",
-    "\n",
-    "[[",
-    "columns",
-    "\0",
-    "é",
-    "\\",
-)
-
-
-@st.composite
-def damaged(draw: st.DrawFn) -> bytes:
-    """The schema that ships with a few pieces cut out, moved or put in."""
-    text = SHIPPED
-    for _ in range(draw(st.integers(1, 4))):
-        start = draw(st.integers(0, len(text)))
-        end = start + draw(st.integers(0, 40))
-        scrap = draw(st.sampled_from(SCRAPS) | st.text(max_size=5) | st.just(text[start:end] * 2))
-        text = text[:start] + scrap + text[end:]
-    return text.encode("utf-8", "surrogatepass")
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
-@given(st.binary(max_size=300) | damaged())
-def test_no_file_does_more_than_fail(tmp_path: Path, content: bytes) -> None:
-    """Random bytes and damaged schemas give a schema or an error of this package, and nothing else."""
-    path = tmp_path / "schema.yaml"
-    path.write_bytes(content)
-    try:
-        load_schema(path, root=ROOT)
-    except SchemaFileError as error:
-        assert str(error)  # noqa: PT017 (most damage is an error, and some is none)
-
-
-REFERENCE = (ROOT / "docs" / "schema-file.md").read_text(encoding="utf-8")
-EXAMPLES = [block for block in re.findall(r"```yaml\n(.*?)```", REFERENCE, re.DOTALL) if "app.enums" not in block]
-
-
-@pytest.mark.parametrize("example", EXAMPLES)
-def test_the_examples_of_the_reference_are_read(tmp_path: Path, example: str) -> None:
-    """Every example of docs/schema-file.md is a schema."""
-    path = tmp_path / "schema.yaml"
-    path.write_text(example, encoding="utf-8")
-    assert load_schema(path, root=tmp_path).schema.tables
-
-
-def test_the_reference_has_every_key() -> None:
-    """Each key of the file, a table and a column has its row in docs/schema-file.md, and no row is of another."""
-    rows = re.findall(r"^\| `(\w+)` \|", REFERENCE, re.MULTILINE)
-    assert set(rows) - LOGICAL_TYPES.keys() == {*TOP.keys, *TABLE.keys, *COLUMN.keys}

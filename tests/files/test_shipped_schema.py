@@ -169,8 +169,8 @@ def column_text(column: Column, table: Table, enum: str | None) -> str:
     return " ".join(words)
 
 
-def test_the_pragmas_stand_in_their_order(declared: DeclaredSchema) -> None:
-    """Seven, as words and numbers; ON is no boolean."""
+def test_the_pragmas_are_in_order(declared: DeclaredSchema) -> None:
+    """There are seven, as words and numbers; ON is not a boolean."""
     assert declared.pragmas == (
         ("journal_mode", "WAL"),
         ("synchronous", "NORMAL"),
@@ -182,7 +182,7 @@ def test_the_pragmas_stand_in_their_order(declared: DeclaredSchema) -> None:
     )
 
 
-def test_the_seven_tables_stand_in_their_order(declared: DeclaredSchema) -> None:
+def test_the_seven_tables_are_in_order(declared: DeclaredSchema) -> None:
     """Nothing else is declared, and each says what it is for."""
     assert [table.name for table in declared.schema.tables] == list(TABLES)
     assert all(table.comment for table in declared.schema.tables)

@@ -1,4 +1,4 @@
-"""Compiled templates are kept between runs, and never in the way."""
+"""Compiled templates are kept between runs, and a damaged cache does no harm."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_a_damaged_file_is_written_anew(home: Path, damage: bytes | slice | None
 
 
 def test_a_folder_in_the_place_of_a_file(home: Path) -> None:
-    """What cannot be read or replaced is left alone, with nothing beside it."""
+    """A file that can't be read or replaced stays as it is, and no other file is left."""
     Renderer().action(ACTION)
     (kept,) = (home / "waiaas-migrate" / "templates").iterdir()
     kept.unlink()
@@ -146,7 +146,7 @@ def test_a_place_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 
 
 def test_a_project_with_templates_of_its_own_keeps_none(home: Path, tmp_path: Path) -> None:
-    """A project's own templates are compiled each time, and the shipped ones beside them."""
+    """With templates of the project's own, all templates are compiled each time."""
     own = tmp_path / "templates"
     own.mkdir()
     (own / "rename_table.sql.j2").write_text("SELECT 1;", encoding="utf-8")

@@ -41,7 +41,7 @@ def data(node: Node) -> object:
 
 
 def complaint(text: str, loader: type[Any] = LOADER) -> str:
-    """What is said about a text that cannot be read."""
+    """Return the error for a text that can't be read."""
     with pytest.raises(SchemaFileError) as caught:
         parse_yaml(text, name="s.yaml", loader=loader)
     return str(caught.value)
@@ -94,7 +94,7 @@ def test_positions_count_from_one() -> None:
 
 
 def test_aliases_repeat_a_value() -> None:
-    """An alias stands for its anchor's value; a later anchor of the same name takes over."""
+    """An alias repeats its anchor's value; a later anchor of the same name replaces the first."""
     text = "a: &x {k: 1}\nb: *x\nc: &x 2\nd: *x\n"
     assert data(parse_yaml(text, name="s.yaml")) == {"a": {"k": 1}, "b": {"k": 1}, "c": 2, "d": 2}
 
@@ -184,7 +184,7 @@ def test_all_duplicate_keys_are_reported() -> None:
 
 
 def test_aliases_cannot_exhaust_memory() -> None:
-    """A billion laughs ends after a few thousand."""
+    """Reading stops long before the ten billion values of this file."""
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
     said = "s.yaml:4:45, a3[7]: aliases multiply the values of this file too often. Write the values out."
@@ -192,7 +192,7 @@ def test_aliases_cannot_exhaust_memory() -> None:
 
 
 def said_of(path: Path) -> str:
-    """What is said about a file that cannot be read."""
+    """Return the error for a file that can't be read."""
     with pytest.raises(SchemaFileError) as caught:
         read_yaml(path, name="s.yaml", missing="Make one.")
     return str(caught.value)
@@ -213,21 +213,21 @@ def said_of(path: Path) -> str:
         (b" " * (16 * 1024 * 1024 + 1), "s.yaml: the file is larger than 16 MiB. Check that it is the file you mean."),
     ],
 )
-def test_a_file_that_is_no_text_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
-    """Bytes that are no text are named with their place."""
+def test_files_that_are_not_text_are_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    """The error names the first byte or character that is not text, with its place."""
     path = tmp_path / "s.yaml"
     path.write_bytes(content)
     assert said_of(path) == said
 
 
-def test_a_byte_order_mark_is_no_matter(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_ignored(tmp_path: Path) -> None:
     """Some editors put one at the beginning of a UTF-8 file."""
     path = tmp_path / "s.yaml"
     path.write_bytes(b"\xef\xbb\xbfa: 1\r\n")
     assert data(read_yaml(path, name="s.yaml")) == {"a": 1}
 
 
-def test_a_path_that_is_no_file_is_refused(tmp_path: Path) -> None:
+def test_paths_that_are_not_files_are_refused(tmp_path: Path) -> None:
     """A missing file, a directory, a pipe and an impossible name each get their sentence, and none blocks."""
     os.mkfifo(tmp_path / "pipe")
     assert said_of(tmp_path / "none.yaml") == "s.yaml: no such file. Make one."

@@ -61,7 +61,7 @@ def apply(connection: sqlite3.Connection, folder: Path) -> ApplyResult:
 
 
 def applied_ids(connection: sqlite3.Connection) -> list[str]:
-    """What the books say."""
+    """Return the ids of the applied migrations."""
     return [row.id for row in read_applied(connection) or ()]
 
 
@@ -87,7 +87,7 @@ def test_nothing_is_written_or_locked_where_nothing_is_pending(path: Path, folde
 
 
 def test_an_empty_folder_asks_for_nothing(connection: sqlite3.Connection, tmp_path: Path) -> None:
-    """No books are opened for it, and tables of unknown origin do not matter."""
+    """Yoyo's tables are not created for it, and tables of unknown origin do not matter."""
     connection.execute("CREATE TABLE mine (x)")
     assert apply(connection, write_folder(tmp_path / "empty", {})) == ApplyResult()
     assert read_applied(connection) is None
@@ -116,7 +116,7 @@ def test_a_failing_migration_leaves_the_database_as_before(path: Path, folder: P
     assert dump(path) == before
 
 
-def test_a_failing_first_migration_leaves_no_books(path: Path, tmp_path: Path) -> None:
+def test_a_failing_first_migration_leaves_no_tables(path: Path, tmp_path: Path) -> None:
     """Not even yoyo's tables remain, and the next run starts afresh."""
     folder = write_folder(tmp_path / "m", {"0001_bad.sql": "CREATE TABLE a (x); CREATE TABLE a (x);"}, record=False)
     with closing(connect_file(path)) as connection:
@@ -243,7 +243,7 @@ def test_old_code_refuses_a_newer_database(path: Path, folder: Path, tmp_path: P
 
 
 def test_tables_of_unknown_origin_are_refused(path: Path, folder: Path) -> None:
-    """A database with tables and without books is not built upon."""
+    """A database that has tables but no records of migrations is refused."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE parent (id)")
     before = path.read_bytes()
@@ -360,7 +360,7 @@ def test_rolling_back_is_the_way_back(connection: sqlite3.Connection, folder: Pa
 
 
 def test_a_migration_without_a_rollback_is_not_rolled_back(connection: sqlite3.Connection, folder: Path) -> None:
-    """Yoyo would strike it from the books and leave its tables; here nothing of the run is done."""
+    """Yoyo would remove its record and leave its tables; here nothing is done."""
     write_folder(folder, {"0004_x.sql": "-- depends: 0003_age\nCREATE TABLE x (x);"})
     write_folder(folder, {"0005_y.py": "from yoyo import step\n__depends__ = ['0004_x']\nstep('CREATE TABLE y (y)')\n"})
     apply(connection, folder)
@@ -391,7 +391,7 @@ def test_a_python_migration_is_rolled_back_by_its_steps(connection: sqlite3.Conn
 
 
 def test_yoyo_goes_on_with_what_the_runner_began(path: Path, folder: Path) -> None:
-    """The command lists, rolls back and applies on the runner's books; then the runner goes on again."""
+    """The command lists, rolls back and applies with the runner's records; then the runner continues."""
     with closing(connect_file(path)) as connection:
         apply(connection, folder)
         head = read_catalog(connection)
@@ -408,18 +408,20 @@ def test_yoyo_goes_on_with_what_the_runner_began(path: Path, folder: Path) -> No
 
 
 def test_the_runner_goes_on_with_what_yoyo_began(path: Path, folder: Path, tmp_path: Path) -> None:
-    """Books, catalog and the types of what is recorded are alike."""
+    """Records, their types and the catalog are the same."""
     first = write_folder(tmp_path / "first", {k: v for k, v in FAMILY.items() if "0001" in k}, record=False)
     run_yoyo("apply", path, first)
     with closing(connect_file(path)) as connection:
         assert apply(connection, folder).applied == FAMILY_IDS[1:]
         rows = connection.execute("SELECT typeof(migration_hash), applied_at_utc FROM _yoyo_migration").fetchall()
         assert all(kind == "text" and re.fullmatch(r"[\d-]{10}T[\d:.]+", when) for kind, when in rows)
-        books = {row for row in connection.execute("SELECT name, sql FROM sqlite_master") if row[0].startswith("_yoyo")}
+        theirs = {
+            row for row in connection.execute("SELECT name, sql FROM sqlite_master") if row[0].startswith("_yoyo")
+        }
     with closing(connect_file(tmp_path / "b.db")) as connection:
         apply(connection, folder)
         mine = {row for row in connection.execute("SELECT name, sql FROM sqlite_master") if row[0].startswith("_yoyo")}
-    assert mine == books
+    assert mine == theirs
     assert run_yoyo("list", path, folder).count("A ") == 3
 
 
@@ -444,8 +446,8 @@ def test_a_stale_lock_row_of_yoyos_does_not_stop_the_runner(path: Path, folder: 
     assert "process 4242" in "".join(result.notices)
 
 
-def test_books_of_an_old_yoyo_are_read_and_brought_up_to_date(path: Path, folder: Path) -> None:
-    """Before version 6 yoyo kept ids alone; its own upgrade runs within the transaction."""
+def test_tables_of_an_old_yoyo_are_read_and_upgraded(path: Path, folder: Path) -> None:
+    """Before version 6 yoyo kept only ids; its own upgrade runs inside the transaction."""
     with closing(connect_file(path)) as connection:
         connection.executescript(
             FAMILY["0001_parents.sql"]
@@ -465,7 +467,7 @@ def test_books_of_an_old_yoyo_are_read_and_brought_up_to_date(path: Path, folder
     ],
 )
 def test_rows_that_yoyo_did_not_write_are_unknown_migrations(path: Path, folder: Path, row: str) -> None:
-    """Whatever stands in the books, the database is refused in words."""
+    """Whatever the records hold, the database is refused with a message."""
     with closing(connect_file(path)) as connection:
         apply(connection, folder)
         connection.execute(f"INSERT INTO _yoyo_migration VALUES ({row}, '2026-01-01')")
@@ -475,16 +477,16 @@ def test_rows_that_yoyo_did_not_write_are_unknown_migrations(path: Path, folder:
 
 
 @pytest.mark.parametrize("sql", ["CREATE TABLE _yoyo_migration (a)", "CREATE VIEW _yoyo_migration AS SELECT 1 AS id"])
-def test_what_is_called_like_the_books_and_is_none(path: Path, folder: Path, sql: str) -> None:
-    """It is refused, and not asked for columns that it does not have."""
+def test_a_false_yoyo_table_is_refused(path: Path, folder: Path, sql: str) -> None:
+    """The error says so, and does not mention columns that are missing."""
     with closing(connect_file(path)) as connection:
         connection.execute(sql)
         with pytest.raises(DatabaseRefused, match="not the table that yoyo makes"):
             apply(connection, folder)
 
 
-def test_books_of_a_newer_yoyo_are_refused(path: Path, folder: Path) -> None:
-    """What this one does not know it cannot write to."""
+def test_tables_of_a_newer_yoyo_are_refused(path: Path, folder: Path) -> None:
+    """The installed yoyo cannot write to tables it does not know."""
     with closing(connect_file(path)) as connection:
         apply(connection, write_folder(folder.parent / "old", {"0001_parents.sql": FAMILY["0001_parents.sql"]}))
         connection.execute("INSERT INTO _yoyo_version VALUES (99, '2099-01-01')")

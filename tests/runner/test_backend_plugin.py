@@ -1,4 +1,4 @@
-"""The plugin for the plain ``yoyo`` command: ``waiaas:///path.db``, beside the runner and beside yoyo's own backend."""
+"""The plugin for the plain ``yoyo`` command: ``waiaas:///path.db``, with the runner and yoyo's own backend."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """A place where the entry point is installed."""
+    """A folder in which the entry point is installed."""
     return install_entry_points(tmp_path)
 
 
 def yoyo(site: Path, command: str, path: Path, folder: Path, *options: str) -> str:
-    """Run the command through the plugin; what it prints, on both streams."""
+    """Run the command with the plugin, and return what it prints on both streams."""
     done = yoyo_process(site, command, f"waiaas:///{path}?migrations={folder}", folder, *options)
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
 
 
 def ids(path: Path) -> list[str]:
-    """What the books say."""
+    """Return the ids of the applied migrations."""
     with closing(sqlite3.connect(path)) as connection:
         return [row.id for row in read_applied(connection) or ()]
 
 
 def test_every_command_of_yoyos_works(site: Path, tmp_path: Path, folder: Path) -> None:
-    """List, apply, rollback, reapply, mark, unmark and break-lock do what they do with yoyo's own backend."""
+    """List, apply, rollback, reapply, mark, unmark and break-lock work as with yoyo's own backend."""
     path = tmp_path / "a.db"
     assert yoyo(site, "list", path, folder).count("U ") == 3
     yoyo(site, "apply", path, folder)
@@ -69,7 +69,7 @@ def test_every_command_of_yoyos_works(site: Path, tmp_path: Path, folder: Path) 
 
 
 def test_the_runner_the_plugin_and_plain_yoyo_take_turns(site: Path, tmp_path: Path, folder: Path) -> None:
-    """Whoever comes next goes on with what the last one left, and ends with the same books and catalog."""
+    """Each continues where the last one stopped; records and catalog are the same in the end."""
     path = tmp_path / "a.db"
     close_database(open_database(path, migrations=folder))
     with closing(sqlite3.connect(path)) as connection:
@@ -87,8 +87,8 @@ def test_the_runner_the_plugin_and_plain_yoyo_take_turns(site: Path, tmp_path: P
         assert read_catalog(connection) == head
 
 
-def test_listing_a_new_database_writes_no_books(site: Path, tmp_path: Path, folder: Path) -> None:
-    """Where nothing was asked for, nothing is made but the file and what its PRAGMAs keep in it."""
+def test_listing_a_new_database_creates_no_tables(site: Path, tmp_path: Path, folder: Path) -> None:
+    """Only the file is made, with what its PRAGMAs store in it."""
     path = tmp_path / "a.db"
     yoyo(site, "list", path, folder)
     with closing(sqlite3.connect(path)) as connection:
@@ -97,7 +97,7 @@ def test_listing_a_new_database_writes_no_books(site: Path, tmp_path: Path, fold
 
 @pytest.mark.parametrize("kind", ["named", "project", "none"])
 def test_pragmas_are_applied(site: Path, tmp_path: Path, folder: Path, kind: str) -> None:
-    """Those of the manifest that the URL names, or of the project that yoyo is run in; without one, none that stays."""
+    """The URL's manifest, or that of the current project, declares them; without one, none is stored."""
     if kind == "project":
         (tmp_path / "pyproject.toml").write_text("[tool.waiaas-migrate]\nmigrations = 'm'\n", encoding="utf-8")
     elif kind == "none":
@@ -114,7 +114,7 @@ def test_pragmas_are_applied(site: Path, tmp_path: Path, folder: Path, kind: str
 
 @pytest.mark.parametrize(("name", "written"), [("a b?#%.db", "a%20b%3F%23%25.db"), ("ü+&=.db", "ü+&=.db")])
 def test_paths_of_any_characters(site: Path, tmp_path: Path, folder: Path, name: str, written: str) -> None:
-    """What is special in URLs is percent-encoded; relative and absolute paths."""
+    """Special characters are percent-encoded; paths may be relative or absolute."""
     url = f"waiaas:///{tmp_path}/{written}" if written.isascii() else f"waiaas:///{written}"
     done = yoyo_process(site, "apply", url, folder)
     assert done.returncode == 0, done.stderr
@@ -124,8 +124,8 @@ def test_paths_of_any_characters(site: Path, tmp_path: Path, folder: Path, name:
 @pytest.mark.parametrize(
     "url", ["waiaas://a.db", "waiaas:///", "waiaas:///a.db?mode=ro", "waiaas:///a.db?migrations=no"]
 )
-def test_urls_that_mean_nothing(site: Path, tmp_path: Path, folder: Path, url: str) -> None:
-    """They are refused with what to write instead, and no file is made."""
+def test_malformed_urls(site: Path, tmp_path: Path, folder: Path, url: str) -> None:
+    """They are refused, the message says what to write instead, and no file is made."""
     done = yoyo_process(site, "list", url, folder)
     assert done.returncode != 0
     assert "Write waiaas:///relative/path.db" in done.stderr or "no such folder" in done.stderr
@@ -133,7 +133,7 @@ def test_urls_that_mean_nothing(site: Path, tmp_path: Path, folder: Path, url: s
 
 
 def test_a_failing_run_leaves_the_database_as_before(site: Path, tmp_path: Path, folder: Path) -> None:
-    """All of a command's migrations are rolled back, where plain yoyo would keep the first ones."""
+    """All migrations of a command are rolled back; plain yoyo would keep the first ones."""
     path = tmp_path / "a.db"
     write_folder(folder, {"0004_bad.sql": "CREATE TABLE x (x);\nSELECT absent;\n"}, record=False)
     done = yoyo_process(site, "apply", f"waiaas:///{path}", folder)
@@ -144,7 +144,7 @@ def test_a_failing_run_leaves_the_database_as_before(site: Path, tmp_path: Path,
 
 
 def test_rows_that_lose_their_parents_fail(site: Path, tmp_path: Path, folder: Path) -> None:
-    """As with the runner: what held before must hold afterwards, and children are not deleted by DROP TABLE."""
+    """New foreign key violations fail, as with the runner, and DROP TABLE deletes no children."""
     path = tmp_path / "a.db"
     yoyo(site, "apply", path, folder)
     with closing(sqlite3.connect(path)) as connection:
@@ -156,8 +156,8 @@ def test_rows_that_lose_their_parents_fail(site: Path, tmp_path: Path, folder: P
     assert ids(path) == list(FAMILY_IDS)
 
 
-def test_what_runs_outside_transactions_splits_the_run(site: Path, tmp_path: Path, folder: Path) -> None:
-    """What comes before it is committed, it runs, and the rest follows; a Python migration takes part."""
+def test_a_migration_outside_transactions_splits_the_run(site: Path, tmp_path: Path, folder: Path) -> None:
+    """The migrations before it are committed, then it runs, then the rest; one of them is in Python."""
     path = tmp_path / "a.db"
     more = {
         "0004_vacuum.sql": "-- depends: 0003_age\n-- transactional: false\nVACUUM;\n",
@@ -169,7 +169,7 @@ def test_what_runs_outside_transactions_splits_the_run(site: Path, tmp_path: Pat
 
 
 def test_a_migration_cannot_commit_the_run(site: Path, tmp_path: Path, folder: Path) -> None:
-    """One that tries to is refused, rather than leaving half of a run."""
+    """One that tries to is refused, so that no half of a run is left."""
     body = "from yoyo import step\ndef go(connection):\n    connection.commit()\nstep(go)\n"
     write_folder(folder, {"0004_py.py": body}, record=False)
     done = yoyo_process(site, "apply", f"waiaas:///{tmp_path}/a.db", folder)
@@ -179,12 +179,12 @@ def test_a_migration_cannot_commit_the_run(site: Path, tmp_path: Path, folder: P
 
 # --- plain yoyo's lock row --------------------------------------------------------------------------------------------
 
-GONE = 4_194_300 + 3  # larger than any process's number on Linux may be
+GONE = 4_194_300 + 3  # larger than any process id on Linux
 
 
 @pytest.mark.parametrize("who", ["runner", "plugin"])
 def test_a_stale_lock_row_is_removed_with_a_notice(site: Path, tmp_path: Path, folder: Path, who: str) -> None:
-    """Its process is gone: plain yoyo can then go on too, without break-lock."""
+    """Its process is gone; afterwards plain yoyo can continue too, without break-lock."""
     path = tmp_path / "a.db"
     run_yoyo("list", path, folder)
     with closing(connect_file(path)) as connection:
@@ -198,8 +198,8 @@ def test_a_stale_lock_row_is_removed_with_a_notice(site: Path, tmp_path: Path, f
         assert connection.execute("SELECT * FROM yoyo_lock").fetchall() == []
 
 
-def test_a_number_that_was_given_again_is_no_lock(tmp_path: Path, folder: Path) -> None:
-    """A process that began after the row was written did not write it."""
+def test_a_process_id_that_was_reused_is_not_a_lock(tmp_path: Path, folder: Path) -> None:
+    """A process that started after the row was written did not write it."""
     path = tmp_path / "a.db"
     run_yoyo("list", path, folder)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
@@ -220,8 +220,8 @@ with backend.lock():
 """
 
 
-def test_plain_yoyo_at_work_is_waited_for(tmp_path: Path, folder: Path) -> None:
-    """What stands between its two transactions is not built upon; who waits in vain is told of whom."""
+def test_the_runner_waits_for_plain_yoyo(tmp_path: Path, folder: Path) -> None:
+    """Nothing runs between plain yoyo's two transactions; after the timeout, the error names its process."""
     path = tmp_path / "a.db"
     with subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", YOYO_AT_WORK, str(path)],
@@ -241,11 +241,11 @@ def test_plain_yoyo_at_work_is_waited_for(tmp_path: Path, folder: Path) -> None:
             assert apply_pending(connection, read_folder(folder)).applied == FAMILY_IDS
 
 
-# --- a crash of the plugin's own --------------------------------------------------------------------------------------
+# --- the plugin is killed ---------------------------------------------------------------------------------------------
 
 
 def test_a_killed_command_leaves_nothing(site: Path, tmp_path: Path, folder: Path) -> None:
-    """Neither a lock row nor half of a run; the next command goes on at once."""
+    """There is no lock row and no half of a run; the next command continues at once."""
     path = tmp_path / "a.db"
     slow = (
         "import time\nfrom yoyo import step\n__depends__ = ['0003_age']\n"
@@ -273,7 +273,7 @@ def test_a_killed_command_leaves_nothing(site: Path, tmp_path: Path, folder: Pat
 
 
 def test_a_mismatch_that_is_announced_passes(site: Path, tmp_path: Path, folder: Path) -> None:
-    """Both ways; what no file announces is refused."""
+    """It passes forward and back; one that no file announces is refused."""
     path = tmp_path / "a.db"
     odd = "CREATE TABLE odd (x REFERENCES parent (name));\n"
     said = "-- hazard FOREIGN_KEY_MISMATCH odd: its foreign key on x refers to parent (name)\n"

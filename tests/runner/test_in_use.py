@@ -93,7 +93,7 @@ print(*failed)
 
 @pytest.mark.parametrize("mode", ["WAL", "DELETE"])
 def test_nothing_that_was_committed_is_lost(tmp_path: Path, mode: str) -> None:
-    """Nobody fails either, and nobody sees the schema of one moment and the books of another."""
+    """Nobody fails, and nobody sees a schema that does not match the records."""
     pragmas = [Pragma(name="journal_mode", value=mode), Pragma(name="busy_timeout", value=30_000)]
     folder, path = write_folder(tmp_path / "migrations", FILES, pragmas=pragmas), tmp_path / "a.db"
     close_database(open_database(path, migrations=folder))

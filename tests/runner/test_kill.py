@@ -69,7 +69,7 @@ for line in sys.stdin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What distinguishes before from after: the catalog, the books and the rows."""
+    """Return what distinguishes before from after: the catalog, the records and the rows."""
 
     catalog: str
     applied: tuple[str, ...]

@@ -215,9 +215,7 @@ def test_pushing_does_not_use_the_callers_row_factory(path: Path, folder: Path) 
 
 
 @pytest.mark.parametrize("has_run", [0, 1])
-def test_the_books_of_an_attached_database_are_not_this_ones(
-    path: Path, folder: Path, tmp_path: Path, has_run: int
-) -> None:
+def test_records_of_an_attached_database_are_ignored(path: Path, folder: Path, tmp_path: Path, has_run: int) -> None:
     """What a database beside this one has run says nothing about this one, be it new or behind."""
     close_database(open_database(path, migrations=folder))
     with closing(sqlite3.connect(tmp_path / "other.db")) as connection:
@@ -365,3 +363,20 @@ def test_opening_at_head_writes_nothing_and_takes_no_lock(path: Path, folder: Pa
         assert connection.execute("SELECT count(*) FROM parent").fetchone() == (0,)
         connection.close()
         assert path.read_bytes() == before
+
+
+def test_notices_are_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """An application that opens a database finds the notices of the run in the log, as warnings."""
+    folder, path = write_folder(tmp_path / "migrations", FAMILY), tmp_path / "a.db"
+    close_database(open_database(path, migrations=folder))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("INSERT INTO child VALUES (1, 99)")
+        connection.commit()
+    write_folder(folder, {"0004_note.sql": "-- depends: 0003_age\nUPDATE child SET id = 2;\n"})
+    close_database(open_database(path, migrations=folder))
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ("waiaas_migrate", "WARNING")
+    assert "row 2 of child (parent_id) has no parent in parent" in record.message
+    caplog.clear()
+    close_database(open_database(path, migrations=folder))
+    assert caplog.records == []

@@ -99,7 +99,7 @@ def test_known_tables_are_left_alone(tmp_path: Path, tool: str, when: str) -> No
     assert "by_hand" in run(project, "drift", "a.db").out
 
 
-def test_other_tables_are_reported_and_refused_still(tmp_path: Path) -> None:
+def test_other_tables_are_still_reported_and_refused(tmp_path: Path) -> None:
     """A table that no tool is known to make is reported by drift; without a record of migrations it is refused.
 
     With one, it stays while migrations run.
@@ -166,7 +166,7 @@ def test_ignore_tables_reaches_an_application_through_the_manifest(tmp_path: Pat
         assert run(folder, "drift", str(database)).status == 0
         assert run(folder, "diff", "migrations", str(database)).status == 0
         assert "search" not in run(folder, "inspect", str(database)).out.split("version: 1")[1]
-    # A table beside the virtual table that is none of its own stays in sight.
+    # A table that does not belong to the virtual table is still reported.
     execute(database, "CREATE TABLE search_mine (x)")
     assert "search_mine" in run(project, "drift", str(database)).out
 
@@ -330,7 +330,7 @@ def _replicating(database: Path, replica: str) -> Iterator[None]:
     )
     try:
         yield
-        process.send_signal(signal.SIGTERM)  # upon which it replicates the rest
+        process.send_signal(signal.SIGTERM)  # then it replicates the rest
         process.wait(60)
     finally:
         process.kill()

@@ -258,7 +258,7 @@ def test_a_migration_of_rows_alone_is_not_taken_for_run(path: Path, folder: Path
 # --- something else under the names of yoyo's tables ------------------------------------------------------------------
 
 ENDLESS = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n)"
-ODD_BOOKS = {
+ODD_RECORDS = {
     "no id": ("_yoyo_migration", "CREATE TABLE {0} (migration_hash, applied_at_utc)"),
     "no time": ("_yoyo_migration", "CREATE TABLE {0} (migration_hash, migration_id)"),
     "no rowid": (
@@ -280,10 +280,10 @@ ODD_BOOKS = {
 }
 
 
-@pytest.mark.parametrize("case", ODD_BOOKS)
+@pytest.mark.parametrize("case", ODD_RECORDS)
 def test_what_only_has_the_name_of_yoyos_tables_is_refused(path: Path, folder: Path, case: str) -> None:
     """By every command, in words, and without a hang."""
-    name, text = ODD_BOOKS[case]
+    name, text = ODD_RECORDS[case]
     write_folder(folder, {"0004_next.sql": SCHEMA_ONLY})
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"DROP TABLE IF EXISTS {name}")

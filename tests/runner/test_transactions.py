@@ -58,7 +58,7 @@ def add(folder: Path, files: dict[str, str]) -> None:
 
 
 def applied_ids(connection: sqlite3.Connection) -> tuple[str, ...]:
-    """What the books say."""
+    """Return the ids of the applied migrations."""
     return tuple(row.id for row in read_applied(connection) or ())
 
 

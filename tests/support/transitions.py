@@ -56,10 +56,13 @@ def declared(folder: Path) -> Schema:
 def left_to_do(database: Path, wanted: Schema) -> list[str]:
     """Return descriptions of how the schema of a file differs from ``wanted``."""
     with closing(sqlite3.connect(database)) as connection:
-        return [describe(change) for change in diff(without_books(introspect(connection)), without_books(wanted))]
+        return [
+            describe(change)
+            for change in diff(without_yoyo_tables(introspect(connection)), without_yoyo_tables(wanted))
+        ]
 
 
-def without_books(schema: Schema) -> Schema:
+def without_yoyo_tables(schema: Schema) -> Schema:
     """Return ``schema`` without yoyo's own tables."""
     kept = tuple(t for t in schema.tables if not t.name.startswith(("_yoyo", "yoyo")))
     return Schema(tables=kept, views=schema.views, triggers=schema.triggers, virtual_tables=schema.virtual_tables)
@@ -127,7 +130,7 @@ def typed(rows: Iterable[Row]) -> list[tuple[tuple[str, str, str], ...]]:
 def snapshot(database: Path) -> dict[str, dict[str, list[Row]]]:
     """Return the rows of each column with their rowid, by table and column in lower case."""
     found: dict[str, dict[str, list[Row]]] = {}
-    for table in without_books(schema_of(database)).tables:
+    for table in without_yoyo_tables(schema_of(database)).tables:
         columns = [column.name for column in table.columns]
         rowid = None if table.without_rowid else rowid_name(columns)
         found[table.name.lower()] = {

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from waiaas_migrate.cli.outcomes import Report, print_outcomes
-from waiaas_migrate.cli.output import plural, print_json, say
+from dataclasses import asdict
+
+from waiaas_migrate.cli.outcomes import Report, report_on
+from waiaas_migrate.cli.output import plural, say
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.backups.backup import byte_count
 from waiaas_migrate.runner.dry_run import Estimate, MigrationEstimate, TableEstimate, estimate, estimate_all
 from waiaas_migrate.runner.fleet.fleet import Fleet
-from waiaas_migrate.runner.fleet.patterns import expand, is_single, without_patterns
+from waiaas_migrate.runner.fleet.patterns import without_patterns
 from waiaas_migrate.runner.options import RunOptions
 
 
@@ -16,29 +18,25 @@ def dry_run(
     project: Project, databases: tuple[str, ...], run_options: RunOptions, fleet: Fleet, *, as_json: bool
 ) -> int:
     """Print the pending migrations of ``databases``, the tables they change, and the cost; return the exit status."""
-    if not is_single(databases):
-        outcomes = estimate_all(
-            expand(databases),
-            project.migrations,
-            options=run_options,
-            fleet=fleet,
-            may_make=without_patterns(databases),
-        )
-        report = Report(
-            word=lambda found: "to be migrated" if found.migrations else "up to date",
+    may_make = without_patterns(databases)
+    return report_on(
+        databases,
+        Report(
+            show=_show,
             line=_line,
+            word=lambda found: "to be migrated" if found.migrations else "up to date",
             row=_row,
-            status=lambda _: 0,
-        )
-        return print_outcomes(outcomes, report, as_json=as_json)
-    found = estimate(databases[0], project.migrations, options=run_options)
-    if as_json:
-        print_json({"database": found.database, **_row(found)})
-        return 0
+        ),
+        one=lambda database: estimate(database, project.migrations, options=run_options),
+        each=lambda names: estimate_all(names, project.migrations, options=run_options, fleet=fleet, may_make=may_make),
+        as_json=as_json,
+    )
+
+
+def _show(database: str, found: Estimate) -> None:
     for migration in found.migrations:
         _print_migration(migration)
-    say(f"{found.database}: {_line(found)}")
-    return 0
+    say(f"{database}: {_line(found)}")
 
 
 def _print_migration(migration: MigrationEstimate) -> None:
@@ -72,31 +70,22 @@ def _line(found: Estimate) -> str:
 
 
 def _row(found: Estimate) -> dict[str, object]:
-    return {
-        "migrations": [
-            {
-                "id": one.id,
-                "kind": one.kind,
-                "may_lose": one.may_lose,
-                "tables": None if one.tables is None else [_table_row(table) for table in one.tables],
-                "hazards": [str(hazard) for hazard in one.hazards],
-            }
-            for one in found.migrations
-        ],
-        "bytes": found.bytes,
-        "bytes_to_write": found.bytes_to_write,
-        "free": found.free,
-        "is_short_of_room": found.is_short_of_room,
-        "backup": found.backup,
-    }
+    row = asdict(found)
+    del row["database"]
+    migrations = [
+        {
+            "id": one.id,
+            "kind": one.kind,
+            "may_lose": one.may_lose,
+            "tables": None if one.tables is None else [_table_row(table) for table in one.tables],
+            "hazards": [str(hazard) for hazard in one.hazards],
+        }
+        for one in found.migrations
+    ]
+    computed = {"bytes_to_write": found.bytes_to_write, "is_short_of_room": found.is_short_of_room}
+    return {**row, "migrations": migrations, **computed}
 
 
 def _table_row(table: TableEstimate) -> dict[str, object]:
-    size = table.size
-    return {
-        "table": table.table,
-        "cost": table.cost,
-        "rows": None if size is None else size.rows,
-        "bytes": None if size is None else size.bytes,
-        "is_estimate": None if size is None else size.is_estimate,
-    }
+    size = dict.fromkeys(("rows", "bytes", "is_estimate")) if table.size is None else asdict(table.size)
+    return {"table": table.table, "cost": table.cost, **size}

@@ -25,13 +25,6 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print the result
 column_order = click.option("--column-order", is_flag=True, help="Report differences in column order, too.")
 database = click.argument("database")
 databases = click.argument("databases", nargs=-1, required=True, metavar="DATABASE...")
-jobs = click.option(
-    "--jobs",
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="Process N databases in parallel.  [default: 4 per CPU]",
-)
-stop_on_failure = click.option("--stop-on-failure", is_flag=True, help="Stop at the first failure.")
 transaction = click.option(
     "--transaction",
     type=click.Choice(["all", "each"]),
@@ -44,8 +37,13 @@ transaction = click.option(
 def fleet_options(command: Callable[..., int]) -> Callable[..., int]:
     """Add ``--jobs`` and ``--stop-on-failure``, and pass them to ``command`` as ``fleet``."""
 
-    @jobs
-    @stop_on_failure
+    @click.option(
+        "--jobs",
+        metavar="N",
+        type=click.IntRange(min=1),
+        help="Process N databases in parallel.  [default: 4 per CPU]",
+    )
+    @click.option("--stop-on-failure", is_flag=True, help="Stop at the first failure.")
     @wraps(command)
     def with_fleet(*args: object, jobs: int | None, stop_on_failure: bool, **options: object) -> int:
         from waiaas_migrate.runner.fleet.fleet import Fleet
@@ -78,20 +76,17 @@ def run_options(command: Callable[..., int]) -> Callable[..., int]:
     return with_options
 
 
-def in_project(command: Callable[..., int]) -> Callable[..., int]:
-    """Pass ``command`` the project it runs in, with the paths that the command line names."""
-    return _in_project(command, hidden=False)
-
-
 def in_migrations(command: Callable[..., int]) -> Callable[..., int]:
     """Pass ``command`` the project it runs in; the command reads only the migrations.
 
     The other paths are accepted but hidden, so that scripts can pass every command the same ones.
     """
-    return _in_project(command, hidden=True)
+    return in_project(command, hidden=True)
 
 
-def _in_project(command: Callable[..., int], *, hidden: bool) -> Callable[..., int]:
+def in_project(command: Callable[..., int], *, hidden: bool = False) -> Callable[..., int]:
+    """Pass ``command`` the project it runs in, with the paths that the command line names."""
+
     @click.option("--schema", metavar="FILE", hidden=hidden, help="Schema file.  [default: schema.yaml]")
     @click.option("--migrations", metavar="FOLDER", help="Migrations folder.  [default: migrations]")
     @click.option("--templates", metavar="FOLDER", hidden=hidden, help="Your own templates.  [default: templates]")

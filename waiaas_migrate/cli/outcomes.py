@@ -1,18 +1,20 @@
-"""Print the outcomes of several databases: one line each, a summary, and the exit status of the worst."""
+"""Print the result of one database in full, or of several in one line each, with a summary."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from waiaas_migrate.cli.output import error_row, note, plural, print_json, say
 from waiaas_migrate.errors import INTERRUPTED
-from waiaas_migrate.runner.fleet.fleet import Outcome
+
+if TYPE_CHECKING:
+    from waiaas_migrate.runner.fleet.fleet import Outcome
 
 ResultT = TypeVar("ResultT")
 
@@ -25,15 +27,46 @@ _SEVERITY = (0, 1, 3, 2, INTERRUPTED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report(Generic[ResultT]):
-    """How to print a result: as a word for the summary, as a line, as JSON, and as an exit status."""
+    """How to print a result.
 
-    word: Callable[[ResultT], str]
+    Args:
+        show: print it in full; takes the name of the database, too.
+        line: return it as one line.
+        word: return it as a word for the summary.
+        row: return it as JSON.
+        status: return its exit status.
+    """
+
+    show: Callable[[str, ResultT], None]
     line: Callable[[ResultT], str]
+    word: Callable[[ResultT], str]
     row: Callable[[ResultT], dict[str, object]]
-    status: Callable[[ResultT], int]
+    status: Callable[[ResultT], int] = lambda _: 0
 
 
-def print_outcomes(outcomes: Iterable[Outcome[ResultT]], report: Report[ResultT], *, as_json: bool) -> int:
+def report_on(
+    databases: Sequence[str],
+    report: Report[ResultT],
+    one: Callable[[str], ResultT],
+    each: Callable[[tuple[str, ...]], Iterable[Outcome[ResultT]]],
+    *,
+    as_json: bool,
+) -> int:
+    """Print the result of ``one`` if ``databases`` is a single name, else those of ``each``; return the exit status."""
+    from waiaas_migrate.runner.fleet.patterns import expand, is_single
+
+    if not is_single(databases):
+        return _print_outcomes(each(expand(databases)), report, as_json=as_json)
+    result = one(databases[0])
+    name = getattr(result, "database", databases[0])
+    if as_json:
+        print_json({"database": name, **report.row(result)})
+    else:
+        report.show(name, result)
+    return report.status(result)
+
+
+def _print_outcomes(outcomes: Iterable[Outcome[ResultT]], report: Report[ResultT], *, as_json: bool) -> int:
     """Print each outcome as it comes, then the summary; return the exit status of the worst."""
     counts: Counter[str] = Counter()
     rows: list[dict[str, object]] = []

@@ -23,6 +23,7 @@ from waiaas_migrate.sqlite.database.connection import (
     apply_layout_pragmas,
     apply_pragmas,
     connect_file,
+    database_name,
     database_of,
     plain_errors,
 )
@@ -78,6 +79,9 @@ def open_database(
         setup: called with the connection first, and with every other connection that migrating needs, such as to empty
             databases in memory. What it raises reaches the caller.
 
+    Notices of the run, such as foreign key violations that existed before, are warnings of the logger
+    ``waiaas_migrate``.
+
     Raises:
         DatabaseFileError: the file can't be used, or its backup can't be written.
         DatabaseRefused: there is no room for the backup, or the database is damaged; nothing was applied.
@@ -121,8 +125,8 @@ def push_schema(
 ) -> None:
     """Apply pending migrations on ``connection``; its PRAGMAs and settings stay as they are.
 
-    ``backup`` is that of :func:`open_database`; a database in memory has none. If a migration ran, the connection has
-    no authorizer afterwards.
+    ``backup`` is that of :func:`open_database`, as are notices; a database in memory has no backup. If a migration ran,
+    the connection has no authorizer afterwards.
 
     Raises:
         UsageError: a transaction is open on the connection.
@@ -207,8 +211,19 @@ def _push(
 
         migrations, options = read_folder(folder), RunOptions(backup=backup)
         if opened is None:
-            return apply_pending(connection, migrations, options).applied
-        if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
-            apply_pragmas(connection, migrations.pragmas)
-        with report_interruption(opened) as interruption:
-            return apply_pending(connection, migrations, options, interruption).applied
+            result = apply_pending(connection, migrations, options)
+        else:
+            if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
+                apply_pragmas(connection, migrations.pragmas)
+            with report_interruption(opened) as interruption:
+                result = apply_pending(connection, migrations, options, interruption)
+    _log(connection, result.notices)
+    return result.applied
+
+
+def _log(connection: sqlite3.Connection, notices: Sequence[str]) -> None:
+    if notices:
+        import logging  # it is rarely needed, and opening a database should be fast
+
+        for notice in notices:
+            logging.getLogger("waiaas_migrate").warning("%s: %s", database_name(connection), notice)

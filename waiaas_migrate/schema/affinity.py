@@ -8,9 +8,9 @@ Affinity = Literal["TEXT", "BLOB", "REAL", "NUMERIC"]
 
 
 def affinity(declared: str | None, *, strict: bool = False) -> Affinity:
-    """The affinity by which a column of the declared type stores its values.
+    """Return the affinity by which a column of the declared type stores its values.
 
-    INTEGER is told as NUMERIC: the two store alike, and differ in CAST alone
+    INTEGER is returned as NUMERIC: both store values alike, and differ only in CAST
     (https://www.sqlite.org/datatype3.html#type_affinity). ANY in a STRICT table converts nothing, like BLOB
     (https://www.sqlite.org/stricttables.html).
     """

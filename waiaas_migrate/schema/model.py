@@ -1,9 +1,9 @@
 """The schema as frozen values.
 
-One model serves every source: schema.yaml is read into it, and so is any SQLite database. It keeps two kinds of
-fact apart. What a thing *means* takes part in equality. How it was *written* (the author's text of an expression,
-whether a constraint stood on its column, comments, hints for ``generate``) is carried along for output and does not.
-Two schemas are compared in the form that :mod:`waiaas_migrate.schema.canonical` gives them.
+schema.yaml and SQLite databases are read into the same model. Fields that say what a thing *means* take part in
+equality. Fields that say how it was *written* (the author's text of an expression, whether a constraint was written on
+its column, comments, hints for ``generate``) are for output only, and do not. Two schemas are compared in the form that
+:mod:`waiaas_migrate.schema.canonical` gives them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class SqlText:
 
 
 class Conflict(StrEnum):
-    """What a broken constraint does (https://www.sqlite.org/lang_conflict.html); None in the model is ABORT."""
+    """What SQLite does if a row breaks a constraint (https://www.sqlite.org/lang_conflict.html); None means ABORT."""
 
     ROLLBACK = "ROLLBACK"
     FAIL = "FAIL"
@@ -36,7 +36,7 @@ class Conflict(StrEnum):
 
 
 class Action(StrEnum):
-    """What a foreign key does when its parent changes; None in the model is NO ACTION."""
+    """What a foreign key does when its parent changes; None means NO ACTION."""
 
     SET_NULL = "SET NULL"
     SET_DEFAULT = "SET DEFAULT"
@@ -45,7 +45,7 @@ class Action(StrEnum):
 
 
 class Deferral(StrEnum):
-    """The deferrability clause of a foreign key, as written; None in the model is no clause."""
+    """The deferrability clause of a foreign key, as written; None means no clause."""
 
     DEFERRABLE = "DEFERRABLE"
     DEFERRED = "DEFERRABLE INITIALLY DEFERRED"
@@ -67,7 +67,7 @@ class NotNull:
 class Generated:
     """A generated column's expression, and whether its values are stored (https://www.sqlite.org/gencol.html).
 
-    ``virtual``: it says VIRTUAL, which goes without saying.
+    ``virtual``: VIRTUAL is written out, although it is the default.
     """
 
     expression: SqlText
@@ -89,7 +89,7 @@ class AllowedValues:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnHints:
-    """What ``generate`` needs to carry a column's rows over; harmless once fulfilled.
+    """How ``generate`` carries the values of a column over; without effect once that is done.
 
     ``renamed_values`` and ``removed_values`` map old enum values to new ones.
     """
@@ -100,13 +100,13 @@ class ColumnHints:
     removed_values: tuple[tuple[str | int, str | int | None], ...] = ()
 
 
-#: What nearly every column has.
+#: The hints of nearly every column.
 NO_HINTS = ColumnHints()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column. ``type`` is the declared type as written, None where there is none."""
+    """A column. ``type`` is the declared type as written, or None."""
 
     name: str
     type: str | None = None
@@ -122,8 +122,8 @@ class Column:
 class IndexPart:
     """One term of a key or an index: a column by name, or an expression (in indexes only).
 
-    ``collation`` goes with a column; an expression holds its own COLLATE. ``ascending``: it says ASC, which goes
-    without saying.
+    ``collation`` belongs to a column; an expression contains its own COLLATE. ``ascending``: ASC is written out,
+    although it is the default.
     """
 
     column: str | None = None
@@ -135,9 +135,9 @@ class IndexPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrimaryKey:
-    """A primary key. ``inline`` says that it stood on its column; ``after``, behind how many of the table's UNIQUEs.
+    """A primary key. ``inline``: it is written on its column. ``after``: how many UNIQUEs are written before it.
 
-    A descending single INTEGER column is no alias of the rowid, and can only be written on the column
+    A descending single INTEGER column is not an alias of the rowid, and can only be written on the column
     (https://www.sqlite.org/lang_createtable.html#rowid).
     """
 
@@ -151,7 +151,7 @@ class PrimaryKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unique:
-    """A UNIQUE constraint. ``inline`` says that it stood on its column."""
+    """A UNIQUE constraint. ``inline``: it is written on its column."""
 
     parts: tuple[IndexPart, ...]
     on_conflict: Conflict | None = None
@@ -175,7 +175,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignKey:
-    """A foreign key. Empty ``targets`` mean the parent's primary key. ``inline``: it stood on its column."""
+    """A foreign key. Empty ``targets`` mean the parent's primary key. ``inline``: it is written on its column."""
 
     columns: tuple[str, ...]
     table: str
@@ -200,7 +200,7 @@ class Index:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """An ordinary table with its indexes. Columns and indexes stand in the order of their declaration."""
+    """An ordinary table with its indexes. Columns and indexes are in the order of their declaration."""
 
     name: str
     columns: tuple[Column, ...]
@@ -227,7 +227,7 @@ class View:
 class Trigger:
     """A trigger on a table or a view; ``statement`` is its whole CREATE TRIGGER.
 
-    ``event`` is INSERT, UPDATE or DELETE; ``columns`` are those of its UPDATE OF. Both only repeat the statement.
+    ``event`` is INSERT, UPDATE or DELETE; ``columns`` are those of its UPDATE OF. Both repeat the statement.
     """
 
     name: str
@@ -241,7 +241,7 @@ class Trigger:
 class VirtualTable:
     """A virtual table; its shadow tables belong to it and appear nowhere else in the model.
 
-    ``holds_data`` is false if it only reads or indexes what is elsewhere, so that nothing is lost with it.
+    ``holds_data`` is false if it only reads or indexes rows elsewhere, so that dropping it loses nothing.
     """
 
     name: str
@@ -252,7 +252,7 @@ class VirtualTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schema:
-    """Everything in a database that was declared."""
+    """All declared objects of a database."""
 
     tables: tuple[Table, ...] = ()
     views: tuple[View, ...] = ()
@@ -260,12 +260,12 @@ class Schema:
     virtual_tables: tuple[VirtualTable, ...] = ()
 
     def by_name(self) -> dict[str, Table]:
-        """The tables by their folded names, in their order."""
+        """Return the tables by their folded names, in their order."""
         return {fold(table.name): table for table in self.tables}
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of all tables, views, triggers and virtual tables."""
+        """Return the names of all tables, views, triggers and virtual tables."""
         return (
             *(table.name for table in self.tables),
             *(view.name for view in self.views),
@@ -274,5 +274,5 @@ class Schema:
         )
 
 
-#: An object of a schema that stands for itself, in the order in which such objects are made.
+#: The kinds of objects in a catalog, in the order in which they are created.
 ObjectKind = Literal["table", "virtual table", "index", "view", "trigger"]

@@ -11,5 +11,5 @@ _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 # The same few names are compared again and again.
 @lru_cache(maxsize=1 << 14)
 def fold(name: str) -> str:
-    """``name`` as SQLite compares names: ASCII letters without case, all others as they are."""
+    """Return ``name`` as SQLite compares names: ASCII letters in lower case, others unchanged."""
     return name.lower() if name.isascii() else name.translate(_LOWER)

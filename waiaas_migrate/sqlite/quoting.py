@@ -5,10 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from waiaas_migrate.schema.names import fold
-
-__all__ = ["fold", "is_reserved", "membership", "quote_literal", "quote_name"]
-
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 #: https://www.sqlite.org/lang_keywords.html, and the words that yoyo's statement splitter misreads (DECLARE, LOOP,
@@ -40,6 +36,15 @@ def quote_name(name: str) -> str:
     if _PLAIN.match(name) and not is_reserved(name):
         return name
     return '"' + name.replace('"', '""') + '"'
+
+
+def unquote(text: str) -> str:
+    """Return ``text`` without the quotes of a name or a string (https://www.sqlite.org/lang_keywords.html)."""
+    closing = {'"': '"', "`": "`", "[": "]", "'": "'"}.get(text[:1])
+    if closing is None:
+        return text
+    inner = text[1:-1]
+    return inner if closing == "]" else inner.replace(closing * 2, closing)
 
 
 def quote_literal(value: str | float | bytes | None) -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.output import print_interrupted, print_json, print_run, say
+from waiaas_migrate.cli.outcomes import Report, report_on
+from waiaas_migrate.cli.output import print_interrupted, print_run, say
 
 if TYPE_CHECKING:
     from waiaas_migrate.files.project import Project
     from waiaas_migrate.runner.apply import ApplyResult
-    from waiaas_migrate.runner.fleet.fleet import Fleet
+    from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome
     from waiaas_migrate.runner.options import RunOptions
 
 
@@ -49,34 +51,31 @@ def apply(
 
         return estimate(project, databases, run_options, fleet, as_json=as_json)
 
-    from waiaas_migrate.runner.fleet.patterns import is_single
-
-    if is_single(databases):
-        return _apply(project, databases[0], run_options, as_json=as_json)
-    return _apply_to_all(project, databases, run_options, fleet, as_json=as_json)
-
-
-def _apply(project: Project, database: str, run_options: RunOptions, *, as_json: bool) -> int:
     from waiaas_migrate.cli.progress_line import progress_line
     from waiaas_migrate.runner.apply import apply_to
-    from waiaas_migrate.runner.watching.interruption import Interrupted
+    from waiaas_migrate.runner.fleet.fleet import apply_to_all
+    from waiaas_migrate.runner.fleet.patterns import without_patterns
 
-    try:
+    def one(database: str) -> ApplyResult:
         with progress_line() as listener:
-            result = apply_to(database, project.migrations, options=replace(run_options, listener=listener))
-        _print(database, result, as_json=as_json)
-    except Interrupted as error:
+            return apply_to(database, project.migrations, options=replace(run_options, listener=listener))
+
+    def each(names: tuple[str, ...]) -> Iterable[Outcome[ApplyResult]]:
+        may_make = without_patterns(databases)
+        return apply_to_all(names, project.migrations, options=run_options, fleet=fleet, may_make=may_make)
+
+    report = Report(show=_show, line=_line, word=_word, row=_row)
+    try:
+        return report_on(databases, report, one, each, as_json=as_json)
+    except KeyboardInterrupt as error:
+        if not str(error):  # it came before or after the run
+            error = KeyboardInterrupt(
+                f"Interrupted. Run `waiaas-migrate status {databases[0]}` to see what was applied."
+            )
         return print_interrupted(error, as_json=as_json)
-    except KeyboardInterrupt as error:  # before or after the run
-        message = str(error) or f"Interrupted. Run `waiaas-migrate status {database}` to see what was applied."
-        return print_interrupted(KeyboardInterrupt(message), as_json=as_json)
-    return 0
 
 
-def _print(database: str, result: ApplyResult, *, as_json: bool) -> None:
-    if as_json:
-        print_json({"database": database, **_row(result)})
-        return
+def _show(database: str, result: ApplyResult) -> None:
     print_run(result)
     for migration in result.applied:
         say(f"applied {migration}")
@@ -84,20 +83,8 @@ def _print(database: str, result: ApplyResult, *, as_json: bool) -> None:
         say(f"{database}: up to date.")
 
 
-def _apply_to_all(
-    project: Project, databases: tuple[str, ...], run_options: RunOptions, fleet: Fleet, *, as_json: bool
-) -> int:
-    from waiaas_migrate.cli.outcomes import Report, print_outcomes
-    from waiaas_migrate.runner.fleet.fleet import apply_to_all
-    from waiaas_migrate.runner.fleet.patterns import expand, without_patterns
-
-    outcomes = apply_to_all(
-        expand(databases), project.migrations, options=run_options, fleet=fleet, may_make=without_patterns(databases)
-    )
-    report = Report(
-        word=lambda result: "migrated" if result.applied else "up to date", line=_line, row=_row, status=lambda _: 0
-    )
-    return print_outcomes(outcomes, report, as_json=as_json)
+def _word(result: ApplyResult) -> str:
+    return "migrated" if result.applied else "up to date"
 
 
 def _row(result: ApplyResult) -> dict[str, object]:

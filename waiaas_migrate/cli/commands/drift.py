@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.output import FINDINGS, note, plural, print_findings, print_json, say
+from waiaas_migrate.cli.outcomes import Report, report_on
+from waiaas_migrate.cli.output import FINDINGS, note, plural, print_findings, say
 
 if TYPE_CHECKING:
     from waiaas_migrate.commands.drift import Drift
@@ -38,27 +39,25 @@ def drift(project: Project, databases: tuple[str, ...], *, column_order: bool, f
       waiaas-migrate drift app.db
       waiaas-migrate drift "tenants/*.db" --json
     """  # noqa: D301
-    from waiaas_migrate.cli.outcomes import Report, print_outcomes
-    from waiaas_migrate.commands.drift import drift as run
-    from waiaas_migrate.commands.drift import drift_of_all
-    from waiaas_migrate.runner.fleet.patterns import expand, is_single
+    from waiaas_migrate.commands import drift as library
 
-    if not is_single(databases):
-        outcomes = drift_of_all(project, expand(databases), fleet, column_order=column_order)
-        report = Report(word=_word, line=_line, row=_row, status=_exit_status)
-        return print_outcomes(outcomes, report, as_json=as_json)
-    result = run(project, databases[0], column_order=column_order)
-    if as_json:
-        print_json({"database": result.database, **_row(result)})
-        return _exit_status(result)
+    return report_on(
+        databases,
+        Report(show=_show, line=_line, word=_word, row=_row, status=_exit_status),
+        one=lambda database: library.drift(project, database, column_order=column_order),
+        each=lambda names: library.drift_of_all(project, names, fleet, column_order=column_order),
+        as_json=as_json,
+    )
+
+
+def _show(database: str, result: Drift) -> None:
     if not result.findings:
-        say(f"{result.database}: no drift.")
+        say(f"{database}: no drift.")
     print_findings(result.findings)
     if not result.is_adopted:
-        note(f"{result.database}: {_NOT_ADOPTED}")
+        note(f"{database}: {_NOT_ADOPTED}")
     elif result.pending:
         note(f"{len(result.pending)} pending. Compared with the schema that the applied migrations build.")
-    return _exit_status(result)
 
 
 def _row(result: Drift) -> dict[str, object]:

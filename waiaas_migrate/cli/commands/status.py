@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.output import FINDINGS, Color, print_json, say
+from waiaas_migrate.cli.outcomes import Report, report_on
+from waiaas_migrate.cli.output import FINDINGS, Color, say
 
 if TYPE_CHECKING:
     from waiaas_migrate.commands.status import State, Status
@@ -34,22 +35,21 @@ def status(project: Project, databases: tuple[str, ...], *, fleet: Fleet, as_jso
       waiaas-migrate status app.db
       waiaas-migrate status "tenants/*.db" --json
     """  # noqa: D301
-    from waiaas_migrate.cli.outcomes import Report, print_outcomes
-    from waiaas_migrate.commands.status import status as run
-    from waiaas_migrate.commands.status import status_of_all
-    from waiaas_migrate.runner.fleet.patterns import expand, is_single
+    from waiaas_migrate.commands import status as library
 
-    if not is_single(databases):
-        report = Report(word=_word, line=_line, row=_row, status=_exit_status)
-        return print_outcomes(status_of_all(project, expand(databases), fleet), report, as_json=as_json)
-    result = run(project, databases[0])
-    if as_json:
-        print_json({"database": result.database, **_row(result)})
-    else:
-        for migration, state in result.migrations:
-            say(f"{' ' * (len('applied') - len(state))} {migration}", label=state, color=_COLORS[state])
-        say(f"{result.database}: {_line(result)}")
-    return _exit_status(result)
+    return report_on(
+        databases,
+        Report(show=_show, line=_line, word=_word, row=_row, status=_exit_status),
+        one=lambda database: library.status(project, database),
+        each=lambda names: library.status_of_all(project, names, fleet),
+        as_json=as_json,
+    )
+
+
+def _show(database: str, result: Status) -> None:
+    for migration, state in result.migrations:
+        say(f"{' ' * (len('applied') - len(state))} {migration}", label=state, color=_COLORS[state])
+    say(f"{database}: {_line(result)}")
 
 
 def _row(result: Status) -> dict[str, object]:

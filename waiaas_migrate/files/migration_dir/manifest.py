@@ -279,13 +279,14 @@ def check_manifest(manifest: Manifest, migrations: Sequence[MigrationFile]) -> t
         for migration in migrations
         if migration.id not in listed
     ]
-    changed = [*_edited(manifest, migrations), *_recordable(manifest, migrations)]
+    changed = [problem for _, problem in _changes(manifest, migrations)]
     return (*_missing(manifest, migrations), *unlisted, *changed, *_reordered(manifest, migrations))
 
 
 def history_problems(manifest: Manifest, migrations: Sequence[MigrationFile]) -> tuple[Problem, ...]:
     """Return the differences that contradict what databases may have run already, and so can't be recorded."""
-    return (*_missing(manifest, migrations), *_edited(manifest, migrations))
+    edits = [problem for is_edit, problem in _changes(manifest, migrations) if is_edit]
+    return (*_missing(manifest, migrations), *edits)
 
 
 def _missing(manifest: Manifest, migrations: Iterable[MigrationFile]) -> Iterator[Problem]:
@@ -299,49 +300,30 @@ def _missing(manifest: Manifest, migrations: Iterable[MigrationFile]) -> Iterato
             yield Problem(file=str(manifest.path), what=f"lists migration {name}, which is not in the folder.", fix=fix)
 
 
-def _edited(manifest: Manifest, migrations: Iterable[MigrationFile]) -> Iterator[Problem]:
-    for entry, migration in _changed(manifest, migrations):
-        if not _is_recorded(manifest, entry, migration) and not _had_no_rollback(manifest, entry, migration):
+def _changes(manifest: Manifest, migrations: Iterable[MigrationFile]) -> Iterator[tuple[bool, Problem]]:
+    """Yield migrations that differ from their entry, and whether what databases ran was edited."""
+    files = {migration.id: migration for migration in migrations}
+    hashes = ["", *(entry.hash for entry in manifest.migrations)]
+
+    def is_recorded(entry: Entry, migration: MigrationFile) -> bool:
+        return any(_link(other, migration, entry.facts) == entry.hash for other in hashes)
+
+    # Each is compared after the recorded hash before it, so that one edit is not reported for all that follow.
+    for previous, entry in zip(hashes, manifest.migrations, strict=False):
+        migration = files.get(entry.id)
+        if migration is None or _link(previous, migration, entry.facts) == entry.hash:
+            continue
+        is_edit = False
+        if is_recorded(entry, migration):
+            what = "was recorded after another migration, which happens when branches are merged."
+            fix = f"Check the order. {_RECORD}"
+        elif migration.rollback is not None and is_recorded(entry, replace(migration, rollback=None)):
+            what, fix = f"got a rollback after it was recorded in {MANIFEST}.", _RECORD
+        else:
+            is_edit = True
             what = f"was edited, or its rollback or its line in {MANIFEST} was, after it was recorded."
             fix = "Restore them from git: databases may have run it. Write a new migration for further changes."
-            yield Problem(file=str(migration.path), what=what, fix=fix)
-
-
-def _recordable(manifest: Manifest, migrations: Iterable[MigrationFile]) -> Iterator[Problem]:
-    """Yield changes that leave what databases ran as it was."""
-    for entry, migration in _changed(manifest, migrations):
-        if _is_recorded(manifest, entry, migration):
-            what = "was recorded after another migration, which happens when branches are merged."
-            yield Problem(file=str(migration.path), what=what, fix=f"Check the order. {_RECORD}")
-        elif _had_no_rollback(manifest, entry, migration):
-            what = f"got a rollback after it was recorded in {MANIFEST}."
-            yield Problem(file=str(migration.path), what=what, fix=_RECORD)
-
-
-def _changed(manifest: Manifest, migrations: Iterable[MigrationFile]) -> Iterator[tuple[Entry, MigrationFile]]:
-    """Yield recorded entries whose file doesn't give their hash after the recorded hash before them.
-
-    After the recorded hash, so that one edit is not reported for all migrations that follow.
-    """
-    files = {migration.id: migration for migration in migrations}
-    for previous, entry in zip(_hashes(manifest), manifest.migrations, strict=False):
-        migration = files.get(entry.id)
-        if migration is not None and _link(previous, migration, entry.facts) != entry.hash:
-            yield entry, migration
-
-
-def _is_recorded(manifest: Manifest, entry: Entry, migration: MigrationFile) -> bool:
-    """Return whether ``migration`` is the one that was recorded, perhaps after another one."""
-    return any(_link(other, migration, entry.facts) == entry.hash for other in _hashes(manifest))
-
-
-def _had_no_rollback(manifest: Manifest, entry: Entry, migration: MigrationFile) -> bool:
-    """Return whether ``migration`` is the one that was recorded but for its rollback."""
-    return migration.rollback is not None and _is_recorded(manifest, entry, replace(migration, rollback=None))
-
-
-def _hashes(manifest: Manifest) -> list[str]:
-    return ["", *(entry.hash for entry in manifest.migrations)]
+        yield is_edit, Problem(file=str(migration.path), what=what, fix=fix)
 
 
 def _reordered(manifest: Manifest, migrations: Sequence[MigrationFile]) -> Iterator[Problem]:

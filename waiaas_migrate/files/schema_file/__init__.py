@@ -1,1 +1,1 @@
-"""schema.yaml: read into the model, or everything that is wrong with it told at once; and written."""
+"""Read schema.yaml into the model, report everything that is wrong with it at once, and write it."""

@@ -6,11 +6,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from waiaas_migrate.files.schema_file import schema_keys as k
-from waiaas_migrate.files.schema_file.column_types import TYPE
 from waiaas_migrate.files.schema_file.enum_source import value_list_problem
 from waiaas_migrate.files.schema_file.value_kinds import write_expression, write_name
-from waiaas_migrate.files.yaml_text.yaml_writer import Data, Paragraph
-from waiaas_migrate.schema.model import Check, ForeignKey, Generated, SqlText
+from waiaas_migrate.files.yaml_text.yaml_writer import Data
+from waiaas_migrate.schema.model import Check, ForeignKey, SqlText
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout
 from waiaas_migrate.sqlite.quoting import membership, quote_literal
@@ -49,24 +48,19 @@ def column_data(place: ColumnLayout, around: Surroundings) -> Data:
     """
     column, columns, where = place.column, around.columns, f"table {around.table}, column {place.column.name}"
     lists = _lists(place, around)
-    fields: dict[str, Data] = {}
-    if column.type is not None:
-        fields["type"] = "boolean" if lists.is_boolean else TYPE.write(column.type, columns, where)
+    fields = k.COLUMN.write(column, columns, where)
+    fields |= _default(column.default, lists, where) | _keys(place, where) | _conflicts(place)
+    fields |= _constraints(place, lists, around, where)
+    if lists.is_boolean:
+        fields["type"] = "boolean"
     if column.not_null is not None:
         fields["nullable"] = False
         fields |= {} if column.not_null.name is None else {"not_null_name": write_name(column.not_null.name, (), where)}
-    fields |= _default(column.default, lists, where) | _keys(place, where)
-    if column.collation is not None:
-        fields["collate"] = write_name(column.collation, columns, where)
     if lists.values is not None:
         fields["enum"] = _enum(lists.values, around.enums)
-    fields |= _constraints(place, lists, around, where)
-    if column.generated is not None:
-        fields["generated"] = _generated(column.generated, columns, where)
-    fields |= _conflicts(place)
-    if column.comment and column.comment.strip():
-        fields["comment"] = Paragraph(column.comment)
-    return fields.get("type") if fields.keys() <= {"type"} else fields
+    if fields.keys() <= {"type"}:
+        return fields.get("type")
+    return {name: fields[name] for name in k.COLUMN.keys if name in fields}
 
 
 def _lists(place: ColumnLayout, around: Surroundings) -> _Lists:
@@ -159,13 +153,6 @@ def _conflicts(place: ColumnLayout) -> dict[str, Data]:
     if not said:
         return {}
     return {"on_conflict": next(iter(said.values())) if len(there) == 1 else said}
-
-
-def _generated(generated: Generated, columns: tuple[str, ...], where: str) -> Data:
-    sql = write_expression(generated.expression, columns, where)
-    if not (generated.stored or generated.virtual):
-        return sql
-    return {"expression": sql, "stored": generated.stored}
 
 
 def parent_data(key: ForeignKey, around: Surroundings, where: str) -> dict[str, Data]:

@@ -17,6 +17,8 @@ from waiaas_migrate.files.yaml_text.yaml_values import Value, described
 from waiaas_migrate.schema import model as m
 from waiaas_migrate.sqlite.quoting import membership
 
+#: The attributes of a column that are read as they are.
+_ATTRIBUTES = frozenset(m.Column.__dataclass_fields__) - {"type"}
 _HINT_KEYS = frozenset({"renamed_from", "backfill", "enum_values"})
 
 Fields = Mapping[str, Value]
@@ -68,16 +70,10 @@ def read_column(name: str, value: Value, scope: Scope) -> ReadColumn:
         fields["default_sql"].key_problem("both `default` and `default_sql` are set.", "Keep one.")
     conflicts = _conflicts(fields)
     enum = _enum(fields["enum"], scope.enums) if "enum" in fields else None
-    column = m.Column(
-        name=name,
-        type=kind.declared,
-        not_null=_not_null(fields, found, conflicts),
-        default=found.get("default", found.get("default_sql")),
-        collation=found.get("collation"),
-        generated=found.get("generated"),
-        comment=found.get("comment"),
-        hints=_hints(fields, found),
-    )
+    attributes = {key: content for key, content in found.items() if key in _ATTRIBUTES}
+    attributes.setdefault("default", found.get("default_sql"))
+    not_null, hints = _not_null(fields, found, conflicts), _hints(fields, found)
+    column = m.Column(name=name, type=kind.declared, not_null=not_null, hints=hints, **attributes)
     return ReadColumn(
         column=column,
         at=value,

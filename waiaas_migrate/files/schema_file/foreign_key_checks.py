@@ -20,27 +20,25 @@ def check_foreign_keys(tables: tuple[ReadTable, ...], objects: ReadObjects) -> N
             key = foreign_key.key
             if key.targets and len(key.targets) != len(key.columns):
                 what = f"{_count(len(key.columns))} refer to {_count(len(key.targets))}."
-                foreign_key.at.problem(what, "Name as many in `references` as in `columns`.")
+                foreign_key.at.problem(what, "List the same number of columns in `columns` and `references`.")
             elif not foreign_key.external:
                 _check_parent(foreign_key, parents, others)
 
 
 def _check_parent(foreign_key: ReadForeignKey, parents: dict[str, ReadTable], others: dict[str, str]) -> None:
     key, at = foreign_key.key, foreign_key.at
-    parent = parents.get(fold(key.table))
+    name, parent = shown(key.table), parents.get(fold(key.table))
     if parent is not None:
         if parent.columns:
             _check_targets(foreign_key, parent)
-        return
-    if fold(key.table) in others:
-        what = f"`{shown(key.table)}` is a {others[fold(key.table)]}; SQLite refers to tables only."
-        at.problem(what, "Name a table.")
-        return
-    known = suggestion(key.table, [read.table.name for read in parents.values()])
-    external = f"{_external(key)} where it is not part of this file."
-    at.problem(
-        f"there is no table `{shown(key.table)}`.", f"{known} Write {external}" if known else f"Write {external}"
-    )
+    elif fold(key.table) in others:
+        at.problem(
+            f"`{name}` is a {others[fold(key.table)]}; a foreign key can refer only to a table.", "Name a table."
+        )
+    else:
+        known = suggestion(key.table, [read.table.name for read in parents.values()])
+        external = f"If it is not part of this file, write {_external(key)}."
+        at.problem(f"there is no table `{name}`.", f"{known} {external}".strip())
 
 
 def _check_targets(foreign_key: ReadForeignKey, parent: ReadTable) -> None:
@@ -54,16 +52,15 @@ def _check_targets(foreign_key: ReadForeignKey, parent: ReadTable) -> None:
         return
     primary = parent.table.primary_key
     if key.targets:
-        verb = "is" if len(key.targets) == 1 else "are together"
         at.problem(
-            f"{listed(key.targets)} of `{name}` {verb} not unique there, so SQLite would refuse every change.",
+            f"`{name}` has no unique key on {listed(key.targets)}, so SQLite would refuse every change.",
             f"Make it the primary key, `unique`, or a unique index of `{name}`, or write {_external(key)}.",
         )
     elif primary is None:
         at.problem(f"the table `{name}` has no primary key to refer to.", "Name a column: `table.column`.")
     else:
-        what = f"{_count(len(key.columns))} cannot refer to the primary key of `{name}`, which has"
-        at.problem(f"{what} {len(primary.parts)}.", "Name the columns in `references`.")
+        what = f"{_count(len(key.columns))} refer to the primary key of `{name}`: {_count(len(primary.parts))}."
+        at.problem(what, "Name the columns in `references`.")
 
 
 def _external(key: ForeignKey) -> str:

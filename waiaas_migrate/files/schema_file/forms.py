@@ -26,12 +26,12 @@ class Kind:
     Args:
         holds: the type, as JSON Schema names it.
         read: returns the content of a value; reports a problem and returns None if it can't be read.
-        write: returns the content as YAML data; the text says where it belongs, for errors.
+        write: returns the content as YAML data, or None to leave it out; the text says where it belongs, for errors.
     """
 
     holds: str
     read: Callable[[Value, Columns], Any] = lambda _value, _columns: None
-    write: Callable[[Any, Columns, str], Data] = lambda content, _columns, _where: content
+    write: Callable[[Any, Columns, str], Data] = lambda _content, _columns, _where: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Form:
         return found if is_complete else None
 
     def write(self, model: object, columns: Columns, where: str) -> dict[str, Data]:
-        """Return the keys that ``model`` has values for.
+        """Return the keys that ``model`` has values for, in their order.
 
         Raises:
             UnsupportedError: schema.yaml can't hold one of them.
@@ -99,7 +99,7 @@ class Form:
             content = getattr(model, key.attribute or name, None)
             if content is not None and content is not False:
                 fields[name] = key.kind.write(content, columns, where)
-        return fields
+        return {name: data for name, data in fields.items() if data is not None}
 
     def shortest(self, model: object, columns: Columns, where: str) -> Data:
         """Return ``model`` in the short form if that says everything, else as a mapping."""

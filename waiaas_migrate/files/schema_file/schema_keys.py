@@ -1,7 +1,7 @@
 """Every key of schema.yaml: its kind, its description, and the mapping that it belongs to.
 
-To add a key, add it here and use its content where the mapping is read. Unknown keys, suggestions and the writer of
-schema.yaml follow from these tables. The reference for users is docs/schema-file.md.
+To add a key whose kind exists, add it here and, under the same name, to the model: the readers and writers of
+schema.yaml, unknown keys and suggestions follow from these tables. The reference for users is docs/schema-file.md.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from waiaas_migrate.files.yaml_text.yaml_writer import Data
 from waiaas_migrate.schema.model import Generated, IndexPart
 from waiaas_migrate.sqlite.reading import ddl
 
-#: Kinds whose values are read by the code of their mapping, because they depend on other keys or have several forms.
+#: Kinds that are read and written by the code of their mapping, because they depend on other keys or have many forms.
 ANY, LIST, MAPPING = Kind("any"), Kind("array"), Kind("object")
 
 _ON_CONFLICT = Key(v.CONFLICT, "What to do with a row that breaks the constraint.", "on_conflict")
@@ -232,6 +232,13 @@ def _read_generated(value: Value, columns: Columns) -> Generated | None:
     return Generated(expression=found["expression"], stored=stored is True, virtual=stored is False)
 
 
+def _write_generated(generated: Generated, columns: Columns, where: str) -> Data:
+    sql = v.write_expression(generated.expression, columns, where)
+    if not (generated.stored or generated.virtual):
+        return sql
+    return {"expression": sql, "stored": generated.stored}
+
+
 COLUMN = Form(
     keys={
         "type": Key(TYPE, "The declared type, or `boolean`, `timestamp`, `json` or `uuid`."),
@@ -246,7 +253,7 @@ COLUMN = Form(
         "enum": Key(ANY, "An enum's name, or a list of values."),
         "check": Key(ANY, "A CHECK: an expression, a mapping with a name, or a list of them."),
         "references": Key(ANY, "A foreign key: `table.column`, `table`, or a mapping."),
-        "generated": Key(Kind("any", _read_generated), "The expression that computes the column."),
+        "generated": Key(Kind("any", _read_generated, _write_generated), "The expression that computes the column."),
         "on_conflict": Key(ANY, "What to do with a row that breaks the column's constraint."),
         "comment": Key(v.COMMENT, "What the column is for."),
         "renamed_from": Key(v.NAME, "The name that the column had."),

@@ -7,6 +7,7 @@ left out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import assert_never
 
 from waiaas_migrate.files.schema_file import schema_keys as k
@@ -69,14 +70,13 @@ def _table(table: Table, parents: Mapping[str, Table], enums: Mapping[str, Value
         enums=enums,
         external=frozenset(key for key in table.foreign_keys if _is_external(key, parents)),
     )
-    sections = {
-        "comment": Paragraph(table.comment) if table.comment and table.comment.strip() else None,
-        "columns": Lines({write_name(one.column.name, (), where): column_data(one, around) for one in place.columns}),
-        **_constraints(place, around, where),
-        "strict": table.strict,
-        "without_rowid": table.without_rowid,
-    }
-    return Lines({name: section for name, section in sections.items() if section})
+    fields = k.TABLE.write(replace(table, renamed_from=None), around.columns, where) | _constraints(
+        place, around, where
+    )
+    fields["columns"] = Lines(
+        {write_name(one.column.name, (), where): column_data(one, around) for one in place.columns}
+    )
+    return Lines({name: fields[name] for name in k.TABLE.keys if fields.get(name)})
 
 
 def _is_external(key: ForeignKey, parents: Mapping[str, Table]) -> bool:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from waiaas_migrate.files.problem_report import shown
 from waiaas_migrate.files.schema_file.forms import Columns, Kind, unsupported
 from waiaas_migrate.files.yaml_text.yaml_values import Value, described
-from waiaas_migrate.files.yaml_text.yaml_writer import Data
+from waiaas_migrate.files.yaml_text.yaml_writer import Data, Paragraph
 from waiaas_migrate.schema.model import Action, Conflict, Deferral, SqlText
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.unknown_names import default_error
@@ -145,6 +145,10 @@ def _read_comment(value: Value, _: Columns) -> str | None:
     return None if value.is_null else value.text()
 
 
+def _write_comment(comment: str, _: Columns, _where: str) -> Data:
+    return Paragraph(comment) if comment.strip() else None
+
+
 def _keyword(words: Mapping[str, T]) -> Kind:
     """Return the kind for one of ``words``; the model has no value for a word that means None."""
     written = {meaning: word for word, meaning in words.items()}
@@ -169,8 +173,8 @@ def _read_deferral(value: Value, _: Columns) -> Deferral | None:
 
 
 NAME = Kind("string", _read_name, write_name)
-FLAG = Kind("boolean", lambda value, _: value.flag())
-COMMENT = Kind("string", _read_comment)
+FLAG = Kind("boolean", lambda value, _: value.flag(), lambda content, _columns, _where: content)
+COMMENT = Kind("string", _read_comment, _write_comment)
 EXPRESSION = Kind("string", _read_expression, write_expression)
 LITERAL = Kind("string", _read_literal)
 DEFAULT_SQL = Kind("string", _read_default_sql, write_expression)

@@ -1,1 +1,1 @@
-"""YAML 1.2 as text: read into trees that know where everything stands, and written."""
+"""Read YAML 1.2 into trees with the place of every value, and write it."""

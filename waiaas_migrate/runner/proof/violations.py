@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -177,9 +176,6 @@ def _orphans(connection: sqlite3.Connection, key: Key, rowid: str | None) -> Ite
 def _rowid_name(connection: sqlite3.Connection, table: str) -> str | None:
     query = "SELECT name FROM pragma_table_xinfo(?, 'main')"
     columns = tuple(Column(name=name) for (name,) in connection.execute(query, (table,)))
-    name = rowid_name(Table(name=table, columns=columns))
-    with suppress(sqlite3.OperationalError):  # a table WITHOUT ROWID
-        if name is not None:
-            connection.execute(f"SELECT {name} FROM main.{quote_name(table)} LIMIT 0").close()
-            return name
-    return None
+    query = "SELECT wr FROM pragma_table_list(?) WHERE schema = 'main'"
+    (without_rowid,) = connection.execute(query, (table,)).fetchone()
+    return rowid_name(Table(name=table, columns=columns, without_rowid=bool(without_rowid)))

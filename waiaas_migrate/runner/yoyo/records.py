@@ -8,7 +8,6 @@ import os
 import socket
 import sqlite3
 import uuid
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -18,29 +17,17 @@ from waiaas_migrate.runner.yoyo.applied import cached_hash
 Operation = Literal["apply", "rollback", "mark", "unmark"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordSql:
-    """yoyo's statements that write to its log, record a migration as applied, and remove that record."""
-
-    log: str
-    mark: str
-    unmark: str
-
-
 @functools.lru_cache(maxsize=1)
-def _record_sql() -> RecordSql:
-    """Return the statements of yoyo's backend for SQLite."""
+def _statements() -> tuple[str, str, str]:
+    """Return yoyo's SQL that writes to its log, records a migration as applied, and removes that record."""
     from yoyo.backends.core.sqlite3 import SQLiteBackend
     from yoyo.connections import parse_uri
     from yoyo.migrations import default_migration_table
 
     backend = SQLiteBackend(parse_uri("sqlite:///:memory:"), default_migration_table)
     try:
-        return RecordSql(
-            log=str(backend.format_sql(backend.log_migration_sql)),
-            mark=str(backend.format_sql(backend.mark_migration_sql)),
-            unmark=str(backend.format_sql(backend.unmark_migration_sql)),
-        )
+        log, mark, unmark = backend.log_migration_sql, backend.mark_migration_sql, backend.unmark_migration_sql
+        return backend.format_sql(log), backend.format_sql(mark), backend.format_sql(unmark)
     finally:
         backend.connection.close()
 
@@ -55,18 +42,16 @@ def records_version() -> int:
 
 def write_record(connection: sqlite3.Connection, name: str, operation: Operation) -> None:
     """Record that the migration ``name`` was applied, rolled back, marked or unmarked."""
+    _, mark, unmark = _statements()
     when = write_log(connection, name, operation)
-    if operation in ("apply", "mark"):
-        row = {"migration_hash": cached_hash(name), "migration_id": name, "when": when}
-        connection.execute(_record_sql().mark, row)
-    else:
-        connection.execute(_record_sql().unmark, {"migration_hash": cached_hash(name)})
+    row = {"migration_hash": cached_hash(name), "migration_id": name, "when": when}
+    connection.execute(mark if operation in ("apply", "mark") else unmark, row)
 
 
 def write_log(connection: sqlite3.Connection, name: str, operation: Operation = "apply") -> str:
     """Write to yoyo's log what was done with the migration ``name``, and return the time that it notes."""
     row = log_row(name, operation)
-    connection.execute(_record_sql().log, row)
+    connection.execute(_statements()[0], row)
     return row["created_at_utc"]
 
 

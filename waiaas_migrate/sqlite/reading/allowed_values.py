@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
 
 from waiaas_migrate.schema.model import AllowedValues, SqlText
 
@@ -17,51 +16,52 @@ def allowed_values(expression: SqlText) -> AllowedValues | None:
         tree = json.loads(expression.key)
     except (ValueError, RecursionError):
         return None  # an expression too deep for the JSON reader is not a list
-    if not isinstance(tree, dict):
-        return None
-    if tree.get("type") != "BinaryExpr" or tree.get("op") != "OR":
-        return _in_list(tree)
-    inner = _in_list(tree["right"])
-    if inner is None or not _is_null(tree["left"], inner.column):
-        return None
-    return replace(inner, nullable=True)
+    match tree:
+        case {"type": "BinaryExpr", "op": "OR", "left": {"type": "IsExpr"} as test, "right": listed}:
+            found = _in_list(listed)
+            return replace(found, nullable=True) if found is not None and _is_null(test, found.column) else None
+        case _:
+            return _in_list(tree)
 
 
-def _in_list(tree: dict[str, Any]) -> AllowedValues | None:
-    source = tree.get("source")
-    if tree.get("type") != "InExpr" or tree.get("negated") or not isinstance(source, dict):
-        return None
-    column = _column(tree["operand"])
-    values = [_value(item) for item in source.get("children") or [{}]]
-    listed = tuple(value for value in values if value is not None)
-    if column is None or source.get("type") != "ExprList" or len(listed) < len(values):
-        return None
-    return AllowedValues(column=column, values=listed)
+def _in_list(tree: object) -> AllowedValues | None:
+    match tree:
+        case {
+            "type": "InExpr",
+            "negated": False,
+            "operand": {"type": "ColumnRef", "column": str(column), "table": None, "schema": None},
+            "source": {"type": "ExprList", "children": [_, *_] as items},
+        }:
+            values = [_value(item) for item in items]
+            known = tuple(value for value in values if value is not None)
+            return AllowedValues(column=column, values=known) if len(known) == len(values) else None
+        case _:
+            return None
 
 
-def _is_null(tree: dict[str, Any], column: str) -> bool:
-    if tree.get("type") != "IsExpr" or _column(tree["left"]) != column:
-        return False
-    if tree["op"] == "IS_NULL":
-        return True
-    right = tree.get("right") or {}
-    return bool(tree["op"] == "IS" and right.get("literal_type") == "NULL")
+def _is_null(test: object, column: str) -> bool:
+    match test:
+        case {"left": {"type": "ColumnRef", "column": name, "table": None, "schema": None}, "op": "IS_NULL"}:
+            return bool(name == column)
+        case {
+            "left": {"type": "ColumnRef", "column": name, "table": None, "schema": None},
+            "op": "IS",
+            "right": {"literal_type": "NULL"},
+        }:
+            return bool(name == column)
+        case _:
+            return False
 
 
-def _column(tree: dict[str, Any]) -> str | None:
-    if tree.get("type") != "ColumnRef" or tree.get("table") or tree.get("schema"):
-        return None
-    column: str = tree["column"]
-    return column
-
-
-def _value(tree: dict[str, Any]) -> str | int | None:
+def _value(tree: object) -> str | int | None:
     """Return the value of a string or a decimal integer; None for anything else."""
-    if tree.get("type") == "UnaryExpr" and tree.get("op") == "MINUS":
-        inner = _value(tree["operand"])
-        return -inner if isinstance(inner, int) else None
-    if tree.get("literal_type") == "STRING":
-        return str(tree["source"])[1:-1].replace("''", "'")
-    if tree.get("literal_type") == "INTEGER" and tree["source"].isdecimal():
-        return int(tree["source"])
-    return None
+    match tree:
+        case {"type": "UnaryExpr", "op": "MINUS", "operand": operand}:
+            value = _value(operand)
+            return -value if isinstance(value, int) else None
+        case {"literal_type": "STRING", "source": str(text)}:
+            return text[1:-1].replace("''", "'")
+        case {"literal_type": "INTEGER", "source": str(text)} if text.isdecimal():
+            return int(text)
+        case _:
+            return None

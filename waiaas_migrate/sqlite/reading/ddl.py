@@ -13,8 +13,9 @@ from functools import lru_cache
 
 from waiaas_migrate.schema.affinity import Affinity
 from waiaas_migrate.schema.model import Index, IndexPart, SqlText, Trigger, View, VirtualTable
+from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import ROWID_NAMES
-from waiaas_migrate.sqlite.quoting import fold, quote_literal, quote_name
+from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 from waiaas_migrate.sqlite.reading.cursor import Cursor, split_commas
 from waiaas_migrate.sqlite.reading.external_content import content_of
 from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token, meaning, significant, tokenize
@@ -47,8 +48,7 @@ def _expression(sql: str, names: frozenset[str], owner: str) -> SqlText:
     tokens = significant(tokenize(sql))
     if not tokens:
         raise SqlError("the expression is empty")
-    bare = without_owner(tokens, owner)
-    return SqlText(sql=spell(tokens), key=meaning(bare, statement=False, names=names))
+    return _sql_text(tokens, names, owner)
 
 
 def stored_expression(tokens: Sequence[Token], names: frozenset[str], owner: str = "") -> SqlText:
@@ -56,15 +56,18 @@ def stored_expression(tokens: Sequence[Token], names: frozenset[str], owner: str
 
     ``owner`` is the table that the expression belongs to: its name before a column doesn't change the meaning.
     """
-    text = spell(tokens)
-    bare = without_owner(tokens, owner)
     try:
-        return SqlText(sql=text, key=meaning(bare, statement=False, names=names))
+        return _sql_text(tokens, names, owner)
     except SqlError:
-        return SqlText(sql=text, key=_as_written(bare))
+        return SqlText(sql=spell(tokens), key=_as_written(_without_owner(tokens, owner)))
 
 
-def without_owner(tokens: Sequence[Token], owner: str) -> Sequence[Token]:
+def _sql_text(tokens: Sequence[Token], names: frozenset[str], owner: str) -> SqlText:
+    key = meaning(_without_owner(tokens, owner), statement=False, names=names)
+    return SqlText(sql=spell(tokens), key=key)
+
+
+def _without_owner(tokens: Sequence[Token], owner: str) -> Sequence[Token]:
     """Return the tokens of an expression over the columns of ``owner``, with ``owner.column`` as ``column``."""
     tokens = significant(tokens)
     found: list[Token] = []
@@ -83,7 +86,7 @@ def without_owner(tokens: Sequence[Token], owner: str) -> Sequence[Token]:
 def unqualified(sql: str, owner: str) -> str:
     """Return the text of an expression over the columns of ``owner``, with ``owner.column`` as ``column``."""
     tokens = significant(tokenize(sql))
-    bare = without_owner(tokens, owner)
+    bare = _without_owner(tokens, owner)
     return sql if len(bare) == len(tokens) else spell(bare)
 
 
@@ -91,20 +94,19 @@ def _as_written(tokens: Sequence[Token]) -> str:
     return " ".join(fold(t.text) if t.kind is Kind.WORD else t.text for t in significant(tokens))
 
 
-def index(sql: str, columns: Iterable[str]) -> tuple[str, Index]:
-    """Read a CREATE INDEX that SQLite has accepted; return the table's name and the index."""
+def index(sql: str, columns: Iterable[str]) -> Index:
+    """Read a CREATE INDEX that SQLite has accepted, on a table with ``columns``."""
     cursor = Cursor(significant(tokenize(sql)))
     cursor.expect("CREATE")
     unique = cursor.accept("UNIQUE")
     cursor.expect("INDEX")
     name = _created_name(cursor)
     cursor.expect("ON")
-    table = cursor.name()
     known = {fold(column): column for column in columns}
-    names = known_names([*known, table])
+    names = known_names([*known, cursor.name()])
     parts = tuple(index_part(part, known, names) for part in split_commas(cursor.balanced()))
     where = stored_expression(cursor.rest(), names) if cursor.accept("WHERE") else None
-    return table, Index(name=name, parts=parts, unique=unique, where=where)
+    return Index(name=name, parts=parts, unique=unique, where=where)
 
 
 def index_term(sql: str, columns: Iterable[str]) -> IndexPart:

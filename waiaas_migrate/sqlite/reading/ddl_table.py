@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from waiaas_migrate.schema import model as m
-from waiaas_migrate.sqlite.quoting import fold
+from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.reading.allowed_values import allowed_values
 from waiaas_migrate.sqlite.reading.cursor import Cursor, split_commas
 from waiaas_migrate.sqlite.reading.ddl import bare_default, index_part, known_names, stored_expression

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 import syntaqlite
 
-from waiaas_migrate.sqlite.quoting import fold, is_reserved
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.quoting import is_reserved, unquote
 
 #: The parser is recursive and has no limit of its own: a tree much deeper than SQLite allows crashes the process
 #: (SQLITE_MAX_EXPR_DEPTH is 1000, https://www.sqlite.org/limits.html#max_expr_depth). This limit is lower, because
@@ -76,15 +77,6 @@ class Token(NamedTuple):
     def end(self) -> int:
         """The position after its last character."""
         return self.start + len(self.text)
-
-
-def unquote(text: str) -> str:
-    """Return ``text`` without the quotes of a name or a string (https://www.sqlite.org/lang_keywords.html)."""
-    closing = {'"': '"', "`": "`", "[": "]", "'": "'"}.get(text[:1])
-    if closing is None:
-        return text
-    inner = text[1:-1]
-    return inner if closing == "]" else inner.replace(closing * 2, closing)
 
 
 #: The parser can't be used by several threads at once.

@@ -156,7 +156,7 @@ def _read_table(sql: str) -> Table:
 
 @lru_cache(maxsize=16384)
 def _read_index(sql: str, columns: tuple[str, ...]) -> Index:
-    return ddl.index(sql, columns)[1]
+    return ddl.index(sql, columns)
 
 
 def _names(tables: Iterable[Table], virtual: Iterable[VirtualTable], rows: Sequence[CatalogRow]) -> frozenset[str]:

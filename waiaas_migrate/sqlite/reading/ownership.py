@@ -16,7 +16,8 @@ from functools import lru_cache
 
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, CatalogRow, fingerprint
-from waiaas_migrate.sqlite.reading.virtual_tables import known_shadow_names, significant_tokens, unquoted
+from waiaas_migrate.sqlite.quoting import unquote
+from waiaas_migrate.sqlite.reading.virtual_tables import known_shadow_names, significant_tokens
 
 #: The tables of other tools. Only names that no application would choose for itself, or that the tool always uses.
 KNOWN_TABLES = (
@@ -118,5 +119,5 @@ def _tables_read(sql: str) -> frozenset[str]:
     for at, word in enumerate(words):
         if word.upper() in ("FROM", "JOIN"):
             after = at + (3 if words[at + 2 : at + 3] == ["."] else 1)
-            read.update(fold(unquoted(name)) for name in words[after : after + 1] if name.upper() != "SELECT")
+            read.update(fold(unquote(name)) for name in words[after : after + 1] if name.upper() != "SELECT")
     return frozenset(read)

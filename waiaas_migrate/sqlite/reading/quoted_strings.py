@@ -16,10 +16,10 @@ from dataclasses import replace
 from functools import lru_cache
 
 from waiaas_migrate.schema.model import Schema, SqlText
+from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import ROWID_NAMES
 from waiaas_migrate.sqlite.database.catalog import CatalogRow
 from waiaas_migrate.sqlite.database.memory import execute, memory
-from waiaas_migrate.sqlite.quoting import fold
 from waiaas_migrate.sqlite.reading.ddl import names_in
 from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token, significant, tokenize
 from waiaas_migrate.sqlite.reading.rename_trial import RENAME_COLUMN, dropped_culprits

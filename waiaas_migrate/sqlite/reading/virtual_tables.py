@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import CatalogRow
+from waiaas_migrate.sqlite.quoting import unquote
 
 _TOKEN = re.compile(
     r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | `(?:[^`]|``)*` | \[[^\]]*\]
@@ -53,14 +54,6 @@ def significant_tokens(sql: str) -> Iterator[str]:
     return (token for token in _TOKEN.findall(sql) if not token.isspace() and not token.startswith(("--", "/*")))
 
 
-def unquoted(token: str) -> str:
-    """Return ``token`` without its quotes."""
-    end = {"'": "'", '"': '"', "`": "`", "[": "]"}.get(token[:1])
-    if end is None or len(token) < 2:
-        return token
-    return token[1:-1] if token[0] == "[" else token[1:-1].replace(end * 2, end)
-
-
 def module_of(row: CatalogRow) -> str:
     """Return the folded name of a virtual table's module."""
     return _module(row.sql)
@@ -69,7 +62,7 @@ def module_of(row: CatalogRow) -> str:
 @lru_cache(maxsize=1024)
 def _module(sql: str) -> str:
     tokens = [*significant_tokens(sql), "("]
-    return fold(unquoted(tokens[tokens.index("(") - 1]))
+    return fold(unquote(tokens[tokens.index("(") - 1]))
 
 
 def known_shadow_names(rows: Sequence[CatalogRow]) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Tables of other makes that have the names of yoyo's: refused at once, in words, and left as they are."""
+"""Other objects with the names of yoyo's tables are refused at once, and left as they are."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ COMMANDS = [["status"], ["apply"], ["apply", "--dry-run"], ["rollback"], ["drift
 
 
 def run(words: list[str], database: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user would; an endless one fails the test."""
+    """Run the command as a user would; one that hangs fails the test."""
     command = [sys.executable, "-m", "waiaas_migrate", *words, str(database), "--migrations", str(folder)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two more migrations than the database has run."""
+    """A folder with two more migrations than the database has run."""
     return write_folder(tmp_path / "m", FAMILY)
 
 
@@ -46,7 +46,7 @@ def database(tmp_path: Path) -> Path:
 
 
 def execute(database: Path, *statements: str) -> None:
-    """Have somebody else change the database."""
+    """Change the database on another connection."""
     with closing(sqlite3.connect(database)) as connection:
         for statement in statements:
             connection.execute(statement)
@@ -67,8 +67,8 @@ def test_endless_views_are_refused(database: Path, folder: Path, name: str, word
 
 
 @pytest.mark.parametrize("name", ["_yoyo_log", "yoyo_lock"])
-def test_neither_are_the_log_and_the_lock_read(database: Path, folder: Path, name: str) -> None:
-    """What only a run needs stops one, with nothing changed."""
+def test_endless_logs_and_locks_are_refused(database: Path, folder: Path, name: str) -> None:
+    """Only a run needs them: it is refused, and nothing is changed."""
     execute(database, f"DROP TABLE IF EXISTS {name}", f"CREATE VIEW {name} {ENDLESS} {VIEWS[name]}")
 
     done = run(["apply"], database, folder)
@@ -82,7 +82,7 @@ def test_neither_are_the_log_and_the_lock_read(database: Path, folder: Path, nam
 
 @pytest.mark.parametrize("name", ["_yoyo_migration", "_yoyo_version"])
 def test_an_endless_view_does_not_hang_opening(database: Path, folder: Path, name: str) -> None:
-    """An application is told so."""
+    """The application gets an error."""
     execute(database, f"DROP TABLE {name}", f"CREATE VIEW {name} {ENDLESS} {VIEWS[name]}")
     code = "import sys\nfrom waiaas_migrate import open_database\nopen_database(sys.argv[1], migrations=sys.argv[2])"
     assert "is not the table that yoyo makes" in run_python(code, database, folder).stderr.splitlines()[-1]
@@ -91,7 +91,7 @@ def test_an_endless_view_does_not_hang_opening(database: Path, folder: Path, nam
 @pytest.mark.parametrize("column", ["migration_hash", "migration_id", "applied_at_utc"])
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_a_missing_column_is_refused(database: Path, folder: Path, column: str, words: list[str]) -> None:
-    """Nobody knows then which migrations have run, and asking again helps nothing."""
+    """Nobody knows which migrations have run, and trying again does not help."""
     execute(database, f"ALTER TABLE _yoyo_migration RENAME COLUMN {column} TO other")
 
     done = run(words, database, folder)
@@ -111,7 +111,7 @@ def test_a_missing_column_is_refused(database: Path, folder: Path, column: str, 
     ],
 )
 def test_other_tables_are_refused(database: Path, folder: Path, columns: str) -> None:
-    """Yoyo makes none like these."""
+    """Yoyo makes no tables like these."""
     execute(database, "DROP TABLE _yoyo_migration", f"CREATE TABLE _yoyo_migration ({columns}")
     with pytest.raises(DatabaseRefused, match="its _yoyo_migration is not the table that yoyo makes"):
         open_database(database, migrations=folder)
@@ -119,7 +119,7 @@ def test_other_tables_are_refused(database: Path, folder: Path, columns: str) ->
 
 @pytest.mark.parametrize("name", ["_yoyo_migration", "_yoyo_version", "YOYO_lock"])
 def test_virtual_tables_are_refused(database: Path, folder: Path, name: str) -> None:
-    """What reading one does is up to its module."""
+    """Its module decides what happens if one is read."""
     execute(database, f"DROP TABLE IF EXISTS {name}", f"CREATE VIRTUAL TABLE {name} USING fts5 (migration_hash)")
     done = run(["status"], database, folder)
     assert done.returncode == 3
@@ -127,7 +127,7 @@ def test_virtual_tables_are_refused(database: Path, folder: Path, name: str) -> 
 
 
 @pytest.mark.parametrize("columns", ["migration_hash, migration_id, applied_at_utc"])
-def test_a_copy_without_its_index_is_read_all_the_same(database: Path, folder: Path, columns: str) -> None:
+def test_a_copy_without_its_index_is_read(database: Path, folder: Path, columns: str) -> None:
     """Some tools that copy databases leave out primary keys."""
     execute(
         database,
@@ -141,7 +141,7 @@ def test_a_copy_without_its_index_is_read_all_the_same(database: Path, folder: P
 
 
 def test_ctrl_c_ends_a_query_that_only_reads(database: Path) -> None:
-    """It need not end by itself."""
+    """A query that would never end can be interrupted."""
     code = """
 import sqlite3, sys
 from waiaas_migrate.sqlite.database.connection import open_read_only

@@ -1,4 +1,4 @@
-"""What is looked at before the first step of a run: tables that are about to be rebuilt and were changed by hand."""
+"""Manual changes of the schema before a run: tables that it rebuilds are refused, others may differ."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ INSERT INTO new (id, name, age) SELECT id, name, age FROM parent;
 DROP TABLE parent;
 ALTER TABLE new RENAME TO parent;
 """
-#: Manual changes of ``parent``, and how they are told.
+#: Manual changes of ``parent``, and how they are reported.
 CHANGES = {
     "ALTER TABLE parent ADD COLUMN own TEXT": "add column parent.own",
     "CREATE INDEX own ON parent (name)": "add index own on parent",
@@ -45,7 +45,7 @@ Way = Callable[[Path, Path], str]
 
 
 def by_command(database: Path, folder: Path) -> str:
-    """``apply``; the words of the refusal, or none."""
+    """Run ``apply``, and return the words of the refusal, if any."""
     try:
         apply_to(str(database), folder)
     except DatabaseRefused as error:
@@ -54,7 +54,7 @@ def by_command(database: Path, folder: Path) -> str:
 
 
 def by_application(database: Path, folder: Path) -> str:
-    """``open_database``, likewise."""
+    """Call ``open_database``, and return the words of the refusal, if any."""
     try:
         close_database(open_database(database, migrations=folder))
     except DatabaseRefused as error:
@@ -63,7 +63,7 @@ def by_application(database: Path, folder: Path) -> str:
 
 
 def by_yoyo(database: Path, folder: Path) -> str:
-    """``yoyo apply`` through the plugin, likewise."""
+    """Run ``yoyo apply`` with the plugin, and return the words of the refusal, if any."""
     site = install_entry_points(database.parent)
     done = yoyo_process(site, "apply", f"waiaas:///{database}?migrations={folder}", folder)
     return "" if done.returncode == 0 else done.stderr
@@ -73,7 +73,7 @@ WAYS = pytest.mark.parametrize("way", [by_command, by_application, by_yoyo])
 
 
 def prepared(tmp_path: Path, by_hand: str, files: dict[str, str]) -> tuple[Path, Path]:
-    """A database with rows that was changed by hand, and its folder, in which ``files`` are pending."""
+    """Make a database with rows and a manual change, and its folder, in which ``files`` are pending."""
     folder, database = write_folder(tmp_path / "m", FAMILY), tmp_path / "a.db"
     close_database(open_database(database, migrations=folder))
     with closing(sqlite3.connect(database)) as connection, connection:
@@ -85,7 +85,7 @@ def prepared(tmp_path: Path, by_hand: str, files: dict[str, str]) -> tuple[Path,
 
 
 def ids(database: Path) -> tuple[str, ...]:
-    """What the books say."""
+    """Return the ids of the applied migrations."""
     with closing(sqlite3.connect(database)) as connection:
         return tuple(row.id for row in read_applied(connection) or ())
 
@@ -94,7 +94,7 @@ def ids(database: Path) -> tuple[str, ...]:
 @pytest.mark.parametrize("by_hand", CHANGES)
 @pytest.mark.parametrize("pending", PENDING)
 def test_a_table_that_was_changed_by_hand_is_not_rebuilt(tmp_path: Path, way: Way, by_hand: str, pending: str) -> None:
-    """The refusal says what differs and what to do, and nothing is written, nor is a backup."""
+    """The refusal says what differs and what to do; nothing is written, and no backup is made."""
     database, folder = prepared(tmp_path, by_hand, {"0004_it.sql": PENDING[pending]})
     before = dump(database)
     said = way(database, folder)
@@ -107,8 +107,10 @@ def test_a_table_that_was_changed_by_hand_is_not_rebuilt(tmp_path: Path, way: Wa
 @WAYS
 @pytest.mark.parametrize("by_hand", list(CHANGES)[:3])
 @pytest.mark.parametrize("pending", HARMLESS)
-def test_what_leaves_a_manual_change_alone_is_applied(tmp_path: Path, way: Way, by_hand: str, pending: str) -> None:
-    """And the change is kept."""
+def test_a_migration_that_leaves_a_manual_change_alone_is_applied(
+    tmp_path: Path, way: Way, by_hand: str, pending: str
+) -> None:
+    """The change is kept."""
     database, folder = prepared(tmp_path, by_hand, {"0004_it.sql": HARMLESS[pending]})
     assert way(database, folder) == ""
     assert ids(database) == (*FAMILY_IDS, "0004_it")
@@ -127,10 +129,10 @@ def test_what_leaves_a_manual_change_alone_is_applied(tmp_path: Path, way: Way, 
         "CREATE VIEW own AS SELECT name FROM child, parent",
     ],
 )
-def test_what_is_not_rebuilt_may_differ(tmp_path: Path, way: Way, by_hand: str) -> None:
-    """A table of another tool's, an index on another table, a view."""
+def test_objects_that_are_not_rebuilt_may_differ(tmp_path: Path, way: Way, by_hand: str) -> None:
+    """Another tool's table, an index on another table, or a view."""
     database, folder = prepared(tmp_path, by_hand, {"0004_it.sql": REBUILD})
-    if "VIEW" in by_hand:  # whose table is gone when the other gets its name
+    if "VIEW" in by_hand:  # its table is missing until the new one gets the name
         assert "own" in by_command(database, folder) or ids(database)[-1] == "0004_it"
         return
     assert way(database, folder) == ""
@@ -138,16 +140,16 @@ def test_what_is_not_rebuilt_may_differ(tmp_path: Path, way: Way, by_hand: str) 
     assert any("own" in line or "_litestream_seq" in line for line in dump(database))
 
 
-def test_a_table_of_another_tool_does_not_stop_what_nobody_can_tell(tmp_path: Path) -> None:
-    """All that the migrations made is as it was."""
+def test_a_table_of_another_tool_does_not_stop_a_migration_of_unknown_effects(tmp_path: Path) -> None:
+    """Everything that the migrations made is as they made it."""
     by_hand = "CREATE TABLE _litestream_seq (id INTEGER PRIMARY KEY, seq INTEGER)"
     database, folder = prepared(tmp_path, by_hand, {"0004_it.sql": PENDING["unclear"]})
     assert by_command(database, folder) == ""
 
 
 @WAYS
-def test_a_table_in_other_words_is_rebuilt(tmp_path: Path, way: Way) -> None:
-    """It means what the migrations make."""
+def test_a_table_with_another_spelling_is_rebuilt(tmp_path: Path, way: Way) -> None:
+    """It means the same as what the migrations make."""
     database, folder = prepared(tmp_path, "SELECT 1", {"0004_it.sql": REBUILD})
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.executescript(
@@ -159,13 +161,13 @@ def test_a_table_in_other_words_is_rebuilt(tmp_path: Path, way: Way) -> None:
 
 
 def test_no_verify_compares_nothing(tmp_path: Path) -> None:
-    """Whoever says so takes what comes; hand-written SQL has no guards."""
+    """Manual changes are lost then; hand-written SQL has no guards."""
     database, folder = prepared(tmp_path, "CREATE INDEX own ON parent (name)", {"0004_it.sql": REBUILD})
     assert apply_to(str(database), folder, options=RunOptions(verify=False)).applied == ("0004_it",)
 
 
-def test_all_of_a_run_is_looked_at_first(tmp_path: Path) -> None:
-    """The rebuild comes second, in a transaction of its own: nothing before it is applied either."""
+def test_a_whole_run_is_checked_first(tmp_path: Path) -> None:
+    """The rebuild comes second, in its own transaction; the migration before it is not applied either."""
     files = {
         "0004_more.sql": HARMLESS["another table"],
         "0005_it.sql": REBUILD.replace("0003_age", "0004_more"),
@@ -176,10 +178,10 @@ def test_all_of_a_run_is_looked_at_first(tmp_path: Path) -> None:
     assert ids(database) == FAMILY_IDS
 
 
-def test_a_dry_run_refuses_likewise(
+def test_a_dry_run_refuses_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It says what ``apply`` would say."""
+    """It says the same as ``apply``."""
     database, folder = prepared(tmp_path, "CREATE INDEX own ON parent (name)", {"0004_it.sql": REBUILD})
     monkeypatch.chdir(tmp_path)
     assert main(["apply", str(database), "--dry-run", "--migrations", str(folder)]) == 3

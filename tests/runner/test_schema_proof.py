@@ -1,4 +1,4 @@
-"""What is proved of a schema before COMMIT, there and back: by the letter, and where that differs by what it means."""
+"""The schema is compared with what the migrations make before COMMIT: by text or, if that differs, by meaning."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the database shall be."""
+    """The path of the database."""
     return tmp_path / "a.db"
 
 
@@ -54,7 +54,7 @@ def connection(path: Path, folder: Path) -> Iterator[sqlite3.Connection]:
 
 @pytest.fixture
 def adopted(path: Path, folder: Path) -> Iterator[sqlite3.Connection]:
-    """A connection to a file that another application made, with the three migrations noted as applied; a fourth is."""
+    """A connection to a file of another application, with three migrations marked as applied and one pending."""
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(ADOPTED)
     run_yoyo("mark", path, folder)
@@ -64,7 +64,7 @@ def adopted(path: Path, folder: Path) -> Iterator[sqlite3.Connection]:
 
 
 def test_a_schema_that_is_not_the_recorded_one_is_rolled_back(connection: sqlite3.Connection, folder: Path) -> None:
-    """A table that was there, and is not what the migration makes: the run names it, unless told not to verify."""
+    """A table existed, and is not what the migration makes: the error names it, unless verify is off."""
     connection.execute("CREATE TABLE more (y)")
     write_folder(folder, {**MORE, "0004_more.sql": "-- depends: 0003_age\nCREATE TABLE IF NOT EXISTS more (x);"})
     before = list(connection.iterdump())
@@ -76,8 +76,8 @@ def test_a_schema_that_is_not_the_recorded_one_is_rolled_back(connection: sqlite
     assert apply_pending(connection, read_folder(folder), RunOptions(verify=False)).applied == ("0004_more",)
 
 
-def test_a_difference_in_the_letter_is_none(adopted: sqlite3.Connection, folder: Path) -> None:
-    """Tables in other words mean the same; what means something else is named, and left alone."""
+def test_another_spelling_is_not_a_difference(adopted: sqlite3.Connection, folder: Path) -> None:
+    """Tables with another spelling mean the same; real differences are reported and left alone."""
     assert apply_pending(adopted, read_folder(folder)).applied == ("0004_more",)
     assert roll_back(adopted, read_folder(folder)).rolled_back == ("0004_more",)
     assert adopted.execute("SELECT * FROM parent, child").fetchall() == [(1, "a", 2, 1, 1)]
@@ -87,8 +87,8 @@ def test_a_difference_in_the_letter_is_none(adopted: sqlite3.Connection, folder:
     assert "more" in tables(adopted)
 
 
-def test_many_that_were_adopted(adopted: sqlite3.Connection, path: Path, folder: Path) -> None:
-    """Several threads ask what schemas mean at once."""
+def test_many_adopted_databases(adopted: sqlite3.Connection, path: Path, folder: Path) -> None:
+    """Several threads compare schemas by meaning at once."""
     adopted.close()
     names = [str(path.with_name(f"{number}.db")) for number in range(24)]
     for name in names:
@@ -97,8 +97,8 @@ def test_many_that_were_adopted(adopted: sqlite3.Connection, path: Path, folder:
     assert [outcome.result and outcome.result.applied for outcome in outcomes] == [("0004_more",)] * 24
 
 
-def test_without_the_grammar_the_letter_decides(adopted: sqlite3.Connection, path: Path, folder: Path) -> None:
-    """If SQL can't be read, tables in other words are named; a table that is rebuilt is refused."""
+def test_without_the_grammar_the_text_decides(adopted: sqlite3.Connection, path: Path, folder: Path) -> None:
+    """If SQL can't be read, another spelling is a difference; a table to be rebuilt is refused."""
     adopted.close()
     rebuild = (
         "-- depends: 0004_more\nCREATE TABLE n (id INTEGER PRIMARY KEY, name TEXT, age INTEGER);\n"
@@ -124,8 +124,8 @@ print(apply_to(sys.argv[1], Path(sys.argv[2]), options=RunOptions(verify=False))
     assert done.stdout.endswith("('0004_more', '0005_rebuild')\n")
 
 
-def test_a_fingerprint_of_another_sqlite_is_no_difference(path: Path, folder: Path) -> None:
-    """Where the migrations, run in memory by this SQLite, give the same catalog, the recorded text is another's."""
+def test_a_fingerprint_of_another_sqlite_is_not_a_difference(path: Path, folder: Path) -> None:
+    """The migrations, run in memory by this SQLite, make the same catalog."""
     manifest = folder / MANIFEST
     text = re.sub(r'"fingerprint": "sha256:\w+"', '"fingerprint": "sha256:0"', manifest.read_text(encoding="utf-8"))
     manifest.write_text(text, encoding="utf-8")
@@ -133,8 +133,8 @@ def test_a_fingerprint_of_another_sqlite_is_no_difference(path: Path, folder: Pa
         assert apply_pending(connection, read_folder(folder)).applied == FAMILY_IDS
 
 
-def test_what_hooks_make_is_no_difference(connection: sqlite3.Connection, folder: Path) -> None:
-    """They run behind each apply: the view that one made is there when the next run looks, and goes when it is made anew."""
+def test_objects_of_hooks_are_not_a_difference(connection: sqlite3.Connection, folder: Path) -> None:
+    """The view that a hook made exists when the next run compares, and the hook makes it again."""
     hook = "DROP VIEW IF EXISTS seen;\nCREATE VIEW seen AS SELECT name FROM parent;\n"
     (folder / "post-apply.sql").write_text(hook, encoding="utf-8")
     for files in (MORE, {"0005_yet.sql": "-- depends: 0004_more\nCREATE TABLE yet (x);"}):
@@ -147,7 +147,7 @@ HOOKS = "DROP VIEW IF EXISTS seen;\nCREATE VIEW seen AS SELECT {} FROM {};\n"
 
 
 def test_a_hook_that_was_edited_since(connection: sqlite3.Connection, folder: Path) -> None:
-    """What it made before is no difference, forward or back, by runs that end short of head too; all else is one."""
+    """What it made before is not a difference, forward or back, even in runs that stop before head; all else is."""
     hook = folder / "post-apply.sql"
     hook.write_text(HOOKS.format("name", "parent"), encoding="utf-8")
     write_folder(folder, MORE)
@@ -170,7 +170,7 @@ def test_a_hook_that_was_edited_since(connection: sqlite3.Connection, folder: Pa
 
 
 def test_a_hook_that_makes_something_else_now(connection: sqlite3.Connection, folder: Path) -> None:
-    """What it made before, and takes away itself, is no reason to refuse the database."""
+    """What it made before, and drops itself, is no reason to refuse the database."""
     hook = folder / "post-apply.sql"
     hook.write_text(HOOKS.format("name", "parent"), encoding="utf-8")
     write_folder(folder, MORE)
@@ -183,7 +183,7 @@ def test_a_hook_that_makes_something_else_now(connection: sqlite3.Connection, fo
 
 
 def test_a_hook_that_cannot_be_replayed_excuses_nothing(connection: sqlite3.Connection, folder: Path) -> None:
-    """What nobody is known to have made is a difference, also where hooks need it, and run in this database alone."""
+    """A table that only this database has is a difference, even if hooks need it."""
     (folder / "post-apply.sql").write_text("INSERT INTO by_hand VALUES (1);\n", encoding="utf-8")
     connection.execute("CREATE TABLE by_hand (x)")
     write_folder(folder, MORE)
@@ -201,7 +201,7 @@ def test_a_hook_that_cannot_be_replayed_excuses_nothing(connection: sqlite3.Conn
     ids=["too much", "nothing", "something else"],
 )
 def test_a_rollback_that_leads_elsewhere(connection: sqlite3.Connection, folder: Path, back: str, said: str) -> None:
-    """It is refused, says what would be other than before, and leaves all as it was, unless told not to verify."""
+    """It is refused, names the differences, and changes nothing, unless verify is off."""
     more = {"0004_more.sql": "CREATE TABLE more (x);\nCREATE INDEX more_x ON more (x);", "0004_more.rollback.sql": back}
     write_folder(folder, more)
     apply_pending(connection, read_folder(folder))
@@ -215,7 +215,7 @@ def test_a_rollback_that_leads_elsewhere(connection: sqlite3.Connection, folder:
 
 
 def test_a_rollback_from_the_command_line(tmp_path: Path) -> None:
-    """A manual change stays, on the very table from which a column is dropped, and is named."""
+    """A manual change of the table that loses a column is kept and reported."""
     generated_project(tmp_path)
     edit(tmp_path / "schema.yaml", "      body: text\n", "      body: text\n      author: text\n")
     assert run(tmp_path, "generate", "-m", "author").status == 0

@@ -1,4 +1,4 @@
-"""The user and the host in yoyo's log: looked up while nobody waits, and recorded whatever they are called."""
+"""The user and the host in yoyo's log: looked up while nobody waits, and recorded whatever their names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.folders import FAMILY, run_python, write_folder
 
-#: Runs the code that is given with a resolver that, while it is asked, has another connection write to the database.
+#: Runs code with a resolver that tries to write to the database on another connection while it looks up a name.
 WITH_RESOLVER = """
 import socket, sqlite3, sys
 from contextlib import suppress
@@ -60,8 +60,8 @@ YOYO = (
         pytest.param(YOYO.format("mark"), id="yoyo mark"),
     ],
 )
-def test_others_can_write_while_the_resolver_is_asked(tmp_path: Path, code: str) -> None:
-    """A slow resolver holds up the migration only."""
+def test_others_can_write_during_a_lookup(tmp_path: Path, code: str) -> None:
+    """A slow resolver delays only the migration."""
     folder = write_folder(tmp_path / "migrations", FAMILY)
     database = tmp_path / "app.db"
 
@@ -70,7 +70,7 @@ def test_others_can_write_while_the_resolver_is_asked(tmp_path: Path, code: str)
     assert run.stdout.splitlines()[-1:] == ["['could write']"], run.stderr
 
 
-def test_others_can_write_while_the_resolver_is_asked_for_a_rollback(tmp_path: Path) -> None:
+def test_others_can_write_during_a_lookup_for_a_rollback(tmp_path: Path) -> None:
     """Rolling back records names too."""
     folder = write_folder(tmp_path / "migrations", FAMILY)
     database = tmp_path / "app.db"
@@ -81,7 +81,7 @@ def test_others_can_write_while_the_resolver_is_asked_for_a_rollback(tmp_path: P
     assert run.stdout.splitlines()[-1:] == ["['could write']"], run.stderr
 
 
-def test_nothing_is_looked_up_under_the_lock_for_hooks_or_outside_transactions(tmp_path: Path) -> None:
+def test_others_can_write_during_a_lookup_for_hooks_and_outside_transactions(tmp_path: Path) -> None:
     """Migrations outside transactions, and hooks, record names as well."""
     files = {
         **FAMILY,

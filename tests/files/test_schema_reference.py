@@ -1,0 +1,80 @@
+"""docs/schema-file.md has every key and only valid examples, and no file does more than fail."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from waiaas_migrate.errors import SchemaFileError
+from waiaas_migrate.files.schema_file.column_types import LOGICAL_TYPES
+from waiaas_migrate.files.schema_file.load_schema import load_schema
+from waiaas_migrate.files.schema_file.schema_keys import COLUMN, TABLE, TOP
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = (ROOT / "schema.yaml").read_text(encoding="utf-8")
+SCRAPS = (
+    "null",
+    "[]",
+    "{}",
+    "5",
+    "true",
+    "'",
+    "\t",
+    "*a",
+    "&a",
+    "!!x",
+    "- ",
+    ": ",
+    "\n",
+    "[[",
+    "columns",
+    "\0",
+    "é",
+    "\\",
+)
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """The schema that ships with a few pieces cut out, moved or put in."""
+    text = SHIPPED
+    for _ in range(draw(st.integers(1, 4))):
+        start = draw(st.integers(0, len(text)))
+        end = start + draw(st.integers(0, 40))
+        scrap = draw(st.sampled_from(SCRAPS) | st.text(max_size=5) | st.just(text[start:end] * 2))
+        text = text[:start] + scrap + text[end:]
+    return text.encode("utf-8", "surrogatepass")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@given(st.binary(max_size=300) | damaged())
+def test_no_file_does_more_than_fail(tmp_path: Path, content: bytes) -> None:
+    """Random bytes and damaged schemas give a schema or an error of this package, and nothing else."""
+    path = tmp_path / "schema.yaml"
+    path.write_bytes(content)
+    try:
+        load_schema(path, root=ROOT)
+    except SchemaFileError as error:
+        assert str(error)  # noqa: PT017 (most damage is an error, and some is none)
+
+
+REFERENCE = (ROOT / "docs" / "schema-file.md").read_text(encoding="utf-8")
+EXAMPLES = [block for block in re.findall(r"```yaml\n(.*?)```", REFERENCE, re.DOTALL) if "app.enums" not in block]
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_examples_of_the_reference_are_read(tmp_path: Path, example: str) -> None:
+    """Every example of docs/schema-file.md is a schema."""
+    path = tmp_path / "schema.yaml"
+    path.write_text(example, encoding="utf-8")
+    assert load_schema(path, root=tmp_path).schema.tables
+
+
+def test_the_reference_has_every_key() -> None:
+    """Each key of the file, a table and a column has its row in docs/schema-file.md, and no row is of another."""
+    rows = re.findall(r"^\| `(\w+)` \|", REFERENCE, re.MULTILINE)
+    assert set(rows) - LOGICAL_TYPES.keys() == {*TOP.keys, *TABLE.keys, *COLUMN.keys}
