@@ -10,7 +10,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import textwrap
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,7 +126,7 @@ def section(name: str, command: click.Command) -> str:
     usage = " ".join(["waiaas-migrate", name, *(["[OPTIONS]"] if options else []), *arguments])
     own = [item(one) for one in options if one.name not in COMMON]
     shared = ", ".join(f"`{one.opts[-1]}`" for one in options if one.name in COMMON)
-    listed = [*own, f"- Common options: {shared}", ""]
+    listed = [*own, *([f"- {shared}"] if shared else []), ""]
     return "\n".join([f"## {name}", "", f"`{usage}`", "", *paragraphs(command.help or ""), *listed])
 
 
@@ -154,35 +155,40 @@ def spelling(option: click.Option) -> str:
 API_INTRODUCTION = """\
 # Python API
 
-Import these names from `waiaas_migrate`; each loads its module when it is first used. This page is written from their
-docstrings.
+Import these names from `waiaas_migrate`. Other modules are private.
 
-`open_database` and `push_schema` log the notices of a run, such as foreign key violations that existed before, as
-warnings of the logger `waiaas_migrate`; the other functions return them. Every error can be pickled; see
-[Errors](errors.md).
+`open_database` and `push_schema` log the notices of a run as warnings of the logger `waiaas_migrate`; other functions
+return them. Every error can be pickled.
 """
 
 
 def api_reference() -> str:
-    """docs/api.md, from the docstrings of the public names."""
+    """Return docs/api.md: functions with the first line of their docstrings, then the names of all types."""
     values = {name: getattr(waiaas_migrate, name) for name in waiaas_migrate.__all__ if name != "__version__"}
-    functions = {name: value for name, value in values.items() if inspect.isfunction(value)}
-    others = {name: value for name, value in values.items() if not inspect.isfunction(value)}
-    errors = {name: value for name, value in others.items() if issubclass(value, BaseException)}
-    types = {name: value for name, value in others.items() if name not in errors}
-    parts = (("Functions", functions), ("Options, results, and events", types), ("Errors", errors))
-    return "\n".join([API_INTRODUCTION, *(api_table(title, found) for title, found in parts)])
+    functions = [
+        f"- `{name}{parameters(value)}`: {first_line(value)}"
+        for name, value in values.items()
+        if inspect.isfunction(value)
+    ]
+    types = {name: value for name, value in values.items() if not inspect.isfunction(value)}
+    errors = [name for name, value in types.items() if issubclass(value, BaseException)]
+    others = [name for name in types if name not in errors]
+    parts = (
+        ("Functions", "\n".join(functions)),
+        ("Options, results and events", listed(others)),
+        ("Errors", listed(errors) + " See [Errors](errors.md)."),
+    )
+    return "\n".join([API_INTRODUCTION, *(f"## {title}\n\n{text}\n" for title, text in parts)])
 
 
-def api_table(title: str, values: Mapping[str, object]) -> str:
-    """Some of the public names, each with the parameters of a function and the first line of its docstring."""
-    rows = [f"| `{name}{parameters(value)}` | {first_line(value)} |" for name, value in values.items()]
-    return "\n".join([f"## {title}", "", "| name | what it is or does |", "| --- | --- |", *rows, ""])
+def parameters(value: Callable[..., object]) -> str:
+    """Return the names of a function's parameters, in parentheses."""
+    return f"({', '.join(inspect.signature(value).parameters)})"
 
 
-def parameters(value: object) -> str:
-    """The names of a function's parameters, in parentheses."""
-    return f"({', '.join(inspect.signature(value).parameters)})" if inspect.isfunction(value) else ""
+def listed(names: list[str]) -> str:
+    """Return names as one sentence of code words, wrapped as the other pages are."""
+    return textwrap.fill(", ".join(f"`{name}`" for name in names) + ".", width=120, break_on_hyphens=False)
 
 
 def first_line(value: object) -> str:
@@ -208,7 +214,7 @@ def test_the_command_reference_is_up_to_date() -> None:
 def test_the_api_reference_is_complete() -> None:
     """docs/api.md has every public name; ``python -m tests.test_docs`` writes it."""
     page = API.read_text(encoding="utf-8")
-    assert [name for name in waiaas_migrate.__all__ if name != "__version__" and f"| `{name}" not in page] == []
+    assert [name for name in waiaas_migrate.__all__ if name != "__version__" and f"`{name}" not in page] == []
 
 
 @pytest.mark.parametrize("name", sorted(group.commands))
@@ -243,7 +249,7 @@ def test_every_error_is_documented(name: str) -> None:
     """Every error class stands in docs/errors.md, with its exit status."""
     page = (DOCS / "errors.md").read_text(encoding="utf-8")
     status = getattr(errors, name).exit_code
-    assert re.search(rf"^\| `{name}` \| {status} \| .+ \| .+ \|$", page, re.MULTILINE)
+    assert re.search(rf"^- `{name}` \({status}\): ", page, re.MULTILINE)
 
 
 @pytest.mark.parametrize("key", sorted({*TOP.keys, *TABLE.keys, *COLUMN.keys}))

@@ -47,7 +47,7 @@ def example(kind: type[MigrateError]) -> MigrateError:
 
 
 def pickled(error: BaseException, protocol: int = pickle.HIGHEST_PROTOCOL) -> BaseException:
-    """What becomes of an error on its way to another process."""
+    """The error as another process receives it."""
     found: BaseException = pickle.loads(pickle.dumps(error, protocol))  # noqa: S301 — of our own making
     return found
 

@@ -32,7 +32,7 @@ Apply = Callable[[Path, Path], None]
 BOTH = pytest.mark.parametrize("apply", [apply_with_runner, apply_with_yoyo], ids=["runner", "yoyo"])
 
 #: What the runner or a guard says about a table that was changed by hand.
-REFUSED = r"its definition differs from what the migrations made|is not what the migrations made|without a migration|was changed by hand"
+REFUSED = r"its definition differs from what the migrations made|is not what the migrations made|without a migration|were changed by hand"
 
 UNASKED = "PRAGMA ignore_check_constraints = ON;"
 

@@ -1,4 +1,4 @@
-"""How the daemon's schema really grew, told once: each step on files with rows, and from every version straight to head.
+"""How the daemon's schema really grew: each step on files with rows, and from every version straight to head.
 
 Agents become wallets; networks are renamed and grow, with the rows that hold them; a NOT NULL column is made from
 another; an enum that four tables use gains a value; and a junction table takes the place of a column, its rows moved by
@@ -166,7 +166,7 @@ def a_junction_table_comes(folder: Path) -> None:
 
 
 def rows_are_moved_by_hand(folder: Path) -> None:
-    """What no tool can know stands in a migration of the daemon's own, with its way back."""
+    """What no tool can know is in the daemon's own migration, with its rollback."""
     text = (
         "-- Each session is for the wallet that it had.\n-- depends: 0006_version\n\n"
         "INSERT INTO session_wallets (session_id, wallet_id, created_at)\n"
@@ -203,7 +203,7 @@ Apply = Callable[[Path, Path], None]
 
 
 def apply_with_yoyo_command(folder: Path, database: Path) -> None:
-    """Apply what is pending as an operator does."""
+    """Apply pending migrations as an operator does."""
     run_yoyo("apply", database, folder / "migrations")
 
 

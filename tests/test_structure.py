@@ -1,4 +1,4 @@
-"""The shape of the package: what is checked here needs no reviewer."""
+"""The structure of the package, checked so that no reviewer has to."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SIZE_WAIVERS: dict[str, str] = {}
 
 #: The modules at the edges that may hold the beginning of a DDL statement; each with its reason.
 DDL_ALLOWED: dict[str, str] = {
-    "sqlite/reading/ddl.py": "a view may be declared by its SELECT alone, and is made whole before it is read",
+    "sqlite/reading/ddl.py": "a view may be declared by its SELECT only, and is completed before it is read",
     "sqlite/planning/row_values.py": "a row of a new column's values is made in memory, for SQLite to hold CHECKs against it",
     "sqlite/reading/broken.py": "each trigger is made and dropped again in a copy, only to hear what SQLite says of it",
     "sqlite/reading/rename_trial.py": "a rename is tried in memory to learn which objects it fails at",
@@ -38,7 +38,7 @@ DDL_ALLOWED: dict[str, str] = {
     "sqlite/database/catalog.py": "a virtual table is known by how its text in the catalog begins",
 }
 
-#: A DDL statement's beginning. A keyword alone is none, nor are the small letters of prose.
+#: The beginning of a DDL statement. A single keyword is not one, nor is lower-case prose.
 DDL = re.compile(r"\s*(?:CREATE|ALTER|DROP)\s")
 
 #: Everything that users import: from ``waiaas_migrate``, whatever module defines it.
@@ -58,7 +58,7 @@ PUBLIC = set(
     """.split()
 )
 
-#: Slow or not everywhere to be had: they are loaded when they are first needed.
+#: Slow or not always installed: loaded when first needed.
 LOADED_LATER = {"click", "jinja2", "rich", "sqlite3", "syntaqlite", "uuid6", "yaml", "yoyo"}
 
 
@@ -132,8 +132,8 @@ def test_modules_and_functions_are_short() -> None:
     assert set(SIZE_WAIVERS) <= set(long)
 
 
-def test_ddl_stands_in_templates_only() -> None:
-    """No string in the package begins a DDL statement, outside the modules allowed above; none is allowed in vain."""
+def test_ddl_is_only_in_templates() -> None:
+    """No string in the package begins a DDL statement, except in the modules listed above, which all need it."""
     holders: dict[str, list[str]] = {}
     for file in MODULES:
         for literal in strings_in(tree_of(file)):
@@ -155,7 +155,7 @@ def test_ddl_stands_in_templates_only() -> None:
     ],
     ids=["table", "f-string", "prose", "another word", "keyword", "docstring"],
 )
-def test_ddl_is_recognised(source: str, found: bool) -> None:  # noqa: FBT001 — a parameter of the table above
+def test_ddl_is_recognized(source: str, found: bool) -> None:  # noqa: FBT001 — a parameter of the table above
     """The rule above knows DDL from prose and from docstrings."""
     assert any(DDL.match(str(literal.value)) for literal in strings_in(ast.parse(source))) is found
 

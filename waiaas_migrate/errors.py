@@ -24,6 +24,7 @@ exits with ``error.exit_code``. Every error can be pickled.
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -37,13 +38,7 @@ class Picklable(BaseException):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keep the text and the attributes, so that the arguments of the class are not needed."""
-        return _unpickled, (type(self), self.args), self.__dict__
-
-
-def _unpickled(kind: type[Picklable], args: tuple[object, ...]) -> Picklable:
-    error = kind.__new__(kind)
-    error.args = args
-    return error
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class MigrateError(Picklable, Exception):

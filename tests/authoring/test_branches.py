@@ -26,8 +26,8 @@ def project(tmp_path: Path) -> Path:
     "statement",
     ["ALTER TABLE t ADD COLUMN y", "DROP TABLE t", "ALTER TABLE t RENAME TO s", "ALTER TABLE t ADD COLUMN Y TEXT"],
 )
-def test_the_unrecorded_one_is_named(project: Path, name: str, statement: str) -> None:
-    """Although the recorded one comes later by its name, and so is the one that fails."""
+def test_the_unrecorded_migration_is_blamed(project: Path, name: str, statement: str) -> None:
+    """The recorded one runs later because of its name and fails, but only the new one can be changed."""
     body = f"-- depends: 0001_initial\n{statement};\n"
     (project / "migrations" / f"{name}.sql").write_text(body)
     for command in (["generate"], ["check"]):
@@ -37,8 +37,8 @@ def test_the_unrecorded_one_is_named(project: Path, name: str, statement: str) -
         assert "restore it from git" not in done.err
 
 
-def test_the_unrecorded_one_is_named_if_it_comes_last(project: Path) -> None:
-    """Then it is the one that fails."""
+def test_the_unrecorded_migration_is_blamed_if_it_runs_last(project: Path) -> None:
+    """A new migration that runs last is itself the one that fails."""
     new = project / "migrations" / "0002_z_branch.sql"
     new.write_text("-- depends: 0001_initial\nALTER TABLE t ADD COLUMN y;\n")
     for command in (["generate"], ["check"]):
@@ -46,8 +46,8 @@ def test_the_unrecorded_one_is_named_if_it_comes_last(project: Path) -> None:
         assert (done.status, done.err.startswith(f"Error: {new}: ")) == (2, True), done.err
 
 
-def test_a_recorded_one_that_fails_by_itself_is_still_named(project: Path) -> None:
-    """The new one beside it is not to blame."""
+def test_a_recorded_migration_that_fails_alone_is_blamed(project: Path) -> None:
+    """A new migration is not blamed if the recorded one fails without it."""
     recorded = project / "migrations" / "0002_main.sql"
     recorded.write_text("-- depends: 0001_initial\nALTER TABLE nowhere ADD COLUMN y;\n")
     (project / "migrations" / "0002_z.sql").write_text("-- depends: 0001_initial\nCREATE TABLE z (a);\n")

@@ -28,8 +28,8 @@ RENDERER = Renderer()
 
 @settings(max_examples=40)
 @given(old=schemas(), new=schemas())
-def test_what_the_migrations_built_changes_nothing(old: Schema, new: Schema) -> None:
-    """A schema read beside any other is the schema read alone, and the other is what it was."""
+def test_reading_with_the_migrations_gives_the_same_schema(old: Schema, new: Schema) -> None:
+    """A schema read with the migrations' database equals the schema read without it, and that database stays as it is."""
     with tempfile.TemporaryDirectory() as folder, closing(build(old, RENDERER, file="old")) as like:
         Path(folder, "schema.yaml").write_text(schema_text(new), encoding="utf-8")
         project = find_project(Path(folder))
@@ -40,8 +40,8 @@ def test_what_the_migrations_built_changes_nothing(old: Schema, new: Schema) -> 
 
 @given(schema=schemas())
 @settings(max_examples=40)
-def test_shared_text_means_what_it_is_read_as(schema: Schema) -> None:
-    """What is taken as known of a table, without reading its text, is what reading its text gives."""
+def test_known_text_means_what_reading_it_gives(schema: Schema) -> None:
+    """What is taken as known about a table is what reading its text gives."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "schema.yaml").write_text(schema_text(schema), encoding="utf-8")
         project = find_project(Path(folder))
@@ -52,8 +52,8 @@ def test_shared_text_means_what_it_is_read_as(schema: Schema) -> None:
     assert diff(read, taken) == diff(taken, read) == ()
 
 
-def test_rows_of_a_migration_are_not_in_the_way(tmp_path: Path) -> None:
-    """An index that the rows of an earlier migration would break is for the guard to refuse, not for the reading."""
+def test_rows_of_a_migration_do_not_break_reading(tmp_path: Path) -> None:
+    """Reading succeeds although an index would break on rows of an earlier migration; the guard refuses it."""
     table: Body = {"columns": {"id": {"type": "integer", "primary_key": True}, "x": "integer"}}
     write_schema(tmp_path, {"tables": {"t": table}})
     generate(tmp_path, "first")
@@ -71,8 +71,8 @@ def introspect_of(folder: Path) -> Schema:
     return declare(find_project(folder), RENDERER).schema
 
 
-def test_what_sqlite_refuses_is_told_beside_migrations_too(tmp_path: Path) -> None:
-    """The error names the file and what SQLite says, and not the copy in which it was tried."""
+def test_a_refusal_by_sqlite_is_reported_with_migrations(tmp_path: Path) -> None:
+    """The error names the file and what SQLite says, not the copy in which it was tried."""
     table: Body = {"columns": {"id": {"type": "integer", "primary_key": True}}}
     write_schema(tmp_path, {"tables": {"t": table}})
     generate(tmp_path, "first")
@@ -83,8 +83,8 @@ def test_what_sqlite_refuses_is_told_beside_migrations_too(tmp_path: Path) -> No
         generate(tmp_path, "second")
 
 
-def test_own_templates_are_always_read_back(tmp_path: Path) -> None:
-    """Where a project brings templates, nothing is taken as known."""
+def test_custom_templates_are_always_read_back(tmp_path: Path) -> None:
+    """Nothing is taken as known if the project has its own templates."""
     table: Body = {"columns": {"id": {"type": "integer", "primary_key": True}}}
     write_schema(tmp_path, {"tables": {"t": table}})
     generate(tmp_path, "first")

@@ -23,8 +23,8 @@ from tests.support.projects import run
     ],
     ids=["behind", "before", "within", "mixed", "header"],
 )
-def test_comments_of_the_other_columns_stay(tmp_path: Path, text: str, dropped: tuple[str, ...]) -> None:
-    """On an adopted table, with commas in the comments; rows, `check` and the way back are right."""
+def test_comments_of_other_columns_are_kept(tmp_path: Path, text: str, dropped: tuple[str, ...]) -> None:
+    """On an adopted table with commas in comments; rows, `check` and the rollback are right."""
     (tmp_path / "migrations").mkdir()
     (tmp_path / "migrations" / "0001_initial.sql").write_text(f"{text};\n")
     (tmp_path / "migrations" / "0001_initial.rollback.sql").write_text("DROP TABLE t;\n")

@@ -74,8 +74,8 @@ def found(database: Path) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("seed", ["0", "4711"])
-def test_the_shipped_migration_is_what_generate_writes(tmp_path: Path, seed: str) -> None:
-    """Out of the shipped schema.yaml, into an empty folder: the shipped files, byte for byte, in any process."""
+def test_generate_writes_the_shipped_migration(tmp_path: Path, seed: str) -> None:
+    """From the shipped schema.yaml and an empty folder: the shipped files, byte for byte, in any process."""
     shutil.copy(CHECKOUT / "schema.yaml", tmp_path)
     assert run_process(tmp_path, "generate", PYTHONHASHSEED=seed).status == 0
     shipped = CHECKOUT / "migrations"
@@ -86,8 +86,8 @@ def test_the_shipped_migration_is_what_generate_writes(tmp_path: Path, seed: str
         assert written == listing(shipped)
 
 
-def test_the_shipped_project_needs_nothing(tmp_path: Path) -> None:
-    """On the shipped schema and migrations, generate writes nothing and says so."""
+def test_the_shipped_project_needs_no_migration(tmp_path: Path) -> None:
+    """Generate writes nothing for the shipped schema and migrations, and reports that."""
     shutil.copy(CHECKOUT / "schema.yaml", tmp_path)
     shutil.copytree(CHECKOUT / "migrations", tmp_path / "migrations")
     before = listing(tmp_path)
@@ -97,7 +97,7 @@ def test_the_shipped_project_needs_nothing(tmp_path: Path) -> None:
 
 
 def test_the_same_project_gives_the_same_bytes(tmp_path: Path) -> None:
-    """Two projects that are equal get files that are equal."""
+    """Equal projects get equal files."""
     schema = SCHEMA + TABLE + VIEW + TRIGGER + VIRTUAL
     one, other = (generated_project(tmp_path / name, schema) for name in ("one", "other"))
     assert listing(one / "migrations") == listing(other / "migrations")
@@ -107,8 +107,8 @@ def test_the_same_project_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("addition", ADDITIONS)
-def test_an_addition_on_real_files(tmp_path: Path, addition: str) -> None:
-    """What was added reaches a database by the runner and by plain yoyo; each continues the other, yoyo undoes both."""
+def test_an_addition_applies_to_real_files(tmp_path: Path, addition: str) -> None:
+    """The runner and plain yoyo each apply the addition and continue the other's work; yoyo rolls both back."""
     text, added = ADDITIONS[addition]
     generated_project(tmp_path)
     migrations = tmp_path / "migrations"
@@ -137,8 +137,8 @@ def test_an_addition_on_real_files(tmp_path: Path, addition: str) -> None:
     assert rows(ours, "SELECT title FROM tasks") == [("kept",)]
 
 
-def test_the_runner_takes_back_what_yoyo_applied(tmp_path: Path) -> None:
-    """The library's rollback undoes a migration, whoever applied it, and the library applies it again."""
+def test_the_runner_rolls_back_what_yoyo_applied(tmp_path: Path) -> None:
+    """The library rolls a migration back that yoyo applied, and applies it again."""
     from waiaas_migrate.runner.folder import read_folder
 
     generated_project(tmp_path)
@@ -158,8 +158,8 @@ def test_the_runner_takes_back_what_yoyo_applied(tmp_path: Path) -> None:
     }
 
 
-def test_the_added_things_work(tmp_path: Path) -> None:
-    """A trigger with semicolons, quotes and CASE … END in it does its work, and so does the view."""
+def test_the_added_objects_work(tmp_path: Path) -> None:
+    """A trigger with semicolons, quotes and CASE … END does its work, and so does the view."""
     generated_project(tmp_path, SCHEMA + VIEW + TRIGGER)
     assert run(tmp_path, "apply", "app.db").status == 0
     execute(tmp_path / "app.db", "INSERT INTO tasks (title) VALUES ('first')")
@@ -168,7 +168,7 @@ def test_the_added_things_work(tmp_path: Path) -> None:
 
 
 def test_each_migration_depends_on_the_last(tmp_path: Path) -> None:
-    """A migration is numbered after the last, says in words what it does, and depends on what was the head."""
+    """A migration has the next number, describes its changes, and depends on the previous head."""
     generated_project(tmp_path)
     for text, name in ((VIEW, "one"), (VIEW + TRIGGER, "two")):
         (tmp_path / "schema.yaml").write_text(SCHEMA + text, encoding="utf-8")
@@ -204,7 +204,7 @@ tables:
 
 
 def test_names_and_values_that_need_quoting(tmp_path: Path) -> None:
-    """Names and values with quotes, semicolons, comment signs and keywords come out as declared, whoever applies."""
+    """Names and values with quotes, semicolons, comment signs and keywords are applied as declared."""
     generated_project(tmp_path, HARD_NAMES)
     assert run(tmp_path, "apply", "ours.db").status == 0
     run_yoyo("apply", tmp_path / "plain.db", tmp_path / "migrations")

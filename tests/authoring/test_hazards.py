@@ -81,13 +81,13 @@ CASES[Code.CHANGE_PRIMARY_KEY]["tables"]["people"]["columns"]["id"] = "integer"
 
 
 def test_every_hazard_has_a_case() -> None:
-    """No code is without a change that shows it."""
+    """Every code has a change that shows it."""
     assert set(CASES) == set(Code)
 
 
 @pytest.mark.parametrize("code", list(Code))
-def test_a_hazard_is_told_and_stands_in_the_file(tmp_path: Path, code: Code) -> None:
-    """Some hazards stop generate until they are allowed; each is reported, and stands in the migration's head."""
+def test_a_hazard_is_reported_and_in_the_file(tmp_path: Path, code: Code) -> None:
+    """Some hazards stop generate until they are allowed; each is reported, and is in the migration's head."""
     write_schema(tmp_path, OLD)
     generate(tmp_path)
     write_schema(tmp_path, CASES[code])
@@ -100,8 +100,8 @@ def test_a_hazard_is_told_and_stands_in_the_file(tmp_path: Path, code: Code) -> 
     assert f"\n-- hazard {code} " in (tmp_path / "migrations" / f"{written.migration}.sql").read_text()
 
 
-def test_a_backfill_converts_nothing(tmp_path: Path) -> None:
-    """Who writes one beside another type may expect that it does, and is told."""
+def test_a_backfill_does_not_convert_values(tmp_path: Path) -> None:
+    """The hazard of another type says that a backfill only fills rows without a value."""
     write_schema(tmp_path, OLD)
     generate(tmp_path)
     write_schema(tmp_path, column("name", {"type": "integer", "backfill": "CAST(name AS INTEGER)"}))
@@ -130,7 +130,7 @@ def test_a_backfill_converts_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_another_collation(tmp_path: Path, name: Body, also: Body, word: str | None) -> None:
-    """It is a hazard where the column's values are compared, and none where they are not."""
+    """Another collation is a hazard if the column's values are compared, and only then."""
 
     def body(**collation: str) -> Body:
         columns = {"name": {"type": "text", **name, **collation}, "names": "text"}
@@ -169,8 +169,8 @@ def test_another_collation(tmp_path: Path, name: Body, also: Body, word: str | N
         *("list default", "list backfill", "boolean", "time", "nocase", "index", "collation"),
     ],
 )
-def test_what_is_safe_is_no_hazard(tmp_path: Path, body: Body) -> None:
-    """What loses nothing and no row can refuse is told as nothing."""
+def test_safe_changes_have_no_hazard(tmp_path: Path, body: Body) -> None:
+    """A change that loses nothing and that no row can refuse has no hazard."""
     write_schema(tmp_path, OLD)
     generate(tmp_path)
     write_schema(tmp_path, body)
@@ -198,7 +198,7 @@ BROKEN_BY_NEW_VALUES = {
 @pytest.mark.parametrize("catalog_edits", [True, False])
 @pytest.mark.parametrize("declared", BROKEN_BY_NEW_VALUES.values(), ids=BROKEN_BY_NEW_VALUES)
 def test_new_values_that_break_a_check(tmp_path: Path, declared: Body, *, catalog_edits: bool) -> None:
-    """A new column's CHECK is a hazard when its values may break it; then both runner and yoyo refuse such rows."""
+    """A new column's CHECK is a hazard if its values may break it; then both runner and yoyo refuse such rows."""
     project = tmp_path / "project"
     write_schema(project, OLD, catalog_edits=catalog_edits)
     generate(project)
@@ -228,7 +228,7 @@ def test_new_values_that_break_a_check(tmp_path: Path, declared: Body, *, catalo
     ids=["list", "column", "longer list", "another column"],
 )
 def test_a_backfill_that_breaks_an_old_check(tmp_path: Path, kind: Body) -> None:
-    """When a column takes no NULL any more, its backfill may break a CHECK that it has already."""
+    """A column that becomes NOT NULL may get values by its backfill that break an existing CHECK."""
     rule = {"enum": ["a", "b"]} if "enum" in kind else {"check": kind["check"]}
     write_schema(tmp_path, column("kind", {"type": "text", **rule}))
     generate(tmp_path)
@@ -236,8 +236,8 @@ def test_a_backfill_that_breaks_an_old_check(tmp_path: Path, kind: Body) -> None
     assert [(h.code, h.where) for h in generate(tmp_path, allow=()).hazards] == [(Code.ADD_CHECK, "people.kind")]
 
 
-def test_a_drop_that_may_be_a_rename_says_both(tmp_path: Path) -> None:
-    """Where a like table or column came, the refusal names the hint to write and the flag to give."""
+def test_a_drop_that_may_be_a_rename(tmp_path: Path) -> None:
+    """If a similar table or column is new, the refusal names the hint to write and the flag to give."""
     write_schema(tmp_path, OLD)
     generate(tmp_path)
     body = changed("tables", "papers", gone=True)
@@ -263,7 +263,7 @@ def test_a_drop_that_may_be_a_rename_says_both(tmp_path: Path) -> None:
 
 
 def test_allow_takes_codes_and_all() -> None:
-    """Codes are taken in any case; a name that is none gets a suggestion, or the list."""
+    """Codes are accepted in any case; an unknown name gets a suggestion, or the list."""
     assert allowed_codes(["drop_table", "DROP_COLUMN"]) == {Code.DROP_TABLE, Code.DROP_COLUMN}
     assert allowed_codes(["ALL"]) == set(Code)
     assert allowed_codes([]) == set()

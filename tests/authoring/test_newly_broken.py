@@ -229,8 +229,8 @@ def outcome(database: Path, statement: str) -> str | None:
 
 
 @pytest.mark.parametrize("name", WAYS)
-def test_what_a_migration_breaks_stops_generate(tmp_path: Path, name: str) -> None:
-    """The object at fault is named and nothing is written; with leave to break it, the statement really fails."""
+def test_a_broken_object_stops_generate(tmp_path: Path, name: str) -> None:
+    """The broken object is named and nothing is written; if that is allowed, its statement really fails."""
     way = WAYS[name]
     database = first_migration(tmp_path, way.body())
     assert outcome(database, way.fails) is None
@@ -264,7 +264,7 @@ def test_what_a_migration_breaks_stops_generate(tmp_path: Path, name: str) -> No
 def test_a_trigger_that_would_never_fire_stops_generate(
     tmp_path: Path, on: str, change: tuple[str, str, object], why: str
 ) -> None:
-    """SQLite accepts UPDATE OF with a column that is not there, and never fires the trigger for it."""
+    """SQLite accepts UPDATE OF with a column that does not exist, and never fires the trigger for it."""
     way = trigger(change, "DELETE FROM log", on=on)
     body, changed = way.body(), way.changed()
     body["views"] = changed["views"] = {"v": "SELECT * FROM t"}
@@ -289,7 +289,7 @@ def test_a_trigger_that_would_never_fire_stops_generate(
 def test_an_object_that_never_worked_stops_generate(
     tmp_path: Path, kind: str, name: str, text: str, *, initial: bool
 ) -> None:
-    """It is refused in the first migration as in any other; once it is allowed, nothing more is said about it."""
+    """It is refused in the first migration as in any other; once allowed, it is not reported again."""
     if not initial:
         first_migration(tmp_path, {"tables": TABLES})
     body = {"tables": TABLES, kind: {name: text}}
@@ -306,8 +306,8 @@ def test_an_object_that_never_worked_stops_generate(
     assert run(tmp_path, "generate").status == 0
 
 
-def test_check_reports_what_a_migration_written_by_hand_breaks(tmp_path: Path) -> None:
-    """``check`` names it until a migration corrects it, or says in its head that it may stay broken."""
+def test_check_reports_what_a_hand_written_migration_breaks(tmp_path: Path) -> None:
+    """``check`` names it until a migration corrects it, or announces in its head that it may stay broken."""
     way = WAYS["insert-values-without-columns"]
     first_migration(tmp_path, way.body())
     write_schema(tmp_path, way.changed())
@@ -323,7 +323,7 @@ def test_check_reports_what_a_migration_written_by_hand_breaks(tmp_path: Path) -
     assert run(tmp_path, "check").status == 0
 
 
-def test_a_change_that_breaks_nothing_is_no_hazard(tmp_path: Path) -> None:
+def test_a_change_that_breaks_nothing_has_no_hazard(tmp_path: Path) -> None:
     """Triggers that fire each other, and themselves, on quoted names and generated columns, keep working."""
     tables = copy.deepcopy(TABLES)
     tables["t"]["columns"]["g"] = {"type": "text", "generated": "lower(a)"}
@@ -347,7 +347,7 @@ def test_a_change_that_breaks_nothing_is_no_hazard(tmp_path: Path) -> None:
 
 
 def test_a_new_fault_of_a_trigger_that_had_another_is_reported(tmp_path: Path) -> None:
-    """A trigger that was allowed not to fire for one column may not come to fail."""
+    """A trigger that was allowed not to fire for one column is reported if it starts to fail."""
     way = trigger(DROP_B, "INSERT INTO log VALUES (NULL, NEW.a, 'me')", on="AFTER UPDATE OF a, b ON t")
     first_migration(tmp_path, way.body())
     body = way.changed()

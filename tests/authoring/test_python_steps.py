@@ -53,7 +53,7 @@ def values(project: Path) -> list[tuple[str]]:
     ],
 )
 def test_a_step_that_ends_the_transaction_fails_at_generate(project: Path, verb: str, line: str) -> None:
-    """With the reason that `apply` gives, and nothing is recorded or changed."""
+    """Generate gives the reason that `apply` gives; nothing is recorded or changed."""
     write_steps(project, line)
     manifest = (project / "migrations" / "manifest.json").read_bytes()
     said = f"it tries to {verb}, but migrations run in one transaction of the runner's. Remove BEGIN, COMMIT, ROLLBACK"
@@ -69,8 +69,8 @@ def test_a_step_that_ends_the_transaction_fails_at_generate(project: Path, verb:
     assert values(project) == [("a",)]
 
 
-def test_a_step_outside_transactions_may_commit(project: Path) -> None:
-    """There the transactions are its own."""
+def test_a_step_outside_a_transaction_may_commit(project: Path) -> None:
+    """A migration that is not transactional has its own transactions."""
     line = "c.executescript(\"BEGIN; UPDATE t SET v = 'b'; COMMIT;\")"
     write_steps(project, line, head="__transactional__ = False\n")
     assert run(project, "generate").status == 0
@@ -88,7 +88,7 @@ def test_a_step_outside_transactions_may_commit(project: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("head", ["", "__transactional__ = False\n"], ids=["together", "alone"])
-def test_a_factory_set_in_a_step_is_gone_after_it(project: Path, line: str, head: str) -> None:
+def test_a_factory_set_in_a_step_is_reset(project: Path, line: str, head: str) -> None:
     """`generate`, `check`, `apply`, `drift` and `rollback` work as with any step."""
     write_steps(project, line, "c.execute(\"UPDATE t SET v = 'b'\")", head=head)
     with (project / "schema.yaml").open("a") as file:

@@ -47,8 +47,8 @@ def changed(**columns: object) -> dict[str, Any]:
     ],
     ids=["add column", "rename column", "add index", "unique", "type", "drop column"],
 )
-def test_a_generated_migration(tmp_path: Path, table: dict[str, Any], facts: str) -> None:
-    """Each kind of change stands with the cost of its cheapest way, forward and back."""
+def test_facts_of_a_generated_migration(tmp_path: Path, table: dict[str, Any], facts: str) -> None:
+    """Each kind of change is recorded with the cost of its cheapest way, forward and back."""
     write_schema(tmp_path, {"tables": {"t": PARENT}})
     generate(tmp_path)
     write_schema(tmp_path, {"tables": {"t": table}})
@@ -57,8 +57,8 @@ def test_a_generated_migration(tmp_path: Path, table: dict[str, Any], facts: str
 
 
 @pytest.mark.parametrize("name", ["two words", "a,b", "x|y", "50%", "a=b", "Ünï"])
-def test_names_of_any_kind_are_read_as_they_were_written(tmp_path: Path, name: str) -> None:
-    """Nothing in a table's name parts the words of its facts."""
+def test_names_of_any_kind_are_read_back(tmp_path: Path, name: str) -> None:
+    """No table name splits the words of its facts."""
     write_schema(tmp_path, {"tables": {name: PARENT}})
     generate(tmp_path)
     folder = read_folder(tmp_path / "migrations")
@@ -66,7 +66,7 @@ def test_names_of_any_kind_are_read_as_they_were_written(tmp_path: Path, name: s
 
 
 def test_a_backfill_of_a_new_column_loses_nothing(tmp_path: Path) -> None:
-    """It changes rows, in a column that held nothing."""
+    """It changes rows, but only in a column that was empty."""
     write_schema(tmp_path, {"tables": {"t": PARENT}})
     generate(tmp_path)
     write_schema(tmp_path, {"tables": {"t": changed(c={"type": "text", "nullable": False, "backfill": "'x'"})}})
@@ -76,8 +76,8 @@ def test_a_backfill_of_a_new_column_loses_nothing(tmp_path: Path) -> None:
     assert not effects.may_lose
 
 
-def test_what_is_written_by_hand_is_recorded(tmp_path: Path) -> None:
-    """SQL as far as it can be told, Python as the worst; what was recorded before stays as it is."""
+def test_hand_written_migrations_are_recorded(tmp_path: Path) -> None:
+    """Facts are derived from SQL; the worst case is recorded for Python. Recorded facts stay as they are."""
     write_schema(tmp_path, {"tables": {"t": PARENT}})
     generate(tmp_path)
     first = entry(tmp_path)
@@ -91,7 +91,7 @@ def test_what_is_written_by_hand_is_recorded(tmp_path: Path) -> None:
 
 
 def test_the_catalog_after_each_migration_is_recorded(tmp_path: Path) -> None:
-    """It is that which a database has when it has run so many."""
+    """It equals the catalog of a database that has run as many migrations."""
     write_schema(tmp_path, {"tables": {"t": PARENT}})
     generate(tmp_path)
     write_folder(
@@ -119,8 +119,8 @@ def test_the_catalog_after_each_migration_is_recorded(tmp_path: Path) -> None:
         (" changes_rows", ""),
     ],
 )
-def test_facts_that_were_edited_are_found(tmp_path: Path, old: str, new: str) -> None:
-    """They are a part of the chain."""
+def test_edited_facts_are_found(tmp_path: Path, old: str, new: str) -> None:
+    """Facts are part of the hash chain."""
     write_schema(tmp_path, {"tables": {"t": PARENT}})
     generate(tmp_path)
     write_folder(tmp_path / "migrations", {"0002_x.sql": "-- depends: 0001_change\nDELETE FROM t;\n"}, record=False)
@@ -134,8 +134,8 @@ def test_facts_that_were_edited_are_found(tmp_path: Path, old: str, new: str) ->
         read_folder(tmp_path / "migrations")
 
 
-def test_a_manifest_of_version_1_is_read_and_brought_up_to_date(tmp_path: Path) -> None:
-    """It knows no facts: the worst is assumed until ``generate`` records them."""
+def test_a_manifest_of_version_1_is_updated(tmp_path: Path) -> None:
+    """It has no facts: the worst case is assumed until ``generate`` records them."""
     write_schema(tmp_path, {"tables": {"t": PARENT}})
     generate(tmp_path)
     manifest = tmp_path / "migrations" / "manifest.json"

@@ -10,8 +10,8 @@ from tests.support.projects import CHECKOUT, TABLES, catalog, listing, run, writ
 from waiaas_migrate.files.templates.render import Renderer, replaced_templates
 
 
-def test_a_template_of_ones_own(tmp_path: Path) -> None:
-    """A template in the project's folder takes the place of the one of its name; the others stay."""
+def test_a_custom_template(tmp_path: Path) -> None:
+    """A template in the project's folder replaces the packaged one of the same name; the others stay."""
     write_project(tmp_path)
     own = tmp_path / "templates"
     own.mkdir()
@@ -27,7 +27,7 @@ def test_a_template_of_ones_own(tmp_path: Path) -> None:
 
 
 def test_templates_of_a_web_framework(tmp_path: Path) -> None:
-    """A folder is the project's own only if a file in it has the name of a template; other files change nothing."""
+    """A folder has custom templates only if a file in it has the name of a template; other files change nothing."""
     plain, web = write_project(tmp_path / "plain"), write_project(tmp_path / "web")
     (web / "templates" / "drop.sql.j2").mkdir(parents=True)
     for name in ("index.html", "base.j2", "report.sql.j2", "create_table.sql"):
@@ -69,7 +69,7 @@ def test_templates_of_a_web_framework(tmp_path: Path) -> None:
     ],
 )
 def test_a_broken_template(tmp_path: Path, text: bytes, said: str) -> None:
-    """A template that cannot be used exits with 2, names itself or what it made, and nothing is written."""
+    """A broken template exits with 2 and is named, or what it made is; nothing is written."""
     write_project(tmp_path)
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "create_index.sql.j2").write_bytes(text)
@@ -81,8 +81,8 @@ def test_a_broken_template(tmp_path: Path, text: bytes, said: str) -> None:
     assert listing(tmp_path) == before
 
 
-def test_a_proof_that_fails_names_the_templates_of_ones_own(tmp_path: Path) -> None:
-    """Where the project's own templates took part, they are named before anybody reports a fault of the tool."""
+def test_a_failed_proof_names_the_custom_templates(tmp_path: Path) -> None:
+    """They are named before anybody reports a fault of the tool."""
     write_project(tmp_path)
     assert run(tmp_path, "generate").status == 0
     (tmp_path / "templates").mkdir()

@@ -119,8 +119,8 @@ def test_a_fault_at_every_operation(tmp_path: Path, faults: FaultInjector, scena
 
 
 @pytest.mark.parametrize("name", ["0002_add_view_open_tasks.sql", "manifest.json"])
-def test_what_a_person_edited_is_kept(tmp_path: Path, faults: FaultInjector, name: str) -> None:
-    """A file that somebody edited after the interruption is theirs: it is not deleted, and not ignored."""
+def test_an_edited_file_is_kept(tmp_path: Path, faults: FaultInjector, name: str) -> None:
+    """A file that somebody edited after the interruption is neither deleted nor ignored."""
     prepare(tmp_path / "p", "second migration", faults)
     kill_at(faults, tmp_path / "p", "rename", "manifest.json")
     edited = tmp_path / "p" / "migrations" / "0002_add_view_open_tasks.sql"
@@ -134,8 +134,8 @@ def test_what_a_person_edited_is_kept(tmp_path: Path, faults: FaultInjector, nam
     assert edited.read_text(encoding="utf-8") == text
 
 
-def test_a_lost_manifest_does_not_make_migrations_leftovers(tmp_path: Path, faults: FaultInjector) -> None:
-    """Where a journal is still there after the commit, deleting the manifest deletes no migration."""
+def test_deleting_the_manifest_deletes_no_migration(tmp_path: Path, faults: FaultInjector) -> None:
+    """A journal that is left after the commit does not make migrations look unfinished."""
     folder = prepare(tmp_path / "p", "second migration", faults)
     kill_at(faults, folder, "unlink", JOURNAL)
     migrations = listing(folder / "migrations")
@@ -147,7 +147,7 @@ def test_a_lost_manifest_does_not_make_migrations_leftovers(tmp_path: Path, faul
     assert {**listing(folder / "migrations"), **migrations} == listing(folder / "migrations")
 
 
-def test_what_was_deleted_is_reported(tmp_path: Path, faults: FaultInjector) -> None:
+def test_deleted_files_are_reported(tmp_path: Path, faults: FaultInjector) -> None:
     """The next ``generate`` names the migration files that it deleted."""
     folder = prepare(tmp_path / "p", "recovery", faults)
     done = run(folder, "generate", "-m", "other name")

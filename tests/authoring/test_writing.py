@@ -24,7 +24,7 @@ VIEW = "views:\n  open_tasks: SELECT id, title FROM tasks\n"
     "harm", ["edited", "deleted", "rollback edited", "manifest damaged", "conflict in the manifest"]
 )
 def test_history_is_not_rewritten(tmp_path: Path, harm: str) -> None:
-    """Where recorded migrations were edited or are gone, generate exits with 2 rather than record them anew."""
+    """If recorded migrations were edited or deleted, generate exits with 2 and does not record them again."""
     generated_project(tmp_path)
     migrations = tmp_path / "migrations"
     match harm:
@@ -48,7 +48,7 @@ def test_history_is_not_rewritten(tmp_path: Path, harm: str) -> None:
 
 
 def test_the_pragmas_are_recorded(tmp_path: Path) -> None:
-    """A change of the PRAGMAs alone is recorded in the manifest; no migration is written."""
+    """A change of only the PRAGMAs is recorded in the manifest; no migration is written."""
     generated_project(tmp_path)
     edit(tmp_path / "schema.yaml", "  foreign_keys: ON\n", "  foreign_keys: ON\n  busy_timeout: 700\n")
     done = run(tmp_path, "generate")
@@ -58,7 +58,7 @@ def test_the_pragmas_are_recorded(tmp_path: Path) -> None:
 
 
 def test_a_migrations_folder_that_cannot_be_made(tmp_path: Path) -> None:
-    """Where a file stands in the way of the folder, generate exits with 2 and leaves everything as it was."""
+    """If a file has the name of the folder, generate exits with 2 and leaves everything as it was."""
     write_project(tmp_path)
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     before = listing(tmp_path)
@@ -69,8 +69,8 @@ def test_a_migrations_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="folders have no such permissions on Windows")
-def test_a_migrations_folder_that_may_not_be_written(shared: Path) -> None:
-    """A folder without write permission exits with 2, says so, and holds what it held."""
+def test_a_read_only_migrations_folder(shared: Path) -> None:
+    """Generate exits with 2 and reports it; the folder stays as it was."""
     generated_project(shared)
     (shared / "schema.yaml").write_text(SCHEMA + VIEW, encoding="utf-8")
     before = listing(shared)
@@ -85,7 +85,7 @@ def test_a_migrations_folder_that_may_not_be_written(shared: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="folders have no such permissions on Windows")
 def test_leftovers_that_may_not_be_deleted(shared: Path) -> None:
-    """Reading commands ignore them; generate exits with 2 and says why it cannot go on."""
+    """Reading commands ignore them; generate exits with 2 and reports why it cannot continue."""
     generated_project(shared)
     leftover = shared / "migrations" / ".waiaas-0002_x.sql.tmp"
     leftover.touch()
@@ -129,7 +129,7 @@ def on_a_small_disk(folder: Path, code: str) -> tuple[int, str, str]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of files")
 def test_generate_on_a_full_disk(tmp_path: Path) -> None:
-    """Where the disk is full, generate exits with 2 and says so, and nothing is half-written."""
+    """On a full disk, generate exits with 2 and reports it; no file is half-written."""
     write_project(tmp_path)
     before = listing(tmp_path)
     status, out, err = on_a_small_disk(tmp_path, "sys.exit(main(['generate']))")
@@ -140,8 +140,8 @@ def test_generate_on_a_full_disk(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of files")
-def test_the_first_file_goes_with_the_second(tmp_path: Path) -> None:
-    """Where the second of two files does not fit, the first is not there either, nor is anything temporary."""
+def test_no_file_is_written_if_the_second_does_not_fit(tmp_path: Path) -> None:
+    """If the second of two files does not fit, neither the first nor a temporary file is left."""
     (tmp_path / "large.json").write_text("before", encoding="utf-8")
     before = listing(tmp_path)
     code = """
@@ -163,8 +163,8 @@ def names(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("name", ["b.rollback.sql", "b.sql", "manifest.json"])
 @pytest.mark.parametrize("kind", ["folder", "full folder", "link to nothing", "file"])
-def test_something_has_the_name(tmp_path: Path, name: str, kind: str) -> None:
-    """Where something else has the name of a new file, no file is written and nothing is replaced."""
+def test_the_name_of_a_new_file_is_taken(tmp_path: Path, name: str, kind: str) -> None:
+    """If something has the name of a new file, no file is written and nothing is replaced."""
     path = tmp_path / name
     match kind:
         case "link to nothing":
@@ -197,8 +197,8 @@ def test_a_folder_that_changed_meanwhile(tmp_path: Path) -> None:
     assert names(tmp_path) == ["0001_mine.sql"]
 
 
-def test_two_at_once(tmp_path: Path) -> None:
-    """Of several ``generate`` at once, one writes; the others see its migration, or are told to run again."""
+def test_generate_twice_at_once(tmp_path: Path) -> None:
+    """One ``generate`` writes; the others see its migration, or report that they must run again."""
     write_project(tmp_path)
     command = [sys.executable, "-m", "waiaas_migrate", "generate"]
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
@@ -215,7 +215,7 @@ def test_two_at_once(tmp_path: Path) -> None:
 
 
 def test_reading_while_another_process_writes(tmp_path: Path) -> None:
-    """While migrations are generated one after the other, a reader never sees half of one."""
+    """A reader never sees half a migration while migrations are generated."""
     generated_project(tmp_path)
     code = """
 import sys
@@ -239,7 +239,7 @@ for number in range(25):
 
 
 def test_a_folder_that_another_process_writes_to(tmp_path: Path) -> None:
-    """Reading commands do not wait for a ``generate`` that is writing, and see the folder as before."""
+    """Reading commands do not wait for a ``generate`` that is writing, and see the folder as it was before."""
     fcntl = pytest.importorskip("fcntl")
     generated_project(tmp_path)
     journal = tmp_path / "migrations" / ".waiaas-unfinished.json"
@@ -255,7 +255,7 @@ def test_a_folder_that_another_process_writes_to(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["0002 my view", "0002_a\nSELECT 1;--", "0002_a\u2028b", "0002_a\u00a0b", "0002_a\rb"])
 def test_a_migration_with_whitespace_in_its_name(tmp_path: Path, name: str) -> None:
-    """What ``generate`` writes after it does not name it in ``depends``, where it would be read as other names."""
+    """A new migration does not name it in ``depends``, where it would be read as other names."""
     generated_project(tmp_path)
     try:
         (tmp_path / "migrations" / f"{name}.sql").write_text(
@@ -271,7 +271,7 @@ def test_a_migration_with_whitespace_in_its_name(tmp_path: Path, name: str) -> N
 
 
 def test_a_late_migration_with_whitespace_in_its_name(tmp_path: Path) -> None:
-    """Where it would run after the new migration, which may need it, nothing is written."""
+    """If it would run after the new migration, which may need it, nothing is written."""
     generated_project(tmp_path)
     (tmp_path / "migrations" / "a b.sql").write_text("CREATE VIEW v AS SELECT id FROM tasks;\n", encoding="utf-8")
     (tmp_path / "schema.yaml").write_text(SCHEMA + VIEW + "  v: SELECT id FROM tasks\n", encoding="utf-8")
@@ -283,7 +283,7 @@ def test_a_late_migration_with_whitespace_in_its_name(tmp_path: Path) -> None:
 
 
 def test_files_of_macos(tmp_path: Path) -> None:
-    """A ``._*`` file is no migration: macOS keeps attributes in it."""
+    """A ``._*`` file is not a migration: macOS keeps attributes in it."""
     generated_project(tmp_path)
     (tmp_path / "migrations" / "._0002_x.sql").write_bytes(b"\x00\x05\x16\x07\xff")
     for arguments in (["generate"], ["check"], ["apply", "app.db"], ["status", "app.db"]):
@@ -292,7 +292,7 @@ def test_files_of_macos(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
 def test_a_journal_that_is_a_pipe(tmp_path: Path) -> None:
-    """Nothing waits for the other end of it either; generate deletes it."""
+    """Generate does not wait for the other end of the pipe, and deletes it."""
     generated_project(tmp_path)
     os.mkfifo(tmp_path / "migrations" / ".waiaas-unfinished.json")
     assert run(tmp_path, "check").status == 0
@@ -303,7 +303,7 @@ def test_a_journal_that_is_a_pipe(tmp_path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
 @pytest.mark.parametrize("command", [["generate"], ["check"], ["apply", "app.db"]])
 def test_a_manifest_that_is_a_pipe(tmp_path: Path, command: list[str]) -> None:
-    """It is refused; nothing waits for the other end of it."""
+    """The manifest is refused; nothing waits for the other end of the pipe."""
     generated_project(tmp_path)
     (tmp_path / "migrations" / "manifest.json").unlink()
     os.mkfifo(tmp_path / "migrations" / "manifest.json")

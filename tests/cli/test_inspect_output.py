@@ -52,7 +52,7 @@ def test_the_owner_is_kept(folder: Path) -> None:
 
 
 def test_a_link_is_followed(folder: Path) -> None:
-    """The file that a link points to is replaced, also where it does not exist yet; the link stays."""
+    """The file that a link points to is replaced, even if it does not exist yet; the link stays."""
     (folder / "other").mkdir()
     (folder / "s.yaml").symlink_to("other/real.yaml")
     for _ in range(2):

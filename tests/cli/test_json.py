@@ -80,7 +80,7 @@ def write_migrations(project: Path, **files: str) -> None:
 
 @pytest.mark.parametrize("databases", [["a.db"], ["a.db", "b.db"]], ids=["one", "two"])
 def test_what_a_failed_run_leaves_is_told(tmp_path: Path, databases: list[str]) -> None:
-    """What was committed before, and where the backup is: for the only database as for one of many."""
+    """The error has the committed migrations and the backup, for one database and for many."""
     project = generated_project(tmp_path)
     assert run(project, "apply", *databases).status == 0
     write_migrations(
@@ -99,7 +99,7 @@ def test_what_a_failed_run_leaves_is_told(tmp_path: Path, databases: list[str]) 
         assert row["error"]["problems"] == []
 
 
-def test_every_problem_of_a_file_is_told_by_itself(tmp_path: Path) -> None:
+def test_every_problem_of_a_file_is_an_item(tmp_path: Path) -> None:
     """With its place in the file, for whoever marks it there."""
     project = generated_project(tmp_path)
     more = "      other: {typ: text}\n      more: {type: 3}\n"
@@ -111,7 +111,7 @@ def test_every_problem_of_a_file_is_told_by_itself(tmp_path: Path) -> None:
     assert "tables.notes.columns.other.typ" in {problem["path"] for problem in problems}
 
 
-def test_the_kind_of_a_migration_is_told(tmp_path: Path) -> None:
+def test_dry_run_has_the_kind_of_a_migration(tmp_path: Path) -> None:
     """One in Python may change any table."""
     project = generated_project(tmp_path)
     write_migrations(project, **{"0002_empty": "-- depends: 0001_initial\n"})
@@ -125,8 +125,8 @@ def test_the_kind_of_a_migration_is_told(tmp_path: Path) -> None:
     assert [migration["tables"] for migration in found][2:] == [None]
 
 
-def test_generate_tells_what_was_not_recorded(tmp_path: Path) -> None:
-    """As the text does: what a migration by hand makes may be what is to be dropped."""
+def test_generate_lists_unrecorded_migrations(tmp_path: Path) -> None:
+    """Like the text, JSON lists unrecorded migrations, whose objects ``generate`` may be about to drop."""
     project = generated_project(tmp_path)
     manifest = (project / "migrations" / "manifest.json").read_text(encoding="utf-8")
     write_migrations(project, **{"0002_by_hand": "-- depends: 0001_initial\nCREATE TABLE more (a);\n"})
@@ -135,7 +135,7 @@ def test_generate_tells_what_was_not_recorded(tmp_path: Path) -> None:
     assert (found["unrecorded"], found["refused"]) == (["0002_by_hand"], ["DROP_TABLE"])
 
 
-def test_what_is_pending_is_told_beside_drift(tmp_path: Path) -> None:
+def test_drift_lists_pending_migrations(tmp_path: Path) -> None:
     """For one of many databases, too: there is no drift, but it is not at head."""
     project = generated_project(tmp_path)
     execute(project / "a.db", "PRAGMA user_version = 1")

@@ -1,4 +1,4 @@
-"""The command line as a whole: wrong use, help, colours, exit statuses."""
+"""The command line as a whole: wrong arguments, help, colors, and exit statuses."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_every_option_is_explained(command: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_shows_an_example(tmp_path: Path, command: str) -> None:
-    """An example of its use stands in its help, on lines of its own."""
+    """The help has an example, on lines of its own."""
     assert f"\n  Example:\n    waiaas-migrate {command}" in run(tmp_path, command, "--help").out
 
 
@@ -114,7 +114,7 @@ def test_wrong_arguments(tmp_path: Path, arguments: list[str], said: str) -> Non
     ids=lambda value: " ".join(value).encode("ascii", "replace").decode() if isinstance(value, list) else "",
 )
 def test_failures_as_json(tmp_path: Path, arguments: list[str], kind: str, status: int) -> None:
-    """What reads stdout as JSON can always do so; people are told on stderr all the same."""
+    """With ``--json``, stdout is always JSON, and stderr still has the message for people."""
     generated_project(tmp_path)
     (tmp_path / "text.db").write_text("no database\n" * 100, encoding="utf-8")
     execute(tmp_path / "foreign.db", "CREATE TABLE foreign_one (a)")
@@ -157,7 +157,7 @@ def test_the_project_is_found_upward(tmp_path: Path) -> None:
     assert run(below, "check").status == 0
 
 
-def test_a_broken_pyproject_is_told(tmp_path: Path) -> None:
+def test_a_broken_pyproject_is_reported(tmp_path: Path) -> None:
     """A pyproject.toml that cannot be used exits with 2 and names the key."""
     generated_project(tmp_path)
     (tmp_path / "pyproject.toml").write_text('[tool.waiaas-migrate]\nmigration = "steps"\n', encoding="utf-8")
@@ -175,8 +175,8 @@ def test_as_a_module(tmp_path: Path) -> None:
     assert run_process(tmp_path, "check").out == "schema.yaml, the enums, and the migrations agree.\n"
 
 
-def test_no_colours_in_a_pipe(tmp_path: Path) -> None:
-    """Where stdout and stderr are no terminal, no colour codes are written: not for good news, bad news or errors."""
+def test_no_colors_in_a_pipe(tmp_path: Path) -> None:
+    """No color codes are written unless stdout or stderr is a terminal."""
     write_project(tmp_path)
     for arguments in (["check"], ["generate"], ["check"], ["check", "--schema", "nowhere"], ["nonsense"]):
         done = run_process(tmp_path, *arguments, TERM="xterm-256color")
@@ -185,7 +185,7 @@ def test_no_colours_in_a_pipe(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("no_color", ["", "1"])
 @pytest.mark.parametrize(("schema", "begins"), [("schema.yaml", "schema"), ("nowhere.yaml", "Error:")])
-def test_colours_on_a_terminal(tmp_path: Path, schema: str, begins: str, no_color: str) -> None:
+def test_colors_on_a_terminal(tmp_path: Path, schema: str, begins: str, no_color: str) -> None:
     """On a terminal, findings and errors are red, unless NO_COLOR is set."""
     write_project(tmp_path)
     ours, theirs = os.openpty()
@@ -235,7 +235,7 @@ def test_a_schema_is_written_into_folders_that_are_there(tmp_path: Path) -> None
 
 
 def test_an_error_that_sqlite_raises_by_itself(tmp_path: Path) -> None:
-    """What SQLite says of a URL that it cannot use is told in one line, with exit status 2."""
+    """SQLite's error about a URL is printed in one line, with exit status 2."""
     generated_project(tmp_path)
     done = run(tmp_path, "apply", "file:app.db?mode=zz")
     assert (done.status, done.out) == (2, "")
@@ -244,7 +244,7 @@ def test_an_error_that_sqlite_raises_by_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["apply", "drift", "rollback", "status"])
-def test_what_a_command_does_not_read_is_not_in_its_help(tmp_path: Path, command: str) -> None:
+def test_help_hides_unused_options(tmp_path: Path, command: str) -> None:
     """It is taken all the same, for scripts that give every command the same paths."""
     generated_project(tmp_path)
     (tmp_path / "own").mkdir()

@@ -1,4 +1,4 @@
-"""Several databases at once, patterns, and ``apply --dry-run``: what is printed, written, and exited with."""
+"""Several databases, patterns, and ``apply --dry-run``: output, files, and exit status."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COUNT = "SELECT count(*) FROM _yoyo_migration"
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project with one migration, and three databases at head in ``data``."""
+    """Make a project with one migration, and three databases at head in ``data``."""
     generated_project(tmp_path)
     (tmp_path / "data").mkdir()
     done = run(tmp_path, "apply", "data/a.db", "data/b.db", "data/c.db")
@@ -27,13 +27,13 @@ def project(tmp_path: Path) -> Path:
 
 
 def add_column(project: Path) -> None:
-    """The next migration."""
+    """Generate the next migration."""
     edit(project / "schema.yaml", "      body: text\n", "      body: text\n      author: text\n")
     assert run(project, "generate").status == 0
 
 
 def allow_more(project: Path) -> None:
-    """A migration that scans: an enum value that goes."""
+    """Generate a migration that scans: it removes an enum value."""
     edit(project / "kinds.py", '("open", "done")', '("open",)')
     edit(project / "schema.yaml", "enum: STATES}", "enum: STATES, enum_values: {removed: {done: open}}}")
     done = run(project, "generate", "--allow", "all")
@@ -41,7 +41,7 @@ def allow_more(project: Path) -> None:
 
 
 def test_a_line_for_each_and_a_summary(project: Path) -> None:
-    """Results stand on stdout in the order of the arguments, the summary on stderr."""
+    """Results go to stdout in the order of the arguments, the summary to stderr."""
     add_column(project)
     done = run(project, "apply", "data/c.db", "data/*.db")
     (name,) = [path.stem for path in (project / "migrations").glob("0002*[!k].sql") if "rollback" not in path.name]
@@ -54,7 +54,7 @@ def test_a_line_for_each_and_a_summary(project: Path) -> None:
 
 
 def test_one_that_fails_does_not_stop_the_others(project: Path) -> None:
-    """The exit status is that of the worst, the others are at head, and the next run does what is left."""
+    """The exit status is the worst one, the others are at head, and the next run does the rest."""
     add_column(project)
     (project / "data" / "b.db").write_text("no database\n" * 100, encoding="utf-8")
     done = run(project, "apply", "data/*.db", "--jobs", "2")
@@ -67,21 +67,21 @@ def test_one_that_fails_does_not_stop_the_others(project: Path) -> None:
 
 
 def test_a_line_names_its_database_once(project: Path) -> None:
-    """A message that begins with the path in full is cut where the line begins with it already."""
+    """The full path at the start of a message is removed, since the line has it already."""
     execute(project / "data" / "b.db", "DELETE FROM _yoyo_migration")
     execute(project / "data" / "b.db", "INSERT INTO _yoyo_migration VALUES ('hash', '0009_x', '2099-01-01')")
     done = run(project, "apply", "data/*.db")
     assert "data/b.db: failed: has applied migrations that are not in the migrations folder: 0009_x." in done.out
 
 
-def test_what_names_nothing_fails_alone(project: Path) -> None:
-    """A name that no file can have is told like any other failure."""
+def test_an_impossible_name_is_one_failure(project: Path) -> None:
+    """A name that no file can have is reported like any other failure."""
     done = run(project, "apply", "a\0b", "", "data/a.db")
     assert (done.status, done.err) == (2, "3 databases: 2 failed, 1 up to date.\n")
 
 
 def test_stop_on_failure(project: Path) -> None:
-    """``--stop-on-failure`` begins nothing more once one failed."""
+    """``--stop-on-failure`` starts no further database once one failed."""
     add_column(project)
     (project / "data" / "a.db").write_text("no database\n" * 100, encoding="utf-8")
     done = run(project, "apply", "data/*.db", "--jobs", "1", "--stop-on-failure")
@@ -91,8 +91,8 @@ def test_stop_on_failure(project: Path) -> None:
     assert rows(project / "data" / "b.db", COUNT) == [(1,)]
 
 
-def test_the_database_refusing_is_better_than_broken_input(project: Path) -> None:
-    """Of several failures the worst decides: 3 alone is 3, and with a file that is no database 2."""
+def test_the_worst_exit_status_counts(project: Path) -> None:
+    """A busy database gives 3; together with a file that is not a database, 2."""
     add_column(project)
     with held_by_another_process(project / "data" / "a.db"):
         assert run(project, "apply", "data/*.db").status == 3
@@ -100,7 +100,7 @@ def test_the_database_refusing_is_better_than_broken_input(project: Path) -> Non
         assert run(project, "apply", "data/*.db").status == 2
 
 
-def test_as_json(project: Path) -> None:
+def test_json(project: Path) -> None:
     """``--json`` has a row for each, the summary, and the exit status."""
     add_column(project)
     (project / "data" / "b.db").write_text("no database\n" * 100, encoding="utf-8")
@@ -115,7 +115,7 @@ def test_as_json(project: Path) -> None:
 
 
 def test_status_of_many(project: Path) -> None:
-    """``status`` tells each database's standing in a line, and exits with 1 where one is behind."""
+    """``status`` prints a line for each database, and exits with 1 if one is behind."""
     add_column(project)
     assert run(project, "apply", "data/a.db").status == 0
     done = run(project, "status", "data/*.db")
@@ -126,7 +126,7 @@ def test_status_of_many(project: Path) -> None:
 
 
 def test_drift_of_many(project: Path) -> None:
-    """``drift`` tells what differs in each, and exits with 1 where something does."""
+    """``drift`` prints a line for each database, and exits with 1 if one differs."""
     execute(project / "data" / "b.db", "DROP TABLE notes")
     done = run(project, "drift", "data/*.db")
     assert (done.status, done.err) == (1, "3 databases: 1 with drift, 2 without drift.\n")
@@ -139,7 +139,7 @@ def test_drift_of_many(project: Path) -> None:
 
 @pytest.mark.parametrize("command", ["apply", "status", "drift"])
 def test_a_pattern_that_matches_nothing(project: Path, command: str) -> None:
-    """It is an error, and nothing is made of that name."""
+    """It is an error, and no file is created."""
     before = listing(project)
     done = run(project, command, "data/*.sqlite")
     assert (done.status, done.out) == (2, "")
@@ -147,15 +147,15 @@ def test_a_pattern_that_matches_nothing(project: Path, command: str) -> None:
     assert listing(project) == before
 
 
-def test_a_file_that_is_called_like_a_pattern(project: Path) -> None:
-    """A file of that very name is meant, and printed as one database is."""
+def test_a_file_named_like_a_pattern(project: Path) -> None:
+    """The name of an existing file is not a pattern; it is printed like a single database."""
     (project / "data" / "a.db").rename(project / "data" / "[abc].db")
     done = run(project, "apply", "data/[abc].db")
     assert (done.status, done.out) == (0, "data/[abc].db: up to date.\n")
 
 
-def test_what_a_pattern_leaves_out(project: Path) -> None:
-    """A pattern means databases: no WAL, journal, folder, backup or file that one replaced; each file once."""
+def test_a_pattern_leaves_out_other_files(project: Path) -> None:
+    """A pattern leaves out WALs, journals, folders, backups and replaced files; each file is taken once."""
     aside = ("a.db.backup-20260101T000000Z-0001_x", "a.db.replaced-20260101T000000Z", "a.db.restore-partial")
     for name in ("a.db-wal", "a.db-shm", "a.db-journal", *aside):
         (project / "data" / name).write_bytes(b"")
@@ -165,8 +165,8 @@ def test_what_a_pattern_leaves_out(project: Path) -> None:
     assert done.out == "".join(f"data/{letter}.db: up to date.\n" for letter in "abc")
 
 
-def test_names_of_one_file(project: Path) -> None:
-    """Each file once, by the first of its names: at two hard links at once, SQLite would damage what is behind them."""
+def test_several_names_of_one_file(project: Path) -> None:
+    """Each file is taken once, by its first name: SQLite would damage a file used through two hard links."""
     (project / "hard.db").hardlink_to(project / "data" / "a.db")
     names = ("data/a.db", "hard.db", "sqlite:///hard.db", "file:data/a.db", "new.db", "sqlite:///new.db", "./new.db")
     done = run(project, "apply", *names, "", "sqlite:///no?x")
@@ -174,14 +174,14 @@ def test_names_of_one_file(project: Path) -> None:
     assert done.err == "4 databases: 2 failed, 1 migrated, 1 up to date.\n"
 
 
-def test_a_pattern_of_one(project: Path) -> None:
-    """A pattern gives lines and a summary, however many it finds, so that a script can count on it."""
+def test_a_pattern_with_one_match(project: Path) -> None:
+    """A pattern always gives lines and a summary, so that scripts can rely on it."""
     done = run(project, "status", "data/[a].db")
     assert (done.out, done.err) == ("data/a.db: up to date.\n", "1 database: 1 up to date.\n")
 
 
-def test_a_folder_of_migrations_that_is_broken(project: Path) -> None:
-    """It is told once, before any database is begun with."""
+def test_a_broken_migrations_folder(project: Path) -> None:
+    """It is reported once, before any database is started."""
     edit(project / "migrations" / "0001_initial.sql", "title TEXT", "title BLOB")
     done = run(project, "apply", "data/*.db", "new.db")
     assert (done.status, done.out) == (2, "")
@@ -190,7 +190,7 @@ def test_a_folder_of_migrations_that_is_broken(project: Path) -> None:
 
 
 def test_transaction_each(project: Path) -> None:
-    """``--transaction each`` keeps what was committed before a migration that fails."""
+    """``--transaction each`` keeps the migrations before the one that fails."""
     add_column(project)
     (project / "migrations" / "manifest.json").unlink()
     sql = "-- depends: 0002_add_notes_author\nINSERT INTO nowhere VALUES (1);\n"
@@ -202,8 +202,8 @@ def test_transaction_each(project: Path) -> None:
     assert rows(project / "data" / "a.db", COUNT) == [(2,)]
 
 
-def test_a_file_that_is_gone_when_its_turn_comes(project: Path) -> None:
-    """Of those that a pattern found it is a failure, and none is made; one that is named itself may be a new one."""
+def test_a_file_that_disappears_before_its_turn(project: Path) -> None:
+    """A missing file that a pattern found is a failure, not created; a file named directly may be new."""
     code = (
         "from pathlib import Path\nfrom yoyo import step\n__depends__ = {'0001_initial'}\n"
         "step(lambda connection: Path('data/c.db').unlink(missing_ok=True))\n"
@@ -218,8 +218,8 @@ def test_a_file_that_is_gone_when_its_turn_comes(project: Path) -> None:
     assert {path.name for path in (project / "data").glob("*.db")} == {"a.db", "b.db", "new.db"}
 
 
-def test_a_name_of_two_lines_is_one_line(project: Path) -> None:
-    """What would end a line, or be an order to a terminal, is told as Python writes it; JSON has the name itself."""
+def test_control_characters_in_a_name_are_escaped(project: Path) -> None:
+    """A name with control characters is printed escaped on one line; JSON has the name itself."""
     name = "data/two\nlines\x1b[31m.db"
     shutil.copy(project / "data" / "a.db", project / name)
     (project / "data" / "no\ndatabase.db").write_text("no database\n" * 100, encoding="utf-8")
@@ -235,7 +235,7 @@ def test_a_name_of_two_lines_is_one_line(project: Path) -> None:
 
 
 def test_dry_run(project: Path) -> None:
-    """Each table stands with its cost, rows and bytes; not a byte is written."""
+    """``--dry-run`` prints each table with cost, rows and bytes, and writes nothing."""
     values = ", ".join(f"('title {n}', 'done')" for n in range(1000))
     execute(project / "data" / "a.db", f"INSERT INTO tasks (title, state) VALUES {values}")
     allow_more(project)
@@ -258,8 +258,8 @@ def test_dry_run(project: Path) -> None:
     assert listing(project) == before
 
 
-def test_dry_run_says_where_room_is_short(project: Path) -> None:
-    """A file with more pages than its disk has room for: a backup would not fit, and a run without one would."""
+def test_dry_run_reports_a_lack_of_room(project: Path) -> None:
+    """A backup of a database larger than the free space would not fit; a run without one would."""
     database = project / "data" / "a.db"
     allow_more(project)
     pages = (shutil.disk_usage(project).free + 2**30) // 4096
@@ -281,8 +281,8 @@ def test_dry_run_says_where_room_is_short(project: Path) -> None:
     assert " No backup will be made. Size " in done.out
 
 
-def test_dry_run_of_a_file_that_is_gone(project: Path) -> None:
-    """As ``apply`` would, it takes one that was found and is gone for a failure."""
+def test_dry_run_of_a_missing_file(project: Path) -> None:
+    """A missing file that a pattern found is a failure, as for ``apply``."""
     new, gone = estimate_all(["new.db", "gone.db"], project / "migrations", may_make={"new.db"})
     assert new.result is not None
     assert gone.failure is not None
@@ -290,7 +290,7 @@ def test_dry_run_of_a_file_that_is_gone(project: Path) -> None:
 
 
 def test_dry_run_of_a_new_database(project: Path) -> None:
-    """A database that is not there is not made, and has no size to tell."""
+    """A new database is not created, and has no size."""
     before = listing(project)
     done = run(project, "apply", "nowhere/new.db", "--dry-run")
     assert done.status == 0
@@ -301,13 +301,13 @@ def test_dry_run_of_a_new_database(project: Path) -> None:
 
 
 def test_dry_run_at_head(project: Path) -> None:
-    """There is nothing to show, and the exit status is 0."""
+    """Nothing is pending, and the exit status is 0."""
     done = run(project, "apply", "data/a.db", "--dry-run")
     assert (done.status, done.out) == (0, "data/a.db: up to date.\n")
 
 
 def test_dry_run_of_many(project: Path) -> None:
-    """Several databases give a line each."""
+    """Several databases give one line each."""
     add_column(project)
     assert run(project, "apply", "data/a.db").status == 0
     done = run(project, "apply", "data/*.db", "--dry-run")
@@ -318,7 +318,7 @@ def test_dry_run_of_many(project: Path) -> None:
 
 
 def test_dry_run_refuses_what_apply_refuses(project: Path) -> None:
-    """Tables of unknown origin exit with 3 here too."""
+    """Tables without a record of migrations exit with 3 here too."""
     with closing(sqlite3.connect(project / "old.db")) as connection:
         connection.execute("CREATE TABLE old (a)")
     done = run(project, "apply", "old.db", "--dry-run")

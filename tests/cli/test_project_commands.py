@@ -40,7 +40,7 @@ def test_generate_again_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_generate_as_json(tmp_path: Path) -> None:
-    """``--json`` gives the migration, its changes and its files; nulls and empty lists where there is nothing."""
+    """``--json`` prints the migration, its changes, and its files, or null and empty lists."""
     write_project(tmp_path)
     done = run(tmp_path, "generate", "--json", "-m", "The beginning")
     names = ["0001_the_beginning.rollback.sql", "0001_the_beginning.sql", "manifest.json"]
@@ -53,7 +53,7 @@ def test_generate_as_json(tmp_path: Path) -> None:
     assert (again["migration"], again["changes"], again["written"]) == (None, [], [])
 
 
-def test_a_name_of_which_nothing_is_left(tmp_path: Path) -> None:
+def test_a_name_without_letters_or_digits(tmp_path: Path) -> None:
     """A name without letters or digits exits with 2 and writes nothing."""
     write_project(tmp_path)
     before = listing(tmp_path)
@@ -200,7 +200,7 @@ def test_schema_that_is_missing_or_a_folder(tmp_path: Path, command: str) -> Non
     assert (folder.status, folder.err) == (2, "Error: schema.yaml: this is a directory, not a file. Name a file.\n")
 
 
-def test_every_error_is_told_at_once(tmp_path: Path) -> None:
+def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
     """Three errors in a file are three lines, in the order of the file."""
     write_project(tmp_path, "version: 2\ntables:\n  a: {columns: {x: {nulable: true}}}\n  b: {columns: 3}\n")
     lines = run(tmp_path, "check").err.splitlines()

@@ -1,4 +1,4 @@
-"""``restore``: what it puts back, what it keeps, and when it refuses."""
+"""``restore``: what it restores, what it keeps, and when it refuses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from waiaas_migrate.sqlite.database.pragmas import Pragma
 
 @pytest.fixture(params=["WAL", "DELETE"])
 def project(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
-    """A folder with ``app.db``, migrated at a cost, and its backup; in both journal modes."""
+    """Make a folder with ``app.db`` and its backup, in both journal modes."""
     pragmas = (Pragma(name="journal_mode", value=str(request.param)), *PRAGMAS[1:])
     write_folder(tmp_path / "migrations", FAMILY, pragmas=pragmas)
     assert run(tmp_path, "apply", "app.db").status == 0
@@ -36,24 +36,24 @@ def project(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 
 
 def backups(project: Path) -> list[Path]:
-    """The backups in the folder."""
+    """Return the backups in the folder."""
     return sorted(project.glob("*.backup-*"))
 
 
 def kept(project: Path) -> list[Path]:
-    """What restoring kept."""
+    """Return the files that ``restore`` kept."""
     return sorted(path for path in project.glob("*.replaced-*") if not path.name.endswith(("-wal", "-shm")))
 
 
 def refused(done: Run, status: int, said: str) -> None:
-    """It said so, and nothing else."""
+    """Assert that the command refused with this message and printed nothing else."""
     assert (done.status, done.out) == (status, ""), done.err
     assert said in done.err
     assert "Traceback" not in done.err
 
 
-def test_the_newest_is_put_back(project: Path) -> None:
-    """The rows are there again, what was there is kept, the backup stays, and the migration is pending again."""
+def test_the_newest_backup_is_restored(project: Path) -> None:
+    """The rows are back, the replaced file and the backup stay, and the migration is pending again."""
     (backup,) = backups(project)
     before = dump(project / "app.db")
     done = run(project, "restore", "app.db")
@@ -67,8 +67,8 @@ def test_the_newest_is_put_back(project: Path) -> None:
     assert run(project, "apply", "app.db").status == 0
 
 
-def test_it_can_be_taken_back(project: Path) -> None:
-    """What was kept is a database, and can be put back in its turn, by its name alone."""
+def test_a_restore_can_be_undone(project: Path) -> None:
+    """The kept file is a database, and can be restored by its name."""
     before = dump(project / "app.db")
     assert run(project, "restore", "app.db").status == 0
     (old,) = kept(project)
@@ -77,8 +77,8 @@ def test_it_can_be_taken_back(project: Path) -> None:
     assert len(kept(project)) == 2
 
 
-def test_the_list(project: Path) -> None:
-    """``--list`` says what there is, and changes nothing."""
+def test_list(project: Path) -> None:
+    """``--list`` lists the backups and changes nothing."""
     (backup,) = backups(project)
     before = listing(project)
     done = run(project, "restore", "app.db", "--list")
@@ -90,8 +90,8 @@ def test_the_list(project: Path) -> None:
     assert listing(project) == before
 
 
-def test_as_json(project: Path) -> None:
-    """``--json`` says which backup is in place now, and where the file that it replaced is."""
+def test_json(project: Path) -> None:
+    """``--json`` names the restored backup and the kept file."""
     (backup,) = backups(project)
     done = run(project, "restore", "app.db", str(backup), "--json")
     (old,) = kept(project)
@@ -101,7 +101,7 @@ def test_as_json(project: Path) -> None:
 
 @pytest.mark.parametrize("statement", ["BEGIN EXCLUSIVE", "SELECT count(*) FROM parent"], ids=["locked", "idle"])
 def test_refused_while_it_is_open(project: Path, statement: str) -> None:
-    """A database that a process has open is left alone, even where the process does nothing with it."""
+    """A database that a process has open is refused, even if the process is idle."""
     if statement.startswith("SELECT") and not Path("/proc/self/fd").is_dir():
         pytest.skip("an idle process holds no lock, and this system does not show which files it has open")
     before = dump(project / "app.db")
@@ -112,15 +112,15 @@ def test_refused_while_it_is_open(project: Path, statement: str) -> None:
 
 
 def test_refused_while_this_process_has_it_open(project: Path) -> None:
-    """The same holds for the process that asks."""
+    """A database that this process has open is refused too."""
     with closing(sqlite3.connect(project / "app.db")) as connection:
         connection.execute("SELECT count(*) FROM parent").fetchone()
         refused(run(project, "restore", "app.db"), 3, f"app.db: process {os.getpid()} has it open.")
     assert run(project, "restore", "app.db").status == 0
 
 
-def test_a_wal_that_was_left_behind(project: Path) -> None:
-    """What a killed process left in the WAL belongs to the file that is replaced, and is kept with it."""
+def test_a_leftover_wal(project: Path) -> None:
+    """The WAL that a killed process left is kept with the replaced file."""
     code = (
         "import os, sqlite3, sys\nc = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
         "c.execute('PRAGMA journal_mode = WAL')\nc.execute(\"INSERT INTO parent (name) VALUES ('in the WAL')\")\n"
@@ -134,8 +134,8 @@ def test_a_wal_that_was_left_behind(project: Path) -> None:
     assert rows(kept(project)[0], "SELECT name FROM parent") == [("in the WAL",)]
 
 
-def test_a_wal_beside_the_backup_is_no_backup(project: Path) -> None:
-    """What a reader of the backup left beside it sorts behind it, and is not what is put back."""
+def test_a_wal_beside_the_backup_is_not_restored(project: Path) -> None:
+    """Files that a reader left beside the backup sort after it, and are not restored."""
     (backup,) = backups(project)
     for ending in ("-wal", "-shm"):
         backup.with_name(backup.name + ending).write_bytes(b"")
@@ -144,8 +144,8 @@ def test_a_wal_beside_the_backup_is_no_backup(project: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["overwritten", "emptied", "removed"])
-def test_a_database_beyond_reading(project: Path, what: str) -> None:
-    """The backup takes the place of a file that is no database any more, or is gone; leftovers of its go along."""
+def test_an_unreadable_database(project: Path, what: str) -> None:
+    """The backup replaces a file that is damaged, empty or missing; its WAL is moved along."""
     database = project / "app.db"
     if what == "overwritten":
         database.write_bytes(b"no database, whatever its name says" * 1000)
@@ -159,8 +159,8 @@ def test_a_database_beyond_reading(project: Path, what: str) -> None:
     assert len(kept(project)) == (0 if what == "removed" else 1)
 
 
-def test_a_damaged_backup_is_not_put_back(project: Path) -> None:
-    """A backup is checked in full before anything is touched."""
+def test_a_damaged_backup_is_refused(project: Path) -> None:
+    """A backup is checked completely before anything is changed."""
     (backup,) = backups(project)
     content = bytearray(backup.read_bytes())
     content[4096 * 2 : 4096 * 3] = b"\xff" * 4096
@@ -173,15 +173,15 @@ def test_a_damaged_backup_is_not_put_back(project: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["other.db"], "other.db: has no backup beside it."),
-        (["app.db", "nowhere.db"], "nowhere.db: there is no such backup."),
+        (["other.db"], "other.db: no backup found beside it."),
+        (["app.db", "nowhere.db"], "nowhere.db: backup not found."),
         (["app.db", "app.db"], "app.db: is the database itself."),
         (["app.db", "empty.db"], "empty.db: is empty"),
         (["app.db", "migrations/0001_parents.sql"], "is not a SQLite database"),
         ([":memory:"], "has no backups"),
     ],
 )
-def test_what_is_no_backup(project: Path, arguments: list[str], said: str) -> None:
+def test_wrong_names(project: Path, arguments: list[str], said: str) -> None:
     """Wrong names exit with 2 and change nothing."""
     (project / "empty.db").write_bytes(b"")
     before = listing(project)
@@ -189,16 +189,16 @@ def test_what_is_no_backup(project: Path, arguments: list[str], said: str) -> No
     assert listing(project) == before
 
 
-def test_the_rights_of_the_file_stay(project: Path) -> None:
-    """Who could read the database before can read it afterwards."""
+def test_the_mode_of_the_file_stays(project: Path) -> None:
+    """The restored file has the mode of the replaced one."""
     (project / "app.db").chmod(0o640)
     assert run(project, "restore", "app.db").status == 0
     assert stat.S_IMODE((project / "app.db").stat().st_mode) == 0o640
 
 
-@pytest.mark.skipif(not IS_ROOT, reason="only root can have a file of another's")
-def test_a_folder_that_lets_nobody_replace_the_file(project: Path, shared: Path) -> None:
-    """Where the last step is not allowed, what was kept by then is taken back: nothing was changed."""
+@pytest.mark.skipif(not IS_ROOT, reason="only root can give a file away")
+def test_a_folder_where_this_user_may_not_replace_the_file(project: Path, shared: Path) -> None:
+    """The restore is refused and changes nothing."""
     for path in (project / "app.db", *backups(project)):
         shutil.copy(path, shared)
         (shared / path.name).chmod(0o666)
@@ -210,7 +210,7 @@ def test_a_folder_that_lets_nobody_replace_the_file(project: Path, shared: Path)
 
 
 def test_a_link_stays_a_link(project: Path) -> None:
-    """Through a link the file that it points to is replaced."""
+    """Restoring through a link replaces the file that it points to."""
     (project / "link.db").symlink_to("app.db")
     assert run(project, "restore", "link.db").status == 0
     assert (project / "link.db").is_symlink()

@@ -1,4 +1,4 @@
-"""``rollback``: what it takes back, what it backs up, and when it refuses."""
+"""``rollback``: what it rolls back, what it backs up, and when it refuses."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_the_last_one_goes_and_comes_again(project: Path) -> None:
 
 
 def test_several_go_in_reverse(project: Path) -> None:
-    """By number, or by the one that stays; and none where none is left."""
+    """A number or the migration that stays says how far; nothing happens if none is left."""
     assert run(project, "rollback", "app.db", "--count", "2").out == "rolled back 0003_age\nrolled back 0002_children\n"
     assert run(project, "apply", "app.db").status == 0
     assert run(project, "rollback", "app.db", "--to", "0001_parents").out.split() == [
@@ -57,7 +57,7 @@ def test_several_go_in_reverse(project: Path) -> None:
 
 
 def test_all_or_none(project: Path) -> None:
-    """Where one fails, those taken back before it are there again; and the message says which."""
+    """If one fails, those rolled back before it are restored; the message names the one that failed."""
     write_folder(project / "migrations", {"0002_children.rollback.sql": "DROP TABLE childs;\n"})
     before = dump(project / "app.db")
     done = run(project, "rollback", "app.db", "--count", "2")
@@ -66,7 +66,7 @@ def test_all_or_none(project: Path) -> None:
     assert dump(project / "app.db") == before
 
 
-def test_a_row_that_would_lose_its_parent_is_in_the_way(project: Path) -> None:
+def test_a_row_that_would_lose_its_parent_stops_a_rollback(project: Path) -> None:
     """Foreign keys are compared before COMMIT here, too, also where the text of a rollback seems harmless."""
     adopt = "UPDATE child SET parent_id = 9"
     files = {"0004_adopt.sql": "-- depends: 0003_age\nSELECT 1;\n", "0004_adopt.rollback.sql": f"{adopt};\n"}
@@ -82,7 +82,7 @@ def test_a_row_that_would_lose_its_parent_is_in_the_way(project: Path) -> None:
     [((), "all was rolled back"), (("0003_age",), "too late to stop the run: 0003_age had been rolled back")],
 )
 def test_interrupted_before_or_after_its_commit(project: Path, taken_back: tuple[str, ...], said: str) -> None:
-    """What was committed is told as it is, also where it is the closing that is interrupted."""
+    """The message names what was committed, even if closing is what was interrupted."""
     database = str(project / "app.db")
     with (  # noqa: PT012 — what is interrupted is a block
         pytest.raises(Interrupted, match=said) as told,
@@ -122,7 +122,7 @@ def test_what_cannot_be_rolled_back(project: Path, arguments: tuple[str, ...], s
 
 
 def test_a_migration_without_a_rollback(project: Path) -> None:
-    """It is refused before anything is taken back."""
+    """It is refused before anything is rolled back."""
     (project / "migrations" / "0002_children.rollback.sql").unlink()
     write_folder(project / "migrations", {})
     before = dump(project / "app.db")

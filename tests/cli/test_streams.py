@@ -1,4 +1,4 @@
-"""What becomes of stdout and stderr decides about no work, and no text gives a terminal orders."""
+"""Work goes on whatever happens to stdout and stderr, and no text is a command for a terminal."""
 
 from __future__ import annotations
 

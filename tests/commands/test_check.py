@@ -42,7 +42,7 @@ def test_the_shipped_project_agrees(project: Path) -> None:
 
 
 def test_a_value_added_to_an_enum(project: Path) -> None:
-    """A value that is in the enum alone is a finding: the enum, the value, and the column that uses it."""
+    """A value that only the enum has is a finding with the enum, the value, and the column."""
     edit(project / "enums.py", '    TESTNET = "testnet"\n', '    TESTNET = "testnet"\n    BASE = "base"\n')
     done = checked(project)
     assert done.status == 1
@@ -188,7 +188,7 @@ def test_an_edited_migration(project: Path, name: str) -> None:
 
 
 def test_a_migration_with_other_newlines(project: Path) -> None:
-    """Newlines as Windows writes them are no edit: git may have made them."""
+    """Windows newlines are not an edit: git may have written them."""
     path = project / "migrations" / "0001_initial.sql"
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     assert checked(project).status == 0
@@ -287,7 +287,7 @@ virtual_tables: {Words: CREATE VIRTUAL TABLE Words USING fts5 (word)}
 
 
 def test_findings_by_subject(project: Path) -> None:
-    """As JSON, each finding says what it is about; several kinds are told at once."""
+    """As JSON, each finding has a subject; all kinds are reported at once."""
     edit(project / "enums.py", '    TESTNET = "testnet"\n', '    TESTNET = "testnet"\n    BASE = "base"\n')
     edit(project / "schema.yaml", "  synchronous: NORMAL", "  synchronous: FULL")
     edit(project / "schema.yaml", "      owner_address: text\n", "      owner_address: text\n      nickname: text\n")

@@ -69,7 +69,7 @@ def test_enums_of_a_module_are_referred_to(database: Path, tmp_path: Path) -> No
 
 
 def test_an_unknown_module_is_an_error(database: Path) -> None:
-    """A module that is not there is told, and where its name came from."""
+    """A missing module is reported, with the place of its name."""
     with pytest.raises(SchemaFileError, match="--enums: no module `not_there`"):
         inspect(str(database), enums=["not_there"])
 

@@ -204,7 +204,7 @@ def test_what_cannot_be_replayed(tmp_path: Path, kind: str, text: str, command: 
 
 
 def test_the_way_out_in_python(tmp_path: Path) -> None:
-    """A callable may return early where there is no file, as the error suggests; applied, it does its work."""
+    """A callable may return early if there is no file, as the error suggests; once applied, it does its work."""
     text = (
         "def read(connection):\n"
         "    if not connection.execute('PRAGMA database_list').fetchone()[2]:\n        return\n"

@@ -29,8 +29,8 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("more", "path"), REFUSED.values(), ids=REFUSED)
-def test_a_carriage_return_in_a_text(tmp_path: Path, more: str, path: str) -> None:
-    """It is an error of the schema, with its place, and not called the tool's own fault."""
+def test_carriage_returns_are_refused(tmp_path: Path, more: str, path: str) -> None:
+    """The error names the place in schema.yaml; it is not a ProofError."""
     write_project(tmp_path, TABLE + more, kinds="RETURNS = ('a\\r', 'b')\n")
     done = run(tmp_path, "generate")
     assert done.status == 2
@@ -39,8 +39,8 @@ def test_a_carriage_return_in_a_text(tmp_path: Path, more: str, path: str) -> No
     assert not (tmp_path / "migrations").exists()
 
 
-def test_the_way_out(tmp_path: Path) -> None:
-    """``char(13)`` in an expression gives a carriage return, by the runner and by yoyo; between words one is a blank."""
+def test_char_13_is_a_carriage_return(tmp_path: Path) -> None:
+    """``char(13)`` works with the runner and yoyo; a carriage return between words is a space."""
     more = """\
       b: {type: text, default_sql: "'x' || char(13) || 'y'", check: "b\\r\\n <> ''"}
 views: {v: "SELECT a,\\r\\n b\\r FROM t"}

@@ -105,7 +105,7 @@ def test_unusable_values_have_a_reason(tmp_path: Path, source: str, problem: str
     ],
 )
 def test_a_module_that_fails_is_named(tmp_path: Path, source: str, said: str) -> None:
-    """Whatever an import raises becomes one sentence with its message and no traceback."""
+    """Any exception of an import becomes one sentence without a traceback."""
     (tmp_path / "app_enums.py").write_text(source)
     assert complaint(tmp_path, "app_enums") == (
         f"schema.yaml:2:8, enums: can't import the module `app_enums`: {said}. "
@@ -113,8 +113,8 @@ def test_a_module_that_fails_is_named(tmp_path: Path, source: str, said: str) ->
     )
 
 
-def test_a_module_cannot_end_the_command(tmp_path: Path) -> None:
-    """SystemExit is an error of the module, whenever it is raised, and never the end of ``check`` with status 0."""
+def test_a_module_that_exits(tmp_path: Path) -> None:
+    """SystemExit is reported as an error of the module; it does not end ``check`` with status 0."""
     project = generated_project(tmp_path)
     lazy = "class Meta(type(enum.Enum)):\n  def __iter__(cls): raise SystemExit(0)\n"
     for source in ("raise SystemExit(0)", f"import enum\n{lazy}class STATES(enum.Enum, metaclass=Meta):\n  A = 1\n"):
@@ -152,7 +152,7 @@ def test_an_unknown_name_gets_a_suggestion(tmp_path: Path) -> None:
     )
 
 
-def test_a_name_in_two_modules_must_mean_one_thing(tmp_path: Path) -> None:
+def test_a_name_in_two_modules(tmp_path: Path) -> None:
     """Two modules may define the same list, but not different ones."""
     (tmp_path / "app_one.py").write_text("SAME = ('a',)\nOTHER = ('a',)\n")
     (tmp_path / "app_two.py").write_text("from app_one import SAME\nOTHER = ('b',)\n")
@@ -164,7 +164,7 @@ def test_a_name_in_two_modules_must_mean_one_thing(tmp_path: Path) -> None:
 
 
 def test_an_edit_is_seen_at_once(tmp_path: Path) -> None:
-    """The source counts each time, also within a second and with the size unchanged, and in what it imports."""
+    """The source is read again, even within a second and with the same size, also in imported modules."""
     package = tmp_path / "src" / "app_package"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
@@ -175,8 +175,8 @@ def test_an_edit_is_seen_at_once(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("__pycache__"))
 
 
-def test_nothing_in_use_is_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A copy of a module in use is read from the project, and the one in use stays; nor does it print into the data."""
+def test_modules_in_use_stay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The project's copy of a module in use is loaded without replacing it, and prints to stderr."""
     before, path, finders = dict(sys.modules), list(sys.path), list(sys.meta_path)
     package = tmp_path / "waiaas_migrate" / "waiaas"
     package.mkdir(parents=True)
@@ -191,7 +191,7 @@ def test_nothing_in_use_is_replaced(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_the_enums_that_ship_are_found() -> None:
-    """All twelve, from the package itself."""
+    """All twelve enums are found."""
     root = Path(__file__).parents[2]
     enums = load(root, "waiaas_migrate.waiaas.enums")
     assert values(enums, "CHAIN_TYPES") == ("solana", "ethereum")

@@ -25,7 +25,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def planted(shared: Path) -> Path:
-    """A folder for everybody with another user's pyproject.toml and enums module; a project of one's own below it."""
+    """Return a shared folder with another user's pyproject.toml and enums, and an own project below it."""
     write_project(shared, kinds="open('ran', 'w').close()\n" + KINDS)
     (shared / "pyproject.toml").write_text("[tool.waiaas-migrate]\n", encoding="utf-8")
     for path in shared.iterdir():
@@ -35,8 +35,8 @@ def planted(shared: Path) -> Path:
 
 
 @pytest.mark.parametrize("command", [["check"], ["generate"], ["apply", "app.db"], ["status", "app.db"]])
-def test_nothing_of_it_runs(planted: Path, command: list[str]) -> None:
-    """No command uses it; the message names the file, its owner and the way out."""
+def test_another_users_file_is_refused(planted: Path, command: list[str]) -> None:
+    """No command uses it; the message names the file, its owner and the fix."""
     done = run(planted / "mine", *command)
     assert (done.status, done.out) == (2, "")
     assert f"{planted}/pyproject.toml: the file belongs to uid {STRANGER}, and you are root (uid 0)." in done.err
@@ -44,50 +44,50 @@ def test_nothing_of_it_runs(planted: Path, command: list[str]) -> None:
     assert list(planted.rglob("ran")) == []
 
 
-def test_a_nearer_one_of_ones_own(planted: Path) -> None:
-    """A project with a pyproject.toml of its own does not look further up."""
+def test_an_own_file_ends_the_search(planted: Path) -> None:
+    """A project with its own pyproject.toml does not use those above it."""
     (planted / "mine" / "pyproject.toml").write_text("[tool.waiaas-migrate]\n", encoding="utf-8")
     assert find_project(planted / "mine").root == planted / "mine"
 
 
-def test_one_of_something_else(planted: Path) -> None:
-    """A file without the table is of no interest, whoever owns it."""
+def test_a_file_without_the_table_is_ignored(planted: Path) -> None:
+    """The owner of a file without the table does not matter."""
     (planted / "pyproject.toml").write_text("[project]\n", encoding="utf-8")
     assert find_project(planted / "mine").root == planted / "mine"
 
 
 @pytest.mark.parametrize("value", ["{}/pyproject.toml", "*", "/elsewhere:{}/pyproject.toml"])
-def test_a_trusted_one(planted: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    """The environment variable lists files to use all the same."""
+def test_a_trusted_file_is_used(planted: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """The environment variable lists files to use."""
     monkeypatch.setenv(TRUSTED, value.format(planted))
     assert find_project(planted / "mine").root == planted
 
 
 @pytest.mark.parametrize("value", ["", "{}", "/elsewhere/pyproject.toml"])
-def test_another_one_is_trusted(planted: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    """It names files, not folders."""
+def test_other_files_are_not_trusted(planted: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """The environment variable names files, not folders."""
     monkeypatch.setenv(TRUSTED, value.format(planted))
     with pytest.raises(ProjectError, match="the file belongs to"):
         find_project(planted / "mine")
 
 
-def test_sudo(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With sudo, the files of the user who called it are used, but not for anybody other than root."""
+def test_files_of_the_sudo_user_are_used(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only root uses the files of the user who called sudo."""
     monkeypatch.setenv("SUDO_UID", str(STRANGER))
     assert find_project(planted / "mine").root == planted
     with unprivileged(), pytest.raises(ProjectError, match="the file belongs to"):
         find_project(planted / "mine")
 
 
-def test_roots_own(planted: Path) -> None:
-    """Root's files are everybody's to use."""
+def test_files_of_root_are_used(planted: Path) -> None:
+    """Everybody uses the files of root."""
     os.chown(planted / "pyproject.toml", 0, 0)
     with unprivileged():
         assert find_project(planted / "mine").root == planted
 
 
-def test_a_link(planted: Path) -> None:
-    """A link of another user to a file of one's own is not used: it would name another folder."""
+def test_another_users_link_is_refused(planted: Path) -> None:
+    """A link of another user is not used, even to an own file: it would name another folder."""
     own = planted / "mine" / "own.toml"
     own.write_text("[tool.waiaas-migrate]\n", encoding="utf-8")
     (planted / "pyproject.toml").unlink()

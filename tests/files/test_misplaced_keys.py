@@ -1,4 +1,4 @@
-"""Mistakes that people make who come from another tool, and what the error says of each."""
+"""Keys of other tools get an error that says what to write instead."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ tables:
 
 
 def refusal(folder: Path, schema: str) -> str:
-    """What ``generate`` says of a broken schema.yaml."""
+    """Return the error of ``generate`` for a broken schema.yaml."""
     write_project(folder, schema)
     done = run(folder, "generate")
     assert done.status == 2
@@ -45,8 +45,8 @@ def refusal(folder: Path, schema: str) -> str:
         ("1: true", 'Put it in quotes: "1".'),
     ],
 )
-def test_a_columns_key_of_another_tool(tmp_path: Path, key: str, fix: str) -> None:
-    """The error says what to write instead, and does not list every key."""
+def test_column_keys_of_other_tools(tmp_path: Path, key: str, fix: str) -> None:
+    """The error says what to write instead, without a list of all keys."""
     said = refusal(tmp_path, f"{TABLE}      b: {{type: integer, {key}}}\n")
     assert "schema.yaml:6:26, tables.t.columns.b." in said
     assert said.endswith(f"{fix}\n")
@@ -62,8 +62,8 @@ def test_a_columns_key_of_another_tool(tmp_path: Path, key: str, fix: str) -> No
         ("index: {i: [a]}", "Did you mean `indexes`?"),
     ],
 )
-def test_a_tables_key_of_another_tool(tmp_path: Path, key: str, fix: str) -> None:
-    """So it does for a table."""
+def test_table_keys_of_other_tools(tmp_path: Path, key: str, fix: str) -> None:
+    """The error says what to write instead for a table, too."""
     assert refusal(tmp_path, f"{TABLE}    {key}\n").endswith(f"{fix}\n")
 
 
@@ -75,8 +75,8 @@ def test_a_tables_key_of_another_tool(tmp_path: Path, key: str, fix: str) -> Non
         ("virtual_tables", "CREATE VIRTUAL TABLE IF NOT EXISTS other USING fts5 (a)", "6:23"),
     ],
 )
-def test_an_object_of_another_name(tmp_path: Path, section: str, statement: str, place: str) -> None:
-    """The error names both names, and does not ask for a statement that is there."""
+def test_statements_with_another_name(tmp_path: Path, section: str, statement: str, place: str) -> None:
+    """The error has both names."""
     assert refusal(tmp_path, f"{TABLE}{section}: {{one: {statement}}}\n") == (
         f"Error: schema.yaml:{place}, {section}.one: the statement creates `other`, but the key is `one`. "
         "Write `other` as the key, or correct the name in the statement.\n"
@@ -93,8 +93,8 @@ def test_an_object_of_another_name(tmp_path: Path, section: str, statement: str,
     ],
     ids=["check", "table check", "index", "trigger"],
 )
-def test_what_sqlite_refuses_has_a_line(tmp_path: Path, more: str, place: str) -> None:
-    """What only SQLite finds wrong is reported at the object."""
+def test_errors_of_sqlite_have_a_place(tmp_path: Path, more: str, place: str) -> None:
+    """An error that only SQLite finds is reported at the object."""
     assert refusal(tmp_path, TABLE + more).startswith(f"Error: schema.yaml:{place}: add ")
 
 
@@ -110,10 +110,8 @@ def test_what_sqlite_refuses_has_a_line(tmp_path: Path, more: str, place: str) -
     ids=["unknown", "still declared", "in quotes", "table", "backfill"],
 )
 @pytest.mark.parametrize("command", ["generate", "check"])
-def test_a_hint_that_cannot_be_followed_has_a_line(
-    tmp_path: Path, old: str, new: str, place: str, command: str
-) -> None:
-    """Hints are held against the migrations, long after the file was read."""
+def test_impossible_hints_have_a_place(tmp_path: Path, old: str, new: str, place: str, command: str) -> None:
+    """Hints are checked against the migrations after the file was read, and still have their line."""
     generated_project(tmp_path, TABLE)
     edit(tmp_path / "schema.yaml", old, new)
     done = run(tmp_path, command)

@@ -27,8 +27,8 @@ SCHEMA = "version: 1\npragmas: {{{pragma}}}\ntables: {{t: {{columns: {{a: text}}
         ("UTF-16", "UTF-16"),
     ],
 )
-def test_an_encoding(tmp_path: Path, declared: str, found: str) -> None:
-    """It can be declared as SQLite spells it, and shapes a new database, by the command and by an application."""
+def test_encodings(tmp_path: Path, declared: str, found: str) -> None:
+    """An encoding in any spelling of SQLite's applies to new databases of the command and of an application."""
     write_project(tmp_path, SCHEMA.format(pragma=f"encoding: {declared}"))
     assert run(tmp_path, "generate").status == 0
     assert run(tmp_path, "apply", "app.db").status == 0
@@ -42,8 +42,8 @@ def test_an_encoding(tmp_path: Path, declared: str, found: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["²", "١²", "UTF 8", "a'b", "-x", '"²"'])
-def test_a_value_that_is_neither(tmp_path: Path, value: str) -> None:
-    """It is refused at its place."""
+def test_bad_values_are_refused(tmp_path: Path, value: str) -> None:
+    """A value that is not a word or a whole number is an error at its place."""
     write_project(tmp_path, SCHEMA.format(pragma=f"busy_timeout: {value}"))
     done = run(tmp_path, "generate")
     assert (done.status, done.err.startswith("Error: schema.yaml:2:25, pragmas.busy_timeout: ")) == (2, True)
@@ -52,7 +52,7 @@ def test_a_value_that_is_neither(tmp_path: Path, value: str) -> None:
 @pytest.mark.parametrize("value", ["²", "5²", "٥²"])
 @pytest.mark.parametrize("name", ["busy_timeout", "cache_size", "user_version"])
 def test_a_bad_value_in_the_manifest(tmp_path: Path, name: str, value: str) -> None:
-    """A manifest that somebody edited gives an error, and no traceback."""
+    """A bad value in an edited manifest is an error without a traceback."""
     write_project(tmp_path, SCHEMA.format(pragma=f"{name}: 5000"))
     assert run(tmp_path, "generate").status == 0
     path = tmp_path / "migrations" / "manifest.json"

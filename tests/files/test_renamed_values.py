@@ -27,8 +27,8 @@ tables:
 
 
 @pytest.mark.parametrize("collation", ["", ", collate: nocase", ", collate: rtrim"])
-def test_another_case(tmp_path: Path, collation: str) -> None:
-    """Rows follow a value that only changes its case, whatever the collation, and come back when it is rolled back."""
+def test_rename_changes_only_case(tmp_path: Path, collation: str) -> None:
+    """Rows get the new case with any collation, and the old one after a rollback."""
     project = generated_project(tmp_path / "p", SCHEMA.replace("COLLATE", collation))
     for name, apply in (("runner.db", apply_with_runner), ("yoyo.db", apply_with_yoyo)):
         apply(project, tmp_path / name)
@@ -56,8 +56,8 @@ def test_another_case(tmp_path: Path, collation: str) -> None:
     ],
     ids=["swap", "circle", "chain"],
 )
-def test_values_that_change_places(tmp_path: Path, values: str, renamed: str) -> None:
-    """It is refused at its place with the statement to write, since a second run would rename rows again."""
+def test_swapped_values_are_refused(tmp_path: Path, values: str, renamed: str) -> None:
+    """The error has the statement to write by hand, since a second run would rename rows again."""
     project = generated_project(tmp_path, SCHEMA.replace("COLLATE", ""))
     edit(project / "schema.yaml", "[open, done]", f"{values}, enum_values: {{renamed: {renamed}}}")
     done = run(project, "generate")

@@ -1,4 +1,4 @@
-"""schema.yaml as it is written: short, in order, and safe in every YAML."""
+"""A schema is written in short forms, in order, and with the same meaning in YAML 1.1 and 1.2."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ triggers:
 
 
 def read(*statements: str) -> Schema:
-    """The schema that ``statements`` make."""
+    """Return the schema that ``statements`` create."""
     with closing(memory()) as connection:
         for statement in statements:
             execute(connection, statement)
@@ -117,7 +117,7 @@ def read(*statements: str) -> Schema:
 
 
 def plain(node: Node) -> object:
-    """A tree of YAML's as plain data."""
+    """Return a YAML tree as plain data."""
     if isinstance(node, MappingNode):
         return {entry.key.value: plain(entry.value) for entry in node.entries}
     if isinstance(node, ScalarNode):
@@ -125,7 +125,7 @@ def plain(node: Node) -> object:
     return [plain(item) for item in node.items]
 
 
-def test_a_schema_is_written_as_a_person_would() -> None:
+def test_a_schema_is_written_in_short_forms() -> None:
     """Short forms on one line, long ones on several, keys in one order, enums by name, SQL in blocks."""
     text = schema_text(
         read(*STATEMENTS),
@@ -155,8 +155,8 @@ def test_a_schema_without_tables_is_written(tmp_path: Path) -> None:
     ],
     ids=["newline", "reserved", "blank", "type", "collation"],
 )
-def test_what_the_file_cannot_hold_is_refused_by_name(schema: Schema, what: str) -> None:
-    """A name or a type that schema.yaml does not take is an error that names it."""
+def test_unsupported_names_and_types_are_refused(schema: Schema, what: str) -> None:
+    """The error names what schema.yaml does not accept."""
     with pytest.raises(UnsupportedError, match=what):
         schema_text(schema)
 
@@ -183,8 +183,8 @@ DATA = st.recursive(
 @given(st.dictionaries(TEXTS, DATA, min_size=1))
 @example({"a": Paragraph("one\n\x85")})
 @example({"a": Paragraph("one\n\u2028two\n")})
-def test_data_is_the_same_in_every_yaml(data: dict[str, object]) -> None:
-    """Any data is read back by YAML 1.2 and by YAML 1.1 as it was."""
+def test_data_has_one_meaning_in_every_yaml(data: dict[str, object]) -> None:
+    """YAML 1.2 and YAML 1.1 both read back the same data."""
     text = yaml_text(Lines(data))  # type: ignore[arg-type]
     assert yaml.safe_load(text) == data
     assert plain(parse_yaml(text, name="test")) == data

@@ -29,7 +29,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def rendered(templates: Path, cache: Path, *, trim: bool = True) -> str:
-    """What the template ``it`` gives in a new environment."""
+    """Render the template ``it`` in a new environment."""
     options = {"trim_blocks": trim}
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),
@@ -53,8 +53,8 @@ def test_a_template_is_compiled_once(home: Path) -> None:
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_the_code_that_was_kept_is_what_runs(tmp_path: Path) -> None:
-    """Files that are swapped tell that the template's text was not compiled again."""
+def test_the_cached_code_runs(tmp_path: Path) -> None:
+    """If the cached files are swapped, so are the results."""
     (tmp_path / "templates").mkdir()
     (tmp_path / "cache").mkdir()
     template = tmp_path / "templates" / "it"
@@ -71,8 +71,8 @@ def test_the_code_that_was_kept_is_what_runs(tmp_path: Path) -> None:
     assert kept.read_bytes() == whole
 
 
-def test_other_options_compile_anew(tmp_path: Path) -> None:
-    """What was compiled with other options of the environment is not used."""
+def test_other_options_compile_again(tmp_path: Path) -> None:
+    """Code that was compiled with other options is not used."""
     (tmp_path / "templates").mkdir()
     (tmp_path / "cache").mkdir()
     (tmp_path / "templates" / "it").write_text("{% if true %}\na{% endif %}", encoding="utf-8")
@@ -81,8 +81,8 @@ def test_other_options_compile_anew(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("template", sorted(path.name for path in bundled("templates").iterdir()))
-def test_nothing_of_the_filters_is_compiled_in(template: str) -> None:
-    """No shipped template filters or tests a constant, whose result would outlive the filter in the cache."""
+def test_templates_filter_no_constants(template: str) -> None:
+    """The result of a filter or test on a constant would stay in the cache after the filter changes."""
     environment = Renderer()._environment
     tree = environment.parse((bundled("templates") / template).read_text(encoding="utf-8"))
     for found in tree.find_all((nodes.Filter, nodes.Test)):
@@ -92,8 +92,8 @@ def test_nothing_of_the_filters_is_compiled_in(template: str) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"nothing of the kind", None, slice(0, -1), slice(1, None)])
-def test_a_damaged_file_is_written_anew(home: Path, damage: bytes | slice | None) -> None:
-    """A file that is cut short, empty or of another kind is not used, and replaced."""
+def test_damaged_files_are_replaced(home: Path, damage: bytes | slice | None) -> None:
+    """A file that is incomplete, empty or something else is not used, and is replaced."""
     Renderer().action(ACTION)
     (kept,) = (home / "waiaas-migrate" / "templates").iterdir()
     whole = kept.read_bytes()
@@ -103,7 +103,7 @@ def test_a_damaged_file_is_written_anew(home: Path, damage: bytes | slice | None
     assert kept.read_bytes() == whole
 
 
-def test_a_folder_in_the_place_of_a_file(home: Path) -> None:
+def test_a_folder_instead_of_a_file(home: Path) -> None:
     """A file that can't be read or replaced stays as it is, and no other file is left."""
     Renderer().action(ACTION)
     (kept,) = (home / "waiaas-migrate" / "templates").iterdir()
@@ -114,7 +114,7 @@ def test_a_folder_in_the_place_of_a_file(home: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="rights of POSIX")
-def test_where_others_may_write_nothing_is_kept(home: Path) -> None:
+def test_a_shared_folder_is_not_used(home: Path) -> None:
     """A folder that others may write to is neither read nor written."""
     folder = home / "waiaas-migrate" / "templates"
     folder.mkdir(parents=True)
@@ -125,8 +125,8 @@ def test_where_others_may_write_nothing_is_kept(home: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a folder away")
-def test_nothing_is_left_with_another_user(home: Path) -> None:
-    """Where the cache folder is another user's, as under sudo, nothing is made in it."""
+def test_another_users_folder_is_not_used(home: Path) -> None:
+    """Nothing is created in the cache folder of another user, as under sudo."""
     os.chown(home, 12345, 12345)
     assert user_cache() is None
     assert Renderer().action(ACTION) == SQL
@@ -134,8 +134,8 @@ def test_nothing_is_left_with_another_user(home: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["/dev/null", "relative", "file/below", "/nonexistent/folder"])
-def test_a_place_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
-    """Where no folder can be made, templates are compiled each time, and nothing is written anywhere."""
+def test_impossible_cache_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """If the folder can't be created, templates are compiled each time, and nothing is written."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
     where = place if place.startswith(("/", "relative")) else str(tmp_path / place)
@@ -145,7 +145,7 @@ def test_a_place_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_project_with_templates_of_its_own_keeps_none(home: Path, tmp_path: Path) -> None:
+def test_own_templates_are_not_cached(home: Path, tmp_path: Path) -> None:
     """With templates of the project's own, all templates are compiled each time."""
     own = tmp_path / "templates"
     own.mkdir()

@@ -23,12 +23,6 @@ from waiaas_migrate.sqlite.database.connection import connect_file
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A recorded folder of three migrations."""
-    return write_folder(tmp_path / "m", FAMILY)
-
-
-@pytest.fixture
 def site(tmp_path: Path) -> Path:
     """A folder in which the entry point is installed."""
     return install_entry_points(tmp_path)

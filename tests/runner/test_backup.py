@@ -1,4 +1,4 @@
-"""The backup before a run: when there is one, what it holds, how it is called, and what is left when it fails."""
+"""Backups before a run: when one is made, its content, its name, pruning, and failures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from tests.support.folders import FAMILY, PRAGMAS, dump, run_python, write_folde
 from tests.support.rights import unprivileged
 from waiaas_migrate.errors import ApplyError, DatabaseFileError, DatabaseRefused
 from waiaas_migrate.runner.apply import apply_to
-from waiaas_migrate.runner.backups.backup import KEPT, back_up, backups_of, byte_count, is_backup
+from waiaas_migrate.runner.backups.backup import KEPT, back_up, backups_of, is_backup
+from waiaas_migrate.runner.backups.verified_copy import byte_count
 from waiaas_migrate.runner.options import BackupWhen, RunOptions
 from waiaas_migrate.sqlite.database.pragmas import Pragma
 
@@ -32,18 +33,18 @@ NAME = re.compile(r"app\.db\.backup-\d{8}T\d{6}Z-0003_age")
 
 @pytest.fixture(params=["WAL", "DELETE"])
 def mode(request: pytest.FixtureRequest) -> str:
-    """Both journal modes, since a reader beside a writer is another thing in each."""
+    """Return each journal mode, since reading beside a writer differs between them."""
     return str(request.param)
 
 
 @pytest.fixture
 def database(tmp_path: Path, mode: str) -> Path:
-    """A database at head, with rows."""
+    """Make a database at head, with rows."""
     return make_database(tmp_path, mode)
 
 
 def make_database(folder: Path, mode: str = "WAL", rows: int = 3) -> Path:
-    """``app.db`` beside the folder ``m``."""
+    """Make ``app.db`` beside the folder ``m``."""
     pragmas = (Pragma(name="journal_mode", value=mode), *PRAGMAS[1:])
     write_folder(folder / "m", FAMILY, pragmas=pragmas)
     path = folder / "app.db"
@@ -54,7 +55,7 @@ def make_database(folder: Path, mode: str = "WAL", rows: int = 3) -> Path:
 
 
 def add(database: Path, files: dict[str, str], *, record: bool = False) -> Path:
-    """The folder of ``database``, with ``files`` in it, and without a manifest unless they are to be recorded."""
+    """Add ``files`` to the folder of ``database``; remove the manifest unless they are recorded."""
     folder = write_folder(database.parent / "m", files, record=record)
     if not record:
         (folder / "manifest.json").unlink(missing_ok=True)
@@ -62,22 +63,22 @@ def add(database: Path, files: dict[str, str], *, record: bool = False) -> Path:
 
 
 def old_backups(database: Path, days: range) -> None:
-    """Backups from January 2020, with the content of ``database``."""
+    """Make backups from January 2020 with the content of ``database``."""
     content = database.read_bytes()
     for day in days:
         database.with_name(f"app.db.backup-2020010{day}T000000Z-0003_age").write_bytes(content)
 
 
 def names(database: Path) -> list[str]:
-    """The names of the backups, in their order."""
+    """Return the names of the backups in order."""
     return [backup.path.name for backup in backups_of(database)]
 
 
 # --- when -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_run_that_loses_something_is_preceded_by_a_backup(database: Path) -> None:
-    """It holds what was there before, is its owner's alone, is named by time and head, and stands in the result."""
+def test_a_run_that_loses_data_makes_a_backup(database: Path) -> None:
+    """The backup holds the content before the run, has mode 0600, is named by time and head, and is in the result."""
     before = dump(database)
     result = apply_to(str(database), add(database, DELETING))
     assert result.backup is not None
@@ -87,35 +88,35 @@ def test_a_run_that_loses_something_is_preceded_by_a_backup(database: Path) -> N
     assert sorted(path.name for path in database.parent.iterdir() if path.is_file()) == ["app.db", result.backup.name]
 
 
-def test_a_run_that_only_adds_makes_none(database: Path) -> None:
-    """A column that is added by hand needs no backup, and ``always`` makes one all the same."""
+def test_a_run_that_only_adds_makes_no_backup(database: Path) -> None:
+    """Adding a column needs no backup; ``always`` makes one anyway."""
     folder = add(database, ADDING, record=True)
     assert apply_to(str(database), folder).backup is None
     add(database, {"0005_more.sql": "-- depends: 0004_more\nCREATE TABLE more (a);\n"})
     assert apply_to(str(database), folder, options=RunOptions(backup="always")).backup is not None
 
 
-def test_never(database: Path) -> None:
-    """``never`` makes none, whatever the run does."""
+def test_backup_never(database: Path) -> None:
+    """``never`` makes no backup, whatever the run does."""
     result = apply_to(str(database), add(database, DELETING), options=RunOptions(backup="never"))
     assert (result.applied, result.backup, names(database)) == (("0004_tidy",), None, [])
 
 
 @pytest.mark.parametrize("when", get_args(BackupWhen))
-def test_a_new_database_has_nothing_to_back_up(tmp_path: Path, when: BackupWhen) -> None:
-    """No run that makes a database makes a backup of nothing."""
+def test_a_new_database_is_not_backed_up(tmp_path: Path, when: BackupWhen) -> None:
+    """A run that creates the database makes no backup."""
     folder = write_folder(tmp_path / "m", {**FAMILY, **DELETING}, record=False)
     assert apply_to(str(tmp_path / "app.db"), folder, options=RunOptions(backup=when)).backup is None
 
 
-def test_nothing_pending_makes_none(database: Path) -> None:
-    """A database at head is not copied, not even with ``always``."""
+def test_nothing_pending_makes_no_backup(database: Path) -> None:
+    """A database at head is not copied, even with ``always``."""
     assert apply_to(str(database), database.parent / "m", options=RunOptions(backup="always")).backup is None
     assert names(database) == []
 
 
 def test_one_backup_for_each_run(database: Path) -> None:
-    """Where each migration commits by itself, the backup still holds what was there before the first."""
+    """If each migration commits separately, the backup still holds the content before the first."""
     before = dump(database)
     folder = add(database, {**DELETING, "0005_all.sql": "-- depends: 0004_tidy\nDELETE FROM parent;\n"})
     result = apply_to(str(database), folder, options=RunOptions(transaction="each"))
@@ -131,18 +132,18 @@ LOSING = ["DELETE FROM parent WHERE id > 1", "/* [constant] */ update parent set
 @pytest.mark.parametrize(
     "comment", ["", "-- delete what is left over [constant]\n", "-- hazard ADD_CHECK parent: none\n"]
 )
-def test_a_comment_saves_no_backup(database: Path, statement: str, comment: str) -> None:
-    """What a statement does is read from the statement, not from the words above it."""
+def test_a_comment_does_not_prevent_a_backup(database: Path, statement: str, comment: str) -> None:
+    """The effect of a statement is read from the statement, not from the comment above it."""
     folder = add(database, {"0004_x.sql": f"{comment}-- depends: 0003_age\n{comment}{statement};\n"}, record=True)
     assert apply_to(str(database), folder).backup is not None
 
 
 def test_a_folder_without_a_manifest_is_backed_up(database: Path) -> None:
-    """Nobody recorded what its migrations do, and so the worst is assumed."""
+    """Without recorded facts the worst is assumed."""
     assert apply_to(str(database), add(database, ADDING)).backup is not None
 
 
-# --- what it holds ----------------------------------------------------------------------------------------------------
+# --- content ----------------------------------------------------------------------------------------------------
 
 _WRITER = """
 import sqlite3, sys, time
@@ -156,8 +157,8 @@ while time.monotonic() < end and connection.execute(done).fetchone() is None:
 """
 
 
-def test_no_writer_slips_in_between(database: Path) -> None:
-    """Whatever an application writes until the run takes the lock is in the backup: nothing is lost between the two."""
+def test_no_write_is_lost_between_backup_and_run(database: Path) -> None:
+    """The backup has everything that an application wrote before the run took the lock."""
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("CREATE TABLE before_run (n)")
         connection.execute(
@@ -179,8 +180,8 @@ def test_no_writer_slips_in_between(database: Path) -> None:
         assert copy.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-def test_a_link_is_followed(database: Path) -> None:
-    """The backup of a database that is reached by a link stands beside the file, not beside the link."""
+def test_a_link_to_a_database_is_followed(database: Path) -> None:
+    """The backup is beside the file, not beside the link."""
     elsewhere = database.parent / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "link.db").symlink_to(database)
@@ -191,7 +192,7 @@ def test_a_link_is_followed(database: Path) -> None:
 
 
 def test_a_damaged_database_is_not_migrated(tmp_path: Path) -> None:
-    """Where the copy does not pass its check, the run is refused, and neither a backup nor a piece of one is left."""
+    """If the copy fails its check, the run is refused and no backup or partial file is left."""
     database = make_database(tmp_path, "DELETE", rows=5000)
     damaged = bytearray(database.read_bytes())
     for page in range(12, len(damaged) // 4096, 3):
@@ -203,8 +204,8 @@ def test_a_damaged_database_is_not_migrated(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*partial*"))
 
 
-def test_rows_older_than_a_rule_are_no_damage(tmp_path: Path) -> None:
-    """A row that breaks a CHECK is copied like any other."""
+def test_rows_that_break_a_check_are_not_damage(tmp_path: Path) -> None:
+    """A row older than its CHECK is copied like any other."""
     database = make_database(tmp_path)
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("CREATE TABLE ruled (a CHECK (a > 0))")
@@ -213,11 +214,11 @@ def test_rows_older_than_a_rule_are_no_damage(tmp_path: Path) -> None:
     assert apply_to(str(database), add(database, DELETING), options=RunOptions(verify=False)).backup is not None
 
 
-# --- how many ---------------------------------------------------------------------------------------------------------
+# --- pruning ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_last_three_are_kept(database: Path) -> None:
-    """However many runs there are within a second, names tell their order, and the last three stay."""
+    """Names sort in the order of the runs, even within a second, and the last three stay."""
     before, made = "0003_age", []
     for number in range(4, 9):
         name = f"{number:04}_x"
@@ -230,8 +231,8 @@ def test_the_last_three_are_kept(database: Path) -> None:
     assert names(database) == made[-KEPT:]
 
 
-def test_a_run_that_fails_over_and_over_pushes_no_backup_out(database: Path) -> None:
-    """A failed run keeps its backup; the next, which begins with the same content, adds none to it."""
+def test_repeated_failures_do_not_push_backups_out(database: Path) -> None:
+    """A failed run keeps its backup; the next run with the same content adds none."""
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("UPDATE parent SET age = 1")
     folder = add(database, FAILING)
@@ -244,8 +245,8 @@ def test_a_run_that_fails_over_and_over_pushes_no_backup_out(database: Path) -> 
 
 
 @pytest.mark.parametrize("is_alone", [True, False])
-def test_a_failure_that_leaves_something_says_where_the_backup_is(database: Path, *, is_alone: bool) -> None:
-    """Where all was rolled back nobody needs it; else it is the way back."""
+def test_a_failure_that_leaves_changes_names_the_backup(database: Path, *, is_alone: bool) -> None:
+    """If everything was rolled back, the message does not mention the backup."""
     folder = add(database, {"0004_tidy.sql": DELETING["0004_tidy.sql"]})
     mark = "-- transactional: false\n" if is_alone else ""
     write_folder(folder, {"0005_bad.sql": f"-- depends: 0004_tidy\n{mark}DELETE FROM nowhere;\n"}, record=False)
@@ -255,8 +256,8 @@ def test_a_failure_that_leaves_something_says_where_the_backup_is(database: Path
     assert (f"A backup from before the run is in {backup.path}." in str(caught.value)) is is_alone
 
 
-def test_pruned_also_after_a_failure(database: Path) -> None:
-    """What is more than three goes where the run fails too."""
+def test_a_failed_run_prunes_too(database: Path) -> None:
+    """A run that fails removes surplus backups too."""
     old_backups(database, range(1, 6))
     with pytest.raises(ApplyError):
         apply_to(str(database), add(database, FAILING))
@@ -265,7 +266,7 @@ def test_pruned_also_after_a_failure(database: Path) -> None:
 
 
 def test_files_of_others_are_not_pruned(database: Path) -> None:
-    """Only what is called exactly like a backup of this database is one."""
+    """Only files named exactly like backups of this database are pruned."""
     others = [
         "app.db.backup",
         "app.db.backup-mine",
@@ -281,7 +282,7 @@ def test_files_of_others_are_not_pruned(database: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["-keep", ".keep", "_before-the-move", "-2", ".bak"])
 def test_a_renamed_backup_is_never_pruned(database: Path, ending: str) -> None:
-    """A backup that somebody renamed stays whatever comes, is still listed, and pushes no other one out."""
+    """A renamed backup always stays, is still listed, and does not push others out."""
     old_backups(database, range(1, 6))
     mine = database.with_name(f"app.db.backup-20200101T000000Z-0003_age{ending}")
     mine.with_name("app.db.backup-20200101T000000Z-0003_age").rename(mine)
@@ -294,16 +295,16 @@ def test_a_renamed_backup_is_never_pruned(database: Path, ending: str) -> None:
     ]
 
 
-def test_what_cannot_be_read_is_not_pruned(database: Path) -> None:
-    """A file that is named as a backup and is none stays, since nobody knows whose it is."""
+def test_an_unreadable_file_is_not_pruned(database: Path) -> None:
+    """A file that has a backup's name but is not a database stays."""
     for day in range(1, 6):
         database.with_name(f"app.db.backup-2020010{day}T000000Z-0003_age").write_bytes(b"mine" * day)
     apply_to(str(database), add(database, DELETING))
     assert len(names(database)) == 6
 
 
-def test_what_sqlite_keeps_beside_a_backup_is_none(database: Path) -> None:
-    """A WAL that a reader left beside a backup is not counted, and goes when the backup goes."""
+def test_a_wal_beside_a_backup_is_not_a_backup(database: Path) -> None:
+    """A WAL that a reader left is not counted, and is removed with its backup."""
     old_backups(database, range(1, 4))
     for ending in ("-wal", "-shm", "-journal"):
         (database.parent / f"app.db.backup-20200101T000000Z-0003_age{ending}").write_bytes(b"")
@@ -313,14 +314,14 @@ def test_what_sqlite_keeps_beside_a_backup_is_none(database: Path) -> None:
     assert not list(database.parent.glob("*20200101*"))
 
 
-def test_a_head_that_is_called_like_a_wal(database: Path) -> None:
-    """Its backups are backups nevertheless."""
+def test_a_migration_named_like_a_wal(database: Path) -> None:
+    """A backup whose head ends in ``-wal`` is listed."""
     made = back_up(database, "0004_drop-wal")
     assert backups_of(database) == (made,)
 
 
 def test_names_are_safe(tmp_path: Path) -> None:
-    """Whatever a database and its head are called, the backup has a name that a file can have."""
+    """Any name of a database or migration gives a valid file name."""
     path = tmp_path / "a b?#%.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE t (a)")
@@ -329,17 +330,17 @@ def test_names_are_safe(tmp_path: Path) -> None:
     assert backups_of(path) == (made,)
 
 
-# --- what fails -------------------------------------------------------------------------------------------------------
+# --- failures -------------------------------------------------------------------------------------------------------
 
 
 def test_a_killed_copy_leaves_no_backup(tmp_path: Path) -> None:
-    """A process killed while it copies leaves nothing under a backup's name, and the next run makes one."""
+    """A process killed while copying leaves no file with a backup's name; the next run makes one."""
     database = make_database(tmp_path, rows=20_000)
     code = (
-        "import os, signal, sys\nfrom pathlib import Path\nfrom waiaas_migrate.runner.backups import backup\n"
-        "backup._PAGES_IN_A_STEP = 8\n"
+        "import os, signal, sys\nfrom pathlib import Path\nfrom waiaas_migrate.runner.backups import backup, verified_copy\n"
+        "verified_copy._PAGES_PER_STEP = 8\n"
         "die = lambda done, total: done > 40 and os.kill(os.getpid(), signal.SIGKILL)\n"
-        "backup.back_up(Path(sys.argv[1]), 'x', told=die)"
+        "backup.back_up(Path(sys.argv[1]), 'x', listener=die)"
     )
     assert run_python(code, database).returncode == -9
     assert names(database) == []
@@ -351,7 +352,7 @@ def test_a_killed_copy_leaves_no_backup(tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_files() -> Iterator[None]:
-    """No file of this process grows beyond 64 kB: the disk is full, as far as it can tell."""
+    """Limit files of this process to 64 kB, as if the disk were full."""
     import signal
 
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -362,8 +363,8 @@ def small_files() -> Iterator[None]:
     signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_a_copy_that_does_not_fit(tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """A disk that fills while the copy is made: the run is refused, and the database and its folder are as before."""
+def test_the_disk_fills_during_the_copy(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """The run is refused, and the database and its folder are as before."""
     database = make_database(tmp_path, "DELETE", rows=20_000)
     folder, before = add(database, DELETING), dump(database)
     request.getfixturevalue("small_files")
@@ -373,8 +374,8 @@ def test_a_copy_that_does_not_fit(tmp_path: Path, request: pytest.FixtureRequest
     assert sorted(path.name for path in tmp_path.iterdir()) == ["app.db", "m"]
 
 
-def test_no_room_is_said_before_anything_is_written(tmp_path: Path) -> None:
-    """A database that is larger than what the disk has free is not begun with; the message says both sizes."""
+def test_no_room_is_reported_before_anything_is_written(tmp_path: Path) -> None:
+    """A database larger than the free space is refused; the message has both sizes."""
     database = tmp_path / "app.db"
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("PRAGMA page_size = 65536")
@@ -397,8 +398,8 @@ def test_no_room_is_said_before_anything_is_written(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["app.db"]
 
 
-def test_a_folder_that_may_not_be_written(shared: Path) -> None:
-    """Where no file can be made beside the database, the error says so, and how to do without."""
+def test_a_read_only_folder(shared: Path) -> None:
+    """The error says that no backup can be made, and how to do without."""
     database = make_database(shared, "DELETE")
     database.chmod(0o666)
     shared.chmod(0o555)
@@ -408,7 +409,7 @@ def test_a_folder_that_may_not_be_written(shared: Path) -> None:
 
 
 def test_byte_counts_for_people() -> None:
-    """Sizes have the unit that suits them."""
+    """Sizes have a fitting unit."""
     assert [byte_count(size) for size in (12, 4096, 2_500_000, 7_000_000_000)] == [
         "12 bytes",
         "4.1 kB",
@@ -417,11 +418,9 @@ def test_byte_counts_for_people() -> None:
     ]
 
 
-def test_a_later_run_removes_what_killed_ones_left(database: Path) -> None:
-    """Partial files of processes that are gone are removed; those of a live one, and files of others, stay."""
+def test_partial_files_of_killed_processes_are_removed(database: Path) -> None:
+    """Partial files of dead processes are removed; those of live ones, and other files, stay."""
     gone = [
-        "backup-partial",
-        "restore-partial",
         "backup-partial-999999999-0123abcd",
         "restore-partial-999999999-0123abcd-wal",
     ]

@@ -1,7 +1,7 @@
-"""A fault at each file operation of ``restore`` and of a run with a backup: nothing is lost, and the message is true.
+"""Fault injection at each file operation of ``restore`` and of a run with a backup: no loss, and a true message.
 
-By default every few operations are tried. ``WAIAAS_FAULTS=1`` tries each one, which takes many minutes; a larger number
-tries one in so many.
+By default a sample of operations is tried. ``WAIAAS_FAULTS=1`` tries each one, which takes many minutes; ``N`` tries one
+in N.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ int linkat(int from, const char *old, int to, const char *new, int flags) { errn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A command and what the database holds before and after it."""
+    """A command and the content of the database before and after it."""
 
     command: tuple[str, ...]
     before: str
@@ -56,7 +56,7 @@ ROLLBACK = Case(command=("rollback", "data/app.db", "--backup", "always"), befor
 
 
 def make(folder: Path, mode: str, case: Case) -> Path:
-    """A project whose database, in ``data``, is about to be changed by the command."""
+    """Make a project with a database in ``data`` that the command changes."""
     pragmas = (Pragma(name="journal_mode", value=mode), *PRAGMAS[1:])
     (folder / "start").mkdir()
     write_folder(folder / "migrations", FAMILY, pragmas=pragmas)
@@ -72,14 +72,14 @@ def make(folder: Path, mode: str, case: Case) -> Path:
 
 
 def fresh(folder: Path) -> Path:
-    """The folder ``data`` as it was at the start."""
+    """Reset the folder ``data``; return the database."""
     shutil.rmtree(folder / "data", ignore_errors=True)
     shutil.copytree(folder / "start", folder / "data")
     return folder / "data" / "app.db"
 
 
 def content(path: Path) -> str:
-    """Which of the two states a sound database is in."""
+    """Return which of the two states the database is in; assert that it is sound."""
     assert path.stat().st_size, path
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",), path
@@ -90,7 +90,7 @@ def content(path: Path) -> str:
 
 @pytest.fixture(params=["links", "no links"])
 def injector(request: pytest.FixtureRequest, faults: FaultInjector, tmp_path: Path) -> FaultInjector:
-    """The injector, and one on a file system that has no hard links, as vfat and some network mounts are."""
+    """Return an injector, with and without hard links, which vfat and some network mounts lack."""
     if request.param == "links":
         return faults
     source, library = tmp_path / "no_links.c", tmp_path / "no_links.so"
@@ -100,12 +100,12 @@ def injector(request: pytest.FixtureRequest, faults: FaultInjector, tmp_path: Pa
 
 
 def partials(database: Path) -> list[str]:
-    """What is half made, by its name."""
+    """Return the names of partial files."""
     return [path.name for path in database.parent.iterdir() if "partial" in path.name]
 
 
 def check(case: Case, database: Path, done: Outcome, fault: Fault | str) -> None:
-    """Before or after, nothing lost, and the message says which."""
+    """Assert that the database is before or after, nothing is lost, and the message says which."""
     state = content(database)
     assert state in (case.before, case.after)
     is_killed = fault in (Fault.KILL, Fault.TORN)
@@ -133,7 +133,7 @@ def check(case: Case, database: Path, done: Outcome, fault: Fault | str) -> None
 
 
 def numbers(done: Outcome, case: Case, fault: Fault | str) -> Sequence[int]:
-    """The operations to try: each one that is about a backup at full scale, else a few of them and all renames."""
+    """Return the operations to try: all renames and a sample of the rest, or all that concern a backup at full scale."""
     wanted = [one for one in done.operations if case is RESTORE or "backup" in one.path or STEP == 1]
     names = {"unlink", "open"}
     start = FAULTS.index(fault)
@@ -152,7 +152,7 @@ def numbers(done: Outcome, case: Case, fault: Fault | str) -> Sequence[int]:
 def test_a_fault_at_each_operation(
     tmp_path: Path, injector: FaultInjector, case: Case, mode: str, fault: Fault | str
 ) -> None:
-    """The database is as before or as after, both contents are there, and the next run finishes and cleans up."""
+    """The database is before or after, both contents exist, and the next run finishes and cleans up."""
     folder = make(tmp_path, mode, case)
     data = fresh(folder).parent
     whole = injector.run_tool(*case.command, below=data, cwd=folder)

@@ -1,6 +1,6 @@
-"""Two commands that back up or restore one database at once: no empty file, and no success that is none.
+"""Two commands that back up or restore one database at once: no empty file, and no false success.
 
-``WAIAAS_ROUNDS`` sets how often each pair is tried; the default is for every day.
+``WAIAAS_ROUNDS`` sets how often each pair is tried.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ PAIRS = {
 
 
 def make(folder: Path, mode: str) -> Path:
-    """A project whose database has a migration to apply, and an older backup with other rows."""
+    """Make a project whose database has a pending migration, and an older backup with other rows."""
     pragmas = (Pragma(name="journal_mode", value=mode), *PRAGMAS[1:])
     write_folder(folder / "migrations", FAMILY, pragmas=pragmas)
     assert run(folder, "apply", "app.db").status == 0
@@ -85,7 +85,7 @@ def make(folder: Path, mode: str) -> Path:
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
-    """A worker that is ready."""
+    """Start a worker and wait until it is ready."""
     process = subprocess.Popen(
         [sys.executable, "-c", WORKER],
         cwd=folder,
@@ -101,7 +101,7 @@ def start(folder: Path) -> subprocess.Popen[str]:
 
 
 def at_once(workers: list[subprocess.Popen[str]], pair: tuple[tuple[str, ...], ...]) -> tuple[int, ...]:
-    """The exit statuses of two commands that begin at the same instant."""
+    """Run two commands at the same instant; return their exit statuses."""
     at = time.time() + 0.02
     for worker, command in zip(workers, pair, strict=True):
         assert worker.stdin is not None
@@ -111,7 +111,7 @@ def at_once(workers: list[subprocess.Popen[str]], pair: tuple[tuple[str, ...], .
 
 
 def check(folder: Path, pair: tuple[tuple[str, ...], ...], statuses: tuple[int, ...]) -> None:
-    """Every file is a whole database, none is half made, and what succeeded can be seen."""
+    """Assert that every file is a complete database, none is partial, and each success took effect."""
     for path in folder.glob("app.db*"):
         assert "partial" not in path.name
         if not path.name.endswith(("-wal", "-shm")):
@@ -135,7 +135,7 @@ def check(folder: Path, pair: tuple[tuple[str, ...], ...], statuses: tuple[int, 
 @pytest.mark.parametrize("mode", ["WAL", "DELETE"])
 @pytest.mark.parametrize("pair", PAIRS)
 def test_two_at_once(tmp_path: Path, pair: str, mode: str) -> None:
-    """Each one succeeds or says that the other was at work; of two that could run in turn at least one succeeds."""
+    """Each command succeeds or reports that the other is running."""
     folder = make(tmp_path, mode)
     workers = [start(folder), start(folder)]
     found: Counter[tuple[int, ...]] = Counter()

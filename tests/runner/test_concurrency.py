@@ -1,4 +1,4 @@
-"""Sixteen processes open the same file at once: each migration is applied once, nobody fails, nobody waits for long.
+"""Sixteen processes open the same file at once: each migration runs once, and no process fails.
 
 ``WAIAAS_ROUNDS`` sets how often; the default is for every day.
 """
@@ -57,7 +57,7 @@ for line in sys.stdin:
 
 @contextmanager
 def openers() -> Iterator[list[subprocess.Popen[str]]]:
-    """The processes, ready to be told."""
+    """Start the processes."""
     with ExitStack() as stack:
         command = [sys.executable, "-c", OPENER]
         processes = [
@@ -73,7 +73,7 @@ def openers() -> Iterator[list[subprocess.Popen[str]]]:
 
 
 def open_at_once(processes: list[subprocess.Popen[str]], path: Path, folder: Path) -> list[str]:
-    """Have all open ``path`` at the same instant; what each says."""
+    """Have all processes open ``path`` at once; return what each prints."""
     at = time.time() + 0.02
     for process in processes:
         assert process.stdin is not None
@@ -83,7 +83,7 @@ def open_at_once(processes: list[subprocess.Popen[str]], path: Path, folder: Pat
 
 
 def assert_opened(said: list[str], path: Path, ids: tuple[str, ...]) -> None:
-    """Nobody failed or waited for longer than the busy timeout, and each migration was applied and logged once."""
+    """Assert that no process failed, and that each migration was applied and logged once."""
     times = [float(words) if words[0].isdigit() else words for words in said]
     assert [found for found in times if isinstance(found, str)] == []
     assert max(found for found in times if isinstance(found, float)) < BUSY_TIMEOUT
@@ -95,7 +95,7 @@ def assert_opened(said: list[str], path: Path, ids: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("kind", ["new", "old"])
 def test_sixteen_processes_at_once(tmp_path: Path, kind: str) -> None:
-    """A file that is not there yet, and one that has two migrations to run, in rollback-journal mode until then."""
+    """With a new file, and with an old one for which two migrations are pending."""
     folder = write_folder(tmp_path / "m", FAMILY)
     if kind == "old":
         plain = write_folder(tmp_path / "plain", FAMILY, pragmas=())
@@ -110,8 +110,8 @@ def test_sixteen_processes_at_once(tmp_path: Path, kind: str) -> None:
             assert_opened(open_at_once(processes, path, folder), path, ids)
 
 
-def test_a_writer_of_the_applications_goes_on(tmp_path: Path) -> None:
-    """It writes all the time, loses nothing, and is delayed by no more than its own busy timeout."""
+def test_an_application_keeps_writing(tmp_path: Path) -> None:
+    """It loses nothing, and waits no longer than its own busy timeout."""
     folder = write_folder(tmp_path / "m", FAMILY, pragmas=PRAGMAS)
     path = tmp_path / "a.db"
     close_database(open_database(path, migrations=folder))
@@ -162,8 +162,8 @@ steps = [step(work, work)]
 
 
 @pytest.mark.parametrize("mode", ["WAL", "DELETE"])
-def test_a_run_that_takes_longer_than_the_busy_timeout_is_waited_for(tmp_path: Path, mode: str) -> None:
-    """All that open it meanwhile find it at head in the end; the migration was run once."""
+def test_processes_wait_for_a_long_run(tmp_path: Path, mode: str) -> None:
+    """All that open the database meanwhile find it migrated; the migration ran once."""
     pragmas = [Pragma(name="journal_mode", value=mode), Pragma(name="busy_timeout", value=300)]
     folder = write_folder(tmp_path / "m", FAMILY, pragmas=pragmas)
     path = tmp_path / "a.db"
@@ -176,8 +176,8 @@ def test_a_run_that_takes_longer_than_the_busy_timeout_is_waited_for(tmp_path: P
 
 
 @pytest.mark.parametrize("mode", ["WAL", "DELETE"])
-def test_a_rollback_that_takes_longer_than_the_busy_timeout_is_waited_for(tmp_path: Path, mode: str) -> None:
-    """Another one, begun meanwhile, goes on from where the first has led."""
+def test_processes_wait_for_a_long_rollback(tmp_path: Path, mode: str) -> None:
+    """A second rollback, begun meanwhile, continues from where the first ends."""
     pragmas = [Pragma(name="journal_mode", value=mode), Pragma(name="busy_timeout", value=300)]
     folder = write_folder(tmp_path / "m", {**FAMILY, "0004_long.py": LONG}, pragmas=pragmas)
     path = tmp_path / "a.db"
@@ -192,7 +192,7 @@ def test_a_rollback_that_takes_longer_than_the_busy_timeout_is_waited_for(tmp_pa
 
 
 def is_locked(path: Path) -> bool:
-    """Whether somebody writes."""
+    """Return whether another connection writes."""
     with closing(sqlite3.connect(path, timeout=0)) as connection:
         try:
             connection.execute("BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""Rows that a unique key or index refuses: exactly those are named, as it compares them."""
+"""A unique key or index names exactly the rows that it refuses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ T = "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, live INTEGER, n INTEGER)
 
 
 def copied(columns: str) -> str:
-    """A rebuild of the table in the form that the templates give it."""
+    """Return a rebuild of the table as the templates write it."""
     return (
         f"CREATE TABLE _waiaas_new_t ({columns});\n"
         "INSERT INTO _waiaas_new_t (id, name, live, n)\nSELECT id, name, live, n FROM t;\n"
@@ -53,8 +53,8 @@ def copied(columns: str) -> str:
         ),
     ],
 )
-def test_exactly_the_rows_in_the_way_are_named(tmp_path: Path, sql: str, rows: str | None) -> None:
-    """NULL is in nobody's way."""
+def test_duplicates_are_named(tmp_path: Path, sql: str, rows: str | None) -> None:
+    """NULL is never a duplicate."""
     folder = write_folder(tmp_path / "m", {"0001_t.sql": f"{T}\n"}, record=False)
     open_database(tmp_path / "app.db", migrations=folder).close()
     with closing(sqlite3.connect(tmp_path / "app.db")) as connection:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.folders import FAMILY, run_yoyo, write_folder
+from tests.support.folders import run_yoyo, write_folder
 from waiaas_migrate.errors import ApplyError
 from waiaas_migrate.runner.apply import ApplyResult, apply_pending, apply_to
 from waiaas_migrate.runner.folder import read_folder
@@ -23,12 +23,6 @@ from waiaas_migrate.runner.watching.events import Listener
 from waiaas_migrate.runner.yoyo.applied import read_applied
 from waiaas_migrate.sqlite.database.connection import connect_file
 from waiaas_migrate.sqlite.planning.effects import Effects
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A recorded folder of three migrations."""
-    return write_folder(tmp_path / "m", FAMILY)
 
 
 @pytest.fixture(params=["DELETE", "WAL"])

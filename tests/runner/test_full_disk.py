@@ -1,4 +1,4 @@
-"""A disk that is full, or a file that may not grow: the database is exactly before or exactly after."""
+"""A full disk, or a file that can't grow: the database is exactly before or exactly after."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MORE = {
 
 
 def make(folder: Path, mode: str, rows: int = 60) -> tuple[Path, Path]:
-    """A migrations folder, and a database that has two migrations of it to run."""
+    """Make a migrations folder, and a database for which two of its migrations are pending."""
     folder.mkdir(exist_ok=True)
     pragmas = [Pragma(name="page_size", value=512), Pragma(name="journal_mode", value=mode)]
     migrations = write_folder(folder / "m", FAMILY, pragmas=pragmas)
@@ -49,8 +49,8 @@ def make(folder: Path, mode: str, rows: int = 60) -> tuple[Path, Path]:
 
 
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
-def test_every_number_of_pages_between(tmp_path: Path, mode: str) -> None:
-    """At each size at which the file may not grow further; the first that suffices is after, and none is between."""
+def test_every_limit_on_the_number_of_pages(tmp_path: Path, mode: str) -> None:
+    """The first limit that suffices gives the database after, every smaller one that before."""
     path, migrations = make(tmp_path, mode)
     before = dump(path)
     folder = read_folder(migrations)
@@ -78,7 +78,7 @@ def test_every_number_of_pages_between(tmp_path: Path, mode: str) -> None:
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can mount a file system")
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
 def test_every_size_of_a_disk(tmp_path: Path, mode: str) -> None:
-    """Whether a statement or the COMMIT meets the end of the disk, the status is the same."""
+    """Whether a statement or the COMMIT fills the disk, the exit status is the same."""
     path, migrations = make(tmp_path / "from", mode)
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -127,8 +127,8 @@ for line in sys.stdin:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's here")
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
-def test_files_that_may_not_grow(tmp_path: Path, mode: str) -> None:
-    """With a limit on every file that is written, the journal and the WAL included; from nothing to enough."""
+def test_every_limit_on_the_size_of_files(tmp_path: Path, mode: str) -> None:
+    """The limit holds for the journal and the WAL, too."""
     path, migrations = make(tmp_path, mode)
     before, content = dump(path), path.read_bytes()
     command = [sys.executable, "-c", LIMITED, str(migrations)]

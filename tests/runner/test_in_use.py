@@ -1,4 +1,4 @@
-"""A database in use: written by some processes, migrated to and fro by another, looked at from within all of them.
+"""A database in use: some processes write, another migrates it back and forth, and all check what they see.
 
 Whatever was committed is there in the end. ``WAIAAS_SECONDS`` says for how long; the default is for every day.
 """
@@ -92,8 +92,8 @@ print(*failed)
 
 
 @pytest.mark.parametrize("mode", ["WAL", "DELETE"])
-def test_nothing_that_was_committed_is_lost(tmp_path: Path, mode: str) -> None:
-    """Nobody fails, and nobody sees a schema that does not match the records."""
+def test_no_committed_row_is_lost(tmp_path: Path, mode: str) -> None:
+    """No process fails, and none sees the schema of one moment with the records of another."""
     pragmas = [Pragma(name="journal_mode", value=mode), Pragma(name="busy_timeout", value=30_000)]
     folder, path = write_folder(tmp_path / "migrations", FILES, pragmas=pragmas), tmp_path / "a.db"
     close_database(open_database(path, migrations=folder))

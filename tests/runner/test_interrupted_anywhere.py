@@ -1,4 +1,4 @@
-"""Ctrl-C at any point of a run: what the command says of it is what is in the database."""
+"""Ctrl-C at any point of a run: the command's message agrees with the database."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ for number in range(total * 3 // 4, total, 13):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="nothing forks there")
-def test_what_is_said_is_so(tmp_path: Path) -> None:
-    """It names what was committed, or says what to ask; it never denies what was done."""
+def test_the_message_is_true(tmp_path: Path) -> None:
+    """It names committed migrations, or says how to find out; it never denies what was done."""
     folder = write_folder(tmp_path / "m", FAMILY)
     done = run_python(INTERRUPTING, tmp_path, folder)
     points = [line.partition(" ")[::2] for line in done.stdout.splitlines() if line[:2] in ("0 ", "3 ")]

@@ -1,4 +1,4 @@
-"""No migration runs without a journal on disk: a rollback, or a crash, would corrupt the database."""
+"""No migration runs without a journal on disk: a rollback or a crash would corrupt the database."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ SCHEMA = "version: 1\npragmas:\n  journal_mode: {mode}\ntables: {{t: {{columns: 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A recorded folder of three migrations."""
+    """Write a recorded folder of three migrations."""
     return write_folder(tmp_path / "migrations", FAMILY)
 
 
 @pytest.mark.parametrize("mode", [*UNSAFE, "0", "false"])
-def test_schema_yaml_may_not_ask_for_none(tmp_path: Path, mode: str) -> None:
-    """The error names the line and what to write; nothing is generated."""
+def test_schema_yaml_cannot_turn_the_journal_off(tmp_path: Path, mode: str) -> None:
+    """The error names the line and the fix; nothing is generated."""
     (tmp_path / "schema.yaml").write_text(SCHEMA.format(mode=mode), encoding="utf-8")
     done = run(tmp_path, "generate")
     assert done.status == 2
@@ -37,8 +37,8 @@ def test_schema_yaml_may_not_ask_for_none(tmp_path: Path, mode: str) -> None:
     assert not (tmp_path / "migrations").exists()
 
 
-def test_schema_yaml_may_not_set_the_schema_version(tmp_path: Path) -> None:
-    """Set on every connection, it would hide from the others that the schema has changed."""
+def test_schema_yaml_cannot_set_the_schema_version(tmp_path: Path) -> None:
+    """Set on every connection, it would hide schema changes from the others."""
     text = SCHEMA.format(mode="WAL").replace("journal_mode: WAL", "schema_version: 7")
     (tmp_path / "schema.yaml").write_text(text, encoding="utf-8")
     done = run(tmp_path, "generate")
@@ -46,8 +46,8 @@ def test_schema_yaml_may_not_set_the_schema_version(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["WAL", "wal", "DELETE", "truncate", "Persist"])
-def test_the_others_are_fine(tmp_path: Path, mode: str) -> None:
-    """Each is set, on a new file and on one at head."""
+def test_safe_journal_modes_are_set(tmp_path: Path, mode: str) -> None:
+    """On a new file and on one at head."""
     (tmp_path / "schema.yaml").write_text(SCHEMA.format(mode=mode), encoding="utf-8")
     assert run(tmp_path, "generate").status == 0
     for _ in range(2):
@@ -57,8 +57,8 @@ def test_the_others_are_fine(tmp_path: Path, mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", [*UNSAFE, 0])
-def test_nor_may_a_manifest(tmp_path: Path, folder: Path, mode: str | int) -> None:
-    """One that was edited, or that an earlier version wrote: no file is made, and every command says the same."""
+def test_a_manifest_cannot_turn_the_journal_off(tmp_path: Path, folder: Path, mode: str | int) -> None:
+    """No file is made, and every command reports the same error."""
     manifest = folder / "manifest.json"
     content = json.loads(manifest.read_text(encoding="utf-8"))
     content["pragmas"]["journal_mode"] = mode
@@ -74,8 +74,8 @@ def test_nor_may_a_manifest(tmp_path: Path, folder: Path, mode: str | int) -> No
 
 
 @pytest.mark.parametrize("mode", ["OFF", "MEMORY"])
-def test_a_connection_of_the_callers_own_is_refused(tmp_path: Path, folder: Path, mode: str) -> None:
-    """Nothing is written; with another mode, it goes on."""
+def test_a_callers_connection_without_a_journal_is_refused(tmp_path: Path, folder: Path, mode: str) -> None:
+    """Nothing is written; with another mode, the run succeeds."""
     with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
         connection.execute("CREATE TABLE other (x)")
         connection.execute("DROP TABLE other")
@@ -93,8 +93,8 @@ def test_a_connection_of_the_callers_own_is_refused(tmp_path: Path, folder: Path
 
 
 @pytest.mark.parametrize("place", [":memory:", "file::memory:?cache=shared", "file:/journal?vfs=memdb", ""])
-def test_a_database_in_memory_needs_none_on_disk(folder: Path, place: str) -> None:
-    """Its journal is in memory, too; but it must have one, or nothing could be rolled back."""
+def test_a_database_in_memory_keeps_its_journal_in_memory(folder: Path, place: str) -> None:
+    """But it must have one, or nothing could be rolled back."""
     with closing(sqlite3.connect(place, uri=True)) as connection:
         connection.execute("PRAGMA journal_mode = OFF")
         with pytest.raises(UsageError, match="journal_mode off"):
@@ -116,8 +116,10 @@ def test_a_database_in_memory_needs_none_on_disk(folder: Path, place: str) -> No
 )
 @pytest.mark.parametrize("head", ["", "-- transactional: false\n"], ids=["transactional", "outside"])
 @pytest.mark.parametrize("tool", ["open", "apply", "plugin"])
-def test_a_migration_may_not_take_it_away(tmp_path: Path, folder: Path, statement: str, head: str, tool: str) -> None:
-    """SQLite would let it, before the first write; what it did before is rolled back."""
+def test_a_migration_cannot_turn_the_journal_off(
+    tmp_path: Path, folder: Path, statement: str, head: str, tool: str
+) -> None:
+    """SQLite would allow it before the first write; the run is rolled back."""
     path = tmp_path / "a.db"
     close_database(open_database(path, migrations=folder))
     text = f"{head}-- depends: 0003_age\n{statement};\nCREATE TABLE x (y);\nINSERT INTO nowhere VALUES (1);\n"
@@ -139,8 +141,8 @@ def test_a_migration_may_not_take_it_away(tmp_path: Path, folder: Path, statemen
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-def test_nor_may_a_python_migration(tmp_path: Path, folder: Path) -> None:
-    """By whatever name it executes the statement."""
+def test_a_python_migration_cannot_turn_the_journal_off(tmp_path: Path, folder: Path) -> None:
+    """Whichever method executes the statement."""
     path = tmp_path / "a.db"
     close_database(open_database(path, migrations=folder))
     code = "from yoyo import step\n__depends__ = {'0003_age'}\nstep(lambda c: c.execute('PRAGMA journal_mode = OFF'))\n"
@@ -149,8 +151,8 @@ def test_nor_may_a_python_migration(tmp_path: Path, folder: Path) -> None:
         open_database(path, migrations=folder)
 
 
-def test_a_migration_outside_transactions_may_choose_a_safe_mode(tmp_path: Path, folder: Path) -> None:
-    """To change the page size needs DELETE for a moment."""
+def test_a_migration_outside_transactions_may_set_a_safe_mode(tmp_path: Path, folder: Path) -> None:
+    """Changing the page size needs DELETE for a moment."""
     text = "-- transactional: false\n-- depends: 0003_age\nPRAGMA journal_mode = DELETE;\nVACUUM;\n"
     write_folder(folder, {"0004_vacuum.sql": text})
     with closing(sqlite3.connect(tmp_path / "a.db", isolation_level=None)) as connection:

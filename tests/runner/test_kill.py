@@ -69,7 +69,7 @@ for line in sys.stdin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """Return what distinguishes before from after: the catalog, the records and the rows."""
+    """The catalog, yoyo's records and the rows, which differ before and after."""
 
     catalog: str
     applied: tuple[str, ...]
@@ -77,7 +77,7 @@ class State:
 
 
 def state_of(path: Path) -> State:
-    """The state of a database that nobody has open; opening it recovers it, as the next user would."""
+    """Return the state of a database; opening it recovers it, as the next user would."""
     with closing(sqlite3.connect(path)) as connection:
         return State(
             catalog=fingerprint(read_catalog(connection)),
@@ -89,7 +89,7 @@ def state_of(path: Path) -> State:
 
 
 def make_project(folder: Path, mode: str) -> Path:
-    """A project with two migrations and a database of the first; the other is a rebuild, an enum edit and a table."""
+    """Make a project with a database at the first of two migrations; the other rebuilds, edits an enum and adds a table."""
     pragmas = {"journal_mode": mode, "foreign_keys": "ON", "busy_timeout": 5000}
     write_schema(folder, {"pragmas": pragmas, "tables": OLD})
     generate(folder)
@@ -113,7 +113,7 @@ def make_project(folder: Path, mode: str) -> Path:
 
 @contextmanager
 def killer(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """The process that kills."""
+    """Start the process that kills."""
     command = [sys.executable, "-c", KILLER, str(folder / "migrations")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -123,7 +123,7 @@ def killer(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def run_for(process: subprocess.Popen[str], path: Path, seconds: float) -> tuple[int, float]:
-    """Have ``path`` opened by a process that lives for so long; how it ended, and after how many seconds."""
+    """Open ``path`` in a process, kill it after ``seconds``; return its status and how long it ran."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(f"{path}\t{seconds}\n")
@@ -133,7 +133,7 @@ def run_for(process: subprocess.Popen[str], path: Path, seconds: float) -> tuple
 
 
 def fresh(folder: Path) -> Path:
-    """A copy of the old database, without what the last one left beside it."""
+    """Copy the old database, and remove files left beside it."""
     for left in folder.glob("new.db*"):
         left.unlink()
     return Path(shutil.copy(folder / "old.db", folder / "new.db"))
@@ -142,7 +142,7 @@ def fresh(folder: Path) -> Path:
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux")
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
 def test_a_killed_run_is_before_or_after(tmp_path: Path, mode: str) -> None:
-    """At whatever instant: sound, one of two states, and the next open makes it the second."""
+    """The file is sound and in one of two states, and the next opening completes the run."""
     folder = make_project(tmp_path, mode)
     before = state_of(folder / "old.db")
     chance = random.Random(5)

@@ -1,4 +1,4 @@
-"""The lock beside a database: whom it keeps waiting, for how long, and what is left of it."""
+"""The lock file beside a database: who waits for it, for how long, and what is left of it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ OPEN = (
 
 @contextmanager
 def migrating(database: Path, folder: Path, *, transactional: bool = True) -> Iterator[subprocess.Popen[str]]:
-    """Have another process be in the midst of migrating ``database``."""
+    """Have another process migrate ``database`` until the block ends."""
     folder = write_folder(folder, {**FAMILY, "0004_wait.py": WAITING % transactional}, pragmas=BRIEF)
     command = [sys.executable, "-c", OPEN, str(database), str(folder)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -58,20 +58,20 @@ def migrating(database: Path, folder: Path, *, transactional: bool = True) -> It
 
 
 def names_in(folder: Path) -> list[str]:
-    """What is in ``folder``."""
+    """Return the names in ``folder``."""
     return sorted(path.name for path in folder.iterdir())
 
 
 def locked(database: Path) -> sqlite3.Connection:
-    """A plain writer that keeps ``database`` locked."""
+    """Return a plain connection that holds the write lock of ``database``."""
     connection = sqlite3.connect(database, isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
     return connection
 
 
 @pytest.mark.parametrize("transactional", [True, False])
-def test_a_migration_of_another_file_in_the_folder_is_not_waited_for(tmp_path: Path, transactional: bool) -> None:  # noqa: FBT001
-    """The busy timeout counts, since it is a plain writer that is in the way."""
+def test_migrations_of_another_file_are_not_waited_for(tmp_path: Path, transactional: bool) -> None:  # noqa: FBT001
+    """A plain writer blocks this one, so the busy timeout counts."""
     folder = write_folder(tmp_path / "m", FAMILY, pragmas=BRIEF)
     with (
         migrating(tmp_path / "a.db", tmp_path / "waiting", transactional=transactional),
@@ -81,8 +81,8 @@ def test_a_migration_of_another_file_in_the_folder_is_not_waited_for(tmp_path: P
         open_database(tmp_path / "b.db", migrations=folder)
 
 
-def test_neither_is_one_outside_transactions_kept_waiting_by_it(tmp_path: Path) -> None:
-    """Each database has a lock of its own."""
+def test_migrations_outside_transactions_of_two_files(tmp_path: Path) -> None:
+    """Each database has its own lock."""
     folder = write_folder(tmp_path / "m", {**FAMILY, **VACUUM}, pragmas=BRIEF)
     with migrating(tmp_path / "a.db", tmp_path / "waiting", transactional=False):
         open_database(tmp_path / "b.db", migrations=folder).close()
@@ -90,8 +90,8 @@ def test_neither_is_one_outside_transactions_kept_waiting_by_it(tmp_path: Path) 
 
 @pytest.mark.skipif(shutil.which("flock") is None, reason="there is no such command here")
 @pytest.mark.parametrize("what", ["folder", "database"])
-def test_a_deployment_that_locks_the_folder_or_the_database_goes_on(tmp_path: Path, what: str) -> None:
-    """``flock FOLDER waiaas-migrate apply`` is how people have deployments wait for each other."""
+def test_a_flock_on_the_folder_or_the_database_is_harmless(tmp_path: Path, what: str) -> None:
+    """``flock FOLDER waiaas-migrate apply`` is how people make deployments wait for each other."""
     folder = write_folder(tmp_path / "m", {**FAMILY, **VACUUM}, pragmas=BRIEF)
     database = tmp_path / "app.db"
     database.touch()
@@ -126,7 +126,7 @@ steps = [step(fork)]
 
 @pytest.mark.parametrize("transactional", [True, False])
 def test_the_lock_does_not_outlive_a_run_in_a_forked_child(tmp_path: Path, transactional: bool) -> None:  # noqa: FBT001
-    """A child that goes on has no part in it, and neither has one whose parent was killed."""
+    """A child that continues doesn't hold it."""
     folder = write_folder(tmp_path / "m", {"0001_fork.py": FORKING % transactional}, pragmas=BRIEF)
     database = tmp_path / "app.db"
     assert run_python(OPEN, database, folder).returncode == 0
@@ -139,7 +139,7 @@ def test_the_lock_does_not_outlive_a_run_in_a_forked_child(tmp_path: Path, trans
 
 
 def test_a_killed_parents_child_does_not_keep_the_lock(tmp_path: Path) -> None:
-    """It was closed in the child."""
+    """The child closed it after the fork."""
     code = """
 import os, sys, time
 from waiaas_migrate.runner.migrating_lock import MigratingLock
@@ -165,8 +165,8 @@ os.kill(os.getpid(), 9)
     assert names_in(tmp_path) == ["app.db"]
 
 
-def test_a_forked_child_that_leaves_the_run_leaves_the_lock_to_its_parent(tmp_path: Path) -> None:
-    """What it closes and deletes on its way out is not the parent's."""
+def test_a_forked_child_does_not_release_its_parents_lock(tmp_path: Path) -> None:
+    """Releasing in the child closes and deletes nothing of the parent's."""
     database = tmp_path / "app.db"
     database.touch()
     lock = MigratingLock(str(database))
@@ -181,7 +181,7 @@ def test_a_forked_child_that_leaves_the_run_leaves_the_lock_to_its_parent(tmp_pa
     assert names_in(tmp_path) == ["app.db"]
 
 
-def test_a_migration_that_opens_its_own_database_is_told_so(tmp_path: Path) -> None:
+def test_a_migration_that_opens_its_own_database_fails(tmp_path: Path) -> None:
     """Its thread would wait for itself."""
     text = f"""
 from yoyo import step
@@ -198,8 +198,8 @@ steps = [step(lambda _: open_database({str(tmp_path / "app.db")!r}, migrations={
     assert "Traceback" not in run.stderr
 
 
-def test_two_that_run_outside_transactions_at_once(tmp_path: Path) -> None:
-    """The second waits for longer than the busy timeout, and finds all done."""
+def test_two_processes_with_a_migration_outside_transactions(tmp_path: Path) -> None:
+    """The second waits for longer than the busy timeout, and finds nothing to do."""
     database, folder = tmp_path / "app.db", tmp_path / "m"
     with migrating(database, folder, transactional=False) as first:
         command = [sys.executable, "-c", OPEN, str(database), str(folder)]
@@ -214,8 +214,8 @@ def test_two_that_run_outside_transactions_at_once(tmp_path: Path) -> None:
     assert names_in(tmp_path) == ["app.db", "m"]
 
 
-def test_what_a_killed_run_left_is_used_again_and_goes(tmp_path: Path) -> None:
-    """It is no lock any more."""
+def test_the_lock_file_of_a_killed_run_is_used_again(tmp_path: Path) -> None:
+    """It isn't locked any more, and is deleted in the end."""
     with migrating(tmp_path / "app.db", tmp_path / "m", transactional=False) as run:
         assert (tmp_path / f"app.db{LOCK_SUFFIX}").exists()
         run.kill()
@@ -230,7 +230,7 @@ def test_what_a_killed_run_left_is_used_again_and_goes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("mode", "lock_mode"), [(0o644, 0o600), (0o664, 0o660), (0o600, 0o600), (0o666, 0o666)])
-def test_only_those_can_open_it_who_may_write_the_database(tmp_path: Path, mode: int, lock_mode: int) -> None:
+def test_only_users_who_may_write_the_database_can_open_it(tmp_path: Path, mode: int, lock_mode: int) -> None:
     """Whoever can open a file can lock it."""
     database = tmp_path / "app.db"
     database.touch()
@@ -242,8 +242,8 @@ def test_only_those_can_open_it_who_may_write_the_database(tmp_path: Path, mode:
 
 
 @pytest.mark.parametrize("what", ["folder", "fifo", "link"])
-def test_something_else_of_that_name_is_no_lock_and_stays(tmp_path: Path, what: str) -> None:
-    """It may be a trap: a link would have another file made, and a pipe would be waited for."""
+def test_something_else_with_that_name_stays(tmp_path: Path, what: str) -> None:
+    """It may be a trap: a link would make another file, and a pipe would block."""
     place = tmp_path / f"app.db{LOCK_SUFFIX}"
     if what == "folder":
         place.mkdir()

@@ -1,4 +1,4 @@
-"""An application's own locks: whatever this package does to a database beside it, in the same process, they stay.
+"""An application's locks on a database survive whatever this package does to it in the same process.
 
 SQLite's locks belong to a process and not to a connection, and end when the process closes any descriptor of the file
 (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
@@ -43,7 +43,7 @@ COMMANDS = [
 
 
 def command(words: list[str]) -> Doing:
-    """What calls the command in this process."""
+    """Return a function that calls the command in this process."""
 
     def call(database: str, folder: str) -> object:
         named = {"DB": database, "FOLDER": folder}
@@ -53,13 +53,13 @@ def command(words: list[str]) -> Doing:
 
 
 def opened(database: str, folder: str) -> None:
-    """Open and close it, as an application does."""
+    """Open and close the database, as an application does."""
     with suppress(MigrateError):  # it is locked
         close_database(open_database(database, migrations=folder))
 
 
 def in_a_fleet(database: str, folder: str) -> None:
-    """As one of many."""
+    """Apply to the database as one of many."""
     list(apply_to_all([database], folder))
 
 
@@ -72,7 +72,7 @@ DOINGS = [
 
 @pytest.fixture(params=["at head", "behind"])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
-    """A folder of migrations, to whose head or almost there the database ``a.db`` was brought."""
+    """Write a migrations folder, and a database ``a.db`` at head or one migration before it."""
     folder = write_folder(tmp_path / "m", FAMILY, pragmas=BRIEF)
     (tmp_path / "schema.yaml").write_text("version: 1\ntables: {}\n", encoding="utf-8")
     close_database(open_database(tmp_path / "a.db", migrations=folder))
@@ -85,7 +85,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
 
 
 def elsewhere(code: str, database: Path) -> str:
-    """What another process prints, which has the database open as ``there``."""
+    """Return what another process prints that has the database open as ``there``."""
     program = f"import sqlite3, sys\nthere = sqlite3.connect(sys.argv[1], timeout=0)\n{code}\nthere.close()\n"
     done = subprocess.run([sys.executable, "-c", program, str(database)], capture_output=True, text=True, check=True)
     return done.stdout.strip()
@@ -102,7 +102,7 @@ except sqlite3.OperationalError as error:
 
 @pytest.mark.parametrize("doing", DOINGS)
 def test_a_wal_stays_while_a_connection_is_open(tmp_path: Path, folder: Path, doing: Doing) -> None:
-    """Else the next process to close the database takes the WAL away, and what is written later with it."""
+    """Otherwise the next process to close the database removes the WAL, with everything written later."""
     path = tmp_path / "a.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as ours:
         ours.execute("PRAGMA journal_mode = WAL")
@@ -115,8 +115,8 @@ def test_a_wal_stays_while_a_connection_is_open(tmp_path: Path, folder: Path, do
 
 
 @pytest.mark.parametrize("doing", DOINGS)
-def test_whoever_writes_keeps_the_lock(tmp_path: Path, folder: Path, doing: Doing) -> None:
-    """Else two would write at once."""
+def test_a_writer_keeps_its_lock(tmp_path: Path, folder: Path, doing: Doing) -> None:
+    """Otherwise two connections would write at once."""
     path = tmp_path / "a.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as ours:
         ours.execute("PRAGMA journal_mode = DELETE")

@@ -1,4 +1,4 @@
-"""What an application calls: opening at head, connecting, pushing and closing, on real files and in real processes."""
+"""Open, connect, push and close as an application does, on real files and in real processes."""
 
 from __future__ import annotations
 
@@ -31,26 +31,20 @@ from waiaas_migrate.sqlite.database.pragmas import Pragma
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A recorded folder of three migrations."""
-    return write_folder(tmp_path / "m", FAMILY)
-
-
-@pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the database shall be."""
+    """Return the path of the database."""
     return tmp_path / "a.db"
 
 
 @pytest.fixture
 def memory() -> Iterator[sqlite3.Connection]:
-    """A connection that the caller made."""
+    """Connect to a database in memory, as a caller does."""
     with closing(sqlite3.connect(":memory:")) as connection:
         yield connection
 
 
-def test_opening_brings_a_new_file_to_head_with_its_pragmas(path: Path, folder: Path) -> None:
-    """Everything in one call; the file is its owner's alone."""
+def test_opening_a_new_file_applies_migrations_and_pragmas(path: Path, folder: Path) -> None:
+    """One call makes a file with mode 0600, applies migrations and sets PRAGMAs."""
     connection = open_database(path, migrations=folder)
     assert tables(connection) == {"parent", "child"}
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -61,10 +55,10 @@ def test_opening_brings_a_new_file_to_head_with_its_pragmas(path: Path, folder: 
 
 
 @pytest.mark.parametrize("name", ["a b?#%.db", "./x.db", "file:x%20y.db", "sqlite:///z.db", "ü.db"])
-def test_names_of_every_kind_are_opened(
+def test_paths_uris_and_urls_are_opened(
     tmp_path: Path, folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Relative paths, URIs and URLs; opening again finds the same file."""
+    """Opening again finds the same file."""
     monkeypatch.chdir(tmp_path)
     for _ in range(2):
         connection = open_database(name, migrations=folder)
@@ -76,14 +70,14 @@ def test_names_of_every_kind_are_opened(
     close_database(connection)
 
 
-def test_a_database_in_memory_is_brought_to_head(folder: Path) -> None:
-    """For tests of the application."""
+def test_a_database_in_memory_is_migrated(folder: Path) -> None:
+    """An application's tests need this."""
     connection = open_database(":memory:", migrations=folder)
     assert tables(connection) == {"parent", "child"}
     close_database(connection)
 
 
-def test_connecting_sets_pragmas_alone(path: Path, folder: Path) -> None:
+def test_connecting_only_sets_pragmas(path: Path, folder: Path) -> None:
     """No table is made."""
     connection = connect(path, migrations=folder)
     assert connection.execute("PRAGMA foreign_keys").fetchone() == (1,)
@@ -92,10 +86,10 @@ def test_connecting_sets_pragmas_alone(path: Path, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("opening", [open_database, connect, lambda path, migrations: apply_to(str(path), migrations)])
-def test_the_declared_busy_timeout_counts_from_the_first_lock_on(
+def test_the_declared_busy_timeout_holds_from_the_first_lock(
     path: Path, tmp_path: Path, opening: Callable[..., object]
 ) -> None:
-    """Whoever declares another patience than SQLite's module has it before the PRAGMA is set, too."""
+    """It holds before the PRAGMA is set, too."""
     folder = write_folder(tmp_path / "m", FAMILY, pragmas=[Pragma(name="busy_timeout", value=200)])
     close_database(open_database(path, migrations=folder))
     more = {"0004_more.sql": "-- depends: 0003_age\nCREATE TABLE more (x);\n"}
@@ -108,8 +102,8 @@ def test_the_declared_busy_timeout_counts_from_the_first_lock_on(
         assert 0.2 <= time.monotonic() - began < 2
 
 
-def test_what_shapes_the_file_is_set_before_the_first_table(tmp_path: Path) -> None:
-    """A page size can be declared, and holds for new files."""
+def test_the_page_size_is_set_before_the_first_table(tmp_path: Path) -> None:
+    """A declared page size takes effect in a new file."""
     folder = write_folder(tmp_path / "m", FAMILY, pragmas=[Pragma(name="page_size", value=8192)])
     for _ in range(2):
         connection = open_database(tmp_path / "a.db", migrations=folder)
@@ -117,8 +111,8 @@ def test_what_shapes_the_file_is_set_before_the_first_table(tmp_path: Path) -> N
         close_database(connection)
 
 
-def test_a_folder_without_a_manifest_will_do(path: Path, tmp_path: Path) -> None:
-    """Hand-written yoyo migrations alone; there are no PRAGMAs and nothing to prove."""
+def test_a_folder_without_a_manifest_is_applied(path: Path, tmp_path: Path) -> None:
+    """Hand-written yoyo migrations have no PRAGMAs, and nothing is verified."""
     folder = write_folder(tmp_path / "m", FAMILY, record=False)
     for _ in range(2):
         connection = open_database(path, migrations=folder)
@@ -127,7 +121,7 @@ def test_a_folder_without_a_manifest_will_do(path: Path, tmp_path: Path) -> None
 
 
 def test_a_wrong_folder_makes_no_database(tmp_path: Path) -> None:
-    """A misspelt path is an error before a file is made."""
+    """A misspelled path is an error before a file is made."""
     for action in (open_database, connect):
         with pytest.raises(MigrationsError, match="no such folder"):
             action(tmp_path / "a.db", migrations=tmp_path / "missing")
@@ -135,10 +129,8 @@ def test_a_wrong_folder_makes_no_database(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("opening", [open_database, lambda path, migrations: apply_to(str(path), migrations)])
-def test_a_pragma_that_fails_after_the_run_does_not_hide_the_run(
-    path: Path, tmp_path: Path, opening: Callable[..., object]
-) -> None:
-    """What was committed by then is named, since it stays."""
+def test_a_pragma_that_fails_after_the_run(path: Path, tmp_path: Path, opening: Callable[..., object]) -> None:
+    """The error names the committed migrations."""
     first = {name: text for name, text in FAMILY.items() if name.startswith("0001")}
     close_database(open_database(path, migrations=write_folder(tmp_path / "first", first)))
     odd = write_folder(tmp_path / "odd", FAMILY, pragmas=[Pragma(name="no_such", value=1)])
@@ -147,8 +139,8 @@ def test_a_pragma_that_fails_after_the_run_does_not_hide_the_run(
     assert caught.value.committed == FAMILY_IDS[1:]
 
 
-def test_failing_to_open_leaves_nothing_open(tmp_path: Path, folder: Path) -> None:
-    """Each way of failing closes the connection that it had made; an unclosed one would warn, which fails the test."""
+def test_a_failing_open_closes_its_connection(tmp_path: Path, folder: Path) -> None:
+    """An unclosed connection would warn, and warnings fail the test."""
     connection = open_database(tmp_path / "a.db", migrations=folder)
     close_database(connection)
     fewer = {name: text for name, text in FAMILY.items() if "0003" not in name}
@@ -167,7 +159,7 @@ def test_failing_to_open_leaves_nothing_open(tmp_path: Path, folder: Path) -> No
 
 
 def test_a_refused_database_stays_the_same_to_the_byte(path: Path, folder: Path, tmp_path: Path) -> None:
-    """Old code does not even switch a newer database to WAL."""
+    """Old code doesn't even switch a newer database to WAL."""
     plain = write_folder(tmp_path / "plain", FAMILY, pragmas=())
     close_database(open_database(path, migrations=plain))
     before = path.read_bytes()
@@ -183,10 +175,10 @@ def test_a_refused_database_stays_the_same_to_the_byte(path: Path, folder: Path,
 
 @pytest.mark.parametrize("foreign_keys", [0, 1])
 @pytest.mark.parametrize("isolation", [None, "", "IMMEDIATE"])
-def test_pushing_leaves_the_callers_settings(
+def test_pushing_keeps_the_callers_settings(
     memory: sqlite3.Connection, folder: Path, isolation: str | None, foreign_keys: int
 ) -> None:
-    """The connection works afterwards as the caller had set it up, whether or not something was applied."""
+    """They are the same after a run, whether or not something was applied."""
     memory.isolation_level = isolation  # type: ignore[assignment]  # typeshed knows the names of levels alone
     memory.row_factory = sqlite3.Row
     memory.text_factory = bytes
@@ -201,7 +193,7 @@ def test_pushing_leaves_the_callers_settings(
 
 
 def test_pushing_does_not_use_the_callers_row_factory(path: Path, folder: Path) -> None:
-    """One that can make nothing of the package's own rows does not stop it, and stays."""
+    """A row factory that fails on other rows doesn't stop the run, and stays set."""
 
     def refuse(_: sqlite3.Cursor, __: tuple[object, ...]) -> None:
         raise ArithmeticError
@@ -216,7 +208,7 @@ def test_pushing_does_not_use_the_callers_row_factory(path: Path, folder: Path) 
 
 @pytest.mark.parametrize("has_run", [0, 1])
 def test_records_of_an_attached_database_are_ignored(path: Path, folder: Path, tmp_path: Path, has_run: int) -> None:
-    """What a database beside this one has run says nothing about this one, be it new or behind."""
+    """The database is migrated by its own records, whether it is new or old."""
     close_database(open_database(path, migrations=folder))
     with closing(sqlite3.connect(tmp_path / "other.db")) as connection:
         if has_run:
@@ -229,15 +221,15 @@ def test_records_of_an_attached_database_are_ignored(path: Path, folder: Path, t
 
 
 def test_an_authorizer_that_forbids_a_run_is_named(path: Path, folder: Path) -> None:
-    """Rather than that SQLite says no."""
+    """The error says more than SQLite's."""
     with closing(sqlite3.connect(path)) as connection:
         connection.set_authorizer(lambda *_: sqlite3.SQLITE_DENY)
         with pytest.raises(UsageError, match="authorizer"):
             push_schema(connection, migrations=folder)
 
 
-def test_pushing_that_fails_leaves_the_callers_settings(memory: sqlite3.Connection, tmp_path: Path) -> None:
-    """A migration that dies half-way through a catalog edit leaves none of its switches behind."""
+def test_a_failing_push_keeps_the_callers_settings(memory: sqlite3.Connection, tmp_path: Path) -> None:
+    """A migration that fails halfway through a catalog edit leaves no PRAGMA changed."""
     memory.row_factory = sqlite3.Row
     sql = "PRAGMA legacy_alter_table = ON; PRAGMA writable_schema = ON; CREATE TABLE a (x); SELECT absent;"
     before = [tuple(memory.execute(f"PRAGMA {name}").fetchone()) for name in ("legacy_alter_table", "writable_schema")]
@@ -249,7 +241,7 @@ def test_pushing_that_fails_leaves_the_callers_settings(memory: sqlite3.Connecti
 
 
 def test_pushing_within_a_transaction_is_refused(memory: sqlite3.Connection, folder: Path) -> None:
-    """Also where nothing is pending: it is a mistake either way."""
+    """Also if nothing is pending: it is a mistake either way."""
     for _ in range(2):
         memory.execute("BEGIN")
         with pytest.raises(UsageError):
@@ -263,7 +255,7 @@ def test_pushing_within_a_transaction_is_refused(memory: sqlite3.Connection, fol
 
 
 def test_closing_empties_the_wal(path: Path, folder: Path) -> None:
-    """Everything is in the file, queries raise, and closing twice does no harm."""
+    """Everything is in the file, queries raise, and closing twice is harmless."""
     connection = open_database(path, migrations=folder)
     connection.execute("INSERT INTO parent (id) VALUES (1)")
     connection.commit()
@@ -276,8 +268,8 @@ def test_closing_empties_the_wal(path: Path, folder: Path) -> None:
     close_database(connection)
 
 
-def test_closing_rolls_back_what_was_not_committed(path: Path, folder: Path) -> None:
-    """As SQLite does; and the WAL is emptied nevertheless."""
+def test_closing_rolls_back_uncommitted_changes(path: Path, folder: Path) -> None:
+    """SQLite does so too; the WAL is emptied nevertheless."""
     connection = open_database(path, migrations=folder)
     connection.execute("INSERT INTO parent (id) VALUES (1)")
     close_database(connection)
@@ -287,7 +279,7 @@ def test_closing_rolls_back_what_was_not_committed(path: Path, folder: Path) -> 
 
 
 def test_closing_beside_a_reader_does_not_fail(path: Path, folder: Path) -> None:
-    """The WAL stays with the reader, who has not read to the end, and whom one does not wait for."""
+    """The WAL stays with a reader that hasn't finished, and closing doesn't wait for it."""
     connection = open_database(path, migrations=folder)
     connection.executemany("INSERT INTO parent (id) VALUES (?)", [(1,), (2,)])
     connection.commit()
@@ -314,7 +306,7 @@ close_database(connection)
 
 
 def open_at_once(path: Path, folder: Path, count: int) -> list[str]:
-    """Open the same database in ``count`` processes at once; what each prints, or its error."""
+    """Open one database in ``count`` processes at once; return what each prints, or its error."""
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     processes = [
         subprocess.Popen(
@@ -330,7 +322,7 @@ def open_at_once(path: Path, folder: Path, count: int) -> list[str]:
 
 
 def test_processes_that_open_at_once_apply_once(path: Path, folder: Path, tmp_path: Path) -> None:
-    """A new file, and then an old one with something pending: nobody fails, and each migration runs once."""
+    """With a new file, and an old one with pending migrations, no process fails, and each migration runs once."""
     assert open_at_once(path, folder, 6) == ["3\n"] * 6
     write_folder(folder, {"0004_more.sql": "-- depends: 0003_age\nCREATE TABLE more (x);"})
     assert open_at_once(path, folder, 6) == ["4\n"] * 6
@@ -347,14 +339,14 @@ print(sorted({"yoyo", "sqlparse", "yaml", "jinja2", "click", "rich", "syntaqlite
 """
 
 
-def test_opening_at_head_loads_the_standard_library_alone(path: Path, folder: Path) -> None:
-    """The first opening, which applies, needs yoyo; the second needs nothing."""
+def test_opening_at_head_loads_only_the_standard_library(path: Path, folder: Path) -> None:
+    """The first opening, which applies, needs yoyo; the second doesn't."""
     assert run_python(LOADED, path, folder).stdout == "['sqlparse', 'yoyo']\n"
     assert run_python(LOADED, path, folder).stdout == "[]\n"
 
 
 def test_opening_at_head_writes_nothing_and_takes_no_lock(path: Path, folder: Path) -> None:
-    """It succeeds at once while another connection writes, and leaves the file as it was."""
+    """It succeeds while another connection writes, and the file stays the same."""
     close_database(open_database(path, migrations=folder))
     with closing(sqlite3.connect(path)) as writer:
         writer.execute("BEGIN IMMEDIATE")

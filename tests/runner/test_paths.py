@@ -1,4 +1,4 @@
-"""Names and places of every kind: opened, or refused in words, and never another file than the one that was meant."""
+"""Paths, links, URIs and URLs are opened or refused with a reason, and never open another file."""
 
 from __future__ import annotations
 
@@ -23,21 +23,15 @@ NAMES = ["a b?#%.db", "100%25.db", "what?mode=ro", "#.db", "file", "ü — 数.d
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A recorded folder of three migrations."""
-    return write_folder(tmp_path / "m", FAMILY)
-
-
-@pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder that is the current one."""
+    """Make an empty folder the current one."""
     (tmp_path / "place").mkdir()
     monkeypatch.chdir(tmp_path / "place")
     return tmp_path / "place"
 
 
 def open_and_close(path: str | Path, folder: Path) -> None:
-    """Open and close, and look that it is the database."""
+    """Open and close ``name``, and check that it has the schema."""
     connection = open_database(path, migrations=folder)
     assert [row.id for row in read_applied(connection) or ()] == list(FAMILY_IDS)
     close_database(connection)
@@ -45,7 +39,7 @@ def open_and_close(path: str | Path, folder: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_character_stands_for_itself(place: Path, folder: Path, name: str) -> None:
-    """Relative, absolute and as a Path: one file of exactly that name, and nothing beside it."""
+    """A relative path, an absolute one and a Path make one file of exactly that name, and nothing beside it."""
     for path in (name, str(place / name), Path(name), place / name):
         open_and_close(path, folder)
         with closing(open_read_only(path)) as connection:
@@ -53,8 +47,8 @@ def test_every_character_stands_for_itself(place: Path, folder: Path, name: str)
     assert [file.name for file in place.iterdir()] == [name]
 
 
-def test_a_link_leads_to_its_file(place: Path, folder: Path) -> None:
-    """To one that is there, and to one that is not yet; the WAL stands beside the file, where others look for it."""
+def test_links_are_followed(place: Path, folder: Path) -> None:
+    """To an existing file or a new one; the WAL is beside the file, where others look for it."""
     (place / "deep").mkdir()
     (place / "link.db").symlink_to(place / "deep" / "real.db")
     for _ in range(2):
@@ -70,7 +64,7 @@ def test_a_link_leads_to_its_file(place: Path, folder: Path) -> None:
 
 
 def test_a_link_in_a_circle_is_refused(place: Path, folder: Path) -> None:
-    """In words."""
+    """The error says why."""
     (place / "a.db").symlink_to("b.db")
     (place / "b.db").symlink_to("a.db")
     with pytest.raises(DatabaseFileError):
@@ -78,8 +72,8 @@ def test_a_link_in_a_circle_is_refused(place: Path, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["folder", "fifo", "text", "missing folder", "file for a folder"])
-def test_what_is_no_database_is_refused(place: Path, folder: Path, kind: str) -> None:
-    """And left as it is."""
+def test_other_files_are_refused(place: Path, folder: Path, kind: str) -> None:
+    """They stay as they are."""
     path = place / "x"
     match kind:
         case "folder":
@@ -99,8 +93,8 @@ def test_what_is_no_database_is_refused(place: Path, folder: Path, kind: str) ->
     assert sorted(place.rglob("*")) == before
 
 
-def test_a_file_that_is_read_only_is_refused(shared: Path, folder: Path) -> None:
-    """It can be read, and not migrated; reading it makes no WAL that its owner could not write to."""
+def test_a_read_only_file_is_refused(shared: Path, folder: Path) -> None:
+    """It can be read, not migrated; reading it makes no WAL that its owner can't write to."""
     path = shared / "a.db"
     open_and_close(path, folder)
     path.chmod(0o444)
@@ -113,14 +107,14 @@ def test_a_file_that_is_read_only_is_refused(shared: Path, folder: Path) -> None
 
 
 def files_of(folder: Path) -> dict[str, tuple[int, int, int]]:
-    """Owner, time and size of every file."""
+    """Return owner, time and size of every file."""
     return {file.name: ((s := file.stat()).st_uid, s.st_mtime_ns, s.st_size) for file in folder.iterdir()}
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="another user can only be taken on by root")
 @pytest.mark.parametrize("left", [(), ("-wal", "-shm")], ids=["closed", "killed"])
 def test_only_the_owner_makes_files_by_reading(shared: Path, folder: Path, left: tuple[str, ...]) -> None:
-    """Another user who may write makes none, not even while reading, so that none is left if that user is killed."""
+    """Another user who may write makes none, so none is left if that process is killed."""
     path = shared / "a.db"
     open_and_close(path, folder)
     if left:
@@ -142,7 +136,7 @@ def test_only_the_owner_makes_files_by_reading(shared: Path, folder: Path, left:
 
 @pytest.mark.skipif(not IS_ROOT, reason="another user can only be taken on by root")
 def test_another_user_makes_no_index_of_a_wal(shared: Path, folder: Path) -> None:
-    """A WAL without its index, as a copy may have, is for the owner to open; another user is told so."""
+    """A WAL without its index, as a copy may have, is for the owner to open; the error says so."""
     path = shared / "a.db"
     open_and_close(path, folder)
     code = "import os, sqlite3, sys\nc = sqlite3.connect(sys.argv[1])\nc.execute('INSERT INTO parent (id) VALUES (1)')"
@@ -158,8 +152,8 @@ def test_another_user_makes_no_index_of_a_wal(shared: Path, folder: Path) -> Non
         assert connection.execute("SELECT count(*) FROM parent").fetchone() == (1,)
 
 
-def test_a_folder_that_is_read_only_is_refused(shared: Path, folder: Path) -> None:
-    """A new file cannot be made in it, and an old one can be read."""
+def test_a_new_file_in_a_read_only_folder_is_refused(shared: Path, folder: Path) -> None:
+    """An existing one can be read."""
     path = shared / "a.db"
     open_and_close(path, folder)
     path.chmod(0o666)
@@ -176,8 +170,8 @@ def test_a_folder_that_is_read_only_is_refused(shared: Path, folder: Path) -> No
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's here")
-def test_a_full_disk_does_not_hinder_reading(place: Path, folder: Path) -> None:
-    """A WAL's files cannot be made then; what is in the file can be read all the same."""
+def test_a_full_disk_does_not_prevent_reading(place: Path, folder: Path) -> None:
+    """A WAL's files can't be made, but the file can be read."""
     open_and_close("a.db", folder)
     code = (
         "import resource, signal, sys\nfrom waiaas_migrate.sqlite.database.connection import open_read_only\n"
@@ -195,8 +189,8 @@ def test_a_database_in_memory(place: Path, folder: Path) -> None:
     assert list(place.iterdir()) == []
 
 
-def test_uris_are_sqlites(place: Path, folder: Path) -> None:
-    """Percent-encoding is decoded, a mode is heeded, and a read-only one at head is opened."""
+def test_uris_are_opened_as_sqlite_does(place: Path, folder: Path) -> None:
+    """Percent-encoding and the mode are respected; a read-only database at head is opened."""
     open_and_close("file:a%20b%3F.db", folder)
     assert [file.name for file in place.iterdir()] == ["a b?.db"]
     with pytest.raises(DatabaseFileError):
@@ -213,23 +207,23 @@ def test_uris_are_sqlites(place: Path, folder: Path) -> None:
         *("file:a.db?vfs=none", "file:a.db?mode=odd", "file:a.db?cache=odd", "file://host/a.db", "file:?vfs=none"),
     ],
 )
-def test_what_names_nothing_is_refused(place: Path, folder: Path, name: str) -> None:
+def test_invalid_names_are_refused(place: Path, folder: Path, name: str) -> None:
     """Before a file is made."""
     with pytest.raises(UsageError):
         open_database(name, migrations=folder)
     assert list(place.iterdir()) == []
 
 
-def test_a_link_into_a_folder_that_is_not_there(place: Path, folder: Path) -> None:
-    """It is the folder behind the link that is named, and not the one that it stands in."""
+def test_a_link_into_a_missing_folder(place: Path, folder: Path) -> None:
+    """The error names the folder of its target."""
     (place / "link.db").symlink_to(place / "none" / "a.db")
     with pytest.raises(DatabaseFileError, match=f"the folder {place / 'none'} does not exist"):
         open_database("link.db", migrations=folder)
 
 
 @pytest.mark.parametrize("opening", [connect_file, open_read_only])
-def test_what_the_system_says_no_to_is_named(shared: Path, opening: Callable[[Path], sqlite3.Connection]) -> None:
-    """A name that is too long, and a folder that lets nobody in."""
+def test_errors_of_the_system_are_reported(shared: Path, opening: Callable[[Path], sqlite3.Connection]) -> None:
+    """A name that is too long, and a folder without permissions."""
     with pytest.raises(DatabaseFileError, match=r"xxx\.db: cannot be .*too long"):
         opening(shared / f"{'x' * 300}.db")
     (shared / "closed").mkdir(mode=0o600)
@@ -238,8 +232,8 @@ def test_what_the_system_says_no_to_is_named(shared: Path, opening: Callable[[Pa
 
 
 @pytest.mark.parametrize("name", ["a.db/", "sqlite:///a.db/", "file:a.db/"])
-def test_what_can_be_a_folder_only_is_none(place: Path, folder: Path, name: str) -> None:
-    """A slash at the end does not go unnoticed."""
+def test_a_path_with_a_slash_at_its_end_is_refused(place: Path, folder: Path, name: str) -> None:
+    """It can only be a folder."""
     open_and_close("a.db", folder)
     for opening in (connect_file, open_read_only):
         with pytest.raises(DatabaseFileError, match="is a folder"):
@@ -248,8 +242,8 @@ def test_what_can_be_a_folder_only_is_none(place: Path, folder: Path, name: str)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
-def test_a_name_that_is_no_utf_8(place: Path, folder: Path) -> None:
-    """It is opened, backed up and spoken of like any other."""
+def test_a_name_that_is_not_utf_8(place: Path, folder: Path) -> None:
+    """It is opened, backed up and reported like any other."""
     name = os.fsdecode(b"bad\xff.db")
     for path in (name, os.fsencode(name)):
         open_and_close(path, folder)  # type: ignore[arg-type]  # as os.listdir gives them
@@ -258,8 +252,8 @@ def test_a_name_that_is_no_utf_8(place: Path, folder: Path) -> None:
     assert len([file for file in place.iterdir() if ".backup-" in file.name]) == 1
 
 
-def test_reading_heeds_what_a_uri_asks_for(place: Path, folder: Path) -> None:
-    """A VFS of another name is not SQLite's own."""
+def test_reading_respects_the_vfs_of_a_uri(place: Path, folder: Path) -> None:
+    """An unknown VFS is an error."""
     open_and_close("a.db", folder)
     with pytest.raises(UsageError, match="no such vfs: none"):
         open_read_only("file:a.db?vfs=none")
@@ -272,7 +266,7 @@ def test_reading_heeds_what_a_uri_asks_for(place: Path, folder: Path) -> None:
 
 
 def test_reading_a_database_in_wal_mode_leaves_nothing_beside_it(place: Path, folder: Path) -> None:
-    """Where it was closed well; SQLite alone would make -shm and -wal, and leave them."""
+    """SQLite by itself would make -shm and -wal, and leave them."""
     open_and_close("a.db", folder)
     before = (place / "a.db").stat()
     with closing(open_read_only("a.db")) as connection:
@@ -283,8 +277,8 @@ def test_reading_a_database_in_wal_mode_leaves_nothing_beside_it(place: Path, fo
     assert (place / "a.db").stat().st_mtime_ns == before.st_mtime_ns
 
 
-def test_reading_sees_what_the_wal_holds(place: Path, folder: Path) -> None:
-    """Beside a writer that has not moved it into the file."""
+def test_reading_sees_the_wal_of_a_writer(place: Path, folder: Path) -> None:
+    """Before the writer moves it into the file."""
     writer = open_database("a.db", migrations=folder)
     writer.execute("INSERT INTO parent (id) VALUES (1)")
     writer.commit()
@@ -294,8 +288,8 @@ def test_reading_sees_what_the_wal_holds(place: Path, folder: Path) -> None:
     assert [file.name for file in place.iterdir()] == ["a.db"]
 
 
-def test_reading_sees_what_a_killed_process_left(place: Path, folder: Path) -> None:
-    """A WAL that nobody has open any more; it stays for the next who writes."""
+def test_reading_sees_the_wal_of_a_killed_process(place: Path, folder: Path) -> None:
+    """It stays for the next writer."""
     writer = open_database("a.db", migrations=folder)
     writer.execute("INSERT INTO parent (id) VALUES (1)")
     writer.commit()
@@ -308,7 +302,7 @@ def test_reading_sees_what_a_killed_process_left(place: Path, folder: Path) -> N
 
 
 def half_written(path: Path, folder: Path) -> Path:
-    """A copy of a database beside ``path``, taken in the middle of a write, with the journal that undoes it."""
+    """Copy a database beside ``path`` in the middle of a write, with the journal that undoes it."""
     plain = write_folder(folder.parent / "plain", FAMILY, pragmas=())
     connection = open_database(path, migrations=plain)
     connection.executescript("INSERT INTO parent (id) VALUES (1);")
@@ -329,18 +323,18 @@ def half_written(path: Path, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("opening", [connect_file, open_read_only])
-def test_reading_rolls_back_what_a_killed_process_left(
+def test_reading_rolls_back_a_half_written_file(
     place: Path, folder: Path, opening: Callable[[Path], sqlite3.Connection]
 ) -> None:
-    """A hot journal is not overlooked, as it would be in a file that is taken to be immutable."""
+    """A hot journal isn't ignored, as it would be in an immutable file."""
     path = half_written(place / "a.db", folder)
     with closing(opening(path)) as recovered:
         assert recovered.execute("SELECT count(*) FROM parent").fetchone() == (1,)
     assert [file.name for file in place.iterdir()] == [path.name]
 
 
-def test_only_who_may_write_can_undo_a_half_write(shared: Path, folder: Path) -> None:
-    """Others are told, and see nothing that was not committed."""
+def test_only_users_who_may_write_can_read_a_half_written_file(shared: Path, folder: Path) -> None:
+    """Others get an error, and never see uncommitted data."""
     path = half_written(shared / "a.db", folder)
     for file in shared.iterdir():
         file.chmod(0o444)

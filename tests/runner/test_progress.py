@@ -1,4 +1,4 @@
-"""Progress on a terminal, nothing of it elsewhere, and Ctrl-C: real processes, a real terminal, real signals."""
+"""Progress on a terminal, silence elsewhere, and Ctrl-C: real processes, a real terminal, real signals."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ ROWS = 200_000
 
 @pytest.fixture(params=["WAL", "DELETE"])
 def mode(request: pytest.FixtureRequest) -> str:
-    """Both journal modes."""
+    """Return each journal mode."""
     return str(request.param)
 
 
 def make_database(folder: Path, mode: str = "DELETE", rows: int = ROWS) -> Path:
-    """A project with ``app.db``, for which a slow migration is pending."""
+    """Make a project with ``app.db``, for which a slow migration is pending."""
     pragmas = (Pragma(name="journal_mode", value=mode), *PRAGMAS[1:])
     write_folder(folder / "migrations", FIRST, pragmas=pragmas)
     path = folder / "app.db"
@@ -60,19 +60,19 @@ def make_database(folder: Path, mode: str = "DELETE", rows: int = ROWS) -> Path:
 
 
 def command(*arguments: str) -> list[str]:
-    """The command line as a process of its own."""
+    """Return the command line as a process of its own."""
     return [sys.executable, "-m", "waiaas_migrate", *arguments]
 
 
 def environment(columns: int = 120) -> dict[str, str]:
-    """What it needs to be found, and to draw."""
+    """Return its environment variables."""
     return {**os.environ, "PYTHONPATH": str(CHECKOUT), "TERM": "xterm", "COLUMNS": str(columns)}
 
 
 def on_a_terminal(
     folder: Path, *arguments: str, interrupt_at: str | None = None, columns: int = 120
 ) -> tuple[int, str]:
-    """Run the command on a terminal, and press Ctrl-C once it shows a text; its exit status, and what was shown."""
+    """Run the command on a terminal; press Ctrl-C once it shows a text; return its status and output."""
     process, terminal = pty.fork()
     if process == 0:
         os.chdir(folder)
@@ -96,23 +96,23 @@ def on_a_terminal(
     return os.waitstatus_to_exitcode(status), re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
 
 
-def test_shown_on_a_terminal(tmp_path: Path) -> None:
-    """A run of more than a second shows the migration, its step and statement, and the rows that are done of all."""
+def test_progress_on_a_terminal(tmp_path: Path) -> None:
+    """A run of more than a second shows the migration, the statement, and the rows done of all."""
     make_database(tmp_path)
     _, shown = on_a_terminal(tmp_path, "apply", "app.db", interrupt_at=f" of {ROWS:,} rows")
     assert "0002_slow 2/3: INSERT INTO big_new (id, a, b)" in shown
     assert re.search(rf"[\d,]+ of {ROWS:,} rows", shown)
 
 
-def test_how_far_it_is_has_room_on_a_narrow_terminal(tmp_path: Path) -> None:
-    """Long words are cut short, and the numbers are not."""
+def test_progress_on_a_narrow_terminal(tmp_path: Path) -> None:
+    """Long descriptions are cut short, the numbers aren't."""
     make_database(tmp_path)
     _, shown = on_a_terminal(tmp_path, "apply", "app.db", interrupt_at=f" of {ROWS:,} rows", columns=80)
     assert re.search(rf"0002_slow 2/3: INSERT INTO [^\r\n]*… [\d,]+ of {ROWS:,} rows", shown)
 
 
 def test_a_generated_rebuild_runs_on_a_terminal(tmp_path: Path) -> None:
-    """Its guard, that every row was copied, asks ``changes()``, which reckoning the progress must not touch."""
+    """Its guard calls ``changes()``, which measuring progress must not change."""
     columns: dict[str, Any] = {"id": {"type": "integer", "primary_key": True}, "a": "text"}
     write_schema(tmp_path, {"tables": {"t": {"columns": columns}}})
     generate(tmp_path)
@@ -135,8 +135,8 @@ def test_a_generated_rebuild_runs_on_a_terminal(tmp_path: Path) -> None:
         "INSERT INTO watched SELECT id FROM big",
     ],
 )
-def test_watching_changes_nothing(tmp_path: Path, statement: str) -> None:
-    """What a statement sees of the one before is the same: by itself, through a view, and through a trigger."""
+def test_a_listener_changes_no_result(tmp_path: Path, statement: str) -> None:
+    """``changes()`` returns the same: in a statement, through a view, and through a trigger."""
     sql = (
         "CREATE TABLE big (id INTEGER PRIMARY KEY);\nCREATE TABLE log (n);\nCREATE TABLE watched (id);\n"
         "CREATE VIEW counted AS SELECT changes() AS n;\n"
@@ -152,15 +152,15 @@ def test_watching_changes_nothing(tmp_path: Path, statement: str) -> None:
     assert found[0] == found[1] != []
 
 
-def test_nothing_is_shown_of_what_is_quick(tmp_path: Path) -> None:
-    """A run that is over within a second shows its result alone."""
+def test_a_short_run_shows_no_progress(tmp_path: Path) -> None:
+    """A run of less than a second shows only its result."""
     write_folder(tmp_path / "migrations", FIRST)
     status, shown = on_a_terminal(tmp_path, "apply", "app.db")
     assert (status, shown) == (0, "applied 0001_first\r\n")
 
 
-def test_nothing_is_shown_elsewhere(tmp_path: Path) -> None:
-    """Into a pipe go the result and the path of the backup, however long it takes."""
+def test_no_progress_in_a_pipe(tmp_path: Path) -> None:
+    """Only the result and the path of the backup are printed, however long it takes."""
     make_database(tmp_path, rows=8_000)
     done = subprocess.run(
         command("apply", "app.db"),
@@ -176,7 +176,7 @@ def test_nothing_is_shown_elsewhere(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_on_a_terminal(tmp_path: Path, mode: str) -> None:
-    """Ctrl-C ends the statement that runs; all is rolled back, the command says so, and exits with 130."""
+    """It ends the running statement; all is rolled back, the command says so, and exits with 130."""
     database = make_database(tmp_path, mode)
     before = dump(database)
     status, shown = on_a_terminal(tmp_path, "apply", "app.db", interrupt_at="0002_slow 2/3")
@@ -186,7 +186,7 @@ def test_ctrl_c_on_a_terminal(tmp_path: Path, mode: str) -> None:
 
 
 def test_a_signal_without_a_terminal(tmp_path: Path) -> None:
-    """SIGINT does the same where nothing is shown; what was committed before is named, and stays."""
+    """SIGINT does the same; the message names migrations that stay committed."""
     make_database(tmp_path)
     folder = tmp_path / "migrations"
     (folder / "manifest.json").unlink()
@@ -204,14 +204,14 @@ def test_a_signal_without_a_terminal(tmp_path: Path) -> None:
 
 
 def names(database: Path) -> set[str]:
-    """The tables that are no bookkeeping."""
+    """Return the tables except yoyo's."""
     with closing(sqlite3.connect(database)) as connection:
         found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%yoyo%'")
         return {name for (name,) in found}
 
 
 def until(condition: object) -> None:
-    """Wait for it."""
+    """Wait until ``condition`` holds."""
     assert callable(condition)
     end = time.monotonic() + 30
     while not condition():
@@ -219,8 +219,8 @@ def until(condition: object) -> None:
         time.sleep(0.01)
 
 
-def test_a_run_is_stopped_from_another_thread(tmp_path: Path) -> None:
-    """What a fleet sets when it is interrupted ends a statement likewise."""
+def test_a_stop_request_ends_a_statement(tmp_path: Path) -> None:
+    """A fleet sets one after Ctrl-C."""
     database = make_database(tmp_path)
     before, stop = dump(database), Flag()
 
@@ -243,8 +243,8 @@ def collecting(found: list[Progress]) -> Listener:
     return listen
 
 
-def test_pages_of_a_backup(tmp_path: Path) -> None:
-    """A copy that takes its time tells its pages; a stop ends it too, and leaves nothing of it."""
+def test_progress_of_a_backup(tmp_path: Path) -> None:
+    """A slow copy reports its pages; a stop request ends it, and nothing is left of it."""
     database = make_database(tmp_path)
     with closing(sqlite3.connect(database)) as connection:
         told: list[Progress] = []
@@ -272,8 +272,8 @@ def test_pages_of_a_backup(tmp_path: Path) -> None:
         "SELECT NOT EXISTS (SELECT 1 FROM big WHERE a IS NULL)",
     ],
 )
-def test_the_rows_that_are_done_are_about_right(statement: str) -> None:
-    """Wherever a statement stands, the rows that are told grow to all of its table, and to no more."""
+def test_the_row_count_is_about_right(statement: str) -> None:
+    """Wherever a statement is, the count grows up to the rows of its table, and not further."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         connection.execute("CREATE TABLE big (id INTEGER PRIMARY KEY, a TEXT, b INTEGER)")
         connection.execute("CREATE TABLE other (id INTEGER PRIMARY KEY, a TEXT, b INTEGER)")
@@ -298,8 +298,8 @@ def test_the_rows_that_are_done_are_about_right(statement: str) -> None:
     assert 25_000 <= done[-1] <= 50_000
 
 
-def test_after_its_copy_a_backup_is_said_to_be_checked(tmp_path: Path) -> None:
-    """The count of pages doesn't stand still at its end; what was told before it goes on."""
+def test_progress_says_when_a_backup_is_checked(tmp_path: Path) -> None:
+    """The count of pages doesn't stand still at its end."""
     told: list[Progress] = []
     with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
         monitor = Monitor(connection, collecting(told))

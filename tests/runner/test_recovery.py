@@ -1,4 +1,4 @@
-"""What happens after plain yoyo was killed, and what happens if somebody made by hand what a migration makes."""
+"""After plain yoyo was killed, and after somebody made by hand what a migration makes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.folders import FAMILY, FAMILY_IDS, dump, run_yoyo, write_folder
+from tests.support.folders import FAMILY_IDS, dump, run_yoyo, write_folder
 from tests.support.projects import run
 from tests.support.yoyo_plugin import install_entry_points, yoyo_process
 from waiaas_migrate import close_database, open_database
@@ -61,14 +61,8 @@ SCHEMA_ONLY = (
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A recorded folder of three migrations."""
-    return write_folder(tmp_path / "m", FAMILY)
-
-
-@pytest.fixture
 def path(tmp_path: Path, folder: Path) -> Path:
-    """A database at head, with a row."""
+    """Make a database at head, with a row."""
     path = tmp_path / "a.db"
     connection = open_database(path, migrations=folder)
     connection.execute("INSERT INTO parent VALUES (1, 'Ann', 30)")
@@ -89,7 +83,7 @@ def crash(path: Path, folder: Path, at: str, when: str = "committed") -> None:
 
 
 def rows(path: Path, query: str) -> list[tuple[object, ...]]:
-    """The rows of ``query``."""
+    """Return the rows of ``query``."""
     with closing(sqlite3.connect(path)) as connection:
         found: list[tuple[object, ...]] = connection.execute(query).fetchall()
         return found
@@ -100,8 +94,8 @@ def rows(path: Path, query: str) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize("at", FAMILY_IDS)
 @pytest.mark.parametrize("when", ["committed", "logged"])
-def test_what_yoyo_ran_without_recording_it_is_recorded(tmp_path: Path, folder: Path, at: str, when: str) -> None:
-    """If the schema is exactly the one it leads to: the lock row goes too, and the run goes on to head."""
+def test_an_unrecorded_migration_is_recorded(tmp_path: Path, folder: Path, at: str, when: str) -> None:
+    """If the schema is exactly the one that it makes; the lock row is removed, and the run continues."""
     path = tmp_path / "a.db"
     crash(path, folder, at, when)
     with closing(connect_file(path)) as connection:
@@ -114,7 +108,7 @@ def test_what_yoyo_ran_without_recording_it_is_recorded(tmp_path: Path, folder: 
     assert run_yoyo("list", path, folder).count("A ") == 3
 
 
-def test_a_migration_of_the_schema_alone_is_recorded(path: Path, folder: Path) -> None:
+def test_a_migration_that_only_changes_the_schema_is_recorded(path: Path, folder: Path) -> None:
     """Triggers, views and generated columns change no row."""
     write_folder(folder, {"0004_next.sql": SCHEMA_ONLY})
     crash(path, folder, "0004_next")
@@ -131,7 +125,7 @@ def test_a_migration_of_the_schema_alone_is_recorded(path: Path, folder: Path) -
 def test_a_migration_of_rows_is_neither_recorded_nor_run_twice(
     path: Path, folder: Path, files: dict[str, str], when: str
 ) -> None:
-    """After a crash, that is: the refusal says how to go on, and ``yoyo mark`` through the plugin is enough."""
+    """The error says what to do, and ``yoyo mark`` through the plugin is enough."""
     write_folder(folder, files)
     crash(path, folder, "0004_next", when)
     before = dump(path)
@@ -164,8 +158,8 @@ def test_a_migration_that_had_not_begun_is_run(path: Path, folder: Path, files: 
     assert rows(path, "SELECT count(*) FROM yoyo_lock") == [(0,)]
 
 
-def test_break_lock_says_that_a_migration_of_rows_has_not_run(path: Path, folder: Path) -> None:
-    """Its schema says nothing either way, so it is refused until the lock row is gone."""
+def test_break_lock_lets_a_migration_of_rows_run(path: Path, folder: Path) -> None:
+    """Its schema proves nothing, so it is refused until the lock row is deleted."""
     write_folder(folder, {"0004_next.sql": ROWS})
     crash(path, folder, "0004_next", "before")
     with pytest.raises(DatabaseRefused, match="yoyo break-lock"):
@@ -176,8 +170,8 @@ def test_break_lock_says_that_a_migration_of_rows_has_not_run(path: Path, folder
     assert rows(path, "SELECT age FROM parent") == [(31,)]
 
 
-def test_the_plugin_records_what_yoyo_ran(path: Path, folder: Path) -> None:
-    """``yoyo apply`` through the plugin does as the runner does."""
+def test_the_plugin_records_an_unrecorded_migration(path: Path, folder: Path) -> None:
+    """``yoyo apply`` through the plugin does the same as the runner."""
     write_folder(folder, {"0004_next.sql": SCHEMA_ONLY})
     crash(path, folder, "0004_next")
     done = yoyo_process(install_entry_points(folder.parent), "apply", f"waiaas:///{path}", folder)
@@ -186,8 +180,8 @@ def test_the_plugin_records_what_yoyo_ran(path: Path, folder: Path) -> None:
     assert run_yoyo("list", path, folder).count("A ") == 4
 
 
-def test_what_is_not_certain_is_left_to_the_user(tmp_path: Path, folder: Path) -> None:
-    """An index was made by hand, too: the error says what it looks like, and what to do."""
+def test_an_uncertain_case_is_an_error(tmp_path: Path, folder: Path) -> None:
+    """An index was made by hand, too: the error says what to do."""
     path = tmp_path / "a.db"
     crash(path, folder, "0002_children")
     with closing(connect_file(path)) as connection:
@@ -206,8 +200,8 @@ def test_what_is_not_certain_is_left_to_the_user(tmp_path: Path, folder: Path) -
 
 
 @pytest.mark.parametrize("statement", ["ALTER TABLE parent ADD COLUMN low TEXT", "CREATE INDEX i ON parent (name)"])
-def test_what_somebody_made_by_hand_is_never_taken_for_run(path: Path, folder: Path, statement: str) -> None:
-    """The migration fails, by the runner and by plain yoyo alike, and says that somebody may have made it."""
+def test_a_manual_change_is_never_taken_for_a_migration(path: Path, folder: Path, statement: str) -> None:
+    """The migration fails with the runner and with plain yoyo, and the error names the likely cause."""
     write_folder(folder, {"0004_next.sql": f"-- depends: 0003_age\n{statement};\nUPDATE parent SET age = 1;\n"})
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(statement)
@@ -230,10 +224,10 @@ def test_what_somebody_made_by_hand_is_never_taken_for_run(path: Path, folder: P
     ids=["index", "table"],
 )
 @pytest.mark.parametrize("tool", ["runner", "command", "yoyo"])
-def test_a_migration_that_allows_for_it_runs(  # noqa: PLR0913, PLR0917 — the parts of a case
+def test_a_migration_with_if_not_exists_runs(  # noqa: PLR0913, PLR0917 — the parts of a case
     path: Path, folder: Path, migration: str, by_hand: str, query: str, expected: list[tuple[object, ...]], tool: str
 ) -> None:
-    """``IF NOT EXISTS`` passes over what is there; the rows are still changed, and the migration recorded."""
+    """Existing objects are skipped; rows are still changed, and the migration is recorded."""
     write_folder(folder, {"0004_next.sql": migration})
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(by_hand)
@@ -248,8 +242,8 @@ def test_a_migration_that_allows_for_it_runs(  # noqa: PLR0913, PLR0917 — the 
     assert run_yoyo("list", path, folder).count("A ") == 4
 
 
-def test_a_migration_of_rows_alone_is_not_taken_for_run(path: Path, folder: Path) -> None:
-    """It leaves the schema as it was, so the schema says nothing of it."""
+def test_a_migration_that_only_changes_rows_is_run(path: Path, folder: Path) -> None:
+    """It leaves the schema unchanged, so the schema proves nothing."""
     write_folder(folder, {"0004_next.sql": ROWS})
     close_database(open_database(path, migrations=folder))
     assert rows(path, "SELECT age FROM parent") == [(31,)]
@@ -281,8 +275,8 @@ ODD_RECORDS = {
 
 
 @pytest.mark.parametrize("case", ODD_RECORDS)
-def test_what_only_has_the_name_of_yoyos_tables_is_refused(path: Path, folder: Path, case: str) -> None:
-    """By every command, in words, and without a hang."""
+def test_other_objects_with_the_names_of_yoyos_tables_are_refused(path: Path, folder: Path, case: str) -> None:
+    """Every command reports an error, and none hangs."""
     name, text = ODD_RECORDS[case]
     write_folder(folder, {"0004_next.sql": SCHEMA_ONLY})
     with closing(sqlite3.connect(path)) as connection:
@@ -299,7 +293,7 @@ def test_what_only_has_the_name_of_yoyos_tables_is_refused(path: Path, folder: P
 
 @pytest.mark.parametrize("column", ["type", "name", "sql"])
 def test_a_blob_in_the_catalog_is_damage(path: Path, folder: Path, column: str) -> None:
-    """SQLite itself reads it as if it were text."""
+    """SQLite itself reads it as text."""
     write_folder(folder, {"0004_next.sql": SCHEMA_ONLY})
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("PRAGMA writable_schema = ON")
@@ -310,7 +304,7 @@ def test_a_blob_in_the_catalog_is_damage(path: Path, folder: Path, column: str) 
 
 
 def test_a_version_that_only_looks_like_a_number(path: Path, folder: Path) -> None:
-    """A superscript is a digit to Python, and no number."""
+    """A superscript is a digit to Python, but not a number."""
     write_folder(folder, {"0004_next.sql": SCHEMA_ONLY})
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE _yoyo_version SET version = '\N{SUPERSCRIPT TWO}'")
@@ -318,8 +312,8 @@ def test_a_version_that_only_looks_like_a_number(path: Path, folder: Path) -> No
 
 
 @pytest.mark.parametrize(("old", "new"), [("0001_parents", "\\ud800"), ("5000", '"\N{SUPERSCRIPT TWO}"')])
-def test_a_manifest_with_half_a_character_or_no_number(path: Path, folder: Path, old: str, new: str) -> None:
-    """Both are told as what else is wrong with a manifest."""
+def test_a_manifest_with_broken_text_or_an_invalid_number(path: Path, folder: Path, old: str, new: str) -> None:
+    """Both are reported like other errors in a manifest."""
     manifest = folder / "manifest.json"
     manifest.write_text(manifest.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
     for command in ("apply", "drift"):

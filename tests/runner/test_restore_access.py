@@ -1,4 +1,4 @@
-"""Who may use a database is the same after ``restore``: owner, group, mode, access list and attributes."""
+"""``restore`` keeps owner, group, mode, access list and attributes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NOBODY_IN_PARTICULAR = 0xFFFFFFFF
 
 
 def access_list(user: int, rights: int, group: int = 0) -> bytes:
-    """A POSIX access list that gives ``user`` these rights, and the group its own (acl(5), linux/posix_acl_xattr.h)."""
+    """Return a POSIX access list with these rights for ``user`` and the group (acl(5), linux/posix_acl_xattr.h)."""
     entries = [
         (1, 6, _NOBODY_IN_PARTICULAR),
         (2, rights, user),
@@ -31,7 +31,7 @@ def access_list(user: int, rights: int, group: int = 0) -> bytes:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
-    """A database with a backup beside it, where the file system has extended attributes."""
+    """Make a database with a backup beside it; skip if the file system has no extended attributes."""
     write_folder(tmp_path / "migrations", FAMILY)
     assert run(tmp_path, "apply", "app.db").status == 0
     write_folder(tmp_path / "migrations", {"0004_tidy.sql": "-- depends: 0003_age\nDELETE FROM parent;\n"})
@@ -46,7 +46,7 @@ def database(tmp_path: Path) -> Path:
 
 
 def restored(database: Path) -> Run:
-    """The outcome of a restore that succeeded, and replaced the file."""
+    """Restore, assert that the file was replaced, and return the outcome."""
     before = database.stat().st_ino
     done = run(database.parent, "restore", "app.db")
     assert done.status == 0, done.err
@@ -55,7 +55,7 @@ def restored(database: Path) -> Run:
 
 
 def test_the_access_list_and_attributes_stay(database: Path) -> None:
-    """The restored file has those of the file that it replaces."""
+    """The restored file has those of the replaced file."""
     before = database.stat()
     names = {name: os.getxattr(database, name) for name in os.listxattr(database)}
     assert "Note:" not in restored(database).err
@@ -64,7 +64,7 @@ def test_the_access_list_and_attributes_stay(database: Path) -> None:
 
 
 def test_the_folder_gives_nobody_access(database: Path) -> None:
-    """A default access list of the folder doesn't open a file that was its owner's and group's alone."""
+    """A default access list of the folder grants nobody access to the restored file."""
     os.removexattr(database, ACCESS)
     database.chmod(0o640)
     os.setxattr(database.parent, DEFAULT, access_list(12345, 6))
@@ -75,7 +75,7 @@ def test_the_folder_gives_nobody_access(database: Path) -> None:
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root can give a file away")
 def test_owner_and_group_stay(database: Path) -> None:
-    """Also where another user restores."""
+    """They stay if another user restores."""
     os.chown(database, 12345, 54321)
     restored(database)
     assert (database.stat().st_uid, database.stat().st_gid) == (12345, 54321)

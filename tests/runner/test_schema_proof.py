@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.folders import FAMILY, FAMILY_IDS, run_python, run_yoyo, tables, write_folder
+from tests.support.folders import FAMILY_IDS, run_python, run_yoyo, tables, write_folder
 from tests.support.projects import edit, execute, generated_project, rows, run
 from waiaas_migrate.errors import ApplyError
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST
@@ -30,12 +30,6 @@ INSERT INTO parent VALUES (1, 'a', 2);
 INSERT INTO child VALUES (1, 1);
 """
 MORE = {"0004_more.sql": "-- depends: 0003_age\nCREATE TABLE more (x);", "0004_more.rollback.sql": "DROP TABLE more;"}
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A recorded folder of three migrations."""
-    return write_folder(tmp_path / "m", FAMILY)
 
 
 @pytest.fixture
@@ -83,7 +77,7 @@ def test_another_spelling_is_not_a_difference(adopted: sqlite3.Connection, folde
     assert adopted.execute("SELECT * FROM parent, child").fetchall() == [(1, "a", 2, 1, 1)]
     adopted.execute("ALTER TABLE parent ADD COLUMN own")
     (left,) = apply_pending(adopted, read_folder(folder)).notices
-    assert left == "the schema was changed by hand, and left as it was: add column parent.own without a migration."
+    assert left == "manual schema changes were left as they are: add column parent.own without a migration."
     assert "more" in tables(adopted)
 
 
@@ -120,7 +114,10 @@ print(apply_to(sys.argv[1], Path(sys.argv[2]), options=RunOptions(verify=False))
 """
     done = run_python(code, path, folder)
     assert done.stderr == ""
-    assert "about to rebuild was changed by hand: table parent has another text. Nothing was changed." in done.stdout
+    assert (
+        "would rebuild tables that were changed by hand: table parent has another text. Nothing was changed."
+        in done.stdout
+    )
     assert done.stdout.endswith("('0004_more', '0005_rebuild')\n")
 
 
@@ -188,7 +185,7 @@ def test_a_hook_that_cannot_be_replayed_excuses_nothing(connection: sqlite3.Conn
     connection.execute("CREATE TABLE by_hand (x)")
     write_folder(folder, MORE)
     (left,) = apply_pending(connection, read_folder(folder)).notices
-    assert "left as it was: add table by_hand (1 column) without a migration" in left
+    assert "left as they are: add table by_hand (1 column) without a migration" in left
 
 
 @pytest.mark.parametrize(
@@ -224,6 +221,6 @@ def test_a_rollback_from_the_command_line(tmp_path: Path) -> None:
     execute(tmp_path / "a.db", "ALTER TABLE notes ADD COLUMN own TEXT")
     done = run(tmp_path, "rollback", "a.db")
     assert done.status == 0
-    assert "left as it was: add column notes.own (TEXT) without a migration; add table by_hand" in done.err
+    assert "left as they are: add column notes.own (TEXT) without a migration; add table by_hand" in done.err
     assert rows(tmp_path / "a.db", "SELECT own FROM notes") == []
     assert rows(tmp_path / "a.db", "SELECT count(*) FROM _yoyo_migration") == [(1,)]

@@ -1,4 +1,4 @@
-"""Which migrations share a transaction, what splits a run, what a run tells, and when foreign keys are looked at."""
+"""Which migrations share a transaction, what splits a run, and which events a run sends."""
 
 from __future__ import annotations
 
@@ -39,26 +39,20 @@ BAD = {"0004_bad.sql": "-- depends: 0003_age\nCREATE TABLE bad (x);\nSELECT abse
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A recorded folder of three migrations."""
-    return write_folder(tmp_path / "m", FAMILY)
-
-
-@pytest.fixture
 def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection to a new file."""
+    """Connect to a new file."""
     with closing(connect_file(tmp_path / "a.db")) as connection:
         yield connection
 
 
 def add(folder: Path, files: dict[str, str]) -> None:
-    """Add migrations to a folder, whose manifest then has to go, since they do not run in memory as they are."""
+    """Add migrations to a folder without a manifest, since they fail when replayed in memory."""
     write_folder(folder, files, record=False)
     (folder / MANIFEST).unlink(missing_ok=True)
 
 
 def applied_ids(connection: sqlite3.Connection) -> tuple[str, ...]:
-    """Return the ids of the applied migrations."""
+    """Return the ids that yoyo's tables record."""
     return tuple(row.id for row in read_applied(connection) or ())
 
 
@@ -66,13 +60,13 @@ class Interrupted(sqlite3.Connection):
     """A connection on which Ctrl-C comes as soon as a script is done."""
 
     def executescript(self, script: str, /) -> sqlite3.Cursor:
-        """Run it first."""
+        """Run ``script``, then raise."""
         super().executescript(script)
         raise KeyboardInterrupt
 
 
-def test_ctrl_c_once_a_transaction_has_begun(tmp_path: Path) -> None:
-    """None is left open, and the settings are those from before."""
+def test_ctrl_c_right_after_begin(tmp_path: Path) -> None:
+    """No transaction is left open, and the settings are reset."""
     with closing(sqlite3.connect(tmp_path / "a.db", factory=Interrupted)) as connection:
         connection.execute("PRAGMA foreign_keys = ON")
         with pytest.raises(KeyboardInterrupt), write_transaction(connection):
@@ -85,8 +79,8 @@ def test_ctrl_c_once_a_transaction_has_begun(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="sqlite3 has no autocommit yet")
-def test_a_connection_on_which_commit_does_nothing(tmp_path: Path, folder: Path) -> None:
-    """What was applied is there for others, though ``commit()`` does nothing where ``autocommit`` is True."""
+def test_an_autocommit_connection_commits(tmp_path: Path, folder: Path) -> None:
+    """Others see the migrations, though ``commit()`` does nothing with ``autocommit=True``."""
     settings: dict[str, Any] = {"autocommit": True}
     with closing(sqlite3.connect(tmp_path / "a.db", **settings)) as connection:
         assert apply_pending(connection, read_folder(folder)).applied == FAMILY_IDS
@@ -94,8 +88,8 @@ def test_a_connection_on_which_commit_does_nothing(tmp_path: Path, folder: Path)
             assert applied_ids(other) == FAMILY_IDS
 
 
-def test_a_transaction_that_is_open_is_not_committed(connection: sqlite3.Connection) -> None:
-    """Nor lost: to begin another one is refused, and the caller's settings are as they were."""
+def test_an_open_transaction_is_not_committed(connection: sqlite3.Connection) -> None:
+    """Beginning another one is refused, and the caller's settings stay."""
     connection.execute("CREATE TABLE t (x)")
     connection.execute("PRAGMA busy_timeout = 1234")
     connection.execute("INSERT INTO t VALUES (1)")
@@ -108,10 +102,10 @@ def test_a_transaction_that_is_open_is_not_committed(connection: sqlite3.Connect
 
 
 @pytest.mark.parametrize(("transaction", "kept"), [("all", ()), ("each", FAMILY_IDS)])
-def test_what_stays_when_one_fails(
+def test_what_a_failing_migration_leaves(
     connection: sqlite3.Connection, folder: Path, transaction: Transaction, kept: tuple[str, ...]
 ) -> None:
-    """Nothing by default; where each has its own transaction those before it, and the error names them."""
+    """With one transaction nothing; with one each the migrations before it, which the error names."""
     add(folder, BAD)
     with pytest.raises(ApplyError, match="0004_bad failed and was rolled back") as caught:
         apply_pending(connection, read_folder(folder), RunOptions(transaction=transaction))
@@ -123,8 +117,8 @@ def test_what_stays_when_one_fails(
     assert tables(connection) == ({"parent", "child"} if kept else set())
 
 
-def test_a_reader_in_the_way_of_the_second_commit(tmp_path: Path, connection: sqlite3.Connection, folder: Path) -> None:
-    """The error does not say that nothing was changed where the first was committed."""
+def test_a_reader_blocks_the_second_commit(tmp_path: Path, connection: sqlite3.Connection, folder: Path) -> None:
+    """The error names the migration that was committed first."""
     connection.execute("PRAGMA busy_timeout = 0")
     with closing(sqlite3.connect(tmp_path / "a.db", isolation_level=None)) as reader:
 
@@ -139,15 +133,17 @@ def test_a_reader_in_the_way_of_the_second_commit(tmp_path: Path, connection: sq
 
 
 @pytest.mark.parametrize("transaction", ["all", "each"])
-def test_both_ways_lead_to_head(connection: sqlite3.Connection, folder: Path, transaction: Transaction) -> None:
-    """And the result tells the same."""
+def test_both_ways_apply_every_migration(
+    connection: sqlite3.Connection, folder: Path, transaction: Transaction
+) -> None:
+    """The results are the same."""
     result = apply_pending(connection, read_folder(folder), RunOptions(transaction=transaction))
     assert result == ApplyResult(applied=FAMILY_IDS)
     assert applied_ids(connection) == FAMILY_IDS
 
 
-def test_each_migration_is_proved_by_itself(connection: sqlite3.Connection, folder: Path) -> None:
-    """A schema that is not the replayed one is found at the first of them, and not after the last."""
+def test_each_migration_is_verified_by_itself(connection: sqlite3.Connection, folder: Path) -> None:
+    """A schema that differs is found after the migration that makes it differ."""
     more = "CREATE TABLE more (x);\nDROP INDEX IF EXISTS by_hand;"
     write_folder(folder, {"0004_more.sql": more, "0005_most.sql": "CREATE TABLE IF NOT EXISTS most (x);"})
     first = write_folder(folder.parent / "first", FAMILY)
@@ -160,7 +156,7 @@ def test_each_migration_is_proved_by_itself(connection: sqlite3.Connection, fold
 
 
 def test_hooks_run_once_at_the_end(connection: sqlite3.Connection, folder: Path) -> None:
-    """Whatever the run was split into, and outside a transaction where they ask for that."""
+    """However the run was split; outside a transaction if they ask for that."""
     add(folder, VACUUM)
     hook = "INSERT INTO parent (name) VALUES ('hook');\n"
     add(folder, {"post-apply.sql": hook, "post-apply-late.sql": "-- transactional: false\nVACUUM;\n" + hook})
@@ -172,8 +168,10 @@ def test_hooks_run_once_at_the_end(connection: sqlite3.Connection, folder: Path)
 
 
 @pytest.mark.parametrize("kind", ["sql", "python"])
-def test_what_runs_outside_transactions_splits_the_run(connection: sqlite3.Connection, folder: Path, kind: str) -> None:
-    """What comes before is committed first, then it runs alone and is recorded, then the rest."""
+def test_a_migration_outside_transactions_splits_the_run(
+    connection: sqlite3.Connection, folder: Path, kind: str
+) -> None:
+    """Migrations before it are committed first; it runs and is recorded by itself; then the rest follows."""
     files = dict(VACUUM)
     if kind == "python":
         del files["0004_vacuum.sql"]
@@ -193,7 +191,7 @@ def test_what_runs_outside_transactions_splits_the_run(connection: sqlite3.Conne
 
 
 def test_failing_before_the_split_leaves_nothing(connection: sqlite3.Connection, folder: Path) -> None:
-    """The transaction before it is as any other."""
+    """The first transaction is rolled back as any other."""
     add(folder, {**VACUUM, "0003_z.sql": "-- depends: 0003_age\nSELECT absent;\n"})
     with pytest.raises(ApplyError) as caught:
         apply_pending(connection, read_folder(folder))
@@ -202,7 +200,7 @@ def test_failing_before_the_split_leaves_nothing(connection: sqlite3.Connection,
 
 
 def test_failing_at_the_split_says_what_remains(connection: sqlite3.Connection, folder: Path) -> None:
-    """What it had done stays, it is not recorded, and what came before is kept and named; it can be run again."""
+    """Its effects stay but aren't recorded; the error names the migrations kept; it can run again."""
     add(folder, VACUUM)
     half = "-- depends: 0003_age\n-- transactional: false\nCREATE TABLE IF NOT EXISTS half (x);\nSELECT absent;\n"
     add(folder, {"0004_vacuum.sql": half})
@@ -216,7 +214,7 @@ def test_failing_at_the_split_says_what_remains(connection: sqlite3.Connection, 
     assert apply_pending(connection, read_folder(folder)).applied == ("0004_vacuum", "0005_last")
 
 
-def test_failing_after_the_split_keeps_what_was_committed(connection: sqlite3.Connection, folder: Path) -> None:
+def test_failing_after_the_split_keeps_committed_migrations(connection: sqlite3.Connection, folder: Path) -> None:
     """Only the last transaction is rolled back."""
     add(folder, {**VACUUM, "0006_bad.sql": "-- depends: 0005_last\nSELECT absent;\n"})
     with pytest.raises(ApplyError) as caught:
@@ -226,8 +224,8 @@ def test_failing_after_the_split_keeps_what_was_committed(connection: sqlite3.Co
     assert "last" not in tables(connection)
 
 
-def test_it_may_have_transactions_of_its_own(connection: sqlite3.Connection, folder: Path) -> None:
-    """As long as it ends them."""
+def test_it_may_begin_and_commit_transactions(connection: sqlite3.Connection, folder: Path) -> None:
+    """It must end them."""
     own = "-- depends: 0003_age\n-- transactional: false\nBEGIN;\nCREATE TABLE own (x);\nCOMMIT;\n"
     add(folder, {"0004_own.sql": own})
     assert apply_pending(connection, read_folder(folder)).applied[-1] == "0004_own"
@@ -238,8 +236,8 @@ def test_it_may_have_transactions_of_its_own(connection: sqlite3.Connection, fol
     assert tables(connection) == {"parent", "child", "own"}
 
 
-def test_rows_that_lose_their_parents_outside_are_told(connection: sqlite3.Connection, folder: Path) -> None:
-    """They cannot be brought back, so the error says that they were not."""
+def test_new_violations_outside_transactions_are_an_error(connection: sqlite3.Connection, folder: Path) -> None:
+    """They can't be rolled back, and the error says so."""
     apply_pending(connection, read_folder(folder))
     connection.executescript("INSERT INTO parent (id) VALUES (1); INSERT INTO child VALUES (1, 1);")
     add(folder, {"0004_lose.sql": "-- depends: 0003_age\n-- transactional: false\nDELETE FROM parent;\n"})
@@ -249,7 +247,7 @@ def test_rows_that_lose_their_parents_outside_are_told(connection: sqlite3.Conne
 
 
 def test_it_is_not_rolled_back(connection: sqlite3.Connection, folder: Path) -> None:
-    """Half of a rollback could not be undone; nothing is."""
+    """A rollback that fails halfway couldn't be undone, so nothing is rolled back."""
     add(folder, {**VACUUM, "0004_vacuum.rollback.sql": "VACUUM;", "0005_last.rollback.sql": "DROP TABLE last;"})
     apply_pending(connection, read_folder(folder))
     assert roll_back(connection, read_folder(folder)).rolled_back == ("0005_last",)
@@ -265,7 +263,7 @@ close_database(open_database(sys.argv[1], migrations=sys.argv[2]))
 
 
 def test_processes_at_once_run_it_once(tmp_path: Path, folder: Path) -> None:
-    """SQLite's write lock cannot keep them apart then, and another one does."""
+    """SQLite's write lock can't exclude them; the lock file does."""
     once = "-- depends: 0003_age\n-- transactional: false\nVACUUM;\nCREATE TABLE once (x);\n"
     write_folder(folder, {"0004_once.sql": once, "0005_last.sql": VACUUM["0005_last.sql"].replace("vacuum", "once")})
     command = [sys.executable, "-c", AT_ONCE, str(tmp_path / "b.db"), str(folder)]
@@ -276,8 +274,8 @@ def test_processes_at_once_run_it_once(tmp_path: Path, folder: Path) -> None:
 # --- events -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_run_tells_what_it_does(connection: sqlite3.Connection, folder: Path) -> None:
-    """Every migration and statement, with its number and of how many, and what was committed."""
+def test_a_run_sends_events(connection: sqlite3.Connection, folder: Path) -> None:
+    """One for each migration and statement, with its number and the total, and one for each commit."""
     events: list[Event] = []
     apply_pending(connection, read_folder(folder), RunOptions(listener=events.append))
     line = "CREATE INDEX child_parent ON child (parent_id);"
@@ -287,8 +285,8 @@ def test_a_run_tells_what_it_does(connection: sqlite3.Connection, folder: Path) 
     assert events[-1] == Committed(migrations=FAMILY_IDS)
 
 
-def test_who_watches_can_stop_a_run(connection: sqlite3.Connection, folder: Path) -> None:
-    """What it raises, such as KeyboardInterrupt, comes through, and all is rolled back."""
+def test_a_listener_can_end_a_run(connection: sqlite3.Connection, folder: Path) -> None:
+    """What it raises reaches the caller, and the run is rolled back."""
 
     def stop(event: Event) -> None:
         if event == MigrationFinished(migration="0002_children"):
@@ -304,7 +302,7 @@ def test_who_watches_can_stop_a_run(connection: sqlite3.Connection, folder: Path
 
 
 @pytest.mark.parametrize("state", ["tables", "ahead", "edited", "missing", "unlisted"])
-def test_what_is_refused_leaves_the_file_as_it_was(tmp_path: Path, folder: Path, state: str) -> None:
+def test_a_refused_file_stays_the_same(tmp_path: Path, folder: Path, state: str) -> None:
     """To the byte, and nothing is left beside it."""
     path = tmp_path / "b.db"
     if state == "tables":

@@ -1,4 +1,4 @@
-"""Which file is opened and how, and PRAGMAs that are proved to have taken."""
+"""Open files and databases in memory, and set PRAGMAs that are read back."""
 
 from __future__ import annotations
 
@@ -16,58 +16,24 @@ import pytest
 from waiaas_migrate.errors import DatabaseBusy, DatabaseFileError, MigrateError, PragmaError, UsageError
 from waiaas_migrate.sqlite.database.connection import apply_layout_pragmas, apply_pragmas, connect_file, open_read_only
 from waiaas_migrate.sqlite.database.pragmas import Pragma
-from waiaas_migrate.sqlite.database.url import database_path
 
 NOBODY = 65534
 
 
 def pragma(name: str, value: str | int) -> Pragma:
-    """A declared PRAGMA."""
+    """Return a declared PRAGMA."""
     return Pragma(name=name, value=value)
 
 
 def make(path: Path, *, wal: bool = False) -> Path:
-    """A database with one row."""
+    """Make a database with one row."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA journal_mode = {'WAL' if wal else 'DELETE'}")
         connection.executescript("CREATE TABLE t (x); INSERT INTO t VALUES (1);")
     return path
 
 
-# --- what is meant ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "path"),
-    [
-        ("a.db", "a.db"),
-        ("/tmp/a b?#%.db", "/tmp/a b?#%.db"),  # noqa: S108 — nothing is written
-        ("sqlite:///a.db", "a.db"),
-        ("sqlite:////var/a.db", "/var/a.db"),
-        ("sqlite:///a%3Fb%23.db", "a?b#.db"),
-        ("file:a%20b.db?mode=ro", "a b.db"),
-        ("file:///var/a.db", "/var/a.db"),
-    ],
-)
-def test_text_names_a_file(text: str, path: str) -> None:
-    """A path stands for itself; a URI and a URL are decoded."""
-    assert database_path(text).path == Path(path)
-
-
-@pytest.mark.parametrize("text", [":memory:", "sqlite://", "sqlite:///:memory:", "file::memory:", "file:x?mode=memory"])
-def test_text_names_a_database_in_memory(text: str) -> None:
-    """All ways to say that there is no file."""
-    assert database_path(text).path is None
-
-
-@pytest.mark.parametrize("text", ["", "a\0b", "sqlite:a.db", "sqlite://a.db", "sqlite:///a?b", "file:a%00b"])
-def test_text_that_names_nothing_is_refused(text: str) -> None:
-    """What could be mistaken for another file is an error of usage."""
-    with pytest.raises(UsageError):
-        database_path(text)
-
-
-def test_a_path_object_is_never_anything_but_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_object_always_names_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """``Path(":memory:")`` is a file of that name."""
     monkeypatch.chdir(tmp_path)
     connect_file(Path(":memory:")).close()
@@ -75,16 +41,16 @@ def test_a_path_object_is_never_anything_but_a_path(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize("name", ["plain.db", "a b?#%.db", "ü'\"[].db", "file:x", "%41.db"])
-def test_a_file_of_any_name_is_made_for_its_owner_alone(tmp_path: Path, name: str) -> None:
-    """A new file has the very name that was given, and mode 0600."""
+def test_a_new_file_has_mode_0600(tmp_path: Path, name: str) -> None:
+    """It has exactly the given name."""
     with closing(connect_file(tmp_path / name)) as connection:
         connection.execute("CREATE TABLE t (x)")
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
 
 
-def test_the_files_beside_a_new_database_are_its_owners_alone(tmp_path: Path) -> None:
-    """The WAL holds the same secrets, and has the same mode."""
+def test_a_new_wal_has_mode_0600(tmp_path: Path) -> None:
+    """It holds the same secrets."""
     path = tmp_path / "a.db"
     with closing(connect_file(path)) as connection:
         apply_pragmas(connection, [pragma("journal_mode", "WAL")])
@@ -93,15 +59,15 @@ def test_the_files_beside_a_new_database_are_its_owners_alone(tmp_path: Path) ->
         assert len(list(tmp_path.iterdir())) == 3
 
 
-def test_a_link_to_a_missing_file_makes_that_file_for_its_owner_alone(tmp_path: Path) -> None:
-    """A link is followed, also to where nothing is yet."""
+def test_a_link_to_a_missing_file_makes_that_file(tmp_path: Path) -> None:
+    """The link is followed, and the new file has mode 0600."""
     (tmp_path / "link.db").symlink_to(tmp_path / "target.db")
     connect_file(tmp_path / "link.db").close()
     assert stat.S_IMODE((tmp_path / "target.db").stat().st_mode) == 0o600
 
 
-def test_an_existing_files_mode_is_left_alone(tmp_path: Path) -> None:
-    """Who may read a file that is there is its owner's decision."""
+def test_the_mode_of_an_existing_file_stays(tmp_path: Path) -> None:
+    """Its owner decides who may read it."""
     path = make(tmp_path / "a.db")
     path.chmod(0o640)
     connect_file(path).close()
@@ -109,7 +75,7 @@ def test_an_existing_files_mode_is_left_alone(tmp_path: Path) -> None:
 
 
 def broken(tmp_path: Path, what: str) -> Path:
-    """A path at which no database can be opened."""
+    """Return a path at which no database can be opened."""
     path = tmp_path / "broken"
     match what:
         case "folder":
@@ -144,8 +110,8 @@ def broken(tmp_path: Path, what: str) -> Path:
         ("circle", "symbolic links"),
     ],
 )
-def test_what_is_no_database_is_said_in_plain_words(tmp_path: Path, what: str, words: str) -> None:
-    """Neither way of opening gives an error of SQLite's own, and both say what is wrong."""
+def test_both_ways_of_opening_report_the_same_fault(tmp_path: Path, what: str, words: str) -> None:
+    """Neither raises an error of sqlite3, and both say what is wrong."""
     path = broken(tmp_path, what)
     for opening in (connect_file, open_read_only):
         with pytest.raises(DatabaseFileError, match=words):
@@ -154,7 +120,7 @@ def test_what_is_no_database_is_said_in_plain_words(tmp_path: Path, what: str, w
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder that every user may enter, unlike those of pytest."""
+    """Return a folder that every user may enter, unlike those of pytest."""
     with TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         yield Path(name)
@@ -162,7 +128,7 @@ def open_folder() -> Iterator[Path]:
 
 @contextmanager
 def without_rights() -> Iterator[None]:
-    """Be a user who owns nothing, for whom permissions count; whoever is not root is one already."""
+    """Become a user who owns nothing, for whom permissions count, if this one is root."""
     if os.getuid() != 0:
         yield
         return
@@ -173,8 +139,8 @@ def without_rights() -> Iterator[None]:
         os.setresuid(0, 0, 0)
 
 
-def test_a_read_only_file_is_refused_for_writing_and_read_otherwise(open_folder: Path) -> None:
-    """Who may only read is told so before anything is tried, and can still read."""
+def test_a_read_only_file_can_be_read_and_not_written(open_folder: Path) -> None:
+    """The error comes before anything is tried."""
     path = make(open_folder / "a.db")
     path.chmod(0o444)
     with without_rights():
@@ -185,8 +151,8 @@ def test_a_read_only_file_is_refused_for_writing_and_read_otherwise(open_folder:
 
 
 @pytest.mark.skipif(not Path("/proc/locks").exists(), reason="Linux alone tells of locks")
-def test_whoever_may_only_read_keeps_the_lock(open_folder: Path) -> None:
-    """What another connection of the process is reading stays as it is meanwhile."""
+def test_a_refused_writer_keeps_the_lock_of_a_reader(open_folder: Path) -> None:
+    """A lock of another connection in the process stays."""
     path = make(open_folder / "a.db")
     path.chmod(0o444)
     with without_rights(), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as ours:
@@ -197,7 +163,7 @@ def test_whoever_may_only_read_keeps_the_lock(open_folder: Path) -> None:
 
 
 def test_an_unreadable_file_is_refused(open_folder: Path) -> None:
-    """Who may not read is told so."""
+    """The error says that this user may not read it."""
     path = make(open_folder / "a.db")
     path.chmod(0o000)
     for opening in (connect_file, open_read_only):
@@ -206,14 +172,14 @@ def test_an_unreadable_file_is_refused(open_folder: Path) -> None:
 
 
 def test_a_new_file_in_a_read_only_folder_is_refused(open_folder: Path) -> None:
-    """Where no file can be made, the message names the folder."""
+    """The error names the folder."""
     open_folder.chmod(0o555)
     with without_rights(), pytest.raises(DatabaseFileError, match="permission denied in"):
         connect_file(open_folder / "a.db")
 
 
 def test_a_wal_database_in_a_read_only_folder_can_be_read(open_folder: Path) -> None:
-    """SQLite cannot make its shared memory there, and everything is in the file: it is read as it stands."""
+    """SQLite can't make its shared memory there, but everything is in the file."""
     path = make(open_folder / "a.db", wal=True)
     path.chmod(0o444)
     open_folder.chmod(0o555)
@@ -221,8 +187,8 @@ def test_a_wal_database_in_a_read_only_folder_can_be_read(open_folder: Path) -> 
         assert connection.execute("SELECT * FROM t").fetchall() == [(1,)]
 
 
-def test_a_wal_that_cannot_be_read_along_is_no_reason_to_read_less(open_folder: Path) -> None:
-    """With a WAL that holds something and no shared memory, the file alone would be an old state: it is refused."""
+def test_a_wal_that_cannot_be_read_is_an_error(open_folder: Path) -> None:
+    """The file without its WAL would be an old state."""
     path = make(open_folder / "a.db", wal=True)
     with closing(sqlite3.connect(path)) as writer:
         writer.execute("INSERT INTO t VALUES (2)")
@@ -244,7 +210,7 @@ def test_reading_never_creates(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wal", [False, True], ids=["journal", "wal"])
 def test_reading_never_changes(tmp_path: Path, wal: bool) -> None:  # noqa: FBT001 — a parameter of the table above
-    """A connection for reading cannot write, and leaves the file as it was; one in WAL mode also beside a writer."""
+    """A read-only connection can't write, and leaves the file unchanged, also beside a writer in WAL mode."""
     path = make(tmp_path / "a b?#%.db", wal=wal)
     before = path.read_bytes()
     with closing(open_read_only(path)) as connection:
@@ -254,7 +220,7 @@ def test_reading_never_changes(tmp_path: Path, wal: bool) -> None:  # noqa: FBT0
     assert path.read_bytes() == before
 
 
-def test_reading_sees_what_is_in_the_wal(tmp_path: Path) -> None:
+def test_reading_sees_the_wal(tmp_path: Path) -> None:
     """A database that another connection has open is read with its WAL."""
     path = make(tmp_path / "a.db", wal=True)
     with closing(sqlite3.connect(path)) as writer:
@@ -270,8 +236,8 @@ def test_a_database_in_memory_cannot_be_opened_for_reading() -> None:
         open_read_only(":memory:")
 
 
-def test_a_locked_database_is_said_to_be_busy(tmp_path: Path) -> None:
-    """A lock that stays is told apart from damage."""
+def test_a_locked_database_is_reported_as_busy(tmp_path: Path) -> None:
+    """A lock that stays isn't mistaken for damage."""
     path = make(tmp_path / "a.db")
     with closing(sqlite3.connect(path)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -304,8 +270,8 @@ def test_a_locked_database_is_said_to_be_busy(tmp_path: Path) -> None:
         ("recursive_triggers", "yes", 1),
     ],
 )
-def test_a_pragma_takes_and_is_read_back(tmp_path: Path, name: str, value: str | int, found: str | int) -> None:
-    """Words and numbers are understood as SQLite reads them back."""
+def test_a_pragma_is_set_and_read_back(tmp_path: Path, name: str, value: str | int, found: str | int) -> None:
+    """Words and numbers are compared as SQLite reads them back."""
     with closing(connect_file(tmp_path / "a.db")) as connection:
         apply_pragmas(connection, [pragma(name, value)])
         assert connection.execute(f"PRAGMA {name}").fetchone() == (found,)
@@ -313,7 +279,7 @@ def test_a_pragma_takes_and_is_read_back(tmp_path: Path, name: str, value: str |
 
 @pytest.mark.parametrize("target", [":memory:", "file:shared?mode=memory&cache=shared"])
 def test_a_database_in_memory_needs_no_journal_and_no_map(target: str) -> None:
-    """There, a journal mode of ``memory`` and no memory map are what is to be expected; all else holds."""
+    """There, journal mode ``memory`` and no memory map are expected; all other PRAGMAs hold."""
     with closing(connect_file(target)) as connection:
         apply_pragmas(connection, [pragma("journal_mode", "WAL"), pragma("mmap_size", 1000), pragma("foreign_keys", 1)])
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("memory",)
@@ -325,8 +291,8 @@ def test_a_database_in_memory_needs_no_journal_and_no_map(target: str) -> None:
     ("name", "value"),
     [("no_such_pragma", 1), ("foreign_keys", "maybe"), ("synchronous", "SOMETIMES"), ("page_size", 8192)],
 )
-def test_a_pragma_that_does_not_take_is_an_error(tmp_path: Path, name: str, value: str | int) -> None:
-    """The error says which, what was wanted and what was found, and the exit status is that of a refusal."""
+def test_a_pragma_with_another_value_is_an_error(tmp_path: Path, name: str, value: str | int) -> None:
+    """The error has its name, the wanted and the found value; the exit status is that of a refusal."""
     with closing(connect_file(make(tmp_path / "a.db"))) as connection:
         with pytest.raises(PragmaError) as caught:
             apply_pragmas(connection, [pragma(name, value)], "a.db")
@@ -334,8 +300,8 @@ def test_a_pragma_that_does_not_take_is_an_error(tmp_path: Path, name: str, valu
         assert "a.db" in str(caught.value)
 
 
-def test_of_several_the_one_that_does_not_take_is_named(tmp_path: Path) -> None:
-    """Those before it took, and what is kept in the file, and stands in the way, is set as well."""
+def test_the_error_names_the_pragma_at_fault(tmp_path: Path) -> None:
+    """PRAGMAs before it are set."""
     wanted = [pragma("synchronous", "OFF"), pragma("journal_mode", "WAL"), pragma("cell_size_check", "maybe")]
     with closing(connect_file(tmp_path / "a.db")) as connection:
         with pytest.raises(PragmaError) as caught:
@@ -346,7 +312,7 @@ def test_of_several_the_one_that_does_not_take_is_named(tmp_path: Path) -> None:
 
 
 def test_a_pragma_within_a_transaction_is_an_error(tmp_path: Path) -> None:
-    """Foreign keys cannot be switched there, and SQLite does not say so."""
+    """Foreign keys can't be switched there, and SQLite doesn't say so."""
     with closing(connect_file(tmp_path / "a.db")) as connection:
         connection.execute("BEGIN")
         for one in (pragma("foreign_keys", "ON"), pragma("journal_mode", "WAL")):
@@ -366,8 +332,8 @@ def test_a_pragma_is_words_and_numbers_only(tmp_path: Path, name: str, value: st
         assert connection.execute("SELECT * FROM t").fetchall() == [(1,)]
 
 
-def test_what_shapes_a_file_is_set_before_its_first_table(tmp_path: Path) -> None:
-    """A page size takes effect in an empty file only, and is left alone afterwards."""
+def test_layout_pragmas_are_set_before_the_first_table(tmp_path: Path) -> None:
+    """A page size takes effect only in an empty file, and is left unchanged later."""
     with closing(connect_file(tmp_path / "a.db")) as connection:
         shape = [pragma("page_size", 8192), pragma("auto_vacuum", "INCREMENTAL"), pragma("foreign_keys", "ON")]
         apply_layout_pragmas(connection, shape)
@@ -377,7 +343,7 @@ def test_what_shapes_a_file_is_set_before_its_first_table(tmp_path: Path) -> Non
 
 
 def test_a_file_in_wal_mode_is_not_switched_again(tmp_path: Path) -> None:
-    """The switch would ask for a lock that a writer holds; a file that has the mode needs none."""
+    """The switch would need a lock that a writer holds."""
     path = make(tmp_path / "a.db", wal=True)
     with closing(sqlite3.connect(path)) as writer, closing(connect_file(path)) as connection:
         writer.execute("BEGIN IMMEDIATE")
@@ -386,7 +352,7 @@ def test_a_file_in_wal_mode_is_not_switched_again(tmp_path: Path) -> None:
 
 
 def test_the_switch_to_wal_waits_for_a_writer(tmp_path: Path) -> None:
-    """SQLite gives up at once behind a writer, whatever its busy timeout; the switch is tried until it is done."""
+    """SQLite doesn't wait, whatever its busy timeout; the switch is repeated."""
     path = make(tmp_path / "a.db")
     with closing(sqlite3.connect(path, check_same_thread=False)) as writer, closing(connect_file(path)) as connection:
         writer.execute("BEGIN IMMEDIATE")
@@ -398,7 +364,7 @@ def test_the_switch_to_wal_waits_for_a_writer(tmp_path: Path) -> None:
 
 
 def test_the_switch_to_wal_gives_up_in_the_end(tmp_path: Path) -> None:
-    """The declared busy timeout is the bound."""
+    """After the declared busy timeout."""
     path = make(tmp_path / "a.db")
     with closing(sqlite3.connect(path)) as writer, closing(connect_file(path, timeout=0)) as connection:
         writer.execute("BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""How the file of a new database is made: by whom, for whom, and under whose feet."""
+"""Make the file of a new database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from waiaas_migrate.sqlite.database.file import _make_link, _make_node, _make_pl
 
 @pytest.mark.parametrize("make", [_make_node, _make_link, _make_plainly])
 def test_each_way_to_make_a_file(tmp_path: Path, make: Callable[[str], None]) -> None:
-    """It is empty and its owner's alone, one that is there is left alone, and nothing else comes of it."""
+    """The file is empty and has mode 0600; an existing one stays, and nothing else is made."""
     if make is _make_node and sys.platform != "linux":
         pytest.skip("it takes a superuser")
     path = tmp_path / "a b?#%.db"
@@ -34,7 +34,7 @@ def test_each_way_to_make_a_file(tmp_path: Path, make: Callable[[str], None]) ->
 
 @pytest.mark.skipif(not Path("/proc/locks").exists(), reason="Linux alone tells of locks")
 def test_threads_that_open_a_new_file_at_once_keep_their_locks(tmp_path: Path) -> None:
-    """Whoever of them makes the file does not close it under another that writes already."""
+    """The thread that makes the file closes no descriptor while another one writes."""
 
     def write(path: Path, together: threading.Barrier) -> bool:
         together.wait()

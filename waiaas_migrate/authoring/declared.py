@@ -17,7 +17,7 @@ from waiaas_migrate.files.schema_file.locate import located
 from waiaas_migrate.files.schema_file.quoted_words import quoted_word_problems
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.files.yaml_text.yaml_reader import join
-from waiaas_migrate.schema.canonical import without_meaning
+from waiaas_migrate.schema.canonical import without_expressions
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hints import with_hints, without_hints
@@ -34,7 +34,7 @@ from waiaas_migrate.sqlite.reading.introspect import Known, Strings, introspect_
 class Declared:
     """The declared schema: ``source`` as its author wrote it, ``schema`` as SQLite understood it, hints included.
 
-    ``known`` are the statements that the migrations contain to the letter, so that neither side needs reading.
+    ``known`` are the statements that the migrations contain unchanged, so that neither side needs reading.
     """
 
     source: DeclaredSchema
@@ -48,7 +48,7 @@ def declare(project: Project, renderer: Renderer, *, like: sqlite3.Connection | 
     Args:
         project: where the file is.
         renderer: what renders the SQL that builds it.
-        like: a database with mostly the same schema. Statements that it contains to the letter are not read again:
+        like: a database with mostly the same schema. Statements that it contains unchanged are not read again:
             their meaning was proved when they were written.
 
     Raises:
@@ -81,8 +81,8 @@ def _refuse_strings(project: Project, source: DeclaredSchema, strings: Strings) 
         raise SchemaFileError(problems)
 
 
-def _expect_all(written: Schema, built: Schema, customised: Project | None) -> None:
-    """Show that the templates left nothing out; ``customised`` is the project if some of them are its own.
+def _expect_all(written: Schema, built: Schema, customized: Project | None) -> None:
+    """Show that the templates left nothing out; ``customized`` is the project if some of them are its own.
 
     Raises:
         TemplateError: names what differs from the declaration.
@@ -91,17 +91,17 @@ def _expect_all(written: Schema, built: Schema, customised: Project | None) -> N
     others = built.by_name()
     suspects = tuple(table for table in written.tables if others.get(fold(table.name)) != table)
     found = tuple(others[fold(table.name)] for table in suspects if fold(table.name) in others)
-    left = diff(Schema(tables=without_meaning(found)), Schema(tables=without_meaning(suspects)))
+    left = diff(Schema(tables=without_expressions(found)), Schema(tables=without_expressions(suspects)))
     names = {fold(name) for name in built.names}
     missing = [f"{name} is missing" for name in written.names if fold(name) not in names]
     if not left and not missing:
         return
     listed = "; ".join([*missing, *map(describe, left)])
-    if customised is None:
+    if customized is None:
         what = f"The templates do not build what schema.yaml declares. Still missing: {listed}."
         raise ProofError(f"{what} This is a fault of waiaas-migrate, not of your schema.")
     what = f"these templates do not build what schema.yaml declares. Still missing: {listed}."
-    raise TemplateError([Problem(file=str(customised.templates), what=what, fix="Correct or delete your templates.")])
+    raise TemplateError([Problem(file=str(customized.templates), what=what, fix="Correct or delete your templates.")])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

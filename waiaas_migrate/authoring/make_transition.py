@@ -54,7 +54,7 @@ def make_transition(
 
 
 def _completed(database: sqlite3.Connection, transition: Transition, renderer: Renderer) -> Transition:
-    """Return ``transition`` with its changes and everything else that ``database``, which has the new names, tells."""
+    """Return ``transition`` with its changes, and what ``database``, which has the new names, adds to it."""
     changes = diff(transition.old, transition.new)
     aside = transition.set_aside | _broken(database, transition.old, changes) | _quoted(transition.strings, changes)
     texts = {fold(row.name): row.sql for row in read_catalog(database) if row.kind == "table"}
@@ -79,7 +79,7 @@ def _rename_all(scratch: sqlite3.Connection, start: Schema, renames: Renames, re
 
 
 def _rename(scratch: sqlite3.Connection, renaming: Transition, renderer: Renderer) -> str | None:
-    """Carry the renames out; or change nothing and return a view or trigger that must be set aside for them."""
+    """Do the renames, or change nothing and return a view or trigger that must be set aside for them."""
     try:
         with transaction(scratch):
             for step in plan(renaming).steps:

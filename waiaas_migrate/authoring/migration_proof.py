@@ -1,4 +1,4 @@
-"""The proof of a migration before it is written: what it does in memory is what was asked for, and can be undone."""
+"""The proof of a migration before it is written: in memory it does what it should, and its rollback undoes it."""
 
 from __future__ import annotations
 

@@ -36,8 +36,8 @@ def newly_broken_objects(
 
 def made_objects(transition: Transition) -> frozenset[str]:
     """Return the folded names of the views, triggers and virtual tables that the migration adds or changes."""
-    made = (c.AddView, c.ModifyView, c.AddTrigger, c.ModifyTrigger, c.AddVirtualTable, c.ModifyVirtualTable)
-    return frozenset(c.object_of(change)[1] for change in transition.changes if isinstance(change, made))
+    made = (change for change in transition.changes if isinstance(change, c.AddObject | c.ModifyObject))
+    return frozenset(c.object_of(change)[1] for change in made)
 
 
 def _touched(transition: Transition) -> frozenset[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.enum_lists import literal, values_held
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard
-from waiaas_migrate.schema.model import Column, PrimaryKey, Table
+from waiaas_migrate.schema.model import Column, PrimaryKey, Table, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.row_values import column_of, is_filled, mapping
 from waiaas_migrate.sqlite.planning.transition import Transition
@@ -58,7 +58,7 @@ def _not_restored(change: c.Change) -> Iterator[str]:
     match change:
         case c.DropTable(table=Table(name=name)):
             yield f"Does not restore the rows of {name}."
-        case c.DropVirtualTable(table=virtual) if virtual.holds_data:
+        case c.DropObject(item=VirtualTable(holds_data=True) as virtual):
             yield f"Does not restore the rows of {virtual.name}."
         case c.DropColumn(table=table, column=column) if column.not_null and column.default is None:
             yield f"Does not restore the values of {table}.{column.name}: every row gets a neutral value."
@@ -81,7 +81,7 @@ def _columns_that_stay(transition: Transition) -> Iterator[tuple[Table, Column, 
 
 
 def _merged_values(old: Table, before: Column, after: Column) -> Iterator[str]:
-    """Yield a remark for each enum value that replaced others, so that its rows can't be told apart now."""
+    """Yield a remark for each enum value that replaced others, so that its rows can't be distinguished now."""
     where = f"{old.name}.{after.name}"
     held = values_held(old, before)
     replaced: dict[str | int | None, list[str | int]] = {}

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from waiaas_migrate.cli.outcomes import Report, report_on
 from waiaas_migrate.cli.output import plural, say
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.runner.backups.backup import byte_count
+from waiaas_migrate.runner.backups.verified_copy import byte_count
 from waiaas_migrate.runner.dry_run import Estimate, MigrationEstimate, TableEstimate, estimate, estimate_all
 from waiaas_migrate.runner.fleet.fleet import Fleet
 from waiaas_migrate.runner.fleet.patterns import without_patterns

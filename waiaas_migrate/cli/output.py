@@ -160,8 +160,11 @@ def print_run(result: ApplyResult | RollbackResult) -> None:
         note(f"Note: {notice}")
 
 
-def print_interrupted(error: KeyboardInterrupt, *, as_json: bool) -> int:
-    """Print that a run was interrupted and what it kept; return the exit status."""
+def print_interrupted(error: KeyboardInterrupt, *, as_json: bool, database: str = "") -> int:
+    """Print that a run on ``database`` was interrupted and what it kept; return the exit status."""
+    if not str(error):  # it came before or after the run
+        hint = f"Run `waiaas-migrate status {database}` to see what was applied."
+        error = KeyboardInterrupt(f"Interrupted. {hint}")
     note(str(error))
     if as_json:
         from waiaas_migrate.runner.watching.interruption import interruption_of

@@ -1,4 +1,4 @@
-"""A migrations folder, read and held against its manifest, ready to be run."""
+"""Read a migrations folder, and check it against its manifest."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from waiaas_migrate.sqlite.reading.ownership import OtherTools
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationFolder:
-    """The migrations of a folder in their order, the hooks that follow them, and the manifest, if there is one."""
+    """The migrations of a folder in order, its post-apply hooks, and its manifest, if there is one."""
 
     path: Path
     migrations: tuple[MigrationFile, ...]
@@ -37,7 +37,7 @@ class MigrationFolder:
         object.__setattr__(self, "_facts", {} if self.manifest is None else self.manifest.facts)
 
     def named(self, names: Iterable[str]) -> tuple[MigrationFile, ...]:
-        """The migrations of these ids, in the same order."""
+        """Return the migrations of these ids, in the same order."""
         return tuple(self._by_id[name] for name in names)
 
     def without(self, names: Iterable[str]) -> tuple[MigrationFile, ...]:
@@ -46,30 +46,30 @@ class MigrationFolder:
         return tuple(migration for migration in self.migrations if migration.id not in left_out)
 
     def facts(self, migration: MigrationFile) -> Facts:
-        """What the manifest records about ``migration``; the worst if it doesn't."""
+        """Return what the manifest records about ``migration``; the worst case if nothing."""
         return self._facts.get(migration.id) or UNKNOWN
 
     def forward(self, migrations: Iterable[MigrationFile]) -> list[Effects]:
-        """The effects of applying each of ``migrations``."""
+        """Return the effects of applying each of ``migrations``."""
         return [self.facts(migration).forward for migration in migrations]
 
     def rollback(self, migrations: Iterable[MigrationFile]) -> list[Effects]:
-        """The effects of rolling back each of ``migrations``."""
+        """Return the effects of rolling back each of ``migrations``."""
         return [self.facts(migration).rollback for migration in migrations]
 
     @property
     def tables(self) -> frozenset[str]:
-        """The folded names of the tables that the migrations touch, as far as the manifest tells."""
+        """Return the folded names of the tables that the migrations touch, as far as recorded."""
         return frozenset(fold(name) for one in self.forward(self.migrations) for name, _ in one.tables or ())
 
     @property
     def pragmas(self) -> tuple[Pragma, ...]:
-        """The PRAGMAs that the manifest declares."""
+        """Return the PRAGMAs that the manifest declares."""
         return () if self.manifest is None else self.manifest.pragmas
 
     @property
     def others(self) -> OtherTools:
-        """What belongs to other tools, as the manifest says."""
+        """Return the tables that belong to other tools, as the manifest says."""
         return OtherTools(patterns=() if self.manifest is None else self.manifest.ignore_tables)
 
 

@@ -1,7 +1,7 @@
-"""What plain yoyo leaves if it is killed between its two transactions: a migration that has run but isn't recorded.
+"""Find a migration that plain yoyo ran but didn't record, since it was killed between its two transactions.
 
-The evidence is yoyo's lock row, which outlives the process. Without it nothing here is asked, and a migration whose
-objects are there already runs like any other: somebody may have made them by hand, without the migration's rows.
+The evidence is yoyo's lock row, which outlives the process. Without a lock row, a migration whose objects exist already
+runs like any other: somebody may have made them by hand, without the migration's rows.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ def had_run(
 ) -> bool:
     """Return whether a yoyo that was killed had run ``migration``, the first pending one.
 
-    A transactional migration runs as a whole or not at all. If its effect shows in the schema, the schema tells. One
-    that may change rows is never taken for run, nor run a second time, unless the schema proves that it hasn't run.
-    One that runs outside transactions may have stopped halfway, and runs again.
+    A transactional migration runs as a whole or not at all, so the schema can prove which. A migration that may change
+    rows is neither recorded nor run a second time, unless the schema proves that it hasn't run. A migration outside
+    transactions may have stopped halfway, and runs again.
 
     Args:
         connection: the database, in a write transaction.
@@ -76,7 +76,7 @@ def recorded_late(migration: str) -> str:
 
 
 def hint(error: ApplyError) -> ApplyError:
-    """Return ``error`` with what to do if what the migration creates is there already."""
+    """Return ``error`` with what to do if an object that the migration creates exists already."""
     if "already exists" not in error.reason and "duplicate column" not in error.reason:
         return error
     return ApplyError(

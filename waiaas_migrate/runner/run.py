@@ -111,13 +111,15 @@ class Run:
         check.announce(self.effects([migration])[0].unenforceable)
         self._back_up(migration.id)
         self._started += 1
-        self._monitor.send(MigrationStarted(migration=migration.id, number=self._started, total=self._total))
+        if self.options.listener is not None:
+            self._monitor.send(MigrationStarted(migration=migration.id, number=self._started, total=self._total))
         self.steps.run(migration, self.direction)
 
     def record(self, migration: MigrationFile) -> None:
         """Record in yoyo's tables that ``migration`` was applied or rolled back."""
         self.steps.record(migration, self.direction)
-        self._monitor.send(MigrationFinished(migration=migration.id))
+        if self.options.listener is not None:
+            self._monitor.send(MigrationFinished(migration=migration.id))
 
     def note_commit(self, batch: Sequence[MigrationFile]) -> None:
         """Note that ``batch`` was committed."""
@@ -181,7 +183,7 @@ class Run:
             return
         self._monitor.start(Progress(migration=migration, words="backup", unit="pages"))
         file = Path(main_file(self.connection))
-        self.backup = back_up(file, _last_applied(self.connection), told=self._monitor.pages)
+        self.backup = back_up(file, _last_applied(self.connection), listener=self._monitor.pages)
         self._backed_up_at = version
 
 

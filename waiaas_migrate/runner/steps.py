@@ -6,8 +6,7 @@ import functools
 import re
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from waiaas_migrate.errors import ApplyError, MigrateError, UnsupportedError
@@ -84,8 +83,7 @@ class StepRunner:
                 f"{database_name(self.connection)}: a newer yoyo made its tables (version {found}; the installed one "
                 f"knows {records_version()}). Nothing was changed. Upgrade yoyo-migrations."
             )
-        with self._errors("yoyo's bookkeeping"):
-            self._backend.ensure_internal_schema_updated()
+        self._bookkeeping("yoyo's bookkeeping", self._backend.ensure_internal_schema_updated)
 
     def _found_version(self) -> int:
         try:
@@ -148,13 +146,11 @@ class StepRunner:
 
     def record(self, migration: MigrationFile, operation: Literal["apply", "rollback", "mark"]) -> None:
         """Record in yoyo's tables that ``migration`` was applied, rolled back, or had been applied already."""
-        with self._errors(migration):
-            write_record(self.connection, migration.id, operation)
+        self._bookkeeping(migration, lambda: write_record(self.connection, migration.id, operation))
 
     def log(self, hook: MigrationFile) -> None:
         """Write into yoyo's log that a hook was run; yoyo records nothing else about hooks."""
-        with self._errors(hook):
-            write_log(self.connection, hook.id)
+        self._bookkeeping(hook, lambda: write_log(self.connection, hook.id))
 
     def refuse_irreversible(self, migrations: Sequence[MigrationFile]) -> None:
         """Refuse to roll back migrations without a rollback; yoyo would only delete their records.
@@ -176,11 +172,10 @@ class StepRunner:
         loaded.load()
         return all(_has_rollback(step) for step in loaded.steps or ())
 
-    @contextmanager
-    def _errors(self, migration: MigrationFile | str) -> Iterator[None]:
-        """Raise what goes wrong with the bookkeeping as an error of this package."""
+    def _bookkeeping(self, migration: MigrationFile | str, write: Callable[[], object]) -> None:
+        """Call ``write``; raise what goes wrong as an error of this package."""
         try:
-            yield
+            write()
         except MigrateError:
             raise
         except Exception as error:

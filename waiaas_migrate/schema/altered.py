@@ -34,9 +34,7 @@ def altered(table: Table, change: c.Change) -> Table:  # noqa: PLR0911  one retu
             return replace(table, strict=new.strict, without_rowid=new.without_rowid)
         case (
             c.AddTable() | c.DropTable() | c.RenameTable() | c.RenameColumn() | c.ReorderColumns()
-            | c.AddIndex() | c.DropIndex() | c.ModifyIndex() | c.AddView() | c.DropView() | c.ModifyView()
-            | c.AddTrigger() | c.DropTrigger() | c.ModifyTrigger()
-            | c.AddVirtualTable() | c.DropVirtualTable() | c.ModifyVirtualTable()
+            | c.AddIndex() | c.DropIndex() | c.ModifyIndex() | c.AddObject() | c.DropObject() | c.ModifyObject()
         ):  # fmt: skip
             return table
         case _:

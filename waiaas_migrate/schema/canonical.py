@@ -65,17 +65,17 @@ def _canonical_type(declared: str | None) -> str | None:
     return re.sub(r"\s*([(),+-])\s*", r"\1", " ".join(declared.upper().split()))
 
 
-def without_meaning(value: ValueT) -> ValueT:
+def without_expressions(value: ValueT) -> ValueT:
     """Return ``value`` with the same meaning in every expression, to compare everything around them."""
-    result: ValueT = _without_meaning(value)
+    result: ValueT = _without_expressions(value)
     return result
 
 
-def _without_meaning(value: Any) -> Any:  # noqa: ANN401  whatever a table is made of
+def _without_expressions(value: Any) -> Any:  # noqa: ANN401  whatever a table is made of
     if isinstance(value, m.SqlText):
         return replace(value, key="")
     if isinstance(value, tuple):
-        return tuple(_without_meaning(item) for item in value)
+        return tuple(_without_expressions(item) for item in value)
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{item.name: _without_meaning(getattr(value, item.name)) for item in fields(value)})
+        return replace(value, **{item.name: _without_expressions(getattr(value, item.name)) for item in fields(value)})
     return value

@@ -20,6 +20,9 @@ from waiaas_migrate.schema.model import (
 )
 from waiaas_migrate.schema.names import fold
 
+#: What schema.yaml declares as a whole CREATE statement.
+StatementObject = View | Trigger | VirtualTable
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InTable:
@@ -185,69 +188,25 @@ class ModifyIndex(InTable):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddView:
-    """A new view."""
+class AddObject:
+    """A new view, trigger or virtual table."""
 
-    view: View
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DropView:
-    """A dropped view."""
-
-    view: View
+    item: StatementObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModifyView:
-    """A view of the same name with another statement."""
+class DropObject:
+    """A dropped view, trigger or virtual table, with the shadow tables of the latter."""
 
-    old: View
-    new: View
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddTrigger:
-    """A new trigger."""
-
-    trigger: Trigger
+    item: StatementObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DropTrigger:
-    """A dropped trigger."""
+class ModifyObject:
+    """A view, trigger or virtual table of the same name with another statement."""
 
-    trigger: Trigger
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModifyTrigger:
-    """A trigger of the same name with another statement."""
-
-    old: Trigger
-    new: Trigger
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddVirtualTable:
-    """A new virtual table."""
-
-    table: VirtualTable
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DropVirtualTable:
-    """A dropped virtual table, and its shadow tables with it."""
-
-    table: VirtualTable
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModifyVirtualTable:
-    """A virtual table of the same name with another module or other arguments."""
-
-    old: VirtualTable
-    new: VirtualTable
+    old: StatementObject
+    new: StatementObject
 
 
 ColumnChange = AddColumn | DropColumn | RenameColumn | ModifyColumn | ReorderColumns
@@ -255,13 +214,8 @@ CheckChange = AddCheck | DropCheck | ModifyCheck
 KeyChange = ModifyPrimaryKey | AddUnique | DropUnique | AddForeignKey | DropForeignKey | ModifyForeignKey
 IndexChange = AddIndex | DropIndex | ModifyIndex
 TableChange = AddTable | DropTable | RenameTable | ModifyTableOptions
-ViewChange = AddView | DropView | ModifyView
-TriggerChange = AddTrigger | DropTrigger | ModifyTrigger
-VirtualTableChange = AddVirtualTable | DropVirtualTable | ModifyVirtualTable
-
-Change = (
-    TableChange | ColumnChange | CheckChange | KeyChange | IndexChange | ViewChange | TriggerChange | VirtualTableChange
-)
+ObjectChange = AddObject | DropObject | ModifyObject
+Change = TableChange | ColumnChange | CheckChange | KeyChange | IndexChange | ObjectChange
 
 
 def table_of(change: Change) -> str | None:
@@ -286,18 +240,13 @@ def spelled_name(change: Change) -> str:
 
 def _named(change: Change) -> tuple[str, str]:
     match change:
-        case (
-            AddTable(table=found) | DropTable(table=found) | ModifyTableOptions(new=found)
-            | AddVirtualTable(table=found) | DropVirtualTable(table=found) | ModifyVirtualTable(new=found)
-        ):  # fmt: skip
-            return "table", found.name
+        case AddTable(table=Table(name=name)) | DropTable(table=Table(name=name)) | RenameTable(new=name):
+            return "table", name
         case AddIndex(index=index) | DropIndex(index=index) | ModifyIndex(new=index):
             return "index", index.name
-        case AddView(view=view) | DropView(view=view) | ModifyView(new=view):
-            return "view", view.name
-        case AddTrigger(trigger=trigger) | DropTrigger(trigger=trigger) | ModifyTrigger(new=trigger):
-            return "trigger", trigger.name
-        case RenameTable(new=name) | InTable(table=name):
+        case AddObject(item=item) | DropObject(item=item) | ModifyObject(new=item):
+            return {View: "view", Trigger: "trigger", VirtualTable: "table"}[type(item)], item.name
+        case ModifyTableOptions(new=Table(name=name)) | InTable(table=name):
             return "table", name
         case _:
             assert_never(change)
@@ -306,9 +255,9 @@ def _named(change: Change) -> tuple[str, str]:
 def owner_of(change: Change) -> str | None:
     """Return the folded name of the table, or of the view with a trigger, that owns the object; None for a view."""
     match change:
-        case AddTrigger(trigger=trigger) | DropTrigger(trigger=trigger) | ModifyTrigger(new=trigger):
-            return fold(trigger.table)
-        case AddView() | DropView() | ModifyView():
+        case AddObject(item=item) | DropObject(item=item) | ModifyObject(new=item) if isinstance(item, Trigger):
+            return fold(item.table)
+        case AddObject(item=item) | DropObject(item=item) | ModifyObject(new=item) if isinstance(item, View):
             return None
         case _:
             return fold(spelled_name(change))
@@ -316,10 +265,10 @@ def owner_of(change: Change) -> str | None:
 
 def is_addition(change: Change) -> bool:
     """Return whether ``change`` adds a table, a virtual table or a view."""
-    return isinstance(change, AddTable | AddVirtualTable | AddView)
+    return isinstance(change, AddTable) or (isinstance(change, AddObject) and not isinstance(change.item, Trigger))
 
 
-def asked_foreign_keys(changes: Sequence[Change]) -> Iterator[tuple[str, ForeignKey]]:
+def foreign_keys_to_check(changes: Sequence[Change]) -> Iterator[tuple[str, ForeignKey]]:
     """Yield the foreign keys, each with its table, that existing rows may violate.
 
     They are new or refer to other columns than before. Keys with a new column that is empty in every row are left out.

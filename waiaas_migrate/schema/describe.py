@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
+from waiaas_migrate.schema import model as m
 from waiaas_migrate.schema.enum_lists import literal
-from waiaas_migrate.schema.model import Check, Column, ForeignKey, Index, IndexPart, PrimaryKey, Table
 
 
-def describe(change: c.Change, *, brief: bool = False) -> str:  # noqa: PLR0911  one return for each kind of change
+def describe(change: c.Change, *, brief: bool = False) -> str:
     """Return ``change`` in words, such as ``add column agents.nickname (TEXT)``.
 
     ``brief`` leaves out the text of a CHECK, for a comment above the SQL that shows it.
@@ -23,12 +23,8 @@ def describe(change: c.Change, *, brief: bool = False) -> str:  # noqa: PLR0911 
             return _describe_check(change, brief=brief)
         case c.AddIndex() | c.DropIndex() | c.ModifyIndex():
             return _describe_index(change)
-        case c.AddView() | c.DropView() | c.ModifyView():
-            return _describe_view(change)
-        case c.AddTrigger() | c.DropTrigger() | c.ModifyTrigger():
-            return _describe_trigger(change)
-        case c.AddVirtualTable() | c.DropVirtualTable() | c.ModifyVirtualTable():
-            return _describe_virtual_table(change)
+        case c.AddObject() | c.DropObject() | c.ModifyObject():
+            return _describe_object(change)
         case _:
             return _describe_key(change)
 
@@ -64,7 +60,7 @@ def _describe_column(change: c.ColumnChange) -> str:
             assert_never(change)
 
 
-def _differences(old: Column, new: Column) -> list[str]:
+def _differences(old: m.Column, new: m.Column) -> list[str]:
     return [
         f"{before} becomes {after}"
         for before, after in zip(_properties(old), _properties(new), strict=True)
@@ -72,7 +68,7 @@ def _differences(old: Column, new: Column) -> list[str]:
     ]
 
 
-def _properties(column: Column) -> tuple[str, ...]:
+def _properties(column: m.Column) -> tuple[str, ...]:
     """Return the properties of a column in words, except its name; always the same number of them."""
     return (
         f"type {column.type}" if column.type else "no type",
@@ -83,14 +79,14 @@ def _properties(column: Column) -> tuple[str, ...]:
     )
 
 
-def _not_null(column: Column) -> str:
+def _not_null(column: m.Column) -> str:
     rule = column.not_null
     if rule is None:
         return "nullable"
     return _joined("NOT NULL", rule.name, f"on conflict {rule.on_conflict}" if rule.on_conflict else "")
 
 
-def _generated(column: Column) -> str:
+def _generated(column: m.Column) -> str:
     if column.generated is None:
         return "not generated"
     return f"generated as ({column.generated.expression.sql}) {'stored' if column.generated.stored else 'virtual'}"
@@ -112,7 +108,7 @@ def _describe_check(change: c.CheckChange, *, brief: bool) -> str:
     return words if brief else f"{words}: {text}"
 
 
-def _allowed_values(table: str, old: Check, new: Check) -> str | None:
+def _allowed_values(table: str, old: m.Check, new: m.Check) -> str | None:
     """Return how two lists of values differ; None if one CHECK is more than a list, or both allow the same."""
     before, after = old.allowed, new.allowed
     if before is None or after is None or before.column != after.column or before.nullable != after.nullable:
@@ -125,7 +121,7 @@ def _allowed_values(table: str, old: Check, new: Check) -> str | None:
     return f"{table}.{new.column or before.column}: {' and '.join(filter(None, words))}"
 
 
-def _checked(table: str, check: Check) -> str:
+def _checked(table: str, check: m.Check) -> str:
     return (f"{table}.{check.column}" if check.column else table) + (f" ({check.name})" if check.name else "")
 
 
@@ -141,16 +137,16 @@ def _describe_index(change: c.IndexChange) -> str:
             assert_never(change)
 
 
-def _kind(index: Index) -> str:
+def _kind(index: m.Index) -> str:
     return "unique index" if index.unique else "index"
 
 
-def _indexed(index: Index) -> str:
+def _indexed(index: m.Index) -> str:
     where = f" where {index.where.sql}" if index.where else ""
     return f"{'unique ' if index.unique else ''}({_terms(index.parts)}){where}"
 
 
-def _terms(parts: tuple[IndexPart, ...]) -> str:
+def _terms(parts: tuple[m.IndexPart, ...]) -> str:
     return ", ".join(
         _joined(
             part.column or (part.expression.sql if part.expression else ""),
@@ -179,14 +175,14 @@ def _describe_key(change: c.KeyChange) -> str:
             assert_never(change)
 
 
-def _keyed(key: PrimaryKey | None) -> str:
+def _keyed(key: m.PrimaryKey | None) -> str:
     if key is None:
         return "none"
     conflict = f"on conflict {key.on_conflict.lower()}" if key.on_conflict else ""
     return _joined(key.name, f"({_terms(key.parts)})", "autoincrement" if key.autoincrement else "", conflict)
 
 
-def _referenced(key: ForeignKey) -> str:
+def _referenced(key: m.ForeignKey) -> str:
     return _joined(
         key.name,
         f"({', '.join(key.columns)}) references {key.table}",
@@ -202,42 +198,32 @@ def _joined(*words: str | None) -> str:
     return " ".join(filter(None, words))
 
 
-def _describe_view(change: c.ViewChange) -> str:
+def _describe_object(change: c.ObjectChange) -> str:
     match change:
-        case c.AddView(view=view):
-            return f"add view {view.name}"
-        case c.DropView(view=view):
-            return f"drop view {view.name}"
-        case c.ModifyView(new=new):
-            return f"change view {new.name}"
+        case c.AddObject(item=m.VirtualTable(name=name, module=module)):
+            return f"add virtual table {name} using {module}"
+        case c.AddObject(item=item):
+            return f"add {_statement_object(item)}"
+        case c.DropObject(item=item):
+            return f"drop {_statement_object(item)}"
+        case c.ModifyObject(new=item):
+            return f"change {_statement_object(item)}"
         case _:
             assert_never(change)
 
 
-def _describe_trigger(change: c.TriggerChange) -> str:
-    match change:
-        case c.AddTrigger(trigger=trigger):
-            return f"add trigger {trigger.name} on {trigger.table}"
-        case c.DropTrigger(trigger=trigger):
-            return f"drop trigger {trigger.name} on {trigger.table}"
-        case c.ModifyTrigger(new=new):
-            return f"change trigger {new.name} on {new.table}"
+def _statement_object(item: c.StatementObject) -> str:
+    match item:
+        case m.View():
+            return f"view {item.name}"
+        case m.Trigger():
+            return f"trigger {item.name} on {item.table}"
+        case m.VirtualTable():
+            return f"virtual table {item.name}"
         case _:
-            assert_never(change)
+            assert_never(item)
 
 
-def _describe_virtual_table(change: c.VirtualTableChange) -> str:
-    match change:
-        case c.AddVirtualTable(table=table):
-            return f"add virtual table {table.name} using {table.module}"
-        case c.DropVirtualTable(table=table):
-            return f"drop virtual table {table.name}"
-        case c.ModifyVirtualTable(new=new):
-            return f"change virtual table {new.name}"
-        case _:
-            assert_never(change)
-
-
-def _options(table: Table) -> str:
+def _options(table: m.Table) -> str:
     words = [word for word, is_set in (("STRICT", table.strict), ("WITHOUT ROWID", table.without_rowid)) if is_set]
     return " and ".join(words) or "plain"

@@ -39,26 +39,18 @@ def _changes(old: Schema, new: Schema, *, column_order: bool) -> Iterator[c.Chan
         elif table != after[name]:
             yield from diff_table(table, after[name], column_order=column_order)
     yield from (c.AddTable(table=table) for name, table in after.items() if name not in before)
-    yield from _compare(
-        (old.virtual_tables, new.virtual_tables),
+    yield from _object_changes(old.virtual_tables, new.virtual_tables)
+    yield from _object_changes(old.views, new.views)
+    yield from _object_changes(old.triggers, new.triggers)
+
+
+def _object_changes(old: Sequence[c.StatementObject], new: Sequence[c.StatementObject]) -> Iterator[c.Change]:
+    return _compare(
+        (old, new),
         _name,
-        add=lambda table: c.AddVirtualTable(table=table),
-        drop=lambda table: c.DropVirtualTable(table=table),
-        modify=lambda before, after: c.ModifyVirtualTable(old=before, new=after),
-    )
-    yield from _compare(
-        (old.views, new.views),
-        _name,
-        add=lambda view: c.AddView(view=view),
-        drop=lambda view: c.DropView(view=view),
-        modify=lambda before, after: c.ModifyView(old=before, new=after),
-    )
-    yield from _compare(
-        (old.triggers, new.triggers),
-        _name,
-        add=lambda trigger: c.AddTrigger(trigger=trigger),
-        drop=lambda trigger: c.DropTrigger(trigger=trigger),
-        modify=lambda before, after: c.ModifyTrigger(old=before, new=after),
+        add=lambda item: c.AddObject(item=item),
+        drop=lambda item: c.DropObject(item=item),
+        modify=lambda before, after: c.ModifyObject(old=before, new=after),
     )
 
 

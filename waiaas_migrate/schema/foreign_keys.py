@@ -79,5 +79,5 @@ def mended_keys(old: Schema, new: Schema) -> Iterator[tuple[str, ForeignKey]]:
 
 
 def identity(table: str, key: ForeignKey) -> tuple[object, ...]:
-    """Return what tells foreign keys apart: their tables and columns, with folded names."""
+    """Return what identifies a foreign key: its tables and columns, with folded names."""
     return (fold(table), tuple(map(fold, key.columns)), fold(key.table), tuple(map(fold, key.targets)))

@@ -163,8 +163,8 @@ class Unique:
 class Check:
     """A CHECK constraint.
 
-    ``column`` names the column it stood on. ``allowed`` is the list of values it consists of; None if it says anything
-    else, or more.
+    ``column`` is the column it is written on. ``allowed`` is the list of values it consists of; None if it is anything
+    else.
     """
 
     expression: SqlText

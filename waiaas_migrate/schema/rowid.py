@@ -12,7 +12,7 @@ ROWID_NAMES = ("rowid", "_rowid_", "oid")
 def rowid_column(table: Table) -> Column | None:
     """Return the INTEGER PRIMARY KEY, the column that is an alias of the rowid; None without one.
 
-    An INTEGER column with PRIMARY KEY DESC is no alias (https://www.sqlite.org/lang_createtable.html#rowid).
+    An INTEGER column with PRIMARY KEY DESC is not an alias (https://www.sqlite.org/lang_createtable.html#rowid).
     """
     key = table.primary_key
     if key is None or table.without_rowid or len(key.parts) != 1 or (key.inline and key.parts[0].descending):

@@ -51,28 +51,35 @@ def apply(
 
         return estimate(project, databases, run_options, fleet, as_json=as_json)
 
+    report = Report(show=_show, line=_line, word=_word, row=_row)
+    try:
+        return report_on(
+            databases,
+            report,
+            one=lambda database: _apply(project, database, run_options),
+            each=lambda names: _apply_to_all(project, names, run_options, fleet, databases),
+            as_json=as_json,
+        )
+    except KeyboardInterrupt as error:
+        return print_interrupted(error, as_json=as_json, database=databases[0])
+
+
+def _apply(project: Project, database: str, run_options: RunOptions) -> ApplyResult:
     from waiaas_migrate.cli.progress_line import progress_line
     from waiaas_migrate.runner.apply import apply_to
+
+    with progress_line() as listener:
+        return apply_to(database, project.migrations, options=replace(run_options, listener=listener))
+
+
+def _apply_to_all(
+    project: Project, names: tuple[str, ...], run_options: RunOptions, fleet: Fleet, arguments: tuple[str, ...]
+) -> Iterable[Outcome[ApplyResult]]:
     from waiaas_migrate.runner.fleet.fleet import apply_to_all
     from waiaas_migrate.runner.fleet.patterns import without_patterns
 
-    def one(database: str) -> ApplyResult:
-        with progress_line() as listener:
-            return apply_to(database, project.migrations, options=replace(run_options, listener=listener))
-
-    def each(names: tuple[str, ...]) -> Iterable[Outcome[ApplyResult]]:
-        may_make = without_patterns(databases)
-        return apply_to_all(names, project.migrations, options=run_options, fleet=fleet, may_make=may_make)
-
-    report = Report(show=_show, line=_line, word=_word, row=_row)
-    try:
-        return report_on(databases, report, one, each, as_json=as_json)
-    except KeyboardInterrupt as error:
-        if not str(error):  # it came before or after the run
-            error = KeyboardInterrupt(
-                f"Interrupted. Run `waiaas-migrate status {databases[0]}` to see what was applied."
-            )
-        return print_interrupted(error, as_json=as_json)
+    may_make = without_patterns(arguments)
+    return apply_to_all(names, project.migrations, options=run_options, fleet=fleet, may_make=may_make)
 
 
 def _show(database: str, result: ApplyResult) -> None:

@@ -30,15 +30,15 @@ def restore(database: str, backup: str | None, *, only_list: bool, as_json: bool
       waiaas-migrate restore app.db
     """  # noqa: D301
     from waiaas_migrate.runner.backups.backup import backups_of
-    from waiaas_migrate.runner.backups.restore import RestoreInterrupted, database_file
+    from waiaas_migrate.runner.backups.restore import database_file
     from waiaas_migrate.runner.backups.restore import restore as run
 
     if only_list:
         return _print_list(database, backups_of(database_file(database)), as_json=as_json)
     try:
         run(database, backup, report=partial(_report, as_json=as_json))
-    except RestoreInterrupted as error:
-        return print_interrupted(error, as_json=as_json)
+    except KeyboardInterrupt as error:
+        return print_interrupted(error, as_json=as_json, database=database)
     return 0
 
 
@@ -56,7 +56,7 @@ def _report(done: Restored, *, as_json: bool) -> None:
 
 
 def _print_list(database: str, backups: tuple[Backup, ...], *, as_json: bool) -> int:
-    from waiaas_migrate.runner.backups.backup import byte_count
+    from waiaas_migrate.runner.backups.verified_copy import byte_count
 
     if as_json:
         rows = [

@@ -38,7 +38,6 @@ def rollback(
     """  # noqa: D301
     from waiaas_migrate.cli.progress_line import progress_line
     from waiaas_migrate.runner.rollback import Extent, roll_back_in
-    from waiaas_migrate.runner.watching.interruption import Interrupted
 
     if count is not None and to is not None:
         raise UsageError("--count and --to contradict each other. Give only one of them.")
@@ -47,8 +46,8 @@ def rollback(
         with progress_line() as listener:
             run_options = replace(run_options, listener=listener)
             result = roll_back_in(database, project.migrations, extent, options=run_options)
-    except Interrupted as error:
-        return print_interrupted(error, as_json=as_json)
+    except KeyboardInterrupt as error:
+        return print_interrupted(error, as_json=as_json, database=database)
     if as_json:
         backup = None if result.backup is None else str(result.backup)
         done = {"rolled_back": result.rolled_back, "notices": result.notices, "backup": backup}

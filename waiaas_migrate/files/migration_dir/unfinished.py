@@ -14,6 +14,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from waiaas_migrate.files.durable import sync_folder
+
 JOURNAL = ".waiaas-unfinished.json"
 _PREFIX, _SUFFIX = ".waiaas-", ".tmp"
 
@@ -71,21 +73,6 @@ def remove_unfinished(folder: Path) -> tuple[str, ...]:
     if removed:
         sync_folder(folder)
     return tuple(removed)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in ``folder`` durable, if the system can sync folders.
-
-    Raises:
-        OSError: the disk failed.
-    """
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _hash(path: Path) -> str | None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from waiaas_migrate.errors import MigrationsError, Problem
+from waiaas_migrate.files.durable import sync_folder
 from waiaas_migrate.files.migration_dir import unfinished as u
 
 try:
@@ -101,13 +102,13 @@ def _write_all(folder: Path, files: Mapping[str, str]) -> None:
     _write_durably(folder / u.JOURNAL, u.journal_text({path.name: files[path.name] for path in added}, manifest))
     for path in (*added, manifest):
         _write_durably(u.temporary(path), files[path.name])
-    u.sync_folder(folder)
+    sync_folder(folder)
     for path in added:
         u.temporary(path).rename(path)
-    u.sync_folder(folder)
+    sync_folder(folder)
     u.temporary(manifest).replace(manifest)
     try:
-        u.sync_folder(folder)
+        sync_folder(folder)
     except OSError as error:
         what = f"was written, but the disk did not confirm it: {error.strerror}."
         raise _error(manifest, what, "Check the disk, then run `waiaas-migrate check`.") from None

@@ -11,24 +11,20 @@ from waiaas_migrate.files.schema_file.value_kinds import EXPRESSION, NAME, name_
 from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.schema.model import Check, ForeignKey, Index, PrimaryKey, Unique
 
-Key = TypeVar("Key", PrimaryKey, Unique, Index)
+Key = TypeVar("Key", PrimaryKey, Unique, ForeignKey, Index)
 
 # A large schema has many of these, and a frozen dataclass takes three times as long to make.
 
 
-class ReadForeignKey(NamedTuple):
-    """A foreign key and its place; ``external``: its parent need not be in this file."""
+class ReadKey(NamedTuple, Generic[Key]):
+    """A key or an index, and its place; ``external``: the parent of a foreign key need not be in this file."""
 
-    key: ForeignKey
+    key: Key
     at: Value
     external: bool = False
 
 
-class ReadKey(NamedTuple, Generic[Key]):
-    """A primary key, a UNIQUE or an index, and its place."""
-
-    key: Key
-    at: Value
+ReadForeignKey = ReadKey[ForeignKey]
 
 
 def read_key(make: Callable[..., Key], form: Form, value: Value, columns: Columns) -> ReadKey[Key] | None:
@@ -70,7 +66,7 @@ def read_foreign_key(value: Value) -> ReadForeignKey | None:
         return None
     options = k.FOREIGN_KEY.contents(fields, ())
     external = parent.pop("external", False)
-    return ReadForeignKey(key=ForeignKey(columns=columns, **parent, **options), at=value, external=external)
+    return ReadKey(key=ForeignKey(columns=columns, **parent, **options), at=value, external=external)
 
 
 def read_references(value: Value, column: str) -> ReadForeignKey | None:
@@ -79,7 +75,7 @@ def read_references(value: Value, column: str) -> ReadForeignKey | None:
     if parent is None:
         return None
     external = parent.pop("external", False)
-    return ReadForeignKey(key=ForeignKey(columns=(column,), inline=True, **parent), at=value, external=external)
+    return ReadKey(key=ForeignKey(columns=(column,), inline=True, **parent), at=value, external=external)
 
 
 def _read_parent(value: Value, form: Form) -> dict[str, Any] | None:

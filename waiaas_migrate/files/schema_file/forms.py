@@ -66,8 +66,9 @@ class Form:
         if self.short and not value.is_mapping:
             return {self.short: value}
         found = value.fields(self.keys, self.example, self.instead)
-        required = {self.short: f"Write {self.example}."} if self.short else self.required
-        for name, fix in required.items():
+        if self.short and self.short not in found:
+            value.key_problem(f"`{self.short}` is missing.", f"Write {self.example}.")
+        for name, fix in self.required.items():
             if value.is_mapping and name not in found:
                 value.key_problem(f"`{name}` is missing.", fix)
         return found

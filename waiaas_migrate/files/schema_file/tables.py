@@ -92,8 +92,10 @@ def _table(name: str, read: ReadTable, names: tuple[str, ...]) -> Table:
 def _unqualified(check: Check, table: str, names: tuple[str, ...]) -> Check:
     """Return ``check`` with the meaning it has in ``table``, whether it says ``table.column`` or ``column``."""
     meant = ddl.expression(check.expression.sql, names, table)
-    expression = replace(check.expression, key=meant.key)
-    return replace(check, expression=expression, allowed=allowed_values(expression))
+    is_same = meant.key == check.expression.key
+    expression = check.expression if is_same else replace(check.expression, key=meant.key)
+    allowed = allowed_values(expression)
+    return check if is_same and allowed is None else replace(check, expression=expression, allowed=allowed)
 
 
 def _read_columns(value: Value, enums: LoadedEnums | None) -> tuple[ReadColumn, ...]:

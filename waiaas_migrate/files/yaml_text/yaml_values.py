@@ -91,14 +91,15 @@ class Value(NamedTuple):
 
     def text(self, example: str = "") -> str | None:
         """Return the value as text that is not empty; ``example`` is what to write."""
-        if isinstance(self.scalar, str) and self.scalar.strip():
-            return self.scalar
-        fix = _write(example)
-        if isinstance(self.scalar, str):
-            self.problem("the text is empty.", fix)
+        scalar = self.scalar
+        if isinstance(scalar, str) and scalar.strip():
+            return scalar
+        if isinstance(scalar, str):
+            self.problem("the text is empty.", _write(example))
+        elif isinstance(self.node, ScalarNode) and scalar is not None:
+            self._unexpected("text", f'Put it in quotes: "{self.node.text}".')
         else:
-            is_plain = isinstance(self.node, ScalarNode) and self.node.value is not None
-            self._unexpected("text", f'Put it in quotes: "{getattr(self.node, "text", "")}".' if is_plain else fix)
+            self._unexpected("text", _write(example))
         return None
 
     def sql(self) -> str | None:

@@ -1,4 +1,4 @@
-"""Who may use a file: its owner, group, mode, POSIX access list and other extended attributes."""
+"""Copy who may use a file: its owner, group, mode, POSIX access list and other extended attributes."""
 
 from __future__ import annotations
 
@@ -6,42 +6,48 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 
 def keep_access(old: Path, new: Path) -> tuple[str, ...]:
     """Give ``new`` the owner, group, mode, access list and extended attributes of ``old``.
 
+    ``new`` has mode 0600 until the end, so nobody gains access on the way.
+
     Returns:
-        What could not be kept, for people. Access never becomes wider on the way.
+        A sentence for each thing that the system refused.
     """
+    refused = [sentence for sentence, change in _changes(old, new) if not _is_done(change)]
+    mode = stat.S_IMODE(old.stat().st_mode) & 0o777
+    if stat.S_IMODE(new.stat().st_mode) != mode and not _is_done(partial(new.chmod, mode)):
+        refused.append(f"The restored file could not be given the mode of the old one ({mode:04o}).")
+    return tuple(refused)
+
+
+def _changes(old: Path, new: Path) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Yield each change except the mode, with the sentence for the case that it is refused; the owner comes first."""
     status, own = old.stat(), new.stat()
-    lost = []
-    # Mode 0600 until the end: changing the owner first keeps others out.
-    if status.st_uid != own.st_uid and not _is_done(lambda: os.chown(new, status.st_uid, -1)):
-        lost.append(f"its owner (user {status.st_uid})")
-    if status.st_gid != own.st_gid and not _is_done(lambda: os.chown(new, -1, status.st_gid)):
-        lost.append(f"its group ({status.st_gid})")
-    lost.extend(_keep_attributes(old, new))
-    mode = stat.S_IMODE(status.st_mode) & 0o777
-    if stat.S_IMODE(new.stat().st_mode) != mode and not _is_done(lambda: new.chmod(mode)):
-        lost.append(f"its mode ({mode:04o})")
-    return tuple(lost)
-
-
-def _keep_attributes(old: Path, new: Path) -> Iterator[str]:
-    """Copy the extended attributes, which access lists are too, and remove those that the folder gave ``new``."""
+    if status.st_uid != own.st_uid:
+        sentence = f"The restored file could not be given the owner of the old one (user {status.st_uid})."
+        yield sentence, partial(os.chown, new, status.st_uid, -1)
+    if status.st_gid != own.st_gid:
+        sentence = f"The restored file could not be given the group of the old one ({status.st_gid})."
+        yield sentence, partial(os.chown, new, -1, status.st_gid)
     wanted, found = _attributes(old), _attributes(new)
-    for name in sorted(found.keys() - wanted.keys()):
-        if not _is_done(lambda name=name: os.removexattr(new, name)):  # type: ignore[misc]
-            yield f"being without {name}"
+    for name in sorted(found.keys() - wanted.keys()):  # the folder gave them
+        yield (
+            f"The restored file keeps the attribute {name}, which the old one lacks.",
+            partial(os.removexattr, new, name),
+        )
     for name, value in sorted(wanted.items()):
-        if found.get(name) != value and not _is_done(lambda name=name, value=value: os.setxattr(new, name, value)):  # type: ignore[misc]
-            yield f"its attribute {name}"
+        if found.get(name) != value:
+            sentence = f"The restored file could not be given the attribute {name} of the old one."
+            yield sentence, partial(os.setxattr, new, name, value)
 
 
 def _attributes(path: Path) -> dict[str, bytes]:
-    """The extended attributes; none where the system or the file system has none."""
+    """Return the extended attributes, POSIX access lists among them; none if the system or file system has none."""
     found: dict[str, bytes] = {}
     if hasattr(os, "listxattr"):
         with suppress(OSError):

@@ -1,8 +1,8 @@
-"""Files that are still being written beside a database.
+"""Name files beside a database: those that are still being written, and those that are finished.
 
-Each has a name of its own, ``app.db.backup-partial-4711-1f2e3d4c``, which says which process writes it. So two runs
-never write to one file, and a later run removes what a killed process left. No lock is used: some network file systems
-(CIFS) refuse writes to a file that is locked through another descriptor.
+A file that is being written is called, for example, ``app.db.backup-partial-4711-1f2e3d4c``, by the process that writes
+it. So two runs never write to the same file, and a later run removes what a killed process left. No lock is used, since
+some network file systems (CIFS) refuse writes to a file that is locked through another descriptor.
 """
 
 from __future__ import annotations
@@ -10,57 +10,67 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+from waiaas_migrate.errors import DatabaseFileError
 from waiaas_migrate.runner.liveness import may_be_running
+from waiaas_migrate.sqlite.database.connection import plain_errors
 
-#: What SQLite keeps beside a database.
+#: The files that SQLite keeps beside a database.
 COMPANIONS = ("-wal", "-shm", "-journal")
+#: How a time in UTC is written in a file name.
+STAMP = "%Y%m%dT%H%M%SZ"
 
-#: Earlier versions used one name without a process for all.
-_ENDING = re.compile(r"\.(?:backup|restore)-partial(?:-(?P<pid>[0-9]+)-[0-9a-f]{8})?(?:-wal|-shm|-journal)?\Z")
-
-#: The partial files that this process is writing.
-_being_written: set[str] = set()
+_PARTIAL = r"\.(?:backup|restore)-partial-(?P<pid>[0-9]+)-[0-9a-f]{8}(?:-wal|-shm|-journal)?"
 
 
-class partial_file:  # noqa: N801 — a context manager; a generator has more places where Ctrl-C would leave the file
-    """Give a new name beside ``database``; a file that has it when the block ends is removed."""
+class partial_file:  # noqa: N801 — a context manager; in a generator, Ctrl-C could leave the file at more points
+    """Provide a new name beside ``database``; when the block ends, remove the file that still has it."""
 
     def __init__(self, database: Path, kind: Literal["backup", "restore"]) -> None:
-        self.path = database.with_name(f"{database.name}.{kind}-partial-{os.getpid()}-{secrets.token_hex(4)}")
+        self.path = beside(database, f".{kind}-partial-{os.getpid()}-{secrets.token_hex(4)}")
 
     def __enter__(self) -> Path:
-        _being_written.add(self.path.name)
         return self.path
 
     def __exit__(self, *exc_info: object) -> None:
         with suppress(OSError):
             self.path.unlink()
-        _being_written.discard(self.path.name)
 
 
 def remove_abandoned(database: Path) -> None:
-    """Remove the partial files of ``database`` that no process is writing any more."""
+    """Remove the partial files of ``database`` that no running process is writing."""
     with suppress(OSError):
         for path in database.parent.iterdir():
-            if path.name.startswith(f"{database.name}.") and _is_abandoned(path, path.name[len(database.name) :]):
-                path.unlink(missing_ok=True)
+            match = re.fullmatch(re.escape(database.name) + _PARTIAL, path.name)
+            with suppress(FileNotFoundError):
+                if match is not None and not may_be_running(int(match["pid"]), path.stat().st_mtime):
+                    path.unlink()
 
 
-def _is_abandoned(path: Path, ending: str) -> bool:
-    match = _ENDING.match(ending)
-    if match is None:
-        return False
-    pid = int(match["pid"] or 0)
-    if pid == os.getpid():
-        return not path.name.startswith(tuple(_being_written))
-    try:
-        return not may_be_running(pid, path.stat().st_mtime)
-    except FileNotFoundError:
-        return False
+def beside(path: Path, ending: str) -> Path:
+    """Return the path of the file that is named like ``path`` plus ``ending``."""
+    return path.with_name(path.name + ending)
+
+
+def stamped_names(
+    database: Path, kind: Literal["backup", "replaced"], ending: str = "", *, after: datetime | None = None
+) -> Iterator[Path]:
+    """Yield names beside ``database`` that hold the time in UTC, each a second later than the one before.
+
+    The first holds the current time, or the second after ``after`` if that is later.
+    """
+    at = datetime.now(UTC)
+    if after is not None:
+        with suppress(OverflowError):
+            at = max(at, after + timedelta(seconds=1))
+    while True:
+        yield beside(database, f".{kind}-{at.strftime(STAMP)}{ending}")
+        at += timedelta(seconds=1)
 
 
 def take_name(partial: Path, name: Path) -> None:
@@ -83,20 +93,21 @@ def take_name(partial: Path, name: Path) -> None:
             partial.unlink()
 
 
-def sync_file(path: Path) -> None:
-    """Write the content of ``path`` and its attributes to the disk."""
-    descriptor = os.open(path, os.O_RDWR)
+def take_free_name(partial: Path, names: Iterable[Path]) -> Path:
+    """Rename ``partial`` to the first of ``names`` that no file has; another process may take one at any time."""
+    for name in names:
+        with suppress(FileExistsError):
+            take_name(partial, name)
+            return name
+    raise FileExistsError
+
+
+@contextmanager
+def file_errors(database: str | Path, *, doing: str, problem: str, fix: str) -> Iterator[None]:
+    """Report errors of SQLite and of the system as errors of this package, with ``problem`` and ``fix``."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_folder(folder: Path) -> None:
-    """Write the names in ``folder`` to the disk, if the system can do that."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        with plain_errors(str(database), doing=doing):
+            yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise DatabaseFileError(f"{database}: {problem}: {reason}. Nothing was changed. {fix}") from error

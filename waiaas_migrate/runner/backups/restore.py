@@ -1,8 +1,8 @@
-"""Put a backup back in the place of its database.
+"""Restore a backup: put a copy of it in the place of its database.
 
 The backup is copied beside the database, checked, and renamed to the database's name in one step
-(https://man7.org/linux/man-pages/man2/rename.2.html). The file that it replaces gets a second name first, so at no
-instant is there no database. If the file system has no hard links, that is a copy.
+(https://man7.org/linux/man-pages/man2/rename.2.html). The file that it replaces gets a second name first, so a database
+exists at every instant. If the file system has no hard links, that is a copy.
 
 Before the rename the WAL is merged into the database that it belongs to. If it were left, SQLite would apply it to the
 restored file (https://www.sqlite.org/howtocorrupt.html#unlinking_or_renaming_a_database_file_while_in_use).
@@ -20,20 +20,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from waiaas_migrate.errors import DatabaseBusy, DatabaseFileError, Picklable, UsageError
-from waiaas_migrate.runner.backups.backup import Pages, backups_of, copy_database, damage
-from waiaas_migrate.runner.backups.partial import partial_file, remove_abandoned, sync_folder
+from waiaas_migrate.files.durable import sync_folder
+from waiaas_migrate.runner.backups.backup import backups_of
+from waiaas_migrate.runner.backups.partial import file_errors, partial_file, remove_abandoned
 from waiaas_migrate.runner.backups.swap import Swap
+from waiaas_migrate.runner.backups.verified_copy import copy_and_check
 from waiaas_migrate.sqlite.database.connection import open_read_only, plain_error, plain_errors, result_code
 from waiaas_migrate.sqlite.database.url import database_path
 
-#: Seconds to wait for another connection's lock: what is being used now is refused.
-_PATIENCE = 1.0
+#: Seconds to wait for another connection's lock: a database in use is refused.
+_LOCK_TIMEOUT = 1.0
 _PROCESSES = Path("/proc")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
-    """The backup that is in place now, where the file that it replaced is kept, if there was one, and what to know."""
+    """The backup that is in place now, the path of the replaced file if there was one, and notices for people."""
 
     database: Path
     backup: Path
@@ -41,7 +43,7 @@ class Restored:
     notices: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        kept = f" What it replaced is kept as {self.kept}." if self.kept is not None else ""
+        kept = f" The replaced file is kept as {self.kept}." if self.kept is not None else ""
         return f"{self.backup} was restored to {self.database}.{kept}"
 
 
@@ -50,27 +52,21 @@ class RestoreInterrupted(Picklable, KeyboardInterrupt):
 
     def __init__(self, database: Path, restored: Restored | None) -> None:
         self.restored = restored
-        as_it_was = f"Interrupted; nothing was restored, and {database} is as it was."
-        super().__init__(as_it_was if restored is None else f"Interrupted, but too late: {restored}")
+        unchanged = f"Interrupted; nothing was restored, and {database} is as it was."
+        super().__init__(unchanged if restored is None else f"Interrupted, but too late: {restored}")
 
 
-def restore(
-    database: str,
-    backup: str | None = None,
-    *,
-    told: Pages | None = None,
-    report: Callable[[Restored], None] | None = None,
-) -> Restored:
-    """Put ``backup``, or the newest one, in the place of ``database``, and keep the file that was there beside it.
+def restore(database: str, backup: str | None = None, *, report: Callable[[Restored], None] | None = None) -> Restored:
+    """Put ``backup``, or the newest one, in the place of ``database``, and keep the replaced file beside it.
 
     ``backup`` is a path, or the name of a file beside the database. ``report`` is called at the end: if it fails or is
     interrupted, the error still says what was restored.
 
     Raises:
         UsageError: the database has no file.
-        DatabaseFileError: there is no such backup, it is damaged, or the folder cannot be written.
+        DatabaseFileError: the backup is missing or damaged, or the folder cannot be written.
         DatabaseBusy: a process has the database open.
-        DatabaseRefused: there is no room.
+        DatabaseRefused: the disk has no room.
         RestoreInterrupted: Ctrl-C; it says whether the backup is in place.
     """
     target = database_file(database)
@@ -78,22 +74,25 @@ def restore(
     with partial_file(target, "restore") as arriving:
         swap = Swap(target, arriving)
         try:
-            with _plain(target):
+            with file_errors(
+                target, doing="restoring it", problem="cannot be replaced", fix="Check the permissions of the folder."
+            ):
                 remove_abandoned(target)
-                _copy_checked(source, arriving, told)
+                _copy_checked(source, arriving)
                 _put_in_place(swap)
-                sync_folder(target.parent)
+                with suppress(OSError):  # some file systems cannot sync folders
+                    sync_folder(target.parent)
             done = Restored(database=target, backup=source, kept=swap.kept, notices=swap.notices)
             if report is not None:
                 report(done)
         except (KeyboardInterrupt, Exception) as error:
             done = Restored(database=target, backup=source, kept=swap.kept, notices=swap.notices)
-            _raise_truthfully(error, done, is_in_place=swap.is_done())
+            _raise_with_outcome(error, done, is_in_place=swap.is_done())
             raise
     return done
 
 
-def _raise_truthfully(error: BaseException, done: Restored, *, is_in_place: bool) -> None:
+def _raise_with_outcome(error: BaseException, done: Restored, *, is_in_place: bool) -> None:
     """Raise an error that says what is in place; return if ``error`` says so itself."""
     if isinstance(error, KeyboardInterrupt):
         raise RestoreInterrupted(done.database, done if is_in_place else None) from error
@@ -103,10 +102,10 @@ def _raise_truthfully(error: BaseException, done: Restored, *, is_in_place: bool
 
 
 def database_file(database: str) -> Path:
-    """The file that a DATABASE argument means, links followed.
+    """Return the file of a DATABASE argument, links followed.
 
     Raises:
-        UsageError: it is one in memory.
+        UsageError: it is a database in memory.
     """
     place = database_path(database)
     if place.path is None:
@@ -118,31 +117,31 @@ def _chosen(target: Path, backup: str | None) -> Path:
     if backup is None:
         found = backups_of(target)
         if not found:
-            raise DatabaseFileError(f"{target}: has no backup beside it. Name a file that holds one.")
+            raise DatabaseFileError(f"{target}: no backup found beside it. Give the path of one.")
         return found[-1].path
     path = Path(backup)
     if not path.exists() and path.name == backup:
         path = target.with_name(backup)
     if not path.is_file():
-        raise DatabaseFileError(f"{backup}: there is no such backup. `restore DATABASE --list` shows those there are.")
+        raise DatabaseFileError(f"{backup}: backup not found. List the backups with `restore DATABASE --list`.")
     if target.exists() and path.samefile(target):
         raise DatabaseFileError(f"{backup}: is the database itself. Name one of its backups.")
     if not path.stat().st_size:
-        raise DatabaseFileError(f"{backup}: is empty, and was not put back. Choose another backup.")
+        raise DatabaseFileError(f"{backup}: is empty, and was not restored. Choose another backup.")
     return path
 
 
-def _copy_checked(source: Path, arriving: Path, told: Pages | None) -> None:
-    """The backup's content under a passing name, on the disk and sound."""
+def _copy_checked(source: Path, arriving: Path) -> None:
     with closing(open_read_only(source)) as connection, plain_errors(str(source), doing="reading it"):
-        copy_database(connection, arriving, name=str(source), told=told)
-    wrong = damage(arriving, "integrity_check")
-    if wrong:
-        raise DatabaseFileError(f"{source}: is damaged, and was not put back: {wrong}. Choose another backup.")
+        damage = copy_and_check(
+            connection, arriving, name=str(source), check="integrity_check", fix="Make room, then try again."
+        )
+    if damage:
+        raise DatabaseFileError(f"{source}: is damaged, and was not restored: {damage}. Choose another backup.")
 
 
 def _put_in_place(swap: Swap) -> None:
-    """Lock the database, if there is one, and replace it.
+    """Lock the database, if it exists, and replace it.
 
     Raises:
         DatabaseBusy: a process has it open.
@@ -152,22 +151,22 @@ def _put_in_place(swap: Swap) -> None:
     if not os.path.lexists(target):
         swap.run()
         return
-    _refuse_anothers(target, target.stat())
-    _refuse_open(target, but=None)
+    _refuse_file_of_another_user(target)
+    _refuse_open(target, ignore=None)
     with _exclusive(target, swap) as is_locked:
-        _refuse_open(target, but=os.getpid())
+        _refuse_open(target, ignore=os.getpid())
         if is_locked:
             swap.forget_interrupted()
         swap.run()
 
 
-def _refuse_anothers(target: Path, status: os.stat_result) -> None:
-    """Refuse a file that this user may not rename, before it gets another name that couldn't be removed again.
+def _refuse_file_of_another_user(target: Path) -> None:
+    """Refuse a file that this user may not rename, before it gets a second name that couldn't be removed.
 
     In a folder with the sticky bit, only the owner of a file or of the folder may (unlink(2)).
     """
     folder = target.parent.stat()
-    owners = (0, status.st_uid, folder.st_uid)
+    owners = (0, target.stat().st_uid, folder.st_uid)
     if folder.st_mode & stat.S_ISVTX and hasattr(os, "geteuid") and os.geteuid() not in owners:
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
@@ -180,10 +179,10 @@ def _exclusive(target: Path, swap: Swap) -> Iterator[bool]:
     reads or writes (https://www.sqlite.org/pragma.html#pragma_journal_mode). If the file stays, so does its mode.
     """
     before = target.stat()
-    if before.st_size == 0:  # locking it would make a database of it
+    if before.st_size == 0:  # a lock would make it a database
         yield False
         return
-    with closing(sqlite3.connect(str(target.absolute()), timeout=_PATIENCE, isolation_level=None)) as connection:
+    with closing(sqlite3.connect(str(target.absolute()), timeout=_LOCK_TIMEOUT, isolation_level=None)) as connection:
         mode, is_locked = "", True
         try:
             try:
@@ -207,26 +206,25 @@ def _exclusive(target: Path, swap: Swap) -> Iterator[bool]:
 def _lock(connection: sqlite3.Connection, target: Path, before: os.stat_result) -> None:
     connection.execute("PRAGMA journal_mode = DELETE").fetchall()
     connection.execute("BEGIN EXCLUSIVE")
-    is_alone = connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    is_exclusive = connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
     # Another restore may have replaced the file while this one waited for its lock.
-    if not is_alone or not os.path.samestat(target.stat(), before):
+    if not is_exclusive or not os.path.samestat(target.stat(), before):
         raise DatabaseBusy(database=str(target), doing="replacing it")
 
 
-def _refuse_open(target: Path, *, but: int | None) -> None:
-    """Refuse a file that a process has open; one that does nothing with it right now holds no lock.
+def _refuse_open(target: Path, *, ignore: int | None) -> None:
+    """Refuse a file that a process other than ``ignore`` has open; an idle one holds no lock.
 
-    Where the system has no ``/proc``, or does not show another user's processes, only their locks are seen.
+    If the system has no ``/proc``, or hides another user's processes, only their locks are seen.
     """
     status = target.stat()
     for process in _processes():
-        if process == but:
+        if process == ignore:
             continue
         with suppress(OSError):
             for descriptor in (_PROCESSES / str(process) / "fd").iterdir():
                 with suppress(OSError):
-                    found = descriptor.stat()
-                    if (found.st_dev, found.st_ino) == (status.st_dev, status.st_ino):
+                    if os.path.samestat(descriptor.stat(), status):
                         raise DatabaseBusy(database=str(target), doing="replacing it", process=process)
 
 
@@ -234,15 +232,3 @@ def _processes() -> list[int]:
     with suppress(OSError):
         return [int(path.name) for path in _PROCESSES.iterdir() if path.name.isdecimal()]
     return []
-
-
-@contextmanager
-def _plain(target: Path) -> Iterator[None]:
-    """Say in this package's words what SQLite and the system have against it."""
-    try:
-        with plain_errors(str(target), doing="restoring it"):
-            yield
-    except OSError as error:
-        raise DatabaseFileError(
-            f"{target}: cannot be replaced: {error.strerror or error}. Nothing was changed; check the folder's rights."
-        ) from error

@@ -1,43 +1,42 @@
-"""Replace one file by another so that both are there whatever happens, and so that it is known which is in place."""
+"""Replace one file by another so that both exist at every instant."""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
-from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 from waiaas_migrate.errors import DatabaseRefused
+from waiaas_migrate.files.durable import sync_file
 from waiaas_migrate.runner.backups.access import keep_access
-from waiaas_migrate.runner.backups.backup import require_room
-from waiaas_migrate.runner.backups.partial import partial_file, sync_file, take_name
+from waiaas_migrate.runner.backups.partial import beside, partial_file, stamped_names, take_free_name, take_name
+from waiaas_migrate.runner.backups.verified_copy import OWNER_ONLY, require_room
 
-_KEPT = re.compile(r"\.replaced-[0-9]{8}T[0-9]{6}Z(?:-[0-9]+)?\Z")
-#: What belongs to the content of a database, and so goes with its file if it could not be merged.
+_KEPT = r"\.replaced-[0-9]{8}T[0-9]{6}Z"
+#: Files that hold a part of a database's content, and so follow its file if they could not be merged into it.
 _CONTENT_BESIDE = ("-wal", "-journal")
 
 
 class Swap:
-    """Put the file ``arriving`` in the place of ``target``, which gets the name ``kept``, if there is one.
+    """Put the file ``arriving`` in the place of ``target``; an existing target is renamed to ``kept``.
 
-    ``notices`` say what of the access to ``target`` could not be kept.
+    ``notices`` say which of the target's access rights and attributes could not be kept.
     """
 
     def __init__(self, target: Path, arriving: Path) -> None:
         self.target, self._arriving = target, arriving
         self.kept: Path | None = None
         self.notices: tuple[str, ...] = ()
-        self._identity: os.stat_result | None = None
+        self._status: os.stat_result | None = None
         self._is_copied = False
         self._moved: list[tuple[Path, Path]] = []
 
     def is_done(self) -> bool:
-        """Whether the new file is in place. The file system is asked, since Ctrl-C may come at any instant."""
+        """Return whether the new file is in place. Asks the file system, since Ctrl-C may come at any instant."""
         try:
-            return self._identity is not None and os.path.samestat(self._identity, self.target.stat())
+            return self._status is not None and os.path.samestat(self._status, self.target.stat())
         except OSError:
             return False
 
@@ -46,57 +45,54 @@ class Swap:
 
         Raises:
             OSError: the folder can't be written.
-            DatabaseRefused: there is no room for a copy of the old file, or another process replaced it too.
+            DatabaseRefused: the disk has no room for a copy of the old file, or another process replaced it too.
         """
-        self._identity = self._arriving.stat()
-        with ExitStack() as held:
+        self._status = self._arriving.stat()
+        with ExitStack() as open_files:
             try:
                 if os.path.lexists(self.target):
-                    self._replace(held)
+                    self._replace(open_files)
                 else:
-                    self._move_content(next(self._free_names()))
                     self._appear()
             except BaseException:
                 if not self.is_done():
                     self._undo()
                 raise
         if not self.is_done():
-            kept = f" What was there before is kept as {self.kept}." if self.kept is not None else ""
+            kept = "" if self.kept is None else f" The file before it is kept as {self.kept}."
             raise DatabaseRefused(
                 f"{self.target}: another process replaced the restored file. Check what it holds.{kept}"
             )
         with suppress(OSError):  # it only indexes the WAL
-            _beside(self.target, "-shm").unlink()
+            beside(self.target, "-shm").unlink()
 
     def forget_interrupted(self) -> None:
         """Remove the second names of ``target`` that a killed restore left; the caller holds an exclusive lock."""
         for path in self.target.parent.iterdir():
-            name = path.name
-            if name.startswith(self.target.name) and _KEPT.match(name[len(self.target.name) :]):
+            if re.fullmatch(re.escape(self.target.name) + _KEPT, path.name):
                 with suppress(OSError):
                     if path.samefile(self.target):
                         path.unlink()
 
     def _appear(self) -> None:
-        """Take the name of a database that is gone, unless there is one again."""
+        """Take the name of a database that is missing, unless another process has created it again."""
+        self._move_content(next(name for name in stamped_names(self.target, "replaced") if not os.path.lexists(name)))
         try:
             take_name(self._arriving, self.target)
         except FileExistsError as error:
-            what = "another process has made it meanwhile. Nothing was changed; try again."
-            raise DatabaseRefused(f"{self.target}: {what}") from error
+            raise DatabaseRefused(
+                f"{self.target}: another process has created it meanwhile. Nothing was changed; try again."
+            ) from error
 
-    def _replace(self, held: ExitStack) -> None:
-        lost = keep_access(self.target, self._arriving)
-        self.notices = tuple(f"The restored file could not be given {one} of the old one." for one in lost)
+    def _replace(self, open_files: ExitStack) -> None:
+        self.notices = keep_access(self.target, self._arriving)
         sync_file(self._arriving)
-        self._keep(held)
-        if self.kept is not None:
-            self._move_content(self.kept)
+        self._move_content(self._keep(open_files))
         self._arriving.replace(self.target)
 
-    def _keep(self, held: ExitStack) -> None:
-        """Give the old file a second name, so that the first is never absent; a copy if there are no hard links."""
-        for name in self._free_names():
+    def _keep(self, open_files: ExitStack) -> Path:
+        """Give the old file a second name, so that the first is never missing; without hard links, copy it."""
+        for name in stamped_names(self.target, "replaced"):
             self.kept = name
             try:
                 os.link(self.target, name)
@@ -104,25 +100,23 @@ class Swap:
                 continue
             except OSError:
                 break
-            return
+            return name
         self.kept = None
         with partial_file(self.target, "restore") as copy:
-            self._copy_old(copy, held)
-            for name in self._free_names():
-                with suppress(FileExistsError):
-                    take_name(copy, name)
-                    self.kept, self._is_copied = name, True
-                    return
+            self._copy_old(copy, open_files)
+            self.kept = take_free_name(copy, stamped_names(self.target, "replaced"))
+            self._is_copied = True
+        return self.kept
 
-    def _copy_old(self, copy: Path, held: ExitStack) -> None:
+    def _copy_old(self, copy: Path, open_files: ExitStack) -> None:
         """Copy the old file to ``copy``.
 
-        It stays open until it was replaced: closing it would drop the locks that this process has on it
+        It stays open until it is replaced: closing it would drop the locks that this process has on it
         (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
         """
-        old = held.enter_context(self.target.open("rb"))
-        require_room(copy, os.fstat(old.fileno()).st_size, str(self.target), "")
-        with open(copy, "xb", opener=_for_its_owner) as new:
+        old = open_files.enter_context(self.target.open("rb"))
+        require_room(copy, os.fstat(old.fileno()).st_size, str(self.target), "Make room, then try again.")
+        with open(copy, "xb", opener=lambda path, flags: os.open(path, flags, OWNER_ONLY)) as new:
             shutil.copyfileobj(old, new)
         keep_access(self.target, copy)
         sync_file(copy)
@@ -130,7 +124,7 @@ class Swap:
     def _move_content(self, kept: Path) -> None:
         """Move a WAL or a journal that could not be merged along with its file."""
         for ending in _CONTENT_BESIDE:
-            old, new = _beside(self.target, ending), _beside(kept, ending)
+            old, new = beside(self.target, ending), beside(kept, ending)
             if old.exists():
                 self._moved.append((old, new))
                 old.rename(new)
@@ -144,19 +138,3 @@ class Swap:
                 if self._is_copied or self.kept.samefile(self.target):
                     self.kept.unlink()
             self.kept = None
-
-    def _free_names(self) -> Iterator[Path]:
-        """Names for the old file that no file has yet; another process may take one at any time."""
-        first = f"{self.target.name}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-        for ending in ("", *(f"-{number}" for number in range(2, 10_000))):
-            name = self.target.with_name(first + ending)
-            if not os.path.lexists(name):
-                yield name
-
-
-def _beside(path: Path, ending: str) -> Path:
-    return path.with_name(path.name + ending)
-
-
-def _for_its_owner(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

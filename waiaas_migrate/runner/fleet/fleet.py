@@ -88,21 +88,16 @@ def apply_to_all(
     folder, stamp = Path(migrations).absolute(), time.time_ns()
     _read_once(folder, stamp)
     stop = threading.Event() if fleet.executor is None else None
-    work = functools.partial(_apply, folder=folder, stamp=stamp, options=options, may_make=may_make, stop=stop)
+    options = replace(options, stop=stop)  # another process could not see it
+    work = functools.partial(_apply, folder=folder, stamp=stamp, options=options, may_make=may_make)
     return each(work, databases, fleet, stop=stop)
 
 
 def _apply(
-    database: str,
-    *,
-    folder: Path,
-    stamp: int,
-    options: RunOptions,
-    may_make: Container[str] | None,
-    stop: StopRequest | None,
+    database: str, *, folder: Path, stamp: int, options: RunOptions, may_make: Container[str] | None
 ) -> ApplyResult:
     may_make_it = may_make is None or database in may_make
-    return apply_to(database, _read_once(folder, stamp), options=replace(options, stop=stop), may_make=may_make_it)
+    return apply_to(database, _read_once(folder, stamp), options=options, may_make=may_make_it)
 
 
 @functools.lru_cache(maxsize=8)
@@ -146,7 +141,7 @@ def _run(
             # A new thread lacks the context variables of this one, such as the application's connection setup.
             futures = [pool.submit(copy_context().run, _unless_stopped, work, name, stop) for name in databases]
         else:
-            futures = [fleet.executor.submit(outcome_of, work, name) for name in databases]
+            futures = [_submit(fleet.executor, work, name) for name in databases]
         try:
             for future in futures if fleet.stop_on_failure else ():
                 future.add_done_callback(functools.partial(_cancel_after_failure, futures=futures))
@@ -163,6 +158,15 @@ def _run(
 
 def _thread_pool(jobs: int, databases: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_within_file_limit(min(jobs, max(databases, 1))), thread_name_prefix="waiaas-migrate")
+
+
+def _submit(executor: Executor, work: Callable[[str], ResultT], database: str) -> Future[Outcome[ResultT]]:
+    try:
+        return executor.submit(outcome_of, work, database)
+    except BrokenExecutor as error:  # a worker process was killed while databases were being submitted
+        future = Future[Outcome[ResultT]]()
+        future.set_exception(error)
+        return future
 
 
 def _unless_stopped(work: Callable[[str], ResultT], database: str, stop: StopRequest) -> Outcome[ResultT]:

@@ -15,6 +15,9 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import CatalogRow, read_catalog
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
 
+#: How many of a list a message shows.
+_SHOWN = 5
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
@@ -33,6 +36,9 @@ class Difference:
     words: str = field(compare=False)
     detail: object
     is_extra: bool = field(default=False, compare=False)
+
+    def __str__(self) -> str:
+        return self.words
 
 
 def differences(
@@ -129,10 +135,7 @@ def _difference(subject: tuple[str, str], found: CatalogRow | None, wanted: Cata
     )
 
 
-_SHOWN = 5
-
-
-def listed(found: Sequence[Difference]) -> str:
-    """Return ``found`` in words, for a message."""
+def listed(found: Sequence[object]) -> str:
+    """Return the first of ``found`` in words, and how many more there are."""
     more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return "; ".join(one.words for one in found[:_SHOWN]) + more
+    return "; ".join(map(str, found[:_SHOWN])) + more

@@ -8,13 +8,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 
 from waiaas_migrate.errors import ApplyError
+from waiaas_migrate.runner.proof.differences import listed
 from waiaas_migrate.runner.proof.violations import MISMATCH, Key, KeyNames, Violation, read_keys, violations
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
 from waiaas_migrate.sqlite.database.connection import database_name
 from waiaas_migrate.sqlite.planning.effects import Effects
-
-_SHOWN = 5
 
 
 class FullCheckNeeded(Exception):
@@ -45,7 +44,9 @@ class ForeignKeyCheck:
         self._keys = self._read_keys(facts)
         can_repeat = effects is not None and all(one.is_known for one in effects)
         self._may_break = not can_repeat or any(one.may_break_keys for one in effects or ())
-        self._before = None if can_repeat and self._keys else tuple(violations(connection, self._keys))
+        are_enforceable = all(key.is_enforceable for key in self._keys)  # if not, there are violations at the end, too
+        can_wait = bool(self._keys) and can_repeat and (are_enforceable or not self._may_break)
+        self._before = None if can_wait else tuple(violations(connection, self._keys))
 
     def announce(self, tables: Iterable[str]) -> None:
         """Declare that each table in ``tables`` will have one more foreign key that SQLite cannot enforce."""
@@ -71,15 +72,15 @@ class ForeignKeyCheck:
         new = new_violations(self._before, after, kept)
         unannounced = tuple(self._unannounced(new))
         if unannounced:
-            reason = f"new foreign key violations: {_listed(unannounced)}."
+            reason = f"new foreign key violations: {listed(unannounced)}."
             raise ApplyError(database=database_name(self._connection), migration=migration, reason=reason)
         announced = frozenset(new)
         old = [one for one in after if one not in announced]
         notices = []
         if new:
-            notices.append(f"{migration} added foreign keys that SQLite cannot enforce, as announced: {_listed(new)}.")
+            notices.append(f"{migration} added foreign keys that SQLite cannot enforce, as announced: {listed(new)}.")
         if old:
-            notices.append(f"existing foreign key violations were left as they are: {_listed(old)}.")
+            notices.append(f"existing foreign key violations were left as they are: {listed(old)}.")
         return tuple(notices)
 
     def _read_keys(self, facts: CatalogFacts | None) -> tuple[Key, ...]:
@@ -138,8 +139,3 @@ def _unpaired(
         else:
             unpaired.append(one)
     return tuple(one for same in waiting.values() for one in same), tuple(unpaired)
-
-
-def _listed(found: Sequence[Violation]) -> str:
-    more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return "; ".join(map(str, found[:_SHOWN])) + more

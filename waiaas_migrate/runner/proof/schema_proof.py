@@ -46,7 +46,7 @@ class SchemaProof:
                 pass
 
     def prepare(self, effects: Sequence[Effects]) -> None:
-        """Refuse what :meth:`refuse` refuses; give tables that mean the same as in the migrations the same text.
+        """Refuse as :meth:`refuse` does; then give tables with the same meaning as in the migrations the same text.
 
         Edits of a definition look for pieces of that text.
 
@@ -59,8 +59,8 @@ class SchemaProof:
             differing = {one.subject[1] for one in self._before if one.subject[0] == "table"}
             names = reword(self._connection, self._applied, touched - differing)
             if names:
-                what = "the definition now has the migrations' own words; it means the same as before."
-                self._notices.append(f"{', '.join(names)}: {what}")
+                tables = ", ".join(names)
+                self._notices.append(f"definitions with the same meaning now have the migrations' text: {tables}.")
 
     def refuse(self, effects: Sequence[Effects]) -> None:
         """Refuse to lose manual changes to tables that are about to be rebuilt.
@@ -78,7 +78,7 @@ class SchemaProof:
             found = [one for one in self._before if one.subject[1] not in extra and one.table not in extra]
         if found:
             raise DatabaseRefused(
-                f"{database_name(self._connection)}: what migrations are about to rebuild was changed by hand: "
+                f"{database_name(self._connection)}: migrations would rebuild tables that were changed by hand: "
                 f"{listed(found)}. Nothing was changed. Undo the manual change, then try again; "
                 f"`waiaas-migrate drift` lists every difference."
             )
@@ -94,14 +94,14 @@ class SchemaProof:
         kept = [one for one in found if one in self._before]
         replaced = [one for one in self._before if one not in found]
         if replaced:
-            self._notices.insert(0, f"changes by hand that the migrations replaced: {listed(replaced)}.")
+            self._notices.insert(0, f"the migrations replaced manual schema changes: {listed(replaced)}.")
         if kept:
-            self._notices.insert(0, f"the schema was changed by hand, and left as it was: {listed(kept)}.")
+            self._notices.insert(0, f"manual schema changes were left as they are: {listed(kept)}.")
         return [one for one in found if one not in self._before]
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What was changed by hand, and what became of it."""
+        """Reports of manual changes: those that were kept, replaced or given another text."""
         return tuple(self._notices)
 
 

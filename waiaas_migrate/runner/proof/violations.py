@@ -23,7 +23,7 @@ from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 #: How SQLite's message begins if it cannot enforce a foreign key.
 MISMATCH = "foreign key mismatch"
 
-#: The names that tell a foreign key apart: its table, its columns and its parent, folded.
+#: The names that identify a foreign key: its table, its columns and its parent, folded.
 KeyNames = tuple[str, tuple[str, ...], str]
 
 
@@ -39,7 +39,7 @@ class Key:
 
     @property
     def names(self) -> KeyNames:
-        """Return the names that tell it apart."""
+        """Return the names that identify it."""
         return fold(self.table), tuple(map(fold, self.columns)), fold(self.parent)
 
 
@@ -163,7 +163,7 @@ def _is_rowid(connection: sqlite3.Connection, key: Key) -> bool:
 
 
 def _orphans(connection: sqlite3.Connection, key: Key, rowid: str | None) -> Iterator[Violation]:
-    """Yield the rows without a parent by ``key``; ``rowid`` is what their table calls the rowid."""
+    """Yield the rows without a parent by ``key``; ``rowid`` is a name of the rowid."""
     columns, targets = tuple(map(quote_name, key.columns)), tuple(map(quote_name, key.targets))
     read = ", ".join(["NULL" if rowid is None else f"child.{rowid}", *(f"child.{column}" for column in columns)])
     where = orphan_condition(columns, f"main.{quote_name(key.parent)}", targets)

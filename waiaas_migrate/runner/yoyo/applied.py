@@ -56,6 +56,10 @@ def read_applied(connection: sqlite3.Connection) -> tuple[Applied, ...] | None:
         DatabaseRefused: an object with the name of one of yoyo's tables is something else.
     """
     refuse_impostors(connection)
+    # Look for the table first: another connection may make it meanwhile, with the columns that this one looks for.
+    exists = "SELECT 1 FROM main.sqlite_master WHERE name = '_yoyo_migration' COLLATE NOCASE"
+    if connection.execute(exists).fetchone() is None:
+        return None
     for query in (_ROWS, _OLD_ROWS, _ROWS):  # another connection may upgrade the table meanwhile
         try:
             rows = _read_bytes(connection, query)
@@ -64,9 +68,6 @@ def read_applied(connection: sqlite3.Connection) -> tuple[Applied, ...] | None:
                 raise
         else:
             return tuple(_applied(*map(_text, (row[0], row[-1] or row[0])), is_old=len(row) == 1) for row in rows)
-    exists = "SELECT 1 FROM main.sqlite_master WHERE name = '_yoyo_migration' COLLATE NOCASE"
-    if connection.execute(exists).fetchone() is None:
-        return None
     raise _impostor(connection, "_yoyo_migration")
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 from waiaas_migrate.runner.yoyo.applied import cached_hash
 
-#: The words of yoyo's log for what was done with a migration.
+#: The operations in yoyo's log.
 Operation = Literal["apply", "rollback", "mark", "unmark"]
 
 
@@ -49,7 +49,7 @@ def write_record(connection: sqlite3.Connection, name: str, operation: Operation
 
 
 def write_log(connection: sqlite3.Connection, name: str, operation: Operation = "apply") -> str:
-    """Write to yoyo's log what was done with the migration ``name``, and return the time that it notes."""
+    """Log an operation on the migration ``name``, and return its time."""
     row = log_row(name, operation)
     connection.execute(_statements()[0], row)
     return row["created_at_utc"]

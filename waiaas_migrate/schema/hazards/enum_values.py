@@ -6,22 +6,22 @@ from collections.abc import Iterator, Sequence
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.enum_lists import literal
-from waiaas_migrate.schema.hazards.comparison import Comparison
+from waiaas_migrate.schema.hazards.context import HazardContext
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard, allow
 from waiaas_migrate.schema.model import AllowedValues, Column, ColumnHints
 from waiaas_migrate.schema.names import fold
 
 
-def find(change: c.Change, comparison: Comparison) -> Iterator[Hazard]:
+def find(change: c.Change, context: HazardContext) -> Iterator[Hazard]:
     """Yield a hazard for each value that a list drops, or that a hint removes from rows."""
     match change:
         case c.ModifyCheck(old=old, new=new) if is_same_list(change) and old.allowed and new.allowed:
-            column = _column(comparison, change.table, new.allowed)
+            column = _column(context, change.table, new.allowed)
             values = [value for value in old.allowed.values if value not in new.allowed.values]
             yield from _removed(change.table, column, values)
         case c.AddCheck(check=check) | c.ModifyCheck(new=check) if check.allowed is not None:
-            column = _column(comparison, change.table, check.allowed)
-            if column is not None and not (isinstance(change, c.AddCheck) and comparison.is_satisfied(change)):
+            column = _column(context, change.table, check.allowed)
+            if column is not None and not (isinstance(change, c.AddCheck) and context.is_satisfied(change)):
                 yield from _removed(change.table, column, [value for value, _ in column.hints.removed_values])
         case _:
             return
@@ -33,8 +33,8 @@ def is_same_list(change: c.ModifyCheck) -> bool:
     return old is not None and new is not None and old.column == new.column
 
 
-def _column(comparison: Comparison, table: str, allowed: AllowedValues) -> Column | None:
-    return next((one for one in comparison.table(table).columns if fold(one.name) == allowed.column), None)
+def _column(context: HazardContext, table: str, allowed: AllowedValues) -> Column | None:
+    return next((one for one in context.table(table).columns if fold(one.name) == allowed.column), None)
 
 
 def _removed(table: str, column: Column | None, values: Sequence[str | int]) -> Iterator[Hazard]:

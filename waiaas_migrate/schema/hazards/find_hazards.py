@@ -1,4 +1,4 @@
-"""The hazards of a migration: every family is asked about every change."""
+"""The hazards of a migration, found by asking every family about every change."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.hazards import enum_values, lost_data, references, rejected_rows
-from waiaas_migrate.schema.hazards.comparison import Comparison
+from waiaas_migrate.schema.hazards.context import HazardContext
 from waiaas_migrate.schema.hazards.hazard import Hazard
 from waiaas_migrate.schema.model import Check, Schema
 
@@ -25,25 +25,24 @@ def find_hazards(
         changes: what leads from one to the other.
         satisfied: the CHECKs, with the folded name of their table, that the values given to new columns satisfy.
     """
-    comparison = Comparison(new=new, tables=new.by_name(), changes=changes, satisfied=satisfied)
-    found = tuple(hazard for change in changes for hazard in _of(change, comparison))
+    context = HazardContext(new=new, tables=new.by_name(), changes=changes, satisfied=satisfied)
+    found = tuple(hazard for change in changes for hazard in _of(change, context))
     return (*found, *references.mended(old, new), *references.mismatches(old, new))
 
 
-def _of(change: c.Change, comparison: Comparison) -> Iterator[Hazard]:
+def _of(change: c.Change, context: HazardContext) -> Iterator[Hazard]:
     match change:
         case (
             c.AddTable() | c.RenameTable() | c.RenameColumn() | c.ReorderColumns() | c.DropUnique() | c.DropCheck()
-            | c.DropForeignKey() | c.DropIndex() | c.AddView() | c.DropView() | c.ModifyView()
-            | c.AddTrigger() | c.DropTrigger() | c.ModifyTrigger() | c.AddVirtualTable()
+            | c.DropForeignKey() | c.DropIndex() | c.AddObject()
         ):  # fmt: skip
             return  # safe, whatever the rows are
         case (
             c.DropTable() | c.ModifyTableOptions() | c.AddColumn() | c.DropColumn() | c.ModifyColumn()
             | c.ModifyPrimaryKey() | c.AddUnique() | c.AddCheck() | c.ModifyCheck() | c.AddForeignKey()
-            | c.ModifyForeignKey() | c.AddIndex() | c.ModifyIndex() | c.DropVirtualTable() | c.ModifyVirtualTable()
+            | c.ModifyForeignKey() | c.AddIndex() | c.ModifyIndex() | c.DropObject() | c.ModifyObject()
         ):  # fmt: skip
             for find in FAMILIES:
-                yield from find(change, comparison)
+                yield from find(change, context)
         case _:
             assert_never(change)

@@ -7,27 +7,27 @@ from dataclasses import replace
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.affinity import affinity
-from waiaas_migrate.schema.hazards.comparison import Comparison
+from waiaas_migrate.schema.hazards.context import HazardContext
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard, allow
-from waiaas_migrate.schema.model import Table
+from waiaas_migrate.schema.model import Table, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_column
 
 _FIX_ROWID = f"If nothing uses the rowids, run with --allow {Code.DROP_ROWID}."
 
 
-def find(change: c.Change, comparison: Comparison) -> Iterator[Hazard]:
+def find(change: c.Change, context: HazardContext) -> Iterator[Hazard]:
     """Yield a hazard for rows and values that ``change`` deletes or converts."""
     match change:
         case c.DropTable():
-            yield _dropped_table(change, comparison)
+            yield _dropped_table(change, context)
         case c.DropColumn():
-            yield _dropped_column(change, comparison)
-        case c.DropVirtualTable(table=table) if table.holds_data:
+            yield _dropped_column(change, context)
+        case c.DropObject(item=VirtualTable(holds_data=True) as table):
             what = f"deletes every row of {table.name}."
             fix = allow(Code.DROP_VIRTUAL_TABLE)
             yield Hazard(code=Code.DROP_VIRTUAL_TABLE, where=table.name, what=what, fix=fix)
-        case c.ModifyVirtualTable(old=old, new=new) if old.holds_data or new.holds_data:
+        case c.ModifyObject(old=VirtualTable() as old, new=VirtualTable() as new) if old.holds_data or new.holds_data:
             what = f"deletes every row of {old.name}, and creates it again."
             fix = (
                 f"{allow(Code.DROP_VIRTUAL_TABLE)} Fill it in a migration of your own, unless it now reads a table or "
@@ -35,19 +35,19 @@ def find(change: c.Change, comparison: Comparison) -> Iterator[Hazard]:
             )
             yield Hazard(code=Code.DROP_VIRTUAL_TABLE, where=old.name, what=what, fix=fix)
         case c.ModifyColumn():
-            yield from _modified_column(change, comparison.table(change.table))
-            yield from _renumbered(change, comparison)
+            yield from _modified_column(change, context.table(change.table))
+            yield from _renumbered(change, context)
         case c.ModifyPrimaryKey():
-            yield from _renumbered(change, comparison)
+            yield from _renumbered(change, context)
         case c.ModifyTableOptions():
             yield from _options(change)
         case _:
             return
 
 
-def _dropped_table(change: c.DropTable, comparison: Comparison) -> Hazard:
+def _dropped_table(change: c.DropTable, context: HazardContext) -> Hazard:
     name, fix = change.table.name, allow(Code.DROP_TABLE)
-    for one in comparison.changes:
+    for one in context.changes:
         if isinstance(one, c.AddTable) and _is_similar(change.table, one.table):
             fix = f"If it was renamed, write `renamed_from: {name}` under table {one.table.name}. {fix}"
             break
@@ -60,9 +60,9 @@ def _is_similar(dropped: Table, added: Table) -> bool:
     return 2 * len(old & new) > max(len(old), len(new))
 
 
-def _dropped_column(change: c.DropColumn, comparison: Comparison) -> Hazard:
+def _dropped_column(change: c.DropColumn, context: HazardContext) -> Hazard:
     name, fix = change.column.name, allow(Code.DROP_COLUMN)
-    for one in comparison.of_kind(c.AddColumn, change.table):
+    for one in context.of_kind(c.AddColumn, change.table):
         if affinity(one.column.type) == affinity(change.column.type):
             fix = f"If it was renamed, write `renamed_from: {name}` under column {one.column.name}. {fix}"
             break
@@ -96,18 +96,18 @@ def _options(change: c.ModifyTableOptions) -> Iterator[Hazard]:
         yield Hazard(code=Code.NARROW_TYPE, where=new.name, what=what, fix=allow(Code.NARROW_TYPE))
 
 
-def _renumbered(change: c.ModifyPrimaryKey | c.ModifyColumn, comparison: Comparison) -> Iterator[Hazard]:
+def _renumbered(change: c.ModifyPrimaryKey | c.ModifyColumn, context: HazardContext) -> Iterator[Hazard]:
     """Yield a hazard if an existing column becomes an alias of the rowid."""
-    table = comparison.table(change.table)
+    table = context.table(change.table)
     column = rowid_column(table)
-    keys = list(comparison.of_kind(c.ModifyPrimaryKey, change.table))
+    keys = list(context.of_kind(c.ModifyPrimaryKey, change.table))
     if column is None or (isinstance(change, c.ModifyColumn) and (keys or fold(change.new.name) != fold(column.name))):
         return
-    types = {fold(one.new.name): one.old.type for one in comparison.of_kind(c.ModifyColumn, change.table)}
+    types = {fold(one.new.name): one.old.type for one in context.of_kind(c.ModifyColumn, change.table)}
     columns = tuple(replace(one, type=types.get(fold(one.name), one.type)) for one in table.columns)
     was = rowid_column(replace(table, columns=columns, primary_key=keys[0].old if keys else table.primary_key))
-    is_new = any(added.column == column for added in comparison.of_kind(c.AddColumn, change.table))
-    had_no_rowid = any(options.old.without_rowid for options in comparison.of_kind(c.ModifyTableOptions, change.table))
+    is_new = any(added.column == column for added in context.of_kind(c.AddColumn, change.table))
+    had_no_rowid = any(options.old.without_rowid for options in context.of_kind(c.ModifyTableOptions, change.table))
     if had_no_rowid or (is_new and column.hints.backfill is None) or (was is not None and was.name == column.name):
         return
     what = f"replaces the rowid of every row with its value of {column.name}."

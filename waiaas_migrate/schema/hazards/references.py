@@ -6,17 +6,17 @@ from collections.abc import Iterator
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.foreign_keys import Fault, fault, faulty_keys, identity, mended_keys
-from waiaas_migrate.schema.hazards.comparison import Comparison
+from waiaas_migrate.schema.hazards.context import HazardContext
 from waiaas_migrate.schema.hazards.hazard import FIX_ROWS, Code, Hazard
 from waiaas_migrate.schema.model import ForeignKey, Schema
 
 
-def find(change: c.Change, comparison: Comparison) -> Iterator[Hazard]:
+def find(change: c.Change, context: HazardContext) -> Iterator[Hazard]:
     """Yield a hazard if ``change`` makes SQLite look for parents that existing rows may not have."""
     match change:
         case c.AddForeignKey(table=table, foreign_key=key) | c.ModifyForeignKey(table=table, new=key):
-            is_asked = any(asked is key for _, asked in c.asked_foreign_keys(comparison.changes))
-            if is_asked and fault(comparison.new, comparison.tables, key) is not Fault.MISMATCH:
+            is_checked = any(checked is key for _, checked in c.foreign_keys_to_check(context.changes))
+            if is_checked and fault(context.new, context.tables, key) is not Fault.MISMATCH:
                 yield _without_parent(table, key)
         case _:
             return

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.canonical import canonical_collation
 from waiaas_migrate.schema.foreign_keys import targets_of
-from waiaas_migrate.schema.hazards.comparison import Comparison, names_column
+from waiaas_migrate.schema.hazards.context import HazardContext, names_column
 from waiaas_migrate.schema.hazards.enum_values import is_same_list
 from waiaas_migrate.schema.hazards.hazard import FIX_ROWS, Code, Hazard
 from waiaas_migrate.schema.model import Check, PrimaryKey
@@ -15,18 +15,18 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_column
 
 
-def find(change: c.Change, comparison: Comparison) -> Iterator[Hazard]:
+def find(change: c.Change, context: HazardContext) -> Iterator[Hazard]:
     """Yield a hazard for each rule of ``change`` that a row may break."""
     match change:
         case c.AddColumn():
-            yield from _added_column(change, comparison)
+            yield from _added_column(change, context)
         case c.ModifyColumn():
-            yield from _modified_column(change, comparison)
+            yield from _modified_column(change, context)
         case c.ModifyTableOptions(old=old, new=new) if new.strict and not old.strict:
             what = "fails if a value is not of its column's type."
             yield Hazard(code=Code.ADD_STRICT, where=new.name, what=what, fix=FIX_ROWS)
         case c.AddCheck() | c.ModifyCheck():
-            yield from _check(change, comparison)
+            yield from _check(change, context)
         case _:
             yield from _duplicates(change)
 
@@ -52,8 +52,8 @@ def _terms(key: PrimaryKey) -> frozenset[tuple[str, str]]:
     return frozenset((fold(part.column or ""), fold(part.collation or "")) for part in key.parts)
 
 
-def _added_column(change: c.AddColumn, comparison: Comparison) -> Iterator[Hazard]:
-    column, table = change.column, comparison.table(change.table)
+def _added_column(change: c.AddColumn, context: HazardContext) -> Iterator[Hazard]:
+    column, table = change.column, context.table(change.table)
     has_value = column.default or column.hints.backfill or column.generated
     if column.not_null is not None and has_value is None and column != rowid_column(table):
         what = "fails if the table has rows, which would have no value."
@@ -61,35 +61,35 @@ def _added_column(change: c.AddColumn, comparison: Comparison) -> Iterator[Hazar
         yield Hazard(code=Code.ADD_NOT_NULL, where=f"{table.name}.{column.name}", what=what, fix=fix)
 
 
-def _modified_column(change: c.ModifyColumn, comparison: Comparison) -> Iterator[Hazard]:
+def _modified_column(change: c.ModifyColumn, context: HazardContext) -> Iterator[Hazard]:
     before, after, where = change.old, change.new, f"{change.table}.{change.new.name}"
     if before.not_null is None and after.not_null is not None:
         if after.hints.backfill is None:
             what, fix = "fails if a row has no value.", "Declare which value such rows get with `backfill`."
             yield Hazard(code=Code.ADD_NOT_NULL, where=where, what=what, fix=fix)
         else:
-            for check in _backfilled(change, comparison):
+            for check in _backfilled(change, context):
                 what = f"fails if the backfill breaks CHECK ({check.expression.sql})."
                 fix = "Correct such rows first, or correct the backfill."
                 yield Hazard(code=Code.ADD_CHECK, where=where, what=what, fix=fix)
     is_collated = canonical_collation(before.collation) != canonical_collation(after.collation)
-    if is_collated and (what := " ".join(_collated(change, comparison))):
+    if is_collated and (what := " ".join(_collated(change, context))):
         yield Hazard(code=Code.CHANGE_COLLATION, where=where, what=what, fix=FIX_ROWS)
 
 
-def _backfilled(change: c.ModifyColumn, comparison: Comparison) -> Iterator[Check]:
+def _backfilled(change: c.ModifyColumn, context: HazardContext) -> Iterator[Check]:
     """Yield the CHECKs that the backfill of an existing column may break, except those that are reported as new."""
-    table = comparison.table(change.table)
-    reported = [one.check for one in comparison.of_kind(c.AddCheck, change.table)]
+    table = context.table(change.table)
+    reported = [one.check for one in context.of_kind(c.AddCheck, change.table)]
     for check in table.checks:
-        is_known = check in reported or (fold(table.name), check) in comparison.satisfied
+        is_known = check in reported or (fold(table.name), check) in context.satisfied
         if not is_known and names_column(check.expression, fold(change.new.name)):
             yield check
 
 
-def _collated(change: c.ModifyColumn, comparison: Comparison) -> Iterator[str]:
+def _collated(change: c.ModifyColumn, context: HazardContext) -> Iterator[str]:
     """Yield what may fail if the values of a column are compared by another collation."""
-    table, column = comparison.table(change.table), fold(change.new.name)
+    table, column = context.table(change.table), fold(change.new.name)
     unique = [index for index in table.indexes if index.unique]
     parts = [part for key in (table.primary_key, *table.uniques, *unique) if key is not None for part in key.parts]
     texts = [*(part.expression for part in parts), *(index.where for index in unique)]
@@ -100,7 +100,7 @@ def _collated(change: c.ModifyColumn, comparison: Comparison) -> Iterator[str]:
         yield "fails if a row breaks a CHECK by the new collation."
     children = [
         child.name
-        for child in comparison.new.tables
+        for child in context.new.tables
         for key in child.foreign_keys
         if fold(key.table) == fold(table.name) and column in map(fold, targets_of(table, key))
     ]
@@ -108,8 +108,8 @@ def _collated(change: c.ModifyColumn, comparison: Comparison) -> Iterator[str]:
         yield f"fails if a row of {', '.join(dict.fromkeys(children))} has no parent by the new collation."
 
 
-def _check(change: c.AddCheck | c.ModifyCheck, comparison: Comparison) -> Iterator[Hazard]:
-    if comparison.is_satisfied(change) if isinstance(change, c.AddCheck) else is_same_list(change):
+def _check(change: c.AddCheck | c.ModifyCheck, context: HazardContext) -> Iterator[Hazard]:
+    if context.is_satisfied(change) if isinstance(change, c.AddCheck) else is_same_list(change):
         return
     check = change.check if isinstance(change, c.AddCheck) else change.new
     where = f"{change.table}.{check.column}" if check.column else change.table

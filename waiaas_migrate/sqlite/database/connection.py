@@ -60,7 +60,6 @@ def connect_file(
     path: str | os.PathLike[str] | Database,
     *,
     timeout: float = DEFAULT_TIMEOUT,
-    check_same_thread: bool = True,
     probe: bool = True,
 ) -> sqlite3.Connection:
     """Open a database for reading and writing; make a missing file with mode 0600.
@@ -68,7 +67,6 @@ def connect_file(
     Args:
         path: a path, URI, URL or ``:memory:``.
         timeout: seconds to wait for the locks of others.
-        check_same_thread: as for :func:`sqlite3.connect`.
         probe: read the catalog, to find out whether the file is a database.
 
     Raises:
@@ -83,7 +81,7 @@ def connect_file(
     with plain_errors(database.name, doing="opening it"):
         target, is_uri = _target(database, file)
         try:
-            connection = sqlite3.connect(target, timeout=timeout, check_same_thread=check_same_thread, uri=is_uri)
+            connection = sqlite3.connect(target, timeout=timeout, uri=is_uri)
         except sqlite3.OperationalError as error:
             _refuse_uri(database, error)
             raise

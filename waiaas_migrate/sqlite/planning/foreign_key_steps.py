@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from waiaas_migrate.schema.changes import DropTable, ModifyPrimaryKey, asked_foreign_keys
+from waiaas_migrate.schema.changes import DropTable, ModifyPrimaryKey, foreign_keys_to_check
 from waiaas_migrate.schema.foreign_keys import Fault, Tables, fault, identity, mended_keys, targets_of
 from waiaas_migrate.schema.model import ForeignKey, Schema, Table
 from waiaas_migrate.schema.names import fold
@@ -20,7 +20,7 @@ from waiaas_migrate.sqlite.reading.spelling import spelled_name
 def parent_guards(transition: Transition) -> tuple[Step, ...]:
     """Return guards that rows have their parents by foreign keys that are new, changed or enforceable only now."""
     steps = []
-    for table, key in (*asked_foreign_keys(transition.changes), *mended_keys(transition.old, transition.new)):
+    for table, key in (*foreign_keys_to_check(transition.changes), *mended_keys(transition.old, transition.new)):
         orphans = _orphans(transition.new, table, key)
         words = f"every row of {table} has its parent in {key.table}"
         steps += (

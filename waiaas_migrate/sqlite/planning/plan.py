@@ -158,9 +158,11 @@ class _Planner:
 
     def _create_virtual_tables(self) -> Iterator[a.Step]:
         for change in self.t.changes:
-            if isinstance(change, c.AddVirtualTable | c.ModifyVirtualTable):
-                virtual = change.table if isinstance(change, c.AddVirtualTable) else change.new
-                yield _step(describe(change), a.CreateStatement(statement=virtual.statement))
+            match change:
+                case c.AddObject(item=VirtualTable() as virtual) | c.ModifyObject(new=VirtualTable() as virtual):
+                    yield _step(describe(change), a.CreateStatement(statement=virtual.statement))
+                case _:
+                    continue
 
     def _create_views(self) -> Iterator[a.Step]:
         needed = _names(self.t.coming(View)) | self.views_gone

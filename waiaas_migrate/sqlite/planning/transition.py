@@ -72,17 +72,11 @@ class Transition:
 def _sides(change: c.Change) -> tuple[SchemaObject | None, SchemaObject | None]:
     """Return the object that ``change`` drops and the one that it creates."""
     match change:
-        case (
-            c.AddTable(table=new) | c.AddVirtualTable(table=new)
-            | c.AddIndex(index=new) | c.AddView(view=new) | c.AddTrigger(trigger=new)
-        ):  # fmt: skip
+        case c.AddTable(table=new) | c.AddIndex(index=new) | c.AddObject(item=new):
             return None, new
-        case (
-            c.DropTable(table=old) | c.DropVirtualTable(table=old)
-            | c.DropIndex(index=old) | c.DropView(view=old) | c.DropTrigger(trigger=old)
-        ):  # fmt: skip
+        case c.DropTable(table=old) | c.DropIndex(index=old) | c.DropObject(item=old):
             return old, None
-        case c.ModifyVirtualTable() | c.ModifyIndex() | c.ModifyView() | c.ModifyTrigger():
+        case c.ModifyIndex() | c.ModifyObject():
             return change.old, change.new
         case (
             c.ModifyTableOptions() | c.AddColumn() | c.DropColumn() | c.ModifyColumn() | c.ReorderColumns()

@@ -1,4 +1,4 @@
-"""Whether a run tells others that it is at work, which follows from the recorded facts."""
+"""Which runs announce themselves by the lock file, as the recorded facts decide."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ LONG = [
 
 
 def instructions(statement: str, rows: int) -> int:
-    """How many instructions SQLite runs for it where a table has so many rows."""
+    """Return the instructions that SQLite runs for ``statement`` if a table has ``rows`` rows."""
     steps = 0
 
     def step() -> int:
@@ -57,26 +57,26 @@ def instructions(statement: str, rows: int) -> int:
 
 
 @pytest.mark.parametrize("statement", BRIEF)
-def test_what_looks_at_no_row_is_brief(statement: str) -> None:
+def test_a_statement_that_reads_no_rows_is_constant(statement: str) -> None:
     """It takes as long with many rows as with few."""
     assert effects_of_sql([statement]).is_constant
     assert instructions(statement, 1000) == instructions(statement, 10)
 
 
 @pytest.mark.parametrize("statement", LONG)
-def test_what_looks_at_rows_is_not(statement: str) -> None:
+def test_a_statement_that_reads_rows_is_not_constant(statement: str) -> None:
     """One such statement is enough."""
     assert instructions(statement, 1000) > 5 * instructions(statement, 10) > 0
     assert not effects_of_sql([statement]).is_constant
     assert not effects_of_sql([BRIEF[0], statement]).is_constant
 
 
-def test_what_has_the_run_look_at_rows_is_not() -> None:
-    """A column with a foreign key is added at once, and then all rows of its table are looked at for their parents."""
+def test_a_new_foreign_key_is_not_constant() -> None:
+    """The column is added at once, but then all rows of the table are checked."""
     assert not effects_of_sql(["ALTER TABLE t ADD COLUMN c INTEGER REFERENCES t (id)"]).is_constant
 
 
-# --- whether a run tells others that it is at work --------------------------------------------------------------------
+# --- whether a run announces others that it is at work --------------------------------------------------------------------
 
 TOLD = """
 import os, sys
@@ -90,10 +90,10 @@ print(file in opened)
 """
 
 
-def tells(
+def announces(
     tmp_path: Path, first: str, second: str, *, backup: str = "never", hook: str = "", timeout: int = 1000
 ) -> bool:
-    """Whether ``second`` locks the file beside a database that has run ``first``."""
+    """Return whether applying ``second`` locks the file beside a database that has run ``first``."""
     pragmas = [Pragma(name="busy_timeout", value=timeout)]
     folder = write_folder(tmp_path / "m", {"1.sql": first}, pragmas=pragmas)
     place = tmp_path / "there"
@@ -120,9 +120,9 @@ FAMILY = f"{PARENT} CREATE TABLE c (p REFERENCES p (id), q REFERENCES q (id));"
         (FAMILY, "CREATE TABLE new (x); CREATE INDEX new_x ON new (x);"),
     ],
 )
-def test_a_run_that_is_soon_over_tells_nobody(tmp_path: Path, first: str, second: str) -> None:
-    """Whoever waits does so for longer than it takes, unless the declared busy timeout is short."""
-    assert not tells(tmp_path, first, second)
+def test_a_short_run_is_not_announced(tmp_path: Path, first: str, second: str) -> None:
+    """Others wait for longer than it takes."""
+    assert not announces(tmp_path, first, second)
 
 
 @pytest.mark.parametrize(
@@ -136,17 +136,17 @@ def test_a_run_that_is_soon_over_tells_nobody(tmp_path: Path, first: str, second
     ],
     ids=["all keys", "all keys after all", "its own key", "strict", "many statements"],
 )
-def test_a_run_that_may_last_tells(tmp_path: Path, first: str, second: str) -> None:
-    """Its own statements look at no row, but the run does, or SQLite, or there are many of them."""
-    assert tells(tmp_path, first, second)
+def test_a_run_that_may_take_long_is_announced(tmp_path: Path, first: str, second: str) -> None:
+    """Its statements read no rows, but the run or SQLite does, or there are many of them."""
+    assert announces(tmp_path, first, second)
 
 
 @pytest.mark.parametrize(("backup", "hook"), [("never", "SELECT 1;"), ("always", "")], ids=["hook", "backup"])
-def test_a_run_with_more_to_do_tells(tmp_path: Path, backup: str, hook: str) -> None:
-    """A hook may do anything, and a backup takes the longer the larger the database is."""
-    assert tells(tmp_path, PARENT, "CREATE TABLE d (x);", backup=backup, hook=hook)
+def test_a_run_with_a_hook_or_a_backup_is_announced(tmp_path: Path, backup: str, hook: str) -> None:
+    """A hook may do anything, and a backup takes longer the larger the database is."""
+    assert announces(tmp_path, PARENT, "CREATE TABLE d (x);", backup=backup, hook=hook)
 
 
-def test_a_run_tells_those_that_do_not_wait_for_long(tmp_path: Path) -> None:
-    """Where the declared busy timeout is short, any run is long."""
-    assert tells(tmp_path, PARENT, "CREATE TABLE d (x);", timeout=999)
+def test_a_run_with_a_short_busy_timeout_is_announced(tmp_path: Path) -> None:
+    """If the declared busy timeout is short, any run is long."""
+    assert announces(tmp_path, PARENT, "CREATE TABLE d (x);", timeout=999)

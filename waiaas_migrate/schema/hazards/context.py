@@ -1,4 +1,4 @@
-"""What the modules of hazards know about a change: the schema after it, and the other changes of the migration."""
+"""What hazards may depend on besides a change: the schema after it, and the other changes of the migration."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ ChangeT = TypeVar("ChangeT", bound=c.Change)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """Two schemas, and what changes between them.
+class HazardContext:
+    """The schema after a migration, and its changes.
 
     Args:
         new: the schema after the changes.

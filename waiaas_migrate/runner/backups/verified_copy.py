@@ -1,0 +1,120 @@
+"""Copy a database to a new file on the disk, and check the copy.
+
+The copy is made by SQLite's online backup (https://www.sqlite.org/backup.html).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+from waiaas_migrate.errors import DatabaseRefused
+from waiaas_migrate.files.durable import sync_file
+
+#: Called as a copy proceeds, with the pages that are done and their total number.
+PageListener = Callable[[int, int], None]
+
+#: The mode of a file that only its owner may use.
+OWNER_ONLY = 0o600
+_PAGES_PER_STEP = 2048
+#: Bytes that something else may need while a copy is made, such as the journal of the run, whose size nobody knows yet.
+_MARGIN = 1 << 20
+
+
+def open_file(path: Path, query: str) -> sqlite3.Connection:
+    """Open the database file ``path`` with these URI parameters (https://www.sqlite.org/uri.html)."""
+    return sqlite3.connect(f"file:{quote(os.fsencode(path.absolute()))}?{query}", uri=True, isolation_level=None)
+
+
+def open_immutable(path: Path) -> sqlite3.Connection:
+    """Open ``path`` for reading as a file that nobody changes, so that SQLite makes no other file beside it."""
+    return open_file(path, "immutable=1&mode=ro")
+
+
+def copy_and_check(
+    source: sqlite3.Connection,
+    target: Path,
+    *,
+    name: str,
+    check: Literal["quick_check", "integrity_check"],
+    fix: str,
+    listener: PageListener | None = None,
+) -> str:
+    """Copy what ``source`` last committed to the new file ``target``; return the damage found by ``check``.
+
+    The copy has mode 0600 and is on the disk when this returns. If this fails, the caller removes ``target``.
+
+    Args:
+        source: the database to copy.
+        target: the new file.
+        name: the name of the source in messages.
+        check: the PRAGMA that checks the copy.
+        fix: the advice if the disk has no room.
+        listener: called after each step of the copy.
+
+    Raises:
+        DatabaseRefused: the disk has no room.
+        sqlite3.Error: the source cannot be read, or the target cannot be written.
+    """
+
+    def progress(_: int, remaining: int, total: int) -> None:  # also needed for Ctrl-C to end a copy
+        if listener is not None:
+            listener(total - remaining, total)
+
+    source.execute("BEGIN")
+    require_room(target, _size(source), name, fix)
+    os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR, OWNER_ONLY))
+    with closing(open_file(target, "mode=rw")) as copy:
+        # Nobody else knows the file, and it is removed if anything fails.
+        copy.execute("PRAGMA journal_mode = OFF")
+        copy.execute("PRAGMA synchronous = OFF")
+        source.backup(copy, pages=_PAGES_PER_STEP, progress=progress, sleep=0)
+    sync_file(target)
+    return _damage(target, check)
+
+
+def _size(connection: sqlite3.Connection) -> int:
+    """Return the size of the database in bytes."""
+    ((pages,), (page_size,)) = (connection.execute(f"PRAGMA {one}").fetchone() for one in ("page_count", "page_size"))
+    return int(pages * page_size)
+
+
+def _damage(path: Path, check: str) -> str:
+    """Return what ``check`` finds wrong with the file ``path``; an empty string if it is sound."""
+    try:
+        with closing(open_immutable(path)) as connection:
+            found = [str(row[0]) for row in connection.execute(f"PRAGMA {check}")]
+    except sqlite3.DatabaseError as error:
+        # Functions and collations of the application are missing here, which is not damage.
+        return "" if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_ERROR else str(error)
+    # A row that breaks a CHECK or a NOT NULL is not damage: it may be older than the rule.
+    rows = ("CHECK constraint failed in ", "NULL value in ")
+    return "; ".join(line for line in found if line != "ok" and not line.startswith(rows))
+
+
+def require_room(target: Path, size: int, name: str, fix: str) -> None:
+    """Refuse to copy the database ``name`` if the disk of ``target`` has no room for ``size`` bytes.
+
+    Raises:
+        DatabaseRefused: the disk has no room.
+    """
+    free = shutil.disk_usage(target.parent).free
+    if free < size + _MARGIN:
+        raise DatabaseRefused(
+            f"{name}: a copy of it takes up to {byte_count(size + _MARGIN)}, and the disk has {byte_count(free)} free. "
+            f"Nothing was changed. {fix}"
+        )
+
+
+def byte_count(size: int) -> str:
+    """Return a number of bytes for people, such as ``4.1 kB``."""
+    for unit, bytes_in in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= bytes_in:
+            return f"{size / bytes_in:.1f} {unit}"
+    return f"{size} bytes"
