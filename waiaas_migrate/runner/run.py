@@ -18,7 +18,7 @@ from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
 from waiaas_migrate.runner.proof.schema_proof import SchemaProof, proof_of
 from waiaas_migrate.runner.steps import Direction, StepRunner
 from waiaas_migrate.runner.watching.events import Committed, MigrationFinished, MigrationStarted, Progress
-from waiaas_migrate.runner.watching.interruption import Interrupted, was_interrupted
+from waiaas_migrate.runner.watching.interruption import Interrupted, release_statements, was_interrupted
 from waiaas_migrate.runner.watching.monitor import Monitor
 from waiaas_migrate.runner.yoyo.applied import read_applied
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_catalog, read_facts
@@ -222,21 +222,27 @@ class report_interruption:  # noqa: N801 — a context manager; in a generator C
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if not isinstance(error, KeyboardInterrupt | MigrateError | sqlite3.Error):
             return
-        if self.todo and was_interrupted(error):
-            recorded = _recorded_hashes(self._database)
-            done = [name for name in self.todo if (migration_hash(name) in recorded) != self._was_rolling_back]
-            raise Interrupted(
-                self._database.name,
-                done,
-                was_rolling_back=self._was_rolling_back,
-                cause=error if isinstance(error, ApplyError) else None,
-                is_complete=len(done) == len(self.todo),
-            ) from error
+        if not self.todo or not was_interrupted(error):
+            return
+        release_statements(error)
+        recorded = _recorded_hashes(self._database)
+        done = [name for name in self.todo if (migration_hash(name) in (recorded or ())) != self._was_rolling_back]
+        raise Interrupted(
+            self._database.name,
+            () if recorded is None else done,
+            was_rolling_back=self._was_rolling_back,
+            cause=error if isinstance(error, ApplyError) else None,
+            is_complete=recorded is not None and len(done) == len(self.todo),
+            is_known=recorded is not None,
+        ) from error
 
 
-def _recorded_hashes(database: Database) -> set[str]:
-    """Return the hashes of the recorded migrations; nothing is left of a database in memory."""
+def _recorded_hashes(database: Database) -> set[str] | None:
+    """Return the hashes of the recorded migrations, or None if they can't be read; a database in memory has none."""
     if database.file is None:
         return set()
-    with closing(open_read_only(database)) as connection:
-        return {row.hash for row in read_applied(connection) or ()}
+    try:
+        with closing(open_read_only(database)) as connection:
+            return {row.hash for row in read_applied(connection) or ()}
+    except (MigrateError, sqlite3.Error):  # another connection may lock it, or the disk may fail
+        return None
