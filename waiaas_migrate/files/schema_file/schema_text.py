@@ -85,7 +85,7 @@ def _is_external(key: ForeignKey, parents: Mapping[str, Table]) -> bool:
 
 
 def _constraints(place: TableLayout, around: Surroundings, where: str) -> dict[str, Data]:
-    """Return the indexes and constraints of the table, with those of columns that the columns' short form can't express."""
+    """Return indexes and constraints, including those of columns that have no short form for them."""
     columns = around.columns
     uniques = [*place.uniques, *(unique for column in place.columns for unique in column.uniques[1:])]
     keys = [*place.foreign_keys, *(key for column in place.columns for key in column.foreign_keys[1:])]
