@@ -9,7 +9,7 @@
     │   ├── SchemaFileError          2  schema.yaml, or an enum it refers to
     │   ├── MigrationsError          2  the migrations folder or its manifest
     │   └── TemplateError            2  one of the project's own templates
-    ├── DatabaseFileError            2  not a database, encrypted, corrupt, or not to be opened
+    ├── DatabaseFileError            2  not a database, encrypted, corrupt, or it cannot be opened
     ├── UnsupportedError             2  something that the package cannot handle
     ├── DatabaseRefused              3  the database or its rows do not allow it; nothing was changed
     │   ├── PragmaError              3  a PRAGMA did not take effect
@@ -34,7 +34,7 @@ INTERRUPTED = 130
 
 
 class Picklable(BaseException):
-    """An exception that can be pickled and copied, whatever arguments its class takes."""
+    """An exception that can be pickled and copied, no matter which arguments its class takes."""
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keep the text and the attributes, so that the arguments of the class are not needed."""

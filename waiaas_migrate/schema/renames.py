@@ -157,7 +157,7 @@ def _steps(
     while taken := _taken(waiting, spelled):
         source = waiting.pop(taken)
         if fold(source) not in declared:  # else the hint was followed before, and the old name has been reused since
-            fix = f"Drop {taken} in a migration of its own first, or remove the hint to drop {source}."
+            fix = f"Drop {taken} in a separate migration first, or remove the hint to drop {source}."
             problems.append((taken, f"the migrations have both {source} and {taken}. {fix}"))
     problems += _contradictions(waiting, declared)
     return _ordered(waiting, spelled), [Impossible((*keys, new, "renamed_from"), what) for new, what in problems]
@@ -177,7 +177,7 @@ def _contradictions(waiting: Mapping[str, str], declared: Collection[str]) -> It
             yield target, f"{claimed[fold(source)]} says renamed_from {source} too. Keep one of the two."
         claimed[fold(source)] = target
         if fold(source) in declared and fold(source) not in map(fold, waiting):
-            fix = f"Remove the hint, or {source}; to add a new {source}, do so in a migration of its own."
+            fix = f"Remove the hint, or {source}; to add a new {source}, do so in a separate migration."
             yield target, f"{source} is still declared. {fix}"
 
 

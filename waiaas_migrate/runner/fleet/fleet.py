@@ -113,7 +113,7 @@ def each(
     *,
     stop: threading.Event | None = None,
 ) -> Iterator[Outcome[ResultT]]:
-    """Run ``work`` on each database; yield outcomes in order, each as soon as it is there.
+    """Run ``work`` on each database; yield outcomes in order, each as soon as possible.
 
     Work starts when the first outcome is requested. After Ctrl-C no further database is started and running work ends;
     KeyboardInterrupt is raised once all outcomes were yielded.
