@@ -80,10 +80,12 @@ def test_ctrl_c_while_waiting_for_another_process(tmp_path: Path, which: int) ->
     for name in names:
         Path(name).parent.mkdir()
     hold = """
-import fcntl, os, sqlite3, sys
+import sqlite3, sys
+from waiaas_migrate.runner.migrating_lock import MigratingLock
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)
 connection.execute("BEGIN IMMEDIATE")
-fcntl.flock(os.open(sys.argv[1] + "-migrating", os.O_RDWR | os.O_CREAT), fcntl.LOCK_EX)
+lock = MigratingLock(sys.argv[1])
+assert lock.take()
 print("held", flush=True)
 sys.stdin.read()
 """
