@@ -55,6 +55,8 @@ class MigrateError(Picklable, Exception):
     def __str__(self) -> str:
         text = super().__str__()
         if self.committed:
+            # What raises the error knows its own batch, and not those before it.
+            text = text.replace("Nothing was changed", "Nothing else was changed")
             text += f" Committed before that, and kept: {', '.join(self.committed)}."
         if self.backup is not None:
             text += f" A backup from before the run is in {self.backup}."
