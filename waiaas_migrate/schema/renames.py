@@ -64,7 +64,7 @@ class Renames:
 
 
 def resolve(old: Schema, new: Schema, done: Collection[str] = ()) -> Renames:
-    """Return the renames that the hints of ``new`` ask for on ``old``.
+    """Return the renames of ``old`` that the hints of ``new`` request.
 
     A hint is done if its old name is gone and its new name exists. Chains are ordered so that each name is free when it
     is taken; a circle, such as a swap, uses a temporary name.

@@ -96,7 +96,7 @@ def _backfilled(change: c.ModifyColumn, context: HazardContext) -> Iterator[Chec
 
 
 def _collated(change: c.ModifyColumn, context: HazardContext) -> Iterator[str]:
-    """Yield what may fail if the values of a column are compared by another collation."""
+    """Yield the rules that rows may break if a column gets another collation."""
     table, column = context.table(change.table), fold(change.new.name)
     unique = [index for index in table.indexes if index.unique]
     parts = [part for key in (table.primary_key, *table.uniques, *unique) if key is not None for part in key.parts]
