@@ -36,8 +36,7 @@ PAGES = [README, CHECKOUT / "CONTRIBUTING.md", CHECKOUT / "CHANGELOG.md", *sorte
 INTRODUCTION = """\
 # Commands
 
-`python -m tests.test_docs` writes this page from the commands' help. `python -m waiaas_migrate` works like
-`waiaas-migrate`.
+`python -m waiaas_migrate` works like `waiaas-migrate`.
 
 Results go to stdout and messages to stderr. Color is used only on a terminal; set `NO_COLOR` to turn it off. For exit
 statuses see the [README](../README.md#exit-status).
@@ -121,13 +120,19 @@ def options_of(command: click.Command) -> list[click.Option]:
 
 def section(name: str, command: click.Command) -> str:
     """Return the section on one command; options in ``COMMON`` are only named."""
-    arguments = [str(one.human_readable_name).upper() for one in command.params if isinstance(one, click.Argument)]
+    arguments = [argument(one) for one in command.params if isinstance(one, click.Argument)]
     options = options_of(command)
     usage = " ".join(["waiaas-migrate", name, *(["[OPTIONS]"] if options else []), *arguments])
     own = [item(one) for one in options if one.name not in COMMON]
     shared = ", ".join(f"`{one.opts[-1]}`" for one in options if one.name in COMMON)
     listed = [*own, *([f"- {shared}"] if shared else []), ""]
     return "\n".join([f"## {name}", "", f"`{usage}`", "", *paragraphs(command.help or ""), *listed])
+
+
+def argument(one: click.Argument) -> str:
+    """Return an argument as the usage shows it: in brackets if it is optional."""
+    name = str(one.human_readable_name).upper()
+    return name if one.required else f"[{name}]"
 
 
 def item(option: click.Option) -> str:

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         MigrationFinished,
         MigrationStarted,
         Progress,
+        Restarted,
         StatementStarted,
     )
     from waiaas_migrate.runner.watching.interruption import Interrupted
@@ -89,6 +90,7 @@ __all__ = [
     "Project",
     "ProjectError",
     "ProofError",
+    "Restarted",
     "RestoreInterrupted",
     "Restored",
     "RollbackResult",
@@ -145,7 +147,7 @@ _NAMES = {
     "runner.open": "close_database connect open_database push_schema",
     "runner.options": "RunOptions",
     "runner.rollback": "Extent RollbackResult rollback",
-    "runner.watching.events": "Committed MigrationFinished MigrationStarted Progress StatementStarted",
+    "runner.watching.events": "Committed MigrationFinished MigrationStarted Progress Restarted StatementStarted",
     "runner.watching.interruption": "Interrupted",
     "schema.hazards.hazard": "Hazard",
     "waiaas.ids": "generate_id",

@@ -163,11 +163,11 @@ def test_a_migration_that_cannot_run_in_a_transaction(tmp_path: Path, text: str,
 def test_an_object_made_by_hand_and_not_declared(tmp_path: Path) -> None:
     """It would be dropped: the migration that created it is named with the refusal and with what was written."""
     generated_project(tmp_path)
-    note = "Not in manifest.json yet: 0002_own. Declare in schema.yaml what they create.\n"
+    note = "Found new migrations: 0002_own. schema.yaml must declare what they create.\n"
     own = tmp_path / "migrations" / "0002_own.sql"
     own.write_text("-- depends: 0001_initial\nCREATE TABLE own (id INTEGER);\n", encoding="utf-8")
     refused = run(tmp_path, "generate")
-    assert (refused.status, refused.err) == (1, f"{note}Nothing was written because of 1 hazard.\n")
+    assert (refused.status, refused.err) == (1, f"{note}Nothing was written: --allow is needed for 1 hazard.\n")
     own.write_text("-- depends: 0001_initial\nCREATE INDEX own ON tasks (title);\n", encoding="utf-8")
     written = run(tmp_path, "generate")
     assert (written.status, written.out) == (0, "drop index own on tasks\n")

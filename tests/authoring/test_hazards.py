@@ -255,7 +255,7 @@ def test_a_drop_that_may_be_a_rename(tmp_path: Path) -> None:
         "DROP_COLUMN people.gone: deletes every value of people.gone.\n  If it was renamed, write `renamed_from: gone` "
         "under column label. To do it anyway, run with --allow DROP_COLUMN.\n"
     ) in said.out
-    assert said.err == "Nothing was written because of 2 hazards.\n"
+    assert said.err == "Nothing was written: --allow is needed for 2 hazards.\n"
     assert run(tmp_path, "generate", "--allow", "drop_table").status == 1
     allowed = run(tmp_path, "generate", "--allow", "drop_table", "--allow", "DROP_COLUMN")
     assert allowed.status == 0

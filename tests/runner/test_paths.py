@@ -6,18 +6,20 @@ import os
 import sqlite3
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.support.folders import FAMILY, FAMILY_IDS, dump, run_python, tables, write_folder
+from tests.support.folders import FAMILY, FAMILY_IDS, PRAGMAS, dump, run_python, tables, write_folder
 from tests.support.rights import IS_ROOT, unprivileged
-from waiaas_migrate import close_database, open_database
+from waiaas_migrate import close_database, connect, open_database
 from waiaas_migrate.errors import DatabaseFileError, MigrateError, UsageError
 from waiaas_migrate.runner.yoyo.applied import read_applied
 from waiaas_migrate.sqlite.database.connection import connect_file, open_read_only
+from waiaas_migrate.sqlite.database.pragmas import Pragma
 
 NAMES = ["a b?#%.db", "100%25.db", "what?mode=ro", "#.db", "file", "ü — 数.db", 'it\'s "it".db', ":memory:.db", "-x.db"]
 
@@ -104,6 +106,55 @@ def test_a_read_only_file_is_refused(shared: Path, folder: Path) -> None:
         with closing(open_read_only(path)) as connection:
             assert tables(connection) == {"parent", "child"}
     assert [file.name for file in shared.iterdir()] == ["a.db"]
+
+
+@pytest.fixture
+def readable() -> Iterator[Path]:
+    """Return a folder that every user can read."""
+    with TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.mark.parametrize("mode", ["WAL", "DELETE"])
+@pytest.mark.parametrize("rights", [(0o444, 0o555), (0o666, 0o555), (0o444, 0o777)], ids=["both", "folder", "file"])
+def test_a_read_only_database_at_head_is_opened_on_request(
+    shared: Path, readable: Path, mode: str, rights: tuple[int, int]
+) -> None:
+    """With mode=ro, or immutable=1 where a WAL can't be made; messages say so, and nothing is written."""
+    pragmas = (Pragma(name="journal_mode", value=mode), *PRAGMAS[1:])
+    folder = write_folder(readable / "m", FAMILY, pragmas=pragmas)
+    path = shared / "a.db"
+    open_and_close(path, folder)
+    before = path.read_bytes()
+    path.chmod(rights[0])
+    shared.chmod(rights[1])
+    with unprivileged():
+        open_and_close(f"file:{path}?immutable=1", folder)
+        if mode == "DELETE":
+            open_and_close(f"file:{path}?mode=ro", folder)
+        if mode == "DELETE" and rights[0] == 0o666:
+            open_and_close(path, folder)
+        else:
+            with pytest.raises(DatabaseFileError, match=r"mode=ro|immutable=1"):
+                open_database(path, migrations=folder)
+        if mode == "WAL" and rights[1] == 0o555:
+            with pytest.raises(DatabaseFileError, match="immutable=1"):
+                open_database(f"file:{path}?mode=ro", migrations=folder)
+    shared.chmod(0o777)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("query", ["mode=ro", "immutable=1"])
+@pytest.mark.parametrize("opening", [open_database, connect])
+def test_what_a_read_only_connection_cannot_write(place: Path, query: str, opening: Callable[..., object]) -> None:
+    """The message blames the connection, not the permissions."""
+    open_and_close("a.db", write_folder(place / "m", FAMILY))
+    pragmas = (*PRAGMAS, Pragma(name="user_version", value=7))
+    added = "-- depends: 0003_age\nALTER TABLE child ADD COLUMN note TEXT;\n"
+    write_folder(place / "m", {"0004_note.sql": added}, pragmas=pragmas)
+    with pytest.raises(UsageError, match=r"open for reading only.*Open it without mode=ro"):
+        opening(f"file:a.db?{query}", migrations=place / "m")
 
 
 def files_of(folder: Path) -> dict[str, tuple[int, int, int]]:

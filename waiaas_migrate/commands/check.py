@@ -29,7 +29,7 @@ _GENERATE = "Run `waiaas-migrate generate`, review what it writes, and commit it
 
 @collection_paused()
 def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...]:
-    """Return everything in the project that does not agree; no database is needed and nothing is written.
+    """Return everything in the project that does not agree; nothing is written.
 
     Raises:
         InputError: a file cannot be used at all.

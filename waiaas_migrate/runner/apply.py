@@ -152,7 +152,7 @@ class _Upgrade(Run):
                 if batch and batch[0].transactional:
                     self._run_in_transaction(batch, state.facts, notices, lock)
         except FullCheckNeeded:
-            self.check_all_keys = True
+            self.restart()
             return True
         except DatabaseBusy as error:
             if error.doing == COMMITTING or pending(self.connection, self.folder.ids):

@@ -119,7 +119,7 @@ def _problem(connection: sqlite3.Connection, migration: MigrationFile, error: Ap
     other = _OTHER_TABLE.search(error.reason)
     if other is not None and "_waiaas_guard" in (error.statement or ""):
         table = other["table"]
-        what = f"it was made for another table {table} than the migrations before it make: one of them changed it, too."
+        what = f"it was written for another version of the table {table}, which a migration before it changes, too."
         return Problem(file=str(migration.path), what=what, fix=_AFTER_MERGE)
     what = f"it fails on an empty database after the migrations before it: {error.reason.rstrip(';.')}."
     return Problem(file=str(migration.path), what=what, fix=_fix(connection, error.reason))

@@ -120,7 +120,7 @@ class _Rollback(Run):
             try:
                 self._run_once(extent)
             except FullCheckNeeded:
-                self.check_all_keys = True
+                self.restart()
                 self._run_once(extent)
         except ApplyError as error:
             raise ApplyError(

@@ -17,8 +17,8 @@ from waiaas_migrate.runner.proof.differences import listed
 from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
 from waiaas_migrate.runner.proof.schema_proof import SchemaProof, proof_of
 from waiaas_migrate.runner.steps import Direction, StepRunner
-from waiaas_migrate.runner.watching.events import Committed, MigrationFinished, MigrationStarted, Progress
-from waiaas_migrate.runner.watching.interruption import Interrupted, was_interrupted
+from waiaas_migrate.runner.watching.events import Committed, MigrationFinished, MigrationStarted, Progress, Restarted
+from waiaas_migrate.runner.watching.interruption import Interrupted, release_statements, was_interrupted
 from waiaas_migrate.runner.watching.monitor import Monitor
 from waiaas_migrate.runner.yoyo.applied import read_applied
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_catalog, read_facts
@@ -64,6 +64,7 @@ class Run:
         self.wants_backup = wants_backup(connection, effects, options.backup)
         self._backed_up_at: int | None = None
         self._started, self._total = 0, len(todo)
+        self._batch: tuple[str, ...] = ()
         if interruption is not None:
             interruption.todo = [migration.id for migration in todo]
 
@@ -94,9 +95,9 @@ class Run:
 
         Raises:
             ApplyError: a migration failed, or added foreign key violations.
-            FullCheckNeeded: the run must be repeated with ``check_all_keys``.
+            FullCheckNeeded: ``batch`` must be rolled back and restarted.
         """
-        self._started = len(self.committed)
+        self._started, self._batch = len(self.committed), tuple(migration.id for migration in batch)
         effects = None if self.check_all_keys else self.effects(batch)
         check = ForeignKeyCheck(self.connection, effects, facts)
         for migration in batch:
@@ -105,6 +106,11 @@ class Run:
         after = read_facts(self.connection)
         notices.extend(check.finish(batch_name(batch), after))
         return after
+
+    def restart(self) -> None:
+        """Note that the last batch was rolled back, and must run again with a full check of foreign keys."""
+        self.check_all_keys = True
+        self._monitor.send(Restarted(migrations=self._batch))
 
     def run_one(self, migration: MigrationFile, check: ForeignKeyCheck) -> None:
         """Run ``migration``, after a backup if it is the first."""
@@ -222,21 +228,27 @@ class report_interruption:  # noqa: N801 — a context manager; in a generator C
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if not isinstance(error, KeyboardInterrupt | MigrateError | sqlite3.Error):
             return
-        if self.todo and was_interrupted(error):
-            recorded = _recorded_hashes(self._database)
-            done = [name for name in self.todo if (migration_hash(name) in recorded) != self._was_rolling_back]
-            raise Interrupted(
-                self._database.name,
-                done,
-                was_rolling_back=self._was_rolling_back,
-                cause=error if isinstance(error, ApplyError) else None,
-                is_complete=len(done) == len(self.todo),
-            ) from error
+        if not self.todo or not was_interrupted(error):
+            return
+        release_statements(error)
+        recorded = _recorded_hashes(self._database)
+        done = [name for name in self.todo if (migration_hash(name) in (recorded or ())) != self._was_rolling_back]
+        raise Interrupted(
+            self._database.name,
+            () if recorded is None else done,
+            was_rolling_back=self._was_rolling_back,
+            cause=error if isinstance(error, ApplyError) else None,
+            is_complete=recorded is not None and len(done) == len(self.todo),
+            is_known=recorded is not None,
+        ) from error
 
 
-def _recorded_hashes(database: Database) -> set[str]:
-    """Return the hashes of the recorded migrations; nothing is left of a database in memory."""
+def _recorded_hashes(database: Database) -> set[str] | None:
+    """Return the hashes of the recorded migrations, or None if they can't be read; a database in memory has none."""
     if database.file is None:
         return set()
-    with closing(open_read_only(database)) as connection:
-        return {row.hash for row in read_applied(connection) or ()}
+    try:
+        with closing(open_read_only(database)) as connection:
+            return {row.hash for row in read_applied(connection) or ()}
+    except (MigrateError, sqlite3.Error):  # another connection may lock it, or the disk may fail
+        return None

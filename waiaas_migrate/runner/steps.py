@@ -16,7 +16,7 @@ from waiaas_migrate.runner.refusal import Refusal, refusal
 from waiaas_migrate.runner.transaction import denial, python_steps
 from waiaas_migrate.runner.watching.events import Listener, StatementStarted
 from waiaas_migrate.runner.yoyo.records import records_version, write_log, write_record
-from waiaas_migrate.sqlite.database.connection import database_name, main_file, not_writable, plain_error, result_code
+from waiaas_migrate.sqlite.database.connection import database_name, main_file, plain_error, result_code
 from waiaas_migrate.sqlite.database.pragmas import unsafe_journal
 
 if TYPE_CHECKING:
@@ -191,9 +191,7 @@ class StepRunner:
     ) -> MigrateError:
         """Return ``error`` as one that says where and why; ``reason`` replaces its own."""
         if isinstance(error, sqlite3.Error) and result_code(error) == sqlite3.SQLITE_READONLY:
-            if error.sqlite_errorcode == sqlite3.SQLITE_READONLY:
-                return not_writable(self.connection)
-            plain = plain_error(error, database_name(self.connection), doing="migrating it")
+            plain = plain_error(error, self.connection, doing="migrating it")
             return plain or self._error(migration, str(error), statement)
         if reason is not None:
             return self._error(migration, reason, statement)

@@ -38,8 +38,8 @@ def apply(
 ) -> int:
     """Apply pending migrations to each DATABASE, all or none.
 
-    DATABASE is a path or a sqlite:/// URL. New database files get mode 0600. Give several databases, or a pattern in
-    quotes, to get one line for each; if one fails, the others still run.
+    DATABASE is a path or a sqlite:/// URL. New database files get mode 0600. Several databases, or a quoted pattern,
+    get one line each; if one fails, the others still run.
 
     \b
     Example:
@@ -100,7 +100,8 @@ def _row(result: ApplyResult) -> dict[str, object]:
 
 
 def _line(result: ApplyResult) -> str:
+    notices = [f"Note: {notice}" for notice in result.notices]
     if not result.applied:
-        return " ".join(["up to date.", *result.notices])
+        return " ".join(["up to date.", *notices])
     backup = "" if result.backup is None else f" (backup {result.backup.name})"
-    return " ".join([f"applied {', '.join(result.applied)}{backup}.", *result.notices])
+    return " ".join([f"applied {', '.join(result.applied)}{backup}.", *notices])

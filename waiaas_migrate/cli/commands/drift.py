@@ -31,8 +31,7 @@ _NOT_ADOPTED = (
 def drift(project: Project, databases: tuple[str, ...], *, column_order: bool, fleet: Fleet, as_json: bool) -> int:
     """Find changes to each DATABASE that no migration made.
 
-    Writes nothing. Exits with 1 if there are any. Give several databases, or a pattern in quotes, to get one line for
-    each.
+    Writes nothing. Exits with 1 if there are any. Several databases, or a quoted pattern, get one line each.
 
     \b
     Example:

@@ -59,9 +59,9 @@ def _print_generated(result: Generated) -> None:
     for path in result.written:
         note(f"wrote {_short(path)}")
     if result.changes and result.unrecorded:
-        note(f"Not in manifest.json yet: {', '.join(result.unrecorded)}. Declare in schema.yaml what they create.")
+        note(f"Found new migrations: {', '.join(result.unrecorded)}. schema.yaml must declare what they create.")
     if result.refused:
-        note(f"Nothing was written because of {plural(len(result.refused), 'hazard')}.")
+        note(f"Nothing was written: --allow is needed for {plural(len(result.refused), 'hazard')}.")
     elif not result.changes:
         first = "No migration is needed" if result.written else "Nothing to generate"
         say(f"{first}: the migrations build the schema in schema.yaml.")

@@ -28,7 +28,7 @@ def status(project: Project, databases: tuple[str, ...], *, fleet: Fleet, as_jso
     """Show the applied and pending migrations of each DATABASE.
 
     Writes nothing. Exits with 1 if migrations are pending, unknown to this project, or not as the manifest records
-    them. Give several databases, or a pattern in quotes, to get one line for each.
+    them. Several databases, or a quoted pattern, get one line each.
 
     \b
     Example:

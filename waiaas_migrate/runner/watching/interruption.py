@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from traceback import clear_frames
 
 from waiaas_migrate.errors import INTERRUPTED, ApplyError, Failure, Picklable
 
@@ -17,6 +18,7 @@ class Interrupted(Picklable, KeyboardInterrupt):
         was_rolling_back: whether the run was a rollback.
         cause: names the migration whose statement was interrupted.
         is_complete: nothing was left to do.
+        is_known: whether the database could be read to find out.
     """
 
     def __init__(
@@ -27,11 +29,12 @@ class Interrupted(Picklable, KeyboardInterrupt):
         was_rolling_back: bool = False,
         cause: ApplyError | None = None,
         is_complete: bool = False,
+        is_known: bool = True,
     ) -> None:
         self.database = database
         self.committed = tuple(committed)
         self.was_rolling_back = was_rolling_back
-        self.is_complete = is_complete
+        self.is_complete, self.is_known = is_complete, is_known
         self.migration = None if cause is None else cause.migration
         self.rolled_back = cause is None or cause.rolled_back
         super().__init__(str(self))
@@ -39,6 +42,9 @@ class Interrupted(Picklable, KeyboardInterrupt):
     def __str__(self) -> str:
         names = ", ".join(self.committed)
         where = "Interrupted" if self.migration is None else f"Interrupted in {self.migration}"
+        if not self.is_known:
+            hint = f"Run `waiaas-migrate status {self.database}` to see what was applied."
+            return f"{where}, and {self.database} cannot be read now. {hint}"
         if not self.rolled_back:
             kept = f"{self.database} keeps what {self.migration} did outside a transaction"
             return f"{where}: {kept}, and {names}." if names else f"{where}: {kept}."
@@ -67,9 +73,25 @@ def was_interrupted(error: BaseException | None) -> bool:
 
     Python drops a KeyboardInterrupt raised within a callback, and sqlite3 reports that the statement was interrupted.
     """
-    while error is not None:
-        code = getattr(error, "sqlite_errorcode", 0)
-        if isinstance(error, KeyboardInterrupt) or code & 0xFF == sqlite3.SQLITE_INTERRUPT:
+    for one in _chain(error):
+        code = getattr(one, "sqlite_errorcode", 0)
+        if isinstance(one, KeyboardInterrupt) or code & 0xFF == sqlite3.SQLITE_INTERRUPT:
             return True
-        error = error.__cause__ or error.__context__
     return False
+
+
+def release_statements(error: BaseException) -> None:
+    """End the statements that ``error`` interrupted, so that closing their connection releases its locks.
+
+    A closed connection stays alive while it has statements (https://www.sqlite.org/c3ref/close.html), and the frames of
+    the error have the cursors.
+    """
+    for one in _chain(error):
+        clear_frames(one.__traceback__)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield ``error`` and what caused it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -22,6 +22,7 @@ from waiaas_migrate.runner.watching.events import (
     MigrationFinished,
     MigrationStarted,
     Progress,
+    Restarted,
     StatementStarted,
     StopRequest,
 )
@@ -93,7 +94,9 @@ class Monitor:
                 self.start(Progress(migration=name, words=line, statement=number, statements=total), sql)
             case MigrationFinished(migration=name):
                 self.start(Progress(migration=name, words="done"))
-            case Committed() | Progress():
+            case Restarted(migrations=(name, *_)):
+                self.start(Progress(migration=name, words="starts again, after a check of all foreign keys"))
+            case Committed() | Restarted() | Progress():
                 pass
             case _:
                 assert_never(event)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote
 
 from waiaas_migrate.errors import (
     DatabaseBusy,
@@ -18,7 +18,7 @@ from waiaas_migrate.errors import (
     PragmaError,
     UsageError,
 )
-from waiaas_migrate.sqlite.database.file import is_whole, make_file, reading_mode, require_file
+from waiaas_migrate.sqlite.database.file import is_wal, is_whole, make_file, reading_mode, require_file
 from waiaas_migrate.sqlite.database.pragmas import (
     FILE_ONLY,
     KEPT_IN_FILE,
@@ -42,7 +42,16 @@ CANNOT_BE_WRITTEN = (
 )
 #: SQLite's instructions, a few milliseconds' worth, until Python can handle a signal.
 _INSTRUCTIONS = 50_000
+_NO_FILES_BESIDE_IT = (
+    "cannot be used: SQLite cannot make files beside it, which a WAL needs even for reading. Give the folder write "
+    "permission. To read a database that nobody changes, open it as file:PATH?immutable=1."
+)
 _HALF_WRITTEN = "was left half-written by a killed process. Open it as its owner, which undoes that."
+_READONLY = {
+    sqlite3.SQLITE_READONLY_ROLLBACK: _HALF_WRITTEN,
+    sqlite3.SQLITE_READONLY_DIRECTORY: _NO_FILES_BESIDE_IT,
+    sqlite3.SQLITE_READONLY_CANTINIT: _NO_FILES_BESIDE_IT,
+}
 #: What SQLite says if it can't make a WAL's files, for lack of rights or room.
 _FILES_BESIDE_IT = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
 #: What else SQLite says about a full disk, such as for a WAL's index.
@@ -123,7 +132,7 @@ def _prepare_file(database: Database, file: str) -> None:
 
     SQLite gives its journal and WAL files the mode of the database (https://www.sqlite.org/src/file/src/os_unix.c).
     """
-    if database.uri and {"ro", "rw"} & set(parse_qs(urlsplit(database.uri).query).get("mode", [])):
+    if database.needs_file:
         require_file(database.name, Path(file))
         return
     if os.path.isfile(file) and os.access(file, os.R_OK | os.W_OK):  # noqa: PTH113 — the faster of the two
@@ -136,7 +145,8 @@ def _prepare_file(database: Database, file: str) -> None:
     require_file(database.name, path)
     if not os.access(path, os.W_OK):
         raise DatabaseFileError(
-            f"{database.name}: is read-only for this user. Give it write permission, or open it as its owner."
+            f"{database.name}: is read-only for this user. Give it write permission, or open it as its owner. To only "
+            f"read it, open it as file:PATH?mode=ro."
         )
 
 
@@ -199,30 +209,37 @@ def _extended(error: sqlite3.Error | UnicodeDecodeError) -> int:
     return int(getattr(error, "sqlite_errorcode", 0))
 
 
-def plain_error(error: sqlite3.Error | UnicodeDecodeError, database: str, *, doing: str) -> MigrateError | None:
-    """Return what ``error`` means if the file, the disk or a lock is at fault; None if the SQL is."""
+def plain_error(
+    error: sqlite3.Error | UnicodeDecodeError, where: str | sqlite3.Connection, *, doing: str
+) -> MigrateError | None:
+    """Return what ``error`` means if the file, the disk or a lock is at fault; None if the SQL is.
+
+    ``where`` is the name of the database for messages, or a connection to it.
+    """
+    if isinstance(where, sqlite3.Connection):
+        if _extended(error) == sqlite3.SQLITE_READONLY:
+            return _not_writable(where)
+        where = database_name(where)
     code = result_code(error)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return DatabaseBusy(database=database, doing=doing)
+        return DatabaseBusy(database=where, doing=doing)
     if code == sqlite3.SQLITE_FULL or _extended(error) in _NOT_WRITTEN:
         return DatabaseRefused(
-            f"{database}: {error} while {doing}: the disk is full, or failing. Nothing was changed. Make room, then "
-            f"try again."
+            f"{where}: {error} while {doing}: the disk is full, or failing. Nothing was changed. Make room; try again."
         )
     if _extended(error) == sqlite3.SQLITE_READONLY_DBMOVED:
         return DatabaseRefused(
-            f"{database}: another file replaced it while {doing}, as `restore` does. Nothing was changed; try again."
+            f"{where}: another file replaced it while {doing}, as `restore` does. Nothing was changed; try again."
         )
     if code == sqlite3.SQLITE_AUTH:
         return UsageError(
-            f"{database}: an authorizer of this connection forbids what a run needs. Remove it with "
-            f"set_authorizer(None)."
+            f"{where}: an authorizer of this connection forbids what a run needs. Remove it: set_authorizer(None)."
         )
     fault = _fault_of_the_file(error)
-    return None if fault is None else DatabaseFileError(f"{database}: {fault}")
+    return None if fault is None else DatabaseFileError(f"{where}: {fault}")
 
 
-def not_writable(connection: sqlite3.Connection) -> MigrateError:
+def _not_writable(connection: sqlite3.Connection) -> MigrateError:
     """Return why SQLite treats a database as read-only."""
     with suppress(sqlite3.Error):
         cursor = connection.cursor()
@@ -232,6 +249,12 @@ def not_writable(connection: sqlite3.Connection) -> MigrateError:
                 f"{database_name(connection)}: PRAGMA query_only is ON for this connection. Nothing was changed. Turn "
                 f"it off, then try again."
             )
+    file = main_file(connection)
+    if file and all(os.access(path, os.W_OK) for path in (file, os.path.dirname(file))):  # noqa: PTH120
+        return UsageError(
+            f"{file}: is open for reading only. Nothing was changed. Open it without mode=ro and immutable=1, or, if a "
+            f"newer SQLite made it, with that."
+        )
     return DatabaseFileError(f"{database_name(connection)}: {CANNOT_BE_WRITTEN}")
 
 
@@ -247,8 +270,7 @@ def _fault_of_the_file(error: sqlite3.Error | UnicodeDecodeError) -> str | None:
                 "the permissions of its folder."
             )
         case sqlite3.SQLITE_READONLY:
-            is_half = _extended(error) == sqlite3.SQLITE_READONLY_ROLLBACK
-            return _HALF_WRITTEN if is_half else CANNOT_BE_WRITTEN
+            return _READONLY.get(_extended(error), CANNOT_BE_WRITTEN)
         case sqlite3.SQLITE_IOERR:
             return f"could not be read or written ({error}). Check the disk and its free space."
         case _:
@@ -268,13 +290,10 @@ class plain_errors:  # noqa: N801 — a context manager in every opening; a gene
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, sqlite3.Error | UnicodeDecodeError):
-            name = self._database if isinstance(self._database, str) else database_name(self._database)
-            if (plain := plain_error(error, name, doing=self._doing)) is not None:
-                is_readonly = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY
-                if is_readonly and isinstance(self._database, sqlite3.Connection):
-                    plain = not_writable(self._database)
-                raise plain from error
+        if not isinstance(error, sqlite3.Error | UnicodeDecodeError):
+            return
+        if (plain := plain_error(error, self._database, doing=self._doing)) is not None:
+            raise plain from error
 
 
 def database_of(connection: sqlite3.Connection) -> Database:
@@ -323,9 +342,20 @@ def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma], dat
         found = _set(cursor, pragma, database, deadline)
         if found is None or not matches(pragma, found):
             found = read_pragma(cursor, name)
-        if not matches(pragma, found) and not (name in FILE_ONLY and not main_file(connection)):
+        if not matches(pragma, found) and not _needs_none(connection, pragma):
             text, where = "nothing" if found is None else str(found), database or database_name(connection)
             raise PragmaError(name=pragma.name, wanted=str(pragma.value), found=text, database=where)
+
+
+def _needs_none(connection: sqlite3.Connection, pragma: Pragma) -> bool:
+    """Return whether ``pragma`` has no effect on this connection: in memory, or on an immutable file.
+
+    SQLite never uses the journal of an immutable file, and reports no WAL.
+    """
+    if pragma.name.lower() not in FILE_ONLY:
+        return False
+    file = main_file(connection)
+    return not file or (matches(pragma, "wal") and is_wal(Path(file)))
 
 
 def apply_layout_pragmas(
@@ -358,10 +388,9 @@ def _set(cursor: sqlite3.Cursor, pragma: Pragma, database: str | None, deadline:
         try:
             rows = cursor.execute(f"PRAGMA {pragma.name} = '{pragma.value}'").fetchall()
         except sqlite3.OperationalError as error:
-            name = database or database_name(cursor.connection)
-            plain = plain_error(error, name, doing=f"setting PRAGMA {pragma.name}")
+            plain = plain_error(error, cursor.connection, doing=f"setting PRAGMA {pragma.name}")
             if plain is None:
-                found = f"an error, {error}"
+                name, found = database or database_name(cursor.connection), f"an error, {error}"
                 raise PragmaError(name=pragma.name, wanted=str(pragma.value), found=found, database=name) from error
             if not isinstance(plain, DatabaseBusy) or time.monotonic() > deadline:
                 raise plain from error

@@ -137,7 +137,12 @@ def reading_mode(file: Path) -> str:
         return "ro" if is_owner else "ro&readonly_shm=1"
     if is_owner and os.access(file, os.W_OK) and os.access(file.parent, os.W_OK):
         return "rw"
-    return "ro&immutable=1" if _header(file)[18:20] == b"\2\2" else "ro"
+    return "ro&immutable=1" if is_wal(file) else "ro"
+
+
+def is_wal(file: Path) -> bool:
+    """Return whether a database is in WAL mode (https://www.sqlite.org/fileformat.html#file_format_version_numbers)."""
+    return _header(file)[18:20] == b"\2\2"
 
 
 def _user() -> int:

@@ -40,6 +40,13 @@ class Database:
         return None if self.file is None else Path(self.file)
 
     @property
+    def needs_file(self) -> bool:
+        """Return whether SQLite opens the URI only if the file exists."""
+        asked = parse_qs(urlsplit(self.uri or "").query)
+        is_immutable = any(value != "0" for value in asked.get("immutable", []))
+        return is_immutable or not {"ro", "rw"}.isdisjoint(asked.get("mode", []))
+
+    @property
     def query(self) -> str:
         """Return what a URI asks for besides a mode, such as a VFS, with an ``&`` after each."""
         asked = urlsplit(self.uri or "").query.split("&")
