@@ -1,4 +1,4 @@
-"""A project with the shipped schema, and a database of it with any number of transactions."""
+"""Create a project with the shipped schema, and databases with any number of transactions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WITH RECURSIVE number (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM number WHERE 
 INSERT INTO sessions (id, agent_id, token_hash, expires_at, absolute_expires_at, created_at)
 SELECT 'session-' || n, 'agent-' || (n % 20), hex(randomblob(32)), 1800000000, 1800000000, 1700000000 FROM number
 """
-#: Ids are version 7 UUIDs in the daemon: they begin with the time, and so come almost in order.
+#: Ids are version 7 UUIDs in the daemon: they begin with the time, so they are almost in order.
 _TRANSACTIONS = """
 WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ?)
 INSERT INTO transactions (id, agent_id, session_id, chain, tx_hash, type, amount, to_address, status, tier, created_at,
@@ -33,7 +33,7 @@ SELECT printf('0190%08x-7%03x-%s', n, n % 4096, hex(randomblob(8))), 'agent-' ||
     'CONFIRMED', 'INSTANT', 1700000000 + n, 1700000003 + n, '{"note":"payment ' || n || '"}'
 FROM number
 """
-#: Children that a careless rebuild would lose: they go with their transaction (ON DELETE CASCADE).
+#: Children that a careless rebuild would lose: they are deleted with their transaction (ON DELETE CASCADE).
 _APPROVALS = """
 INSERT INTO pending_approvals (id, tx_id, required_by, expires_at, created_at)
 SELECT 'approval-' || rowid, id, 1700000000, 1700000000, 1700000000 FROM transactions WHERE rowid <= 1000
@@ -42,7 +42,7 @@ _INDEXES = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_nam
 
 
 def daemon_project(folder: Path, *, catalog_edits: bool = True) -> Project:
-    """The shipped schema as a project of its own in ``folder``, with the migrations that ship with it."""
+    """Create a project in ``folder`` with the shipped schema and its migrations."""
     folder.mkdir(parents=True)
     shutil.copytree(CHECKOUT / "migrations", folder / "migrations")
     shutil.copy(CHECKOUT / "schema.yaml", folder / "schema.yaml")
@@ -56,10 +56,10 @@ def daemon_project(folder: Path, *, catalog_edits: bool = True) -> Project:
 
 
 def edit_column(project: Project, column: str, old: str, new: str) -> None:
-    """Replace ``old`` by ``new`` in the line of one column of ``transactions`` in schema.yaml.
+    """Replace ``old`` with ``new`` in the line of one column of ``transactions`` in schema.yaml.
 
     Raises:
-        ValueError: it does not stand there.
+        ValueError: the line doesn't contain ``old``.
     """
     head, name, body = project.schema.read_text(encoding="utf-8").partition("\n  transactions:\n")
     line = re.compile(rf"^      {column}: .*$", re.MULTILINE)
@@ -75,19 +75,19 @@ def set_values(project: Project, column: str, enum: str, values: Sequence[str]) 
 
 
 def migrate(project: Project) -> Path:
-    """Generate the migration that schema.yaml calls for, whatever its hazards, and give its file.
+    """Generate the migration to schema.yaml, with all hazards allowed; return its file.
 
     Raises:
-        ValueError: it calls for none.
+        ValueError: no migration is needed.
     """
     done = generate(project, allow=("all",))
     if done.migration is None:
-        raise ValueError(f"{project.schema} calls for no migration")
+        raise ValueError(f"{project.schema} needs no migration")
     return project.migrations / f"{done.migration}.sql"
 
 
 def apply(database: Path, migrations: Path) -> None:
-    """Apply what is pending, as an application does that opens its database; a backup is not part of it."""
+    """Apply pending migrations as an application does when it opens its database, but without a backup."""
     connection = connect_file(database)
     try:
         push_schema(connection, migrations=migrations, backup="never")
@@ -96,7 +96,7 @@ def apply(database: Path, migrations: Path) -> None:
 
 
 def make_database(path: Path, rows: int) -> Path:
-    """A database of the shipped schema with ``rows`` transactions; up to 1,000 of them have a child."""
+    """Create a database of the shipped schema with ``rows`` transactions; up to 1,000 of them have a child."""
     apply(path, CHECKOUT / "migrations")
     connection = connect_file(path)
     connection.isolation_level = None

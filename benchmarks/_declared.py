@@ -1,4 +1,4 @@
-"""One schema of any number of like tables, declared as this tool and its peers want it declared.
+"""Declare a schema of any number of similar tables in the format of each tool.
 
 Each table has ten columns, two indexes, a CHECK over a list of values and a foreign key. ``changed`` adds a column to
 one of them.

@@ -1,4 +1,4 @@
-"""Models for Django: as near to a schema as its models come."""
+"""Build Django models that are as close to a schema as possible."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from waiaas_migrate.schema.model import Action, Column, ForeignKey, Index, Schem
 if TYPE_CHECKING:
     from django.db.models import Field
 
-#: Django's models name an application, which need not be there.
+#: Django's models name an application, which need not exist.
 APPLICATION = "bench"
 
 
 def configure(database: Path, **settings: object) -> None:
-    """Set Django up for one database."""
+    """Set up Django for one database."""
     import django
     from django.conf import settings as configured
 
@@ -26,7 +26,7 @@ def configure(database: Path, **settings: object) -> None:
 
 
 def models_of(schema: Schema) -> dict[str, Any]:
-    """A model class for each table, with its foreign keys, CHECKs over lists, and indexes over columns."""
+    """Return a model class for each table, with its foreign keys, CHECKs over lists, and indexes over columns."""
     from django.db import models
 
     made: dict[str, Any] = {}
@@ -42,12 +42,12 @@ def models_of(schema: Schema) -> dict[str, Any]:
 
 
 def model_name(table: str) -> str:
-    """The class of a table."""
+    """Return the name of a table's class."""
     return table.title().replace("_", "")
 
 
 def attribute(table: Table, column: Column) -> str:
-    """The attribute of a column: that of a foreign key is the column without ``_id``."""
+    """Return the attribute of a column; for a foreign key, without ``_id``."""
     return column.name.removesuffix("_id") if _reference(table, column) is not None else column.name
 
 

@@ -1,7 +1,7 @@
-"""Finding out what a changed schema calls for, by this tool and by its peers; each in a process of its own.
+"""Generate the migration for a changed schema with this tool or another one, each in its own process.
 
-Run as a script, with the name of a contender and a folder that was prepared for it, it prints the seconds taken, the
-reading of what is declared included and the import of the contender's modules not.
+Run it as a script with the name of a contender and a folder prepared for it. It prints the seconds taken, which
+include reading the declaration but not importing the contender's modules.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ CHANGED = "changed"
 
 
 def main() -> None:
-    """Run one contender, and print its figures."""
+    """Run one contender and print its figures."""
     name, folder = sys.argv[1:]
     run = CONTENDERS[name](Path(folder))
     print(json.dumps({"seconds": timed(run)}))
 
 
 def project_in(folder: Path) -> Project:
-    """The project of the tool that is in ``folder``."""
+    """Return this tool's project in ``folder``."""
     return Project(
         root=folder, schema=folder / "schema.yaml", migrations=folder / "migrations", templates=folder / "templates"
     )
 
 
 def prepare(folder: Path, tables: int, *, peers: list[str]) -> None:
-    """Make ``folder`` hold the schema in every form, at its head, with nothing changed."""
+    """Write the unchanged schema to ``folder`` in every format, with its migrations and a database at head."""
     folder.mkdir()
     (folder / TABLES).write_text(str(tables), encoding="utf-8")
     declare(folder, changed=False)
@@ -56,7 +56,7 @@ def prepare(folder: Path, tables: int, *, peers: list[str]) -> None:
 
 
 def declare(folder: Path, *, changed: bool) -> None:
-    """Write what is declared, in every form."""
+    """Write the declaration in every format."""
     tables = int((folder / TABLES).read_text(encoding="utf-8"))
     (folder / "bench").mkdir(exist_ok=True)
     (folder / "bench" / "__init__.py").touch()
@@ -67,7 +67,7 @@ def declare(folder: Path, *, changed: bool) -> None:
 
 
 def fresh(folder: Path, *, changed: bool) -> Path:
-    """A copy of ``folder`` to try a contender on."""
+    """Copy ``folder`` for one contender."""
     copy = folder.with_name(f"{folder.name}-tried")
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(folder, copy, symlinks=True)
@@ -76,16 +76,16 @@ def fresh(folder: Path, *, changed: bool) -> Path:
 
 
 def tool(folder: Path) -> Callable[[], None]:
-    """``generate``, as a library call."""
-    import jinja2  # noqa: F401  imported, so that it is not timed
+    """Time ``generate`` as a library call."""
+    import jinja2  # noqa: F401  imported here so that it is not timed
     import yoyo.migrations  # noqa: F401  likewise
 
     return lambda: _tell(str(generate(project_in(folder)).written))
 
 
 def comparison(folder: Path) -> Callable[[], None]:
-    """``diff`` of the migrations and schema.yaml, as a library call."""
-    import jinja2  # noqa: F401  imported, so that it is not timed
+    """Time ``diff`` of the migrations and schema.yaml as a library call."""
+    import jinja2  # noqa: F401  imported here so that it is not timed
     import yoyo.migrations  # noqa: F401  likewise
 
     project = project_in(folder)
@@ -93,7 +93,7 @@ def comparison(folder: Path) -> Callable[[], None]:
 
 
 def introspection(folder: Path) -> Callable[[], None]:
-    """``introspect`` of the database at head."""
+    """Time ``introspect`` of the database at head."""
 
     def run() -> None:
         with closing(sqlite3.connect(folder / "head.db")) as connection:
@@ -103,7 +103,7 @@ def introspection(folder: Path) -> Callable[[], None]:
 
 
 def floor(folder: Path) -> Callable[[], None]:
-    """What SQLite alone takes to make the tables and indexes in memory, twice: as declared, and as migrated."""
+    """Time SQLite itself, creating the tables and indexes in memory twice: as declared and as migrated."""
     (migration,) = read_migrations(folder / "migrations")
     statements = migration.statements
 
@@ -117,7 +117,7 @@ def floor(folder: Path) -> Callable[[], None]:
 
 
 def alembic(folder: Path) -> Callable[[], None]:
-    """Alembic's autogenerate: the metadata declared, the database reflected, the two compared, the text rendered."""
+    """Time Alembic's autogenerate: declare the metadata, reflect the database, compare, render the text."""
     import sqlalchemy
     from alembic.autogenerate import produce_migrations, render_python_code
     from alembic.migration import MigrationContext
@@ -138,9 +138,9 @@ def alembic(folder: Path) -> Callable[[], None]:
 
 
 def django(folder: Path) -> Callable[[], None]:
-    """Django's makemigrations: the models imported, the migrations loaded, the two compared, the file written."""
+    """Time Django's makemigrations: import the models, load the migrations, compare, write the file."""
     sys.path.insert(0, str(folder))
-    import django.core.management.commands.makemigrations  # noqa: F401  imported, so that it is not timed
+    import django.core.management.commands.makemigrations  # noqa: F401  imported here so that it is not timed
     from django.core.management import call_command
 
     from benchmarks._django import configure
@@ -153,7 +153,7 @@ def django(folder: Path) -> Callable[[], None]:
 
 
 def django_initial(folder: Path) -> Callable[[], None]:
-    """Django's first migration; not by its own command, which takes many minutes for 1,000 related models."""
+    """Write Django's first migration. Its own command takes many minutes for 1,000 related models."""
     sys.path.insert(0, str(folder))
     from benchmarks._django import configure
 
@@ -180,13 +180,13 @@ def django_initial(folder: Path) -> Callable[[], None]:
 
 
 def tool_command(folder: Path) -> Callable[[], None]:
-    """``waiaas-migrate generate``, its start included, for the comparison with drizzle-kit."""
+    """Time ``waiaas-migrate generate`` including its startup, to compare it with drizzle-kit."""
     command = [sys.executable, "-m", "waiaas_migrate", "generate"]
     return lambda: _tell(subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout)
 
 
 def drizzle(folder: Path) -> Callable[[], None]:
-    """``drizzle-kit generate``, its start included; DRIZZLE names a folder in which npm installed it."""
+    """Time ``drizzle-kit generate`` including its startup; DRIZZLE is the folder where npm installed it."""
     modules = Path(os.environ["DRIZZLE"], "node_modules")
     if not (folder / "node_modules").exists():
         (folder / "node_modules").symlink_to(modules)

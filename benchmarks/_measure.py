@@ -1,7 +1,7 @@
-"""Measuring: contenders take turns, medians of ratios are told, each beside what was promised.
+"""Measure contenders in turns, and compare the ratios of their times with the promised limits.
 
-A machine has moods, and other work to do. What is compared is therefore run in turns within each round, a ratio is
-taken within each round, and the median of these ratios is what counts. Seconds are told for the curious.
+Timings drift with the load of the machine. So the contenders run one after another within each round, each round gives
+one ratio, and the median of these ratios counts. Seconds are printed for information only.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-#: What each contender took in each round, in seconds.
+#: The time of each contender in each round, in seconds.
 Seconds = Mapping[str, Sequence[float]]
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -27,7 +27,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One ratio, and the most that was promised for it; None where nothing was."""
+    """One ratio, and the promised limit; None if none was promised."""
 
     name: str
     ratio: float
@@ -44,7 +44,7 @@ class Result:
 
 @dataclass(slots=True, kw_only=True)
 class Report:
-    """What a benchmark found, told as it goes."""
+    """The results of a benchmark, printed as they arrive."""
 
     benchmark: str
     results: list[Result] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Report:
         print(f"{self.benchmark}: SQLite {sqlite3.sqlite_version}, Python {platform.python_version()}", flush=True)
 
     def ratio(self, name: str, ratio: float, promise: float | None = None, detail: str = "") -> None:
-        """Note a ratio and print its line."""
+        """Record a ratio and print its line."""
         result = Result(name=name, ratio=ratio, promise=promise, detail=detail)
         self.results.append(result)
         promised = "" if promise is None else f"promise {figure(promise):>8}"
@@ -63,16 +63,16 @@ class Report:
         )
 
     def compare(self, name: str, seconds: Seconds, one: str, other: str, promise: float | None = None) -> None:
-        """Note how long ``one`` took for each second of ``other``."""
+        """Record the time of ``one`` divided by that of ``other``."""
         detail = f"{clock(statistics.median(seconds[one]))} against {clock(statistics.median(seconds[other]))}"
         self.ratio(name, ratio_of(seconds[one], seconds[other]), promise, detail)
 
     def remark(self, text: str) -> None:
-        """Print something that is no ratio."""
+        """Print a line that is not a ratio."""
         print(f"  {text}", flush=True)
 
     def table(self, name: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Note a table and print it."""
+        """Record a table and print it."""
         self.facts[name] = [dict(zip(head, row, strict=True)) for row in rows]
         widths = [max(len(row[at]) for row in [head, *rows]) for at in range(len(head))]
         print(f"  {name}:")
@@ -80,7 +80,7 @@ class Report:
             print("    " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
     def write(self, path: Path | None) -> None:
-        """Write everything as JSON, if there is a place for it."""
+        """Write all results to ``path`` as JSON; do nothing if it is None."""
         if path is None:
             return
         results = [{**asdict(result), "verdict": result.verdict or None} for result in self.results]
@@ -90,22 +90,22 @@ class Report:
 
 
 def arguments(description: str | None) -> argparse.ArgumentParser:
-    """The options that every benchmark has."""
+    """Return a parser with the options that every benchmark has."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, help="how often each contender runs")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results to FILE")
     return parser
 
 
 def timed(call: Callable[[], object]) -> float:
-    """The seconds that ``call`` takes."""
+    """Return the seconds that ``call`` takes."""
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
 
 
 def in_turns(contenders: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """Run ``contenders``, each of which gives its seconds, in turns; who begins changes from round to round."""
+    """Run ``contenders``, which return their seconds, in turns; each round begins with the next one."""
     found: dict[str, list[float]] = {name: [] for name in contenders}
     names = list(contenders)
     for number in range(rounds):
@@ -116,27 +116,27 @@ def in_turns(contenders: Mapping[str, Callable[[], float]], rounds: int) -> dict
 
 
 def ratio_of(one: Iterable[float], other: Iterable[float]) -> float:
-    """The median of the ratios within each round."""
+    """Return the median of the ratios within each round."""
     return statistics.median(a / b for a, b in zip(one, other, strict=True))
 
 
 def figure(value: float) -> str:
-    """A ratio with as many digits as say something."""
+    """Return a ratio with its significant digits only."""
     if value == 0:
         return "0"
     return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}" if value >= 0.0001 else f"{value:.1e}"
 
 
 def clock(seconds: float) -> str:
-    """A time with a unit that suits it."""
+    """Return a time in seconds or milliseconds."""
     return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.1f} ms"
 
 
 def in_child(module: str, *words: str | os.PathLike[str]) -> dict[str, float]:
-    """Run ``module`` as a process of its own, and give the figures that it printed as JSON on its last line.
+    """Run ``module`` in a new process; return the figures that it printed as JSON on its last line.
 
     Raises:
-        RuntimeError: it failed; what it said is in the message.
+        RuntimeError: it failed; the message contains its stderr.
     """
     command = [sys.executable, "-m", module, *(os.fspath(word) for word in words)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=CHECKOUT)
@@ -147,9 +147,9 @@ def in_child(module: str, *words: str | os.PathLike[str]) -> dict[str, float]:
 
 
 def peak_memory() -> int:
-    """The most memory that this process had at a time, in bytes.
+    """Return the peak memory of this process in bytes.
 
-    On Linux the kernel's own figure of this program is read: that of getrusage begins with the parent's.
+    On Linux this reads /proc, because the figure of getrusage starts with the parent's peak.
     """
     status = Path("/proc/self/status")
     if status.is_file():

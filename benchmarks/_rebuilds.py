@@ -1,9 +1,8 @@
-"""One rebuild of ``transactions``, by this tool, by bare SQL, or by a peer; each in a process of its own.
+"""Rebuild ``transactions`` with this tool, bare SQL or another tool, each in its own process.
 
-All of them give ``status`` another default, which SQLite can only do by building the table anew. Run as a script, with
-the name of a contender, a database, a migrations folder, and whether foreign keys are ``ON`` or ``OFF`` (SQLite's
-default) on the caller's connection, it prints the seconds taken, by the clock and of the processor, and the most
-memory had.
+All of them give ``status`` another default, for which SQLite must rebuild the table. Run it as a script with the name
+of a contender, a database, a migrations folder, and whether foreign keys are ``ON`` or ``OFF`` (SQLite's default) on
+the caller's connection. It prints the elapsed and the processor time in seconds, and the peak memory.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ from waiaas_migrate.sqlite.reading.introspect import introspect
 
 OLD, NEW = "PENDING", "QUEUED"
 
-#: As SQLite has it on every new connection.
+#: SQLite's default on every new connection.
 PLAIN = "PRAGMA foreign_keys = OFF"
 
 
 def main() -> None:
-    """Run one contender, and print its figures."""
+    """Run one contender and print its figures."""
     name, database, migrations, foreign_keys = sys.argv[1:]
     pragma = f"PRAGMA foreign_keys = {foreign_keys}"
     run = CONTENDERS[name](Path(database), Path(migrations), pragma)
@@ -40,14 +39,14 @@ def main() -> None:
     print(json.dumps({"seconds": seconds, "processor": time.process_time() - before, "peak": peak_memory()}))
 
 
-# Each takes a database, a migrations folder and a PRAGMA for the connection, and gives what is to be timed, all of its
-# modules imported.
+# Each takes a database, a migrations folder and a PRAGMA for the connection. It imports its modules, and returns the
+# function to time.
 
 
 def tool(database: Path, migrations: Path, pragma: str) -> Callable[[], None]:
-    """The generated migration, by the runner, as an application applies it, without the backup, which no peer makes.
+    """Run the generated migration as an application does, but without a backup, since no other tool makes one.
 
-    Where foreign keys are to be enforced meanwhile, it is on a connection of the application's own.
+    If foreign keys must be enforced, the connection is the application's own.
     """
     importlib.import_module("waiaas_migrate.runner.yoyo_backend")
 
@@ -64,7 +63,7 @@ def tool(database: Path, migrations: Path, pragma: str) -> Callable[[], None]:
 
 
 def bare(database: Path, _: Path, __: str) -> Callable[[], None]:
-    """The least SQL that does it, as sqlite.org has it; nothing is proved (https://www.sqlite.org/lang_altertable.html)."""
+    """Run the shortest SQL that SQLite documents (https://www.sqlite.org/lang_altertable.html); verify nothing."""
 
     def run() -> None:
         connection = connect_file(database)
@@ -81,7 +80,7 @@ def bare(database: Path, _: Path, __: str) -> Callable[[], None]:
 
 
 def bare_statements(connection: sqlite3.Connection) -> list[str]:
-    """Create, copy, drop, rename, and then the indexes."""
+    """Return the statements: create, copy, drop, rename, then the indexes."""
     rows = connection.execute(
         "SELECT type, sql FROM sqlite_master WHERE tbl_name = 'transactions' AND sql IS NOT NULL"
     ).fetchall()
@@ -98,7 +97,7 @@ def bare_statements(connection: sqlite3.Connection) -> list[str]:
 
 
 def alembic(database: Path, _: Path, pragma: str) -> Callable[[], None]:
-    """Alembic's batch mode, which reads the table by reflection."""
+    """Use Alembic's batch mode, which reads the table by reflection."""
     import sqlalchemy
     from alembic.migration import MigrationContext
     from alembic.operations import Operations
@@ -117,7 +116,7 @@ def alembic(database: Path, _: Path, pragma: str) -> Callable[[], None]:
 
 
 def django(database: Path, _: Path, __: str) -> Callable[[], None]:
-    """Django's schema editor, which sees to foreign keys itself; its models say what models can say of these tables."""
+    """Use Django's schema editor, which handles foreign keys itself, on models close to the tables."""
     from benchmarks._django import configure, models_of
 
     configure(database)
@@ -142,7 +141,7 @@ def django(database: Path, _: Path, __: str) -> Callable[[], None]:
 
 
 def sqlite_utils(database: Path, _: Path, pragma: str) -> Callable[[], None]:
-    """sqlite-utils' transform."""
+    """Use sqlite-utils' transform."""
     from sqlite_utils import Database
 
     def run() -> None:
@@ -168,19 +167,19 @@ PEERS = ("alembic", "django", "sqlite_utils")
 
 
 def survivors(database: Path, wanted: Schema) -> dict[str, str]:
-    """What is left of ``transactions`` and its children, held against what was asked for."""
+    """Compare ``transactions`` and its children in ``database`` with the wanted schema."""
     with closing(connect_file(database)) as connection:
         children = connection.execute("SELECT count(*) FROM pending_approvals").fetchone()[0]
         found = _transactions(introspect(connection))
-    told = _transactions(wanted)
+    goal = _transactions(wanted)
     return {
         "child rows": f"{children:,}",
-        "fk actions": _kept(_actions(told), _actions(found)),
-        "types": _kept(_types(told), _types(found)),
-        "indexes": _kept({i.name for i in told.indexes}, {i.name for i in found.indexes}),
-        "CHECKs": _kept({c.expression.key for c in told.checks}, {c.expression.key for c in found.checks}),
-        "NOT NULL": _kept(_not_null(told), _not_null(found)),
-        "default": _kept(_defaults(told), _defaults(found)),
+        "fk actions": _kept(_actions(goal), _actions(found)),
+        "types": _kept(_types(goal), _types(found)),
+        "indexes": _kept({i.name for i in goal.indexes}, {i.name for i in found.indexes}),
+        "CHECKs": _kept({c.expression.key for c in goal.checks}, {c.expression.key for c in found.checks}),
+        "NOT NULL": _kept(_not_null(goal), _not_null(found)),
+        "default": _kept(_defaults(goal), _defaults(found)),
     }
 
 

@@ -1,7 +1,7 @@
-"""Changing an enum of a table that has rows: adding a value takes constant time, removing one takes one scan.
+"""Change an enum of a table that has rows: adding a value takes constant time, removing one takes one scan.
 
-The table is ``transactions`` of the shipped schema, with its eight indexes. What is timed is a whole run of the runner:
-connecting, reading the folder, the migration, its proof, yoyo's records, COMMIT, and closing; not a backup beforehand.
+The table is ``transactions`` of the shipped schema, with its eight indexes. The time is that of a whole run
+without a backup: connecting, reading the folder, the migration, its proof, yoyo's records, COMMIT, and closing.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from waiaas_migrate.runner.rollback import roll_back
 from waiaas_migrate.sqlite.database.connection import connect_file
 from waiaas_migrate.waiaas.enums import POLICY_TIERS, TRANSACTION_STATUSES
 
-#: A value that no row holds, of a column that no index has: to prove it takes a scan of the table.
+#: A value that no row holds, of a column without an index, so that proving it takes a scan of the table.
 REMOVED = "NOTIFY"
 
 
 def main() -> None:
-    """Measure, print, and write the figures."""
+    """Run the benchmark."""
     parser = arguments(__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the large table (default %(default)s)")
     parser.add_argument("--few", type=int, default=1_000, help="rows of the small table (default %(default)s)")
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def projects(folder: Path) -> tuple[Project, Project, Project]:
-    """The shipped schema with a value more, with a value less, and with a change that takes a rebuild."""
+    """Create projects with one more value, with one less, and with a change that requires a rebuild."""
     added = daemon_project(folder / "added")
     set_values(added, "status", "TRANSACTION_STATUSES", [*TRANSACTION_STATUSES, "REFUNDED"])
     removed = daemon_project(folder / "removed")
@@ -57,9 +57,9 @@ def projects(folder: Path) -> tuple[Project, Project, Project]:
 
 
 def adding(report: Report, databases: dict[str, Path], pair: tuple[Project, Project], rounds: int) -> None:
-    """A value added: the same time for few rows and for many."""
+    """Add a value, which must take the same time for few rows and for many."""
     added, rebuilt = pair
-    runs = {name: again_and_again(database, added) for name, database in databases.items()}
+    runs = {name: repeated_apply(database, added) for name, database in databases.items()}
     for run in runs.values():
         run()
     seconds = in_turns(runs, rounds)
@@ -74,7 +74,7 @@ def adding(report: Report, databases: dict[str, Path], pair: tuple[Project, Proj
 
 
 def removing(report: Report, database: Path, project: Project, rounds: int) -> None:
-    """A value removed: no more than the proof that no row holds it."""
+    """Remove a value, which must take no longer than the proof that no row holds it."""
     query = f"SELECT EXISTS (SELECT 1 FROM transactions WHERE tier = '{REMOVED}')"
 
     def prove() -> float:
@@ -84,14 +84,14 @@ def removing(report: Report, database: Path, project: Project, rounds: int) -> N
         finally:
             connection.close()
 
-    remove = again_and_again(database, project)
+    remove = repeated_apply(database, project)
     remove()
     seconds = in_turns({"remove": remove, "prove": prove}, rounds)
     report.compare("remove a value: migration / bare query that proves it", seconds, "remove", "prove", 1.1)
 
 
-def again_and_again(database: Path, project: Project) -> Callable[[], float]:
-    """Something that applies the last migration of ``project`` to ``database``, times it, and takes it back."""
+def repeated_apply(database: Path, project: Project) -> Callable[[], float]:
+    """Return a function that applies the last migration to ``database``, times that, and rolls it back."""
     folder = read_folder(project.migrations)
 
     def run() -> float:

@@ -4,7 +4,7 @@
 
 The loop opens each file, adds the column and writes yoyo's rows in one transaction, sets the same PRAGMAs, and closes
 it. It runs on one thread and on several; the fastest counts. It verifies nothing, reads no migrations folder and takes
-no lock. The toolkit runs as the command does. ``--folder`` says where the files are made: the disk decides most of it.
+no lock. The toolkit runs as the command does. Files are created in ``--folder``, whose disk matters most.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def main() -> None:
     """Run the benchmark."""
     parser = arguments(__doc__)
     parser.add_argument("--files", type=int, default=1000, help="how many databases")
-    parser.add_argument("--folder", type=Path, help="where to make them")
+    parser.add_argument("--folder", type=Path, help="where to create them")
     options = parser.parse_args()
     report = Report(benchmark="fleet")
     with tempfile.TemporaryDirectory(dir=options.folder) as made:

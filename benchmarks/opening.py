@@ -1,9 +1,9 @@
-"""Opening a database that is at head, and bringing a new one there, against the same done by hand with sqlite3.
+"""Open a database at head, and migrate a new one, compared with the same work in bare sqlite3.
 
     python -m benchmarks.opening [--rounds N] [--json FILE]
 
-By hand means: ``sqlite3.connect``, the seven PRAGMAs of the WAIaaS schema and one query; and the same SQL, read from
-the same files, with the rows that yoyo writes for each migration, in one transaction.
+Opening in bare sqlite3 is ``sqlite3.connect``, the seven PRAGMAs of the WAIaaS schema and one query. Migrating is the
+same SQL from the same files, with the rows that yoyo writes for each migration, in one transaction.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from waiaas_migrate.files.migration_dir.migration_files import migration_hash, r
 from waiaas_migrate.runner.replay import replay
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
 
-#: The most that each may take, in terms of the same done by hand.
+#: The limit of each time divided by that of bare sqlite3.
 OPENING = {10: 1.5, 1000: 2.0}
 APPLYING = 1.3
 
@@ -42,7 +42,7 @@ CREATE TABLE _yoyo_migration (migration_hash VARCHAR(64), migration_id VARCHAR(2
 
 
 def small_migrations(count: int) -> dict[str, str]:
-    """Tables, columns and indexes in turn, as a project collects them, each with the file that takes it back."""
+    """Write migrations that add tables, columns and indexes in turn, each with its rollback file."""
     files: dict[str, str] = {}
     for number in range(count):
         table = number // 4 * 4
@@ -65,7 +65,7 @@ def small_migrations(count: int) -> dict[str, str]:
 
 
 def make_folder(folder: Path, count: int) -> Path:
-    """A recorded migrations folder with the PRAGMAs of the shipped one."""
+    """Create a recorded migrations folder with the PRAGMAs of the shipped one."""
     folder.mkdir(parents=True)
     for name, text in small_migrations(count).items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -78,13 +78,13 @@ def make_folder(folder: Path, count: int) -> Path:
 
 
 def pragmas() -> tuple:  # type: ignore[type-arg]
-    """The PRAGMAs of the shipped schema."""
+    """Return the PRAGMAs of the shipped schema."""
     shipped = read_manifest(bundled("migrations"))
     return shipped.pragmas if shipped is not None else ()
 
 
 def open_by_hand(path: Path) -> sqlite3.Connection:
-    """Connect, set the PRAGMAs, ask one question."""
+    """Connect, set the PRAGMAs, and run one query."""
     connection = sqlite3.connect(path)
     for name, value in SETTINGS:
         connection.execute(f"PRAGMA {name} = {value}")
@@ -93,7 +93,7 @@ def open_by_hand(path: Path) -> sqlite3.Connection:
 
 
 def apply_by_hand(path: Path, folder: Path) -> None:
-    """The same files, the same SQL, the same rows, one transaction."""
+    """Run the same files and write the same rows in one transaction."""
     connection = sqlite3.connect(path, isolation_level=None)
     for name, value in SETTINGS:
         connection.execute(f"PRAGMA {name} = {value}")
@@ -114,12 +114,12 @@ def apply_by_hand(path: Path, folder: Path) -> None:
 
 
 def split(sql: str) -> list[str]:
-    """The statements of the migrations above, none of which holds a semicolon."""
+    """Split the SQL of the migrations above, which have no semicolons inside a statement."""
     return [statement for statement in sql.split(";") if statement.strip()]
 
 
 def timed_open(call: Callable[[], sqlite3.Connection]) -> float:
-    """The seconds until the connection is there; closing it does not count."""
+    """Return the seconds until the connection is open; closing it does not count."""
     start = time.perf_counter()
     connection = call()
     seconds = time.perf_counter() - start
@@ -128,12 +128,12 @@ def timed_open(call: Callable[[], sqlite3.Connection]) -> float:
 
 
 def measure_opening(report: Report, folder: Path, count: int, rounds: int) -> None:
-    """At head, again and again in one process; and the first time, when the manifest has yet to be read."""
+    """Open a database at head repeatedly in one process, and once before the manifest is read."""
     path = folder.parent / f"{count}.db"
     close_database(open_database(path, migrations=folder))
     time.sleep(1.1)  # a manifest that was written just now is read again each time
 
-    # The manifest is read once for each path by which it is known.
+    # The manifest is read once for each of its paths.
     paths = [folder.parent / f"{folder.name}-{number}" for number in range(2 * rounds + 10)]
     for link in paths:
         link.symlink_to(folder)
@@ -156,7 +156,7 @@ def measure_opening(report: Report, folder: Path, count: int, rounds: int) -> No
 
 
 def measure_applying(report: Report, folder: Path, rounds: int) -> None:
-    """A new file each time."""
+    """Migrate a new file each time."""
     with tempfile.TemporaryDirectory(dir=folder.parent) as place:
         numbers = iter(range(1_000_000))
 
@@ -177,7 +177,7 @@ SETTINGS = tuple((pragma.name, pragma.value) for pragma in pragmas())
 
 
 def main(words: list[str] | None = None) -> int:
-    """Measure, and tell."""
+    """Run the benchmark."""
     chosen = arguments(__doc__).parse_args(words)
     report = Report(benchmark="opening")
     with tempfile.TemporaryDirectory() as place:

@@ -1,10 +1,10 @@
-"""Building a table anew: how long it takes, how much memory, and what survives, beside bare SQL and beside peers.
+"""Rebuild a table: time, memory, and what survives, compared with bare SQL and with other tools.
 
-The table is ``transactions`` of the shipped schema, with its eight indexes; the change is another default, which takes
-a rebuild. Each contender runs in a process of its own, on a copy of the same file, with the settings of a plain
-connection: page cache, ``synchronous`` and ``secure_delete`` (which Debian's SQLite switches on) are the same for all.
-Timed is everything from opening the file to its closing, the checkpoint of the WAL included. Peers that are not
-installed (``pip install -e '.[bench]'``) are left out.
+The table is ``transactions`` of the shipped schema, with its eight indexes. The change is another default, which
+requires a rebuild. Each contender runs in its own process, on a copy of the same file, with the settings of a plain
+connection: page cache, ``synchronous`` and ``secure_delete`` (which Debian's SQLite turns on) are the same for all.
+The time runs from opening the file to closing it, including the checkpoint of the WAL. Tools that are not installed
+(``pip install -e '.[bench]'``) are skipped.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.sqlite.database.connection import connect_file
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
-#: The tool's time in that of each, at most.
+#: The limit of this tool's time divided by that of each contender.
 PROMISES = {"bare": 1.05, "alembic": 1.1, "django": 1.0, "sqlite_utils": 1.0}
 
 
 def main() -> None:
-    """Measure, print, and write the figures."""
+    """Run the benchmark."""
     parser = arguments(__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the table (default %(default)s)")
-    parser.add_argument("--only", nargs="*", metavar="NAME", help="these contenders, beside the tool")
+    parser.add_argument("--only", nargs="*", metavar="NAME", help="run only these contenders and the tool")
     options = parser.parse_args()
     rounds = options.rounds or 3
     report = Report(benchmark="rebuild")
@@ -55,7 +55,7 @@ def main() -> None:
         for name in contenders:
             if name != "tool":
                 report.compare(f"rebuild: tool / {name}", seconds, "tool", name, PROMISES[name])
-        # On a busy machine the clock tells of its other work too; these lines tell which of the two it was.
+        # On a busy machine the elapsed time includes other work; processor time doesn't.
         processor = {name: [figures["processor"] for figures in noted[name]] for name in contenders}
         for name in contenders:
             if name != "tool":
@@ -102,7 +102,7 @@ def _noting(run: Callable[[], dict[str, float]], noted: list[dict[str, float]]) 
 
 
 def _survival(report: Report, contenders: list[str], base: Path, migrations: Path, wanted: Schema) -> None:
-    """What is left after each, on connections that enforce foreign keys."""
+    """Report what survives each rebuild on a connection that enforces foreign keys."""
     rows: list[dict[str, str]] = []
     for name in contenders:
         copy = base.with_name(f"{name}.db")

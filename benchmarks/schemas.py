@@ -1,9 +1,10 @@
-"""Comparing and generating with 100 and 1,000 tables: time in proportion, beside the bare databases and beside peers.
+"""Compare and generate with 100 and 1,000 tables: growth in proportion, and times compared with SQLite and other tools.
 
-``generate`` is timed as a library call: schema.yaml read, built in memory and read back; the migrations read and
-replayed; the two compared; and, with one thing changed, the migration planned, proved and written. The floor is what
-SQLite takes to build the two databases in memory. Peers that are not installed (``pip install -e '.[bench]'``) are left
-out; drizzle-kit takes part where DRIZZLE names a folder in which npm installed ``drizzle-kit`` and ``drizzle-orm``.
+``generate`` is timed as a library call. It reads schema.yaml, builds it in memory and reads it back, replays the
+migrations, and compares the two. If something changed, it also plans, proves and writes the migration. The floor is
+the time that SQLite takes to build the two databases in memory. Tools that are not installed
+(``pip install -e '.[bench]'``) are skipped. drizzle-kit runs if DRIZZLE is a folder where npm installed ``drizzle-kit``
+and ``drizzle-orm``.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from pathlib import Path
 from benchmarks import _generates
 from benchmarks._measure import Report, arguments, in_child, in_turns
 
-#: "In proportion" leaves room for a fifth: caches of the processor, which a thousand tables no longer fit.
+#: A fifth more than proportional: a thousand tables don't fit the caches of the processor.
 ROOM = 1.2
 
 
 def main() -> None:
-    """Measure, print, and write the figures."""
+    """Run the benchmark."""
     parser = arguments(__doc__)
     parser.add_argument("--few", type=int, default=100, help="tables of the small schema (default %(default)s)")
     parser.add_argument("--many", type=int, default=1_000, help="tables of the large schema (default %(default)s)")
@@ -46,7 +47,7 @@ def main() -> None:
 
 
 def generating(report: Report, folders: dict[int, Path], factor: float, rounds: int, *, changed: bool) -> None:
-    """``generate`` and ``diff`` with few tables and with many, against the floor."""
+    """Compare ``generate`` and ``diff`` with few and many tables, and with the floor."""
     what = "one thing changed" if changed else "nothing changed"
     few, many = folders
     runs: dict[str, Callable[[], float]] = {}
@@ -64,14 +65,14 @@ def generating(report: Report, folders: dict[int, Path], factor: float, rounds: 
 
 
 def reading(report: Report, folders: dict[int, Path], factor: float, rounds: int) -> None:
-    """``introspect`` of tables with two indexes each."""
+    """Compare ``introspect`` with few and many tables of two indexes each."""
     few, many = folders
     seconds = in_turns({str(n): partial(seconds_of, "introspect", folder) for n, folder in folders.items()}, rounds)
     report.compare(f"introspect: {many:,} / {few:,} tables", seconds, str(many), str(few), factor * ROOM)
 
 
 def seconds_of(name: str, folder: Path, *, changed: bool = False) -> float:
-    """What a contender takes in a new process, on a fresh copy: nothing that it keeps in memory helps it."""
+    """Time a contender in a new process on a fresh copy, so that no cache in memory helps it."""
     copy = _generates.fresh(folder, changed=changed)
     if name == "drizzle":
         _generates.declare(copy, changed=False)
@@ -81,7 +82,7 @@ def seconds_of(name: str, folder: Path, *, changed: bool = False) -> float:
 
 
 def beside_peers(report: Report, folder: Path, peers: list[str], rounds: int, *, changed: bool) -> None:
-    """The tool's time in that of each peer, with many tables."""
+    """Compare this tool with each other tool, with many tables."""
     what = "one thing changed" if changed else "nothing changed"
     drizzle = ["tool_command", "drizzle"] if os.environ.get("DRIZZLE") else []
     names = ["tool", *peers, *drizzle]

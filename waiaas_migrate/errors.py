@@ -9,7 +9,7 @@
     │   ├── SchemaFileError          2  schema.yaml, or an enum it refers to
     │   ├── MigrationsError          2  the migrations folder or its manifest
     │   └── TemplateError            2  one of the project's own templates
-    ├── DatabaseFileError            2  not a database, encrypted, corrupt, or not to be opened
+    ├── DatabaseFileError            2  not a database, encrypted, corrupt, or it cannot be opened
     ├── UnsupportedError             2  something that the package cannot handle
     ├── DatabaseRefused              3  the database or its rows do not allow it; nothing was changed
     │   ├── PragmaError              3  a PRAGMA did not take effect
@@ -34,7 +34,7 @@ INTERRUPTED = 130
 
 
 class Picklable(BaseException):
-    """An exception that can be pickled and copied, whatever arguments its class takes."""
+    """An exception that can be pickled and copied, no matter which arguments its class takes."""
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keep the text and the attributes, so that the arguments of the class are not needed."""
@@ -55,6 +55,8 @@ class MigrateError(Picklable, Exception):
     def __str__(self) -> str:
         text = super().__str__()
         if self.committed:
+            # What raises the error knows its own batch, and not those before it.
+            text = text.replace("Nothing was changed", "Nothing else was changed")
             text += f" Committed before that, and kept: {', '.join(self.committed)}."
         if self.backup is not None:
             text += f" A backup from before the run is in {self.backup}."

@@ -269,5 +269,5 @@ def test_allow_takes_codes_and_all() -> None:
     assert allowed_codes([]) == set()
     with pytest.raises(UsageError, match=r"--allow DROP_TABEL: unknown hazard\. Did you mean DROP_TABLE\?"):
         allowed_codes(["DROP_TABEL"])
-    with pytest.raises(UsageError, match=r"Known are DROP_TABLE, .*, and all\."):
+    with pytest.raises(UsageError, match=r"Use one of DROP_TABLE, .*, or all\."):
         allowed_codes(["xyz"])

@@ -311,4 +311,4 @@ def test_an_index_on_a_string_stops_a_rename(tmp_path: Path) -> None:
     by_hand = '-- depends: 0001_initial\nCREATE INDEX odd ON people ("nothing");\n'
     (tmp_path / "migrations" / "0002_odd.sql").write_text(by_hand, encoding="utf-8")
     write(tmp_path, TABLE + RENAMED)
-    refused(tmp_path, "index odd", "Drop the index in a migration of your own first.")
+    refused(tmp_path, "index odd", "Drop the index in a separate migration first.")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.faults import Fault, FaultInjector
 from tests.support.folders import FAMILY, dump, write_folder
 from tests.support.transitions import is_sound
 from waiaas_migrate import close_database, open_database
@@ -154,3 +155,16 @@ def test_every_limit_on_the_size_of_files(tmp_path: Path, mode: str) -> None:
             assert is_after or statuses[-1] == 3
         process.communicate()
     assert {3, 0} == set(statuses)
+
+
+def test_a_disk_that_fails_after_the_commit(tmp_path: Path, faults: FaultInjector) -> None:
+    """The switch to WAL fails when all is committed; the message doesn't say that nothing was changed."""
+    folder = write_folder(tmp_path / "m", FAMILY)
+    (place := tmp_path / "data").mkdir()
+    command = ["apply", str(place / "a.db"), "--migrations", str(folder)]
+    whole = faults.run_tool(*command, below=place)
+    committed = next(one.number for one in whole.operations if one.kind == "unlink")
+    (place / "a.db").unlink()
+    done = faults.run_tool(*command, below=place, fault=Fault.ENOSPC, at=committed + 3, lasting=True)
+    assert done.status == 3
+    assert "Nothing else was changed. Make room; try again. Committed before that, and kept: 0001_parents" in done.err

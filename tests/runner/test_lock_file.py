@@ -108,6 +108,25 @@ def test_a_flock_on_the_folder_or_the_database_is_harmless(tmp_path: Path, what:
     assert (run.returncode, run.stderr) == (0, "")
 
 
+@pytest.mark.skipif(shutil.which("flock") is None, reason="there is no such command here")
+def test_a_lock_of_something_else_is_not_waited_for_without_end(tmp_path: Path) -> None:
+    """``flock app.db-migrating waiaas-migrate apply`` fails after the busy timeout; it would wait for itself."""
+    folder = write_folder(tmp_path / "m", {**FAMILY, **VACUUM}, pragmas=BRIEF)
+    database = tmp_path / "app.db"
+    command = [sys.executable, "-m", "waiaas_migrate", "apply", str(database), "--migrations", str(folder)]
+
+    run = subprocess.run(
+        [shutil.which("flock") or "", f"{database}-migrating", *command],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert run.returncode == 3
+    assert "held a lock for too long" in run.stderr
+
+
 FORKING = """
 import os, sys, time
 from yoyo import step

@@ -129,7 +129,7 @@ def test_a_reader_blocks_the_second_commit(tmp_path: Path, connection: sqlite3.C
                 reader.execute("BEGIN")
                 reader.execute("SELECT * FROM parent").fetchall()
 
-        with pytest.raises(DatabaseBusy, match=r"Nothing was changed.* kept: 0001_parents") as caught:
+        with pytest.raises(DatabaseBusy, match=r"Nothing else was changed.* kept: 0001_parents") as caught:
             apply_pending(connection, read_folder(folder), RunOptions(transaction="each", listener=read))
     assert caught.value.committed == FAMILY_IDS[:1]
 

@@ -44,7 +44,7 @@ def with_backfills(database: sqlite3.Connection, transition: Transition) -> Tran
         reads[fold(table.name)] = reads.get(fold(table.name), Dependencies()) | found
         for name in sorted((found.views | {name for name, _ in found.columns}) & leaving.keys()):
             what = f"it reads the view {leaving[name]}, which this migration drops or changes."
-            fix = "Read the tables of the view, or change the view in a migration of its own."
+            fix = "Read the tables of the view, or change the view in a separate migration."
             problems.append(_problem(table, column, what, fix))
     known = replace(transition, reads=reads)
     return replace(known, problems=(*problems, *_circles(known)))
@@ -63,7 +63,7 @@ def _filled(transition: Transition) -> Iterator[tuple[Table, Column]]:
 def _fix(transition: Transition, table: Table, error: str) -> str:
     """Return what to do about a backfill that SQLite refuses."""
     if error.startswith("misuse of"):
-        return "Write it as a query of its own: `SELECT max(x) FROM t`."
+        return "Write it as a query: `SELECT max(x) FROM t`."
     missing = _NO_SUCH.match(error)
     if missing is None:
         return f"Correct it. {_SEES}"
@@ -84,7 +84,7 @@ def _circles(transition: Transition) -> Iterator[Problem]:
     for table, column in _filled(transition):
         if fold(table.name) in circle:
             what = f"the backfills of {' and '.join(circle)} each read what this migration changes in the other."
-            yield _problem(table, column, what, "Make one of the changes in a migration of its own.")
+            yield _problem(table, column, what, "Make one of the changes in a separate migration.")
             return
 
 

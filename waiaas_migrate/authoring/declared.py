@@ -48,7 +48,7 @@ def declare(project: Project, renderer: Renderer, *, like: sqlite3.Connection | 
     Args:
         project: where the file is.
         renderer: what renders the SQL that builds it.
-        like: a database with mostly the same schema. Statements that it contains unchanged are not read again:
+        like: a database whose schema is mostly the same. Statements that it contains unchanged are not read again:
             their meaning was proved when they were written.
 
     Raises:

@@ -1,4 +1,4 @@
-"""``generate``: the migration from what the migrations build to what schema.yaml declares."""
+"""``generate``: write the migration for the changes in schema.yaml."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def generate(project: Project, *, name: str | None = None, allow: Collection[str
 
     Args:
         project: where the files are.
-        name: what the migration is called; made up from the changes if None.
+        name: the name of the migration; derived from the changes if None.
         allow: codes of the hazards to allow, or ``all``.
 
     Raises:
@@ -108,13 +108,13 @@ def _generate(project: Project, name: str | None, allowed: frozenset[Code]) -> G
         hazards = hazards_of(transition)
         if stopped := _stopped(done, hazards, allowed):
             return stopped
-        with _own_templates_blamed(project, renderer):
+        with _custom_templates_mentioned(project, renderer):
             drafted = draft(before, transition, hazards, migrations, renderer, name)
             if stopped := _stopped(done, drafted.hazards, allowed):
                 return stopped
             head = prove(before, transition, drafted.migration)
     new = drafted.migration
-    _refuse_unnamable(migrations, new)
+    _refuse_whitespace(migrations, new)
     entries = chain((*migrations, new), facts | {new.id: replace(drafted.facts, catalog=mark(head))})
     files = {
         f"{new.id}.rollback.sql": new.rollback or "",
@@ -184,14 +184,14 @@ def allowed_codes(allow: Collection[str]) -> frozenset[Code]:
     """Return the hazards that ``allow`` names; all of them for ``all``.
 
     Raises:
-        UsageError: there is no hazard of that name.
+        UsageError: ``allow`` names an unknown hazard.
     """
     if any(name.upper() == ALL for name in allow):
         return frozenset(Code)
     for name in allow:
         if name.upper() not in Code.__members__:
             close = difflib.get_close_matches(name.upper(), Code.__members__, n=1)
-            hint = f"Did you mean {close[0]}?" if close else f"Known are {', '.join(Code)}, and all."
+            hint = f"Did you mean {close[0]}?" if close else f"Use one of {', '.join(Code)}, or all."
             raise UsageError(f"--allow {name}: unknown hazard. {hint}")
     return frozenset(Code[name.upper()] for name in allow)
 
@@ -203,8 +203,8 @@ def _stopped(done: Generated, hazards: tuple[Hazard, ...], allowed: Collection[C
 
 
 @contextmanager
-def _own_templates_blamed(project: Project, renderer: Renderer) -> Iterator[None]:
-    """Make a proof that fails mention the project's own templates, which may be at fault."""
+def _custom_templates_mentioned(project: Project, renderer: Renderer) -> Iterator[None]:
+    """Mention the project's own templates, which may be at fault, if a proof fails."""
     try:
         yield
     except ProofError as error:
@@ -214,7 +214,7 @@ def _own_templates_blamed(project: Project, renderer: Renderer) -> Iterator[None
         raise ProofError(f"{said} {error}") from None
 
 
-def _refuse_unnamable(migrations: Sequence[MigrationFile], new: MigrationFile) -> None:
+def _refuse_whitespace(migrations: Sequence[MigrationFile], new: MigrationFile) -> None:
     """Refuse migrations that sort after ``new`` and that a ``depends`` line can't name."""
     if later := [m for m in migrations if m.id > new.id and has_whitespace(m.id)]:
         what = f"sorts after {new.id} and has whitespace in its name, so the new migration cannot depend on it."

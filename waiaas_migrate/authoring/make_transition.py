@@ -26,7 +26,7 @@ from waiaas_migrate.sqlite.reading.rename_trial import culprit_of, not_compiling
 
 _TEXT_INDEX = (
     "SQLite cannot rename a column: {}. The index is on a word in double quotes that names nothing. Drop the index in "
-    "a migration of your own first."
+    "a separate migration first."
 )
 
 

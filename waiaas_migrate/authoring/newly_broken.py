@@ -19,7 +19,7 @@ def newly_broken_objects(
 ) -> Iterator[Hazard]:
     """Yield a hazard for each object that the migration breaks, or adds although it does not work.
 
-    An object that the migration adds or changes must work, whatever it did before.
+    An object that the migration adds or changes must work, even if it was broken before.
     """
     touched = _touched(transition)
     reached = _reached(transition.new, touched) if transition.start.names else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.enum_lists import literal, values_held
@@ -65,9 +66,17 @@ def _not_restored(change: c.Change) -> Iterator[str]:
         case c.DropColumn(table=table, column=column):
             yield f"Does not restore the values of {table}.{column.name}."
         case c.ModifyPrimaryKey(table=table, old=PrimaryKey(autoincrement=True)):
-            yield f"Does not restore the AUTOINCREMENT counter of {table}, which goes on from its highest row."
-        case _:
+            yield f"Does not restore the AUTOINCREMENT counter of {table}, which continues from its highest row."
+        case (
+            c.AddTable() | c.RenameTable() | c.ModifyTableOptions() | c.AddColumn() | c.RenameColumn()
+            | c.ModifyColumn() | c.ReorderColumns() | c.AddCheck() | c.DropCheck() | c.ModifyCheck()
+            | c.ModifyPrimaryKey() | c.AddUnique() | c.DropUnique() | c.AddForeignKey() | c.DropForeignKey()
+            | c.ModifyForeignKey() | c.AddIndex() | c.DropIndex() | c.ModifyIndex() | c.AddObject() | c.DropObject()
+            | c.ModifyObject()
+        ):  # fmt: skip
             return
+        case _:
+            assert_never(change)
 
 
 def _columns_that_stay(transition: Transition) -> Iterator[tuple[Table, Column, Column]]:

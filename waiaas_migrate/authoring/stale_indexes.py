@@ -49,7 +49,7 @@ def _stale(before: sqlite3.Connection, after: sqlite3.Connection, transition: Tr
 
 
 def _stored(schema: Schema) -> frozenset[str]:
-    """Return the folded names of the tables and virtual tables, which hold rows of their own."""
+    """Return the folded names of the tables and virtual tables, which store rows."""
     return frozenset(schema.by_name()) | {fold(table.name) for table in schema.virtual_tables}
 
 

@@ -50,7 +50,7 @@ def complain(message: str) -> None:
 
 
 def _print(text: str, *, label: str = "", color: Color | None = None, err: bool) -> None:
-    """Print ``text`` after ``label``; only a terminal gets colors and lines of its own width."""
+    """Print ``text`` after ``label``; only a terminal gets colors and wrapped lines."""
     label = safe(label)
     separator = " " if label and not text.startswith("\n") else ""
     whole = _wrapped(f"{label}{separator}{safe(text)}", sys.stderr if err else sys.stdout)

@@ -33,7 +33,7 @@ _YAML = frozenset({".yaml", ".yml"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What turns the first side into the second: changes in words, hazards, and SQL if it was asked for."""
+    """The changes from the first side to the second in words, their hazards, and their SQL if requested."""
 
     changes: tuple[str, ...]
     hazards: tuple[Hazard, ...]
@@ -42,12 +42,12 @@ class Comparison:
 
 @collection_paused()
 def compare(project: Project, first: str, second: str, *, sql: bool = False, column_order: bool = False) -> Comparison:
-    """Return what turns ``first`` into ``second``, following the rename hints of ``second``.
+    """Return the changes from ``first`` to ``second``, following the rename hints of ``second``.
 
     Args:
         project: the project whose enums and templates are used.
         first: a schema.yaml, a migrations folder, or a database.
-        second: likewise.
+        second: a schema.yaml, a migrations folder, or a database.
         sql: draft the migration, too.
         column_order: count a different order of columns as a change.
 
@@ -129,7 +129,7 @@ def _applied_hints(project: Project, side: str) -> tuple[str, ...]:
         return ()
     with live_connection(side) as (connection, _):
         found = database_state(connection, read_folder(project, new_run()))
-    # Between two migrations, it is not known which hints are carried out.
+    # Between two migrations it is unknown which hints were carried out.
     return _recorded(project.migrations) if found.applied and not found.pending else ()
 
 

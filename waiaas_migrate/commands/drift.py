@@ -1,4 +1,4 @@
-"""``drift``: which changes to a live database no migration made."""
+"""``drift``: find changes to a live database that no migration made."""
 
 from __future__ import annotations
 

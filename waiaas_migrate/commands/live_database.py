@@ -45,7 +45,7 @@ class Folder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseState:
-    """What a database has applied.
+    """The migrations that a database has and hasn't applied.
 
     Args:
         applied: migrations of the folder that it has applied.

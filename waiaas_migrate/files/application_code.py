@@ -1,4 +1,4 @@
-"""Run code of the application, which may fail in any way, or print."""
+"""Run the application's code, which may print, or fail in any way."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from waiaas_migrate.files.problem_report import shown
 
 
 class ApplicationError(Exception):
-    """The application's code raised something; the text says what."""
+    """The application's code raised an exception, which the text describes."""
 
 
 @contextlib.contextmanager
 def application_code() -> Iterator[None]:
-    """Run the application's code: stdout becomes stderr, since it may hold data of ours.
+    """Run the application's code: its output to stdout goes to stderr, since stdout may carry JSON.
 
     Raises:
         ApplicationError: the code raised anything but KeyboardInterrupt, such as SystemExit.

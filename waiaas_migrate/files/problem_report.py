@@ -1,4 +1,4 @@
-"""Collect everything that is wrong in a file, each problem with its place."""
+"""Collect every problem in a file, each with its place."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def read_folder(path: str | os.PathLike[str]) -> MigrationFolder:
     """Read a migrations folder.
 
     Raises:
-        MigrationsError: the folder cannot be read, or is not as its manifest says; carries everything that is wrong.
+        MigrationsError: the folder cannot be read or differs from its manifest; ``problems`` lists everything.
     """
     folder = Path(path)
     migrations, post_apply, manifest = read_recorded(folder)

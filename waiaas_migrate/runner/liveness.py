@@ -1,11 +1,11 @@
-"""Whether the process that left something behind may still be running."""
+"""Find out whether the process that left a file or a lock may still be running."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-#: Linux gives its own start in whole seconds, and the start of a process in hundredths of a second after that.
+#: Linux reports its boot time in whole seconds, and the start of a process in hundredths of a second after boot.
 _TOLERANCE = 2.0
 
 

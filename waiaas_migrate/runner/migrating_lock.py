@@ -7,6 +7,9 @@ It is a flock(2) lock, so it ends with its process. It isn't on the database its
 drops SQLite's own locks (https://www.sqlite.org/howtocorrupt.html, "Posix advisory locks canceled by a separate thread
 doing close()"). Only users who may write the database can open the file, so nobody else can keep a run waiting. Whoever
 releases the lock deletes the file. A file that a killed process left is used again.
+
+Whoever takes the lock writes its process into the file. So a lock of something else, such as ``flock(1)`` around a
+command, isn't mistaken for migrations, which might be waited for without end.
 """
 
 from __future__ import annotations
@@ -78,6 +81,9 @@ class MigratingLock:
                 if is_locked and _is_at(descriptor, self._path):
                     self._descriptor = descriptor
                     _held[descriptor] = self._path, threading.get_ident()
+                    with suppress(OSError):  # such as on a full disk
+                        os.ftruncate(descriptor, 0)
+                        os.write(descriptor, b"%d\n" % os.getpid())
                     return True
                 os.close(descriptor)
                 if not is_locked:
@@ -121,7 +127,7 @@ class MigratingLock:
         os.close(descriptor)
 
     def is_taken_elsewhere(self) -> bool:
-        """Return whether another process or thread has the lock; this thread would wait for itself."""
+        """Return whether another process or thread runs migrations; this thread would wait for itself."""
         is_own = (self._path, threading.get_ident()) in _held.values()
         if is_own or not self._database or fcntl is None:
             return False
@@ -130,7 +136,7 @@ class MigratingLock:
         except OSError:
             return False
         try:
-            return not _lock(descriptor, fcntl.LOCK_SH)
+            return not _lock(descriptor, fcntl.LOCK_SH) and os.fstat(descriptor).st_size > 0
         finally:
             os.close(descriptor)
 

@@ -69,7 +69,7 @@ def refusal(connection: sqlite3.Connection, statement: str, error: sqlite3.Error
 
 def _refused_by_guard(connection: sqlite3.Connection, statement: str, message: str) -> Refusal:
     guard = None if message.endswith(DEFINITION_DIFFERS) else _GUARD.search(statement)
-    if guard is not None and guard["where"].strip().upper() == "TRUE":  # any row is in the way, whatever it holds
+    if guard is not None and guard["where"].strip().upper() == "TRUE":  # any row is in the way
         return Refusal(reason=f"{message}. Declare one in schema.yaml, and generate the migration again")
     if guard is not None:
         return Refusal(reason=message, rows=_rows_where(connection, guard["table"], guard["source"], guard["where"]))

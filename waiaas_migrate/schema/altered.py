@@ -14,7 +14,7 @@ ItemT = TypeVar("ItemT")
 
 
 def altered(table: Table, change: c.Change) -> Table:  # noqa: PLR0911  one return for each kind of change
-    """Return ``table`` after ``change``, a change of its columns, constraints or options; other changes leave it as is.
+    """Return ``table`` after ``change`` if that changes its columns, constraints or options; else unchanged.
 
     A constraint that replaces another one keeps its place, on the column or the table.
     """
@@ -50,8 +50,14 @@ def column_changed(change: c.Change) -> str | None:
             return None if check.column is None else fold(check.column)
         case c.AddForeignKey(foreign_key=key) | c.DropForeignKey(foreign_key=key) | c.ModifyForeignKey(old=key):
             return fold(key.columns[0]) if key.inline else None
-        case _:
+        case (
+            c.AddTable() | c.DropTable() | c.RenameTable() | c.ModifyTableOptions() | c.RenameColumn()
+            | c.ReorderColumns() | c.ModifyPrimaryKey() | c.AddUnique() | c.DropUnique() | c.AddIndex()
+            | c.DropIndex() | c.ModifyIndex() | c.AddObject() | c.DropObject() | c.ModifyObject()
+        ):  # fmt: skip
             return None
+        case _:
+            assert_never(change)
 
 
 def _with_column(table: Table, change: c.AddColumn | c.DropColumn | c.ModifyColumn) -> Table:

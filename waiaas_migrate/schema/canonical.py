@@ -28,7 +28,7 @@ def canonical(value: ValueT) -> ValueT:
     return result
 
 
-def _canonical(value: Any, field: str) -> Any:  # noqa: ANN401  whatever a schema is made of
+def _canonical(value: Any, field: str) -> Any:  # noqa: ANN401  any part of a schema
     """Return ``value``, found in the named ``field``, in its canonical form."""
     if isinstance(value, tuple):
         found = [_canonical(item, field) for item in value]
@@ -71,7 +71,7 @@ def without_expressions(value: ValueT) -> ValueT:
     return result
 
 
-def _without_expressions(value: Any) -> Any:  # noqa: ANN401  whatever a table is made of
+def _without_expressions(value: Any) -> Any:  # noqa: ANN401  any part of a table
     if isinstance(value, m.SqlText):
         return replace(value, key="")
     if isinstance(value, tuple):

@@ -223,8 +223,10 @@ def table_of(change: Change) -> str | None:
     match change:
         case ModifyTableOptions(new=Table(name=name)) | InTable(table=name):
             return name
-        case _:
+        case AddTable() | DropTable() | RenameTable() | AddObject() | DropObject() | ModifyObject():
             return None
+        case _:
+            assert_never(change)
 
 
 def object_of(change: Change) -> tuple[str, str]:
@@ -284,8 +286,15 @@ def foreign_keys_to_check(changes: Sequence[Change]) -> Iterator[tuple[str, Fore
                 pass
             case ModifyForeignKey(table=table, old=old, new=key) if _target(old) != _target(key):
                 pass
-            case _:
+            case (
+                AddTable() | DropTable() | RenameTable() | ModifyTableOptions() | AddColumn() | DropColumn()
+                | RenameColumn() | ModifyColumn() | ReorderColumns() | AddCheck() | DropCheck() | ModifyCheck()
+                | ModifyPrimaryKey() | AddUnique() | DropUnique() | DropForeignKey() | ModifyForeignKey()
+                | AddIndex() | DropIndex() | ModifyIndex() | AddObject() | DropObject() | ModifyObject()
+            ):  # fmt: skip
                 continue
+            case _:
+                assert_never(change)
         if not any((fold(table), fold(column)) in empty for column in key.columns):
             yield table, key
 

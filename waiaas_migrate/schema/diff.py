@@ -24,7 +24,7 @@ def diff(old: Schema, new: Schema, *, column_order: bool = False) -> tuple[c.Cha
     """Return the changes that turn ``old`` into ``new``, in a fixed order; empty if both mean the same.
 
     Args:
-        old: the schema as it is.
+        old: the current schema.
         new: the schema as it should be.
         column_order: whether another order of a table's columns is a change too.
     """

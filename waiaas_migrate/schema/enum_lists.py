@@ -14,7 +14,7 @@ def values_held(table: Table, column: Column) -> frozenset[str | int] | None:
 
 
 def literal(value: str | int | None) -> str:
-    """Return ``value`` as it is written in SQL, for a message."""
+    """Return ``value`` as a SQL literal, for a message."""
     if value is None:
         return "NULL"
     return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"

@@ -64,7 +64,7 @@ class Renames:
 
 
 def resolve(old: Schema, new: Schema, done: Collection[str] = ()) -> Renames:
-    """Return the renames that the hints of ``new`` ask for on ``old``.
+    """Return the renames of ``old`` that the hints of ``new`` request.
 
     A hint is done if its old name is gone and its new name exists. Chains are ordered so that each name is free when it
     is taken; a circle, such as a swap, uses a temporary name.
@@ -157,7 +157,7 @@ def _steps(
     while taken := _taken(waiting, spelled):
         source = waiting.pop(taken)
         if fold(source) not in declared:  # else the hint was followed before, and the old name has been reused since
-            fix = f"Drop {taken} in a migration of its own first, or remove the hint to drop {source}."
+            fix = f"Drop {taken} in a separate migration first, or remove the hint to drop {source}."
             problems.append((taken, f"the migrations have both {source} and {taken}. {fix}"))
     problems += _contradictions(waiting, declared)
     return _ordered(waiting, spelled), [Impossible((*keys, new, "renamed_from"), what) for new, what in problems]
@@ -177,7 +177,7 @@ def _contradictions(waiting: Mapping[str, str], declared: Collection[str]) -> It
             yield target, f"{claimed[fold(source)]} says renamed_from {source} too. Keep one of the two."
         claimed[fold(source)] = target
         if fold(source) in declared and fold(source) not in map(fold, waiting):
-            fix = f"Remove the hint, or {source}; to add a new {source}, do so in a migration of its own."
+            fix = f"Remove the hint, or {source}; to add a new {source}, do so in a separate migration."
             yield target, f"{source} is still declared. {fix}"
 
 

@@ -202,7 +202,7 @@ def read_ids_and_pragmas(path: str) -> tuple[tuple[str, ...], tuple[Pragma, ...]
     return tuple(ids), pragmas
 
 
-def _read(path: str | Path) -> Any:  # noqa: ANN401 — whatever a JSON file may hold
+def _read(path: str | Path) -> Any:  # noqa: ANN401 — any JSON value
     try:
         with open(path, "rb", buffering=0, opener=_open_without_waiting) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

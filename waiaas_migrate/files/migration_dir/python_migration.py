@@ -1,4 +1,4 @@
-"""Load Python migrations with yoyo: the only module here that imports it, and only for a folder that has some."""
+"""Load Python migrations with yoyo. Only this module here imports yoyo, and only if a folder has Python migrations."""
 
 from __future__ import annotations
 

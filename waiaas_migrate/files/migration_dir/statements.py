@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from waiaas_migrate.errors import MigrationsError, Problem
 
-#: Just enough of SQLite's tokens to tell a ``;`` that may end a statement from one in a string, a quoted name or a
-#: comment. What is not closed runs to the end, as in https://www.sqlite.org/src/file/src/complete.c.
+#: Just enough of SQLite's tokens to find each ``;`` that may end a statement, outside strings, quoted names and
+#: comments. An unclosed token runs to the end, as in https://www.sqlite.org/src/file/src/complete.c.
 _TOKEN = re.compile(
     r"""
       (?P<comment> --[^\n]* | /\*.*?(?:\*/|\Z) )
@@ -50,7 +50,7 @@ def _pieces(sql: str) -> Iterator[tuple[int, int, int]]:
     for token in _TOKEN.finditer(sql):
         if token.lastgroup == "end":
             if first >= 0:
-                # Only a trigger goes on after a ";", up to "; END;". To ask at every other ";" in it would take time
+                # Only a trigger continues after a ";", up to "; END;". To ask at every other ";" in it would take time
                 # that grows with the square of its length.
                 may_end = not in_trigger or previous.rstrip().upper().endswith("END")
                 in_trigger = not (may_end and sqlite3.complete_statement(sql[start : token.end()]))

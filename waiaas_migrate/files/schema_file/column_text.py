@@ -33,7 +33,7 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Lists:
-    """The CHECK that ``boolean`` or ``enum`` stands for, and the values of the enum."""
+    """The CHECK that ``boolean`` or ``enum`` expands to, and the values of the enum."""
 
     is_boolean: bool = False
     values: Values | None = None

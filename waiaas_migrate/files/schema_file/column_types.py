@@ -83,5 +83,5 @@ def _problem(text: str) -> tuple[str, str] | None:
     keyword = next((word for word in words if word in _NOT_IN_TYPES), None)
     if keyword is None:
         return None
-    fix = "Write a constraint as a key of its own, such as `nullable: false`."
+    fix = "Write a constraint as a separate key, such as `nullable: false`."
     return f"`{keyword}` is an SQL keyword, not part of a type.", fix

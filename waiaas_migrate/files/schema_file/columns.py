@@ -17,7 +17,7 @@ from waiaas_migrate.files.yaml_text.yaml_values import Value, described
 from waiaas_migrate.schema import model as m
 from waiaas_migrate.sqlite.quoting import membership
 
-#: The attributes of a column that are read as they are.
+#: The attributes of a column that are copied from its keys.
 _ATTRIBUTES = frozenset(m.Column.__dataclass_fields__) - {"type"}
 _HINT_KEYS = frozenset({"renamed_from", "backfill", "enum_values"})
 
@@ -46,7 +46,7 @@ class EnumValues:
 
 
 class ReadColumn(NamedTuple):
-    """A column, the constraints that stood on it, and the places of all of it."""
+    """A column, its constraints, and the places of both."""
 
     column: m.Column
     at: Value
@@ -207,7 +207,7 @@ def _checks(
     value = fields.get("check")
     is_off = value is not None and value.scalar is False
     if boolean and not is_off:
-        # NULL passes this CHECK as it is.
+        # NULL passes this CHECK without an IS NULL.
         found.append(_list_check(column.name, fields["type"], membership(column.name, (0, 1), nullable=False), scope))
     if enum is not None:
         sql = membership(column.name, enum.values, nullable=column.not_null is None)

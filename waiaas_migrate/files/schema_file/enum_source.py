@@ -101,7 +101,7 @@ def _import(name: str, origin: Origin, report: Report, root: Path) -> ModuleType
 
 @contextlib.contextmanager
 def _fresh_imports(names: Sequence[str], root: Path) -> Iterator[None]:
-    """Import from ``root`` first, from source, and leave nothing of it behind."""
+    """Import source files from ``root`` first; undo every change to the import system afterwards."""
     folder = root.resolve()
     tops = {name.partition(".")[0] for name in names}
     places = (folder, folder / "src")

@@ -21,7 +21,7 @@ def unsupported(where: str, why: str) -> UnsupportedError:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a key holds.
+    """The kind of value that a key has.
 
     Args:
         holds: the type, as JSON Schema names it.
@@ -36,7 +36,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key: its kind, a description, and the model's name for it if that is another."""
+    """One key: its kind, a description, and its name in the model if that differs."""
 
     kind: Kind
     description: str
@@ -49,7 +49,7 @@ class Form:
 
     Args:
         keys: the keys by name, in the order in which they are written.
-        example: what to write in place of something that is not such a mapping.
+        example: what to write, for the message about a value that isn't such a mapping.
         short: the key whose value can stand in place of the whole mapping; it is required.
         required: other required keys, each with what to do if it is missing.
         instead: keys of other tools, each with what to write instead.

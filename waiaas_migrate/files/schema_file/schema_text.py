@@ -39,7 +39,7 @@ def schema_text(
     Args:
         schema: what to write; tables, columns and objects keep their order.
         pragmas: the PRAGMAs of a connection, in their order.
-        enums: values by the name of an enum; a column that a CHECK holds to the same list refers to the name.
+        enums: the values of each enum; a column whose CHECK has the same list refers to the enum by name.
         enum_modules: the modules that define those names.
 
     Raises:
@@ -85,7 +85,7 @@ def _is_external(key: ForeignKey, parents: Mapping[str, Table]) -> bool:
 
 
 def _constraints(place: TableLayout, around: Surroundings, where: str) -> dict[str, Data]:
-    """Return the constraints of the table, those of its columns that their short form has no room for, and indexes."""
+    """Return indexes and constraints, including those of columns that have no short form for them."""
     columns = around.columns
     uniques = [*place.uniques, *(unique for column in place.columns for unique in column.uniques[1:])]
     keys = [*place.foreign_keys, *(key for column in place.columns for key in column.foreign_keys[1:])]
@@ -105,7 +105,7 @@ def _constraints(place: TableLayout, around: Surroundings, where: str) -> dict[s
 
 
 def _checks(checks: Sequence[Check], columns: tuple[str, ...], where: str) -> Data:
-    """Return CHECKs by name if all have one of their own, else as a list."""
+    """Return CHECKs by name if every one has its own name, else as a list."""
     named = {check.name: check.expression for check in checks if check.name is not None}
     if len(named) < len(checks):
         return [k.CHECK.shortest(check, columns, where) for check in checks]
@@ -124,7 +124,7 @@ def _objects(items: Sequence[View | Trigger | VirtualTable], kind: str) -> Lines
 
 
 def _statement(item: View | Trigger | VirtualTable, kind: str) -> Data:
-    """Return the text of a statement, a view's without its CREATE if that says no more than its name."""
+    """Return the text of a statement; for a view without options, only its SELECT."""
     sql = tidied(item.statement.sql)
     try:
         match item:

@@ -136,7 +136,7 @@ def parse_sql(value: Value, sql: str, columns: Columns = (), *, default: bool = 
 
 
 def syntax_fix(text: str, otherwise: str) -> str:
-    """Return what to do about broken text; an open parenthesis mostly means that a comma of YAML's cut it short."""
+    """Return what to do about broken text; an open parenthesis usually means that a YAML comma cut it short."""
     is_cut = text.count("(") > text.count(")")
     return "A comma inside `{…}` ends the value. Put the whole value in quotes." if is_cut else otherwise
 

@@ -69,7 +69,7 @@ class _Environment(jinja2.Environment):
 
 
 def replaced_templates(folder: Path) -> tuple[str, ...]:
-    """Return the names of the shipped templates that ``folder`` replaces; a web framework's folder replaces none."""
+    """Return the names of the shipped templates that ``folder`` replaces; none if it has other templates only."""
     shipped = bundled("templates")
     if not folder.is_dir() or folder.samefile(shipped):
         return ()
@@ -181,7 +181,7 @@ def _is_bare(sql: str) -> bool:
 
 
 def _literal(value: str) -> str:
-    """Return ``value`` as a literal without a backslash, on which sqlparse, and so yoyo's splitter, fails."""
+    """Return ``value`` as a literal without backslashes, which yoyo's splitter (sqlparse) misreads."""
     return " || char(92) || ".join(quote_literal(part) for part in value.split("\\"))
 
 
@@ -205,5 +205,5 @@ def _beside(comment: str | None) -> str:
 
 
 def _above(comment: str | None) -> str:
-    """Return ``comment`` on lines of its own."""
+    """Return ``comment`` on separate lines."""
     return "".join(f"    -- {line}\n" for line in (comment or "").splitlines())

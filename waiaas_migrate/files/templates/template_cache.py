@@ -37,7 +37,7 @@ class TemplateCache(jinja2.BytecodeCache):
         """Fill ``bucket`` if its file is there and undamaged."""
         with contextlib.suppress(OSError):
             content = (self._folder / bucket.key).read_bytes()
-            # The interpreter runs whatever it is given, so a damaged file must not get that far.
+            # The interpreter does not check bytecode, so a damaged file must be rejected here.
             if hashlib.sha256(content[_DIGEST:]).digest() == content[:_DIGEST]:
                 bucket.bytecode_from_string(content[_DIGEST:])
 

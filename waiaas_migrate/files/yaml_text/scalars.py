@@ -63,7 +63,7 @@ def resolve(text: str, *, plain: bool, tag: str | None = None) -> Scalar:
 
 
 def _short(tag: str) -> str:
-    """Return a tag as it is usually written: ``!!str`` for the long form."""
+    """Return the usual spelling of a tag: ``!!str`` for the long form."""
     return "!!" + tag.removeprefix(_TAG) if tag.startswith(_TAG) else tag
 
 

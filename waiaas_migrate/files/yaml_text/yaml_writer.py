@@ -82,7 +82,7 @@ def _widths(data: Data) -> Iterator[int]:
             yield len(key) + 4
             yield from _widths(value)
     elif isinstance(data, str):
-        # SQL is hard to read with its quotes doubled, which is not needed on a line of its own.
+        # SQL is hard to read with its quotes doubled, which is not needed on a separate line.
         yield _NO_LIMIT if "'" in data and _ENDS_IN_FLOW.search(data) else len(data) + 2 * (not _PLAIN.match(data))
     elif isinstance(data, Sequence):
         for item in data:

@@ -1,6 +1,6 @@
 """Make, list and prune backups: verified copies of a database beside it, made before a run that could lose data.
 
-The copy is read through a connection of its own while the run already holds the write lock: a reader sees what was last
+The copy is read through a separate connection while the run already holds the write lock: a reader sees what was last
 committed, and nobody else can commit until the run has. So the copy holds exactly what the run began with. Other
 writers wait for the copy as they wait for the run.
 
@@ -117,14 +117,14 @@ def back_up(database: Path, head: str, *, listener: PageListener | None = None) 
 
 
 def _copy(real: Path, partial: Path, name: str, listener: PageListener | None) -> None:
-    """Copy the database to ``partial``; damaged pages of the database show here, before anything is written to it."""
+    """Copy the database to ``partial``; this finds damaged pages before the run writes anything."""
     fix = "Make room, or do without a backup (`apply --backup never`)."
     with closing(open_file(real, "mode=rw")) as source:
         damage = copy_and_check(source, partial, name=name, check="quick_check", fix=fix, listener=listener)
     if damage:
         raise DatabaseRefused(
             f"{name}: its backup did not pass `PRAGMA quick_check`: {damage}. Nothing was changed. The database is "
-            f"probably damaged: look at it with `PRAGMA integrity_check`, restore an earlier backup, or repair it with "
+            f"probably damaged: examine it with `PRAGMA integrity_check`, restore an earlier backup, or repair it with "
             f"`sqlite3 FILE .recover`."
         )
 
@@ -179,7 +179,7 @@ def _has_original_name(backup: Backup, head_of: Callable[[sqlite3.Connection], s
 
 
 def _names(database: Path, head: str) -> Iterator[Path]:
-    """Yield names that sort after those of the earlier backups, whatever the clock says."""
+    """Yield names that sort after those of the earlier backups, even if the clock stepped back."""
     earlier = backups_of(database)
     safe = _head_in_name(head)
     return stamped_names(database, "backup", f"-{safe}" if safe else "", after=earlier[-1].made_at if earlier else None)

@@ -113,7 +113,7 @@ def require_room(target: Path, size: int, name: str, fix: str) -> None:
 
 
 def byte_count(size: int) -> str:
-    """Return a number of bytes for people, such as ``4.1 kB``."""
+    """Return a number of bytes in human-readable form, such as ``4.1 kB``."""
     for unit, bytes_in in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if size >= bytes_in:
             return f"{size / bytes_in:.1f} {unit}"

@@ -13,7 +13,7 @@ from types import FrameType
 def on_ctrl_c(stop: Callable[[], None]) -> Iterator[None]:
     """Call ``stop`` on the first Ctrl-C; raise KeyboardInterrupt on the second.
 
-    Does nothing if the application has a handler of its own, or in any thread but the main one, since only that one may
+    Does nothing if the application has its own handler, or in any thread but the main one, since only that one may
     have handlers. ``asyncio.Runner`` does the same.
     """
     is_main = threading.current_thread() is threading.main_thread()

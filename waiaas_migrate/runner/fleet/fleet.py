@@ -78,7 +78,7 @@ def apply_to_all(
 
     Each database ends up exactly as before or exactly as after, whatever happens to the others. Repeating a run does
     nothing to databases that are up to date. ``may_make`` holds the databases that may be created if their file is
-    missing: all of them if it is None. For any other, as one that a pattern found, a missing file is a failure.
+    missing: all of them if it is None. For others, a missing file is a failure.
 
     Raises:
         MigrationsError: the folder cannot be used; no database was started.
@@ -113,7 +113,7 @@ def each(
     *,
     stop: threading.Event | None = None,
 ) -> Iterator[Outcome[ResultT]]:
-    """Run ``work`` on each database; yield outcomes in order, each as soon as it is there.
+    """Run ``work`` on each database; yield outcomes in order, each as soon as possible.
 
     Work starts when the first outcome is requested. After Ctrl-C no further database is started and running work ends;
     KeyboardInterrupt is raised once all outcomes were yielded.
@@ -122,7 +122,7 @@ def each(
         work: called with one database; must be picklable if the executor needs that.
         databases: paths or URLs, as DATABASE on the command line.
         fleet: the executor or number of threads, and what to do on failure.
-        stop: set on Ctrl-C, for a ``work`` that looks at it.
+        stop: set on Ctrl-C, for a ``work`` that checks it.
 
     Raises:
         UsageError: ``databases`` is a single name.

@@ -73,7 +73,7 @@ Listener = Callable[[Event], None]
 
 
 class StopRequest(Protocol):
-    """Tells a run to stop, such as a ``threading.Event``."""
+    """Asks a run to stop, such as a ``threading.Event``."""
 
     def is_set(self) -> bool:
         """Return whether the run must stop."""

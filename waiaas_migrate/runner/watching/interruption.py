@@ -1,4 +1,4 @@
-"""What is left of a run that Ctrl-C or a stop request ended."""
+"""The result of a run that Ctrl-C or a stop request ended."""
 
 from __future__ import annotations
 

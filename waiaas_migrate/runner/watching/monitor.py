@@ -1,8 +1,8 @@
-"""Measures how far a run is, and stops it, on the connection that does the work.
+"""Measure the progress of a run, and stop the run, on the connection that does the work.
 
 SQLite calls back every so many instructions of its virtual machine (https://www.sqlite.org/c3ref/progress_handler.html).
 ``EXPLAIN`` gives the instructions for each row: the length of the loops in the statement's program
-(https://www.sqlite.org/opcode.html). So the number of rows done follows without asking the statement. It is
+(https://www.sqlite.org/opcode.html). The number of rows done follows from that. It is
 approximate, since a loop may skip some of its instructions.
 
 The callback is also what lets Ctrl-C end a statement: without it Python would handle the signal after the statement.
@@ -48,7 +48,7 @@ class Monitor:
     Args:
         connection: does the work.
         listener: receives the events; None sends none.
-        stop: is looked at while statements run.
+        stop: checked while statements run.
         is_attached: whether the progress handler of the connection may be replaced. If not, statements aren't measured
             and neither Ctrl-C nor ``stop`` ends one.
     """
@@ -102,7 +102,7 @@ class Monitor:
                 assert_never(event)
 
     def start(self, progress: Progress, statement: str = "") -> None:
-        """Begin something else; if ``statement`` loops over the rows of a table, count them."""
+        """Begin another step; if ``statement`` loops over the rows of a table, count them."""
         self._now, self._instructions, self._expected = progress, 0, 0
         if self._listener is None:
             return
@@ -161,7 +161,7 @@ class Monitor:
 
         The length is that of the outermost loops. A program opens tables by their root pages.
 
-        EXPLAIN of a statement that writes sets ``changes()`` to 0, so it isn't used if something may ask for that.
+        EXPLAIN of a statement that writes sets ``changes()`` to 0, so it isn't used if the statement may call that.
         """
         if self._may_ask_for_changes(statement):
             return None, 0

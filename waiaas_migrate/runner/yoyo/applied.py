@@ -43,7 +43,7 @@ class Records:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """The record of one applied migration. yoyo goes by the hash; the id is for people."""
+    """The record of one applied migration. yoyo identifies it by the hash; the id is for people."""
 
     hash: str
     id: str

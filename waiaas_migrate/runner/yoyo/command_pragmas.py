@@ -1,4 +1,4 @@
-"""The PRAGMAs for the ``yoyo`` command, which does not tell a backend where its migrations are."""
+"""The PRAGMAs for the ``yoyo`` command, which does not pass the migrations folder to a backend."""
 
 from __future__ import annotations
 

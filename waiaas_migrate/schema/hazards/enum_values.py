@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.enum_lists import literal
@@ -23,8 +24,16 @@ def find(change: c.Change, context: HazardContext) -> Iterator[Hazard]:
             column = _column(context, change.table, check.allowed)
             if column is not None and not (isinstance(change, c.AddCheck) and context.is_satisfied(change)):
                 yield from _removed(change.table, column, [value for value, _ in column.hints.removed_values])
-        case _:
+        case (
+            c.AddTable() | c.DropTable() | c.RenameTable() | c.ModifyTableOptions() | c.AddColumn() | c.DropColumn()
+            | c.RenameColumn() | c.ModifyColumn() | c.ReorderColumns() | c.AddCheck() | c.DropCheck()
+            | c.ModifyCheck() | c.ModifyPrimaryKey() | c.AddUnique() | c.DropUnique() | c.AddForeignKey()
+            | c.DropForeignKey() | c.ModifyForeignKey() | c.AddIndex() | c.DropIndex() | c.ModifyIndex()
+            | c.AddObject() | c.DropObject() | c.ModifyObject()
+        ):  # fmt: skip
             return
+        case _:
+            assert_never(change)
 
 
 def is_same_list(change: c.ModifyCheck) -> bool:

@@ -36,7 +36,7 @@ def _of(change: c.Change, context: HazardContext) -> Iterator[Hazard]:
             c.AddTable() | c.RenameTable() | c.RenameColumn() | c.ReorderColumns() | c.DropUnique() | c.DropCheck()
             | c.DropForeignKey() | c.DropIndex() | c.AddObject()
         ):  # fmt: skip
-            return  # safe, whatever the rows are
+            return  # safe for any rows
         case (
             c.DropTable() | c.ModifyTableOptions() | c.AddColumn() | c.DropColumn() | c.ModifyColumn()
             | c.ModifyPrimaryKey() | c.AddUnique() | c.AddCheck() | c.ModifyCheck() | c.AddForeignKey()

@@ -1,4 +1,4 @@
-"""What a hazard is, and the codes by which migrations and the command line name hazards."""
+"""Hazards, and the codes that name them in migrations and on the command line."""
 
 from __future__ import annotations
 
@@ -85,5 +85,5 @@ class Hazard:
 
 
 def allow(code: Code) -> str:
-    """Return the advice how to allow a hazard."""
+    """Return advice on how to allow a hazard."""
     return f"To do it anyway, run with --allow {code}."

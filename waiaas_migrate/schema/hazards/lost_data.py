@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.affinity import affinity
@@ -23,17 +24,8 @@ def find(change: c.Change, context: HazardContext) -> Iterator[Hazard]:
             yield _dropped_table(change, context)
         case c.DropColumn():
             yield _dropped_column(change, context)
-        case c.DropObject(item=VirtualTable(holds_data=True) as table):
-            what = f"deletes every row of {table.name}."
-            fix = allow(Code.DROP_VIRTUAL_TABLE)
-            yield Hazard(code=Code.DROP_VIRTUAL_TABLE, where=table.name, what=what, fix=fix)
-        case c.ModifyObject(old=VirtualTable() as old, new=VirtualTable() as new) if old.holds_data or new.holds_data:
-            what = f"deletes every row of {old.name}, and creates it again."
-            fix = (
-                f"{allow(Code.DROP_VIRTUAL_TABLE)} Fill it in a migration of your own, unless it now reads a table or "
-                f"a view."
-            )
-            yield Hazard(code=Code.DROP_VIRTUAL_TABLE, where=old.name, what=what, fix=fix)
+        case c.DropObject() | c.ModifyObject():
+            yield from _virtual_table(change)
         case c.ModifyColumn():
             yield from _modified_column(change, context.table(change.table))
             yield from _renumbered(change, context)
@@ -41,6 +33,30 @@ def find(change: c.Change, context: HazardContext) -> Iterator[Hazard]:
             yield from _renumbered(change, context)
         case c.ModifyTableOptions():
             yield from _options(change)
+        case (
+            c.AddTable() | c.RenameTable() | c.AddColumn() | c.RenameColumn() | c.ReorderColumns() | c.AddCheck()
+            | c.DropCheck() | c.ModifyCheck() | c.AddUnique() | c.DropUnique() | c.AddForeignKey()
+            | c.DropForeignKey() | c.ModifyForeignKey() | c.AddIndex() | c.DropIndex() | c.ModifyIndex()
+            | c.AddObject()
+        ):  # fmt: skip
+            return
+        case _:
+            assert_never(change)
+
+
+def _virtual_table(change: c.DropObject | c.ModifyObject) -> Iterator[Hazard]:
+    match change:
+        case c.DropObject(item=VirtualTable(holds_data=True) as table):
+            what = f"deletes every row of {table.name}."
+            fix = allow(Code.DROP_VIRTUAL_TABLE)
+            yield Hazard(code=Code.DROP_VIRTUAL_TABLE, where=table.name, what=what, fix=fix)
+        case c.ModifyObject(old=VirtualTable() as old, new=VirtualTable() as new) if old.holds_data or new.holds_data:
+            what = f"deletes every row of {old.name}, and creates it again."
+            fix = (
+                f"{allow(Code.DROP_VIRTUAL_TABLE)} Fill it in a separate migration, unless it now reads a table or "
+                f"a view."
+            )
+            yield Hazard(code=Code.DROP_VIRTUAL_TABLE, where=old.name, what=what, fix=fix)
         case _:
             return
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.foreign_keys import Fault, fault, faulty_keys, identity, mended_keys
@@ -18,8 +19,15 @@ def find(change: c.Change, context: HazardContext) -> Iterator[Hazard]:
             is_checked = any(checked is key for _, checked in c.foreign_keys_to_check(context.changes))
             if is_checked and fault(context.new, context.tables, key) is not Fault.MISMATCH:
                 yield _without_parent(table, key)
-        case _:
+        case (
+            c.AddTable() | c.DropTable() | c.RenameTable() | c.ModifyTableOptions() | c.AddColumn() | c.DropColumn()
+            | c.RenameColumn() | c.ModifyColumn() | c.ReorderColumns() | c.AddCheck() | c.DropCheck()
+            | c.ModifyCheck() | c.ModifyPrimaryKey() | c.AddUnique() | c.DropUnique() | c.DropForeignKey()
+            | c.AddIndex() | c.DropIndex() | c.ModifyIndex() | c.AddObject() | c.DropObject() | c.ModifyObject()
+        ):  # fmt: skip
             return
+        case _:
+            assert_never(change)
 
 
 def _without_parent(table: str, key: ForeignKey) -> Hazard:

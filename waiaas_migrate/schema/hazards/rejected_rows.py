@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.canonical import canonical_collation
@@ -43,12 +44,19 @@ def _duplicates(change: c.Change) -> Iterator[Hazard]:
             if new is not None and (old is None or not _terms(old) <= _terms(new)):
                 what = "fails if two rows have the same values in the new key."
                 yield Hazard(code=Code.CHANGE_PRIMARY_KEY, where=table, what=what, fix=FIX_ROWS)
-        case _:
+        case (
+            c.AddTable() | c.DropTable() | c.RenameTable() | c.ModifyTableOptions() | c.AddColumn() | c.DropColumn()
+            | c.RenameColumn() | c.ModifyColumn() | c.ReorderColumns() | c.AddCheck() | c.DropCheck()
+            | c.ModifyCheck() | c.DropUnique() | c.AddForeignKey() | c.DropForeignKey() | c.ModifyForeignKey()
+            | c.AddIndex() | c.DropIndex() | c.ModifyIndex() | c.AddObject() | c.DropObject() | c.ModifyObject()
+        ):  # fmt: skip
             return
+        case _:
+            assert_never(change)
 
 
 def _terms(key: PrimaryKey) -> frozenset[tuple[str, str]]:
-    """Return the columns and collations by which a key tells rows apart."""
+    """Return the columns and collations by which a key distinguishes rows."""
     return frozenset((fold(part.column or ""), fold(part.collation or "")) for part in key.parts)
 
 
@@ -88,7 +96,7 @@ def _backfilled(change: c.ModifyColumn, context: HazardContext) -> Iterator[Chec
 
 
 def _collated(change: c.ModifyColumn, context: HazardContext) -> Iterator[str]:
-    """Yield what may fail if the values of a column are compared by another collation."""
+    """Yield the rules that rows may break if a column gets another collation."""
     table, column = context.table(change.table), fold(change.new.name)
     unique = [index for index in table.indexes if index.unique]
     parts = [part for key in (table.primary_key, *table.uniques, *unique) if key is not None for part in key.parts]

@@ -120,6 +120,6 @@ def _facts(text: str) -> CatalogFacts:
 
 
 def fingerprint(rows: Iterable[CatalogRow]) -> str:
-    """Return a hash of the CREATE statements of ``rows``, whatever their order."""
+    """Return a hash of the CREATE statements of ``rows``, which ignores their order."""
     texts = sorted([row.kind, row.name, row.table, row.sql] for row in rows)
     return "sha256:" + hashlib.sha256(json.dumps(texts).encode()).hexdigest()

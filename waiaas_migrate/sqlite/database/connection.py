@@ -252,8 +252,8 @@ def _not_writable(connection: sqlite3.Connection) -> MigrateError:
     file = main_file(connection)
     if file and all(os.access(path, os.W_OK) for path in (file, os.path.dirname(file))):  # noqa: PTH120
         return UsageError(
-            f"{file}: is open for reading only. Nothing was changed. Open it without mode=ro and immutable=1, or, if a "
-            f"newer SQLite made it, with that."
+            f"{file}: is open for reading only, as with mode=ro or immutable=1, or if a newer SQLite made it. Nothing "
+            f"was changed. Open it for writing, then try again."
         )
     return DatabaseFileError(f"{database_name(connection)}: {CANNOT_BE_WRITTEN}")
 

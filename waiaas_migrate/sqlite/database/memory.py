@@ -1,6 +1,6 @@
 """Databases in memory, to build a schema or replay migrations when only the structure matters.
 
-A replay touches no file, whatever a migration says. SQLite refuses to attach a database to these connections, so
+A replay touches no file, even if a migration asks for one. SQLite refuses to attach a database to these connections, so
 ATTACH, VACUUM and VACUUM INTO are skipped. None of them changes the schema. Later statements that miss a table of the
 database that was not attached are skipped, too.
 

@@ -131,6 +131,6 @@ def matches(pragma: Pragma, found: str | int | None) -> bool:
         number = _WORDS.get(pragma.name.lower(), _BOOLEANS).get(wanted, _BOOLEANS.get(wanted))
         return found == (int(wanted) if number is None and _NUMBER.match(wanted) else number)
     if pragma.name.lower() == "encoding":
-        # SQLite reports UTF-16 as UTF-16le or UTF-16be, as the machine has it; the hyphen is optional.
+        # SQLite reports UTF-16 as UTF-16le or UTF-16be, depending on the machine; the hyphen is optional.
         return str(found).lower().replace("-", "").startswith(wanted.replace("-", ""))
     return str(found).lower() == wanted

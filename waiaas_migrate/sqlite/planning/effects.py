@@ -38,7 +38,7 @@ class Effects:
             means any table at any cost, as in :data:`WORST_CASE`.
         changes_rows: existing rows can change or be deleted, or rows can be added.
         changes_keys: foreign keys are added or changed.
-        loses: something can be lost by other means than a rebuild or a destructive hazard.
+        loses: data can be lost other than by a rebuild or a destructive hazard.
         hazards: the announced hazards.
     """
 
@@ -60,7 +60,7 @@ class Effects:
 
     @property
     def may_lose(self) -> bool:
-        """Whether something can be lost."""
+        """Whether data can be lost."""
         return self.loses or bool(self.rebuilt) or any(hazard.code in DESTRUCTIVE for hazard in self.hazards)
 
     @property
@@ -117,7 +117,7 @@ class Tally:
         self.write(table)
 
     def write(self, table: str) -> None:
-        """Add that rows of ``table`` are written or deleted."""
+        """Add a write to rows of ``table``, or their deletion."""
         self.touch(table, Cost.SCAN)
         self.changes_rows = True
 

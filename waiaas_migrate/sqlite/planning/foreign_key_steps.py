@@ -1,4 +1,4 @@
-"""Guards for foreign keys: rows must have parents by new ones, and must not lose their parents by old ones."""
+"""Guards for foreign keys: rows must have parents for new keys, and must not lose parents for old ones."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.describe import describe
@@ -161,8 +162,16 @@ class _Planner:
             match change:
                 case c.AddObject(item=VirtualTable() as virtual) | c.ModifyObject(new=VirtualTable() as virtual):
                     yield _step(describe(change), a.CreateStatement(statement=virtual.statement))
-                case _:
+                case (
+                    c.AddTable() | c.DropTable() | c.RenameTable() | c.ModifyTableOptions() | c.AddColumn()
+                    | c.DropColumn() | c.RenameColumn() | c.ModifyColumn() | c.ReorderColumns() | c.AddCheck()
+                    | c.DropCheck() | c.ModifyCheck() | c.ModifyPrimaryKey() | c.AddUnique() | c.DropUnique()
+                    | c.AddForeignKey() | c.DropForeignKey() | c.ModifyForeignKey() | c.AddIndex() | c.DropIndex()
+                    | c.ModifyIndex() | c.AddObject() | c.DropObject() | c.ModifyObject()
+                ):  # fmt: skip
                     continue
+                case _:
+                    assert_never(change)
 
     def _create_views(self) -> Iterator[a.Step]:
         needed = _names(self.t.coming(View)) | self.views_gone

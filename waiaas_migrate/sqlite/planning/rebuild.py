@@ -66,7 +66,7 @@ def rebuild(table: TableChanges, new: Table) -> Step:
 def _addition_guards(table: TableChanges, new: Table) -> Iterator[GuardNoRow]:
     """Yield guards for added columns.
 
-    None for the rowid, which has a value in every row, and for a backfill, which is part of the copy.
+    The rowid needs none, since every row has one. Neither does a backfill, which is part of the copy.
     """
     for change in table.changes:
         if (

@@ -85,7 +85,7 @@ def _as_written(text: Text, table: Table) -> list[Item]:
 def _counterparts(old: Sequence[Item], new: Sequence[Item]) -> list[Item | None]:
     """Return what each item of ``old`` becomes; None if it is dropped.
 
-    A dropped and an added constraint of the same kind are taken for one changed constraint.
+    A dropped and an added constraint of the same kind count as one changed constraint.
     """
     columns = {fold(item.column.name): item for item in new if isinstance(item, ColumnLayout)}
     stays: list[Item | None] = [

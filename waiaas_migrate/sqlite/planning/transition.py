@@ -27,7 +27,7 @@ class Transition:
     """The change from one schema to another.
 
     Args:
-        start: the schema as it is.
+        start: the current schema.
         old: the same after ``renames``.
         new: the schema to reach, with its hints.
         changes: the differences between ``old`` and ``new``.
@@ -104,7 +104,7 @@ class TableChanges:
 
     @property
     def clauses(self) -> Clauses:
-        """What writes the parts of CREATE TABLE."""
+        """The writer of the parts of CREATE TABLE."""
         if self.transition.clauses is None:
             raise ValueError("a transition that alters a table needs clauses")
         return self.transition.clauses

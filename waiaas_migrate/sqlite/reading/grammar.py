@@ -19,7 +19,7 @@ import syntaqlite
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.quoting import is_reserved, unquote
 
-#: The parser is recursive and has no limit of its own: a tree much deeper than SQLite allows crashes the process
+#: The parser is recursive and has no depth limit: a tree much deeper than SQLite allows crashes the process
 #: (SQLITE_MAX_EXPR_DEPTH is 1000, https://www.sqlite.org/limits.html#max_expr_depth). This limit is lower, because
 #: Python's JSON reader is recursive too, and the caller may already be deep in calls.
 _DEEPEST_TREE = 400
@@ -134,7 +134,7 @@ def _kind(text: str, category: str) -> Kind | None:
         case "operator" | "punctuation" | "parameter":
             return Kind.SYMBOL
         case _:
-            # The tokenizer gives COLUMN, ISNULL and NOTNULL no category of their own.
+            # The tokenizer gives COLUMN, ISNULL and NOTNULL no separate category.
             return Kind.WORD if text.isascii() and text.isalpha() else None
 
 

@@ -146,7 +146,7 @@ def _index(row: CatalogRow, table: Table, known: Known) -> Index:
     return index if index.name == row.name else replace(index, name=row.name)
 
 
-# Both sides of a comparison have mostly the same statements, and the meaning of a statement never changes.
+# Both sides of a comparison share most statements, and the meaning of a statement never changes.
 
 
 @lru_cache(maxsize=8192)

@@ -1,7 +1,7 @@
 """Decide which objects of a database belong to other tools, and so not to the schema.
 
-Replication and migration tools keep tables of their own in the file. Objects that migrations or schema.yaml declare are
-the project's, whatever their names. Of the rest, tables that a tool is known to make, or that the project lists in
+Replication and migration tools keep their own tables in the file. Objects that migrations or schema.yaml declare are
+the project's, regardless of their names. Of the rest, tables that a tool is known to make, or that the project lists in
 ``ignore_tables``, are ignored. SQLite's and yoyo's own tables never get here
 (:mod:`waiaas_migrate.sqlite.database.catalog`).
 """
@@ -67,7 +67,7 @@ class OtherTools:
     """What belongs to other tools.
 
     ``patterns`` are the names or globs of the project's ``ignore_tables``, in addition to the known ones. ``declared``
-    are the folded names of the project's own objects, whatever the patterns say.
+    are the folded names of the project's own objects, which patterns cannot exclude.
     """
 
     patterns: tuple[str, ...] = ()

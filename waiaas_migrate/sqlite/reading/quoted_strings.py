@@ -65,7 +65,7 @@ def as_names(sql: str) -> str:
 def in_single_quotes(rows: tuple[CatalogRow, ...], schema: Schema) -> tuple[CatalogRow, ...]:
     """Return ``rows`` with single quotes around each string that is in double quotes.
 
-    ``schema`` is what the rows were read as. An object that doesn't compile stays as it is.
+    ``schema`` is the model of the rows. An object that doesn't compile stays unchanged.
     """
     suspects = frozenset(_suspects(schema))
     if not suspects:

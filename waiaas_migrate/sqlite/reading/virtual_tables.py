@@ -35,7 +35,7 @@ _SUFFIXES: Mapping[str, str] = {
     "vss0": "data|index",
 }
 
-#: How the text of a full-text table's shadow table goes on after its quoted name, if arguments can leave the table out.
+#: The text after the quoted name in the CREATE of a shadow table that a full-text table's arguments can leave out.
 _TEXTS: Mapping[str, str] = {
     "content": r"['\"]\((?:id INTEGER PRIMARY KEY, [cl]\d|docid INTEGER PRIMARY KEY, 'c\d)",
     "docsize": r"['\"]\((?:id INTEGER PRIMARY KEY, sz BLOB|docid INTEGER PRIMARY KEY, size BLOB)",
@@ -85,7 +85,7 @@ def _is_shadow(row: CatalogRow, suffix: str, virtual: CatalogRow) -> bool:
 
 
 def shadow_names(connection: sqlite3.Connection, rows: Sequence[CatalogRow]) -> frozenset[str]:
-    """Return the same, with the shadow tables that SQLite reports for other modules loaded into ``connection``."""
+    """Return the known shadow names, and those that SQLite reports for other modules loaded into ``connection``."""
     virtual = {fold(row.name) for row in _of_unknown_modules(rows)}
     if not virtual:
         return known_shadow_names(rows)
