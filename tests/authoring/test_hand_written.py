@@ -67,6 +67,29 @@ def test_a_migration_that_fails(tmp_path: Path, name: str, text: str, said: str,
     assert {path: text for path, text in listing(tmp_path).items() if "__pycache__" not in path} == before
 
 
+MISREAD = {
+    "comment": "CREATE TABLE a (x);\n/* no end; CREATE TABLE b (x);",
+    "CTE named begin": "CREATE TABLE a (x);\nWITH begin AS (SELECT 1) INSERT INTO a SELECT * FROM begin;\nSELECT 1;\n",
+    "declare": "CREATE TABLE a (declare);\nSELECT 1;\n",
+    "backslash": "CREATE TABLE a (x DEFAULT '\\');\nCREATE TABLE b (x DEFAULT ';');\n",
+}
+
+
+@pytest.mark.parametrize("sql", MISREAD.values(), ids=MISREAD)
+@pytest.mark.parametrize("suffix", [".sql", ".rollback.sql"])
+@pytest.mark.parametrize("command", ["generate", "check"])
+def test_a_text_that_yoyo_reads_differently_is_refused(tmp_path: Path, sql: str, suffix: str, command: str) -> None:
+    """A new migration that plain yoyo would run as other statements is refused with its file and line."""
+    generated_project(tmp_path)
+    for name in ("0002_new.sql", "0002_new.rollback.sql"):
+        (tmp_path / "migrations" / name).write_text("SELECT 1;\n", encoding="utf-8")
+    (tmp_path / "migrations" / f"0002_new{suffix}").write_text(sql, encoding="utf-8")
+    done = run(tmp_path, command)
+    assert (done.status, done.out) == (2, "")
+    assert f"0002_new{suffix}:" in done.err
+    assert "plain yoyo reads this statement differently than SQLite" in done.err
+
+
 SEEDED = """\
 version: 1
 tables:

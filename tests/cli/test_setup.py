@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.projects import run, run_process
+from tests.support.folders import run_yoyo
+from tests.support.projects import edit, run, run_process
 from waiaas_migrate import close_database, connect, open_database, push_schema
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.migration_dir.migration_files import read_migrations
@@ -200,6 +201,8 @@ def test_a_function_that_cannot_be_used(project: Path, name: str, said: str) -> 
 
 def test_without_it_apply_says_what_to_name(project: Path) -> None:
     """The refusal names what is missing and `setup`, and nothing is changed."""
+    edit(project / "schema.yaml", "check: size < 1000}", "unique: true}")
+    assert run_process(project, "generate", "-m", "size").status == 0
     (project / "pyproject.toml").unlink()
     before = (project / "a.db").read_bytes()
     done = run_process(project, "apply", "a.db")
@@ -207,3 +210,33 @@ def test_without_it_apply_says_what_to_name(project: Path) -> None:
     assert "no such" in done.err or "unknown function" in done.err
     assert "name the function that does so as `setup` in [tool.waiaas-migrate]" in done.err
     assert (project / "a.db").read_bytes() == before
+
+
+def test_another_table_is_rebuilt_without_the_collation(tmp_path: Path) -> None:
+    """A collation that only the application has, on one table, does not keep another table from being rebuilt."""
+    schema = (
+        "version: 1\ntables:\n"
+        "  notes: {columns: {name: {type: text, collate: unicase}}, indexes: {notes_name: [name]}}\n"
+        "  plain: {columns: {id: {type: integer, primary_key: true}, label: text}}\n"
+        "views: {labels: SELECT label FROM plain}\n"
+    )
+    (tmp_path / "schema.yaml").write_text(schema)
+    assert run(tmp_path, "generate").status == 0
+    for name in ("ours.db", "plain.db"):
+        with closing(sqlite3.connect(tmp_path / name, isolation_level=None)) as connection:
+            registered(connection)
+            push_schema(connection, migrations=tmp_path / "migrations")
+            connection.execute("INSERT INTO notes VALUES ('b'), ('A')")
+            connection.execute("INSERT INTO plain VALUES (1, 'x')")
+    (tmp_path / "schema.yaml").write_text(schema.replace("label: text}", "label: {type: text, unique: true}}"))
+    assert run(tmp_path, "generate", "-m", "unique").status == 0
+    done = run(tmp_path, "apply", "ours.db")
+    assert done.status == 0, done.err
+    run_yoyo("apply", tmp_path / "plain.db", tmp_path / "migrations")
+    for name in ("ours.db", "plain.db"):
+        with closing(sqlite3.connect(tmp_path / name)) as connection:
+            registered(connection)
+            assert connection.execute("SELECT name FROM notes ORDER BY name").fetchall() == [("A",), ("b",)]
+            assert connection.execute("SELECT label FROM labels").fetchall() == [("x",)]
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert run(tmp_path, "rollback", "ours.db").status == 0

@@ -16,6 +16,7 @@ from waiaas_migrate.authoring.draft import changes_of, draft, has_whitespace, ha
 from waiaas_migrate.authoring.make_transition import make_transition
 from waiaas_migrate.authoring.migration_facts import facts_of
 from waiaas_migrate.authoring.migration_proof import prove
+from waiaas_migrate.authoring.yoyo_reading import refuse_misread
 from waiaas_migrate.errors import MigrationsError, Problem, ProofError, SchemaFileError, UsageError
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.facts import mark
@@ -128,6 +129,7 @@ def _history(project: Project) -> tuple[tuple[MigrationFile, ...], Manifest | No
     migrations, _, recorded = read_recorded(project.migrations, missing_ok=True)
     if recorded is not None and (problems := history_problems(recorded, migrations)):
         raise MigrationsError(problems)
+    refuse_misread(migrations, recorded)
     return migrations, recorded
 
 

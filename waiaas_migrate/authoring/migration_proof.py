@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-import tempfile
-from collections.abc import Sequence
-from pathlib import Path
 
 from waiaas_migrate.authoring.row_proof import lost_rows
+from waiaas_migrate.authoring.yoyo_reading import first_misread
 from waiaas_migrate.errors import ApplyError, MigrationsError, Problem, ProofError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
-from waiaas_migrate.files.migration_dir.statements import split_statements
 from waiaas_migrate.runner.replay import run_in_memory
 from waiaas_migrate.runner.steps import Direction
 from waiaas_migrate.schema.describe import describe
@@ -20,7 +17,6 @@ from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
 from waiaas_migrate.sqlite.database.memory import empty
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.quoting import quote_name
-from waiaas_migrate.sqlite.reading.grammar import SqlError, significant, tokenize
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
 
@@ -95,23 +91,9 @@ def prove_reading(migration: MigrationFile) -> None:
     Raises:
         ProofError: the two differ.
     """
-    from yoyo.migrations import read_sql_migration
-
-    with tempfile.TemporaryDirectory() as folder:
-        for content in (migration.sql, migration.rollback or ""):
-            path = Path(folder, "migration.sql")
-            path.write_text(content, encoding="utf-8", newline="\n")
-            _, _, read = read_sql_migration(str(path))
-            if list(map(_words, read)) != list(map(_words, split_statements(content))):
-                raise _fault(f"{migration.id}: yoyo would not read its statements as SQLite does", content)
-
-
-def _words(statement: str) -> Sequence[str]:
-    try:
-        words = [token.text for token in significant(tokenize(statement))]
-    except SqlError:
-        return [statement]
-    return words[:-1] if words[-1:] == [";"] else words
+    for content in (migration.sql, migration.rollback or ""):
+        if first_misread(content) is not None:
+            raise _fault(f"{migration.id}: yoyo would not read its statements as SQLite does", content)
 
 
 def _fault(what: str, text: str) -> ProofError:

@@ -9,6 +9,7 @@ from waiaas_migrate.authoring.branches import replay_folder
 from waiaas_migrate.authoring.declared import declare
 from waiaas_migrate.authoring.generate import pragmas_of, transition_to_declared
 from waiaas_migrate.authoring.migration_facts import derive_facts
+from waiaas_migrate.authoring.yoyo_reading import refuse_misread
 from waiaas_migrate.commands.enum_findings import enum_findings
 from waiaas_migrate.commands.findings import Finding, Subject, schema_findings
 from waiaas_migrate.files.garbage_collection import collection_paused
@@ -35,6 +36,7 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
     """
     renderer = Renderer(project.templates)
     migrations, _, manifest = read_recorded(project.migrations, missing_ok=True)
+    refuse_misread(migrations, manifest)
     with closing(replay_folder(migrations, manifest)) as replayed:
         declared = declare(project, renderer, like=replayed)
         step = transition_to_declared(project, replayed, declared, manifest, renderer)
