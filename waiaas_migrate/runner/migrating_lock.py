@@ -3,7 +3,7 @@
 SQLite's write lock doesn't show whether migrations run. Processes give up on the write lock after the busy timeout,
 but wait for migrations until they end. The lock also keeps two migrations outside transactions from running at once.
 
-It is a flock(2) lock, so it ends with its process. It isn't on the database itself, since closing that file again would
+It is a flock(2) lock, so it ends with its process. It isn't on the database itself, since closing that file would
 drop SQLite's own locks (https://www.sqlite.org/howtocorrupt.html, "Posix advisory locks canceled by a separate thread
 doing close()"). Only users who may write the database can open the file, so nobody else can keep a run waiting. Whoever
 releases the lock deletes the file. A file that a killed process left is used again.

@@ -101,7 +101,7 @@ class write_transaction:  # noqa: N801 — a context manager, as standard_settin
     """Turn foreign keys off, BEGIN IMMEDIATE, and COMMIT; on any exception ROLLBACK. Reset the PRAGMAs in either case.
 
     Foreign keys are turned off before BEGIN, since the PRAGMA does nothing within a transaction. While they are on,
-    DROP TABLE deletes rows, and cascades (https://www.sqlite.org/foreignkeys.html#fk_schemacommands). It is
+    DROP TABLE deletes rows, and cascades (https://www.sqlite.org/foreignkeys.html#fk_schemacommands). BEGIN is
     IMMEDIATE, since a transaction that reads first may never be able to write, no matter how long it waits.
 
     Raises:
@@ -196,8 +196,8 @@ def transaction_guard(connection: sqlite3.Connection) -> Iterator[list[str]]:
     """Keep code from ending the transaction or removing its journal; yield attempts.
 
     SQLite asks an authorizer before it compiles a statement (https://www.sqlite.org/c3ref/set_authorizer.html). So this
-    covers SQL, ``connection.commit()`` and ``with connection:`` alike. An authorizer of the caller can't be
-    read back, and is lost. Savepoints are allowed.
+    covers SQL, ``connection.commit()`` and ``with connection:`` alike. The caller's authorizer can't be read back,
+    so it is lost. Savepoints are allowed.
     """
     denied: list[str] = []
 
