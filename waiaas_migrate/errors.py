@@ -37,7 +37,7 @@ class Picklable(BaseException):
     """An exception that can be pickled and copied, no matter which arguments its class takes."""
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Keep the text and the attributes, so that the arguments of the class are not needed."""
+        """Return a recipe of the text and attributes, without the class's arguments."""
         return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
@@ -55,7 +55,7 @@ class MigrateError(Picklable, Exception):
     def __str__(self) -> str:
         text = super().__str__()
         if self.committed:
-            # What raises the error knows its own batch, and not those before it.
+            # The code that raises the error knows only its own batch, not those before it.
             text = text.replace("Nothing was changed", "Nothing else was changed")
             text += f" Committed before that, and kept: {', '.join(self.committed)}."
         if self.backup is not None:
@@ -131,7 +131,7 @@ class DatabaseFileError(MigrateError):
 
 
 class UnsupportedError(MigrateError):
-    """Something that the package cannot handle; it is named, not skipped."""
+    """The package cannot handle something, which the message names."""
 
 
 class DatabaseRefused(MigrateError):
@@ -155,9 +155,9 @@ class PragmaError(DatabaseRefused):
 
 
 class ApplyError(DatabaseRefused):
-    """A migration failed and was rolled back, unless ``rolled_back`` is false: then it ran outside a transaction.
+    """A migration failed and was rolled back, or ran outside a transaction.
 
-    ``was_rolling_back``: it failed while it was being rolled back, so that it stays applied.
+    If ``rolled_back`` is false, its changes remain. If ``was_rolling_back``, rolling it back failed: it stays applied.
     """
 
     def __init__(
@@ -215,12 +215,12 @@ class UnknownMigrationsError(DatabaseRefused):
 
 
 class ProofError(MigrateError):
-    """A migration did something else in memory than planned: a bug in this package, found before writing."""
+    """A bug in this package: a migration failed its proof. Nothing was written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """An error as data, with the name of its class in ``kind``; the other fields are those of the error."""
+    """An error as data: ``kind`` is the name of its class, the rest its attributes."""
 
     kind: str
     message: str

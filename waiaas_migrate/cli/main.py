@@ -18,7 +18,7 @@ _NAMES = ("apply", "check", "diff", "drift", "generate", "inspect", "restore", "
 
 
 class _Commands(Mapping[str, click.Command]):
-    """The commands by name. Each is imported when it is needed, since a short command spends its time on imports."""
+    """The commands by name, each imported only when needed, since imports are slow."""
 
     def __getitem__(self, name: str) -> click.Command:
         if name not in _NAMES:
@@ -94,7 +94,7 @@ def _failure(error: Exception) -> Failure | None:
         case MigrateError():
             return failure_of(error)
         case OSError():
-            # Errors of the project's files and of databases say more; this may be a full disk below stdout.
+            # Project files and databases have their own errors, so this may be a full disk under stdout.
             message = f"{error.strerror or error}."
         case sqlite3.Error() if was_interrupted(error):  # Ctrl-C ended a query
             return Failure(kind="Interrupted", message="Interrupted.", exit_code=INTERRUPTED)

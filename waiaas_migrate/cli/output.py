@@ -30,7 +30,7 @@ FINDINGS = 1
 
 Color = Literal["red", "yellow", "green"]
 
-#: Where JSON goes while everything else that is printed goes to stderr.
+#: The stream for JSON, while all other output goes to stderr.
 _stdout: ContextVar[TextIO | None] = ContextVar("stdout", default=None)
 
 
@@ -45,7 +45,7 @@ def note(text: str) -> None:
 
 
 def complain(message: str) -> None:
-    """Print the message of an error to stderr; several lines begin below the label."""
+    """Print an error message to stderr; several lines begin below the label."""
     _print(message if "\n" not in message else f"\n{message}", label="Error:", color="red", err=True)
 
 
@@ -61,7 +61,7 @@ def _print(text: str, *, label: str = "", color: Color | None = None, err: bool)
 
 
 def _wrapped(text: str, stream: TextIO | None) -> str:
-    """Break the lines of ``text`` between words if ``stream`` is a terminal, and indent what follows a break."""
+    """Wrap ``text`` if ``stream`` is a terminal, and indent the continued lines."""
     if stream is None or not stream.isatty():
         return text
     width = shutil.get_terminal_size().columns
@@ -78,7 +78,7 @@ def _wrapped(text: str, stream: TextIO | None) -> str:
 
 
 def print_document(text: str) -> None:
-    """Print the text of a file exactly; in UTF-8, as in the file, if stdout's encoding lacks a character."""
+    """Print a file's text exactly; use UTF-8 if stdout's encoding lacks a character."""
     can_print = _can_encode(sys.stdout, text)
     click.echo(text if can_print else text.encode(errors="surrogateescape"), nl=False)
 
@@ -102,7 +102,7 @@ def _can_encode(stream: TextIO | None, text: str) -> bool:
 
 @contextmanager
 def json_only() -> Iterator[None]:
-    """Keep everything but JSON off stdout: what the project's enums or migrations print goes to stderr."""
+    """Keep everything but JSON off stdout; send the output of project code to stderr."""
     token = _stdout.set(sys.stdout)
     try:
         with redirect_stdout(sys.stderr):

@@ -19,7 +19,7 @@ _WIDE = 100
 
 @contextmanager
 def progress_line() -> Iterator[Listener | None]:
-    """Return the function that shows progress, or None if stderr is not a terminal."""
+    """Yield a function that shows progress, or None if stderr is not a terminal."""
     if sys.stderr is None or not sys.stderr.isatty():  # None in a process without a console
         yield None
         return

@@ -1,4 +1,4 @@
-"""Streams that cannot fail, and text that a terminal cannot take for commands."""
+"""Make output streams that never fail, and escape text for terminals."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class SteadyStreams:
 
 
 def _open_standard_files() -> None:
-    """Open stdin, stdout, and stderr if they are closed: a database opened in their place would be printed into."""
+    """Open closed standard streams, so that no output goes into a database file."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) < _STANDARD:
         os.set_inheritable(descriptor, True)  # noqa: FBT003 — the only way to say it
     os.close(descriptor)

@@ -1,1 +1,1 @@
-"""What each command does, as a library call."""
+"""The commands as library calls."""

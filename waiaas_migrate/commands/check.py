@@ -1,4 +1,4 @@
-"""``check``: whether schema.yaml, the enums, the migrations, and the manifest agree."""
+"""``check``: compare schema.yaml, the enums, the migrations, and the manifest."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _GENERATE = "Run `waiaas-migrate generate`, review what it writes, and commit it
 
 @collection_paused()
 def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...]:
-    """Return everything in the project that does not agree; nothing is written.
+    """Return a finding for each disagreement in the project; write nothing.
 
     Raises:
         InputError: a file cannot be used at all.

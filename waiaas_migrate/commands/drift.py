@@ -41,7 +41,7 @@ _FIX_HOOKS = (
 class Drift:
     """The differences between a database and the schema that its migrations build.
 
-    Objects of post-apply hooks are compared only at head: with pending migrations, they have yet to run.
+    Objects of post-apply hooks are compared only at head: hooks run after the last pending migration.
 
     Args:
         database: its name.
@@ -120,7 +120,7 @@ def _drift(database: str, *, project: Project, run: int, column_order: bool) -> 
 
 
 def _reason(found: DatabaseState) -> tuple[str, str]:
-    """Return how to describe a change, and the fix: it is not always known who made it."""
+    """Return the wording and the fix for changes, whose author may be unknown."""
     if not found.is_adopted:
         return _NOT_ADOPTED, _FIX_NOT_ADOPTED
     return (_UNKNOWN, _FIX_UNKNOWN) if found.unknown else (_BY_HAND, _FIX_BY_HAND)

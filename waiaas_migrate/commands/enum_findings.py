@@ -13,7 +13,7 @@ _MISSING = "value {!r} is in the enum, but the migrations do not allow it in {}.
 _REMOVED = "value {!r} is not in the enum, but the migrations still allow it in {}."
 _ORDER = "the migrations list the values in a different order in {1}."
 
-#: An enum, what differs in it, and the value that differs.
+#: An enum, the message about a difference, and the value that differs.
 _Difference = tuple[str, str, str | int]
 
 

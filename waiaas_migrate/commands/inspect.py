@@ -1,4 +1,4 @@
-"""``inspect``: the schema of an existing database as a schema.yaml."""
+"""``inspect``: write the schema of an existing database as a schema.yaml."""
 
 from __future__ import annotations
 

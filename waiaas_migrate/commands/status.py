@@ -1,4 +1,4 @@
-"""``status``: which migrations a database has applied, and which are pending."""
+"""``status``: list the applied and the pending migrations of a database."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Status:
 
     @property
     def is_at_head(self) -> bool:
-        """Whether exactly the migrations of the folder are applied."""
+        """Return whether exactly the migrations of the folder are applied."""
         return all(state == "applied" for _, state in self.migrations)
 
 

@@ -23,7 +23,7 @@ TRUSTED = "WAIAAS_MIGRATE_TRUSTED"
 
 
 class _Setting(NamedTuple):
-    """A key of the table: what it must be, an example, and whether it accepts a value."""
+    """A key of the table: the values it takes, an example, and a test of a value."""
 
     wanted: str
     example: str
@@ -79,7 +79,7 @@ class Project:
 
     @property
     def options(self) -> PlanOptions:
-        """The settings that the planner needs."""
+        """Return the settings that the planner needs."""
         return PlanOptions(catalog_edits=self.catalog_edits, secure_delete=self.secure_delete)
 
 
@@ -92,7 +92,7 @@ def find_project(
 ) -> Project:
     """Return the project that ``start`` belongs to.
 
-    The nearest pyproject.toml with a ``[tool.waiaas-migrate]`` table counts, from ``start`` upward; its paths are
+    Use the nearest pyproject.toml with a ``[tool.waiaas-migrate]`` table, from ``start`` upward; its paths are
     relative to its folder. Without one, the folder is ``start``, with ``schema.yaml``, ``migrations`` and
     ``templates``.
 
@@ -225,7 +225,7 @@ def _checked(table: object, path: Path, text: str) -> dict[str, Any]:
 
 
 def _line(text: str, pattern: str, after: int | None = None) -> int | None:
-    """Return the first line that ``pattern`` matches, which tomllib does not report."""
+    """Return the number of the first line, below ``after``, that ``pattern`` matches."""
     for number, line in enumerate(text.splitlines(), start=1):
         if number > (after or 0) and re.match(pattern, line):
             return number

@@ -20,7 +20,7 @@ _UTF16_OR_32 = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 
 
 def read_text(path: Path, name: str, *, missing: str) -> str | Problem:
-    """Return the text of a UTF-8 file, without a byte order mark, or what is wrong with it.
+    """Return the text of a UTF-8 file without a byte order mark, or a problem.
 
     ``name`` is the file's name in messages; ``missing`` says what to do if it does not exist.
     """
@@ -91,13 +91,13 @@ def _keep_rights(old: Path, new: Path) -> None:
 
 
 def decode(data: bytes, name: str) -> str | Problem:
-    """Return ``data`` as text, without a byte order mark, or the first thing in it that is not text."""
+    """Return ``data`` as text without a byte order mark, or the first problem."""
     if data.startswith(_UTF16_OR_32):
         return Origin(file=name).problem("the file is UTF-16 or UTF-32, not UTF-8.", "Save it as UTF-8.")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        # The decoder may count from after the byte order mark; `error.object` is what it counts in.
+        # The decoder may skip the byte order mark; the positions are those in `error.object`.
         before = error.object[: error.start].decode("utf-8", "replace")
         what = f"the byte 0x{error.object[error.start]:02X} here is not UTF-8."
         return _after(before, name).problem(what, "Save the file as UTF-8.")

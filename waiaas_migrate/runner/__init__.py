@@ -1,1 +1,1 @@
-"""How migrations reach a database, and what is proved before COMMIT."""
+"""Run migrations on databases, and verify the result before COMMIT."""

@@ -34,14 +34,14 @@ from waiaas_migrate.sqlite.database.connection import (
 )
 from waiaas_migrate.sqlite.database.url import Database, database_path
 
-#: A declared busy timeout, in seconds, that is long compared with a run of so many statements that read no row. A new
-#: column takes a few milliseconds if there are a thousand tables.
+#: A busy timeout in seconds, and a number of statements that end well within it if they read no rows. Adding a column
+#: takes a few milliseconds in a database with a thousand tables.
 _LONG_TIMEOUT, _FEW_STATEMENTS = 1.0, 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyResult:
-    """The migrations that a run applied, in order, what the user should know, and the backup made before, if any."""
+    """The migrations that a run applied, in order, its notices, and any backup."""
 
     applied: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
@@ -61,12 +61,12 @@ def apply_to(
         database: a path or URL.
         migrations: the migrations folder.
         options: how to run.
-        may_make: whether to make a missing file.
+        may_make: whether to create a missing file.
 
     Raises:
         DatabaseFileError: the file can't be used.
         MigrationsError: the folder can't be used.
-        DatabaseRefused: the database refused, or there is no room for its backup; ``committed`` says what stays.
+        DatabaseRefused: the database refused, or there is no room for its backup; ``committed`` lists what stays.
         Interrupted: Ctrl-C or ``options.stop`` ended the run.
     """
     folder = migrations if isinstance(migrations, MigrationFolder) else read_folder(migrations)
@@ -105,12 +105,12 @@ def apply_pending(
 ) -> ApplyResult:
     """Apply the pending migrations of ``folder`` on ``connection``; its settings stay as they are.
 
-    Pending migrations are first read without a lock, so nothing is locked or written if there are none. They are read
-    again under the lock, since another process may have been quicker. A migration that runs outside transactions splits
-    the run: what comes before it is committed first.
+    Read the pending migrations without a lock first, so that nothing is locked or written if there are none. Read them
+    again under the lock, since another process may have applied some. If a migration runs outside transactions, commit
+    the ones before it first.
 
-    Give ``interruption``, which receives the migrations that will run, if the connection was opened for this run. Then
-    Ctrl-C may end a statement.
+    If the connection was opened for this run, pass ``interruption``: it receives the migrations that will run, and lets
+    Ctrl-C end a statement.
 
     Raises:
         ApplyError: a migration failed, added foreign key violations, or did not lead to the recorded schema;
@@ -168,7 +168,7 @@ class _Upgrade(Run):
         return bool(self._left)
 
     def _next_batch(self, state: LockState, notices: list[str]) -> tuple[MigrationFile, ...]:
-        """Return the migrations to run together, now that no other process can; yoyo's tables exist then."""
+        """Return the next batch, under the write lock; create yoyo's tables if needed."""
         names = self._pending()
         todo = self.folder.named(names)
         if todo and state.yoyo_was_killed and self._record_late(todo[0], names, notices):
@@ -180,7 +180,7 @@ class _Upgrade(Run):
         return batch
 
     def _pending(self) -> tuple[str, ...]:
-        """Return the pending migrations; if there are any, yoyo's tables exist, in the newest version."""
+        """Return pending migrations; if there are any, create or upgrade yoyo's tables."""
         records = read_records(self.connection)
         if records is not None and records.version == records_version():
             return not_applied(self.connection, records.applied, self.folder.ids)
@@ -202,18 +202,18 @@ class _Upgrade(Run):
     def _run_in_transaction(
         self, batch: Sequence[MigrationFile], facts: CatalogFacts, notices: list[str], lock: MigratingLock
     ) -> None:
-        """Run ``batch``, and the hooks if it is the last; announce that if it may take long."""
+        """Run ``batch``, and hooks after the last; make others wait if it may take long."""
         todo = (*batch, *self.folder.named(self._left))
         proof = self.prove(self.folder.without([migration.id for migration in todo]), todo, facts)
         if not self._is_short(batch, facts):
             lock.announce()
         after = self.run_together(batch, facts, notices)
         self._run_hooks()
-        # ``after`` is from before the hooks, which may remove what earlier ones made.
+        # ``after`` was read before the hooks, which may remove objects that earlier hooks made.
         notices.extend(self.verify(proof, batch, self._applied_after(batch), after))
 
     def _is_short(self, batch: Sequence[MigrationFile], facts: CatalogFacts) -> bool:
-        """Return whether the run ends long before others give up waiting, however many rows there are.
+        """Return whether the run ends before others time out, for any number of rows.
 
         Foreign key checks, hooks and backups may read rows. So may SQLite 3.53 and newer when it adds a column to a
         STRICT table.

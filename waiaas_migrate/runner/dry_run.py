@@ -1,4 +1,4 @@
-"""Estimate what a run would do to a database, and what that costs: ``apply --dry-run``. Nothing is written."""
+"""Estimate the effects and cost of a run, and write nothing: ``apply --dry-run``."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SAMPLE = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """The rows and bytes of a table; ``is_estimate``: the bytes come from a sample, since ``dbstat`` is missing."""
+    """The rows and bytes of a table; ``is_estimate`` if the bytes come from a sample."""
 
     rows: int
     bytes: int
@@ -41,7 +41,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableEstimate:
-    """A table that a migration touches, at what cost, and its size; None if the table doesn't exist yet."""
+    """A table that a migration touches, the cost, and its size unless it is new."""
 
     table: str
     cost: Cost
@@ -50,10 +50,10 @@ class TableEstimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationEstimate:
-    """A pending migration, the tables that it touches, its announced hazards, and whether it could lose something.
+    """A pending migration, the tables that it touches, and its announced hazards.
 
-    ``tables`` is None if it may touch any table in any way. ``writes``: it also changes rows of tables that it doesn't
-    rebuild.
+    ``tables`` is None if it may change any table. ``may_lose``: whether it could lose something. ``writes``: whether it
+    changes rows of tables that it doesn't rebuild.
     """
 
     id: str
@@ -64,9 +64,9 @@ class MigrationEstimate:
     writes: bool = True
 
     def bytes_to_write(self, file_size: int) -> int:
-        """Return the disk space that its largest table may need; a rebuild holds a table twice for some time.
+        """Return the disk space that its largest table may need, in bytes.
 
-        The journal or the WAL holds each page that changes once more.
+        A rebuild needs a copy of the table. The journal or the WAL needs a copy of each page that changes.
         """
         if self.tables is None:
             return 2 * file_size
@@ -76,7 +76,7 @@ class MigrationEstimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """What a run would do: its migrations, the size of the file, the free disk space, and whether it backs up first."""
+    """A run's migrations, the file's size, the free space, and whether it backs up."""
 
     database: str
     migrations: tuple[MigrationEstimate, ...]
@@ -103,10 +103,10 @@ def estimate(
     options: RunOptions = RunOptions(),
     may_make: bool = True,
 ) -> Estimate:
-    """Return what ``apply`` would do to ``database`` with the same arguments.
+    """Estimate a run of ``apply`` on ``database`` with the same arguments.
 
     Raises:
-        DatabaseFileError: the file can't be read; a missing one is a new database if ``may_make``.
+        DatabaseFileError: the file can't be read, or is missing and ``may_make`` is false.
         MigrationsError: the folder can't be used.
         DatabaseRefused: ``apply`` would refuse the database, too.
     """
@@ -144,7 +144,7 @@ def estimate_all(
     fleet: Fleet = Fleet(),  # noqa: B008 — a frozen value
     may_make: Container[str] | None = None,
 ) -> Iterator[Outcome[Estimate]]:
-    """Yield what ``apply_to_all`` would do to each of ``databases`` with the same arguments.
+    """Yield the estimate of a run of ``apply_to_all`` for each of ``databases``.
 
     Raises:
         MigrationsError: the folder can't be used.

@@ -1,6 +1,6 @@
-"""Queries for the rows that a unique key or index refuses, compared as it compares them.
+"""Build queries for the rows that a unique key or index would refuse.
 
-That is by its expressions, collations and condition.
+They compare rows by the expressions, collations and condition of the key or index.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _INDEX = re.compile(
     rf"(?:{_NAME}\s*\.\s*)?{_NAME}\s+ON\s+(?P<table>{_NAME})\s*\(",
     re.IGNORECASE | re.DOTALL,
 )
-#: A quoted text, a comment, or one character: commas and parentheses inside quotes and comments mean nothing.
+#: A quoted text, a comment, or one character: commas and parentheses inside quotes and comments don't count.
 _PIECE = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/|.""", re.DOTALL)
 _DIRECTION = re.compile(r"\s+(?:ASC|DESC)\s*\Z", re.IGNORECASE)
 _WHERE = re.compile(r"\s*WHERE\b", re.IGNORECASE)

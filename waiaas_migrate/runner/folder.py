@@ -31,13 +31,13 @@ class MigrationFolder:
     _facts: dict[str, Facts | None] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        # Worked out once: a fleet asks it for every database.
+        # Computed once: a fleet needs them for every database.
         object.__setattr__(self, "ids", tuple(migration.id for migration in self.migrations))
         object.__setattr__(self, "_by_id", {migration.id: migration for migration in self.migrations})
         object.__setattr__(self, "_facts", {} if self.manifest is None else self.manifest.facts)
 
     def named(self, names: Iterable[str]) -> tuple[MigrationFile, ...]:
-        """Return the migrations of these ids, in the same order."""
+        """Return the migrations with these ids, in the same order."""
         return tuple(self._by_id[name] for name in names)
 
     def without(self, names: Iterable[str]) -> tuple[MigrationFile, ...]:
@@ -46,7 +46,7 @@ class MigrationFolder:
         return tuple(migration for migration in self.migrations if migration.id not in left_out)
 
     def facts(self, migration: MigrationFile) -> Facts:
-        """Return what the manifest records about ``migration``; the worst case if nothing."""
+        """Return the recorded facts about ``migration``, or the worst case if none."""
         return self._facts.get(migration.id) or UNKNOWN
 
     def forward(self, migrations: Iterable[MigrationFile]) -> list[Effects]:
@@ -69,7 +69,7 @@ class MigrationFolder:
 
     @property
     def others(self) -> OtherTools:
-        """Return the tables that belong to other tools, as the manifest says."""
+        """Return which tables belong to other tools, according to the manifest."""
         return OtherTools(patterns=() if self.manifest is None else self.manifest.ignore_tables)
 
 

@@ -1,15 +1,15 @@
-"""The lock file ``NAME-migrating`` beside a database: migrations run on it now.
+"""Lock the file ``NAME-migrating`` beside a database while migrations run on it.
 
-SQLite's write lock can't say this. Processes that wait for the write lock give up after the busy timeout, but wait for
-migrations however long they take. Migrations that run outside transactions exclude each other by it.
+SQLite's write lock doesn't show whether migrations run. Processes give up on the write lock after the busy timeout,
+but wait for migrations until they end. The lock also keeps two migrations outside transactions from running at once.
 
-It is a flock(2) lock, so it ends with its process. It isn't on the database itself, since closing a descriptor of that
-drops SQLite's own locks (https://www.sqlite.org/howtocorrupt.html, "Posix advisory locks canceled by a separate thread
+It is a flock(2) lock, so it ends with its process. It isn't on the database itself, since closing that file would
+drop SQLite's own locks (https://www.sqlite.org/howtocorrupt.html, "Posix advisory locks canceled by a separate thread
 doing close()"). Only users who may write the database can open the file, so nobody else can keep a run waiting. Whoever
 releases the lock deletes the file. A file that a killed process left is used again.
 
-Whoever takes the lock writes its process into the file. So a lock of something else, such as ``flock(1)`` around a
-command, isn't mistaken for migrations, which might be waited for without end.
+A process that takes the lock writes its id into the file. So a lock by something else, such as ``flock(1)`` around a
+command, isn't mistaken for migrations, and no process waits for it forever.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ _held: dict[int, tuple[str, int]] = {}
 
 
 class MigratingLock:
-    """The lock of one database; as a context manager, release it at the end if it was taken.
+    """The lock of one database, a context manager that releases it at the end.
 
-    Enter it before the transaction, so that the lock ends after that.
+    Enter it before the transaction, so that the lock ends after the transaction.
 
     Args:
-        database: the path of the file with links followed, or empty if the database is in memory.
+        database: the path of the file with links followed; empty for a database in memory.
     """
 
     def __init__(self, database: str) -> None:
@@ -67,7 +67,7 @@ class MigratingLock:
     def take(self) -> bool:
         """Take the lock; return False if another process or thread has it.
 
-        Also return True if there can't be such a lock here.
+        Also return True if such a lock is impossible here.
         """
         if not self._database or fcntl is None:
             return True
@@ -91,9 +91,9 @@ class MigratingLock:
         return True
 
     def announce(self) -> None:
-        """Take the lock so that others wait; go on without it if it stays taken.
+        """Take the lock so that others wait; continue without it if it stays taken.
 
-        Then a waiting process is just looking at it, or a migration outside transactions has it, which others see.
+        In that case a waiting process is checking it, or a migration outside transactions already makes others wait.
         """
         for _ in range(_ATTEMPTS):
             if self.take():
@@ -127,7 +127,7 @@ class MigratingLock:
         os.close(descriptor)
 
     def is_taken_elsewhere(self) -> bool:
-        """Return whether another process or thread runs migrations; this thread would wait for itself."""
+        """Return whether another process or thread, but not this one, runs migrations."""
         is_own = (self._path, threading.get_ident()) in _held.values()
         if is_own or not self._database or fcntl is None:
             return False
@@ -166,9 +166,9 @@ class MigratingLock:
 
 
 def retry_while_migrating(database: Database | sqlite3.Connection, work: Callable[[], ResultT]) -> ResultT:
-    """Return ``work()``; call it again if ``database`` was busy because migrations run on it.
+    """Return ``work()``; repeat it as long as migrations keep ``database`` busy.
 
-    Nobody knows how long those take, so the busy timeout counts from their end.
+    Migrations may take any length of time, so the busy timeout starts when they end.
 
     Raises:
         DatabaseBusy: another connection holds a lock, and no migrations run.

@@ -1,4 +1,4 @@
-"""What an application calls: open a database at head, and close it again.
+"""The functions that an application calls to open and close a database at head.
 
 Opening a database at head reads the manifest and the list of applied migrations, and nothing else. It takes no lock,
 writes nothing, and imports neither yoyo nor the modules that read migrations.
@@ -35,7 +35,7 @@ from waiaas_migrate.sqlite.database.version import require_sqlite
 if TYPE_CHECKING:
     from waiaas_migrate.runner.options import BackupWhen
 
-#: Seconds that closing waits for other connections, which may be about to end.
+#: Seconds that closing waits for other connections, which may be about to close.
 _CLOSE_TIMEOUT = 0.1
 
 StrPath = str | os.PathLike[str]
@@ -69,7 +69,7 @@ def connect(path: StrPath, *, migrations: StrPath | None = None, setup: Setup | 
 def open_database(
     path: StrPath, *, migrations: StrPath | None = None, backup: BackupWhen = "auto", setup: Setup | None = None
 ) -> sqlite3.Connection:
-    """Open the database at ``path``, apply pending migrations, and set its PRAGMAs; arguments as for :func:`connect`.
+    """Open the database at ``path``, apply pending migrations, and set its PRAGMAs.
 
     Args:
         path: as for :func:`connect`.
@@ -77,10 +77,9 @@ def open_database(
         backup: when to copy an existing database before anything is applied. ``auto``: if a step could lose something
             or rebuilds a table. A database without tables is never copied.
         setup: called with the connection first, and with every other connection that migrating needs, such as to empty
-            databases in memory. What it raises reaches the caller.
+            databases in memory. Its exceptions reach the caller.
 
-    Notices of the run, such as foreign key violations that existed before, are warnings of the logger
-    ``waiaas_migrate``.
+    Log notices of the run, such as existing foreign key violations, as warnings of the logger ``waiaas_migrate``.
 
     Raises:
         DatabaseFileError: the file can't be used, or its backup can't be written.
@@ -125,7 +124,7 @@ def push_schema(
 ) -> None:
     """Apply pending migrations on ``connection``; its PRAGMAs and settings stay as they are.
 
-    ``backup`` is that of :func:`open_database`, as are notices; a database in memory has no backup. If a migration ran,
+    ``backup`` and notices are those of :func:`open_database`; a database in memory has no backup. If a migration ran,
     the connection has no authorizer afterwards.
 
     Raises:
@@ -194,10 +193,10 @@ def _set_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma]) -> N
 def _push(
     connection: sqlite3.Connection, folder: str, head: Head | None, backup: BackupWhen, opened: Database | None = None
 ) -> tuple[str, ...]:
-    """Apply pending migrations, and return their ids; ``opened`` is the database if it was opened for that.
+    """Apply pending migrations and return their ids.
 
-    A new file is filled faster with its final journal and cache, so these are set first. An existing file keeps its
-    journal until it is known not to be refused.
+    ``opened`` is the database if it was opened for this run. Set the PRAGMAs of a new file first: filling it is faster
+    with its final journal and cache. An existing file keeps its journal until all checks have passed.
     """
     with plain_errors(connection, doing="applying migrations"):
         if head is not None:

@@ -1,4 +1,4 @@
-"""The options of a run: one value, from the command to the COMMIT."""
+"""The options of a run, passed as one value from the command to the COMMIT."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RunOptions:
     Args:
         verify: compare the resulting schema with the recorded one before COMMIT.
         backup: when to back up an existing database first.
-        transaction: what commits together; a rollback always runs in one transaction.
+        transaction: which migrations commit together; a rollback always runs in one transaction.
         listener: receives the events of the run.
         stop: ends the run once it is set.
     """

@@ -1,4 +1,4 @@
-"""Find a migration that plain yoyo ran but didn't record, since it was killed between its two transactions.
+"""Find a migration that plain yoyo ran but, since it was killed, didn't record.
 
 The evidence is yoyo's lock row, which outlives the process. Without a lock row, a migration whose objects exist already
 runs like any other: somebody may have made them by hand, without the migration's rows.
@@ -35,8 +35,8 @@ def had_run(
         connection: the database, in a write transaction.
         applied: the recorded migrations.
         migration: the migration that yoyo may have run.
-        effects: what the manifest records about it.
-        others: what belongs to other tools.
+        effects: its effects, as the manifest records them.
+        others: which objects belong to other tools.
 
     Raises:
         DatabaseRefused: the migration may have run, and it may change rows.
@@ -76,7 +76,7 @@ def recorded_late(migration: str) -> str:
 
 
 def hint(error: ApplyError) -> ApplyError:
-    """Return ``error`` with what to do if an object that the migration creates exists already."""
+    """Return ``error``, with a fix if an object that the migration creates exists."""
     if "already exists" not in error.reason and "duplicate column" not in error.reason:
         return error
     return ApplyError(

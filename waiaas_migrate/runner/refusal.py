@@ -1,4 +1,4 @@
-"""Why SQLite refused a statement of a migration, with the number of rows in its way and a few of their keys."""
+"""Explain why SQLite refused a statement, with the rows in its way."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from waiaas_migrate.sqlite.planning.guards import DEFINITION_DIFFERS
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 
 _SHOWN = 5
-#: Characters of a key, or bytes, that are enough to find the row.
+#: The number of characters or bytes of a key to show, enough to find the row.
 _KEY = 60
 _NEW_TABLE_PREFIX = "_waiaas_new_"
 _NAME = r'(?:"(?:[^"]|"")*"|\w+)'
 
-#: The forms that the templates give to guards and to copies.
+#: How the templates write guards and copies.
 _GUARD = re.compile(
     rf"NOT EXISTS \(SELECT 1 FROM (?P<source>(?P<table>{_NAME})(?: AS child)?) WHERE (?P<where>.*)\);?\s*\Z", re.DOTALL
 )
@@ -44,9 +44,9 @@ class Refusal:
 
 
 def refusal(connection: sqlite3.Connection, statement: str, error: sqlite3.Error) -> Refusal | None:
-    """Return what ``error`` means, and the rows in the way, read while the failed transaction is still open.
+    """Return the reason for ``error``, and the rows in the way of ``statement``.
 
-    Return None if the statement is not a guard and met no constraint.
+    Call it while the failed transaction is open. Return None if no constraint failed and the catalog can be edited.
     """
     failed = _FAILED.match(str(error))
     if failed is None:
@@ -62,7 +62,7 @@ def refusal(connection: sqlite3.Connection, statement: str, error: sqlite3.Error
     where = f"NOT ({what})" if rule == "CHECK" else _is_null(what)
     if where is None or table is None:
         return Refusal(reason=reason)
-    # The rule holds for rows as they would be. If that hides their keys, ask for rows as they are.
+    # The rule applies to the rows as copied. If those lack their keys, query the rows as they are.
     rows = "" if copy is None else _rows_where(connection, table, _copied(copy), where)
     return Refusal(reason=reason, rows=rows or _rows_where(connection, table, table, where))
 
@@ -78,10 +78,10 @@ def _refused_by_guard(connection: sqlite3.Connection, statement: str, message: s
 
 
 def _refused_edit(statement: str, error: sqlite3.Error) -> Refusal | None:
-    """Return that the catalog can't be edited (https://www.sqlite.org/c3ref/c_dbconfig_defensive.html), or None."""
+    """Return the refusal of a catalog edit; None for any other error."""
     if "UPDATE sqlite_schema" not in statement or "may not be modified" not in str(error):
         return None
-    return Refusal(
+    return Refusal(  # https://www.sqlite.org/c3ref/c_dbconfig_defensive.html
         reason=f"{error}: this SQLite is built to refuse edits of the catalog. Set `catalog_edits = false` in "
         f"[tool.waiaas-migrate], and generate the migration again; it then rebuilds tables instead"
     )
@@ -94,7 +94,7 @@ def _copied(copy: re.Match[str]) -> str:
 
 
 def _is_null(what: str) -> str | None:
-    """Return the condition that rows meet which break ``table.column`` NOT NULL."""
+    """Return a condition for the rows that break the NOT NULL of ``table.column``."""
     column = what.partition(", ")[0].rpartition(".")[2]
     return f"{quote_name(column)} IS NULL" if "." in what else None
 

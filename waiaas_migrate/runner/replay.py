@@ -1,7 +1,7 @@
-"""Migrations replayed in memory, with this very SQLite.
+"""Replay migrations in memory, with the SQLite that Python uses.
 
-A replay touches no file; ``sqlite/database/memory.py`` says what it leaves out. Only a Python migration can reach
-outside the connection that it is given, and does so in a replay too.
+A replay touches no file; ``sqlite/database/memory.py`` lists what it leaves out. Only a Python migration can reach
+outside its connection, and it does so in a replay, too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from waiaas_migrate.runner.watching.interruption import ReplayInterrupted, was_i
 from waiaas_migrate.sqlite.database.memory import NOT_ATTACHED, execute, lacks_database, memory, transaction
 from waiaas_migrate.sqlite.planning.guards import DEFINITION_DIFFERS
 
-#: What to do if nothing more is known.
+#: The fix if nothing more specific is known.
 CORRECT = "Correct it, or restore it from git."
 _WITHOUT_DATABASE = (
     "A replay attaches no database. Create tables with their columns, then fill them with INSERT … SELECT. In Python, "
@@ -52,7 +52,7 @@ class Replay:
         self.connection.close()
 
     def run(self, migrations: Sequence[MigrationFile]) -> Self:
-        """Run those of ``migrations`` that haven't run yet; they must begin with those that have.
+        """Run the rest of ``migrations``, which must begin with those that have run.
 
         Raises:
             ApplyError: a migration fails.
@@ -90,7 +90,7 @@ def _run(runner: StepRunner, migration: MigrationFile, direction: Direction) -> 
 def replay(
     migrations: Sequence[MigrationFile], *, note: Callable[[MigrationFile, sqlite3.Connection], None] | None = None
 ) -> sqlite3.Connection:
-    """Return a database in memory to which ``migrations`` were applied in their order; ``note`` is called after each.
+    """Apply ``migrations`` in memory, call ``note`` after each; return the database.
 
     Raises:
         MigrationsError: names the migration that fails on an empty database, and the statement.

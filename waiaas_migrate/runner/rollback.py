@@ -40,7 +40,7 @@ class Extent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackResult:
-    """The migrations rolled back, in that order, what the user should know, and the backup made before, if any."""
+    """The migrations rolled back, in that order, the notices, and the backup, if any."""
 
     rolled_back: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
@@ -52,8 +52,7 @@ def roll_back_in(
 ) -> RollbackResult:
     """Open ``database``, roll back the last migrations of the folder ``migrations``, and close it.
 
-    Rolling back deletes what the migrations added, with what was written there since. So ``auto`` backs up as
-    ``always`` does.
+    Rolling back deletes everything the migrations added, including data written since. So ``auto`` means ``always``.
 
     Raises:
         DatabaseFileError: the file is missing, or can't be used.
@@ -69,7 +68,7 @@ def roll_back_in(
 
 
 def _roll_back_file(database: Database, folder: MigrationFolder, extent: Extent, options: RunOptions) -> RollbackResult:
-    with closing(open_read_only(database)) as reading:  # which makes no file
+    with closing(open_read_only(database)) as reading:  # creates no file
         _to_roll_back(reading, folder, extent)
     with (
         report_interruption(database, was_rolling_back=True) as interruption,
@@ -86,9 +85,9 @@ def roll_back(
     options: RunOptions = RunOptions(),
     interruption: report_interruption | None = None,
 ) -> RollbackResult:
-    """Roll back migrations on ``connection``, all of them or nothing, in the reverse of the folder's order.
+    """Roll back migrations on ``connection``, all or none, in reverse order.
 
-    With ``options.verify`` the schema is compared before COMMIT with what the remaining migrations make. Give
+    With ``options.verify``, compare the schema before COMMIT with the one that the remaining migrations build. Pass
     ``interruption`` as for :func:`~waiaas_migrate.runner.apply.apply_pending`.
 
     Raises:
@@ -111,7 +110,7 @@ class _Rollback(Run):
     """Rolls migrations back. They are read again under the lock, since another process may roll some back."""
 
     def run(self, extent: Extent) -> None:
-        """Roll back; again, if the foreign keys turn out to need a full check.
+        """Roll back; start again if the foreign keys turn out to need a full check.
 
         Raises:
             ApplyError: says that nothing was rolled back.

@@ -1,4 +1,4 @@
-"""One run on one connection: what applying and rolling back share."""
+"""Run migrations on one connection, forward or back."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from waiaas_migrate.sqlite.planning.effects import WORST_CASE, Effects
 class Run:
     """Runs migrations in one direction: backs up, records, checks foreign keys, verifies, and sends events.
 
-    As a context manager it watches the connection, adds to an error what was committed and backed up, and removes
-    surplus backups.
+    As a context manager it watches the connection, adds the committed migrations and the backup to an error, and
+    removes surplus backups.
 
     Args:
         connection: the database.
@@ -39,7 +39,7 @@ class Run:
         options: how to run.
         direction: whether to apply or to roll back.
         todo: the migrations that will run, as read before the lock.
-        interruption: receives ``todo``; None if the connection is the caller's, and so is its progress handler.
+        interruption: receives ``todo``; None if the caller owns the connection and its progress handler.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Run:
         self._monitor = Monitor(connection, options.listener, options.stop, is_attached=interruption is not None)
         listener = None if options.listener is None else self._monitor.send
         self.steps = StepRunner(connection, (*folder.migrations, *folder.post_apply), listener)
-        # Rolling back deletes what was written since.
+        # Rolling back deletes data written since.
         effects = folder.forward(todo) if direction == "apply" else [WORST_CASE] * len(todo)
         self.wants_backup = wants_backup(connection, effects, options.backup)
         self._backed_up_at: int | None = None
@@ -108,7 +108,7 @@ class Run:
         return after
 
     def restart(self) -> None:
-        """Note that the last batch was rolled back, and must run again with a full check of foreign keys."""
+        """Note that the last batch must run again, with a full check of foreign keys."""
         self.check_all_keys = True
         self._monitor.send(Restarted(migrations=self._batch))
 
@@ -136,7 +136,7 @@ class Run:
     def prove(
         self, applied: Sequence[MigrationFile], todo: Sequence[MigrationFile], facts: CatalogFacts
     ) -> SchemaProof | None:
-        """Compare the schema with what the ``applied`` migrations make, before ``todo`` run.
+        """Compare the schema with the one that ``applied`` build, before ``todo`` run.
 
         Raises:
             DatabaseRefused: manual changes would be lost.
@@ -153,7 +153,7 @@ class Run:
         applied: Sequence[MigrationFile],
         facts: CatalogFacts,
     ) -> tuple[str, ...]:
-        """Compare the schema after ``batch`` with what the migrations ``applied`` by then make; return notices.
+        """Compare the schema after ``batch`` with the one of ``applied``; return notices.
 
         The cost doesn't grow with the rows.
 
@@ -177,9 +177,9 @@ class Run:
         raise ApplyError(database=name, migration=batch_name(batch), reason=f"{what}. {fix}.")
 
     def _back_up(self, migration: str) -> None:
-        """Copy what is committed before the first migration runs.
+        """Back up the committed state before the first migration runs.
 
-        A run may roll back and begin again. Then another backup is only made if others have committed since
+        A run may roll back and begin again. Then make another backup only if others have committed since
         (https://www.sqlite.org/pragma.html#pragma_data_version).
         """
         if not self.wants_backup or self.committed:
@@ -194,7 +194,7 @@ class Run:
 
 
 def batch_name(batch: Sequence[MigrationFile]) -> str:
-    """Return how messages call a batch: its first and last migration."""
+    """Return the name of a batch in messages: its first and last migration."""
     return batch[0].id if len(batch) == 1 else f"{batch[0].id} to {batch[-1].id}"
 
 
@@ -212,10 +212,10 @@ def _last_applied(connection: sqlite3.Connection) -> str:
 
 
 class report_interruption:  # noqa: N801 — a context manager; in a generator Ctrl-C could come between its lines
-    """Raise Interrupted, which says what was committed, if Ctrl-C or a stop request ends the block.
+    """Raise Interrupted, with the outcome, if Ctrl-C or a stop request ends a run.
 
-    Give the migrations that will run as ``todo``. The record is read on another connection: closing that of the run may
-    take long, and may be what is interrupted.
+    Set ``todo`` to the migrations that will run. The outcome is read on another connection: closing the run's may take
+    long, and may itself be interrupted.
     """
 
     def __init__(self, database: Database, *, was_rolling_back: bool = False) -> None:

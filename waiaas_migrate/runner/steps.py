@@ -1,4 +1,4 @@
-"""Running one migration, in a transaction that is open already or outside of any, and recording it."""
+"""Run one migration, in an open transaction or outside of any, and record it."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from waiaas_migrate.runner.yoyo_backend import MigrateBackend
 
 Direction = Literal["apply", "rollback"]
-#: How a statement is run on a connection; in memory, stand-ins may replace what an application registers.
+#: Runs a statement on a connection; in memory, stand-ins may replace the application's functions and collations.
 Execute = Callable[[sqlite3.Connection, str], sqlite3.Cursor]
 
-#: How SQLite says that a connection lacks what an application registers.
+#: How SQLite reports a missing collation, function or module of the application.
 _UNREGISTERED = re.compile(r"no such (?:collation sequence|function|module): |unknown function: ")
 _NAME_SETUP = (
     "If the application registers it, name the function that does so as `setup` in [tool.waiaas-migrate], or call "
     "push_schema on a connection that has it."
 )
 
-#: What begins or ends a transaction (https://www.sqlite.org/lang_transaction.html), by its first word.
+#: A statement that begins or ends a transaction (https://www.sqlite.org/lang_transaction.html), by its first word.
 _VERB = re.compile(
     r"""(?> \s+ | --[^\n]*\n | /\*.*?\*/ )*+
     (?P<verb> BEGIN | COMMIT | END | ROLLBACK (?! \s+ (?: TRANSACTION \s+ )? TO \b ) ) \b""",
@@ -66,7 +66,7 @@ class StepRunner:
 
     @functools.cached_property
     def _yoyo(self) -> dict[str, Migration]:
-        """The objects that yoyo makes of the files; only the steps of Python migrations are read from them."""
+        """Return yoyo's objects by id; only the steps of Python migrations are used."""
         from waiaas_migrate.files.migration_dir.python_migration import yoyo_migrations
 
         return yoyo_migrations(migration.path for migration in self._migrations)
@@ -97,7 +97,7 @@ class StepRunner:
     def run(self, migration: MigrationFile, direction: Direction) -> None:
         """Run the statements, or the Python steps, of ``migration``.
 
-        A transactional migration needs an open transaction, and leaves it open. Others need none, and leave none.
+        A transactional migration needs an open transaction, and leaves it open. Others run without one, and leave none.
 
         Raises:
             ApplyError: names the migration, the reason, and the statement.
@@ -137,7 +137,7 @@ class StepRunner:
             if (mode := _unsafe_journal(statement)) and main_file(self.connection):
                 raise self._error(migration, denial(f"PRAGMA journal_mode = {mode}"), statement)
             try:
-                # To its last row: a SELECT does its work while it is read.
+                # Read every row: a SELECT does its work while it is read.
                 deque(self._execute(self.connection, statement), maxlen=0)
             except MigrateError:
                 raise
@@ -173,7 +173,7 @@ class StepRunner:
         return all(_has_rollback(step) for step in loaded.steps or ())
 
     def _bookkeeping(self, migration: MigrationFile | str, write: Callable[[], object]) -> None:
-        """Call ``write``; raise what goes wrong as an error of this package."""
+        """Call ``write``; turn any exception into an error of this package."""
         try:
             write()
         except MigrateError:
@@ -189,7 +189,7 @@ class StepRunner:
         *,
         reason: str | None = None,
     ) -> MigrateError:
-        """Return ``error`` as one that says where and why; ``reason`` replaces its own."""
+        """Return ``error`` as an error of this package; ``reason`` replaces its text."""
         if isinstance(error, sqlite3.Error) and result_code(error) == sqlite3.SQLITE_READONLY:
             plain = plain_error(error, self.connection, doing="migrating it")
             return plain or self._error(migration, str(error), statement)

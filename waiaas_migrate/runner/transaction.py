@@ -1,4 +1,4 @@
-"""The one transaction in which migrations run, and the connection's settings around it."""
+"""Run migrations in one transaction, with the connection settings they need."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from waiaas_migrate.errors import DatabaseRefused, UsageError
 from waiaas_migrate.sqlite.database.connection import busy_timeout, database_name, main_file, plain_errors, result_code
 from waiaas_migrate.sqlite.database.pragmas import SAFE_JOURNALS, UNSAFE_JOURNAL, pragma_problem
 
-#: The most seconds between two attempts to begin. SQLite itself pauses for up to a tenth of a second, and a busy writer
-#: may then always be quicker.
+#: The longest pause between two attempts to begin, in seconds. SQLite itself pauses for up to a tenth of a second, so a
+#: busy writer might always be quicker.
 _PAUSE = 0.01
-#: What a run does when it meets a lock at its very end, where waiting doesn't help.
+#: Says in DatabaseBusy that a run met a lock at its very end, when waiting doesn't help.
 COMMITTING = "committing"
 
-#: PRAGMAs that a migration may set for its own needs; they are reset afterwards.
+#: PRAGMAs that a migration may set; they are reset afterwards.
 _RESET = ("foreign_keys", "legacy_alter_table", "ignore_check_constraints", "recursive_triggers", "secure_delete")
-#: Those that are off while migrations run. Guards are CHECKs, so these are enforced. A rename updates all references to
-#: a table (https://www.sqlite.org/pragma.html#pragma_legacy_alter_table).
+#: PRAGMAs that are off while migrations run. Guards are CHECKs, so CHECKs must be enforced. A rename must update all
+#: references to a table (https://www.sqlite.org/pragma.html#pragma_legacy_alter_table).
 _OFF = ("foreign_keys", "ignore_check_constraints", "legacy_alter_table")
 
 
@@ -56,7 +56,7 @@ def _refuse_transaction(connection: sqlite3.Connection) -> None:
 
 
 class migration_pragmas:  # noqa: N801 — a context manager, as standard_settings is
-    """Set the PRAGMAs that migrations need; reset what they and the migrations set at the end.
+    """Set the PRAGMAs that migrations need; restore all of them at the end.
 
     Raises:
         DatabaseRefused: SQLite can't set one.
@@ -101,8 +101,8 @@ class write_transaction:  # noqa: N801 — a context manager, as standard_settin
     """Turn foreign keys off, BEGIN IMMEDIATE, and COMMIT; on any exception ROLLBACK. Reset the PRAGMAs in either case.
 
     Foreign keys are turned off before BEGIN, since the PRAGMA does nothing within a transaction. While they are on,
-    DROP TABLE deletes rows, and cascades (https://www.sqlite.org/foreignkeys.html#fk_schemacommands). IMMEDIATE, since
-    a transaction that begins with reading may not be able to write later, however long it waits.
+    DROP TABLE deletes rows, and cascades (https://www.sqlite.org/foreignkeys.html#fk_schemacommands). BEGIN is
+    IMMEDIATE, since a transaction that reads first may never be able to write, no matter how long it waits.
 
     Raises:
         DatabaseBusy: another connection writes, or reads while this one wants to commit.
@@ -147,14 +147,14 @@ class write_transaction:  # noqa: N801 — a context manager, as standard_settin
 
 
 def _begin(connection: sqlite3.Connection) -> None:
-    """BEGIN IMMEDIATE; try again for as long as the connection's busy timeout says."""
+    """BEGIN IMMEDIATE; try again until the connection's busy timeout is over."""
     timeout = busy_timeout(connection)
     deadline = time.monotonic() + timeout
     reset = f"PRAGMA busy_timeout = {round(timeout * 1000)}"
     while True:
         try:
-            # Python releases its lock, and must get it back, once for each statement of a script, and otherwise half a
-            # dozen times.
+            # Python releases and reacquires its lock once for each statement of a script, but half a dozen times for a
+            # statement by itself.
             connection.executescript(f"PRAGMA busy_timeout = 0; BEGIN IMMEDIATE; {reset};")
         except sqlite3.Error as error:
             connection.execute(reset)
@@ -168,7 +168,7 @@ def _begin(connection: sqlite3.Connection) -> None:
 def _refuse_unsafe_journal(connection: sqlite3.Connection) -> None:
     """Refuse a connection on which a rollback, or a crash, would corrupt the file.
 
-    A database in memory keeps its journal in memory too, and needs no other. Those of the VFS ``memdb`` have names.
+    A database in memory may keep its journal in memory. With the VFS ``memdb``, it has a name, but no file.
     """
     mode = connection.execute("PRAGMA main.journal_mode").fetchone()[0]
     if mode in SAFE_JOURNALS or (mode == "memory" and not os.path.exists(main_file(connection))):  # noqa: PTH110 — may be empty
@@ -193,11 +193,11 @@ def _roll_back(connection: sqlite3.Connection) -> None:
 
 @contextmanager
 def transaction_guard(connection: sqlite3.Connection) -> Iterator[list[str]]:
-    """Keep code from ending the transaction on ``connection`` or removing its journal; yield what it tried.
+    """Keep code from ending the transaction or removing its journal; yield attempts.
 
     SQLite asks an authorizer before it compiles a statement (https://www.sqlite.org/c3ref/set_authorizer.html). So this
-    holds for SQL, for ``connection.commit()`` and for ``with connection:`` alike. An authorizer of the caller can't be
-    read back, and is lost. Savepoints are allowed.
+    covers SQL, ``connection.commit()`` and ``with connection:`` alike. The caller's authorizer can't be read back,
+    so it is lost. Savepoints are allowed.
     """
     denied: list[str] = []
 

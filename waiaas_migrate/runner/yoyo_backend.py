@@ -1,7 +1,7 @@
-"""The yoyo backend that the runner uses, and that the ``yoyo`` command finds under the scheme ``waiaas``.
+"""The yoyo backend of the runner, and of the ``yoyo`` command for waiaas URLs.
 
 yoyo opens a connection for each migration, and records it in another transaction afterwards. This backend uses one
-connection, so that migrations and their records share one transaction: the runner's, or for the command that of
+connection, so that migrations and their records share one transaction: the runner's or, for the command, that of
 :meth:`MigrateBackend.lock`.
 """
 
@@ -87,12 +87,12 @@ class MigrateBackend(SQLiteBackend):
 
     @property
     def _in_transaction(self) -> bool:
-        """Whether yoyo must use savepoints: the connection knows, whoever began its transaction."""
+        """Return whether a transaction is open, so that yoyo must use savepoints."""
         return bool(self.connection.in_transaction)
 
     @_in_transaction.setter
     def _in_transaction(self, value: bool) -> None:
-        """Ignore what yoyo keeps count of."""
+        """Ignore yoyo's own count, since the connection knows."""
 
     @classmethod
     def on(cls, connection: sqlite3.Connection) -> MigrateBackend:
@@ -254,7 +254,7 @@ class MigrateBackend(SQLiteBackend):
         return None if folder is None or folder.manifest is None or migration.id not in folder.ids else folder
 
     def _prepare(self, folder: MigrationFolder, effects: Effects, check: ForeignKeyCheck) -> None:
-        """Do what the runner does before it runs a migration with these ``effects``.
+        """Prepare for a migration with these ``effects``, as the runner does.
 
         Raises:
             DatabaseRefused: manual changes would be lost.

@@ -1,1 +1,1 @@
-"""What the application shares with its schema: the enums, and the ids of its rows."""
+"""The enums and row ids of the WAIaaS application."""

@@ -50,7 +50,7 @@ class TransactionStatus(StrEnum):
 
 
 class TransactionType(StrEnum):
-    """What a transaction does."""
+    """A kind of transaction."""
 
     TRANSFER = "TRANSFER"
     TOKEN_TRANSFER = "TOKEN_TRANSFER"
@@ -60,7 +60,7 @@ class TransactionType(StrEnum):
 
 
 class PolicyType(StrEnum):
-    """What a policy limits."""
+    """A kind of limit that a policy sets."""
 
     SPENDING_LIMIT = "SPENDING_LIMIT"
     WHITELIST = "WHITELIST"

@@ -1,6 +1,6 @@
 """Read and write the facts that ``manifest.json`` records about each migration.
 
-They are one text for each migration, such as ``constant=agents | scan=agents changes_rows``: the effects of applying it
+Each migration has one text, such as ``constant=agents | scan=agents changes_rows``: the effects of applying it
 and, after the bar, those of rolling it back. A text, because a file of a thousand lines is read whenever a database is
 first opened, and nested objects would take several times as long. Defaults are left out; ``any`` means that nothing is
 known, and the worst is assumed. Whether a rollback can lose something isn't recorded: it always can.
@@ -26,7 +26,7 @@ class Facts:
     Args:
         forward: the effects of applying it.
         rollback: the effects of rolling it back.
-        catalog: the mark of the catalog after it; None if nobody knows.
+        catalog: the mark of the catalog after it; None if unknown.
     """
 
     forward: Effects = WORST_CASE

@@ -25,7 +25,7 @@ from waiaas_migrate.sqlite.database.pragmas import Pragma, pragma_problem
 
 MANIFEST = "manifest.json"
 
-#: How often a folder is read again because it changed meanwhile.
+#: The most times that a folder is read again because it changed meanwhile.
 _ATTEMPTS = 10
 _VERSION = 2
 #: Version 1 recorded no facts.
@@ -74,12 +74,12 @@ class Manifest:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The recorded migrations, in the order in which they are applied."""
+        """Return the ids of the migrations, in the order in which they are applied."""
         return tuple(entry.id for entry in self.migrations)
 
     @property
     def facts(self) -> dict[str, Facts | None]:
-        """The recorded facts by id."""
+        """Return the recorded facts by id."""
         return {entry.id: entry.facts for entry in self.migrations}
 
 
@@ -136,7 +136,7 @@ def read_recorded(
     Reads again if a ``generate`` finishes meanwhile: which files count depends on the manifest.
 
     Raises:
-        MigrationsError: carries everything that is wrong with the folder.
+        MigrationsError: lists every problem in the folder.
     """
     path = folder / MANIFEST
     for _ in range(_ATTEMPTS):

@@ -62,12 +62,12 @@ class MigrationFile:
 
     @property
     def statements(self) -> tuple[str, ...]:
-        """The statements of an SQL migration; only yoyo knows those of a Python migration."""
+        """Return the statements of an SQL migration; a Python migration has none here."""
         return split_statements(self.sql, file=str(self.path)) if self.kind == "sql" else ()
 
     @property
     def rollback_statements(self) -> tuple[str, ...]:
-        """The statements of the rollback file; none if there is no such file."""
+        """Return the statements of the rollback file; none if there is no such file."""
         path = self.path.with_name(self.path.stem + _ROLLBACK)
         return split_statements(self.rollback or "", file=str(path))
 
@@ -260,7 +260,7 @@ def _sql_header(path: Path, sql: str, problems: list[Problem]) -> tuple[tuple[st
 
 
 def _python_header(path: Path, ids: dict[str, Path], problems: list[Problem]) -> tuple[tuple[str, ...], bool]:
-    """Read ``__depends__`` and ``__transactional__`` of a Python migration, which yoyo runs for that."""
+    """Have yoyo run a Python migration; return its dependencies and ``__transactional__``."""
     from waiaas_migrate.files.migration_dir.python_migration import load_header
 
     header = load_header(path, tuple(ids.values()))

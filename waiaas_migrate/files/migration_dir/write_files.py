@@ -1,4 +1,4 @@
-"""Write the files of a migration so that all of them are there or none is."""
+"""Write the files of a migration, all or none."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def column_data(place: ColumnLayout, around: Surroundings) -> Data:
 
 
 def _lists(place: ColumnLayout, around: Surroundings) -> _Lists:
-    """Find the CHECK of the column that says no more than ``boolean`` or ``enum``."""
+    """Return the CHECK of the column that ``boolean`` or ``enum`` would expand to."""
     column = place.column
     is_integer = fold(column.type or "") == "integer"
     for check in place.checks:
@@ -92,7 +92,7 @@ def _default(default: SqlText | None, lists: _Lists, where: str) -> dict[str, Da
     if default is None:
         return {}
     tokens = significant(tokenize(default.sql))
-    sql = tokens[0].text if len(tokens) == 1 else default.sql  # without a comment that is there for yoyo's splitter
+    sql = tokens[0].text if len(tokens) == 1 else default.sql  # without a comment for yoyo's splitter
     literal = _literal(sql)
     if quote_literal(literal) != (sql.upper() if literal is None else sql):
         return {"default_sql": write_expression(default, (), where)}

@@ -68,7 +68,7 @@ def load_enums(modules: Sequence[tuple[str, Origin]], *, root: Path) -> LoadedEn
         root: the project's folder; it, and a ``src`` folder in it, are on ``sys.path`` meanwhile.
 
     Raises:
-        SchemaFileError: carries a problem for each module that can't be imported.
+        SchemaFileError: lists a problem for each module that can't be imported.
     """
     report = Report()
     definitions: list[EnumDefinition] = []
@@ -101,7 +101,7 @@ def _import(name: str, origin: Origin, report: Report, root: Path) -> ModuleType
 
 @contextlib.contextmanager
 def _fresh_imports(names: Sequence[str], root: Path) -> Iterator[None]:
-    """Import source files from ``root`` first; undo every change to the import system afterwards."""
+    """Import from ``root`` first; restore sys.path and the project's modules later."""
     folder = root.resolve()
     tops = {name.partition(".")[0] for name in names}
     places = (folder, folder / "src")
@@ -173,7 +173,7 @@ class _SourceFinder:
 
 
 class _NotUsable(ApplicationError):
-    """The reason that a thing in a module is not an enum."""
+    """The reason that a name in a module can't be used as an enum."""
 
 
 def _definitions(module: ModuleType, module_name: str) -> Iterator[EnumDefinition]:

@@ -56,7 +56,7 @@ def load_schema(path: Path, *, root: Path) -> DeclaredSchema:
         root: the project's folder, which holds the enum modules; messages name the file relative to it.
 
     Raises:
-        SchemaFileError: carries everything that is wrong with the file and the enums that it refers to.
+        SchemaFileError: lists every problem in the file and the enums that it refers to.
     """
     name = display_name(path, root)
     node = read_yaml(path, name=name, missing=_MISSING)

@@ -20,7 +20,7 @@ _KINDS = {"views": "view", "triggers": "trigger", "virtual_tables": "virtual tab
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadObjects:
-    """The objects beside the tables, with their places. ``names`` also holds those that can't be read."""
+    """The views, triggers and virtual tables; ``names`` include unreadable ones."""
 
     views: tuple[tuple[View, Value], ...] = ()
     triggers: tuple[tuple[Trigger, Value], ...] = ()

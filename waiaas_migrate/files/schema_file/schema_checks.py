@@ -1,4 +1,4 @@
-"""Check whether the parts of a schema fit together, which no single key can know."""
+"""Check that the parts of a schema fit together."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def _objects(items: Sequence[View | Trigger | VirtualTable], kind: str) -> Lines
 
 
 def _statement(item: View | Trigger | VirtualTable, kind: str) -> Data:
-    """Return the text of a statement; for a view without options, only its SELECT."""
+    """Return a statement's text; only its SELECT if a view has nothing but a name."""
     sql = tidied(item.statement.sql)
     try:
         match item:

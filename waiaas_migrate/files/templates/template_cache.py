@@ -34,7 +34,7 @@ class TemplateCache(jinja2.BytecodeCache):
         return hashlib.sha256(f"{self._made_by}\n{source}".encode()).hexdigest()
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        """Fill ``bucket`` if its file is there and undamaged."""
+        """Fill ``bucket`` if its file exists and is undamaged."""
         with contextlib.suppress(OSError):
             content = (self._folder / bucket.key).read_bytes()
             # The interpreter does not check bytecode, so a damaged file must be rejected here.
@@ -42,7 +42,7 @@ class TemplateCache(jinja2.BytecodeCache):
                 bucket.bytecode_from_string(content[_DIGEST:])
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        """Write the file of ``bucket`` if that is possible."""
+        """Write the file of ``bucket`` if possible."""
         code = bucket.bytecode_to_string()
         with contextlib.suppress(OSError):
             descriptor, written = tempfile.mkstemp(dir=self._folder)

@@ -99,7 +99,7 @@ def read_yaml(path: Path, *, name: str, missing: str = "") -> Node:
         missing: what to do if the file does not exist.
 
     Raises:
-        SchemaFileError: carries everything that is wrong with it as YAML.
+        SchemaFileError: lists every problem with it as YAML.
     """
     text = read_text(path, name, missing=missing)
     if not isinstance(text, str):
@@ -132,7 +132,7 @@ def parse_yaml(text: str, *, name: str, loader: type[Any] = LOADER) -> Node:
 
 
 class _Stop(Exception):
-    """Reading on makes no sense; the reason is in the report."""
+    """The reader cannot continue; the report has the reason."""
 
 
 class _Reader:

@@ -38,7 +38,7 @@ class Value(NamedTuple):
 
     @property
     def path(self) -> str:
-        """The key path, which only messages need."""
+        """Return the key path, which only messages need."""
         if self.within is None:
             return ""
         above = self.within.path
@@ -46,12 +46,12 @@ class Value(NamedTuple):
 
     @property
     def origin(self) -> Origin:
-        """The place of the value itself."""
+        """Return the place of the value itself."""
         return self._origin(self.node)
 
     @property
     def key_origin(self) -> Origin:
-        """The place of the key that the value belongs to."""
+        """Return the place of the key that the value belongs to."""
         return self._origin(self.key)
 
     def _origin(self, node: Node) -> Origin:
@@ -71,22 +71,22 @@ class Value(NamedTuple):
 
     @property
     def scalar(self) -> Scalar:
-        """The single value; None for null, a list or a mapping."""
+        """Return the single value; None for null, a list or a mapping."""
         return self.node.value if isinstance(self.node, ScalarNode) else None
 
     @property
     def is_null(self) -> bool:
-        """Whether this is null, or nothing at all."""
+        """Return whether this is null, or nothing at all."""
         return isinstance(self.node, ScalarNode) and self.node.value is None
 
     @property
     def is_mapping(self) -> bool:
-        """Whether this is a mapping."""
+        """Return whether this is a mapping."""
         return isinstance(self.node, MappingNode)
 
     @property
     def is_list(self) -> bool:
-        """Whether this is a list."""
+        """Return whether this is a list."""
         return isinstance(self.node, SequenceNode)
 
     def text(self, example: str = "") -> str | None:

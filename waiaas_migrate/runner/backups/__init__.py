@@ -1,1 +1,1 @@
-"""Copies of a database beside it, and putting one back."""
+"""Back up a database to a file beside it, and restore a backup."""

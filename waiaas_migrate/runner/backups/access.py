@@ -1,4 +1,4 @@
-"""Copy who may use a file: its owner, group, mode, POSIX access list and other extended attributes."""
+"""Copy a file's owner, group, mode, POSIX access list and other attributes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def keep_access(old: Path, new: Path) -> tuple[str, ...]:
 
 
 def _changes(old: Path, new: Path) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Yield each change except the mode, with the sentence for the case that it is refused; the owner comes first."""
+    """Yield each change but the mode, with the notice if it is refused; owner first."""
     status, own = old.stat(), new.stat()
     if status.st_uid != own.st_uid:
         sentence = f"The restored file could not be given the owner of the old one (user {status.st_uid})."
@@ -35,7 +35,7 @@ def _changes(old: Path, new: Path) -> Iterator[tuple[str, Callable[[], object]]]
         sentence = f"The restored file could not be given the group of the old one ({status.st_gid})."
         yield sentence, partial(os.chown, new, -1, status.st_gid)
     wanted, found = _attributes(old), _attributes(new)
-    for name in sorted(found.keys() - wanted.keys()):  # the folder gave them
+    for name in sorted(found.keys() - wanted.keys()):  # inherited from the folder
         yield (
             f"The restored file keeps the attribute {name}, which the old one lacks.",
             partial(os.removexattr, new, name),

@@ -89,7 +89,7 @@ def back_up(database: Path, head: str, *, listener: PageListener | None = None) 
     """Make and verify a backup of ``database``, whose last applied migration is ``head``.
 
     The caller holds the write lock, and has not written more than its cache holds. If the newest backup has the same
-    content, as after a failed run, that one is returned, so that failing runs do not push older backups out.
+    content, as after a failed run, return that one, so that failing runs do not push older backups out.
 
     Raises:
         DatabaseRefused: the disk has no room, or the copy did not pass its check; nothing is left of it.

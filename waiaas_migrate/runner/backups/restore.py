@@ -48,7 +48,7 @@ class Restored:
 
 
 class RestoreInterrupted(Picklable, KeyboardInterrupt):
-    """Ctrl-C during a restore. ``restored`` says what is in place, if it came too late."""
+    """Ctrl-C during a restore. ``restored`` is set if it came too late to stop it."""
 
     def __init__(self, database: Path, restored: Restored | None) -> None:
         self.restored = restored
@@ -173,7 +173,7 @@ def _refuse_file_of_another_user(target: Path) -> None:
 
 @contextmanager
 def _exclusive(target: Path, swap: Swap) -> Iterator[bool]:
-    """Hold the only connection to the database, its WAL merged; False if SQLite can't read the file and so lock it.
+    """Hold the only connection, the WAL merged; yield False for an unreadable file.
 
     Leaving WAL mode requires that no other connection is open. In the other modes an exclusive lock requires that none
     reads or writes (https://www.sqlite.org/pragma.html#pragma_journal_mode). If the file stays, so does its mode.

@@ -1,1 +1,1 @@
-"""Many databases at once: which they are, and who works on them."""
+"""Find many databases, and work on them in parallel."""

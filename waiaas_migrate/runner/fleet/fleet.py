@@ -1,8 +1,8 @@
 """Run the same work on many databases, on threads or on any other ``concurrent.futures.Executor``.
 
 Threads are the default: SQLite releases Python's lock while it works and while it waits for the disk. A pool of
-processes serves as well, and so does a cluster's executor if every worker sees the files. What is sent to a worker is a
-function of a module with plain arguments, and what comes back is an :class:`Outcome`, which holds an error as text.
+processes serves as well, and so does a cluster's executor if every worker sees the files. A worker receives a
+function of a module with plain arguments, and returns an :class:`Outcome`, which holds an error as text.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _CHECK_INTERVAL = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome(Generic[ResultT]):
-    """The outcome for one database: a result, a failure, or neither if its work never started."""
+    """The outcome for one database: a result, a failure, or nothing if not started."""
 
     database: str
     result: ResultT | None = None
@@ -76,7 +76,7 @@ def apply_to_all(
 ) -> Iterator[Outcome[ApplyResult]]:
     """Apply the pending migrations of the folder ``migrations`` to each database; yield outcomes in order.
 
-    Each database ends up exactly as before or exactly as after, whatever happens to the others. Repeating a run does
+    Each database ends up exactly as before or exactly as after, even if others fail. Repeating a run does
     nothing to databases that are up to date. ``may_make`` holds the databases that may be created if their file is
     missing: all of them if it is None. For others, a missing file is a failure.
 

@@ -74,9 +74,9 @@ def _is_database(name: str) -> bool:
 
 
 def _file_identity(database: str) -> object:
-    """Return what all names of one file share, whether paths, URLs, or links of either kind.
+    """Return a value that all names of a file share: paths, URLs, and links.
 
-    Using two hard links at once would damage a database, since each name has a journal or WAL of its own
+    Using two hard links at once would damage a database, since each name has its own journal or WAL
     (https://www.sqlite.org/howtocorrupt.html#_multiple_links_to_the_same_file).
     """
     try:

@@ -1,1 +1,1 @@
-"""What is verified before COMMIT: the schema is the expected one, and no foreign key is newly violated."""
+"""Verify the schema before COMMIT, and that no foreign key is newly violated."""

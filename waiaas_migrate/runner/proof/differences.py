@@ -1,4 +1,4 @@
-"""How the schema of a database differs from what migrations make: by text or, if that differs, by meaning."""
+"""Compare a schema with its migrations: by text or, if that differs, by meaning."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import CatalogRow, read_catalog
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
 
-#: How many of a list a message shows.
+#: The number of items of a list that a message shows.
 _SHOWN = 5
 
 
@@ -28,7 +28,7 @@ class Difference:
         table: the folded name of the table that it belongs to; None if it belongs to none.
         words: the difference, for people.
         detail: the difference, to be compared.
-        is_extra: no migration makes the object.
+        is_extra: whether no migration makes the object.
     """
 
     subject: tuple[str, str]
@@ -44,7 +44,7 @@ class Difference:
 def differences(
     connection: sqlite3.Connection, migrations: Sequence[MigrationFile], folder: MigrationFolder
 ) -> list[Difference]:
-    """Return how the schema differs from what ``migrations`` of ``folder`` make; nothing if it means the same.
+    """Return the differences in meaning from what ``migrations`` of ``folder`` make.
 
     If the text differs, both schemas are read: another application may have written the definitions, or another version
     of SQLite have renamed a table. If they can't be read, the text decides. Objects that the post-apply hooks of

@@ -17,15 +17,15 @@ from waiaas_migrate.sqlite.planning.effects import Effects
 
 
 class FullCheckNeeded(Exception):
-    """The violations before a run must be known to judge it: roll it back, and repeat it with a full check."""
+    """The run must be rolled back and repeated with a full check of foreign keys."""
 
 
 class ForeignKeyCheck:
     """A check that a run adds no foreign key violation.
 
     A full check looks at every row with a foreign key, before and after the run. If the run can be repeated, the first
-    look is left out until there turn out to be violations. The second is left out too if no statement changes a row and
-    all foreign keys stay the same.
+    look is skipped until violations turn up. The second is skipped, too, if no statement changes a row and all foreign
+    keys stay the same.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Give tables that mean the same as in the migrations the text that they have there.
+"""Replace the text of tables by that in the migrations, if both mean the same.
 
 An edit of a definition looks for a piece of its text, so it fails on a table that another tool made with other spacing,
 quotes or case. If both texts mean the same, one may replace the other in the catalog
@@ -27,7 +27,7 @@ _KEYS = """
 def reword(
     connection: sqlite3.Connection, applied: Sequence[MigrationFile], tables: Collection[str]
 ) -> tuple[str, ...]:
-    """Give ``tables`` the text that the migrations ``applied`` give them, and return the names of those that changed.
+    """Give ``tables`` their text in the ``applied`` migrations; return those changed.
 
     ``tables`` are folded names of tables that mean the same in both. A table with its columns or keys in another order
     keeps its text. Nothing happens on a connection that may not edit the catalog.

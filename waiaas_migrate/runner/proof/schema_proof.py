@@ -46,7 +46,7 @@ class SchemaProof:
                 pass
 
     def prepare(self, effects: Sequence[Effects]) -> None:
-        """Refuse as :meth:`refuse` does; then give tables with the same meaning as in the migrations the same text.
+        """Refuse as :meth:`refuse` does; then give tables their text in the migrations.
 
         Edits of a definition look for pieces of that text.
 
@@ -101,7 +101,7 @@ class SchemaProof:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """Reports of manual changes: those that were kept, replaced or given another text."""
+        """Return notices of manual changes that were kept, replaced or reworded."""
         return tuple(self._notices)
 
 

@@ -1,4 +1,4 @@
-"""Foreign key violations of a database, found one foreign key at a time.
+"""Find the foreign key violations of a database, one foreign key at a time.
 
 ``PRAGMA foreign_key_check`` checks no key of a table if SQLite cannot enforce one of them, and does not report the
 values by which a row can be recognized (https://www.sqlite.org/pragma.html#pragma_foreign_key_check).
@@ -96,7 +96,7 @@ def read_keys(connection: sqlite3.Connection) -> tuple[Key, ...]:
 def _read_parent(connection: sqlite3.Connection, name: str) -> Table | None:
     """Return what foreign keys can refer to: the primary and unique keys of a table; a view has none.
 
-    No PRAGMA reports the collation of a column, so that every unique key seems to have that of its columns.
+    No PRAGMA reports the collation of a column, so every unique key is assumed to have that of its columns.
     """
     query = "SELECT 1 FROM main.sqlite_master WHERE name = ? COLLATE NOCASE AND type IN ('table', 'view')"
     if connection.execute(query, (name,)).fetchone() is None:

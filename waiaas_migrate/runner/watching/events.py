@@ -1,4 +1,4 @@
-"""The events of a run, and who receives them."""
+"""The events of a run, and the type of their receiver."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class Interrupted(Picklable, KeyboardInterrupt):
         committed: the migrations that were applied, or rolled back, and stay so.
         was_rolling_back: whether the run was a rollback.
         cause: names the migration whose statement was interrupted.
-        is_complete: nothing was left to do.
+        is_complete: whether nothing was left to do.
         is_known: whether the database could be read to find out.
     """
 

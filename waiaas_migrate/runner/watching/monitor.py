@@ -5,7 +5,7 @@ SQLite calls back every so many instructions of its virtual machine (https://www
 (https://www.sqlite.org/opcode.html). The number of rows done follows from that. It is
 approximate, since a loop may skip some of its instructions.
 
-The callback is also what lets Ctrl-C end a statement: without it Python would handle the signal after the statement.
+The callback also lets Ctrl-C end a statement: without it Python would handle the signal after the statement.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""yoyo's tables: which migrations a database has run, and recording that one was."""
+"""Read and write yoyo's tables, which record the migrations that have run."""

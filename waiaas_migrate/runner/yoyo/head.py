@@ -1,4 +1,4 @@
-"""The migrations that a database at head has run, as the manifest records them."""
+"""Read from a manifest which migrations a database at head has run."""
 
 from __future__ import annotations
 

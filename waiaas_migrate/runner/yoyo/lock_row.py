@@ -20,7 +20,7 @@ _PAUSE = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockState:
-    """What is known once the write lock is held: the facts of the catalog, and whether plain yoyo was killed.
+    """The state under the write lock: catalog facts, and whether yoyo was killed.
 
     ``yoyo_was_killed``: there was a lock row, and its process is gone.
     """

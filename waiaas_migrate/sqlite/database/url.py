@@ -59,7 +59,7 @@ def database_path(text: str | os.PathLike[str]) -> Database:
     """Parse a path, ``:memory:``, a ``file:`` URI, or a ``sqlite:`` URL.
 
     A URI is SQLite's own (https://www.sqlite.org/uri.html). A URL has three slashes before a relative path and four
-    before an absolute one, as with yoyo and SQLAlchemy. A plain path has no escapes.
+    before an absolute one, as with yoyo and SQLAlchemy. Percent escapes are decoded in both, but not in a plain path.
 
     Raises:
         UsageError: names what is wrong with the text.

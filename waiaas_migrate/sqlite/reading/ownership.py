@@ -67,7 +67,7 @@ class OtherTools:
     """What belongs to other tools.
 
     ``patterns`` are the names or globs of the project's ``ignore_tables``, in addition to the known ones. ``declared``
-    are the folded names of the project's own objects, which patterns cannot exclude.
+    are the folded names of the project's own tables and views, even if a pattern matches them.
     """
 
     patterns: tuple[str, ...] = ()
