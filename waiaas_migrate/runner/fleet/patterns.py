@@ -1,4 +1,4 @@
-"""Find the databases that a command's arguments name; patterns stand for the files that match."""
+"""Find the databases that a command's arguments name, by path, URL or pattern."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def is_single(arguments: Sequence[str]) -> bool:
 
 
 def is_pattern(argument: str) -> bool:
-    """Return whether ``argument`` stands for the files that match it."""
+    """Return whether ``argument`` is a pattern for files."""
     return glob.has_magic(argument) and not argument.startswith(("file:", "sqlite:")) and not os.path.lexists(argument)
 
 

@@ -88,7 +88,7 @@ class ForeignKeyCheck:
         return read_keys(self._connection) if has_keys else ()
 
     def _unannounced(self, new: Iterable[Violation]) -> Iterator[Violation]:
-        """Yield those of ``new`` that no migration announced.
+        """Yield the violations in ``new`` that no migration announced.
 
         An announcement covers all keys of its table; or one of any table, if its table has been renamed since.
         """
@@ -127,7 +127,7 @@ def new_violations(
 def _unpaired(
     before: Sequence[Violation], after: Sequence[Violation], identity: Callable[[Violation], object]
 ) -> tuple[tuple[Violation, ...], tuple[Violation, ...]]:
-    """Pair each of ``after`` with one of the same ``identity`` in ``before``, and return what is left of both."""
+    """Pair ``after`` with ``before`` by ``identity``; return the unpaired of both."""
     waiting = defaultdict[object, list[Violation]](list)
     for one in before:
         waiting[identity(one)].append(one)
