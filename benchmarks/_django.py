@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from waiaas_migrate.schema.enum_lists import membership_of
 from waiaas_migrate.schema.model import Action, Column, ForeignKey, Index, Schema, Table
 
 if TYPE_CHECKING:
@@ -88,9 +87,8 @@ def _meta(table: Table) -> dict[str, list[Any]]:
 
     constraints: list[Any] = []
     for number, check in enumerate(table.checks):
-        found = membership_of(check)
-        if found is not None:
-            condition = models.Q(**{f"{found.column}__in": list(found.values)})
+        if check.allowed is not None:
+            condition = models.Q(**{f"{check.allowed.column}__in": list(check.allowed.values)})
             constraints.append(models.CheckConstraint(condition=condition, name=f"{table.name}_check_{number}"))
     constraints += [
         models.UniqueConstraint(fields=_fields(table, index), name=index.name)

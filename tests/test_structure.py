@@ -204,3 +204,9 @@ def test_types_and_values_of_the_public_names_agree() -> None:
         for alias in node.names
     }
     assert found == {name: getattr(waiaas_migrate, name) for name in PUBLIC - {"__version__"}}
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (PACKAGE.parent / "benchmarks").glob("*.py")))
+def test_benchmarks_use_names_that_exist(name: str) -> None:
+    """Each benchmark can be imported; the suite runs none of them."""
+    importlib.import_module(f"benchmarks.{name}")

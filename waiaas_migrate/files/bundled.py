@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Literal
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
+@functools.cache
 def bundled(name: Literal["templates", "migrations", "schema.yaml"]) -> Path:
     """Return the path of a file or folder that ships with the package.
 

@@ -42,7 +42,9 @@ class Database:
     @property
     def needs_file(self) -> bool:
         """Return whether SQLite opens the URI only if the file exists."""
-        asked = parse_qs(urlsplit(self.uri or "").query)
+        if self.uri is None:
+            return False
+        asked = parse_qs(urlsplit(self.uri).query)
         is_immutable = any(value != "0" for value in asked.get("immutable", []))
         return is_immutable or not {"ro", "rw"}.isdisjoint(asked.get("mode", []))
 
