@@ -123,7 +123,7 @@ def _write_durably(path: Path, text: str) -> None:
 
 @contextmanager
 def _journal(folder: Path) -> Iterator[tuple[str, ...]]:
-    """Hold the journal of ``folder``; delete uncommitted files before and after, and yield the names from before.
+    """Hold the journal; delete uncommitted files before and after, yield the former.
 
     The journal is deleted last. If something can't be deleted, it stays, and the next run tries again.
     """

@@ -48,7 +48,7 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backup:
-    """One backup: its path, when it was made, the last migration applied by then, and its size in bytes."""
+    """A backup: its path, its time, the last applied migration, and its size."""
 
     path: Path
     made_at: datetime

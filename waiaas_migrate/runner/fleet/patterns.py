@@ -28,8 +28,8 @@ def refuse_single_name(databases: Iterable[str] | str | bytes | os.PathLike[str]
 def expand(arguments: Sequence[str]) -> tuple[str, ...]:
     """Return the databases that ``arguments`` name, each file once, in order.
 
-    An argument with ``*``, ``?`` or ``[`` is a pattern, unless a file has that name; ``**`` matches nested folders. A
-    pattern matches files, except the WAL, journal, lock file and backups of a database.
+    An argument with ``*``, ``?`` or ``[`` is a pattern, unless a file has that name; ``**`` matches nested folders.
+    Patterns don't match the WAL, journal, lock file and backups of a database.
 
     Raises:
         UsageError: a pattern matches nothing, or ``arguments`` is a single name.

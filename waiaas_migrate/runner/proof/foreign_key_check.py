@@ -106,7 +106,7 @@ class ForeignKeyCheck:
 def new_violations(
     before: Sequence[Violation], after: Sequence[Violation], kept: Collection[KeyNames]
 ) -> tuple[Violation, ...]:
-    """Return those of ``after`` that were not there before; ``kept`` are the foreign keys that exist at both times.
+    """Return the new violations in ``after``; ``kept`` keys exist both times.
 
     A violation is old if a row with the same values lacked a parent by the same foreign key before. Keys that are not
     kept may have been renamed, so they all count as one. If tables swapped their names, a row with the same rowid and
