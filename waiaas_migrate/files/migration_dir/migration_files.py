@@ -260,7 +260,7 @@ def _sql_header(path: Path, sql: str, problems: list[Problem]) -> tuple[tuple[st
 
 
 def _python_header(path: Path, ids: dict[str, Path], problems: list[Problem]) -> tuple[tuple[str, ...], bool]:
-    """Have yoyo run a Python migration; return its dependencies and ``__transactional__``."""
+    """Have yoyo run a Python migration; return its depends and transactional."""
     from waiaas_migrate.files.migration_dir.python_migration import load_header
 
     header = load_header(path, tuple(ids.values()))
