@@ -81,8 +81,8 @@ class Problem:
         line: from 1; None if the problem is in the whole file.
         column: from 1.
         path: the keys that lead to it, such as ``tables.agents.columns.id.type``.
-        what: what is wrong.
-        fix: what to do.
+        what: the problem, in a sentence.
+        fix: the remedy, in a sentence.
     """
 
     file: str

@@ -59,7 +59,7 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
 
 
 def _broken_findings(broken: Iterable[Broken], migrations: Iterable[MigrationFile]) -> Iterator[Finding]:
-    """Report the views and triggers that the migrations break, unless a migration announces that hazard."""
+    """Report broken views and triggers, unless a migration announces that hazard."""
     found = tuple(broken)
     hazards = (hazard for file in migrations if found for hazard in derive_facts(file).forward.hazards)
     announced = {hazard.where for hazard in hazards if hazard.code == Code.BREAK_OBJECT}
@@ -89,7 +89,7 @@ def _pragma_findings(manifest: Manifest, declared: tuple[Pragma, ...]) -> Iterat
 
 
 def _manifest_findings(manifest: Manifest, project: Project, head: str, *, is_intact: bool) -> Iterator[Finding]:
-    """Report settings and a fingerprint that are out of date; ``head`` is the fingerprint that the migrations give."""
+    """Report outdated settings and fingerprints; ``head`` is the right fingerprint."""
     where = str(manifest.path)
     if manifest.ignore_tables != project.ignore_tables:
         there, here = (", ".join(names) or "empty" for names in (project.ignore_tables, manifest.ignore_tables))

@@ -33,7 +33,7 @@ _YAML = frozenset({".yaml", ".yml"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """The changes from the first side to the second in words, their hazards, and their SQL if requested."""
+    """The changes between two sides in words, their hazards, and SQL if requested."""
 
     changes: tuple[str, ...]
     hazards: tuple[Hazard, ...]

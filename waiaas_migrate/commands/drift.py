@@ -74,7 +74,7 @@ def drift_of_all(
     *,
     column_order: bool = False,
 ) -> Iterator[Outcome[Drift]]:
-    """Return the drift of each of ``databases``, in their order; equal histories are replayed once.
+    """Yield the drift of each of ``databases``; replay each history once.
 
     Raises:
         MigrationsError: the migrations folder cannot be used.

@@ -44,7 +44,7 @@ def enum_findings(
 
 
 def _differences(change: Change, owners: dict[str, str]) -> list[tuple[_Difference, str]]:
-    """Return each difference in the values of an enum's CHECK, with the column; nothing for any other change."""
+    """Return the differences in the values of an enum's CHECK, each with the column."""
     if not isinstance(change, ModifyCheck):
         return []
     before, after = change.old.allowed, change.new.allowed

@@ -55,7 +55,7 @@ def status_of_all(
     databases: Iterable[str],
     fleet: Fleet = Fleet(),  # noqa: B008 — a frozen value
 ) -> Iterator[Outcome[Status]]:
-    """Return the status of each of ``databases``, in their order.
+    """Yield the status of each of ``databases``, in their order.
 
     Raises:
         MigrationsError: the migrations folder cannot be used.

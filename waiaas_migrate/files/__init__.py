@@ -1,1 +1,1 @@
-"""The files of a project: its configuration, schema.yaml, templates and migrations. It does not reach a database."""
+"""Read and write a project's files, without opening a database."""

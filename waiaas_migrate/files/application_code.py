@@ -15,7 +15,7 @@ class ApplicationError(Exception):
 
 @contextlib.contextmanager
 def application_code() -> Iterator[None]:
-    """Run the application's code: its output to stdout goes to stderr, since stdout may carry JSON.
+    """Run the application's code, with stdout going to stderr, to keep JSON intact.
 
     Raises:
         ApplicationError: the code raised anything but KeyboardInterrupt, such as SystemExit.

@@ -1,4 +1,4 @@
-"""Call the application's function that prepares connections, named by ``setup`` in ``[tool.waiaas-migrate]``."""
+"""Call the application's ``setup`` function, which prepares connections."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def write_text(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` as UTF-8. A regular file is replaced as a whole, or not at all.
 
     A link is followed; the file keeps its mode and owner. A device, pipe or anything else in ``/dev`` or ``/proc`` is
-    written to as it is.
+    written to directly.
 
     Raises:
         OSError: it can't be written. A regular file is then as it was.

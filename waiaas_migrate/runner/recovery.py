@@ -28,7 +28,7 @@ def had_run(
     """Return whether a yoyo that was killed had run ``migration``, the first pending one.
 
     A transactional migration runs as a whole or not at all, so the schema can prove which. A migration that may change
-    rows is neither recorded nor run a second time, unless the schema proves that it hasn't run. A migration outside
+    rows is not recorded, and not run again unless the schema proves that it hasn't run. A migration outside
     transactions may have stopped halfway, and runs again.
 
     Args:

@@ -68,7 +68,7 @@ def _print_generated(result: Generated) -> None:
 
 
 def print_hazards(hazards: tuple[Hazard, ...], *, allowed: list[Hazard]) -> None:
-    """Print each hazard, and below it the fix, unless it is one of ``allowed`` that would stop ``generate``."""
+    """Print each hazard, and below it the fix, unless the hazard is ``allowed``."""
     printed = set[str]()
     for hazard in hazards:
         is_allowed = hazard.stops_generate and hazard in allowed

@@ -43,7 +43,7 @@ def mark(fingerprint: str) -> str:
 
 
 def written(facts: Facts) -> dict[str, Any]:
-    """Return ``facts`` as they are written to the manifest."""
+    """Return ``facts`` in the form of an entry of the manifest."""
     forward = _written(facts.forward, loses=facts.forward.loses)
     back = "" if facts.rollback == WORST_CASE else f" | {_written(facts.rollback, loses=False)}".rstrip()
     catalog = {} if facts.catalog is None else {"catalog": facts.catalog}
@@ -51,7 +51,7 @@ def written(facts: Facts) -> dict[str, Any]:
 
 
 def _written(effects: Effects, *, loses: bool) -> str:
-    """Return words, some with a list after ``=``; names are percent-encoded, so that they hold no separators."""
+    """Return words, some with a list after ``=`` of names, which are percent-encoded."""
     words = [_ANY] if effects.tables is None else []
     names: dict[str, list[str]] = {}
     for name, cost in effects.tables or ():

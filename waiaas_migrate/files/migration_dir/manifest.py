@@ -44,7 +44,7 @@ class Entry:
     Args:
         id: its id.
         hash: a hash over the entry before it, its content and its facts.
-        facts: what the runner needs to know; None if an older version recorded it.
+        facts: the facts for the runner; None if an older version recorded it.
     """
 
     id: str
@@ -133,7 +133,7 @@ def read_recorded(
 ) -> tuple[tuple[MigrationFile, ...], tuple[MigrationFile, ...], Manifest | None]:
     """Return the migrations, the post-apply hooks and the manifest of ``folder`` as they were at one moment.
 
-    Reads again if a ``generate`` finishes meanwhile: which files count depends on the manifest.
+    Read again if a ``generate`` finishes in between, since the manifest decides which files count.
 
     Raises:
         MigrationsError: lists every problem in the folder.
@@ -270,7 +270,7 @@ def _pragma_value(value: object) -> str | int:
 
 
 def check_manifest(manifest: Manifest, migrations: Sequence[MigrationFile]) -> tuple[Problem, ...]:
-    """Return the differences between the recorded migrations and those in the folder, each with what to do."""
+    """Return the differences between recorded and found migrations, each with a fix."""
     if chain(migrations, manifest.facts) == manifest.migrations:
         return ()
     listed = set(manifest.ids)

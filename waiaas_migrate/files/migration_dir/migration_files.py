@@ -2,8 +2,8 @@
 
 The rules are those of yoyo 9 (yoyo/migrations.py): every ``*.sql`` and ``*.py`` is a migration, its name without the
 ending is its id, ``*.rollback.sql`` rolls one back, ``post-apply*`` runs after every apply, and directives are in the
-comments before the first statement. Only a Python migration needs yoyo to be read, since its steps and dependencies
-are known when it has run.
+comments before the first statement. Reading a Python migration needs yoyo, since its steps and dependencies are known
+only after it has run.
 """
 
 from __future__ import annotations
@@ -117,10 +117,10 @@ def read_with_post_apply(
 def _in_order(
     migrations: Sequence[MigrationFile], known: Collection[str], problems: list[Problem]
 ) -> tuple[MigrationFile, ...]:
-    """Return each migration after those that it depends on; of several that can be next, the first one.
+    """Sort each migration after its dependencies, and otherwise keep the order.
 
-    This is the order of yoyo/topologicalsort.py. ``known`` are all ids that may be depended on; a post-apply hook is
-    one, and has no bearing on the order.
+    This is the order of yoyo/topologicalsort.py. ``known`` are the ids allowed in ``depends``. They include
+    post-apply hooks, which don't affect the order.
     """
     position = {migration.id: index for index, migration in enumerate(migrations)}
     for migration in migrations:
@@ -192,7 +192,7 @@ def _paths(folder: Path, problems: list[Problem], *, missing_ok: bool) -> list[P
 
 
 def _is_migration(entry: os.DirEntry[str]) -> bool:
-    """Decide as yoyo.migrations._is_migration_file does, but ignore the ``._*`` files that macOS adds."""
+    """Return whether yoyo reads the file; ignore the ``._*`` files of macOS."""
     is_named_so = os.path.splitext(entry.name)[1] in {".py", ".sql"}  # noqa: PTH122 — there is no path yet
     return is_named_so and not entry.name.startswith((_EDITED_NOW, _APPLE_DOUBLE)) and entry.is_file()
 
@@ -260,7 +260,7 @@ def _sql_header(path: Path, sql: str, problems: list[Problem]) -> tuple[tuple[st
 
 
 def _python_header(path: Path, ids: dict[str, Path], problems: list[Problem]) -> tuple[tuple[str, ...], bool]:
-    """Have yoyo run a Python migration; return its dependencies and ``__transactional__``."""
+    """Have yoyo run a Python migration; return its depends and transactional."""
     from waiaas_migrate.files.migration_dir.python_migration import load_header
 
     header = load_header(path, tuple(ids.values()))

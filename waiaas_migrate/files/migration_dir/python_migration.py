@@ -9,7 +9,7 @@ from pathlib import Path
 from yoyo.exceptions import BadMigration
 from yoyo.migrations import Migration
 
-# yoyo logs a traceback of what it also raises; without a handler Python would print it.
+# yoyo logs the traceback of each error that it raises; without a handler Python would print it.
 logging.getLogger("yoyo").addHandler(logging.NullHandler())
 
 
@@ -22,7 +22,7 @@ def yoyo_migrations(paths: Iterable[Path]) -> dict[str, Migration]:
 
 
 def load_header(path: Path, folder: Sequence[Path]) -> tuple[tuple[str, ...], bool] | str:
-    """Return the dependencies of a migration and whether it runs in a transaction; or why it can't be loaded."""
+    """Return the dependencies and whether it is transactional, or why loading fails."""
     migration = yoyo_migrations(folder)[path.stem]
     try:
         migration.load()

@@ -1,9 +1,9 @@
 """Recognize and remove the leftovers of an interrupted ``generate`` in a migrations folder.
 
 ``generate`` first writes a journal: the name and hash of each new migration file, and the hash of the current manifest.
-Replacing the manifest is the commit point. As long as the manifest is the old one, a file that the journal names does
-not count, if its content is the one in the journal. So everybody sees the folder as it was before or as it is after,
-without writing to it, and no file that a person wrote or edited is ever taken for a leftover.
+Replacing the manifest is the commit point. As long as the manifest is the old one, a file that the journal names is
+ignored if its hash matches. So every reader sees the folder as it was before or as it is after, without writing to it,
+and never takes a file that a person wrote or edited for a leftover.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ FolderState = frozenset[tuple[str, int, int, int]]
 
 
 def folder_state(folder: Path) -> FolderState:
-    """Return what changes whenever a migration or the manifest in ``folder`` is added, removed or written to."""
+    """Return a value that changes with any migration or the manifest in ``folder``."""
     found: list[tuple[str, int, int, int]] = []
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
@@ -37,7 +37,7 @@ def folder_state(folder: Path) -> FolderState:
 
 
 def recover(folder: Path) -> tuple[Path, ...]:
-    """Delete what an interrupted ``generate`` left in ``folder``; return the migration files among it.
+    """Delete the leftovers of ``generate`` in ``folder``; return the migration files.
 
     Writes nothing if there is nothing to delete. Waits for a ``generate`` that is still writing.
 
@@ -123,7 +123,7 @@ def _write_durably(path: Path, text: str) -> None:
 
 @contextmanager
 def _journal(folder: Path) -> Iterator[tuple[str, ...]]:
-    """Hold the journal of ``folder``; delete uncommitted files before and after, and yield the names from before.
+    """Hold the journal; delete uncommitted files before and after, yield the former.
 
     The journal is deleted last. If something can't be deleted, it stays, and the next run tries again.
     """

@@ -1,1 +1,1 @@
-"""Read schema.yaml into the model, report everything that is wrong with it at once, and write it."""
+"""Read schema.yaml into the model, report all of its problems, and write it."""

@@ -88,7 +88,7 @@ def _enum(values: Values, enums: Mapping[str, Values]) -> Data:
 
 
 def _default(default: SqlText | None, lists: _Lists, where: str) -> dict[str, Data]:
-    """Return a default as a literal, if that gives the very same text and is one of the column's values."""
+    """Return a default as a literal, if it has the same text and is a valid value."""
     if default is None:
         return {}
     tokens = significant(tokenize(default.sql))

@@ -74,7 +74,7 @@ TYPE = Kind("string", _read_type, _write_type)
 
 
 def _problem(text: str) -> tuple[str, str] | None:
-    """Return what is wrong with ``text`` as a declared type, and what to do; None if nothing is."""
+    """Return the problem with ``text`` as a type, and its fix; None if it is valid."""
     match = _TYPE.match(text.strip())
     if match is None:
         fix = syntax_fix(text, "Write words and at most two numbers, such as `VARCHAR(50)`.")

@@ -27,9 +27,9 @@ Conflicts = Mapping[str, m.Conflict | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What a column can refer to.
+    """The names that a column can refer to.
 
-    ``columns`` are the names of the table's columns. ``enums`` is None if a module can't be imported: that is reported
+    ``columns`` are the names of the table's columns. ``enums`` is None if a module can't be imported: report that
     once, and not at each reference.
     """
 

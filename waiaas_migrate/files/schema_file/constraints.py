@@ -79,7 +79,7 @@ def read_references(value: Value, column: str) -> ReadForeignKey | None:
 
 
 def _read_parent(value: Value, form: Form) -> dict[str, Any] | None:
-    """Return what a ``references`` says; None if it names no table."""
+    """Return the contents of a ``references``; None if it names no table."""
     if value.is_mapping:
         fields = form.fields(value)
         found = form.contents(fields, ()) | {"targets": _column_names(value, fields)}

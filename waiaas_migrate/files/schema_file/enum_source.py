@@ -24,7 +24,7 @@ from waiaas_migrate.files.yaml_text.scalars import LARGEST_INTEGER, SMALLEST_INT
 
 #: Packages of an environment inside the project's folder; they are not the project's own.
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
-#: What to do about flags.
+#: The fix for flags.
 _FLAGS = "use an integer column, such as `{type: integer, check: a BETWEEN 0 AND 7}`"
 
 
@@ -65,7 +65,7 @@ def load_enums(modules: Sequence[tuple[str, Origin]], *, root: Path) -> LoadedEn
 
     Args:
         modules: dotted names, each with the place that names it.
-        root: the project's folder; it, and a ``src`` folder in it, are on ``sys.path`` meanwhile.
+        root: the project's folder; it, and its ``src`` folder, are on ``sys.path`` during the imports.
 
     Raises:
         SchemaFileError: lists a problem for each module that can't be imported.
@@ -243,7 +243,7 @@ def value_list_problem(values: Sequence[str | int]) -> str:
 
 
 def unknown_enum(name: str, enums: LoadedEnums) -> tuple[str, str]:
-    """Return what is wrong with a reference to ``name``, which no module defines, and what to do."""
+    """Return the problem of a reference to the undefined enum ``name``, and its fix."""
     if not enums.modules:
         return f"unknown enum `{name}`.", "Name the module that defines it, such as `enums: app.enums`."
     where = " or ".join(f"`{module}`" for module in enums.modules)

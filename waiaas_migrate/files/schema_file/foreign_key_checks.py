@@ -12,7 +12,7 @@ from waiaas_migrate.schema.names import fold
 
 
 def check_foreign_keys(tables: tuple[ReadTable, ...], objects: ReadObjects) -> None:
-    """Note foreign keys whose parent is missing or not unique, except those that say ``external: true``."""
+    """Report foreign keys without a unique parent, unless they are ``external``."""
     parents = {fold(read.table.name): read for read in tables}
     others = {fold(name): kind for kind, name, _ in objects.names if kind != "trigger"}
     for read in tables:

@@ -26,7 +26,7 @@ class Kind:
     Args:
         holds: the type, as JSON Schema names it.
         read: returns the content of a value; reports a problem and returns None if it can't be read.
-        write: returns the content as YAML data, or None to leave it out; the text says where it belongs, for errors.
+        write: returns the content as YAML data, or None to leave it out; the text names its place in errors.
     """
 
     holds: str
@@ -50,7 +50,7 @@ class Form:
     Args:
         keys: the keys by name, in the order in which they are written.
         example: what to write, for the message about a value that isn't such a mapping.
-        short: the key whose value can stand in place of the whole mapping; it is required.
+        short: the key whose value can replace the whole mapping; it is required.
         required: other required keys, each with what to do if it is missing.
         instead: keys of other tools, each with what to write instead.
     """

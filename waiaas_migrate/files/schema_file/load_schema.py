@@ -1,6 +1,6 @@
-"""Load schema.yaml into the model, or report everything that is wrong with it at once.
+"""Load schema.yaml into the model, or report all of its problems.
 
-docs/schema-file.md describes the format. It says what the SQL says: there are no hidden constraints.
+docs/schema-file.md describes the format. The file states every constraint: the SQL has no others.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _check_version(version: Value) -> None:
 
 
 def _enums(value: Value | None, report: Report, root: Path) -> LoadedEnums | None:
-    """Load the enums of the named modules; None if a module fails, which is reported here and not at each use."""
+    """Load the enums of the named modules; report a failure, and then return None."""
     if value is None or value.is_null:
         return LoadedEnums()
     values = value.items("a list of modules") if value.is_list else [value]

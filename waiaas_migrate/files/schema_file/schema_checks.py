@@ -134,7 +134,7 @@ def _check_enum(column: ReadColumn) -> None:
 
 
 def _replacement_problems(column: ReadColumn, values: tuple[str | int, ...]) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong with ``enum_values``, and what to do about each."""
+    """Yield each problem with ``enum_values``, and its fix."""
     renamed, removed = column.column.hints.renamed_values, column.column.hints.removed_values
     new_values = {new for _, new in renamed}
     if swapped := [old for old, _ in renamed if old in values and old in new_values]:

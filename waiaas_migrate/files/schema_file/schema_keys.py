@@ -17,7 +17,7 @@ from waiaas_migrate.files.yaml_text.yaml_writer import Data
 from waiaas_migrate.schema.model import Generated, IndexPart
 from waiaas_migrate.sqlite.reading import ddl
 
-#: Kinds that are read and written by the code of their mapping, because they depend on other keys or have many forms.
+#: Kinds that the code of their mapping reads and writes, because they depend on other keys or have many forms.
 ANY, LIST, MAPPING = Kind("any"), Kind("array"), Kind("object")
 
 _ON_CONFLICT = Key(v.CONFLICT, "What to do with a row that breaks the constraint.", "on_conflict")

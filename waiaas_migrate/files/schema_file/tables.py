@@ -90,7 +90,7 @@ def _table(name: str, read: ReadTable, names: tuple[str, ...]) -> Table:
 
 
 def _unqualified(check: Check, table: str, names: tuple[str, ...]) -> Check:
-    """Return ``check`` with the meaning it has in ``table``, whether it says ``table.column`` or ``column``."""
+    """Return ``check``, reading ``table.column`` in it as ``column``."""
     meant = ddl.expression(check.expression.sql, names, table)
     is_same = meant.key == check.expression.key
     expression = check.expression if is_same else replace(check.expression, key=meant.key)

@@ -25,7 +25,7 @@ T = TypeVar("T")
 _RESERVED_NAMES = re.compile(r"sqlite_|_yoyo_|yoyo_lock\Z|yoyo_tmp_|_waiaas_", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
-#: What is wrong with a carriage return in a text, and what to do.
+#: The problem with a carriage return in a text, and its fix.
 CARRIAGE_RETURN = (
     "the text contains a carriage return, which yoyo reads from a migration as a line feed.",
     "Remove it, or write char(13) in an SQL expression: 'a' || char(13) || 'b'.",
@@ -33,7 +33,7 @@ CARRIAGE_RETURN = (
 
 
 def name_problem(name: str) -> str:
-    """Return what is wrong with ``name`` as a column's or constraint's name, or an empty string."""
+    """Return the problem with ``name`` for a column or a constraint, or "" if valid."""
     if name.isidentifier():
         return ""
     if not name.strip():
@@ -42,7 +42,7 @@ def name_problem(name: str) -> str:
 
 
 def object_name_problem(name: str) -> str:
-    """Return what is wrong with ``name`` as a table's, view's, index's or trigger's name, or an empty string."""
+    """Return the problem with ``name`` for a table, view, index or trigger, or ""."""
     if _RESERVED_NAMES.match(fold(name)):
         return f"the name `{shown(name)}` is reserved for SQLite, yoyo or waiaas-migrate."
     return name_problem(name)
@@ -100,7 +100,7 @@ def _read_default_sql(value: Value, _: Columns) -> SqlText | None:
     sql = value.sql()
     if sql is None:
         return None
-    # By itself, a word in double quotes is a string to everybody; within an expression it looks like a column.
+    # By itself, a word in double quotes is always a string; within an expression it looks like a column.
     for word in () if ddl.is_bare(sql) else double_quoted(sql):
         text = quote_literal(word)
         what = f'"{word}" in double quotes would be the text {text}: a default can\'t name a column.'
@@ -136,7 +136,7 @@ def parse_sql(value: Value, sql: str, columns: Columns = (), *, default: bool = 
 
 
 def syntax_fix(text: str, otherwise: str) -> str:
-    """Return what to do about broken text; an open parenthesis usually means that a YAML comma cut it short."""
+    """Return the fix for broken SQL: quotes, if a YAML comma seems to have cut it."""
     is_cut = text.count("(") > text.count(")")
     return "A comma inside `{…}` ends the value. Put the whole value in quotes." if is_cut else otherwise
 

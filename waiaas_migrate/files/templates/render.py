@@ -28,7 +28,7 @@ from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 from waiaas_migrate.sqlite.reading.ddl import is_bare
 from waiaas_migrate.sqlite.reading.spelling import resynchronized, spelled_name
 
-#: The options that decide what a template is compiled to.
+#: The options that affect the compiled templates.
 _OPTIONS: Mapping[str, Any] = {
     "undefined": jinja2.StrictUndefined,
     "autoescape": False,  # SQL, not HTML; quoting is done by the name and literal filters
@@ -69,7 +69,7 @@ class _Environment(jinja2.Environment):
 
 
 def replaced_templates(folder: Path) -> tuple[str, ...]:
-    """Return the names of the shipped templates that ``folder`` replaces; none if it has other templates only."""
+    """Return the names of the shipped templates that ``folder`` replaces."""
     shipped = bundled("templates")
     if not folder.is_dir() or folder.samefile(shipped):
         return ()
@@ -152,7 +152,7 @@ class Renderer:
 
 
 def _named_guards(actions: Iterable[Action]) -> dict[Guard, str]:
-    """Return a column of the guard table for each guard: its label as a plain word, with a number if that is taken."""
+    """Return a unique column of the guard table for each guard, named by its label."""
     named: dict[Guard, str] = {}
     for guard in dict.fromkeys(guard for action in actions for guard in guards_of(action)):
         label = re.sub(r"[^a-z0-9_]", "_", guard.label.lower())

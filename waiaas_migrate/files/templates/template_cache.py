@@ -29,7 +29,7 @@ class TemplateCache(jinja2.BytecodeCache):
         self._made_by = repr((jinja2.__version__, sys.version, sorted(options.items())))
 
     def get_source_checksum(self, source: str) -> str:
-        """Return a hash of everything that decides what a template is compiled to."""
+        """Return a hash of everything that affects the compiled template."""
         # Jinja would compile in the result of a filter or test on a constant; the shipped templates have none.
         return hashlib.sha256(f"{self._made_by}\n{source}".encode()).hexdigest()
 
@@ -65,7 +65,7 @@ def user_cache() -> Path | None:
             return None
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder if _is_own(folder) and not _is_open_to_others(folder) else None
-    except (OSError, RuntimeError):  # the latter if there is no home
+    except (OSError, RuntimeError):  # RuntimeError if there is no home
         return None
 
 

@@ -36,7 +36,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 
 class ScalarError(ValueError):
-    """A scalar that has no meaning; the text says what is wrong, and ``fix`` what to do."""
+    """A scalar without a meaning; the text is the problem, and ``fix`` the remedy."""
 
     def __init__(self, what: str, fix: str = "") -> None:
         super().__init__(what)

@@ -11,7 +11,7 @@ from waiaas_migrate.files.problem_report import Origin
 _TAB = "a tab is used to indent.", "Replace it: YAML indents with spaces only."
 _QUOTE = "or put a value that has a comma or bracket in quotes."
 
-#: Patterns for the messages of libyaml and of PyYAML's own parser, each with what is wrong and what to do.
+#: Patterns for the messages of libyaml and of PyYAML's own parser, each with the problem and its fix.
 _EXPLANATIONS: dict[str, tuple[str, str]] = {
     r"tab character that violates indentation": _TAB,
     r"mapping values are not allowed": (
@@ -54,7 +54,7 @@ def is_too_deep(error: yaml.YAMLError) -> bool:
 
 
 def explain(error: yaml.YAMLError, text: str, name: str) -> tuple[Origin, str, str]:
-    """Return the place of a syntax error, what is wrong, and what to do."""
+    """Return the place of a syntax error, the problem, and its fix."""
     if conflict := _CONFLICT.search(text):
         line = text.count("\n", 0, conflict.start()) + 1
         fix = "Keep what both branches need, and remove git's marks."

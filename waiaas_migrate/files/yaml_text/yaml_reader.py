@@ -1,7 +1,7 @@
 """Read YAML text into a frozen tree in which every value knows its place.
 
 The tree is made from PyYAML's events instead of by PyYAML's composer, which recurses without a limit, lets a duplicate
-key overwrite the first one, and does not limit what aliases multiply. Nothing is ever executed: a tag outside YAML's
+key overwrite the first one, and does not limit how much aliases expand. Nothing is ever executed: a tag outside YAML's
 core is an error.
 """
 
@@ -189,7 +189,7 @@ class _Reader:
             value = scalars.resolve(text, plain=is_plain, tag=event.tag)
         except scalars.ScalarError as error:
             self._add(event.start_mark, str(error), error.fix)
-        # Only escapes in double quotes can bring these in; neither has a place in SQL text.
+        # Only escapes in double quotes can produce these, and SQL text can't contain them.
         if not is_plain and _UNHOLDABLE.search(text):
             self._add(event.start_mark, "the text contains a character that SQL can't hold.", "Remove the escape.")
         return ScalarNode(value, text, event.start_mark)

@@ -181,7 +181,7 @@ def _report_keys(
 
 
 def described(node: Node) -> str:
-    """Return what a node is, for a message."""
+    """Return a description of a node for a message."""
     match node:
         case SequenceNode():
             return "a list"

@@ -1,7 +1,7 @@
 """Write plain data as YAML that a person could have written.
 
 The text means the same in YAML 1.2, which this package reads, and in YAML 1.1, which most other programs read: text
-that either would take for something else is quoted.
+that either would misread is quoted.
 """
 
 from __future__ import annotations

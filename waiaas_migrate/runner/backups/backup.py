@@ -1,7 +1,7 @@
 """Make, list and prune backups: verified copies of a database beside it, made before a run that could lose data.
 
 The copy is read through a separate connection while the run already holds the write lock: a reader sees what was last
-committed, and nobody else can commit until the run has. So the copy holds exactly what the run began with. Other
+committed, and nobody else can commit until the run has. So the copy is the database before the run. Other
 writers wait for the copy as they wait for the run.
 
 The name of a backup, such as ``app.db.backup-20260101T000000Z-0003_x``, holds the time in UTC and the last migration
@@ -48,7 +48,7 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backup:
-    """One backup: its path, when it was made, the last migration applied by then, and its size in bytes."""
+    """A backup: its path, its time, the last applied migration, and its size."""
 
     path: Path
     made_at: datetime

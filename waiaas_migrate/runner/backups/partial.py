@@ -94,7 +94,7 @@ def take_name(partial: Path, name: Path) -> None:
 
 
 def take_free_name(partial: Path, names: Iterable[Path]) -> Path:
-    """Rename ``partial`` to the first of ``names`` that no file has; another process may take one at any time."""
+    """Rename ``partial`` to the first free one of ``names``, and return its path."""
     for name in names:
         with suppress(FileExistsError):
             take_name(partial, name)

@@ -93,7 +93,7 @@ def restore(database: str, backup: str | None = None, *, report: Callable[[Resto
 
 
 def _raise_with_outcome(error: BaseException, done: Restored, *, is_in_place: bool) -> None:
-    """Raise an error that says what is in place; return if ``error`` says so itself."""
+    """Raise an error that reports the outcome; return if ``error`` already does."""
     if isinstance(error, KeyboardInterrupt):
         raise RestoreInterrupted(done.database, done if is_in_place else None) from error
     if is_in_place:

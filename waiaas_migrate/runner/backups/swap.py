@@ -41,7 +41,7 @@ class Swap:
             return False
 
     def run(self) -> None:
-        """Replace ``target``; if that fails or is interrupted before the rename, everything is as before.
+        """Replace ``target``; if that fails or is interrupted before the rename, undo it.
 
         Raises:
             OSError: the folder can't be written.

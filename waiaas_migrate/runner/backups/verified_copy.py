@@ -23,7 +23,7 @@ PageListener = Callable[[int, int], None]
 #: The mode of a file that only its owner may use.
 OWNER_ONLY = 0o600
 _PAGES_PER_STEP = 2048
-#: Bytes that something else may need while a copy is made, such as the journal of the run, whose size nobody knows yet.
+#: Bytes that something else may need while a copy is made, such as the journal of the run, whose size is unknown.
 _MARGIN = 1 << 20
 
 

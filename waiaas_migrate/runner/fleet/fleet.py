@@ -211,7 +211,7 @@ def _cancel(futures: Iterable[Future[Outcome[ResultT]]]) -> None:
 
 
 def outcome_of(work: Callable[[str], ResultT], database: str) -> Outcome[ResultT]:
-    """Run ``work`` on ``database`` and return its outcome; an error becomes text, to travel between processes."""
+    """Return the outcome of ``work`` on ``database``, with an error as text."""
     start = time.perf_counter()
     try:
         result = work(database)
@@ -237,7 +237,7 @@ def default_jobs() -> int:
 
 
 def _within_file_limit(jobs: int) -> int:
-    """Return ``jobs``, or as many as this process's limit on open files allows, but at least one."""
+    """Limit ``jobs`` to what the process's limit on open files allows; at least one."""
     try:
         import resource
     except ImportError:  # Windows

@@ -1,4 +1,4 @@
-"""Find the databases that a command's arguments name; patterns stand for the files that match."""
+"""Find the databases that a command's arguments name, by path, URL or pattern."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def refuse_single_name(databases: Iterable[str] | str | bytes | os.PathLike[str]
 def expand(arguments: Sequence[str]) -> tuple[str, ...]:
     """Return the databases that ``arguments`` name, each file once, in order.
 
-    An argument with ``*``, ``?`` or ``[`` is a pattern, unless a file has that name; ``**`` matches nested folders. A
-    pattern matches files, except the WAL, journal, lock file and backups of a database.
+    An argument with ``*``, ``?`` or ``[`` is a pattern, unless a file has that name; ``**`` matches nested folders.
+    Patterns don't match the WAL, journal, lock file and backups of a database.
 
     Raises:
         UsageError: a pattern matches nothing, or ``arguments`` is a single name.
@@ -53,7 +53,7 @@ def is_single(arguments: Sequence[str]) -> bool:
 
 
 def is_pattern(argument: str) -> bool:
-    """Return whether ``argument`` stands for the files that match it."""
+    """Return whether ``argument`` is a pattern for files."""
     return glob.has_magic(argument) and not argument.startswith(("file:", "sqlite:")) and not os.path.lexists(argument)
 
 

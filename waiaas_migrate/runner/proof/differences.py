@@ -102,7 +102,7 @@ def _compare_meaning(
 
 
 def _detail(change: Change) -> object:
-    """Return ``change``, without the rest of the table in the case of table options."""
+    """Return ``change``, reduced to the options if it changes the options of a table."""
     if isinstance(change, ModifyTableOptions):
         return [(fold(table.name), table.strict, table.without_rowid) for table in (change.old, change.new)]
     return change

@@ -88,7 +88,7 @@ class ForeignKeyCheck:
         return read_keys(self._connection) if has_keys else ()
 
     def _unannounced(self, new: Iterable[Violation]) -> Iterator[Violation]:
-        """Yield those of ``new`` that no migration announced.
+        """Yield the violations in ``new`` that no migration announced.
 
         An announcement covers all keys of its table; or one of any table, if its table has been renamed since.
         """
@@ -106,7 +106,7 @@ class ForeignKeyCheck:
 def new_violations(
     before: Sequence[Violation], after: Sequence[Violation], kept: Collection[KeyNames]
 ) -> tuple[Violation, ...]:
-    """Return those of ``after`` that were not there before; ``kept`` are the foreign keys that exist at both times.
+    """Return the new violations in ``after``; ``kept`` keys exist both times.
 
     A violation is old if a row with the same values lacked a parent by the same foreign key before. Keys that are not
     kept may have been renamed, so they all count as one. If tables swapped their names, a row with the same rowid and
@@ -127,7 +127,7 @@ def new_violations(
 def _unpaired(
     before: Sequence[Violation], after: Sequence[Violation], identity: Callable[[Violation], object]
 ) -> tuple[tuple[Violation, ...], tuple[Violation, ...]]:
-    """Pair each of ``after`` with one of the same ``identity`` in ``before``, and return what is left of both."""
+    """Pair ``after`` with ``before`` by ``identity``; return the unpaired of both."""
     waiting = defaultdict[object, list[Violation]](list)
     for one in before:
         waiting[identity(one)].append(one)

@@ -19,7 +19,7 @@ from waiaas_migrate.sqlite.planning.effects import Effects
 
 
 class SchemaProof:
-    """The differences from what migrations make before a run, and a check for new ones after it.
+    """The schema's differences before a run, and a check for new ones after it.
 
     If the catalog has the fingerprint that the manifest records for these migrations, nothing differs, and nothing else
     is read. If not, they are replayed in memory. Manual changes are allowed as long as the run leaves them alone: only
@@ -84,7 +84,7 @@ class SchemaProof:
             )
 
     def new(self, applied: Sequence[MigrationFile], facts: CatalogFacts) -> list[Difference]:
-        """Return new differences from what the migrations ``applied`` make; :attr:`notices` then reports the old ones.
+        """Return new differences from the ``applied`` migrations; note the old ones.
 
         ``facts`` are those of the catalog now.
         """

@@ -83,7 +83,7 @@ class Monitor:
         self._connection.set_progress_handler(self._tick, self._every)
 
     def send(self, event: Event) -> None:
-        """Send ``event`` to the listener, and measure what begins with it."""
+        """Send ``event`` to the listener, and measure the step that it begins."""
         if self._listener is None:
             return
         self._listener(event)

@@ -1,6 +1,6 @@
 """Read from yoyo's tables which migrations a database has run. Nothing here imports yoyo or writes.
 
-The tables are read from ``main`` by name, since a connection may have other databases attached, with tables of yoyo's.
+The tables are read from ``main`` by name, since a connection may have attached databases with yoyo's tables.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _impostor(connection: sqlite3.Connection, name: str) -> DatabaseRefused:
 
 
 def _read_bytes(connection: sqlite3.Connection, query: str) -> list[tuple[object, ...]]:
-    """Return the rows of ``query`` with texts as bytes: what others wrote need not be UTF-8."""
+    """Return the rows of ``query`` with texts as bytes, since they may not be UTF-8."""
     before, connection.text_factory = connection.text_factory, bytes
     try:
         return connection.execute(query).fetchall()
@@ -108,17 +108,17 @@ def _applied(key: str, name: str, *, is_old: bool) -> Applied:
 
 
 def read_records(connection: sqlite3.Connection) -> Records | None:
-    """Return what yoyo has recorded, in a fraction of the time that :func:`read_applied` takes.
+    """Return yoyo's records, in a fraction of the time of :func:`read_applied`.
 
-    None if nothing was applied, if yoyo's tables are missing or old, if they hold something other than text, or if the
-    connection has a text factory: :func:`read_applied` can read all of these.
+    Return None if nothing was applied, if yoyo's tables are missing or old, if they hold anything but text, or if the
+    connection has a text factory: :func:`read_applied` can handle all of these.
     """
     cursor = connection.cursor()
     cursor.row_factory = None
     try:
         text: object = cursor.execute(_AS_TEXT).fetchone()[0]
     except sqlite3.OperationalError as error:
-        # Text that is not UTF-8 is an error of Python's, which has no code.
+        # Python itself raises the error for text that is not UTF-8, without a code.
         if result_code(error) not in (0, sqlite3.SQLITE_ERROR):
             raise
         return None
@@ -127,7 +127,7 @@ def read_records(connection: sqlite3.Connection) -> Records | None:
 
 @functools.lru_cache(maxsize=16)
 def _records(text: str) -> Records:
-    """Return what was read as one text; many databases of a fleet have the same."""
+    """Parse the records read as one text; many databases of a fleet have the same."""
     version, _, applied = text.partition(" ")
     is_number = version.isdecimal() and version.isascii()
     return Records(applied=frozenset(applied.split(",")), version=int(version) if is_number else 0)

@@ -18,7 +18,7 @@ _SETTLED_NS = 1_000_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """What a manifest records: the ids, the hashes under which yoyo records them, and the PRAGMAs."""
+    """A manifest's ids, the hashes under which yoyo records them, and its PRAGMAs."""
 
     ids: tuple[str, ...]
     hashes: frozenset[str]
@@ -28,7 +28,7 @@ class Head:
 
 
 def read_head(folder: str) -> Head | None:
-    """Return what the manifest of ``folder`` records, read once as long as the file stays the same; None without one.
+    """Return the head in ``folder``'s manifest, cached until the file changes.
 
     Raises:
         MigrationsError: the file is not what ``generate`` writes.

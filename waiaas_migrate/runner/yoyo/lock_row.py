@@ -30,7 +30,7 @@ class LockState:
 
 
 class sole_transaction:  # noqa: N801 — a context manager, as write_transaction is
-    """A write transaction during which no plain yoyo is at work; a lock row without a process is removed, and noted.
+    """A write transaction without plain yoyo at work; removes an abandoned lock row.
 
     Plain yoyo commits a migration and its record separately, and nobody must see the state between the two. So if its
     process is running, this waits, as long as for a lock of SQLite's.
