@@ -51,7 +51,7 @@ def with_backfills(database: sqlite3.Connection, transition: Transition) -> Tran
 
 
 def _filled(transition: Transition) -> Iterator[tuple[Table, Column]]:
-    """Yield each column that gets values by its backfill, after its table before the migration."""
+    """Yield each column that its backfill fills, with its table as it was before the migration."""
     old_tables = transition.old.by_name()
     for table in transition.new.tables:
         old = old_tables.get(fold(table.name))

@@ -96,7 +96,7 @@ def refuse_clashes(migrations: Sequence[MigrationFile], recorded: Manifest | Non
 def _disordered(
     migrations: Sequence[MigrationFile], there: Mapping[str, Sequence[str]], new: MigrationFile
 ) -> list[Problem]:
-    """Report tables with another order of columns ``there``, where later edits of their text would fail."""
+    """Report tables whose columns have another order in ``there``: later edits of their text would fail."""
     here = _column_orders(migrations)
     tables = [table for table, columns in here.items() if list(columns) != list(there.get(table, columns))]
     what = (

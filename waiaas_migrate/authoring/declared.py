@@ -34,7 +34,7 @@ from waiaas_migrate.sqlite.reading.introspect import Known, Strings, introspect_
 class Declared:
     """The declared schema: ``source`` as its author wrote it, ``schema`` as SQLite understood it, hints included.
 
-    ``known`` are the statements that the migrations contain unchanged, so that neither side needs reading.
+    ``known`` are statements that are the same in the migrations, and so need no parsing on either side.
     """
 
     source: DeclaredSchema
@@ -156,7 +156,7 @@ def _statements_in(database: sqlite3.Connection) -> frozenset[str]:
 
 
 def _known(parts: Iterable[_Part], existing: Collection[str]) -> Known:
-    """Return what the tables and indexes mean whose statement is one of ``existing``."""
+    """Return the meaning of each table and index whose statement is in ``existing``."""
     known: dict[str, Table | Index] = {}
     for part in parts:
         match part.action:

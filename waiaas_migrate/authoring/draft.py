@@ -131,7 +131,7 @@ def _title(migration: str, changes: Sequence[Change], effects: Effects) -> str:
 
 
 def _costs(effects: Effects) -> str:
-    """Return what takes longer the more rows there are, after a full stop; nothing if nothing does."""
+    """Return a sentence on the steps whose time grows with the rows, to append; empty if there are none."""
     scanned = ", ".join(name for name, cost in effects.tables or () if cost is Cost.SCAN)
     rebuilt = ", ".join(effects.rebuilt)
     if rebuilt and scanned:

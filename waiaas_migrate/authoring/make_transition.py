@@ -54,7 +54,7 @@ def make_transition(
 
 
 def _completed(database: sqlite3.Connection, transition: Transition, renderer: Renderer) -> Transition:
-    """Return ``transition`` with its changes, and what ``database``, which has the new names, adds to it."""
+    """Return ``transition`` with its changes and with facts read from ``database``, which has the new names."""
     changes = diff(transition.old, transition.new)
     aside = transition.set_aside | _broken(database, transition.old, changes) | _quoted(transition.strings, changes)
     texts = {fold(row.name): row.sql for row in read_catalog(database) if row.kind == "table"}

@@ -24,7 +24,7 @@ def prove(before: sqlite3.Connection, transition: Transition, migration: Migrati
     """Show that ``migration`` makes ``transition`` and can be rolled back, keeps rows, and is readable for yoyo.
 
     Args:
-        before: the migrations so far, replayed in memory; the migration has run on it afterwards, and was rolled back.
+        before: the migrations so far, replayed in memory. The proof runs the migration on it and rolls it back.
         transition: what the migration is for.
         migration: the new migration.
 

@@ -80,7 +80,7 @@ def _not_restored(change: c.Change) -> Iterator[str]:
 
 
 def _columns_that_stay(transition: Transition) -> Iterator[tuple[Table, Column, Column]]:
-    """Yield each column that stays, before and after the migration, after its table before the migration."""
+    """Yield each kept column: its table before the migration, the column before it, and the column after it."""
     old_tables = transition.old.by_name()
     for table in transition.new.tables:
         old = old_tables.get(fold(table.name))

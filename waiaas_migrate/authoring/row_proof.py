@@ -63,7 +63,7 @@ def _within_reach(schema: Schema, text: str) -> tuple[Table, ...]:
 
 
 def _kept(transition: Transition, tables: Iterable[Table]) -> Iterator[tuple[Part, Part]]:
-    """Yield what must keep its values, before and after the migration."""
+    """Yield the columns that must keep their values, as named before and after the migration."""
     renames, after = transition.renames, transition.new.by_name()
     for start in tables:
         new = after.get(fold(renames.table_after(start.name)))

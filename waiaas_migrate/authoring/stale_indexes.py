@@ -20,7 +20,7 @@ def stale_indexes(before: sqlite3.Connection, after: sqlite3.Connection, transit
 
     Args:
         before: the database before the migration, in memory; it is not changed.
-        after: the same after it.
+        after: the database after the migration, in memory.
         transition: what the migration does.
     """
     return frozenset(_stale(before, after, transition))

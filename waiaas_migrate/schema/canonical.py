@@ -66,7 +66,7 @@ def _canonical_type(declared: str | None) -> str | None:
 
 
 def without_expressions(value: ValueT) -> ValueT:
-    """Return ``value`` with the same meaning in every expression, to compare everything around them."""
+    """Return ``value`` with all expressions replaced by one, to compare everything else."""
     result: ValueT = _without_expressions(value)
     return result
 

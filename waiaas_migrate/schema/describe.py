@@ -69,7 +69,7 @@ def _differences(old: m.Column, new: m.Column) -> list[str]:
 
 
 def _properties(column: m.Column) -> tuple[str, ...]:
-    """Return the properties of a column in words, except its name; always the same number of them."""
+    """Return the properties of a column in words, except its name, in a fixed order."""
     return (
         f"type {column.type}" if column.type else "no type",
         _not_null(column),

@@ -146,12 +146,12 @@ def _compare(
 
 
 def _unmatched(old: Sequence[ItemT], new: Sequence[ItemT]) -> tuple[list[ItemT], list[ItemT]]:
-    """Return the items that only ``old`` or only ``new`` has, each as often as it has more of them."""
+    """Return the items of each side that the other lacks; equal items are paired one by one."""
     return ([], []) if old == new else (_left_over(old, new), _left_over(new, old))
 
 
 def _left_over(items: Sequence[ItemT], others: Sequence[ItemT]) -> list[ItemT]:
-    """Return ``items`` without one for each of the same meaning among ``others``."""
+    """Return ``items`` without those that have a partner of the same meaning in ``others``."""
     matched = Counter(map(canonical, others))
     left = []
     for item in items:

@@ -182,7 +182,7 @@ def _contradictions(waiting: Mapping[str, str], declared: Collection[str]) -> It
 
 
 def _ordered(waiting: Mapping[str, str], existing: Iterable[str]) -> list[tuple[str, str]]:
-    """Return renames such that each new name is free in its turn; a temporary name opens a circle."""
+    """Return the renames in an order in which each new name is free; circles go through a temporary name."""
     left = dict(waiting)
     occupied = {fold(name) for name in existing}
     steps: list[tuple[str, str]] = []

@@ -36,5 +36,5 @@ def rowid_name(*tables: Table) -> str | None:
 
 
 def is_renumbered(old: Table, new: Table) -> bool:
-    """Return whether rows may change their rowid from ``old`` to ``new``, or have none in one of them."""
+    """Return whether rows may get other rowids in ``new`` than in ``old``, or gain or lose them."""
     return old.without_rowid != new.without_rowid or rowid_alias(old) != rowid_alias(new)
