@@ -10,10 +10,10 @@ import pytest
 
 from tests.support.projects import (
     TABLES,
+    add_migration,
     catalog,
     edit,
     execute,
-    generated_project,
     held_by_another_process,
     listing,
     rows,
@@ -21,25 +21,6 @@ from tests.support.projects import (
 )
 
 FIX = "Undo the manual change, or add it to schema.yaml and run `waiaas-migrate generate`."
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A project with one migration."""
-    return generated_project(tmp_path)
-
-
-@pytest.fixture
-def database(project: Path) -> Path:
-    """A database at head, called ``app.db``."""
-    assert run(project, "apply", "app.db").status == 0
-    return project / "app.db"
-
-
-def add_migration(project: Path, name: str, sql: str) -> None:
-    """Write a migration by hand, without a manifest that would not list it."""
-    (project / "migrations" / name).write_text(sql, encoding="utf-8")
-    (project / "migrations" / "manifest.json").unlink(missing_ok=True)
 
 
 def test_apply_makes_the_file(project: Path) -> None:

@@ -8,33 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.projects import (
+    add_migration,
     edit,
     execute,
-    generated_project,
     listing,
     run,
 )
 
 FIX = "Undo the manual change, or add it to schema.yaml and run `waiaas-migrate generate`."
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A project with one migration."""
-    return generated_project(tmp_path)
-
-
-@pytest.fixture
-def database(project: Path) -> Path:
-    """A database at head, called ``app.db``."""
-    assert run(project, "apply", "app.db").status == 0
-    return project / "app.db"
-
-
-def add_migration(project: Path, name: str, sql: str) -> None:
-    """Write a migration by hand, without a manifest that would not list it."""
-    (project / "migrations" / name).write_text(sql, encoding="utf-8")
-    (project / "migrations" / "manifest.json").unlink(missing_ok=True)
 
 
 def test_drift_of_a_database_without_a_record(project: Path) -> None:

@@ -162,3 +162,9 @@ def held_by_another_process(database: Path, statement: str = "BEGIN EXCLUSIVE") 
             yield
         finally:
             process.communicate()
+
+
+def add_migration(project: Path, name: str, sql: str) -> None:
+    """Write a migration by hand, without a manifest that would not list it."""
+    (project / "migrations" / name).write_text(sql, encoding="utf-8")
+    (project / "migrations" / "manifest.json").unlink(missing_ok=True)

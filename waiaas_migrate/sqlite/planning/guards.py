@@ -8,7 +8,7 @@ from typing import assert_never
 from waiaas_migrate.sqlite.planning import actions as a
 
 #: Why a migration refuses a table that was changed by hand.
-DEFINITION_DIFFERS = "its definition differs from what the migrations made; run waiaas-migrate drift"
+DEFINITION_DIFFERS = "its definition differs from what the migrations made; run waiaas-migrate apply"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
