@@ -20,6 +20,14 @@ _MARK_LENGTH = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Replaced:
+    """A migration that was squashed into another: its id, and the hash of its text."""
+
+    id: str
+    text_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """The recorded facts about one migration.
 
@@ -27,11 +35,13 @@ class Facts:
         forward: the effects of applying it.
         rollback: the effects of rolling it back.
         catalog: the mark of the catalog after it; None if unknown.
+        replaces: the migrations that were squashed into it, in the order in which databases have run them.
     """
 
     forward: Effects = WORST_CASE
     rollback: Effects = WORST_CASE
     catalog: str | None = None
+    replaces: tuple[Replaced, ...] = ()
 
 
 UNKNOWN = Facts()
@@ -47,7 +57,8 @@ def written(facts: Facts) -> dict[str, Any]:
     forward = _written(facts.forward, loses=facts.forward.loses)
     back = "" if facts.rollback == WORST_CASE else f" | {_written(facts.rollback, loses=False)}".rstrip()
     catalog = {} if facts.catalog is None else {"catalog": facts.catalog}
-    return {"facts": forward + back, **catalog}
+    replaces = {"replaces": [f"{one.text_hash} {one.id}" for one in facts.replaces]} if facts.replaces else {}
+    return {"facts": forward + back, **replaces, **catalog}
 
 
 def _written(effects: Effects, *, loses: bool) -> str:
@@ -79,7 +90,13 @@ def read(entry: dict[str, Any]) -> Facts | None:
         raise TypeError(f"{catalog!r} is not text")
     forward, bar, back = entry["facts"].partition("|")
     rollback = _read(back, always_loses=True) if bar else WORST_CASE
-    return Facts(forward=_read(forward, always_loses=False), rollback=rollback, catalog=catalog)
+    replaces = tuple(map(_replaced, entry.get("replaces", ())))
+    return Facts(forward=_read(forward, always_loses=False), rollback=rollback, catalog=catalog, replaces=replaces)
+
+
+def _replaced(text: str) -> Replaced:
+    text_hash, _, name = text.partition(" ")
+    return Replaced(id=name, text_hash=text_hash)
 
 
 def _read(text: str, *, always_loses: bool) -> Effects:

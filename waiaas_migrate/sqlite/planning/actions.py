@@ -30,7 +30,7 @@ class CreateIndex:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateStatement:
-    """CREATE of a view, a trigger or a virtual table, as its author wrote it."""
+    """A statement as its author wrote it: CREATE of a view, a trigger or a virtual table, or one to repeat."""
 
     statement: SqlText
 

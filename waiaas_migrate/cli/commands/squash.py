@@ -1,0 +1,50 @@
+"""The command ``squash``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from waiaas_migrate.cli import options
+from waiaas_migrate.cli.output import note, plural, print_json, say
+
+if TYPE_CHECKING:
+    from waiaas_migrate.files.project import Project
+
+
+@click.command()
+@click.option("--to", metavar="ID", help="The last migration to replace.  [default: the last of the folder]")
+@options.as_json
+@options.in_project
+def squash(project: Project, to: str | None, *, as_json: bool) -> int:
+    """Replace the first migrations by one that makes the same schema and rows.
+
+    Deletes the old files. A database that has run all of the old migrations goes on with the ones that follow. A
+    database that has run only some of them must first be migrated with the version of the files from before.
+
+    \b
+    Example:
+      waiaas-migrate squash --to 0020_add_nickname
+    """  # noqa: D301
+    from waiaas_migrate.authoring.squash import squash as run
+
+    result = run(project, to=to)
+    if as_json:
+        print_json(
+            {
+                "migration": result.migration,
+                "replaced": result.replaced,
+                "rows": dict(result.rows),
+                "written": [str(path) for path in result.written],
+                "removed": [str(path) for path in result.removed],
+            }
+        )
+        return 0
+    say(f"Squashed {plural(len(result.replaced), 'migration')} into {result.migration}.")
+    for table, rows in result.rows:
+        note(f"inserts {plural(rows, 'row')} into {table}, as the old migrations did")
+    for path in result.written:
+        note(f"wrote {path.name}")
+    note(f"deleted {plural(len(result.removed), 'file')}")
+    return 0
