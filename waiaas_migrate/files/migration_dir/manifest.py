@@ -21,6 +21,7 @@ from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.migration_dir import facts as facts_text
 from waiaas_migrate.files.migration_dir.facts import Facts
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, read_with_post_apply
+from waiaas_migrate.files.migration_dir.unfinished import Unfinished, unfinished
 from waiaas_migrate.sqlite.database.pragmas import Pragma, pragma_problem
 
 MANIFEST = "manifest.json"
@@ -133,32 +134,31 @@ def read_recorded(
 ) -> tuple[tuple[MigrationFile, ...], tuple[MigrationFile, ...], Manifest | None]:
     """Return the migrations, the post-apply hooks and the manifest of ``folder`` as they were at one moment.
 
-    Read again if a ``generate`` finishes in between, since the manifest decides which files count.
+    Read again if another command writes in between, since the manifest decides which files count.
 
     Raises:
         MigrationsError: lists every problem in the folder.
     """
-    path = folder / MANIFEST
     for _ in range(_ATTEMPTS):
-        before = _identity(path)
+        before = _state(folder)
         try:
             found = (*read_with_post_apply(folder, missing_ok=missing_ok), read_manifest(folder))
         except MigrationsError:
-            if _identity(path) == before:
+            if _state(folder) == before:
                 raise
         else:
-            if _identity(path) == before:
+            if _state(folder) == before:
                 return found
-    raise _broken(path, "keeps changing while it is read.", fix="Run the command again.")
+    raise _broken(folder / MANIFEST, "keeps changing while it is read.", fix="Run the command again.")
 
 
-def _identity(path: Path) -> tuple[int, int, int] | None:
-    """Return what changes when a file is replaced or written to."""
+def _state(folder: Path) -> tuple[int, int, int, Unfinished] | None:
+    """Return what changes when the manifest is replaced or written to, or when files begin or cease to count."""
     try:
-        found = path.stat()
+        found = (folder / MANIFEST).stat()
     except OSError:
         return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    return found.st_ino, found.st_mtime_ns, found.st_size, unfinished(folder)
 
 
 def read_manifest(folder: Path) -> Manifest | None:
