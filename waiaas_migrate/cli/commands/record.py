@@ -1,0 +1,54 @@
+"""The command ``record``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from waiaas_migrate.cli import options
+from waiaas_migrate.cli.commands.generate import redo_hint
+from waiaas_migrate.cli.output import note, print_json, print_written, say
+
+if TYPE_CHECKING:
+    from waiaas_migrate.files.project import Project
+
+
+@click.command()
+@options.released
+@options.as_json
+@options.in_project
+def record(project: Project, released: tuple[str, ...], *, as_json: bool) -> int:
+    """Record migrations that were written, edited or deleted by hand.
+
+    Replays the migrations in memory, then writes manifest.json. Refuses to record an edited or deleted migration that is
+    released: one that the main branch has.
+
+    \b
+    Example:
+      waiaas-migrate record
+    """  # noqa: D301
+    from waiaas_migrate.authoring.record import record as run
+
+    result = run(project, released=released)
+    if as_json:
+        written, removed = (list(map(str, paths)) for paths in (result.written, result.removed))
+        print_json({**asdict(result), "written": written, "removed": removed})
+        return 0
+    print_written(result)
+    for notice in result.notices:
+        note(f"Note: {notice}")
+    if changed := (*result.edited, *result.deleted):
+        note(redo_hint(*changed))
+    for migration in result.added:
+        say(f"recorded {migration}")
+    for migration in result.edited:
+        say(f"recorded {migration} as it is now")
+    for migration in result.deleted:
+        say(f"{migration} is no longer recorded")
+    if not result.written:
+        say("Nothing to record: manifest.json lists the migrations as they are.")
+    elif not (result.added or changed):
+        say("manifest.json is up to date again.")
+    return 0
