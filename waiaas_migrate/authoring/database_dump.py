@@ -93,7 +93,8 @@ def _inserts(connection: sqlite3.Connection, table: Table) -> Iterator[Step]:
     """Yield a step that inserts the rows of ``table``, if it has any, and one that sets its AUTOINCREMENT counter."""
     names = [column.name for column in table.columns if column.generated is None]
     hidden = rowid_name(table) if rowid_alias(table) is None else None
-    selected = ", ".join(map(quote_name, names + [hidden] * (hidden is not None)))
+    shown = names if hidden is None else [*names, hidden]
+    selected = ", ".join(map(quote_name, shown))
     order = f" ORDER BY {quote_name(hidden)}" if hidden is not None else ""
     rows = connection.execute(f"SELECT {selected} FROM main.{quote_name(table.name)}{order}").fetchall()
     if hidden is not None and [row[-1] for row in rows] == list(range(1, len(rows) + 1)):

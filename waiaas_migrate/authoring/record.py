@@ -115,7 +115,9 @@ def _start(project: Project, recorded: Manifest | None) -> Manifest:
 def _refuse_released(project: Project, ids: Sequence[str], changed: Sequence[str], named: Collection[str]) -> None:
     released = read_released(project, ids, named)
     problems = [
-        Problem(file=str(project.migrations / name), what=f"was edited or deleted, but is released: {reason}.", fix=_NEW)
+        Problem(
+            file=str(project.migrations / name), what=f"was edited or deleted, but is released: {reason}.", fix=_NEW
+        )
         for name in changed
         if (reason := released.reason(name))
     ]

@@ -15,7 +15,6 @@ from pathlib import Path
 from sqlite3 import Connection
 
 from waiaas_migrate.authoring.database_dump import Content, content_of, dump, row_counts
-from waiaas_migrate.authoring.generate import folder_history
 from waiaas_migrate.authoring.make_transition import make_transition
 from waiaas_migrate.authoring.migration_facts import derive_facts
 from waiaas_migrate.authoring.sample_rows import insert_sample_rows
@@ -23,7 +22,14 @@ from waiaas_migrate.authoring.yoyo_reading import first_misread
 from waiaas_migrate.errors import ApplyError, MigrationsError, Problem, UsageError
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.facts import Facts, Replaced, mark
-from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, chain, manifest_text
+from waiaas_migrate.files.migration_dir.manifest import (
+    MANIFEST,
+    Manifest,
+    chain,
+    check_manifest,
+    manifest_text,
+    read_recorded,
+)
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, new_migration
 from waiaas_migrate.files.migration_dir.write_files import folder_state, recover, write_files
 from waiaas_migrate.files.project import Project
@@ -72,8 +78,7 @@ def squash(project: Project, *, to: str | None = None) -> Squashed:
     """
     recover(project.migrations)
     seen = folder_state(project.migrations)
-    migrations, recorded = folder_history(project)
-    manifest = _recorded(project, migrations, recorded)
+    migrations, manifest = _recorded(project)
     old = migrations[: _end(migrations, to)]
     rest = migrations[len(old) :]
     _refuse_dependents(old, rest)
@@ -95,17 +100,20 @@ def squash(project: Project, *, to: str | None = None) -> Squashed:
     )
 
 
-def _recorded(project: Project, migrations: Sequence[MigrationFile], recorded: Manifest | None) -> Manifest:
-    listed = () if recorded is None else recorded.ids
-    missing = [migration for migration in migrations if migration.id not in listed]
-    if missing or recorded is None:
-        what, fix = "is not recorded in manifest.json.", "Run `waiaas-migrate record` first."
-        raise MigrationsError([Problem(file=str(one.path), what=what, fix=fix) for one in missing] or [_empty(project)])
-    return recorded
+def _recorded(project: Project) -> tuple[tuple[MigrationFile, ...], Manifest]:
+    """Return the migrations and the manifest, which lists each as it is."""
+    migrations, _, recorded = read_recorded(project.migrations)
+    if recorded is None or not migrations:
+        raise MigrationsError([_empty(project)])
+    if problems := check_manifest(recorded, migrations):
+        raise MigrationsError(problems)
+    return migrations, recorded
 
 
 def _empty(project: Project) -> Problem:
-    return Problem(file=str(project.migrations), what="has no migrations.", fix="Run `waiaas-migrate generate`.")
+    return Problem(
+        file=str(project.migrations), what="has no recorded migrations.", fix="Run `waiaas-migrate generate`."
+    )
 
 
 def _end(migrations: Sequence[MigrationFile], to: str | None) -> int:
@@ -116,7 +124,7 @@ def _end(migrations: Sequence[MigrationFile], to: str | None) -> int:
         hint = f"Did you mean {close[0]}?" if close else "Name a migration of the folder without its ending."
         raise UsageError(f"--to {to}: no such migration. {hint}")
     end = len(ids) if to is None else ids.index(to) + 1
-    if end < 2:  # noqa: PLR2004 — one can't be squashed
+    if end < 2:
         raise UsageError("Nothing to squash: there is only one migration. Squashing makes one of several.")
     return end
 
