@@ -101,32 +101,46 @@ def generate(
     removed = recover(project.migrations)
     seen = folder_state(project.migrations)
     migrations, recorded = _history(project)
-    last = None
+    writer = _Writer(project=project, seen=seen, recorded=recorded)
     if amend:
         migrations, recorded, last = without_last(project, migrations, recorded, released)
-    writer = _Writer(project=project, seen=seen, recorded=recorded, last=last)
-    done = _generate(writer, migrations, name, allowed)
+        writer = replace(writer, last=last)
+    done = _generate(writer, migrations, recorded, name, allowed)
     return replace(done, removed=removed, hazards=placed(done.hazards, project.schema, root=project.root))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Writer:
-    """Writes a migration and the manifest in the place of ``last``, if that is given."""
+    """Writes a migration in the place of ``last``, if that is given, and the manifest in the place of ``recorded``."""
 
     project: Project
     seen: FolderState
     recorded: Manifest | None
-    last: MigrationFile | None
+    last: MigrationFile | None = None
+
+    @property
+    def last_slug(self) -> str | None:
+        """Return the name of the migration to replace, without its number."""
+        return None if self.last is None else self.last.id.partition("_")[2]
+
+    def is_last(self, new: MigrationFile) -> bool:
+        """Return whether ``new`` is the migration to replace, under any name."""
+        last = self.last
+        return last is not None and [text.replace(new.id, last.id) for text in _files(new).values()] == [
+            *_files(last).values()
+        ]
 
     def write(self, done: Generated, manifest: Manifest, new: MigrationFile | None = None) -> Generated:
         """Write what differs from the files that are there."""
         files = {} if new is None else _files(new)
         old = {} if self.last is None else _files(self.last)
+        if files == old:
+            files = old = {}
         text = manifest_text(manifest)
-        if files == old and self.recorded is not None and manifest_text(self.recorded) == text:
+        if not (files or old) and self.recorded is not None and manifest_text(self.recorded) == text:
             return done
         written = write_files(self.project.migrations, {**files, MANIFEST: text}, removed=tuple(old), seen=self.seen)
-        return replace(done, written=written, replaced=None if self.last is None else self.last.id)
+        return replace(done, written=written, replaced=self.last.id if self.last is not None and old else None)
 
 
 def _files(migration: MigrationFile) -> dict[str, str]:
@@ -135,10 +149,13 @@ def _files(migration: MigrationFile) -> dict[str, str]:
 
 
 def _generate(
-    writer: _Writer, migrations: tuple[MigrationFile, ...], name: str | None, allowed: frozenset[Code]
+    writer: _Writer,
+    migrations: tuple[MigrationFile, ...],
+    recorded: Manifest | None,
+    name: str | None,
+    allowed: frozenset[Code],
 ) -> Generated:
-    project, recorded = writer.project, writer.recorded
-    renderer = Renderer(project.templates)
+    project, renderer = writer.project, Renderer(writer.project.templates)
     with closing(replay_folder(migrations, recorded)) as before:
         refuse_clashes(migrations, recorded)
         declared = declare(project, renderer, like=before)
@@ -156,6 +173,9 @@ def _generate(
             return stopped
         with _custom_templates_mentioned(project, renderer):
             drafted = draft(before, transition, hazards, migrations, renderer, name)
+            if name is None and writer.is_last(drafted.migration):
+                # Without -m, a migration that stays the same keeps its name.
+                drafted = draft(before, transition, hazards, migrations, renderer, writer.last_slug)
             if stopped := _stopped(done, drafted.hazards, allowed):
                 return stopped
             head = prove(before, transition, drafted.migration)

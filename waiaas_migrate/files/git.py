@@ -38,7 +38,7 @@ def merge_base_with_main(folder: Path, main_branch: str | None = None) -> MergeB
     for branch in branches:
         if tip := _git(folder, "rev-parse", "--verify", "--quiet", f"{branch}^{{commit}}"):
             base = _git(folder, "merge-base", "HEAD", tip) or tip
-            return MergeBase(commit=base.strip(), branch=_name(folder, branch))
+            return MergeBase(commit=base, branch=_git(folder, "rev-parse", "--abbrev-ref", branch) or branch)
     if main_branch is not None:
         fix = "Correct `main_branch` in [tool.waiaas-migrate] of pyproject.toml, or fetch the branch."
         raise UsageError(f"git has no branch {main_branch}. {fix}")
@@ -50,13 +50,8 @@ def read_committed(folder: Path, commit: str, name: str) -> str | None:
     return _git(folder, "cat-file", "blob", f"{commit}:./{name}")
 
 
-def _name(folder: Path, branch: str) -> str:
-    """Return the name of the branch that a symbolic one, such as ``origin/HEAD``, stands for."""
-    return (_git(folder, "rev-parse", "--abbrev-ref", branch) or branch).strip()
-
-
 def _git(folder: Path, *arguments: str) -> str | None:
-    """Return what git prints; None if it fails or isn't installed, or if there is no such folder."""
+    """Return what git prints, stripped; None if it fails or isn't installed, or if there is no such folder."""
     try:
         done = subprocess.run(  # noqa: S603 — the arguments are this module's, and none is an option of the user's
             ["git", "-C", str(folder), *arguments],  # noqa: S607 — wherever the user has git
@@ -66,4 +61,4 @@ def _git(folder: Path, *arguments: str) -> str | None:
         )
     except OSError:
         return None
-    return done.stdout.decode(errors="replace") if done.returncode == 0 else None
+    return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else None

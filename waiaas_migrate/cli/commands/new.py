@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def new(project: Project, name: str, *, python: bool, as_json: bool) -> int:
     """Write an empty migration to complete by hand.
 
-    It gets the next number, and depends on the last migration. A migration in SQL gets a rollback file. Complete it, then
-    run `record`.
+    It gets the next number, and depends on the last migration. A migration in SQL gets a rollback file, too. Complete
+    it, then run `record`.
 
     \b
     Example:
