@@ -3,25 +3,55 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Iterator
+from typing import Any
 
 from waiaas_migrate.schema.model import AllowedValues, SqlText
 
 
 def allowed_values(expression: SqlText) -> AllowedValues | None:
-    """Return the list that a CHECK limits a column to; None if it says anything else, or more."""
-    if '"InExpr"' not in expression.key:
+    """Return the list that a CHECK limits a column to; None if it says anything else, or more.
+
+    ``a IN ('x', 'y')``, ``a IS NULL OR a IN ('x', 'y')`` and ``a = 'x' OR a = 'y'`` are lists.
+    """
+    if '"InExpr"' not in expression.key and '"op":"OR"' not in expression.key:
         return None
     try:
-        tree = json.loads(expression.key)
+        terms = list(_terms(json.loads(expression.key)))
     except (ValueError, RecursionError):
         return None  # an expression too deep for the JSON reader is not a list
+    found = [_in_list(term) or _one_value(term) for term in terms if not _is_null(term)]
+    lists = [one for one in found if one is not None]
+    tests = [term for term in terms if _is_null(term)]
+    columns = {one.column for one in lists} | {term["left"]["column"] for term in tests}
+    values = tuple(value for one in lists for value in one.values)
+    if not lists or len(lists) < len(found) or len(columns) > 1:
+        return None
+    return AllowedValues(column=lists[0].column, values=values, nullable=bool(tests))
+
+
+def _terms(tree: Any) -> Iterator[Any]:  # noqa: ANN401 — a tree as JSON
+    """Yield the expressions that OR joins."""
     match tree:
-        case {"type": "BinaryExpr", "op": "OR", "left": {"type": "IsExpr"} as test, "right": listed}:
-            found = _in_list(listed)
-            return replace(found, nullable=True) if found is not None and _is_null(test, found.column) else None
+        case {"type": "BinaryExpr", "op": "OR", "left": left, "right": right}:
+            yield from _terms(left)
+            yield from _terms(right)
         case _:
-            return _in_list(tree)
+            yield tree
+
+
+def _one_value(tree: object) -> AllowedValues | None:
+    match tree:
+        case {
+            "type": "BinaryExpr",
+            "op": "EQ" | "EQ_DOUBLE",
+            "left": {"type": "ColumnRef", "column": str(column), "table": None, "schema": None},
+            "right": right,
+        }:
+            value = _value(right)
+            return None if value is None else AllowedValues(column=column, values=(value,))
+        case _:
+            return None
 
 
 def _in_list(tree: object) -> AllowedValues | None:
@@ -39,16 +69,17 @@ def _in_list(tree: object) -> AllowedValues | None:
             return None
 
 
-def _is_null(test: object, column: str) -> bool:
-    match test:
-        case {"left": {"type": "ColumnRef", "column": name, "table": None, "schema": None}, "op": "IS_NULL"}:
-            return bool(name == column)
+def _is_null(tree: object) -> bool:
+    match tree:
+        case {"type": "IsExpr", "left": {"type": "ColumnRef", "table": None, "schema": None}, "op": "IS_NULL"}:
+            return True
         case {
-            "left": {"type": "ColumnRef", "column": name, "table": None, "schema": None},
+            "type": "IsExpr",
+            "left": {"type": "ColumnRef", "table": None, "schema": None},
             "op": "IS",
             "right": {"literal_type": "NULL"},
         }:
-            return bool(name == column)
+            return True
         case _:
             return False
 
