@@ -8,6 +8,8 @@ from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema import model as m
 from waiaas_migrate.schema.enum_lists import literal
 
+_MADE = {"add": "added", "drop": "dropped", "change": "changed", "rename": "renamed", "reorder": "reordered"}
+
 
 def describe(change: c.Change, *, brief: bool = False) -> str:  # noqa: PLR0911 — one return for each kind
     """Return ``change`` in words, such as ``add column agents.nickname (TEXT)``.
@@ -33,6 +35,12 @@ def describe(change: c.Change, *, brief: bool = False) -> str:  # noqa: PLR0911 
             return _describe_column(change)
         case _:
             return _describe_key(change)
+
+
+def describe_made(change: c.Change) -> str:
+    """Return a ``change`` that somebody made in words, such as ``added column agents.nickname (TEXT)``."""
+    verb, _, rest = describe(change).partition(" ")
+    return f"{_MADE.get(verb, verb)} {rest}"
 
 
 def _describe_table(change: c.TableChange) -> str:
