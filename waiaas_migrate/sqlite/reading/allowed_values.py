@@ -9,13 +9,13 @@ from waiaas_migrate.schema.model import AllowedValues, SqlText
 
 
 def allowed_values(expression: SqlText) -> AllowedValues | None:
-    """Return the list that a CHECK limits a column to; None if it says anything else, or more."""
+    """Return the list of values that a CHECK allows in a column; None unless the CHECK consists of such a list."""
     if '"InExpr"' not in expression.key:
         return None
     try:
         tree = json.loads(expression.key)
     except (ValueError, RecursionError):
-        return None  # an expression too deep for the JSON reader is not a list
+        return None  # too deep for the JSON reader, and so not a list
     match tree:
         case {"type": "BinaryExpr", "op": "OR", "left": {"type": "IsExpr"} as test, "right": listed}:
             found = _in_list(listed)
@@ -29,9 +29,9 @@ def _in_list(tree: object) -> AllowedValues | None:
         case {
             "type": "InExpr",
             "negated": False,
-            "operand": {"type": "ColumnRef", "column": str(column), "table": None, "schema": None},
+            "operand": operand,
             "source": {"type": "ExprList", "children": [_, *_] as items},
-        }:
+        } if (column := _column(operand)) is not None:
             values = [_value(item) for item in items]
             known = tuple(value for value in values if value is not None)
             return AllowedValues(column=column, values=known) if len(known) == len(values) else None
@@ -39,16 +39,18 @@ def _in_list(tree: object) -> AllowedValues | None:
             return None
 
 
+def _column(tree: object) -> str | None:
+    match tree:
+        case {"type": "ColumnRef", "column": str(column), "table": None, "schema": None}:
+            return column
+        case _:
+            return None
+
+
 def _is_null(test: object, column: str) -> bool:
     match test:
-        case {"left": {"type": "ColumnRef", "column": name, "table": None, "schema": None}, "op": "IS_NULL"}:
-            return bool(name == column)
-        case {
-            "left": {"type": "ColumnRef", "column": name, "table": None, "schema": None},
-            "op": "IS",
-            "right": {"literal_type": "NULL"},
-        }:
-            return bool(name == column)
+        case {"op": "IS_NULL", "left": left} | {"op": "IS", "left": left, "right": {"literal_type": "NULL"}}:
+            return _column(left) == column
         case _:
             return False
 
