@@ -19,25 +19,27 @@ ValueT = TypeVar("ValueT")
 
 #: The fields that hold names.
 _NAMES = frozenset({"name", "collation", "column", "columns", "table", "targets", "match", "module"})
-#: What is sorted in a table or a schema. Everything else, such as the columns of a key, has a meaningful order.
+#: The parts of a table or a schema that are sorted. Others, such as the columns of a key, have a meaningful order.
 _UNORDERED = (m.Table, m.View, m.Trigger, m.VirtualTable, m.Column, m.Unique, m.Check, m.ForeignKey, m.Index)
 
 
 def canonical(value: ValueT) -> ValueT:
-    """Return ``value``, part of a schema or all of it, in a form that is equal for everything with the same meaning."""
+    """Return a schema or a part of one in its canonical form, which is equal for all that mean the same."""
     result: ValueT = _canonical(value, "")
     return result
 
 
 def _canonical(value: Any, field: str) -> Any:  # noqa: ANN401  any part of a schema
-    """Return ``value``, found in the named ``field``, in its canonical form."""
+    """Return ``value``, which is in the named ``field``, in its canonical form."""
     if isinstance(value, tuple):
         found = [_canonical(item, field) for item in value]
         if isinstance(next(iter(found), None), m.Unique):
             found = list(dict.fromkeys(found))  # SQLite makes one index for equal UNIQUEs
         return tuple(sorted(found, key=repr) if found and isinstance(found[0], _UNORDERED) else found)
     if isinstance(value, str):
-        return _canonical_type(value) if field == "type" else fold(value) if field in _NAMES else value
+        if field == "type":
+            return re.sub(r"\s*([(),+-])\s*", r"\1", " ".join(value.upper().split())) or None
+        return fold(value) if field in _NAMES else value
     if isinstance(value, m.SqlText):
         return replace(value, sql="")
     if isinstance(value, m.Check) and value.allowed is not None:
@@ -70,26 +72,18 @@ def canonical_collation(name: str | None) -> str | None:
     return None if folded == "binary" else folded
 
 
-def _canonical_type(declared: str | None) -> str | None:
-    """Return a declared type without case and spacing; None if there is none."""
-    if not declared:
-        return None
-    return re.sub(r"\s*([(),+-])\s*", r"\1", " ".join(declared.upper().split()))
-
-
-def without_expressions(value: ValueT) -> ValueT:
-    """Return ``value`` with all expressions replaced by one, to compare everything else."""
-    result: ValueT = _without_expressions(value)
-    return result
-
-
-def _without_expressions(value: Any) -> Any:  # noqa: ANN401  any part of a table
+def without_expressions(value: Any) -> Any:  # noqa: ANN401  any part of a table
+    """Return ``value`` with all expressions replaced by the same one, to compare everything else."""
     if isinstance(value, m.SqlText):
         return replace(value, key="")
     if isinstance(value, tuple):
+<<<<<<< HEAD
         return tuple(_without_expressions(item) for item in value)
     if isinstance(value, m.Check):
         value = replace(value, allowed=None)
+=======
+        return tuple(without_expressions(item) for item in value)
+>>>>>>> main
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{item.name: _without_expressions(getattr(value, item.name)) for item in fields(value)})
+        return replace(value, **{item.name: without_expressions(getattr(value, item.name)) for item in fields(value)})
     return value

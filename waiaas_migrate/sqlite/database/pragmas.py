@@ -33,7 +33,7 @@ _WORDS: dict[str, dict[str, int]] = {
     "secure_delete": {"fast": 2},
 }
 
-#: PRAGMAs kept in the file: setting one again would write or lock the file for nothing.
+#: PRAGMAs kept in the file. Setting one to the value that it has would needlessly write or lock the file.
 KEPT_IN_FILE = frozenset({"journal_mode", "auto_vacuum", "page_size", "encoding", "user_version", "application_id"})
 #: PRAGMAs that take effect only before a file's first table (https://www.sqlite.org/pragma.html#pragma_page_size).
 SHAPE = frozenset({"auto_vacuum", "page_size", "encoding"})
@@ -84,7 +84,7 @@ def words_of(name: str) -> tuple[str, ...]:
 
 
 def unsafe_journal(statement: str) -> str | None:
-    """Return the journal mode that ``statement`` sets; None if that is a safe one, or it sets none.
+    """Return the unsafe journal mode that ``statement`` sets; None if it sets a safe one, or none.
 
     ``statement`` starts with its verb, not with a comment.
     """
@@ -108,7 +108,7 @@ def checked_name(name: str, value: str | int) -> str:
 def set_together(cursor: sqlite3.Cursor, pragmas: Sequence[Pragma]) -> bool:
     """Set ``pragmas`` with one call, in their order; return whether all then have their declared values.
 
-    PRAGMAs kept in the file must be set already: this writes nothing, and waits for no lock.
+    If a PRAGMA kept in the file has another value, nothing is set, so that this never writes or waits for a lock.
 
     Raises:
         UsageError: as for :func:`checked_name`.
@@ -118,7 +118,7 @@ def set_together(cursor: sqlite3.Cursor, pragmas: Sequence[Pragma]) -> bool:
     for pragma in pragmas:
         name = checked_name(pragma.name, pragma.value)
         (kept if name in KEPT_IN_FILE else others).append((pragma, name))
-    if cursor.connection.in_transaction:  # which a script would commit
+    if cursor.connection.in_transaction:  # executescript would commit it
         return False
     try:
         if not _are_set(cursor, kept):

@@ -10,15 +10,21 @@ from waiaas_migrate.schema.model import AllowedValues, SqlText
 
 
 def allowed_values(expression: SqlText) -> AllowedValues | None:
+<<<<<<< HEAD
     """Return the list that a CHECK limits a column to; None if it says anything else, or more.
 
     ``a IN ('x', 'y')``, ``a IS NULL OR a IN ('x', 'y')`` and ``a = 'x' OR a = 'y'`` are lists.
     """
     if '"InExpr"' not in expression.key and '"op":"OR"' not in expression.key:
+=======
+    """Return the list of values that a CHECK allows in a column; None unless the CHECK consists of such a list."""
+    if '"InExpr"' not in expression.key:
+>>>>>>> main
         return None
     try:
         terms = list(_terms(json.loads(expression.key)))
     except (ValueError, RecursionError):
+<<<<<<< HEAD
         return None  # an expression too deep for the JSON reader is not a list
     found = [_in_list(term) or _one_value(term) for term in terms if not _is_null(term)]
     lists = [one for one in found if one is not None]
@@ -32,6 +38,9 @@ def allowed_values(expression: SqlText) -> AllowedValues | None:
 
 def _terms(tree: Any) -> Iterator[Any]:  # noqa: ANN401 — a tree as JSON
     """Yield the expressions that OR joins."""
+=======
+        return None  # too deep for the JSON reader, and so not a list
+>>>>>>> main
     match tree:
         case {"type": "BinaryExpr", "op": "OR", "left": left, "right": right}:
             yield from _terms(left)
@@ -59,9 +68,9 @@ def _in_list(tree: object) -> AllowedValues | None:
         case {
             "type": "InExpr",
             "negated": False,
-            "operand": {"type": "ColumnRef", "column": str(column), "table": None, "schema": None},
+            "operand": operand,
             "source": {"type": "ExprList", "children": [_, *_] as items},
-        }:
+        } if (column := _column(operand)) is not None:
             values = [_value(item) for item in items]
             known = tuple(value for value in values if value is not None)
             return AllowedValues(column=column, values=known) if len(known) == len(values) else None
@@ -69,6 +78,7 @@ def _in_list(tree: object) -> AllowedValues | None:
             return None
 
 
+<<<<<<< HEAD
 def _is_null(tree: object) -> bool:
     match tree:
         case {"type": "IsExpr", "left": {"type": "ColumnRef", "table": None, "schema": None}, "op": "IS_NULL"}:
@@ -80,6 +90,20 @@ def _is_null(tree: object) -> bool:
             "right": {"literal_type": "NULL"},
         }:
             return True
+=======
+def _column(tree: object) -> str | None:
+    match tree:
+        case {"type": "ColumnRef", "column": str(column), "table": None, "schema": None}:
+            return column
+        case _:
+            return None
+
+
+def _is_null(test: object, column: str) -> bool:
+    match test:
+        case {"op": "IS_NULL", "left": left} | {"op": "IS", "left": left, "right": {"literal_type": "NULL"}}:
+            return _column(left) == column
+>>>>>>> main
         case _:
             return False
 
