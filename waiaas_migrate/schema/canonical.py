@@ -77,13 +77,9 @@ def without_expressions(value: Any) -> Any:  # noqa: ANN401  any part of a table
     if isinstance(value, m.SqlText):
         return replace(value, key="")
     if isinstance(value, tuple):
-<<<<<<< HEAD
-        return tuple(_without_expressions(item) for item in value)
+        return tuple(without_expressions(item) for item in value)
     if isinstance(value, m.Check):
         value = replace(value, allowed=None)
-=======
-        return tuple(without_expressions(item) for item in value)
->>>>>>> main
     if is_dataclass(value) and not isinstance(value, type):
         return replace(value, **{item.name: without_expressions(getattr(value, item.name)) for item in fields(value)})
     return value

@@ -18,11 +18,8 @@ from contextvars import ContextVar
 from typing import Any, Self, cast
 
 from waiaas_migrate.sqlite.database.catalog import CatalogRow, read_catalog
-<<<<<<< HEAD
-from waiaas_migrate.sqlite.database.pragmas import OF_THE_PROCESS
-=======
 from waiaas_migrate.sqlite.database.connection import INSTRUCTIONS
->>>>>>> main
+from waiaas_migrate.sqlite.database.pragmas import OF_THE_PROCESS
 from waiaas_migrate.sqlite.database.setup import set_up
 from waiaas_migrate.sqlite.database.url import MEMORY
 from waiaas_migrate.sqlite.database.version import require_sqlite

@@ -4,43 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 from waiaas_migrate.schema.model import AllowedValues, SqlText
 
 
 def allowed_values(expression: SqlText) -> AllowedValues | None:
-<<<<<<< HEAD
-    """Return the list that a CHECK limits a column to; None if it says anything else, or more.
+    """Return the list of values that a CHECK allows in a column; None unless the CHECK consists of such a list.
 
     ``a IN ('x', 'y')``, ``a IS NULL OR a IN ('x', 'y')`` and ``a = 'x' OR a = 'y'`` are lists.
     """
     if '"InExpr"' not in expression.key and '"op":"OR"' not in expression.key:
-=======
-    """Return the list of values that a CHECK allows in a column; None unless the CHECK consists of such a list."""
-    if '"InExpr"' not in expression.key:
->>>>>>> main
         return None
     try:
         terms = list(_terms(json.loads(expression.key)))
     except (ValueError, RecursionError):
-<<<<<<< HEAD
-        return None  # an expression too deep for the JSON reader is not a list
-    found = [_in_list(term) or _one_value(term) for term in terms if not _is_null(term)]
-    lists = [one for one in found if one is not None]
-    tests = [term for term in terms if _is_null(term)]
-    columns = {one.column for one in lists} | {term["left"]["column"] for term in tests}
-    values = tuple(value for one in lists for value in one.values)
-    if not lists or len(lists) < len(found) or len(columns) > 1:
-        return None
-    return AllowedValues(column=lists[0].column, values=values, nullable=bool(tests))
-
-
-def _terms(tree: Any) -> Iterator[Any]:  # noqa: ANN401 — a tree as JSON
-    """Yield the expressions that OR joins."""
-=======
         return None  # too deep for the JSON reader, and so not a list
->>>>>>> main
+    tested = [column for term in terms if (column := _is_null(term)) is not None]
+    lists = [one for term in terms if (one := _in_list(term) or _one_value(term)) is not None]
+    columns = {*tested, *(one.column for one in lists)}
+    if not lists or len(lists) + len(tested) < len(terms) or len(columns) > 1:
+        return None
+    values = tuple(value for one in lists for value in one.values)
+    return AllowedValues(column=lists[0].column, values=values, nullable=bool(tested))
+
+
+def _terms(tree: object) -> Iterator[object]:
+    """Yield the expressions that OR joins."""
     match tree:
         case {"type": "BinaryExpr", "op": "OR", "left": left, "right": right}:
             yield from _terms(left)
@@ -51,14 +40,9 @@ def _terms(tree: Any) -> Iterator[Any]:  # noqa: ANN401 — a tree as JSON
 
 def _one_value(tree: object) -> AllowedValues | None:
     match tree:
-        case {
-            "type": "BinaryExpr",
-            "op": "EQ" | "EQ_DOUBLE",
-            "left": {"type": "ColumnRef", "column": str(column), "table": None, "schema": None},
-            "right": right,
-        }:
-            value = _value(right)
-            return None if value is None else AllowedValues(column=column, values=(value,))
+        case {"type": "BinaryExpr", "op": "EQ" | "EQ_DOUBLE", "left": left, "right": right}:
+            column, value = _column(left), _value(right)
+            return None if column is None or value is None else AllowedValues(column=column, values=(value,))
         case _:
             return None
 
@@ -78,19 +62,6 @@ def _in_list(tree: object) -> AllowedValues | None:
             return None
 
 
-<<<<<<< HEAD
-def _is_null(tree: object) -> bool:
-    match tree:
-        case {"type": "IsExpr", "left": {"type": "ColumnRef", "table": None, "schema": None}, "op": "IS_NULL"}:
-            return True
-        case {
-            "type": "IsExpr",
-            "left": {"type": "ColumnRef", "table": None, "schema": None},
-            "op": "IS",
-            "right": {"literal_type": "NULL"},
-        }:
-            return True
-=======
 def _column(tree: object) -> str | None:
     match tree:
         case {"type": "ColumnRef", "column": str(column), "table": None, "schema": None}:
@@ -99,13 +70,13 @@ def _column(tree: object) -> str | None:
             return None
 
 
-def _is_null(test: object, column: str) -> bool:
-    match test:
+def _is_null(tree: object) -> str | None:
+    """Return the column that is compared with NULL; None if the expression says anything else."""
+    match tree:
         case {"op": "IS_NULL", "left": left} | {"op": "IS", "left": left, "right": {"literal_type": "NULL"}}:
-            return _column(left) == column
->>>>>>> main
+            return _column(left)
         case _:
-            return False
+            return None
 
 
 def _value(tree: object) -> str | int | None:
