@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command()
 @options.released
 @options.as_json
-@options.in_project
+@options.in_migrations
 def record(project: Project, released: tuple[str, ...], *, as_json: bool) -> int:
     """Record migrations that were written, edited or deleted by hand.
 
