@@ -46,7 +46,7 @@ DDL = re.compile(r"\s*(?:CREATE|ALTER|DROP)\s")
 PUBLIC = set(
     """
     __version__
-    ApplyError DatabaseBusy DatabaseFileError DatabaseRefused Failure InputError Interrupted MigrateError MigrationsError
+    ApplyError DatabaseBusy DatabaseFileError DatabaseRefused Failure InputError Inspected Interrupted MigrateError MigrationsError
     PragmaError Problem ProjectError ProofError RestoreInterrupted SchemaFileError TemplateError UnknownMigrationsError
     UnsupportedError UsageError
     close_database connect generate_id open_database push_schema

@@ -1,7 +1,8 @@
 """The one form in which schemas are compared.
 
 Ignored: the case of names, spacing, comments, the place where a constraint was written (its column or the table), and
-order that has no meaning, such as that of a table's columns. Everything else counts. The meaning of an expression or a
+order that has no meaning, such as that of a table's columns or of the values in a list, and the wording of such a list.
+Everything else counts. The meaning of an expression or a
 statement is already in :attr:`~waiaas_migrate.schema.model.SqlText.key`.
 """
 
@@ -41,6 +42,8 @@ def _canonical(value: Any, field: str) -> Any:  # noqa: ANN401  any part of a sc
         return fold(value) if field in _NAMES else value
     if isinstance(value, m.SqlText):
         return replace(value, sql="")
+    if isinstance(value, m.Check) and value.allowed is not None:
+        value = replace(value, expression=_list_meaning(value.allowed))
     if not is_dataclass(value) or isinstance(value, type):
         return value
     changed = {
@@ -49,6 +52,15 @@ def _canonical(value: Any, field: str) -> Any:  # noqa: ANN401  any part of a sc
         if item.compare or item.default is not MISSING
     }
     return replace(value, **changed)
+
+
+def _list_meaning(allowed: m.AllowedValues) -> m.SqlText:
+    """Return the meaning of a list in a CHECK, without its wording: neither order nor IS NULL makes a difference.
+
+    NULL passes any CHECK (https://www.sqlite.org/lang_createtable.html#check_constraints).
+    """
+    values = sorted({(type(value).__name__, str(value)) for value in allowed.values})
+    return m.SqlText(sql="", key=f"{fold(allowed.column)} allows {values}")
 
 
 def canonical_collation(name: str | None) -> str | None:
@@ -66,6 +78,8 @@ def without_expressions(value: Any) -> Any:  # noqa: ANN401  any part of a table
         return replace(value, key="")
     if isinstance(value, tuple):
         return tuple(without_expressions(item) for item in value)
+    if isinstance(value, m.Check):
+        value = replace(value, allowed=None)
     if is_dataclass(value) and not isinstance(value, type):
         return replace(value, **{item.name: without_expressions(getattr(value, item.name)) for item in fields(value)})
     return value

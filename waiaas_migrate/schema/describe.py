@@ -93,7 +93,7 @@ def _properties(column: m.Column) -> tuple[str, ...]:
 def _allowed_values(table: str, old: m.Check, new: m.Check) -> str | None:
     """Return how two lists of values differ; None if one CHECK is more than a list, or both allow the same."""
     before, after = old.allowed, new.allowed
-    if before is None or after is None or before.column != after.column or before.nullable != after.nullable:
+    if before is None or after is None or before.column != after.column:
         return None
     come = ", ".join(literal(value) for value in after.values if value not in before.values)
     gone = ", ".join(literal(value) for value in before.values if value not in after.values)

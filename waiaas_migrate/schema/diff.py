@@ -97,7 +97,8 @@ def _constraint_changes(old: Table, new: Table) -> Iterator[c.Change]:
 def _name_or_column(check: Check) -> object:
     if check.name is not None:
         return "name", fold(check.name)
-    return None if check.column is None else fold(check.column)
+    column = check.column if check.column is not None or check.allowed is None else check.allowed.column
+    return None if column is None else fold(column)
 
 
 def _compare(

@@ -19,6 +19,7 @@ from typing import Any, Self, cast
 
 from waiaas_migrate.sqlite.database.catalog import CatalogRow, read_catalog
 from waiaas_migrate.sqlite.database.connection import INSTRUCTIONS
+from waiaas_migrate.sqlite.database.pragmas import OF_THE_PROCESS
 from waiaas_migrate.sqlite.database.setup import set_up
 from waiaas_migrate.sqlite.database.url import MEMORY
 from waiaas_migrate.sqlite.database.version import require_sqlite
@@ -35,9 +36,8 @@ _ROWS_ONLY = frozenset("ANALYZE DELETE DETACH INSERT PRAGMA REINDEX REPLACE SELE
 #: SQLite's errors for a statement that names a database that is not attached, or a table in it.
 _MISSES = re.compile(r"unknown database |unable to identify |no such (?:table|database|column|index): ")
 _ELSEWHERE = re.compile(r"unknown database |no such \w+: (?!main\.|temp\.)[^.]+\.", re.IGNORECASE)
-#: PRAGMAs that apply to the whole process.
 _OF_THE_PROCESS = re.compile(
-    _COMMENTS + r"PRAGMA\b.*\b(?:temp_store_directory|data_store_directory|(?:hard|soft)_heap_limit)\b",
+    _COMMENTS + rf"PRAGMA\b.*\b(?:{'|'.join(sorted(OF_THE_PROCESS))})\b",
     re.DOTALL | re.IGNORECASE,
 )
 

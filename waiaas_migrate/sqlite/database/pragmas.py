@@ -41,6 +41,21 @@ FILE_ONLY = frozenset({"journal_mode", "mmap_size"})  # without effect in memory
 #: The journal modes in which SQLite can roll back, and recover after a crash
 #: (https://www.sqlite.org/pragma.html#pragma_journal_mode). It also accepts abbreviations, such as ``m`` for MEMORY.
 SAFE_JOURNALS = frozenset({"wal", "delete", "truncate", "persist"})
+#: PRAGMAs that apply to the whole process.
+OF_THE_PROCESS = frozenset({"temp_store_directory", "data_store_directory", "hard_heap_limit", "soft_heap_limit"})
+#: The words of PRAGMAs that report text.
+_TEXTS = {
+    "journal_mode": tuple(mode.upper() for mode in sorted(SAFE_JOURNALS)),
+    "encoding": ("UTF-8", "UTF-16", "UTF-16le", "UTF-16be"),
+    "locking_mode": ("NORMAL", "EXCLUSIVE"),
+}
+_FLAGS = frozenset(
+    """
+    automatic_index cell_size_check checkpoint_fullfsync defer_foreign_keys foreign_keys fullfsync
+    ignore_check_constraints legacy_alter_table query_only read_uncommitted recursive_triggers
+    reverse_unordered_selects trusted_schema writable_schema
+    """.split()
+)
 UNSAFE_JOURNAL = "Without a journal on disk, a migration that fails or is interrupted corrupts the database."
 
 _SETS_JOURNAL = re.compile(
@@ -59,6 +74,13 @@ def pragma_problem(name: str, value: str | int) -> str | None:
             "schema_version is SQLite's own count of schema changes. Setting it hides changes from other connections."
         )
     return None
+
+
+def words_of(name: str) -> tuple[str, ...]:
+    """Return the words that the PRAGMA ``name`` takes; none if it takes numbers, or they aren't known."""
+    if name.lower() in _FLAGS:
+        return ("ON", "OFF")
+    return _TEXTS.get(name.lower()) or tuple(word.upper() for word in _WORDS.get(name.lower(), {}))
 
 
 def unsafe_journal(statement: str) -> str | None:
