@@ -78,7 +78,7 @@ def draft(
     head = Head(title=_title(name, changes, effects_of(forward, (), transition.old)), depends=depends)
 
     def render() -> str:
-        return renderer.migration(replace(head, remarks=tuple(map(hazard_remark, hazards))), forward.steps)
+        return renderer.migration(replace(head, remarks=tuple(map(hazard_remark, hazards))), forward)
 
     path, sql = Path(f"{name}.sql"), render()
     with closing(copy(before)) as after:
@@ -107,7 +107,7 @@ def _rollback(
     head = Head(title=f"Roll back {name}{costs}", remarks=tuple(rollback_remarks(transition, hazards, found)))
     mismatches = [hazard for hazard in found if hazard.code is Code.FOREIGN_KEY_MISMATCH]
     effects = effects_of(backward, mismatches, back.start)
-    return renderer.migration(head, backward.steps), replace(effects, loses=True)
+    return renderer.migration(head, backward), replace(effects, loses=True)
 
 
 def _transition_back(
