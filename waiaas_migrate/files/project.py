@@ -38,6 +38,10 @@ def _is_flag(value: object) -> bool:
     return isinstance(value, bool)
 
 
+def _is_branch(value: object) -> bool:
+    return isinstance(value, str) and bool(value) and value[0] != "-" and not set(value) & set("\0\n :^~?*[\\")
+
+
 def _is_list_of_names(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(one, str) and one for one in value)
 
@@ -48,6 +52,7 @@ _SETTINGS = {
     "catalog_edits": _Setting("true or false", "false", _is_flag),
     "secure_delete": _Setting("true or false", "false", _is_flag),
     "ignore_tables": _Setting("a list of names", '["other_tool_*"]', _is_list_of_names),
+    "main_branch": _Setting("the name of a branch", '"trunk"', _is_branch),
     "setup": _Setting("the name of a function", '"package.module:function"', is_setup_name),
 }
 
@@ -66,6 +71,7 @@ class Project:
         secure_delete: whether rebuilds overwrite the pages that they free; None leaves it to the connection.
         ignore_tables: names and globs of tables that belong to other tools.
         setup: called with every connection, for the application's collations, functions and extensions.
+        main_branch: the git branch whose migrations are released; None for the remote's default, main or master.
     """
 
     root: Path
@@ -76,6 +82,7 @@ class Project:
     secure_delete: bool | None = None
     ignore_tables: tuple[str, ...] = ()
     setup: NamedSetup | None = None
+    main_branch: str | None = None
 
     @property
     def options(self) -> PlanOptions:
