@@ -21,13 +21,7 @@ _MARK_LENGTH = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """The recorded facts about one migration.
-
-    Args:
-        forward: the effects of applying it.
-        rollback: the effects of rolling it back.
-        catalog: the mark of the catalog after it; None if unknown.
-    """
+    """The effects of a migration and of its rollback, and the mark of the catalog after it; None if unknown."""
 
     forward: Effects = WORST_CASE
     rollback: Effects = WORST_CASE
@@ -68,9 +62,7 @@ def read(entry: dict[str, Any]) -> Facts | None:
     """Return the facts in an entry of the manifest; None if it has none, as those of old versions.
 
     Raises:
-        AttributeError: the entry is not what :func:`written` returns.
-        TypeError: likewise.
-        ValueError: likewise.
+        AttributeError, TypeError, ValueError: the entry is not what :func:`written` returns.
     """
     if "facts" not in entry:
         return None

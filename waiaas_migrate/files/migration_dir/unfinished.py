@@ -14,7 +14,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from waiaas_migrate.files.durable import sync_folder
+from waiaas_migrate.files.durable import sync
 
 JOURNAL = ".waiaas-unfinished.json"
 _PREFIX, _SUFFIX = ".waiaas-", ".tmp"
@@ -71,7 +71,7 @@ def remove_unfinished(folder: Path) -> tuple[str, ...]:
         if path.name != JOURNAL:
             path.unlink(missing_ok=True)
     if removed:
-        sync_folder(folder)
+        sync(folder)
     return tuple(removed)
 
 

@@ -9,13 +9,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from waiaas_migrate.errors import MigrationsError, Problem
-from waiaas_migrate.files.durable import sync_folder
+from waiaas_migrate.files.durable import sync
+from waiaas_migrate.files.file_lock import HAS_LOCKS, is_at, lock_file
 from waiaas_migrate.files.migration_dir import unfinished as u
-
-try:
-    import fcntl
-except ImportError:  # Windows: two processes that write at once don't exclude each other
-    fcntl = None  # type: ignore[assignment]
 
 #: The time to wait for another `generate` that is writing, in seconds; it takes milliseconds.
 _TIMEOUT = 10.0
@@ -62,11 +58,7 @@ def write_files(folder: Path, files: Mapping[str, str], *, seen: FolderState) ->
     """Write ``files`` (name to text) into ``folder`` and return their paths; on any failure, write none of them.
 
     All but the last are new. The last is the manifest, and replacing it is the commit point: see ``unfinished.py``.
-
-    Args:
-        folder: the migrations folder, created if it is missing.
-        files: the texts by name, the manifest last.
-        seen: the state of the folder that the texts were made for.
+    ``folder`` is created if it is missing; ``seen`` is its state that the texts were made for.
 
     Raises:
         MigrationsError: the folder can't be written to, or has changed since ``seen``.
@@ -102,13 +94,13 @@ def _write_all(folder: Path, files: Mapping[str, str]) -> None:
     _write_durably(folder / u.JOURNAL, u.journal_text({path.name: files[path.name] for path in added}, manifest))
     for path in (*added, manifest):
         _write_durably(u.temporary(path), files[path.name])
-    sync_folder(folder)
+    sync(folder)
     for path in added:
         u.temporary(path).rename(path)
-    sync_folder(folder)
+    sync(folder)
     u.temporary(manifest).replace(manifest)
     try:
-        sync_folder(folder)
+        sync(folder)
     except OSError as error:
         what = f"was written, but the disk did not confirm it: {error.strerror}."
         raise _error(manifest, what, "Check the disk, then run `waiaas-migrate check`.") from None
@@ -148,8 +140,8 @@ def _locked(path: Path) -> Iterator[None]:
     flags = os.O_RDONLY | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)  # a pipe of that name would wait for a writer
     while True:
         with os.fdopen(os.open(path, flags, 0o666), "rb", buffering=0) as file:
-            if _lock(file.fileno()) and _is_at(file.fileno(), path):
-                if fcntl is None:
+            if lock_file(file.fileno()) and is_at(file.fileno(), path):
+                if not HAS_LOCKS:
                     file.close()  # Windows deletes no open file
                 yield
                 return
@@ -157,23 +149,3 @@ def _locked(path: Path) -> Iterator[None]:
             what = "another `generate` is writing to this folder. Nothing was changed."
             raise _error(path.parent, what, "Let it finish, then run the command again.")
         time.sleep(0.02)
-
-
-def _lock(descriptor: int) -> bool:
-    """Lock an open file; return False if another process holds it, and True if the file system has no locks."""
-    if fcntl is not None:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
-    return True
-
-
-def _is_at(descriptor: int, path: Path) -> bool:
-    """Return whether the open file is still the one at ``path``: its last holder may have deleted it."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False

@@ -34,13 +34,9 @@ def schema_text(
     enums: Mapping[str, Values] = _NO_ENUMS,
     enum_modules: Sequence[str] = (),
 ) -> str:
-    """Return ``schema`` as the text of a schema.yaml.
+    """Return ``schema`` as the text of a schema.yaml; everything keeps its order.
 
-    Args:
-        schema: what to write; tables, columns and objects keep their order.
-        pragmas: the PRAGMAs of a connection, in their order.
-        enums: the values of each enum; a column whose CHECK has the same list refers to the enum by name.
-        enum_modules: the modules that define those names.
+    A column whose CHECK has the values of one of ``enums`` refers to it by name; ``enum_modules`` define those names.
 
     Raises:
         UnsupportedError: schema.yaml can't hold something; the message names it.
