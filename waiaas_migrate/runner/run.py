@@ -122,8 +122,8 @@ class Run:
         self.steps.run(migration, self.direction)
 
     def record(self, migration: MigrationFile) -> None:
-        """Record in yoyo's tables that ``migration`` was applied or rolled back."""
-        self.steps.record(migration, self.direction)
+        """Record that ``migration`` was applied or rolled back."""
+        self.steps.record(migration, self.folder, self.direction)
         if self.options.listener is not None:
             self._monitor.send(MigrationFinished(migration=migration.id))
 
