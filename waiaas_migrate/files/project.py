@@ -34,6 +34,10 @@ def _is_name(value: object) -> bool:
     return isinstance(value, str) and bool(value) and "\0" not in value
 
 
+def _is_branch(value: object) -> bool:
+    return isinstance(value, str) and bool(value) and value[0] != "-" and not set(value) & set("\0\n :^~?*[\\")
+
+
 _PATHS = {"schema": "schema.yaml", "migrations": "migrations", "templates": "templates"}
 _FLAG = _Setting("true or false", "false", lambda value: isinstance(value, bool))
 _SETTINGS = {
@@ -43,6 +47,7 @@ _SETTINGS = {
     "ignore_tables": _Setting(
         "a list of names", '["other_tool_*"]', lambda value: isinstance(value, list) and all(map(_is_name, value))
     ),
+    "main_branch": _Setting("the name of a branch", '"trunk"', _is_branch),
     "setup": _Setting("the name of a function", '"package.module:function"', is_setup_name),
 }
 
@@ -61,6 +66,7 @@ class Project:
         secure_delete: whether rebuilds overwrite the pages that they free; None leaves it to the connection.
         ignore_tables: names and globs of tables that belong to other tools.
         setup: called with every connection, for the application's collations, functions and extensions.
+        main_branch: the git branch whose migrations are released; None for the remote's default, main or master.
     """
 
     root: Path
@@ -71,6 +77,7 @@ class Project:
     secure_delete: bool | None = None
     ignore_tables: tuple[str, ...] = ()
     setup: NamedSetup | None = None
+    main_branch: str | None = None
 
     @property
     def options(self) -> PlanOptions:
