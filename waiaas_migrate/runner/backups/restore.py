@@ -218,17 +218,12 @@ def _refuse_open(target: Path, *, ignore: int | None) -> None:
     If the system has no ``/proc``, or hides another user's processes, only their locks are seen.
     """
     status = target.stat()
-    for process in _processes():
-        if process == ignore:
-            continue
+    folders: list[Path] = []
+    with suppress(OSError):
+        folders = [path for path in _PROCESSES.iterdir() if path.name.isdecimal() and path.name != str(ignore)]
+    for folder in folders:
         with suppress(OSError):
-            for descriptor in (_PROCESSES / str(process) / "fd").iterdir():
+            for descriptor in (folder / "fd").iterdir():
                 with suppress(OSError):
                     if os.path.samestat(descriptor.stat(), status):
-                        raise DatabaseBusy(database=str(target), doing="replacing it", process=process)
-
-
-def _processes() -> list[int]:
-    with suppress(OSError):
-        return [int(path.name) for path in _PROCESSES.iterdir() if path.name.isdecimal()]
-    return []
+                        raise DatabaseBusy(database=str(target), doing="replacing it", process=int(folder.name))

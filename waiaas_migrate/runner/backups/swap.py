@@ -51,7 +51,10 @@ class Swap:
         with ExitStack() as open_files:
             try:
                 if os.path.lexists(self.target):
-                    self._replace(open_files)
+                    self.notices = keep_access(self.target, self._arriving)
+                    sync(self._arriving)
+                    self._move_content(self._keep(open_files))
+                    self._arriving.replace(self.target)
                 else:
                     self._appear()
             except BaseException:
@@ -83,12 +86,6 @@ class Swap:
             raise DatabaseRefused(
                 f"{self.target}: another process has created it meanwhile. Nothing was changed; try again."
             ) from error
-
-    def _replace(self, open_files: ExitStack) -> None:
-        self.notices = keep_access(self.target, self._arriving)
-        sync(self._arriving)
-        self._move_content(self._keep(open_files))
-        self._arriving.replace(self.target)
 
     def _keep(self, open_files: ExitStack) -> Path:
         """Give the old file a second name, so that the first is never missing; without hard links, copy it."""
