@@ -88,7 +88,8 @@ def generate(project: Project, *, name: str | None = None, allow: Collection[str
     allowed = allowed_codes(allow)
     removed = recover(project.migrations)
     done = _generate(project, name, allowed)
-    return replace(done, removed=removed, hazards=placed(done.hazards, project.schema, root=project.root))
+    hazards, refused = (placed(found, project.schema, root=project.root) for found in (done.hazards, done.refused))
+    return replace(done, removed=removed, hazards=hazards, refused=refused)
 
 
 def _generate(project: Project, name: str | None, allowed: frozenset[Code]) -> Generated:
