@@ -56,7 +56,7 @@ def test_errors_have_their_line(tmp_path: Path, command: str, case: str, table: 
     ("new", "code", "place"),
     [
         ("total: {type: integer, nullable: false, backfill: nofunc(id)}", "UNKNOWN_FUNCTION", "7:57"),
-        ("total: {type: text, nullable: false, backfill: id}", "NARROW_TYPE", "7:44"),
+        ("total: {type: text, nullable: false, backfill: id}", "NARROW_TYPE", "7:54"),
         (
             "total: {type: text, renamed_from: Status}\n      Status: {type: integer, renamed_from: total}",
             "SWAP_NAMES",
