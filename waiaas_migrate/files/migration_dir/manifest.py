@@ -43,10 +43,7 @@ _MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
 class Entry:
     """One migration as it was recorded.
 
-    Args:
-        id: its id.
-        hash: a hash over the entry before it, its content and its facts.
-        facts: the facts for the runner; None if an older version recorded it.
+    ``hash`` covers the entry before it, its content and its facts. ``facts`` are None if an old version recorded it.
     """
 
     id: str
@@ -59,12 +56,10 @@ class Manifest:
     """The recorded state of a migrations folder.
 
     Args:
-        migrations: the migrations in the order in which they are applied.
-        pragmas: the PRAGMAs of every connection.
+        migrations: in the order in which they are applied.
         fingerprint: of the catalog once all migrations are applied.
         hints: the rename hints of schema.yaml that the migrations have fulfilled.
         ignore_tables: the project's names and globs for tables of other tools.
-        path: the file.
     """
 
     migrations: tuple[Entry, ...] = ()

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from waiaas_migrate.files.durable import sync_folder
+from waiaas_migrate.files.durable import sync
 
 JOURNAL = ".waiaas-unfinished.json"
 #: The folder of the copies of replaced files.
@@ -117,7 +117,7 @@ def remove_unfinished(folder: Path) -> tuple[str, ...]:
     for name in removed:
         (folder / name).unlink(missing_ok=True)
     if removed or found.copies:
-        sync_folder(folder)
+        sync(folder)
     for path in leftovers(folder):
         if path.name == KEPT and path.is_dir():
             shutil.rmtree(path)
