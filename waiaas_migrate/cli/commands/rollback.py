@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -49,9 +49,7 @@ def rollback(
     except KeyboardInterrupt as error:
         return print_interrupted(error, as_json=as_json, database=database)
     if as_json:
-        backup = None if result.backup is None else str(result.backup)
-        done = {"rolled_back": result.rolled_back, "notices": result.notices, "backup": backup}
-        print_json({"database": database, **done})
+        print_json({"database": database, **asdict(result)})
         return 0
     print_run(result)
     for migration in result.rolled_back:
