@@ -58,7 +58,12 @@ def rebuild(table: TableChanges, new: Table) -> Step:
             copy,
             definition_guard,
             GuardObjects(table=new.name, names=objects),
-            ReplaceTable(table=new.name, aside=aside, keeps_sequence=_has_counter(old) and _has_counter(new)),
+            ReplaceTable(
+                table=new.name,
+                aside=aside,
+                away=f"_waiaas_old_{new.name}",
+                keeps_sequence=_has_counter(old) and _has_counter(new),
+            ),
         ),
     )
 
