@@ -54,7 +54,7 @@ PUBLIC = set(
     apply backups_of estimate restore rollback
     ApplyResult Backup Estimate Extent Restored RollbackResult RunOptions
     Fleet Outcome apply_to_all drift_of_all estimate_all status_of_all
-    Committed MigrationFinished MigrationStarted Progress Restarted StatementStarted
+    Committed MigrationFinished MigrationStarted Progress StatementStarted
     """.split()
 )
 

@@ -53,7 +53,6 @@ if TYPE_CHECKING:
         MigrationFinished,
         MigrationStarted,
         Progress,
-        Restarted,
         StatementStarted,
     )
     from waiaas_migrate.runner.watching.interruption import Interrupted
@@ -90,7 +89,6 @@ __all__ = [
     "Project",
     "ProjectError",
     "ProofError",
-    "Restarted",
     "RestoreInterrupted",
     "Restored",
     "RollbackResult",
@@ -147,7 +145,7 @@ _NAMES = {
     "runner.open": "close_database connect open_database push_schema",
     "runner.options": "RunOptions",
     "runner.rollback": "Extent RollbackResult rollback",
-    "runner.watching.events": "Committed MigrationFinished MigrationStarted Progress Restarted StatementStarted",
+    "runner.watching.events": "Committed MigrationFinished MigrationStarted Progress StatementStarted",
     "runner.watching.interruption": "Interrupted",
     "schema.hazards.hazard": "Hazard",
     "waiaas.ids": "generate_id",

@@ -15,7 +15,7 @@ from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migrating
 from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.preflight import refuse_temporary_objects, refuse_unrecorded_tables
-from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck, FullCheckNeeded
+from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
 from waiaas_migrate.runner.recovery import had_run, hint, recorded_late
 from waiaas_migrate.runner.run import Run, batch_name, report_interruption
 from waiaas_migrate.runner.transaction import COMMITTING, migration_pragmas, standard_settings
@@ -151,9 +151,6 @@ class _Upgrade(Run):
                 batch = self._next_batch(state, notices)
                 if batch and batch[0].transactional:
                     self._run_in_transaction(batch, state.facts, notices, lock)
-        except FullCheckNeeded:
-            self.restart()
-            return True
         except DatabaseBusy as error:
             if error.doing == COMMITTING or pending(self.connection, self.folder.ids):
                 raise
@@ -219,7 +216,7 @@ class _Upgrade(Run):
         STRICT table.
         """
         effects = self.effects(batch)
-        checks_keys = facts.has_keys and (self.check_all_keys or any(one.may_break_keys for one in effects))
+        checks_keys = facts.has_keys and any(one.may_break_keys for one in effects)
         calls_others = self.wants_backup or self.options.listener is not None or self.folder.post_apply
         if checks_keys or facts.has_strict or calls_others or wait_timeout(self.folder.pragmas) < _LONG_TIMEOUT:
             return False

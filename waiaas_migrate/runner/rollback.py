@@ -14,7 +14,6 @@ from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migrating
 from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.preflight import refuse_temporary_objects
-from waiaas_migrate.runner.proof.foreign_key_check import FullCheckNeeded
 from waiaas_migrate.runner.run import Run, report_interruption
 from waiaas_migrate.runner.transaction import standard_settings
 from waiaas_migrate.runner.yoyo.applied import pending
@@ -110,17 +109,13 @@ class _Rollback(Run):
     """Rolls migrations back. They are read again under the lock, since another process may roll some back."""
 
     def run(self, extent: Extent) -> None:
-        """Roll back; start again if the foreign keys turn out to need a full check.
+        """Roll back.
 
         Raises:
             ApplyError: says that nothing was rolled back.
         """
         try:
-            try:
-                self._run_once(extent)
-            except FullCheckNeeded:
-                self.restart()
-                self._run_once(extent)
+            self._run_once(extent)
         except ApplyError as error:
             raise ApplyError(
                 database=error.database,
