@@ -32,7 +32,7 @@ Apply = Callable[[Path, Path], None]
 BOTH = pytest.mark.parametrize("apply", [apply_with_runner, apply_with_yoyo], ids=["runner", "yoyo"])
 
 #: What the runner or a guard says about a table that was changed by hand.
-REFUSED = r"its definition differs from what the migrations made|is not what the migrations made|without a migration|were changed by hand"
+REFUSED = r"its definition differs from what the migrations made|is not what the migrations made|were changed by hand|would differ from the one"
 
 UNASKED = "PRAGMA ignore_check_constraints = ON;"
 
@@ -364,7 +364,7 @@ def test_an_edit_does_not_change_a_column_with_a_similar_name(tmp_path: Path, ap
     new = {"columns": {**columns, "name": {"type": "text", "nullable": False, "backfill": "'?'"}}}
     database = prepared(tmp_path, {"t": {"columns": columns}}, {"t": new}, "INSERT INTO t (name) VALUES (NULL), ('a')")
     run_script(database, "ALTER TABLE t RENAME COLUMN name TO surname; ALTER TABLE t ADD COLUMN name INTEGER;")
-    with pytest.raises(Exception, match=rf"{REFUSED}|would not be the one"):
+    with pytest.raises(Exception, match=REFUSED):
         apply(tmp_path, database)
     assert is_sound(database)
     assert rows_of(database, "t", ["surname", "name"]) == [

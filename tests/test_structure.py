@@ -34,6 +34,7 @@ DDL_ALLOWED: dict[str, str] = {
     "sqlite/planning/row_values.py": "a row of a new column's values is made in memory, for SQLite to hold CHECKs against it",
     "sqlite/reading/broken.py": "each trigger is made and dropped again in a copy, only to hear what SQLite says of it",
     "sqlite/reading/rename_trial.py": "a rename is tried in memory to learn which objects it fails at",
+    "runner/yoyo/identity.py": "the record of applied texts is a table of the runner's, whatever templates a project has",
     "runner/proof/reword.py": "a table is made and dropped only so that other connections read the catalog again",
     "sqlite/database/catalog.py": "a virtual table is known by how its text in the catalog begins",
 }
@@ -45,7 +46,7 @@ DDL = re.compile(r"\s*(?:CREATE|ALTER|DROP)\s")
 PUBLIC = set(
     """
     __version__
-    ApplyError DatabaseBusy DatabaseFileError DatabaseRefused Failure InputError Interrupted MigrateError MigrationsError
+    ApplyError DatabaseBusy DatabaseFileError DatabaseRefused Failure InputError Inspected Interrupted MigrateError MigrationsError
     PragmaError Problem ProjectError ProofError RestoreInterrupted SchemaFileError TemplateError UnknownMigrationsError
     UnsupportedError UsageError
     close_database connect generate_id open_database push_schema

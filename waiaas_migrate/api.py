@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.commands.diff import compare as diff
     from waiaas_migrate.commands.drift import Drift, drift, drift_of_all
     from waiaas_migrate.commands.findings import Finding, Subject
-    from waiaas_migrate.commands.inspect import inspect
+    from waiaas_migrate.commands.inspect import Inspected, inspect
     from waiaas_migrate.commands.status import Status, status, status_of_all
     from waiaas_migrate.errors import (
         ApplyError,
@@ -77,6 +77,7 @@ __all__ = [
     "Generated",
     "Hazard",
     "InputError",
+    "Inspected",
     "Interrupted",
     "MigrateError",
     "MigrationFinished",
@@ -131,7 +132,7 @@ _NAMES = {
     "commands.diff": "Comparison diff",
     "commands.drift": "Drift drift drift_of_all",
     "commands.findings": "Finding Subject",
-    "commands.inspect": "inspect",
+    "commands.inspect": "Inspected inspect",
     "commands.status": "Status status status_of_all",
     "errors": "ApplyError DatabaseBusy DatabaseFileError DatabaseRefused Failure InputError MigrateError "
     "MigrationsError PragmaError Problem ProjectError ProofError SchemaFileError TemplateError UnknownMigrationsError "

@@ -24,7 +24,7 @@ def test_drift_of_a_database_without_a_record(project: Path) -> None:
     done = run(project, "drift", "app.db")
     assert done.status == 1
     assert done.out == (
-        "schema (1 finding)\n  tasks: not made by any recorded migration: add table tasks (1 column).\n"
+        "schema (1 finding)\n  tasks: not made by any recorded migration: added table tasks (1 column).\n"
         "Fix: Run `waiaas-migrate diff` to compare the database with the migrations.\n"
     )
     told = "It has no record of migrations, so everything in it is reported."
@@ -49,10 +49,10 @@ def test_no_drift(project: Path, database: Path) -> None:
 @pytest.mark.parametrize(
     ("statement", "found"),
     [
-        ("ALTER TABLE tasks ADD COLUMN nickname TEXT", "tasks: manual change: add column tasks.nickname"),
-        ("DROP INDEX idx_tasks_state", "tasks: manual change: drop index idx_tasks_state on tasks."),
-        ("DROP TABLE notes", "manual change: drop table notes."),
-        ("CREATE VIEW all_tasks AS SELECT * FROM tasks", "manual change: add view all_tasks."),
+        ("ALTER TABLE tasks ADD COLUMN nickname TEXT", "tasks: manual change: added column tasks.nickname"),
+        ("DROP INDEX idx_tasks_state", "tasks: manual change: dropped index idx_tasks_state on tasks."),
+        ("DROP TABLE notes", "manual change: dropped table notes."),
+        ("CREATE VIEW all_tasks AS SELECT * FROM tasks", "manual change: added view all_tasks."),
         ("ALTER TABLE tasks RENAME COLUMN title TO name", "tasks.title"),
     ],
     ids=["column added", "index dropped", "table dropped", "view added", "column renamed"],
@@ -94,7 +94,7 @@ def test_drift_of_column_order(project: Path, database: Path) -> None:
     assert run(project, "drift", "app.db").status == 0
     done = run(project, "drift", "app.db", "--column-order")
     assert done.status == 1
-    assert "reorder columns of notes" in done.out
+    assert "reordered columns of notes" in done.out
 
 
 def test_drift_with_pending_migrations(project: Path, database: Path) -> None:
@@ -117,13 +117,13 @@ def test_drift_by_an_unknown_migration(project: Path, database: Path) -> None:
         "migration (1 finding)\n"
         "  0002_more: the database has applied this migration, which is not in the folder.\n"
         "schema (1 finding)\n"
-        "  more: made by an unknown migration or by hand: add table more (1 column).\n"
+        "  more: made by an unknown migration or by hand: added table more (1 column).\n"
         "Fix for migration: Use the version of the application that has it.\n"
         "Fix for schema: Compare with the version of the application that has the unknown migrations.\n"
     )
     assert run(project, "drift", "*.db").out == (
         "app.db: 2 findings: 0002_more: the database has applied this migration, which is not in the folder. "
-        "more: made by an unknown migration or by hand: add table more (1 column).\n"
+        "more: made by an unknown migration or by hand: added table more (1 column).\n"
     )
 
 
@@ -162,7 +162,7 @@ def test_objects_of_hooks_are_not_drift(project: Path, hooked: Path) -> None:
     done = run(project, "drift", "app.db")
     assert (done.status, done.out) == (
         1,
-        f"schema (1 finding)\n  by_hand: manual change: add view by_hand.\nFix: {FIX}\n",
+        f"schema (1 finding)\n  by_hand: manual change: added view by_hand.\nFix: {FIX}\n",
     )
 
 
@@ -177,14 +177,14 @@ def test_objects_of_a_python_hook_are_not_drift(project: Path) -> None:
 @pytest.mark.parametrize(
     ("statements", "said"),
     [
-        (["DROP VIEW open_tasks"], "open_tasks: differs from what the post-apply hooks make: drop view open_tasks."),
+        (["DROP VIEW open_tasks"], "open_tasks: differs from what the post-apply hooks make: dropped view open_tasks."),
         (
             ["DROP INDEX idx_by_hook"],
-            "notes: differs from what the post-apply hooks make: drop index idx_by_hook on notes.",
+            "notes: differs from what the post-apply hooks make: dropped index idx_by_hook on notes.",
         ),
-        (["DROP TRIGGER sees"], "sees: differs from what the post-apply hooks make: drop trigger sees on tasks."),
-        (["DROP VIEW open_tasks", "CREATE VIEW open_tasks AS SELECT 1 AS id"], "hooks make: change view open_tasks"),
-        (["ALTER TABLE seen ADD COLUMN at"], "seen: differs from what the post-apply hooks make: add column seen.at"),
+        (["DROP TRIGGER sees"], "sees: differs from what the post-apply hooks make: dropped trigger sees on tasks."),
+        (["DROP VIEW open_tasks", "CREATE VIEW open_tasks AS SELECT 1 AS id"], "hooks make: changed view open_tasks"),
+        (["ALTER TABLE seen ADD COLUMN at"], "seen: differs from what the post-apply hooks make: added column seen.at"),
     ],
     ids=["view dropped", "index dropped", "trigger dropped", "view changed", "table changed"],
 )
@@ -193,7 +193,7 @@ def test_changed_objects_of_hooks_are_drift(project: Path, hooked: Path, stateme
     execute(hooked, *statements, "CREATE INDEX idx_by_hand ON tasks (title)")
     done = run(project, "drift", hooked.name)
     assert done.status == 1
-    assert "schema (1 finding)\n  tasks: manual change: add index idx_by_hand on tasks (title).\n" in done.out
+    assert "schema (1 finding)\n  tasks: manual change: added index idx_by_hand on tasks (title).\n" in done.out
     assert said in done.out
     assert done.out.endswith(f"Fix for schema: {FIX}\nFix for hook: {HOOK_FIX}\n")
     found = json.loads(run(project, "drift", "app.db", "--json").out)["findings"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.projects import edit, execute, generated_project, run
-from tests.test_docs import REFERENCE
+from tests.support.reference_pages import REFERENCE
 
 
 def documented_keys(what: str) -> set[str]:

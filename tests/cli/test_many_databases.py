@@ -132,7 +132,7 @@ def test_drift_of_many(project: Path) -> None:
     assert (done.status, done.err) == (1, "3 databases: 1 with drift, 2 without drift.\n")
     lines = done.out.splitlines()
     assert (lines[0], lines[2]) == ("data/a.db: no drift.", "data/c.db: no drift.")
-    assert lines[1].startswith("data/b.db: 1 finding: notes: manual change: drop table notes.")
+    assert lines[1].startswith("data/b.db: 1 finding: notes: manual change: dropped table notes.")
     found = json.loads(run(project, "drift", "data/*.db", "--json").out)
     assert [len(row["findings"]) for row in found["databases"]] == [0, 1, 0]
 

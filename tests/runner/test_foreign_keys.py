@@ -321,7 +321,7 @@ def test_rows_of_other_tables_are_not_read(connection: sqlite3.Connection, tmp_p
     assert "row 1 of child" in notices
     assert "other" not in notices
     assert [sum(f"FROM main.{name} " in one for one in statements) for name in ("child", "other")] == [2, 0]
-    assert sum("ALTER TABLE parent RENAME" in one for one in statements) == 1
+    assert sum(one.splitlines()[-1].startswith("ALTER TABLE parent RENAME") for one in statements) == 1
 
 
 def test_an_interruption_is_not_a_violation(connection: sqlite3.Connection, folder: Path) -> None:

@@ -113,7 +113,7 @@ def test_other_tables_are_still_reported_and_refused(tmp_path: Path) -> None:
     execute(database, "CREATE TABLE mine (x)", "CREATE VIEW v AS SELECT * FROM _litestream_seq JOIN tasks USING (id)")
     found = run(project, "drift", "a.db").out
     assert "mine" in found
-    assert "add view v" in found
+    assert "added view v" in found
     upgraded(project)
     open_database(database, migrations=project / "migrations").close()
     assert "mine" in run(project, "drift", "a.db").out

@@ -26,9 +26,9 @@ ALTER TABLE new RENAME TO parent;
 """
 #: Manual changes of ``parent``, and how they are reported.
 CHANGES = {
-    "ALTER TABLE parent ADD COLUMN own TEXT": "add column parent.own",
-    "CREATE INDEX own ON parent (name)": "add index own on parent",
-    "CREATE TRIGGER own AFTER INSERT ON parent BEGIN SELECT 1; END": "add trigger own on parent",
+    "ALTER TABLE parent ADD COLUMN own TEXT": "added column parent.own",
+    "CREATE INDEX own ON parent (name)": "added index own on parent",
+    "CREATE TRIGGER own AFTER INSERT ON parent BEGIN SELECT 1; END": "added trigger own on parent",
     "ALTER TABLE parent RENAME COLUMN name TO label": "parent.name",
 }
 PENDING = {
@@ -173,7 +173,7 @@ def test_a_whole_run_is_checked_first(tmp_path: Path) -> None:
         "0005_it.sql": REBUILD.replace("0003_age", "0004_more"),
     }
     database, folder = prepared(tmp_path, "CREATE INDEX own ON parent (name)", files)
-    with pytest.raises(DatabaseRefused, match="add index own"):
+    with pytest.raises(DatabaseRefused, match="added index own"):
         apply_to(str(database), folder, options=RunOptions(transaction="each"))
     assert ids(database) == FAMILY_IDS
 
@@ -185,4 +185,4 @@ def test_a_dry_run_refuses_too(
     database, folder = prepared(tmp_path, "CREATE INDEX own ON parent (name)", {"0004_it.sql": REBUILD})
     monkeypatch.chdir(tmp_path)
     assert main(["apply", str(database), "--dry-run", "--migrations", str(folder)]) == 3
-    assert "add index own" in capsys.readouterr().err
+    assert "added index own" in capsys.readouterr().err

@@ -149,7 +149,7 @@ def test_each_migration_is_verified_by_itself(connection: sqlite3.Connection, fo
     first = write_folder(folder.parent / "first", FAMILY)
     apply_pending(connection, read_folder(first))
     connection.execute("CREATE TABLE most (y)")
-    with pytest.raises(ApplyError, match=r"add column most\.y without a migration") as caught:
+    with pytest.raises(ApplyError, match=r"added column most\.y") as caught:
         apply_pending(connection, read_folder(folder), RunOptions(transaction="each"))
     assert (caught.value.migration, caught.value.committed) == ("0005_most", ("0004_more",))
     assert applied_ids(connection) == (*FAMILY_IDS, "0004_more")

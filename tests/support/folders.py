@@ -76,12 +76,12 @@ def run_python(code: str, *arguments: object) -> subprocess.CompletedProcess[str
     )
 
 
-def run_yoyo(command: str, database: Path, folder: Path, *options: str) -> str:
+def run_yoyo(command: str, database: Path, folder: Path, *options: str, scheme: str = "sqlite") -> str:
     """Run the ``yoyo`` command as a user would; return its output."""
     run = subprocess.run(
         [
             *(sys.executable, "-W", "ignore", "-m", "yoyo", command, "--batch", "--no-config-file"),
-            *("--database", f"sqlite:///{database}", *options, str(folder)),
+            *("--database", f"{scheme}:///{database}", *options, str(folder)),
         ],
         capture_output=True,
         text=True,

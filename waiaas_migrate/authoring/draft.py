@@ -21,7 +21,7 @@ from waiaas_migrate.schema.changes import Change, object_of
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.hazards.find_hazards import find_hazards
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard
-from waiaas_migrate.schema.hazards.swapped_names import swapped_names
+from waiaas_migrate.schema.hazards.lost_data import swapped_names
 from waiaas_migrate.schema.hints import rollback_target
 from waiaas_migrate.sqlite.database.memory import copy
 from waiaas_migrate.sqlite.planning.effects import Cost, Effects

@@ -16,6 +16,7 @@ from waiaas_migrate.authoring.draft import changes_of, draft, has_whitespace, ha
 from waiaas_migrate.authoring.make_transition import make_transition
 from waiaas_migrate.authoring.migration_facts import facts_of
 from waiaas_migrate.authoring.migration_proof import prove
+from waiaas_migrate.authoring.tried_pragmas import refuse_faulty_pragmas
 from waiaas_migrate.authoring.yoyo_reading import refuse_misread
 from waiaas_migrate.errors import MigrationsError, Problem, ProofError, SchemaFileError, UsageError
 from waiaas_migrate.files.garbage_collection import collection_paused
@@ -96,6 +97,7 @@ def _generate(project: Project, name: str | None, allowed: frozenset[Code]) -> G
     with closing(replay_folder(migrations, recorded)) as before:
         refuse_clashes(migrations, recorded)
         declared = declare(project, renderer, like=before)
+        refuse_faulty_pragmas(project, pragmas_of(declared.source))
         transition = transition_to_declared(project, before, declared, recorded, renderer)
         facts = facts_of(migrations, recorded)
         if not changes_of(transition):

@@ -20,6 +20,7 @@ from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome
 from waiaas_migrate.runner.replay import replay
 from waiaas_migrate.schema.changes import object_of
+from waiaas_migrate.schema.describe import describe_made
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.sqlite.reading.introspect import introspect
@@ -111,8 +112,8 @@ def _drift(database: str, *, project: Project, run: int, column_order: bool) -> 
         database=name,
         findings=(
             *unknown,
-            *schema_findings(by_hand, saying=saying, fix=fix),
-            *schema_findings(of_hooks, saying=_HOOKS, fix=_FIX_HOOKS, subject=Subject.HOOK),
+            *schema_findings(by_hand, saying=saying, fix=fix, words=describe_made),
+            *schema_findings(of_hooks, saying=_HOOKS, fix=_FIX_HOOKS, subject=Subject.HOOK, words=describe_made),
         ),
         pending=tuple(migration.id for migration in found.pending),
         is_adopted=found.is_adopted,

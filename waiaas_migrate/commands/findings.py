@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -35,10 +35,15 @@ class Finding:
 
 
 def schema_findings(
-    changes: Iterable[Change], *, saying: str, fix: str, subject: Subject = Subject.SCHEMA
+    changes: Iterable[Change],
+    *,
+    saying: str,
+    fix: str,
+    subject: Subject = Subject.SCHEMA,
+    words: Callable[[Change], str] = describe,
 ) -> tuple[Finding, ...]:
-    """Return a finding for each of ``changes``; ``saying`` is a sentence with ``{}`` for the change."""
+    """Return a finding for each of ``changes``; ``saying`` is a sentence with ``{}`` for the change in ``words``."""
     return tuple(
-        Finding(subject=subject, where=spelled_name(change), what=saying.format(describe(change)), fix=fix)
+        Finding(subject=subject, where=spelled_name(change), what=saying.format(words(change)), fix=fix)
         for change in changes
     )

@@ -192,7 +192,7 @@ class _Upgrade(Run):
         applied = self.folder.without(names)
         if not had_run(self.connection, applied, first, self.folder.facts(first).forward, self.folder.others):
             return False
-        self.steps.record(first, "mark")
+        self.steps.record(first, self.folder, "mark")
         notices.append(recorded_late(first.id))
         return True
 

@@ -29,12 +29,15 @@ class MigrationFolder:
     ids: tuple[str, ...] = field(init=False, compare=False, repr=False)
     _by_id: dict[str, MigrationFile] = field(init=False, compare=False, repr=False)
     _facts: dict[str, Facts | None] = field(init=False, compare=False, repr=False)
+    _links: dict[str, str] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         # Computed once: a fleet needs them for every database.
         object.__setattr__(self, "ids", tuple(migration.id for migration in self.migrations))
         object.__setattr__(self, "_by_id", {migration.id: migration for migration in self.migrations})
-        object.__setattr__(self, "_facts", {} if self.manifest is None else self.manifest.facts)
+        entries = () if self.manifest is None else self.manifest.migrations
+        object.__setattr__(self, "_facts", {entry.id: entry.facts for entry in entries})
+        object.__setattr__(self, "_links", {entry.id: entry.hash for entry in entries})
 
     def named(self, names: Iterable[str]) -> tuple[MigrationFile, ...]:
         """Return the migrations with these ids, in the same order."""
@@ -48,6 +51,10 @@ class MigrationFolder:
     def facts(self, migration: MigrationFile) -> Facts:
         """Return the recorded facts about ``migration``, or the worst case if none."""
         return self._facts.get(migration.id) or UNKNOWN
+
+    def manifest_hash(self, migration: MigrationFile) -> str | None:
+        """Return the hash that the manifest records for ``migration``, which covers all before it; None if none."""
+        return self._links.get(migration.id)
 
     def forward(self, migrations: Iterable[MigrationFile]) -> list[Effects]:
         """Return the effects of applying each of ``migrations``."""

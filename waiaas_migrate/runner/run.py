@@ -112,8 +112,8 @@ class Run:
         self.steps.run(migration, self.direction)
 
     def record(self, migration: MigrationFile) -> None:
-        """Record in yoyo's tables that ``migration`` was applied or rolled back."""
-        self.steps.record(migration, self.direction)
+        """Record that ``migration`` was applied or rolled back."""
+        self.steps.record(migration, self.folder, self.direction)
         if self.options.listener is not None:
             self._monitor.send(MigrationFinished(migration=migration.id))
 
@@ -155,16 +155,17 @@ class Run:
         if not (found := proof.new(applied, facts)):
             return proof.notices
         if self.direction == "apply":
-            what = f"the schema would not be the one that the migrations lead to: {listed(found)}"
-            fix = "Correct the migration, or undo the manual change (`waiaas-migrate drift` lists it)"
-        else:
-            what = f"the schema would not be the one that the migrations before it lead to: {listed(found)}"
-            fix = (
-                f"Correct {batch[-1].id}.rollback.sql, or undo the manual change (`waiaas-migrate drift` lists it); "
-                f"--no-verify rolls back anyway"
+            reason = (
+                f"the schema would differ from the one that the migrations build: {listed(found)}. "
+                f"Correct the migration, or undo the manual change (`waiaas-migrate drift` lists it)."
             )
-        name = database_name(self.connection)
-        raise ApplyError(database=name, migration=batch_name(batch), reason=f"{what}. {fix}.")
+        else:
+            reason = (
+                f"the schema would differ from the one that the remaining migrations build: {listed(found)}. "
+                f"Correct {batch[-1].id}.rollback.sql, or undo the manual change (`waiaas-migrate drift` lists it); "
+                f"--no-verify rolls back anyway."
+            )
+        raise ApplyError(database=database_name(self.connection), migration=batch_name(batch), reason=reason)
 
     def _back_up(self, migration: str) -> None:
         """Back up the committed state before the first migration runs."""

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Literal
 from waiaas_migrate.errors import ApplyError, MigrateError, UnsupportedError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.files.migration_dir.statements import code_of, first_line
+from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.refusal import Refusal, refusal
 from waiaas_migrate.runner.transaction import denial, python_steps
 from waiaas_migrate.runner.watching.events import Listener, StatementStarted
-from waiaas_migrate.runner.yoyo.records import records_version, write_log, write_record
+from waiaas_migrate.runner.yoyo.identity import record
+from waiaas_migrate.runner.yoyo.records import Operation, records_version, write_log
 from waiaas_migrate.sqlite.database.connection import database_name, main_file, plain_error, result_code
 from waiaas_migrate.sqlite.database.pragmas import unsafe_journal
 
@@ -144,9 +146,18 @@ class StepRunner:
             except Exception as error:
                 raise self._plain_error(migration, error, statement) from error
 
-    def record(self, migration: MigrationFile, operation: Literal["apply", "rollback", "mark"]) -> None:
-        """Record in yoyo's tables that ``migration`` was applied, rolled back, or had been applied already."""
-        self._bookkeeping(migration, lambda: write_record(self.connection, migration.id, operation))
+    def record(
+        self,
+        migration: MigrationFile,
+        folder: MigrationFolder,
+        operation: Operation,
+        *,
+        was_adopted: bool = False,
+    ) -> None:
+        """Record that ``migration`` was applied or rolled back, or is marked as one or the other."""
+        self._bookkeeping(
+            migration, lambda: record(self.connection, migration, folder, operation, was_adopted=was_adopted)
+        )
 
     def log(self, hook: MigrationFile) -> None:
         """Write into yoyo's log that a hook was run; yoyo records nothing else about hooks."""

@@ -11,7 +11,7 @@ import logging
 import sqlite3
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -34,6 +34,7 @@ from waiaas_migrate.runner.transaction import transaction_guard
 from waiaas_migrate.runner.watching.interruption import was_interrupted
 from waiaas_migrate.runner.watching.monitor import Monitor
 from waiaas_migrate.runner.yoyo.command_pragmas import declared_pragmas
+from waiaas_migrate.runner.yoyo.identity import delete_identity, identity_of, write_identity
 from waiaas_migrate.runner.yoyo.lock_row import sole_transaction
 from waiaas_migrate.runner.yoyo.records import log_row
 from waiaas_migrate.sqlite.database.catalog import read_facts
@@ -192,6 +193,7 @@ class MigrateBackend(SQLiteBackend):
             self.log_migration(migration, "apply")  # type: ignore[no-untyped-call]
             if mark and not is_hook:
                 self.mark_one(migration, log=False)  # type: ignore[no-untyped-call]
+                self._write_identity(migration)
 
     def _record_late(self, migration: Migration) -> bool:
         """Record ``migration`` if plain yoyo ran it before it was killed; return whether it did.
@@ -210,6 +212,7 @@ class MigrateBackend(SQLiteBackend):
         if not had_run(self.connection, self._applied(files), file, effects, others):
             return False
         self.mark_one(migration)  # type: ignore[no-untyped-call]
+        self._write_identity(migration)
         _warn([recorded_late(migration.id)])
         return True
 
@@ -219,6 +222,7 @@ class MigrateBackend(SQLiteBackend):
             self._run(migration, "rollback", force=force)
             self.log_migration(migration, "rollback")  # type: ignore[no-untyped-call]
             self.unmark_one(migration, log=False)  # type: ignore[no-untyped-call]
+            delete_identity(self.connection, migration.id)
 
     def _run(self, migration: Migration, direction: Literal["apply", "rollback"], *, force: bool) -> None:
         """Run the steps; if they run outside transactions, what came before them is committed first."""
@@ -244,14 +248,17 @@ class MigrateBackend(SQLiteBackend):
 
     def _folder(self, migration: Migration) -> MigrationFolder | None:
         """Return the folder of ``migration``, if its manifest records the migration and the files are as recorded."""
-        path = Path(migration.path).parent
-        if path not in self._folders:
-            try:
-                self._folders[path] = read_folder(path)
-            except MigrationsError:
-                self._folders[path] = None
-        folder = self._folders[path]
+        folder = self._read(Path(migration.path).parent)
         return None if folder is None or folder.manifest is None or migration.id not in folder.ids else folder
+
+    def _read(self, path: Path) -> MigrationFolder | None:
+        """Return the folder at ``path``, without a manifest if that differs from the files; None if it is broken."""
+        if path not in self._folders:
+            self._folders[path] = None
+            with suppress(MigrationsError):
+                self._folders[path] = MigrationFolder(path=path, migrations=read_migrations(path))
+                self._folders[path] = read_folder(path)
+        return self._folders[path]
 
     def _prepare(self, folder: MigrationFolder, effects: Effects, check: ForeignKeyCheck) -> None:
         """Prepare for a migration with these ``effects``, as the runner does.
@@ -282,6 +289,12 @@ class MigrateBackend(SQLiteBackend):
             with self.transaction():
                 internalmigrations.upgrade(self)
         self._internal_schema_updated = True
+
+    def _write_identity(self, migration: Migration) -> None:
+        """Record the text that was applied; nothing, if the folder can't be read."""
+        folder = self._read(Path(migration.path).parent)
+        if folder is not None and migration.id in folder.ids:
+            write_identity(self.connection, identity_of(folder.named([migration.id])[0], folder))
 
     def get_applied_migration_hashes(self) -> list[str]:
         """Return the hashes of the applied migrations; without yoyo's tables, return none and create nothing."""

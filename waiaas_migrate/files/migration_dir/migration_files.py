@@ -39,7 +39,8 @@ class MigrationFile:
     """One migration.
 
     ``sql`` is its text, or the source of a Python migration; ``rollback`` is the text of its rollback file.
-    ``content_hash`` covers both, with newlines in one form: git may check files out with others.
+    ``text_hash`` covers ``sql``, and ``content_hash`` both, with newlines in one form: git may check files out with
+    others.
     """
 
     id: str
@@ -49,12 +50,14 @@ class MigrationFile:
     transactional: bool = True
     sql: str = field(repr=False)
     rollback: str | None = field(default=None, repr=False)
+    text_hash: str = field(init=False)
     content_hash: str = field(init=False)
 
     def __post_init__(self) -> None:
         parts = [self.sql] if self.rollback is None else [self.sql, self.rollback]
-        hashes = "".join(hashlib.sha256(part.encode()).hexdigest() for part in parts)
-        object.__setattr__(self, "content_hash", hashlib.sha256(hashes.encode()).hexdigest())
+        hashes = [hashlib.sha256(part.encode()).hexdigest() for part in parts]
+        object.__setattr__(self, "text_hash", hashes[0])
+        object.__setattr__(self, "content_hash", hashlib.sha256("".join(hashes).encode()).hexdigest())
 
     def __hash__(self) -> int:
         # Migrations are the keys of caches, which ask for the hash again and again.

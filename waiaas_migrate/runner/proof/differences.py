@@ -80,7 +80,7 @@ def _compare_meaning(
 ) -> list[Difference] | None:
     """Return the differences in meaning; None if one of the schemas can't be read."""
     from waiaas_migrate.schema.changes import is_addition, object_of, owner_of
-    from waiaas_migrate.schema.describe import describe
+    from waiaas_migrate.schema.describe import describe_made
     from waiaas_migrate.schema.diff import diff
 
     try:
@@ -93,7 +93,7 @@ def _compare_meaning(
         Difference(
             subject=object_of(change),
             table=owner_of(change),
-            words=f"{describe(change)} without a migration",
+            words=describe_made(change),
             detail=_detail(change),
             is_extra=is_addition(change),
         )
@@ -124,7 +124,7 @@ def _difference(subject: tuple[str, str], found: CatalogRow | None, wanted: Cata
     elif wanted is None:
         words = f"{kind} {name} is not in the migrations"
     else:
-        words = f"{kind} {name} has another text"
+        words = f"{kind} {name} has another definition"
     row = found or wanted
     return Difference(
         subject=(kind, fold(name)),

@@ -38,17 +38,17 @@ class ForeignKeyCheck:
         self._effects = effects if effects is not None and all(one.is_known for one in effects) else None
         self._announced: list[str] = []
         self._keys = self._read_keys(facts)
-        self._safe = frozenset(self._untouched())
+        self._touched = {fold(name) for one in self._effects or () for name, _ in one.tables or ()}
+        self._safe = frozenset(filter(self._is_safe, self._keys))
         self._before = self._violations(self._keys)
 
-    def _untouched(self) -> Iterable[Key]:
-        """Return the foreign keys that the run can't break, if it leaves them as they are."""
-        if self._effects is None or not any(one.may_break_keys for one in self._effects):
-            return () if self._effects is None else self._keys
-        if any(one.changes_rows for one in self._effects):  # triggers may change rows of any table
-            return ()
-        touched = {fold(name) for one in self._effects for name, _ in one.tables or ()}
-        return (key for key in self._keys if touched.isdisjoint((fold(key.table), fold(key.parent))))
+    def _is_safe(self, key: Key) -> bool:
+        """Return whether the run can't break ``key``, unless it changes the key itself."""
+        if self._effects is None or any(one.changes_rows for one in self._effects):
+            return False  # triggers may change rows of any table
+        if not any(one.may_break_keys for one in self._effects):
+            return bool(key.targets) or fold(key.parent) not in self._touched  # the missing parent may be created
+        return self._touched.isdisjoint((fold(key.table), fold(key.parent)))
 
     def _violations(self, keys: Iterable[Key]) -> tuple[Violation, ...]:
         """Return the violations of ``keys``, without those that the run can't have broken."""

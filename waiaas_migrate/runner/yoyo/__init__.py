@@ -1,1 +1,1 @@
-"""Read and write yoyo's tables, which record the migrations that have run."""
+"""Read and write the tables that record which migrations have run: yoyo's, and one of the runner's."""

@@ -27,9 +27,9 @@ FROM main._yoyo_migration INDEXED BY sqlite_autoindex__yoyo_migration_1"""
 _ROWS = "SELECT migration_hash, migration_id FROM main._yoyo_migration ORDER BY applied_at_utc, rowid"
 #: The table as yoyo kept it before version 6 (yoyo/internalmigrations/v1.py).
 _OLD_ROWS = "SELECT id FROM main._yoyo_migration ORDER BY ctime, rowid"
-#: An object that has the name of one of yoyo's tables and isn't a table. A virtual table has no root page.
+#: An object that has the name of one of these tables and isn't a table. A virtual table has no root page.
 _IMPOSTOR = """SELECT name FROM main.sqlite_master
-WHERE name COLLATE NOCASE IN ('_yoyo_migration', '_yoyo_log', '_yoyo_version', 'yoyo_lock')
+WHERE name COLLATE NOCASE IN ('_yoyo_migration', '_yoyo_log', '_yoyo_version', 'yoyo_lock', '_waiaas_migration')
 AND (type <> 'table' OR rootpage = 0) AND type <> 'index' LIMIT 1"""
 
 
@@ -68,24 +68,27 @@ def read_applied(connection: sqlite3.Connection) -> tuple[Applied, ...] | None:
                 raise
         else:
             return tuple(_applied(*map(_text, (row[0], row[-1] or row[0])), is_old=len(row) == 1) for row in rows)
-    raise _impostor(connection, "_yoyo_migration")
+    raise impostor(connection, "_yoyo_migration")
 
 
 def refuse_impostors(connection: sqlite3.Connection) -> None:
-    """Refuse other objects with the names of yoyo's tables, which yoyo itself would read, or write into.
+    """Refuse other objects with the names of the tables that record migrations, which would be read or written.
 
     Raises:
         DatabaseRefused: names one.
     """
     found = connection.execute(_IMPOSTOR).fetchone()
     if found is not None:
-        raise _impostor(connection, str(found[0]))
+        raise impostor(connection, str(found[0]))
 
 
-def _impostor(connection: sqlite3.Connection, name: str) -> DatabaseRefused:
+def impostor(connection: sqlite3.Connection, name: str) -> DatabaseRefused:
+    """Return the refusal of an object called ``name``, in place of a table that records migrations."""
+    maker = "waiaas-migrate" if "waiaas" in name.lower() else "yoyo"
     return DatabaseRefused(
-        f"{database_name(connection)}: its {name} is not the table that yoyo makes, so nobody knows which migrations "
-        f"have run. Nothing was changed. Restore a backup, use another file, or rename the object with that name."
+        f"{database_name(connection)}: its {name} is not the table that {maker} makes, so nobody knows which "
+        f"migrations have run. Nothing was changed. Restore a backup, use another file, or rename the object with "
+        f"that name."
     )
 
 

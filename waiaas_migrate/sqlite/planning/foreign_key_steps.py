@@ -9,11 +9,11 @@ from waiaas_migrate.schema.foreign_keys import Fault, Tables, fault, identity, m
 from waiaas_migrate.schema.model import ForeignKey, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import is_renumbered, rowid_name
-from waiaas_migrate.sqlite.orphans import orphan_condition
 from waiaas_migrate.sqlite.planning.actions import GuardParents, GuardViolations, NoteViolations, Orphans, Step
 from waiaas_migrate.sqlite.planning.backfill_order import moved_columns
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.transition import Transition
+from waiaas_migrate.sqlite.quoting import orphan_condition
 from waiaas_migrate.sqlite.reading.spelling import spelled_name
 
 

@@ -178,5 +178,5 @@ class _Statement:
 
 
 def _is_bookkeeping(name: str) -> bool:
-    """Return whether ``name`` is one of yoyo's tables."""
+    """Return whether ``name`` is one of the tables that record what has run."""
     return is_internal(name) and not fold(name).startswith("sqlite_")

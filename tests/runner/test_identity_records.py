@@ -1,0 +1,103 @@
+"""The runner records the text of each migration that it applies, in the transaction of yoyo's record."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.support.folders import FAMILY, FAMILY_IDS, run_yoyo, write_folder
+from waiaas_migrate import ApplyError, Extent, apply, rollback
+from waiaas_migrate.files.migration_dir.migration_files import migration_hash, read_migrations
+from waiaas_migrate.runner.yoyo.identity import read_identities
+
+ROWS = (
+    "SELECT migration_id FROM _waiaas_migration JOIN _yoyo_migration USING (migration_hash, applied_at_utc) ORDER BY 1"
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three migrations."""
+    return write_folder(tmp_path / "m", FAMILY)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """The path of a new database."""
+    return tmp_path / "app.db"
+
+
+def rows(path: Path, query: str = ROWS) -> list[tuple[object, ...]]:
+    """Return the rows of ``query``."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_a_row_holds_the_text_and_the_place_in_the_chain(path: Path, folder: Path) -> None:
+    """Both are recorded as they were when the migration ran."""
+    migrations = read_migrations(folder)
+    apply(str(path), folder)
+    with closing(sqlite3.connect(path)) as connection:
+        found = read_identities(connection)
+    links = [entry["hash"] for entry in json.loads((folder / "manifest.json").read_text())["migrations"]]
+    assert [found[migration_hash(name)].manifest_hash for name in FAMILY_IDS] == links
+    first = found[migration_hash(FAMILY_IDS[0])]
+    assert first.content_hash == hashlib.sha256((folder / f"{FAMILY_IDS[0]}.sql").read_bytes()).hexdigest()
+    assert (first.was_adopted, first.rollback) == (False, migrations[0].rollback)
+
+
+def test_rolling_back_deletes_the_row(path: Path, folder: Path) -> None:
+    """A row without yoyo's record would be of no use."""
+    apply(str(path), folder)
+    rollback(str(path), folder, Extent(to=FAMILY_IDS[0]))
+    assert rows(path) == [(FAMILY_IDS[0],)]
+    assert rows(path, "SELECT count(*) FROM _waiaas_migration") == [(1,)]
+
+
+def test_a_failed_run_leaves_no_row(path: Path, folder: Path) -> None:
+    """The row shares the transaction of the migration."""
+    (folder / "manifest.json").unlink()
+    (folder / "0009_wrong.sql").write_text("INSERT INTO nowhere VALUES (1);\n")
+    with pytest.raises(ApplyError):
+        apply(str(path), folder)
+    assert rows(path, "SELECT name FROM sqlite_master") == []
+
+
+def test_the_yoyo_command_writes_and_deletes_rows_through_the_plugin(path: Path, folder: Path) -> None:
+    """It runs migrations with the files at hand, as the runner does."""
+    run_yoyo("apply", path, folder, scheme="waiaas")
+    assert rows(path) == [(name,) for name in FAMILY_IDS]
+    run_yoyo("rollback", path, folder, "-r", FAMILY_IDS[-1], scheme="waiaas")
+    assert rows(path, "SELECT count(*) FROM _waiaas_migration") == [(len(FAMILY_IDS) - 1,)]
+
+
+def test_marking_with_yoyo_writes_no_row(path: Path, folder: Path) -> None:
+    """Nobody knows what was run before somebody marked it."""
+    run_yoyo("mark", path, folder, scheme="waiaas")
+    assert rows(path, "SELECT name FROM sqlite_master WHERE name = '_waiaas_migration'") == []
+
+
+def test_a_row_that_plain_yoyo_outdated_does_not_count(path: Path, folder: Path) -> None:
+    """Plain yoyo may roll a migration back, and apply another text under its name."""
+    apply(str(path), folder)
+    run_yoyo("reapply", path, folder, "-r", FAMILY_IDS[-1])
+    with closing(sqlite3.connect(path)) as connection:
+        assert migration_hash(FAMILY_IDS[-1]) not in read_identities(connection)
+    assert rows(path) == [(name,) for name in FAMILY_IDS[:-1]]
+
+
+def test_only_the_last_rollbacks_are_kept(path: Path, tmp_path: Path) -> None:
+    """A database doesn't collect the rollbacks of its whole history."""
+    folder = tmp_path / "many"
+    for number in range(1, 13):
+        sql = {f"{number:04}_t.sql": f"CREATE TABLE t{number} (a);\n"}
+        write_folder(folder, {**sql, f"{number:04}_t.rollback.sql": f"DROP TABLE t{number};\n"})
+        if number in (11, 12):
+            apply(str(path), folder)
+    kept = rows(path, "SELECT count(*), count(rollback), min(rollback) FROM _waiaas_migration")
+    assert kept == [(12, 10, "DROP TABLE t10;\n")]

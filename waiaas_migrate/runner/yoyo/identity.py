@@ -1,0 +1,126 @@
+"""Record the text of each migration, beside yoyo's record of its name, so that a database knows whose it is.
+
+yoyo identifies a migration by its name. This table holds a hash of the text that ran. A row counts only as long as
+yoyo's record is the one that it was written with: plain yoyo may roll a migration back, and apply another text.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
+from waiaas_migrate.runner.folder import MigrationFolder
+from waiaas_migrate.runner.yoyo.applied import cached_hash, impostor
+from waiaas_migrate.runner.yoyo.records import Operation, write_record
+
+#: The table in users' databases.
+TABLE = "_waiaas_migration"
+#: The number of migrations at the end of a folder whose rollbacks are kept in the database.
+_KEPT_ROLLBACKS = 10
+
+_CREATE = f"""CREATE TABLE IF NOT EXISTS main.{TABLE} (
+  migration_hash TEXT NOT NULL PRIMARY KEY,
+  applied_at_utc TEXT NOT NULL,
+  content_hash TEXT NOT NULL,
+  manifest_hash TEXT,
+  was_adopted INTEGER NOT NULL,
+  rollback TEXT
+)"""
+_WRITE = f"""INSERT OR REPLACE INTO main.{TABLE}
+SELECT migration_hash, applied_at_utc, :content_hash, :manifest_hash, :was_adopted, :rollback
+FROM main._yoyo_migration WHERE migration_hash = :hash"""
+_EXISTS = f"SELECT 1 FROM main.sqlite_master WHERE name = '{TABLE}' COLLATE NOCASE"
+#: Only a table has the index of a primary key: INDEXED BY refuses a view before it is read.
+_READ = f"""SELECT i.migration_hash, i.content_hash, i.manifest_hash, i.was_adopted, i.rollback
+FROM main._yoyo_migration AS y JOIN main.{TABLE} AS i INDEXED BY sqlite_autoindex_{TABLE}_1
+ON i.migration_hash = y.migration_hash AND i.applied_at_utc = y.applied_at_utc"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """The migration that was applied under a name.
+
+    Args:
+        hash: yoyo's key, a hash of the name.
+        content_hash: a hash of the migration's own text, without its rollback.
+        manifest_hash: its hash in the manifest's chain, which covers all before it; None without a manifest.
+        was_adopted: whether it was recorded by ``adopt`` and never ran.
+        rollback: the text of its rollback file, kept for the last migrations only.
+    """
+
+    hash: str
+    content_hash: str
+    manifest_hash: str | None = None
+    was_adopted: bool = False
+    rollback: str | None = None
+
+
+def identity_of(migration: MigrationFile, folder: MigrationFolder, *, was_adopted: bool = False) -> Identity:
+    """Return what to record when ``migration`` of ``folder`` is applied or adopted."""
+    is_late = migration.id in folder.ids[-_KEPT_ROLLBACKS:]
+    return Identity(
+        hash=cached_hash(migration.id),
+        content_hash=migration.text_hash,
+        manifest_hash=folder.manifest_hash(migration),
+        was_adopted=was_adopted,
+        rollback=migration.rollback if is_late else None,
+    )
+
+
+def record(
+    connection: sqlite3.Connection,
+    migration: MigrationFile,
+    folder: MigrationFolder,
+    operation: Operation,
+    *,
+    was_adopted: bool = False,
+) -> None:
+    """Record ``operation`` on ``migration`` in yoyo's tables and in the runner's, in the open transaction."""
+    write_record(connection, migration.id, operation)
+    if operation in ("apply", "mark"):
+        write_identity(connection, identity_of(migration, folder, was_adopted=was_adopted))
+        _drop_old_rollback(connection, migration, folder)
+    else:
+        delete_identity(connection, migration.id)
+
+
+def write_identity(connection: sqlite3.Connection, identity: Identity) -> None:
+    """Write a row beside yoyo's record, which must be there; make the table if needed."""
+    connection.execute(_CREATE)
+    row = {name: getattr(identity, name) for name in identity.__slots__}
+    connection.execute(_WRITE, row)
+
+
+def _drop_old_rollback(connection: sqlite3.Connection, migration: MigrationFile, folder: MigrationFolder) -> None:
+    """Drop the rollback of the migration that is no longer among the last, so that a database doesn't collect them."""
+    number = folder.ids.index(migration.id) - _KEPT_ROLLBACKS
+    if number >= 0:
+        old = cached_hash(folder.ids[number])
+        connection.execute(f"UPDATE main.{TABLE} SET rollback = NULL WHERE migration_hash = ?", (old,))
+
+
+def delete_identity(connection: sqlite3.Connection, name: str) -> None:
+    """Delete the row of the migration ``name``, if there is one."""
+    if connection.execute(_EXISTS).fetchone() is not None:
+        connection.execute(f"DELETE FROM main.{TABLE} WHERE migration_hash = ?", (cached_hash(name),))
+
+
+def read_identities(connection: sqlite3.Connection) -> dict[str, Identity]:
+    """Return the identities of applied migrations, by yoyo's hashes of the names; those that only yoyo knows have none.
+
+    Raises:
+        DatabaseRefused: the table is not the one that the runner makes.
+    """
+    if connection.execute(_EXISTS).fetchone() is None:
+        return {}
+    try:
+        rows = connection.execute(_READ).fetchall()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+            raise
+        raise impostor(connection, TABLE) from error
+    return {
+        key: Identity(hash=key, content_hash=content, manifest_hash=link, was_adopted=bool(adopted), rollback=rollback)
+        for key, content, link, adopted, rollback in rows
+    }
