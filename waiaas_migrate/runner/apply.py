@@ -202,23 +202,23 @@ class _Upgrade(Run):
         """Run ``batch``, and hooks after the last; make others wait if it may take long."""
         todo = (*batch, *self.folder.named(self._left))
         proof = self.prove(self.folder.without([migration.id for migration in todo]), todo, facts)
-        if not self._is_short(batch, facts):
+        check = ForeignKeyCheck(self.connection, self.effects(batch), facts)
+        if check.reads_rows or not self._is_short(batch, facts):
             lock.announce()
-        after = self.run_together(batch, facts, notices)
+        after = self.run_together(batch, check, notices)
         self._run_hooks()
         # ``after`` was read before the hooks, which may remove objects that earlier hooks made.
         notices.extend(self.verify(proof, batch, self._applied_after(batch), after))
 
     def _is_short(self, batch: Sequence[MigrationFile], facts: CatalogFacts) -> bool:
-        """Return whether the run ends before others time out, for any number of rows.
+        """Return whether statements, hooks and backups end before others time out, for any number of rows.
 
-        Foreign key checks, hooks and backups may read rows. So may SQLite 3.53 and newer when it adds a column to a
+        Hooks and backups may read rows. So may SQLite 3.53 and newer when it adds a column to a
         STRICT table.
         """
         effects = self.effects(batch)
-        checks_keys = facts.has_keys and any(one.may_break_keys for one in effects)
         calls_others = self.wants_backup or self.options.listener is not None or self.folder.post_apply
-        if checks_keys or facts.has_strict or calls_others or wait_timeout(self.folder.pragmas) < _LONG_TIMEOUT:
+        if facts.has_strict or calls_others or wait_timeout(self.folder.pragmas) < _LONG_TIMEOUT:
             return False
         if sum(len(migration.statements) for migration in batch) > _FEW_STATEMENTS:
             return False
@@ -249,6 +249,7 @@ class _Upgrade(Run):
                 applied = self.folder.without(names)
                 proof = self.prove(applied, [migration, *self.folder.named(self._left)], read_facts(self.connection))
                 check = ForeignKeyCheck(self.connection)
+                check.begin()
                 self.run_one(migration, check)
                 with sole_transaction(self.connection, self.notices):
                     self.record(migration)

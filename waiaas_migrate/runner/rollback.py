@@ -14,6 +14,7 @@ from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migrating
 from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.preflight import refuse_temporary_objects
+from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
 from waiaas_migrate.runner.run import Run, report_interruption
 from waiaas_migrate.runner.transaction import standard_settings
 from waiaas_migrate.runner.yoyo.applied import pending
@@ -136,7 +137,8 @@ class _Rollback(Run):
             self.steps.prepare_records()
             if batch:
                 proof = self.prove(self._applied(), batch, state.facts)
-                after = self.run_together(batch, state.facts, notices)
+                check = ForeignKeyCheck(self.connection, self.effects(batch), state.facts)
+                after = self.run_together(batch, check, notices)
                 notices.extend(self.verify(proof, batch, self._applied(), after))
         if batch:
             self.note_commit(batch)

@@ -87,14 +87,14 @@ class Run:
         """Return what each of ``migrations`` does in the direction of this run."""
         return self.folder.forward(migrations) if self.direction == "apply" else self.folder.rollback(migrations)
 
-    def run_together(self, batch: Sequence[MigrationFile], facts: CatalogFacts, notices: list[str]) -> CatalogFacts:
-        """Run and record ``batch`` in the open transaction, check foreign keys, and return the facts of the result.
+    def run_together(self, batch: Sequence[MigrationFile], check: ForeignKeyCheck, notices: list[str]) -> CatalogFacts:
+        """Run and record ``batch`` in the open transaction, with ``check``, and return the facts of the result.
 
         Raises:
             ApplyError: a migration failed, or added foreign key violations.
         """
         self._started = len(self.committed)
-        check = ForeignKeyCheck(self.connection, self.effects(batch), facts)
+        check.begin()
         for migration in batch:
             self.run_one(migration, check)
             self.record(migration)

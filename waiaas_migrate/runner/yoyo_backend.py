@@ -231,6 +231,7 @@ class MigrateBackend(SQLiteBackend):
         migration.load()
         if self._check is None:
             self._check = ForeignKeyCheck(self.connection)
+            self._check.begin()
         folder = self._folder(migration)
         if folder is not None:
             facts = folder.facts(*folder.named([migration.id]))

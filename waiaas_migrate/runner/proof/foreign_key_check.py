@@ -29,7 +29,7 @@ class ForeignKeyCheck:
         effects: Sequence[Effects] | None = None,
         facts: CatalogFacts | None = None,
     ) -> None:
-        """Begin a check, before the first statement of a run.
+        """Prepare a check, before the first statement of a run.
 
         ``effects`` are those of everything that will run in this transaction; None if they are unknown. ``facts`` are
         those of the catalog, if they have been read.
@@ -40,6 +40,15 @@ class ForeignKeyCheck:
         self._keys = self._read_keys(facts)
         self._touched = {fold(name) for one in self._effects or () for name, _ in one.tables or ()}
         self._safe = frozenset(filter(self._is_safe, self._keys))
+        self._before: tuple[Violation, ...] = ()
+
+    @property
+    def reads_rows(self) -> bool:
+        """Whether the time of the check depends on the number of rows."""
+        return len(self._safe) < len(self._keys)
+
+    def begin(self) -> None:
+        """Look for violations before the run."""
         self._before = self._violations(self._keys)
 
     def _is_safe(self, key: Key) -> bool:
