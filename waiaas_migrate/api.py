@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from waiaas_migrate.authoring.generate import Generated, generate
+    from waiaas_migrate.authoring.new_migration import New, new
+    from waiaas_migrate.authoring.record import Recorded, record
     from waiaas_migrate.commands.check import check
     from waiaas_migrate.commands.diff import Comparison
     from waiaas_migrate.commands.diff import compare as diff
@@ -83,6 +85,7 @@ __all__ = [
     "MigrationFinished",
     "MigrationStarted",
     "MigrationsError",
+    "New",
     "Outcome",
     "PragmaError",
     "Problem",
@@ -90,6 +93,7 @@ __all__ = [
     "Project",
     "ProjectError",
     "ProofError",
+    "Recorded",
     "RestoreInterrupted",
     "Restored",
     "RollbackResult",
@@ -117,8 +121,10 @@ __all__ = [
     "generate",
     "generate_id",
     "inspect",
+    "new",
     "open_database",
     "push_schema",
+    "record",
     "restore",
     "rollback",
     "status",
@@ -128,6 +134,8 @@ __all__ = [
 #: The public names by the module that defines them, below ``waiaas_migrate``.
 _NAMES = {
     "authoring.generate": "Generated generate",
+    "authoring.new_migration": "New new",
+    "authoring.record": "Recorded record",
     "commands.check": "check",
     "commands.diff": "Comparison diff",
     "commands.drift": "Drift drift drift_of_all",

@@ -17,10 +17,10 @@ def describe(change: c.Change, *, brief: bool = False) -> str:  # noqa: PLR0911 
     ``brief`` leaves out the text of a CHECK, for a comment above the SQL that shows it.
     """
     match change:
-        case c.AddCheck(check=check) | c.DropCheck(check=check):
-            verb = "add" if isinstance(change, c.AddCheck) else "drop"
-            words = f"{verb} CHECK on {_checked(change.table, check)}"
-            return words if brief else f"{words}: {check.expression.sql}"
+        case c.AddCheck(table=table, check=check):
+            return f"add CHECK on {_checked(table, check)}" + ("" if brief else f": {check.expression.sql}")
+        case c.DropCheck(table=table, check=check):
+            return f"drop CHECK on {_checked(table, check)}" + ("" if brief else f": {check.expression.sql}")
         case c.ModifyCheck(table=table, old=old, new=new):
             words = f"change CHECK on {_checked(table, new)}"
             full = words if brief else f"{words}: {old.expression.sql} becomes {new.expression.sql}"

@@ -106,16 +106,13 @@ def replaced_rowids(change: c.ModifyPrimaryKey | c.ModifyColumn, context: Hazard
     yield Hazard(code=Code.DROP_ROWID, where=table.name, what=what, fix=_FIX_ROWID)
 
 
-def swapped_names(renames: Renames) -> tuple[Hazard, ...]:
-    """Return a hazard for each circle of renames, since the schema can't show whether it was done."""
-    return tuple(
-        Hazard(
-            code=Code.SWAP_NAMES,
-            where=table or names[0],
-            what=f"exchanges the names of {'columns' if table else 'tables'} {', '.join(names)}, and so the "
-            f"{'values' if table else 'rows'} under each name. If an earlier migration has done this already, this "
-            f"one does it again.",
-            fix="If one has, as after a merge or without manifest.json, remove these renamed_from hints.",
-        )
-        for table, names in renames.circles()
-    )
+def swapped_names(renames: Renames) -> Iterator[Hazard]:
+    """Yield a hazard for each circle of renames, since the schema can't show whether it was done."""
+    for table, names in renames.circles():
+        if table:
+            what = f"exchanges the names of columns {', '.join(names)}, and so the values under each name."
+        else:
+            what = f"exchanges the names of tables {', '.join(names)}, and so the rows under each name."
+        what += " If an earlier migration has done this already, this one does it again."
+        fix = "If one has, as after a merge or without manifest.json, remove these renamed_from hints."
+        yield Hazard(code=Code.SWAP_NAMES, where=table or names[0], what=what, fix=fix)
