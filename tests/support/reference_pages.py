@@ -67,7 +67,7 @@ With `--json`, stdout holds one object. Its keys are always present:
 - `record`: `added`, `edited`, `deleted`, `notices`, `written`, `removed`
 - `restore`: `database`, `restored`, `kept`, `notices`
 - `restore --list`: `database`, `backups`
-- `rollback`: `database`, `rolled_back`, `notices`, `backup`
+- `rollback`: `database`, `rolled_back`, `losses` (`kind`, `name`, `count`, `reason`), `notices`, `backup`
 - `status`: `database`, `migrations`, `at_head`, `unrecorded_tables`, `problems`
 - several databases: `databases`, `summary`, `exit_status`
 - a failure: `error`, `exit_status`
