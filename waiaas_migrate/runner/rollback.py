@@ -25,8 +25,8 @@ from waiaas_migrate.sqlite.database.connection import (
     main_file,
     open_read_only,
     plain_errors,
-    wait_timeout,
 )
+from waiaas_migrate.sqlite.database.pragmas import wait_timeout
 from waiaas_migrate.sqlite.database.url import Database, database_path
 
 
