@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from waiaas_migrate.authoring.generate import Generated, generate
+    from waiaas_migrate.authoring.new_migration import New, new
+    from waiaas_migrate.authoring.record import Recorded, record
     from waiaas_migrate.commands.check import check
     from waiaas_migrate.commands.diff import Comparison
     from waiaas_migrate.commands.diff import compare as diff
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.runner.backups.restore import Restored, RestoreInterrupted, restore
     from waiaas_migrate.runner.dry_run import Estimate, estimate, estimate_all
     from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, apply_to_all
+    from waiaas_migrate.runner.losses import Loss
     from waiaas_migrate.runner.open import close_database, connect, open_database, push_schema
     from waiaas_migrate.runner.options import RunOptions
     from waiaas_migrate.runner.rollback import Extent, RollbackResult
@@ -80,10 +83,12 @@ __all__ = [
     "InputError",
     "Inspected",
     "Interrupted",
+    "Loss",
     "MigrateError",
     "MigrationFinished",
     "MigrationStarted",
     "MigrationsError",
+    "New",
     "Outcome",
     "PragmaError",
     "Problem",
@@ -91,6 +96,7 @@ __all__ = [
     "Project",
     "ProjectError",
     "ProofError",
+    "Recorded",
     "Restarted",
     "RestoreInterrupted",
     "Restored",
@@ -119,8 +125,10 @@ __all__ = [
     "generate",
     "generate_id",
     "inspect",
+    "new",
     "open_database",
     "push_schema",
+    "record",
     "restore",
     "rollback",
     "status",
@@ -130,6 +138,8 @@ __all__ = [
 #: The public names by the module that defines them, below ``waiaas_migrate``.
 _NAMES = {
     "authoring.generate": "Generated generate",
+    "authoring.new_migration": "New new",
+    "authoring.record": "Recorded record",
     "commands.check": "check",
     "commands.diff": "Comparison diff",
     "commands.drift": "Drift drift drift_of_all",
@@ -145,6 +155,7 @@ _NAMES = {
     "runner.backups.restore": "RestoreInterrupted Restored restore",
     "runner.dry_run": "Estimate estimate estimate_all",
     "runner.fleet.fleet": "Fleet Outcome apply_to_all",
+    "runner.losses": "Loss",
     "runner.open": "close_database connect open_database push_schema",
     "runner.options": "RunOptions",
     "runner.rollback": "Extent RollbackResult rollback",

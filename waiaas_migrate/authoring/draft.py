@@ -10,7 +10,7 @@ from pathlib import Path
 
 from waiaas_migrate.authoring.affected_objects import newly_broken_objects, stale_indexes
 from waiaas_migrate.authoring.make_transition import make_transition
-from waiaas_migrate.authoring.migration_names import next_id
+from waiaas_migrate.authoring.migration_names import heads, next_id
 from waiaas_migrate.authoring.migration_proof import run_new
 from waiaas_migrate.authoring.rollback_remarks import hazard_remark, rollback_remarks
 from waiaas_migrate.files.migration_dir.facts import Facts
@@ -27,6 +27,7 @@ from waiaas_migrate.sqlite.planning.effects import Cost, Effects
 from waiaas_migrate.sqlite.planning.plan import plan
 from waiaas_migrate.sqlite.planning.plan_effects import effects_of
 from waiaas_migrate.sqlite.planning.row_values import checks_always_met
+from waiaas_migrate.sqlite.planning.stale_values import stale_values
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.planning.unknown_names import unknown_names
 
@@ -56,6 +57,7 @@ def hazards_of(transition: Transition) -> tuple[Hazard, ...]:
         *swapped_names(transition.renames),
         *find_hazards(old, new, transition.changes, checks_always_met(old, new)),
         *unknown_names(old, new),
+        *stale_values(new, transition.changes),
     )
 
 
@@ -138,17 +140,3 @@ def _costs(effects: Effects) -> str:
     if rebuilt:
         return f". Rewrites {rebuilt}."
     return f". Reads every row of {scanned}." if scanned else ""
-
-
-def heads(migrations: Sequence[MigrationFile]) -> tuple[str, ...]:
-    """Return the ids that no other migration depends on; a new one depends on these.
-
-    An id with whitespace in it is left out: a ``depends`` line separates ids by whitespace, so none can name it.
-    """
-    depended_on = {name for migration in migrations for name in migration.depends}
-    return tuple(m.id for m in migrations if m.id not in depended_on and not has_whitespace(m.id))
-
-
-def has_whitespace(migration_id: str) -> bool:
-    """Return whether the id has a blank, a line break or the like in it."""
-    return migration_id.split() != [migration_id]

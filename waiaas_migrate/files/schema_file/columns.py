@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from waiaas_migrate.files.problem_report import shown
 from waiaas_migrate.files.schema_file import schema_keys as k
 from waiaas_migrate.files.schema_file.column_types import NO_TYPE
 from waiaas_migrate.files.schema_file.constraints import ReadForeignKey, ReadKey, read_check, read_references
@@ -268,14 +267,3 @@ def _replacements(value: Value | None, *, allows_null: bool) -> list[tuple[str |
         elif (replacement := _enum_value(new)) is not None:
             found.append((old, replacement))
     return found
-
-
-def literal_default(column: ReadColumn) -> tuple[bool, object]:
-    """Return whether the column has a literal default that is not NULL, and that literal."""
-    value = column.fields.get("default")
-    return (True, value.scalar) if value is not None and value.scalar is not None else (False, None)
-
-
-def shown_value(value: object) -> str:
-    """Return a value for a message."""
-    return shown(repr(value))

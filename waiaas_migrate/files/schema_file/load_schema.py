@@ -49,11 +49,7 @@ class DeclaredSchema:
 
 
 def load_schema(path: Path, *, root: Path) -> DeclaredSchema:
-    """Load a schema.yaml.
-
-    Args:
-        path: the file.
-        root: the project's folder, which holds the enum modules; messages name the file relative to it.
+    """Load a schema.yaml; ``root`` is the project's folder, which holds the enum modules.
 
     Raises:
         SchemaFileError: lists every problem in the file and the enums that it refers to.

@@ -43,13 +43,9 @@ def schema_text(
     enums: Links = _NO_LINKS,
     enum_modules: Sequence[str] = (),
 ) -> str:
-    """Return ``schema`` as the text of a schema.yaml.
+    """Return ``schema`` as the text of a schema.yaml; everything keeps its order.
 
-    Args:
-        schema: what to write; tables, columns and objects keep their order.
-        pragmas: the PRAGMAs of a connection, in their order.
-        enums: the columns whose list is written as the name of an enum.
-        enum_modules: the modules that define those names.
+    ``enums`` are the columns whose list is written as the name of an enum; ``enum_modules`` define those names.
 
     Raises:
         UnsupportedError: schema.yaml can't hold something; the message names it.
