@@ -24,14 +24,8 @@ from waiaas_migrate.runner.yoyo.applied import not_applied, pending, read_record
 from waiaas_migrate.runner.yoyo.lock_row import LockState, sole_transaction
 from waiaas_migrate.runner.yoyo.records import records_version
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
-from waiaas_migrate.sqlite.database.connection import (
-    apply_layout_pragmas,
-    apply_pragmas,
-    connect_file,
-    main_file,
-    plain_errors,
-    wait_timeout,
-)
+from waiaas_migrate.sqlite.database.connection import connect_file, main_file, plain_errors
+from waiaas_migrate.sqlite.database.pragmas import apply_layout_pragmas, apply_pragmas, wait_timeout
 from waiaas_migrate.sqlite.database.url import Database, database_path
 
 #: A busy timeout in seconds, and a number of statements that end well within it if they read no rows. Adding a column

@@ -30,8 +30,8 @@ from waiaas_migrate.sqlite.database.connection import (
     main_file,
     open_read_only,
     plain_errors,
-    wait_timeout,
 )
+from waiaas_migrate.sqlite.database.pragmas import wait_timeout
 from waiaas_migrate.sqlite.database.url import Database, database_path
 
 #: Decides about what would be lost: whether to roll back all the same.

@@ -56,7 +56,7 @@ class _Planner:
 
     def steps(self) -> Iterator[a.Step]:
         """Yield every step, in order."""
-        tables = [self.tables[name] for name in backfill_order(self.t, self.tables).tables]
+        tables = [self.tables[name] for name in backfill_order(self.t, self.tables)[0]]
         noted, compared = violation_guards(self.t)
         yield from self._settings()
         yield from (_drop("trigger", trigger.name) for trigger in self._leaving_triggers())
