@@ -38,13 +38,8 @@ from waiaas_migrate.runner.yoyo.identity import delete_identity, identity_of, wr
 from waiaas_migrate.runner.yoyo.lock_row import sole_transaction
 from waiaas_migrate.runner.yoyo.records import log_row
 from waiaas_migrate.sqlite.database.catalog import read_facts
-from waiaas_migrate.sqlite.database.connection import (
-    apply_layout_pragmas,
-    apply_pragmas,
-    connect_file,
-    main_file,
-    wait_timeout,
-)
+from waiaas_migrate.sqlite.database.connection import connect_file, main_file
+from waiaas_migrate.sqlite.database.pragmas import apply_layout_pragmas, apply_pragmas, wait_timeout
 from waiaas_migrate.sqlite.database.url import MEMORY, Database
 from waiaas_migrate.sqlite.planning.effects import WORST_CASE, Effects
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
@@ -231,6 +226,7 @@ class MigrateBackend(SQLiteBackend):
         migration.load()
         if self._check is None:
             self._check = ForeignKeyCheck(self.connection)
+            self._check.begin()
         folder = self._folder(migration)
         if folder is not None:
             facts = folder.facts(*folder.named([migration.id]))
