@@ -74,10 +74,7 @@ def rollback(  # noqa: PLR0913 — one for each option
 
 def _print(database: str, result: RollbackResult, *, as_json: bool) -> None:
     if as_json:
-        backup = None if result.backup is None else str(result.backup)
-        losses = [asdict(loss) for loss in result.losses]
-        done = {"rolled_back": result.rolled_back, "losses": losses, "notices": result.notices, "backup": backup}
-        print_json({"database": database, **done})
+        print_json({"database": database, **asdict(result)})
         return
     print_run(result)
     for loss in result.losses:

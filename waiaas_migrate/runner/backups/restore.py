@@ -173,10 +173,11 @@ def _refuse_file_of_another_user(target: Path) -> None:
 
 @contextmanager
 def _exclusive(target: Path, swap: Swap) -> Iterator[bool]:
-    """Hold the only connection, the WAL merged; yield False for an unreadable file.
+    """Hold the only connection to ``target``, with its WAL merged; yield False if the file is unreadable.
 
     Leaving WAL mode requires that no other connection is open. In the other modes an exclusive lock requires that none
-    reads or writes (https://www.sqlite.org/pragma.html#pragma_journal_mode). If the file stays, so does its mode.
+    reads or writes (https://www.sqlite.org/pragma.html#pragma_journal_mode). If the file is not replaced, its mode is
+    restored.
     """
     before = target.stat()
     if before.st_size == 0:  # a lock would make it a database

@@ -70,7 +70,7 @@ class Swap:
             beside(self.target, "-shm").unlink()
 
     def forget_interrupted(self) -> None:
-        """Remove the second names of ``target`` that a killed restore left; the caller holds an exclusive lock."""
+        """Remove second names that a killed restore gave to ``target``; the caller holds an exclusive lock."""
         for path in self.target.parent.iterdir():
             if re.fullmatch(re.escape(self.target.name) + _KEPT, path.name):
                 with suppress(OSError):
@@ -78,7 +78,7 @@ class Swap:
                         path.unlink()
 
     def _appear(self) -> None:
-        """Take the name of a database that is missing, unless another process has created it again."""
+        """Take the name of the missing database, unless another process has created one meanwhile."""
         self._move_content(next(name for name in stamped_names(self.target, "replaced") if not os.path.lexists(name)))
         try:
             take_name(self._arriving, self.target)
