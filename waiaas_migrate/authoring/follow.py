@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 from waiaas_migrate.authoring.branches import replay_folder
 from waiaas_migrate.authoring.declared import Declared
-from waiaas_migrate.authoring.draft import changes_of, draft, hazards_of
+from waiaas_migrate.authoring.draft import Draft, changes_of, draft, hazards_of
 from waiaas_migrate.authoring.generate import (
     Generated,
     custom_templates_mentioned,
@@ -43,16 +44,8 @@ def write_following(
 ) -> Generated:
     """Write the migration that leads from the schema of the migrations to ``live``, proved in memory first.
 
-    If schema.yaml already declares ``live``, its hints are followed: a column that was renamed by hand is renamed by
-    the migration, too.
-
-    Args:
-        project: where the files are.
-        live: the schema of the database.
-        declared: that of schema.yaml.
-        seen: the state of the folder for which ``live`` was read.
-        name: the name of the migration.
-        allowed: the hazards to allow.
+    If schema.yaml, which is ``declared``, has the change already, its hints are followed: a column that was renamed by
+    hand is renamed by the migration, too. ``seen`` is the state of the folder for which ``live`` was read.
 
     Raises:
         InputError: a file cannot be used.
@@ -60,10 +53,10 @@ def write_following(
     """
     renderer = Renderer(project.templates)
     migrations, recorded = read_history(project)
-    is_declared = not diff(declared.schema, live)
+    source = None if diff(declared.schema, live) else declared
     with closing(replay_folder(migrations, recorded)) as before:
-        if is_declared:
-            transition = transition_to_declared(project, before, declared, recorded, renderer)
+        if source is not None:
+            transition = transition_to_declared(project, before, source, recorded, renderer)
         else:
             transition = make_transition(before, live, Renames(), renderer, project.options)
         done = Generated(changes=tuple(describe(change) for change in changes_of(transition)))
@@ -77,7 +70,14 @@ def write_following(
             if stopped := stopped_by(done, drafted.hazards, allowed):
                 return stopped
             head = prove(before, transition, drafted.migration)
+    written = _write(project, drafted, head, source, seen)
+    return replace(done, migration=drafted.migration.id, hazards=drafted.hazards, written=written)
+
+
+def _write(project: Project, drafted: Draft, head: str, source: Declared | None, seen: FolderState) -> tuple[Path, ...]:
+    """Write the migration and the manifest; the hints of ``source`` have been followed."""
     new = drafted.migration
+    migrations, recorded = read_history(project)
     refuse_whitespace(migrations, new.id)
     facts = facts_of(migrations, recorded) | {new.id: replace(drafted.facts, catalog=mark(head))}
     manifest = replace(
@@ -85,8 +85,7 @@ def write_following(
         migrations=chain((*migrations, new), facts),
         fingerprint=head,
     )
-    if is_declared:
-        manifest = replace(manifest, hints=hints(declared.schema))
+    if source is not None:
+        manifest = replace(manifest, hints=hints(source.schema))
     files = {f"{new.id}.rollback.sql": new.rollback or "", f"{new.id}.sql": new.sql, MANIFEST: manifest_text(manifest)}
-    written = write_files(project.migrations, files, seen=seen)
-    return replace(done, migration=new.id, hazards=drafted.hazards, written=written)
+    return write_files(project.migrations, files, seen=seen)

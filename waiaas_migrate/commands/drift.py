@@ -26,7 +26,7 @@ from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
 _BY_HAND = "manual change: {}."
-_FIX_BY_HAND = "Undo the manual change, or add it to schema.yaml and run `waiaas-migrate generate`."
+_FIX_BY_HAND = "Undo it (`drift --fix` prints the SQL), or make it a migration (`drift --as-migration NAME`)."
 _UNKNOWN = "made by an unknown migration or by hand: {}."
 _FIX_UNKNOWN = "Compare with the version of the application that has the unknown migrations."
 _NOT_ADOPTED = "not made by any recorded migration: {}."

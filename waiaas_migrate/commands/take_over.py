@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from waiaas_migrate.authoring.declared import Declared, declare
@@ -14,7 +14,6 @@ from waiaas_migrate.authoring.migration_names import slugify
 from waiaas_migrate.commands.manual_changes import manual_changes
 from waiaas_migrate.errors import DatabaseBusy, DatabaseRefused, UsageError
 from waiaas_migrate.files.garbage_collection import collection_paused
-from waiaas_migrate.files.migration_dir.migration_files import read_migrations
 from waiaas_migrate.files.migration_dir.write_files import folder_state, recover
 from waiaas_migrate.files.problem_report import Origin
 from waiaas_migrate.files.project import Project
@@ -63,13 +62,7 @@ def take_over(project: Project, database: str, *, name: str, allow: Collection[s
     """Write the migration for the manual changes of ``database``, and record it there as applied.
 
     The files are written first. If recording fails, or the process is killed in between, call this again: it finds
-    them and records the migration.
-
-    Args:
-        project: where the files are.
-        database: a path or URL. It must have applied all migrations.
-        name: the name of the migration.
-        allow: codes of the hazards to allow, or ``all``.
+    them and records the migration. The database must have applied all others. ``allow`` names hazards, or ``all``.
 
     Raises:
         UsageError: ``allow`` names an unknown hazard, or ``name`` can't be used.
@@ -83,33 +76,27 @@ def take_over(project: Project, database: str, *, name: str, allow: Collection[s
         )
     recover(project.migrations)
     seen = folder_state(project.migrations)
-    with manual_changes(project, database) as found:
-        migrations = read_migrations(project.migrations)
-        is_written = found.pending == (migrations[-1].id,) and migrations[-1].id.partition("_")[2] == slug
-        with closing(replay(migrations)) as connection:
-            head = introspect(connection)
-            declared = declare(project, Renderer(project.templates), like=connection)
-    if found.pending and not (is_written and not diff(head, found.live)):
+    with manual_changes(project, database) as found, closing(replay(found.folder.migrations)) as connection:
+        head = introspect(connection)
+        declared = declare(project, Renderer(project.templates), like=connection)
+    written = next(iter(found.pending), "")
+    is_written = len(found.pending) == 1 and written.partition("_")[2] == slug and not diff(head, found.live)
+    if found.pending and not is_written:
         raise DatabaseRefused(
             f"{found.name}: has not applied {', '.join(found.pending)}. Nothing was changed. "
             f"Run `waiaas-migrate apply` first."
         )
-    if is_written:
-        done = Generated(migration=migrations[-1].id)
-    else:
+    done = Generated(migration=written)
+    if not is_written:
         done = write_following(project, found.live, declared, seen, name=name, allowed=allowed)
-    edits = _edits(project, declared, found.live) if done.migration else ()
-    notices = _record(database, project, done.migration) if done.migration else ()
-    return TakenOver(
-        database=found.name,
-        migration=done.migration,
-        changes=done.changes,
-        hazards=done.hazards,
-        refused=done.refused,
-        written=done.written,
-        edits=edits,
-        notices=notices,
+    result = TakenOver(
+        database=found.name, changes=done.changes, hazards=done.hazards, refused=done.refused, written=done.written
     )
+    if done.migration is None:
+        return result
+    edits = _edits(project, declared, found.live)
+    notices = _record(database, project, done.migration)
+    return replace(result, migration=done.migration, edits=edits, notices=notices)
 
 
 def _record(database: str, project: Project, migration: str) -> tuple[str, ...]:

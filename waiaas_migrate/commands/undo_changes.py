@@ -8,12 +8,12 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from waiaas_migrate.authoring.affected_objects import stale_indexes
 from waiaas_migrate.authoring.declared import build
 from waiaas_migrate.authoring.draft import changes_of, hazards_of
 from waiaas_migrate.authoring.make_transition import make_transition
 from waiaas_migrate.authoring.migration_proof import run_new
 from waiaas_migrate.authoring.rollback_remarks import hazard_remark
-from waiaas_migrate.authoring.stale_indexes import stale_indexes
 from waiaas_migrate.commands.manual_changes import ManualChanges, manual_changes
 from waiaas_migrate.errors import ProofError
 from waiaas_migrate.files.garbage_collection import collection_paused

@@ -14,7 +14,8 @@ from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.runner.transaction import standard_settings
 from waiaas_migrate.runner.yoyo.applied import pending
 from waiaas_migrate.runner.yoyo.lock_row import sole_transaction
-from waiaas_migrate.sqlite.database.connection import connect_file, main_file, plain_errors, wait_timeout
+from waiaas_migrate.sqlite.database.connection import connect_file, main_file, plain_errors
+from waiaas_migrate.sqlite.database.pragmas import wait_timeout
 from waiaas_migrate.sqlite.database.url import database_path
 
 

@@ -64,33 +64,27 @@ def drift(  # noqa: PLR0913 — one for each option
 
     \b
     Example:
-      waiaas-migrate drift app.db
       waiaas-migrate drift "tenants/*.db" --json
       waiaas-migrate drift app.db --as-migration hotfix
     """  # noqa: D301
     from waiaas_migrate.commands import drift as library
 
-    if as_migration is not None or fix:
-        database = _single(databases, is_both=as_migration is not None and fix)
-        if as_migration is None:
-            return _print_fix(project, database, as_json=as_json)
+    if as_migration is not None:
+        database = _single(databases, is_both=fix)
         return _take_over(project, database, as_migration, allow, as_json=as_json)
+    if fix:
+        return _print_fix(project, _single(databases), as_json=as_json)
+    report = Report(show=_show, line=_line, word=_word, row=_row, status=_exit_status)
     return report_on(
         databases,
-        Report(
-            show=_show,
-            line=_line,
-            word=lambda found: "with drift" if found.findings else "without drift",
-            row=_row,
-            status=lambda found: FINDINGS if found.findings else 0,
-        ),
+        report,
         one=lambda database: library.drift(project, database, column_order=column_order),
         each=lambda names: library.drift_of_all(project, names, fleet, column_order=column_order),
         as_json=as_json,
     )
 
 
-def _single(databases: tuple[str, ...], *, is_both: bool) -> str:
+def _single(databases: tuple[str, ...], *, is_both: bool = False) -> str:
     from waiaas_migrate.runner.fleet.patterns import is_single
 
     if is_both:
