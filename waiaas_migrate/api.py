@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, apply_to_all
     from waiaas_migrate.runner.open import close_database, connect, open_database, push_schema
     from waiaas_migrate.runner.options import RunOptions
+    from waiaas_migrate.runner.redo import RedoResult, redo
     from waiaas_migrate.runner.rollback import Extent, RollbackResult
     from waiaas_migrate.runner.rollback import roll_back_in as rollback
     from waiaas_migrate.runner.watching.events import (
@@ -95,6 +96,7 @@ __all__ = [
     "ProjectError",
     "ProofError",
     "Recorded",
+    "RedoResult",
     "Restarted",
     "RestoreInterrupted",
     "Restored",
@@ -127,6 +129,7 @@ __all__ = [
     "open_database",
     "push_schema",
     "record",
+    "redo",
     "restore",
     "rollback",
     "status",
@@ -155,6 +158,7 @@ _NAMES = {
     "runner.fleet.fleet": "Fleet Outcome apply_to_all",
     "runner.open": "close_database connect open_database push_schema",
     "runner.options": "RunOptions",
+    "runner.redo": "RedoResult redo",
     "runner.rollback": "Extent RollbackResult rollback",
     "runner.watching.events": "Committed MigrationFinished MigrationStarted Progress Restarted StatementStarted",
     "runner.watching.interruption": "Interrupted",

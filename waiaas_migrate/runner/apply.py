@@ -127,7 +127,7 @@ def apply_pending(
         if len(todo) == len(folder.ids):  # otherwise some are recorded
             refuse_unrecorded_tables(connection, folder)
         with (
-            _Upgrade(connection, folder, options, "apply", todo, interruption) as run,
+            Upgrade(connection, folder, options, "apply", todo, interruption) as run,
             plain_errors(connection, doing="applying migrations"),
         ):
             while run.run_batch():
@@ -136,7 +136,7 @@ def apply_pending(
     return ApplyResult(applied=tuple(run.committed), notices=tuple(run.notices), backup=run.backup_path)
 
 
-class _Upgrade(Run):
+class Upgrade(Run):
     """Applies pending migrations. Each batch reads them again under the lock, since another process may apply some."""
 
     #: The migrations that are pending once the current batch is applied.
