@@ -78,6 +78,10 @@ CASES[Code.UNKNOWN_COLLATION] = changed(
     "tables", "people", "indexes", to={"i": [{"column": "name", "collate": "nocse"}]}
 )
 CASES[Code.CHANGE_PRIMARY_KEY]["tables"]["people"]["columns"]["id"] = "integer"
+CASES[Code.STALE_VALUE] = column(
+    "kind", {"type": "text", "nullable": False, "enum": ["a", "c"], "enum_values": {"renamed": {"b": "c"}}}
+)
+CASES[Code.STALE_VALUE]["views"] = {"those": "SELECT id FROM people WHERE kind = 'b'"}
 
 
 def test_every_hazard_has_a_case() -> None:

@@ -58,6 +58,7 @@ by `:`, or to `*`.
 With `--json`, stdout holds one object. Its keys are always present:
 
 - `apply`: `database`, `applied`, `notices`, `backup`
+- `apply --redo`: `database`, `rolled_back`, `applied`, `losses`, `notices`, `backup`
 - `apply --dry-run`: `database`, `migrations`, `bytes`, `bytes_to_write`, `free`, `is_short_of_room`, `backup`
 - `check`: `findings`
 - `diff`: `changes`, `hazards`, `sql`
@@ -67,7 +68,7 @@ With `--json`, stdout holds one object. Its keys are always present:
 - `record`: `added`, `edited`, `deleted`, `notices`, `written`, `removed`
 - `restore`: `database`, `restored`, `kept`, `notices`
 - `restore --list`: `database`, `backups`
-- `rollback`: `database`, `rolled_back`, `notices`, `backup`
+- `rollback`: `database`, `rolled_back`, `losses` (`kind`, `name`, `count`, `reason`), `notices`, `backup`
 - `status`: `database`, `migrations`, `at_head`, `unrecorded_tables`, `problems`
 - several databases: `databases`, `summary`, `exit_status`
 - a failure: `error`, `exit_status`

@@ -105,7 +105,8 @@ def generate(
         migrations, recorded, last = without_last(project, migrations, recorded, released)
         writer = replace(writer, last=last)
     done = _generate(writer, migrations, recorded, name, allowed)
-    return replace(done, removed=removed, hazards=placed(done.hazards, project.schema, root=project.root))
+    hazards, refused = (placed(found, project.schema, root=project.root) for found in (done.hazards, done.refused))
+    return replace(done, removed=removed, hazards=hazards, refused=refused)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

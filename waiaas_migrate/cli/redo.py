@@ -36,8 +36,7 @@ def redo(
     except KeyboardInterrupt as error:
         return print_interrupted(error, as_json=as_json, database=database)
     if as_json:
-        backup = None if result.backup is None else str(result.backup)
-        print_json({"database": database, **asdict(result), "backup": backup})
+        print_json({"database": database, **asdict(result)})
     else:
         _show(database, result)
     return 0

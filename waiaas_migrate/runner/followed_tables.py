@@ -7,9 +7,8 @@ while it compiles it (https://www.sqlite.org/c3ref/set_authorizer.html).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.memory import execute
@@ -22,9 +21,8 @@ _COLUMNS = "SELECT name FROM pragma_table_xinfo(?, 'main') WHERE hidden < 2 ORDE
 Root = int | str
 
 
-@dataclass(slots=True, kw_only=True)
 class FollowedTable:
-    """A table, what has become of it, and whether rows of it were deleted.
+    """A table: where it is now, and whether rows of it were deleted.
 
     Args:
         name: the first name of the table.
@@ -34,12 +32,13 @@ class FollowedTable:
         copies: the root pages of the tables that its rows may have been copied into.
     """
 
-    name: str
-    root: Root | None
-    columns: dict[str, str | None]
-    deletes_rows: bool = False
-    copies: set[Root] = field(default_factory=set)
-    _names: set[str] = field(default_factory=set)
+    def __init__(self, name: str, root: Root, columns: Iterable[str]) -> None:
+        self.name = name
+        self.root: Root | None = root
+        self.columns: dict[str, str | None] = {column: column for column in columns}
+        self.deletes_rows = False
+        self.copies: set[Root] = set()
+        self._names = {fold(name)}
 
     def move(self, tables: dict[Root, str], columns: dict[Root, list[str]], before: dict[Root, list[str]]) -> None:
         """Follow the table into ``tables``, which have these ``columns``, and had others before the statement."""
@@ -70,15 +69,7 @@ class TableFollower:
         self._connection = connection
         self._tables = self._read_tables()
         self._columns = {root: self._read_columns(name) for root, name in self._tables.items()}
-        self.tables = [
-            FollowedTable(
-                name=name,
-                root=root,
-                columns=dict(zip(found := self._columns[root], found, strict=True)),
-                _names={fold(name)},
-            )
-            for root, name in self._tables.items()
-        ]
+        self.tables = [FollowedTable(name, root, self._columns[root]) for root, name in self._tables.items()]
 
     def execute(self, connection: sqlite3.Connection, statement: str) -> sqlite3.Cursor:
         """Run one statement, as :func:`~waiaas_migrate.sqlite.database.memory.execute` does."""
@@ -115,14 +106,14 @@ class TableFollower:
             return []
 
 
-@dataclass(slots=True, kw_only=True)
 class _Accesses:
-    """The folded names of what a statement reads, inserts into and deletes from."""
+    """The folded names of what a statement reads, inserts into and deletes from, and whether it alters a table."""
 
-    read: set[str] = field(default_factory=set)
-    inserted: set[str] = field(default_factory=set)
-    deleted: set[str] = field(default_factory=set)
-    alters: bool = False
+    def __init__(self) -> None:
+        self.read: set[str] = set()
+        self.inserted: set[str] = set()
+        self.deleted: set[str] = set()
+        self.alters = False
 
 
 @contextmanager

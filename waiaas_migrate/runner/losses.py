@@ -49,7 +49,7 @@ class Loss:
             case "rows":
                 return f"rows of {self.name} (up to {number})"
             case "unknown":
-                return f"whatever the rollback of {self.name} deletes ({self.reason})"
+                return f"data that only {self.name} knows ({self.reason})"
 
 
 def losses_of(connection: sqlite3.Connection, todo: Sequence[MigrationFile]) -> tuple[Loss, ...]:

@@ -75,12 +75,11 @@ def redo(
     target = database_path(database)
 
     def run() -> RedoResult:
-        while True:
-            todo, losses = _confirmed(target, folder, confirm)
-            try:
-                return replace(_redo_file(target, folder, options, todo), losses=losses)
-            except OthersRan:  # so something else would be lost than was confirmed
-                continue
+        todo, losses = _confirmed(target, folder, confirm)
+        try:
+            return replace(_redo_file(target, folder, options, todo), losses=losses)
+        except OthersRan:  # so something else would be lost than was confirmed
+            return run()
 
     return retry_while_migrating(target, run)
 

@@ -19,7 +19,7 @@ from waiaas_migrate.runner.proof.foreign_key_check import FullCheckNeeded
 from waiaas_migrate.runner.run import Run, batch_name, report_interruption
 from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.runner.transaction import standard_settings
-from waiaas_migrate.runner.yoyo.applied import cached_hash, pending
+from waiaas_migrate.runner.yoyo.applied import cached_hash, pending, read_applied
 from waiaas_migrate.runner.yoyo.identity import read_identities
 from waiaas_migrate.runner.yoyo.lock_row import sole_transaction
 from waiaas_migrate.schema.hazards.allowed import allowed_codes
@@ -67,16 +67,9 @@ def roll_back_in(
 ) -> RollbackResult:
     """Open ``database``, roll back the last migrations of the folder ``migrations``, and close it.
 
-    Rolling back deletes everything the migrations added, including data written since. So a backup is made first, and
-    nothing is deleted unless ``confirm`` returns true.
-
-    Args:
-        database: a path or URL.
-        migrations: the migrations folder.
-        extent: how far to roll back.
-        options: how to run. For the backup, ``auto`` means ``always``.
-        confirm: called with what would be lost, if that is anything; whether to go on.
-        allow: ``DROP_TABLE`` to roll back migrations that the database adopted and never ran.
+    Rolling back deletes everything the migrations added, including data written since. So ``auto`` means ``always`` for
+    the backup. If data would be lost, ``confirm`` is called with the losses and decides whether to go on. Allow
+    ``DROP_TABLE`` to roll back migrations that the database adopted and never ran.
 
     Raises:
         DatabaseFileError: the file is missing, or can't be used.
@@ -92,14 +85,12 @@ def roll_back_in(
     allowed = allowed_codes(allow)
 
     def run() -> RollbackResult:
-        while True:
-            todo, losses = _confirmed(target, folder, extent, confirm, allowed)
-            if not todo:
-                return RollbackResult()
-            try:
-                return replace(_roll_back_file(target, folder, extent, options, todo), losses=losses)
-            except OthersRan:  # so something else would be lost than was confirmed
-                continue
+        todo, losses = _confirmed(target, folder, extent, confirm, allowed)
+        try:
+            done = _roll_back_file(target, folder, extent, options, todo) if todo else RollbackResult()
+        except OthersRan:  # so something else would be lost than was confirmed
+            return run()
+        return replace(done, losses=losses)
 
     return retry_while_migrating(target, run)
 
@@ -156,6 +147,7 @@ def refuse_unconfirmed(
 
 
 def _refuse_adopted(connection: sqlite3.Connection, todo: Sequence[MigrationFile]) -> None:
+    read_applied(connection)  # refuses a table that isn't yoyo's
     found = read_identities(connection)
     adopted = [one.id for one in todo if (row := found.get(cached_hash(one.id))) is not None and row.was_adopted]
     if adopted:

@@ -112,8 +112,7 @@ def _word(result: ApplyResult) -> str:
 
 
 def _row(result: ApplyResult) -> dict[str, object]:
-    backup = None if result.backup is None else str(result.backup)
-    return {"applied": result.applied, "notices": result.notices, "backup": backup}
+    return {"applied": result.applied, "notices": result.notices, "backup": result.backup}
 
 
 def _line(result: ApplyResult) -> str:

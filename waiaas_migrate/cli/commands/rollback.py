@@ -16,6 +16,7 @@ from waiaas_migrate.errors import UsageError
 if TYPE_CHECKING:
     from waiaas_migrate.files.project import Project
     from waiaas_migrate.runner.options import RunOptions
+    from waiaas_migrate.runner.rollback import RollbackResult
 
 
 @click.command()
@@ -59,22 +60,20 @@ def rollback(  # noqa: PLR0913 — one for each option
     try:
         with progress_line() as listener:
             run_options = replace(run_options, listener=listener)
+            agreed = partial(confirm_losses, database, yes=yes)
             result = roll_back_in(
-                database,
-                project.migrations,
-                extent,
-                options=run_options,
-                confirm=partial(confirm_losses, database, yes=yes),
-                allow=allow,
+                database, project.migrations, extent, options=run_options, confirm=agreed, allow=allow
             )
     except KeyboardInterrupt as error:
         return print_interrupted(error, as_json=as_json, database=database)
+    _print(database, result, as_json=as_json)
+    return 0
+
+
+def _print(database: str, result: RollbackResult, *, as_json: bool) -> None:
     if as_json:
-        backup = None if result.backup is None else str(result.backup)
-        losses = [asdict(loss) for loss in result.losses]
-        done = {"rolled_back": result.rolled_back, "losses": losses, "notices": result.notices, "backup": backup}
-        print_json({"database": database, **done})
-        return 0
+        print_json({"database": database, **asdict(result)})
+        return
     print_run(result)
     for loss in result.losses:
         note(f"deleted {loss}")
@@ -82,4 +81,3 @@ def rollback(  # noqa: PLR0913 — one for each option
         say(f"rolled back {migration}")
     if not result.rolled_back:
         say(f"{database}: nothing to roll back.")
-    return 0
