@@ -18,7 +18,7 @@ from waiaas_migrate.runner.redo import redo as run
 def redo(
     project: Project, databases: tuple[str, ...], run_options: RunOptions, *, dry_run: bool, yes: bool, as_json: bool
 ) -> int:
-    """Roll back what the folder no longer has, apply what is pending, and print both; return the exit status.
+    """Roll back and apply, print both, and return the exit status.
 
     Raises:
         UsageError: several databases are given, or ``dry_run``.

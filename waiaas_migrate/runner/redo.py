@@ -190,7 +190,7 @@ class _Redo(Upgrade):
             self.direction = "apply"
 
     def _verify(self, undo: Sequence[MigrationFile], notices: list[str]) -> None:
-        """Note what differs from the remaining migrations: only the state before ``undo`` ran could tell who did it."""
+        """Note the differences from the remaining migrations; who made them can't be known."""
         applied, facts = self.folder.without([one.id for one in self.todo]), read_facts(self.connection)
         notices.extend(self.verify(self.prove(applied, (), facts), undo, applied, facts))
 

@@ -67,7 +67,10 @@ def apply(  # noqa: PLR0913 — one for each option
         from waiaas_migrate.cli.dry_run import dry_run as estimate
 
         return estimate(project, databases, run_options, fleet, as_json=as_json)
+    return _run(project, databases, run_options, fleet, as_json=as_json)
 
+
+def _run(project: Project, databases: tuple[str, ...], run_options: RunOptions, fleet: Fleet, *, as_json: bool) -> int:
     report = Report(show=_show, line=_line, word=_word, row=_row)
     try:
         return report_on(
