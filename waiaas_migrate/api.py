@@ -57,7 +57,6 @@ if TYPE_CHECKING:
         MigrationFinished,
         MigrationStarted,
         Progress,
-        Restarted,
         StatementStarted,
     )
     from waiaas_migrate.runner.watching.interruption import Interrupted
@@ -99,7 +98,6 @@ __all__ = [
     "ProofError",
     "Recorded",
     "RedoResult",
-    "Restarted",
     "RestoreInterrupted",
     "Restored",
     "RollbackResult",
@@ -163,7 +161,7 @@ _NAMES = {
     "runner.options": "RunOptions",
     "runner.redo": "RedoResult redo",
     "runner.rollback": "Extent RollbackResult rollback",
-    "runner.watching.events": "Committed MigrationFinished MigrationStarted Progress Restarted StatementStarted",
+    "runner.watching.events": "Committed MigrationFinished MigrationStarted Progress StatementStarted",
     "runner.watching.interruption": "Interrupted",
     "schema.hazards.hazard": "Hazard",
     "waiaas.ids": "generate_id",

@@ -19,6 +19,7 @@ from waiaas_migrate.runner.losses import Loss
 from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migrating
 from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.preflight import refuse_temporary_objects
+from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
 from waiaas_migrate.runner.rollback import Confirm, OthersRan, possible_losses, refuse_unconfirmed, stays_applied
 from waiaas_migrate.runner.run import report_interruption, wants_backup
 from waiaas_migrate.runner.transaction import standard_settings
@@ -35,7 +36,7 @@ from waiaas_migrate.sqlite.database.connection import (
     wait_timeout,
 )
 from waiaas_migrate.sqlite.database.url import Database, database_path
-from waiaas_migrate.sqlite.planning.effects import WORST_CASE
+from waiaas_migrate.sqlite.planning.effects import WORST_CASE, Effects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,16 +167,20 @@ class _Redo(Upgrade):
         interruption.todo = [migration.id for migration in self.todo if migration.id not in undone]
         self._undo = list(undo)
         if undo:
-            self.check_all_keys = True
             self.wants_backup = wants_backup(connection, [WORST_CASE], options.backup)
 
-    def _next_batch(self, state: LockState, notices: list[str]) -> tuple[MigrationFile, ...]:
+    def effects(self, migrations: Sequence[MigrationFile]) -> list[Effects]:
+        """Return what each of ``migrations`` does; the folder knows nothing about the old ones."""
+        return super().effects(migrations) if self.direction == "apply" else [WORST_CASE] * len(migrations)
+
+    def _next_batch(self, state: LockState, notices: list[str], lock: MigratingLock) -> tuple[MigrationFile, ...]:
         undo = _to_roll_back(self.connection, self.folder)
         if undo != self._undo:
             raise OthersRan
         if undo:
+            lock.announce()
             self._roll_back(undo, state.facts, notices)
-        batch = super()._next_batch(state, notices)
+        batch = super()._next_batch(state, notices, lock)
         if undo and not (batch and batch[0].transactional):
             self._verify(undo, notices)
         return batch
@@ -183,7 +188,7 @@ class _Redo(Upgrade):
     def _roll_back(self, undo: Sequence[MigrationFile], facts: CatalogFacts, notices: list[str]) -> None:
         self.direction = "rollback"
         try:
-            self.run_together(undo, facts, notices)
+            self.run_together(undo, ForeignKeyCheck(self.connection, facts=facts), notices)
         except ApplyError as error:
             raise stays_applied(error) from error
         finally:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, read_ids_and_pragmas
-from waiaas_migrate.sqlite.database.connection import wait_timeout
-from waiaas_migrate.sqlite.database.pragmas import Pragma
+from waiaas_migrate.sqlite.database.pragmas import Pragma, wait_timeout
 
 #: A file that was written this recently may be written again without a change of its time, which is not exact.
 _SETTLED_NS = 1_000_000_000
