@@ -27,14 +27,8 @@ from waiaas_migrate.runner.yoyo.applied import cached_hash, read_applied
 from waiaas_migrate.runner.yoyo.identity import read_identities
 from waiaas_migrate.runner.yoyo.lock_row import LockState
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
-from waiaas_migrate.sqlite.database.connection import (
-    apply_pragmas,
-    connect_file,
-    database_name,
-    open_read_only,
-    plain_errors,
-    wait_timeout,
-)
+from waiaas_migrate.sqlite.database.connection import connect_file, database_name, open_read_only, plain_errors
+from waiaas_migrate.sqlite.database.pragmas import apply_pragmas, wait_timeout
 from waiaas_migrate.sqlite.database.url import Database, database_path
 from waiaas_migrate.sqlite.planning.effects import WORST_CASE, Effects
 
