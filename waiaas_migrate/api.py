@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         InputError,
         MigrateError,
         MigrationsError,
+        OtherMigrationsError,
         PragmaError,
         Problem,
         ProjectError,
@@ -83,6 +84,7 @@ __all__ = [
     "MigrationFinished",
     "MigrationStarted",
     "MigrationsError",
+    "OtherMigrationsError",
     "Outcome",
     "PragmaError",
     "Problem",
@@ -136,8 +138,8 @@ _NAMES = {
     "commands.inspect": "inspect",
     "commands.status": "Status status status_of_all",
     "errors": "ApplyError DatabaseBusy DatabaseFileError DatabaseRefused Failure InputError MigrateError "
-    "MigrationsError PragmaError Problem ProjectError ProofError SchemaFileError TemplateError UnknownMigrationsError "
-    "UnsupportedError UsageError",
+    "MigrationsError OtherMigrationsError PragmaError Problem ProjectError ProofError SchemaFileError TemplateError "
+    "UnknownMigrationsError UnsupportedError UsageError",
     "files.project": "Project find_project",
     "runner.apply": "ApplyResult apply",
     "runner.backups.backup": "Backup backups_of",
