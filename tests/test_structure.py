@@ -46,12 +46,12 @@ DDL = re.compile(r"\s*(?:CREATE|ALTER|DROP)\s")
 PUBLIC = set(
     """
     __version__
-    ApplyError DatabaseBusy DatabaseFileError DatabaseRefused Failure InputError Interrupted MigrateError MigrationsError
+    ApplyError DatabaseBusy DatabaseFileError DatabaseRefused Failure InputError Inspected Interrupted MigrateError MigrationsError
     OtherMigrationsError PragmaError Problem ProjectError ProofError RestoreInterrupted SchemaFileError TemplateError UnknownMigrationsError
     UnsupportedError UsageError
     close_database connect generate_id open_database push_schema
-    Project check diff drift find_project generate inspect status
-    Comparison Drift Finding Generated Hazard Status Subject
+    Project check diff drift find_project generate inspect new record status
+    Comparison Drift Finding Generated Hazard New Recorded Status Subject
     apply backups_of estimate restore rollback
     ApplyResult Backup Estimate Extent Restored RollbackResult RunOptions
     Fleet Outcome apply_to_all drift_of_all estimate_all status_of_all

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from waiaas_migrate.authoring.generate import Generated, generate
+    from waiaas_migrate.authoring.new_migration import New, new
+    from waiaas_migrate.authoring.record import Recorded, record
     from waiaas_migrate.commands.check import check
     from waiaas_migrate.commands.diff import Comparison
     from waiaas_migrate.commands.diff import compare as diff
     from waiaas_migrate.commands.drift import Drift, drift, drift_of_all
     from waiaas_migrate.commands.findings import Finding, Subject
-    from waiaas_migrate.commands.inspect import inspect
+    from waiaas_migrate.commands.inspect import Inspected, inspect
     from waiaas_migrate.commands.status import Status, status, status_of_all
     from waiaas_migrate.errors import (
         ApplyError,
@@ -79,11 +81,13 @@ __all__ = [
     "Generated",
     "Hazard",
     "InputError",
+    "Inspected",
     "Interrupted",
     "MigrateError",
     "MigrationFinished",
     "MigrationStarted",
     "MigrationsError",
+    "New",
     "OtherMigrationsError",
     "Outcome",
     "PragmaError",
@@ -92,6 +96,7 @@ __all__ = [
     "Project",
     "ProjectError",
     "ProofError",
+    "Recorded",
     "Restarted",
     "RestoreInterrupted",
     "Restored",
@@ -120,8 +125,10 @@ __all__ = [
     "generate",
     "generate_id",
     "inspect",
+    "new",
     "open_database",
     "push_schema",
+    "record",
     "restore",
     "rollback",
     "status",
@@ -131,11 +138,13 @@ __all__ = [
 #: The public names by the module that defines them, below ``waiaas_migrate``.
 _NAMES = {
     "authoring.generate": "Generated generate",
+    "authoring.new_migration": "New new",
+    "authoring.record": "Recorded record",
     "commands.check": "check",
     "commands.diff": "Comparison diff",
     "commands.drift": "Drift drift drift_of_all",
     "commands.findings": "Finding Subject",
-    "commands.inspect": "inspect",
+    "commands.inspect": "Inspected inspect",
     "commands.status": "Status status status_of_all",
     "errors": "ApplyError DatabaseBusy DatabaseFileError DatabaseRefused Failure InputError MigrateError "
     "MigrationsError OtherMigrationsError PragmaError Problem ProjectError ProofError SchemaFileError TemplateError "

@@ -42,6 +42,7 @@ templates = "templates"
 catalog_edits = true         # false: rebuild tables instead of editing their definitions
 secure_delete = false        # whether rebuilds overwrite deleted data; default: the connection's setting
 ignore_tables = ["search_*"] # tables of other tools, by name or glob
+main_branch = "trunk"        # its migrations are released; default: the remote's default branch, main or master
 setup = "app.db:prepare"     # called with every connection, to register collations, functions and extensions
 ```
 
@@ -61,7 +62,9 @@ With `--json`, stdout holds one object. Its keys are always present:
 - `check`: `findings`
 - `diff`: `changes`, `hazards`, `sql`
 - `drift`: `database`, `pending`, `unrecorded_tables`, `findings`
-- `generate`: `migration`, `changes`, `hazards`, `refused`, `unrecorded`, `written`, `removed`
+- `generate`: `migration`, `changes`, `hazards`, `refused`, `unrecorded`, `replaced`, `written`, `removed`
+- `new`: `migration`, `written`, `removed`
+- `record`: `added`, `edited`, `deleted`, `notices`, `written`, `removed`
 - `restore`: `database`, `restored`, `kept`, `notices`
 - `restore --list`: `database`, `backups`
 - `rollback`: `database`, `rolled_back`, `notices`, `backup`
@@ -84,7 +87,10 @@ Items of its lists:
 
 
 #: Options that several commands share, by the parameter's name. The page describes each once.
-COMMON = ("as_json", "column_order", "jobs", "migrations", "no_verify", "schema", "stop_on_failure", "templates")
+COMMON = (
+    *("as_json", "column_order", "jobs", "migrations", "no_verify", "released", "schema", "stop_on_failure"),
+    "templates",
+)
 
 
 def reference() -> str:

@@ -119,7 +119,7 @@ def _parts(schema: Schema, renderer: Renderer) -> tuple[_Part, ...]:
     paths = _statement_paths(schema)
     return tuple(
         _Part(words=step.words, path=_path(action, paths), action=action, text=text)
-        for step in creation(schema, diff(Schema(), schema)).steps
+        for step in creation(schema, diff(Schema(), schema))
         for action in step.actions
         for text in _texts(renderer.action(action), renderer)
     )

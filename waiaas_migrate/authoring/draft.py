@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from waiaas_migrate.authoring.make_transition import make_transition
-from waiaas_migrate.authoring.migration_names import next_id
+from waiaas_migrate.authoring.migration_names import heads, next_id
 from waiaas_migrate.authoring.migration_proof import run_new
 from waiaas_migrate.authoring.newly_broken import newly_broken_objects
 from waiaas_migrate.authoring.rollback_remarks import hazard_remark, rollback_remarks
@@ -21,7 +21,7 @@ from waiaas_migrate.schema.changes import Change, object_of
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.hazards.find_hazards import find_hazards
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard
-from waiaas_migrate.schema.hazards.swapped_names import swapped_names
+from waiaas_migrate.schema.hazards.lost_data import swapped_names
 from waiaas_migrate.schema.hints import rollback_target
 from waiaas_migrate.sqlite.database.memory import copy
 from waiaas_migrate.sqlite.planning.effects import Cost, Effects
@@ -78,7 +78,7 @@ def draft(
     head = Head(title=_title(name, changes, effects_of(forward, (), transition.old)), depends=depends)
 
     def render() -> str:
-        return renderer.migration(replace(head, remarks=tuple(map(hazard_remark, hazards))), forward.steps)
+        return renderer.migration(replace(head, remarks=tuple(map(hazard_remark, hazards))), forward)
 
     path, sql = Path(f"{name}.sql"), render()
     with closing(copy(before)) as after:
@@ -107,7 +107,7 @@ def _rollback(
     head = Head(title=f"Roll back {name}{costs}", remarks=tuple(rollback_remarks(transition, hazards, found)))
     mismatches = [hazard for hazard in found if hazard.code is Code.FOREIGN_KEY_MISMATCH]
     effects = effects_of(backward, mismatches, back.start)
-    return renderer.migration(head, backward.steps), replace(effects, loses=True)
+    return renderer.migration(head, backward), replace(effects, loses=True)
 
 
 def _transition_back(
@@ -139,17 +139,3 @@ def _costs(effects: Effects) -> str:
     if rebuilt:
         return f". Rewrites {rebuilt}."
     return f". Reads every row of {scanned}." if scanned else ""
-
-
-def heads(migrations: Sequence[MigrationFile]) -> tuple[str, ...]:
-    """Return the ids that no other migration depends on; a new one depends on these.
-
-    An id with whitespace in it is left out: a ``depends`` line separates ids by whitespace, so none can name it.
-    """
-    depended_on = {name for migration in migrations for name in migration.depends}
-    return tuple(m.id for m in migrations if m.id not in depended_on and not has_whitespace(m.id))
-
-
-def has_whitespace(migration_id: str) -> bool:
-    """Return whether the id has a blank, a line break or the like in it."""
-    return migration_id.split() != [migration_id]

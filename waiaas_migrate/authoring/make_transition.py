@@ -82,7 +82,7 @@ def _rename(scratch: sqlite3.Connection, renaming: Transition, renderer: Rendere
     """Do the renames, or change nothing and return a view or trigger that must be set aside for them."""
     try:
         with transaction(scratch):
-            for step in plan(renaming).steps:
+            for step in plan(renaming):
                 for statement in split_statements(renderer.step(step).sql):
                     execute(scratch, statement)
     except sqlite3.OperationalError as error:

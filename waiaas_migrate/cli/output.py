@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
 import click
@@ -19,6 +20,9 @@ from waiaas_migrate.cli.streams import safe
 from waiaas_migrate.errors import INTERRUPTED
 
 if TYPE_CHECKING:
+    from waiaas_migrate.authoring.generate import Generated
+    from waiaas_migrate.authoring.new_migration import New
+    from waiaas_migrate.authoring.record import Recorded
     from waiaas_migrate.commands.findings import Finding
     from waiaas_migrate.errors import Failure
     from waiaas_migrate.runner.apply import ApplyResult
@@ -167,6 +171,20 @@ def manual_changes_line(changes: Sequence[str]) -> str:
     from waiaas_migrate.runner.proof.differences import listed
 
     return f"{plural(len(changes), 'manual change')}: {listed(changes)}. Run `waiaas-migrate drift` for details."
+
+
+def print_written(result: Generated | New | Recorded) -> None:
+    """Print the files that a command wrote, and those of an interrupted run that it deleted, to stderr."""
+    for path in result.removed:
+        note(f"deleted {_short(path)}, left by an interrupted run")
+    for path in result.written:
+        note(f"wrote {_short(path)}")
+
+
+def _short(path: Path) -> str:
+    """Return ``path`` relative to the current folder, if it is in there."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def print_interrupted(error: KeyboardInterrupt, *, as_json: bool, database: str = "") -> int:

@@ -18,8 +18,8 @@ Tables = Mapping[str, Table]
 class Fault(StrEnum):
     """Why a foreign key cannot be enforced.
 
-    ``MISSING``: there is no parent, which SQLite treats like an empty table. ``MISMATCH``: the parent is not a table,
-    or no unique key of it has exactly the columns that are referred to; SQLite refuses even to look at the rows.
+    ``MISSING``: the parent does not exist, which SQLite treats like an empty table. ``MISMATCH``: the parent is not a
+    table, or none of its unique keys has exactly the columns that are referred to; SQLite then refuses to check rows.
     """
 
     MISSING = "missing"

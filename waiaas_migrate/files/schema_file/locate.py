@@ -88,8 +88,11 @@ def declared_names(path: Path) -> frozenset[str]:
 
 
 def located(problems: Iterable[Problem], path: Path, *, root: Path) -> list[Problem]:
-    """Return ``problems`` with the file's name, and a line and column for each key path that is in the file."""
+    """Return ``problems`` with the file's name, and a line and column for each key path that is in the file.
+
+    The case of names is ignored, because the migrations may spell them differently.
+    """
     file = display_name(path, root)
-    places = {at.path: at for _, at, _ in _places(path, root)}
-    found = [(problem, places.get(problem.path, Origin(file=file))) for problem in problems]
+    places = {fold(at.path): at for _, at, _ in _places(path, root)}
+    found = [(problem, places.get(fold(problem.path), Origin(file=file))) for problem in problems]
     return [replace(problem, file=file, line=at.line, column=at.column) for problem, at in found]

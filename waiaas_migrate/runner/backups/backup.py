@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from waiaas_migrate.errors import DatabaseRefused, MigrateError
-from waiaas_migrate.files.durable import sync_folder
+from waiaas_migrate.files.durable import sync
 from waiaas_migrate.runner.backups.partial import (
     COMPANIONS,
     STAMP,
@@ -109,7 +109,7 @@ def back_up(database: Path, head: str, *, listener: PageListener | None = None) 
         _copy(real, partial, str(database), listener)
         path = _newest_if_equal(partial, real) or take_free_name(partial, _names(real, head))
         with suppress(OSError):  # some file systems cannot sync folders
-            sync_folder(real.parent)
+            sync(real.parent)
     made = _as_backup(path, real.name)
     if made is None or not made.bytes:
         raise DatabaseRefused(f"{path}: the backup was removed while it was made. Nothing was changed; try again.")

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from waiaas_migrate.errors import DatabaseBusy, DatabaseFileError, Picklable, UsageError
-from waiaas_migrate.files.durable import sync_folder
+from waiaas_migrate.files.durable import sync
 from waiaas_migrate.runner.backups.backup import backups_of
 from waiaas_migrate.runner.backups.partial import file_errors, partial_file, remove_abandoned
 from waiaas_migrate.runner.backups.swap import Swap
@@ -81,7 +81,7 @@ def restore(database: str, backup: str | None = None, *, report: Callable[[Resto
                 _copy_checked(source, arriving)
                 _put_in_place(swap)
                 with suppress(OSError):  # some file systems cannot sync folders
-                    sync_folder(target.parent)
+                    sync(target.parent)
             done = Restored(database=target, backup=source, kept=swap.kept, notices=swap.notices)
             if report is not None:
                 report(done)

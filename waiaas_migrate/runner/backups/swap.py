@@ -9,7 +9,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from waiaas_migrate.errors import DatabaseRefused
-from waiaas_migrate.files.durable import sync_file
+from waiaas_migrate.files.durable import sync
 from waiaas_migrate.runner.backups.access import keep_access
 from waiaas_migrate.runner.backups.partial import beside, partial_file, stamped_names, take_free_name, take_name
 from waiaas_migrate.runner.backups.verified_copy import OWNER_ONLY, require_room
@@ -86,7 +86,7 @@ class Swap:
 
     def _replace(self, open_files: ExitStack) -> None:
         self.notices = keep_access(self.target, self._arriving)
-        sync_file(self._arriving)
+        sync(self._arriving)
         self._move_content(self._keep(open_files))
         self._arriving.replace(self.target)
 
@@ -119,7 +119,7 @@ class Swap:
         with open(copy, "xb", opener=lambda path, flags: os.open(path, flags, OWNER_ONLY)) as new:
             shutil.copyfileobj(old, new)
         keep_access(self.target, copy)
-        sync_file(copy)
+        sync(copy)
 
     def _move_content(self, kept: Path) -> None:
         """Move a WAL or a journal that could not be merged along with its file."""

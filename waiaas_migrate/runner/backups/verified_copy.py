@@ -15,7 +15,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from waiaas_migrate.errors import DatabaseRefused
-from waiaas_migrate.files.durable import sync_file
+from waiaas_migrate.files.durable import sync
 
 #: Called as a copy proceeds, with the pages that are done and their total number.
 PageListener = Callable[[int, int], None]
@@ -75,7 +75,7 @@ def copy_and_check(
         copy.execute("PRAGMA journal_mode = OFF")
         copy.execute("PRAGMA synchronous = OFF")
         source.backup(copy, pages=_PAGES_PER_STEP, progress=progress, sleep=0)
-    sync_file(target)
+    sync(target)
     return _damage(target, check)
 
 

@@ -33,7 +33,7 @@ _WORDS: dict[str, dict[str, int]] = {
     "secure_delete": {"fast": 2},
 }
 
-#: PRAGMAs kept in the file: setting one again would write or lock the file for nothing.
+#: PRAGMAs kept in the file. Setting one to the value that it has would needlessly write or lock the file.
 KEPT_IN_FILE = frozenset({"journal_mode", "auto_vacuum", "page_size", "encoding", "user_version", "application_id"})
 #: PRAGMAs that take effect only before a file's first table (https://www.sqlite.org/pragma.html#pragma_page_size).
 SHAPE = frozenset({"auto_vacuum", "page_size", "encoding"})
@@ -41,6 +41,21 @@ FILE_ONLY = frozenset({"journal_mode", "mmap_size"})  # without effect in memory
 #: The journal modes in which SQLite can roll back, and recover after a crash
 #: (https://www.sqlite.org/pragma.html#pragma_journal_mode). It also accepts abbreviations, such as ``m`` for MEMORY.
 SAFE_JOURNALS = frozenset({"wal", "delete", "truncate", "persist"})
+#: PRAGMAs that apply to the whole process.
+OF_THE_PROCESS = frozenset({"temp_store_directory", "data_store_directory", "hard_heap_limit", "soft_heap_limit"})
+#: The words of PRAGMAs that report text.
+_TEXTS = {
+    "journal_mode": tuple(mode.upper() for mode in sorted(SAFE_JOURNALS)),
+    "encoding": ("UTF-8", "UTF-16", "UTF-16le", "UTF-16be"),
+    "locking_mode": ("NORMAL", "EXCLUSIVE"),
+}
+_FLAGS = frozenset(
+    """
+    automatic_index cell_size_check checkpoint_fullfsync defer_foreign_keys foreign_keys fullfsync
+    ignore_check_constraints legacy_alter_table query_only read_uncommitted recursive_triggers
+    reverse_unordered_selects trusted_schema writable_schema
+    """.split()
+)
 UNSAFE_JOURNAL = "Without a journal on disk, a migration that fails or is interrupted corrupts the database."
 
 _SETS_JOURNAL = re.compile(
@@ -61,8 +76,15 @@ def pragma_problem(name: str, value: str | int) -> str | None:
     return None
 
 
+def words_of(name: str) -> tuple[str, ...]:
+    """Return the words that the PRAGMA ``name`` takes; none if it takes numbers, or they aren't known."""
+    if name.lower() in _FLAGS:
+        return ("ON", "OFF")
+    return _TEXTS.get(name.lower()) or tuple(word.upper() for word in _WORDS.get(name.lower(), {}))
+
+
 def unsafe_journal(statement: str) -> str | None:
-    """Return the journal mode that ``statement`` sets; None if that is a safe one, or it sets none.
+    """Return the unsafe journal mode that ``statement`` sets; None if it sets a safe one, or none.
 
     ``statement`` starts with its verb, not with a comment.
     """
@@ -86,7 +108,7 @@ def checked_name(name: str, value: str | int) -> str:
 def set_together(cursor: sqlite3.Cursor, pragmas: Sequence[Pragma]) -> bool:
     """Set ``pragmas`` with one call, in their order; return whether all then have their declared values.
 
-    PRAGMAs kept in the file must be set already: this writes nothing, and waits for no lock.
+    If a PRAGMA kept in the file has another value, nothing is set, so that this never writes or waits for a lock.
 
     Raises:
         UsageError: as for :func:`checked_name`.
@@ -96,7 +118,7 @@ def set_together(cursor: sqlite3.Cursor, pragmas: Sequence[Pragma]) -> bool:
     for pragma in pragmas:
         name = checked_name(pragma.name, pragma.value)
         (kept if name in KEPT_IN_FILE else others).append((pragma, name))
-    if cursor.connection.in_transaction:  # which a script would commit
+    if cursor.connection.in_transaction:  # executescript would commit it
         return False
     try:
         if not _are_set(cursor, kept):

@@ -24,8 +24,13 @@ class TableOrder:
 
 def backfill_order(transition: Transition, tables: Collection[str]) -> TableOrder:
     """Return ``tables`` (folded), each before those that its backfills read."""
-    changing = {*moved_columns(transition), *_dropped_columns(transition)}
-    before = {name: _changed_by(transition, name, changing) & set(tables) for name in tables}
+    dropped = [change for change in transition.changes if isinstance(change, DropColumn)]
+    changing = {*moved_columns(transition), *((fold(drop.table), fold(drop.column.name)) for drop in dropped)}
+    reads = {name: found.columns for name, found in transition.reads.items()}
+    before = {
+        name: {table for table, _ in reads.get(name, frozenset()) & changing if table != name and table in tables}
+        for name in tables
+    }
     waiting, ordered = list(tables), list[str]()
     while waiting:
         read = frozenset[str]().union(*(before[name] for name in waiting))
@@ -36,18 +41,6 @@ def backfill_order(transition: Transition, tables: Collection[str]) -> TableOrde
         waiting.remove(free)
         ordered.append(free)
     return TableOrder(tables=tuple(ordered))
-
-
-def _changed_by(transition: Transition, name: str, changing: Collection[tuple[str, str]]) -> set[str]:
-    """Return the other tables from which ``name`` reads ``changing`` columns."""
-    found = transition.reads.get(name)
-    return set() if found is None else {table for table, _ in found.columns & set(changing)} - {name}
-
-
-def _dropped_columns(transition: Transition) -> Iterator[tuple[str, str]]:
-    for change in transition.changes:
-        if isinstance(change, DropColumn):
-            yield fold(change.table), fold(change.column.name)
 
 
 def moved_columns(transition: Transition) -> Iterator[tuple[str, str]]:

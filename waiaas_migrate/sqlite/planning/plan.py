@@ -1,14 +1,13 @@
 """Turns changes into steps that SQLite can run, in an order that works.
 
-First it drops what could be in the way: triggers, views, indexes, tables. Then it renames, creates and alters tables.
-Then it creates indexes, virtual tables, views and triggers. Last it checks foreign keys.
+First come the drops of triggers, views, indexes and tables that could be in the way, then steps that rename, create and
+alter tables, then those that create indexes, virtual tables, views and triggers. Guards of foreign keys come last.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.describe import describe
@@ -20,30 +19,30 @@ from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.foreign_key_steps import parent_guards, violation_guards
 from waiaas_migrate.sqlite.planning.full_text import fill_steps
 from waiaas_migrate.sqlite.planning.table_plan import plan_table
-from waiaas_migrate.sqlite.planning.transition import Alteration, TableChanges, Transition
+from waiaas_migrate.sqlite.planning.transition import TableChanges, Transition, sides
 from waiaas_migrate.sqlite.reading.ddl import names_in
 
 
-def plan(transition: Transition) -> a.Plan:
+def plan(transition: Transition) -> tuple[a.Step, ...]:
     """Return the steps of ``transition``."""
-    return a.Plan(steps=tuple(_Planner(transition).steps()))
+    return tuple(_Planner(transition).steps())
 
 
-def creation(schema: Schema, changes: Iterable[c.Change]) -> a.Plan:
+def creation(schema: Schema, changes: Iterable[c.Change]) -> tuple[a.Step, ...]:
     """Return the steps that create ``schema`` in an empty database."""
     return plan(Transition(start=Schema(), old=Schema(), new=schema, changes=tuple(changes)))
 
 
 class _Planner:
-    """Plans one transition, on the basis of the plans for its tables."""
+    """Plans one transition, given the plans for its tables."""
 
     def __init__(self, transition: Transition) -> None:
         self.t = transition
         self.old, self.new = transition.old.by_name(), transition.new.by_name()
         self.read = read_tables(transition)
-        changes: dict[str, list[Alteration]] = defaultdict(list)
+        changes: dict[str, list[c.Alteration]] = defaultdict(list)
         for change in transition.changes:
-            if isinstance(change, Alteration):
+            if isinstance(change, c.Alteration):
                 changes[fold(c.table_of(change) or "")].append(change)
         self.tables = {
             name: plan_table(
@@ -97,7 +96,7 @@ class _Planner:
     # Drop
 
     def _leaving_triggers(self) -> list[Trigger]:
-        """Return the triggers to drop: they change, are in the way, or lose their view."""
+        """Return the triggers to drop, which change or lose their view, or could stop or falsify a step."""
         gone = _names(self.t.leaving(Trigger)) | self.t.set_aside
         gone |= _names(trigger for trigger in self.t.old.triggers if self._fires(trigger))
         return [t for t in self.t.start.triggers if fold(t.name) in gone or fold(t.table) in self.views_gone]
@@ -110,7 +109,7 @@ class _Planner:
         return not trigger.columns or not planned.updated.isdisjoint(map(fold, trigger.columns))
 
     def _drop_indexes(self) -> Iterator[a.Step]:
-        """Drop indexes that change, and those whose names a new table needs."""
+        """Drop indexes that change, and those whose names a new table or its indexes need."""
         new = self.t.coming(Table)
         taken = _names(new) | {fold(index.name) for table in new for index in table.indexes}
         for table in self.t.leaving(Table):
@@ -159,19 +158,9 @@ class _Planner:
 
     def _create_virtual_tables(self) -> Iterator[a.Step]:
         for change in self.t.changes:
-            match change:
-                case c.AddObject(item=VirtualTable() as virtual) | c.ModifyObject(new=VirtualTable() as virtual):
-                    yield _step(describe(change), a.CreateStatement(statement=virtual.statement))
-                case (
-                    c.AddTable() | c.DropTable() | c.RenameTable() | c.ModifyTableOptions() | c.AddColumn()
-                    | c.DropColumn() | c.RenameColumn() | c.ModifyColumn() | c.ReorderColumns() | c.AddCheck()
-                    | c.DropCheck() | c.ModifyCheck() | c.ModifyPrimaryKey() | c.AddUnique() | c.DropUnique()
-                    | c.AddForeignKey() | c.DropForeignKey() | c.ModifyForeignKey() | c.AddIndex() | c.DropIndex()
-                    | c.ModifyIndex() | c.AddObject() | c.DropObject() | c.ModifyObject()
-                ):  # fmt: skip
-                    continue
-                case _:
-                    assert_never(change)
+            _, created = sides(change)
+            if isinstance(created, VirtualTable):
+                yield _step(describe(change), a.CreateStatement(statement=created.statement))
 
     def _create_views(self) -> Iterator[a.Step]:
         needed = _names(self.t.coming(View)) | self.views_gone
@@ -196,7 +185,7 @@ def leaving_views(transition: Transition) -> tuple[View, ...]:
 
 
 def _with_dependents(views: Sequence[View], gone: frozenset[str]) -> frozenset[str]:
-    """Return ``gone`` and all views that read one of them: they would stop a rename."""
+    """Return ``gone`` and all views that read one of these: they would stop a rename."""
     found = gone
     while more := _names(v for v in views if fold(v.name) not in found and names_in(v.statement.sql) & found):
         found |= more
@@ -234,7 +223,7 @@ def _create_index(table: str, index: Index, cost: Cost) -> a.Step:
 
 
 def _edits(edits: Sequence[a.EditDefinition]) -> Iterator[a.Step]:
-    """Yield one step for all edits: each makes every connection read the catalog."""
+    """Yield one step for all edits, because each such step makes every connection read the catalog again."""
     if edits:
         tables = tuple(dict.fromkeys(edit.table for edit in edits))
         cost = Cost.SCAN if any(edit.asked for edit in edits) else Cost.CONSTANT

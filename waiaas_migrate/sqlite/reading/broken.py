@@ -30,26 +30,27 @@ class Broken:
 def broken_objects(
     database: sqlite3.Connection, schema: Schema, names: Collection[str] | None = None
 ) -> tuple[Broken, ...]:
-    """Return the views, triggers and virtual tables that don't work.
+    """Return the views, virtual tables and triggers in ``database``, which has ``schema``, that don't work.
 
-    Args:
-        database: a database in memory; it is not changed.
-        schema: its schema.
-        names: the folded names of the objects to look at; None for all.
+    ``names`` are the folded names of the objects to look at; None for all.
     """
-    found: list[Broken] = []
-    for view in schema.views:
-        if names is None or fold(view.name) in names:
-            error = _error(database, f"EXPLAIN SELECT * FROM {quote_name(view.name)}")
-            found += [] if error is None else [Broken(kind="view", name=view.name, error=error)]
     triggers = [trigger for trigger in schema.triggers if names is None or fold(trigger.name) in names]
-    found += _broken_triggers(database, schema, triggers) if triggers else ()
-    for table in schema.virtual_tables:
-        if names is None or fold(table.name) in names:
-            # A module looks for what it needs only when its table is read.
-            error = _error(database, f"SELECT 1 FROM {quote_name(table.name)} LIMIT 1")
-            found += [] if error is None else [Broken(kind="virtual table", name=table.name, error=error)]
-    return tuple(found)
+    views = {view.name: f"EXPLAIN SELECT * FROM {quote_name(view.name)}" for view in schema.views}
+    # The module of a virtual table looks for what it needs only when the table is read.
+    virtual = {one.name: f"SELECT 1 FROM {quote_name(one.name)} LIMIT 1" for one in schema.virtual_tables}
+    return (
+        *_failing(database, "view", views, names),
+        *(_broken_triggers(database, schema, triggers) if triggers else ()),
+        *_failing(database, "virtual table", virtual, names),
+    )
+
+
+def _failing(
+    database: sqlite3.Connection, kind: str, queries: Mapping[str, str], names: Collection[str] | None
+) -> Iterator[Broken]:
+    for name, query in queries.items():
+        if (names is None or fold(name) in names) and (error := _error(database, query)) is not None:
+            yield Broken(kind=kind, name=name, error=error)
 
 
 def _error(database: sqlite3.Connection, statement: str) -> str | None:
@@ -64,7 +65,7 @@ def _error(database: sqlite3.Connection, statement: str) -> str | None:
 def _broken_triggers(database: sqlite3.Connection, schema: Schema, triggers: Collection[Trigger]) -> Iterator[Broken]:
     """Compile each trigger without the others, so that no error is about another trigger that it makes fire.
 
-    CREATE TRIGGER doesn't check the names in the trigger's statements; a statement that fires it does.
+    CREATE TRIGGER doesn't check the names in the trigger's statements; compiling a statement that fires it does.
     """
     tables = schema.by_name()
     with closing(copy(database)) as scratch:
@@ -73,7 +74,7 @@ def _broken_triggers(database: sqlite3.Connection, schema: Schema, triggers: Col
         for trigger in triggers:
             columns = _columns(scratch, trigger.table)
             if not columns:
-                continue  # on a view that is broken itself
+                continue  # the trigger is on a view that doesn't work either
             table = tables.get(fold(trigger.table))
             if table is not None and not table.without_rowid:
                 columns = dict.fromkeys(ROWID_NAMES, True) | columns
@@ -81,7 +82,7 @@ def _broken_triggers(database: sqlite3.Connection, schema: Schema, triggers: Col
 
 
 def _columns(database: sqlite3.Connection, table: str) -> dict[str, bool]:
-    """Return the folded columns of a table or view, each with whether UPDATE may set it."""
+    """Map the folded names of the columns of a table or view to whether UPDATE may set them."""
     query = "SELECT name, hidden FROM pragma_table_xinfo(?)"
     try:
         return {fold(name): hidden == 0 for name, hidden in database.execute(query, (table,))}
@@ -107,7 +108,7 @@ def _faults(scratch: sqlite3.Connection, trigger: Trigger, columns: Mapping[str,
 
 
 def _firing(trigger: Trigger, columns: Collection[str]) -> str | None:
-    """Return a statement that fires ``trigger``, whose table has ``columns`` that can be set; None if none does."""
+    """Return a statement that fires ``trigger``, given the columns that UPDATE may set; None if no statement does."""
     table = quote_name(trigger.table)
     match trigger.event:
         case "INSERT":

@@ -1,4 +1,4 @@
-"""Try ALTER TABLE … RENAME, for which SQLite compiles every view, trigger and index again and names those that fail.
+"""Try ALTER TABLE … RENAME: SQLite compiles every view, trigger and index again, and names the first that fails.
 
 See https://www.sqlite.org/lang_altertable.html#compatibility_note.
 """
@@ -19,7 +19,7 @@ RENAME_COLUMN = "ALTER TABLE _waiaas_probe RENAME COLUMN a TO b"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Culprit:
-    """An object at which ALTER TABLE fails, its CREATE statement, and what SQLite says."""
+    """An object at which ALTER TABLE fails, its CREATE statement, and SQLite's error."""
 
     kind: str
     name: str
