@@ -53,7 +53,7 @@ PUBLIC = set(
     Project check diff drift find_project generate inspect new record status
     Comparison Drift Finding Generated Hazard New Recorded Status Subject
     apply backups_of estimate restore rollback
-    ApplyResult Backup Estimate Extent Restored RollbackResult RunOptions
+    ApplyResult Backup Estimate Extent Restored Loss RollbackResult RunOptions
     Fleet Outcome apply_to_all drift_of_all estimate_all status_of_all
     Committed MigrationFinished MigrationStarted Progress Restarted StatementStarted
     """.split()

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.runner.backups.restore import Restored, RestoreInterrupted, restore
     from waiaas_migrate.runner.dry_run import Estimate, estimate, estimate_all
     from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, apply_to_all
+    from waiaas_migrate.runner.losses import Loss
     from waiaas_migrate.runner.open import close_database, connect, open_database, push_schema
     from waiaas_migrate.runner.options import RunOptions
     from waiaas_migrate.runner.rollback import Extent, RollbackResult
@@ -83,6 +84,7 @@ __all__ = [
     "InputError",
     "Inspected",
     "Interrupted",
+    "Loss",
     "MigrateError",
     "MigrationFinished",
     "MigrationStarted",
@@ -155,6 +157,7 @@ _NAMES = {
     "runner.backups.restore": "RestoreInterrupted Restored restore",
     "runner.dry_run": "Estimate estimate estimate_all",
     "runner.fleet.fleet": "Fleet Outcome apply_to_all",
+    "runner.losses": "Loss",
     "runner.open": "close_database connect open_database push_schema",
     "runner.options": "RunOptions",
     "runner.rollback": "Extent RollbackResult rollback",

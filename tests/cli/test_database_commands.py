@@ -262,7 +262,7 @@ def test_output_of_a_project_goes_to_stderr(project: Path) -> None:
         (("check", "--json"), "the enums\n"),
         (("apply", "a.db", "--json"), "a migration\n"),
         (("apply", "b.db", "c.db", "--json"), "a migration\n"),
-        (("rollback", "a.db", "--json"), "and back\n"),
+        (("rollback", "a.db", "--yes", "--json"), "and back\n"),
     ):
         done = run(project, *arguments)
         assert isinstance(json.loads(done.out), dict)

@@ -28,6 +28,7 @@ from waiaas_migrate.sqlite.planning.effects import Cost, Effects
 from waiaas_migrate.sqlite.planning.plan import plan
 from waiaas_migrate.sqlite.planning.plan_effects import effects_of
 from waiaas_migrate.sqlite.planning.row_values import checks_always_met
+from waiaas_migrate.sqlite.planning.stale_values import stale_values
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.planning.unknown_names import unknown_names
 
@@ -57,6 +58,7 @@ def hazards_of(transition: Transition) -> tuple[Hazard, ...]:
         *swapped_names(transition.renames),
         *find_hazards(old, new, transition.changes, checks_always_met(old, new)),
         *unknown_names(old, new),
+        *stale_values(new, transition.changes),
     )
 
 

@@ -79,8 +79,6 @@ def _line(found: Estimate) -> str:
 
 
 def _row(found: Estimate) -> dict[str, object]:
-    row = asdict(found)
-    del row["database"]
     migrations = [
         {
             "id": one.id,
@@ -92,7 +90,7 @@ def _row(found: Estimate) -> dict[str, object]:
         for one in found.migrations
     ]
     computed = {"bytes_to_write": found.bytes_to_write, "is_short_of_room": found.is_short_of_room}
-    return {**row, "migrations": migrations, **computed}
+    return {**asdict(found), "migrations": migrations, **computed}
 
 
 def _table_row(table: TableEstimate) -> dict[str, object]:

@@ -90,11 +90,11 @@ def print_document(text: str) -> None:
 
 
 def print_json(value: object) -> None:
-    """Print a result for programs."""
+    """Print a result for programs; paths are text."""
     stream = _stdout.get()
-    text = json.dumps(value, indent=2, ensure_ascii=False)
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=os.fspath)
     if not _can_encode(stream or sys.stdout, text):  # a file's name may not be text, but JSON must be
-        text = json.dumps(value, indent=2)
+        text = json.dumps(value, indent=2, default=os.fspath)
     click.echo(text, file=stream)
 
 
@@ -124,15 +124,12 @@ def print_failure(failure: Failure) -> None:
 
 def error_row(failure: Failure) -> dict[str, object]:
     """Return an error as JSON."""
-    row = asdict(failure)
-    del row["exit_code"]
-    return row
+    return {key: value for key, value in asdict(failure).items() if key != "exit_code"}
 
 
 def hazard_row(hazard: Hazard) -> dict[str, object]:
     """Return a hazard as JSON."""
-    row = asdict(hazard)
-    del row["name"]
+    row = {key: value for key, value in asdict(hazard).items() if key != "name"}
     return {**row, "destructive": hazard.is_destructive}
 
 

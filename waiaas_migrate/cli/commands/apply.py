@@ -110,11 +110,10 @@ def _word(result: ApplyResult) -> str:
 
 
 def _row(result: ApplyResult) -> dict[str, object]:
-    backup = None if result.backup is None else str(result.backup)
     return {
         "applied": result.applied,
         "notices": result.notices,
-        "backup": backup,
+        "backup": result.backup,
         "manual_changes": result.manual_changes,
     }
 

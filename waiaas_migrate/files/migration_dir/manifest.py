@@ -340,7 +340,7 @@ def _changes(manifest: Manifest, migrations: Iterable[MigrationFile]) -> Iterato
     def is_recorded(entry: Entry, migration: MigrationFile) -> bool:
         return any(_link(other, migration, entry.facts) == entry.hash for other in hashes)
 
-    # Each is compared after the recorded hash before it, so that one edit is not reported for all that follow.
+    # Each hash is computed from the recorded one before it, so that one edit is not reported for all that follow.
     for previous, entry in zip(hashes, manifest.migrations, strict=False):
         migration = files.get(entry.id)
         if migration is None or _link(previous, migration, entry.facts) == entry.hash:

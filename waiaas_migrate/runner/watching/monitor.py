@@ -2,8 +2,7 @@
 
 SQLite calls back every so many instructions of its virtual machine (https://www.sqlite.org/c3ref/progress_handler.html).
 ``EXPLAIN`` gives the instructions for each row: the length of the loops in the statement's program
-(https://www.sqlite.org/opcode.html). The number of rows done follows from that. It is
-approximate, since a loop may skip some of its instructions.
+(https://www.sqlite.org/opcode.html). That gives the approximate number of rows done: a loop may skip instructions.
 
 The callback also lets Ctrl-C end a statement: without it Python would handle the signal after the statement.
 """

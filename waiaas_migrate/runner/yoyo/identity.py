@@ -1,4 +1,4 @@
-"""Record the text of each migration, beside yoyo's record of its name, so that a database knows whose it is.
+"""Record the text of each migration beside yoyo's record of its name, to recognize a database of other migrations.
 
 yoyo identifies a migration by its name. This table holds a hash of the text that ran. A row counts only as long as
 yoyo's record is the one that it was written with: plain yoyo may roll a migration back, and apply another text.
@@ -149,7 +149,7 @@ def _texts_in(text: str) -> Mapping[str, str]:
 
 
 def read_identities(connection: sqlite3.Connection) -> dict[str, Identity]:
-    """Return the identities of applied migrations, by yoyo's hashes of the names; those that only yoyo knows have none.
+    """Return the identities of applied migrations, by yoyo's hashes of their names; plain yoyo records none.
 
     Raises:
         DatabaseRefused: the table is not the one that the runner makes.

@@ -66,10 +66,11 @@ def modified_column(change: c.ModifyColumn, context: HazardContext) -> Iterator[
     old_kind, kind = affinity(before.type, strict=table.strict), affinity(after.type, strict=table.strict)
     if kind not in (old_kind, "BLOB") and after.generated is None:
         what = f"converts every value that it can from {before.type or 'no type'} to {after.type or 'no type'}."
-        fix = allow(Code.NARROW_TYPE)
+        fix, name = allow(Code.NARROW_TYPE), ""
         if after.hints.backfill is not None:
+            name = "backfill"
             fix += " The `backfill` only fills rows without a value; to convert others, fill a column of another name."
-        yield Hazard(code=Code.NARROW_TYPE, where=where, what=what, fix=fix)
+        yield Hazard(code=Code.NARROW_TYPE, where=where, what=what, fix=fix, name=name)
     if before.generated is None and after.generated is not None:
         what = f"deletes every stored value of {where}, which SQLite computes from now on."
         yield Hazard(code=Code.DROP_COLUMN, where=where, what=what, fix=allow(Code.DROP_COLUMN))
@@ -115,4 +116,4 @@ def swapped_names(renames: Renames) -> Iterator[Hazard]:
             what = f"exchanges the names of tables {', '.join(names)}, and so the rows under each name."
         what += " If an earlier migration has done this already, this one does it again."
         fix = "If one has, as after a merge or without manifest.json, remove these renamed_from hints."
-        yield Hazard(code=Code.SWAP_NAMES, where=table or names[0], what=what, fix=fix)
+        yield Hazard(code=Code.SWAP_NAMES, where=table or names[0], what=what, fix=fix, name="renamed_from")

@@ -76,11 +76,13 @@ def default_error(sql: str) -> str | None:
 
 
 def names_it(text: str, code: Code, name: str) -> bool:
-    """Return whether ``text`` uses the function or collation ``name`` (folded)."""
+    """Return whether ``text`` uses the function or collation ``name`` (folded), or the literal ``name``."""
     try:
         tokens = significant(tokenize(text))
     except SqlError:
         return False
+    if code is Code.STALE_VALUE:
+        return any(token.text == name for token in tokens)
     if code is Code.UNKNOWN_COLLATION:
         pairs = pairwise(tokens)
         return any(left.word == "COLLATE" and fold(right.name) == name for left, right in pairs)

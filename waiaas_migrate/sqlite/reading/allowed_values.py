@@ -41,7 +41,7 @@ def _terms(tree: object) -> Iterator[object]:
 def _one_value(tree: object) -> AllowedValues | None:
     match tree:
         case {"type": "BinaryExpr", "op": "EQ" | "EQ_DOUBLE", "left": left, "right": right}:
-            column, value = _column(left), _value(right)
+            column, value = _column(left), literal_value(right)
             return None if column is None or value is None else AllowedValues(column=column, values=(value,))
         case _:
             return None
@@ -55,7 +55,7 @@ def _in_list(tree: object) -> AllowedValues | None:
             "operand": operand,
             "source": {"type": "ExprList", "children": [_, *_] as items},
         } if (column := _column(operand)) is not None:
-            values = [_value(item) for item in items]
+            values = [literal_value(item) for item in items]
             known = tuple(value for value in values if value is not None)
             return AllowedValues(column=column, values=known) if len(known) == len(values) else None
         case _:
@@ -79,11 +79,11 @@ def _is_null(tree: object) -> str | None:
             return None
 
 
-def _value(tree: object) -> str | int | None:
+def literal_value(tree: object) -> str | int | None:
     """Return the value of a string or a decimal integer; None for anything else."""
     match tree:
         case {"type": "UnaryExpr", "op": "MINUS", "operand": operand}:
-            value = _value(operand)
+            value = literal_value(operand)
             return -value if isinstance(value, int) else None
         case {"literal_type": "STRING", "source": str(text)}:
             return text[1:-1].replace("''", "'")
