@@ -131,7 +131,7 @@ def test_the_example_of_the_errors_runs(tmp_path: Path) -> None:
     folder = tmp_path / "project"
     write_folder(folder / "migrations", FAMILY)
     run_blocks(folder, (DOCS / "errors.md").read_text(encoding="utf-8"))
-    assert (folder / "daemon.db").is_file()
+    assert (folder / "app.db").is_file()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a POSIX shell")
