@@ -57,7 +57,6 @@ if TYPE_CHECKING:
         MigrationFinished,
         MigrationStarted,
         Progress,
-        Restarted,
         StatementStarted,
     )
     from waiaas_migrate.runner.watching.interruption import Interrupted
@@ -99,7 +98,6 @@ __all__ = [
     "ProjectError",
     "ProofError",
     "Recorded",
-    "Restarted",
     "RestoreInterrupted",
     "Restored",
     "RollbackResult",
@@ -161,7 +159,7 @@ _NAMES = {
     "runner.open": "close_database connect open_database push_schema",
     "runner.options": "RunOptions",
     "runner.rollback": "Extent RollbackResult rollback",
-    "runner.watching.events": "Committed MigrationFinished MigrationStarted Progress Restarted StatementStarted",
+    "runner.watching.events": "Committed MigrationFinished MigrationStarted Progress StatementStarted",
     "runner.watching.interruption": "Interrupted",
     "schema.hazards.hazard": "Hazard",
     "waiaas.ids": "generate_id",

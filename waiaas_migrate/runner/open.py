@@ -18,17 +18,15 @@ from waiaas_migrate.runner.transaction import standard_settings
 from waiaas_migrate.runner.yoyo.head import Head, is_at_head, read_head
 from waiaas_migrate.sqlite.database.connection import (
     DEFAULT_TIMEOUT,
-    apply_layout_pragmas,
-    apply_pragmas,
     connect_file,
     database_name,
     database_of,
     plain_errors,
+    require_sqlite,
 )
-from waiaas_migrate.sqlite.database.pragmas import Pragma
+from waiaas_migrate.sqlite.database.pragmas import Pragma, apply_layout_pragmas, apply_pragmas
 from waiaas_migrate.sqlite.database.setup import Setup, using_setup
 from waiaas_migrate.sqlite.database.url import Database, database_path
-from waiaas_migrate.sqlite.database.version import require_sqlite
 
 if TYPE_CHECKING:
     from waiaas_migrate.runner.options import BackupWhen

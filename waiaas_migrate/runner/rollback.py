@@ -16,7 +16,7 @@ from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migr
 from waiaas_migrate.runner.mismatch import pending_here
 from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.preflight import refuse_temporary_objects
-from waiaas_migrate.runner.proof.foreign_key_check import FullCheckNeeded
+from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
 from waiaas_migrate.runner.run import Run, batch_name, report_interruption
 from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.runner.transaction import standard_settings
@@ -31,8 +31,8 @@ from waiaas_migrate.sqlite.database.connection import (
     main_file,
     open_read_only,
     plain_errors,
-    wait_timeout,
 )
+from waiaas_migrate.sqlite.database.pragmas import wait_timeout
 from waiaas_migrate.sqlite.database.url import Database, database_path
 
 #: Decides about what would be lost: whether to roll back all the same.
@@ -186,17 +186,13 @@ class _Rollback(Run):
     confirmed: Sequence[MigrationFile] | None = None
 
     def run(self, extent: Extent) -> None:
-        """Roll back; start again if the foreign keys turn out to need a full check.
+        """Roll back.
 
         Raises:
             ApplyError: says that nothing was rolled back.
         """
         try:
-            try:
-                self._run_once(extent)
-            except FullCheckNeeded:
-                self.restart()
-                self._run_once(extent)
+            self._run_once(extent)
         except ApplyError as error:
             raise ApplyError(
                 database=error.database,
@@ -219,7 +215,8 @@ class _Rollback(Run):
             self.steps.prepare_records()
             if batch:
                 proof = self.prove(self._applied(), batch, state.facts)
-                after = self.run_together(batch, state.facts, notices)
+                check = ForeignKeyCheck(self.connection, self.effects(batch), state.facts)
+                after = self.run_together(batch, check, notices)
                 notices.extend(self.verify(proof, batch, self._applied(), after))
         if batch:
             self.note_commit(batch)

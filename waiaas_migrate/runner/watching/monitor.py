@@ -21,7 +21,6 @@ from waiaas_migrate.runner.watching.events import (
     MigrationFinished,
     MigrationStarted,
     Progress,
-    Restarted,
     StatementStarted,
     StopRequest,
 )
@@ -93,9 +92,7 @@ class Monitor:
                 self.start(Progress(migration=name, words=line, statement=number, statements=total), sql)
             case MigrationFinished(migration=name):
                 self.start(Progress(migration=name, words="done"))
-            case Restarted(migrations=(name, *_)):
-                self.start(Progress(migration=name, words="starts again, after a check of all foreign keys"))
-            case Committed() | Restarted() | Progress():
+            case Committed() | Progress():
                 pass
             case _:
                 assert_never(event)

@@ -11,8 +11,7 @@ from hashlib import sha256
 
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, read_summary
 from waiaas_migrate.runner.yoyo.applied import read_with_link
-from waiaas_migrate.sqlite.database.connection import wait_timeout
-from waiaas_migrate.sqlite.database.pragmas import Pragma
+from waiaas_migrate.sqlite.database.pragmas import Pragma, wait_timeout
 
 #: A file that was written this recently may be written again without a change of its time, which is not exact.
 _SETTLED_NS = 1_000_000_000
