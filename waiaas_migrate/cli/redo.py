@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from functools import partial
 
 from waiaas_migrate.cli.confirm import confirm_losses
-from waiaas_migrate.cli.output import note, print_interrupted, print_json, print_run, say
+from waiaas_migrate.cli.output import FINDINGS, manual_changes_line, note, print_interrupted, print_json, print_run, say
 from waiaas_migrate.cli.progress_line import progress_line
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.project import Project
@@ -39,7 +39,7 @@ def redo(
         print_json({"database": database, **asdict(result)})
     else:
         _show(database, result)
-    return 0
+    return FINDINGS if result.manual_changes else 0
 
 
 def _show(database: str, result: RedoResult) -> None:
@@ -51,4 +51,5 @@ def _show(database: str, result: RedoResult) -> None:
     for migration in result.applied:
         say(f"applied {migration}")
     if not result.rolled_back and not result.applied:
-        say(f"{database}: up to date.")
+        state = manual_changes_line(result.manual_changes) if result.manual_changes else "up to date."
+        say(f"{database}: {state}")

@@ -8,12 +8,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from waiaas_migrate.errors import ApplyError, UnsupportedError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, is_post_apply, rollback_only
-from waiaas_migrate.runner.apply import Upgrade
+from waiaas_migrate.runner.apply import Upgrade, apply_to
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.losses import Loss
 from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migrating
@@ -35,13 +35,14 @@ from waiaas_migrate.sqlite.planning.effects import WORST_CASE, Effects
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedoResult:
-    """The migrations rolled back and applied, in that order, what was lost, the notices, and the backup, if any."""
+    """The migrations rolled back and applied, in that order, and what was lost; the rest is as in ``ApplyResult``."""
 
     rolled_back: tuple[str, ...] = ()
     applied: tuple[str, ...] = ()
     losses: tuple[Loss, ...] = ()
     notices: tuple[str, ...] = ()
     backup: Path | None = None
+    manual_changes: tuple[str, ...] = ()
 
 
 def redo(
@@ -71,6 +72,9 @@ def redo(
 
     def run() -> RedoResult:
         todo, losses = _confirmed(target, folder, confirm)
+        if not todo:
+            done = apply_to(database, folder, options=options, may_make=False)
+            return RedoResult(**asdict(done))
         try:
             return replace(_redo_file(target, folder, options, todo), losses=losses)
         except OthersRan:  # so something else would be lost than was confirmed
@@ -160,8 +164,10 @@ class _Redo(Upgrade):
         # The record of a name that is applied again shows nothing.
         interruption.todo = [migration.id for migration in self.todo if migration.id not in undone]
         self._undo = list(undo)
-        if undo:
-            self.wants_backup = wants_backup(connection, [WORST_CASE], options.backup)
+        self.wants_backup = wants_backup(connection, [WORST_CASE], options.backup)
+
+    def _is_done(self) -> bool:
+        return not self._undo and super()._is_done()
 
     def effects(self, migrations: Sequence[MigrationFile]) -> list[Effects]:
         """Return what each of ``migrations`` does; the folder knows nothing about the old ones."""
@@ -171,7 +177,7 @@ class _Redo(Upgrade):
         undo = _to_roll_back(self.connection, self.folder)
         if undo != self._undo:
             raise OthersRan
-        if undo:
+        if undo:  # else it is committed, and this is a later batch
             lock.announce()
             self._roll_back(undo, state.facts, notices)
         batch = super()._next_batch(state, notices, lock)
