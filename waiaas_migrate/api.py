@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         InputError,
         MigrateError,
         MigrationsError,
+        OtherMigrationsError,
         PragmaError,
         Problem,
         ProjectError,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.runner.backups.restore import Restored, RestoreInterrupted, restore
     from waiaas_migrate.runner.dry_run import Estimate, estimate, estimate_all
     from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, apply_to_all
+    from waiaas_migrate.runner.losses import Loss
     from waiaas_migrate.runner.open import close_database, connect, open_database, push_schema
     from waiaas_migrate.runner.options import RunOptions
     from waiaas_migrate.runner.rollback import Extent, RollbackResult
@@ -55,7 +57,6 @@ if TYPE_CHECKING:
         MigrationFinished,
         MigrationStarted,
         Progress,
-        Restarted,
         StatementStarted,
     )
     from waiaas_migrate.runner.watching.interruption import Interrupted
@@ -82,11 +83,13 @@ __all__ = [
     "InputError",
     "Inspected",
     "Interrupted",
+    "Loss",
     "MigrateError",
     "MigrationFinished",
     "MigrationStarted",
     "MigrationsError",
     "New",
+    "OtherMigrationsError",
     "Outcome",
     "PragmaError",
     "Problem",
@@ -95,7 +98,6 @@ __all__ = [
     "ProjectError",
     "ProofError",
     "Recorded",
-    "Restarted",
     "RestoreInterrupted",
     "Restored",
     "RollbackResult",
@@ -145,18 +147,19 @@ _NAMES = {
     "commands.inspect": "Inspected inspect",
     "commands.status": "Status status status_of_all",
     "errors": "ApplyError DatabaseBusy DatabaseFileError DatabaseRefused Failure InputError MigrateError "
-    "MigrationsError PragmaError Problem ProjectError ProofError SchemaFileError TemplateError UnknownMigrationsError "
-    "UnsupportedError UsageError",
+    "MigrationsError OtherMigrationsError PragmaError Problem ProjectError ProofError SchemaFileError TemplateError "
+    "UnknownMigrationsError UnsupportedError UsageError",
     "files.project": "Project find_project",
     "runner.apply": "ApplyResult apply",
     "runner.backups.backup": "Backup backups_of",
     "runner.backups.restore": "RestoreInterrupted Restored restore",
     "runner.dry_run": "Estimate estimate estimate_all",
     "runner.fleet.fleet": "Fleet Outcome apply_to_all",
+    "runner.losses": "Loss",
     "runner.open": "close_database connect open_database push_schema",
     "runner.options": "RunOptions",
     "runner.rollback": "Extent RollbackResult rollback",
-    "runner.watching.events": "Committed MigrationFinished MigrationStarted Progress Restarted StatementStarted",
+    "runner.watching.events": "Committed MigrationFinished MigrationStarted Progress StatementStarted",
     "runner.watching.interruption": "Interrupted",
     "schema.hazards.hazard": "Hazard",
     "waiaas.ids": "generate_id",

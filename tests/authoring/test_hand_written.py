@@ -191,7 +191,7 @@ def test_a_rollback_that_is_written_later(tmp_path: Path) -> None:
     done = run(tmp_path, "generate")
     assert (done.status, done.err) == (0, "wrote migrations/manifest.json\n")
     assert run(tmp_path, "check").status == 0
-    assert run(tmp_path, "rollback", "a.db").out == "rolled back 0002_own\n"
+    assert run(tmp_path, "rollback", "a.db", "--yes").out == "rolled back 0002_own\n"
 
 
 def test_an_edit_with_a_new_rollback_is_found(tmp_path: Path) -> None:

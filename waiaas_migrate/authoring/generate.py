@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -20,7 +19,7 @@ from waiaas_migrate.authoring.migration_names import refuse_whitespace
 from waiaas_migrate.authoring.migration_proof import prove
 from waiaas_migrate.authoring.tried_pragmas import refuse_faulty_pragmas
 from waiaas_migrate.authoring.yoyo_reading import refuse_misread
-from waiaas_migrate.errors import MigrationsError, Problem, ProofError, SchemaFileError, UsageError
+from waiaas_migrate.errors import MigrationsError, Problem, ProofError, SchemaFileError
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.facts import mark
 from waiaas_migrate.files.migration_dir.manifest import (
@@ -40,14 +39,13 @@ from waiaas_migrate.files.schema_file.locate import located, placed
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.files.yaml_text.yaml_reader import join
 from waiaas_migrate.schema.describe import describe
+from waiaas_migrate.schema.hazards.allowed import allowed_codes
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard
 from waiaas_migrate.schema.renames import hints, resolve
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
 from waiaas_migrate.sqlite.database.pragmas import Pragma
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.reading.introspect import introspect
-
-ALL = "ALL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,22 +232,6 @@ def _manifest(project: Project, declared: Declared, entries: tuple[Entry, ...], 
 def pragmas_of(source: DeclaredSchema) -> tuple[Pragma, ...]:
     """Return the declared PRAGMAs, as the manifest keeps them."""
     return tuple(Pragma(name=name, value=value) for name, value in source.pragmas)
-
-
-def allowed_codes(allow: Collection[str]) -> frozenset[Code]:
-    """Return the hazards that ``allow`` names; all of them for ``all``.
-
-    Raises:
-        UsageError: ``allow`` names an unknown hazard.
-    """
-    if any(name.upper() == ALL for name in allow):
-        return frozenset(Code)
-    for name in allow:
-        if name.upper() not in Code.__members__:
-            close = difflib.get_close_matches(name.upper(), Code.__members__, n=1)
-            hint = f"Did you mean {close[0]}?" if close else f"Use one of {', '.join(Code)}, or all."
-            raise UsageError(f"--allow {name}: unknown hazard. {hint}")
-    return frozenset(Code[name.upper()] for name in allow)
 
 
 def _stopped(done: Generated, hazards: tuple[Hazard, ...], allowed: Collection[Code]) -> Generated | None:

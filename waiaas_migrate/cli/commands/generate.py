@@ -57,8 +57,6 @@ def generate(
                 **asdict(result),
                 "hazards": [hazard_row(hazard) for hazard in result.hazards],
                 "refused": [hazard.code for hazard in result.refused],
-                "written": [str(path) for path in result.written],
-                "removed": [str(path) for path in result.removed],
             }
         )
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -32,8 +33,7 @@ def new(project: Project, name: str, *, python: bool, as_json: bool) -> int:
 
     result = run(project, name=name, python=python)
     if as_json:
-        written, removed = (list(map(str, paths)) for paths in (result.written, result.removed))
-        print_json({"migration": result.migration, "written": written, "removed": removed})
+        print_json(asdict(result))
         return 0
     print_written(result)
     note("Complete it, then run `waiaas-migrate record`.")

@@ -34,8 +34,7 @@ def record(project: Project, released: tuple[str, ...], *, as_json: bool) -> int
 
     result = run(project, released=released)
     if as_json:
-        written, removed = (list(map(str, paths)) for paths in (result.written, result.removed))
-        print_json({**asdict(result), "written": written, "removed": removed})
+        print_json(asdict(result))
         return 0
     _print_recorded(result)
     return 0

@@ -110,7 +110,7 @@ def _check_default(column: ReadColumn) -> None:
     if column.is_boolean and default not in (0, 1):
         what = f"the default of a boolean must be true or false, not {_shown(default)}."
         value.problem(what, "Write `true` or `false`.")
-    # A boolean is written as 1 or 0, so that `default: true` is among the values 0 and 1.
+    # In Python True equals 1, as in SQL, so `default: true` is a value of an enum of 0 and 1.
     if column.enum is not None and default not in column.enum.values:
         name = f"`{column.enum.name}`" if column.enum.name else "the enum"
         fix = _value_fix(default, column.enum.values)

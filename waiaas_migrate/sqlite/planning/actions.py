@@ -158,10 +158,14 @@ class CopyRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplaceTable:
-    """Replace ``table`` by ``aside``, and keep its AUTOINCREMENT counter if asked."""
+    """Replace ``table``, which is called ``away`` until it is dropped, by ``aside``.
+
+    ``keeps_sequence``: keep its AUTOINCREMENT counter.
+    """
 
     table: str
     aside: str
+    away: str
     keeps_sequence: bool
 
 

@@ -56,7 +56,7 @@ class _Planner:
 
     def steps(self) -> Iterator[a.Step]:
         """Yield every step, in order."""
-        tables = [self.tables[name] for name in backfill_order(self.t, self.tables).tables]
+        tables = [self.tables[name] for name in backfill_order(self.t, self.tables)[0]]
         noted, compared = violation_guards(self.t)
         yield from self._settings()
         yield from (_drop("trigger", trigger.name) for trigger in self._leaving_triggers())
@@ -115,10 +115,7 @@ class _Planner:
         for table in self.t.leaving(Table):
             if fold(table.name) in self.read:
                 yield from (_drop("index", index.name) for index in table.indexes if fold(index.name) in taken)
-        with_rebuilt = {fold(index.name) for name in self.rebuilt for index in self.old[name].indexes} - _names(new)
-        for index in self.t.leaving(Index):
-            if fold(index.name) not in with_rebuilt:
-                yield _drop("index", index.name)
+        yield from (_drop("index", index.name) for index in self.t.leaving(Index))
 
     def _drop_tables(self, *, read_by_backfills: bool) -> Iterator[a.Step]:
         """Drop the tables that no backfill reads, or those that backfills read."""

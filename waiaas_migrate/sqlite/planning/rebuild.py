@@ -48,7 +48,12 @@ def rebuild(table: TableChanges, new: Table) -> a.Step:
             copy,
             definition_guard,
             a.GuardObjects(table=new.name, names=objects),
-            a.ReplaceTable(table=new.name, aside=aside, keeps_sequence=_has_counter(old) and _has_counter(new)),
+            a.ReplaceTable(
+                table=new.name,
+                aside=aside,
+                away=f"_waiaas_old_{new.name}",
+                keeps_sequence=_has_counter(old) and _has_counter(new),
+            ),
         ),
     )
 

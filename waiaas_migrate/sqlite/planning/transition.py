@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar, assert_never
 
@@ -57,6 +57,11 @@ class Transition:
     known: Known = field(default_factory=dict)
     stale_indexes: frozenset[str] = frozenset()
     in_order: bool = False
+
+    def kept_tables(self) -> Iterator[tuple[Table, Table]]:
+        """Yield each table of ``old`` that is also in ``new``, as it is in each."""
+        before = self.old.by_name()
+        return ((before[fold(new.name)], new) for new in self.new.tables if fold(new.name) in before)
 
     def leaving(self, kind: type[ObjectT]) -> tuple[ObjectT, ...]:
         """Return the objects that are dropped or replaced, except indexes of tables."""

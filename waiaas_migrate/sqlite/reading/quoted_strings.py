@@ -20,9 +20,9 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import ROWID_NAMES
 from waiaas_migrate.sqlite.database.catalog import CatalogRow
 from waiaas_migrate.sqlite.database.memory import execute, memory
+from waiaas_migrate.sqlite.reading.broken import RENAME_COLUMN, dropped_culprits
 from waiaas_migrate.sqlite.reading.ddl import names_in
 from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token, significant, tokenize
-from waiaas_migrate.sqlite.reading.rename_trial import RENAME_COLUMN, dropped_culprits
 
 _MISSING = re.compile(r"no such column: (?P<name>.+)", re.DOTALL)
 _NOTHING = Token(Kind.SYMBOL, "")
