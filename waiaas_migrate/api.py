@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         InputError,
         MigrateError,
         MigrationsError,
+        OtherMigrationsError,
         PragmaError,
         Problem,
         ProjectError,
@@ -88,6 +89,7 @@ __all__ = [
     "MigrationStarted",
     "MigrationsError",
     "New",
+    "OtherMigrationsError",
     "Outcome",
     "PragmaError",
     "Problem",
@@ -145,8 +147,8 @@ _NAMES = {
     "commands.inspect": "Inspected inspect",
     "commands.status": "Status status status_of_all",
     "errors": "ApplyError DatabaseBusy DatabaseFileError DatabaseRefused Failure InputError MigrateError "
-    "MigrationsError PragmaError Problem ProjectError ProofError SchemaFileError TemplateError UnknownMigrationsError "
-    "UnsupportedError UsageError",
+    "MigrationsError OtherMigrationsError PragmaError Problem ProjectError ProofError SchemaFileError TemplateError "
+    "UnknownMigrationsError UnsupportedError UsageError",
     "files.project": "Project find_project",
     "runner.apply": "ApplyResult apply",
     "runner.backups.backup": "Backup backups_of",

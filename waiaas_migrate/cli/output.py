@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
 from dataclasses import asdict
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 #: The exit status if there is something to report.
 FINDINGS = 1
+#: The word for a database without pending migrations whose schema isn't the one that they make.
+CHANGED_BY_HAND = "changed by hand"
 
 Color = Literal["red", "yellow", "green"]
 
@@ -159,6 +161,13 @@ def print_run(result: ApplyResult | RollbackResult) -> None:
         note(f"backup {result.backup}")
     for notice in result.notices:
         note(f"Note: {notice}")
+
+
+def manual_changes_line(changes: Sequence[str]) -> str:
+    """Return the line about a database without pending migrations that was changed by hand."""
+    from waiaas_migrate.runner.proof.differences import listed
+
+    return f"{plural(len(changes), 'manual change')}: {listed(changes)}. Run `waiaas-migrate drift` for details."
 
 
 def print_written(result: Generated | New | Recorded) -> None:

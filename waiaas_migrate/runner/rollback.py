@@ -13,6 +13,7 @@ from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.losses import Loss, losses_of
 from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migrating
+from waiaas_migrate.runner.mismatch import pending_here
 from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.preflight import refuse_temporary_objects
 from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
@@ -163,6 +164,7 @@ def roll_back(
     Raises:
         ApplyError: a rollback failed, added foreign key violations, or did not lead to the schema before it.
         UnknownMigrationsError: the database is ahead of the folder.
+        OtherMigrationsError: the database ran other migrations than those of the folder.
         UnsupportedError: one of the migrations has no rollback, or runs outside transactions.
         UsageError: ``extent.to`` is not applied, or a transaction is open on the connection.
     """
@@ -229,9 +231,10 @@ def _to_roll_back(connection: sqlite3.Connection, folder: MigrationFolder, exten
 
     Raises:
         UnknownMigrationsError: the database is ahead of the folder.
+        OtherMigrationsError: the database ran other migrations than those of the folder.
         UsageError: ``extent.to`` is not applied.
     """
-    applied = folder.without(pending(connection, folder.ids))
+    applied = folder.without(pending_here(connection, folder, verify=False))
     if extent.to is None:
         return list(applied[::-1][: max(extent.count, 0)])
     names = [migration.id for migration in applied]
