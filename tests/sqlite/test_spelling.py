@@ -109,6 +109,7 @@ def test_these_differ(one: str, other: str) -> None:
         ("CREATE TABLE t (a, UNIQUE (a), UNIQUE (a))", "CREATE TABLE t (a UNIQUE)"),
         ("CREATE TABLE t (a, CHECK (a > 0) CHECK (a < 9))", "CREATE TABLE t (a CHECK (a < 9) CHECK (a > 0))"),
         ("CREATE TABLE t (a AS (1 + b) VIRTUAL, b)", "CREATE TABLE t (b, a GENERATED ALWAYS AS ((1+b)))"),
+        ("CREATE TABLE t (a CHECK (a IN ('x', 'y')))", "CREATE TABLE t (a CHECK (a IN ('y', 'x')))"),
         ("CREATE TABLE t (a CONSTRAINT x)", "CREATE TABLE t (a)"),
         ("CREATE TABLE [t] (`a` TEXT) STRICT, WITHOUT ROWID", 'CREATE TABLE "t" ("a" TEXT) WITHOUT ROWID, STRICT'),
     ],
