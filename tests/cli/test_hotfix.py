@@ -164,13 +164,17 @@ def test_objects_of_hooks_are_left_out(project: Path, production: Path) -> None:
         (("none.db", "--as-migration", "x"), 2, "there is no such file"),
         (("plain.db", "--as-migration", "x"), 3, "has no record of migrations"),
         (("plain.db", "--fix"), 3, "has no record of migrations"),
+        (("foreign.db", "--as-migration", "x"), 3, "belongs to another migrations folder"),
+        (("foreign.db", "--fix"), 3, "belongs to another migrations folder"),
         (("behind.db", "--as-migration", "x"), 3, "has not applied 0002_more. Nothing was changed."),
     ],
 )
 def test_what_is_refused(project: Path, production: Path, arguments: tuple[str, ...], status: int, said: str) -> None:
     """A message says why, and nothing is changed."""
     execute(project / "plain.db", "CREATE TABLE x (y)")
-    shutil.copy(production, project / "behind.db")
+    for name in ("behind.db", "foreign.db"):
+        shutil.copy(production, project / name)
+    execute(project / "foreign.db", "UPDATE _waiaas_migration SET content_hash = 'another'")
     edit(project / "schema.yaml", "      body: text\n", "      body: text\n      author: text\n")
     assert run(project, "generate", "-m", "more").status == 0
     before = listing(project)

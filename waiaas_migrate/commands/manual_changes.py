@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from waiaas_migrate.commands.drift import built, hooked_objects
 from waiaas_migrate.commands.live_database import Folder, database_state, live_connection, new_run, read_folder
-from waiaas_migrate.errors import DatabaseRefused
+from waiaas_migrate.errors import DatabaseRefused, OtherMigrationsError
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.schema.applied import applied
 from waiaas_migrate.schema.changes import object_of
@@ -44,7 +44,7 @@ def manual_changes(project: Project, database: str) -> Iterator[ManualChanges]:
     """Open ``database`` for reading and compare it with the migrations that it has applied.
 
     Raises:
-        DatabaseRefused: it has no record of migrations, or migrations that are not in the folder.
+        DatabaseRefused: it has no record of migrations, or ran others than those in the folder.
     """
     run = new_run()
     folder = read_folder(project, run)
@@ -52,6 +52,8 @@ def manual_changes(project: Project, database: str) -> Iterator[ManualChanges]:
         found = database_state(connection, folder)
         if not found.is_adopted:
             raise DatabaseRefused(f"{name}: has no record of migrations. Nothing was changed. Run `adopt` first.")
+        if (other := found.changed) is not None:
+            raise OtherMigrationsError(database=name, migrations=other.migrations, what=other.what, fix=other.fix)
         if found.unknown:
             names = ", ".join(row.id for row in found.unknown)
             raise DatabaseRefused(

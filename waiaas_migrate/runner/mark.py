@@ -9,6 +9,7 @@ from pathlib import Path
 from waiaas_migrate.errors import DatabaseRefused
 from waiaas_migrate.runner.folder import read_folder
 from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migrating
+from waiaas_migrate.runner.mismatch import refuse_changed
 from waiaas_migrate.runner.proof.differences import differences, listed
 from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.runner.transaction import standard_settings
@@ -39,6 +40,7 @@ def mark_last(database: str, migrations: Path) -> tuple[str, ...]:
             sole_transaction(connection, notices),
         ):
             lock.announce()
+            refuse_changed(connection, folder)
             if pending(connection, folder.ids) != (last.id,):
                 raise DatabaseRefused(f"{target.name}: other migrations than {last.id} are pending. Run `apply` first.")
             if found := differences(connection, folder.migrations, folder):

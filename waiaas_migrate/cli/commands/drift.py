@@ -74,7 +74,13 @@ def drift(  # noqa: PLR0913 — one for each option
         return _take_over(project, database, as_migration, allow, as_json=as_json)
     if fix:
         return _print_fix(project, _single(databases), as_json=as_json)
-    report = Report(show=_show, line=_line, word=_word, row=_row, status=_exit_status)
+    report = Report(
+        show=_show,
+        line=_line,
+        word=lambda found: "with drift" if found.findings else "without drift",
+        row=_row,
+        status=lambda found: FINDINGS if found.findings else 0,
+    )
     return report_on(
         databases,
         report,
