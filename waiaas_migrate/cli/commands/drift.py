@@ -74,16 +74,9 @@ def drift(  # noqa: PLR0913 — one for each option
         return _take_over(project, database, as_migration, allow, as_json=as_json)
     if fix:
         return _print_fix(project, _single(databases), as_json=as_json)
-    report = Report(
-        show=_show,
-        line=_line,
-        word=lambda found: "with drift" if found.findings else "without drift",
-        row=_row,
-        status=lambda found: FINDINGS if found.findings else 0,
-    )
     return report_on(
         databases,
-        report,
+        _report(),
         one=lambda database: library.drift(project, database, column_order=column_order),
         each=lambda names: library.drift_of_all(project, names, fleet, column_order=column_order),
         as_json=as_json,
@@ -147,6 +140,16 @@ def _print_taken_over(result: TakenOver) -> None:
         note(f"recorded {result.migration} as applied to {result.database}")
     for edit in result.edits:
         print_document(f"{edit}\n")
+
+
+def _report() -> Report[Drift]:
+    return Report(
+        show=_show,
+        line=_line,
+        word=lambda found: "with drift" if found.findings else "without drift",
+        row=_row,
+        status=lambda found: FINDINGS if found.findings else 0,
+    )
 
 
 def _show(database: str, result: Drift) -> None:
