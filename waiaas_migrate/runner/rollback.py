@@ -192,7 +192,20 @@ class _Rollback(Run):
             ApplyError: says that nothing was rolled back.
         """
         try:
-            self._run_once(extent)
+            lock = MigratingLock(main_file(self.connection))
+            with lock, sole_transaction(self.connection, self.notices) as state:
+                lock.announce()
+                batch = _to_roll_back(self.connection, self.folder, extent)
+                if self.confirmed is not None and batch != list(self.confirmed):
+                    raise _OthersRan
+                _refuse_outside_transactions(batch)
+                self.steps.refuse_irreversible(batch)
+                self.steps.prepare_records()
+                if batch:
+                    proof = self.prove(self._applied(), batch, state.facts)
+                    check = ForeignKeyCheck(self.connection, self.effects(batch), state.facts)
+                    after = self.run_together(batch, check)
+                    self.verify(proof, batch, self._applied(), after)
         except ApplyError as error:
             raise ApplyError(
                 database=error.database,
@@ -201,26 +214,8 @@ class _Rollback(Run):
                 statement=error.statement,
                 was_rolling_back=True,
             ) from error
-
-    def _run_once(self, extent: Extent) -> None:
-        notices: list[str] = []
-        lock = MigratingLock(main_file(self.connection))
-        with lock, sole_transaction(self.connection, notices) as state:
-            lock.announce()
-            batch = _to_roll_back(self.connection, self.folder, extent)
-            if self.confirmed is not None and batch != list(self.confirmed):
-                raise _OthersRan
-            _refuse_outside_transactions(batch)
-            self.steps.refuse_irreversible(batch)
-            self.steps.prepare_records()
-            if batch:
-                proof = self.prove(self._applied(), batch, state.facts)
-                check = ForeignKeyCheck(self.connection, self.effects(batch), state.facts)
-                after = self.run_together(batch, check, notices)
-                notices.extend(self.verify(proof, batch, self._applied(), after))
         if batch:
             self.note_commit(batch)
-        self.notices.extend(notices)
 
     def _applied(self) -> tuple[MigrationFile, ...]:
         return self.folder.without(pending(self.connection, self.folder.ids))
