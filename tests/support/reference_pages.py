@@ -58,6 +58,7 @@ by `:`, or to `*`.
 With `--json`, stdout holds one object. Its keys are always present:
 
 - `apply`: `database`, `applied`, `notices`, `backup`, `manual_changes`
+- `apply --redo`: `database`, `rolled_back`, `applied`, `losses`, `notices`, `backup`, `manual_changes`
 - `apply --dry-run`: `database`, `migrations`, `bytes`, `bytes_to_write`, `free`, `is_short_of_room`, `backup`, `manual_changes`
 - `check`: `findings`
 - `diff`: `changes`, `hazards`, `sql`

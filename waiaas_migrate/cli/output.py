@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.commands.findings import Finding
     from waiaas_migrate.errors import Failure
     from waiaas_migrate.runner.apply import ApplyResult
+    from waiaas_migrate.runner.redo import RedoResult
     from waiaas_migrate.runner.rollback import RollbackResult
     from waiaas_migrate.schema.hazards.hazard import Hazard
 
@@ -155,7 +156,7 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def print_run(result: ApplyResult | RollbackResult) -> None:
+def print_run(result: ApplyResult | RedoResult | RollbackResult) -> None:
     """Print the backup of a run and its notices to stderr."""
     if result.backup is not None:
         note(f"backup {result.backup}")

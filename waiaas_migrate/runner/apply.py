@@ -132,7 +132,7 @@ def apply_pending(
         if len(todo) == len(folder.ids):  # otherwise some are recorded
             refuse_unrecorded_tables(connection, folder)
         with (
-            _Upgrade(connection, folder, options, "apply", todo, interruption) as run,
+            Upgrade(connection, folder, options, "apply", todo, interruption) as run,
             plain_errors(connection, doing="applying migrations"),
         ):
             while run.run_batch():
@@ -141,7 +141,7 @@ def apply_pending(
     return ApplyResult(applied=tuple(run.committed), notices=tuple(run.notices), backup=run.backup_path)
 
 
-class _Upgrade(Run):
+class Upgrade(Run):
     """Applies pending migrations. Each batch reads them again under the lock, since another process may apply some."""
 
     #: The migrations that are pending once the current batch is applied.
@@ -153,13 +153,13 @@ class _Upgrade(Run):
         try:
             lock = MigratingLock(main_file(self.connection))
             with lock, sole_transaction(self.connection, notices) as state:
-                batch = self._next_batch(state, notices)
+                batch = self._next_batch(state, notices, lock)
                 if batch and batch[0].transactional:
                     self._run_in_transaction(batch, state.facts, notices, lock)
         except DatabaseBusy as error:
-            if error.doing == COMMITTING or pending(self.connection, self.folder.ids):
+            if error.doing == COMMITTING or not self._is_done():
                 raise
-            return False  # another connection has applied them meanwhile
+            return False  # by another connection
         except ApplyError as error:
             raise hint(error) from error.__cause__
         self.notices.extend(notices)
@@ -169,7 +169,10 @@ class _Upgrade(Run):
             self._run_outside_transaction(batch[0])
         return bool(self._left)
 
-    def _next_batch(self, state: LockState, notices: list[str]) -> tuple[MigrationFile, ...]:
+    def _is_done(self) -> bool:
+        return not pending(self.connection, self.folder.ids)
+
+    def _next_batch(self, state: LockState, notices: list[str], _lock: MigratingLock) -> tuple[MigrationFile, ...]:
         """Return the next batch, under the write lock; create yoyo's tables if needed."""
         names = self._pending()
         todo = self.folder.named(names)
