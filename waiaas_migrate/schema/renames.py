@@ -68,7 +68,8 @@ def resolve(old: Schema, new: Schema, done: Collection[str] = ()) -> Renames:
 
     A hint is done if its old name is gone and its new name exists, or if it is one of ``done``: these are the hints, as
     :func:`hints` returns them, that an earlier migration followed. After a swap both names exist, so nothing else shows
-    that it was done. A hint that changes only the case is done if the name is spelled like that. Chains are ordered so that each new name is free; a circle, such as a swap, uses a temporary name.
+    that it was done. A hint that changes only the case is done if the name is spelled like that. Chains are ordered so
+    that each new name is free; a circle, such as a swap, uses a temporary name.
     """
     old_tables = old.by_name()
     wanted = _undone("", {t.name: t.renamed_from for t in new.tables if t.renamed_from is not None}, old_tables, done)
