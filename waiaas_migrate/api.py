@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         InputError,
         MigrateError,
         MigrationsError,
+        OtherMigrationsError,
         PragmaError,
         Problem,
         ProjectError,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.runner.losses import Loss
     from waiaas_migrate.runner.open import close_database, connect, open_database, push_schema
     from waiaas_migrate.runner.options import RunOptions
+    from waiaas_migrate.runner.redo import RedoResult, redo
     from waiaas_migrate.runner.rollback import Extent, RollbackResult
     from waiaas_migrate.runner.rollback import roll_back_in as rollback
     from waiaas_migrate.runner.watching.events import (
@@ -88,6 +90,7 @@ __all__ = [
     "MigrationStarted",
     "MigrationsError",
     "New",
+    "OtherMigrationsError",
     "Outcome",
     "PragmaError",
     "Problem",
@@ -96,6 +99,7 @@ __all__ = [
     "ProjectError",
     "ProofError",
     "Recorded",
+    "RedoResult",
     "RestoreInterrupted",
     "Restored",
     "RollbackResult",
@@ -127,6 +131,7 @@ __all__ = [
     "open_database",
     "push_schema",
     "record",
+    "redo",
     "restore",
     "rollback",
     "status",
@@ -145,8 +150,8 @@ _NAMES = {
     "commands.inspect": "Inspected inspect",
     "commands.status": "Status status status_of_all",
     "errors": "ApplyError DatabaseBusy DatabaseFileError DatabaseRefused Failure InputError MigrateError "
-    "MigrationsError PragmaError Problem ProjectError ProofError SchemaFileError TemplateError UnknownMigrationsError "
-    "UnsupportedError UsageError",
+    "MigrationsError OtherMigrationsError PragmaError Problem ProjectError ProofError SchemaFileError TemplateError "
+    "UnknownMigrationsError UnsupportedError UsageError",
     "files.project": "Project find_project",
     "runner.apply": "ApplyResult apply",
     "runner.backups.backup": "Backup backups_of",
@@ -156,6 +161,7 @@ _NAMES = {
     "runner.losses": "Loss",
     "runner.open": "close_database connect open_database push_schema",
     "runner.options": "RunOptions",
+    "runner.redo": "RedoResult redo",
     "runner.rollback": "Extent RollbackResult rollback",
     "runner.watching.events": "Committed MigrationFinished MigrationStarted Progress StatementStarted",
     "runner.watching.interruption": "Interrupted",

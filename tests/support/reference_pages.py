@@ -57,8 +57,9 @@ by `:`, or to `*`.
 
 With `--json`, stdout holds one object. Its keys are always present:
 
-- `apply`: `database`, `applied`, `notices`, `backup`
-- `apply --dry-run`: `database`, `migrations`, `bytes`, `bytes_to_write`, `free`, `is_short_of_room`, `backup`
+- `apply`: `database`, `applied`, `notices`, `backup`, `manual_changes`
+- `apply --redo`: `database`, `rolled_back`, `applied`, `losses`, `notices`, `backup`, `manual_changes`
+- `apply --dry-run`: `database`, `migrations`, `bytes`, `bytes_to_write`, `free`, `is_short_of_room`, `backup`, `manual_changes`
 - `check`: `findings`
 - `diff`: `changes`, `hazards`, `sql`
 - `drift`: `database`, `pending`, `unrecorded_tables`, `findings`
@@ -68,7 +69,7 @@ With `--json`, stdout holds one object. Its keys are always present:
 - `restore`: `database`, `restored`, `kept`, `notices`
 - `restore --list`: `database`, `backups`
 - `rollback`: `database`, `rolled_back`, `losses` (`kind`, `name`, `count`, `reason`), `notices`, `backup`
-- `status`: `database`, `migrations`, `at_head`, `unrecorded_tables`, `problems`
+- `status`: `database`, `migrations`, `at_head`, `unrecorded_tables`, `problems`, `mismatch`, `manual_changes`
 - several databases: `databases`, `summary`, `exit_status`
 - a failure: `error`, `exit_status`
 
@@ -76,7 +77,8 @@ Items of its lists:
 
 - `findings`: `subject` (`enum`, `schema`, `manifest`, `pragma`, `migration` or `hook`), `where`, `what`, `fix`
 - `hazards`: `code`, `where`, `place`, `what`, `fix`, `destructive`
-- `migrations` of `status`: `id`, `state` (`applied`, `pending` or `unknown`)
+- `migrations` of `status`: `id`, `state` (`applied`, `pending`, `unknown` or `changed`)
+- `mismatch` (null if there is none): `migrations`, `what`, `fix`
 - `migrations` of `apply --dry-run`: `id`, `kind`, `may_lose`, `tables` (null if unknown), `hazards` (such as `DROP_TABLE agents`)
 - `tables`: `table`, `cost`, `rows`, `bytes`, `is_estimate`
 - `backups`: `path`, `made_at`, `head`, `bytes`

@@ -8,12 +8,11 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from waiaas_migrate.authoring.affected_objects import newly_broken_objects, stale_indexes
 from waiaas_migrate.authoring.make_transition import make_transition
 from waiaas_migrate.authoring.migration_names import heads, next_id
 from waiaas_migrate.authoring.migration_proof import run_new
-from waiaas_migrate.authoring.newly_broken import newly_broken_objects
 from waiaas_migrate.authoring.rollback_remarks import hazard_remark, rollback_remarks
-from waiaas_migrate.authoring.stale_indexes import stale_indexes
 from waiaas_migrate.files.migration_dir.facts import Facts
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, new_migration
 from waiaas_migrate.files.templates.render import Head, Renderer
@@ -58,7 +57,7 @@ def hazards_of(transition: Transition) -> tuple[Hazard, ...]:
         *swapped_names(transition.renames),
         *find_hazards(old, new, transition.changes, checks_always_met(old, new)),
         *unknown_names(old, new),
-        *stale_values(new, transition.changes),
+        *stale_values(old, new),
     )
 
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
 from dataclasses import asdict
@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     from waiaas_migrate.commands.findings import Finding
     from waiaas_migrate.errors import Failure
     from waiaas_migrate.runner.apply import ApplyResult
+    from waiaas_migrate.runner.redo import RedoResult
     from waiaas_migrate.runner.rollback import RollbackResult
     from waiaas_migrate.schema.hazards.hazard import Hazard
 
 #: The exit status if there is something to report.
 FINDINGS = 1
+#: The word for a database without pending migrations whose schema isn't the one that they make.
+CHANGED_BY_HAND = "changed by hand"
 
 Color = Literal["red", "yellow", "green"]
 
@@ -153,12 +156,19 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def print_run(result: ApplyResult | RollbackResult) -> None:
+def print_run(result: ApplyResult | RedoResult | RollbackResult) -> None:
     """Print the backup of a run and its notices to stderr."""
     if result.backup is not None:
         note(f"backup {result.backup}")
     for notice in result.notices:
         note(f"Note: {notice}")
+
+
+def manual_changes_line(changes: Sequence[str]) -> str:
+    """Return the line about a database without pending migrations that was changed by hand."""
+    from waiaas_migrate.runner.proof.differences import listed
+
+    return f"{plural(len(changes), 'manual change')}: {listed(changes)}. Run `waiaas-migrate drift` for details."
 
 
 def print_written(result: Generated | New | Recorded) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-from waiaas_migrate.commands.findings import Finding, Subject, schema_findings
+from waiaas_migrate.commands.findings import Finding, Subject, mismatch_findings, schema_findings
 from waiaas_migrate.commands.live_database import (
     DatabaseState,
     database_state,
@@ -111,6 +111,7 @@ def _drift(database: str, *, project: Project, run: int, column_order: bool) -> 
     return Drift(
         database=name,
         findings=(
+            *mismatch_findings(found.changed),
             *unknown,
             *schema_findings(by_hand, saying=saying, fix=fix, words=describe_made),
             *schema_findings(of_hooks, saying=_HOOKS, fix=_FIX_HOOKS, subject=Subject.HOOK, words=describe_made),

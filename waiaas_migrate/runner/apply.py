@@ -13,6 +13,7 @@ from waiaas_migrate.errors import ApplyError, DatabaseBusy, MigrateError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migrating
+from waiaas_migrate.runner.mismatch import changes_at_head, pending_here, refuse_changed
 from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.preflight import refuse_temporary_objects, refuse_unrecorded_tables
 from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
@@ -21,17 +22,12 @@ from waiaas_migrate.runner.run import Run, batch_name, report_interruption
 from waiaas_migrate.runner.transaction import COMMITTING, migration_pragmas, standard_settings
 from waiaas_migrate.runner.watching.interruption import Interrupted
 from waiaas_migrate.runner.yoyo.applied import not_applied, pending, read_records
+from waiaas_migrate.runner.yoyo.identity import renew_head
 from waiaas_migrate.runner.yoyo.lock_row import LockState, sole_transaction
 from waiaas_migrate.runner.yoyo.records import records_version
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
-from waiaas_migrate.sqlite.database.connection import (
-    apply_layout_pragmas,
-    apply_pragmas,
-    connect_file,
-    main_file,
-    plain_errors,
-    wait_timeout,
-)
+from waiaas_migrate.sqlite.database.connection import connect_file, main_file, plain_errors
+from waiaas_migrate.sqlite.database.pragmas import apply_layout_pragmas, apply_pragmas, wait_timeout
 from waiaas_migrate.sqlite.database.url import Database, database_path
 
 #: A busy timeout in seconds, and a number of statements that end well within it if they read no rows. Adding a column
@@ -41,11 +37,15 @@ _LONG_TIMEOUT, _FEW_STATEMENTS = 1.0, 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyResult:
-    """The migrations that a run applied, in order, its notices, and any backup."""
+    """The migrations that a run applied, in order, its notices, and any backup.
+
+    ``manual_changes`` are differences from the schema that the migrations make, if no migrations were pending.
+    """
 
     applied: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     backup: Path | None = None
+    manual_changes: tuple[str, ...] = ()
 
 
 def apply_to(
@@ -94,7 +94,11 @@ def _apply_to_file(database: Database, folder: MigrationFolder, options: RunOpti
             except MigrateError as error:
                 error.after(result.applied)
                 raise
-    return result if folder.ids else ApplyResult(notices=(f"There are no migrations in {folder.path}.",))
+            with standard_settings(connection):
+                found = () if result.applied or not options.verify else changes_at_head(connection, folder)
+    if not folder.ids:
+        return ApplyResult(notices=(f"There are no migrations in {folder.path}.",))
+    return replace(result, manual_changes=found)
 
 
 def apply_pending(
@@ -116,18 +120,19 @@ def apply_pending(
         ApplyError: a migration failed, added foreign key violations, or did not lead to the recorded schema;
             ``committed`` names the migrations that stay.
         UnknownMigrationsError: the database is ahead of the folder.
+        OtherMigrationsError: the database ran other migrations than those of the folder.
         DatabaseRefused: the database has tables of unknown origin, or is locked.
         UsageError: a transaction is open on the connection.
     """
     with standard_settings(connection):
-        todo = folder.named(pending(connection, folder.ids))
+        todo = folder.named(pending_here(connection, folder, verify=options.verify))
         if not todo:
             return ApplyResult()
         refuse_temporary_objects(connection, folder.forward(todo))
         if len(todo) == len(folder.ids):  # otherwise some are recorded
             refuse_unrecorded_tables(connection, folder)
         with (
-            _Upgrade(connection, folder, options, "apply", todo, interruption) as run,
+            Upgrade(connection, folder, options, "apply", todo, interruption) as run,
             plain_errors(connection, doing="applying migrations"),
         ):
             while run.run_batch():
@@ -136,7 +141,7 @@ def apply_pending(
     return ApplyResult(applied=tuple(run.committed), notices=tuple(run.notices), backup=run.backup_path)
 
 
-class _Upgrade(Run):
+class Upgrade(Run):
     """Applies pending migrations. Each batch reads them again under the lock, since another process may apply some."""
 
     #: The migrations that are pending once the current batch is applied.
@@ -148,13 +153,13 @@ class _Upgrade(Run):
         try:
             lock = MigratingLock(main_file(self.connection))
             with lock, sole_transaction(self.connection, notices) as state:
-                batch = self._next_batch(state, notices)
+                batch = self._next_batch(state, notices, lock)
                 if batch and batch[0].transactional:
                     self._run_in_transaction(batch, state.facts, notices, lock)
         except DatabaseBusy as error:
-            if error.doing == COMMITTING or pending(self.connection, self.folder.ids):
+            if error.doing == COMMITTING or not self._is_done():
                 raise
-            return False  # another connection has applied them meanwhile
+            return False  # by another connection
         except ApplyError as error:
             raise hint(error) from error.__cause__
         self.notices.extend(notices)
@@ -164,7 +169,10 @@ class _Upgrade(Run):
             self._run_outside_transaction(batch[0])
         return bool(self._left)
 
-    def _next_batch(self, state: LockState, notices: list[str]) -> tuple[MigrationFile, ...]:
+    def _is_done(self) -> bool:
+        return not pending(self.connection, self.folder.ids)
+
+    def _next_batch(self, state: LockState, notices: list[str], _lock: MigratingLock) -> tuple[MigrationFile, ...]:
         """Return the next batch, under the write lock; create yoyo's tables if needed."""
         names = self._pending()
         todo = self.folder.named(names)
@@ -178,6 +186,7 @@ class _Upgrade(Run):
 
     def _pending(self) -> tuple[str, ...]:
         """Return pending migrations; if there are any, create or upgrade yoyo's tables."""
+        refuse_changed(self.connection, self.folder)
         records = read_records(self.connection)
         if records is not None and records.version == records_version():
             return not_applied(self.connection, records.applied, self.folder.ids)
@@ -206,6 +215,7 @@ class _Upgrade(Run):
         if check.reads_rows or not self._is_short(batch, facts):
             lock.announce()
         after = self.run_together(batch, check, notices)
+        self._renew_head(batch)
         self._run_hooks()
         # ``after`` was read before the hooks, which may remove objects that earlier hooks made.
         notices.extend(self.verify(proof, batch, self._applied_after(batch), after))
@@ -230,6 +240,11 @@ class _Upgrade(Run):
             return self.folder.without(pending(self.connection, self.folder.ids))
         return self.folder.without(self._left)
 
+    def _renew_head(self, batch: Sequence[MigrationFile]) -> None:
+        """Renew the record of the last migration if it ran before ``batch``, which a merge put before it."""
+        if not self._left and batch[-1].id != self.folder.ids[-1]:
+            renew_head(self.connection, self.folder)
+
     def _run_hooks(self) -> None:
         """Run the hooks that may share the last transaction."""
         if self.folder.post_apply and not pending(self.connection, self.folder.ids):
@@ -253,6 +268,7 @@ class _Upgrade(Run):
                 self.run_one(migration, check)
                 with sole_transaction(self.connection, self.notices):
                     self.record(migration)
+                    self._renew_head([migration])
                     self._run_hooks()
         self.note_commit([migration])
         try:

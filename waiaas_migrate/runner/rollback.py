@@ -13,6 +13,7 @@ from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.losses import Loss, losses_of
 from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migrating
+from waiaas_migrate.runner.mismatch import pending_here
 from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.preflight import refuse_temporary_objects
 from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
@@ -30,8 +31,8 @@ from waiaas_migrate.sqlite.database.connection import (
     main_file,
     open_read_only,
     plain_errors,
-    wait_timeout,
 )
+from waiaas_migrate.sqlite.database.pragmas import wait_timeout
 from waiaas_migrate.sqlite.database.url import Database, database_path
 
 #: Decides about what would be lost: whether to roll back all the same.
@@ -88,14 +89,14 @@ def roll_back_in(
         todo, losses = _confirmed(target, folder, extent, confirm, allowed)
         try:
             done = _roll_back_file(target, folder, extent, options, todo) if todo else RollbackResult()
-        except _OthersRan:  # so something else would be lost than was confirmed
+        except OthersRan:  # so something else would be lost than was confirmed
             return run()
         return replace(done, losses=losses)
 
     return retry_while_migrating(target, run)
 
 
-class _OthersRan(Exception):
+class OthersRan(Exception):
     """Another process has rolled back or applied migrations since they were confirmed."""
 
 
@@ -110,17 +111,40 @@ def _confirmed(
     with closing(open_read_only(database)) as reading, plain_errors(database.name, doing="reading it"):  # makes no file
         reading.execute("BEGIN")
         todo = _to_roll_back(reading, folder, extent)
-        _refuse_outside_transactions(todo)
-        StepRunner(reading, folder.migrations).refuse_irreversible(todo)
-        if Code.DROP_TABLE not in allowed:
-            _refuse_adopted(reading, todo)
-        losses = losses_of(reading, todo)
+        losses = possible_losses(reading, folder, todo, allowed)
+    refuse_unconfirmed(database, todo, losses, confirm)
+    return todo, losses
+
+
+def possible_losses(
+    connection: sqlite3.Connection, folder: MigrationFolder, todo: Sequence[MigrationFile], allowed: Collection[Code]
+) -> tuple[Loss, ...]:
+    """Return what rolling back ``todo`` deletes.
+
+    Raises:
+        DatabaseRefused: one of them was adopted, and ``DROP_TABLE`` isn't ``allowed``.
+        UnsupportedError: one of them can't be rolled back.
+    """
+    _refuse_outside_transactions(todo)
+    StepRunner(connection, folder.migrations).refuse_irreversible(todo)
+    if Code.DROP_TABLE not in allowed:
+        _refuse_adopted(connection, todo)
+    return losses_of(connection, todo)
+
+
+def refuse_unconfirmed(
+    database: Database, todo: Sequence[MigrationFile], losses: Sequence[Loss], confirm: Confirm
+) -> None:
+    """Have ``confirm`` agree to the ``losses`` of rolling back ``todo``, if there are any.
+
+    Raises:
+        DatabaseRefused: it didn't.
+    """
     if losses and not confirm(losses):
         raise DatabaseRefused(
             f"{database.name}: rolling back {batch_name(todo[::-1])} would delete {', '.join(map(str, losses))}. "
             f"Nothing was changed. To delete it, pass --yes (in Python, `confirm`). A backup is made first."
         )
-    return todo, losses
 
 
 def _refuse_adopted(connection: sqlite3.Connection, todo: Sequence[MigrationFile]) -> None:
@@ -163,6 +187,7 @@ def roll_back(
     Raises:
         ApplyError: a rollback failed, added foreign key violations, or did not lead to the schema before it.
         UnknownMigrationsError: the database is ahead of the folder.
+        OtherMigrationsError: the database ran other migrations than those of the folder.
         UnsupportedError: one of the migrations has no rollback, or runs outside transactions.
         UsageError: ``extent.to`` is not applied, or a transaction is open on the connection.
     """
@@ -175,6 +200,17 @@ def roll_back(
             run.confirmed = confirmed
             run.run(extent)
     return RollbackResult(rolled_back=tuple(run.committed), notices=tuple(run.notices), backup=run.backup_path)
+
+
+def stays_applied(error: ApplyError) -> ApplyError:
+    """Return ``error`` as that of a rollback."""
+    return ApplyError(
+        database=error.database,
+        migration=error.migration,
+        reason=error.reason,
+        statement=error.statement,
+        was_rolling_back=True,
+    )
 
 
 class _Rollback(Run):
@@ -192,13 +228,7 @@ class _Rollback(Run):
         try:
             self._run_once(extent)
         except ApplyError as error:
-            raise ApplyError(
-                database=error.database,
-                migration=error.migration,
-                reason=error.reason,
-                statement=error.statement,
-                was_rolling_back=True,
-            ) from error
+            raise stays_applied(error) from error
 
     def _run_once(self, extent: Extent) -> None:
         notices: list[str] = []
@@ -207,7 +237,7 @@ class _Rollback(Run):
             lock.announce()
             batch = _to_roll_back(self.connection, self.folder, extent)
             if self.confirmed is not None and batch != list(self.confirmed):
-                raise _OthersRan
+                raise OthersRan
             _refuse_outside_transactions(batch)
             self.steps.refuse_irreversible(batch)
             self.steps.prepare_records()
@@ -229,9 +259,10 @@ def _to_roll_back(connection: sqlite3.Connection, folder: MigrationFolder, exten
 
     Raises:
         UnknownMigrationsError: the database is ahead of the folder.
+        OtherMigrationsError: the database ran other migrations than those of the folder.
         UsageError: ``extent.to`` is not applied.
     """
-    applied = folder.without(pending(connection, folder.ids))
+    applied = folder.without(pending_here(connection, folder, verify=False))
     if extent.to is None:
         return list(applied[::-1][: max(extent.count, 0)])
     names = [migration.id for migration in applied]

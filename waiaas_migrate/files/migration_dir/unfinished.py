@@ -3,8 +3,8 @@
 A command that writes migrations first writes a journal: the names and hashes of the new and of the old files, and the
 hashes of the current and the new manifest. Replacing the manifest is the commit point. As long as the manifest is the
 old one, a new file is ignored, and the kept copy of a replaced file is read in its place. Once it is the new one, a
-file that is yet to be deleted is ignored. So every reader sees the folder as it was before or as it is after, without
-writing. Only files with these hashes count: a file that a person wrote or edited is never taken for a leftover.
+file that is due for deletion is ignored. So every reader sees the folder as before or as after the command, and
+writes nothing. Only files with these hashes count: a file that a person wrote or edited is never taken for a leftover.
 """
 
 from __future__ import annotations

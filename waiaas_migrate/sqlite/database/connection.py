@@ -1,11 +1,9 @@
-"""Open a database and set its PRAGMAs; explain SQLite's errors in plain words."""
+"""Open a database, and explain SQLite's errors in plain words."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
-import time
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -15,15 +13,15 @@ from waiaas_migrate.errors import (
     DatabaseFileError,
     DatabaseRefused,
     MigrateError,
-    PragmaError,
+    UnsupportedError,
     UsageError,
 )
-from waiaas_migrate.sqlite.database import pragmas as p
-from waiaas_migrate.sqlite.database.file import is_wal, is_whole, make_file, reading_mode, require_file
+from waiaas_migrate.sqlite.database.file import is_whole, make_file, reading_mode, require_file
 from waiaas_migrate.sqlite.database.setup import set_up
 from waiaas_migrate.sqlite.database.url import MEMORY, Database, database_path
-from waiaas_migrate.sqlite.database.version import require_sqlite
 
+#: 3.37 has STRICT tables and ``pragma_table_list`` (https://www.sqlite.org/releaselog/3_37_0.html).
+OLDEST = (3, 37, 0)
 #: Seconds to wait for another connection's lock if no timeout is declared; the default of sqlite3.connect.
 DEFAULT_TIMEOUT = 5.0
 CANNOT_BE_WRITTEN = (
@@ -53,6 +51,19 @@ _NOT_WRITTEN = (
     sqlite3.SQLITE_IOERR_SHMMAP,
 )
 _SIGNS_OF_DAMAGE = ("unsupported file format", "Could not decode to UTF-8", "'utf-8' codec can't decode")
+
+
+def require_sqlite() -> None:
+    """Check that the SQLite in Python is new enough.
+
+    Raises:
+        UnsupportedError: it is too old.
+    """
+    if sqlite3.sqlite_version_info < OLDEST:
+        raise UnsupportedError(
+            f"SQLite {sqlite3.sqlite_version} is too old: waiaas-migrate requires SQLite 3.37 or newer. "
+            f"Use a Python that is built with a newer SQLite."
+        )
 
 
 def connect_file(
@@ -304,79 +315,6 @@ def main_file(connection: sqlite3.Connection) -> str:
     return os.fsdecode(files[b"main"] or b"")
 
 
-def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[p.Pragma], database: str | None = None) -> None:
-    """Set each PRAGMA in order and read it back; ``database`` is its name for messages.
-
-    Raises:
-        PragmaError: one reads back another value, or nothing.
-        DatabaseBusy: other connections kept the journal mode from being changed.
-        UsageError: a name or value isn't a plain word or number.
-    """
-    cursor = connection.cursor()
-    cursor.row_factory = None
-    if p.set_together(cursor, pragmas):
-        return
-    deadline = time.monotonic() + wait_timeout(pragmas)
-    for pragma in pragmas:
-        name = p.checked_name(pragma.name, pragma.value)
-        if name in p.KEPT_IN_FILE and p.matches(pragma, p.read_pragma(cursor, name)):
-            continue
-        found = _set(cursor, pragma, database, deadline)
-        if found is None or not p.matches(pragma, found):
-            found = p.read_pragma(cursor, name)
-        if not p.matches(pragma, found) and not _needs_none(connection, pragma):
-            text, where = "nothing" if found is None else str(found), database or database_name(connection)
-            raise PragmaError(name=pragma.name, wanted=str(pragma.value), found=text, database=where)
-
-
-def _needs_none(connection: sqlite3.Connection, pragma: p.Pragma) -> bool:
-    """Return whether ``pragma`` has no effect on this connection: in memory, or on an immutable file.
-
-    An immutable file is read without its journal, so SQLite does not report that the file is in WAL mode.
-    """
-    if pragma.name.lower() not in p.FILE_ONLY:
-        return False
-    file = main_file(connection)
-    return not file or (p.matches(pragma, "wal") and is_wal(Path(file)))
-
-
-def apply_layout_pragmas(
-    connection: sqlite3.Connection, pragmas: Sequence[p.Pragma], database: str | None = None
-) -> None:
-    """Set the PRAGMAs that only take effect before the first table, if there is no table yet."""
-    layout = [pragma for pragma in pragmas if pragma.name.lower() in p.SHAPE]
-    if layout and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
-        apply_pragmas(connection, layout, database)
-
-
 def busy_timeout(connection: sqlite3.Connection) -> float:
     """Return the seconds that ``connection`` waits for the locks of others."""
     return int(connection.execute("PRAGMA busy_timeout").fetchone()[0]) / 1000
-
-
-def wait_timeout(pragmas: Sequence[p.Pragma]) -> float:
-    """Return the declared busy timeout in seconds, which counts even before PRAGMAs are set."""
-    declared = (str(pragma.value) for pragma in pragmas if pragma.name.lower() == "busy_timeout")
-    return next((int(value) / 1000 for value in declared if value.isdecimal() and value.isascii()), DEFAULT_TIMEOUT)
-
-
-def _set(cursor: sqlite3.Cursor, pragma: p.Pragma, database: str | None, deadline: float) -> str | int | None:
-    """Set ``pragma``; return the new value if SQLite reports it. While the file is locked, try until ``deadline``.
-
-    Switching to WAL doesn't wait for ``busy_timeout`` (https://www.sqlite.org/c3ref/busy_handler.html).
-    """
-    pause = 0.001
-    while True:
-        try:
-            rows = cursor.execute(f"PRAGMA {pragma.name} = '{pragma.value}'").fetchall()
-        except sqlite3.OperationalError as error:
-            plain = plain_error(error, cursor.connection, doing=f"setting PRAGMA {pragma.name}")
-            if plain is None:
-                name, found = database or database_name(cursor.connection), f"an error, {error}"
-                raise PragmaError(name=pragma.name, wanted=str(pragma.value), found=found, database=name) from error
-            if not isinstance(plain, DatabaseBusy) or time.monotonic() > deadline:
-                raise plain from error
-            time.sleep(pause)
-            pause = min(pause * 2, 0.05)
-        else:
-            return p.only_value(rows)

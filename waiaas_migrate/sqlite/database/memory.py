@@ -18,11 +18,10 @@ from contextvars import ContextVar
 from typing import Any, Self, cast
 
 from waiaas_migrate.sqlite.database.catalog import CatalogRow, read_catalog
-from waiaas_migrate.sqlite.database.connection import INSTRUCTIONS
+from waiaas_migrate.sqlite.database.connection import INSTRUCTIONS, require_sqlite
 from waiaas_migrate.sqlite.database.pragmas import OF_THE_PROCESS
 from waiaas_migrate.sqlite.database.setup import set_up
 from waiaas_migrate.sqlite.database.url import MEMORY
-from waiaas_migrate.sqlite.database.version import require_sqlite
 from waiaas_migrate.sqlite.quoting import quote_name
 
 _MISSING = re.compile(r"(?:no such (?P<kind>collation sequence|function)|unknown function): (?P<name>.+)", re.DOTALL)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from waiaas_migrate.errors import PragmaError, UsageError
-from waiaas_migrate.sqlite.database.connection import apply_pragmas, connect_file
-from waiaas_migrate.sqlite.database.pragmas import OF_THE_PROCESS, SHAPE, Pragma, read_pragma, words_of
+from waiaas_migrate.sqlite.database.connection import connect_file
+from waiaas_migrate.sqlite.database.pragmas import OF_THE_PROCESS, SHAPE, Pragma, apply_pragmas, read_pragma, words_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,7 @@ def pragma_faults(pragmas: Sequence[Pragma]) -> tuple[PragmaFault, ...]:
 
 
 def _faults(connection: sqlite3.Connection, pragmas: Sequence[Pragma]) -> Iterator[PragmaFault]:
+    connection.execute("PRAGMA synchronous = OFF")  # the file is deleted anyway
     # As on a new database: what shapes the file comes first.
     for pragma in sorted(pragmas, key=lambda pragma: pragma.name.lower() not in SHAPE):
         try:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import functools
 import re
 import sqlite3
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from waiaas_migrate.errors import UsageError
+from waiaas_migrate.errors import DatabaseBusy, PragmaError, UsageError
+from waiaas_migrate.sqlite.database.connection import DEFAULT_TIMEOUT, database_name, main_file, plain_error
+from waiaas_migrate.sqlite.database.file import is_wal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,3 +160,76 @@ def matches(pragma: Pragma, found: str | int | None) -> bool:
         # SQLite reports UTF-16 as UTF-16le or UTF-16be, depending on the machine; the hyphen is optional.
         return str(found).lower().replace("-", "").startswith(wanted.replace("-", ""))
     return str(found).lower() == wanted
+
+
+def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma], database: str | None = None) -> None:
+    """Set each PRAGMA in order and read it back; ``database`` is its name for messages.
+
+    Raises:
+        PragmaError: one reads back another value, or nothing.
+        DatabaseBusy: other connections kept the journal mode from being changed.
+        UsageError: a name or value isn't a plain word or number.
+    """
+    cursor = connection.cursor()
+    cursor.row_factory = None
+    if set_together(cursor, pragmas):
+        return
+    deadline = time.monotonic() + wait_timeout(pragmas)
+    for pragma in pragmas:
+        name = checked_name(pragma.name, pragma.value)
+        if name in KEPT_IN_FILE and matches(pragma, read_pragma(cursor, name)):
+            continue
+        found = _set(cursor, pragma, database, deadline)
+        if found is None or not matches(pragma, found):
+            found = read_pragma(cursor, name)
+        if not matches(pragma, found) and not _has_no_effect(connection, pragma):
+            text, where = "nothing" if found is None else str(found), database or database_name(connection)
+            raise PragmaError(name=pragma.name, wanted=str(pragma.value), found=text, database=where)
+
+
+def _has_no_effect(connection: sqlite3.Connection, pragma: Pragma) -> bool:
+    """Return whether ``pragma`` has no effect on this connection: in memory, or on an immutable file.
+
+    An immutable file is read without its journal, so SQLite does not report that the file is in WAL mode.
+    """
+    if pragma.name.lower() not in FILE_ONLY:
+        return False
+    file = main_file(connection)
+    return not file or (matches(pragma, "wal") and is_wal(Path(file)))
+
+
+def apply_layout_pragmas(
+    connection: sqlite3.Connection, pragmas: Sequence[Pragma], database: str | None = None
+) -> None:
+    """Set the PRAGMAs that only take effect before the first table, if there is no table yet."""
+    layout = [pragma for pragma in pragmas if pragma.name.lower() in SHAPE]
+    if layout and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
+        apply_pragmas(connection, layout, database)
+
+
+def wait_timeout(pragmas: Sequence[Pragma]) -> float:
+    """Return the declared busy timeout in seconds, which counts even before PRAGMAs are set."""
+    declared = (str(pragma.value) for pragma in pragmas if pragma.name.lower() == "busy_timeout")
+    return next((int(value) / 1000 for value in declared if value.isdecimal() and value.isascii()), DEFAULT_TIMEOUT)
+
+
+def _set(cursor: sqlite3.Cursor, pragma: Pragma, database: str | None, deadline: float) -> str | int | None:
+    """Set ``pragma``; return the new value if SQLite reports it. While the file is locked, try until ``deadline``.
+
+    Switching to WAL doesn't wait for ``busy_timeout`` (https://www.sqlite.org/c3ref/busy_handler.html).
+    """
+    pause = 0.001
+    while True:
+        try:
+            rows = cursor.execute(f"PRAGMA {pragma.name} = '{pragma.value}'").fetchall()
+        except sqlite3.OperationalError as error:
+            plain = plain_error(error, cursor.connection, doing=f"setting PRAGMA {pragma.name}")
+            if plain is None:
+                name, found = database or database_name(cursor.connection), f"an error, {error}"
+                raise PragmaError(name=pragma.name, wanted=str(pragma.value), found=found, database=name) from error
+            if not isinstance(plain, DatabaseBusy) or time.monotonic() > deadline:
+                raise plain from error
+            time.sleep(pause)
+            pause = min(pause * 2, 0.05)
+        else:
+            return only_value(rows)
