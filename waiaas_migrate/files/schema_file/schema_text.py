@@ -12,6 +12,7 @@ from typing import assert_never
 
 from waiaas_migrate.files.schema_file import schema_keys as k
 from waiaas_migrate.files.schema_file.column_text import (
+    EnumReference,
     Surroundings,
     column_data,
     is_usable_list,
@@ -30,8 +31,8 @@ from waiaas_migrate.sqlite.reading import ddl
 from waiaas_migrate.sqlite.reading.grammar import SqlError
 from waiaas_migrate.sqlite.reading.spelling import tidied
 
-#: The names of enums by the folded names of the table and the column.
-Links = Mapping[tuple[str, str], str]
+#: Enums by the folded names of the table and the column.
+Links = Mapping[tuple[str, str], EnumReference]
 
 _NO_LINKS: Links = {}
 
