@@ -22,7 +22,7 @@ from waiaas_migrate.runner.run import Run, batch_name, report_interruption
 from waiaas_migrate.runner.transaction import COMMITTING, migration_pragmas, standard_settings
 from waiaas_migrate.runner.watching.interruption import Interrupted
 from waiaas_migrate.runner.yoyo.applied import not_applied, pending, read_records
-from waiaas_migrate.runner.yoyo.identity import renew_head
+from waiaas_migrate.runner.yoyo.identity import update_old_rows
 from waiaas_migrate.runner.yoyo.lock_row import LockState, sole_transaction
 from waiaas_migrate.runner.yoyo.records import records_version
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
@@ -183,7 +183,8 @@ class _Upgrade(Run):
 
     def _pending(self) -> tuple[str, ...]:
         """Return pending migrations; if there are any, create or upgrade yoyo's tables."""
-        refuse_changed(self.connection, self.folder)
+        if not self.committed:
+            refuse_changed(self.connection, self.folder)
         records = read_records(self.connection)
         if records is not None and records.version == records_version():
             return not_applied(self.connection, records.applied, self.folder.ids)
@@ -212,7 +213,7 @@ class _Upgrade(Run):
         if check.reads_rows or not self._is_short(batch, facts):
             lock.announce()
         after = self.run_together(batch, check, notices)
-        self._renew_head(batch)
+        self._finish_records()
         self._run_hooks()
         # ``after`` was read before the hooks, which may remove objects that earlier hooks made.
         notices.extend(self.verify(proof, batch, self._applied_after(batch), after))
@@ -237,10 +238,10 @@ class _Upgrade(Run):
             return self.folder.without(pending(self.connection, self.folder.ids))
         return self.folder.without(self._left)
 
-    def _renew_head(self, batch: Sequence[MigrationFile]) -> None:
-        """Renew the record of the last migration if it ran before ``batch``, which a merge put before it."""
-        if not self._left and batch[-1].id != self.folder.ids[-1]:
-            renew_head(self.connection, self.folder)
+    def _finish_records(self) -> None:
+        """Update the records of earlier runs, after the last batch."""
+        if not self._left:
+            update_old_rows(self.connection, self.folder)
 
     def _run_hooks(self) -> None:
         """Run the hooks that may share the last transaction."""
@@ -265,7 +266,7 @@ class _Upgrade(Run):
                 self.run_one(migration, check)
                 with sole_transaction(self.connection, self.notices):
                     self.record(migration)
-                    self._renew_head([migration])
+                    self._finish_records()
                     self._run_hooks()
         self.note_commit([migration])
         try:
