@@ -22,7 +22,8 @@ from waiaas_migrate.sqlite.planning.plan import plan
 from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.reading.broken import culprit_of, not_compiling
-from waiaas_migrate.sqlite.reading.introspect import Known, Strings, introspect_quoted
+from waiaas_migrate.sqlite.reading.introspect import Known, introspect_quoted
+from waiaas_migrate.sqlite.reading.quoted_strings import Strings
 
 _TEXT_INDEX = (
     "SQLite cannot rename a column: {}. The index is on a word in double quotes that names nothing. Drop the index in "

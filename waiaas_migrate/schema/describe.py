@@ -95,11 +95,11 @@ def _allowed_values(table: str, old: m.Check, new: m.Check) -> str | None:
     before, after = old.allowed, new.allowed
     if before is None or after is None or before.column != after.column:
         return None
-    come = ", ".join(literal(value) for value in after.values if value not in before.values)
-    gone = ", ".join(literal(value) for value in before.values if value not in after.values)
-    if not (come or gone) or old.name != new.name:
+    added = ", ".join(literal(value) for value in after.values if value not in before.values)
+    removed = ", ".join(literal(value) for value in before.values if value not in after.values)
+    if not (added or removed) or old.name != new.name:
         return None
-    words = [f"allow {come}" if come else "", f"no longer allow {gone}" if gone else ""]
+    words = [f"allow {added}" if added else "", f"no longer allow {removed}" if removed else ""]
     return f"{table}.{new.column or before.column}: {' and '.join(filter(None, words))}"
 
 

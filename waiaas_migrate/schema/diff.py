@@ -75,9 +75,9 @@ def _constraint_changes(old: Table, new: Table) -> Iterator[c.Change]:
     if canonical(old.primary_key) != canonical(new.primary_key):
         yield c.ModifyPrimaryKey(table=name, old=old.primary_key, new=new.primary_key)
     # SQLite makes one index for equal UNIQUEs.
-    gone, come = _unmatched(tuple(dict.fromkeys(old.uniques)), tuple(dict.fromkeys(new.uniques)))
-    yield from (c.DropUnique(table=name, unique=unique) for unique in gone)
-    yield from (c.AddUnique(table=name, unique=unique) for unique in come)
+    dropped, added = _unmatched(tuple(dict.fromkeys(old.uniques)), tuple(dict.fromkeys(new.uniques)))
+    yield from (c.DropUnique(table=name, unique=unique) for unique in dropped)
+    yield from (c.AddUnique(table=name, unique=unique) for unique in added)
     yield from _compare(
         (old.checks, new.checks),
         _name_or_column,
@@ -113,19 +113,19 @@ def _compare(
 
     A new item replaces an old one with the same ``key``, unless the key is None.
     """
-    gone, come = _unmatched(*sides)
+    dropped, added = _unmatched(*sides)
     successors: dict[object, list[ItemT]] = {}
-    for item in come:
+    for item in added:
         successors.setdefault(key(item), []).append(item)
     successors[None] = []
     replaced = []
-    for item in gone:
+    for item in dropped:
         if same := successors.get(key(item)):
             replaced.append(same.pop(0))
             yield modify(item, replaced[-1])
         else:
             yield drop(item)
-    yield from map(add, _left_over(come, replaced))
+    yield from map(add, _left_over(added, replaced))
 
 
 def _unmatched(old: Sequence[ItemT], new: Sequence[ItemT]) -> tuple[list[ItemT], list[ItemT]]:

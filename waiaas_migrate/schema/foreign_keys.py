@@ -69,7 +69,7 @@ def faulty_keys(schema: Schema) -> Iterator[tuple[str, ForeignKey, Fault]]:
                 yield table.name, key, found
 
 
-def mended_keys(old: Schema, new: Schema) -> Iterator[tuple[str, ForeignKey]]:
+def newly_enforceable_keys(old: Schema, new: Schema) -> Iterator[tuple[str, ForeignKey]]:
     """Yield the foreign keys of ``new``, each with its table, that were a mismatch in ``old`` and are enforceable."""
     before = {identity(table, key) for table, key, wrong in faulty_keys(old) if wrong is Fault.MISMATCH}
     if before:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from waiaas_migrate.schema import changes as c
-from waiaas_migrate.schema.foreign_keys import Fault, fault, faulty_keys, identity, mended_keys
+from waiaas_migrate.schema.foreign_keys import Fault, fault, faulty_keys, identity, newly_enforceable_keys
 from waiaas_migrate.schema.hazards.context import HazardContext
 from waiaas_migrate.schema.hazards.hazard import FIX_ROWS, Code, Hazard
 from waiaas_migrate.schema.model import ForeignKey, Schema
@@ -24,9 +24,9 @@ def _without_parent(table: str, key: ForeignKey) -> Hazard:
     return Hazard(code=Code.ADD_FOREIGN_KEY, where=table, what=what, fix=FIX_ROWS)
 
 
-def mended(old: Schema, new: Schema) -> Iterator[Hazard]:
+def newly_enforceable(old: Schema, new: Schema) -> Iterator[Hazard]:
     """Yield a hazard for each foreign key that SQLite can enforce only after the migration."""
-    return (_without_parent(table, key) for table, key in mended_keys(old, new))
+    return (_without_parent(table, key) for table, key in newly_enforceable_keys(old, new))
 
 
 def mismatches(old: Schema, new: Schema) -> Iterator[Hazard]:

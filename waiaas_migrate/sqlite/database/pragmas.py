@@ -182,12 +182,12 @@ def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma], dat
         found = _set(cursor, pragma, database, deadline)
         if found is None or not matches(pragma, found):
             found = read_pragma(cursor, name)
-        if not matches(pragma, found) and not _needs_none(connection, pragma):
+        if not matches(pragma, found) and not _has_no_effect(connection, pragma):
             text, where = "nothing" if found is None else str(found), database or database_name(connection)
             raise PragmaError(name=pragma.name, wanted=str(pragma.value), found=text, database=where)
 
 
-def _needs_none(connection: sqlite3.Connection, pragma: Pragma) -> bool:
+def _has_no_effect(connection: sqlite3.Connection, pragma: Pragma) -> bool:
     """Return whether ``pragma`` has no effect on this connection: in memory, or on an immutable file.
 
     An immutable file is read without its journal, so SQLite does not report that the file is in WAL mode.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from waiaas_migrate.schema.changes import DropTable, ModifyPrimaryKey, foreign_keys_to_check
-from waiaas_migrate.schema.foreign_keys import Fault, fault, identity, mended_keys, targets_of
+from waiaas_migrate.schema.foreign_keys import Fault, fault, identity, newly_enforceable_keys, targets_of
 from waiaas_migrate.schema.model import ForeignKey, Schema
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import is_renumbered, rowid_name
@@ -20,7 +20,10 @@ from waiaas_migrate.sqlite.reading.spelling import spelled_name
 def parent_guards(transition: Transition) -> tuple[Step, ...]:
     """Return guards that rows have parents by foreign keys that are new or changed, or enforceable only now."""
     steps = []
-    for table, key in (*foreign_keys_to_check(transition.changes), *mended_keys(transition.old, transition.new)):
+    for table, key in (
+        *foreign_keys_to_check(transition.changes),
+        *newly_enforceable_keys(transition.old, transition.new),
+    ):
         if (orphans := _orphans(transition.new, table, key)) is not None:
             words = f"every row of {table} has its parent in {key.table}"
             steps.append(Step(words=words, cost=Cost.SCAN, actions=(GuardParents(orphans=orphans),)))

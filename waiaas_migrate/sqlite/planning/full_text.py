@@ -23,7 +23,7 @@ def fill_steps(transition: Transition) -> Iterator[Step]:
 
     No trigger fires while a migration changes rows, so nothing else updates the index.
     """
-    made = {fold(virtual.name) for virtual in transition.coming(VirtualTable)}
+    made = {fold(virtual.name) for virtual in transition.created(VirtualTable)}
     old_tables, new_tables = transition.old.by_name(), transition.new.by_name()
     for virtual in transition.new.virtual_tables:
         content = content_of(virtual)

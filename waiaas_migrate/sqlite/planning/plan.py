@@ -51,7 +51,7 @@ class _Planner:
             for name, found in changes.items()
         }
         self.rebuilt = {name for name, planned in self.tables.items() if planned.is_rebuilt}
-        self.dropped = _names(transition.leaving(Table))
+        self.dropped = _names(transition.dropped(Table))
         self.views_gone = _names(leaving_views(transition))
 
     def steps(self) -> Iterator[a.Step]:
@@ -96,8 +96,8 @@ class _Planner:
     # Drop
 
     def _leaving_triggers(self) -> list[Trigger]:
-        """Return the triggers to drop, which change or lose their view, or could stop or falsify a step."""
-        gone = _names(self.t.leaving(Trigger)) | self.t.set_aside
+        """Return the triggers to drop: those that change, lose their view, would fire, or would make a rename fail."""
+        gone = _names(self.t.dropped(Trigger)) | self.t.set_aside
         gone |= _names(trigger for trigger in self.t.old.triggers if self._fires(trigger))
         return [t for t in self.t.start.triggers if fold(t.name) in gone or fold(t.table) in self.views_gone]
 
@@ -110,26 +110,26 @@ class _Planner:
 
     def _drop_indexes(self) -> Iterator[a.Step]:
         """Drop indexes that change, and those whose names a new table or its indexes need."""
-        new = self.t.coming(Table)
+        new = self.t.created(Table)
         taken = _names(new) | {fold(index.name) for table in new for index in table.indexes}
-        for table in self.t.leaving(Table):
+        for table in self.t.dropped(Table):
             if fold(table.name) in self.read:
                 yield from (_drop("index", index.name) for index in table.indexes if fold(index.name) in taken)
-        yield from (_drop("index", index.name) for index in self.t.leaving(Index))
+        yield from (_drop("index", index.name) for index in self.t.dropped(Index))
 
     def _drop_tables(self, *, read_by_backfills: bool) -> Iterator[a.Step]:
         """Drop the tables that no backfill reads, or those that backfills read."""
-        for virtual in self.t.leaving(VirtualTable):
+        for virtual in self.t.dropped(VirtualTable):
             if (fold(virtual.name) in self.read) is read_by_backfills:
                 yield _drop("virtual table", virtual.name)
-        leaving = [table for table in self.t.leaving(Table) if (fold(table.name) in self.read) is read_by_backfills]
+        leaving = [table for table in self.t.dropped(Table) if (fold(table.name) in self.read) is read_by_backfills]
         yield from (_drop("table", table.name) for table in children_first(leaving))
 
     # Create
 
     def _create_tables(self) -> Iterator[a.Step]:
         """Create new tables, each with the indexes whose names are free."""
-        for table in self.t.coming(Table):
+        for table in self.t.created(Table):
             yield _step(describe(c.AddTable(table=table)), a.CreateTable(table=table))
             yield from self._indexes_of_new(table, free=True)
 
@@ -141,14 +141,14 @@ class _Planner:
                 yield _create_index(table.name, index, Cost.CONSTANT)
 
     def _create_indexes(self) -> Iterator[a.Step]:
-        for table in self.t.coming(Table):
+        for table in self.t.created(Table):
             yield from self._indexes_of_new(table, free=False)
         for table in (self.new[name] for name in self.tables if name in self.rebuilt):
             again = tuple(a.CreateIndex(table=table.name, index=index) for index in table.indexes)
             if again:
                 yield a.Step(words="", cost=Cost.REBUILD, actions=again)
         owners = {fold(index.name): name for name, table in self.new.items() for index in table.indexes}
-        for index in self.t.coming(Index):
+        for index in self.t.created(Index):
             owner = owners[fold(index.name)]
             if owner not in self.rebuilt:
                 yield _create_index(self.new[owner].name, index, Cost.SCAN)
@@ -160,13 +160,13 @@ class _Planner:
                 yield _step(describe(change), a.CreateStatement(statement=created.statement))
 
     def _create_views(self) -> Iterator[a.Step]:
-        needed = _names(self.t.coming(View)) | self.views_gone
+        needed = _names(self.t.created(View)) | self.views_gone
         for view in self.t.new.views:
             if fold(view.name) in needed:
                 yield _step(f"add view {view.name}", a.CreateStatement(statement=view.statement))
 
     def _create_triggers(self) -> Iterator[a.Step]:
-        needed = _names(self._leaving_triggers()) | _names(self.t.coming(Trigger))
+        needed = _names(self._leaving_triggers()) | _names(self.t.created(Trigger))
         for trigger in self.t.new.triggers:
             if fold(trigger.table) in self.rebuilt | self.dropped or fold(trigger.name) in needed:
                 words = f"add trigger {trigger.name} on {trigger.table}"
@@ -175,7 +175,7 @@ class _Planner:
 
 def leaving_views(transition: Transition) -> tuple[View, ...]:
     """Return the views to drop first, whether or not they are created again."""
-    gone = _names(transition.leaving(View)) | transition.set_aside
+    gone = _names(transition.dropped(View)) | transition.set_aside
     if transition.renames.tables or transition.renames.columns:
         gone = _with_dependents(transition.start.views, gone)
     return tuple(view for view in transition.start.views if fold(view.name) in gone)

@@ -172,8 +172,3 @@ class _Statement:
         while not self._cursor.is_done:
             if self._cursor.next().word in ("FROM", "JOIN") and self._cursor.peek() != "(":
                 self._tally.touch(self._table(), Cost.SCAN)
-
-
-def _is_bookkeeping(name: str) -> bool:
-    """Return whether ``name`` is one of the tables that record what has run."""
-    return is_internal(name) and not fold(name).startswith("sqlite_")

@@ -14,7 +14,8 @@ from waiaas_migrate.schema.renames import Renames
 from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
 from waiaas_migrate.sqlite.planning.table_text import Clauses
 from waiaas_migrate.sqlite.reading.dependencies import Dependencies
-from waiaas_migrate.sqlite.reading.introspect import Known, Strings
+from waiaas_migrate.sqlite.reading.introspect import Known
+from waiaas_migrate.sqlite.reading.quoted_strings import Strings
 
 SchemaObject = Table | VirtualTable | Index | View | Trigger
 ObjectT = TypeVar("ObjectT", bound=SchemaObject)
@@ -63,11 +64,11 @@ class Transition:
         before = self.old.by_name()
         return ((before[fold(new.name)], new) for new in self.new.tables if fold(new.name) in before)
 
-    def leaving(self, kind: type[ObjectT]) -> tuple[ObjectT, ...]:
+    def dropped(self, kind: type[ObjectT]) -> tuple[ObjectT, ...]:
         """Return the objects that are dropped or replaced, except indexes of tables."""
         return tuple(old for old, _ in map(sides, self.changes) if isinstance(old, kind))
 
-    def coming(self, kind: type[ObjectT]) -> tuple[ObjectT, ...]:
+    def created(self, kind: type[ObjectT]) -> tuple[ObjectT, ...]:
         """Return the objects that are added or replace others, except indexes of tables."""
         return tuple(new for _, new in map(sides, self.changes) if isinstance(new, kind))
 

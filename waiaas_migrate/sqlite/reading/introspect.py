@@ -21,14 +21,11 @@ from waiaas_migrate.sqlite.database.catalog import CatalogRow, read_catalog
 from waiaas_migrate.sqlite.reading import ddl, ddl_table
 from waiaas_migrate.sqlite.reading.grammar import SqlError, tokenize
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
-from waiaas_migrate.sqlite.reading.quoted_strings import in_single_quotes, strings_in
+from waiaas_migrate.sqlite.reading.quoted_strings import Strings, in_single_quotes
 from waiaas_migrate.sqlite.reading.virtual_tables import module_of, shadow_names, undecided
 
 #: The table (without its indexes) or index that each CREATE statement is known to declare.
 Known = Mapping[str, Table | Index]
-
-#: Words in double quotes that are strings, by the kind and folded name of the table, view or trigger that holds them.
-Strings = Mapping[tuple[str, str], frozenset[str]]
 
 _Object = TypeVar("_Object")
 
@@ -57,18 +54,11 @@ def introspect(
 def introspect_quoted(
     connection: sqlite3.Connection, known: Known | None = None, *, others: OtherTools | None = None
 ) -> tuple[Schema, Strings]:
-    """Return the schema, and the words in double quotes that are strings; a table's include those of its indexes."""
+    """Return the schema, and its strings in double quotes; for the arguments, see :func:`introspect`."""
     rows = read_catalog(connection) if others is None else read_ours(connection, others)
     schema = _read(connection, rows, known or {})
-    plain = in_single_quotes(rows, schema)
-    if plain == rows:
-        return schema, {}
-    strings: dict[tuple[str, str], frozenset[str]] = defaultdict(frozenset)
-    for before, after in zip(rows, plain, strict=True):
-        if words := strings_in(before, after):
-            kind, name = ("table", before.table) if before.kind == "index" else (before.kind, before.name)
-            strings[kind, fold(name)] |= words
-    return _read(connection, plain, known or {}), dict(strings)
+    plain, strings = in_single_quotes(rows, schema)
+    return (schema if plain == rows else _read(connection, plain, known or {})), strings
 
 
 def _read(connection: sqlite3.Connection, rows: Sequence[CatalogRow], known: Known) -> Schema:

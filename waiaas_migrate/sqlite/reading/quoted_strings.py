@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import lru_cache
@@ -23,6 +23,9 @@ from waiaas_migrate.sqlite.database.memory import execute, memory
 from waiaas_migrate.sqlite.reading.broken import RENAME_COLUMN, dropped_culprits
 from waiaas_migrate.sqlite.reading.ddl import names_in
 from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token, significant, tokenize
+
+#: The strings in double quotes, by the kind and folded name of the table, view or trigger; an index's are its table's.
+Strings = Mapping[tuple[str, str], frozenset[str]]
 
 _MISSING = re.compile(r"no such column: (?P<name>.+)", re.DOTALL)
 _NOTHING = Token(Kind.SYMBOL, "")
@@ -62,24 +65,21 @@ def as_names(sql: str) -> str:
     return _respelled(sql, lambda _, token: "`" + token.name.replace("`", "``") + "`")
 
 
-def in_single_quotes(rows: tuple[CatalogRow, ...], schema: Schema) -> tuple[CatalogRow, ...]:
-    """Return ``rows`` with single quotes around each string that is in double quotes.
+def in_single_quotes(rows: tuple[CatalogRow, ...], schema: Schema) -> tuple[tuple[CatalogRow, ...], Strings]:
+    """Return ``rows`` with single quotes around each string in double quotes, and these strings.
 
     ``schema`` is the model of the rows. An object that doesn't compile stays unchanged.
     """
     suspects = frozenset(_suspects(schema))
-    if not suspects:
-        return rows
-    plain = tuple(row for row in rows if (row.kind, fold(row.name)) in suspects)
-    found = {(row.kind, row.name): row for row in _fixed(plain, _needed(plain, rows))}
-    return tuple(found.get((row.kind, row.name), row) for row in rows)
-
-
-def strings_in(before: CatalogRow, after: CatalogRow) -> frozenset[str]:
-    """Return the words that are in double quotes in ``before``, and in single quotes in ``after``."""
-    if before.sql == after.sql:
-        return frozenset()
-    return frozenset(Counter(_words(before.sql)) - Counter(_words(after.sql)))
+    old = tuple(row for row in rows if (row.kind, fold(row.name)) in suspects)
+    new = _fixed(old, _needed(old, rows)) if old else ()
+    strings: dict[tuple[str, str], frozenset[str]] = defaultdict(frozenset)
+    for before, after in zip(old, new, strict=True):
+        if words := frozenset(Counter(_words(before.sql)) - Counter(_words(after.sql))):
+            kind, name = ("table", before.table) if before.kind == "index" else (before.kind, before.name)
+            strings[kind, fold(name)] |= words
+    fixed = {(row.kind, row.name): row for row in new}
+    return tuple(fixed.get((row.kind, row.name), row) for row in rows), dict(strings)
 
 
 def _words(sql: str) -> Iterator[str]:
