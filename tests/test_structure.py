@@ -50,6 +50,7 @@ PUBLIC = set(
     UnsupportedError UsageError
     close_database connect generate_id open_database push_schema
     Project check diff drift find_project generate inspect new record status
+    take_over undo_changes TakenOver Undoing
     Comparison Drift Finding Generated Hazard New Recorded Status Subject
     apply backups_of estimate redo restore rollback
     ApplyResult Backup Estimate Extent Loss RedoResult Restored RollbackResult RunOptions

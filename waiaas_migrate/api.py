@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from waiaas_migrate.commands.findings import Finding, Subject
     from waiaas_migrate.commands.inspect import Inspected, inspect
     from waiaas_migrate.commands.status import Status, status, status_of_all
+    from waiaas_migrate.commands.take_over import TakenOver, take_over
+    from waiaas_migrate.commands.undo_changes import Undoing, undo_changes
     from waiaas_migrate.errors import (
         ApplyError,
         DatabaseBusy,
@@ -108,7 +110,9 @@ __all__ = [
     "StatementStarted",
     "Status",
     "Subject",
+    "TakenOver",
     "TemplateError",
+    "Undoing",
     "UnknownMigrationsError",
     "UnsupportedError",
     "UsageError",
@@ -136,6 +140,8 @@ __all__ = [
     "rollback",
     "status",
     "status_of_all",
+    "take_over",
+    "undo_changes",
 ]
 
 #: The public names by the module that defines them, below ``waiaas_migrate``.
@@ -149,6 +155,8 @@ _NAMES = {
     "commands.findings": "Finding Subject",
     "commands.inspect": "Inspected inspect",
     "commands.status": "Status status status_of_all",
+    "commands.take_over": "TakenOver take_over",
+    "commands.undo_changes": "Undoing undo_changes",
     "errors": "ApplyError DatabaseBusy DatabaseFileError DatabaseRefused Failure InputError MigrateError "
     "MigrationsError OtherMigrationsError PragmaError Problem ProjectError ProofError SchemaFileError TemplateError "
     "UnknownMigrationsError UnsupportedError UsageError",

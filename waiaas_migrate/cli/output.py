@@ -174,12 +174,12 @@ def manual_changes_line(changes: Sequence[str]) -> str:
 def print_written(result: Generated | New | Recorded) -> None:
     """Print the files that a command wrote, and those of an interrupted run that it deleted, to stderr."""
     for path in result.removed:
-        note(f"deleted {_short(path)}, left by an interrupted run")
+        note(f"deleted {short(path)}, left by an interrupted run")
     for path in result.written:
-        note(f"wrote {_short(path)}")
+        note(f"wrote {short(path)}")
 
 
-def _short(path: Path) -> str:
+def short(path: Path) -> str:
     """Return ``path`` relative to the current folder, if it is in there."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -173,36 +173,34 @@ class _Redo(Upgrade):
         """Return what each of ``migrations`` does; the folder knows nothing about the old ones."""
         return super().effects(migrations) if self.direction == "apply" else [WORST_CASE] * len(migrations)
 
-    def _next_batch(self, state: LockState, notices: list[str], lock: MigratingLock) -> tuple[MigrationFile, ...]:
+    def _next_batch(self, state: LockState, lock: MigratingLock) -> tuple[MigrationFile, ...]:
         undo = _to_roll_back(self.connection, self.folder)
         if undo != self._undo:
             raise OthersRan
         if undo:  # else it is committed, and this is a later batch
             lock.announce()
-            self._roll_back(undo, state.facts, notices)
-        batch = super()._next_batch(state, notices, lock)
+            self._roll_back(undo, state.facts)
+        batch = super()._next_batch(state, lock)
         if undo and not (batch and batch[0].transactional):
-            self._verify(undo, notices)
+            self._verify(undo)
         return batch
 
-    def _roll_back(self, undo: Sequence[MigrationFile], facts: CatalogFacts, notices: list[str]) -> None:
+    def _roll_back(self, undo: Sequence[MigrationFile], facts: CatalogFacts) -> None:
         self.direction = "rollback"
         try:
-            self.run_together(undo, ForeignKeyCheck(self.connection, facts=facts), notices)
+            self.run_together(undo, ForeignKeyCheck(self.connection, facts=facts))
         except ApplyError as error:
             raise stays_applied(error) from error
         finally:
             self.direction = "apply"
 
-    def _verify(self, undo: Sequence[MigrationFile], notices: list[str]) -> None:
+    def _verify(self, undo: Sequence[MigrationFile]) -> None:
         """Note the differences from the remaining migrations; who made them can't be known."""
         applied, facts = self.folder.without([one.id for one in self.todo]), read_facts(self.connection)
-        notices.extend(self.verify(self.prove(applied, (), facts), undo, applied, facts))
+        self.verify(self.prove(applied, (), facts), undo, applied, facts)
 
-    def _run_in_transaction(
-        self, batch: Sequence[MigrationFile], facts: CatalogFacts, notices: list[str], lock: MigratingLock
-    ) -> None:
-        super()._run_in_transaction(batch, read_facts(self.connection) if self._undo else facts, notices, lock)
+    def _run_in_transaction(self, batch: Sequence[MigrationFile], facts: CatalogFacts, lock: MigratingLock) -> None:
+        super()._run_in_transaction(batch, read_facts(self.connection) if self._undo else facts, lock)
 
     def note_commit(self, batch: Sequence[MigrationFile]) -> None:
         """Note that ``batch``, and with it the rollback, was committed."""

@@ -226,29 +226,24 @@ class _Rollback(Run):
             ApplyError: says that nothing was rolled back.
         """
         try:
-            self._run_once(extent)
+            lock = MigratingLock(main_file(self.connection))
+            with lock, sole_transaction(self.connection, self.notices) as state:
+                lock.announce()
+                batch = _to_roll_back(self.connection, self.folder, extent)
+                if self.confirmed is not None and batch != list(self.confirmed):
+                    raise OthersRan
+                _refuse_outside_transactions(batch)
+                self.steps.refuse_irreversible(batch)
+                self.steps.prepare_records()
+                if batch:
+                    proof = self.prove(self._applied(), batch, state.facts)
+                    check = ForeignKeyCheck(self.connection, self.effects(batch), state.facts)
+                    after = self.run_together(batch, check)
+                    self.verify(proof, batch, self._applied(), after)
         except ApplyError as error:
             raise stays_applied(error) from error
-
-    def _run_once(self, extent: Extent) -> None:
-        notices: list[str] = []
-        lock = MigratingLock(main_file(self.connection))
-        with lock, sole_transaction(self.connection, notices) as state:
-            lock.announce()
-            batch = _to_roll_back(self.connection, self.folder, extent)
-            if self.confirmed is not None and batch != list(self.confirmed):
-                raise OthersRan
-            _refuse_outside_transactions(batch)
-            self.steps.refuse_irreversible(batch)
-            self.steps.prepare_records()
-            if batch:
-                proof = self.prove(self._applied(), batch, state.facts)
-                check = ForeignKeyCheck(self.connection, self.effects(batch), state.facts)
-                after = self.run_together(batch, check, notices)
-                notices.extend(self.verify(proof, batch, self._applied(), after))
         if batch:
             self.note_commit(batch)
-        self.notices.extend(notices)
 
     def _applied(self) -> tuple[MigrationFile, ...]:
         return self.folder.without(pending(self.connection, self.folder.ids))

@@ -56,16 +56,19 @@ def schema_text(
         top["enums"] = enum_modules[0] if len(enum_modules) == 1 else list(enum_modules)
     if settings := dict(pragmas):
         top["pragmas"] = Lines(settings)
+    return yaml_text(top | schema_data(schema, enums=enums))
+
+
+def schema_data(schema: Schema, *, enums: Links = _NO_LINKS) -> Lines:
+    """Return the sections of a schema.yaml with ``schema`` as data; raises as :func:`schema_text` does."""
     parents = {fold(table.name): table for table in schema.tables}
-    top["tables"] = Lines(
-        {write_object_name(table.name, "table"): _table(table, parents, enums) for table in schema.tables}
-    )
+    tables = {write_object_name(table.name, "table"): _table(table, parents, enums) for table in schema.tables}
     objects = {
         "virtual_tables": _objects(schema.virtual_tables, "virtual table"),
         "views": _objects(schema.views, "view"),
         "triggers": _objects(schema.triggers, "trigger"),
     }
-    return yaml_text(top | {name: section for name, section in objects.items() if section})
+    return Lines({"tables": Lines(tables), **{name: section for name, section in objects.items() if section}})
 
 
 def _table(table: Table, parents: Mapping[str, Table], enums: Links) -> Lines:
