@@ -58,11 +58,9 @@ def rollback(  # noqa: PLR0913 — one for each option
     extent = Extent(count=count or 1, to=to)
     try:
         with progress_line() as listener:
-            run_options = replace(run_options, listener=listener)
             agreed = partial(confirm_losses, database, yes=yes)
-            result = roll_back_in(
-                database, project.migrations, extent, options=run_options, confirm=agreed, allow=allow
-            )
+            chosen = replace(run_options, listener=listener)
+            result = roll_back_in(database, project.migrations, extent, options=chosen, confirm=agreed, allow=allow)
     except KeyboardInterrupt as error:
         return print_interrupted(error, as_json=as_json, database=database)
     if as_json:
