@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @options.databases
 @click.option("--dry-run", is_flag=True, help="Show what would run and what it would cost; write nothing.")
 @click.option(
-    "--redo", is_flag=True, help="First roll back migrations that the folder no longer has, or has otherwise."
+    "--redo", is_flag=True, help="First roll back migrations that were changed, renamed or deleted since they ran."
 )
 @options.yes
 @options.run_options
