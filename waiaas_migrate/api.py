@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from waiaas_migrate.authoring.generate import Generated, generate
+    from waiaas_migrate.commands.adopt import adopt, adopt_all
     from waiaas_migrate.commands.check import check
     from waiaas_migrate.commands.diff import Comparison
     from waiaas_migrate.commands.diff import compare as diff
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from waiaas_migrate.files.project import Project, find_project
+    from waiaas_migrate.runner.adopt import Adoption
     from waiaas_migrate.runner.apply import ApplyResult
     from waiaas_migrate.runner.apply import apply_to as apply
     from waiaas_migrate.runner.backups.backup import Backup, backups_of
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, apply_to_all
     from waiaas_migrate.runner.open import close_database, connect, open_database, push_schema
     from waiaas_migrate.runner.options import RunOptions
+    from waiaas_migrate.runner.proof.differences import Difference
     from waiaas_migrate.runner.rollback import Extent, RollbackResult
     from waiaas_migrate.runner.rollback import roll_back_in as rollback
     from waiaas_migrate.runner.watching.events import (
@@ -61,6 +64,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.waiaas.ids import generate_id
 
 __all__ = [
+    "Adoption",
     "ApplyError",
     "ApplyResult",
     "Backup",
@@ -69,6 +73,7 @@ __all__ = [
     "DatabaseBusy",
     "DatabaseFileError",
     "DatabaseRefused",
+    "Difference",
     "Drift",
     "Estimate",
     "Extent",
@@ -103,6 +108,8 @@ __all__ = [
     "UnknownMigrationsError",
     "UnsupportedError",
     "UsageError",
+    "adopt",
+    "adopt_all",
     "apply",
     "apply_to_all",
     "backups_of",
@@ -129,6 +136,7 @@ __all__ = [
 #: The public names by the module that defines them, below ``waiaas_migrate``.
 _NAMES = {
     "authoring.generate": "Generated generate",
+    "commands.adopt": "adopt adopt_all",
     "commands.check": "check",
     "commands.diff": "Comparison diff",
     "commands.drift": "Drift drift drift_of_all",
@@ -139,6 +147,7 @@ _NAMES = {
     "MigrationsError PragmaError Problem ProjectError ProofError SchemaFileError TemplateError UnknownMigrationsError "
     "UnsupportedError UsageError",
     "files.project": "Project find_project",
+    "runner.adopt": "Adoption",
     "runner.apply": "ApplyResult apply",
     "runner.backups.backup": "Backup backups_of",
     "runner.backups.restore": "RestoreInterrupted Restored restore",
@@ -146,6 +155,7 @@ _NAMES = {
     "runner.fleet.fleet": "Fleet Outcome apply_to_all",
     "runner.open": "close_database connect open_database push_schema",
     "runner.options": "RunOptions",
+    "runner.proof.differences": "Difference",
     "runner.rollback": "Extent RollbackResult rollback",
     "runner.watching.events": "Committed MigrationFinished MigrationStarted Progress Restarted StatementStarted",
     "runner.watching.interruption": "Interrupted",
