@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from waiaas_migrate.authoring.generate import Generated, generate
+    from waiaas_migrate.authoring.new_migration import New, new
+    from waiaas_migrate.authoring.record import Recorded, record
     from waiaas_migrate.commands.adopt import adopt, adopt_all
     from waiaas_migrate.commands.check import check
     from waiaas_migrate.commands.diff import Comparison
     from waiaas_migrate.commands.diff import compare as diff
     from waiaas_migrate.commands.drift import Drift, drift, drift_of_all
     from waiaas_migrate.commands.findings import Finding, Subject
-    from waiaas_migrate.commands.inspect import inspect
+    from waiaas_migrate.commands.inspect import Inspected, inspect
     from waiaas_migrate.commands.status import Status, status, status_of_all
     from waiaas_migrate.errors import (
         ApplyError,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
         InputError,
         MigrateError,
         MigrationsError,
+        OtherMigrationsError,
         PragmaError,
         Problem,
         ProjectError,
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.runner.backups.restore import Restored, RestoreInterrupted, restore
     from waiaas_migrate.runner.dry_run import Estimate, estimate, estimate_all
     from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, apply_to_all
+    from waiaas_migrate.runner.losses import Loss
     from waiaas_migrate.runner.open import close_database, connect, open_database, push_schema
     from waiaas_migrate.runner.options import RunOptions
     from waiaas_migrate.runner.proof.differences import Difference
@@ -56,7 +60,6 @@ if TYPE_CHECKING:
         MigrationFinished,
         MigrationStarted,
         Progress,
-        Restarted,
         StatementStarted,
     )
     from waiaas_migrate.runner.watching.interruption import Interrupted
@@ -83,11 +86,15 @@ __all__ = [
     "Generated",
     "Hazard",
     "InputError",
+    "Inspected",
     "Interrupted",
+    "Loss",
     "MigrateError",
     "MigrationFinished",
     "MigrationStarted",
     "MigrationsError",
+    "New",
+    "OtherMigrationsError",
     "Outcome",
     "PragmaError",
     "Problem",
@@ -95,7 +102,7 @@ __all__ = [
     "Project",
     "ProjectError",
     "ProofError",
-    "Restarted",
+    "Recorded",
     "RestoreInterrupted",
     "Restored",
     "RollbackResult",
@@ -125,8 +132,10 @@ __all__ = [
     "generate",
     "generate_id",
     "inspect",
+    "new",
     "open_database",
     "push_schema",
+    "record",
     "restore",
     "rollback",
     "status",
@@ -136,16 +145,18 @@ __all__ = [
 #: The public names by the module that defines them, below ``waiaas_migrate``.
 _NAMES = {
     "authoring.generate": "Generated generate",
+    "authoring.new_migration": "New new",
+    "authoring.record": "Recorded record",
     "commands.adopt": "adopt adopt_all",
     "commands.check": "check",
     "commands.diff": "Comparison diff",
     "commands.drift": "Drift drift drift_of_all",
     "commands.findings": "Finding Subject",
-    "commands.inspect": "inspect",
+    "commands.inspect": "Inspected inspect",
     "commands.status": "Status status status_of_all",
     "errors": "ApplyError DatabaseBusy DatabaseFileError DatabaseRefused Failure InputError MigrateError "
-    "MigrationsError PragmaError Problem ProjectError ProofError SchemaFileError TemplateError UnknownMigrationsError "
-    "UnsupportedError UsageError",
+    "MigrationsError OtherMigrationsError PragmaError Problem ProjectError ProofError SchemaFileError TemplateError "
+    "UnknownMigrationsError UnsupportedError UsageError",
     "files.project": "Project find_project",
     "runner.adopt": "Adoption",
     "runner.apply": "ApplyResult apply",
@@ -153,11 +164,12 @@ _NAMES = {
     "runner.backups.restore": "RestoreInterrupted Restored restore",
     "runner.dry_run": "Estimate estimate estimate_all",
     "runner.fleet.fleet": "Fleet Outcome apply_to_all",
+    "runner.losses": "Loss",
     "runner.open": "close_database connect open_database push_schema",
     "runner.options": "RunOptions",
     "runner.proof.differences": "Difference",
     "runner.rollback": "Extent RollbackResult rollback",
-    "runner.watching.events": "Committed MigrationFinished MigrationStarted Progress Restarted StatementStarted",
+    "runner.watching.events": "Committed MigrationFinished MigrationStarted Progress StatementStarted",
     "runner.watching.interruption": "Interrupted",
     "schema.hazards.hazard": "Hazard",
     "waiaas.ids": "generate_id",

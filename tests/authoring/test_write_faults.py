@@ -80,7 +80,7 @@ def assert_sound(folder: Path, done: Outcome, fault: Fault, before: dict[str, st
         case 0:
             assert is_after
         case 2:
-            said = ["Nothing was changed.", "holds files of an interrupted `generate`, which can't be deleted:"]
+            said = ["Nothing was changed.", "holds files of an interrupted command, which can't be deleted:"]
             assert any(text in done.err for text in said) == (not is_after)
             assert ("was written, but" in done.err) == is_after
         case 130:

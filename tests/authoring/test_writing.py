@@ -95,7 +95,7 @@ def test_leftovers_that_may_not_be_deleted(shared: Path) -> None:
     (shared / "migrations").chmod(0o755)
     assert checked.status == 0
     assert (done.status, done.out) == (2, "")
-    assert "interrupted `generate`, which can't be deleted: Permission denied. Check" in done.err
+    assert "interrupted command, which can't be deleted: Permission denied. Check" in done.err
     assert leftover.exists()
     assert run(shared, "generate").status == 0
     assert not leftover.exists()
@@ -142,11 +142,11 @@ def test_generate_on_a_full_disk(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of files")
 def test_no_file_is_written_if_the_second_does_not_fit(tmp_path: Path) -> None:
     """If the second of two files does not fit, neither the first nor a temporary file is left."""
-    (tmp_path / "large.json").write_text("before", encoding="utf-8")
+    (tmp_path / "manifest.json").write_text("before", encoding="utf-8")
     before = listing(tmp_path)
     code = """
 try:
-    write_files(Path("."), {"small.sql": "new", "large.json": "x" * 1000}, seen=folder_state(Path(".")))
+    write_files(Path("."), {"small.sql": "new", "manifest.json": "x" * 1000}, seen=folder_state(Path(".")))
 except MigrateError as error:
     sys.exit(str(error))
 """
@@ -192,7 +192,7 @@ def test_a_folder_that_changed_meanwhile(tmp_path: Path) -> None:
     """Texts that were made for another state of the folder are not written."""
     seen = folder_state(tmp_path)
     (tmp_path / "0001_mine.sql").write_text("SELECT 1;\n", encoding="utf-8")
-    with pytest.raises(MigrationsError, match=r"changed while `generate` was running\. Nothing was changed\. Run"):
+    with pytest.raises(MigrationsError, match=r"changed while this command was running\. Nothing was changed\. Run"):
         write_files(tmp_path, {"0001_theirs.sql": "", "manifest.json": "{}"}, seen=seen)
     assert names(tmp_path) == ["0001_mine.sql"]
 

@@ -42,7 +42,13 @@ def test_apply_twice(project: Path, database: Path) -> None:
 def test_apply_as_json(project: Path) -> None:
     """``--json`` lists what was applied."""
     first = run(project, "apply", "app.db", "--json")
-    assert json.loads(first.out) == {"database": "app.db", "applied": ["0001_initial"], "notices": [], "backup": None}
+    assert json.loads(first.out) == {
+        "database": "app.db",
+        "applied": ["0001_initial"],
+        "notices": [],
+        "backup": None,
+        "manual_changes": [],
+    }
     assert json.loads(run(project, "apply", "app.db", "--json").out)["applied"] == []
 
 
@@ -221,6 +227,8 @@ def test_status(project: Path, database: Path) -> None:
         "at_head": False,
         "unrecorded_tables": False,
         "problems": [],
+        "mismatch": None,
+        "manual_changes": [],
     }
 
 
@@ -229,10 +237,10 @@ def test_status_of_a_folder_that_differs_from_its_manifest(project: Path, databa
     edit(project / "migrations" / "0001_initial.sql", "title TEXT", "title BLOB")
     refused = "The folder differs from its manifest, so `apply` refuses it. Run `check` for details.\n"
     done = run(project, "status", database.name)
-    assert (done.status, done.out) == (1, f"applied  0001_initial\napp.db: up to date. {refused}")
-    assert run(project, "status", "*.db").out == f"app.db: up to date. {refused}"
+    assert (done.status, done.out) == (1, f"changed  0001_initial\napp.db: 1 changed. {refused}")
+    assert run(project, "status", "*.db").out == f"app.db: 1 changed. {refused}"
     assert run(project, "status", "*.db").status == 1
-    assert run(project, "status", "*.db").err == "1 database: 1 not as recorded.\n"
+    assert run(project, "status", "*.db").err == "1 database: 1 not at head.\n"
     (problem,) = json.loads(run(project, "status", database.name, "--json").out)["problems"]
     assert problem["file"].endswith("0001_initial.sql")
     assert "was edited" in problem["what"]
@@ -254,7 +262,7 @@ def test_output_of_a_project_goes_to_stderr(project: Path) -> None:
         (("check", "--json"), "the enums\n"),
         (("apply", "a.db", "--json"), "a migration\n"),
         (("apply", "b.db", "c.db", "--json"), "a migration\n"),
-        (("rollback", "a.db", "--json"), "and back\n"),
+        (("rollback", "a.db", "--yes", "--json"), "and back\n"),
     ):
         done = run(project, *arguments)
         assert isinstance(json.loads(done.out), dict)

@@ -130,7 +130,7 @@ def test_a_schema_is_written_in_short_forms() -> None:
     text = schema_text(
         read(*STATEMENTS),
         pragmas=[("journal_mode", "WAL"), ("foreign_keys", "ON"), ("cache_size", -64000)],
-        enums={"OTHERS": ("ethereum", "solana"), "CHAINS": ("solana", "ethereum")},
+        enums={("wallets", "chain"): "CHAINS"},
         enum_modules=["app.enums"],
     )
     assert text == WRITTEN

@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from waiaas_migrate.errors import DatabaseBusy, DatabaseFileError, MigrateError, PragmaError, UsageError
-from waiaas_migrate.sqlite.database.connection import apply_layout_pragmas, apply_pragmas, connect_file, open_read_only
-from waiaas_migrate.sqlite.database.pragmas import Pragma
+from waiaas_migrate.sqlite.database.connection import connect_file, open_read_only
+from waiaas_migrate.sqlite.database.pragmas import Pragma, apply_layout_pragmas, apply_pragmas
 
 NOBODY = 65534
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -10,14 +9,17 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 
+from waiaas_migrate.authoring.amend import without_last
 from waiaas_migrate.authoring.branches import refuse_clashes, replay_folder
 from waiaas_migrate.authoring.declared import Declared, declare
-from waiaas_migrate.authoring.draft import changes_of, draft, has_whitespace, hazards_of
+from waiaas_migrate.authoring.draft import changes_of, draft, hazards_of
 from waiaas_migrate.authoring.make_transition import make_transition
 from waiaas_migrate.authoring.migration_facts import facts_of
+from waiaas_migrate.authoring.migration_names import refuse_whitespace
 from waiaas_migrate.authoring.migration_proof import prove
+from waiaas_migrate.authoring.tried_pragmas import refuse_faulty_pragmas
 from waiaas_migrate.authoring.yoyo_reading import refuse_misread
-from waiaas_migrate.errors import MigrationsError, Problem, ProofError, SchemaFileError, UsageError
+from waiaas_migrate.errors import MigrationsError, Problem, ProofError, SchemaFileError
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.facts import mark
 from waiaas_migrate.files.migration_dir.manifest import (
@@ -37,14 +39,13 @@ from waiaas_migrate.files.schema_file.locate import located, placed
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.files.yaml_text.yaml_reader import join
 from waiaas_migrate.schema.describe import describe
+from waiaas_migrate.schema.hazards.allowed import allowed_codes
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard
 from waiaas_migrate.schema.renames import hints, resolve
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
 from waiaas_migrate.sqlite.database.pragmas import Pragma
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.reading.introspect import introspect
-
-ALL = "ALL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,8 @@ class Generated:
         hazards: its hazards.
         refused: the hazards that stopped it.
         written: the files that were written.
-        unrecorded: new migrations written by hand; schema.yaml must declare what they create.
+        unrecorded: new migrations written by hand, which are recorded if anything is ``written``.
+        replaced: the last migration, which was replaced or, if there is no new one, deleted.
         removed: files of an interrupted run that were deleted.
     """
 
@@ -67,62 +69,122 @@ class Generated:
     refused: tuple[Hazard, ...] = ()
     written: tuple[Path, ...] = ()
     unrecorded: tuple[str, ...] = ()
+    replaced: str | None = None
     removed: tuple[Path, ...] = ()
 
 
 @collection_paused()
-def generate(project: Project, *, name: str | None = None, allow: Collection[str] = ()) -> Generated:
+def generate(
+    project: Project,
+    *,
+    name: str | None = None,
+    allow: Collection[str] = (),
+    amend: bool = False,
+    released: Collection[str] = (),
+) -> Generated:
     """Write the migration for the changes in schema.yaml, proved in memory first; write nothing if none is needed.
 
     Args:
         project: where the files are.
         name: the name of the migration; derived from the changes if None.
         allow: codes of the hazards to allow, or ``all``.
+        amend: replace the last migration; if schema.yaml is as it was before that, delete it.
+        released: migrations that, with all before them, must not be replaced.
 
     Raises:
-        UsageError: ``allow`` names an unknown hazard.
-        InputError: a file cannot be used.
+        UsageError: ``allow`` names an unknown hazard, or ``released`` an unknown migration.
+        InputError: a file cannot be used, or the last migration can't be replaced.
         ProofError: the migration fails its proof.
     """
     allowed = allowed_codes(allow)
     removed = recover(project.migrations)
-    done = _generate(project, name, allowed)
-    return replace(done, removed=removed, hazards=placed(done.hazards, project.schema, root=project.root))
-
-
-def _generate(project: Project, name: str | None, allowed: frozenset[Code]) -> Generated:
-    renderer, seen = Renderer(project.templates), folder_state(project.migrations)
+    seen = folder_state(project.migrations)
     migrations, recorded = _history(project)
+    writer = _Writer(project=project, seen=seen, recorded=recorded)
+    if amend:
+        migrations, recorded, last = without_last(project, migrations, recorded, released)
+        writer = replace(writer, last=last)
+    done = _generate(writer, migrations, recorded, name, allowed)
+    hazards, refused = (placed(found, project.schema, root=project.root) for found in (done.hazards, done.refused))
+    return replace(done, removed=removed, hazards=hazards, refused=refused)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Writer:
+    """Writes a migration in the place of ``last``, if that is given, and the manifest in the place of ``recorded``."""
+
+    project: Project
+    seen: FolderState
+    recorded: Manifest | None
+    last: MigrationFile | None = None
+
+    @property
+    def last_slug(self) -> str | None:
+        """Return the name of the migration to replace, without its number."""
+        return None if self.last is None else self.last.id.partition("_")[2]
+
+    def is_last(self, new: MigrationFile) -> bool:
+        """Return whether ``new`` is the migration to replace, under any name."""
+        last = self.last
+        return last is not None and [text.replace(new.id, last.id) for text in _files(new).values()] == [
+            *_files(last).values()
+        ]
+
+    def write(self, done: Generated, manifest: Manifest, new: MigrationFile | None = None) -> Generated:
+        """Write what differs from the files that are there."""
+        files = {} if new is None else _files(new)
+        old = {} if self.last is None else _files(self.last)
+        if files == old:
+            files = old = {}
+        text = manifest_text(manifest)
+        if not (files or old) and self.recorded is not None and manifest_text(self.recorded) == text:
+            return done
+        written = write_files(self.project.migrations, {**files, MANIFEST: text}, removed=tuple(old), seen=self.seen)
+        return replace(done, written=written, replaced=self.last.id if self.last is not None and old else None)
+
+
+def _files(migration: MigrationFile) -> dict[str, str]:
+    rollback = {} if migration.rollback is None else {f"{migration.id}.rollback.sql": migration.rollback}
+    return {**rollback, f"{migration.id}.sql": migration.sql}
+
+
+def _generate(
+    writer: _Writer,
+    migrations: tuple[MigrationFile, ...],
+    recorded: Manifest | None,
+    name: str | None,
+    allowed: frozenset[Code],
+) -> Generated:
+    project, renderer = writer.project, Renderer(writer.project.templates)
     with closing(replay_folder(migrations, recorded)) as before:
         refuse_clashes(migrations, recorded)
         declared = declare(project, renderer, like=before)
+        refuse_faulty_pragmas(project, pragmas_of(declared.source))
         transition = transition_to_declared(project, before, declared, recorded, renderer)
         facts = facts_of(migrations, recorded)
-        if not changes_of(transition):
-            head = fingerprint(read_catalog(before))
-            return _record(project, _manifest(project, declared, chain(migrations, facts), head), recorded, seen)
         done = Generated(
             changes=tuple(describe(change) for change in changes_of(transition)),
             unrecorded=_unrecorded(migrations, recorded),
         )
+        if not done.changes:
+            head = fingerprint(read_catalog(before))
+            return writer.write(done, _manifest(project, declared, chain(migrations, facts), head))
         hazards = hazards_of(transition)
         if stopped := _stopped(done, hazards, allowed):
             return stopped
         with _custom_templates_mentioned(project, renderer):
             drafted = draft(before, transition, hazards, migrations, renderer, name)
+            if name is None and writer.is_last(drafted.migration):
+                # Without -m, a migration that stays the same keeps its name.
+                drafted = draft(before, transition, hazards, migrations, renderer, writer.last_slug)
             if stopped := _stopped(done, drafted.hazards, allowed):
                 return stopped
             head = prove(before, transition, drafted.migration)
     new = drafted.migration
-    _refuse_whitespace(migrations, new)
+    refuse_whitespace(migrations, new.id)
     entries = chain((*migrations, new), facts | {new.id: replace(drafted.facts, catalog=mark(head))})
-    files = {
-        f"{new.id}.rollback.sql": new.rollback or "",
-        f"{new.id}.sql": new.sql,
-        MANIFEST: manifest_text(_manifest(project, declared, entries, head)),
-    }
-    written = write_files(project.migrations, files, seen=seen)
-    return replace(done, migration=new.id, hazards=drafted.hazards, written=written)
+    done = replace(done, migration=new.id, hazards=drafted.hazards)
+    return writer.write(done, _manifest(project, declared, entries, head), new)
 
 
 def _history(project: Project) -> tuple[tuple[MigrationFile, ...], Manifest | None]:
@@ -157,14 +219,6 @@ def transition_to_declared(
     return transition
 
 
-def _record(project: Project, manifest: Manifest, recorded: Manifest | None, seen: FolderState) -> Generated:
-    """Write only the manifest, if it is out of date: no migration is needed."""
-    text = manifest_text(manifest)
-    if recorded is not None and manifest_text(recorded) == text:
-        return Generated()
-    return Generated(written=write_files(project.migrations, {MANIFEST: text}, seen=seen))
-
-
 def _manifest(project: Project, declared: Declared, entries: tuple[Entry, ...], head: str) -> Manifest:
     return Manifest(
         migrations=entries,
@@ -178,22 +232,6 @@ def _manifest(project: Project, declared: Declared, entries: tuple[Entry, ...], 
 def pragmas_of(source: DeclaredSchema) -> tuple[Pragma, ...]:
     """Return the declared PRAGMAs, as the manifest keeps them."""
     return tuple(Pragma(name=name, value=value) for name, value in source.pragmas)
-
-
-def allowed_codes(allow: Collection[str]) -> frozenset[Code]:
-    """Return the hazards that ``allow`` names; all of them for ``all``.
-
-    Raises:
-        UsageError: ``allow`` names an unknown hazard.
-    """
-    if any(name.upper() == ALL for name in allow):
-        return frozenset(Code)
-    for name in allow:
-        if name.upper() not in Code.__members__:
-            close = difflib.get_close_matches(name.upper(), Code.__members__, n=1)
-            hint = f"Did you mean {close[0]}?" if close else f"Use one of {', '.join(Code)}, or all."
-            raise UsageError(f"--allow {name}: unknown hazard. {hint}")
-    return frozenset(Code[name.upper()] for name in allow)
 
 
 def _stopped(done: Generated, hazards: tuple[Hazard, ...], allowed: Collection[Code]) -> Generated | None:
@@ -212,11 +250,3 @@ def _custom_templates_mentioned(project: Project, renderer: Renderer) -> Iterato
             raise
         said = f"Your templates in {project.templates} were used. Check first whether it passes without them."
         raise ProofError(f"{said} {error}") from None
-
-
-def _refuse_whitespace(migrations: Sequence[MigrationFile], new: MigrationFile) -> None:
-    """Refuse migrations that sort after ``new`` and that a ``depends`` line can't name."""
-    if later := [m for m in migrations if m.id > new.id and has_whitespace(m.id)]:
-        what = f"sorts after {new.id} and has whitespace in its name, so the new migration cannot depend on it."
-        fix = "If no database has run it, rename it, as in 0002_name.sql."
-        raise MigrationsError([Problem(file=str(m.path), what=what, fix=fix) for m in later])

@@ -40,8 +40,9 @@ def facts_of(migrations: Sequence[MigrationFile], recorded: Manifest | None) -> 
 def derive_facts(migration: MigrationFile) -> Facts:
     """Return the facts that the SQL of ``migration`` shows; the worst case for a Python migration."""
     if migration.kind == "python":
-        return UNKNOWN
-    return Facts(forward=effects_of_sql(migration.statements), rollback=_rollback_effects(migration))
+        return replace(UNKNOWN, by_hand=True)
+    forward = effects_of_sql(migration.statements)
+    return Facts(forward=forward, rollback=_rollback_effects(migration), by_hand=True)
 
 
 def _completed(migration: MigrationFile, known: Facts | None) -> Facts:

@@ -1,4 +1,4 @@
-"""The name of a new migration."""
+"""The name of a new migration, and the names that it depends on."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from waiaas_migrate.errors import UsageError
+from waiaas_migrate.errors import MigrationsError, Problem, UsageError
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.schema.changes import Change
 from waiaas_migrate.schema.describe import describe
 
 _LONGEST_SLUG = 60
+#: How many digits a number has at most; a date has eight.
+_LONGEST_NUMBER = 6
 
 
 def next_id(existing: Iterable[str], name: str | None, changes: Sequence[Change]) -> str:
@@ -20,7 +23,6 @@ def next_id(existing: Iterable[str], name: str | None, changes: Sequence[Change]
         UsageError: ``name`` has no character that can be used in a file name.
     """
     ids = tuple(existing)
-    numbers = [int(found[0]) for found in (re.match(r"\d{1,9}", migration) for migration in ids) if found]
     if name is not None:
         slug = slugify(name)
         if not slug:
@@ -29,7 +31,14 @@ def next_id(existing: Iterable[str], name: str | None, changes: Sequence[Change]
             )
     else:
         slug = _said(changes) if ids else "initial"
-    return f"{max(numbers, default=0) + 1:04d}_{slug}"
+    return f"{_next_number(ids):04d}_{slug}"
+
+
+def _next_number(ids: Iterable[str]) -> int:
+    """Return the next number; dates and times at the start of a name don't count if there are other numbers."""
+    digits = [found[0] for found in (re.match(r"\d+", migration) for migration in ids) if found]
+    short = [number for number in digits if len(number) <= _LONGEST_NUMBER]
+    return max(map(int, short or digits), default=0) + 1
 
 
 def slugify(text: str) -> str:
@@ -42,3 +51,29 @@ def _said(changes: Sequence[Change]) -> str:
     """Return a slug of the first change, and whether there are more."""
     first = slugify(describe(changes[0]).partition(":")[0].partition("(")[0]) if changes else ""
     return (first or "change") + ("_and_more" if len(changes) > 1 else "")
+
+
+def heads(migrations: Sequence[MigrationFile]) -> tuple[str, ...]:
+    """Return the ids that no other migration depends on; a new one depends on these.
+
+    An id with whitespace in it is left out: a ``depends`` line separates ids by whitespace, so none can name it.
+    """
+    depended_on = {name for migration in migrations for name in migration.depends}
+    return tuple(m.id for m in migrations if m.id not in depended_on and not _has_whitespace(m.id))
+
+
+def refuse_whitespace(migrations: Sequence[MigrationFile], new: str) -> None:
+    """Refuse migrations that sort after ``new`` and that its ``depends`` line can't name.
+
+    Raises:
+        MigrationsError: names each.
+    """
+    if later := [m for m in migrations if m.id > new and _has_whitespace(m.id)]:
+        what = f"sorts after {new} and has whitespace in its name, so the new migration cannot depend on it."
+        fix = "If no database has run it, rename it, as in 0002_name.sql."
+        raise MigrationsError([Problem(file=str(m.path), what=what, fix=fix) for m in later])
+
+
+def _has_whitespace(migration_id: str) -> bool:
+    """Return whether the id has a blank, a line break or the like in it."""
+    return migration_id.split() != [migration_id]

@@ -24,6 +24,9 @@ CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 column_order = click.option("--column-order", is_flag=True, help="Report differences in column order, too.")
 database = click.argument("database")
+released = click.option(
+    "--released", metavar="ID", multiple=True, help="Treat migration ID and all before it as released.  [repeatable]"
+)
 databases = click.argument("databases", nargs=-1, required=True, metavar="DATABASE...")
 transaction = click.option(
     "--transaction",

@@ -7,10 +7,11 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
 import click
@@ -19,6 +20,9 @@ from waiaas_migrate.cli.streams import safe
 from waiaas_migrate.errors import INTERRUPTED
 
 if TYPE_CHECKING:
+    from waiaas_migrate.authoring.generate import Generated
+    from waiaas_migrate.authoring.new_migration import New
+    from waiaas_migrate.authoring.record import Recorded
     from waiaas_migrate.commands.findings import Finding
     from waiaas_migrate.errors import Failure
     from waiaas_migrate.runner.apply import ApplyResult
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
 
 #: The exit status if there is something to report.
 FINDINGS = 1
+#: The word for a database without pending migrations whose schema isn't the one that they make.
+CHANGED_BY_HAND = "changed by hand"
 
 Color = Literal["red", "yellow", "green"]
 
@@ -84,11 +90,11 @@ def print_document(text: str) -> None:
 
 
 def print_json(value: object) -> None:
-    """Print a result for programs."""
+    """Print a result for programs; paths are text."""
     stream = _stdout.get()
-    text = json.dumps(value, indent=2, ensure_ascii=False)
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=os.fspath)
     if not _can_encode(stream or sys.stdout, text):  # a file's name may not be text, but JSON must be
-        text = json.dumps(value, indent=2)
+        text = json.dumps(value, indent=2, default=os.fspath)
     click.echo(text, file=stream)
 
 
@@ -118,15 +124,12 @@ def print_failure(failure: Failure) -> None:
 
 def error_row(failure: Failure) -> dict[str, object]:
     """Return an error as JSON."""
-    row = asdict(failure)
-    del row["exit_code"]
-    return row
+    return {key: value for key, value in asdict(failure).items() if key != "exit_code"}
 
 
 def hazard_row(hazard: Hazard) -> dict[str, object]:
     """Return a hazard as JSON."""
-    row = asdict(hazard)
-    del row["name"]
+    row = {key: value for key, value in asdict(hazard).items() if key != "name"}
     return {**row, "destructive": hazard.is_destructive}
 
 
@@ -158,6 +161,27 @@ def print_run(result: ApplyResult | RollbackResult) -> None:
         note(f"backup {result.backup}")
     for notice in result.notices:
         note(f"Note: {notice}")
+
+
+def manual_changes_line(changes: Sequence[str]) -> str:
+    """Return the line about a database without pending migrations that was changed by hand."""
+    from waiaas_migrate.runner.proof.differences import listed
+
+    return f"{plural(len(changes), 'manual change')}: {listed(changes)}. Run `waiaas-migrate drift` for details."
+
+
+def print_written(result: Generated | New | Recorded) -> None:
+    """Print the files that a command wrote, and those of an interrupted run that it deleted, to stderr."""
+    for path in result.removed:
+        note(f"deleted {_short(path)}, left by an interrupted run")
+    for path in result.written:
+        note(f"wrote {_short(path)}")
+
+
+def _short(path: Path) -> str:
+    """Return ``path`` relative to the current folder, if it is in there."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def print_interrupted(error: KeyboardInterrupt, *, as_json: bool, database: str = "") -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-from waiaas_migrate.commands.findings import Finding, Subject, schema_findings
+from waiaas_migrate.commands.findings import Finding, Subject, mismatch_findings, schema_findings
 from waiaas_migrate.commands.live_database import (
     DatabaseState,
     database_state,
@@ -30,7 +30,7 @@ _FIX_BY_HAND = "Undo the manual change, or add it to schema.yaml and run `waiaas
 _UNKNOWN = "made by an unknown migration or by hand: {}."
 _FIX_UNKNOWN = "Compare with the version of the application that has the unknown migrations."
 _NOT_ADOPTED = "not made by any recorded migration: {}."
-_FIX_NOT_ADOPTED = "Run `waiaas-migrate diff` to compare the database with the migrations."
+_FIX_NOT_ADOPTED = "Run `waiaas-migrate adopt`, which compares the database with the migrations."
 _HOOKS = "differs from what the post-apply hooks make: {}."
 _FIX_HOOKS = (
     "Hooks run only when `apply` has pending migrations. If they changed since, run them by hand or wait for the next "
@@ -111,6 +111,7 @@ def _drift(database: str, *, project: Project, run: int, column_order: bool) -> 
     return Drift(
         database=name,
         findings=(
+            *mismatch_findings(found.changed),
             *unknown,
             *schema_findings(by_hand, saying=saying, fix=fix, words=describe_made),
             *schema_findings(of_hooks, saying=_HOOKS, fix=_FIX_HOOKS, subject=Subject.HOOK, words=describe_made),

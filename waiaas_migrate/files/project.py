@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from waiaas_migrate.errors import Problem, ProjectError
+from waiaas_migrate.files.application_code import NamedSetup, is_setup_name
 from waiaas_migrate.files.problem_report import Origin, Report, listed, suggestion
-from waiaas_migrate.files.setup_function import NamedSetup, is_setup_name
 from waiaas_migrate.files.text_file import read_text
 from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
 
@@ -30,24 +30,24 @@ class _Setting(NamedTuple):
     accepts: Callable[[object], bool]
 
 
-def _is_path(value: object) -> bool:
+def _is_name(value: object) -> bool:
     return isinstance(value, str) and bool(value) and "\0" not in value
 
 
-def _is_flag(value: object) -> bool:
-    return isinstance(value, bool)
-
-
-def _is_list_of_names(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) and one for one in value)
+def _is_branch(value: object) -> bool:
+    return isinstance(value, str) and bool(value) and value[0] != "-" and not set(value) & set("\0\n :^~?*[\\")
 
 
 _PATHS = {"schema": "schema.yaml", "migrations": "migrations", "templates": "templates"}
+_FLAG = _Setting("true or false", "false", lambda value: isinstance(value, bool))
 _SETTINGS = {
-    **{name: _Setting("a path", f'"{default}"', _is_path) for name, default in _PATHS.items()},
-    "catalog_edits": _Setting("true or false", "false", _is_flag),
-    "secure_delete": _Setting("true or false", "false", _is_flag),
-    "ignore_tables": _Setting("a list of names", '["other_tool_*"]', _is_list_of_names),
+    **{name: _Setting("a path", f'"{default}"', _is_name) for name, default in _PATHS.items()},
+    "catalog_edits": _FLAG,
+    "secure_delete": _FLAG,
+    "ignore_tables": _Setting(
+        "a list of names", '["other_tool_*"]', lambda value: isinstance(value, list) and all(map(_is_name, value))
+    ),
+    "main_branch": _Setting("the name of a branch", '"trunk"', _is_branch),
     "setup": _Setting("the name of a function", '"package.module:function"', is_setup_name),
 }
 
@@ -66,6 +66,7 @@ class Project:
         secure_delete: whether rebuilds overwrite the pages that they free; None leaves it to the connection.
         ignore_tables: names and globs of tables that belong to other tools.
         setup: called with every connection, for the application's collations, functions and extensions.
+        main_branch: the git branch whose migrations are released; None for the remote's default, main or master.
     """
 
     root: Path
@@ -76,6 +77,7 @@ class Project:
     secure_delete: bool | None = None
     ignore_tables: tuple[str, ...] = ()
     setup: NamedSetup | None = None
+    main_branch: str | None = None
 
     @property
     def options(self) -> PlanOptions:

@@ -11,13 +11,14 @@ from waiaas_migrate.errors import DatabaseRefused, ProofError, UsageError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migrating
+from waiaas_migrate.runner.mismatch import pending_here
 from waiaas_migrate.runner.proof.differences import Difference, differences, equal_points, listed, made_by_hooks
 from waiaas_migrate.runner.proof.reword import Definition, other_texts, write_texts
 from waiaas_migrate.runner.run import report_interruption
 from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.runner.transaction import standard_settings
 from waiaas_migrate.runner.watching.interruption import ReplayInterrupted
-from waiaas_migrate.runner.yoyo.applied import cached_hash, pending
+from waiaas_migrate.runner.yoyo.applied import cached_hash
 from waiaas_migrate.runner.yoyo.identity import identity_of, read_identities, write_identity
 from waiaas_migrate.runner.yoyo.lock_row import sole_transaction
 from waiaas_migrate.schema.names import fold
@@ -28,8 +29,8 @@ from waiaas_migrate.sqlite.database.connection import (
     main_file,
     open_read_only,
     plain_errors,
-    wait_timeout,
 )
+from waiaas_migrate.sqlite.database.pragmas import wait_timeout
 from waiaas_migrate.sqlite.database.url import Database, database_path
 from waiaas_migrate.sqlite.reading.virtual_tables import known_shadow_names
 
@@ -128,7 +129,7 @@ def _adopt_file(database: Database, folder: MigrationFolder, at: str | None, *, 
 
 def _plan(connection: sqlite3.Connection, folder: MigrationFolder, at: str | None) -> _Plan:
     """Return what to do, and what is in the way."""
-    names = pending(connection, folder.ids)
+    names = pending_here(connection, folder, verify=False)
     recorded = folder.without(names)
     _refuse_empty(connection, folder, recorded)
     target = _target(connection, folder, recorded, at)
@@ -181,7 +182,7 @@ def _result(connection: sqlite3.Connection, plan: _Plan, folder: MigrationFolder
     """Return what ``plan`` leads to, if it is carried out."""
     applied = {migration.id for migration in plan.target}
     equal_to = equal_points(connection, folder) if plan.differences else ()
-    recorded = {one.id for one in folder.without(pending(connection, folder.ids))}
+    recorded = {one.id for one in folder.without(pending_here(connection, folder, verify=False))}
     return Adoption(
         at=plan.target[-1].id,
         recorded=tuple(one.id for one in plan.to_record),

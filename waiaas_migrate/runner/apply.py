@@ -13,25 +13,21 @@ from waiaas_migrate.errors import ApplyError, DatabaseBusy, MigrateError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migrating
+from waiaas_migrate.runner.mismatch import changes_at_head, pending_here, refuse_changed
 from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.preflight import refuse_temporary_objects, refuse_unrecorded_tables
-from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck, FullCheckNeeded
+from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
 from waiaas_migrate.runner.recovery import had_run, hint, recorded_late
 from waiaas_migrate.runner.run import Run, batch_name, report_interruption
 from waiaas_migrate.runner.transaction import COMMITTING, migration_pragmas, standard_settings
 from waiaas_migrate.runner.watching.interruption import Interrupted
 from waiaas_migrate.runner.yoyo.applied import not_applied, pending, read_records
+from waiaas_migrate.runner.yoyo.identity import renew_head
 from waiaas_migrate.runner.yoyo.lock_row import LockState, sole_transaction
 from waiaas_migrate.runner.yoyo.records import records_version
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
-from waiaas_migrate.sqlite.database.connection import (
-    apply_layout_pragmas,
-    apply_pragmas,
-    connect_file,
-    main_file,
-    plain_errors,
-    wait_timeout,
-)
+from waiaas_migrate.sqlite.database.connection import connect_file, main_file, plain_errors
+from waiaas_migrate.sqlite.database.pragmas import apply_layout_pragmas, apply_pragmas, wait_timeout
 from waiaas_migrate.sqlite.database.url import Database, database_path
 
 #: A busy timeout in seconds, and a number of statements that end well within it if they read no rows. Adding a column
@@ -41,11 +37,15 @@ _LONG_TIMEOUT, _FEW_STATEMENTS = 1.0, 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyResult:
-    """The migrations that a run applied, in order, its notices, and any backup."""
+    """The migrations that a run applied, in order, its notices, and any backup.
+
+    ``manual_changes`` are differences from the schema that the migrations make, if no migrations were pending.
+    """
 
     applied: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     backup: Path | None = None
+    manual_changes: tuple[str, ...] = ()
 
 
 def apply_to(
@@ -94,7 +94,11 @@ def _apply_to_file(database: Database, folder: MigrationFolder, options: RunOpti
             except MigrateError as error:
                 error.after(result.applied)
                 raise
-    return result if folder.ids else ApplyResult(notices=(f"There are no migrations in {folder.path}.",))
+            with standard_settings(connection):
+                found = () if result.applied or not options.verify else changes_at_head(connection, folder)
+    if not folder.ids:
+        return ApplyResult(notices=(f"There are no migrations in {folder.path}.",))
+    return replace(result, manual_changes=found)
 
 
 def apply_pending(
@@ -116,11 +120,12 @@ def apply_pending(
         ApplyError: a migration failed, added foreign key violations, or did not lead to the recorded schema;
             ``committed`` names the migrations that stay.
         UnknownMigrationsError: the database is ahead of the folder.
+        OtherMigrationsError: the database ran other migrations than those of the folder.
         DatabaseRefused: the database has tables of unknown origin, or is locked.
         UsageError: a transaction is open on the connection.
     """
     with standard_settings(connection):
-        todo = folder.named(pending(connection, folder.ids))
+        todo = folder.named(pending_here(connection, folder, verify=options.verify))
         if not todo:
             return ApplyResult()
         refuse_temporary_objects(connection, folder.forward(todo))
@@ -151,9 +156,6 @@ class _Upgrade(Run):
                 batch = self._next_batch(state, notices)
                 if batch and batch[0].transactional:
                     self._run_in_transaction(batch, state.facts, notices, lock)
-        except FullCheckNeeded:
-            self.restart()
-            return True
         except DatabaseBusy as error:
             if error.doing == COMMITTING or pending(self.connection, self.folder.ids):
                 raise
@@ -181,6 +183,7 @@ class _Upgrade(Run):
 
     def _pending(self) -> tuple[str, ...]:
         """Return pending migrations; if there are any, create or upgrade yoyo's tables."""
+        refuse_changed(self.connection, self.folder)
         records = read_records(self.connection)
         if records is not None and records.version == records_version():
             return not_applied(self.connection, records.applied, self.folder.ids)
@@ -205,23 +208,24 @@ class _Upgrade(Run):
         """Run ``batch``, and hooks after the last; make others wait if it may take long."""
         todo = (*batch, *self.folder.named(self._left))
         proof = self.prove(self.folder.without([migration.id for migration in todo]), todo, facts)
-        if not self._is_short(batch, facts):
+        check = ForeignKeyCheck(self.connection, self.effects(batch), facts)
+        if check.reads_rows or not self._is_short(batch, facts):
             lock.announce()
-        after = self.run_together(batch, facts, notices)
+        after = self.run_together(batch, check, notices)
+        self._renew_head(batch)
         self._run_hooks()
         # ``after`` was read before the hooks, which may remove objects that earlier hooks made.
         notices.extend(self.verify(proof, batch, self._applied_after(batch), after))
 
     def _is_short(self, batch: Sequence[MigrationFile], facts: CatalogFacts) -> bool:
-        """Return whether the run ends before others time out, for any number of rows.
+        """Return whether statements, hooks and backups end before others time out, for any number of rows.
 
-        Foreign key checks, hooks and backups may read rows. So may SQLite 3.53 and newer when it adds a column to a
+        Hooks and backups may read rows. So may SQLite 3.53 and newer when it adds a column to a
         STRICT table.
         """
         effects = self.effects(batch)
-        checks_keys = facts.has_keys and (self.check_all_keys or any(one.may_break_keys for one in effects))
         calls_others = self.wants_backup or self.options.listener is not None or self.folder.post_apply
-        if checks_keys or facts.has_strict or calls_others or wait_timeout(self.folder.pragmas) < _LONG_TIMEOUT:
+        if facts.has_strict or calls_others or wait_timeout(self.folder.pragmas) < _LONG_TIMEOUT:
             return False
         if sum(len(migration.statements) for migration in batch) > _FEW_STATEMENTS:
             return False
@@ -232,6 +236,11 @@ class _Upgrade(Run):
         if any(one.may_change_rows for one in self.effects(batch)):
             return self.folder.without(pending(self.connection, self.folder.ids))
         return self.folder.without(self._left)
+
+    def _renew_head(self, batch: Sequence[MigrationFile]) -> None:
+        """Renew the record of the last migration if it ran before ``batch``, which a merge put before it."""
+        if not self._left and batch[-1].id != self.folder.ids[-1]:
+            renew_head(self.connection, self.folder)
 
     def _run_hooks(self) -> None:
         """Run the hooks that may share the last transaction."""
@@ -252,9 +261,11 @@ class _Upgrade(Run):
                 applied = self.folder.without(names)
                 proof = self.prove(applied, [migration, *self.folder.named(self._left)], read_facts(self.connection))
                 check = ForeignKeyCheck(self.connection)
+                check.begin()
                 self.run_one(migration, check)
                 with sole_transaction(self.connection, self.notices):
                     self.record(migration)
+                    self._renew_head([migration])
                     self._run_hooks()
         self.note_commit([migration])
         try:

@@ -192,12 +192,12 @@ def _roll_back(connection: sqlite3.Connection) -> None:
 
 
 @contextmanager
-def transaction_guard(connection: sqlite3.Connection) -> Iterator[list[str]]:
-    """Keep code from ending the transaction or removing its journal; yield attempts.
+def python_steps(connection: sqlite3.Connection, *, transactional: bool) -> Iterator[list[str]]:
+    """Run Python steps; yield what they tried and must not do. Reset the row and text factory.
 
-    SQLite asks an authorizer before it compiles a statement (https://www.sqlite.org/c3ref/set_authorizer.html). So this
-    covers SQL, ``connection.commit()`` and ``with connection:`` alike. The caller's authorizer can't be read back,
-    so it is lost. Savepoints are allowed.
+    If ``transactional``, they can't end the transaction or remove its journal. SQLite asks an authorizer before it
+    compiles a statement (https://www.sqlite.org/c3ref/set_authorizer.html). So this covers SQL, ``connection.commit()``
+    and ``with connection:`` alike. The caller's authorizer can't be read back, so it is lost. Savepoints are allowed.
     """
     denied: list[str] = []
 
@@ -210,24 +210,14 @@ def transaction_guard(connection: sqlite3.Connection) -> Iterator[list[str]]:
             return sqlite3.SQLITE_DENY
         return sqlite3.SQLITE_OK
 
-    connection.set_authorizer(authorize)
+    before = connection.row_factory, connection.text_factory
+    if transactional:
+        connection.set_authorizer(authorize)
     try:
         yield denied
     finally:
-        connection.set_authorizer(None)
-
-
-@contextmanager
-def python_steps(connection: sqlite3.Connection, *, transactional: bool) -> Iterator[list[str]]:
-    """Run Python steps, under :func:`transaction_guard` if ``transactional``; reset the row and text factory."""
-    before = connection.row_factory, connection.text_factory
-    try:
         if transactional:
-            with transaction_guard(connection) as denied:
-                yield denied
-        else:
-            yield []
-    finally:
+            connection.set_authorizer(None)
         connection.row_factory, connection.text_factory = before
 
 

@@ -99,9 +99,7 @@ def _hint(result: Adoption) -> str:
     if not result.equal_to:
         return ""
     points = " or ".join(result.equal_to)
-    return (
-        f"It equals the migrations up to {points}: use `--at {result.equal_to[-1]}`, then run `waiaas-migrate apply`."
-    )
+    return f"It equals the migrations up to {points}: use `--at {result.equal_to[-1]}`, then `waiaas-migrate apply`."
 
 
 def _row(result: Adoption) -> dict[str, object]:

@@ -10,7 +10,14 @@ import click
 
 from waiaas_migrate.cli import options
 from waiaas_migrate.cli.outcomes import Report, report_on
-from waiaas_migrate.cli.output import print_interrupted, print_run, say
+from waiaas_migrate.cli.output import (
+    CHANGED_BY_HAND,
+    FINDINGS,
+    manual_changes_line,
+    print_interrupted,
+    print_run,
+    say,
+)
 
 if TYPE_CHECKING:
     from waiaas_migrate.files.project import Project
@@ -51,7 +58,9 @@ def apply(
 
         return estimate(project, databases, run_options, fleet, as_json=as_json)
 
-    report = Report(show=_show, line=_line, word=_word, row=_row)
+    report = Report(
+        show=_show, line=_line, word=_word, row=_row, status=lambda result: FINDINGS if result.manual_changes else 0
+    )
     try:
         return report_on(
             databases,
@@ -87,21 +96,31 @@ def _show(database: str, result: ApplyResult) -> None:
     for migration in result.applied:
         say(f"applied {migration}")
     if not result.applied:
-        say(f"{database}: up to date.")
+        say(f"{database}: {_up_to_date(result)}")
+
+
+def _up_to_date(result: ApplyResult) -> str:
+    return manual_changes_line(result.manual_changes) if result.manual_changes else "up to date."
 
 
 def _word(result: ApplyResult) -> str:
+    if result.manual_changes:
+        return CHANGED_BY_HAND
     return "migrated" if result.applied else "up to date"
 
 
 def _row(result: ApplyResult) -> dict[str, object]:
-    backup = None if result.backup is None else str(result.backup)
-    return {"applied": result.applied, "notices": result.notices, "backup": backup}
+    return {
+        "applied": result.applied,
+        "notices": result.notices,
+        "backup": result.backup,
+        "manual_changes": result.manual_changes,
+    }
 
 
 def _line(result: ApplyResult) -> str:
     notices = [f"Note: {notice}" for notice in result.notices]
     if not result.applied:
-        return " ".join(["up to date.", *notices])
+        return " ".join([_up_to_date(result), *notices])
     backup = "" if result.backup is None else f" (backup {result.backup.name})"
     return " ".join([f"applied {', '.join(result.applied)}{backup}.", *notices])

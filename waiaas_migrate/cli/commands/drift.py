@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from waiaas_migrate.runner.fleet.fleet import Fleet
 
 _NOT_ADOPTED = (
-    "It has no record of migrations, so everything in it is reported. If migrations built it, record them with "
-    "`yoyo mark` and run `drift` again."
+    "It has no record of migrations, so everything in it is reported. Run `waiaas-migrate adopt`: it compares the "
+    "database with the migrations."
 )
 
 
@@ -42,7 +42,13 @@ def drift(project: Project, databases: tuple[str, ...], *, column_order: bool, f
 
     return report_on(
         databases,
-        Report(show=_show, line=_line, word=_word, row=_row, status=_exit_status),
+        Report(
+            show=_show,
+            line=_line,
+            word=lambda found: "with drift" if found.findings else "without drift",
+            row=_row,
+            status=lambda found: FINDINGS if found.findings else 0,
+        ),
         one=lambda database: library.drift(project, database, column_order=column_order),
         each=lambda names: library.drift_of_all(project, names, fleet, column_order=column_order),
         as_json=as_json,
@@ -73,11 +79,3 @@ def _line(result: Drift) -> str:
     findings = " ".join(f"{finding.where}: {finding.what}" for finding in result.findings)
     line = f"{plural(len(result.findings), 'finding')}: {findings}"
     return line if result.is_adopted else f"{line} {_NOT_ADOPTED}"
-
-
-def _word(result: Drift) -> str:
-    return "with drift" if result.findings else "without drift"
-
-
-def _exit_status(result: Drift) -> int:
-    return FINDINGS if result.findings else 0

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.output import FINDINGS, Color, hazard_row, note, plural, print_json, say
+from waiaas_migrate.cli.output import FINDINGS, Color, hazard_row, note, plural, print_json, print_written, say
+from waiaas_migrate.errors import UsageError
 
 if TYPE_CHECKING:
     from waiaas_migrate.authoring.generate import Generated
@@ -20,51 +20,78 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("-m", "--name", metavar="NAME", help="Name of the migration, such as “add nickname”.")
 @click.option("--allow", metavar="CODE", multiple=True, help="Accept a hazard by its code, or `all`.  [repeatable]")
+@click.option("--amend", is_flag=True, help="Replace the last migration, if it is not released.")
+@options.released
 @options.as_json
 @options.in_project
-def generate(project: Project, name: str | None, allow: tuple[str, ...], *, as_json: bool) -> int:
+def generate(
+    project: Project,
+    name: str | None,
+    allow: tuple[str, ...],
+    *,
+    amend: bool,
+    released: tuple[str, ...],
+    as_json: bool,
+) -> int:
     """Write a migration for the changes in schema.yaml.
 
     Compares schema.yaml with the schema that the migrations build. Tests the new migration in memory, forward and
     back, before writing it. Writes nothing if the two agree, or if data could be lost and --allow does not accept it.
 
+    --amend writes the last migration again, with the same number. If schema.yaml is as it was before that migration,
+    its files are deleted. A migration is released if the main branch has it.
+
     \b
     Example:
       waiaas-migrate generate -m "add nickname"
+      waiaas-migrate generate --amend -m "add nickname"
     """  # noqa: D301  \b is click's mark for lines that it must not wrap
     from waiaas_migrate.authoring.generate import generate as run
 
-    result = run(project, name=name, allow=allow)
+    if released and not amend:
+        raise UsageError("--released only affects --amend. Add --amend, or leave it out.")
+    result = run(project, name=name, allow=allow, amend=amend, released=released)
     if as_json:
         print_json(
             {
                 **asdict(result),
                 "hazards": [hazard_row(hazard) for hazard in result.hazards],
                 "refused": [hazard.code for hazard in result.refused],
-                "written": [str(path) for path in result.written],
-                "removed": [str(path) for path in result.removed],
             }
         )
     else:
-        _print_generated(result)
+        _print_generated(result, amend=amend)
     return FINDINGS if result.refused else 0
 
 
-def _print_generated(result: Generated) -> None:
-    for path in result.removed:
-        note(f"deleted {_short(path)}, left by an interrupted run")
+def _print_generated(result: Generated, *, amend: bool) -> None:
     for change in result.changes:
         say(change)
     print_hazards(result.hazards, allowed=[one for one in result.hazards if one not in result.refused])
-    for path in result.written:
-        note(f"wrote {_short(path)}")
+    print_written(result)
     if result.changes and result.unrecorded:
         note(f"Found new migrations: {', '.join(result.unrecorded)}. schema.yaml must declare what they create.")
     if result.refused:
         note(f"Nothing was written: --allow is needed for {plural(len(result.refused), 'hazard')}.")
+    elif result.replaced:
+        say(f"{'replaced' if result.migration else 'deleted'} {result.replaced}")
+        note(redo_hint(result.replaced))
+    elif amend:
+        say("Nothing to amend: the last migration makes the schema in schema.yaml.")
     elif not result.changes:
-        first = "No migration is needed" if result.written else "Nothing to generate"
-        say(f"{first}: the migrations build the schema in schema.yaml.")
+        say(_no_changes(result))
+    for migration in result.unrecorded if result.written else ():
+        say(f"recorded {migration}")
+
+
+def _no_changes(result: Generated) -> str:
+    first = "No migration is needed" if result.written else "Nothing to generate"
+    return f"{first}: the migrations build the schema in schema.yaml."
+
+
+def redo_hint(*migrations: str) -> str:
+    """Return what to do about databases that have run the old version of ``migrations``."""
+    return f"If a database has run the old {', '.join(migrations)}, run `waiaas-migrate apply --redo DATABASE`."
 
 
 def print_hazards(hazards: tuple[Hazard, ...], *, allowed: list[Hazard]) -> None:
@@ -78,9 +105,3 @@ def print_hazards(hazards: tuple[Hazard, ...], *, allowed: list[Hazard]) -> None
         if not is_allowed and hazard.fix not in printed:
             printed.add(hazard.fix)
             say(f"  {hazard.fix}")
-
-
-def _short(path: Path) -> str:
-    """Return ``path`` relative to the current folder, if it is in there."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -27,11 +27,13 @@ class Facts:
         forward: the effects of applying it.
         rollback: the effects of rolling it back.
         catalog: the mark of the catalog after it; None if unknown.
+        by_hand: whether a person wrote or edited the migration, so that the facts were read from its SQL.
     """
 
     forward: Effects = WORST_CASE
     rollback: Effects = WORST_CASE
     catalog: str | None = None
+    by_hand: bool = False
 
 
 UNKNOWN = Facts()
@@ -47,7 +49,8 @@ def written(facts: Facts) -> dict[str, Any]:
     forward = _written(facts.forward, loses=facts.forward.loses)
     back = "" if facts.rollback == WORST_CASE else f" | {_written(facts.rollback, loses=False)}".rstrip()
     catalog = {} if facts.catalog is None else {"catalog": facts.catalog}
-    return {"facts": forward + back, **catalog}
+    by_hand = {"by_hand": True} if facts.by_hand else {}
+    return {"facts": forward + back, **by_hand, **catalog}
 
 
 def _written(effects: Effects, *, loses: bool) -> str:
@@ -68,9 +71,7 @@ def read(entry: dict[str, Any]) -> Facts | None:
     """Return the facts in an entry of the manifest; None if it has none, as those of old versions.
 
     Raises:
-        AttributeError: the entry is not what :func:`written` returns.
-        TypeError: likewise.
-        ValueError: likewise.
+        AttributeError, TypeError, ValueError: the entry is not what :func:`written` returns.
     """
     if "facts" not in entry:
         return None
@@ -79,7 +80,10 @@ def read(entry: dict[str, Any]) -> Facts | None:
         raise TypeError(f"{catalog!r} is not text")
     forward, bar, back = entry["facts"].partition("|")
     rollback = _read(back, always_loses=True) if bar else WORST_CASE
-    return Facts(forward=_read(forward, always_loses=False), rollback=rollback, catalog=catalog)
+    by_hand = entry.get("by_hand", False)
+    if not isinstance(by_hand, bool):
+        raise TypeError(f"{by_hand!r} is neither true nor false")
+    return Facts(forward=_read(forward, always_loses=False), rollback=rollback, catalog=catalog, by_hand=by_hand)
 
 
 def _read(text: str, *, always_loses: bool) -> Effects:

@@ -15,12 +15,13 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.migration_dir import facts as facts_text
 from waiaas_migrate.files.migration_dir.facts import Facts
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, read_with_post_apply
+from waiaas_migrate.files.migration_dir.unfinished import Unfinished, unfinished
 from waiaas_migrate.sqlite.database.pragmas import Pragma, pragma_problem
 
 MANIFEST = "manifest.json"
@@ -32,7 +33,8 @@ _VERSION = 2
 _KNOWN_VERSIONS = (1, _VERSION)
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
 _RESTORE = f"Restore {MANIFEST} from git. If it is lost, delete it and run `waiaas-migrate generate`."
-_RECORD = "Run `waiaas-migrate generate` to record it."
+_RECORD = "Run `waiaas-migrate record`."
+_IF_NOT_RELEASED = "If not, run `waiaas-migrate record`."
 #: What reading JSON of another form raises.
 _MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
 
@@ -41,10 +43,7 @@ _MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
 class Entry:
     """One migration as it was recorded.
 
-    Args:
-        id: its id.
-        hash: a hash over the entry before it, its content and its facts.
-        facts: the facts for the runner; None if an older version recorded it.
+    ``hash`` covers the entry before it, its content and its facts. ``facts`` are None if an old version recorded it.
     """
 
     id: str
@@ -57,12 +56,10 @@ class Manifest:
     """The recorded state of a migrations folder.
 
     Args:
-        migrations: the migrations in the order in which they are applied.
-        pragmas: the PRAGMAs of every connection.
+        migrations: in the order in which they are applied.
         fingerprint: of the catalog once all migrations are applied.
         hints: the rename hints of schema.yaml that the migrations have fulfilled.
         ignore_tables: the project's names and globs for tables of other tools.
-        path: the file.
     """
 
     migrations: tuple[Entry, ...] = ()
@@ -81,6 +78,19 @@ class Manifest:
     def facts(self) -> dict[str, Facts | None]:
         """Return the recorded facts by id."""
         return {entry.id: entry.facts for entry in self.migrations}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """A manifest without its facts: the ids, the hash of the last migration, the fingerprint, and the PRAGMAs.
+
+    That hash covers all of the chain; it is None if there are no migrations.
+    """
+
+    ids: tuple[str, ...]
+    last_hash: str | None
+    fingerprint: str | None
+    pragmas: tuple[Pragma, ...]
 
 
 def chain(migrations: Iterable[MigrationFile], facts: Mapping[str, Facts | None] | None = None) -> tuple[Entry, ...]:
@@ -133,32 +143,31 @@ def read_recorded(
 ) -> tuple[tuple[MigrationFile, ...], tuple[MigrationFile, ...], Manifest | None]:
     """Return the migrations, the post-apply hooks and the manifest of ``folder`` as they were at one moment.
 
-    Read again if a ``generate`` finishes in between, since the manifest decides which files count.
+    Read again if another command writes in between, since the manifest decides which files count.
 
     Raises:
         MigrationsError: lists every problem in the folder.
     """
-    path = folder / MANIFEST
     for _ in range(_ATTEMPTS):
-        before = _identity(path)
+        before = _state(folder)
         try:
             found = (*read_with_post_apply(folder, missing_ok=missing_ok), read_manifest(folder))
         except MigrationsError:
-            if _identity(path) == before:
+            if _state(folder) == before:
                 raise
         else:
-            if _identity(path) == before:
+            if _state(folder) == before:
                 return found
-    raise _broken(path, "keeps changing while it is read.", fix="Run the command again.")
+    raise _broken(folder / MANIFEST, "keeps changing while it is read.", fix="Run the command again.")
 
 
-def _identity(path: Path) -> tuple[int, int, int] | None:
-    """Return what changes when a file is replaced or written to."""
+def _state(folder: Path) -> tuple[int, int, int, Unfinished] | None:
+    """Return what changes when the manifest is replaced or written to, or when files begin or cease to count."""
     try:
-        found = path.stat()
+        found = (folder / MANIFEST).stat()
     except OSError:
         return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    return found.st_ino, found.st_mtime_ns, found.st_size, unfinished(folder)
 
 
 def read_manifest(folder: Path) -> Manifest | None:
@@ -187,8 +196,8 @@ def read_manifest(folder: Path) -> Manifest | None:
     )
 
 
-def read_ids_and_pragmas(path: str) -> tuple[tuple[str, ...], tuple[Pragma, ...]] | None:
-    """Return the ordered ids and the PRAGMAs of the manifest at ``path``; None if there is none.
+def read_summary(path: str) -> Summary | None:
+    """Return what opening needs of the manifest at ``path``; None if there is none.
 
     Checks all of the file but its facts, in a fraction of the time that :func:`read_manifest` takes.
 
@@ -198,8 +207,9 @@ def read_ids_and_pragmas(path: str) -> tuple[tuple[str, ...], tuple[Pragma, ...]
     content = _read(path)
     if content is None:
         return None
-    ids, _, pragmas = _checked(content, path)
-    return tuple(ids), pragmas
+    ids, hashes, pragmas = _checked(content, path)
+    last = hashes[-1] if hashes else None
+    return Summary(ids=tuple(ids), last_hash=last, fingerprint=content["fingerprint"], pragmas=pragmas)
 
 
 def _read(path: str | Path) -> Any:  # noqa: ANN401 — any JSON value
@@ -213,6 +223,19 @@ def _read(path: str | Path) -> Any:  # noqa: ANN401 — any JSON value
     except (OSError, UnicodeDecodeError) as error:
         what = error.strerror if isinstance(error, OSError) else error
         raise _broken(path, f"can't be read: {what}.") from error
+    return _parsed(text, path)
+
+
+def ids_in(text: str, source: str) -> tuple[str, ...]:
+    """Return the ids in the ``text`` of a manifest; ``source`` names it in errors.
+
+    Raises:
+        MigrationsError: the text is not what ``generate`` writes.
+    """
+    return tuple(_checked(_parsed(text, source), source)[0])
+
+
+def _parsed(text: str, path: str | Path) -> Any:  # noqa: ANN401 — any JSON value
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -279,36 +302,45 @@ def check_manifest(manifest: Manifest, migrations: Sequence[MigrationFile]) -> t
         for migration in migrations
         if migration.id not in listed
     ]
-    changed = [problem for _, problem in _changes(manifest, migrations)]
+    changed = [change.problem for change in _changes(manifest, migrations)]
     return (*_missing(manifest, migrations), *unlisted, *changed, *_reordered(manifest, migrations))
 
 
 def history_problems(manifest: Manifest, migrations: Sequence[MigrationFile]) -> tuple[Problem, ...]:
-    """Return the differences that contradict what databases may have run already, and so can't be recorded."""
-    edits = [problem for is_edit, problem in _changes(manifest, migrations) if is_edit]
+    """Return the differences that contradict what databases may have run already: only ``record`` records them."""
+    edits = [change.problem for change in _changes(manifest, migrations) if change.is_edit]
     return (*_missing(manifest, migrations), *edits)
+
+
+def edited(manifest: Manifest, migrations: Sequence[MigrationFile]) -> tuple[str, ...]:
+    """Return the ids of migrations that were edited after they were recorded."""
+    return tuple(change.id for change in _changes(manifest, migrations) if change.is_edit)
 
 
 def _missing(manifest: Manifest, migrations: Iterable[MigrationFile]) -> Iterator[Problem]:
     present = {migration.id for migration in migrations}
     for name in manifest.ids:
         if name not in present:
-            fix = (
-                f"Restore the file from git: databases may have run it. If none has, also restore the {MANIFEST} from "
-                f"before the migration."
-            )
+            fix = f"If it is released, restore the file from git. {_IF_NOT_RELEASED}"
             yield Problem(file=str(manifest.path), what=f"lists migration {name}, which is not in the folder.", fix=fix)
 
 
-def _changes(manifest: Manifest, migrations: Iterable[MigrationFile]) -> Iterator[tuple[bool, Problem]]:
-    """Yield migrations that differ from their entry, and whether what databases ran was edited."""
+class _Change(NamedTuple):
+    """A migration that differs from its entry; ``is_edit`` if what databases may have run was edited."""
+
+    id: str
+    is_edit: bool
+    problem: Problem
+
+
+def _changes(manifest: Manifest, migrations: Iterable[MigrationFile]) -> Iterator[_Change]:
     files = {migration.id: migration for migration in migrations}
     hashes = ["", *(entry.hash for entry in manifest.migrations)]
 
     def is_recorded(entry: Entry, migration: MigrationFile) -> bool:
         return any(_link(other, migration, entry.facts) == entry.hash for other in hashes)
 
-    # Each is compared after the recorded hash before it, so that one edit is not reported for all that follow.
+    # Each hash is computed from the recorded one before it, so that one edit is not reported for all that follow.
     for previous, entry in zip(hashes, manifest.migrations, strict=False):
         migration = files.get(entry.id)
         if migration is None or _link(previous, migration, entry.facts) == entry.hash:
@@ -322,8 +354,8 @@ def _changes(manifest: Manifest, migrations: Iterable[MigrationFile]) -> Iterato
         else:
             is_edit = True
             what = f"was edited, or its rollback or its line in {MANIFEST} was, after it was recorded."
-            fix = "Restore them from git: databases may have run it. Write a new migration for further changes."
-        yield is_edit, Problem(file=str(migration.path), what=what, fix=fix)
+            fix = f"If it is released, restore them from git and write a new migration. {_IF_NOT_RELEASED}"
+        yield _Change(entry.id, is_edit, Problem(file=str(migration.path), what=what, fix=fix))
 
 
 def _reordered(manifest: Manifest, migrations: Sequence[MigrationFile]) -> Iterator[Problem]:

@@ -20,7 +20,7 @@ from typing import Literal
 
 from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.migration_dir.statements import split_statements
-from waiaas_migrate.files.migration_dir.unfinished import JOURNAL, unfinished_files
+from waiaas_migrate.files.migration_dir.unfinished import JOURNAL, Unfinished, unfinished
 
 _ROLLBACK = ".rollback.sql"
 _POST_APPLY = "post-apply"
@@ -183,15 +183,15 @@ def _paths(folder: Path, problems: list[Problem], *, missing_ok: bool) -> list[P
         what = f"can't be read as a folder of migrations: {error.strerror or error}."
         problems.append(Problem(file=str(folder), what=what, fix="Check the path."))
         return []
-    if JOURNAL in found:
-        found = [name for name in found if name not in {JOURNAL, *unfinished_files(folder)}]
+    pending = unfinished(folder) if JOURNAL in found else Unfinished()
+    found = [name for name in found if name != JOURNAL and name not in pending.ignored]
     # Python keeps bytes of a name that are not UTF-8 as surrogates, which can't be hashed.
     texts = [name for name in found if name.isascii() or not re.search("[\ud800-\udfff]", name)]
     problems.extend(
         Problem(file=repr(str(folder / name)), what="has a name that is not UTF-8.", fix="Rename it.")
         for name in sorted(set(found) - set(texts))
     )
-    return [folder / name for name in texts]
+    return [pending.copies.get(name, folder / name) for name in texts]
 
 
 def _is_migration(entry: os.DirEntry[str]) -> bool:

@@ -1,23 +1,20 @@
-"""Write the files of a migration, all or none."""
+"""Write, replace and delete the files of migrations, all or none."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from waiaas_migrate.errors import MigrationsError, Problem
-from waiaas_migrate.files.durable import sync_folder
+from waiaas_migrate.files.durable import sync
+from waiaas_migrate.files.file_lock import HAS_LOCKS, is_at, lock_file
 from waiaas_migrate.files.migration_dir import unfinished as u
+from waiaas_migrate.files.migration_dir.manifest import MANIFEST
 
-try:
-    import fcntl
-except ImportError:  # Windows: two processes that write at once don't exclude each other
-    fcntl = None  # type: ignore[assignment]
-
-#: The time to wait for another `generate` that is writing, in seconds; it takes milliseconds.
+#: The time to wait for another command that is writing, in seconds; it takes milliseconds.
 _TIMEOUT = 10.0
 _DISK = "Check its permissions, the free space and the disk, then run the command again."
 
@@ -37,12 +34,12 @@ def folder_state(folder: Path) -> FolderState:
 
 
 def recover(folder: Path) -> tuple[Path, ...]:
-    """Delete the leftovers of ``generate`` in ``folder``; return the migration files.
+    """Delete the leftovers of an interrupted command in ``folder``; return the migration files that were deleted.
 
-    Writes nothing if there is nothing to delete. Waits for a ``generate`` that is still writing.
+    Writes nothing if there is nothing to delete. Waits for a command that is still writing.
 
     Raises:
-        MigrationsError: something can't be deleted, or the other ``generate`` does not finish.
+        MigrationsError: something can't be deleted, or the other command does not finish.
     """
     if not u.leftovers(folder):
         return ()
@@ -50,7 +47,7 @@ def recover(folder: Path) -> tuple[Path, ...]:
         with _journal(folder) as removed:
             return tuple(folder / name for name in removed)
     except OSError as error:
-        what = f"holds files of an interrupted `generate`, which can't be deleted: {error.strerror}."
+        what = f"holds files of an interrupted command, which can't be deleted: {error.strerror}."
         raise _error(folder, what, _DISK) from None
 
 
@@ -58,14 +55,17 @@ def _error(path: Path, what: str, fix: str) -> MigrationsError:
     return MigrationsError([Problem(file=str(path), what=what, fix=fix)])
 
 
-def write_files(folder: Path, files: Mapping[str, str], *, seen: FolderState) -> tuple[Path, ...]:
-    """Write ``files`` (name to text) into ``folder`` and return their paths; on any failure, write none of them.
+def write_files(
+    folder: Path, files: Mapping[str, str], *, removed: Collection[str] = (), seen: FolderState
+) -> tuple[Path, ...]:
+    """Write ``files`` (name to text) into ``folder`` and return their paths; on any failure, change nothing.
 
-    All but the last are new. The last is the manifest, and replacing it is the commit point: see ``unfinished.py``.
+    Replacing the manifest is the commit point: see ``unfinished.py``.
 
     Args:
         folder: the migrations folder, created if it is missing.
-        files: the texts by name, the manifest last.
+        files: the texts by name. All but the manifest are new, or replace one of ``removed``.
+        removed: names of files that are deleted or replaced in the same step. They need a manifest in ``files``.
         seen: the state of the folder that the texts were made for.
 
     Raises:
@@ -76,8 +76,8 @@ def write_files(folder: Path, files: Mapping[str, str], *, seen: FolderState) ->
         created += [parent for parent in (folder, *folder.parents) if not parent.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         with _journal(folder):
-            _refuse_changes(folder, files, seen)
-            _write_all(folder, files)
+            _refuse_changes(folder, [name for name in files if name not in (MANIFEST, *removed)], seen)
+            _write_all(folder, files, removed)
     except BaseException as error:
         for parent in created:
             with suppress(OSError):  # it is not empty
@@ -88,42 +88,52 @@ def write_files(folder: Path, files: Mapping[str, str], *, seen: FolderState) ->
     return tuple(folder / name for name in files)
 
 
-def _refuse_changes(folder: Path, files: Mapping[str, str], seen: FolderState) -> None:
+def _refuse_changes(folder: Path, added: Iterable[str], seen: FolderState) -> None:
     if folder_state(folder) != seen:
-        what = "changed while `generate` was running. Nothing was changed."
-        raise _error(folder, what, "Run `waiaas-migrate generate` again.")
-    for path in (folder / name for name in list(files)[:-1]):
+        what = "changed while this command was running. Nothing was changed."
+        raise _error(folder, what, "Run the command again.")
+    for path in (folder / name for name in added):
         if os.path.lexists(path):
             raise _error(path, "already exists. Nothing was changed.", "Rename or remove it.")
 
 
-def _write_all(folder: Path, files: Mapping[str, str]) -> None:
-    *added, manifest = (folder / name for name in files)
-    _write_durably(folder / u.JOURNAL, u.journal_text({path.name: files[path.name] for path in added}, manifest))
-    for path in (*added, manifest):
-        _write_durably(u.temporary(path), files[path.name])
-    sync_folder(folder)
-    for path in added:
-        u.temporary(path).rename(path)
-    sync_folder(folder)
-    u.temporary(manifest).replace(manifest)
+def _write_all(folder: Path, files: Mapping[str, str], removed: Collection[str]) -> None:
+    _write_durably(folder / u.JOURNAL, u.journal_text(folder, files, removed, MANIFEST).encode())
+    for name, text in files.items():
+        _write_durably(u.temporary(folder / name), text.encode())
+    if replaced := [name for name in removed if name in files]:
+        (folder / u.KEPT).mkdir()
+        for name in replaced:
+            _write_durably(folder / u.KEPT / name, (folder / name).read_bytes())
+        sync(folder / u.KEPT)
+    sync(folder)
+    for path in (folder / name for name in files if name != MANIFEST):
+        if path.name in replaced:
+            u.temporary(path).replace(path)
+        else:
+            u.temporary(path).rename(path)
+    sync(folder)
+    if MANIFEST in files:
+        u.temporary(folder / MANIFEST).replace(folder / MANIFEST)
+    else:
+        os.truncate(folder / u.JOURNAL, 0)
     try:
-        sync_folder(folder)
+        sync(folder)
     except OSError as error:
         what = f"was written, but the disk did not confirm it: {error.strerror}."
-        raise _error(manifest, what, "Check the disk, then run `waiaas-migrate check`.") from None
+        raise _error(folder / list(files)[-1], what, "Check the disk, then run `waiaas-migrate check`.") from None
 
 
-def _write_durably(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
+def _write_durably(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
         file.flush()
         os.fsync(file.fileno())
 
 
 @contextmanager
 def _journal(folder: Path) -> Iterator[tuple[str, ...]]:
-    """Hold the journal; delete uncommitted files before and after, yield the former.
+    """Hold the journal; delete files that don't count before and after, yield the former.
 
     The journal is deleted last. If something can't be deleted, it stays, and the next run tries again.
     """
@@ -148,32 +158,12 @@ def _locked(path: Path) -> Iterator[None]:
     flags = os.O_RDONLY | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)  # a pipe of that name would wait for a writer
     while True:
         with os.fdopen(os.open(path, flags, 0o666), "rb", buffering=0) as file:
-            if _lock(file.fileno()) and _is_at(file.fileno(), path):
-                if fcntl is None:
+            if lock_file(file.fileno()) and is_at(file.fileno(), path):
+                if not HAS_LOCKS:
                     file.close()  # Windows deletes no open file
                 yield
                 return
         if time.monotonic() > deadline:
-            what = "another `generate` is writing to this folder. Nothing was changed."
+            what = "another command is writing to this folder. Nothing was changed."
             raise _error(path.parent, what, "Let it finish, then run the command again.")
         time.sleep(0.02)
-
-
-def _lock(descriptor: int) -> bool:
-    """Lock an open file; return False if another process holds it, and True if the file system has no locks."""
-    if fcntl is not None:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
-    return True
-
-
-def _is_at(descriptor: int, path: Path) -> bool:
-    """Return whether the open file is still the one at ``path``: its last holder may have deleted it."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False

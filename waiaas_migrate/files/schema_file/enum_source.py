@@ -62,10 +62,8 @@ def load_enums(modules: Sequence[tuple[str, Origin]], *, root: Path) -> LoadedEn
     """Load everything in ``modules`` that an enum reference may name.
 
     That is an ``enum.Enum`` subclass (its values), a ``typing.Literal``, or a tuple or list of strings or integers.
-
-    Args:
-        modules: dotted names, each with the place that names it.
-        root: the project's folder; it, and its ``src`` folder, are on ``sys.path`` during the imports.
+    Each of ``modules`` comes with the place that names it. During the imports, ``root`` and its ``src`` folder are on
+    ``sys.path``.
 
     Raises:
         SchemaFileError: lists a problem for each module that can't be imported.

@@ -9,41 +9,40 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+_REFUSED = "The restored file could not be given the {} of the old one{}."
+
 
 def keep_access(old: Path, new: Path) -> tuple[str, ...]:
-    """Give ``new`` the owner, group, mode, access list and extended attributes of ``old``.
+    """Give ``new`` the owner, group, access list, attributes and mode of ``old``; return a notice for each refusal.
 
     ``new`` has mode 0600 until the end, so nobody gains access on the way.
-
-    Returns:
-        A sentence for each thing that the system refused.
     """
-    refused = [sentence for sentence, change in _changes(old, new) if not _is_done(change)]
-    mode = stat.S_IMODE(old.stat().st_mode) & 0o777
-    if stat.S_IMODE(new.stat().st_mode) != mode and not _is_done(partial(new.chmod, mode)):
-        refused.append(f"The restored file could not be given the mode of the old one ({mode:04o}).")
+    refused = []
+    for notice, change in _changes(old, new):
+        try:
+            change()
+        except OSError:
+            refused.append(notice)
     return tuple(refused)
 
 
 def _changes(old: Path, new: Path) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Yield each change but the mode, with the notice if it is refused; owner first."""
+    """Yield the notice if a change is refused, and the change; owner first, mode last."""
     status, own = old.stat(), new.stat()
     if status.st_uid != own.st_uid:
-        sentence = f"The restored file could not be given the owner of the old one (user {status.st_uid})."
-        yield sentence, partial(os.chown, new, status.st_uid, -1)
+        yield _REFUSED.format("owner", f" (user {status.st_uid})"), partial(os.chown, new, status.st_uid, -1)
     if status.st_gid != own.st_gid:
-        sentence = f"The restored file could not be given the group of the old one ({status.st_gid})."
-        yield sentence, partial(os.chown, new, -1, status.st_gid)
+        yield _REFUSED.format("group", f" ({status.st_gid})"), partial(os.chown, new, -1, status.st_gid)
     wanted, found = _attributes(old), _attributes(new)
     for name in sorted(found.keys() - wanted.keys()):  # inherited from the folder
-        yield (
-            f"The restored file keeps the attribute {name}, which the old one lacks.",
-            partial(os.removexattr, new, name),
-        )
+        notice = f"The restored file keeps the attribute {name}, which the old one lacks."
+        yield notice, partial(os.removexattr, new, name)
     for name, value in sorted(wanted.items()):
         if found.get(name) != value:
-            sentence = f"The restored file could not be given the attribute {name} of the old one."
-            yield sentence, partial(os.setxattr, new, name, value)
+            yield _REFUSED.format(f"attribute {name}", ""), partial(os.setxattr, new, name, value)
+    mode = stat.S_IMODE(status.st_mode) & 0o777
+    if stat.S_IMODE(new.stat().st_mode) != mode:
+        yield _REFUSED.format("mode", f" ({mode:04o})"), partial(new.chmod, mode)
 
 
 def _attributes(path: Path) -> dict[str, bytes]:
@@ -55,11 +54,3 @@ def _attributes(path: Path) -> dict[str, bytes]:
                 with suppress(OSError):
                     found[name] = os.getxattr(path, name)
     return found
-
-
-def _is_done(change: Callable[[], object]) -> bool:
-    try:
-        change()
-    except OSError:
-        return False
-    return True

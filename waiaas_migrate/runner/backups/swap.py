@@ -9,7 +9,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from waiaas_migrate.errors import DatabaseRefused
-from waiaas_migrate.files.durable import sync_file
+from waiaas_migrate.files.durable import sync
 from waiaas_migrate.runner.backups.access import keep_access
 from waiaas_migrate.runner.backups.partial import beside, partial_file, stamped_names, take_free_name, take_name
 from waiaas_migrate.runner.backups.verified_copy import OWNER_ONLY, require_room
@@ -51,7 +51,10 @@ class Swap:
         with ExitStack() as open_files:
             try:
                 if os.path.lexists(self.target):
-                    self._replace(open_files)
+                    self.notices = keep_access(self.target, self._arriving)
+                    sync(self._arriving)
+                    self._move_content(self._keep(open_files))
+                    self._arriving.replace(self.target)
                 else:
                     self._appear()
             except BaseException:
@@ -67,7 +70,7 @@ class Swap:
             beside(self.target, "-shm").unlink()
 
     def forget_interrupted(self) -> None:
-        """Remove the second names of ``target`` that a killed restore left; the caller holds an exclusive lock."""
+        """Remove second names that a killed restore gave to ``target``; the caller holds an exclusive lock."""
         for path in self.target.parent.iterdir():
             if re.fullmatch(re.escape(self.target.name) + _KEPT, path.name):
                 with suppress(OSError):
@@ -75,7 +78,7 @@ class Swap:
                         path.unlink()
 
     def _appear(self) -> None:
-        """Take the name of a database that is missing, unless another process has created it again."""
+        """Take the name of the missing database, unless another process has created one meanwhile."""
         self._move_content(next(name for name in stamped_names(self.target, "replaced") if not os.path.lexists(name)))
         try:
             take_name(self._arriving, self.target)
@@ -83,12 +86,6 @@ class Swap:
             raise DatabaseRefused(
                 f"{self.target}: another process has created it meanwhile. Nothing was changed; try again."
             ) from error
-
-    def _replace(self, open_files: ExitStack) -> None:
-        self.notices = keep_access(self.target, self._arriving)
-        sync_file(self._arriving)
-        self._move_content(self._keep(open_files))
-        self._arriving.replace(self.target)
 
     def _keep(self, open_files: ExitStack) -> Path:
         """Give the old file a second name, so that the first is never missing; without hard links, copy it."""
@@ -119,7 +116,7 @@ class Swap:
         with open(copy, "xb", opener=lambda path, flags: os.open(path, flags, OWNER_ONLY)) as new:
             shutil.copyfileobj(old, new)
         keep_access(self.target, copy)
-        sync_file(copy)
+        sync(copy)
 
     def _move_content(self, kept: Path) -> None:
         """Move a WAL or a journal that could not be merged along with its file."""

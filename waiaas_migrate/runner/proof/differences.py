@@ -10,7 +10,8 @@ from waiaas_migrate.errors import MigrateError, UnsupportedError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.replay import Replay
-from waiaas_migrate.schema.changes import Change, ModifyTableOptions
+from waiaas_migrate.schema.changes import Change, DropColumn, DropObject, DropTable, ModifyTableOptions
+from waiaas_migrate.schema.model import Table, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import CatalogRow, read_catalog
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
@@ -30,6 +31,7 @@ class Difference:
         words: the difference, for people.
         detail: the difference, to be compared.
         is_extra: whether no migration makes the object.
+        missing: the table or column that a migration makes and the database lacks.
     """
 
     subject: tuple[str, str]
@@ -38,6 +40,7 @@ class Difference:
     words: str = field(compare=False)
     detail: object
     is_extra: bool = field(default=False, compare=False)
+    missing: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return self.words
@@ -114,9 +117,20 @@ def _compare_meaning(
             words=describe_made(change),
             detail=_detail(change),
             is_extra=is_addition(change),
+            missing=_missing(change),
         )
         for change in changes
     ]
+
+
+def _missing(change: Change) -> str | None:
+    match change:
+        case DropTable(table=Table(name=name)) | DropObject(item=VirtualTable(name=name)):
+            return f"table {name}"
+        case DropColumn(table=table, column=column):
+            return f"column {table}.{column.name}"
+        case _:
+            return None
 
 
 def _detail(change: Change) -> object:
@@ -151,6 +165,7 @@ def _difference(subject: tuple[str, str], found: CatalogRow | None, wanted: Cata
         words=words,
         detail=(found, wanted),
         is_extra=wanted is None and kind in ("table", "view"),
+        missing=f"table {name}" if found is None and kind == "table" else None,
     )
 
 

@@ -17,8 +17,7 @@ from waiaas_migrate.schema.model import Column, ForeignKey, IndexPart, PrimaryKe
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_name
 from waiaas_migrate.sqlite.database.connection import result_code
-from waiaas_migrate.sqlite.orphans import orphan_condition
-from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
+from waiaas_migrate.sqlite.quoting import orphan_condition, quote_literal, quote_name
 
 #: How SQLite's message begins if it cannot enforce a foreign key.
 MISMATCH = "foreign key mismatch"

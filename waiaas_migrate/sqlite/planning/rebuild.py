@@ -1,4 +1,4 @@
-"""Rebuilding a table: create a new one, copy the rows, replace the old one."""
+"""Rebuilds a table: create a new one, copy the rows, replace the old one."""
 
 from __future__ import annotations
 
@@ -12,17 +12,7 @@ from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import SqlText, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import ROWID_NAMES, rowid_alias, rowid_name
-from waiaas_migrate.sqlite.planning.actions import (
-    Copied,
-    CopyRows,
-    CreateBeside,
-    GuardDefinition,
-    GuardNoRow,
-    GuardObjects,
-    Piece,
-    ReplaceTable,
-    Step,
-)
+from waiaas_migrate.sqlite.planning import actions as a
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.row_values import column_of, guards, overrides_conflicts, value_of
 from waiaas_migrate.sqlite.planning.table_text import piece, renamed, written_name
@@ -33,14 +23,14 @@ from waiaas_migrate.sqlite.reading.grammar import significant, tokenize
 from waiaas_migrate.sqlite.reading.spelling import spelled_name, spelled_value
 
 
-def rebuild(table: TableChanges, new: Table) -> Step:
+def rebuild(table: TableChanges, new: Table) -> a.Step:
     """Return the step that creates ``new``, copies the rows, and drops the old table.
 
-    ``new`` is ``table.new``, with its columns in the order that they get in the file.
+    ``new`` is ``table.new``, with its columns in the order that they will have in the file.
     """
     old, aside = table.old, f"_waiaas_new_{new.name}"
     create, definition_guard = _definitions(table, new, aside)
-    copy = CopyRows(
+    copy = a.CopyRows(
         table=new.name,
         aside=aside,
         copied=tuple(_copied(old, new)) or (_nothing_kept(new),),
@@ -48,26 +38,28 @@ def rebuild(table: TableChanges, new: Table) -> Step:
         overrides=overrides_conflicts(new),
     )
     objects = (*(fold(index.name) for index in old.indexes), *table.triggers)
-    return Step(
+    return a.Step(
         words="; ".join(describe(change) for change in table.changes),
         cost=Cost.REBUILD,
         actions=(
             *_addition_guards(table, new),
             *_rowid_guards(old, new),
-            CreateBeside(create=create),
+            a.CreateBeside(create=create),
             copy,
             definition_guard,
-            GuardObjects(table=new.name, names=objects),
-            ReplaceTable(table=new.name, aside=aside, keeps_sequence=_has_counter(old) and _has_counter(new)),
+            a.GuardObjects(table=new.name, names=objects),
+            a.ReplaceTable(
+                table=new.name,
+                aside=aside,
+                away=f"_waiaas_old_{new.name}",
+                keeps_sequence=_has_counter(old) and _has_counter(new),
+            ),
         ),
     )
 
 
-def _addition_guards(table: TableChanges, new: Table) -> Iterator[GuardNoRow]:
-    """Yield guards for added columns.
-
-    The rowid needs none, since every row has one. Neither does a backfill, which is part of the copy.
-    """
+def _addition_guards(table: TableChanges, new: Table) -> Iterator[a.GuardNoRow]:
+    """Yield guards for added columns, unless they have a backfill, which is part of the copy, or are the rowid."""
     for change in table.changes:
         if (
             isinstance(change, AddColumn)
@@ -77,23 +69,25 @@ def _addition_guards(table: TableChanges, new: Table) -> Iterator[GuardNoRow]:
             yield from guards(new, change)
 
 
-def _definitions(table: TableChanges, new: Table, aside: str) -> tuple[str, GuardDefinition]:
+def _definitions(table: TableChanges, new: Table, aside: str) -> tuple[str, a.GuardDefinition]:
     """Return CREATE TABLE under the name ``aside``, and a guard for the old table."""
     name, temporary = written_name(table.text), spelled_name(aside)
-    named = Piece(old=temporary, new=name)
+    named = a.Piece(old=temporary, new=name)
     steps = None
-    # A new column could capture a string in double quotes.
-    if not (_names_itself(new) or table.strings):
+    texts = [check.expression.sql for check in new.checks]
+    names_itself = any(unqualified(text, new.name) != text for text in texts)
+    # With strings in double quotes, the text can't be edited: a new column could capture one.
+    if not (names_itself or table.strings):
         steps = text_steps(table.text, table.old, table.changes, table.clauses, new)
     if steps is None:
         create = table.clauses.table(replace(_unqualified(new), name=aside))
-        return create, GuardDefinition(table=table.old.name, aside=aside, named=named, text=table.text)
+        return create, a.GuardDefinition(table=table.old.name, aside=aside, named=named, text=table.text)
     pieces = tuple(piece(step.after, step.before) for step in reversed(steps))
     create = renamed(steps[-1].after if steps else table.text, temporary)
-    return create, GuardDefinition(table=table.old.name, aside=aside, named=named, pieces=pieces)
+    return create, a.GuardDefinition(table=table.old.name, aside=aside, named=named, pieces=pieces)
 
 
-def _rowid_guards(old: Table, new: Table) -> list[GuardNoRow]:
+def _rowid_guards(old: Table, new: Table) -> list[a.GuardNoRow]:
     """Return a guard if a column becomes the rowid: SQLite would number its NULLs."""
     alias = rowid_alias(new)
     column = column_of(old, alias) if alias is not None and alias != rowid_alias(old) else None
@@ -101,7 +95,7 @@ def _rowid_guards(old: Table, new: Table) -> list[GuardNoRow]:
         return []
     name = spelled_name(column.name)
     rule = f"rows have no value in {column.name}, which becomes the primary key"
-    return [GuardNoRow(table=new.name, rule=rule, where=f"{name} IS NULL")]
+    return [a.GuardNoRow(table=new.name, rule=rule, where=f"{name} IS NULL")]
 
 
 def _keeps_checks(old: Table, new: Table) -> bool:
@@ -143,23 +137,15 @@ def _unqualified(table: Table) -> Table:
     return replace(table, checks=checks)
 
 
-def _names_itself(table: Table) -> bool:
-    """Return whether a CHECK contains the name of its table."""
-    return any(unqualified(check.expression.sql, table.name) != check.expression.sql for check in table.checks)
-
-
 def _has_counter(table: Table) -> bool:
     return table.primary_key is not None and table.primary_key.autoincrement
 
 
-def _copied(old: Table, new: Table) -> Iterator[Copied]:
-    """Yield the columns to copy.
-
-    A generated column computes its values, and a new one without a backfill gets its default.
-    """
+def _copied(old: Table, new: Table) -> Iterator[a.Copied]:
+    """Yield the columns to copy: not generated ones, nor new ones without a backfill, which get their default."""
     alias = rowid_alias(new)
     if (rowid := rowid_name(old, new)) is not None and alias is None:
-        yield Copied(column=rowid, source=rowid)
+        yield a.Copied(column=rowid, source=rowid)
     for column in new.columns:
         if column.generated is not None:
             continue
@@ -167,16 +153,16 @@ def _copied(old: Table, new: Table) -> Iterator[Copied]:
         if source is None and alias == fold(column.name) and column_of(old, column.name) is None:
             source = rowid
         if source is not None:
-            yield Copied(column=column.name, source=source)
+            yield a.Copied(column=column.name, source=source)
 
 
-def _nothing_kept(new: Table) -> Copied:
-    """Return what to copy if no column is kept: a new rowid, or a default."""
+def _nothing_kept(new: Table) -> a.Copied:
+    """Return a value to copy if no column is kept: a new rowid, or a default."""
     rowid = rowid_name(new)
     if rowid is not None:
-        return Copied(column=rowid, source="NULL")
+        return a.Copied(column=rowid, source="NULL")
     column = next(column for column in new.columns if column.generated is None)
-    return Copied(
+    return a.Copied(
         column=column.name, source="NULL" if column.default is None else f"({_as_expression(column.default)})"
     )
 

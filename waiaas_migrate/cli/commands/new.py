@@ -1,0 +1,40 @@
+"""The command ``new``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from waiaas_migrate.cli import options
+from waiaas_migrate.cli.output import note, print_json, print_written
+
+if TYPE_CHECKING:
+    from waiaas_migrate.files.project import Project
+
+
+@click.command()
+@click.option("-m", "--name", metavar="NAME", required=True, help="Name of the migration, such as “trim names”.")
+@click.option("--python", is_flag=True, help="Write a Python migration instead of SQL.")
+@options.as_json
+@options.in_migrations
+def new(project: Project, name: str, *, python: bool, as_json: bool) -> int:
+    """Write an empty migration to complete by hand.
+
+    It gets the next number, and depends on the last migration. A migration in SQL gets a rollback file, too. Complete
+    it, then run `record`.
+
+    \b
+    Example:
+      waiaas-migrate new -m "trim names"
+    """  # noqa: D301
+    from waiaas_migrate.authoring.new_migration import new as run
+
+    result = run(project, name=name, python=python)
+    if as_json:
+        print_json(asdict(result))
+        return 0
+    print_written(result)
+    note("Complete it, then run `waiaas-migrate record`.")
+    return 0

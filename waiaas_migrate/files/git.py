@@ -1,0 +1,64 @@
+"""Ask git what the main branch has. Everything works without git; then nothing is known."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+from waiaas_migrate.errors import UsageError
+
+#: Where the main branch is looked for, in this order.
+_MAIN = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
+
+
+class MergeBase(NamedTuple):
+    """The commit at which the current branch left the main ``branch``."""
+
+    commit: str
+    branch: str
+
+
+def merge_base_with_main(folder: Path, main_branch: str | None = None) -> MergeBase | None:
+    """Return the merge base of HEAD and the main branch.
+
+    Return None if git isn't installed, if ``folder`` is not in a repository with commits, or if that has no main
+    branch. If the two have no common commit, as in a shallow clone, return the main branch's last commit.
+
+    Args:
+        folder: a folder in the repository.
+        main_branch: the name of the main branch; the remote's default, ``main`` or ``master`` if None.
+
+    Raises:
+        UsageError: there is no branch ``main_branch``.
+    """
+    if _git(folder, "rev-parse", "--verify", "--quiet", "HEAD^{commit}") is None:
+        return None
+    branches = _MAIN if main_branch is None else (f"origin/{main_branch}", main_branch)
+    for branch in branches:
+        if tip := _git(folder, "rev-parse", "--verify", "--quiet", f"{branch}^{{commit}}"):
+            base = _git(folder, "merge-base", "HEAD", tip) or tip
+            return MergeBase(commit=base, branch=_git(folder, "rev-parse", "--abbrev-ref", branch) or branch)
+    if main_branch is not None:
+        fix = "Correct `main_branch` in [tool.waiaas-migrate] of pyproject.toml, or fetch the branch."
+        raise UsageError(f"git has no branch {main_branch}. {fix}")
+    return None
+
+
+def read_committed(folder: Path, commit: str, name: str) -> str | None:
+    """Return the text of the file ``name`` of ``folder`` in ``commit``; None if it has no such file."""
+    return _git(folder, "cat-file", "blob", f"{commit}:./{name}")
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """Return what git prints, stripped; None if it fails or isn't installed, or if there is no such folder."""
+    try:
+        done = subprocess.run(  # noqa: S603 — the arguments are this module's, and none is an option of the user's
+            ["git", "-C", str(folder), *arguments],  # noqa: S607 — wherever the user has git
+            capture_output=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except OSError:
+        return None
+    return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else None

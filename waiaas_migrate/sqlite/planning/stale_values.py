@@ -1,0 +1,149 @@
+"""Literals of an enum value that a migration renames or removes: SQL that uses them silently means something else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from waiaas_migrate.schema import changes as c
+from waiaas_migrate.schema.enum_lists import literal
+from waiaas_migrate.schema.hazards.enum_values import is_same_list
+from waiaas_migrate.schema.hazards.hazard import Code, Hazard, allow
+from waiaas_migrate.schema.model import Check, Column, Schema, SqlText, Table
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.reading.ddl import names_in
+from waiaas_migrate.sqlite.reading.literal_uses import LiteralUse, Tree, literal_uses, other_names, tree_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Gone:
+    """The values that a column no longer has, each with the one that replaces it in rows, if any."""
+
+    table: Table
+    column: Column
+    values: Mapping[str | int, str | int | None]
+
+    @property
+    def where(self) -> str:
+        return f"{self.table.name}.{self.column.name}"
+
+
+class _Place(NamedTuple):
+    """SQL that may use a value: the object that it belongs to, what to call it in a sentence, and its own table."""
+
+    where: str
+    subject: str
+    text: SqlText
+    own: str
+
+
+def stale_values(new: Schema, changes: Sequence[c.Change]) -> tuple[Hazard, ...]:
+    """Return a hazard for each place in ``new`` that uses an enum value which ``changes`` rename or remove."""
+    found: dict[Hazard, None] = {}
+    for gone in _gone(new, changes):
+        for place, names in _places(new, gone):
+            for use in literal_uses(tree_of(place.text), new.by_name(), place.own):
+                if use.value in gone.values and (verb := _verb(use, gone, names)):
+                    found[_hazard(place, gone, use.value, verb)] = None
+        found |= dict.fromkeys(_stale_default(gone))
+    return tuple(found)
+
+
+def _gone(new: Schema, changes: Sequence[c.Change]) -> Iterator[_Gone]:
+    tables = new.by_name()
+    for change in changes:
+        if not isinstance(change, c.AddCheck | c.ModifyCheck):
+            continue
+        check = change.check if isinstance(change, c.AddCheck) else change.new
+        table = tables[fold(change.table)]
+        column = next((one for one in table.columns if check.allowed and fold(one.name) == check.allowed.column), None)
+        if column is None:
+            continue
+        hinted = {**dict(column.hints.removed_values), **dict(column.hints.renamed_values)}
+        values = _dropped(change) if isinstance(change, c.ModifyCheck) and is_same_list(change) else tuple(hinted)
+        if values:
+            yield _Gone(table=table, column=column, values={value: hinted.get(value) for value in values})
+
+
+def _dropped(change: c.ModifyCheck) -> tuple[str | int, ...]:
+    old, new = change.old.allowed, change.new.allowed
+    return tuple(value for value in old.values if value not in new.values) if old and new else ()
+
+
+def _places(new: Schema, gone: _Gone) -> Iterator[tuple[_Place, frozenset[str]]]:
+    """Yield the SQL that can reach the column, with the names that the column may have there."""
+    own = frozenset({fold(gone.column.name)})
+    yield from ((place, own) for place in _places_of_table(gone.table))
+    readers = _readers(new, gone.table)
+    for view in new.views:
+        if fold(view.name) in readers:
+            place = _Place(view.name, "the view", view.statement, "")
+            yield place, other_names([readers[fold(view.name)], *readers.values()], gone.column.name)
+    for trigger in new.triggers:
+        if {fold(trigger.table), *names_in(trigger.statement.sql)} & {fold(gone.table.name), *readers}:
+            place = _Place(trigger.name, "the trigger", trigger.statement, trigger.table)
+            yield place, other_names([tree_of(trigger.statement), *readers.values()], gone.column.name)
+
+
+def _places_of_table(table: Table) -> Iterator[_Place]:
+    for check in table.checks:
+        where = f"{table.name}.{check.column}" if check.column else table.name
+        yield _Place(where, _called(check), check.expression, table.name)
+    for index in table.indexes:
+        for text in (index.where, *(part.expression for part in index.parts)):
+            if text is not None:
+                yield _Place(index.name, "the index", text, table.name)
+    for column in table.columns:
+        if column.generated is not None:
+            where = f"{table.name}.{column.name}"
+            yield _Place(where, "the generated column", column.generated.expression, table.name)
+
+
+def _called(check: Check) -> str:
+    return "a CHECK" if check.name is None else f"the CHECK {check.name}"
+
+
+def _readers(new: Schema, table: Table) -> dict[str, Tree]:
+    """Return the trees of the views that read ``table``, also through other views, by folded name."""
+    found: dict[str, Tree] = {}
+    size = -1
+    while len(found) > size:
+        size = len(found)
+        for view in new.views:
+            if fold(view.name) not in found and names_in(view.statement.sql) & {fold(table.name), *found}:
+                found[fold(view.name)] = tree_of(view.statement)
+    return found
+
+
+def _verb(use: LiteralUse, gone: _Gone, names: frozenset[str]) -> str:
+    """Return what is done with the value and the column; empty if the value is used with other columns only."""
+    own = fold(gone.table.name), fold(gone.column.name)
+    direct = [one for one in use.columns if (one.table, one.column) == own and one.is_direct]
+    indirect = [
+        one for one in use.columns if (one.table, one.column) == own or (one.table is None and one.column in names)
+    ]
+    if not indirect:
+        return ""
+    if use.is_written:
+        return "writes {} to {}" if direct else "may write {} to {}"
+    return "compares {1} with {0}" if direct else "may compare {1} with {0}"
+
+
+def _hazard(place: _Place, gone: _Gone, value: str | int, verb: str) -> Hazard:
+    done = verb.format(literal(value), gone.where)
+    return _stale(place.where, f"{place.subject} {done}, which is no longer a value of the enum.", gone, value)
+
+
+def _stale_default(gone: _Gone) -> Iterator[Hazard]:
+    default = gone.column.default
+    for value in gone.values if default is not None else ():
+        if default is not None and default.sql.strip("() ") == literal(value):
+            what = f"the default is {literal(value)}, which is no longer a value of the enum."
+            yield _stale(gone.where, what, gone, value)
+
+
+def _stale(where: str, what: str, gone: _Gone, value: str | int) -> Hazard:
+    new = gone.values[value]
+    fix = f"{f'Write {literal(new)} instead.' if new is not None else 'Remove it.'} {allow(Code.STALE_VALUE)}"
+    return Hazard(code=Code.STALE_VALUE, where=where, what=what, fix=fix, name=literal(value))
