@@ -141,7 +141,7 @@ def test_the_page_on_migrations_works_in_an_empty_folder(tmp_path: Path) -> None
     folder.mkdir()
     run_blocks(folder, (DOCS / "migrations.md").read_text(encoding="utf-8"))
     run_command(folder, "waiaas-migrate", "apply", "app.db")
-    run_command(folder, "waiaas-migrate", "rollback", "app.db", "--to", "0001_initial")
+    run_command(folder, "waiaas-migrate", "rollback", "app.db", "--to", "0001_initial", "--yes")
     assert run_command(folder, "waiaas-migrate", "drift", "app.db") == "app.db: no drift.\n"
 
 

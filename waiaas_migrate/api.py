@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from waiaas_migrate.commands.findings import Finding, Subject
     from waiaas_migrate.commands.inspect import Inspected, inspect
     from waiaas_migrate.commands.status import Status, status, status_of_all
+    from waiaas_migrate.commands.take_over import TakenOver, take_over
+    from waiaas_migrate.commands.undo_changes import Undoing, undo_changes
     from waiaas_migrate.errors import (
         ApplyError,
         DatabaseBusy,
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.runner.open import close_database, connect, open_database, push_schema
     from waiaas_migrate.runner.options import RunOptions
     from waiaas_migrate.runner.proof.differences import Difference
+    from waiaas_migrate.runner.redo import RedoResult, redo
     from waiaas_migrate.runner.rollback import Extent, RollbackResult
     from waiaas_migrate.runner.rollback import roll_back_in as rollback
     from waiaas_migrate.runner.watching.events import (
@@ -103,6 +106,7 @@ __all__ = [
     "ProjectError",
     "ProofError",
     "Recorded",
+    "RedoResult",
     "RestoreInterrupted",
     "Restored",
     "RollbackResult",
@@ -111,7 +115,9 @@ __all__ = [
     "StatementStarted",
     "Status",
     "Subject",
+    "TakenOver",
     "TemplateError",
+    "Undoing",
     "UnknownMigrationsError",
     "UnsupportedError",
     "UsageError",
@@ -136,10 +142,13 @@ __all__ = [
     "open_database",
     "push_schema",
     "record",
+    "redo",
     "restore",
     "rollback",
     "status",
     "status_of_all",
+    "take_over",
+    "undo_changes",
 ]
 
 #: The public names by the module that defines them, below ``waiaas_migrate``.
@@ -154,6 +163,8 @@ _NAMES = {
     "commands.findings": "Finding Subject",
     "commands.inspect": "Inspected inspect",
     "commands.status": "Status status status_of_all",
+    "commands.take_over": "TakenOver take_over",
+    "commands.undo_changes": "Undoing undo_changes",
     "errors": "ApplyError DatabaseBusy DatabaseFileError DatabaseRefused Failure InputError MigrateError "
     "MigrationsError OtherMigrationsError PragmaError Problem ProjectError ProofError SchemaFileError TemplateError "
     "UnknownMigrationsError UnsupportedError UsageError",
@@ -168,6 +179,7 @@ _NAMES = {
     "runner.open": "close_database connect open_database push_schema",
     "runner.options": "RunOptions",
     "runner.proof.differences": "Difference",
+    "runner.redo": "RedoResult redo",
     "runner.rollback": "Extent RollbackResult rollback",
     "runner.watching.events": "Committed MigrationFinished MigrationStarted Progress StatementStarted",
     "runner.watching.interruption": "Interrupted",

@@ -211,7 +211,9 @@ class UnknownMigrationsError(DatabaseRefused):
         self.unknown = tuple(unknown)
         super().__init__(
             f"{database}: has applied migrations that are not in the migrations folder: {', '.join(self.unknown)}. "
-            f"A newer version or another branch of the application wrote it. Use that one, or restore a backup."
+            f"A newer version or another branch of the application wrote it: use that one, or restore a backup. If "
+            f"the database is your own and you have replaced or deleted these migrations, run "
+            f"`waiaas-migrate apply --redo`."
         )
 
 

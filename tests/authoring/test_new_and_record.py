@@ -48,7 +48,7 @@ def test_an_empty_migration_in_python(project: Path) -> None:
     assert '__depends__ = {"0001_initial"}' in (project / "migrations" / "0002_tags.py").read_text(encoding="utf-8")
     assert run(project, "record").status == 0
     assert run(project, "apply", "app.db").status == 0
-    assert "rolled back 0002_tags" in run(project, "rollback", "app.db").out
+    assert "rolled back 0002_tags" in run(project, "rollback", "app.db", "--yes").out
 
 
 def test_new_in_an_empty_folder(tmp_path: Path) -> None:

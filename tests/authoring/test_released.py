@@ -57,6 +57,13 @@ def test_git_is_not_installed(project: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert released(project, main_branch="trunk") == Released()
 
 
+def test_a_repository_that_git_refuses(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If git doesn't read the repository, released migrations are not taken for others."""
+    monkeypatch.setenv("GIT_DIR", str(project / "none"))
+    with pytest.raises(UsageError, match=r"git can't tell which migrations are released: fatal: not a git repository:"):
+        released(project)
+
+
 def test_a_repository_without_commits(tmp_path: Path) -> None:
     """Nothing is released before the first commit."""
     git(tmp_path, "init", "--quiet", "--initial-branch", "main")

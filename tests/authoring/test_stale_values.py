@@ -222,3 +222,19 @@ def test_it_can_be_allowed(tmp_path: Path) -> None:
     text = (project / "migrations" / "0002_closed.sql").read_text(encoding="utf-8")
     assert "\n-- hazard STALE_VALUE v: the view compares orders.status with 'done', which is no longer a value" in text
     assert run(project, "generate").out.startswith(("Nothing to generate", "No migration is needed"))
+
+
+def test_a_list_that_gets_a_name_at_the_same_time(tmp_path: Path) -> None:
+    """A value is also missed if the CHECK gets a name in the same migration."""
+    project = project_with(tmp_path, views="v: SELECT id FROM orders WHERE status = 'done'")
+    assert len(stale(project, "enum: {values: [open], constraint: known}, default: open")) == 1
+
+
+def test_hints_that_have_been_followed(tmp_path: Path) -> None:
+    """Once the values are renamed, other changes to the table don't report the old ones again."""
+    project = project_with(tmp_path, views="v: SELECT id FROM orders WHERE status = 'done'")
+    edit(project / "schema.yaml", "nullable: false, enum: [open, done], default: open", f"nullable: false, {RENAME}")
+    assert run(project, "generate", "--allow", "STALE_VALUE").status == 0
+    edit(project / "schema.yaml", "enum: [open, closed]", "enum: [open, closed, more]")
+    done = run(project, "generate")
+    assert (done.status, done.out) == (0, "orders.status: allow 'more'\n")

@@ -20,7 +20,7 @@ from tests.support.projects import (
     run,
 )
 
-FIX = "Undo the manual change, or add it to schema.yaml and run `waiaas-migrate generate`."
+FIX = "Undo it (`drift --fix` prints the SQL), or make it a migration (`drift --as-migration NAME`)."
 
 
 def test_apply_makes_the_file(project: Path) -> None:

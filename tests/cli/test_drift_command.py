@@ -15,7 +15,7 @@ from tests.support.projects import (
     run,
 )
 
-FIX = "Undo the manual change, or add it to schema.yaml and run `waiaas-migrate generate`."
+FIX = "Undo it (`drift --fix` prints the SQL), or make it a migration (`drift --as-migration NAME`)."
 
 
 def test_drift_of_a_database_without_a_record(project: Path) -> None:

@@ -217,6 +217,58 @@ def test_of_enums_with_equal_values_the_likest_name_is_taken(tmp_path: Path, tab
         assert "`SALE_STATES`" in remarks[0]
 
 
+MEMBERS = """\
+import enum
+
+
+class OrderStatus(enum.Enum):
+    OPEN = "open"
+    DONE = "done"
+
+
+class Color(enum.Enum):
+    RED = (255, 0, 0)
+    LIME = (0, 255, 0)
+
+
+SIZES = ("S", "M")
+"""
+
+
+def test_names_of_members_are_linked(tmp_path: Path) -> None:
+    """SQLAlchemy stores the names of members unless told otherwise, and so an enum's values may be anything."""
+    checks = "CONSTRAINT s CHECK (status IN ('OPEN', 'DONE')), CHECK (color IN ('RED', 'LIME'))"
+    project = project_with(tmp_path, f"CREATE TABLE orders (status TEXT, color TEXT, {checks})", enums=MEMBERS)
+    assert column(project, "status") == "status: {type: text, enum: {name: OrderStatus, stores: names, constraint: s}}"
+    assert column(project, "color") == "color: {type: text, enum: {name: Color, stores: names}}"
+    assert run(project, "inspect", "app.db", "--enums-module", "app_enums", "-o", "schema.yaml").status == 0
+    assert run(project, "diff", "app.db", "schema.yaml").out == "No differences.\n"
+    assert run(project, "generate").status == 0
+    edit(project / "app_enums.py", '    DONE = "done"\n', '    DONE = "done"\n    VOID = "void"\n')
+    assert run(project, "check").out.startswith("enum (1 finding)\n  OrderStatus: value 'VOID' is in the enum, but")
+    assert run(project, "generate").out == "orders.status: allow 'VOID'\n"
+
+
+def test_almost_the_names_of_members(tmp_path: Path) -> None:
+    """A list with one name more or less is reported, too."""
+    project_with(tmp_path, "CREATE TABLE orders (status TEXT CHECK (status IN ('OPEN')))", enums=MEMBERS)
+    line, remark = column(tmp_path, "status").splitlines()
+    assert line == "status: {type: text, enum: [OPEN]}"
+    assert "but lacks 'DONE'. To use the enum, write `enum: {name: OrderStatus, stores: names}` and run" in remark
+
+
+def test_only_an_enum_has_names(tmp_path: Path) -> None:
+    """``stores: names`` with a tuple is an error with its place."""
+    project_with(tmp_path, enums=MEMBERS)
+    text = (
+        "version: 1\nenums: app_enums\ntables:\n  t: {columns: {a: {type: text, enum: {name: SIZES, stores: names}}}}\n"
+    )
+    (tmp_path / "schema.yaml").write_text(text, encoding="utf-8")
+    done = run(tmp_path, "generate")
+    problem = "`SIZES` is not an `enum.Enum`, so it has no names. Remove `stores`."
+    assert (done.status, done.err) == (2, f"Error: schema.yaml:4:46, tables.t.columns.a.enum.name: {problem}\n")
+
+
 def test_zero_and_one_are_linked_only_by_name(tmp_path: Path) -> None:
     """A list of 0 and 1 is linked to an enum with these values only if their names are alike."""
     table = "CREATE TABLE t (active INT CHECK (active IN (0, 1)), side INT CHECK (side IN (0, 1)))"

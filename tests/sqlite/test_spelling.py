@@ -76,6 +76,8 @@ def test_a_meaningful_change_is_named(schema: Schema, seed: int) -> None:
         ('CREATE TABLE t (a DEFAULT "Abc")', 'CREATE TABLE t (a DEFAULT "abc")'),
         ("CREATE TABLE t (a DEFAULT Abc)", "CREATE TABLE t (a DEFAULT abc)"),
         ("CREATE TABLE t (a DEFAULT 1)", "CREATE TABLE t (a DEFAULT '1')"),
+        ("CREATE TABLE t (a CHECK (a IN ('1', '2')))", "CREATE TABLE t (a CHECK (a IN (1, 2)))"),
+        ("CREATE TABLE t (a CHECK (a NOT IN ('x', 'y')))", "CREATE TABLE t (a CHECK (a NOT IN ('y', 'x')))"),
         ('CREATE TABLE t (a CHECK (a <> "Abc"))', 'CREATE TABLE t (a CHECK (a <> "abc"))'),
         ("CREATE TABLE t (a, b, PRIMARY KEY (a, b))", "CREATE TABLE t (a, b, PRIMARY KEY (b, a))"),
         ("CREATE TABLE t (a INTEGER PRIMARY KEY DESC)", "CREATE TABLE t (a INTEGER PRIMARY KEY)"),
@@ -95,6 +97,7 @@ def test_these_differ(one: str, other: str) -> None:
     ("one", "other"),
     [
         ("CREATE TABLE t (a INTEGER PRIMARY KEY)", "CREATE TABLE t (a INTEGER, PRIMARY KEY (a DESC))"),
+        ("CREATE TABLE t (a CHECK (a IN ('x', 'y')))", "CREATE TABLE t (a, CHECK (a = 'y' OR a IS NULL OR a = 'x'))"),
         ("CREATE TABLE t (a DEFAULT (1))", "CREATE TABLE T (A DEFAULT 1)"),
         ('CREATE TABLE t (a DEFAULT "it\'s")', "CREATE TABLE t (a DEFAULT 'it''s')"),
         ("CREATE TABLE t (a DEFAULT Abc)", "CREATE TABLE t (a DEFAULT 'Abc')"),

@@ -58,10 +58,13 @@ by `:`, or to `*`.
 With `--json`, stdout holds one object. Its keys are always present:
 
 - `apply`: `database`, `applied`, `notices`, `backup`, `manual_changes`
+- `apply --redo`: `database`, `rolled_back`, `applied`, `losses`, `notices`, `backup`, `manual_changes`
 - `apply --dry-run`: `database`, `migrations`, `bytes`, `bytes_to_write`, `free`, `is_short_of_room`, `backup`, `manual_changes`
 - `check`: `findings`
 - `diff`: `changes`, `hazards`, `sql`
 - `drift`: `database`, `pending`, `unrecorded_tables`, `findings`
+- `drift --as-migration`: `database`, `migration`, `changes`, `hazards`, `refused`, `written`, `edits`, `notices`
+- `drift --fix`: `database`, `changes`, `hazards`, `sql`
 - `generate`: `migration`, `changes`, `hazards`, `refused`, `unrecorded`, `replaced`, `written`, `removed`
 - `new`: `migration`, `written`, `removed`
 - `record`: `added`, `edited`, `deleted`, `notices`, `written`, `removed`
@@ -76,6 +79,7 @@ Items of its lists:
 
 - `findings`: `subject` (`enum`, `schema`, `manifest`, `pragma`, `migration` or `hook`), `where`, `what`, `fix`
 - `hazards`: `code`, `where`, `place`, `what`, `fix`, `destructive`
+- `edits`: `place`, `path`, `action` (`add`, `replace` or `remove`), `text`
 - `migrations` of `status`: `id`, `state` (`applied`, `pending`, `unknown` or `changed`)
 - `mismatch` (null if there is none): `migrations`, `what`, `fix`
 - `migrations` of `apply --dry-run`: `id`, `kind`, `may_lose`, `tables` (null if unknown), `hazards` (such as `DROP_TABLE agents`)

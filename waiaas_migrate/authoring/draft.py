@@ -57,7 +57,7 @@ def hazards_of(transition: Transition) -> tuple[Hazard, ...]:
         *swapped_names(transition.renames),
         *find_hazards(old, new, transition.changes, checks_always_met(old, new)),
         *unknown_names(old, new),
-        *stale_values(new, transition.changes),
+        *stale_values(old, new),
     )
 
 

@@ -99,7 +99,7 @@ def generate(
     allowed = allowed_codes(allow)
     removed = recover(project.migrations)
     seen = folder_state(project.migrations)
-    migrations, recorded = _history(project)
+    migrations, recorded = read_history(project)
     writer = _Writer(project=project, seen=seen, recorded=recorded)
     if amend:
         migrations, recorded, last = without_last(project, migrations, recorded, released)
@@ -170,14 +170,14 @@ def _generate(
             head = fingerprint(read_catalog(before))
             return writer.write(done, _manifest(project, declared, chain(migrations, facts), head))
         hazards = hazards_of(transition)
-        if stopped := _stopped(done, hazards, allowed):
+        if stopped := stopped_by(done, hazards, allowed):
             return stopped
-        with _custom_templates_mentioned(project, renderer):
+        with custom_templates_mentioned(project, renderer):
             drafted = draft(before, transition, hazards, migrations, renderer, name)
             if name is None and writer.is_last(drafted.migration):
                 # Without -m, a migration that stays the same keeps its name.
                 drafted = draft(before, transition, hazards, migrations, renderer, writer.last_slug)
-            if stopped := _stopped(done, drafted.hazards, allowed):
+            if stopped := stopped_by(done, drafted.hazards, allowed):
                 return stopped
             head = prove(before, transition, drafted.migration)
     new = drafted.migration
@@ -187,7 +187,12 @@ def _generate(
     return writer.write(done, _manifest(project, declared, entries, head), new)
 
 
-def _history(project: Project) -> tuple[tuple[MigrationFile, ...], Manifest | None]:
+def read_history(project: Project) -> tuple[tuple[MigrationFile, ...], Manifest | None]:
+    """Return the migrations of ``project`` and their manifest, if there is one.
+
+    Raises:
+        MigrationsError: they differ in what is recorded.
+    """
     migrations, _, recorded = read_recorded(project.migrations, missing_ok=True)
     if recorded is not None and (problems := history_problems(recorded, migrations)):
         raise MigrationsError(problems)
@@ -234,14 +239,14 @@ def pragmas_of(source: DeclaredSchema) -> tuple[Pragma, ...]:
     return tuple(Pragma(name=name, value=value) for name, value in source.pragmas)
 
 
-def _stopped(done: Generated, hazards: tuple[Hazard, ...], allowed: Collection[Code]) -> Generated | None:
+def stopped_by(done: Generated, hazards: tuple[Hazard, ...], allowed: Collection[Code]) -> Generated | None:
     """Return what to report if hazards that aren't allowed stop ``generate``; None if none do."""
     refused = tuple(hazard for hazard in hazards if hazard.stops_generate and hazard.code not in allowed)
     return replace(done, hazards=hazards, refused=refused) if refused else None
 
 
 @contextmanager
-def _custom_templates_mentioned(project: Project, renderer: Renderer) -> Iterator[None]:
+def custom_templates_mentioned(project: Project, renderer: Renderer) -> Iterator[None]:
     """Mention the project's own templates, which may be at fault, if a proof fails."""
     try:
         yield

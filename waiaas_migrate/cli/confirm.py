@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from waiaas_migrate.cli.output import note
+
+if TYPE_CHECKING:
+    from waiaas_migrate.runner.losses import Loss
+
+
+def confirm_losses(database: str, losses: Sequence[Loss], *, yes: bool) -> bool:
+    """Return whether the user wants a rollback to delete this; nobody is asked without a terminal."""
+    if yes:
+        return True
+    lines = "\n".join(f"  {loss}" for loss in losses)
+    return confirm(f"{database}: the rollback deletes\n{lines}\nA backup is made first. Roll back?")
 
 
 def confirm(question: str) -> bool:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.commands.findings import Finding
     from waiaas_migrate.errors import Failure
     from waiaas_migrate.runner.apply import ApplyResult
+    from waiaas_migrate.runner.redo import RedoResult
     from waiaas_migrate.runner.rollback import RollbackResult
     from waiaas_migrate.schema.hazards.hazard import Hazard
 
@@ -155,7 +156,7 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def print_run(result: ApplyResult | RollbackResult) -> None:
+def print_run(result: ApplyResult | RedoResult | RollbackResult) -> None:
     """Print the backup of a run and its notices to stderr."""
     if result.backup is not None:
         note(f"backup {result.backup}")
@@ -173,12 +174,12 @@ def manual_changes_line(changes: Sequence[str]) -> str:
 def print_written(result: Generated | New | Recorded) -> None:
     """Print the files that a command wrote, and those of an interrupted run that it deleted, to stderr."""
     for path in result.removed:
-        note(f"deleted {_short(path)}, left by an interrupted run")
+        note(f"deleted {short(path)}, left by an interrupted run")
     for path in result.written:
-        note(f"wrote {_short(path)}")
+        note(f"wrote {short(path)}")
 
 
-def _short(path: Path) -> str:
+def short(path: Path) -> str:
     """Return ``path`` relative to the current folder, if it is in there."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

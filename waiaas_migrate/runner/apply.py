@@ -132,7 +132,7 @@ def apply_pending(
         if len(todo) == len(folder.ids):  # otherwise some are recorded
             refuse_unrecorded_tables(connection, folder)
         with (
-            _Upgrade(connection, folder, options, "apply", todo, interruption) as run,
+            Upgrade(connection, folder, options, "apply", todo, interruption) as run,
             plain_errors(connection, doing="applying migrations"),
         ):
             while run.run_batch():
@@ -141,7 +141,7 @@ def apply_pending(
     return ApplyResult(applied=tuple(run.committed), notices=tuple(run.notices), backup=run.backup_path)
 
 
-class _Upgrade(Run):
+class Upgrade(Run):
     """Applies pending migrations. Each batch reads them again under the lock, since another process may apply some."""
 
     #: The migrations that are pending once the current batch is applied.
@@ -149,31 +149,38 @@ class _Upgrade(Run):
 
     def run_batch(self) -> bool:
         """Apply and commit the next batch; return whether migrations are pending after it."""
-        notices: list[str] = []
         try:
             lock = MigratingLock(main_file(self.connection))
-            with lock, sole_transaction(self.connection, notices) as state:
-                batch = self._next_batch(state, notices)
+            with lock, sole_transaction(self.connection, self.notices) as state:
+                batch = self._next_batch(state, lock)
                 if batch and batch[0].transactional:
-                    self._run_in_transaction(batch, state.facts, notices, lock)
+                    self._run_in_transaction(batch, state.facts, lock)
         except DatabaseBusy as error:
-            if error.doing == COMMITTING or pending(self.connection, self.folder.ids):
+            if error.doing == COMMITTING or not self._is_done():
                 raise
-            return False  # another connection has applied them meanwhile
+            return False  # by another connection
         except ApplyError as error:
             raise hint(error) from error.__cause__
-        self.notices.extend(notices)
         if batch and batch[0].transactional:
             self.note_commit(batch)
         elif batch:
             self._run_outside_transaction(batch[0])
         return bool(self._left)
 
-    def _next_batch(self, state: LockState, notices: list[str]) -> tuple[MigrationFile, ...]:
-        """Return the next batch, under the write lock; create yoyo's tables if needed."""
-        names = self._pending()
+    def _is_done(self) -> bool:
+        return not pending(self.connection, self.folder.ids)
+
+    def _next_batch(self, state: LockState, _lock: MigratingLock) -> tuple[MigrationFile, ...]:
+        """Return the next batch, under the write lock; create or upgrade yoyo's tables if there is one."""
+        refuse_changed(self.connection, self.folder)
+        records = read_records(self.connection)
+        if records is not None and records.version == records_version():
+            names = not_applied(self.connection, records.applied, self.folder.ids)
+        elif names := pending(self.connection, self.folder.ids):
+            refuse_unrecorded_tables(self.connection, self.folder)
+            self.steps.prepare_records()
         todo = self.folder.named(names)
-        if todo and state.yoyo_was_killed and self._record_late(todo[0], names, notices):
+        if todo and state.yoyo_was_killed and self._record_late(todo[0], names):
             todo = todo[1:]
         batch = todo[:1]
         if batch and batch[0].transactional and self.options.transaction == "all":
@@ -181,47 +188,31 @@ class _Upgrade(Run):
         self._left = tuple(migration.id for migration in todo[len(batch) :])
         return batch
 
-    def _pending(self) -> tuple[str, ...]:
-        """Return pending migrations; if there are any, create or upgrade yoyo's tables."""
-        refuse_changed(self.connection, self.folder)
-        records = read_records(self.connection)
-        if records is not None and records.version == records_version():
-            return not_applied(self.connection, records.applied, self.folder.ids)
-        names = pending(self.connection, self.folder.ids)
-        if names:
-            refuse_unrecorded_tables(self.connection, self.folder)
-            self.steps.prepare_records()
-        return names
-
-    def _record_late(self, first: MigrationFile, names: Sequence[str], notices: list[str]) -> bool:
+    def _record_late(self, first: MigrationFile, names: Sequence[str]) -> bool:
         """Record ``first`` if plain yoyo ran it before it was killed; return whether it did."""
         applied = self.folder.without(names)
         if not had_run(self.connection, applied, first, self.folder.facts(first).forward, self.folder.others):
             return False
         self.steps.record(first, self.folder, "mark")
-        notices.append(recorded_late(first.id))
+        self.notices.append(recorded_late(first.id))
         return True
 
-    def _run_in_transaction(
-        self, batch: Sequence[MigrationFile], facts: CatalogFacts, notices: list[str], lock: MigratingLock
-    ) -> None:
+    def _run_in_transaction(self, batch: Sequence[MigrationFile], facts: CatalogFacts, lock: MigratingLock) -> None:
         """Run ``batch``, and hooks after the last; make others wait if it may take long."""
         todo = (*batch, *self.folder.named(self._left))
         proof = self.prove(self.folder.without([migration.id for migration in todo]), todo, facts)
         check = ForeignKeyCheck(self.connection, self.effects(batch), facts)
         if check.reads_rows or not self._is_short(batch, facts):
             lock.announce()
-        after = self.run_together(batch, check, notices)
-        self._renew_head(batch)
-        self._run_hooks()
+        after = self.run_together(batch, check)
+        self._finish(batch)
         # ``after`` was read before the hooks, which may remove objects that earlier hooks made.
-        notices.extend(self.verify(proof, batch, self._applied_after(batch), after))
+        self.verify(proof, batch, self._applied_after(batch), after)
 
     def _is_short(self, batch: Sequence[MigrationFile], facts: CatalogFacts) -> bool:
         """Return whether statements, hooks and backups end before others time out, for any number of rows.
 
-        Hooks and backups may read rows. So may SQLite 3.53 and newer when it adds a column to a
-        STRICT table.
+        Hooks and backups may read rows. So may SQLite 3.53 and newer when it adds a column to a STRICT table.
         """
         effects = self.effects(batch)
         calls_others = self.wants_backup or self.options.listener is not None or self.folder.post_apply
@@ -237,13 +228,13 @@ class _Upgrade(Run):
             return self.folder.without(pending(self.connection, self.folder.ids))
         return self.folder.without(self._left)
 
-    def _renew_head(self, batch: Sequence[MigrationFile]) -> None:
-        """Renew the record of the last migration if it ran before ``batch``, which a merge put before it."""
+    def _finish(self, batch: Sequence[MigrationFile]) -> None:
+        """If nothing is pending after ``batch``, bring the record of the head up to date, and run transactional hooks.
+
+        A merge may have put ``batch`` before a migration that had run, whose record then changes.
+        """
         if not self._left and batch[-1].id != self.folder.ids[-1]:
             renew_head(self.connection, self.folder)
-
-    def _run_hooks(self) -> None:
-        """Run the hooks that may share the last transaction."""
         if self.folder.post_apply and not pending(self.connection, self.folder.ids):
             for hook in self.folder.post_apply:
                 if hook.transactional:
@@ -265,13 +256,12 @@ class _Upgrade(Run):
                 self.run_one(migration, check)
                 with sole_transaction(self.connection, self.notices):
                     self.record(migration)
-                    self._renew_head([migration])
-                    self._run_hooks()
+                    self._finish([migration])
         self.note_commit([migration])
         try:
             self.notices.extend(check.finish(batch_name([migration])))
             applied = self._applied_after([migration])
-            self.notices.extend(self.verify(proof, [migration], applied, read_facts(self.connection)))
+            self.verify(proof, [migration], applied, read_facts(self.connection))
         except ApplyError as error:
             name, reason = error.migration, error.reason
             raise ApplyError(database=error.database, migration=name, reason=reason, rolled_back=False) from error

@@ -89,14 +89,14 @@ def roll_back_in(
         todo, losses = _confirmed(target, folder, extent, confirm, allowed)
         try:
             done = _roll_back_file(target, folder, extent, options, todo) if todo else RollbackResult()
-        except _OthersRan:  # so something else would be lost than was confirmed
+        except OthersRan:  # so something else would be lost than was confirmed
             return run()
         return replace(done, losses=losses)
 
     return retry_while_migrating(target, run)
 
 
-class _OthersRan(Exception):
+class OthersRan(Exception):
     """Another process has rolled back or applied migrations since they were confirmed."""
 
 
@@ -111,17 +111,40 @@ def _confirmed(
     with closing(open_read_only(database)) as reading, plain_errors(database.name, doing="reading it"):  # makes no file
         reading.execute("BEGIN")
         todo = _to_roll_back(reading, folder, extent)
-        _refuse_outside_transactions(todo)
-        StepRunner(reading, folder.migrations).refuse_irreversible(todo)
-        if Code.DROP_TABLE not in allowed:
-            _refuse_adopted(reading, todo)
-        losses = losses_of(reading, todo)
+        losses = possible_losses(reading, folder, todo, allowed)
+    refuse_unconfirmed(database, todo, losses, confirm)
+    return todo, losses
+
+
+def possible_losses(
+    connection: sqlite3.Connection, folder: MigrationFolder, todo: Sequence[MigrationFile], allowed: Collection[Code]
+) -> tuple[Loss, ...]:
+    """Return what rolling back ``todo`` deletes.
+
+    Raises:
+        DatabaseRefused: one of them was adopted, and ``DROP_TABLE`` isn't ``allowed``.
+        UnsupportedError: one of them can't be rolled back.
+    """
+    _refuse_outside_transactions(todo)
+    StepRunner(connection, folder.migrations).refuse_irreversible(todo)
+    if Code.DROP_TABLE not in allowed:
+        _refuse_adopted(connection, todo)
+    return losses_of(connection, todo)
+
+
+def refuse_unconfirmed(
+    database: Database, todo: Sequence[MigrationFile], losses: Sequence[Loss], confirm: Confirm
+) -> None:
+    """Have ``confirm`` agree to the ``losses`` of rolling back ``todo``, if there are any.
+
+    Raises:
+        DatabaseRefused: it didn't.
+    """
     if losses and not confirm(losses):
         raise DatabaseRefused(
             f"{database.name}: rolling back {batch_name(todo[::-1])} would delete {', '.join(map(str, losses))}. "
             f"Nothing was changed. To delete it, pass --yes (in Python, `confirm`). A backup is made first."
         )
-    return todo, losses
 
 
 def _refuse_adopted(connection: sqlite3.Connection, todo: Sequence[MigrationFile]) -> None:
@@ -179,6 +202,17 @@ def roll_back(
     return RollbackResult(rolled_back=tuple(run.committed), notices=tuple(run.notices), backup=run.backup_path)
 
 
+def stays_applied(error: ApplyError) -> ApplyError:
+    """Return ``error`` as that of a rollback."""
+    return ApplyError(
+        database=error.database,
+        migration=error.migration,
+        reason=error.reason,
+        statement=error.statement,
+        was_rolling_back=True,
+    )
+
+
 class _Rollback(Run):
     """Rolls migrations back. They are read again under the lock, since another process may roll some back."""
 
@@ -192,35 +226,24 @@ class _Rollback(Run):
             ApplyError: says that nothing was rolled back.
         """
         try:
-            self._run_once(extent)
+            lock = MigratingLock(main_file(self.connection))
+            with lock, sole_transaction(self.connection, self.notices) as state:
+                lock.announce()
+                batch = _to_roll_back(self.connection, self.folder, extent)
+                if self.confirmed is not None and batch != list(self.confirmed):
+                    raise OthersRan
+                _refuse_outside_transactions(batch)
+                self.steps.refuse_irreversible(batch)
+                self.steps.prepare_records()
+                if batch:
+                    proof = self.prove(self._applied(), batch, state.facts)
+                    check = ForeignKeyCheck(self.connection, self.effects(batch), state.facts)
+                    after = self.run_together(batch, check)
+                    self.verify(proof, batch, self._applied(), after)
         except ApplyError as error:
-            raise ApplyError(
-                database=error.database,
-                migration=error.migration,
-                reason=error.reason,
-                statement=error.statement,
-                was_rolling_back=True,
-            ) from error
-
-    def _run_once(self, extent: Extent) -> None:
-        notices: list[str] = []
-        lock = MigratingLock(main_file(self.connection))
-        with lock, sole_transaction(self.connection, notices) as state:
-            lock.announce()
-            batch = _to_roll_back(self.connection, self.folder, extent)
-            if self.confirmed is not None and batch != list(self.confirmed):
-                raise _OthersRan
-            _refuse_outside_transactions(batch)
-            self.steps.refuse_irreversible(batch)
-            self.steps.prepare_records()
-            if batch:
-                proof = self.prove(self._applied(), batch, state.facts)
-                check = ForeignKeyCheck(self.connection, self.effects(batch), state.facts)
-                after = self.run_together(batch, check, notices)
-                notices.extend(self.verify(proof, batch, self._applied(), after))
+            raise stays_applied(error) from error
         if batch:
             self.note_commit(batch)
-        self.notices.extend(notices)
 
     def _applied(self) -> tuple[MigrationFile, ...]:
         return self.folder.without(pending(self.connection, self.folder.ids))

@@ -87,7 +87,7 @@ class Run:
         """Return what each of ``migrations`` does in the direction of this run."""
         return self.folder.forward(migrations) if self.direction == "apply" else self.folder.rollback(migrations)
 
-    def run_together(self, batch: Sequence[MigrationFile], check: ForeignKeyCheck, notices: list[str]) -> CatalogFacts:
+    def run_together(self, batch: Sequence[MigrationFile], check: ForeignKeyCheck) -> CatalogFacts:
         """Run and record ``batch`` in the open transaction, with ``check``, and return the facts of the result.
 
         Raises:
@@ -99,7 +99,7 @@ class Run:
             self.run_one(migration, check)
             self.record(migration)
         after = read_facts(self.connection)
-        notices.extend(check.finish(batch_name(batch), after))
+        self.notices.extend(check.finish(batch_name(batch), after))
         return after
 
     def run_one(self, migration: MigrationFile, check: ForeignKeyCheck) -> None:
@@ -142,18 +142,17 @@ class Run:
         batch: Sequence[MigrationFile],
         applied: Sequence[MigrationFile],
         facts: CatalogFacts,
-    ) -> tuple[str, ...]:
-        """Compare the schema after ``batch`` with the one of ``applied``; return notices.
-
-        The cost doesn't grow with the rows.
+    ) -> None:
+        """Compare the schema after ``batch`` with the one of ``applied``. The cost doesn't grow with the rows.
 
         Raises:
             ApplyError: they differ, and did not before.
         """
         if proof is None:
-            return ()
+            return
         if not (found := proof.new(applied, facts)):
-            return proof.notices
+            self.notices.extend(proof.notices)
+            return
         if self.direction == "apply":
             reason = (
                 f"the schema would differ from the one that the migrations build: {listed(found)}. "

@@ -114,7 +114,7 @@ class write_transaction:  # noqa: N801 — a context manager, as standard_settin
         self._connection = connection
         self._pragmas = migration_pragmas(connection)
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> object:
         _refuse_transaction(self._connection)  # executescript would commit it
         self._pragmas.__enter__()
         try:
@@ -125,6 +125,7 @@ class write_transaction:  # noqa: N801 — a context manager, as standard_settin
             _end(self._connection)  # Ctrl-C may come after BEGIN
             self._pragmas.__exit__()
             raise
+        return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         try:

@@ -68,7 +68,8 @@ def resolve(old: Schema, new: Schema, done: Collection[str] = ()) -> Renames:
 
     A hint is done if its old name is gone and its new name exists, or if it is one of ``done``: these are the hints, as
     :func:`hints` returns them, that an earlier migration followed. After a swap both names exist, so nothing else shows
-    that it was done. Chains are ordered so that each new name is free; a circle, such as a swap, uses a temporary name.
+    that it was done. A hint that changes only the case is done if the name is spelled like that. Chains are ordered so
+    that each new name is free; a circle, such as a swap, uses a temporary name.
     """
     old_tables = old.by_name()
     wanted = _undone("", {t.name: t.renamed_from for t in new.tables if t.renamed_from is not None}, old_tables, done)
@@ -102,7 +103,11 @@ def _hint(owner: str, new: str, old: str) -> str:
 
 
 def _undone(owner: str, wanted: Mapping[str, str], existing: Collection[str], done: Collection[str]) -> dict[str, str]:
-    return {new: old for new, old in wanted.items() if fold(new) not in existing or _hint(owner, new, old) not in done}
+    return {
+        new: old
+        for new, old in wanted.items()
+        if fold(new) not in existing or fold(new) == fold(old) or _hint(owner, new, old) not in done
+    }
 
 
 def _ends(steps: Sequence[tuple[str, str]]) -> dict[str, str]:
@@ -123,7 +128,7 @@ def _circles(steps: Sequence[tuple[str, str]]) -> list[tuple[str, ...]]:
         names = [first]
         while fold(names[-1]) in left:
             names.append(left.pop(fold(names[-1])))
-        if len(names) > 1 and fold(names[-1]) == fold(first):
+        if len(names) > 2 and fold(names[-1]) == fold(first):  # with two, only the case changes
             circles.append(tuple(names[:-1]))
     return circles
 
@@ -139,7 +144,7 @@ def _steps(
     problems: list[tuple[str, str]] = []  # the new name, and what is wrong with its hint
     waiting: dict[str, str] = {}  # new name to old name, both as they are spelled
     for target, source in wanted.items():
-        if fold(source) in spelled and fold(source) != fold(target):
+        if fold(source) in spelled and spelled[fold(source)] != target:
             waiting[target] = spelled[fold(source)]
         elif fold(source) not in spelled and fold(target) not in spelled:
             fix = f"Correct the name, or remove the hint to add {target} as new."
@@ -172,7 +177,11 @@ def _contradictions(waiting: Mapping[str, str], declared: Collection[str]) -> It
 
 
 def _ordered(waiting: Mapping[str, str], existing: Iterable[str]) -> list[tuple[str, str]]:
-    """Return the renames in an order in which each new name is free; circles go through a temporary name."""
+    """Return the renames in an order in which each new name is free.
+
+    Circles go through a temporary name. So do names that change only their case, since SQLite renames no table directly
+    to such a name.
+    """
     left = dict(waiting)
     occupied = {fold(name) for name in existing}
     steps: list[tuple[str, str]] = []

@@ -18,6 +18,7 @@ from waiaas_migrate.cli.output import (
     print_run,
     say,
 )
+from waiaas_migrate.errors import UsageError
 
 if TYPE_CHECKING:
     from waiaas_migrate.files.project import Project
@@ -29,16 +30,22 @@ if TYPE_CHECKING:
 @click.command()
 @options.databases
 @click.option("--dry-run", is_flag=True, help="Show what would run and what it would cost; write nothing.")
+@click.option(
+    "--redo", is_flag=True, help="First roll back migrations that the folder no longer has, or has otherwise."
+)
+@options.yes
 @options.run_options
 @options.transaction
 @options.fleet_options
 @options.as_json
 @options.in_migrations
-def apply(
+def apply(  # noqa: PLR0913 — one for each option
     project: Project,
     databases: tuple[str, ...],
     *,
     dry_run: bool,
+    redo: bool,
+    yes: bool,
     run_options: RunOptions,
     fleet: Fleet,
     as_json: bool,
@@ -48,16 +55,29 @@ def apply(
     DATABASE is a path or a sqlite:/// URL. New database files get mode 0600. Several databases, or a quoted pattern,
     get one line each; if one fails, the others still run.
 
+    --redo is for a database of your own that ran a migration before it was changed, renamed or deleted. It takes one
+    DATABASE. It first rolls back that migration and all after it, with the rollbacks that the database keeps. If that
+    deletes data, it asks, as `rollback` does.
+
     \b
     Example:
       waiaas-migrate apply app.db
       waiaas-migrate apply "tenants/*.db" --jobs 8
     """  # noqa: D301
+    if redo:
+        from waiaas_migrate.cli.redo import redo as run_redo
+
+        return run_redo(project, databases, run_options, dry_run=dry_run, yes=yes, as_json=as_json)
+    if yes:
+        raise UsageError("--yes only affects --redo. Add --redo, or leave it out.")
     if dry_run:
         from waiaas_migrate.cli.dry_run import dry_run as estimate
 
         return estimate(project, databases, run_options, fleet, as_json=as_json)
+    return _run(project, databases, run_options, fleet, as_json=as_json)
 
+
+def _run(project: Project, databases: tuple[str, ...], run_options: RunOptions, fleet: Fleet, *, as_json: bool) -> int:
     report = Report(
         show=_show, line=_line, word=_word, row=_row, status=lambda result: FINDINGS if result.manual_changes else 0
     )

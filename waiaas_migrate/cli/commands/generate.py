@@ -69,7 +69,7 @@ def _print_generated(result: Generated, *, amend: bool) -> None:
         say(change)
     print_hazards(result.hazards, allowed=[one for one in result.hazards if one not in result.refused])
     print_written(result)
-    if result.changes and result.unrecorded:
+    if result.unrecorded and any(change.startswith("drop ") for change in result.changes):
         note(f"Found new migrations: {', '.join(result.unrecorded)}. schema.yaml must declare what they create.")
     if result.refused:
         note(f"Nothing was written: --allow is needed for {plural(len(result.refused), 'hazard')}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,13 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.confirm import confirm
+from waiaas_migrate.cli.confirm import confirm_losses
 from waiaas_migrate.cli.output import note, print_interrupted, print_json, print_run, say
 from waiaas_migrate.errors import UsageError
 
 if TYPE_CHECKING:
     from waiaas_migrate.files.project import Project
-    from waiaas_migrate.runner.losses import Loss
     from waiaas_migrate.runner.options import RunOptions
     from waiaas_migrate.runner.rollback import RollbackResult
 
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
 @options.database
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="Roll back N migrations.  [default: 1]")
 @click.option("--to", metavar="MIGRATION", help="Roll back to MIGRATION, which stays applied.")
-@click.option("--yes", is_flag=True, help="Delete data without asking.")
+@options.yes
 @click.option(
     "--allow", metavar="CODE", multiple=True, help="Roll back adopted migrations, too: `DROP_TABLE`.  [repeatable]"
 )
@@ -62,7 +60,7 @@ def rollback(  # noqa: PLR0913 — one for each option
     try:
         with progress_line() as listener:
             run_options = replace(run_options, listener=listener)
-            agreed = partial(_confirm, database, yes=yes)
+            agreed = partial(confirm_losses, database, yes=yes)
             result = roll_back_in(
                 database, project.migrations, extent, options=run_options, confirm=agreed, allow=allow
             )
@@ -83,11 +81,3 @@ def _print(database: str, result: RollbackResult, *, as_json: bool) -> None:
         say(f"rolled back {migration}")
     if not result.rolled_back:
         say(f"{database}: nothing to roll back.")
-
-
-def _confirm(database: str, losses: Sequence[Loss], *, yes: bool) -> bool:
-    """Return whether the user wants to lose this; nobody is asked without a terminal."""
-    if yes:
-        return True
-    lines = "\n".join(f"  {loss}" for loss in losses)
-    return confirm(f"{database}: the rollback deletes\n{lines}\nA backup is made first. Roll back?")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from waiaas_migrate.files.schema_file import schema_keys as k
 from waiaas_migrate.files.schema_file.enum_source import value_list_problem
@@ -20,13 +21,20 @@ _BOOLEAN = (0, 1)
 Values = tuple[str | int, ...]
 
 
+class EnumReference(NamedTuple):
+    """The name of an enum; ``by_names``: the column holds the names of its members instead of their values."""
+
+    name: str
+    by_names: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """The table of a column: its name and columns, the enums by folded column, and its foreign keys to other files."""
 
     table: str
     columns: tuple[str, ...]
-    enums: Mapping[str, str]
+    enums: Mapping[str, EnumReference]
     external: Collection[ForeignKey]
 
 
@@ -78,12 +86,13 @@ def is_usable_list(check: Check, column: Column) -> bool:
     return found is not None and found.column == fold(column.name) and not value_list_problem(found.values)
 
 
-def _enum(lists: _Lists, check: Check, name: str | None, where: str) -> Data:
-    """Return the enum called ``name``, or its values if None, and the name of the CHECK."""
-    if check.name is None:
-        return list(lists.values) if name is None else name
-    fields: dict[str, Data] = {"values": list(lists.values)} if name is None else {"name": name}
-    return fields | {"constraint": write_name(check.name, (), where)}
+def _enum(lists: _Lists, check: Check, enum: EnumReference | None, where: str) -> Data:
+    """Return a reference to ``enum``, or the values if None, and the name of the CHECK."""
+    fields: dict[str, Data] = {"values": list(lists.values)} if enum is None else {"name": enum.name}
+    fields |= {"stores": "names"} if enum is not None and enum.by_names else {}
+    if check.name is not None:
+        fields["constraint"] = write_name(check.name, (), where)
+    return fields if len(fields) > 1 else next(iter(fields.values()))
 
 
 def _default(default: SqlText | None, lists: _Lists, where: str) -> dict[str, Data]:

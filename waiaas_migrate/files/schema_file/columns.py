@@ -173,12 +173,17 @@ def _enum(value: Value, enums: LoadedEnums | None) -> EnumValues | None:
     if ("name" in fields) == ("values" in fields):
         value.problem("expected either `name` or `values`.", f"Write {k.ENUM.example}.")
         return None
-    found = _named_enum(fields["name"], enums) if "name" in fields else _inline_enum(fields["values"])
-    constraint = k.ENUM.contents(fields, ()).get("constraint")
-    return None if found is None else replace(found, constraint=constraint)
+    options = k.ENUM.contents(fields, ())
+    if "stores" in fields and "values" in fields:
+        fields["stores"].key_problem("`values` has no names.", "Remove `stores`.")
+    by_names = options.get("stores", False)
+    found = (
+        _named_enum(fields["name"], enums, by_names=by_names) if "name" in fields else _inline_enum(fields["values"])
+    )
+    return None if found is None else replace(found, constraint=options.get("constraint"))
 
 
-def _named_enum(value: Value, enums: LoadedEnums | None) -> EnumValues | None:
+def _named_enum(value: Value, enums: LoadedEnums | None, *, by_names: bool = False) -> EnumValues | None:
     name = value.text("an enum's name, or a list of values")
     if name is None or enums is None:
         return None
@@ -186,6 +191,11 @@ def _named_enum(value: Value, enums: LoadedEnums | None) -> EnumValues | None:
     if definition is None:
         value.problem(*unknown_enum(name, enums))
         return None
+    if by_names:
+        if not definition.members:
+            value.problem(f"`{name}` is not an `enum.Enum`, so it has no names.", "Remove `stores`.")
+            return None
+        return EnumValues(name=name, values=definition.members)
     if definition.problem:
         fix = f"Correct it in the module `{definition.module}`."
         value.problem(f"can't use `{name}` as an enum: {definition.problem}.", fix)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from waiaas_migrate.files.problem_report import listed
-from waiaas_migrate.files.schema_file.column_text import is_usable_list
-from waiaas_migrate.files.schema_file.enum_source import EnumDefinition, LoadedEnums
+from waiaas_migrate.files.schema_file.column_text import EnumReference, is_usable_list
+from waiaas_migrate.files.schema_file.enum_source import LoadedEnums
 from waiaas_migrate.files.schema_file.schema_text import Links, with_lists_on_columns
 from waiaas_migrate.schema.enum_lists import literal
 from waiaas_migrate.schema.model import Check, Column, Schema, Table
@@ -28,6 +29,15 @@ class EnumLinks:
     remarks: tuple[str, ...] = ()
 
 
+class _Candidate(NamedTuple):
+    """An enum that lists are compared with: its values, or the names of its members."""
+
+    name: str
+    module: str
+    values: frozenset[str | int]
+    by_names: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _List:
     """A list of values: its table, its column, and the CHECK that holds it."""
@@ -44,7 +54,7 @@ class _List:
     def values(self) -> frozenset[str | int]:
         return frozenset(self.check.allowed.values if self.check.allowed is not None else ())
 
-    def likeness(self, enum: EnumDefinition) -> tuple[int, int]:
+    def likeness(self, enum: _Candidate) -> tuple[int, int]:
         """Return how many words of the enum's name the list's names share, and minus how many they lack."""
         own = _words(self.table.name, self.column.name, self.check.name or "")
         words = _words(enum.name)
@@ -58,15 +68,15 @@ def link_enums(schema: Schema, loaded: LoadedEnums) -> EnumLinks:
     CHECK is taken.
     """
     enums = tuple(_usable(loaded))
-    links: dict[tuple[str, str], str] = {}
+    links: dict[tuple[str, str], EnumReference] = {}
     remarks: list[str] = []
     for one in _lists(schema):
-        same = [enum for enum in enums if frozenset(enum.values) == one.values]
+        same = [enum for enum in enums if enum.values == one.values]
         if one.values == _BOOLEAN:  # which has the values of many an enum by chance
             same = [enum for enum in same if one.likeness(enum)[0]]
         chosen = _most_alike(one, same)
         if len(chosen) == 1:
-            links[fold(one.table.name), fold(one.column.name)] = chosen[0].name
+            links[fold(one.table.name), fold(one.column.name)] = EnumReference(chosen[0].name, chosen[0].by_names)
         elif chosen:
             names = listed(sorted(enum.name for enum in chosen))
             remarks.append(f"{one.where}: {names} have the same values. Write `enum: NAME` with the one that is meant.")
@@ -75,12 +85,14 @@ def link_enums(schema: Schema, loaded: LoadedEnums) -> EnumLinks:
     return EnumLinks(links=links, remarks=tuple(remarks))
 
 
-def _usable(loaded: LoadedEnums) -> Iterator[EnumDefinition]:
-    """Yield the enums that schema.yaml can refer to, each name once."""
-    for name in dict.fromkeys(loaded.usable()):
+def _usable(loaded: LoadedEnums) -> Iterator[_Candidate]:
+    """Yield what schema.yaml can refer to: the values of each enum, and the names of its members if they differ."""
+    for name in dict.fromkeys(definition.name for definition in loaded.definitions):
         enum = loaded.find(name)
         if enum is not None and not enum.problem:
-            yield enum
+            yield _Candidate(name, enum.module, frozenset(enum.values))
+        if enum is not None and enum.members and set(enum.members) != set(enum.values):
+            yield _Candidate(name, enum.module, frozenset(enum.members), by_names=True)
 
 
 def _lists(schema: Schema) -> Iterator[_List]:
@@ -93,7 +105,7 @@ def _lists(schema: Schema) -> Iterator[_List]:
                 yield _List(table=table, column=column, check=found)
 
 
-def _most_alike(one: _List, enums: Sequence[EnumDefinition]) -> list[EnumDefinition]:
+def _most_alike(one: _List, enums: Sequence[_Candidate]) -> list[_Candidate]:
     """Return the enums whose names fit best; several only if nothing decides between them."""
     if len(enums) < _FEW:
         return list(enums)
@@ -101,18 +113,17 @@ def _most_alike(one: _List, enums: Sequence[EnumDefinition]) -> list[EnumDefinit
     found = [enum for enum in enums if one.likeness(enum) == best] if best[0] else list(enums)
     if len({_words(enum.name) for enum in found}) == 1:
         # A class and a constant made from it, such as Status and STATUSES. The constant is preferred.
-        return [min(found, key=lambda enum: not enum.name.isupper())]
+        return [min(found, key=lambda enum: (enum.by_names, not enum.name.isupper()))]
     return found
 
 
-def _almost(one: _List, enums: Iterable[EnumDefinition]) -> Iterator[str]:
+def _almost(one: _List, enums: Iterable[_Candidate]) -> Iterator[str]:
     """Yield a sentence for the enums that have one value more or less."""
-    near: dict[frozenset[str | int], list[EnumDefinition]] = {}
+    near: dict[frozenset[str | int], list[_Candidate]] = {}
     for enum in enums:
-        values = frozenset(enum.values)
-        is_alike = len(values & one.values) >= _FEW or one.likeness(enum)[0] > 0
-        if len(values ^ one.values) == 1 and is_alike:
-            near.setdefault(values, []).append(enum)
+        is_alike = len(enum.values & one.values) >= _FEW or one.likeness(enum)[0] > 0
+        if len(enum.values ^ one.values) == 1 and is_alike:
+            near.setdefault(enum.values, []).append(enum)
     for values, found in near.items():
         (enum, *_) = _most_alike(one, found)
         (value,) = values ^ one.values
@@ -121,9 +132,12 @@ def _almost(one: _List, enums: Iterable[EnumDefinition]) -> Iterator[str]:
         yield f"{one.where}: its list is almost {enum.name} of {enum.module}, but {differs}. {fix}"
 
 
-def _declaration(one: _List, enum: EnumDefinition) -> str:
-    name = one.check.name
-    return f"enum: {enum.name}" if name is None else f"enum: {{name: {enum.name}, constraint: {name}}}"
+def _declaration(one: _List, enum: _Candidate) -> str:
+    fields = {"name": enum.name}
+    fields |= {"stores": "names"} if enum.by_names else {}
+    fields |= {} if one.check.name is None else {"constraint": one.check.name}
+    listed_fields = ", ".join(f"{key}: {value}" for key, value in fields.items())
+    return f"enum: {enum.name}" if len(fields) == 1 else f"enum: {{{listed_fields}}}"
 
 
 def _words(*names: str) -> frozenset[str]:

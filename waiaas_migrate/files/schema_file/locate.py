@@ -28,10 +28,10 @@ Steps = tuple[str, ...]
 
 def texts(path: Path, *, root: Path) -> Iterator[tuple[Steps, Origin, str]]:
     """Yield each value that is text, with the keys that lead to it and its place."""
-    return ((steps, at, text) for steps, at, text in _places(path, root) if text is not None)
+    return ((steps, at, text) for steps, at, text in places(path, root) if text is not None)
 
 
-def _places(path: Path, root: Path) -> Iterator[tuple[Steps, Origin, str | None]]:
+def places(path: Path, root: Path) -> Iterator[tuple[Steps, Origin, str | None]]:
     """Yield the place of each key, and of each value that is text; a value comes after its key."""
     file = display_name(path, root)
     yield from _below(read_yaml(path, name=file), Origin(file=file), ())
@@ -96,7 +96,7 @@ def declared_names(path: Path) -> frozenset[str]:
     """Return the names of the tables, views and virtual tables in the file; none if it is missing or broken."""
     sections = ("tables", "views", "virtual_tables")
     try:
-        keys = [steps for steps, _, text in _places(path, path.parent) if text is None]
+        keys = [steps for steps, _, text in places(path, path.parent) if text is None]
     except SchemaFileError:
         return frozenset()
     return frozenset(steps[1] for steps in keys if len(steps) == 2 and steps[0] in sections)
@@ -108,6 +108,6 @@ def located(problems: Iterable[Problem], path: Path, *, root: Path) -> list[Prob
     The case of names is ignored, because the migrations may spell them differently.
     """
     file = display_name(path, root)
-    places = {fold(at.path): at for _, at, _ in _places(path, root)}
-    found = [(problem, places.get(fold(problem.path), Origin(file=file))) for problem in problems]
+    found_at = {fold(at.path): at for _, at, _ in places(path, root)}
+    found = [(problem, found_at.get(fold(problem.path), Origin(file=file))) for problem in problems]
     return [replace(problem, file=file, line=at.line, column=at.column) for problem, at in found]

@@ -194,7 +194,7 @@ def _check_renames(renames: Iterable[tuple[str | None, str, dict[str, Value]]]) 
         if old is None:
             continue
         value = fields["renamed_from"]
-        if fold(old) == fold(new):
+        if old == new:
             value.problem(f"`{shown(old)}` is the current name.", "Remove `renamed_from`.")
         if fold(old) in seen:
             value.problem(f"`{shown(old)}` is already renamed to `{shown(seen[fold(old)])}`.", "Keep one of the two.")

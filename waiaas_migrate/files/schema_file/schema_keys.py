@@ -215,10 +215,12 @@ COLUMN_CONFLICTS = Form(
         "unique": Key(v.CONFLICT, "What to do with a row that breaks UNIQUE."),
     }
 )
+STORES = Kind("string", lambda value, _columns: value.word({"values": False, "names": True}))
 ENUM = Form(
     keys={
         "name": Key(ANY, "The enum's name in its module."),
         "values": Key(ANY, "The values, if the enum is not in a module."),
+        "stores": Key(STORES, "What the column holds of an `enum.Enum`: `values`, or the `names` of its members."),
         "constraint": Key(v.NAME, "The name of the CHECK."),
     },
     example="`{name: Status, constraint: status_known}`",

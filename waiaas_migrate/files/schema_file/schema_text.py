@@ -12,6 +12,7 @@ from typing import assert_never
 
 from waiaas_migrate.files.schema_file import schema_keys as k
 from waiaas_migrate.files.schema_file.column_text import (
+    EnumReference,
     Surroundings,
     column_data,
     is_usable_list,
@@ -30,8 +31,8 @@ from waiaas_migrate.sqlite.reading import ddl
 from waiaas_migrate.sqlite.reading.grammar import SqlError
 from waiaas_migrate.sqlite.reading.spelling import tidied
 
-#: The names of enums by the folded names of the table and the column.
-Links = Mapping[tuple[str, str], str]
+#: Enums by the folded names of the table and the column.
+Links = Mapping[tuple[str, str], EnumReference]
 
 _NO_LINKS: Links = {}
 
@@ -55,16 +56,19 @@ def schema_text(
         top["enums"] = enum_modules[0] if len(enum_modules) == 1 else list(enum_modules)
     if settings := dict(pragmas):
         top["pragmas"] = Lines(settings)
+    return yaml_text(top | schema_data(schema, enums=enums))
+
+
+def schema_data(schema: Schema, *, enums: Links = _NO_LINKS) -> Lines:
+    """Return the sections of a schema.yaml with ``schema`` as data; raises as :func:`schema_text` does."""
     parents = {fold(table.name): table for table in schema.tables}
-    top["tables"] = Lines(
-        {write_object_name(table.name, "table"): _table(table, parents, enums) for table in schema.tables}
-    )
+    tables = {write_object_name(table.name, "table"): _table(table, parents, enums) for table in schema.tables}
     objects = {
         "virtual_tables": _objects(schema.virtual_tables, "virtual table"),
         "views": _objects(schema.views, "view"),
         "triggers": _objects(schema.triggers, "trigger"),
     }
-    return yaml_text(top | {name: section for name, section in objects.items() if section})
+    return Lines({"tables": Lines(tables), **{name: section for name, section in objects.items() if section}})
 
 
 def _table(table: Table, parents: Mapping[str, Table], enums: Links) -> Lines:

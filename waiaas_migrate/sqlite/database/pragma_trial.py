@@ -47,6 +47,7 @@ def pragma_faults(pragmas: Sequence[Pragma]) -> tuple[PragmaFault, ...]:
 
 
 def _faults(connection: sqlite3.Connection, pragmas: Sequence[Pragma]) -> Iterator[PragmaFault]:
+    connection.execute("PRAGMA synchronous = OFF")  # the file is deleted anyway
     # As on a new database: what shapes the file comes first.
     for pragma in sorted(pragmas, key=lambda pragma: pragma.name.lower() not in SHAPE):
         try:

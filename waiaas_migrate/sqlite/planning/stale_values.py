@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from waiaas_migrate.schema import changes as c
-from waiaas_migrate.schema.enum_lists import literal
-from waiaas_migrate.schema.hazards.enum_values import is_same_list
+from waiaas_migrate.schema.enum_lists import literal, values_held
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard, allow
 from waiaas_migrate.schema.model import Check, Column, Schema, SqlText, Table
 from waiaas_migrate.schema.names import fold
@@ -38,10 +36,10 @@ class _Place(NamedTuple):
     own: str
 
 
-def stale_values(new: Schema, changes: Sequence[c.Change]) -> tuple[Hazard, ...]:
-    """Return a hazard for each place in ``new`` that uses an enum value which ``changes`` rename or remove."""
+def stale_values(old: Schema, new: Schema) -> tuple[Hazard, ...]:
+    """Return a hazard for each place in ``new`` that uses an enum value of ``old`` which ``new`` no longer has."""
     found: dict[Hazard, None] = {}
-    for gone in _gone(new, changes):
+    for gone in _gone(old, new):
         for place, names in _places(new, gone):
             for use in literal_uses(tree_of(place.text), new.by_name(), place.own):
                 if use.value in gone.values and (verb := _verb(use, gone, names)):
@@ -50,25 +48,19 @@ def stale_values(new: Schema, changes: Sequence[c.Change]) -> tuple[Hazard, ...]
     return tuple(found)
 
 
-def _gone(new: Schema, changes: Sequence[c.Change]) -> Iterator[_Gone]:
-    tables = new.by_name()
-    for change in changes:
-        if not isinstance(change, c.AddCheck | c.ModifyCheck):
-            continue
-        check = change.check if isinstance(change, c.AddCheck) else change.new
-        table = tables[fold(change.table)]
-        column = next((one for one in table.columns if check.allowed and fold(one.name) == check.allowed.column), None)
-        if column is None:
-            continue
-        hinted = {**dict(column.hints.removed_values), **dict(column.hints.renamed_values)}
-        values = _dropped(change) if isinstance(change, c.ModifyCheck) and is_same_list(change) else tuple(hinted)
-        if values:
-            yield _Gone(table=table, column=column, values={value: hinted.get(value) for value in values})
-
-
-def _dropped(change: c.ModifyCheck) -> tuple[str | int, ...]:
-    old, new = change.old.allowed, change.new.allowed
-    return tuple(value for value in old.values if value not in new.values) if old and new else ()
+def _gone(old: Schema, new: Schema) -> Iterator[_Gone]:
+    before = old.by_name()
+    for table in new.tables:
+        was = before.get(fold(table.name))
+        for column in table.columns if was is not None and was != table else ():
+            held = values_held(table, column)
+            if was is None or held is None:
+                continue
+            hinted = {**dict(column.hints.removed_values), **dict(column.hints.renamed_values)}
+            dropped = (values_held(was, column) or frozenset(hinted)) - held
+            if dropped:
+                values = {value: hinted.get(value) for value in sorted(dropped, key=str)}
+                yield _Gone(table=table, column=column, values=values)
 
 
 def _places(new: Schema, gone: _Gone) -> Iterator[tuple[_Place, frozenset[str]]]:
