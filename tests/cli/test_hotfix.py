@@ -60,8 +60,8 @@ def test_a_hotfix_becomes_a_migration(project: Path, production: Path) -> None:
     assert done.status == 0, done.err
     assert "recorded 0002_hot_fix as applied to app.db" in done.err
     assert "enum: STATES" in done.out
-    assert [line for line in dump(production) if "_yoyo" not in line and "_waiaas" not in line] == [
-        line for line in before if "_yoyo" not in line and "_waiaas" not in line
+    assert [line for line in dump(production) if line.startswith('INSERT INTO "tasks')] == [
+        line for line in before if line.startswith('INSERT INTO "tasks')
     ]
     assert run(project, "apply", "app.db", "other.db").out == ("app.db: up to date.\nother.db: applied 0002_hot_fix.\n")
     assert rows(production, "SELECT title, nickname FROM tasks") == [("one", "first")]

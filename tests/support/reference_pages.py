@@ -57,6 +57,7 @@ by `:`, or to `*`.
 
 With `--json`, stdout holds one object. Its keys are always present:
 
+- `adopt`: `database`, `at`, `recorded`, `completed`, `reworded`, `pending`, `findings`, `equal_to`, `notices`
 - `apply`: `database`, `applied`, `notices`, `backup`, `manual_changes`
 - `apply --redo`: `database`, `rolled_back`, `applied`, `losses`, `notices`, `backup`, `manual_changes`
 - `apply --dry-run`: `database`, `migrations`, `bytes`, `bytes_to_write`, `free`, `is_short_of_room`, `backup`, `manual_changes`

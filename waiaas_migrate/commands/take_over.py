@@ -22,7 +22,9 @@ from waiaas_migrate.files.schema_file.enum_source import load_enums
 from waiaas_migrate.files.schema_file.locate import texts
 from waiaas_migrate.files.schema_file.schema_edits import SchemaEdit, schema_edits
 from waiaas_migrate.files.templates.render import Renderer
-from waiaas_migrate.runner.mark import mark_last
+from waiaas_migrate.runner.adopt import adopt_in
+from waiaas_migrate.runner.folder import read_folder
+from waiaas_migrate.runner.proof.differences import listed
 from waiaas_migrate.runner.replay import replay
 from waiaas_migrate.schema.applied import applied
 from waiaas_migrate.schema.diff import diff
@@ -100,11 +102,14 @@ def take_over(project: Project, database: str, *, name: str, allow: Collection[s
 
 
 def _record(database: str, project: Project, migration: str) -> tuple[str, ...]:
+    hint = f"{migration} is written, but not recorded: run the same command again."
     try:
-        return mark_last(database, project.migrations)
+        done = adopt_in(database, read_folder(project.migrations), at=migration)
     except DatabaseBusy as error:
-        hint = f"{migration} is written, but not recorded: run the same command again."
         raise DatabaseRefused(f"{error} {hint}") from error
+    if done.differences:  # somebody changed it meanwhile
+        raise DatabaseRefused(f"{database}: differs from what {migration} leads to: {listed(done.differences)}. {hint}")
+    return done.notices
 
 
 def _edits(project: Project, declared: Declared, live: Schema) -> tuple[SchemaEdit, ...]:
