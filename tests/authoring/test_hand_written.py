@@ -137,7 +137,7 @@ def test_inserted_rows_that_conflict_with_a_change(tmp_path: Path, old: str, new
 
 
 def test_inserted_rows_that_conflict_with_a_rollback(tmp_path: Path) -> None:
-    """The rollback is proved without them, and its remarks say when it fails."""
+    """If inserted rows conflict with the rollback, it is proved without them, and its remarks say when it fails."""
     schema = seeded(tmp_path)
     filled = "name: {type: text, nullable: false, enum: [a, b, c], backfill: \"'c'\"}"
     schema.write_text(SEEDED.replace("name: {type: text, enum: [a, b]}", filled), encoding="utf-8")
@@ -155,7 +155,7 @@ def test_inserted_rows_that_conflict_with_a_rollback(tmp_path: Path) -> None:
     ],
 )
 def test_a_migration_that_cannot_run_in_a_transaction(tmp_path: Path, text: str, said: str) -> None:
-    """The message says how to correct it."""
+    """If a migration can't run in a transaction, the message says how to correct that."""
     generated_project(tmp_path)
     (tmp_path / "migrations" / "0002_own.sql").write_text(f"-- depends: 0001_initial\n{text}", encoding="utf-8")
     done = run(tmp_path, "generate")
@@ -164,7 +164,7 @@ def test_a_migration_that_cannot_run_in_a_transaction(tmp_path: Path, text: str,
 
 
 def test_an_object_made_by_hand_and_not_declared(tmp_path: Path) -> None:
-    """It would be dropped: the migration that created it is named with the refusal and with what was written."""
+    """An undeclared object would be dropped, so the refusal and the result name the migration that created it."""
     generated_project(tmp_path)
     note = "Found new migrations: 0002_own. schema.yaml must declare what they create.\n"
     own = tmp_path / "migrations" / "0002_own.sql"

@@ -1,4 +1,4 @@
-"""Hazards: each change that endangers data is told, and what destroys it is refused unless it is allowed by name."""
+"""Hazards: each change that endangers data is reported; one that destroys data is refused unless allowed by name."""
 
 from __future__ import annotations
 

@@ -27,7 +27,6 @@ ERRORS = {
     "neither column": ("Status: text", "state: {type: text, renamed_from: nope}", "6:41", "state.renamed_from"),
     "neither table": ("  people:", "  persons:\n    renamed_from: nope", "9:19", "persons.renamed_from"),
     "still declared": ("total: integer", "total: integer\n      t2: {renamed_from: total}", "8:26", "t2.renamed_from"),
-    "the same name": ("total: integer", "total: {type: integer, renamed_from: TOTAL}", "7:44", "total.renamed_from"),
     "not text": ("total: integer", "total: {type: integer, renamed_from: 3}", "7:44", "total.renamed_from"),
     "no such column": ("total: integer", f"total: integer{NEW}totl}}", "8:56", "more.backfill"),
     "a function of many rows": ("total: integer", f"total: integer{NEW}max(id)}}", "8:56", "more.backfill"),

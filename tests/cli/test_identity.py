@@ -139,7 +139,7 @@ def test_an_empty_file_after_yoyo_mark(project: Path) -> None:
     """Its record says head, and the tables are missing."""
     run_yoyo("mark", project / "app.db", project / "migrations")
     commands = [["apply"], ["apply", "--dry-run"]]
-    refused(project, "app.db", "make what is missing here: table tasks; table notes.", commands=commands)
+    refused(project, "app.db", "what they create is missing: table tasks; table notes.", commands=commands)
     assert json.loads(run(project, "status", "app.db", "--json").out)["mismatch"]["migrations"] == ["0001_initial"]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.folders import FAMILY, dump, write_folder
-from tests.support.projects import CHECKOUT, execute, rows, run, run_process
+from tests.support.projects import CHECKOUT, execute, rows, run, run_process, write_project
 
 #: Each way to lose data, next to those that lose none.
 FILES = {
@@ -21,6 +21,7 @@ FILES = {
         "CREATE TABLE gone (a);\nCREATE TABLE empty (a);\nCREATE TABLE kept (id INTEGER PRIMARY KEY, a, b, c, nil);\n"
         "CREATE TABLE rebuilt (a, b);\nCREATE TABLE replaced (a);\nCREATE TABLE new_name (a, new_column);\n"
         "CREATE TABLE tags (a);\nCREATE TABLE log (a);\n"
+        "CREATE VIRTUAL TABLE own_text USING fts5(a);\nCREATE VIRTUAL TABLE its_text USING fts5(a, content='tags');\n"
     ),
     "0001_all.rollback.sql": (
         "DROP TABLE gone;\nDROP TABLE empty;\n"
@@ -29,7 +30,7 @@ FILES = {
         "DROP TABLE rebuilt;\nALTER TABLE rebuilt_too RENAME TO rebuilt;\n"
         "INSERT INTO log SELECT count(*) FROM replaced;\nDROP TABLE replaced;\nCREATE TABLE replaced (a);\n"
         "ALTER TABLE new_name RENAME TO old_name;\nALTER TABLE old_name RENAME COLUMN new_column TO old_column;\n"
-        "DELETE FROM tags WHERE a = 1;\n"
+        "DELETE FROM tags WHERE a = 1;\nDROP TABLE own_text;\nDROP TABLE its_text;\n"
     ),
 }
 LOSSES = [
@@ -38,6 +39,7 @@ LOSSES = [
     ("column", "rebuilt.b", 1),
     ("table", "replaced", 1),
     ("rows", "tags", 3),
+    ("table", "own_text", 1),
 ]
 
 
@@ -54,6 +56,8 @@ def project(tmp_path: Path) -> Path:
         "INSERT INTO replaced VALUES (1)",
         "INSERT INTO new_name VALUES (1, 2)",
         "INSERT INTO tags VALUES (1), (2), (3)",
+        "INSERT INTO own_text VALUES ('a word')",
+        "INSERT INTO its_text (its_text) VALUES ('rebuild')",
     )
     return tmp_path
 
@@ -64,7 +68,9 @@ def test_what_is_lost_is_named_first(project: Path) -> None:
     refused = run(project, "rollback", "app.db", "--no-verify")
     assert (refused.status, refused.out) == (3, "")
     assert "table gone (2 rows), column kept.b (1 value), column rebuilt.b (1 value)" in refused.err
-    assert "rows of tags (up to 3). Nothing was changed. To delete it, pass --yes" in refused.err
+    assert (
+        "rows of tags (up to 3), table own_text (1 row). Nothing was changed. To delete it, pass --yes" in refused.err
+    )
     assert dump(project / "app.db") == before
     assert list(project.glob("*.backup-*")) == []
     done = run(project, "rollback", "app.db", "--no-verify", "--yes", "--json")
@@ -76,7 +82,7 @@ def test_what_is_lost_is_named_first(project: Path) -> None:
 
 def test_nothing_lost_needs_no_answer(project: Path) -> None:
     """Without rows, a rollback runs at once."""
-    for table in ("gone", "kept", "rebuilt", "replaced", "tags"):
+    for table in ("gone", "kept", "rebuilt", "replaced", "tags", "own_text"):
         execute(project / "app.db", f"DELETE FROM {table}")
     done = run(project, "rollback", "app.db", "--no-verify")
     assert (done.status, done.out) == (0, "rolled back 0001_all\n"), done.err
@@ -151,3 +157,18 @@ def test_an_adopted_migration_stays(tmp_path: Path) -> None:
     assert run(tmp_path, "rollback", "app.db", "--count", "3", "--allow", "DROP_TABLE").status == 3
     done = run(tmp_path, "rollback", "app.db", "--count", "3", "--allow", "DROP_TABLE", "--yes")
     assert (done.status, done.out.count("rolled back")) == (0, 3), done.err
+
+
+def test_the_rollback_file_names_the_losses(tmp_path: Path) -> None:
+    """Its head lists the tables and columns that it deletes, virtual tables with rows of their own included."""
+    write_project(tmp_path, "version: 1\ntables:\n  a:\n    columns: {x: text}\n")
+    assert run(tmp_path, "generate").status == 0
+    (tmp_path / "schema.yaml").write_text(
+        "version: 1\ntables:\n  a:\n    columns: {x: text, y: text}\n  b:\n    columns: {x: text}\n"
+        "virtual_tables:\n  own: CREATE VIRTUAL TABLE own USING fts5(x)\n"
+        "  its: CREATE VIRTUAL TABLE its USING fts5(x, content='a')\n",
+        encoding="utf-8",
+    )
+    assert run(tmp_path, "generate", "-m", "more").status == 0
+    text = (tmp_path / "migrations" / "0002_more.rollback.sql").read_text(encoding="utf-8")
+    assert "\n-- Deletes tables b, own with all rows.\n-- Deletes column a.y with all values.\n" in text

@@ -44,6 +44,8 @@ SCENES: dict[str, tuple[str, ...]] = {
     "apply-refused": ("new", "apply app.db", "row", "drop", "generate --allow all", "apply app.db", "edit", "apply app.db"),
     "apply-to-many": ("new", "apply a.db b.db c.db", "drop", "generate --allow all", "break", "apply *.db", "status *.db"),
     "rollback": ("new", "apply app.db", "rollback app.db", "rollback app.db", "rollback app.db --count 1 --to x"),
+    "rollback-loses": ("new", "apply app.db", "row", "rollback app.db", "rollback app.db --yes"),
+    "drift-hotfix": ("new", "apply app.db", "by-hand", "drift app.db --as-migration hotfix", "drift app.db"),
     "restore": ("new", "apply app.db", "restore app.db --list", "rollback app.db", "restore app.db --list", "restore app.db"),
     "diff": ("new", "apply app.db", "drop", "diff app.db schema.yaml", "diff migrations app.db"),
     "errors": (

@@ -149,7 +149,7 @@ def test_a_descending_integer_key_on_its_column_is_not_the_rowid() -> None:
 
 
 def test_foreign_keys_of_every_form_are_read() -> None:
-    """Composite, self-referring, with actions and deferrability, and to missing tables."""
+    """Foreign keys may be composite, refer to their own or a missing table, and have actions and deferrability."""
     table = read_table(
         'CREATE TABLE t (a, b, CONSTRAINT "both" FOREIGN KEY (a, b) REFERENCES gone (x, y) ON DELETE RESTRICT '
         "ON UPDATE NO ACTION DEFERRABLE INITIALLY DEFERRED, FOREIGN KEY (b) REFERENCES t)"
@@ -168,7 +168,7 @@ def test_foreign_keys_of_every_form_are_read() -> None:
 
 
 def test_indexes_of_every_form_are_read() -> None:
-    """Unique, partial, on expressions, descending, with collations; but not the indexes of constraints."""
+    """Indexes may be unique, partial, descending, on expressions, and with collations; those of constraints are left out."""
     (table,) = read(
         "CREATE TABLE t (a UNIQUE, b)",
         "CREATE UNIQUE INDEX i ON t (a DESC, lower(b) COLLATE NOCASE DESC, b COLLATE unknown) WHERE a > 0",

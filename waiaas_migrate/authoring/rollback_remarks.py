@@ -38,6 +38,8 @@ def hazard_remark(hazard: Hazard) -> str:
 
 def _deleted(transition: Transition) -> Iterator[str]:
     tables = [change.table.name for change in transition.changes if isinstance(change, c.AddTable)]
+    added = [change.item for change in transition.changes if isinstance(change, c.AddObject)]
+    tables += [item.name for item in added if isinstance(item, VirtualTable) and item.holds_data]
     columns = [f"{one.table}.{one.column.name}" for one in transition.changes if isinstance(one, c.AddColumn)]
     if tables:
         yield f"Deletes table{'s' if len(tables) > 1 else ''} {', '.join(tables)} with all rows."

@@ -19,7 +19,7 @@ def confirm_losses(database: str, losses: Sequence[Loss], *, yes: bool) -> bool:
     if yes:
         return True
     lines = "\n".join(f"  {loss}" for loss in losses)
-    return confirm(f"{database}: the rollback deletes\n{lines}\nA backup is made first. Roll back?")
+    return confirm(f"{database}: the rollback deletes\n{lines}\nRoll back?")
 
 
 def confirm(question: str) -> bool:

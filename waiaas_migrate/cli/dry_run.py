@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from waiaas_migrate.cli.outcomes import Report, report_on
-from waiaas_migrate.cli.output import CHANGED_BY_HAND, FINDINGS, manual_changes_line, plural, say
+from waiaas_migrate.cli.output import CHANGED_BY_HAND, FINDINGS, plural, say, up_to_date_line
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.backups.verified_copy import byte_count
 from waiaas_migrate.runner.dry_run import Estimate, MigrationEstimate, TableEstimate, estimate, estimate_all
@@ -64,10 +64,8 @@ def _size(table: TableEstimate) -> str:
 
 
 def _line(found: Estimate) -> str:
-    if found.manual_changes:
-        return manual_changes_line(found.manual_changes)
     if not found.migrations:
-        return "up to date."
+        return up_to_date_line(found.manual_changes)
     backup = "A backup will be made first." if found.backup else "No backup will be made."
     size = f"Size {byte_count(found.bytes)}" if found.bytes else "New file"
     need = f"; needs up to {byte_count(found.bytes_to_write)} more" if found.bytes_to_write else ""

@@ -156,19 +156,29 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def print_run(result: ApplyResult | RedoResult | RollbackResult) -> None:
-    """Print the backup of a run and its notices to stderr."""
+def print_run(result: ApplyResult | RedoResult | RollbackResult) -> bool:
+    """Print the migrations of a run and, to stderr, its backup, notices and losses; return whether there are any."""
     if result.backup is not None:
         note(f"backup {result.backup}")
     for notice in result.notices:
         note(f"Note: {notice}")
+    for loss in getattr(result, "losses", ()):
+        note(f"deleted {loss}")
+    done = [f"rolled back {migration}" for migration in getattr(result, "rolled_back", ())]
+    done += [f"applied {migration}" for migration in getattr(result, "applied", ())]
+    for line in done:
+        say(line)
+    return bool(done)
 
 
-def manual_changes_line(changes: Sequence[str]) -> str:
-    """Return the line about a database without pending migrations that was changed by hand."""
+def up_to_date_line(manual_changes: Sequence[str]) -> str:
+    """Return the line about a database without pending migrations, with any manual changes."""
+    if not manual_changes:
+        return "up to date."
     from waiaas_migrate.runner.proof.differences import listed
 
-    return f"{plural(len(changes), 'manual change')}: {listed(changes)}. Run `waiaas-migrate drift` for details."
+    count = plural(len(manual_changes), "manual change")
+    return f"{count}: {listed(manual_changes)}. Run `waiaas-migrate drift` for details."
 
 
 def print_written(result: Generated | New | Recorded) -> None:

@@ -22,7 +22,7 @@ from waiaas_migrate.runner.run import Run, batch_name, report_interruption
 from waiaas_migrate.runner.transaction import COMMITTING, migration_pragmas, standard_settings
 from waiaas_migrate.runner.watching.interruption import Interrupted
 from waiaas_migrate.runner.yoyo.applied import not_applied, pending, read_records
-from waiaas_migrate.runner.yoyo.identity import renew_head
+from waiaas_migrate.runner.yoyo.identity import update_old_rows
 from waiaas_migrate.runner.yoyo.lock_row import LockState, sole_transaction
 from waiaas_migrate.runner.yoyo.records import records_version
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
@@ -172,7 +172,8 @@ class Upgrade(Run):
 
     def _next_batch(self, state: LockState, _lock: MigratingLock) -> tuple[MigrationFile, ...]:
         """Return the next batch, under the write lock; create or upgrade yoyo's tables if there is one."""
-        refuse_changed(self.connection, self.folder)
+        if not self.committed:
+            refuse_changed(self.connection, self.folder)
         records = read_records(self.connection)
         if records is not None and records.version == records_version():
             names = not_applied(self.connection, records.applied, self.folder.ids)
@@ -205,7 +206,7 @@ class Upgrade(Run):
         if check.reads_rows or not self._is_short(batch, facts):
             lock.announce()
         after = self.run_together(batch, check)
-        self._finish(batch)
+        self._finish()
         # ``after`` was read before the hooks, which may remove objects that earlier hooks made.
         self.verify(proof, batch, self._applied_after(batch), after)
 
@@ -228,13 +229,10 @@ class Upgrade(Run):
             return self.folder.without(pending(self.connection, self.folder.ids))
         return self.folder.without(self._left)
 
-    def _finish(self, batch: Sequence[MigrationFile]) -> None:
-        """If nothing is pending after ``batch``, bring the record of the head up to date, and run transactional hooks.
-
-        A merge may have put ``batch`` before a migration that had run, whose record then changes.
-        """
-        if not self._left and batch[-1].id != self.folder.ids[-1]:
-            renew_head(self.connection, self.folder)
+    def _finish(self) -> None:
+        """If nothing is pending, update the records of earlier runs, and run transactional hooks."""
+        if not self._left:
+            update_old_rows(self.connection, self.folder)
         if self.folder.post_apply and not pending(self.connection, self.folder.ids):
             for hook in self.folder.post_apply:
                 if hook.transactional:
@@ -256,7 +254,7 @@ class Upgrade(Run):
                 self.run_one(migration, check)
                 with sole_transaction(self.connection, self.notices):
                     self.record(migration)
-                    self._finish([migration])
+                    self._finish()
         self.note_commit([migration])
         try:
             self.notices.extend(check.finish(batch_name([migration])))

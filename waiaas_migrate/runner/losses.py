@@ -17,7 +17,7 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.memory import execute, memory
 from waiaas_migrate.sqlite.quoting import quote_name
-from waiaas_migrate.sqlite.reading.virtual_tables import known_shadow_names
+from waiaas_migrate.sqlite.reading.virtual_tables import holds_rows, known_shadow_names
 
 _ORDER = ("table", "index", "view", "trigger")
 
@@ -74,7 +74,10 @@ def losses_of(connection: sqlite3.Connection, todo: Sequence[MigrationFile]) -> 
                 reason = f"it fails in memory: {error.reason.rstrip('.')}"
                 unknown += [Loss(kind="unknown", name=one.id, reason=reason) for one in todo[number:]]
                 break
-    found = [loss for table in follower.tables for loss in _lost(connection, table)]
+    rows = read_catalog(connection)
+    derived = {fold(row.name) for row in rows if row.is_virtual and not holds_rows(row)} | known_shadow_names(rows)
+    tables = [table for table in follower.tables if fold(table.name) not in derived]
+    found = [loss for table in tables for loss in _lost(connection, table)]
     return (*(loss for loss in found if loss.count != 0), *unknown)
 
 

@@ -115,9 +115,9 @@ def never_ran(
     texts = read_texts(connection)
     return Mismatch(
         migrations=tuple(one.id for one in folder.without(names) if cached_hash(one.id) not in texts),
-        what=f"is recorded to have run migrations that make what is missing here: {listed(missing)}.",
-        fix="Somebody marked them without running them, or dropped it by hand. Restore a backup; if the file has no "
-        "data, delete it and apply again. `waiaas-migrate drift` lists every difference.",
+        what=f"records migrations as applied, but what they create is missing: {listed(missing)}.",
+        fix="Somebody marked them without running them, or dropped it by hand. Restore a backup, or, if the file has "
+        "no data, delete it and apply again. `waiaas-migrate drift` lists every difference.",
     )
 
 

@@ -1,6 +1,6 @@
-"""``apply --redo``: roll back what the folder no longer has, then apply what it has, in one transaction.
+"""``apply --redo``: roll back changed and deleted migrations, then apply the folder's, in one transaction.
 
-The rollbacks come from the database, which keeps those of the migrations applied last: the folder has others by now.
+The rollbacks come from the database, which keeps those of the last migrations: the folder may have other ones by now.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def redo(
         database: a path or URL.
         migrations: the migrations folder.
         options: how to run. For the backup, ``auto`` means ``always`` if anything is rolled back.
-        confirm: called with what would be lost, if that is anything; whether to go on.
+        confirm: called with the losses, if there are any; returns whether to go on.
 
     Raises:
         DatabaseFileError: the file is missing, or can't be used.
@@ -96,7 +96,7 @@ def _confirmed(
 
 
 def _to_roll_back(connection: sqlite3.Connection, folder: MigrationFolder) -> list[MigrationFile]:
-    """Return the applied migrations from the last one back to the first that the folder has no longer, or otherwise.
+    """Return the applied migrations, from the last back to the first that the folder lacks or has with another text.
 
     Raises:
         UnsupportedError: the rollback of one is neither in the database nor in the folder.
@@ -161,7 +161,7 @@ class _Redo(Upgrade):
         applied = {row.hash for row in read_applied(connection) or ()}
         self.todo = [one for one in folder.migrations if one.id in undone or cached_hash(one.id) not in applied]
         super().__init__(connection, folder, options, "apply", self.todo, interruption)
-        # The record of a name that is applied again shows nothing.
+        # If a name is applied again, its record does not show whether this run committed.
         interruption.todo = [migration.id for migration in self.todo if migration.id not in undone]
         self._undo = list(undo)
         self.wants_backup = wants_backup(connection, [WORST_CASE], options.backup)

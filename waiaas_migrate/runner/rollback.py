@@ -143,7 +143,7 @@ def refuse_unconfirmed(
     if losses and not confirm(losses):
         raise DatabaseRefused(
             f"{database.name}: rolling back {batch_name(todo[::-1])} would delete {', '.join(map(str, losses))}. "
-            f"Nothing was changed. To delete it, pass --yes (in Python, `confirm`). A backup is made first."
+            f"Nothing was changed. To delete it, pass --yes (in Python, `confirm`)."
         )
 
 

@@ -13,10 +13,10 @@ from waiaas_migrate.cli.outcomes import Report, report_on
 from waiaas_migrate.cli.output import (
     CHANGED_BY_HAND,
     FINDINGS,
-    manual_changes_line,
     print_interrupted,
     print_run,
     say,
+    up_to_date_line,
 )
 from waiaas_migrate.errors import UsageError
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @options.databases
 @click.option("--dry-run", is_flag=True, help="Show what would run and what it would cost; write nothing.")
 @click.option(
-    "--redo", is_flag=True, help="First roll back migrations that the folder no longer has, or has otherwise."
+    "--redo", is_flag=True, help="First roll back migrations that were changed, renamed or deleted since they ran."
 )
 @options.yes
 @options.run_options
@@ -112,15 +112,8 @@ def _apply_to_all(
 
 
 def _show(database: str, result: ApplyResult) -> None:
-    print_run(result)
-    for migration in result.applied:
-        say(f"applied {migration}")
-    if not result.applied:
-        say(f"{database}: {_up_to_date(result)}")
-
-
-def _up_to_date(result: ApplyResult) -> str:
-    return manual_changes_line(result.manual_changes) if result.manual_changes else "up to date."
+    if not print_run(result):
+        say(f"{database}: {up_to_date_line(result.manual_changes)}")
 
 
 def _word(result: ApplyResult) -> str:
@@ -141,6 +134,6 @@ def _row(result: ApplyResult) -> dict[str, object]:
 def _line(result: ApplyResult) -> str:
     notices = [f"Note: {notice}" for notice in result.notices]
     if not result.applied:
-        return " ".join([_up_to_date(result), *notices])
+        return " ".join([up_to_date_line(result.manual_changes), *notices])
     backup = "" if result.backup is None else f" (backup {result.backup.name})"
     return " ".join([f"applied {', '.join(result.applied)}{backup}.", *notices])

@@ -10,13 +10,12 @@ import click
 
 from waiaas_migrate.cli import options
 from waiaas_migrate.cli.confirm import confirm_losses
-from waiaas_migrate.cli.output import note, print_interrupted, print_json, print_run, say
+from waiaas_migrate.cli.output import print_interrupted, print_json, print_run, say
 from waiaas_migrate.errors import UsageError
 
 if TYPE_CHECKING:
     from waiaas_migrate.files.project import Project
     from waiaas_migrate.runner.options import RunOptions
-    from waiaas_migrate.runner.rollback import RollbackResult
 
 
 @click.command()
@@ -59,25 +58,13 @@ def rollback(  # noqa: PLR0913 — one for each option
     extent = Extent(count=count or 1, to=to)
     try:
         with progress_line() as listener:
-            run_options = replace(run_options, listener=listener)
             agreed = partial(confirm_losses, database, yes=yes)
-            result = roll_back_in(
-                database, project.migrations, extent, options=run_options, confirm=agreed, allow=allow
-            )
+            chosen = replace(run_options, listener=listener)
+            result = roll_back_in(database, project.migrations, extent, options=chosen, confirm=agreed, allow=allow)
     except KeyboardInterrupt as error:
         return print_interrupted(error, as_json=as_json, database=database)
-    _print(database, result, as_json=as_json)
-    return 0
-
-
-def _print(database: str, result: RollbackResult, *, as_json: bool) -> None:
     if as_json:
         print_json({"database": database, **asdict(result)})
-        return
-    print_run(result)
-    for loss in result.losses:
-        note(f"deleted {loss}")
-    for migration in result.rolled_back:
-        say(f"rolled back {migration}")
-    if not result.rolled_back:
+    elif not print_run(result):
         say(f"{database}: nothing to roll back.")
+    return 0

@@ -9,7 +9,7 @@ import click
 
 from waiaas_migrate.cli import options
 from waiaas_migrate.cli.outcomes import Report, report_on
-from waiaas_migrate.cli.output import CHANGED_BY_HAND, FINDINGS, Color, manual_changes_line, say
+from waiaas_migrate.cli.output import CHANGED_BY_HAND, FINDINGS, Color, say, up_to_date_line
 
 if TYPE_CHECKING:
     from waiaas_migrate.commands.status import State, Status
@@ -67,9 +67,9 @@ def _row(result: Status) -> dict[str, object]:
 def _line(result: Status) -> str:
     sentences = [_state(result)]
     if result.manual_changes and result.mismatch is None:
-        sentences.append(manual_changes_line(result.manual_changes))
+        sentences.append(up_to_date_line(result.manual_changes))
     if not result.is_adopted:
-        sentences.append("It has tables but no record of migrations, so `apply` refuses it.")
+        sentences.append("It has tables but no record of migrations. Run `adopt`: until then, `apply` refuses it.")
     if result.problems:
         sentences.append("The folder differs from its manifest, so `apply` refuses it. Run `check` for details.")
     return " ".join(filter(None, sentences))

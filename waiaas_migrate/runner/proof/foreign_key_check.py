@@ -6,10 +6,11 @@ import itertools
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
 
 from waiaas_migrate.errors import ApplyError
 from waiaas_migrate.runner.proof.differences import listed
-from waiaas_migrate.runner.proof.violations import MISMATCH, Key, KeyNames, Violation, read_keys, violations
+from waiaas_migrate.runner.proof.violations import MISMATCH, Key, KeyNames, Violation, gone, read_keys, violations
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
 from waiaas_migrate.sqlite.database.connection import database_name
@@ -77,7 +78,7 @@ class ForeignKeyCheck:
         keys = tuple(known.get(key, key) for key in self._read_keys(facts))
         after = self._violations(keys)
         kept = {key.names for key in self._keys} & {key.names for key in keys}
-        new = new_violations(self._before, after, kept, self._may_renumber)
+        new = self._new(after, kept)
         unannounced = tuple(self._unannounced(new))
         if unannounced:
             reason = f"new foreign key violations: {listed(unannounced)}."
@@ -95,8 +96,27 @@ class ForeignKeyCheck:
         has_keys = (read_facts(self._connection) if facts is None else facts).has_keys
         return read_keys(self._connection) if has_keys else ()
 
+    def _new(self, after: Sequence[Violation], kept: Collection[KeyNames]) -> tuple[Violation, ...]:
+        """Return the new violations in ``after``; ``kept`` keys exist both times.
+
+        A violation is old if a row with the same values lacked a parent by the same foreign key before: the row with
+        the same rowid, or one whose rowid is gone or changed. Keys that are not kept may have been renamed, so they all
+        count as one. If tables swapped their names, a row with the same rowid and the same values is the same.
+        """
+        if self._before == after:
+            return ()
+        named = partial(_by_key, kept=kept, may_renumber=self._may_renumber)
+        old, new = _unpaired(self._before, after, named(self._before), named(after))
+        old, new = _unpaired(old, new, map(_by_row, old), map(_by_row, new))
+        if not new:
+            return ()
+        numbered = (one for one in old if one.key.names in kept and not self._may_renumber(one.key.table))
+        old = tuple(gone(self._connection, numbered))
+        valued = partial(_by_key, kept=kept, may_renumber=lambda _: True)
+        return _unpaired(old, new, valued(old), valued(new))[1]
+
     def _may_renumber(self, table: str) -> bool:
-        """Return whether rows of ``table`` may get other rowids, as in a rebuild."""
+        """Return whether rows of ``table`` may get each other's rowids, as in a rebuild."""
         return self._effects is None or fold(table) in {fold(name) for one in self._effects for name in one.rebuilt}
 
     def _unannounced(self, new: Iterable[Violation]) -> Iterator[Violation]:
@@ -113,24 +133,6 @@ class ForeignKeyCheck:
                 renamed -= 1
                 continue
             yield one
-
-
-def new_violations(
-    before: Sequence[Violation],
-    after: Sequence[Violation],
-    kept: Collection[KeyNames],
-    may_renumber: Callable[[str], bool],
-) -> tuple[Violation, ...]:
-    """Return the new violations in ``after``; ``kept`` keys exist both times.
-
-    A violation is old if the row with this rowid and these values lacked a parent by the same foreign key before. Only
-    the values count if the table has no rowids, or ``may_renumber`` them. Keys that are not kept may have been renamed,
-    so they all count as one. If tables swapped their names, a row with the same rowid and the same values is the same.
-    """
-    if before == after:
-        return ()
-    left = _unpaired(before, after, _by_key(before, kept, may_renumber), _by_key(after, kept, may_renumber))
-    return _unpaired(*left, *(map(_by_row, one) for one in left))[1]
 
 
 def _by_key(

@@ -172,6 +172,15 @@ def _orphans(connection: sqlite3.Connection, key: Key, rowid: str | None) -> Ite
         yield Violation(key=key, rowid=number, values=tuple(map(str, values)))
 
 
+def gone(connection: sqlite3.Connection, found: Iterable[Violation]) -> Iterator[Violation]:
+    """Yield those of ``found`` whose tables have no row with their rowid any more."""
+    for table, of_table in itertools.groupby(found, lambda one: one.key.table):
+        query = f"SELECT 1 FROM main.{quote_name(table)} WHERE {_rowid_name(connection, table)} = ?"
+        for one in of_table:
+            if one.rowid is not None and connection.execute(query, (one.rowid,)).fetchone() is None:
+                yield one
+
+
 def _rowid_name(connection: sqlite3.Connection, table: str) -> str | None:
     query = "SELECT name FROM pragma_table_xinfo(?, 'main')"
     columns = tuple(Column(name=name) for (name,) in connection.execute(query, (table,)))

@@ -23,7 +23,7 @@ TABLE = "_waiaas_migration"
 #: The number of migrations at the end of a folder whose rollbacks are kept in the database.
 _KEPT_ROLLBACKS = 10
 
-_CREATE = f"""CREATE TABLE IF NOT EXISTS main.{TABLE} (
+_CREATE = f"""CREATE TABLE main.{TABLE} (
   migration_hash TEXT NOT NULL PRIMARY KEY,
   applied_at_utc TEXT NOT NULL,
   content_hash TEXT NOT NULL,
@@ -34,7 +34,9 @@ _CREATE = f"""CREATE TABLE IF NOT EXISTS main.{TABLE} (
 _WRITE = f"""INSERT OR REPLACE INTO main.{TABLE}
 SELECT migration_hash, applied_at_utc, :content_hash, :manifest_hash, :was_adopted, :rollback
 FROM main._yoyo_migration WHERE migration_hash = :hash"""
-_RENEW = f"UPDATE main.{TABLE} SET manifest_hash = ? WHERE migration_hash = ? AND content_hash = ?"
+_UPDATE_HASH = f"UPDATE main.{TABLE} SET manifest_hash = ? WHERE migration_hash = ? AND content_hash = ?"
+_DROP_ROLLBACKS = f"""UPDATE main.{TABLE} SET rollback = NULL
+WHERE rollback NOT NULL AND migration_hash NOT IN ({", ".join("?" * _KEPT_ROLLBACKS)})"""
 _EXISTS = f"SELECT 1 FROM main.sqlite_master WHERE name = '{TABLE}' COLLATE NOCASE"
 #: Only a table has the index of a primary key: INDEXED BY refuses a view before it is read.
 _VALID = f"""FROM main._yoyo_migration AS y JOIN main.{TABLE} AS i INDEXED BY sqlite_autoindex_{TABLE}_1
@@ -87,33 +89,31 @@ def record(
     write_record(connection, migration.id, operation)
     if operation in ("apply", "mark"):
         write_identity(connection, identity_of(migration, folder, was_adopted=was_adopted))
-        _drop_old_rollback(connection, migration, folder)
     else:
         delete_identity(connection, migration.id)
 
 
 def write_identity(connection: sqlite3.Connection, identity: Identity) -> None:
     """Write a row beside yoyo's record, which must be there; make the table if needed."""
-    connection.execute(_CREATE)
     row = {name: getattr(identity, name) for name in identity.__slots__}
-    connection.execute(_WRITE, row)
+    try:
+        connection.execute(_WRITE, row)
+    except sqlite3.OperationalError:
+        if connection.execute(_EXISTS).fetchone() is not None:
+            raise
+        connection.execute(_CREATE)
+        connection.execute(_WRITE, row)
 
 
-def _drop_old_rollback(connection: sqlite3.Connection, migration: MigrationFile, folder: MigrationFolder) -> None:
-    """Drop the rollback of the migration that is no longer among the last, so that a database doesn't collect them."""
-    number = folder.ids.index(migration.id) - _KEPT_ROLLBACKS
-    if number >= 0:
-        old = cached_hash(folder.ids[number])
-        connection.execute(f"UPDATE main.{TABLE} SET rollback = NULL WHERE migration_hash = ?", (old,))
+def update_old_rows(connection: sqlite3.Connection, folder: MigrationFolder) -> None:
+    """Drop the rollbacks of all but the last migrations; give the last one the manifest's present hash.
 
-
-def renew_head(connection: sqlite3.Connection, folder: MigrationFolder) -> None:
-    """Write the manifest's present hash to the last migration of ``folder``, if the database ran the same text.
-
-    Others may have come before it in a merge. With the present hash, opening need not read the folder.
+    That hash differs if others came before it in a merge. With the present one, opening need not read the folder.
     """
     last = folder.migrations[-1]
-    connection.execute(_RENEW, (folder.manifest_hash(last), cached_hash(last.id), last.text_hash))
+    connection.execute(_UPDATE_HASH, (folder.manifest_hash(last), cached_hash(last.id), last.text_hash))
+    if len(folder.ids) > _KEPT_ROLLBACKS:
+        connection.execute(_DROP_ROLLBACKS, tuple(map(cached_hash, folder.ids[-_KEPT_ROLLBACKS:])))
 
 
 def delete_identity(connection: sqlite3.Connection, name: str) -> None:

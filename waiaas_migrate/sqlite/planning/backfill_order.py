@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from waiaas_migrate.schema.affinity import affinity
-from waiaas_migrate.schema.canonical import canonical_collation
 from waiaas_migrate.schema.changes import DropColumn, table_of
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.planning.row_values import column_of, value_of
+from waiaas_migrate.sqlite.planning.row_values import column_of, keeps_values
 from waiaas_migrate.sqlite.planning.transition import Transition
-from waiaas_migrate.sqlite.reading.spelling import spelled_name
 
 
 def backfill_order(transition: Transition, tables: Collection[str]) -> tuple[list[str], list[str]]:
@@ -39,10 +36,8 @@ def moved_columns(transition: Transition) -> Iterator[tuple[str, str]]:
     changed = {fold(table_of(change) or "") for change in transition.changes}
     for old, table in transition.kept_tables():
         for column in table.columns if fold(table.name) in changed else ():
-            if (before := column_of(old, column.name)) is None:
-                continue
-            shape = [(affinity(c.type), canonical_collation(c.collation), c.generated) for c in (before, column)]
-            if shape[0] != shape[1] or value_of(old, column) != spelled_name(column.name):
+            before = column_of(old, column.name)
+            if before is not None and not keeps_values(old, table, before, column):
                 yield fold(table.name), fold(column.name)
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from waiaas_migrate.schema.affinity import affinity
-from waiaas_migrate.schema.canonical import canonical
 from waiaas_migrate.schema.changes import AddColumn
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import SqlText, Table
@@ -14,7 +12,7 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import ROWID_NAMES, rowid_alias, rowid_name
 from waiaas_migrate.sqlite.planning import actions as a
 from waiaas_migrate.sqlite.planning.effects import Cost
-from waiaas_migrate.sqlite.planning.row_values import column_of, guards, overrides_conflicts, value_of
+from waiaas_migrate.sqlite.planning.row_values import column_of, guards, keeps_values, overrides_conflicts, value_of
 from waiaas_migrate.sqlite.planning.table_text import piece, renamed, written_name
 from waiaas_migrate.sqlite.planning.text_steps import text_steps
 from waiaas_migrate.sqlite.planning.transition import TableChanges
@@ -74,13 +72,16 @@ def _definitions(table: TableChanges, new: Table, aside: str) -> tuple[str, a.Gu
     name, temporary = written_name(table.text), spelled_name(aside)
     named = a.Piece(old=temporary, new=name)
     steps = None
-    texts = [check.expression.sql for check in new.checks]
-    names_itself = any(unqualified(text, new.name) != text for text in texts)
+    # A CHECK may write ``t.x`` for its own column. The table has a temporary name during the copy, and a rename in
+    # legacy mode would leave that name in the CHECK.
+    checks = [(check, unqualified(check.expression.sql, new.name)) for check in new.checks]
+    names_itself = any(text != check.expression.sql for check, text in checks)
     # With strings in double quotes, the text can't be edited: a new column could capture one.
     if not (names_itself or table.strings):
         steps = text_steps(table.text, table.old, table.changes, table.clauses, new)
     if steps is None:
-        create = table.clauses.table(replace(_unqualified(new), name=aside))
+        bare = (replace(check, expression=replace(check.expression, sql=text)) for check, text in checks)
+        create = table.clauses.table(replace(new, name=aside, checks=tuple(bare)))
         return create, a.GuardDefinition(table=table.old.name, aside=aside, named=named, text=table.text)
     pieces = tuple(piece(step.after, step.before) for step in reversed(steps))
     create = renamed(steps[-1].after if steps else table.text, temporary)
@@ -93,20 +94,16 @@ def _rowid_guards(old: Table, new: Table) -> list[a.GuardNoRow]:
     column = column_of(old, alias) if alias is not None and alias != rowid_alias(old) else None
     if column is None or column.not_null is not None:
         return []
-    name = spelled_name(column.name)
     rule = f"rows have no value in {column.name}, which becomes the primary key"
-    return [a.GuardNoRow(table=new.name, rule=rule, where=f"{name} IS NULL")]
+    return [a.GuardNoRow(table=new.name, rule=rule, where=f"{spelled_name(column.name)} IS NULL")]
 
 
 def _keeps_checks(old: Table, new: Table) -> bool:
     """Return whether a copied row passes all CHECKs because its original did."""
     held = {check.expression.key for check in old.checks}
     names = frozenset[str]().union(*(names_in(check.expression.sql) for check in new.checks))
-    return (
-        bool(new.checks)
-        and all(check.expression.key in held for check in new.checks)
-        and all(_keeps_value(old, new, name) for name in names)
-    )
+    are_held = bool(new.checks) and all(check.expression.key in held for check in new.checks)
+    return are_held and all(_keeps_value(old, new, name) for name in names)
 
 
 def _keeps_value(old: Table, new: Table, name: str) -> bool:
@@ -114,27 +111,7 @@ def _keeps_value(old: Table, new: Table, name: str) -> bool:
     before, after = column_of(old, name), column_of(new, name)
     if before is None or after is None:
         return before is after and name not in ROWID_NAMES
-    one, other = canonical(before), canonical(after)
-    return (
-        value_of(old, after) == spelled_name(after.name)
-        and one.generated is None
-        and other.generated is None
-        and one.collation == other.collation
-        and affinity(one.type, strict=old.strict) == affinity(other.type, strict=new.strict)
-    )
-
-
-def _unqualified(table: Table) -> Table:
-    """Return ``table`` with CHECKs that do not contain its name.
-
-    A CHECK may write ``t.x`` for its own column. The table has a temporary name during the copy, and renaming in legacy
-    mode would leave that name in the CHECK.
-    """
-    checks = tuple(
-        replace(check, expression=replace(check.expression, sql=unqualified(check.expression.sql, table.name)))
-        for check in table.checks
-    )
-    return replace(table, checks=checks)
+    return after.generated is None and keeps_values(old, new, before, after)
 
 
 def _has_counter(table: Table) -> bool:
@@ -162,9 +139,8 @@ def _nothing_kept(new: Table) -> a.Copied:
     if rowid is not None:
         return a.Copied(column=rowid, source="NULL")
     column = next(column for column in new.columns if column.generated is None)
-    return a.Copied(
-        column=column.name, source="NULL" if column.default is None else f"({_as_expression(column.default)})"
-    )
+    source = "NULL" if column.default is None else f"({_as_expression(column.default)})"
+    return a.Copied(column=column.name, source=source)
 
 
 def _as_expression(default: SqlText) -> str:

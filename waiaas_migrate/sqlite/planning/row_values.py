@@ -9,6 +9,7 @@ from contextlib import closing
 from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
+from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.schema.canonical import canonical_collation
 from waiaas_migrate.schema.enum_lists import values_held
 from waiaas_migrate.schema.model import Check, Column, Schema, Table
@@ -60,6 +61,13 @@ def value_of(old: Table, column: Column) -> str | None:
         given = f"({backfill.sql})" if _QUERY.match(backfill.sql) else backfill.sql
         return f"coalesce({source}, {given})"
     return source
+
+
+def keeps_values(old: Table, new: Table, before: Column, after: Column) -> bool:
+    """Return whether rows keep the values of a column, unless it is generated from columns that change."""
+    columns = (old, before), (new, after)
+    shapes = [(affinity(c.type, strict=t.strict), canonical_collation(c.collation), c.generated) for t, c in columns]
+    return shapes[0] == shapes[1] and value_of(old, after) == spelled_name(after.name)
 
 
 def mapping(old: Table, column: Column) -> dict[str | int, str | int | None]:

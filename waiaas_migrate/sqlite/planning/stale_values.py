@@ -39,9 +39,10 @@ class _Place(NamedTuple):
 def stale_values(old: Schema, new: Schema) -> tuple[Hazard, ...]:
     """Return a hazard for each place in ``new`` that uses an enum value of ``old`` which ``new`` no longer has."""
     found: dict[Hazard, None] = {}
+    tables = new.by_name()
     for gone in _gone(old, new):
         for place, names in _places(new, gone):
-            for use in literal_uses(tree_of(place.text), new.by_name(), place.own):
+            for use in literal_uses(tree_of(place.text), tables, place.own):
                 if use.value in gone.values and (verb := _verb(use, gone, names)):
                     found[_hazard(place, gone, use.value, verb)] = None
         found |= dict.fromkeys(_stale_default(gone))
@@ -68,14 +69,14 @@ def _places(new: Schema, gone: _Gone) -> Iterator[tuple[_Place, frozenset[str]]]
     own = frozenset({fold(gone.column.name)})
     yield from ((place, own) for place in _places_of_table(gone.table))
     readers = _readers(new, gone.table)
+    named = other_names(readers.values(), own)
     for view in new.views:
         if fold(view.name) in readers:
-            place = _Place(view.name, "the view", view.statement, "")
-            yield place, other_names([readers[fold(view.name)], *readers.values()], gone.column.name)
+            yield _Place(view.name, "the view", view.statement, ""), named
     for trigger in new.triggers:
         if {fold(trigger.table), *names_in(trigger.statement.sql)} & {fold(gone.table.name), *readers}:
             place = _Place(trigger.name, "the trigger", trigger.statement, trigger.table)
-            yield place, other_names([tree_of(trigger.statement), *readers.values()], gone.column.name)
+            yield place, other_names([tree_of(trigger.statement)], named)
 
 
 def _places_of_table(table: Table) -> Iterator[_Place]:

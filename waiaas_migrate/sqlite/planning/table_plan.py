@@ -151,10 +151,8 @@ def _ordered_additions(table: TableChanges) -> list[c.AddColumn] | None:
 def _used_by(table: Table, column: Column) -> frozenset[str]:
     """Return the folded names in the expressions of a new column."""
     checks = () if column.hints.backfill is not None else column_layout(table, column).checks
-    texts = [check.expression.sql for check in checks]
-    if column.generated is not None:
-        texts.append(column.generated.expression.sql)
-    return frozenset[str]().union(*map(names_in, texts))
+    uses = [check.expression for check in checks] + ([column.generated.expression] if column.generated else [])
+    return frozenset[str]().union(*(names_in(use.sql) for use in uses))
 
 
 def _is_edit(table: TableChanges, change: c.Alteration) -> bool:

@@ -61,6 +61,15 @@ def module_of(row: CatalogRow) -> str:
     return fold(unquote(tokens[tokens.index("(") - 1]))
 
 
+def holds_rows(row: CatalogRow) -> bool:
+    """Return whether a virtual table has rows of its own, rather than those of another table or of a module."""
+    if module_of(row) in WITHOUT_DATA:
+        return False
+    words = [fold(word) for word in significant_tokens(row.sql)]
+    contents = [unquote(words[at + 2]) for at in range(len(words) - 2) if words[at : at + 2] == ["content", "="]]
+    return module_of(row) not in ("fts4", "fts5") or not any(contents)
+
+
 def known_shadow_names(rows: Sequence[CatalogRow]) -> frozenset[str]:
     """Return the folded names of the tables in ``rows`` that belong to virtual tables of known modules."""
     tables = {fold(row.name): row for row in rows if row.kind == "table" and not row.is_virtual}
