@@ -49,7 +49,7 @@ PUBLIC = set(
     OtherMigrationsError PragmaError Problem ProjectError ProofError RestoreInterrupted SchemaFileError TemplateError UnknownMigrationsError
     UnsupportedError UsageError
     close_database connect generate_id open_database push_schema
-    Project check diff drift find_project generate inspect new record status
+    Adoption Difference Project adopt adopt_all check diff drift find_project generate inspect new record status
     take_over undo_changes TakenOver Undoing
     Comparison Drift Finding Generated Hazard New Recorded Status Subject
     apply backups_of estimate redo restore rollback

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.authoring.generate import Generated, generate
     from waiaas_migrate.authoring.new_migration import New, new
     from waiaas_migrate.authoring.record import Recorded, record
+    from waiaas_migrate.commands.adopt import adopt, adopt_all
     from waiaas_migrate.commands.check import check
     from waiaas_migrate.commands.diff import Comparison
     from waiaas_migrate.commands.diff import compare as diff
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from waiaas_migrate.files.project import Project, find_project
+    from waiaas_migrate.runner.adopt import Adoption
     from waiaas_migrate.runner.apply import ApplyResult
     from waiaas_migrate.runner.apply import apply_to as apply
     from waiaas_migrate.runner.backups.backup import Backup, backups_of
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.runner.losses import Loss
     from waiaas_migrate.runner.open import close_database, connect, open_database, push_schema
     from waiaas_migrate.runner.options import RunOptions
+    from waiaas_migrate.runner.proof.differences import Difference
     from waiaas_migrate.runner.redo import RedoResult, redo
     from waiaas_migrate.runner.rollback import Extent, RollbackResult
     from waiaas_migrate.runner.rollback import roll_back_in as rollback
@@ -67,6 +70,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.waiaas.ids import generate_id
 
 __all__ = [
+    "Adoption",
     "ApplyError",
     "ApplyResult",
     "Backup",
@@ -75,6 +79,7 @@ __all__ = [
     "DatabaseBusy",
     "DatabaseFileError",
     "DatabaseRefused",
+    "Difference",
     "Drift",
     "Estimate",
     "Extent",
@@ -116,6 +121,8 @@ __all__ = [
     "UnknownMigrationsError",
     "UnsupportedError",
     "UsageError",
+    "adopt",
+    "adopt_all",
     "apply",
     "apply_to_all",
     "backups_of",
@@ -149,6 +156,7 @@ _NAMES = {
     "authoring.generate": "Generated generate",
     "authoring.new_migration": "New new",
     "authoring.record": "Recorded record",
+    "commands.adopt": "adopt adopt_all",
     "commands.check": "check",
     "commands.diff": "Comparison diff",
     "commands.drift": "Drift drift drift_of_all",
@@ -161,6 +169,7 @@ _NAMES = {
     "MigrationsError OtherMigrationsError PragmaError Problem ProjectError ProofError SchemaFileError TemplateError "
     "UnknownMigrationsError UnsupportedError UsageError",
     "files.project": "Project find_project",
+    "runner.adopt": "Adoption",
     "runner.apply": "ApplyResult apply",
     "runner.backups.backup": "Backup backups_of",
     "runner.backups.restore": "RestoreInterrupted Restored restore",
@@ -169,6 +178,7 @@ _NAMES = {
     "runner.losses": "Loss",
     "runner.open": "close_database connect open_database push_schema",
     "runner.options": "RunOptions",
+    "runner.proof.differences": "Difference",
     "runner.redo": "RedoResult redo",
     "runner.rollback": "Extent RollbackResult rollback",
     "runner.watching.events": "Committed MigrationFinished MigrationStarted Progress StatementStarted",

@@ -133,7 +133,10 @@ def test_apply_refuses_a_database_of_unknown_origin(project: Path) -> None:
     assert "holds tables (old) but no record of migrations" in done.err
     said = run(project, "status", "app.db")
     assert said.status == 1
-    assert "app.db: 1 pending. It has tables but no record of migrations, so `apply` refuses it.\n" in said.out
+    assert (
+        "app.db: 1 pending. It has tables but no record of migrations. Run `adopt`: until then, `apply` refuses it.\n"
+        in said.out
+    )
     assert json.loads(run(project, "status", "app.db", "--json").out)["unrecorded_tables"] is True
     assert listing(project) == before
 

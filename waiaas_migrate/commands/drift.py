@@ -30,7 +30,7 @@ _FIX_BY_HAND = "Undo it (`drift --fix` prints the SQL), or make it a migration (
 _UNKNOWN = "made by an unknown migration or by hand: {}."
 _FIX_UNKNOWN = "Compare with the version of the application that has the unknown migrations."
 _NOT_ADOPTED = "not made by any recorded migration: {}."
-_FIX_NOT_ADOPTED = "Run `waiaas-migrate diff` to compare the database with the migrations."
+_FIX_NOT_ADOPTED = "Run `waiaas-migrate adopt`, which compares the database with the migrations."
 _HOOKS = "differs from what the post-apply hooks make: {}."
 _FIX_HOOKS = (
     "Hooks run only when `apply` has pending migrations. If they changed since, run them by hand or wait for the next "

@@ -25,6 +25,8 @@ class MigrationFolder:
     migrations: tuple[MigrationFile, ...]
     post_apply: tuple[MigrationFile, ...] = ()
     manifest: Manifest | None = None
+    #: Patterns for tables of other tools, besides those in the manifest.
+    ignore_tables: tuple[str, ...] = ()
     #: The ids of the migrations, in their order.
     ids: tuple[str, ...] = field(init=False, compare=False, repr=False)
     #: The hash of each migration's own text, by the hash under which yoyo records it.
@@ -79,8 +81,9 @@ class MigrationFolder:
 
     @property
     def others(self) -> OtherTools:
-        """Return which tables belong to other tools, according to the manifest."""
-        return OtherTools(patterns=() if self.manifest is None else self.manifest.ignore_tables)
+        """Return which tables belong to other tools."""
+        recorded = () if self.manifest is None else self.manifest.ignore_tables
+        return OtherTools(patterns=(*self.ignore_tables, *recorded))
 
 
 def read_folder(path: str | os.PathLike[str]) -> MigrationFolder:

@@ -52,8 +52,8 @@ def had_run(
     raise DatabaseRefused(
         f"{database_name(connection)}: {name} may have run already. Plain yoyo was killed while it migrated this "
         f"database, and the schema doesn't show whether {name}, which can change rows, had committed. Nothing was "
-        f"changed. Look at the rows. If {name} has run, record it: `yoyo mark --batch --database waiaas:///FILE "
-        f"-r {name} MIGRATIONS`. If not, remove yoyo's lock row with `yoyo break-lock --database waiaas:///FILE`, then "
+        f"changed. Look at the rows. If {name} has run, record it: `waiaas-migrate adopt FILE --at {name}`. "
+        f"If not, remove yoyo's lock row with `yoyo break-lock --database waiaas:///FILE`, then "
         f"apply again."
     )
 
@@ -75,7 +75,8 @@ def hint(error: ApplyError) -> ApplyError:
         migration=error.migration,
         reason=f"{error.reason} (Somebody may have made it by hand: then remove it, and apply again. Or plain `yoyo "
         f"apply` was killed before it recorded {error.migration}: if `waiaas-migrate drift` reports nothing that "
-        f"{error.migration} doesn't explain, and its rows are there, record it with `yoyo mark -r {error.migration}`.)",
+        f"{error.migration} doesn't explain, and its rows are there, record it: `waiaas-migrate adopt FILE --at "
+        f"{error.migration}`.)",
         statement=error.statement,
         rolled_back=error.rolled_back,
     )

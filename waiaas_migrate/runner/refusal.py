@@ -154,6 +154,11 @@ def _short(value: str | float | bytes | None) -> str:
 
 
 def _key_columns(connection: sqlite3.Connection, table: str) -> list[str]:
+    """Return the quoted primary key of ``table``; the rowid if it has none, or if rows lack a value in it."""
     name = table[1:-1].replace('""', '"') if table.startswith('"') else table
     query = "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk"
-    return [quote_name(column) for (column,) in connection.execute(query, (name,))] or ["rowid"]
+    keys = [quote_name(column) for (column,) in connection.execute(query, (name,))]
+    lacking = " OR ".join(f"{key} IS NULL" for key in keys)
+    if not keys or connection.execute(f"SELECT 1 FROM {table} WHERE {lacking}").fetchone():
+        return ["rowid"]
+    return keys

@@ -29,10 +29,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.files.project import Project
     from waiaas_migrate.runner.fleet.fleet import Fleet
 
-_NOT_ADOPTED = (
-    "It has no record of migrations, so everything in it is reported. If migrations built it, record them with "
-    "`yoyo mark` and run `drift` again."
-)
+_NOT_ADOPTED = "It has no record of migrations, so everything in it is reported."
 
 
 @click.command()

@@ -69,7 +69,7 @@ def _line(result: Status) -> str:
     if result.manual_changes and result.mismatch is None:
         sentences.append(up_to_date_line(result.manual_changes))
     if not result.is_adopted:
-        sentences.append("It has tables but no record of migrations, so `apply` refuses it.")
+        sentences.append("It has tables but no record of migrations. Run `adopt`: until then, `apply` refuses it.")
     if result.problems:
         sentences.append("The folder differs from its manifest, so `apply` refuses it. Run `check` for details.")
     return " ".join(filter(None, sentences))

@@ -56,8 +56,8 @@ class SchemaProof:
         self.refuse(effects)
         touched = {fold(name) for one in effects for name, _ in one.tables or ()}
         if self._can_reword and touched:
-            differing = {one.subject[1] for one in self._before if one.subject[0] == "table"}
-            names = reword(self._connection, self._applied, touched - differing)
+            differing = {one.subject for one in self._before}
+            names = reword(self._connection, self._applied, {("table", name) for name in touched} - differing)
             if names:
                 tables = ", ".join(names)
                 self._notices.append(f"definitions with the same meaning now have the migrations' text: {tables}.")
