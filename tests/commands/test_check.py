@@ -218,9 +218,7 @@ def test_a_migration_that_is_not_in_the_manifest(project: Path) -> None:
     (project / "migrations" / "0002_more.sql").write_text("-- depends: 0001_initial\nSELECT 1;\n", encoding="utf-8")
     done = checked(project)
     assert done.status == 1
-    assert (
-        "0002_more.sql: is not listed in manifest.json.\nFix: Run `waiaas-migrate record`.\n" in done.out
-    )
+    assert "0002_more.sql: is not listed in manifest.json.\nFix: Run `waiaas-migrate record`.\n" in done.out
 
 
 def test_a_missing_manifest(project: Path) -> None:
