@@ -151,7 +151,12 @@ def test_the_last_migration_was_marked(project: Path, database: Path, *, has_man
     run_yoyo("mark", database, project / "migrations")
     if not has_manifest:
         (project / "migrations" / "manifest.json").unlink()
-    refused(project, "app.db", "missing here: column notes.author.", commands=[["apply"], ["apply", "--dry-run"]])
+    refused(
+        project,
+        "app.db",
+        "what they create is missing: column notes.author.",
+        commands=[["apply"], ["apply", "--dry-run"]],
+    )
 
 
 def test_what_plain_yoyo_applied_is_recognized(project: Path) -> None:

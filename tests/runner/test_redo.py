@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.faults import Fault, FaultInjector
-from tests.support.projects import Run, edit, execute, rows, run
+from tests.support.projects import Run, edit, execute, held_by_another_process, rows, run
 from waiaas_migrate import DatabaseRefused, redo
 from waiaas_migrate.runner.yoyo.applied import read_applied
 from waiaas_migrate.sqlite.database.catalog import read_catalog
@@ -193,6 +193,21 @@ def test_a_migration_outside_transactions(project: Path) -> None:
     done = redone(project)
     assert (done.status, done.out) == (0, "rolled back 0002_more\napplied 0002_vacuum\n"), done.err
     assert columns(project / "app.db") == ["id", "a"]
+
+
+@pytest.mark.parametrize("name", ["more", "other"])
+def test_a_locked_database(project: Path, name: str) -> None:
+    """Without the write lock nothing is done, and nothing is said to be done."""
+    (project / "schema.yaml").write_text(
+        "pragmas: {busy_timeout: 100}\n" + START.replace("a: text", "a: text, c: text")
+    )
+    assert run(project, "generate", "--amend", "-m", name).status == 0
+    before = state(project / "app.db")
+    with held_by_another_process(project / "app.db", "BEGIN IMMEDIATE"):
+        done = redone(project)
+    assert (done.status, done.out, "another connection held a lock" in done.err) == (3, "", True), done.err
+    assert state(project / "app.db") == before
+    assert redone(project).status == 0
 
 
 def test_manual_changes_stay(project: Path) -> None:
