@@ -230,7 +230,7 @@ def body_of(text: str) -> str:
 def steps_of(text: str) -> list[str]:
     """Return the kinds of step in a migration, in order, without guards."""
     found: list[str] = []
-    temporary = re.compile(r"_waiaas_(guard|cookie|facts|keys|violations)")
+    temporary = re.compile(r"_waiaas_(guard|cookie|facts|keys|violations|old_)")
     for line in text.splitlines():
         kind = next((kind for beginning, kind in KINDS.items() if is_step(line, beginning)), None)
         if kind is None or temporary.search(line):

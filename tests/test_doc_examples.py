@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.folders import FAMILY, write_folder
 from tests.support.projects import CHECKOUT, shipped_project
 
 README = CHECKOUT / "README.md"
@@ -126,11 +127,11 @@ def test_the_readme_works_in_an_empty_folder(tmp_path: Path) -> None:
 
 
 def test_the_example_of_the_errors_runs(tmp_path: Path) -> None:
-    """The example in docs/errors.md opens a database with the schema that ships."""
+    """The example in docs/errors.md opens a database of a project."""
     folder = tmp_path / "project"
-    folder.mkdir()
+    write_folder(folder / "migrations", FAMILY)
     run_blocks(folder, (DOCS / "errors.md").read_text(encoding="utf-8"))
-    assert (folder / "daemon.db").is_file()
+    assert (folder / "app.db").is_file()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a POSIX shell")
@@ -140,8 +141,16 @@ def test_the_page_on_migrations_works_in_an_empty_folder(tmp_path: Path) -> None
     folder.mkdir()
     run_blocks(folder, (DOCS / "migrations.md").read_text(encoding="utf-8"))
     run_command(folder, "waiaas-migrate", "apply", "app.db")
-    run_command(folder, "waiaas-migrate", "rollback", "app.db", "--to", "0001_initial")
+    run_command(folder, "waiaas-migrate", "rollback", "app.db", "--to", "0001_initial", "--yes")
     assert run_command(folder, "waiaas-migrate", "drift", "app.db") == "app.db: no drift.\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a POSIX shell")
+def test_the_page_on_adopting_works_in_an_empty_folder(tmp_path: Path) -> None:
+    """Everything in docs/adopt.md, done in its order with a real SQLAlchemy, works and prints what stands there."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    run_blocks(folder, (DOCS / "adopt.md").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("target", ["demo", "test"])

@@ -28,6 +28,7 @@ ARGUMENTS: dict[str, dict[str, object]] = {
     },
     "DatabaseBusy": {"database": "a.db", "doing": "reading", "process": 7},
     "UnknownMigrationsError": {"database": "a.db", "unknown": ["0009_x", "0010_y"]},
+    "OtherMigrationsError": {"database": "a.db", "migrations": ["0001_a"], "what": "ran another.", "fix": "Stop."},
 }
 
 

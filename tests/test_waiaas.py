@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from waiaas_migrate import close_database, generate_id, open_database
+from tests.support.folders import tables
+from waiaas_migrate.waiaas import close_database, generate_id, open_database
 
 TABLES = {"agents", "sessions", "transactions", "policies", "pending_approvals", "audit_log", "key_value_store"}
 
@@ -92,8 +93,7 @@ def test_opening_gives_a_working_connection(daemon: sqlite3.Connection) -> None:
 
 def test_all_seven_tables_exist(daemon: sqlite3.Connection) -> None:
     """Seven, beside bookkeeping."""
-    found = {name for (name,) in daemon.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    assert {name for name in found if "yoyo" not in name and not name.startswith("sqlite_")} == TABLES
+    assert tables(daemon) == TABLES
 
 
 def test_agents_has_its_columns_and_types(daemon: sqlite3.Connection) -> None:

@@ -4,7 +4,7 @@ Most applications need only these::
 
     from waiaas_migrate import close_database, open_database
 
-    connection = open_database("daemon.db")  # applies pending migrations, then sets the PRAGMAs
+    connection = open_database("app.db", migrations="migrations")  # applies pending migrations, then sets the PRAGMAs
     ...
     close_database(connection)
 

@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from waiaas_migrate.authoring.generate import Generated, generate
+    from waiaas_migrate.authoring.new_migration import New, new
+    from waiaas_migrate.authoring.record import Recorded, record
+    from waiaas_migrate.commands.adopt import adopt, adopt_all
     from waiaas_migrate.commands.check import check
     from waiaas_migrate.commands.diff import Comparison
     from waiaas_migrate.commands.diff import compare as diff
     from waiaas_migrate.commands.drift import Drift, drift, drift_of_all
     from waiaas_migrate.commands.findings import Finding, Subject
-    from waiaas_migrate.commands.inspect import inspect
+    from waiaas_migrate.commands.inspect import Inspected, inspect
     from waiaas_migrate.commands.status import Status, status, status_of_all
+    from waiaas_migrate.commands.take_over import TakenOver, take_over
+    from waiaas_migrate.commands.undo_changes import Undoing, undo_changes
     from waiaas_migrate.errors import (
         ApplyError,
         DatabaseBusy,
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
         InputError,
         MigrateError,
         MigrationsError,
+        OtherMigrationsError,
         PragmaError,
         Problem,
         ProjectError,
@@ -38,14 +44,18 @@ if TYPE_CHECKING:
         UsageError,
     )
     from waiaas_migrate.files.project import Project, find_project
+    from waiaas_migrate.runner.adopt import Adoption
     from waiaas_migrate.runner.apply import ApplyResult
     from waiaas_migrate.runner.apply import apply_to as apply
     from waiaas_migrate.runner.backups.backup import Backup, backups_of
     from waiaas_migrate.runner.backups.restore import Restored, RestoreInterrupted, restore
     from waiaas_migrate.runner.dry_run import Estimate, estimate, estimate_all
     from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, apply_to_all
+    from waiaas_migrate.runner.losses import Loss
     from waiaas_migrate.runner.open import close_database, connect, open_database, push_schema
     from waiaas_migrate.runner.options import RunOptions
+    from waiaas_migrate.runner.proof.differences import Difference
+    from waiaas_migrate.runner.redo import RedoResult, redo
     from waiaas_migrate.runner.rollback import Extent, RollbackResult
     from waiaas_migrate.runner.rollback import roll_back_in as rollback
     from waiaas_migrate.runner.watching.events import (
@@ -53,7 +63,6 @@ if TYPE_CHECKING:
         MigrationFinished,
         MigrationStarted,
         Progress,
-        Restarted,
         StatementStarted,
     )
     from waiaas_migrate.runner.watching.interruption import Interrupted
@@ -61,6 +70,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.waiaas.ids import generate_id
 
 __all__ = [
+    "Adoption",
     "ApplyError",
     "ApplyResult",
     "Backup",
@@ -69,6 +79,7 @@ __all__ = [
     "DatabaseBusy",
     "DatabaseFileError",
     "DatabaseRefused",
+    "Difference",
     "Drift",
     "Estimate",
     "Extent",
@@ -78,11 +89,15 @@ __all__ = [
     "Generated",
     "Hazard",
     "InputError",
+    "Inspected",
     "Interrupted",
+    "Loss",
     "MigrateError",
     "MigrationFinished",
     "MigrationStarted",
     "MigrationsError",
+    "New",
+    "OtherMigrationsError",
     "Outcome",
     "PragmaError",
     "Problem",
@@ -90,7 +105,8 @@ __all__ = [
     "Project",
     "ProjectError",
     "ProofError",
-    "Restarted",
+    "Recorded",
+    "RedoResult",
     "RestoreInterrupted",
     "Restored",
     "RollbackResult",
@@ -99,10 +115,14 @@ __all__ = [
     "StatementStarted",
     "Status",
     "Subject",
+    "TakenOver",
     "TemplateError",
+    "Undoing",
     "UnknownMigrationsError",
     "UnsupportedError",
     "UsageError",
+    "adopt",
+    "adopt_all",
     "apply",
     "apply_to_all",
     "backups_of",
@@ -118,36 +138,50 @@ __all__ = [
     "generate",
     "generate_id",
     "inspect",
+    "new",
     "open_database",
     "push_schema",
+    "record",
+    "redo",
     "restore",
     "rollback",
     "status",
     "status_of_all",
+    "take_over",
+    "undo_changes",
 ]
 
 #: The public names by the module that defines them, below ``waiaas_migrate``.
 _NAMES = {
     "authoring.generate": "Generated generate",
+    "authoring.new_migration": "New new",
+    "authoring.record": "Recorded record",
+    "commands.adopt": "adopt adopt_all",
     "commands.check": "check",
     "commands.diff": "Comparison diff",
     "commands.drift": "Drift drift drift_of_all",
     "commands.findings": "Finding Subject",
-    "commands.inspect": "inspect",
+    "commands.inspect": "Inspected inspect",
     "commands.status": "Status status status_of_all",
+    "commands.take_over": "TakenOver take_over",
+    "commands.undo_changes": "Undoing undo_changes",
     "errors": "ApplyError DatabaseBusy DatabaseFileError DatabaseRefused Failure InputError MigrateError "
-    "MigrationsError PragmaError Problem ProjectError ProofError SchemaFileError TemplateError UnknownMigrationsError "
-    "UnsupportedError UsageError",
+    "MigrationsError OtherMigrationsError PragmaError Problem ProjectError ProofError SchemaFileError TemplateError "
+    "UnknownMigrationsError UnsupportedError UsageError",
     "files.project": "Project find_project",
+    "runner.adopt": "Adoption",
     "runner.apply": "ApplyResult apply",
     "runner.backups.backup": "Backup backups_of",
     "runner.backups.restore": "RestoreInterrupted Restored restore",
     "runner.dry_run": "Estimate estimate estimate_all",
     "runner.fleet.fleet": "Fleet Outcome apply_to_all",
+    "runner.losses": "Loss",
     "runner.open": "close_database connect open_database push_schema",
     "runner.options": "RunOptions",
+    "runner.proof.differences": "Difference",
+    "runner.redo": "RedoResult redo",
     "runner.rollback": "Extent RollbackResult rollback",
-    "runner.watching.events": "Committed MigrationFinished MigrationStarted Progress Restarted StatementStarted",
+    "runner.watching.events": "Committed MigrationFinished MigrationStarted Progress StatementStarted",
     "runner.watching.interruption": "Interrupted",
     "schema.hazards.hazard": "Hazard",
     "waiaas.ids": "generate_id",

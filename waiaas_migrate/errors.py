@@ -15,7 +15,8 @@
     │   ├── PragmaError              3  a PRAGMA did not take effect
     │   ├── ApplyError               3  a migration failed and was rolled back
     │   ├── DatabaseBusy             3  another connection held a lock for too long
-    │   └── UnknownMigrationsError   3  the database is ahead of this code
+    │   ├── UnknownMigrationsError   3  the database is ahead of this code
+    │   └── OtherMigrationsError     3  the database ran other migrations of the same names, or none
     └── ProofError                   2  a bug in this package: a migration failed its proof, and nothing was written
 
 A message gives the place, the problem, and the fix. The command line prints ``str(error)``, without a traceback, and
@@ -210,8 +211,22 @@ class UnknownMigrationsError(DatabaseRefused):
         self.unknown = tuple(unknown)
         super().__init__(
             f"{database}: has applied migrations that are not in the migrations folder: {', '.join(self.unknown)}. "
-            f"A newer version or another branch of the application wrote it. Use that one, or restore a backup."
+            f"A newer version or another branch of the application wrote it: use that one, or restore a backup. If "
+            f"the database is your own and you have replaced or deleted these migrations, run "
+            f"`waiaas-migrate apply --redo`."
         )
+
+
+class OtherMigrationsError(DatabaseRefused):
+    """The database ran other migrations under the names of those in the folder, or has a record of some that never ran.
+
+    ``migrations`` names them.
+    """
+
+    def __init__(self, *, database: str, migrations: Sequence[str], what: str, fix: str) -> None:
+        self.database = database
+        self.migrations = tuple(migrations)
+        super().__init__(f"{database}: {what} Nothing was changed. {fix}")
 
 
 class ProofError(MigrateError):

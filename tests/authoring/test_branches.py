@@ -27,7 +27,7 @@ def project(tmp_path: Path) -> Path:
     ["ALTER TABLE t ADD COLUMN y", "DROP TABLE t", "ALTER TABLE t RENAME TO s", "ALTER TABLE t ADD COLUMN Y TEXT"],
 )
 def test_the_unrecorded_migration_is_blamed(project: Path, name: str, statement: str) -> None:
-    """The recorded one runs later because of its name and fails, but only the new one can be changed."""
+    """The recorded migration runs later because of its name and fails, but only the new migration can be changed."""
     body = f"-- depends: 0001_initial\n{statement};\n"
     (project / "migrations" / f"{name}.sql").write_text(body)
     for command in (["generate"], ["check"]):

@@ -1,4 +1,4 @@
-"""What is declared, built with the migrations at hand: quicker, and never anything else."""
+"""Reading the declared schema with the migrations' database is quicker, and gives the same result."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_reading_with_the_migrations_gives_the_same_schema(old: Schema, new: Sch
 @given(schema=schemas())
 @settings(max_examples=40)
 def test_known_text_means_what_reading_it_gives(schema: Schema) -> None:
-    """What is taken as known about a table is what reading its text gives."""
+    """The known meaning of a table's text equals the meaning that is read from it."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "schema.yaml").write_text(schema_text(schema), encoding="utf-8")
         project = find_project(Path(folder))
@@ -53,7 +53,7 @@ def test_known_text_means_what_reading_it_gives(schema: Schema) -> None:
 
 
 def test_rows_of_a_migration_do_not_break_reading(tmp_path: Path) -> None:
-    """Reading succeeds although an index would break on rows of an earlier migration; the guard refuses it."""
+    """An index that rows of an earlier migration would break can be read; its guard refuses the rows."""
     table: Body = {"columns": {"id": {"type": "integer", "primary_key": True}, "x": "integer"}}
     write_schema(tmp_path, {"tables": {"t": table}})
     generate(tmp_path, "first")
@@ -67,12 +67,12 @@ def test_rows_of_a_migration_do_not_break_reading(tmp_path: Path) -> None:
 
 
 def introspect_of(folder: Path) -> Schema:
-    """What schema.yaml declares, read alone."""
+    """Read schema.yaml without the migrations."""
     return declare(find_project(folder), RENDERER).schema
 
 
 def test_a_refusal_by_sqlite_is_reported_with_migrations(tmp_path: Path) -> None:
-    """The error names the file and what SQLite says, not the copy in which it was tried."""
+    """The error names the file and SQLite's reason, not the copy in which the change was tried."""
     table: Body = {"columns": {"id": {"type": "integer", "primary_key": True}}}
     write_schema(tmp_path, {"tables": {"t": table}})
     generate(tmp_path, "first")
@@ -84,7 +84,7 @@ def test_a_refusal_by_sqlite_is_reported_with_migrations(tmp_path: Path) -> None
 
 
 def test_custom_templates_are_always_read_back(tmp_path: Path) -> None:
-    """Nothing is taken as known if the project has its own templates."""
+    """If the project has its own templates, every statement is read back."""
     table: Body = {"columns": {"id": {"type": "integer", "primary_key": True}}}
     write_schema(tmp_path, {"tables": {"t": table}})
     generate(tmp_path, "first")

@@ -1,4 +1,4 @@
-"""A column that goes takes its own comment with it, and no other."""
+"""A dropped column loses its own comment, and no other column does."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.projects import run
     ids=["behind", "before", "within", "mixed", "header"],
 )
 def test_comments_of_other_columns_are_kept(tmp_path: Path, text: str, dropped: tuple[str, ...]) -> None:
-    """On an adopted table with commas in comments; rows, `check` and the rollback are right."""
+    """Other columns of an adopted table keep their comments, even with commas; rows and rollback are right."""
     (tmp_path / "migrations").mkdir()
     (tmp_path / "migrations" / "0001_initial.sql").write_text(f"{text};\n")
     (tmp_path / "migrations" / "0001_initial.rollback.sql").write_text("DROP TABLE t;\n")

@@ -29,7 +29,10 @@ def test_hand_written_migrations_are_replayed(tmp_path: Path) -> None:
     )
     (tmp_path / "schema.yaml").write_text(SCHEMA + people, encoding="utf-8")
     done = run(tmp_path, "generate", "-m", "index")
-    assert (done.status, done.out) == (0, "add index by_name on people (name)\n"), done.err
+    assert (done.status, done.out) == (
+        0,
+        "add index by_name on people (name)\nrecorded 0002_people\nrecorded 0003_name\n",
+    ), done.err
     assert "-- depends: 0003_name\n" in (migrations / "0004_index.sql").read_text(encoding="utf-8")
     assert run(tmp_path, "check").status == 0
     assert run(tmp_path, "apply", "ours.db").status == 0
@@ -134,7 +137,7 @@ def test_inserted_rows_that_conflict_with_a_change(tmp_path: Path, old: str, new
 
 
 def test_inserted_rows_that_conflict_with_a_rollback(tmp_path: Path) -> None:
-    """The rollback is proved without them, and its remarks say when it fails."""
+    """If inserted rows conflict with the rollback, it is proved without them, and its remarks say when it fails."""
     schema = seeded(tmp_path)
     filled = "name: {type: text, nullable: false, enum: [a, b, c], backfill: \"'c'\"}"
     schema.write_text(SEEDED.replace("name: {type: text, enum: [a, b]}", filled), encoding="utf-8")
@@ -152,7 +155,7 @@ def test_inserted_rows_that_conflict_with_a_rollback(tmp_path: Path) -> None:
     ],
 )
 def test_a_migration_that_cannot_run_in_a_transaction(tmp_path: Path, text: str, said: str) -> None:
-    """The message says how to correct it."""
+    """If a migration can't run in a transaction, the message says how to correct that."""
     generated_project(tmp_path)
     (tmp_path / "migrations" / "0002_own.sql").write_text(f"-- depends: 0001_initial\n{text}", encoding="utf-8")
     done = run(tmp_path, "generate")
@@ -161,7 +164,7 @@ def test_a_migration_that_cannot_run_in_a_transaction(tmp_path: Path, text: str,
 
 
 def test_an_object_made_by_hand_and_not_declared(tmp_path: Path) -> None:
-    """It would be dropped: the migration that created it is named with the refusal and with what was written."""
+    """An undeclared object would be dropped, so the refusal and the result name the migration that created it."""
     generated_project(tmp_path)
     note = "Found new migrations: 0002_own. schema.yaml must declare what they create.\n"
     own = tmp_path / "migrations" / "0002_own.sql"
@@ -170,7 +173,7 @@ def test_an_object_made_by_hand_and_not_declared(tmp_path: Path) -> None:
     assert (refused.status, refused.err) == (1, f"{note}Nothing was written: --allow is needed for 1 hazard.\n")
     own.write_text("-- depends: 0001_initial\nCREATE INDEX own ON tasks (title);\n", encoding="utf-8")
     written = run(tmp_path, "generate")
-    assert (written.status, written.out) == (0, "drop index own on tasks\n")
+    assert (written.status, written.out) == (0, "drop index own on tasks\nrecorded 0002_own\n")
     assert written.err.endswith(note)
     assert note not in run(tmp_path, "generate").err
 
@@ -188,7 +191,7 @@ def test_a_rollback_that_is_written_later(tmp_path: Path) -> None:
     done = run(tmp_path, "generate")
     assert (done.status, done.err) == (0, "wrote migrations/manifest.json\n")
     assert run(tmp_path, "check").status == 0
-    assert run(tmp_path, "rollback", "a.db").out == "rolled back 0002_own\n"
+    assert run(tmp_path, "rollback", "a.db", "--yes").out == "rolled back 0002_own\n"
 
 
 def test_an_edit_with_a_new_rollback_is_found(tmp_path: Path) -> None:

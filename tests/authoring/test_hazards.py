@@ -1,4 +1,4 @@
-"""Hazards: each change that endangers data is told, and what destroys it is refused unless it is allowed by name."""
+"""Hazards: each change that endangers data is reported; one that destroys data is refused unless allowed by name."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 
 from tests.support.projects import run
 from tests.support.transitions import apply_with_runner, apply_with_yoyo, generate, run_script, schema_of, write_schema
-from waiaas_migrate.authoring.generate import allowed_codes
 from waiaas_migrate.errors import ApplyError, UsageError
+from waiaas_migrate.schema.hazards.allowed import allowed_codes
 from waiaas_migrate.schema.hazards.hazard import STOPPING, Code
 
 Body = dict[str, Any]
@@ -78,6 +78,10 @@ CASES[Code.UNKNOWN_COLLATION] = changed(
     "tables", "people", "indexes", to={"i": [{"column": "name", "collate": "nocse"}]}
 )
 CASES[Code.CHANGE_PRIMARY_KEY]["tables"]["people"]["columns"]["id"] = "integer"
+CASES[Code.STALE_VALUE] = column(
+    "kind", {"type": "text", "nullable": False, "enum": ["a", "c"], "enum_values": {"renamed": {"b": "c"}}}
+)
+CASES[Code.STALE_VALUE]["views"] = {"those": "SELECT id FROM people WHERE kind = 'b'"}
 
 
 def test_every_hazard_has_a_case() -> None:

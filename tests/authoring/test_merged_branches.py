@@ -192,7 +192,7 @@ def test_a_branch_that_runs_before_a_hand_written_migration(tmp_path: Path) -> N
     ],
 )
 def test_a_branch_that_sorts_first(tmp_path: Path, state: str, change: tuple[str, str]) -> None:
-    """A new database would run it first; one that has run the recorded migrations would refuse it."""
+    """A new database would run this migration first; one that has run the recorded migrations would refuse it."""
     plain = "{type: text, nullable: false, default: open, enum: STATES}"
     schema_text = SCHEMA.replace("    indexes:\n      idx_tasks_state: [state]\n", "").replace(plain, "text")
     generated_project(tmp_path, schema_text)
@@ -218,7 +218,7 @@ def test_a_branch_that_sorts_first(tmp_path: Path, state: str, change: tuple[str
 
 
 def test_a_hand_written_migration_that_runs_too_late(tmp_path: Path) -> None:
-    """It needs what a recorded migration drops, and runs before that only because of its name."""
+    """The new migration reads a table that a recorded one drops, and runs earlier only because of its name."""
     generated_project(tmp_path)
     folder, schema = tmp_path / "migrations", tmp_path / "schema.yaml"
     recorded = (folder / "manifest.json").read_bytes()

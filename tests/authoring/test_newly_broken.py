@@ -216,7 +216,7 @@ def first_migration(folder: Path, body: Body) -> Path:
 
 
 def outcome(database: Path, statement: str) -> str | None:
-    """What SQLite says to ``statement``, which is rolled back."""
+    """Run ``statement``, roll it back, and return SQLite's error."""
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.execute("BEGIN")
         try:
@@ -289,7 +289,7 @@ def test_a_trigger_that_would_never_fire_stops_generate(
 def test_an_object_that_never_worked_stops_generate(
     tmp_path: Path, kind: str, name: str, text: str, *, initial: bool
 ) -> None:
-    """It is refused in the first migration as in any other; once allowed, it is not reported again."""
+    """An object that never worked is refused even in the first migration; once allowed, it isn't reported again."""
     if not initial:
         first_migration(tmp_path, {"tables": TABLES})
     body = {"tables": TABLES, kind: {name: text}}
@@ -307,7 +307,7 @@ def test_an_object_that_never_worked_stops_generate(
 
 
 def test_check_reports_what_a_hand_written_migration_breaks(tmp_path: Path) -> None:
-    """``check`` names it until a migration corrects it, or announces in its head that it may stay broken."""
+    """``check`` names a broken object until a migration corrects it, or announces that it may stay broken."""
     way = WAYS["insert-values-without-columns"]
     first_migration(tmp_path, way.body())
     write_schema(tmp_path, way.changed())

@@ -93,9 +93,9 @@ def test_a_factory_set_in_a_step_is_reset(project: Path, line: str, head: str) -
     write_steps(project, line, "c.execute(\"UPDATE t SET v = 'b'\")", head=head)
     with (project / "schema.yaml").open("a") as file:
         file.write("  u: {columns: {a: text}}\n")
-    for command in (["generate"], ["check"], ["apply", "a.db"], ["drift", "a.db"], ["rollback", "a.db"]):
+    for command in (["generate"], ["check"], ["apply", "a.db"], ["drift", "a.db"], ["rollback", "a.db", "--yes"]):
         done = run(project, *command)
         assert (done.status, command) == (0, command), done.err
     assert values(project) == [("b",)]
     if not head:
-        assert run(project, "rollback", "a.db").status == 0
+        assert run(project, "rollback", "a.db", "--yes").status == 0

@@ -137,7 +137,7 @@ def test_a_column_in_double_quotes_is_a_column(tmp_path: Path, place: str, apply
     "word", ['"emial"', 'lower("emial")', '"EMAIL" || "x"', '(SELECT max("emial") FROM people)'], ids=str
 )
 def test_a_backfill_with_an_unknown_word_is_an_error(tmp_path: Path, word: str) -> None:
-    """SQLite would write the word into every row."""
+    """A backfill with an unknown word in double quotes is an error: SQLite would write the word into every row."""
     database = made(tmp_path, TABLE + FLAG, ROWS)
     write(tmp_path, TABLE + FLAG + f"      low: {{type: text, nullable: false, backfill: '{word}'}}\n")
     refused(tmp_path, "tables.people.columns.low.backfill", "schema.yaml:8:", "no such column")

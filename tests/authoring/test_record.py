@@ -1,4 +1,4 @@
-"""The facts that ``generate`` records: of its own migrations from the plan, of others out of their SQL."""
+"""The facts that ``generate`` records: from the plan for its own migrations, from the SQL for others."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def entry(folder: Path, number: int = -1) -> str:
 
 
 def changed(**columns: object) -> dict[str, Any]:
-    """The table with other columns; None takes one away."""
+    """Return the table with other columns; None removes one."""
     found = {**PARENT["columns"], **columns}
     return {"columns": {name: column for name, column in found.items() if column is not None}}
 
@@ -58,7 +58,7 @@ def test_facts_of_a_generated_migration(tmp_path: Path, table: dict[str, Any], f
 
 @pytest.mark.parametrize("name", ["two words", "a,b", "x|y", "50%", "a=b", "Ünï"])
 def test_names_of_any_kind_are_read_back(tmp_path: Path, name: str) -> None:
-    """No table name splits the words of its facts."""
+    """Facts are read back correctly whatever characters a table's name has."""
     write_schema(tmp_path, {"tables": {name: PARENT}})
     generate(tmp_path)
     folder = read_folder(tmp_path / "migrations")
@@ -66,7 +66,7 @@ def test_names_of_any_kind_are_read_back(tmp_path: Path, name: str) -> None:
 
 
 def test_a_backfill_of_a_new_column_loses_nothing(tmp_path: Path) -> None:
-    """It changes rows, but only in a column that was empty."""
+    """A backfill of a new column loses nothing, because the column was empty."""
     write_schema(tmp_path, {"tables": {"t": PARENT}})
     generate(tmp_path)
     write_schema(tmp_path, {"tables": {"t": changed(c={"type": "text", "nullable": False, "backfill": "'x'"})}})
@@ -91,7 +91,7 @@ def test_hand_written_migrations_are_recorded(tmp_path: Path) -> None:
 
 
 def test_the_catalog_after_each_migration_is_recorded(tmp_path: Path) -> None:
-    """It equals the catalog of a database that has run as many migrations."""
+    """The recorded catalog equals that of a database that has run as many migrations."""
     write_schema(tmp_path, {"tables": {"t": PARENT}})
     generate(tmp_path)
     write_folder(
@@ -135,7 +135,7 @@ def test_edited_facts_are_found(tmp_path: Path, old: str, new: str) -> None:
 
 
 def test_a_manifest_of_version_1_is_updated(tmp_path: Path) -> None:
-    """It has no facts: the worst case is assumed until ``generate`` records them."""
+    """A manifest of version 1 has no facts: the worst case is assumed until ``generate`` records them."""
     write_schema(tmp_path, {"tables": {"t": PARENT}})
     generate(tmp_path)
     manifest = tmp_path / "migrations" / "manifest.json"

@@ -159,7 +159,7 @@ CHANGES = [value_renamed, value_removed, filled, converted, renamed, view_change
 def test_an_index_over_a_view_follows_its_rows(
     tmp_path: Path, change: Callable[[Body], None], *, catalog_edits: bool
 ) -> None:
-    """It does so forward and back, by the runner and by yoyo; unchanged rows are not indexed again."""
+    """The index follows the rows forward and back, by the runner and by yoyo; unchanged rows stay as they are."""
     database = prepared(tmp_path, catalog_edits=catalog_edits)
     other = Path(shutil.copy(database, tmp_path / "yoyo.db"))
     body = copy.deepcopy(OLD)

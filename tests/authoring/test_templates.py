@@ -82,7 +82,7 @@ def test_a_broken_template(tmp_path: Path, text: bytes, said: str) -> None:
 
 
 def test_a_failed_proof_names_the_custom_templates(tmp_path: Path) -> None:
-    """They are named before anybody reports a fault of the tool."""
+    """A failed proof names the custom templates, so that nobody reports their faults as the tool's."""
     write_project(tmp_path)
     assert run(tmp_path, "generate").status == 0
     (tmp_path / "templates").mkdir()

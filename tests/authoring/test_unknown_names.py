@@ -49,7 +49,7 @@ UNKNOWN = {
 def test_unknown_names_are_hazards(
     tmp_path: Path, more: str, code: str, place: str, name: str, *, is_new: bool
 ) -> None:
-    """Each is reported with its place in schema.yaml and in the migration, and only once."""
+    """Each unknown name is reported once, with its place in schema.yaml, and in the migration."""
     if is_new and "backfill" in more:
         return  # A new table has no rows for a backfill.
     project = write_project(tmp_path, TABLE) if is_new else generated_project(tmp_path, TABLE)

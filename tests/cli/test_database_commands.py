@@ -20,7 +20,7 @@ from tests.support.projects import (
     run,
 )
 
-FIX = "Undo the manual change, or add it to schema.yaml and run `waiaas-migrate generate`."
+FIX = "Undo it (`drift --fix` prints the SQL), or make it a migration (`drift --as-migration NAME`)."
 
 
 def test_apply_makes_the_file(project: Path) -> None:
@@ -42,7 +42,13 @@ def test_apply_twice(project: Path, database: Path) -> None:
 def test_apply_as_json(project: Path) -> None:
     """``--json`` lists what was applied."""
     first = run(project, "apply", "app.db", "--json")
-    assert json.loads(first.out) == {"database": "app.db", "applied": ["0001_initial"], "notices": [], "backup": None}
+    assert json.loads(first.out) == {
+        "database": "app.db",
+        "applied": ["0001_initial"],
+        "notices": [],
+        "backup": None,
+        "manual_changes": [],
+    }
     assert json.loads(run(project, "apply", "app.db", "--json").out)["applied"] == []
 
 
@@ -127,7 +133,10 @@ def test_apply_refuses_a_database_of_unknown_origin(project: Path) -> None:
     assert "holds tables (old) but no record of migrations" in done.err
     said = run(project, "status", "app.db")
     assert said.status == 1
-    assert "app.db: 1 pending. It has tables but no record of migrations, so `apply` refuses it.\n" in said.out
+    assert (
+        "app.db: 1 pending. It has tables but no record of migrations. Run `adopt`: until then, `apply` refuses it.\n"
+        in said.out
+    )
     assert json.loads(run(project, "status", "app.db", "--json").out)["unrecorded_tables"] is True
     assert listing(project) == before
 
@@ -221,6 +230,8 @@ def test_status(project: Path, database: Path) -> None:
         "at_head": False,
         "unrecorded_tables": False,
         "problems": [],
+        "mismatch": None,
+        "manual_changes": [],
     }
 
 
@@ -229,10 +240,10 @@ def test_status_of_a_folder_that_differs_from_its_manifest(project: Path, databa
     edit(project / "migrations" / "0001_initial.sql", "title TEXT", "title BLOB")
     refused = "The folder differs from its manifest, so `apply` refuses it. Run `check` for details.\n"
     done = run(project, "status", database.name)
-    assert (done.status, done.out) == (1, f"applied  0001_initial\napp.db: up to date. {refused}")
-    assert run(project, "status", "*.db").out == f"app.db: up to date. {refused}"
+    assert (done.status, done.out) == (1, f"changed  0001_initial\napp.db: 1 changed. {refused}")
+    assert run(project, "status", "*.db").out == f"app.db: 1 changed. {refused}"
     assert run(project, "status", "*.db").status == 1
-    assert run(project, "status", "*.db").err == "1 database: 1 not as recorded.\n"
+    assert run(project, "status", "*.db").err == "1 database: 1 not at head.\n"
     (problem,) = json.loads(run(project, "status", database.name, "--json").out)["problems"]
     assert problem["file"].endswith("0001_initial.sql")
     assert "was edited" in problem["what"]
@@ -254,7 +265,7 @@ def test_output_of_a_project_goes_to_stderr(project: Path) -> None:
         (("check", "--json"), "the enums\n"),
         (("apply", "a.db", "--json"), "a migration\n"),
         (("apply", "b.db", "c.db", "--json"), "a migration\n"),
-        (("rollback", "a.db", "--json"), "and back\n"),
+        (("rollback", "a.db", "--yes", "--json"), "and back\n"),
     ):
         done = run(project, *arguments)
         assert isinstance(json.loads(done.out), dict)

@@ -15,7 +15,7 @@ from tests.support.projects import (
     run,
 )
 
-FIX = "Undo the manual change, or add it to schema.yaml and run `waiaas-migrate generate`."
+FIX = "Undo it (`drift --fix` prints the SQL), or make it a migration (`drift --as-migration NAME`)."
 
 
 def test_drift_of_a_database_without_a_record(project: Path) -> None:
@@ -25,7 +25,7 @@ def test_drift_of_a_database_without_a_record(project: Path) -> None:
     assert done.status == 1
     assert done.out == (
         "schema (1 finding)\n  tasks: not made by any recorded migration: added table tasks (1 column).\n"
-        "Fix: Run `waiaas-migrate diff` to compare the database with the migrations.\n"
+        "Fix: Run `waiaas-migrate adopt`, which compares the database with the migrations.\n"
     )
     told = "It has no record of migrations, so everything in it is reported."
     assert done.err.startswith(f"app.db: {told}")

@@ -34,9 +34,13 @@ def backups(project: Path) -> list[Path]:
 def test_the_last_one_goes_and_comes_again(project: Path) -> None:
     """Rows that were there before stay, what came with the migration goes, and there is a backup of all."""
     before = dump(project / "app.db")
-    done = run(project, "rollback", "app.db")
+    done = run(project, "rollback", "app.db", "--yes")
     (backup,) = backups(project)
-    assert (done.status, done.out, done.err) == (0, "rolled back 0003_age\n", f"backup {backup}\n")
+    assert (done.status, done.out, done.err) == (
+        0,
+        "rolled back 0003_age\n",
+        f"backup {backup}\ndeleted column parent.age (1 value)\n",
+    )
     assert rows(project / "app.db", "SELECT * FROM parent, child") == [(1, "one", 7, 1)]
     assert dump(backup) == before
     assert run(project, "apply", "app.db").out == "applied 0003_age\n"
@@ -45,22 +49,31 @@ def test_the_last_one_goes_and_comes_again(project: Path) -> None:
 
 def test_several_go_in_reverse(project: Path) -> None:
     """A number or the migration that stays says how far; nothing happens if none is left."""
-    assert run(project, "rollback", "app.db", "--count", "2").out == "rolled back 0003_age\nrolled back 0002_children\n"
+    assert (
+        run(project, "rollback", "app.db", "--count", "2", "--yes").out
+        == "rolled back 0003_age\nrolled back 0002_children\n"
+    )
     assert run(project, "apply", "app.db").status == 0
-    assert run(project, "rollback", "app.db", "--to", "0001_parents").out.split() == [
+    assert run(project, "rollback", "app.db", "--to", "0001_parents", "--yes").out.split() == [
         *("rolled", "back", "0003_age"),
         *("rolled", "back", "0002_children"),
     ]
-    assert run(project, "rollback", "app.db", "--count", "9").out == "rolled back 0001_parents\n"
+    assert run(project, "rollback", "app.db", "--count", "9", "--yes").out == "rolled back 0001_parents\n"
     done = run(project, "rollback", "app.db", "--json")
-    assert json.loads(done.out) == {"database": "app.db", "rolled_back": [], "notices": [], "backup": None}
+    assert json.loads(done.out) == {
+        "database": "app.db",
+        "rolled_back": [],
+        "losses": [],
+        "notices": [],
+        "backup": None,
+    }
 
 
 def test_all_or_none(project: Path) -> None:
     """If one fails, those rolled back before it are restored; the message names the one that failed."""
     write_folder(project / "migrations", {"0002_children.rollback.sql": "DROP TABLE childs;\n"})
     before = dump(project / "app.db")
-    done = run(project, "rollback", "app.db", "--count", "2")
+    done = run(project, "rollback", "app.db", "--count", "2", "--yes")
     assert (done.status, done.out) == (3, "")
     assert "migration 0002_children could not be rolled back and stays applied: no such table: childs" in done.err
     assert dump(project / "app.db") == before
@@ -90,14 +103,16 @@ def test_interrupted_before_or_after_its_commit(project: Path, taken_back: tuple
     ):
         interruption.todo = ["0003_age"]
         if taken_back:
-            roll_back_in(database, project / "migrations", Extent())
+            roll_back_in(database, project / "migrations", Extent(), confirm=lambda _: True)
         raise KeyboardInterrupt
     assert told.value.committed == taken_back
 
 
 def test_without_a_backup(project: Path) -> None:
     """``--backup never`` makes none."""
-    assert run(project, "rollback", "app.db", "--backup", "never").err == ""
+    assert (
+        run(project, "rollback", "app.db", "--backup", "never", "--yes").err == "deleted column parent.age (1 value)\n"
+    )
     assert backups(project) == []
 
 

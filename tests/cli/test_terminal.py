@@ -31,6 +31,11 @@ SCENES: dict[str, tuple[str, ...]] = {
     "help": ("--help",),
     "generate": ("generate", "apply app.db", "status app.db", "generate"),
     "generate-refused": ("new", "drop", "generate", "generate --allow drop_column --allow remove_enum_value"),
+    "amend": (
+        *("new", "view", "generate -m view", "apply app.db", "other-view", "generate --amend -m view", "status app.db"),
+        *("apply --redo app.db", "apply --redo app.db", "generate --amend -m view", "no-view", "generate --amend"),
+    ),
+    "record": ("new", "new -m view", "check", "by-hand-view", "record", "generate --amend", "edit-view", "generate", "record"),
     "check": ("new", "check", "drop", "pragma", "check"),
     "status": ("new", "apply app.db", "drop", "generate --allow all", "status app.db", "status *.db"),
     "drift": ("new", "apply app.db", "drift app.db", "by-hand", "drift app.db", "drift *.db"),
@@ -39,6 +44,8 @@ SCENES: dict[str, tuple[str, ...]] = {
     "apply-refused": ("new", "apply app.db", "row", "drop", "generate --allow all", "apply app.db", "edit", "apply app.db"),
     "apply-to-many": ("new", "apply a.db b.db c.db", "drop", "generate --allow all", "break", "apply *.db", "status *.db"),
     "rollback": ("new", "apply app.db", "rollback app.db", "rollback app.db", "rollback app.db --count 1 --to x"),
+    "rollback-loses": ("new", "apply app.db", "row", "rollback app.db", "rollback app.db --yes"),
+    "drift-hotfix": ("new", "apply app.db", "by-hand", "drift app.db --as-migration hotfix", "drift app.db"),
     "restore": ("new", "apply app.db", "restore app.db --list", "rollback app.db", "restore app.db --list", "restore app.db"),
     "diff": ("new", "apply app.db", "drop", "diff app.db schema.yaml", "diff migrations app.db"),
     "errors": (
@@ -54,6 +61,14 @@ EDITS = {
         ("kinds.py", '"open", "done"', '"open", "late"'),
     ],
     "pragma": [("schema.yaml", "foreign_keys: ON", "foreign_keys: ON\n  synchronous: FULL")],
+    "view": [("schema.yaml", "tables:\n", "views:\n  v: SELECT id FROM tasks\ntables:\n")],
+    "other-view": [("schema.yaml", "v: SELECT id FROM", "v: SELECT title FROM")],
+    "no-view": [("schema.yaml", "views:\n  v: SELECT title FROM tasks\n", "")],
+    "by-hand-view": [
+        ("schema.yaml", "tables:\n", "views:\n  v: SELECT id FROM tasks\ntables:\n"),
+        ("migrations/0002_view.sql", "-- Write", "CREATE VIEW v AS SELECT id FROM tasks;\n-- Write"),
+    ],
+    "edit-view": [("migrations/0002_view.sql", "id FROM", "title FROM")],
     "edit": [("migrations/0001_initial.sql", "title TEXT", "title BLOB")],
     "typos": [
         ("schema.yaml", "nullable: false, default", "nulable: false, default"),

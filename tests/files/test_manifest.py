@@ -106,7 +106,7 @@ def test_only_the_edited_migration_is_reported(folder: Path) -> None:
     (folder / "0002_children.sql").write_text("-- depends: 0001_parents\nCREATE TABLE child (id);\n", encoding="utf-8")
     (found,) = problems(folder)
     assert "0002_children.sql: was edited" in found
-    assert "Restore them from git" in found
+    assert "If it is released, restore them from git" in found
 
 
 def test_an_edited_rollback_is_an_edit(folder: Path) -> None:
@@ -128,14 +128,14 @@ def test_a_missing_migration_is_named(folder: Path) -> None:
     (folder / "0003_age.sql").unlink()
     (folder / "0003_age.rollback.sql").unlink()
     (found,) = problems(folder)
-    assert "manifest.json: lists migration 0003_age, which is not in the folder. Restore the file from git" in found
+    assert "manifest.json: lists migration 0003_age, which is not in the folder. If it is released, restore" in found
 
 
 def test_an_unlisted_migration_is_named(folder: Path) -> None:
-    """A hand-written one is recorded by ``generate``; a post-apply hook never is."""
+    """A hand-written one is recorded by ``record``; a post-apply hook never is."""
     write_folder(folder, {"0004_more.sql": "SELECT 1;", "post-apply.sql": "SELECT 1;"}, record=False)
     (found,) = problems(folder)
-    assert "0004_more.sql: is not listed in manifest.json. Run `waiaas-migrate generate`" in found
+    assert "0004_more.sql: is not listed in manifest.json. Run `waiaas-migrate record`" in found
 
 
 def test_another_order_is_named(folder: Path) -> None:

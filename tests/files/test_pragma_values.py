@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.projects import run, write_project
+from tests.support.projects import listing, run, write_project
 from waiaas_migrate import open_database
 
 SCHEMA = "version: 1\npragmas: {{{pragma}}}\ntables: {{t: {{columns: {{a: text}}}}}}\n"
@@ -47,6 +47,74 @@ def test_bad_values_are_refused(tmp_path: Path, value: str) -> None:
     write_project(tmp_path, SCHEMA.format(pragma=f"busy_timeout: {value}"))
     done = run(tmp_path, "generate")
     assert (done.status, done.err.startswith("Error: schema.yaml:2:25, pragmas.busy_timeout: ")) == (2, True)
+
+
+#: PRAGMAs that SQLite ignores or changes without an error, and the messages about them.
+FAULTY = {
+    "journal: WAL": "does not know this PRAGMA, and would ignore it. Did you mean `journal_mode`?",
+    "journal_mode: WALL": "journal_mode must be WAL, DELETE, TRUNCATE or PERSIST, not WALL. Without a journal on disk, a "
+    "migration that fails or is interrupted corrupts the database. Did you mean `WAL`?",
+    "synchronous: NORML": "set to NORML, SQLite reports 1. Did you mean `NORMAL`?",
+    "foreign_keys: ture": "set to ture, SQLite reports 0. Write one of `ON`, `OFF`.",
+    "locking_mode: EXCLUSIV": "set to EXCLUSIV, SQLite reports normal. Did you mean `EXCLUSIVE`?",
+    "page_size: 3000": "set to 3000, SQLite reports 4096. Correct or remove it.",
+    "encoding: UTF-9": "set to UTF-9, SQLite reports an error, unsupported encoding: UTF-9. Did you mean `UTF-8`?",
+    "cache_size: big": "set to big, SQLite reports 0. Correct or remove it.",
+    "optimize: 1": "SQLite reports no value for this PRAGMA, so it can't be verified on every open. Correct or remove it.",
+    "user_version: 99999999999": "set to 99999999999, SQLite reports 0. Correct or remove it.",
+}
+
+
+@pytest.mark.parametrize("pragma", FAULTY)
+def test_generate_and_check_try_pragmas(tmp_path: Path, pragma: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PRAGMA that SQLite ignores or changes is an error with its line and a fix; nothing is written or left."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    project = write_project(tmp_path / "p", SCHEMA.format(pragma="busy_timeout: 100"))
+    assert run(project, "generate").status == 0
+    text = f"version: 1\npragmas:\n  busy_timeout: 100\n  {pragma}\ntables: {{t: {{columns: {{a: text}}}}}}\n"
+    (project / "schema.yaml").write_text(text, encoding="utf-8")
+    before = listing(project)
+    for command in ("generate", "check"):
+        done = run(project, command)
+        assert (done.status, done.out) == (2, "")
+        assert done.err.startswith("Error: schema.yaml:4:")
+        assert f", pragmas.{pragma.partition(':')[0]}: " in done.err
+        assert done.err.endswith(f"{FAULTY[pragma]}\n")
+    assert listing(project) == before
+    assert list(temporary.iterdir()) == []
+
+
+def test_all_faulty_pragmas_are_reported_at_once(tmp_path: Path) -> None:
+    """Every PRAGMA is tried, whatever became of those before it, and each error has its line."""
+    pragmas = "\n  ".join(pragma for pragma in FAULTY if "WALL" not in pragma)
+    text = f"version: 1\npragmas:\n  {pragmas}\n  journal_mode: WAL\ntables: {{t: {{columns: {{a: text}}}}}}\n"
+    done = run(write_project(tmp_path, text), "generate")
+    found = [line.partition(":")[2].partition(":")[0] for line in done.err.splitlines()[1:]]
+    assert (done.status, found) == (2, [str(number) for number in range(3, 3 + len(FAULTY) - 1)])
+
+
+@pytest.mark.parametrize(
+    "pragma",
+    [
+        "journal_mode: wal",
+        "page_size: 8192",
+        "auto_vacuum: incremental",
+        "synchronous: EXTRA",
+        "locking_mode: exclusive",
+        "mmap_size: 1048576",
+        "query_only: ON",
+        "hard_heap_limit: 1",
+    ],
+)
+def test_good_pragmas_pass(tmp_path: Path, pragma: str) -> None:
+    """A good PRAGMA isn't reported, and one that applies to the whole process isn't tried."""
+    project = write_project(tmp_path, SCHEMA.format(pragma=pragma))
+    assert run(project, "generate").status == 0
+    assert run(project, "check").status == 0
+    with closing(sqlite3.connect(":memory:")) as connection:
+        assert connection.execute("PRAGMA hard_heap_limit").fetchone() == (0,)
 
 
 @pytest.mark.parametrize("value", ["²", "5²", "٥²"])

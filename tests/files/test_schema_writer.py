@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from waiaas_migrate.errors import UnsupportedError
+from waiaas_migrate.files.schema_file.column_text import EnumReference
 from waiaas_migrate.files.schema_file.load_schema import load_schema
 from waiaas_migrate.files.schema_file.schema_text import schema_text
 from waiaas_migrate.files.yaml_text.yaml_reader import MappingNode, Node, ScalarNode, parse_yaml
@@ -130,7 +131,7 @@ def test_a_schema_is_written_in_short_forms() -> None:
     text = schema_text(
         read(*STATEMENTS),
         pragmas=[("journal_mode", "WAL"), ("foreign_keys", "ON"), ("cache_size", -64000)],
-        enums={"OTHERS": ("ethereum", "solana"), "CHAINS": ("solana", "ethereum")},
+        enums={("wallets", "chain"): EnumReference("CHAINS")},
         enum_modules=["app.enums"],
     )
     assert text == WRITTEN

@@ -17,7 +17,6 @@ from waiaas_migrate.files.yaml_text.yaml_reader import (
     LOADER,
     MappingNode,
     Node,
-    Position,
     ScalarNode,
     SequenceNode,
     parse_yaml,
@@ -89,8 +88,8 @@ def test_positions_count_from_one() -> None:
     assert isinstance(listed, SequenceNode)
     inner = listed.items[1]
     assert isinstance(inner, MappingNode)
-    assert position(root.entries[1].key) == Position(line=2, column=1)
-    assert position(inner.entries[0].value) == Position(line=4, column=8)
+    assert position(root.entries[1].key) == (2, 1)
+    assert position(inner.entries[0].value) == (4, 8)
 
 
 def test_aliases_repeat_a_value() -> None:

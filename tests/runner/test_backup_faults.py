@@ -52,7 +52,7 @@ class Case:
 
 RESTORE = Case(command=("restore", "data/app.db"), before="new", after="old")
 APPLY = Case(command=("apply", "data/app.db", "--backup", "always"), before="old", after="new")
-ROLLBACK = Case(command=("rollback", "data/app.db", "--backup", "always"), before="new", after="old")
+ROLLBACK = Case(command=("rollback", "data/app.db", "--backup", "always", "--yes"), before="new", after="old")
 
 
 def make(folder: Path, mode: str, case: Case) -> Path:

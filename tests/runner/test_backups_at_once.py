@@ -47,7 +47,7 @@ for line in sys.stdin:
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 APPLY = ("apply", "app.db", "--backup", "always")
-ROLLBACK = ("rollback", "app.db", "--backup", "always")
+ROLLBACK = ("rollback", "app.db", "--backup", "always", "--yes")
 RESTORE = ("restore", "app.db")
 BACKUP = ("backup", "app.db")
 PAIRS = {

@@ -147,5 +147,5 @@ def test_a_migration_that_yoyo_ran_without_recording_it(path: Path, folder: Path
         apply(connection, folder)
         connection.execute("DELETE FROM _yoyo_migration WHERE migration_id <> '0001_parents'")
         connection.commit()
-        with pytest.raises(ApplyError, match="yoyo mark"):
+        with pytest.raises(ApplyError, match="waiaas-migrate adopt"):
             apply(connection, folder)

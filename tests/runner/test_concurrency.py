@@ -183,10 +183,12 @@ def test_processes_wait_for_a_long_rollback(tmp_path: Path, mode: str) -> None:
     path = tmp_path / "a.db"
     close_database(open_database(path, migrations=folder))
     with ThreadPoolExecutor(1) as other:
-        first = other.submit(roll_back_in, str(path), folder, Extent(), options=RunOptions(backup="never"))
+        first = other.submit(
+            roll_back_in, str(path), folder, Extent(), options=RunOptions(backup="never"), confirm=lambda _: True
+        )
         while not is_locked(path):
             time.sleep(0.01)
-        second = roll_back_in(str(path), folder, Extent(), options=RunOptions(backup="never"))
+        second = roll_back_in(str(path), folder, Extent(), options=RunOptions(backup="never"), confirm=lambda _: True)
         # Whichever came first, each took one, and they took them in turn.
         assert sorted([first.result().rolled_back, second.rolled_back]) == [("0003_age",), ("0004_long",)]
 

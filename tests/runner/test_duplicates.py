@@ -67,3 +67,28 @@ def test_duplicates_are_named(tmp_path: Path, sql: str, rows: str | None) -> Non
     with pytest.raises(ApplyError) as refused:
         open_database(tmp_path / "app.db", migrations=folder)
     assert f"({rows})" in str(refused.value)
+
+
+#: A copy with its rowids, as the templates write it for such tables.
+COPIED = (
+    "CREATE TABLE _waiaas_new_t (k, j, name CHECK (name <> 'x'));\n"
+    "INSERT INTO _waiaas_new_t (rowid, k, j, name)\nSELECT rowid, k, j, name FROM t;\n"
+)
+
+
+@pytest.mark.parametrize(
+    "key", ["k TEXT PRIMARY KEY, j", "k TEXT, j, PRIMARY KEY (k, j)", "k, j INTEGER, PRIMARY KEY (j, k)"]
+)
+@pytest.mark.parametrize("sql", ["CREATE UNIQUE INDEX i ON t (name);", COPIED])
+def test_rows_without_a_key_are_named_by_their_rowid(tmp_path: Path, key: str, sql: str) -> None:
+    """A primary key of a table with rowids may be NULL, which names no row."""
+    folder = write_folder(
+        tmp_path / "m", {"0001_t.sql": f"CREATE TABLE t ({key.replace('j', 'j, name', 1)});\n"}, record=False
+    )
+    open_database(tmp_path / "app.db", migrations=folder).close()
+    with closing(sqlite3.connect(tmp_path / "app.db")) as connection:
+        connection.execute("INSERT INTO t (k, j, name) VALUES (NULL, 1, 'x'), (NULL, 2, 'x'), ('q', 3, 'y')")
+        connection.commit()
+    write_folder(folder, {"0002_x.sql": f"-- depends: 0001_t\n{sql}"}, record=False)
+    with pytest.raises(ApplyError, match="2 rows: rowid 1, 2"):
+        open_database(tmp_path / "app.db", migrations=folder)

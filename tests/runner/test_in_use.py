@@ -84,7 +84,7 @@ print(*failed)
 
 MIGRATING = """
 while time.time() < end:
-    command("rollback", database, "--count", "2", "--backup", "never")
+    command("rollback", database, "--count", "2", "--backup", "never", "--yes")
     command("apply", database, "--transaction", "each")
 print()
 print(*failed)

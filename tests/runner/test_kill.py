@@ -106,7 +106,7 @@ def make_project(folder: Path, mode: str) -> Path:
     generate(folder, name="enum")
     first, rebuild, enum = (path.read_text("utf-8") for path in sorted((folder / "migrations").glob("*[!k].sql")))
     assert "CHECK" in first
-    assert "DROP TABLE payments" in rebuild
+    assert "DROP TABLE _waiaas_old_payments" in rebuild
     assert "UPDATE sqlite_schema" in enum
     return folder
 

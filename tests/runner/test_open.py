@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.folders import FAMILY, FAMILY_IDS, run_python, tables, write_folder
+from tests.support.folders import FAMILY, FAMILY_IDS, record_folder, run_python, run_yoyo, tables, write_folder
 from waiaas_migrate import close_database, connect, open_database, push_schema
 from waiaas_migrate.errors import (
     ApplyError,
@@ -345,9 +345,37 @@ def test_opening_at_head_loads_only_the_standard_library(path: Path, folder: Pat
     assert run_python(LOADED, path, folder).stdout == "[]\n"
 
 
-def test_opening_at_head_writes_nothing_and_takes_no_lock(path: Path, folder: Path) -> None:
+@pytest.fixture(params=["runner", "plain yoyo", "runner, then another chain"])
+def at_head(request: pytest.FixtureRequest, path: Path, folder: Path) -> Path:
+    """A database at head that the runner or plain yoyo migrated, or that ran the same texts of another manifest."""
+    if request.param == "plain yoyo":
+        run_yoyo("apply", path, folder)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+    else:
+        close_database(open_database(path, migrations=folder))
+    if "chain" in request.param:
+        (folder / "0001_parents.rollback.sql").write_text("DROP TABLE IF EXISTS parent;\n")
+        record_folder(folder)
+    return path
+
+
+def test_opening_at_head_needs_no_yoyo(at_head: Path, folder: Path) -> None:
+    """The record of texts, the catalog's fingerprint, or the texts in the folder decide."""
+    assert run_python(LOADED, at_head, folder).stdout == "[]\n"
+
+
+def test_opening_the_daemons_database_loads_only_the_standard_library(path: Path) -> None:
+    """The functions that are bound to the shipped schema load nothing more."""
+    code = LOADED.replace("open_database, close_database", "waiaas").replace(", migrations=sys.argv[2]", "")
+    code = code.replace("close_database(open_database", "waiaas.close_database(waiaas.open_database")
+    assert run_python(code, path).stdout == "['sqlparse', 'yoyo']\n"
+    assert run_python(code, path).stdout == "[]\n"
+
+
+def test_opening_at_head_writes_nothing_and_takes_no_lock(at_head: Path, path: Path, folder: Path) -> None:
     """It succeeds while another connection writes, and the file stays the same."""
-    close_database(open_database(path, migrations=folder))
+    assert at_head == path
     with closing(sqlite3.connect(path)) as writer:
         writer.execute("BEGIN IMMEDIATE")
         before = path.read_bytes()

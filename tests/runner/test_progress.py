@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.folders import PRAGMAS, dump, write_folder
+from tests.support.folders import PRAGMAS, dump, tables, write_folder
 from tests.support.projects import CHECKOUT
 from tests.support.transitions import generate, write_schema
 from waiaas_migrate.runner.apply import apply_to
@@ -204,10 +204,9 @@ def test_a_signal_without_a_terminal(tmp_path: Path) -> None:
 
 
 def names(database: Path) -> set[str]:
-    """Return the tables except yoyo's."""
+    """Return the tables of migrations."""
     with closing(sqlite3.connect(database)) as connection:
-        found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%yoyo%'")
-        return {name for (name,) in found}
+        return tables(connection)
 
 
 def until(condition: object) -> None:

@@ -125,7 +125,7 @@ def test_a_migration_that_only_changes_the_schema_is_recorded(path: Path, folder
 def test_a_migration_of_rows_is_neither_recorded_nor_run_twice(
     path: Path, folder: Path, files: dict[str, str], when: str
 ) -> None:
-    """The error says what to do, and ``yoyo mark`` through the plugin is enough."""
+    """The error says what to do, and ``adopt`` is enough."""
     write_folder(folder, files)
     crash(path, folder, "0004_next", when)
     before = dump(path)
@@ -138,8 +138,9 @@ def test_a_migration_of_rows_is_neither_recorded_nor_run_twice(
     done = yoyo_process(site, "apply", url, folder)
     assert "0004_next may have run already" in done.stderr
     assert dump(path) == before
-    assert "yoyo mark --batch --database waiaas:///FILE -r 0004_next MIGRATIONS" in str(refused.value)
-    assert yoyo_process(site, "mark", url, folder, "-r", "0004_next").returncode == 0
+    assert "waiaas-migrate adopt FILE --at 0004_next" in str(refused.value)
+    adopt = ("adopt", str(path), "--at", "0004_next", "--migrations", str(folder))
+    assert run(folder.parent, *adopt).status == 0
     close_database(open_database(path, migrations=folder))
     assert run_yoyo("list", path, folder).count("A ") == 4
 
@@ -187,7 +188,7 @@ def test_an_uncertain_case_is_an_error(tmp_path: Path, folder: Path) -> None:
     with closing(connect_file(path)) as connection:
         connection.execute("CREATE INDEX by_hand ON parent (name)")
         before = path.read_bytes()
-        with pytest.raises(ApplyError, match=r"already exists.*`yoyo mark -r 0002_children`"):
+        with pytest.raises(ApplyError, match=r"already exists.*`waiaas-migrate adopt FILE --at 0002_children`"):
             apply_pending(connection, read_folder(folder))
     assert path.read_bytes() == before
     run_yoyo("break-lock", path, folder)

@@ -15,18 +15,16 @@ import pytest
 from tests.support.folders import FAMILY, FAMILY_IDS, tables, write_folder
 from waiaas_migrate.errors import ApplyError, DatabaseBusy, MigrateError, UnsupportedError, UsageError
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST
-from waiaas_migrate.runner.apply import ApplyResult, apply_pending, apply_to
-from waiaas_migrate.runner.backups.backup import backups_of
+from waiaas_migrate.runner.apply import ApplyResult, apply_pending
 from waiaas_migrate.runner.folder import read_folder
 from waiaas_migrate.runner.options import RunOptions, Transaction
-from waiaas_migrate.runner.rollback import roll_back, roll_back_in
+from waiaas_migrate.runner.rollback import roll_back
 from waiaas_migrate.runner.transaction import write_transaction
 from waiaas_migrate.runner.watching.events import (
     Committed,
     Event,
     MigrationFinished,
     MigrationStarted,
-    Restarted,
     StatementStarted,
 )
 from waiaas_migrate.runner.yoyo.applied import read_applied
@@ -285,30 +283,6 @@ def test_a_run_sends_events(connection: sqlite3.Connection, folder: Path) -> Non
     assert StatementStarted(migration="0002_children", number=2, total=2, line=line) in events
     assert MigrationFinished(migration="0003_age") in events
     assert events[-1] == Committed(migrations=FAMILY_IDS)
-
-
-@pytest.mark.parametrize("direction", ["apply", "rollback"])
-def test_a_run_that_starts_again_says_so(tmp_path: Path, folder: Path, direction: str) -> None:
-    """Old orphans make it start again with a full check of foreign keys; there is one backup and one commit."""
-    database = tmp_path / "a.db"
-    apply_to(str(database), folder)
-    with closing(sqlite3.connect(database)) as connection, connection:
-        connection.execute("INSERT INTO child (parent_id) VALUES (7)")
-    change = "UPDATE child SET parent_id = parent_id;\n"
-    write_folder(folder, {"0004_rows.sql": f"-- depends: 0003_age\n{change}", "0004_rows.rollback.sql": change})
-    if direction == "rollback":
-        apply_to(str(database), folder, options=RunOptions(backup="never"))
-    events: list[Event] = []
-    options = RunOptions(listener=events.append, backup="always")
-    if direction == "apply":
-        apply_to(str(database), folder, options=options)
-    else:
-        roll_back_in(str(database), folder, options=options)
-    names = ("0004_rows",)
-    started = MigrationStarted(migration="0004_rows", number=1, total=1)
-    told = [event for event in events if isinstance(event, MigrationStarted | Restarted | Committed)]
-    assert told == [started, Restarted(migrations=names), started, Committed(migrations=names)]
-    assert len(backups_of(database)) == 1
 
 
 def test_a_listener_can_end_a_run(connection: sqlite3.Connection, folder: Path) -> None:

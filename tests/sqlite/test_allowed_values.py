@@ -19,7 +19,16 @@ from waiaas_migrate.sqlite.reading.allowed_values import allowed_values
         ("b IS NULL OR a IN (1)", None, False),
         ("a IS NOT NULL OR a IN (1)", None, False),
         ("a IS 1 OR a IN (1)", None, False),
-        ("a IN (1) OR a IN (2)", None, False),
+        ("a IN (1) OR a IN (2)", (1, 2), False),
+        ("a = 'x' OR (a == 'y' OR a IS NULL)", ("x", "y"), True),
+        ("a IN (1) OR a ISNULL", (1,), True),
+        ("a = 1 OR b = 2", None, False),
+        ("a = 1 OR a > 2", None, False),
+        ("a = 1 OR a <> 2", None, False),
+        ("a IS 1 OR a = 2", None, False),
+        ("a = 1 OR a = NULL", None, False),
+        ("a = 1 AND a = 2", None, False),
+        ("a ISNULL OR b ISNULL", None, False),
         ("a NOT IN (1)", None, False),
         ("t.a IN (1)", None, False),
         ("a IN ()", None, False),
@@ -30,6 +39,6 @@ from waiaas_migrate.sqlite.reading.allowed_values import allowed_values
     ],
 )
 def test_lists_are_recognized(sql: str, values: tuple[str | int, ...] | None, *, nullable: bool) -> None:
-    """Only a column in a list of strings and whole numbers counts, with or without IS NULL before it."""
+    """Only a column among strings and whole numbers counts, with or without IS NULL, as a list or joined by OR."""
     expected = None if values is None else AllowedValues(column="a", values=values, nullable=nullable)
     assert allowed_values(ddl.expression(sql)) == expected

@@ -20,7 +20,7 @@ def test_bookkeeping_is_internal(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["agents", "yoyo", "_yoyo_mine", "sqlite", "yoyo_locks"])
 def test_other_names_are_not_internal(name: str) -> None:
-    """A name that only resembles those belongs to the user."""
+    """An object belongs to the user if its name only resembles one of SQLite's or yoyo's."""
     assert not is_internal(name)
 
 

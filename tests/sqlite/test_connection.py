@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from waiaas_migrate.errors import DatabaseBusy, DatabaseFileError, MigrateError, PragmaError, UsageError
-from waiaas_migrate.sqlite.database.connection import apply_layout_pragmas, apply_pragmas, connect_file, open_read_only
-from waiaas_migrate.sqlite.database.pragmas import Pragma
+from waiaas_migrate.sqlite.database.connection import connect_file, open_read_only
+from waiaas_migrate.sqlite.database.pragmas import Pragma, apply_layout_pragmas, apply_pragmas
 
 NOBODY = 65534
 
@@ -42,7 +42,7 @@ def test_a_path_object_always_names_a_file(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("name", ["plain.db", "a b?#%.db", "ü'\"[].db", "file:x", "%41.db"])
 def test_a_new_file_has_mode_0600(tmp_path: Path, name: str) -> None:
-    """It has exactly the given name."""
+    """A new file has mode 0600 and exactly the given name."""
     with closing(connect_file(tmp_path / name)) as connection:
         connection.execute("CREATE TABLE t (x)")
     assert [path.name for path in tmp_path.iterdir()] == [name]
@@ -50,7 +50,7 @@ def test_a_new_file_has_mode_0600(tmp_path: Path, name: str) -> None:
 
 
 def test_a_new_wal_has_mode_0600(tmp_path: Path) -> None:
-    """It holds the same secrets."""
+    """A new WAL holds the same secrets as its database, so it gets mode 0600 too."""
     path = tmp_path / "a.db"
     with closing(connect_file(path)) as connection:
         apply_pragmas(connection, [pragma("journal_mode", "WAL")])
@@ -67,7 +67,7 @@ def test_a_link_to_a_missing_file_makes_that_file(tmp_path: Path) -> None:
 
 
 def test_the_mode_of_an_existing_file_stays(tmp_path: Path) -> None:
-    """Its owner decides who may read it."""
+    """The mode of an existing file stays, because its owner decides who may read it."""
     path = make(tmp_path / "a.db")
     path.chmod(0o640)
     connect_file(path).close()
@@ -111,7 +111,7 @@ def broken(tmp_path: Path, what: str) -> Path:
     ],
 )
 def test_both_ways_of_opening_report_the_same_fault(tmp_path: Path, what: str, words: str) -> None:
-    """Neither raises an error of sqlite3, and both say what is wrong."""
+    """Both ways of opening say what is wrong with the file, and neither raises an error of sqlite3."""
     path = broken(tmp_path, what)
     for opening in (connect_file, open_read_only):
         with pytest.raises(DatabaseFileError, match=words):
@@ -140,7 +140,7 @@ def without_rights() -> Iterator[None]:
 
 
 def test_a_read_only_file_can_be_read_and_not_written(open_folder: Path) -> None:
-    """The error comes before anything is tried."""
+    """A read-only file can be read; opening it for writing fails at once."""
     path = make(open_folder / "a.db")
     path.chmod(0o444)
     with without_rights():
@@ -163,7 +163,7 @@ def test_a_refused_writer_keeps_the_lock_of_a_reader(open_folder: Path) -> None:
 
 
 def test_an_unreadable_file_is_refused(open_folder: Path) -> None:
-    """The error says that this user may not read it."""
+    """A file that this user may not read is refused, and the error says so."""
     path = make(open_folder / "a.db")
     path.chmod(0o000)
     for opening in (connect_file, open_read_only):
@@ -172,14 +172,14 @@ def test_an_unreadable_file_is_refused(open_folder: Path) -> None:
 
 
 def test_a_new_file_in_a_read_only_folder_is_refused(open_folder: Path) -> None:
-    """The error names the folder."""
+    """If no file can be made in a folder, the error names the folder."""
     open_folder.chmod(0o555)
     with without_rights(), pytest.raises(DatabaseFileError, match="permission denied in"):
         connect_file(open_folder / "a.db")
 
 
 def test_a_wal_database_in_a_read_only_folder_can_be_read(open_folder: Path) -> None:
-    """SQLite can't make its shared memory there, but everything is in the file."""
+    """SQLite can't make shared memory in a read-only folder, but the file holds everything."""
     path = make(open_folder / "a.db", wal=True)
     path.chmod(0o444)
     open_folder.chmod(0o555)
@@ -188,7 +188,7 @@ def test_a_wal_database_in_a_read_only_folder_can_be_read(open_folder: Path) -> 
 
 
 def test_a_wal_that_cannot_be_read_is_an_error(open_folder: Path) -> None:
-    """The file without its WAL would be an old state."""
+    """An unreadable WAL is an error, because the file without it would be an old state."""
     path = make(open_folder / "a.db", wal=True)
     with closing(sqlite3.connect(path)) as writer:
         writer.execute("INSERT INTO t VALUES (2)")
@@ -231,7 +231,7 @@ def test_reading_sees_the_wal(tmp_path: Path) -> None:
 
 
 def test_a_database_in_memory_cannot_be_opened_for_reading() -> None:
-    """There would be nothing to read."""
+    """A database in memory can't be opened for reading, because it would be empty."""
     with pytest.raises(UsageError):
         open_read_only(":memory:")
 
@@ -279,7 +279,7 @@ def test_a_pragma_is_set_and_read_back(tmp_path: Path, name: str, value: str | i
 
 @pytest.mark.parametrize("target", [":memory:", "file:shared?mode=memory&cache=shared"])
 def test_a_database_in_memory_needs_no_journal_and_no_map(target: str) -> None:
-    """There, journal mode ``memory`` and no memory map are expected; all other PRAGMAs hold."""
+    """A database in memory has journal mode ``memory`` and no memory map; all other PRAGMAs hold."""
     with closing(connect_file(target)) as connection:
         apply_pragmas(connection, [pragma("journal_mode", "WAL"), pragma("mmap_size", 1000), pragma("foreign_keys", 1)])
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("memory",)
@@ -312,7 +312,7 @@ def test_the_error_names_the_pragma_at_fault(tmp_path: Path) -> None:
 
 
 def test_a_pragma_within_a_transaction_is_an_error(tmp_path: Path) -> None:
-    """Foreign keys can't be switched there, and SQLite doesn't say so."""
+    """A transaction keeps foreign keys from being switched, which SQLite doesn't report."""
     with closing(connect_file(tmp_path / "a.db")) as connection:
         connection.execute("BEGIN")
         for one in (pragma("foreign_keys", "ON"), pragma("journal_mode", "WAL")):
@@ -325,7 +325,7 @@ def test_a_pragma_within_a_transaction_is_an_error(tmp_path: Path) -> None:
     [("a; DROP TABLE t", 1), ("x y", 1), ("", 1), ("user_version", "1; DROP TABLE t"), ("a", "'"), ("a", "")],
 )
 def test_a_pragma_is_words_and_numbers_only(tmp_path: Path, name: str, value: str | int) -> None:
-    """Nothing else reaches SQLite."""
+    """A PRAGMA whose name or value isn't a plain word or number never reaches SQLite."""
     with closing(connect_file(make(tmp_path / "a.db"))) as connection:
         with pytest.raises(UsageError):
             apply_pragmas(connection, [pragma(name, value)])
@@ -343,7 +343,7 @@ def test_layout_pragmas_are_set_before_the_first_table(tmp_path: Path) -> None:
 
 
 def test_a_file_in_wal_mode_is_not_switched_again(tmp_path: Path) -> None:
-    """The switch would need a lock that a writer holds."""
+    """A file in WAL mode is not switched again, because that would need a lock that a writer holds."""
     path = make(tmp_path / "a.db", wal=True)
     with closing(sqlite3.connect(path)) as writer, closing(connect_file(path)) as connection:
         writer.execute("BEGIN IMMEDIATE")
@@ -352,7 +352,7 @@ def test_a_file_in_wal_mode_is_not_switched_again(tmp_path: Path) -> None:
 
 
 def test_the_switch_to_wal_waits_for_a_writer(tmp_path: Path) -> None:
-    """SQLite doesn't wait, whatever its busy timeout; the switch is repeated."""
+    """The switch to WAL is repeated, because SQLite doesn't wait for the writer, whatever the busy timeout."""
     path = make(tmp_path / "a.db")
     with closing(sqlite3.connect(path, check_same_thread=False)) as writer, closing(connect_file(path)) as connection:
         writer.execute("BEGIN IMMEDIATE")
@@ -364,7 +364,7 @@ def test_the_switch_to_wal_waits_for_a_writer(tmp_path: Path) -> None:
 
 
 def test_the_switch_to_wal_gives_up_in_the_end(tmp_path: Path) -> None:
-    """After the declared busy timeout."""
+    """The switch to WAL gives up after the declared busy timeout."""
     path = make(tmp_path / "a.db")
     with closing(sqlite3.connect(path)) as writer, closing(connect_file(path, timeout=0)) as connection:
         writer.execute("BEGIN IMMEDIATE")

@@ -84,7 +84,7 @@ def test_sql_that_only_adds_loses_nothing(statement: str, tables: dict[str, str]
 @pytest.mark.parametrize("statement", WRITING)
 @pytest.mark.parametrize("comment", COMMENTS)
 def test_sql_that_writes_can_lose_rows(statement: str, comment: str) -> None:
-    """It reads the table, whatever its comment says."""
+    """SQL that writes reads the table and can lose rows, whatever the comment above it says."""
     for found in (effects_of_sql([comment + statement]), effects_of_sql(["CREATE TABLE n (a)", comment + statement])):
         assert ("t", Cost.SCAN) in (found.tables or ())
         assert found.may_lose
@@ -95,7 +95,7 @@ def test_sql_that_writes_can_lose_rows(statement: str, comment: str) -> None:
 @pytest.mark.parametrize("statement", UNCLEAR)
 @pytest.mark.parametrize("comment", COMMENTS)
 def test_unclear_sql_is_the_worst_case(statement: str, comment: str) -> None:
-    """One unclear statement is enough."""
+    """A single unclear statement makes the effects the worst case."""
     found = effects_of_sql(["CREATE TABLE u (a)", comment + statement, "CREATE TABLE v (a)"])
     assert found == WORST_CASE
 
@@ -121,14 +121,14 @@ def test_new_and_changed_foreign_keys(statement: str) -> None:
 
 @pytest.mark.parametrize("order", ["CREATE TABLE n (a); DROP TABLE t", "DROP TABLE t; CREATE TABLE n (a)"])
 def test_a_table_replaced_by_another_is_rebuilt(order: str) -> None:
-    """SQLite's documentation changes a table this way, in either order."""
+    """A table that is replaced by another counts as rebuilt; SQLite's documentation has both orders."""
     statements = [*order.split("; "), "ALTER TABLE n RENAME TO t", "CREATE INDEX i ON t (a)"]
     found = effects_of_sql(statements)
     assert found.tables == (("t", Cost.REBUILD),)
 
 
 def test_a_renamed_table_is_listed_by_its_old_name() -> None:
-    """That is the name of the table before the run."""
+    """A renamed table is listed by its name before the run."""
     found = effects_of_sql(["ALTER TABLE t RENAME TO u", "DELETE FROM u", "ALTER TABLE u RENAME TO v", "DROP TABLE v"])
     assert found.tables == (("t", Cost.SCAN),)
 

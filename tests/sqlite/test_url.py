@@ -23,7 +23,7 @@ from waiaas_migrate.sqlite.database.url import database_path
     ],
 )
 def test_text_names_a_file(text: str, path: str) -> None:
-    """A path stands for itself; a URI and a URL are decoded."""
+    """A path is used as it is; a URI and a URL are decoded."""
     assert database_path(text).path == Path(path)
 
 

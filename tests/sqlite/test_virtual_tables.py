@@ -130,7 +130,7 @@ def test_tables_of_a_known_extension_belong_to_it(tmp_path: Path) -> None:
 
 
 def test_tables_that_may_belong_to_an_unknown_module_are_refused(tmp_path: Path) -> None:
-    """They may be ordinary tables, so the error names them and a setting that ignores them."""
+    """Tables that may be ordinary ones are refused; the error names them and the setting that ignores them."""
     execute(tmp_path / "a.db", "CREATE TABLE other (x)")
     _declare_unloaded(tmp_path / "a.db", "v", "mystery", "one", "two")
     for arguments in (["inspect", "a.db"], ["diff", "a.db", "a.db"]):

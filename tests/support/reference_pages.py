@@ -42,6 +42,7 @@ templates = "templates"
 catalog_edits = true         # false: rebuild tables instead of editing their definitions
 secure_delete = false        # whether rebuilds overwrite deleted data; default: the connection's setting
 ignore_tables = ["search_*"] # tables of other tools, by name or glob
+main_branch = "trunk"        # its migrations are released; default: the remote's default branch, main or master
 setup = "app.db:prepare"     # called with every connection, to register collations, functions and extensions
 ```
 
@@ -56,16 +57,22 @@ by `:`, or to `*`.
 
 With `--json`, stdout holds one object. Its keys are always present:
 
-- `apply`: `database`, `applied`, `notices`, `backup`
-- `apply --dry-run`: `database`, `migrations`, `bytes`, `bytes_to_write`, `free`, `is_short_of_room`, `backup`
+- `adopt`: `database`, `at`, `recorded`, `completed`, `reworded`, `pending`, `findings`, `equal_to`, `notices`
+- `apply`: `database`, `applied`, `notices`, `backup`, `manual_changes`
+- `apply --redo`: `database`, `rolled_back`, `applied`, `losses`, `notices`, `backup`, `manual_changes`
+- `apply --dry-run`: `database`, `migrations`, `bytes`, `bytes_to_write`, `free`, `is_short_of_room`, `backup`, `manual_changes`
 - `check`: `findings`
 - `diff`: `changes`, `hazards`, `sql`
 - `drift`: `database`, `pending`, `unrecorded_tables`, `findings`
-- `generate`: `migration`, `changes`, `hazards`, `refused`, `unrecorded`, `written`, `removed`
+- `drift --as-migration`: `database`, `migration`, `changes`, `hazards`, `refused`, `written`, `edits`, `notices`
+- `drift --fix`: `database`, `changes`, `hazards`, `sql`
+- `generate`: `migration`, `changes`, `hazards`, `refused`, `unrecorded`, `replaced`, `written`, `removed`
+- `new`: `migration`, `written`, `removed`
+- `record`: `added`, `edited`, `deleted`, `notices`, `written`, `removed`
 - `restore`: `database`, `restored`, `kept`, `notices`
 - `restore --list`: `database`, `backups`
-- `rollback`: `database`, `rolled_back`, `notices`, `backup`
-- `status`: `database`, `migrations`, `at_head`, `unrecorded_tables`, `problems`
+- `rollback`: `database`, `rolled_back`, `losses` (`kind`, `name`, `count`, `reason`), `notices`, `backup`
+- `status`: `database`, `migrations`, `at_head`, `unrecorded_tables`, `problems`, `mismatch`, `manual_changes`
 - several databases: `databases`, `summary`, `exit_status`
 - a failure: `error`, `exit_status`
 
@@ -73,7 +80,9 @@ Items of its lists:
 
 - `findings`: `subject` (`enum`, `schema`, `manifest`, `pragma`, `migration` or `hook`), `where`, `what`, `fix`
 - `hazards`: `code`, `where`, `place`, `what`, `fix`, `destructive`
-- `migrations` of `status`: `id`, `state` (`applied`, `pending` or `unknown`)
+- `edits`: `place`, `path`, `action` (`add`, `replace` or `remove`), `text`
+- `migrations` of `status`: `id`, `state` (`applied`, `pending`, `unknown` or `changed`)
+- `mismatch` (null if there is none): `migrations`, `what`, `fix`
 - `migrations` of `apply --dry-run`: `id`, `kind`, `may_lose`, `tables` (null if unknown), `hazards` (such as `DROP_TABLE agents`)
 - `tables`: `table`, `cost`, `rows`, `bytes`, `is_estimate`
 - `backups`: `path`, `made_at`, `head`, `bytes`
@@ -84,7 +93,10 @@ Items of its lists:
 
 
 #: Options that several commands share, by the parameter's name. The page describes each once.
-COMMON = ("as_json", "column_order", "jobs", "migrations", "no_verify", "schema", "stop_on_failure", "templates")
+COMMON = (
+    *("as_json", "column_order", "jobs", "migrations", "no_verify", "released", "schema", "stop_on_failure"),
+    "templates",
+)
 
 
 def reference() -> str:

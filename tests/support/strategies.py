@@ -31,6 +31,7 @@ from waiaas_migrate.schema.model import (
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.quoting import quote_name
 from waiaas_migrate.sqlite.reading import ddl
+from waiaas_migrate.sqlite.reading.allowed_values import allowed_values
 
 T = TypeVar("T")
 
@@ -248,14 +249,12 @@ def _uniques(draw: st.DrawFn, place: _Place, key: PrimaryKey | None) -> tuple[Un
 
 
 def _checks(draw: st.DrawFn, place: _Place) -> tuple[Check, ...]:
-    return tuple(
-        Check(
-            expression=_expression(draw, _CHECKS, place),
-            name=draw(_CONSTRAINT_NAMES),
-            column=_maybe(draw, place.columns),
-        )
-        for _ in range(draw(_NUMBERS) % 4)
-    )
+    found = []
+    for _ in range(draw(_NUMBERS) % 4):
+        expression = _expression(draw, _CHECKS, place)
+        name, column = draw(_CONSTRAINT_NAMES), _maybe(draw, place.columns)
+        found.append(Check(expression=expression, name=name, column=column, allowed=allowed_values(expression)))
+    return tuple(found)
 
 
 def _foreign_keys(draw: st.DrawFn, place: _Place, parents: Sequence[str]) -> tuple[ForeignKey, ...]:

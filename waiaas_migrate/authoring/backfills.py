@@ -1,7 +1,7 @@
-"""Backfills tried on the schema before the migration: what each reads, and which of them fail.
+"""Tries backfills on the schema before the migration, to find out what each reads and whether it fails.
 
-A backfill sees every table as it was before the migration, under the new names: without new columns, and with dropped
-ones.
+A backfill sees every table as it was before the migration, but under the new names. It does not see new columns, and
+still sees dropped ones.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SEES = "A backfill sees the tables as they were before the migration, under the
 
 
 def with_backfills(database: sqlite3.Connection, transition: Transition) -> Transition:
-    """Return ``transition`` with what its backfills read and their problems; ``database`` has the new names."""
+    """Return ``transition`` with the dependencies and problems of its backfills; ``database`` has the new names."""
     problems: list[Problem] = []
     reads: dict[str, Dependencies] = {}
     leaving = {fold(view.name): view.name for view in leaving_views(transition)}
@@ -52,12 +52,7 @@ def with_backfills(database: sqlite3.Connection, transition: Transition) -> Tran
 
 def _filled(transition: Transition) -> Iterator[tuple[Table, Column]]:
     """Yield each column that its backfill fills, with its table as it was before the migration."""
-    old_tables = transition.old.by_name()
-    for table in transition.new.tables:
-        old = old_tables.get(fold(table.name))
-        for column in table.columns if old is not None else ():
-            if old is not None and is_filled(old, column):
-                yield old, column
+    return ((old, column) for old, new in transition.kept_tables() for column in new.columns if is_filled(old, column))
 
 
 def _fix(transition: Transition, table: Table, error: str) -> str:
@@ -80,7 +75,7 @@ def _fix(transition: Transition, table: Table, error: str) -> str:
 
 
 def _circles(transition: Transition) -> Iterator[Problem]:
-    circle = backfill_order(transition, tuple(transition.reads)).circle
+    _, circle = backfill_order(transition, tuple(transition.reads))
     for table, column in _filled(transition):
         if fold(table.name) in circle:
             what = f"the backfills of {' and '.join(circle)} each read what this migration changes in the other."

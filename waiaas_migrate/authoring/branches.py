@@ -1,4 +1,4 @@
-"""Migrations of different branches, each generated without the other."""
+"""Migrations of different branches, which were generated without each other."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DELETE = "Delete its files, then run `waiaas-migrate generate`, which writes wh
 
 
 def replay_folder(migrations: Sequence[MigrationFile], recorded: Manifest | None) -> Connection:
-    """Replay ``migrations``; if two exclude each other, blame the one that isn't recorded.
+    """Replay ``migrations``; if two exclude each other, report the one that isn't recorded.
 
     Databases may have run recorded migrations, so only a new one can still be changed.
 
@@ -38,7 +38,7 @@ def replay_folder(migrations: Sequence[MigrationFile], recorded: Manifest | None
 def _split(
     migrations: Sequence[MigrationFile], recorded: Manifest | None
 ) -> tuple[list[MigrationFile], list[MigrationFile]]:
-    """Return the migrations that are recorded, which databases may have run, and the new ones."""
+    """Return the recorded migrations, and the new ones."""
     listed = frozenset() if recorded is None else frozenset(recorded.ids)
     return [m for m in migrations if m.id in listed], [m for m in migrations if m.id not in listed]
 
@@ -46,7 +46,7 @@ def _split(
 def _blamed(
     ran: Sequence[MigrationFile], new: Sequence[MigrationFile], error: MigrationsError
 ) -> MigrationsError | None:
-    """Return what is wrong with a new migration, if the recorded ones work without it."""
+    """Return the error of a new migration if the recorded ones work without it; None if they don't."""
     if not new or not _is_about(error, ran):
         return None
     try:
@@ -96,7 +96,7 @@ def refuse_clashes(migrations: Sequence[MigrationFile], recorded: Manifest | Non
 def _disordered(
     migrations: Sequence[MigrationFile], there: Mapping[str, Sequence[str]], new: MigrationFile
 ) -> list[Problem]:
-    """Report tables whose columns have another order in ``there``: later edits of their text would fail."""
+    """Report tables whose columns have another order in ``there``, so that later edits of their text would fail."""
     here = _column_orders(migrations)
     tables = [table for table, columns in here.items() if list(columns) != list(there.get(table, columns))]
     what = (

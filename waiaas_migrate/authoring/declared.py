@@ -1,4 +1,4 @@
-"""What schema.yaml declares, built in memory and read back."""
+"""The declared schema: schema.yaml, built in memory and read back."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.memory import copy, execute, memory
 from waiaas_migrate.sqlite.planning.actions import Action, CreateIndex, CreateStatement, CreateTable, Drop
 from waiaas_migrate.sqlite.planning.plan import creation
-from waiaas_migrate.sqlite.reading.introspect import Known, Strings, introspect_quoted
+from waiaas_migrate.sqlite.reading.introspect import Known, introspect_quoted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """The declared schema: ``source`` as its author wrote it, ``schema`` as SQLite understood it, hints included.
+    """The declared schema: ``source`` as its author wrote it, and ``schema`` as SQLite reads it, with the hints.
 
-    ``known`` are statements that are the same in the migrations, and so need no parsing on either side.
+    ``known`` are statements that the migrations have too, and so need not be read on either side.
     """
 
     source: DeclaredSchema
@@ -45,14 +45,11 @@ class Declared:
 def declare(project: Project, renderer: Renderer, *, like: sqlite3.Connection | None = None) -> Declared:
     """Read the project's schema.yaml, build it in memory, and read it back.
 
-    Args:
-        project: where the file is.
-        renderer: what renders the SQL that builds it.
-        like: a database whose schema is mostly the same. Statements that it contains unchanged are not read again:
-            their meaning was proved when they were written.
+    ``like`` is a database whose schema is mostly the same. Statements that it contains unchanged are not read again,
+    because their meaning was proved when they were written.
 
     Raises:
-        SchemaFileError: carries everything that is wrong with the file, or what SQLite says about it.
+        SchemaFileError: carries everything that is wrong with the file, or SQLite's errors.
     """
     source = load_schema(project.schema, root=project.root)
     parts = _parts(source.schema, renderer)
@@ -69,25 +66,16 @@ def declare(project: Project, renderer: Renderer, *, like: sqlite3.Connection | 
         with closing(database) as connection:
             built, strings = introspect_quoted(connection, known)
     # A word in double quotes that names nothing is a string for SQLite.
-    if strings:
-        _refuse_strings(project, source, strings)
+    if strings and (
+        problems := quoted_word_problems(project.schema, root=project.root, schema=source.schema, strings=strings)
+    ):
+        raise SchemaFileError(problems)
     _expect_all(source.schema, built, project if renderer.is_customized else None)
     return Declared(source=source, schema=with_hints(built, source.schema), known=known)
 
 
-def _refuse_strings(project: Project, source: DeclaredSchema, strings: Strings) -> None:
-    problems = quoted_word_problems(project.schema, root=project.root, schema=source.schema, strings=strings)
-    if problems:
-        raise SchemaFileError(problems)
-
-
 def _expect_all(written: Schema, built: Schema, customized: Project | None) -> None:
-    """Show that the templates left nothing out; ``customized`` is the project if some of them are its own.
-
-    Raises:
-        TemplateError: names what differs from the declaration.
-        ProofError: the same, if all templates are those of the package.
-    """
+    """Raise an error if the templates left something out; ``customized`` is the project if it has templates."""
     others = built.by_name()
     suspects = tuple(table for table in written.tables if others.get(fold(table.name)) != table)
     found = tuple(others[fold(table.name)] for table in suspects if fold(table.name) in others)
@@ -106,7 +94,7 @@ def _expect_all(written: Schema, built: Schema, customized: Project | None) -> N
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
-    """An object of the schema: its description, its key path, the action that creates it, and its SQL without ``;``."""
+    """A statement that creates an object, without ``;``: its comment, the object's key path, and its action."""
 
     words: str
     path: str
@@ -115,23 +103,18 @@ class _Part:
 
 
 def _parts(schema: Schema, renderer: Renderer) -> tuple[_Part, ...]:
-    """Return the parts of ``schema`` in an order that works, by the same steps and templates as a first migration."""
-    paths = _statement_paths(schema)
-    return tuple(
-        _Part(words=step.words, path=_path(action, paths), action=action, text=text)
-        for step in creation(schema, diff(Schema(), schema)).steps
-        for action in step.actions
-        for text in _texts(renderer.action(action), renderer)
-    )
-
-
-def _statement_paths(schema: Schema) -> dict[str, str]:
-    """Map the statements of views, triggers and virtual tables to their key paths in schema.yaml."""
-    return {
+    """Return the parts of ``schema``, made by the same steps and templates as a first migration."""
+    paths = {
         **{view.statement.sql: join("views", view.name) for view in schema.views},
         **{trigger.statement.sql: join("triggers", trigger.name) for trigger in schema.triggers},
         **{table.statement.sql: join("virtual_tables", table.name) for table in schema.virtual_tables},
     }
+    return tuple(
+        _Part(words=step.words, path=_path(action, paths), action=action, text=text)
+        for step in creation(schema, diff(Schema(), schema))
+        for action in step.actions
+        for text in _texts(renderer.action(action), renderer)
+    )
 
 
 def _path(action: Action, paths: Mapping[str, str]) -> str:
@@ -147,7 +130,7 @@ def _path(action: Action, paths: Mapping[str, str]) -> str:
 
 
 def _texts(sql: str, renderer: Renderer) -> Iterable[str]:
-    """Return the statements of an action that creates something: one, unless a template of the project says more."""
+    """Return the statements of an action: only one, unless the project's template has more."""
     return split_statements(sql) if renderer.is_customized else (sql.removesuffix(";"),)
 
 
@@ -172,7 +155,7 @@ def _known(parts: Iterable[_Part], existing: Collection[str]) -> Known:
 def _changed(like: sqlite3.Connection, parts: Sequence[_Part], renderer: Renderer) -> sqlite3.Connection | None:
     """Build ``parts`` in a copy of ``like``, changing only what differs; return None if that fails.
 
-    It may fail because of rows, say. Then :func:`_built` finds out what is wrong.
+    It may fail because of rows, for example. Then :func:`_built` reports what is wrong.
     """
     wanted = {part.text for part in parts}
     connection = copy(like)
@@ -196,7 +179,7 @@ def build(schema: Schema, renderer: Renderer, *, file: str) -> sqlite3.Connectio
     """Return a database in memory with ``schema``.
 
     Raises:
-        SchemaFileError: SQLite doesn't accept it; ``file`` is named as its source.
+        SchemaFileError: SQLite doesn't accept it; the error names ``file``.
     """
     return _built(_parts(schema, renderer), file=file)
 

@@ -8,12 +8,11 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from waiaas_migrate.authoring.affected_objects import newly_broken_objects, stale_indexes
 from waiaas_migrate.authoring.make_transition import make_transition
 from waiaas_migrate.authoring.migration_names import heads, next_id
 from waiaas_migrate.authoring.migration_proof import run_new
-from waiaas_migrate.authoring.newly_broken import newly_broken_objects
 from waiaas_migrate.authoring.rollback_remarks import hazard_remark, rollback_remarks
-from waiaas_migrate.authoring.stale_indexes import stale_indexes
 from waiaas_migrate.files.migration_dir.facts import Facts
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, new_migration
 from waiaas_migrate.files.templates.render import Head, Renderer
@@ -21,13 +20,14 @@ from waiaas_migrate.schema.changes import Change, object_of
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.hazards.find_hazards import find_hazards
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard
-from waiaas_migrate.schema.hazards.swapped_names import swapped_names
+from waiaas_migrate.schema.hazards.lost_data import swapped_names
 from waiaas_migrate.schema.hints import rollback_target
 from waiaas_migrate.sqlite.database.memory import copy
 from waiaas_migrate.sqlite.planning.effects import Cost, Effects
 from waiaas_migrate.sqlite.planning.plan import plan
 from waiaas_migrate.sqlite.planning.plan_effects import effects_of
 from waiaas_migrate.sqlite.planning.row_values import checks_always_met
+from waiaas_migrate.sqlite.planning.stale_values import stale_values
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.planning.unknown_names import unknown_names
 
@@ -57,6 +57,7 @@ def hazards_of(transition: Transition) -> tuple[Hazard, ...]:
         *swapped_names(transition.renames),
         *find_hazards(old, new, transition.changes, checks_always_met(old, new)),
         *unknown_names(old, new),
+        *stale_values(old, new),
     )
 
 
@@ -78,7 +79,7 @@ def draft(
     head = Head(title=_title(name, changes, effects_of(forward, (), transition.old)), depends=depends)
 
     def render() -> str:
-        return renderer.migration(replace(head, remarks=tuple(map(hazard_remark, hazards))), forward.steps)
+        return renderer.migration(replace(head, remarks=tuple(map(hazard_remark, hazards))), forward)
 
     path, sql = Path(f"{name}.sql"), render()
     with closing(copy(before)) as after:
@@ -107,7 +108,7 @@ def _rollback(
     head = Head(title=f"Roll back {name}{costs}", remarks=tuple(rollback_remarks(transition, hazards, found)))
     mismatches = [hazard for hazard in found if hazard.code is Code.FOREIGN_KEY_MISMATCH]
     effects = effects_of(backward, mismatches, back.start)
-    return renderer.migration(head, backward.steps), replace(effects, loses=True)
+    return renderer.migration(head, backward), replace(effects, loses=True)
 
 
 def _transition_back(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -18,8 +17,9 @@ from waiaas_migrate.authoring.make_transition import make_transition
 from waiaas_migrate.authoring.migration_facts import facts_of
 from waiaas_migrate.authoring.migration_names import refuse_whitespace
 from waiaas_migrate.authoring.migration_proof import prove
+from waiaas_migrate.authoring.tried_pragmas import refuse_faulty_pragmas
 from waiaas_migrate.authoring.yoyo_reading import refuse_misread
-from waiaas_migrate.errors import MigrationsError, Problem, ProofError, SchemaFileError, UsageError
+from waiaas_migrate.errors import MigrationsError, Problem, ProofError, SchemaFileError
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.facts import mark
 from waiaas_migrate.files.migration_dir.manifest import (
@@ -39,14 +39,13 @@ from waiaas_migrate.files.schema_file.locate import located, placed
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.files.yaml_text.yaml_reader import join
 from waiaas_migrate.schema.describe import describe
+from waiaas_migrate.schema.hazards.allowed import allowed_codes
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard
 from waiaas_migrate.schema.renames import hints, resolve
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
 from waiaas_migrate.sqlite.database.pragmas import Pragma
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.reading.introspect import introspect
-
-ALL = "ALL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,33 +99,48 @@ def generate(
     allowed = allowed_codes(allow)
     removed = recover(project.migrations)
     seen = folder_state(project.migrations)
-    migrations, recorded = _history(project)
-    last = None
+    migrations, recorded = read_history(project)
+    writer = _Writer(project=project, seen=seen, recorded=recorded)
     if amend:
         migrations, recorded, last = without_last(project, migrations, recorded, released)
-    writer = _Writer(project=project, seen=seen, recorded=recorded, last=last)
-    done = _generate(writer, migrations, name, allowed)
-    return replace(done, removed=removed, hazards=placed(done.hazards, project.schema, root=project.root))
+        writer = replace(writer, last=last)
+    done = _generate(writer, migrations, recorded, name, allowed)
+    hazards, refused = (placed(found, project.schema, root=project.root) for found in (done.hazards, done.refused))
+    return replace(done, removed=removed, hazards=hazards, refused=refused)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Writer:
-    """Writes a migration and the manifest in the place of ``last``, if that is given."""
+    """Writes a migration in the place of ``last``, if that is given, and the manifest in the place of ``recorded``."""
 
     project: Project
     seen: FolderState
     recorded: Manifest | None
-    last: MigrationFile | None
+    last: MigrationFile | None = None
+
+    @property
+    def last_slug(self) -> str | None:
+        """Return the name of the migration to replace, without its number."""
+        return None if self.last is None else self.last.id.partition("_")[2]
+
+    def is_last(self, new: MigrationFile) -> bool:
+        """Return whether ``new`` is the migration to replace, under any name."""
+        last = self.last
+        return last is not None and [text.replace(new.id, last.id) for text in _files(new).values()] == [
+            *_files(last).values()
+        ]
 
     def write(self, done: Generated, manifest: Manifest, new: MigrationFile | None = None) -> Generated:
         """Write what differs from the files that are there."""
         files = {} if new is None else _files(new)
         old = {} if self.last is None else _files(self.last)
+        if files == old:
+            files = old = {}
         text = manifest_text(manifest)
-        if files == old and self.recorded is not None and manifest_text(self.recorded) == text:
+        if not (files or old) and self.recorded is not None and manifest_text(self.recorded) == text:
             return done
         written = write_files(self.project.migrations, {**files, MANIFEST: text}, removed=tuple(old), seen=self.seen)
-        return replace(done, written=written, replaced=None if self.last is None else self.last.id)
+        return replace(done, written=written, replaced=self.last.id if self.last is not None and old else None)
 
 
 def _files(migration: MigrationFile) -> dict[str, str]:
@@ -135,13 +149,17 @@ def _files(migration: MigrationFile) -> dict[str, str]:
 
 
 def _generate(
-    writer: _Writer, migrations: tuple[MigrationFile, ...], name: str | None, allowed: frozenset[Code]
+    writer: _Writer,
+    migrations: tuple[MigrationFile, ...],
+    recorded: Manifest | None,
+    name: str | None,
+    allowed: frozenset[Code],
 ) -> Generated:
-    project, recorded = writer.project, writer.recorded
-    renderer = Renderer(project.templates)
+    project, renderer = writer.project, Renderer(writer.project.templates)
     with closing(replay_folder(migrations, recorded)) as before:
         refuse_clashes(migrations, recorded)
         declared = declare(project, renderer, like=before)
+        refuse_faulty_pragmas(project, pragmas_of(declared.source))
         transition = transition_to_declared(project, before, declared, recorded, renderer)
         facts = facts_of(migrations, recorded)
         done = Generated(
@@ -152,11 +170,14 @@ def _generate(
             head = fingerprint(read_catalog(before))
             return writer.write(done, _manifest(project, declared, chain(migrations, facts), head))
         hazards = hazards_of(transition)
-        if stopped := _stopped(done, hazards, allowed):
+        if stopped := stopped_by(done, hazards, allowed):
             return stopped
-        with _custom_templates_mentioned(project, renderer):
+        with custom_templates_mentioned(project, renderer):
             drafted = draft(before, transition, hazards, migrations, renderer, name)
-            if stopped := _stopped(done, drafted.hazards, allowed):
+            if name is None and writer.is_last(drafted.migration):
+                # Without -m, a migration that stays the same keeps its name.
+                drafted = draft(before, transition, hazards, migrations, renderer, writer.last_slug)
+            if stopped := stopped_by(done, drafted.hazards, allowed):
                 return stopped
             head = prove(before, transition, drafted.migration)
     new = drafted.migration
@@ -166,7 +187,12 @@ def _generate(
     return writer.write(done, _manifest(project, declared, entries, head), new)
 
 
-def _history(project: Project) -> tuple[tuple[MigrationFile, ...], Manifest | None]:
+def read_history(project: Project) -> tuple[tuple[MigrationFile, ...], Manifest | None]:
+    """Return the migrations of ``project`` and their manifest, if there is one.
+
+    Raises:
+        MigrationsError: they differ in what is recorded.
+    """
     migrations, _, recorded = read_recorded(project.migrations, missing_ok=True)
     if recorded is not None and (problems := history_problems(recorded, migrations)):
         raise MigrationsError(problems)
@@ -213,30 +239,14 @@ def pragmas_of(source: DeclaredSchema) -> tuple[Pragma, ...]:
     return tuple(Pragma(name=name, value=value) for name, value in source.pragmas)
 
 
-def allowed_codes(allow: Collection[str]) -> frozenset[Code]:
-    """Return the hazards that ``allow`` names; all of them for ``all``.
-
-    Raises:
-        UsageError: ``allow`` names an unknown hazard.
-    """
-    if any(name.upper() == ALL for name in allow):
-        return frozenset(Code)
-    for name in allow:
-        if name.upper() not in Code.__members__:
-            close = difflib.get_close_matches(name.upper(), Code.__members__, n=1)
-            hint = f"Did you mean {close[0]}?" if close else f"Use one of {', '.join(Code)}, or all."
-            raise UsageError(f"--allow {name}: unknown hazard. {hint}")
-    return frozenset(Code[name.upper()] for name in allow)
-
-
-def _stopped(done: Generated, hazards: tuple[Hazard, ...], allowed: Collection[Code]) -> Generated | None:
+def stopped_by(done: Generated, hazards: tuple[Hazard, ...], allowed: Collection[Code]) -> Generated | None:
     """Return what to report if hazards that aren't allowed stop ``generate``; None if none do."""
     refused = tuple(hazard for hazard in hazards if hazard.stops_generate and hazard.code not in allowed)
     return replace(done, hazards=hazards, refused=refused) if refused else None
 
 
 @contextmanager
-def _custom_templates_mentioned(project: Project, renderer: Renderer) -> Iterator[None]:
+def custom_templates_mentioned(project: Project, renderer: Renderer) -> Iterator[None]:
     """Mention the project's own templates, which may be at fault, if a proof fails."""
     try:
         yield

@@ -1,4 +1,4 @@
-"""The transition from the schema in a database to another one, with the renames done by SQLite in memory."""
+"""Makes the transition from the schema in a database to another one; SQLite does the renames, in memory."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ from waiaas_migrate.sqlite.database.memory import copy, execute, transaction
 from waiaas_migrate.sqlite.planning.plan import plan
 from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
 from waiaas_migrate.sqlite.planning.transition import Transition
-from waiaas_migrate.sqlite.reading.introspect import Known, Strings, introspect_quoted
-from waiaas_migrate.sqlite.reading.rename_trial import culprit_of, not_compiling
+from waiaas_migrate.sqlite.reading.broken import culprit_of, not_compiling
+from waiaas_migrate.sqlite.reading.introspect import Known, introspect_quoted
+from waiaas_migrate.sqlite.reading.quoted_strings import Strings
 
 _TEXT_INDEX = (
     "SQLite cannot rename a column: {}. The index is on a word in double quotes that names nothing. Drop the index in "
@@ -82,7 +83,7 @@ def _rename(scratch: sqlite3.Connection, renaming: Transition, renderer: Rendere
     """Do the renames, or change nothing and return a view or trigger that must be set aside for them."""
     try:
         with transaction(scratch):
-            for step in plan(renaming).steps:
+            for step in plan(renaming):
                 for statement in split_statements(renderer.step(step).sql):
                     execute(scratch, statement)
     except sqlite3.OperationalError as error:
@@ -106,7 +107,7 @@ def _broken(database: sqlite3.Connection, old: Schema, changes: Iterable[Change]
 def _quoted(strings: Strings, changes: Iterable[Change]) -> frozenset[str]:
     """Return the views and triggers with a string in double quotes that is the name of a new column.
 
-    They are created again with single quotes, or SQLite would take the string for the column.
+    They are created again with single quotes; otherwise SQLite would read the string as the column.
     """
     added = {fold(change.column.name) for change in changes if isinstance(change, AddColumn)}
     return frozenset(

@@ -21,15 +21,10 @@ from waiaas_migrate.sqlite.reading.introspect import introspect
 
 
 def prove(before: sqlite3.Connection, transition: Transition, migration: MigrationFile) -> str:
-    """Show that ``migration`` makes ``transition`` and can be rolled back, keeps rows, and is readable for yoyo.
+    """Prove that ``migration`` makes ``transition``, keeps rows, can be rolled back, and is readable for yoyo.
 
-    Args:
-        before: the migrations so far, replayed in memory. The proof runs the migration on it and rolls it back.
-        transition: what the migration is for.
-        migration: the new migration.
-
-    Returns:
-        The fingerprint of the catalog after the migration.
+    The proof runs the migration on ``before``, the replayed migrations so far, and rolls it back. It returns the
+    fingerprint of the catalog after the migration.
 
     Raises:
         ProofError: the tool's own fault, with what to report.
@@ -45,7 +40,7 @@ def prove(before: sqlite3.Connection, transition: Transition, migration: Migrati
     try:
         run_new(before, migration, "rollback")
     except MigrationsError:
-        # The rollback may rightly refuse these rows; its effect on the schema must be shown all the same.
+        # The rollback may rightly refuse these rows, but must restore the schema if there are none.
         empty(before, (table.name for table in transition.new.tables))
         run_new(before, migration, "rollback")
     what = f"{migration.id}.rollback.sql does not restore the schema before it"
@@ -55,27 +50,20 @@ def prove(before: sqlite3.Connection, transition: Transition, migration: Migrati
 
 
 def run_new(connection: sqlite3.Connection, migration: MigrationFile, direction: Direction = "apply") -> None:
-    """Run a migration that isn't written yet, as the runner would.
-
-    Raises:
-        MigrationsError: rows that earlier migrations insert conflict with it.
-        ProofError: SQLite refuses a statement for any other reason.
-    """
+    """Run a migration that isn't written yet, as the runner would; raises as :func:`prove` does."""
     try:
         run_in_memory(connection, migration, direction)
     except ApplyError as error:
         file = f"{migration.id}.sql" if direction == "apply" else f"{migration.id}.rollback.sql"
-        if isinstance(error.__cause__, sqlite3.IntegrityError) and _has_rows(connection):
+        names = [row.name for row in read_catalog(connection) if row.kind == "table"]
+        queries = [f"SELECT 1 FROM {quote_name(name)} LIMIT 1" for name in names]
+        has_rows = any(connection.execute(query).fetchone() for query in queries)
+        if isinstance(error.__cause__, sqlite3.IntegrityError) and has_rows:
             what = f"nothing was written: rows that earlier migrations insert conflict with it: {error.reason}"
             fix = "Change these rows in an earlier migration, or set their values with `backfill` or `enum_values`."
             raise MigrationsError([Problem(file=file, what=what, fix=fix)]) from None
         text = migration.sql if direction == "apply" else migration.rollback
         raise _fault(f"{file}: {error.reason}", text or "") from None
-
-
-def _has_rows(connection: sqlite3.Connection) -> bool:
-    names = [row.name for row in read_catalog(connection) if row.kind == "table"]
-    return any(connection.execute(f"SELECT 1 FROM {quote_name(name)} LIMIT 1").fetchone() for name in names)
 
 
 def _expect(found: Schema, wanted: Schema, what: str, *, column_order: bool = False) -> None:
@@ -86,11 +74,7 @@ def _expect(found: Schema, wanted: Schema, what: str, *, column_order: bool = Fa
 
 
 def prove_reading(migration: MigrationFile) -> None:
-    """Show that yoyo's own reader finds the statements that SQLite sees.
-
-    Raises:
-        ProofError: the two differ.
-    """
+    """Raise a ProofError unless yoyo's own reader finds the statements that SQLite sees."""
     for content in (migration.sql, migration.rollback or ""):
         if first_misread(content) is not None:
             raise _fault(f"{migration.id}: yoyo would not read its statements as SQLite does", content)

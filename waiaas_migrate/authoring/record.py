@@ -61,8 +61,8 @@ class Recorded:
 def record(project: Project, *, released: Collection[str] = ()) -> Recorded:
     """List in ``manifest.json`` every migration of the folder as it is now, after a replay in memory.
 
-    A migration that was edited or deleted must not be released. The PRAGMAs and rename hints stay as recorded: they come
-    from schema.yaml with ``generate``.
+    A migration that was edited or deleted must not be released. PRAGMAs and rename hints stay as recorded: ``generate``
+    takes them from schema.yaml.
 
     Args:
         project: where the files are.

@@ -1,4 +1,4 @@
-"""Remarks at the top of a rollback: what it deletes, what it doesn't restore, and when it fails."""
+"""Remarks at the top of a rollback: the data that it deletes or doesn't restore, and when it fails."""
 
 from __future__ import annotations
 
@@ -9,30 +9,20 @@ from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.enum_lists import literal, values_held
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard
 from waiaas_migrate.schema.model import Column, PrimaryKey, Table, VirtualTable
-from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.row_values import column_of, is_filled, mapping
 from waiaas_migrate.sqlite.planning.transition import Transition
 
-#: Hazards of a rollback that are not worth a remark, since it is there to drop what the migration added.
+#: Hazards of a rollback that need no remark, because its purpose is to drop what the migration added.
 _EXPECTED = (Code.DROP_TABLE, Code.DROP_COLUMN, Code.DROP_VIRTUAL_TABLE, Code.SWAP_NAMES)
 
 
 def rollback_remarks(transition: Transition, hazards: Iterable[Hazard], back: Iterable[Hazard]) -> Iterator[str]:
-    """Yield the remarks for the rollback of ``transition``.
-
-    Args:
-        transition: what the migration does.
-        hazards: the hazards of the migration.
-        back: the hazards of its rollback.
-    """
+    """Yield the remarks for the rollback of ``transition``, given the hazards of both directions."""
     yield from _deleted(transition)
     for change in transition.changes:
         yield from _not_restored(change)
-    for old, before, after in _columns_that_stay(transition):
-        if is_filled(old, after):
-            yield f"Keeps the values that the migration filled into {old.name}.{after.name}."
-        if after.hints.renamed_values or after.hints.removed_values:
-            yield from _merged_values(old, before, after)
+    for old, new in transition.kept_tables():
+        yield from _changed_values(old, new)
     for hazard in hazards:
         if hazard.code is Code.NARROW_TYPE:
             yield f"Does not restore the values that the migration converted in {hazard.where}."
@@ -48,6 +38,8 @@ def hazard_remark(hazard: Hazard) -> str:
 
 def _deleted(transition: Transition) -> Iterator[str]:
     tables = [change.table.name for change in transition.changes if isinstance(change, c.AddTable)]
+    added = [change.item for change in transition.changes if isinstance(change, c.AddObject)]
+    tables += [item.name for item in added if isinstance(item, VirtualTable) and item.holds_data]
     columns = [f"{one.table}.{one.column.name}" for one in transition.changes if isinstance(one, c.AddColumn)]
     if tables:
         yield f"Deletes table{'s' if len(tables) > 1 else ''} {', '.join(tables)} with all rows."
@@ -79,18 +71,17 @@ def _not_restored(change: c.Change) -> Iterator[str]:
             assert_never(change)
 
 
-def _columns_that_stay(transition: Transition) -> Iterator[tuple[Table, Column, Column]]:
-    """Yield each kept column: its table before the migration, the column before it, and the column after it."""
-    old_tables = transition.old.by_name()
-    for table in transition.new.tables:
-        old = old_tables.get(fold(table.name))
-        for after in table.columns if old is not None else ():
-            if old is not None and (before := column_of(old, after.name)) is not None:
-                yield old, before, after
+def _changed_values(old: Table, new: Table) -> Iterator[str]:
+    for after in new.columns:
+        before = column_of(old, after.name)
+        if before is not None and is_filled(old, after):
+            yield f"Keeps the values that the migration filled into {old.name}.{after.name}."
+        if before is not None and (after.hints.renamed_values or after.hints.removed_values):
+            yield from _merged_values(old, before, after)
 
 
 def _merged_values(old: Table, before: Column, after: Column) -> Iterator[str]:
-    """Yield a remark for each enum value that replaced others, so that its rows can't be distinguished now."""
+    """Yield a remark for each enum value that replaced several, so that its rows can't be distinguished now."""
     where = f"{old.name}.{after.name}"
     held = values_held(old, before)
     replaced: dict[str | int | None, list[str | int]] = {}

@@ -1,4 +1,4 @@
-"""The proof of a migration on rows: those that stay are the same afterwards, one by one."""
+"""The proof of a migration on sample rows: each row that the migration keeps is the same afterwards."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 
-from waiaas_migrate.authoring.sample_rows import insert_sample_rows, rows_of
 from waiaas_migrate.errors import ApplyError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.replay import run_in_memory
@@ -16,22 +15,24 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_name
 from waiaas_migrate.sqlite.database.memory import copy
 from waiaas_migrate.sqlite.planning.transition import Transition
+from waiaas_migrate.sqlite.quoting import quote_name
 
-#: A table and some of its columns, by their names at one point of the migration.
+_ROWS = 4
+#: A table and some of its columns, as they are called at one point of the migration.
 Part = tuple[str, list[str]]
 
 
 def lost_rows(before: sqlite3.Connection, transition: Transition, migration: MigrationFile) -> list[str]:
     """Run a migration and its rollback on sample rows; report rows that they change but shouldn't.
 
-    Nothing is compared if the migration refuses these rows, as one with a new NOT NULL may. Every table that the
-    migration could change has rows.
+    Every table that the migration could change has rows. Nothing is compared if the migration refuses them, for example
+    because of a new NOT NULL.
     """
     tables = _within_reach(transition.start, f"{migration.sql}\n{migration.rollback}")
     kept = list(_kept(transition, tables))
     with closing(copy(before)) as database, suppress(ApplyError):
-        insert_sample_rows(database, tables)
-        wanted = [rows_of(database, *part) for part, _ in kept]
+        _insert_sample_rows(database, tables)
+        wanted = [_rows_of(database, *part) for part, _ in kept]
         run_in_memory(database, migration)
         changed = _changed(database, f"{migration.id}.sql", [part for _, part in kept], wanted)
         if changed:
@@ -45,14 +46,14 @@ def _changed(database: sqlite3.Connection, file: str, parts: Sequence[Part], wan
     return [
         f"{file} changes rows of {part[0]}: {rows} become {found}"
         for part, rows in zip(parts, wanted, strict=True)
-        if (found := rows_of(database, *part)) != rows
+        if (found := _rows_of(database, *part)) != rows
     ]
 
 
 def _within_reach(schema: Schema, text: str) -> tuple[Table, ...]:
-    """Return the tables that ``text`` may change: those whose names are in it, or in a trigger or view.
+    """Return the tables that ``text`` may change: those named in it, or in a trigger or view.
 
-    Foreign keys are not enforced in the proof, so no statement reaches further through them.
+    Foreign keys are not enforced in the proof, so no statement changes other tables through them.
     """
     texts = [text, *(view.statement.sql for view in schema.views)]
     texts += [trigger.statement.sql for trigger in schema.triggers]
@@ -84,3 +85,43 @@ def _keeps_values(old: Column, new: Column, before: Table, after: Table) -> bool
         return False
     is_mapped = hints.renamed_values or hints.removed_values
     return not is_mapped and affinity(old.type, strict=before.strict) == affinity(new.type, strict=after.strict)
+
+
+def _insert_sample_rows(connection: sqlite3.Connection, tables: Iterable[Table]) -> None:
+    """Insert rows into ``tables``, as many as their constraints allow.
+
+    Row 1 has the same values in all tables, and so on, so that children have parents. The last row of each table has
+    NULL in every column that allows it; the others have no NULL.
+    """
+    for table in tables:
+        columns = [column for column in table.columns if column.generated is None]
+        lists = {check.allowed.column: check.allowed.values for check in table.checks if check.allowed is not None}
+        names = ", ".join(quote_name(column.name) for column in columns)
+        marks = ", ".join("?" * len(columns))
+        for number in range(1, _ROWS + 1):
+            values = [_value(table, column, number, lists.get(fold(column.name))) for column in columns]
+            # A CHECK, a key or a trigger may refuse a row; the proof doesn't need it.
+            with suppress(sqlite3.Error):
+                connection.execute(f"INSERT INTO {quote_name(table.name)} ({names}) VALUES ({marks})", values)
+
+
+def _value(table: Table, column: Column, number: int, allowed: tuple[str | int, ...] | None) -> object:
+    if allowed:
+        return allowed[number % len(allowed)]
+    key = () if table.primary_key is None else table.primary_key.parts
+    in_key = any(fold(part.column or "") == fold(column.name) for part in key)
+    if number == _ROWS and column.not_null is None and not in_key:
+        return None
+    match affinity(column.type):
+        case "TEXT":
+            return f"{number}"
+        case "BLOB":
+            return bytes([number])
+        case _:
+            return number
+
+
+def _rows_of(connection: sqlite3.Connection, table: str, columns: Sequence[str]) -> list[str]:
+    """Return the rows of a table as text, with the storage class of each value, in an order that a rebuild keeps."""
+    parts = ", ".join(f"typeof({quote_name(name)}), {quote_name(name)}" for name in columns)
+    return sorted(map(repr, connection.execute(f"SELECT {parts} FROM {quote_name(table)}")))

@@ -1,6 +1,6 @@
-"""Whether yoyo's own reader finds the statements in a migration's file that SQLite sees.
+"""Checks that yoyo's own reader finds the statements in a migration's file that SQLite sees.
 
-yoyo splits a file with sqlparse, which takes some words for the start of a block and knows no unterminated comments.
+yoyo splits a file with sqlparse, which reads some words as the start of a block, and no unterminated comments.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from waiaas_migrate.sqlite.reading.grammar import SqlError, significant, tokeniz
 
 
 def refuse_misread(migrations: Iterable[MigrationFile], recorded: Manifest | None) -> None:
-    """Refuse migrations that aren't recorded yet and that plain yoyo would run as other statements.
+    """Refuse new migrations of which plain yoyo would run other statements than SQLite sees.
 
     Raises:
         MigrationsError: names each file and line.

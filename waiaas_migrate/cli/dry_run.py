@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from waiaas_migrate.cli.outcomes import Report, report_on
-from waiaas_migrate.cli.output import plural, say
+from waiaas_migrate.cli.output import CHANGED_BY_HAND, FINDINGS, plural, say, up_to_date_line
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.backups.verified_copy import byte_count
 from waiaas_migrate.runner.dry_run import Estimate, MigrationEstimate, TableEstimate, estimate, estimate_all
@@ -24,13 +24,20 @@ def dry_run(
         Report(
             show=_show,
             line=_line,
-            word=lambda found: "to be migrated" if found.migrations else "up to date",
+            word=_word,
             row=_row,
+            status=lambda found: FINDINGS if found.manual_changes else 0,
         ),
         one=lambda database: estimate(database, project.migrations, options=run_options),
         each=lambda names: estimate_all(names, project.migrations, options=run_options, fleet=fleet, may_make=may_make),
         as_json=as_json,
     )
+
+
+def _word(found: Estimate) -> str:
+    if found.manual_changes:
+        return CHANGED_BY_HAND
+    return "to be migrated" if found.migrations else "up to date"
 
 
 def _show(database: str, found: Estimate) -> None:
@@ -58,7 +65,7 @@ def _size(table: TableEstimate) -> str:
 
 def _line(found: Estimate) -> str:
     if not found.migrations:
-        return "up to date."
+        return up_to_date_line(found.manual_changes)
     backup = "A backup will be made first." if found.backup else "No backup will be made."
     size = f"Size {byte_count(found.bytes)}" if found.bytes else "New file"
     need = f"; needs up to {byte_count(found.bytes_to_write)} more" if found.bytes_to_write else ""
@@ -70,8 +77,6 @@ def _line(found: Estimate) -> str:
 
 
 def _row(found: Estimate) -> dict[str, object]:
-    row = asdict(found)
-    del row["database"]
     migrations = [
         {
             "id": one.id,
@@ -83,7 +88,7 @@ def _row(found: Estimate) -> dict[str, object]:
         for one in found.migrations
     ]
     computed = {"bytes_to_write": found.bytes_to_write, "is_short_of_room": found.is_short_of_room}
-    return {**row, "migrations": migrations, **computed}
+    return {**asdict(found), "migrations": migrations, **computed}
 
 
 def _table_row(table: TableEstimate) -> dict[str, object]:

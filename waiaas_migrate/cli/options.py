@@ -27,6 +27,7 @@ database = click.argument("database")
 released = click.option(
     "--released", metavar="ID", multiple=True, help="Treat migration ID and all before it as released.  [repeatable]"
 )
+yes = click.option("--yes", is_flag=True, help="Delete data without asking.")
 databases = click.argument("databases", nargs=-1, required=True, metavar="DATABASE...")
 transaction = click.option(
     "--transaction",

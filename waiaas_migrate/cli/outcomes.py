@@ -117,16 +117,9 @@ def _print_line(outcome: Outcome[ResultT], report: Report[ResultT]) -> None:
     if outcome.result is not None:
         say(f"{database}: {report.line(outcome.result)}")
     elif outcome.failure is not None:
-        text = outcome.failure.message
-        for name in (outcome.database, _real_path(outcome.database)):  # the line names it already
-            text = text.removeprefix(f"{name}: ")
-        text = " ".join(text.split())
-        say(text, label=f"{database}: failed:", color="red")
+        text = outcome.failure.message.removeprefix(f"{outcome.database}: ")  # the line names it already
+        with suppress(ValueError):  # a null character in the name
+            text = text.removeprefix(f"{os.path.realpath(outcome.database)}: ")
+        say(" ".join(text.split()), label=f"{database}: failed:", color="red")
     else:
         say(f"{database}: not begun.")
-
-
-def _real_path(database: str) -> str:
-    with suppress(ValueError):  # a null character
-        return os.path.realpath(database)
-    return database

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
 from dataclasses import asdict
@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     from waiaas_migrate.commands.findings import Finding
     from waiaas_migrate.errors import Failure
     from waiaas_migrate.runner.apply import ApplyResult
+    from waiaas_migrate.runner.redo import RedoResult
     from waiaas_migrate.runner.rollback import RollbackResult
     from waiaas_migrate.schema.hazards.hazard import Hazard
 
 #: The exit status if there is something to report.
 FINDINGS = 1
+#: The word for a database without pending migrations whose schema isn't the one that they make.
+CHANGED_BY_HAND = "changed by hand"
 
 Color = Literal["red", "yellow", "green"]
 
@@ -88,11 +91,11 @@ def print_document(text: str) -> None:
 
 
 def print_json(value: object) -> None:
-    """Print a result for programs."""
+    """Print a result for programs; paths are text."""
     stream = _stdout.get()
-    text = json.dumps(value, indent=2, ensure_ascii=False)
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=os.fspath)
     if not _can_encode(stream or sys.stdout, text):  # a file's name may not be text, but JSON must be
-        text = json.dumps(value, indent=2)
+        text = json.dumps(value, indent=2, default=os.fspath)
     click.echo(text, file=stream)
 
 
@@ -122,15 +125,12 @@ def print_failure(failure: Failure) -> None:
 
 def error_row(failure: Failure) -> dict[str, object]:
     """Return an error as JSON."""
-    row = asdict(failure)
-    del row["exit_code"]
-    return row
+    return {key: value for key, value in asdict(failure).items() if key != "exit_code"}
 
 
 def hazard_row(hazard: Hazard) -> dict[str, object]:
     """Return a hazard as JSON."""
-    row = asdict(hazard)
-    del row["name"]
+    row = {key: value for key, value in asdict(hazard).items() if key != "name"}
     return {**row, "destructive": hazard.is_destructive}
 
 
@@ -156,23 +156,40 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def print_run(result: ApplyResult | RollbackResult) -> None:
-    """Print the backup of a run and its notices to stderr."""
+def print_run(result: ApplyResult | RedoResult | RollbackResult) -> bool:
+    """Print the migrations of a run and, to stderr, its backup, notices and losses; return whether there are any."""
     if result.backup is not None:
         note(f"backup {result.backup}")
     for notice in result.notices:
         note(f"Note: {notice}")
+    for loss in getattr(result, "losses", ()):
+        note(f"deleted {loss}")
+    done = [f"rolled back {migration}" for migration in getattr(result, "rolled_back", ())]
+    done += [f"applied {migration}" for migration in getattr(result, "applied", ())]
+    for line in done:
+        say(line)
+    return bool(done)
+
+
+def up_to_date_line(manual_changes: Sequence[str]) -> str:
+    """Return the line about a database without pending migrations, with any manual changes."""
+    if not manual_changes:
+        return "up to date."
+    from waiaas_migrate.runner.proof.differences import listed
+
+    count = plural(len(manual_changes), "manual change")
+    return f"{count}: {listed(manual_changes)}. Run `waiaas-migrate drift` for details."
 
 
 def print_written(result: Generated | New | Recorded) -> None:
     """Print the files that a command wrote, and those of an interrupted run that it deleted, to stderr."""
     for path in result.removed:
-        note(f"deleted {_short(path)}, left by an interrupted run")
+        note(f"deleted {short(path)}, left by an interrupted run")
     for path in result.written:
-        note(f"wrote {_short(path)}")
+        note(f"wrote {short(path)}")
 
 
-def _short(path: Path) -> str:
+def short(path: Path) -> str:
     """Return ``path`` relative to the current folder, if it is in there."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

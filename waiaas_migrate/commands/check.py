@@ -9,6 +9,7 @@ from waiaas_migrate.authoring.branches import replay_folder
 from waiaas_migrate.authoring.declared import declare
 from waiaas_migrate.authoring.generate import pragmas_of, transition_to_declared
 from waiaas_migrate.authoring.migration_facts import derive_facts
+from waiaas_migrate.authoring.tried_pragmas import refuse_faulty_pragmas
 from waiaas_migrate.authoring.yoyo_reading import refuse_misread
 from waiaas_migrate.commands.enum_findings import enum_findings
 from waiaas_migrate.commands.findings import Finding, Subject, schema_findings
@@ -39,6 +40,7 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
     refuse_misread(migrations, manifest)
     with closing(replay_folder(migrations, manifest)) as replayed:
         declared = declare(project, renderer, like=replayed)
+        refuse_faulty_pragmas(project, pragmas_of(declared.source))
         step = transition_to_declared(project, replayed, declared, manifest, renderer)
         head = fingerprint(read_catalog(replayed))
         broken = _broken_findings(broken_objects(replayed, step.start), migrations)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-from waiaas_migrate.commands.findings import Finding, Subject, schema_findings
+from waiaas_migrate.commands.findings import Finding, Subject, mismatch_findings, schema_findings
 from waiaas_migrate.commands.live_database import (
     DatabaseState,
     database_state,
@@ -26,11 +26,11 @@ from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
 _BY_HAND = "manual change: {}."
-_FIX_BY_HAND = "Undo the manual change, or add it to schema.yaml and run `waiaas-migrate generate`."
+_FIX_BY_HAND = "Undo it (`drift --fix` prints the SQL), or make it a migration (`drift --as-migration NAME`)."
 _UNKNOWN = "made by an unknown migration or by hand: {}."
 _FIX_UNKNOWN = "Compare with the version of the application that has the unknown migrations."
 _NOT_ADOPTED = "not made by any recorded migration: {}."
-_FIX_NOT_ADOPTED = "Run `waiaas-migrate diff` to compare the database with the migrations."
+_FIX_NOT_ADOPTED = "Run `waiaas-migrate adopt`, which compares the database with the migrations."
 _HOOKS = "differs from what the post-apply hooks make: {}."
 _FIX_HOOKS = (
     "Hooks run only when `apply` has pending migrations. If they changed since, run them by hand or wait for the next "
@@ -89,7 +89,7 @@ def _drift(database: str, *, project: Project, run: int, column_order: bool) -> 
     with live_connection(database) as (connection, name):
         found = database_state(connection, folder)
         applied = tuple(migration.id for migration in found.applied)
-        made = _built(project, run, applied)
+        made = built(project, run, applied)
         live = introspect(connection, others=folder.others.except_for(made.names))
     unknown = tuple(
         Finding(
@@ -102,8 +102,8 @@ def _drift(database: str, *, project: Project, run: int, column_order: bool) -> 
     )
     hooked = frozenset[tuple[str, str]]()
     if found.is_adopted and folder.hooks:
-        hooked = _hooked(project, run)
-        made = made if found.pending else _built(project, run, applied, with_hooks=True)
+        hooked = hooked_objects(project, run)
+        made = made if found.pending else built(project, run, applied, with_hooks=True)
     changes = diff(made, live, column_order=column_order)
     by_hand = [change for change in changes if object_of(change) not in hooked]
     of_hooks = [] if found.pending else [change for change in changes if object_of(change) in hooked]
@@ -111,6 +111,7 @@ def _drift(database: str, *, project: Project, run: int, column_order: bool) -> 
     return Drift(
         database=name,
         findings=(
+            *mismatch_findings(found.changed),
             *unknown,
             *schema_findings(by_hand, saying=saying, fix=fix, words=describe_made),
             *schema_findings(of_hooks, saying=_HOOKS, fix=_FIX_HOOKS, subject=Subject.HOOK, words=describe_made),
@@ -128,15 +129,15 @@ def _reason(found: DatabaseState) -> tuple[str, str]:
 
 
 @functools.lru_cache(maxsize=16)
-def _hooked(project: Project, run: int) -> frozenset[tuple[str, str]]:
+def hooked_objects(project: Project, run: int) -> frozenset[tuple[str, str]]:
     """Return the objects that the post-apply hooks make or change at head."""
     head = tuple(migration.id for migration in read_folder(project, run).migrations)
-    changes = diff(_built(project, run, head), _built(project, run, head, with_hooks=True))
+    changes = diff(built(project, run, head), built(project, run, head, with_hooks=True))
     return frozenset(object_of(change) for change in changes)
 
 
 @functools.lru_cache(maxsize=16)
-def _built(project: Project, run: int, names: tuple[str, ...], *, with_hooks: bool = False) -> Schema:
+def built(project: Project, run: int, names: tuple[str, ...], *, with_hooks: bool = False) -> Schema:
     """Return the schema that these migrations build, followed by the hooks if ``with_hooks``."""
     folder, wanted = read_folder(project, run), set(names)
     files = [migration for migration in folder.migrations if migration.id in wanted]

@@ -11,7 +11,6 @@ from waiaas_migrate.schema.names import fold
 
 _MISSING = "value {!r} is in the enum, but the migrations do not allow it in {}."
 _REMOVED = "value {!r} is not in the enum, but the migrations still allow it in {}."
-_ORDER = "the migrations list the values in a different order in {1}."
 
 #: An enum, the message about a difference, and the value that differs.
 _Difference = tuple[str, str, str | int]
@@ -48,7 +47,7 @@ def _differences(change: Change, owners: dict[str, str]) -> list[tuple[_Differen
     if not isinstance(change, ModifyCheck):
         return []
     before, after = change.old.allowed, change.new.allowed
-    if before is None or after is None or before.column != after.column or before.nullable != after.nullable:
+    if before is None or after is None or before.column != after.column:
         return []
     column = f"{change.table}.{after.column}"
     name = owners.get(fold(column))
@@ -56,4 +55,4 @@ def _differences(change: Change, owners: dict[str, str]) -> list[tuple[_Differen
         return []
     missing = [((name, _MISSING, value), column) for value in after.values if value not in before.values]
     removed = [((name, _REMOVED, value), column) for value in before.values if value not in after.values]
-    return [*missing, *removed] or [((name, _ORDER, ""), column)]
+    return [*missing, *removed]

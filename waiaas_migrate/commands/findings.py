@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from waiaas_migrate.runner.mismatch import Mismatch
 from waiaas_migrate.schema.changes import Change, spelled_name
 from waiaas_migrate.schema.describe import describe
 
@@ -32,6 +33,14 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what} {self.fix}".rstrip()
+
+
+def mismatch_findings(mismatch: Mismatch | None) -> tuple[Finding, ...]:
+    """Return a finding if a database didn't run the migrations of the folder."""
+    if mismatch is None:
+        return ()
+    where = ", ".join(mismatch.migrations)
+    return (Finding(subject=Subject.MIGRATION, where=where, what=f"the database {mismatch.what}", fix=mismatch.fix),)
 
 
 def schema_findings(

@@ -5,15 +5,28 @@ from __future__ import annotations
 import sqlite3
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from waiaas_migrate.commands.live_database import live_connection
+from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.problem_report import Origin
-from waiaas_migrate.files.schema_file.enum_source import LoadedEnums, load_enums
+from waiaas_migrate.files.project import Project
+from waiaas_migrate.files.schema_file.enum_links import link_enums
+from waiaas_migrate.files.schema_file.enum_source import load_enums
+from waiaas_migrate.files.schema_file.locate import texts
 from waiaas_migrate.files.schema_file.schema_text import schema_text
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.reading.introspect import introspect
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspected:
+    """The text of a schema.yaml, and a remark for each list that is almost an enum, or could be several."""
+
+    text: str
+    remarks: tuple[str, ...] = ()
 
 
 def inspect(
@@ -22,12 +35,12 @@ def inspect(
     enums: Sequence[str] = (),
     root: Path | None = None,
     others: OtherTools = OtherTools(),  # noqa: B008 — a frozen value
-) -> str:
+) -> Inspected:
     """Return the schema of ``database`` as the text of a schema.yaml; nothing is written.
 
     Args:
         database: a path or a URL.
-        enums: modules; a CHECK with the same values as one of their enums refers to it by name.
+        enums: modules; each list of values in a CHECK is linked to the enum that has the same values.
         root: the folder in which to look for those modules first; None for the current one.
         others: which tables belong to other tools. A comment names them instead.
 
@@ -36,24 +49,37 @@ def inspect(
         SchemaFileError: a module cannot be imported.
         UnsupportedError: the database has something that cannot be read exactly, or written.
     """
-    loaded = load_enums([(module, Origin(file="--enums")) for module in enums], root=root or Path.cwd())
+    loaded = load_enums([(module, Origin(file="enums")) for module in enums], root=root or Path.cwd())
     with live_connection(database) as (connection, _):
         schema = introspect(connection, others=others)
-        comment = _left_out(connection, others)
-    return comment + schema_text(schema, enums=_values(loaded), enum_modules=tuple(enums))
+        left_out = _left_out(connection, others)
+    found = link_enums(schema, loaded)
+    comments = [line for remark in (*left_out, *found.remarks) for line in textwrap.wrap(remark, 118)]
+    head = "".join(f"# {line}\n" for line in comments) + "\n" if comments else ""
+    text = schema_text(schema, enums=found.links, enum_modules=tuple(enums))
+    return Inspected(text=head + text, remarks=found.remarks)
 
 
-def _left_out(connection: sqlite3.Connection, others: OtherTools) -> str:
-    """Return a comment that names the tables and views of other tools, or nothing."""
+def declared_modules(project: Project) -> tuple[str, ...]:
+    """Return the modules that ``enums`` of the project's schema.yaml names.
+
+    Raises:
+        UsageError: there is no schema.yaml, or it names none.
+        SchemaFileError: the file can't be read.
+    """
+    found: tuple[str, ...] = ()
+    if project.schema.exists():
+        found = tuple(text for steps, _, text in texts(project.schema, root=project.root) if steps[0] == "enums")
+    if not found:
+        raise UsageError(
+            "--enums: no module is named. Add `--enums-module app.enums`, or `enums: app.enums` in schema.yaml."
+        )
+    return found
+
+
+def _left_out(connection: sqlite3.Connection, others: OtherTools) -> tuple[str, ...]:
+    """Return a sentence that names the tables and views of other tools, if there are any."""
     rows = read_catalog(connection)
     ours = set(others.without(rows))
     names = [row.name for row in rows if row.kind in ("table", "view") and row not in ours]
-    lines = textwrap.wrap(f"Left out, because other tools own them: {', '.join(names)}.", 118)
-    return "".join(f"# {line}\n" for line in lines) + "\n" if names else ""
-
-
-def _values(loaded: LoadedEnums) -> dict[str, tuple[str | int, ...]]:
-    """Return the values of each enum by its name; constants first, since they are preferred."""
-    found = [loaded.find(name) for name in loaded.usable()]
-    usable = [enum for enum in found if enum is not None and not enum.problem]
-    return {enum.name: enum.values for enum in sorted(usable, key=lambda enum: not enum.name.isupper())}
+    return (f"Left out, because other tools own them: {', '.join(names)}.",) if names else ()

@@ -17,6 +17,8 @@ from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, mi
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
 from waiaas_migrate.runner.fleet.patterns import refuse_single_name
+from waiaas_migrate.runner.folder import MigrationFolder
+from waiaas_migrate.runner.mismatch import Mismatch, changed
 from waiaas_migrate.runner.yoyo.applied import Applied, read_applied
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.connection import open_read_only, plain_errors
@@ -31,16 +33,24 @@ class Folder:
     """The migrations folder of a project.
 
     Args:
-        migrations: in the order in which they are applied.
-        hooks: the post-apply hooks.
+        files: the migrations and hooks; without the manifest if they differ from it.
         problems: differences from the manifest, for which ``apply`` refuses the folder.
         others: which tables of a database belong to other tools.
     """
 
-    migrations: tuple[MigrationFile, ...]
-    hooks: tuple[MigrationFile, ...]
+    files: MigrationFolder
     problems: tuple[Problem, ...]
     others: OtherTools
+
+    @property
+    def migrations(self) -> tuple[MigrationFile, ...]:
+        """Return the migrations in the order in which they are applied."""
+        return self.files.migrations
+
+    @property
+    def hooks(self) -> tuple[MigrationFile, ...]:
+        """Return the post-apply hooks."""
+        return self.files.post_apply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +62,14 @@ class DatabaseState:
         pending: migrations of the folder that it has not.
         unknown: applied migrations that are not in the folder.
         is_adopted: false if it has tables but no record of migrations, so that ``apply`` refuses it.
+        changed: applied migrations whose text isn't the one that it ran, so that ``apply`` refuses it.
     """
 
     applied: tuple[MigrationFile, ...]
     pending: tuple[MigrationFile, ...]
     unknown: tuple[Applied, ...]
     is_adopted: bool
+    changed: Mismatch | None
 
 
 def inspect_all(
@@ -92,10 +104,13 @@ def read_folder(project: Project, run: int) -> Folder:  # noqa: ARG001 — the c
     recorded = {} if manifest is None else manifest.facts
     facts = [recorded.get(file.id) or derive_facts(file) for file in (*migrations, *hooks)]
     ours = (table for one in facts for table, _ in one.forward.tables or ())
+    problems = () if manifest is None else check_manifest(manifest, migrations)
+    files = MigrationFolder(
+        path=project.migrations, migrations=migrations, post_apply=hooks, manifest=None if problems else manifest
+    )
     return Folder(
-        migrations=migrations,
-        hooks=hooks,
-        problems=() if manifest is None else check_manifest(manifest, migrations),
+        files=files,
+        problems=problems,
         others=_ignored(project, manifest).except_for(ours),
     )
 
@@ -143,4 +158,5 @@ def database_state(connection: sqlite3.Connection, folder: Folder) -> DatabaseSt
         pending=tuple(migration for key, migration in known.items() if key not in applied),
         unknown=tuple(row for row in rows or () if row.hash not in known),
         is_adopted=not has_tables,
+        changed=changed(connection, folder.files),
     )

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from waiaas_migrate.commands.live_database import database_state, inspect_all, live_connection, new_run, read_folder
+from waiaas_migrate.commands.live_database import (
+    DatabaseState,
+    Folder,
+    database_state,
+    inspect_all,
+    live_connection,
+    new_run,
+    read_folder,
+)
 from waiaas_migrate.errors import Problem
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome
+from waiaas_migrate.runner.mismatch import Mismatch, manual_changes, never_ran
+from waiaas_migrate.runner.proof.differences import Difference
 
-State = Literal["applied", "pending", "unknown"]
+State = Literal["applied", "pending", "unknown", "changed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,12 +34,16 @@ class Status:
         migrations: each with its state, in the order of the folder; unknown ones last.
         is_adopted: false if it has tables but no record of migrations, so that ``apply`` refuses it.
         problems: differences between the folder and its manifest, for which ``apply`` refuses the folder.
+        mismatch: migrations that it didn't run as the folder has them, so that ``apply`` refuses it.
+        manual_changes: differences of its schema from the one that its migrations make.
     """
 
     database: str
     migrations: tuple[tuple[str, State], ...]
     is_adopted: bool = True
     problems: tuple[Problem, ...] = ()
+    mismatch: Mismatch | None = None
+    manual_changes: tuple[str, ...] = ()
 
     def ids(self, state: State) -> tuple[str, ...]:
         """Return the migrations in ``state``."""
@@ -36,8 +51,8 @@ class Status:
 
     @property
     def is_at_head(self) -> bool:
-        """Return whether exactly the migrations of the folder are applied."""
-        return all(state == "applied" for _, state in self.migrations)
+        """Return whether exactly the migrations of the folder are applied, as it has them."""
+        return self.mismatch is None and all(state == "applied" for _, state in self.migrations)
 
 
 def status(project: Project, database: str) -> Status:
@@ -68,7 +83,32 @@ def _status(database: str, *, project: Project, run: int) -> Status:
     folder = read_folder(project, run)
     with live_connection(database) as (connection, name):
         found = database_state(connection, folder)
-    applied = {migration.id for migration in found.applied}
-    known: list[tuple[str, State]] = [(m.id, "applied" if m.id in applied else "pending") for m in folder.migrations]
-    unknown: list[tuple[str, State]] = [(row.id, "unknown") for row in found.unknown]
-    return Status(database=name, migrations=(*known, *unknown), is_adopted=found.is_adopted, problems=folder.problems)
+        mismatch, by_hand = _compared(connection, folder, found)
+    return Status(
+        database=name,
+        migrations=_states(folder, found),
+        is_adopted=found.is_adopted,
+        problems=folder.problems,
+        mismatch=mismatch,
+        manual_changes=tuple(map(str, by_hand)),
+    )
+
+
+def _compared(
+    connection: sqlite3.Connection, folder: Folder, found: DatabaseState
+) -> tuple[Mismatch | None, Sequence[Difference]]:
+    """Return whether the database ran other migrations and, if not, the manual changes of its schema."""
+    if folder.problems:  # the files may not be those that count
+        return None, ()
+    if found.changed is not None or found.unknown or not found.applied:
+        return found.changed, ()
+    todo = [migration.id for migration in found.pending]
+    by_hand = manual_changes(connection, folder.files, todo)
+    return never_ran(connection, folder.files, todo, by_hand), by_hand
+
+
+def _states(folder: Folder, found: DatabaseState) -> tuple[tuple[str, State], ...]:
+    states: dict[str, State] = {migration.id: "pending" for migration in folder.migrations}
+    states |= dict.fromkeys((migration.id for migration in found.applied), "applied")
+    states |= dict.fromkeys(() if found.changed is None else found.changed.migrations, "changed")
+    return (*states.items(), *((row.id, "unknown") for row in found.unknown))

@@ -1,12 +1,19 @@
-"""Run the application's code, which may print, or fail in any way."""
+"""Run the application's code, which may print, or fail in any way: its enum modules, and its ``setup`` function."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
+import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
-from waiaas_migrate.files.problem_report import shown
+from waiaas_migrate.errors import ProjectError
+from waiaas_migrate.files.problem_report import Origin, shown
 
 
 class ApplicationError(Exception):
@@ -34,3 +41,58 @@ def application_code() -> Iterator[None]:
             message = ""
         name = type(error).__name__
         raise ApplicationError(f"{name}: {message}" if message else name) from error
+
+
+def is_setup_name(value: object) -> bool:
+    """Return whether ``value`` has the form ``package.module:function``."""
+    if not isinstance(value, str):
+        return False
+    module, colon, function = value.partition(":")
+    return bool(colon) and all(part.isidentifier() for part in (*module.split("."), *function.split(".")))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedSetup:
+    """A function called ``name``, imported when the first connection needs it.
+
+    ``root`` is the project's folder; modules are looked up in it and its ``src`` folder first.
+    """
+
+    name: str
+    root: Path
+    origin: Origin
+
+    def __call__(self, connection: sqlite3.Connection) -> None:
+        """Prepare ``connection``.
+
+        Raises:
+            ProjectError: the function can't be imported, or raises.
+        """
+        function = _load(self)
+        try:
+            with application_code():
+                function(connection)
+        except ApplicationError as error:
+            fix = "It is called with every connection, to files and to empty databases in memory; make it work on both."
+            raise ProjectError([self.origin.problem(f"`{self.name}` fails: {error}.", fix)]) from error
+
+
+@lru_cache(maxsize=8)
+def _load(setup: NamedSetup) -> Callable[[sqlite3.Connection], Any]:
+    module, _, path = setup.name.partition(":")
+    for folder in (setup.root / "src", setup.root):
+        if folder.is_dir() and str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
+    try:
+        with application_code():
+            found: Any = importlib.import_module(module)
+    except ApplicationError as error:
+        fix = f"It is looked up in {setup.root} and among the installed packages. Correct the name, or install it."
+        raise ProjectError([setup.origin.problem(f"can't import the module `{module}`: {error}.", fix)]) from error
+    for name in path.split("."):
+        found = getattr(found, name, None)
+    if not callable(found):
+        what = f"`{path}` in the module `{module}` is {'missing' if found is None else 'not a function'}."
+        raise ProjectError([setup.origin.problem(what, "Name a function that takes a sqlite3.Connection.")])
+    function: Callable[[sqlite3.Connection], Any] = found
+    return function

@@ -6,27 +6,16 @@ import os
 from pathlib import Path
 
 
-def sync_file(path: Path) -> None:
-    """Write the content and attributes of ``path`` to the disk.
-
-    Raises:
-        OSError: the disk failed.
-    """
-    _sync(path, os.O_RDWR)
-
-
-def sync_folder(folder: Path) -> None:
-    """Write the names in ``folder`` to the disk; do nothing on Windows, which cannot.
+def sync(path: Path) -> None:
+    """Write the content of a file, or the names in a folder, to the disk; Windows cannot do the latter.
 
     Raises:
         OSError: the disk failed, or the file system cannot sync folders.
     """
-    if os.name != "nt":
-        _sync(folder, os.O_RDONLY)
-
-
-def _sync(path: Path, flags: int) -> None:
-    descriptor = os.open(path, flags)
+    is_folder = path.is_dir()
+    if is_folder and os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:

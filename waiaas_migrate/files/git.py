@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +11,9 @@ from waiaas_migrate.errors import UsageError
 
 #: Where the main branch is looked for, in this order.
 _MAIN = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
+
+#: How git reports that it has looked for a repository in all folders upward.
+_NO_REPOSITORY = "not a git repository (or any"
 
 
 class MergeBase(NamedTuple):
@@ -30,15 +34,15 @@ def merge_base_with_main(folder: Path, main_branch: str | None = None) -> MergeB
         main_branch: the name of the main branch; the remote's default, ``main`` or ``master`` if None.
 
     Raises:
-        UsageError: there is no branch ``main_branch``.
+        UsageError: there is no branch ``main_branch``, or git refuses to read the repository.
     """
-    if _git(folder, "rev-parse", "--verify", "--quiet", "HEAD^{commit}") is None:
+    if not _is_in_repository(folder) or _git(folder, "rev-parse", "--verify", "--quiet", "HEAD^{commit}") is None:
         return None
     branches = _MAIN if main_branch is None else (f"origin/{main_branch}", main_branch)
     for branch in branches:
         if tip := _git(folder, "rev-parse", "--verify", "--quiet", f"{branch}^{{commit}}"):
             base = _git(folder, "merge-base", "HEAD", tip) or tip
-            return MergeBase(commit=base.strip(), branch=_name(folder, branch))
+            return MergeBase(commit=base, branch=_git(folder, "rev-parse", "--abbrev-ref", branch) or branch)
     if main_branch is not None:
         fix = "Correct `main_branch` in [tool.waiaas-migrate] of pyproject.toml, or fetch the branch."
         raise UsageError(f"git has no branch {main_branch}. {fix}")
@@ -50,20 +54,36 @@ def read_committed(folder: Path, commit: str, name: str) -> str | None:
     return _git(folder, "cat-file", "blob", f"{commit}:./{name}")
 
 
-def _name(folder: Path, branch: str) -> str:
-    """Return the name of the branch that a symbolic one, such as ``origin/HEAD``, stands for."""
-    return (_git(folder, "rev-parse", "--abbrev-ref", branch) or branch).strip()
+def _is_in_repository(folder: Path) -> bool:
+    """Return whether ``folder`` is in a repository.
+
+    Raises:
+        UsageError: git says something else, such as that the repository belongs to another user.
+    """
+    done = _run(folder, "rev-parse", "--git-dir") if folder.is_dir() else None
+    if done is None or done.returncode == 0:
+        return done is not None
+    said = done.stderr.decode(errors="replace").strip()
+    if _NO_REPOSITORY in said:
+        return False
+    raise UsageError(f"git can't tell which migrations are released: {said.partition(chr(10))[0]}. Correct that first.")
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """Return what git prints; None if it fails or isn't installed, or if there is no such folder."""
+    """Return what git prints, stripped; None if it fails or isn't installed."""
+    done = _run(folder, *arguments)
+    return done.stdout.decode(errors="replace").strip() if done is not None and done.returncode == 0 else None
+
+
+def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes] | None:
+    """Run git in ``folder``; return None if it isn't installed."""
     try:
-        done = subprocess.run(  # noqa: S603 — the arguments are this module's, and none is an option of the user's
+        return subprocess.run(  # noqa: S603 — the arguments are this module's, and none is an option of the user's
             ["git", "-C", str(folder), *arguments],  # noqa: S607 — wherever the user has git
             capture_output=True,
             check=False,
             stdin=subprocess.DEVNULL,
+            env={**os.environ, "LC_ALL": "C"},
         )
     except OSError:
         return None
-    return done.stdout.decode(errors="replace") if done.returncode == 0 else None

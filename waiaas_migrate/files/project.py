@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from waiaas_migrate.errors import Problem, ProjectError
+from waiaas_migrate.files.application_code import NamedSetup, is_setup_name
 from waiaas_migrate.files.problem_report import Origin, Report, listed, suggestion
-from waiaas_migrate.files.setup_function import NamedSetup, is_setup_name
 from waiaas_migrate.files.text_file import read_text
 from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
 
@@ -30,28 +30,23 @@ class _Setting(NamedTuple):
     accepts: Callable[[object], bool]
 
 
-def _is_path(value: object) -> bool:
+def _is_name(value: object) -> bool:
     return isinstance(value, str) and bool(value) and "\0" not in value
-
-
-def _is_flag(value: object) -> bool:
-    return isinstance(value, bool)
 
 
 def _is_branch(value: object) -> bool:
     return isinstance(value, str) and bool(value) and value[0] != "-" and not set(value) & set("\0\n :^~?*[\\")
 
 
-def _is_list_of_names(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) and one for one in value)
-
-
 _PATHS = {"schema": "schema.yaml", "migrations": "migrations", "templates": "templates"}
+_FLAG = _Setting("true or false", "false", lambda value: isinstance(value, bool))
 _SETTINGS = {
-    **{name: _Setting("a path", f'"{default}"', _is_path) for name, default in _PATHS.items()},
-    "catalog_edits": _Setting("true or false", "false", _is_flag),
-    "secure_delete": _Setting("true or false", "false", _is_flag),
-    "ignore_tables": _Setting("a list of names", '["other_tool_*"]', _is_list_of_names),
+    **{name: _Setting("a path", f'"{default}"', _is_name) for name, default in _PATHS.items()},
+    "catalog_edits": _FLAG,
+    "secure_delete": _FLAG,
+    "ignore_tables": _Setting(
+        "a list of names", '["other_tool_*"]', lambda value: isinstance(value, list) and all(map(_is_name, value))
+    ),
     "main_branch": _Setting("the name of a branch", '"trunk"', _is_branch),
     "setup": _Setting("the name of a function", '"package.module:function"', is_setup_name),
 }

@@ -13,25 +13,21 @@ from waiaas_migrate.errors import ApplyError, DatabaseBusy, MigrateError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migrating
+from waiaas_migrate.runner.mismatch import changes_at_head, pending_here, refuse_changed
 from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.preflight import refuse_temporary_objects, refuse_unrecorded_tables
-from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck, FullCheckNeeded
+from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
 from waiaas_migrate.runner.recovery import had_run, hint, recorded_late
 from waiaas_migrate.runner.run import Run, batch_name, report_interruption
 from waiaas_migrate.runner.transaction import COMMITTING, migration_pragmas, standard_settings
 from waiaas_migrate.runner.watching.interruption import Interrupted
 from waiaas_migrate.runner.yoyo.applied import not_applied, pending, read_records
+from waiaas_migrate.runner.yoyo.identity import update_old_rows
 from waiaas_migrate.runner.yoyo.lock_row import LockState, sole_transaction
 from waiaas_migrate.runner.yoyo.records import records_version
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
-from waiaas_migrate.sqlite.database.connection import (
-    apply_layout_pragmas,
-    apply_pragmas,
-    connect_file,
-    main_file,
-    plain_errors,
-    wait_timeout,
-)
+from waiaas_migrate.sqlite.database.connection import connect_file, main_file, plain_errors
+from waiaas_migrate.sqlite.database.pragmas import apply_layout_pragmas, apply_pragmas, wait_timeout
 from waiaas_migrate.sqlite.database.url import Database, database_path
 
 #: A busy timeout in seconds, and a number of statements that end well within it if they read no rows. Adding a column
@@ -41,11 +37,15 @@ _LONG_TIMEOUT, _FEW_STATEMENTS = 1.0, 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyResult:
-    """The migrations that a run applied, in order, its notices, and any backup."""
+    """The migrations that a run applied, in order, its notices, and any backup.
+
+    ``manual_changes`` are differences from the schema that the migrations make, if no migrations were pending.
+    """
 
     applied: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     backup: Path | None = None
+    manual_changes: tuple[str, ...] = ()
 
 
 def apply_to(
@@ -94,7 +94,11 @@ def _apply_to_file(database: Database, folder: MigrationFolder, options: RunOpti
             except MigrateError as error:
                 error.after(result.applied)
                 raise
-    return result if folder.ids else ApplyResult(notices=(f"There are no migrations in {folder.path}.",))
+            with standard_settings(connection):
+                found = () if result.applied or not options.verify else changes_at_head(connection, folder)
+    if not folder.ids:
+        return ApplyResult(notices=(f"There are no migrations in {folder.path}.",))
+    return replace(result, manual_changes=found)
 
 
 def apply_pending(
@@ -116,18 +120,19 @@ def apply_pending(
         ApplyError: a migration failed, added foreign key violations, or did not lead to the recorded schema;
             ``committed`` names the migrations that stay.
         UnknownMigrationsError: the database is ahead of the folder.
+        OtherMigrationsError: the database ran other migrations than those of the folder.
         DatabaseRefused: the database has tables of unknown origin, or is locked.
         UsageError: a transaction is open on the connection.
     """
     with standard_settings(connection):
-        todo = folder.named(pending(connection, folder.ids))
+        todo = folder.named(pending_here(connection, folder, verify=options.verify))
         if not todo:
             return ApplyResult()
         refuse_temporary_objects(connection, folder.forward(todo))
         if len(todo) == len(folder.ids):  # otherwise some are recorded
             refuse_unrecorded_tables(connection, folder)
         with (
-            _Upgrade(connection, folder, options, "apply", todo, interruption) as run,
+            Upgrade(connection, folder, options, "apply", todo, interruption) as run,
             plain_errors(connection, doing="applying migrations"),
         ):
             while run.run_batch():
@@ -136,7 +141,7 @@ def apply_pending(
     return ApplyResult(applied=tuple(run.committed), notices=tuple(run.notices), backup=run.backup_path)
 
 
-class _Upgrade(Run):
+class Upgrade(Run):
     """Applies pending migrations. Each batch reads them again under the lock, since another process may apply some."""
 
     #: The migrations that are pending once the current batch is applied.
@@ -144,34 +149,39 @@ class _Upgrade(Run):
 
     def run_batch(self) -> bool:
         """Apply and commit the next batch; return whether migrations are pending after it."""
-        notices: list[str] = []
         try:
             lock = MigratingLock(main_file(self.connection))
-            with lock, sole_transaction(self.connection, notices) as state:
-                batch = self._next_batch(state, notices)
+            with lock, sole_transaction(self.connection, self.notices) as state:
+                batch = self._next_batch(state, lock)
                 if batch and batch[0].transactional:
-                    self._run_in_transaction(batch, state.facts, notices, lock)
-        except FullCheckNeeded:
-            self.restart()
-            return True
+                    self._run_in_transaction(batch, state.facts, lock)
         except DatabaseBusy as error:
-            if error.doing == COMMITTING or pending(self.connection, self.folder.ids):
+            if error.doing == COMMITTING or not self._is_done():
                 raise
-            return False  # another connection has applied them meanwhile
+            return False  # by another connection
         except ApplyError as error:
             raise hint(error) from error.__cause__
-        self.notices.extend(notices)
         if batch and batch[0].transactional:
             self.note_commit(batch)
         elif batch:
             self._run_outside_transaction(batch[0])
         return bool(self._left)
 
-    def _next_batch(self, state: LockState, notices: list[str]) -> tuple[MigrationFile, ...]:
-        """Return the next batch, under the write lock; create yoyo's tables if needed."""
-        names = self._pending()
+    def _is_done(self) -> bool:
+        return not pending(self.connection, self.folder.ids)
+
+    def _next_batch(self, state: LockState, _lock: MigratingLock) -> tuple[MigrationFile, ...]:
+        """Return the next batch, under the write lock; create or upgrade yoyo's tables if there is one."""
+        if not self.committed:
+            refuse_changed(self.connection, self.folder)
+        records = read_records(self.connection)
+        if records is not None and records.version == records_version():
+            names = not_applied(self.connection, records.applied, self.folder.ids)
+        elif names := pending(self.connection, self.folder.ids):
+            refuse_unrecorded_tables(self.connection, self.folder)
+            self.steps.prepare_records()
         todo = self.folder.named(names)
-        if todo and state.yoyo_was_killed and self._record_late(todo[0], names, notices):
+        if todo and state.yoyo_was_killed and self._record_late(todo[0], names):
             todo = todo[1:]
         batch = todo[:1]
         if batch and batch[0].transactional and self.options.transaction == "all":
@@ -179,49 +189,35 @@ class _Upgrade(Run):
         self._left = tuple(migration.id for migration in todo[len(batch) :])
         return batch
 
-    def _pending(self) -> tuple[str, ...]:
-        """Return pending migrations; if there are any, create or upgrade yoyo's tables."""
-        records = read_records(self.connection)
-        if records is not None and records.version == records_version():
-            return not_applied(self.connection, records.applied, self.folder.ids)
-        names = pending(self.connection, self.folder.ids)
-        if names:
-            refuse_unrecorded_tables(self.connection, self.folder)
-            self.steps.prepare_records()
-        return names
-
-    def _record_late(self, first: MigrationFile, names: Sequence[str], notices: list[str]) -> bool:
+    def _record_late(self, first: MigrationFile, names: Sequence[str]) -> bool:
         """Record ``first`` if plain yoyo ran it before it was killed; return whether it did."""
         applied = self.folder.without(names)
         if not had_run(self.connection, applied, first, self.folder.facts(first).forward, self.folder.others):
             return False
         self.steps.record(first, self.folder, "mark")
-        notices.append(recorded_late(first.id))
+        self.notices.append(recorded_late(first.id))
         return True
 
-    def _run_in_transaction(
-        self, batch: Sequence[MigrationFile], facts: CatalogFacts, notices: list[str], lock: MigratingLock
-    ) -> None:
+    def _run_in_transaction(self, batch: Sequence[MigrationFile], facts: CatalogFacts, lock: MigratingLock) -> None:
         """Run ``batch``, and hooks after the last; make others wait if it may take long."""
         todo = (*batch, *self.folder.named(self._left))
         proof = self.prove(self.folder.without([migration.id for migration in todo]), todo, facts)
-        if not self._is_short(batch, facts):
+        check = ForeignKeyCheck(self.connection, self.effects(batch), facts)
+        if check.reads_rows or not self._is_short(batch, facts):
             lock.announce()
-        after = self.run_together(batch, facts, notices)
-        self._run_hooks()
+        after = self.run_together(batch, check)
+        self._finish()
         # ``after`` was read before the hooks, which may remove objects that earlier hooks made.
-        notices.extend(self.verify(proof, batch, self._applied_after(batch), after))
+        self.verify(proof, batch, self._applied_after(batch), after)
 
     def _is_short(self, batch: Sequence[MigrationFile], facts: CatalogFacts) -> bool:
-        """Return whether the run ends before others time out, for any number of rows.
+        """Return whether statements, hooks and backups end before others time out, for any number of rows.
 
-        Foreign key checks, hooks and backups may read rows. So may SQLite 3.53 and newer when it adds a column to a
-        STRICT table.
+        Hooks and backups may read rows. So may SQLite 3.53 and newer when it adds a column to a STRICT table.
         """
         effects = self.effects(batch)
-        checks_keys = facts.has_keys and (self.check_all_keys or any(one.may_break_keys for one in effects))
         calls_others = self.wants_backup or self.options.listener is not None or self.folder.post_apply
-        if checks_keys or facts.has_strict or calls_others or wait_timeout(self.folder.pragmas) < _LONG_TIMEOUT:
+        if facts.has_strict or calls_others or wait_timeout(self.folder.pragmas) < _LONG_TIMEOUT:
             return False
         if sum(len(migration.statements) for migration in batch) > _FEW_STATEMENTS:
             return False
@@ -233,8 +229,10 @@ class _Upgrade(Run):
             return self.folder.without(pending(self.connection, self.folder.ids))
         return self.folder.without(self._left)
 
-    def _run_hooks(self) -> None:
-        """Run the hooks that may share the last transaction."""
+    def _finish(self) -> None:
+        """If nothing is pending, update the records of earlier runs, and run transactional hooks."""
+        if not self._left:
+            update_old_rows(self.connection, self.folder)
         if self.folder.post_apply and not pending(self.connection, self.folder.ids):
             for hook in self.folder.post_apply:
                 if hook.transactional:
@@ -252,15 +250,16 @@ class _Upgrade(Run):
                 applied = self.folder.without(names)
                 proof = self.prove(applied, [migration, *self.folder.named(self._left)], read_facts(self.connection))
                 check = ForeignKeyCheck(self.connection)
+                check.begin()
                 self.run_one(migration, check)
                 with sole_transaction(self.connection, self.notices):
                     self.record(migration)
-                    self._run_hooks()
+                    self._finish()
         self.note_commit([migration])
         try:
             self.notices.extend(check.finish(batch_name([migration])))
             applied = self._applied_after([migration])
-            self.notices.extend(self.verify(proof, [migration], applied, read_facts(self.connection)))
+            self.verify(proof, [migration], applied, read_facts(self.connection))
         except ApplyError as error:
             name, reason = error.migration, error.reason
             raise ApplyError(database=error.database, migration=name, reason=reason, rolled_back=False) from error

@@ -6,7 +6,7 @@ import functools
 import os
 import shutil
 import sqlite3
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,11 @@ from typing import Literal
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
 from waiaas_migrate.runner.fleet.patterns import refuse_single_name
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
+from waiaas_migrate.runner.mismatch import changes_at_head, pending_here
 from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.preflight import refuse_unrecorded_tables
 from waiaas_migrate.runner.proof.schema_proof import proof_of
 from waiaas_migrate.runner.run import wants_backup
-from waiaas_migrate.runner.yoyo.applied import pending
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import read_facts
 from waiaas_migrate.sqlite.database.connection import open_read_only, plain_errors
@@ -76,13 +76,17 @@ class MigrationEstimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A run's migrations, the file's size, the free space, and whether it backs up."""
+    """A run's migrations, the file's size, the free space, and whether it backs up.
+
+    ``manual_changes`` are as in :class:`~waiaas_migrate.runner.apply.ApplyResult`.
+    """
 
     database: str
     migrations: tuple[MigrationEstimate, ...]
     bytes: int
     free: int
     backup: bool
+    manual_changes: tuple[str, ...] = ()
 
     @property
     def bytes_to_write(self) -> int:
@@ -119,21 +123,27 @@ def estimate(
         return Estimate(database=database, migrations=found, bytes=0, free=free, backup=False)
     with closing(open_read_only(target)) as connection, plain_errors(target.name, doing="reading it"):
         connection.execute("BEGIN")
-        todo = pending(connection, folder.ids)
+        todo = pending_here(connection, folder, verify=options.verify)
         effects = folder.forward(folder.named(todo))
         if todo:
-            refuse_unrecorded_tables(connection, folder)
-            facts = read_facts(connection)
-            proof = proof_of(connection, folder, folder.without(todo), facts) if options.verify else None
-            if proof is not None:
-                proof.refuse(effects)
+            _refuse(connection, folder, todo, options)
         return Estimate(
             database=database,
             migrations=_migrations(connection, folder, todo),
             bytes=_pragma(connection, "page_count") * _pragma(connection, "page_size"),
             free=_free(target.path),
             backup=wants_backup(connection, effects, options.backup),
+            manual_changes=() if todo or not options.verify else changes_at_head(connection, folder),
         )
+
+
+def _refuse(connection: sqlite3.Connection, folder: MigrationFolder, todo: Sequence[str], options: RunOptions) -> None:
+    """Refuse what ``apply`` would refuse."""
+    refuse_unrecorded_tables(connection, folder)
+    facts = read_facts(connection)
+    proof = proof_of(connection, folder, folder.without(todo), facts) if options.verify else None
+    if proof is not None:
+        proof.refuse(folder.forward(folder.named(todo)))
 
 
 def estimate_all(

@@ -10,7 +10,7 @@ from pathlib import Path
 from waiaas_migrate.errors import MigrationsError
 from waiaas_migrate.files.migration_dir.facts import UNKNOWN, Facts
 from waiaas_migrate.files.migration_dir.manifest import Manifest, check_manifest, read_recorded
-from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, migration_hash
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.pragmas import Pragma
 from waiaas_migrate.sqlite.planning.effects import Effects
@@ -25,8 +25,12 @@ class MigrationFolder:
     migrations: tuple[MigrationFile, ...]
     post_apply: tuple[MigrationFile, ...] = ()
     manifest: Manifest | None = None
+    #: Patterns for tables of other tools, besides those in the manifest.
+    ignore_tables: tuple[str, ...] = ()
     #: The ids of the migrations, in their order.
     ids: tuple[str, ...] = field(init=False, compare=False, repr=False)
+    #: The hash of each migration's own text, by the hash under which yoyo records it.
+    texts: dict[str, str] = field(init=False, compare=False, repr=False)
     _by_id: dict[str, MigrationFile] = field(init=False, compare=False, repr=False)
     _facts: dict[str, Facts | None] = field(init=False, compare=False, repr=False)
     _links: dict[str, str] = field(init=False, compare=False, repr=False)
@@ -34,6 +38,7 @@ class MigrationFolder:
     def __post_init__(self) -> None:
         # Computed once: a fleet needs them for every database.
         object.__setattr__(self, "ids", tuple(migration.id for migration in self.migrations))
+        object.__setattr__(self, "texts", {migration_hash(one.id): one.text_hash for one in self.migrations})
         object.__setattr__(self, "_by_id", {migration.id: migration for migration in self.migrations})
         entries = () if self.manifest is None else self.manifest.migrations
         object.__setattr__(self, "_facts", {entry.id: entry.facts for entry in entries})
@@ -76,8 +81,9 @@ class MigrationFolder:
 
     @property
     def others(self) -> OtherTools:
-        """Return which tables belong to other tools, according to the manifest."""
-        return OtherTools(patterns=() if self.manifest is None else self.manifest.ignore_tables)
+        """Return which tables belong to other tools."""
+        recorded = () if self.manifest is None else self.manifest.ignore_tables
+        return OtherTools(patterns=(*self.ignore_tables, *recorded))
 
 
 def read_folder(path: str | os.PathLike[str]) -> MigrationFolder:

@@ -24,14 +24,10 @@ from contextlib import suppress
 from typing import Self, TypeVar
 
 from waiaas_migrate.errors import DatabaseBusy
+from waiaas_migrate.files.file_lock import HAS_LOCKS, is_at, lock_file, unlock_file
 from waiaas_migrate.runner.transaction import COMMITTING
 from waiaas_migrate.sqlite.database.connection import busy_timeout, database_name, main_file
 from waiaas_migrate.sqlite.database.url import Database
-
-try:
-    import fcntl
-except ImportError:  # Windows has none; two processes may then run the same migration at once
-    fcntl = None  # type: ignore[assignment]
 
 ResultT = TypeVar("ResultT")
 
@@ -47,10 +43,8 @@ _held: dict[int, tuple[str, int]] = {}
 class MigratingLock:
     """The lock of one database, a context manager that releases it at the end.
 
-    Enter it before the transaction, so that the lock ends after the transaction.
-
-    Args:
-        database: the path of the file with links followed; empty for a database in memory.
+    Enter it before the transaction, so that the lock ends after the transaction. ``database`` is the path of the file
+    with links followed; empty for a database in memory.
     """
 
     def __init__(self, database: str) -> None:
@@ -69,7 +63,7 @@ class MigratingLock:
 
         Also return True if such a lock is impossible here.
         """
-        if not self._database or fcntl is None:
+        if not self._database or not HAS_LOCKS:
             return True
         with suppress(OSError):  # this user may not make or open the file
             while True:
@@ -77,8 +71,8 @@ class MigratingLock:
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                     os.close(descriptor)
                     return True
-                is_locked = _lock(descriptor, fcntl.LOCK_EX)
-                if is_locked and _is_at(descriptor, self._path):
+                is_locked = lock_file(descriptor)
+                if is_locked and is_at(descriptor, self._path):
                     self._descriptor = descriptor
                     _held[descriptor] = self._path, threading.get_ident()
                     with suppress(OSError):  # such as on a full disk
@@ -120,23 +114,23 @@ class MigratingLock:
             return
         del _held[descriptor]
         with suppress(OSError):
-            if _is_at(descriptor, self._path):
+            if is_at(descriptor, self._path):
                 os.unlink(self._path)  # noqa: PTH108 — a fleet does it once for each database
         with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            unlock_file(descriptor)
         os.close(descriptor)
 
     def is_taken_elsewhere(self) -> bool:
         """Return whether another process or thread, but not this one, runs migrations."""
         is_own = (self._path, threading.get_ident()) in _held.values()
-        if is_own or not self._database or fcntl is None:
+        if is_own or not self._database or not HAS_LOCKS:
             return False
         try:
             descriptor = os.open(self._path, _FLAGS)
         except OSError:
             return False
         try:
-            return not _lock(descriptor, fcntl.LOCK_SH) and os.fstat(descriptor).st_size > 0
+            return not lock_file(descriptor, shared=True) and os.fstat(descriptor).st_size > 0
         finally:
             os.close(descriptor)
 
@@ -184,25 +178,6 @@ def retry_while_migrating(database: Database | sqlite3.Connection, work: Callabl
             if error.committed or error.doing == COMMITTING or not (is_migrating or was_migrating):
                 raise
             was_migrating = is_migrating
-
-
-def _lock(descriptor: int, kind: int) -> bool:
-    """Lock an open file; return False if another has it locked, True if the file system has no such locks."""
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def _is_at(descriptor: int, path: str) -> bool:
-    """Return whether the open file is still the one at ``path``: its last owner may have deleted it."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
-    except FileNotFoundError:
-        return False
 
 
 def _close_in_child() -> None:

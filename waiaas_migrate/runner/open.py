@@ -13,24 +13,20 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from waiaas_migrate.errors import MigrateError, MigrationsError, Problem, UsageError
-from waiaas_migrate.files.bundled import bundled
 from waiaas_migrate.runner.migrating_lock import retry_while_migrating
 from waiaas_migrate.runner.transaction import standard_settings
-from waiaas_migrate.runner.yoyo.applied import has_run_exactly, pending
-from waiaas_migrate.runner.yoyo.head import Head, read_head
+from waiaas_migrate.runner.yoyo.head import Head, is_at_head, read_head
 from waiaas_migrate.sqlite.database.connection import (
     DEFAULT_TIMEOUT,
-    apply_layout_pragmas,
-    apply_pragmas,
     connect_file,
     database_name,
     database_of,
     plain_errors,
+    require_sqlite,
 )
-from waiaas_migrate.sqlite.database.pragmas import Pragma
+from waiaas_migrate.sqlite.database.pragmas import Pragma, apply_layout_pragmas, apply_pragmas
 from waiaas_migrate.sqlite.database.setup import Setup, using_setup
 from waiaas_migrate.sqlite.database.url import Database, database_path
-from waiaas_migrate.sqlite.database.version import require_sqlite
 
 if TYPE_CHECKING:
     from waiaas_migrate.runner.options import BackupWhen
@@ -41,12 +37,12 @@ _CLOSE_TIMEOUT = 0.1
 StrPath = str | os.PathLike[str]
 
 
-def connect(path: StrPath, *, migrations: StrPath | None = None, setup: Setup | None = None) -> sqlite3.Connection:
+def connect(path: StrPath, *, migrations: StrPath, setup: Setup | None = None) -> sqlite3.Connection:
     """Open the database at ``path`` and set its PRAGMAs; run no migrations.
 
     Args:
         path: a path, ``:memory:``, a ``file:`` URI or a ``sqlite:///`` URL; a new file gets mode 0600.
-        migrations: the folder whose manifest declares the PRAGMAs; None means the WAIaaS schema's.
+        migrations: the folder whose manifest declares the PRAGMAs.
         setup: called with the connection first, to register collations and functions, or load extensions.
 
     Raises:
@@ -67,13 +63,13 @@ def connect(path: StrPath, *, migrations: StrPath | None = None, setup: Setup | 
 
 
 def open_database(
-    path: StrPath, *, migrations: StrPath | None = None, backup: BackupWhen = "auto", setup: Setup | None = None
+    path: StrPath, *, migrations: StrPath, backup: BackupWhen = "auto", setup: Setup | None = None
 ) -> sqlite3.Connection:
     """Open the database at ``path``, apply pending migrations, and set its PRAGMAs.
 
     Args:
         path: as for :func:`connect`.
-        migrations: the migrations folder; None means the WAIaaS schema's.
+        migrations: the migrations folder.
         backup: when to copy an existing database before anything is applied. ``auto``: if a step could lose something
             or rebuilds a table. A database without tables is never copied.
         setup: called with the connection first, and with every other connection that migrating needs, such as to empty
@@ -86,6 +82,7 @@ def open_database(
         DatabaseRefused: there is no room for the backup, or the database is damaged; nothing was applied.
         ApplyError: a migration failed; the database is unchanged.
         UnknownMigrationsError: the database is ahead of the migrations.
+        OtherMigrationsError: the database ran other migrations of the same names.
         PragmaError: a PRAGMA has another value after it was set.
         MigrationsError: the migrations folder can't be used.
     """
@@ -105,9 +102,9 @@ def _open(
             setup(connection)
         with standard_settings(connection), plain_errors(connection, doing="opening it"):
             apply_layout_pragmas(connection, pragmas)
-            is_at_head = head is not None and has_run_exactly(connection, head.hashes)
+            needs_nothing = head is not None and is_at_head(connection, head)
         with using_setup(setup):
-            applied = () if is_at_head else _push(connection, folder, head, backup, database)
+            applied = () if needs_nothing else _push(connection, folder, backup, database)
         try:
             _set_pragmas(connection, pragmas)
         except MigrateError as error:
@@ -119,9 +116,7 @@ def _open(
     return connection
 
 
-def push_schema(
-    connection: sqlite3.Connection, *, migrations: StrPath | None = None, backup: BackupWhen = "auto"
-) -> None:
+def push_schema(connection: sqlite3.Connection, *, migrations: StrPath, backup: BackupWhen = "auto") -> None:
     """Apply pending migrations on ``connection``; its PRAGMAs and settings stay as they are.
 
     ``backup`` and notices are those of :func:`open_database`; a database in memory has no backup. If a migration ran,
@@ -131,15 +126,16 @@ def push_schema(
         UsageError: a transaction is open on the connection.
         ApplyError: a migration failed; the database is unchanged.
         UnknownMigrationsError: the database is ahead of the migrations.
+        OtherMigrationsError: the database ran other migrations of the same names.
         MigrationsError: the migrations folder can't be used.
     """
     _refuse_unknown_choice(backup)
     require_sqlite()
     folder, head = _read_head(migrations)
     with plain_errors(connection, doing="applying migrations"):
-        if head is not None and not connection.in_transaction and has_run_exactly(connection, head.hashes):
+        if head is not None and not connection.in_transaction and is_at_head(connection, head):
             return
-    retry_while_migrating(database_of(connection), lambda: _push(connection, folder, head, backup))
+    retry_while_migrating(database_of(connection), lambda: _push(connection, folder, backup))
 
 
 def close_database(connection: sqlite3.Connection) -> None:
@@ -162,9 +158,9 @@ def close_database(connection: sqlite3.Connection) -> None:
         connection.close()
 
 
-def _read_head(migrations: StrPath | None) -> tuple[str, Head | None]:
+def _read_head(migrations: StrPath) -> tuple[str, Head | None]:
     """Return the migrations folder, and the head that its manifest records, if there is one."""
-    folder = os.fspath(bundled("migrations") if migrations is None else migrations)
+    folder = os.fspath(migrations)
     head = read_head(folder)
     if head is None and not os.path.isdir(folder):  # noqa: PTH112 — a folder with a manifest exists
         what = "there is no such folder of migrations."
@@ -191,7 +187,7 @@ def _set_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma]) -> N
 
 
 def _push(
-    connection: sqlite3.Connection, folder: str, head: Head | None, backup: BackupWhen, opened: Database | None = None
+    connection: sqlite3.Connection, folder: str, backup: BackupWhen, opened: Database | None = None
 ) -> tuple[str, ...]:
     """Apply pending migrations and return their ids.
 
@@ -199,10 +195,6 @@ def _push(
     with its final journal and cache. An existing file keeps its journal until all checks have passed.
     """
     with plain_errors(connection, doing="applying migrations"):
-        if head is not None:
-            with standard_settings(connection):
-                if not pending(connection, head.ids):
-                    return ()
         from waiaas_migrate.runner.apply import apply_pending
         from waiaas_migrate.runner.folder import read_folder
         from waiaas_migrate.runner.options import RunOptions

@@ -29,14 +29,8 @@ def had_run(
 
     A transactional migration runs as a whole or not at all, so the schema can prove which. A migration that may change
     rows is not recorded, and not run again unless the schema proves that it hasn't run. A migration outside
-    transactions may have stopped halfway, and runs again.
-
-    Args:
-        connection: the database, in a write transaction.
-        applied: the recorded migrations.
-        migration: the migration that yoyo may have run.
-        effects: its effects, as the manifest records them.
-        others: which objects belong to other tools.
+    transactions may have stopped halfway, and runs again. ``connection`` is in a write transaction, and ``applied`` are
+    the recorded migrations.
 
     Raises:
         DatabaseRefused: the migration may have run, and it may change rows.
@@ -54,15 +48,12 @@ def had_run(
         return False
     if not effects.may_change_rows:
         return came and not was
-    raise _undecided(connection, migration.id)
-
-
-def _undecided(connection: sqlite3.Connection, name: str) -> DatabaseRefused:
-    return DatabaseRefused(
+    name = migration.id
+    raise DatabaseRefused(
         f"{database_name(connection)}: {name} may have run already. Plain yoyo was killed while it migrated this "
         f"database, and the schema doesn't show whether {name}, which can change rows, had committed. Nothing was "
-        f"changed. Look at the rows. If {name} has run, record it: `yoyo mark --batch --database waiaas:///FILE "
-        f"-r {name} MIGRATIONS`. If not, remove yoyo's lock row with `yoyo break-lock --database waiaas:///FILE`, then "
+        f"changed. Look at the rows. If {name} has run, record it: `waiaas-migrate adopt FILE --at {name}`. "
+        f"If not, remove yoyo's lock row with `yoyo break-lock --database waiaas:///FILE`, then "
         f"apply again."
     )
 
@@ -84,7 +75,8 @@ def hint(error: ApplyError) -> ApplyError:
         migration=error.migration,
         reason=f"{error.reason} (Somebody may have made it by hand: then remove it, and apply again. Or plain `yoyo "
         f"apply` was killed before it recorded {error.migration}: if `waiaas-migrate drift` reports nothing that "
-        f"{error.migration} doesn't explain, and its rows are there, record it with `yoyo mark -r {error.migration}`.)",
+        f"{error.migration} doesn't explain, and its rows are there, record it: `waiaas-migrate adopt FILE --at "
+        f"{error.migration}`.)",
         statement=error.statement,
         rolled_back=error.rolled_back,
     )

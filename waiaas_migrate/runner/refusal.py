@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from waiaas_migrate.runner.duplicates import terms_of_columns, terms_of_index
 from waiaas_migrate.sqlite.planning.guards import DEFINITION_DIFFERS
@@ -74,7 +75,8 @@ def _refused_by_guard(connection: sqlite3.Connection, statement: str, message: s
     if guard is not None:
         return Refusal(reason=message, rows=_rows_where(connection, guard["table"], guard["source"], guard["where"]))
     violations = _VIOLATIONS.search(statement)
-    return Refusal(reason=message, rows="" if violations is None else _violations(connection, violations["query"]))
+    rows = "" if violations is None else _found(connection, f"{violations['query']} ORDER BY 1, 2", _orphan)
+    return Refusal(reason=message, rows=rows)
 
 
 def _refused_edit(statement: str, error: sqlite3.Error) -> Refusal | None:
@@ -126,27 +128,22 @@ def _rows_where(connection: sqlite3.Connection, table: str, source: str, where: 
 
 def _rows(connection: sqlite3.Connection, keys: Sequence[str], query: str) -> str:
     """Return how many rows ``query`` finds, and a few of their ``keys``; empty if there are none, or it fails."""
+    return _found(connection, query, lambda row: "/".join(map(_short, row)), f"{'/'.join(keys)} ")
+
+
+def _found(connection: sqlite3.Connection, query: str, shown: Callable[[Sequence[Any]], str], keys: str = "") -> str:
+    """Return how many rows ``query`` finds, and the first ones as ``shown``; empty if there are none, or it fails."""
     with suppress(sqlite3.Error):
         number = connection.execute(f"SELECT count(*) FROM ({query})").fetchone()[0]
-        found = connection.execute(f"{query} LIMIT {_SHOWN}").fetchall()
-        rows = ["/".join(_short(value) for value in row) for row in found]
-        return _counted(number, rows, f"{'/'.join(keys)} ") if number else ""
+        rows = ", ".join(map(shown, connection.execute(f"{query} LIMIT {_SHOWN}")))
+        more = ", …" if number > _SHOWN else ""
+        return f"{number} {'row' if number == 1 else 'rows'}: {keys}{rows}{more}" if number else ""
     return ""
 
 
-def _violations(connection: sqlite3.Connection, query: str) -> str:
-    """Return how many foreign key violations ``query`` finds, and a few of them."""
-    with suppress(sqlite3.Error):
-        number = connection.execute(f"SELECT count(*) FROM ({query})").fetchone()[0]
-        found = connection.execute(f"{query} ORDER BY 1, 2 LIMIT {_SHOWN}").fetchall()
-        rows = [f"{child}{'' if row is None else f' rowid {row}'} without {parent}" for child, row, parent, _ in found]
-        return _counted(number, rows)
-    return ""
-
-
-def _counted(number: int, rows: Sequence[str], keys: str = "") -> str:
-    more = ", …" if number > len(rows) else ""
-    return f"{number} {'row' if number == 1 else 'rows'}: {keys}{', '.join(rows)}{more}"
+def _orphan(row: Sequence[Any]) -> str:
+    child, rowid, parent, *_ = row
+    return f"{child}{'' if rowid is None else f' rowid {rowid}'} without {parent}"
 
 
 def _short(value: str | float | bytes | None) -> str:
@@ -157,6 +154,11 @@ def _short(value: str | float | bytes | None) -> str:
 
 
 def _key_columns(connection: sqlite3.Connection, table: str) -> list[str]:
+    """Return the quoted primary key of ``table``; the rowid if it has none, or if rows lack a value in it."""
     name = table[1:-1].replace('""', '"') if table.startswith('"') else table
     query = "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk"
-    return [quote_name(column) for (column,) in connection.execute(query, (name,))] or ["rowid"]
+    keys = [quote_name(column) for (column,) in connection.execute(query, (name,))]
+    lacking = " OR ".join(f"{key} IS NULL" for key in keys)
+    if not keys or connection.execute(f"SELECT 1 FROM {table} WHERE {lacking}").fetchone():
+        return ["rowid"]
+    return keys

@@ -97,21 +97,19 @@ def replay(
         ReplayInterrupted: Ctrl-C was pressed; names the migration.
     """
     replayed = Replay(migrations)
-    for number, migration in enumerate(migrations, 1):
-        try:
-            replayed.run(migrations[:number])
-        except ApplyError as error:
-            problem = _problem(replayed.connection, migration, error)
-            replayed.connection.close()
-            raise MigrationsError([problem]) from None
-        except KeyboardInterrupt as error:
-            replayed.connection.close()
-            raise ReplayInterrupted(f"Interrupted during the replay of {migration.path}.") from error
-        except BaseException:
-            replayed.connection.close()
-            raise
-        if note is not None:
-            note(migration, replayed.connection)
+    try:
+        for number, migration in enumerate(migrations, 1):
+            try:
+                replayed.run(migrations[:number])
+            except ApplyError as error:
+                raise MigrationsError([_problem(replayed.connection, migration, error)]) from None
+            except KeyboardInterrupt as error:
+                raise ReplayInterrupted(f"Interrupted during the replay of {migration.path}.") from error
+            if note is not None:
+                note(migration, replayed.connection)
+    except BaseException:
+        replayed.connection.close()
+        raise
     return replayed.connection
 
 

@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from waiaas_migrate.errors import ApplyError, UnsupportedError, UsageError
+from waiaas_migrate.errors import ApplyError, DatabaseRefused, UnsupportedError, UsageError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
+from waiaas_migrate.runner.losses import Loss, losses_of
 from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migrating
+from waiaas_migrate.runner.mismatch import pending_here
 from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.preflight import refuse_temporary_objects
-from waiaas_migrate.runner.proof.foreign_key_check import FullCheckNeeded
-from waiaas_migrate.runner.run import Run, report_interruption
+from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
+from waiaas_migrate.runner.run import Run, batch_name, report_interruption
+from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.runner.transaction import standard_settings
-from waiaas_migrate.runner.yoyo.applied import pending
+from waiaas_migrate.runner.yoyo.applied import cached_hash, pending, read_applied
+from waiaas_migrate.runner.yoyo.identity import read_identities
 from waiaas_migrate.runner.yoyo.lock_row import sole_transaction
+from waiaas_migrate.schema.hazards.allowed import allowed_codes
+from waiaas_migrate.schema.hazards.hazard import Code
 from waiaas_migrate.sqlite.database.connection import (
     connect_file,
     database_name,
     main_file,
     open_read_only,
     plain_errors,
-    wait_timeout,
 )
+from waiaas_migrate.sqlite.database.pragmas import wait_timeout
 from waiaas_migrate.sqlite.database.url import Database, database_path
+
+#: Decides about what would be lost: whether to roll back all the same.
+Confirm = Callable[[Sequence[Loss]], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,42 +49,124 @@ class Extent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackResult:
-    """The migrations rolled back, in that order, the notices, and the backup, if any."""
+    """The migrations rolled back, in that order, what that deleted, the notices, and the backup, if any."""
 
     rolled_back: tuple[str, ...] = ()
+    losses: tuple[Loss, ...] = ()
     notices: tuple[str, ...] = ()
     backup: Path | None = None
 
 
 def roll_back_in(
-    database: str, migrations: Path, extent: Extent = Extent(), *, options: RunOptions = RunOptions()
+    database: str,
+    migrations: Path,
+    extent: Extent = Extent(),
+    *,
+    options: RunOptions = RunOptions(),
+    confirm: Confirm = lambda _: False,
+    allow: Collection[str] = (),
 ) -> RollbackResult:
     """Open ``database``, roll back the last migrations of the folder ``migrations``, and close it.
 
-    Rolling back deletes everything the migrations added, including data written since. So ``auto`` means ``always``.
+    Rolling back deletes everything the migrations added, including data written since. So ``auto`` means ``always`` for
+    the backup. If data would be lost, ``confirm`` is called with the losses and decides whether to go on. Allow
+    ``DROP_TABLE`` to roll back migrations that the database adopted and never ran.
 
     Raises:
         DatabaseFileError: the file is missing, or can't be used.
         MigrationsError: the folder can't be used.
         UnsupportedError: one of the migrations has no rollback, or runs outside transactions.
-        UsageError: ``extent`` names a migration that is not applied.
-        DatabaseRefused: the database refused, or there is no room for its backup; it is unchanged.
+        UsageError: ``extent`` names a migration that is not applied, or ``allow`` an unknown hazard.
+        DatabaseRefused: data would be lost and ``confirm`` returned false, the database refused, or there is no room
+            for its backup; it is unchanged.
         Interrupted: Ctrl-C or ``options.stop`` ended the run.
     """
     folder = read_folder(migrations)
     target = database_path(database)
-    return retry_while_migrating(target, lambda: _roll_back_file(target, folder, extent, options))
+    allowed = allowed_codes(allow)
+
+    def run() -> RollbackResult:
+        todo, losses = _confirmed(target, folder, extent, confirm, allowed)
+        try:
+            done = _roll_back_file(target, folder, extent, options, todo) if todo else RollbackResult()
+        except OthersRan:  # so something else would be lost than was confirmed
+            return run()
+        return replace(done, losses=losses)
+
+    return retry_while_migrating(target, run)
 
 
-def _roll_back_file(database: Database, folder: MigrationFolder, extent: Extent, options: RunOptions) -> RollbackResult:
-    with closing(open_read_only(database)) as reading:  # creates no file
-        _to_roll_back(reading, folder, extent)
+class OthersRan(Exception):
+    """Another process has rolled back or applied migrations since they were confirmed."""
+
+
+def _confirmed(
+    database: Database, folder: MigrationFolder, extent: Extent, confirm: Confirm, allowed: Collection[Code]
+) -> tuple[list[MigrationFile], tuple[Loss, ...]]:
+    """Return the migrations to roll back, and what that deletes, with ``confirm`` having agreed.
+
+    Raises:
+        DatabaseRefused: it hasn't, or one of the migrations was adopted and that isn't ``allowed``.
+    """
+    with closing(open_read_only(database)) as reading, plain_errors(database.name, doing="reading it"):  # makes no file
+        reading.execute("BEGIN")
+        todo = _to_roll_back(reading, folder, extent)
+        losses = possible_losses(reading, folder, todo, allowed)
+    refuse_unconfirmed(database, todo, losses, confirm)
+    return todo, losses
+
+
+def possible_losses(
+    connection: sqlite3.Connection, folder: MigrationFolder, todo: Sequence[MigrationFile], allowed: Collection[Code]
+) -> tuple[Loss, ...]:
+    """Return what rolling back ``todo`` deletes.
+
+    Raises:
+        DatabaseRefused: one of them was adopted, and ``DROP_TABLE`` isn't ``allowed``.
+        UnsupportedError: one of them can't be rolled back.
+    """
+    _refuse_outside_transactions(todo)
+    StepRunner(connection, folder.migrations).refuse_irreversible(todo)
+    if Code.DROP_TABLE not in allowed:
+        _refuse_adopted(connection, todo)
+    return losses_of(connection, todo)
+
+
+def refuse_unconfirmed(
+    database: Database, todo: Sequence[MigrationFile], losses: Sequence[Loss], confirm: Confirm
+) -> None:
+    """Have ``confirm`` agree to the ``losses`` of rolling back ``todo``, if there are any.
+
+    Raises:
+        DatabaseRefused: it didn't.
+    """
+    if losses and not confirm(losses):
+        raise DatabaseRefused(
+            f"{database.name}: rolling back {batch_name(todo[::-1])} would delete {', '.join(map(str, losses))}. "
+            f"Nothing was changed. To delete it, pass --yes (in Python, `confirm`)."
+        )
+
+
+def _refuse_adopted(connection: sqlite3.Connection, todo: Sequence[MigrationFile]) -> None:
+    read_applied(connection)  # refuses a table that isn't yoyo's
+    found = read_identities(connection)
+    adopted = [one.id for one in todo if (row := found.get(cached_hash(one.id))) is not None and row.was_adopted]
+    if adopted:
+        raise DatabaseRefused(
+            f"{database_name(connection)}: adopted {', '.join(adopted)} and never ran it, so rolling back would drop "
+            f"what was there before. Nothing was changed. To do it anyway, pass --allow DROP_TABLE."
+        )
+
+
+def _roll_back_file(
+    database: Database, folder: MigrationFolder, extent: Extent, options: RunOptions, todo: Sequence[MigrationFile]
+) -> RollbackResult:
     with (
         report_interruption(database, was_rolling_back=True) as interruption,
         closing(connect_file(database, timeout=wait_timeout(folder.pragmas))) as connection,
         plain_errors(database.name, doing="rolling migrations back"),
     ):
-        return roll_back(connection, folder, extent, options, interruption)
+        return roll_back(connection, folder, extent, options, interruption, confirmed=todo)
 
 
 def roll_back(
@@ -84,68 +175,75 @@ def roll_back(
     extent: Extent = Extent(),
     options: RunOptions = RunOptions(),
     interruption: report_interruption | None = None,
+    *,
+    confirmed: Sequence[MigrationFile] | None = None,
 ) -> RollbackResult:
     """Roll back migrations on ``connection``, all or none, in reverse order.
 
     With ``options.verify``, compare the schema before COMMIT with the one that the remaining migrations build. Pass
-    ``interruption`` as for :func:`~waiaas_migrate.runner.apply.apply_pending`.
+    ``interruption`` as for :func:`~waiaas_migrate.runner.apply.apply_pending`. If others than the ``confirmed``
+    migrations would be rolled back, raise an exception of this module; None confirms any.
 
     Raises:
         ApplyError: a rollback failed, added foreign key violations, or did not lead to the schema before it.
         UnknownMigrationsError: the database is ahead of the folder.
+        OtherMigrationsError: the database ran other migrations than those of the folder.
         UnsupportedError: one of the migrations has no rollback, or runs outside transactions.
         UsageError: ``extent.to`` is not applied, or a transaction is open on the connection.
     """
     with standard_settings(connection):
         todo = _to_roll_back(connection, folder, extent)
-        if not todo:
+        if not todo and not confirmed:
             return RollbackResult()
         refuse_temporary_objects(connection, folder.rollback(todo))
         with _Rollback(connection, folder, options, "rollback", todo, interruption) as run:
+            run.confirmed = confirmed
             run.run(extent)
     return RollbackResult(rolled_back=tuple(run.committed), notices=tuple(run.notices), backup=run.backup_path)
+
+
+def stays_applied(error: ApplyError) -> ApplyError:
+    """Return ``error`` as that of a rollback."""
+    return ApplyError(
+        database=error.database,
+        migration=error.migration,
+        reason=error.reason,
+        statement=error.statement,
+        was_rolling_back=True,
+    )
 
 
 class _Rollback(Run):
     """Rolls migrations back. They are read again under the lock, since another process may roll some back."""
 
+    #: The migrations that may be rolled back; None for any.
+    confirmed: Sequence[MigrationFile] | None = None
+
     def run(self, extent: Extent) -> None:
-        """Roll back; start again if the foreign keys turn out to need a full check.
+        """Roll back.
 
         Raises:
             ApplyError: says that nothing was rolled back.
         """
         try:
-            try:
-                self._run_once(extent)
-            except FullCheckNeeded:
-                self.restart()
-                self._run_once(extent)
+            lock = MigratingLock(main_file(self.connection))
+            with lock, sole_transaction(self.connection, self.notices) as state:
+                lock.announce()
+                batch = _to_roll_back(self.connection, self.folder, extent)
+                if self.confirmed is not None and batch != list(self.confirmed):
+                    raise OthersRan
+                _refuse_outside_transactions(batch)
+                self.steps.refuse_irreversible(batch)
+                self.steps.prepare_records()
+                if batch:
+                    proof = self.prove(self._applied(), batch, state.facts)
+                    check = ForeignKeyCheck(self.connection, self.effects(batch), state.facts)
+                    after = self.run_together(batch, check)
+                    self.verify(proof, batch, self._applied(), after)
         except ApplyError as error:
-            raise ApplyError(
-                database=error.database,
-                migration=error.migration,
-                reason=error.reason,
-                statement=error.statement,
-                was_rolling_back=True,
-            ) from error
-
-    def _run_once(self, extent: Extent) -> None:
-        notices: list[str] = []
-        lock = MigratingLock(main_file(self.connection))
-        with lock, sole_transaction(self.connection, notices) as state:
-            lock.announce()
-            batch = _to_roll_back(self.connection, self.folder, extent)
-            _refuse_outside_transactions(batch)
-            self.steps.refuse_irreversible(batch)
-            self.steps.prepare_records()
-            if batch:
-                proof = self.prove(self._applied(), batch, state.facts)
-                after = self.run_together(batch, state.facts, notices)
-                notices.extend(self.verify(proof, batch, self._applied(), after))
+            raise stays_applied(error) from error
         if batch:
             self.note_commit(batch)
-        self.notices.extend(notices)
 
     def _applied(self) -> tuple[MigrationFile, ...]:
         return self.folder.without(pending(self.connection, self.folder.ids))
@@ -156,9 +254,10 @@ def _to_roll_back(connection: sqlite3.Connection, folder: MigrationFolder, exten
 
     Raises:
         UnknownMigrationsError: the database is ahead of the folder.
+        OtherMigrationsError: the database ran other migrations than those of the folder.
         UsageError: ``extent.to`` is not applied.
     """
-    applied = folder.without(pending(connection, folder.ids))
+    applied = folder.without(pending_here(connection, folder, verify=False))
     if extent.to is None:
         return list(applied[::-1][: max(extent.count, 0)])
     names = [migration.id for migration in applied]

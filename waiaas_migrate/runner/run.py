@@ -17,7 +17,7 @@ from waiaas_migrate.runner.proof.differences import listed
 from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
 from waiaas_migrate.runner.proof.schema_proof import SchemaProof, proof_of
 from waiaas_migrate.runner.steps import Direction, StepRunner
-from waiaas_migrate.runner.watching.events import Committed, MigrationFinished, MigrationStarted, Progress, Restarted
+from waiaas_migrate.runner.watching.events import Committed, MigrationFinished, MigrationStarted, Progress
 from waiaas_migrate.runner.watching.interruption import Interrupted, release_statements, was_interrupted
 from waiaas_migrate.runner.watching.monitor import Monitor
 from waiaas_migrate.runner.yoyo.applied import read_applied
@@ -55,16 +55,13 @@ class Run:
         self.committed: list[str] = []
         self.notices: list[str] = []
         self.backup: Backup | None = None
-        self.check_all_keys = False
         self._monitor = Monitor(connection, options.listener, options.stop, is_attached=interruption is not None)
         listener = None if options.listener is None else self._monitor.send
         self.steps = StepRunner(connection, (*folder.migrations, *folder.post_apply), listener)
         # Rolling back deletes data written since.
         effects = folder.forward(todo) if direction == "apply" else [WORST_CASE] * len(todo)
         self.wants_backup = wants_backup(connection, effects, options.backup)
-        self._backed_up_at: int | None = None
         self._started, self._total = 0, len(todo)
-        self._batch: tuple[str, ...] = ()
         if interruption is not None:
             interruption.todo = [migration.id for migration in todo]
 
@@ -90,27 +87,20 @@ class Run:
         """Return what each of ``migrations`` does in the direction of this run."""
         return self.folder.forward(migrations) if self.direction == "apply" else self.folder.rollback(migrations)
 
-    def run_together(self, batch: Sequence[MigrationFile], facts: CatalogFacts, notices: list[str]) -> CatalogFacts:
-        """Run and record ``batch`` in the open transaction, check foreign keys, and return the facts of the result.
+    def run_together(self, batch: Sequence[MigrationFile], check: ForeignKeyCheck) -> CatalogFacts:
+        """Run and record ``batch`` in the open transaction, with ``check``, and return the facts of the result.
 
         Raises:
             ApplyError: a migration failed, or added foreign key violations.
-            FullCheckNeeded: ``batch`` must be rolled back and restarted.
         """
-        self._started, self._batch = len(self.committed), tuple(migration.id for migration in batch)
-        effects = None if self.check_all_keys else self.effects(batch)
-        check = ForeignKeyCheck(self.connection, effects, facts)
+        self._started = len(self.committed)
+        check.begin()
         for migration in batch:
             self.run_one(migration, check)
             self.record(migration)
         after = read_facts(self.connection)
-        notices.extend(check.finish(batch_name(batch), after))
+        self.notices.extend(check.finish(batch_name(batch), after))
         return after
-
-    def restart(self) -> None:
-        """Note that the last batch must run again, with a full check of foreign keys."""
-        self.check_all_keys = True
-        self._monitor.send(Restarted(migrations=self._batch))
 
     def run_one(self, migration: MigrationFile, check: ForeignKeyCheck) -> None:
         """Run ``migration``, after a backup if it is the first."""
@@ -152,18 +142,17 @@ class Run:
         batch: Sequence[MigrationFile],
         applied: Sequence[MigrationFile],
         facts: CatalogFacts,
-    ) -> tuple[str, ...]:
-        """Compare the schema after ``batch`` with the one of ``applied``; return notices.
-
-        The cost doesn't grow with the rows.
+    ) -> None:
+        """Compare the schema after ``batch`` with the one of ``applied``. The cost doesn't grow with the rows.
 
         Raises:
             ApplyError: they differ, and did not before.
         """
         if proof is None:
-            return ()
+            return
         if not (found := proof.new(applied, facts)):
-            return proof.notices
+            self.notices.extend(proof.notices)
+            return
         if self.direction == "apply":
             reason = (
                 f"the schema would differ from the one that the migrations build: {listed(found)}. "
@@ -178,20 +167,12 @@ class Run:
         raise ApplyError(database=database_name(self.connection), migration=batch_name(batch), reason=reason)
 
     def _back_up(self, migration: str) -> None:
-        """Back up the committed state before the first migration runs.
-
-        A run may roll back and begin again. Then make another backup only if others have committed since
-        (https://www.sqlite.org/pragma.html#pragma_data_version).
-        """
-        if not self.wants_backup or self.committed:
-            return
-        version = int(self.connection.execute("PRAGMA data_version").fetchone()[0])
-        if version == self._backed_up_at:
+        """Back up the committed state before the first migration runs."""
+        if not self.wants_backup or self.committed or self.backup is not None:
             return
         self._monitor.start(Progress(migration=migration, words="backup", unit="pages"))
         file = Path(main_file(self.connection))
         self.backup = back_up(file, _last_applied(self.connection), listener=self._monitor.pages)
-        self._backed_up_at = version
 
 
 def batch_name(batch: Sequence[MigrationFile]) -> str:

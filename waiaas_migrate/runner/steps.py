@@ -18,6 +18,7 @@ from waiaas_migrate.runner.transaction import denial, python_steps
 from waiaas_migrate.runner.watching.events import Listener, StatementStarted
 from waiaas_migrate.runner.yoyo.identity import record
 from waiaas_migrate.runner.yoyo.records import Operation, records_version, write_log
+from waiaas_migrate.sqlite.database.absent_collations import execute
 from waiaas_migrate.sqlite.database.connection import database_name, main_file, plain_error, result_code
 from waiaas_migrate.sqlite.database.pragmas import unsafe_journal
 
@@ -53,7 +54,7 @@ class StepRunner:
         connection: sqlite3.Connection,
         migrations: Sequence[MigrationFile],
         listener: Listener | None = None,
-        execute: Execute = sqlite3.Connection.execute,
+        execute: Execute = execute,
     ) -> None:
         self.connection = connection
         self._migrations = tuple(migrations)

@@ -114,7 +114,7 @@ class write_transaction:  # noqa: N801 — a context manager, as standard_settin
         self._connection = connection
         self._pragmas = migration_pragmas(connection)
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> object:
         _refuse_transaction(self._connection)  # executescript would commit it
         self._pragmas.__enter__()
         try:
@@ -125,6 +125,7 @@ class write_transaction:  # noqa: N801 — a context manager, as standard_settin
             _end(self._connection)  # Ctrl-C may come after BEGIN
             self._pragmas.__exit__()
             raise
+        return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         try:
@@ -192,12 +193,12 @@ def _roll_back(connection: sqlite3.Connection) -> None:
 
 
 @contextmanager
-def transaction_guard(connection: sqlite3.Connection) -> Iterator[list[str]]:
-    """Keep code from ending the transaction or removing its journal; yield attempts.
+def python_steps(connection: sqlite3.Connection, *, transactional: bool) -> Iterator[list[str]]:
+    """Run Python steps; yield what they tried and must not do. Reset the row and text factory.
 
-    SQLite asks an authorizer before it compiles a statement (https://www.sqlite.org/c3ref/set_authorizer.html). So this
-    covers SQL, ``connection.commit()`` and ``with connection:`` alike. The caller's authorizer can't be read back,
-    so it is lost. Savepoints are allowed.
+    If ``transactional``, they can't end the transaction or remove its journal. SQLite asks an authorizer before it
+    compiles a statement (https://www.sqlite.org/c3ref/set_authorizer.html). So this covers SQL, ``connection.commit()``
+    and ``with connection:`` alike. The caller's authorizer can't be read back, so it is lost. Savepoints are allowed.
     """
     denied: list[str] = []
 
@@ -210,24 +211,14 @@ def transaction_guard(connection: sqlite3.Connection) -> Iterator[list[str]]:
             return sqlite3.SQLITE_DENY
         return sqlite3.SQLITE_OK
 
-    connection.set_authorizer(authorize)
+    before = connection.row_factory, connection.text_factory
+    if transactional:
+        connection.set_authorizer(authorize)
     try:
         yield denied
     finally:
-        connection.set_authorizer(None)
-
-
-@contextmanager
-def python_steps(connection: sqlite3.Connection, *, transactional: bool) -> Iterator[list[str]]:
-    """Run Python steps, under :func:`transaction_guard` if ``transactional``; reset the row and text factory."""
-    before = connection.row_factory, connection.text_factory
-    try:
         if transactional:
-            with transaction_guard(connection) as denied:
-                yield denied
-        else:
-            yield []
-    finally:
+            connection.set_authorizer(None)
         connection.row_factory, connection.text_factory = before
 
 

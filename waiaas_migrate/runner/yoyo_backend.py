@@ -30,7 +30,7 @@ from waiaas_migrate.runner.migrating_lock import MigratingLock
 from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
 from waiaas_migrate.runner.proof.schema_proof import proof_of
 from waiaas_migrate.runner.recovery import had_run, recorded_late
-from waiaas_migrate.runner.transaction import transaction_guard
+from waiaas_migrate.runner.transaction import python_steps
 from waiaas_migrate.runner.watching.interruption import was_interrupted
 from waiaas_migrate.runner.watching.monitor import Monitor
 from waiaas_migrate.runner.yoyo.command_pragmas import declared_pragmas
@@ -38,13 +38,8 @@ from waiaas_migrate.runner.yoyo.identity import delete_identity, identity_of, wr
 from waiaas_migrate.runner.yoyo.lock_row import sole_transaction
 from waiaas_migrate.runner.yoyo.records import log_row
 from waiaas_migrate.sqlite.database.catalog import read_facts
-from waiaas_migrate.sqlite.database.connection import (
-    apply_layout_pragmas,
-    apply_pragmas,
-    connect_file,
-    main_file,
-    wait_timeout,
-)
+from waiaas_migrate.sqlite.database.connection import connect_file, main_file
+from waiaas_migrate.sqlite.database.pragmas import apply_layout_pragmas, apply_pragmas, wait_timeout
 from waiaas_migrate.sqlite.database.url import MEMORY, Database
 from waiaas_migrate.sqlite.planning.effects import WORST_CASE, Effects
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
@@ -231,12 +226,13 @@ class MigrateBackend(SQLiteBackend):
         migration.load()
         if self._check is None:
             self._check = ForeignKeyCheck(self.connection)
+            self._check.begin()
         folder = self._folder(migration)
         if folder is not None:
             facts = folder.facts(*folder.named([migration.id]))
             self._prepare(folder, facts.forward if direction == "apply" else facts.rollback, self._check)
         if migration.use_transactions:
-            with transaction_guard(self.connection), _interruptible(migration):
+            with python_steps(self.connection, transactional=True), _interruptible(migration):
                 migration.process_steps(self, direction, force=force)
             return
         self._finish_check(migration.id)

@@ -1,7 +1,8 @@
 """The one form in which schemas are compared.
 
 Ignored: the case of names, spacing, comments, the place where a constraint was written (its column or the table), and
-order that has no meaning, such as that of a table's columns. Everything else counts. The meaning of an expression or a
+order that has no meaning, such as that of a table's columns or of the values in a list, and the wording of such a list.
+Everything else counts. The meaning of an expression or a
 statement is already in :attr:`~waiaas_migrate.schema.model.SqlText.key`.
 """
 
@@ -18,27 +19,31 @@ ValueT = TypeVar("ValueT")
 
 #: The fields that hold names.
 _NAMES = frozenset({"name", "collation", "column", "columns", "table", "targets", "match", "module"})
-#: What is sorted in a table or a schema. Everything else, such as the columns of a key, has a meaningful order.
+#: The parts of a table or a schema that are sorted. Others, such as the columns of a key, have a meaningful order.
 _UNORDERED = (m.Table, m.View, m.Trigger, m.VirtualTable, m.Column, m.Unique, m.Check, m.ForeignKey, m.Index)
 
 
 def canonical(value: ValueT) -> ValueT:
-    """Return ``value``, part of a schema or all of it, in a form that is equal for everything with the same meaning."""
+    """Return a schema or a part of one in its canonical form, which is equal for all that mean the same."""
     result: ValueT = _canonical(value, "")
     return result
 
 
 def _canonical(value: Any, field: str) -> Any:  # noqa: ANN401  any part of a schema
-    """Return ``value``, found in the named ``field``, in its canonical form."""
+    """Return ``value``, which is in the named ``field``, in its canonical form."""
     if isinstance(value, tuple):
         found = [_canonical(item, field) for item in value]
         if isinstance(next(iter(found), None), m.Unique):
             found = list(dict.fromkeys(found))  # SQLite makes one index for equal UNIQUEs
         return tuple(sorted(found, key=repr) if found and isinstance(found[0], _UNORDERED) else found)
     if isinstance(value, str):
-        return _canonical_type(value) if field == "type" else fold(value) if field in _NAMES else value
+        if field == "type":
+            return re.sub(r"\s*([(),+-])\s*", r"\1", " ".join(value.upper().split())) or None
+        return fold(value) if field in _NAMES else value
     if isinstance(value, m.SqlText):
         return replace(value, sql="")
+    if isinstance(value, m.Check) and value.allowed is not None:
+        value = replace(value, expression=_list_meaning(value.allowed))
     if not is_dataclass(value) or isinstance(value, type):
         return value
     changed = {
@@ -47,6 +52,15 @@ def _canonical(value: Any, field: str) -> Any:  # noqa: ANN401  any part of a sc
         if item.compare or item.default is not MISSING
     }
     return replace(value, **changed)
+
+
+def _list_meaning(allowed: m.AllowedValues) -> m.SqlText:
+    """Return the meaning of a list in a CHECK, without its wording: neither order nor IS NULL makes a difference.
+
+    NULL passes any CHECK (https://www.sqlite.org/lang_createtable.html#check_constraints).
+    """
+    values = sorted({(type(value).__name__, str(value)) for value in allowed.values})
+    return m.SqlText(sql="", key=f"{fold(allowed.column)} allows {values}")
 
 
 def canonical_collation(name: str | None) -> str | None:
@@ -58,24 +72,14 @@ def canonical_collation(name: str | None) -> str | None:
     return None if folded == "binary" else folded
 
 
-def _canonical_type(declared: str | None) -> str | None:
-    """Return a declared type without case and spacing; None if there is none."""
-    if not declared:
-        return None
-    return re.sub(r"\s*([(),+-])\s*", r"\1", " ".join(declared.upper().split()))
-
-
-def without_expressions(value: ValueT) -> ValueT:
-    """Return ``value`` with all expressions replaced by one, to compare everything else."""
-    result: ValueT = _without_expressions(value)
-    return result
-
-
-def _without_expressions(value: Any) -> Any:  # noqa: ANN401  any part of a table
+def without_expressions(value: Any) -> Any:  # noqa: ANN401  any part of a table
+    """Return ``value`` with all expressions replaced by the same one, to compare everything else."""
     if isinstance(value, m.SqlText):
         return replace(value, key="")
     if isinstance(value, tuple):
-        return tuple(_without_expressions(item) for item in value)
+        return tuple(without_expressions(item) for item in value)
+    if isinstance(value, m.Check):
+        value = replace(value, allowed=None)
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{item.name: _without_expressions(getattr(value, item.name)) for item in fields(value)})
+        return replace(value, **{item.name: without_expressions(getattr(value, item.name)) for item in fields(value)})
     return value

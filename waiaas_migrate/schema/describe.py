@@ -11,22 +11,28 @@ from waiaas_migrate.schema.enum_lists import literal
 _MADE = {"add": "added", "drop": "dropped", "change": "changed", "rename": "renamed", "reorder": "reordered"}
 
 
-def describe(change: c.Change, *, brief: bool = False) -> str:
+def describe(change: c.Change, *, brief: bool = False) -> str:  # noqa: PLR0911 — one return for each kind
     """Return ``change`` in words, such as ``add column agents.nickname (TEXT)``.
 
     ``brief`` leaves out the text of a CHECK, for a comment above the SQL that shows it.
     """
     match change:
-        case c.AddTable() | c.DropTable() | c.RenameTable() | c.ModifyTableOptions():
-            return _describe_table(change)
-        case c.AddColumn() | c.DropColumn() | c.RenameColumn() | c.ModifyColumn() | c.ReorderColumns():
-            return _describe_column(change)
-        case c.AddCheck() | c.DropCheck() | c.ModifyCheck():
-            return _describe_check(change, brief=brief)
+        case c.AddCheck(table=table, check=check):
+            return f"add CHECK on {_checked(table, check)}" + ("" if brief else f": {check.expression.sql}")
+        case c.DropCheck(table=table, check=check):
+            return f"drop CHECK on {_checked(table, check)}" + ("" if brief else f": {check.expression.sql}")
+        case c.ModifyCheck(table=table, old=old, new=new):
+            words = f"change CHECK on {_checked(table, new)}"
+            full = words if brief else f"{words}: {old.expression.sql} becomes {new.expression.sql}"
+            return _allowed_values(table, old, new) or full
         case c.AddIndex() | c.DropIndex() | c.ModifyIndex():
             return _describe_index(change)
         case c.AddObject() | c.DropObject() | c.ModifyObject():
             return _describe_object(change)
+        case c.AddTable() | c.DropTable() | c.RenameTable() | c.ModifyTableOptions():
+            return _describe_table(change)
+        case c.AddColumn() | c.DropColumn() | c.RenameColumn() | c.ModifyColumn() | c.ReorderColumns():
+            return _describe_column(change)
         case _:
             return _describe_key(change)
 
@@ -61,71 +67,39 @@ def _describe_column(change: c.ColumnChange) -> str:
         case c.RenameColumn(table=table, old=old, new=new):
             return f"rename column {table}.{old} to {new}"
         case c.ModifyColumn(table=table, old=before, new=after):
-            return f"change column {table}.{after.name}: {'; '.join(_differences(before, after))}"
+            pairs = zip(_properties(before), _properties(after), strict=True)
+            differences = [f"{old} becomes {new}" for old, new in pairs if old != new]
+            return f"change column {table}.{after.name}: {'; '.join(differences)}"
         case c.ReorderColumns(table=table, old=old_order, new=new_order):
             return f"reorder columns of {table}: {', '.join(old_order)} become {', '.join(new_order)}"
         case _:
             assert_never(change)
 
 
-def _differences(old: m.Column, new: m.Column) -> list[str]:
-    return [
-        f"{before} becomes {after}"
-        for before, after in zip(_properties(old), _properties(new), strict=True)
-        if before != after
-    ]
-
-
 def _properties(column: m.Column) -> tuple[str, ...]:
     """Return the properties of a column in words, except its name, in a fixed order."""
+    rule, generated = column.not_null, column.generated
+    conflict = f"on conflict {rule.on_conflict}" if rule and rule.on_conflict else ""
+    kept = "stored" if generated and generated.stored else "virtual"
     return (
         f"type {column.type}" if column.type else "no type",
-        _not_null(column),
+        _joined("NOT NULL", rule.name, conflict) if rule else "nullable",
         f"default {column.default.sql}" if column.default else "no default",
         f"collation {column.collation}" if column.collation else "no collation",
-        _generated(column),
+        f"generated as ({generated.expression.sql}) {kept}" if generated else "not generated",
     )
-
-
-def _not_null(column: m.Column) -> str:
-    rule = column.not_null
-    if rule is None:
-        return "nullable"
-    return _joined("NOT NULL", rule.name, f"on conflict {rule.on_conflict}" if rule.on_conflict else "")
-
-
-def _generated(column: m.Column) -> str:
-    if column.generated is None:
-        return "not generated"
-    return f"generated as ({column.generated.expression.sql}) {'stored' if column.generated.stored else 'virtual'}"
-
-
-def _describe_check(change: c.CheckChange, *, brief: bool) -> str:
-    match change:
-        case c.AddCheck(table=table, check=check):
-            words, text = f"add CHECK on {_checked(table, check)}", check.expression.sql
-        case c.DropCheck(table=table, check=check):
-            words, text = f"drop CHECK on {_checked(table, check)}", check.expression.sql
-        case c.ModifyCheck(table=table, old=old, new=new):
-            if allowed := _allowed_values(table, old, new):
-                return allowed
-            words = f"change CHECK on {_checked(table, new)}"
-            text = f"{old.expression.sql} becomes {new.expression.sql}"
-        case _:
-            assert_never(change)
-    return words if brief else f"{words}: {text}"
 
 
 def _allowed_values(table: str, old: m.Check, new: m.Check) -> str | None:
     """Return how two lists of values differ; None if one CHECK is more than a list, or both allow the same."""
     before, after = old.allowed, new.allowed
-    if before is None or after is None or before.column != after.column or before.nullable != after.nullable:
+    if before is None or after is None or before.column != after.column:
         return None
-    come = ", ".join(literal(value) for value in after.values if value not in before.values)
-    gone = ", ".join(literal(value) for value in before.values if value not in after.values)
-    if not (come or gone) or old.name != new.name:
+    added = ", ".join(literal(value) for value in after.values if value not in before.values)
+    removed = ", ".join(literal(value) for value in before.values if value not in after.values)
+    if not (added or removed) or old.name != new.name:
         return None
-    words = [f"allow {come}" if come else "", f"no longer allow {gone}" if gone else ""]
+    words = [f"allow {added}" if added else "", f"no longer allow {removed}" if removed else ""]
     return f"{table}.{new.column or before.column}: {' and '.join(filter(None, words))}"
 
 
@@ -211,25 +185,16 @@ def _describe_object(change: c.ObjectChange) -> str:
         case c.AddObject(item=m.VirtualTable(name=name, module=module)):
             return f"add virtual table {name} using {module}"
         case c.AddObject(item=item):
-            return f"add {_statement_object(item)}"
+            verb = "add"
         case c.DropObject(item=item):
-            return f"drop {_statement_object(item)}"
+            verb = "drop"
         case c.ModifyObject(new=item):
-            return f"change {_statement_object(item)}"
+            verb = "change"
         case _:
             assert_never(change)
-
-
-def _statement_object(item: c.StatementObject) -> str:
-    match item:
-        case m.View():
-            return f"view {item.name}"
-        case m.Trigger():
-            return f"trigger {item.name} on {item.table}"
-        case m.VirtualTable():
-            return f"virtual table {item.name}"
-        case _:
-            assert_never(item)
+    if isinstance(item, m.Trigger):
+        return f"{verb} trigger {item.name} on {item.table}"
+    return f"{verb} {'view' if isinstance(item, m.View) else 'virtual table'} {item.name}"
 
 
 def _options(table: m.Table) -> str:

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.canonical import canonical
-from waiaas_migrate.schema.model import Check, ForeignKey, Schema, Table
+from waiaas_migrate.schema.model import Check, Schema, Table
 from waiaas_migrate.schema.names import fold
-
-
-class _Named(Protocol):
-    @property
-    def name(self) -> str: ...
-
 
 ItemT = TypeVar("ItemT")
 
@@ -23,10 +17,7 @@ ItemT = TypeVar("ItemT")
 def diff(old: Schema, new: Schema, *, column_order: bool = False) -> tuple[c.Change, ...]:
     """Return the changes that turn ``old`` into ``new``, in a fixed order; empty if both mean the same.
 
-    Args:
-        old: the current schema.
-        new: the schema as it should be.
-        column_order: whether another order of a table's columns is a change too.
+    ``column_order``: report another order of a table's columns, too.
     """
     return tuple(_changes(old, new, column_order=column_order))
 
@@ -47,7 +38,7 @@ def _changes(old: Schema, new: Schema, *, column_order: bool) -> Iterator[c.Chan
 def _object_changes(old: Sequence[c.StatementObject], new: Sequence[c.StatementObject]) -> Iterator[c.Change]:
     return _compare(
         (old, new),
-        _name,
+        lambda item: fold(item.name),
         add=lambda item: c.AddObject(item=item),
         drop=lambda item: c.DropObject(item=item),
         modify=lambda before, after: c.ModifyObject(old=before, new=after),
@@ -61,7 +52,7 @@ def diff_table(old: Table, new: Table, *, column_order: bool = False) -> Iterato
         yield c.ModifyTableOptions(old=old, new=new)
     yield from _compare(
         (old.columns, new.columns),
-        _name,
+        lambda column: fold(column.name),
         add=lambda column: c.AddColumn(table=name, column=column),
         drop=lambda column: c.DropColumn(table=name, column=column),
         modify=lambda before, after: c.ModifyColumn(table=name, old=before, new=after),
@@ -72,7 +63,7 @@ def diff_table(old: Table, new: Table, *, column_order: bool = False) -> Iterato
     yield from _constraint_changes(old, new)
     yield from _compare(
         (old.indexes, new.indexes),
-        _name,
+        lambda index: fold(index.name),
         add=lambda index: c.AddIndex(table=name, index=index),
         drop=lambda index: c.DropIndex(table=name, index=index),
         modify=lambda before, after: c.ModifyIndex(table=name, old=before, new=after),
@@ -84,10 +75,9 @@ def _constraint_changes(old: Table, new: Table) -> Iterator[c.Change]:
     if canonical(old.primary_key) != canonical(new.primary_key):
         yield c.ModifyPrimaryKey(table=name, old=old.primary_key, new=new.primary_key)
     # SQLite makes one index for equal UNIQUEs.
-    uniques = tuple(dict.fromkeys(old.uniques)), tuple(dict.fromkeys(new.uniques))
-    gone, come = _unmatched(*uniques)
-    yield from (c.DropUnique(table=name, unique=unique) for unique in gone)
-    yield from (c.AddUnique(table=name, unique=unique) for unique in come)
+    dropped, added = _unmatched(tuple(dict.fromkeys(old.uniques)), tuple(dict.fromkeys(new.uniques)))
+    yield from (c.DropUnique(table=name, unique=unique) for unique in dropped)
+    yield from (c.AddUnique(table=name, unique=unique) for unique in added)
     yield from _compare(
         (old.checks, new.checks),
         _name_or_column,
@@ -97,25 +87,18 @@ def _constraint_changes(old: Table, new: Table) -> Iterator[c.Change]:
     )
     yield from _compare(
         (old.foreign_keys, new.foreign_keys),
-        _key_columns,
+        lambda key: tuple(map(fold, key.columns)),
         add=lambda key: c.AddForeignKey(table=name, foreign_key=key),
         drop=lambda key: c.DropForeignKey(table=name, foreign_key=key),
         modify=lambda before, after: c.ModifyForeignKey(table=name, old=before, new=after),
     )
 
 
-def _name(item: _Named) -> str:
-    return fold(item.name)
-
-
 def _name_or_column(check: Check) -> object:
     if check.name is not None:
         return "name", fold(check.name)
-    return None if check.column is None else fold(check.column)
-
-
-def _key_columns(key: ForeignKey) -> tuple[str, ...]:
-    return tuple(map(fold, key.columns))
+    column = check.column if check.column is not None or check.allowed is None else check.allowed.column
+    return None if column is None else fold(column)
 
 
 def _compare(
@@ -126,27 +109,27 @@ def _compare(
     drop: Callable[[ItemT], c.Change],
     modify: Callable[[ItemT, ItemT], c.Change],
 ) -> Iterator[c.Change]:
-    """Yield the changes between two sides, old and new: first those of old items, in their order, then new items.
+    """Yield the changes between the old and the new side: those of old items in their order, then new items.
 
-    An item replaces one that has the same ``key``, unless that is None.
+    A new item replaces an old one with the same ``key``, unless the key is None.
     """
-    gone, come = _unmatched(*sides)
+    dropped, added = _unmatched(*sides)
     successors: dict[object, list[ItemT]] = {}
-    for item in come:
+    for item in added:
         successors.setdefault(key(item), []).append(item)
     successors[None] = []
     replaced = []
-    for item in gone:
+    for item in dropped:
         if same := successors.get(key(item)):
             replaced.append(same.pop(0))
             yield modify(item, replaced[-1])
         else:
             yield drop(item)
-    yield from map(add, _left_over(come, replaced))
+    yield from map(add, _left_over(added, replaced))
 
 
 def _unmatched(old: Sequence[ItemT], new: Sequence[ItemT]) -> tuple[list[ItemT], list[ItemT]]:
-    """Return the items of each side that the other lacks; equal items are paired one by one."""
+    """Return the items of each side that the other side lacks; equal items are paired one by one."""
     return ([], []) if old == new else (_left_over(old, new), _left_over(new, old))
 
 

@@ -18,8 +18,8 @@ Tables = Mapping[str, Table]
 class Fault(StrEnum):
     """Why a foreign key cannot be enforced.
 
-    ``MISSING``: there is no parent, which SQLite treats like an empty table. ``MISMATCH``: the parent is not a table,
-    or no unique key of it has exactly the columns that are referred to; SQLite refuses even to look at the rows.
+    ``MISSING``: the parent does not exist, which SQLite treats like an empty table. ``MISMATCH``: the parent is not a
+    table, or none of its unique keys has exactly the columns that are referred to; SQLite then refuses to check rows.
     """
 
     MISSING = "missing"
@@ -69,7 +69,7 @@ def faulty_keys(schema: Schema) -> Iterator[tuple[str, ForeignKey, Fault]]:
                 yield table.name, key, found
 
 
-def mended_keys(old: Schema, new: Schema) -> Iterator[tuple[str, ForeignKey]]:
+def newly_enforceable_keys(old: Schema, new: Schema) -> Iterator[tuple[str, ForeignKey]]:
     """Yield the foreign keys of ``new``, each with its table, that were a mismatch in ``old`` and are enforceable."""
     before = {identity(table, key) for table, key, wrong in faulty_keys(old) if wrong is Fault.MISMATCH}
     if before:

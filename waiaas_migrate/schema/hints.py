@@ -33,7 +33,7 @@ def _has_hints(column: Column) -> bool:
 
 
 def without_hints(table: Table) -> Table:
-    """Return ``table`` as a database could hold it: without hints."""
+    """Return ``table`` without hints, as read from a database."""
     if table.renamed_from is None and not any(map(_has_hints, table.columns)):
         return table
     columns = tuple(replace(column, hints=NO_HINTS) for column in table.columns)
@@ -41,19 +41,16 @@ def without_hints(table: Table) -> Table:
 
 
 def rollback_target(start: Schema, new: Schema, renames: Renames) -> Schema:
-    """Return ``start`` with the hints that restore the values of ``new``, as far as that is possible.
+    """Return ``start``, the schema before a migration, with hints that restore its values as far as possible.
 
-    Args:
-        start: the schema before the migration, which its rollback leads to.
-        new: the schema after it, with the hints that led there.
-        renames: the renames of the migration.
+    ``new`` is the schema after the migration, with the hints that led there.
     """
     tables = []
     after = new.by_name()
     for table in start.tables:
-        successor = after.get(fold(renames.table_after(table.name)))
-        columns = {fold(column.name): column for column in successor.columns} if successor is not None else {}
         name = renames.table_after(table.name)
+        successor = after.get(fold(name))
+        columns = {fold(column.name): column for column in successor.columns} if successor is not None else {}
         back = tuple(_back(table, c, columns.get(fold(renames.column_after(name, c.name)))) for c in table.columns)
         tables.append(table if all(map(is_, back, table.columns)) else replace(table, columns=back))
     return replace(start, tables=tuple(tables))
@@ -62,9 +59,9 @@ def rollback_target(start: Schema, new: Schema, renames: Renames) -> Schema:
 def _back(table: Table, column: Column, successor: Column | None) -> Column:
     """Return ``column`` with the hints of ``successor``, the column after the migration, reversed.
 
-    Values that became one new value all return as the first of them, and so do values that became NULL if NULL was not
-    allowed before. Rows whose value became one that existed already keep it, as nobody knows which they are. A dropped
-    column that is NOT NULL and has no default gets a neutral value.
+    If several values became one new value, all return as the first of them. The same goes for NULL, if the column did
+    not allow it before. If a value became one that existed already, its rows keep that: nothing shows which they are. A
+    dropped column that is NOT NULL and has no default gets a neutral value.
     """
     if successor is None:
         if column.not_null is None or column.default is not None or column.generated is not None:
@@ -84,7 +81,7 @@ def _back(table: Table, column: Column, successor: Column | None) -> Column:
 
 
 def _neutral(table: Table, column: Column) -> str:
-    """Return an SQL literal in place of a lost value: the first that a list allows, zero, or an empty text or blob."""
+    """Return an SQL literal for a lost value: the first value that a list allows, zero, or an empty text or blob."""
     for check in table.checks:
         if check.allowed is not None and check.allowed.column == fold(column.name):
             return literal(check.allowed.values[0])

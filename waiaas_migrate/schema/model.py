@@ -89,7 +89,7 @@ class AllowedValues:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnHints:
-    """How ``generate`` carries the values of a column over; without effect once that is done.
+    """How ``generate`` carries the values of a column over; without effect after that.
 
     ``renamed_values`` and ``removed_values`` map old enum values to new ones.
     """
@@ -163,8 +163,7 @@ class Unique:
 class Check:
     """A CHECK constraint.
 
-    ``column`` is the column it is written on. ``allowed`` is the list of values it consists of; None if it is anything
-    else.
+    ``column`` is the column that it is written on. ``allowed`` is its list of values; None if it is not only a list.
     """
 
     expression: SqlText
@@ -227,7 +226,7 @@ class View:
 class Trigger:
     """A trigger on a table or a view; ``statement`` is its whole CREATE TRIGGER.
 
-    ``event`` is INSERT, UPDATE or DELETE; ``columns`` are those of its UPDATE OF. Both repeat the statement.
+    ``event`` (INSERT, UPDATE or DELETE) and ``columns`` (of UPDATE OF) are taken from the statement.
     """
 
     name: str
@@ -241,7 +240,7 @@ class Trigger:
 class VirtualTable:
     """A virtual table; its shadow tables belong to it and appear nowhere else in the model.
 
-    ``holds_data`` is false if it only reads or indexes rows elsewhere, so that dropping it loses nothing.
+    ``holds_data`` is false if it only reads or indexes other tables, so that dropping it loses nothing.
     """
 
     name: str
@@ -266,12 +265,9 @@ class Schema:
     @property
     def names(self) -> tuple[str, ...]:
         """Return the names of all tables, views, triggers and virtual tables."""
-        return (
-            *(table.name for table in self.tables),
-            *(view.name for view in self.views),
-            *(trigger.name for trigger in self.triggers),
-            *(table.name for table in self.virtual_tables),
-        )
+        objects: tuple[Table | View | Trigger | VirtualTable, ...]
+        objects = (*self.tables, *self.views, *self.triggers, *self.virtual_tables)
+        return tuple(one.name for one in objects)
 
 
 #: The kinds of objects in a catalog, in the order in which they are created.

@@ -12,7 +12,7 @@ from waiaas_migrate.schema.names import fold
 
 
 class Impossible(NamedTuple):
-    """A hint that can't be followed: its keys in schema.yaml, and the problem."""
+    """A hint that can't be followed: its keys in schema.yaml, and what is wrong."""
 
     keys: tuple[str, ...]
     what: str
@@ -40,9 +40,9 @@ class Renames:
         return name
 
     def circles(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        """Return the names in each circle of renames, after which the same names exist as before.
+        """Return the circles of renames, after which the same names exist as before.
 
-        Each comes with the table of the columns, or an empty text for tables.
+        Each circle is a table's name and names of its columns, or an empty text and names of tables.
         """
         found = [("", circle) for circle in _circles([(rename.old, rename.new) for rename in self.tables])]
         for table in dict.fromkeys(rename.table for rename in self.columns):
@@ -64,16 +64,12 @@ class Renames:
 
 
 def resolve(old: Schema, new: Schema, done: Collection[str] = ()) -> Renames:
-    """Return the renames of ``old`` that the hints of ``new`` request.
+    """Return the renames of ``old``, which the migrations build, that the hints of ``new`` request.
 
-    A hint is done if its old name is gone and its new name exists. Chains are ordered so that each name is free when it
-    is taken; a circle, such as a swap, uses a temporary name.
-
-    Args:
-        old: the schema that the migrations build.
-        new: the declared schema.
-        done: the hints, as :func:`hints` returns them, that an earlier migration followed. After a swap both names
-            exist, so nothing else shows it.
+    A hint is done if its old name is gone and its new name exists, or if it is one of ``done``: these are the hints, as
+    :func:`hints` returns them, that an earlier migration followed. After a swap both names exist, so nothing else shows
+    that it was done. A hint that changes only the case is done if the name is spelled like that. Chains are ordered so
+    that each new name is free; a circle, such as a swap, uses a temporary name.
     """
     old_tables = old.by_name()
     wanted = _undone("", {t.name: t.renamed_from for t in new.tables if t.renamed_from is not None}, old_tables, done)
@@ -98,13 +94,8 @@ def resolve(old: Schema, new: Schema, done: Collection[str] = ()) -> Renames:
 def hints(schema: Schema) -> tuple[str, ...]:
     """Return every rename hint of ``schema``, as ``new < old`` for tables and ``table.new < old`` for columns."""
     tables = [_hint("", table.name, table.renamed_from) for table in schema.tables if table.renamed_from]
-    columns = [
-        _hint(table.name, column.name, column.hints.renamed_from)
-        for table in schema.tables
-        for column in table.columns
-        if column.hints.renamed_from
-    ]
-    return (*tables, *columns)
+    columns = [(t.name, column.name, column.hints.renamed_from) for t in schema.tables for column in t.columns]
+    return (*tables, *(_hint(table, new, old) for table, new, old in columns if old))
 
 
 def _hint(owner: str, new: str, old: str) -> str:
@@ -112,7 +103,11 @@ def _hint(owner: str, new: str, old: str) -> str:
 
 
 def _undone(owner: str, wanted: Mapping[str, str], existing: Collection[str], done: Collection[str]) -> dict[str, str]:
-    return {new: old for new, old in wanted.items() if fold(new) not in existing or _hint(owner, new, old) not in done}
+    return {
+        new: old
+        for new, old in wanted.items()
+        if fold(new) not in existing or fold(new) == fold(old) or _hint(owner, new, old) not in done
+    }
 
 
 def _ends(steps: Sequence[tuple[str, str]]) -> dict[str, str]:
@@ -125,7 +120,7 @@ def _ends(steps: Sequence[tuple[str, str]]) -> dict[str, str]:
 
 
 def _circles(steps: Sequence[tuple[str, str]]) -> list[tuple[str, ...]]:
-    """Return the names in each circle of renames; a chain that isn't one ends in a name that was free."""
+    """Return the names in each circle of renames. Any other chain ends in a name that was free."""
     ends = _ends(steps)
     left = {fold(first): last for first, last in ends.items()}
     circles: list[tuple[str, ...]] = []
@@ -133,7 +128,7 @@ def _circles(steps: Sequence[tuple[str, str]]) -> list[tuple[str, ...]]:
         names = [first]
         while fold(names[-1]) in left:
             names.append(left.pop(fold(names[-1])))
-        if len(names) > 1 and fold(names[-1]) == fold(first):
+        if len(names) > 2 and fold(names[-1]) == fold(first):  # with two, only the case changes
             circles.append(tuple(names[:-1]))
     return circles
 
@@ -149,7 +144,7 @@ def _steps(
     problems: list[tuple[str, str]] = []  # the new name, and what is wrong with its hint
     waiting: dict[str, str] = {}  # new name to old name, both as they are spelled
     for target, source in wanted.items():
-        if fold(source) in spelled and fold(source) != fold(target):
+        if fold(source) in spelled and spelled[fold(source)] != target:
             waiting[target] = spelled[fold(source)]
         elif fold(source) not in spelled and fold(target) not in spelled:
             fix = f"Correct the name, or remove the hint to add {target} as new."
@@ -164,13 +159,13 @@ def _steps(
 
 
 def _taken(waiting: Mapping[str, str], existing: Collection[str]) -> str | None:
-    """Return a new name that exists already, and that no rename frees."""
+    """Return a new name that exists already and that no rename frees."""
     sources = {fold(source) for source in waiting.values()}
     return next((new for new in waiting if fold(new) in existing and fold(new) not in sources), None)
 
 
 def _contradictions(waiting: Mapping[str, str], declared: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Yield the new names whose old name another hint claims, or is still declared."""
+    """Yield each new name, and what is wrong, if another hint claims its old name or that is still declared."""
     claimed: dict[str, str] = {}
     for target, source in waiting.items():
         if fold(source) in claimed:
@@ -182,7 +177,11 @@ def _contradictions(waiting: Mapping[str, str], declared: Collection[str]) -> It
 
 
 def _ordered(waiting: Mapping[str, str], existing: Iterable[str]) -> list[tuple[str, str]]:
-    """Return the renames in an order in which each new name is free; circles go through a temporary name."""
+    """Return the renames in an order in which each new name is free.
+
+    Circles go through a temporary name. So do names that change only their case, since SQLite renames no table directly
+    to such a name.
+    """
     left = dict(waiting)
     occupied = {fold(name) for name in existing}
     steps: list[tuple[str, str]] = []

@@ -1,4 +1,4 @@
-"""Write names and values as SQL text. No other module quotes."""
+"""Write names, values and conditions as SQL text. No other module quotes."""
 
 from __future__ import annotations
 
@@ -69,3 +69,16 @@ def membership(column: str, values: Sequence[str | int], *, nullable: bool) -> s
     name = quote_name(column)
     listed = f"{name} IN ({', '.join(quote_literal(value) for value in values)})"
     return f"{name} IS NULL OR {listed}" if nullable else listed
+
+
+def orphan_condition(columns: Sequence[str], parent: str, targets: Sequence[str]) -> str:
+    """Return the condition for a row of the table ``child`` to be an orphan by one foreign key.
+
+    All names are quoted already. ``targets`` are empty if the table ``parent`` does not exist.
+    """
+    is_set = " AND ".join(f"child.{column} IS NOT NULL" for column in columns)
+    if not targets:
+        return is_set
+    # A unary plus removes a column's affinity, so that the parent's decides, as it does for a foreign key.
+    same = " AND ".join(f"parent.{target} = +child.{name}" for target, name in zip(targets, columns, strict=True))
+    return f"{is_set} AND NOT EXISTS (SELECT 1 FROM {parent} AS parent WHERE {same})"

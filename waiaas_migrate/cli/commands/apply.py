@@ -10,7 +10,15 @@ import click
 
 from waiaas_migrate.cli import options
 from waiaas_migrate.cli.outcomes import Report, report_on
-from waiaas_migrate.cli.output import print_interrupted, print_run, say
+from waiaas_migrate.cli.output import (
+    CHANGED_BY_HAND,
+    FINDINGS,
+    print_interrupted,
+    print_run,
+    say,
+    up_to_date_line,
+)
+from waiaas_migrate.errors import UsageError
 
 if TYPE_CHECKING:
     from waiaas_migrate.files.project import Project
@@ -22,16 +30,22 @@ if TYPE_CHECKING:
 @click.command()
 @options.databases
 @click.option("--dry-run", is_flag=True, help="Show what would run and what it would cost; write nothing.")
+@click.option(
+    "--redo", is_flag=True, help="First roll back migrations that were changed, renamed or deleted since they ran."
+)
+@options.yes
 @options.run_options
 @options.transaction
 @options.fleet_options
 @options.as_json
 @options.in_migrations
-def apply(
+def apply(  # noqa: PLR0913 — one for each option
     project: Project,
     databases: tuple[str, ...],
     *,
     dry_run: bool,
+    redo: bool,
+    yes: bool,
     run_options: RunOptions,
     fleet: Fleet,
     as_json: bool,
@@ -41,17 +55,32 @@ def apply(
     DATABASE is a path or a sqlite:/// URL. New database files get mode 0600. Several databases, or a quoted pattern,
     get one line each; if one fails, the others still run.
 
+    --redo is for a database of your own that ran a migration before it was changed, renamed or deleted. It takes one
+    DATABASE. It first rolls back that migration and all after it, with the rollbacks that the database keeps. If that
+    deletes data, it asks, as `rollback` does.
+
     \b
     Example:
       waiaas-migrate apply app.db
       waiaas-migrate apply "tenants/*.db" --jobs 8
     """  # noqa: D301
+    if redo:
+        from waiaas_migrate.cli.redo import redo as run_redo
+
+        return run_redo(project, databases, run_options, dry_run=dry_run, yes=yes, as_json=as_json)
+    if yes:
+        raise UsageError("--yes only affects --redo. Add --redo, or leave it out.")
     if dry_run:
         from waiaas_migrate.cli.dry_run import dry_run as estimate
 
         return estimate(project, databases, run_options, fleet, as_json=as_json)
+    return _run(project, databases, run_options, fleet, as_json=as_json)
 
-    report = Report(show=_show, line=_line, word=_word, row=_row)
+
+def _run(project: Project, databases: tuple[str, ...], run_options: RunOptions, fleet: Fleet, *, as_json: bool) -> int:
+    report = Report(
+        show=_show, line=_line, word=_word, row=_row, status=lambda result: FINDINGS if result.manual_changes else 0
+    )
     try:
         return report_on(
             databases,
@@ -83,25 +112,28 @@ def _apply_to_all(
 
 
 def _show(database: str, result: ApplyResult) -> None:
-    print_run(result)
-    for migration in result.applied:
-        say(f"applied {migration}")
-    if not result.applied:
-        say(f"{database}: up to date.")
+    if not print_run(result):
+        say(f"{database}: {up_to_date_line(result.manual_changes)}")
 
 
 def _word(result: ApplyResult) -> str:
+    if result.manual_changes:
+        return CHANGED_BY_HAND
     return "migrated" if result.applied else "up to date"
 
 
 def _row(result: ApplyResult) -> dict[str, object]:
-    backup = None if result.backup is None else str(result.backup)
-    return {"applied": result.applied, "notices": result.notices, "backup": backup}
+    return {
+        "applied": result.applied,
+        "notices": result.notices,
+        "backup": result.backup,
+        "manual_changes": result.manual_changes,
+    }
 
 
 def _line(result: ApplyResult) -> str:
     notices = [f"Note: {notice}" for notice in result.notices]
     if not result.applied:
-        return " ".join(["up to date.", *notices])
+        return " ".join([up_to_date_line(result.manual_changes), *notices])
     backup = "" if result.backup is None else f" (backup {result.backup.name})"
     return " ".join([f"applied {', '.join(result.applied)}{backup}.", *notices])

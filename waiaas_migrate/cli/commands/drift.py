@@ -8,44 +8,144 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli import options
+from waiaas_migrate.cli.commands.generate import print_hazards
 from waiaas_migrate.cli.outcomes import Report, report_on
-from waiaas_migrate.cli.output import FINDINGS, note, plural, print_findings, say
+from waiaas_migrate.cli.output import (
+    FINDINGS,
+    hazard_row,
+    note,
+    plural,
+    print_document,
+    print_findings,
+    print_json,
+    say,
+    short,
+)
+from waiaas_migrate.errors import UsageError
 
 if TYPE_CHECKING:
     from waiaas_migrate.commands.drift import Drift
+    from waiaas_migrate.commands.take_over import TakenOver
     from waiaas_migrate.files.project import Project
     from waiaas_migrate.runner.fleet.fleet import Fleet
 
-_NOT_ADOPTED = (
-    "It has no record of migrations, so everything in it is reported. If migrations built it, record them with "
-    "`yoyo mark` and run `drift` again."
-)
+_NOT_ADOPTED = "It has no record of migrations, so everything in it is reported."
 
 
 @click.command()
 @options.databases
 @options.column_order
+@click.option("--as-migration", metavar="NAME", help="Write the migration that makes other databases follow.")
+@click.option("--allow", metavar="CODE", multiple=True, help="Accept a hazard of that migration.  [repeatable]")
+@click.option("--fix", is_flag=True, help="Print the SQL that would undo the changes.")
 @options.fleet_options
 @options.as_json
-@options.in_migrations
-def drift(project: Project, databases: tuple[str, ...], *, column_order: bool, fleet: Fleet, as_json: bool) -> int:
+@options.in_project
+def drift(  # noqa: PLR0913 — one for each option
+    project: Project,
+    databases: tuple[str, ...],
+    *,
+    column_order: bool,
+    as_migration: str | None,
+    allow: tuple[str, ...],
+    fix: bool,
+    fleet: Fleet,
+    as_json: bool,
+) -> int:
     """Find changes to each DATABASE that no migration made.
 
     Writes nothing. Exits with 1 if there are any. Several databases, or a quoted pattern, get one line each.
 
+    --as-migration writes a migration for the changes, records it as applied on the DATABASE that has them, and prints
+    the lines that schema.yaml must declare. --fix prints SQL and runs none of it.
+
     \b
     Example:
-      waiaas-migrate drift app.db
       waiaas-migrate drift "tenants/*.db" --json
+      waiaas-migrate drift app.db --as-migration hotfix
     """  # noqa: D301
     from waiaas_migrate.commands import drift as library
 
+    if as_migration is not None:
+        database = _single(databases, is_both=fix)
+        return _take_over(project, database, as_migration, allow, as_json=as_json)
+    if fix:
+        return _print_fix(project, _single(databases), as_json=as_json)
     return report_on(
         databases,
-        Report(show=_show, line=_line, word=_word, row=_row, status=_exit_status),
+        _report(),
         one=lambda database: library.drift(project, database, column_order=column_order),
         each=lambda names: library.drift_of_all(project, names, fleet, column_order=column_order),
         as_json=as_json,
+    )
+
+
+def _single(databases: tuple[str, ...], *, is_both: bool = False) -> str:
+    from waiaas_migrate.runner.fleet.patterns import is_single
+
+    if is_both:
+        raise UsageError("--as-migration and --fix contradict each other. Give only one of them.")
+    if not is_single(databases):
+        raise UsageError("--as-migration and --fix take one DATABASE. Name the one with the manual change.")
+    return databases[0]
+
+
+def _print_fix(project: Project, database: str, *, as_json: bool) -> int:
+    from waiaas_migrate.commands.undo_changes import undo_changes
+
+    result = undo_changes(project, database)
+    if as_json:
+        print_json({**asdict(result), "hazards": [hazard_row(hazard) for hazard in result.hazards]})
+    elif result.sql:
+        print_document(result.sql)
+    else:
+        note(f"{result.database}: no drift.")
+    return FINDINGS if result.sql else 0
+
+
+def _take_over(project: Project, database: str, name: str, allow: tuple[str, ...], *, as_json: bool) -> int:
+    from waiaas_migrate.commands.take_over import take_over
+
+    result = take_over(project, database, name=name, allow=allow)
+    if as_json:
+        print_json(
+            {
+                **asdict(result),
+                "hazards": [hazard_row(hazard) for hazard in result.hazards],
+                "refused": [hazard.code for hazard in result.refused],
+                "written": [str(path) for path in result.written],
+            }
+        )
+    else:
+        _print_taken_over(result)
+    return FINDINGS if result.refused else 0
+
+
+def _print_taken_over(result: TakenOver) -> None:
+    for change in result.changes:
+        note(change)
+    print_hazards(result.hazards, allowed=[one for one in result.hazards if one not in result.refused])
+    for path in result.written:
+        note(f"wrote {short(path)}")
+    for notice in result.notices:
+        note(f"Note: {notice}")
+    if result.refused:
+        note(f"Nothing was written: --allow is needed for {plural(len(result.refused), 'hazard')}.")
+    elif result.migration is None:
+        say(f"{result.database}: no drift.")
+    else:
+        note(f"recorded {result.migration} as applied to {result.database}")
+    for edit in result.edits:
+        print_document(f"{edit}\n")
+
+
+def _report() -> Report[Drift]:
+    return Report(
+        show=_show,
+        line=_line,
+        word=lambda found: "with drift" if found.findings else "without drift",
+        row=_row,
+        status=lambda found: FINDINGS if found.findings else 0,
     )
 
 
@@ -73,11 +173,3 @@ def _line(result: Drift) -> str:
     findings = " ".join(f"{finding.where}: {finding.what}" for finding in result.findings)
     line = f"{plural(len(result.findings), 'finding')}: {findings}"
     return line if result.is_adopted else f"{line} {_NOT_ADOPTED}"
-
-
-def _word(result: Drift) -> str:
-    return "with drift" if result.findings else "without drift"
-
-
-def _exit_status(result: Drift) -> int:
-    return FINDINGS if result.findings else 0

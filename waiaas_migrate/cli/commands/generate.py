@@ -57,8 +57,6 @@ def generate(
                 **asdict(result),
                 "hazards": [hazard_row(hazard) for hazard in result.hazards],
                 "refused": [hazard.code for hazard in result.refused],
-                "written": [str(path) for path in result.written],
-                "removed": [str(path) for path in result.removed],
             }
         )
     else:
@@ -71,11 +69,8 @@ def _print_generated(result: Generated, *, amend: bool) -> None:
         say(change)
     print_hazards(result.hazards, allowed=[one for one in result.hazards if one not in result.refused])
     print_written(result)
-    if result.written:
-        for migration in result.unrecorded:
-            say(f"recorded {migration}")
-    if result.changes and result.unrecorded:
-        note("schema.yaml must declare what these migrations create." if result.written else _unrecorded(result))
+    if result.unrecorded and any(change.startswith("drop ") for change in result.changes):
+        note(f"Found new migrations: {', '.join(result.unrecorded)}. schema.yaml must declare what they create.")
     if result.refused:
         note(f"Nothing was written: --allow is needed for {plural(len(result.refused), 'hazard')}.")
     elif result.replaced:
@@ -84,12 +79,14 @@ def _print_generated(result: Generated, *, amend: bool) -> None:
     elif amend:
         say("Nothing to amend: the last migration makes the schema in schema.yaml.")
     elif not result.changes:
-        first = "No migration is needed" if result.written else "Nothing to generate"
-        say(f"{first}: the migrations build the schema in schema.yaml.")
+        say(_no_changes(result))
+    for migration in result.unrecorded if result.written else ():
+        say(f"recorded {migration}")
 
 
-def _unrecorded(result: Generated) -> str:
-    return f"Found new migrations: {', '.join(result.unrecorded)}. schema.yaml must declare what they create."
+def _no_changes(result: Generated) -> str:
+    first = "No migration is needed" if result.written else "Nothing to generate"
+    return f"{first}: the migrations build the schema in schema.yaml."
 
 
 def redo_hint(*migrations: str) -> str:

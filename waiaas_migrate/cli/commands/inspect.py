@@ -16,19 +16,25 @@ from waiaas_migrate.errors import UsageError
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE instead of stdout.")
 @click.option(
     "--enums",
+    is_flag=True,
+    help="Link lists of values in CHECKs to the enums of the modules that schema.yaml names.",
+)
+@click.option(
+    "--enums-module",
     metavar="MODULE",
     multiple=True,
-    help="Refer to enums of MODULE if a CHECK lists the same values.  [repeatable]",
+    help="Link them to the enums of MODULE instead, such as `app.enums`.  [repeatable]",
 )
-def inspect(database: str, output: str | None, enums: tuple[str, ...]) -> int:
+def inspect(database: str, output: str | None, enums_module: tuple[str, ...], *, enums: bool) -> int:
     """Write the schema of DATABASE as a schema.yaml.
 
-    Opens the database read-only and changes nothing in it.
+    Opens the database read-only and changes nothing in it. Reports each list that is almost an enum.
 
     \b
     Example:
-      waiaas-migrate inspect app.db -o schema.yaml
+      waiaas-migrate inspect app.db -o schema.yaml --enums-module app.enums
     """  # noqa: D301
+    from waiaas_migrate.commands.inspect import declared_modules
     from waiaas_migrate.commands.inspect import inspect as run
     from waiaas_migrate.commands.live_database import ignored_by
     from waiaas_migrate.files.project import find_project
@@ -44,12 +50,15 @@ def inspect(database: str, output: str | None, enums: tuple[str, ...]) -> int:
     project = find_project(options.current_folder())
     others = ignored_by(project).except_for(declared_names(project.schema))
     with using_setup(project.setup):
-        text = run(database, enums=enums, others=others)
+        modules = declared_modules(project) if enums and not enums_module else enums_module
+        found = run(database, enums=modules, root=project.root, others=others)
+    for remark in found.remarks:
+        note(remark)
     if path is None:
-        print_document(text)
+        print_document(found.text)
         return 0
     try:
-        write_text(path, text)
+        write_text(path, found.text)
     except OSError as error:
         fix = "Give another file, or leave out --output to print it."
         raise UsageError(f"--output {output}: cannot be written: {error.strerror or error}. {fix}") from None

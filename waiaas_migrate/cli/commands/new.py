@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 def new(project: Project, name: str, *, python: bool, as_json: bool) -> int:
     """Write an empty migration to complete by hand.
 
-    It gets the next number, and depends on the last migration. A migration in SQL gets a rollback file. Complete it, then
-    run `record`.
+    It gets the next number, and depends on the last migration. A migration in SQL gets a rollback file, too. Complete
+    it, then run `record`.
 
     \b
     Example:
@@ -32,8 +33,7 @@ def new(project: Project, name: str, *, python: bool, as_json: bool) -> int:
 
     result = run(project, name=name, python=python)
     if as_json:
-        written, removed = (list(map(str, paths)) for paths in (result.written, result.removed))
-        print_json({"migration": result.migration, "written": written, "removed": removed})
+        print_json(asdict(result))
         return 0
     print_written(result)
     note("Complete it, then run `waiaas-migrate record`.")

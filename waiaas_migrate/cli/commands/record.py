@@ -12,18 +12,19 @@ from waiaas_migrate.cli.commands.generate import redo_hint
 from waiaas_migrate.cli.output import note, print_json, print_written, say
 
 if TYPE_CHECKING:
+    from waiaas_migrate.authoring.record import Recorded
     from waiaas_migrate.files.project import Project
 
 
 @click.command()
 @options.released
 @options.as_json
-@options.in_project
+@options.in_migrations
 def record(project: Project, released: tuple[str, ...], *, as_json: bool) -> int:
     """Record migrations that were written, edited or deleted by hand.
 
-    Replays the migrations in memory, then writes manifest.json. Refuses to record an edited or deleted migration that is
-    released: one that the main branch has.
+    Replays the migrations in memory, then writes manifest.json. An edited or deleted migration must not be released. It
+    is released if the main branch has it.
 
     \b
     Example:
@@ -33,22 +34,25 @@ def record(project: Project, released: tuple[str, ...], *, as_json: bool) -> int
 
     result = run(project, released=released)
     if as_json:
-        written, removed = (list(map(str, paths)) for paths in (result.written, result.removed))
-        print_json({**asdict(result), "written": written, "removed": removed})
+        print_json(asdict(result))
         return 0
+    _print_recorded(result)
+    return 0
+
+
+def _print_recorded(result: Recorded) -> None:
     print_written(result)
     for notice in result.notices:
         note(f"Note: {notice}")
+    changes = [
+        *(f"recorded {migration}" for migration in result.added),
+        *(f"recorded {migration} as it is now" for migration in result.edited),
+        *(f"{migration} is no longer recorded" for migration in result.deleted),
+    ]
+    unchanged = (
+        "manifest.json is up to date again." if result.written else "Nothing to record: manifest.json is up to date."
+    )
+    for line in changes or [unchanged]:
+        say(line)
     if changed := (*result.edited, *result.deleted):
         note(redo_hint(*changed))
-    for migration in result.added:
-        say(f"recorded {migration}")
-    for migration in result.edited:
-        say(f"recorded {migration} as it is now")
-    for migration in result.deleted:
-        say(f"{migration} is no longer recorded")
-    if not result.written:
-        say("Nothing to record: manifest.json lists the migrations as they are.")
-    elif not (result.added or changed):
-        say("manifest.json is up to date again.")
-    return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -43,14 +44,12 @@ def restore(database: str, backup: str | None, *, only_list: bool, as_json: bool
 
 
 def _report(done: Restored, *, as_json: bool) -> None:
-    kept = None if done.kept is None else str(done.kept)
     if as_json:
-        row = {"database": str(done.database), "restored": str(done.backup), "kept": kept, "notices": done.notices}
-        print_json(row)
+        print_json({"database": done.database, "restored": done.backup, "kept": done.kept, "notices": done.notices})
         return
     say(f"restored {done.backup}")
-    if kept is not None:
-        note(f"kept the replaced file as {kept}")
+    if done.kept is not None:
+        note(f"kept the replaced file as {done.kept}")
     for notice in done.notices:
         note(f"Note: {notice}")
 
@@ -59,10 +58,7 @@ def _print_list(database: str, backups: tuple[Backup, ...], *, as_json: bool) ->
     from waiaas_migrate.runner.backups.verified_copy import byte_count
 
     if as_json:
-        rows = [
-            {"path": str(one.path), "made_at": one.made_at.isoformat(), "head": one.head, "bytes": one.bytes}
-            for one in backups
-        ]
+        rows = [{**asdict(one), "made_at": one.made_at.isoformat()} for one in backups]
         print_json({"database": database, "backups": rows})
         return 0
     for one in backups:

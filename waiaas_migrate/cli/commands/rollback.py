@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from waiaas_migrate.cli import options
+from waiaas_migrate.cli.confirm import confirm_losses
 from waiaas_migrate.cli.output import print_interrupted, print_json, print_run, say
 from waiaas_migrate.errors import UsageError
 
@@ -20,21 +22,33 @@ if TYPE_CHECKING:
 @options.database
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="Roll back N migrations.  [default: 1]")
 @click.option("--to", metavar="MIGRATION", help="Roll back to MIGRATION, which stays applied.")
+@options.yes
+@click.option(
+    "--allow", metavar="CODE", multiple=True, help="Roll back adopted migrations, too: `DROP_TABLE`.  [repeatable]"
+)
 @options.run_options
 @options.as_json
 @options.in_migrations
-def rollback(
-    project: Project, database: str, *, count: int | None, to: str | None, run_options: RunOptions, as_json: bool
+def rollback(  # noqa: PLR0913 — one for each option
+    project: Project,
+    database: str,
+    *,
+    count: int | None,
+    to: str | None,
+    yes: bool,
+    allow: tuple[str, ...],
+    run_options: RunOptions,
+    as_json: bool,
 ) -> int:
     """Roll back the last migrations of DATABASE, all or none.
 
-    Rolling back deletes everything the migrations added, including data written since. A backup is made first;
-    `restore` puts it back.
+    Rolling back deletes everything the migrations added, including data written since. If that is any data, the command
+    lists it and asks. Without a terminal it needs --yes. A backup is made first; `restore` puts it back.
 
     \b
     Example:
       waiaas-migrate rollback app.db
-      waiaas-migrate rollback app.db --to 0003_nickname
+      waiaas-migrate rollback app.db --to 0003_nickname --yes
     """  # noqa: D301
     from waiaas_migrate.cli.progress_line import progress_line
     from waiaas_migrate.runner.rollback import Extent, roll_back_in
@@ -44,18 +58,13 @@ def rollback(
     extent = Extent(count=count or 1, to=to)
     try:
         with progress_line() as listener:
-            run_options = replace(run_options, listener=listener)
-            result = roll_back_in(database, project.migrations, extent, options=run_options)
+            agreed = partial(confirm_losses, database, yes=yes)
+            chosen = replace(run_options, listener=listener)
+            result = roll_back_in(database, project.migrations, extent, options=chosen, confirm=agreed, allow=allow)
     except KeyboardInterrupt as error:
         return print_interrupted(error, as_json=as_json, database=database)
     if as_json:
-        backup = None if result.backup is None else str(result.backup)
-        done = {"rolled_back": result.rolled_back, "notices": result.notices, "backup": backup}
-        print_json({"database": database, **done})
-        return 0
-    print_run(result)
-    for migration in result.rolled_back:
-        say(f"rolled back {migration}")
-    if not result.rolled_back:
+        print_json({"database": database, **asdict(result)})
+    elif not print_run(result):
         say(f"{database}: nothing to roll back.")
     return 0

@@ -9,14 +9,14 @@ import click
 
 from waiaas_migrate.cli import options
 from waiaas_migrate.cli.outcomes import Report, report_on
-from waiaas_migrate.cli.output import FINDINGS, Color, say
+from waiaas_migrate.cli.output import CHANGED_BY_HAND, FINDINGS, Color, say, up_to_date_line
 
 if TYPE_CHECKING:
     from waiaas_migrate.commands.status import State, Status
     from waiaas_migrate.files.project import Project
     from waiaas_migrate.runner.fleet.fleet import Fleet
 
-_COLORS: dict[State, Color | None] = {"applied": None, "pending": "yellow", "unknown": "red"}
+_COLORS: dict[State, Color | None] = {"applied": None, "pending": "yellow", "unknown": "red", "changed": "red"}
 
 
 @click.command()
@@ -27,8 +27,9 @@ _COLORS: dict[State, Color | None] = {"applied": None, "pending": "yellow", "unk
 def status(project: Project, databases: tuple[str, ...], *, fleet: Fleet, as_json: bool) -> int:
     """Show the applied and pending migrations of each DATABASE.
 
-    Writes nothing. Exits with 1 if migrations are pending, unknown to this project, or not as the manifest records
-    them. Several databases, or a quoted pattern, get one line each.
+    Writes nothing. Exits with 1 if migrations are pending, unknown to this project, or changed after the database ran
+    them; if the schema was changed by hand; or if the folder differs from its manifest. Several databases, or a quoted
+    pattern, get one line each.
 
     \b
     Example:
@@ -58,31 +59,42 @@ def _row(result: Status) -> dict[str, object]:
         "at_head": result.is_at_head,
         "unrecorded_tables": not result.is_adopted,
         "problems": [asdict(problem) for problem in result.problems],
+        "mismatch": None if result.mismatch is None else asdict(result.mismatch),
+        "manual_changes": result.manual_changes,
     }
 
 
 def _line(result: Status) -> str:
-    if not result.migrations:
-        line = "up to date: the folder has no migrations."
-    elif result.is_at_head:
-        line = "up to date."
-    else:
-        pending, unknown = len(result.ids("pending")), len(result.ids("unknown"))
-        parts = [f"{pending} pending"] if pending else []
-        parts += [f"{unknown} unknown to this project"] if unknown else []
-        line = f"{', '.join(parts)}."
+    sentences = [_state(result)]
+    if result.manual_changes and result.mismatch is None:
+        sentences.append(up_to_date_line(result.manual_changes))
     if not result.is_adopted:
-        line += " It has tables but no record of migrations, so `apply` refuses it."
+        sentences.append("It has tables but no record of migrations. Run `adopt`: until then, `apply` refuses it.")
     if result.problems:
-        line += " The folder differs from its manifest, so `apply` refuses it. Run `check` for details."
-    return line
+        sentences.append("The folder differs from its manifest, so `apply` refuses it. Run `check` for details.")
+    return " ".join(filter(None, sentences))
+
+
+def _state(result: Status) -> str:
+    """Return which migrations are not applied, or not as the folder has them."""
+    if result.mismatch is not None:
+        return f"{result.mismatch.what} {result.mismatch.fix}"
+    if not result.migrations:
+        return "up to date: the folder has no migrations."
+    if result.is_at_head:
+        return "" if result.manual_changes else "up to date."
+    words: dict[State, str] = {"changed": "changed", "pending": "pending", "unknown": "unknown to this project"}
+    counts = {words[state]: len(result.ids(state)) for state in words}
+    return ", ".join(f"{count} {word}" for word, count in counts.items() if count) + "."
 
 
 def _word(result: Status) -> str:
     if not result.is_at_head:
-        return "not at head"
+        return "not at head" if result.mismatch is None else "refused"
+    if result.manual_changes:
+        return CHANGED_BY_HAND
     return "not as recorded" if result.problems else "up to date"
 
 
 def _exit_status(result: Status) -> int:
-    return 0 if result.is_at_head and not result.problems else FINDINGS
+    return 0 if result.is_at_head and not result.problems and not result.manual_changes else FINDINGS

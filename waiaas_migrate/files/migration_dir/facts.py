@@ -82,9 +82,7 @@ def read(entry: dict[str, Any]) -> Facts | None:
     """Return the facts in an entry of the manifest; None if it has none, as those of old versions.
 
     Raises:
-        AttributeError: the entry is not what :func:`written` returns.
-        TypeError: likewise.
-        ValueError: likewise.
+        AttributeError, TypeError, ValueError: the entry is not what :func:`written` returns.
     """
     if "facts" not in entry:
         return None

@@ -43,10 +43,7 @@ _MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
 class Entry:
     """One migration as it was recorded.
 
-    Args:
-        id: its id.
-        hash: a hash over the entry before it, its content and its facts.
-        facts: the facts for the runner; None if an older version recorded it.
+    ``hash`` covers the entry before it, its content and its facts. ``facts`` are None if an old version recorded it.
     """
 
     id: str
@@ -59,12 +56,10 @@ class Manifest:
     """The recorded state of a migrations folder.
 
     Args:
-        migrations: the migrations in the order in which they are applied.
-        pragmas: the PRAGMAs of every connection.
+        migrations: in the order in which they are applied.
         fingerprint: of the catalog once all migrations are applied.
         hints: the rename hints of schema.yaml that the migrations have fulfilled.
         ignore_tables: the project's names and globs for tables of other tools.
-        path: the file.
     """
 
     migrations: tuple[Entry, ...] = ()
@@ -83,6 +78,19 @@ class Manifest:
     def facts(self) -> dict[str, Facts | None]:
         """Return the recorded facts by id."""
         return {entry.id: entry.facts for entry in self.migrations}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """A manifest without its facts: the ids, the hash of the last migration, the fingerprint, and the PRAGMAs.
+
+    That hash covers all of the chain; it is None if there are no migrations.
+    """
+
+    ids: tuple[str, ...]
+    last_hash: str | None
+    fingerprint: str | None
+    pragmas: tuple[Pragma, ...]
 
 
 def chain(migrations: Iterable[MigrationFile], facts: Mapping[str, Facts | None] | None = None) -> tuple[Entry, ...]:
@@ -188,8 +196,8 @@ def read_manifest(folder: Path) -> Manifest | None:
     )
 
 
-def read_ids_and_pragmas(path: str) -> tuple[tuple[str, ...], tuple[Pragma, ...]] | None:
-    """Return the ordered ids and the PRAGMAs of the manifest at ``path``; None if there is none.
+def read_summary(path: str) -> Summary | None:
+    """Return what opening needs of the manifest at ``path``; None if there is none.
 
     Checks all of the file but its facts, in a fraction of the time that :func:`read_manifest` takes.
 
@@ -199,8 +207,9 @@ def read_ids_and_pragmas(path: str) -> tuple[tuple[str, ...], tuple[Pragma, ...]
     content = _read(path)
     if content is None:
         return None
-    ids, _, pragmas = _checked(content, path)
-    return tuple(ids), pragmas
+    ids, hashes, pragmas = _checked(content, path)
+    last = hashes[-1] if hashes else None
+    return Summary(ids=tuple(ids), last_hash=last, fingerprint=content["fingerprint"], pragmas=pragmas)
 
 
 def _read(path: str | Path) -> Any:  # noqa: ANN401 — any JSON value
@@ -331,7 +340,7 @@ def _changes(manifest: Manifest, migrations: Iterable[MigrationFile]) -> Iterato
     def is_recorded(entry: Entry, migration: MigrationFile) -> bool:
         return any(_link(other, migration, entry.facts) == entry.hash for other in hashes)
 
-    # Each is compared after the recorded hash before it, so that one edit is not reported for all that follow.
+    # Each hash is computed from the recorded one before it, so that one edit is not reported for all that follow.
     for previous, entry in zip(hashes, manifest.migrations, strict=False):
         migration = files.get(entry.id)
         if migration is None or _link(previous, migration, entry.facts) == entry.hash:

@@ -80,6 +80,11 @@ def new_migration(path: Path, *, depends: Sequence[str], sql: str, rollback: str
     return MigrationFile(id=path.stem, path=path, kind="sql", depends=tuple(depends), sql=sql, rollback=rollback)
 
 
+def rollback_only(path: Path, rollback: str) -> MigrationFile:
+    """Return a migration that was at ``path`` once and can only be rolled back."""
+    return MigrationFile(id=path.stem, path=path, kind="sql", sql="", rollback=rollback)
+
+
 def migration_hash(migration_id: str) -> str:
     """Return the key under which yoyo records a migration: a hash of its id."""
     return hashlib.sha256(migration_id.encode()).hexdigest()

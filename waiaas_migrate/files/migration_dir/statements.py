@@ -45,7 +45,7 @@ def split_statements(sql: str, *, file: str = "SQL") -> tuple[str, ...]:
 
 
 def _pieces(sql: str) -> Iterator[tuple[int, int, int]]:
-    """Yield the start of each statement, of its code, and its end; the last statement may be incomplete."""
+    """Yield the start of each statement, the start of its code, and its end; the last may be incomplete."""
     start, first, previous, in_trigger = 0, -1, "", False
     for token in _TOKEN.finditer(sql):
         if token.lastgroup == "end":

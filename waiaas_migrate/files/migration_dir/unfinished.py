@@ -2,9 +2,9 @@
 
 A command that writes migrations first writes a journal: the names and hashes of the new and of the old files, and the
 hashes of the current and the new manifest. Replacing the manifest is the commit point. As long as the manifest is the
-old one, a new file is ignored, and the kept copy of a replaced one is read in its place. Once it is the new one, an old
-file that goes is ignored. So every reader sees the folder as it was before or as it is after, without writing to it.
-Only files with these hashes count: a file that a person wrote or edited is never taken for a leftover.
+old one, a new file is ignored, and the kept copy of a replaced file is read in its place. Once it is the new one, a
+file that is due for deletion is ignored. So every reader sees the folder as before or as after the command, and
+writes nothing. Only files with these hashes count: a file that a person wrote or edited is never taken for a leftover.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from waiaas_migrate.files.durable import sync_folder
+from waiaas_migrate.files.durable import sync
 
 JOURNAL = ".waiaas-unfinished.json"
 #: The folder of the copies of replaced files.
@@ -28,7 +28,7 @@ _PREFIX, _SUFFIX = ".waiaas-", ".tmp"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unfinished:
-    """The files that don't count: those to ignore, and the copies to read instead of the others, by name."""
+    """The files to ignore, and those to read a copy of instead, by name."""
 
     ignored: frozenset[str] = frozenset()
     copies: Mapping[str, Path] = field(default_factory=dict)
@@ -100,12 +100,9 @@ def leftovers(folder: Path) -> list[Path]:
 
 
 def remove_unfinished(folder: Path) -> tuple[str, ...]:
-    """Put replaced files back, and delete files that don't count, copies and temporary files; the journal stays.
+    """Put replaced files back, delete all other leftovers but the journal, and return the deleted migrations' names.
 
     Only the process that holds the journal's lock may do this.
-
-    Returns:
-        The names of the deleted migration files.
 
     Raises:
         OSError: something can't be deleted.
@@ -117,7 +114,7 @@ def remove_unfinished(folder: Path) -> tuple[str, ...]:
     for name in removed:
         (folder / name).unlink(missing_ok=True)
     if removed or found.copies:
-        sync_folder(folder)
+        sync(folder)
     for path in leftovers(folder):
         if path.name == KEPT and path.is_dir():
             shutil.rmtree(path)

@@ -9,14 +9,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from waiaas_migrate.errors import MigrationsError, Problem
-from waiaas_migrate.files.durable import sync_folder
+from waiaas_migrate.files.durable import sync
+from waiaas_migrate.files.file_lock import HAS_LOCKS, is_at, lock_file
 from waiaas_migrate.files.migration_dir import unfinished as u
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST
-
-try:
-    import fcntl
-except ImportError:  # Windows: two processes that write at once don't exclude each other
-    fcntl = None  # type: ignore[assignment]
 
 #: The time to wait for another command that is writing, in seconds; it takes milliseconds.
 _TIMEOUT = 10.0
@@ -109,20 +105,20 @@ def _write_all(folder: Path, files: Mapping[str, str], removed: Collection[str])
         (folder / u.KEPT).mkdir()
         for name in replaced:
             _write_durably(folder / u.KEPT / name, (folder / name).read_bytes())
-        sync_folder(folder / u.KEPT)
-    sync_folder(folder)
+        sync(folder / u.KEPT)
+    sync(folder)
     for path in (folder / name for name in files if name != MANIFEST):
         if path.name in replaced:
             u.temporary(path).replace(path)
         else:
             u.temporary(path).rename(path)
-    sync_folder(folder)
+    sync(folder)
     if MANIFEST in files:
         u.temporary(folder / MANIFEST).replace(folder / MANIFEST)
     else:
         os.truncate(folder / u.JOURNAL, 0)
     try:
-        sync_folder(folder)
+        sync(folder)
     except OSError as error:
         what = f"was written, but the disk did not confirm it: {error.strerror}."
         raise _error(folder / list(files)[-1], what, "Check the disk, then run `waiaas-migrate check`.") from None
@@ -162,8 +158,8 @@ def _locked(path: Path) -> Iterator[None]:
     flags = os.O_RDONLY | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)  # a pipe of that name would wait for a writer
     while True:
         with os.fdopen(os.open(path, flags, 0o666), "rb", buffering=0) as file:
-            if _lock(file.fileno()) and _is_at(file.fileno(), path):
-                if fcntl is None:
+            if lock_file(file.fileno()) and is_at(file.fileno(), path):
+                if not HAS_LOCKS:
                     file.close()  # Windows deletes no open file
                 yield
                 return
@@ -171,23 +167,3 @@ def _locked(path: Path) -> Iterator[None]:
             what = "another command is writing to this folder. Nothing was changed."
             raise _error(path.parent, what, "Let it finish, then run the command again.")
         time.sleep(0.02)
-
-
-def _lock(descriptor: int) -> bool:
-    """Lock an open file; return False if another process holds it, and True if the file system has no locks."""
-    if fcntl is not None:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
-    return True
-
-
-def _is_at(descriptor: int, path: Path) -> bool:
-    """Return whether the open file is still the one at ``path``: its last holder may have deleted it."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False

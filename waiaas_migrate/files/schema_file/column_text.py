@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from waiaas_migrate.files.schema_file import schema_keys as k
 from waiaas_migrate.files.schema_file.enum_source import value_list_problem
 from waiaas_migrate.files.schema_file.value_kinds import write_expression, write_name
 from waiaas_migrate.files.yaml_text.yaml_writer import Data
-from waiaas_migrate.schema.model import Check, ForeignKey, SqlText
+from waiaas_migrate.schema.model import Check, Column, ForeignKey, SqlText
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout
-from waiaas_migrate.sqlite.quoting import membership, quote_literal
-from waiaas_migrate.sqlite.reading import ddl
+from waiaas_migrate.sqlite.quoting import quote_literal
 from waiaas_migrate.sqlite.reading.grammar import significant, tokenize
 
 _BOOLEAN = (0, 1)
@@ -21,22 +21,29 @@ _BOOLEAN = (0, 1)
 Values = tuple[str | int, ...]
 
 
+class EnumReference(NamedTuple):
+    """The name of an enum; ``by_names``: the column holds the names of its members instead of their values."""
+
+    name: str
+    by_names: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """The table of a column: its name and columns, the enums by name, and its foreign keys to other files."""
+    """The table of a column: its name and columns, the enums by folded column, and its foreign keys to other files."""
 
     table: str
     columns: tuple[str, ...]
-    enums: Mapping[str, Values]
+    enums: Mapping[str, EnumReference]
     external: Collection[ForeignKey]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Lists:
-    """The CHECK that ``boolean`` or ``enum`` expands to, and the values of the enum."""
+    """The CHECK that ``boolean`` or ``enum`` expands to, and its values."""
 
     is_boolean: bool = False
-    values: Values | None = None
+    values: Values = ()
     check: Check | None = None
 
 
@@ -47,44 +54,45 @@ def column_data(place: ColumnLayout, around: Surroundings) -> Data:
         UnsupportedError: schema.yaml can't hold something; the message names it.
     """
     column, columns, where = place.column, around.columns, f"table {around.table}, column {place.column.name}"
-    lists = _lists(place, around)
+    lists = _lists(place)
     fields = k.COLUMN.write(column, columns, where)
     fields |= _default(column.default, lists, where) | _keys(place, where) | _conflicts(place)
     fields |= _constraints(place, lists, around, where)
-    if lists.is_boolean:
-        fields["type"] = "boolean"
     if column.not_null is not None:
         fields["nullable"] = False
         fields |= {} if column.not_null.name is None else {"not_null_name": write_name(column.not_null.name, (), where)}
-    if lists.values is not None:
-        fields["enum"] = _enum(lists.values, around.enums)
+    if lists.is_boolean:
+        fields["type"] = "boolean"
+    elif lists.check is not None:
+        fields["enum"] = _enum(lists, lists.check, around.enums.get(fold(column.name)), where)
     if fields.keys() <= {"type"}:
         return fields.get("type")
     return {name: fields[name] for name in k.COLUMN.keys if name in fields}
 
 
-def _lists(place: ColumnLayout, around: Surroundings) -> _Lists:
+def _lists(place: ColumnLayout) -> _Lists:
     """Return the CHECK of the column that ``boolean`` or ``enum`` would expand to."""
-    column = place.column
-    is_integer = fold(column.type or "") == "integer"
+    is_integer = fold(place.column.type or "") == "integer"
     for check in place.checks:
-        found = check.allowed if check.name is None else None
-        if found is None or found.column != fold(column.name) or value_list_problem(found.values):
-            continue
-        if is_integer and found.values == _BOOLEAN and not found.nullable:
-            return _Lists(is_boolean=True, check=check)
-        # The reader's own text, since what else a list may say (``x IS NULL OR x IN``) depends on the column.
-        sql = membership(column.name, found.values, nullable=column.not_null is None)
-        if ddl.expression(sql, around.columns).key == check.expression.key:
-            return _Lists(values=found.values, check=check)
+        if check.allowed is not None and is_usable_list(check, place.column):
+            is_boolean = is_integer and check.name is None and set(check.allowed.values) == set(_BOOLEAN)
+            return _Lists(is_boolean=is_boolean, values=check.allowed.values, check=check)
     return _Lists()
 
 
-def _enum(values: Values, enums: Mapping[str, Values]) -> Data:
-    for name, listed in enums.items():
-        if listed == values and list(map(type, listed)) == list(map(type, values)):
-            return name
-    return list(values)
+def is_usable_list(check: Check, column: Column) -> bool:
+    """Return whether ``check`` is a list of values for ``column`` that ``enum`` can declare."""
+    found = check.allowed
+    return found is not None and found.column == fold(column.name) and not value_list_problem(found.values)
+
+
+def _enum(lists: _Lists, check: Check, enum: EnumReference | None, where: str) -> Data:
+    """Return a reference to ``enum``, or the values if None, and the name of the CHECK."""
+    fields: dict[str, Data] = {"values": list(lists.values)} if enum is None else {"name": enum.name}
+    fields |= {"stores": "names"} if enum is not None and enum.by_names else {}
+    if check.name is not None:
+        fields["constraint"] = write_name(check.name, (), where)
+    return fields if len(fields) > 1 else next(iter(fields.values()))
 
 
 def _default(default: SqlText | None, lists: _Lists, where: str) -> dict[str, Data]:
@@ -98,7 +106,7 @@ def _default(default: SqlText | None, lists: _Lists, where: str) -> dict[str, Da
         return {"default_sql": write_expression(default, (), where)}
     if lists.is_boolean and isinstance(literal, int) and literal in _BOOLEAN:
         return {"default": bool(literal)}
-    is_listed = literal is None or literal in (_BOOLEAN if lists.is_boolean else lists.values or (literal,))
+    is_listed = literal is None or literal in (lists.values or (literal,))
     return {"default": literal} if is_listed else {"default_sql": sql}
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from waiaas_migrate.files.problem_report import shown
 from waiaas_migrate.files.schema_file import schema_keys as k
 from waiaas_migrate.files.schema_file.column_types import NO_TYPE
 from waiaas_migrate.files.schema_file.constraints import ReadForeignKey, ReadKey, read_check, read_references
@@ -39,10 +38,14 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnumValues:
-    """The values of an enum in their order, and its name in the enum module; None for a list in schema.yaml."""
+    """The values of an enum in their order, and its name in the enum module; None for a list in schema.yaml.
+
+    ``constraint`` is the name of its CHECK; None if it has none.
+    """
 
     name: str | None
     values: tuple[str | int, ...]
+    constraint: str | None = None
 
 
 class ReadColumn(NamedTuple):
@@ -164,8 +167,23 @@ def _unique(name: str, fields: Fields, conflicts: Conflicts) -> ReadKey[m.Unique
 
 
 def _enum(value: Value, enums: LoadedEnums | None) -> EnumValues | None:
-    if value.is_list:
-        return _inline_enum(value)
+    if not value.is_mapping:
+        return _inline_enum(value) if value.is_list else _named_enum(value, enums)
+    fields = k.ENUM.fields(value)
+    if ("name" in fields) == ("values" in fields):
+        value.problem("expected either `name` or `values`.", f"Write {k.ENUM.example}.")
+        return None
+    options = k.ENUM.contents(fields, ())
+    if "stores" in fields and "values" in fields:
+        fields["stores"].key_problem("`values` has no names.", "Remove `stores`.")
+    by_names = options.get("stores", False)
+    found = (
+        _named_enum(fields["name"], enums, by_names=by_names) if "name" in fields else _inline_enum(fields["values"])
+    )
+    return None if found is None else replace(found, constraint=options.get("constraint"))
+
+
+def _named_enum(value: Value, enums: LoadedEnums | None, *, by_names: bool = False) -> EnumValues | None:
     name = value.text("an enum's name, or a list of values")
     if name is None or enums is None:
         return None
@@ -173,6 +191,11 @@ def _enum(value: Value, enums: LoadedEnums | None) -> EnumValues | None:
     if definition is None:
         value.problem(*unknown_enum(name, enums))
         return None
+    if by_names:
+        if not definition.members:
+            value.problem(f"`{name}` is not an `enum.Enum`, so it has no names.", "Remove `stores`.")
+            return None
+        return EnumValues(name=name, values=definition.members)
     if definition.problem:
         fix = f"Correct it in the module `{definition.module}`."
         value.problem(f"can't use `{name}` as an enum: {definition.problem}.", fix)
@@ -211,7 +234,7 @@ def _checks(
         found.append(_list_check(column.name, fields["type"], membership(column.name, (0, 1), nullable=False), scope))
     if enum is not None:
         sql = membership(column.name, enum.values, nullable=column.not_null is None)
-        found.append(_list_check(column.name, fields["enum"], sql, scope))
+        found.append(_list_check(column.name, fields["enum"], sql, scope, name=enum.constraint))
     if value is not None and is_off and not boolean:
         value.problem("`check: false` only leaves out the CHECK of a boolean.", "Write an expression.")
     elif value is not None and not is_off:
@@ -220,9 +243,9 @@ def _checks(
     return tuple(check for check in found if check is not None)
 
 
-def _list_check(column: str, at: Value, sql: str, scope: Scope) -> m.Check | None:
+def _list_check(column: str, at: Value, sql: str, scope: Scope, *, name: str | None = None) -> m.Check | None:
     expression = parse_sql(at, sql, scope.columns)
-    return None if expression is None else m.Check(expression=expression, column=column)
+    return None if expression is None else m.Check(expression=expression, column=column, name=name)
 
 
 def _hints(fields: Fields, found: Mapping[str, Any]) -> m.ColumnHints:
@@ -254,14 +277,3 @@ def _replacements(value: Value | None, *, allows_null: bool) -> list[tuple[str |
         elif (replacement := _enum_value(new)) is not None:
             found.append((old, replacement))
     return found
-
-
-def literal_default(column: ReadColumn) -> tuple[bool, object]:
-    """Return whether the column has a literal default that is not NULL, and that literal."""
-    value = column.fields.get("default")
-    return (True, value.scalar) if value is not None and value.scalar is not None else (False, None)
-
-
-def shown_value(value: object) -> str:
-    """Return a value for a message."""
-    return shown(repr(value))

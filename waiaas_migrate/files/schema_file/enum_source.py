@@ -30,11 +30,15 @@ _FLAGS = "use an integer column, such as `{type: integer, check: a BETWEEN 0 AND
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnumDefinition:
-    """A name in a module. ``problem`` says why it can't be used as an enum; it is empty if it can."""
+    """A name in a module. ``problem`` says why its values can't be used as an enum; it is empty if they can.
+
+    ``members`` are the names of the members of an ``enum.Enum``, which SQLAlchemy stores by default.
+    """
 
     name: str
     module: str
     values: tuple[str | int, ...] = ()
+    members: tuple[str, ...] = ()
     problem: str = ""
 
 
@@ -62,10 +66,8 @@ def load_enums(modules: Sequence[tuple[str, Origin]], *, root: Path) -> LoadedEn
     """Load everything in ``modules`` that an enum reference may name.
 
     That is an ``enum.Enum`` subclass (its values), a ``typing.Literal``, or a tuple or list of strings or integers.
-
-    Args:
-        modules: dotted names, each with the place that names it.
-        root: the project's folder; it, and its ``src`` folder, are on ``sys.path`` during the imports.
+    Each of ``modules`` comes with the place that names it. During the imports, ``root`` and its ``src`` folder are on
+    ``sys.path``.
 
     Raises:
         SchemaFileError: lists a problem for each module that can't be imported.
@@ -181,15 +183,23 @@ def _definitions(module: ModuleType, module_name: str) -> Iterator[EnumDefinitio
         if name.startswith("__") or isinstance(thing, ModuleType):
             continue
         values: tuple[str | int, ...] = ()
+        members: tuple[str, ...] = ()
         problem = ""
         try:
             with application_code():  # a lazy alias or a metaclass may raise anything
+                members = _members(thing)
                 values = _plain_values(_raw_values(thing))
         except _NotUsable as error:
             problem = str(error)
         except ApplicationError as error:
             problem = f"it can't be read: {error}"
-        yield EnumDefinition(name=name, module=module_name, values=values, problem=problem)
+        yield EnumDefinition(name=name, module=module_name, values=values, members=members, problem=problem)
+
+
+def _members(thing: object) -> tuple[str, ...]:
+    """Return the names of the members of an ``enum.Enum`` whose members can't be combined."""
+    is_enum = isinstance(thing, type) and issubclass(thing, enum.Enum) and not issubclass(thing, enum.Flag)
+    return tuple(member.name for member in thing) if is_enum else ()  # type: ignore[attr-defined]
 
 
 def _raw_values(thing: object) -> tuple[object, ...]:

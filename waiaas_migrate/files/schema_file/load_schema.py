@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from waiaas_migrate.errors import SchemaFileError
-from waiaas_migrate.files.problem_report import Report, shown
+from waiaas_migrate.files.problem_report import Report, shown, suggestion
 from waiaas_migrate.files.schema_file import schema_keys as k
 from waiaas_migrate.files.schema_file.enum_source import LoadedEnums, load_enums
 from waiaas_migrate.files.schema_file.objects import read_objects
@@ -21,7 +21,7 @@ from waiaas_migrate.files.yaml_text.yaml_reader import read_yaml
 from waiaas_migrate.files.yaml_text.yaml_values import Value, described
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.database.pragmas import PRAGMA_WORD, pragma_problem
+from waiaas_migrate.sqlite.database.pragmas import PRAGMA_WORD, pragma_problem, words_of
 
 #: The version of the format.
 VERSION = 1
@@ -49,11 +49,7 @@ class DeclaredSchema:
 
 
 def load_schema(path: Path, *, root: Path) -> DeclaredSchema:
-    """Load a schema.yaml.
-
-    Args:
-        path: the file.
-        root: the project's folder, which holds the enum modules; messages name the file relative to it.
+    """Load a schema.yaml; ``root`` is the project's folder, which holds the enum modules.
 
     Raises:
         SchemaFileError: lists every problem in the file and the enums that it refers to.
@@ -123,7 +119,8 @@ def _pragmas(value: Value) -> tuple[tuple[str, str | int], ...]:
         elif fold(name) in seen:
             item.key_problem(f"the PRAGMA `{name}` is set twice.", "Remove one of them.")
         elif setting is not None and (problem := pragma_problem(name, setting)):
-            item.problem(problem, "Change it, or remove it.")
+            known = words_of(name)
+            item.problem(problem, suggestion(str(setting), known, "Change it, or remove it."))
         elif setting is not None:
             found.append((name, setting))
         seen.add(fold(name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,10 +28,10 @@ Steps = tuple[str, ...]
 
 def texts(path: Path, *, root: Path) -> Iterator[tuple[Steps, Origin, str]]:
     """Yield each value that is text, with the keys that lead to it and its place."""
-    return ((steps, at, text) for steps, at, text in _places(path, root) if text is not None)
+    return ((steps, at, text) for steps, at, text in places(path, root) if text is not None)
 
 
-def _places(path: Path, root: Path) -> Iterator[tuple[Steps, Origin, str | None]]:
+def places(path: Path, root: Path) -> Iterator[tuple[Steps, Origin, str | None]]:
     """Yield the place of each key, and of each value that is text; a value comes after its key."""
     file = display_name(path, root)
     yield from _below(read_yaml(path, name=file), Origin(file=file), ())
@@ -56,22 +56,37 @@ def _below(node: Node, at: Origin, steps: Steps) -> Iterator[tuple[Steps, Origin
 
 
 def placed(hazards: Iterable[Hazard], path: Path, *, root: Path) -> tuple[Hazard, ...]:
-    """Return ``hazards``; each unknown function or collation gets the place in the file that names it."""
+    """Return ``hazards``; each that is about a hint, a literal, a function or a collation gets its place."""
     found = tuple(hazards)
     if not any(hazard.name for hazard in found):
         return found
-    known = [(steps, f"{at.file}:{at.line}:{at.column}", text) for steps, at, text in texts(path, root=root)]
+    lines = path.read_text(encoding="utf-8").splitlines()
+    known = tuple(texts(path, root=root))
 
     def place(hazard: Hazard) -> str:
         owner = {fold(part) for part in hazard.where.split(".")}
-        named = [(steps, where) for steps, where, text in known if hazard.name and _names(steps, text, hazard)]
-        own = [where for steps, where in named if owner <= set(map(fold, steps))]
-        return next(iter(own or (where for _, where in named)), "")
+        named = [(steps, at, text) for steps, at, text in known if hazard.name and _names(steps, text, hazard)]
+        own = [(at, text) for steps, at, text in named if owner <= set(map(fold, steps))]
+        is_value = hazard.code is Code.STALE_VALUE  # which other objects may use with other columns
+        found = next(iter(own or ((at, text) for _, at, text in named if not is_value)), None)
+        return "" if found is None else _shown_place(*found, lines, hazard.name if is_value else "")
 
     return tuple(replace(hazard, place=place(hazard)) for hazard in found)
 
 
+def _shown_place(at: Origin, text: str, lines: Sequence[str], literal: str) -> str:
+    """Return the place of ``text``, or in several lines of text that of the first line with ``literal``."""
+    first = at.line or 1
+    last = min(first + text.count("\n") + 1, len(lines)) if literal and "\n" in text else first
+    for number in range(first + 1, last + 1):
+        if literal in lines[number - 1]:
+            return f"{at.file}:{number}:{lines[number - 1].index(literal) + 1}"
+    return f"{at.file}:{at.line}:{at.column}"
+
+
 def _names(steps: Steps, text: str, hazard: Hazard) -> bool:
+    if hazard.code in (Code.SWAP_NAMES, Code.NARROW_TYPE):
+        return steps[-1] == hazard.name
     if steps[-1] == "collate" and hazard.code is Code.UNKNOWN_COLLATION:
         return fold(text) == hazard.name
     return steps[-1] != "comment" and names_it(text, hazard.code, hazard.name)
@@ -81,15 +96,18 @@ def declared_names(path: Path) -> frozenset[str]:
     """Return the names of the tables, views and virtual tables in the file; none if it is missing or broken."""
     sections = ("tables", "views", "virtual_tables")
     try:
-        keys = [steps for steps, _, text in _places(path, path.parent) if text is None]
+        keys = [steps for steps, _, text in places(path, path.parent) if text is None]
     except SchemaFileError:
         return frozenset()
     return frozenset(steps[1] for steps in keys if len(steps) == 2 and steps[0] in sections)
 
 
 def located(problems: Iterable[Problem], path: Path, *, root: Path) -> list[Problem]:
-    """Return ``problems`` with the file's name, and a line and column for each key path that is in the file."""
+    """Return ``problems`` with the file's name, and a line and column for each key path that is in the file.
+
+    The case of names is ignored, because the migrations may spell them differently.
+    """
     file = display_name(path, root)
-    places = {at.path: at for _, at, _ in _places(path, root)}
-    found = [(problem, places.get(problem.path, Origin(file=file))) for problem in problems]
+    found_at = {fold(at.path): at for _, at, _ in places(path, root)}
+    found = [(problem, found_at.get(fold(problem.path), Origin(file=file))) for problem in problems]
     return [replace(problem, file=file, line=at.line, column=at.column) for problem, at in found]

@@ -26,11 +26,8 @@ def quoted_word_problems(
 ) -> tuple[Problem, ...]:
     """Return a problem for each word in double quotes that is a string, at the expression that holds it.
 
-    Args:
-        path: the schema.yaml.
-        root: the project's folder.
-        schema: the content of the file.
-        strings: the words by the kind and folded name of the table, view or trigger.
+    ``schema`` is the content of the file at ``path``; ``strings`` are such words by the kind and folded name of their
+    table, view or trigger.
     """
     report = Report()
     for steps, origin, text in texts(path, root=root):

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from waiaas_migrate.files.problem_report import listed, shown, suggestion
 from waiaas_migrate.files.schema_file.column_types import STRICT_TYPES
-from waiaas_migrate.files.schema_file.columns import ReadColumn, literal_default, shown_value
+from waiaas_migrate.files.schema_file.columns import ReadColumn
 from waiaas_migrate.files.schema_file.foreign_key_checks import check_foreign_keys
 from waiaas_migrate.files.schema_file.objects import ReadObjects
 from waiaas_migrate.files.schema_file.tables import ReadTable
@@ -104,18 +104,21 @@ def _check_generated(column: ReadColumn) -> None:
 
 
 def _check_default(column: ReadColumn) -> None:
-    is_there, default = literal_default(column)
-    if not is_there:
+    value = column.fields.get("default")
+    if value is None or (default := value.scalar) is None:
         return
-    value = column.fields["default"]
     if column.is_boolean and default not in (0, 1):
-        what = f"the default of a boolean must be true or false, not {shown_value(default)}."
+        what = f"the default of a boolean must be true or false, not {_shown(default)}."
         value.problem(what, "Write `true` or `false`.")
-    # A boolean is written as 1 or 0, so that `default: true` is among the values 0 and 1.
+    # In Python True equals 1, as in SQL, so `default: true` is a value of an enum of 0 and 1.
     if column.enum is not None and default not in column.enum.values:
         name = f"`{column.enum.name}`" if column.enum.name else "the enum"
         fix = _value_fix(default, column.enum.values)
-        value.problem(f"the default {shown_value(default)} is not a value of {name}.", fix)
+        value.problem(f"the default {_shown(default)} is not a value of {name}.", fix)
+
+
+def _shown(value: object) -> str:
+    return shown(repr(value))
 
 
 def _value_fix(value: object, values: Iterable[str | int]) -> str:
@@ -142,19 +145,19 @@ def _replacement_problems(column: ReadColumn, values: tuple[str | int, ...]) -> 
         name = quote_name(column.column.name)
         cases = " ".join(f"WHEN {quote_literal(old)} THEN {quote_literal(new)}" for old, new in renamed)
         fix = f"Write a migration by hand with `UPDATE … SET {name} = CASE {name} {cases} ELSE {name} END`."
-        yield f"renamed: {', '.join(map(shown_value, swapped))} can't be both an old and a new value.", fix
+        yield f"renamed: {', '.join(map(_shown, swapped))} can't be both an old and a new value.", fix
         return
     for group, pairs in (("renamed", renamed), ("removed", removed)):
         for old, new in pairs:
             if old in values:
                 fix = "Remove it from the enum, or from `enum_values`."
-                yield f"{group}: {shown_value(old)} is still a value of the enum.", fix
+                yield f"{group}: {_shown(old)} is still a value of the enum.", fix
             elif new is None and column.column.not_null is not None:
                 yield f"{group}: the column is NOT NULL, so NULL can't replace a value.", "Write a value."
             elif new is not None and new not in values:
-                yield f"{group}: {shown_value(new)} is not a value of the enum.", _value_fix(new, values)
+                yield f"{group}: {_shown(new)} is not a value of the enum.", _value_fix(new, values)
     for old in {old for old, _ in renamed} & {old for old, _ in removed}:
-        yield f"{shown_value(old)} is both renamed and removed.", "Keep one of the two."
+        yield f"{_shown(old)} is both renamed and removed.", "Keep one of the two."
 
 
 def _check_names(tables: tuple[ReadTable, ...], objects: ReadObjects) -> None:
@@ -191,7 +194,7 @@ def _check_renames(renames: Iterable[tuple[str | None, str, dict[str, Value]]]) 
         if old is None:
             continue
         value = fields["renamed_from"]
-        if fold(old) == fold(new):
+        if old == new:
             value.problem(f"`{shown(old)}` is the current name.", "Remove `renamed_from`.")
         if fold(old) in seen:
             value.problem(f"`{shown(old)}` is already renamed to `{shown(seen[fold(old)])}`.", "Keep one of the two.")

@@ -215,6 +215,16 @@ COLUMN_CONFLICTS = Form(
         "unique": Key(v.CONFLICT, "What to do with a row that breaks UNIQUE."),
     }
 )
+STORES = Kind("string", lambda value, _columns: value.word({"values": False, "names": True}))
+ENUM = Form(
+    keys={
+        "name": Key(ANY, "The enum's name in its module."),
+        "values": Key(ANY, "The values, if the enum is not in a module."),
+        "stores": Key(STORES, "What the column holds of an `enum.Enum`: `values`, or the `names` of its members."),
+        "constraint": Key(v.NAME, "The name of the CHECK."),
+    },
+    example="`{name: Status, constraint: status_known}`",
+)
 ENUM_VALUES = Form(
     keys={
         "renamed": Key(MAPPING, "New values by the old ones that they replace."),
@@ -250,7 +260,7 @@ COLUMN = Form(
         "autoincrement": Key(v.FLAG, "Whether the values of an INTEGER primary key are never used again."),
         "unique": Key(ANY, "Whether the column is UNIQUE, or a mapping with options."),
         "collate": Key(v.NAME, "The collation.", "collation"),
-        "enum": Key(ANY, "An enum's name, or a list of values."),
+        "enum": Key(ANY, "An enum's name, a list of values, or a mapping with the name of the CHECK."),
         "check": Key(ANY, "A CHECK: an expression, a mapping with a name, or a list of them."),
         "references": Key(ANY, "A foreign key: `table.column`, `table`, or a mapping."),
         "generated": Key(Kind("any", _read_generated, _write_generated), "The expression that computes the column."),

@@ -11,7 +11,14 @@ from dataclasses import replace
 from typing import assert_never
 
 from waiaas_migrate.files.schema_file import schema_keys as k
-from waiaas_migrate.files.schema_file.column_text import Surroundings, Values, column_data, parent_data, reference_data
+from waiaas_migrate.files.schema_file.column_text import (
+    EnumReference,
+    Surroundings,
+    column_data,
+    is_usable_list,
+    parent_data,
+    reference_data,
+)
 from waiaas_migrate.files.schema_file.forms import unsupported
 from waiaas_migrate.files.schema_file.load_schema import VERSION
 from waiaas_migrate.files.schema_file.value_kinds import write_expression, write_name, write_object_name
@@ -24,23 +31,22 @@ from waiaas_migrate.sqlite.reading import ddl
 from waiaas_migrate.sqlite.reading.grammar import SqlError
 from waiaas_migrate.sqlite.reading.spelling import tidied
 
-_NO_ENUMS: Mapping[str, Values] = {}
+#: Enums by the folded names of the table and the column.
+Links = Mapping[tuple[str, str], EnumReference]
+
+_NO_LINKS: Links = {}
 
 
 def schema_text(
     schema: Schema,
     *,
     pragmas: Iterable[tuple[str, str | int]] = (),
-    enums: Mapping[str, Values] = _NO_ENUMS,
+    enums: Links = _NO_LINKS,
     enum_modules: Sequence[str] = (),
 ) -> str:
-    """Return ``schema`` as the text of a schema.yaml.
+    """Return ``schema`` as the text of a schema.yaml; everything keeps its order.
 
-    Args:
-        schema: what to write; tables, columns and objects keep their order.
-        pragmas: the PRAGMAs of a connection, in their order.
-        enums: the values of each enum; a column whose CHECK has the same list refers to the enum by name.
-        enum_modules: the modules that define those names.
+    ``enums`` are the columns whose list is written as the name of an enum; ``enum_modules`` define those names.
 
     Raises:
         UnsupportedError: schema.yaml can't hold something; the message names it.
@@ -50,24 +56,27 @@ def schema_text(
         top["enums"] = enum_modules[0] if len(enum_modules) == 1 else list(enum_modules)
     if settings := dict(pragmas):
         top["pragmas"] = Lines(settings)
+    return yaml_text(top | schema_data(schema, enums=enums))
+
+
+def schema_data(schema: Schema, *, enums: Links = _NO_LINKS) -> Lines:
+    """Return the sections of a schema.yaml with ``schema`` as data; raises as :func:`schema_text` does."""
     parents = {fold(table.name): table for table in schema.tables}
-    top["tables"] = Lines(
-        {write_object_name(table.name, "table"): _table(table, parents, enums) for table in schema.tables}
-    )
+    tables = {write_object_name(table.name, "table"): _table(table, parents, enums) for table in schema.tables}
     objects = {
         "virtual_tables": _objects(schema.virtual_tables, "virtual table"),
         "views": _objects(schema.views, "view"),
         "triggers": _objects(schema.triggers, "trigger"),
     }
-    return yaml_text(top | {name: section for name, section in objects.items() if section})
+    return Lines({"tables": Lines(tables), **{name: section for name, section in objects.items() if section}})
 
 
-def _table(table: Table, parents: Mapping[str, Table], enums: Mapping[str, Values]) -> Lines:
-    place, where = layout(table), f"table {table.name}"
+def _table(table: Table, parents: Mapping[str, Table], enums: Links) -> Lines:
+    place, where = layout(with_lists_on_columns(table)), f"table {table.name}"
     around = Surroundings(
         table=table.name,
         columns=tuple(column.name for column in table.columns),
-        enums=enums,
+        enums={column: name for (owner, column), name in enums.items() if owner == fold(table.name)},
         external=frozenset(key for key in table.foreign_keys if _is_external(key, parents)),
     )
     fields = k.TABLE.write(replace(table, renamed_from=None), around.columns, where) | _constraints(
@@ -77,6 +86,20 @@ def _table(table: Table, parents: Mapping[str, Table], enums: Mapping[str, Value
         {write_name(one.column.name, (), where): column_data(one, around) for one in place.columns}
     )
     return Lines({name: fields[name] for name in k.TABLE.keys if fields.get(name)})
+
+
+def with_lists_on_columns(table: Table) -> Table:
+    """Return ``table`` with each list of values that stands after the columns on its column, if that has none yet."""
+    columns = {fold(column.name): column for column in table.columns}
+    taken = {fold(check.column) for check in table.checks if check.column is not None and check.allowed is not None}
+    checks = []
+    for check in table.checks:
+        column = columns.get(check.allowed.column) if check.column is None and check.allowed is not None else None
+        if column is not None and fold(column.name) not in taken and is_usable_list(check, column):
+            taken.add(fold(column.name))
+            check = replace(check, column=column.name)  # noqa: PLW2901
+        checks.append(check)
+    return replace(table, checks=tuple(checks))
 
 
 def _is_external(key: ForeignKey, parents: Mapping[str, Table]) -> bool:

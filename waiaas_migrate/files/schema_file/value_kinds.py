@@ -141,14 +141,6 @@ def syntax_fix(text: str, otherwise: str) -> str:
     return "A comma inside `{…}` ends the value. Put the whole value in quotes." if is_cut else otherwise
 
 
-def _read_comment(value: Value, _: Columns) -> str | None:
-    return None if value.is_null else value.text()
-
-
-def _write_comment(comment: str, _: Columns, _where: str) -> Data:
-    return Paragraph(comment) if comment.strip() else None
-
-
 def _keyword(words: Mapping[str, T]) -> Kind:
     """Return the kind for one of ``words``; the model has no value for a word that means None."""
     written = {meaning: word for word, meaning in words.items()}
@@ -174,7 +166,11 @@ def _read_deferral(value: Value, _: Columns) -> Deferral | None:
 
 NAME = Kind("string", _read_name, write_name)
 FLAG = Kind("boolean", lambda value, _: value.flag(), lambda content, _columns, _where: content)
-COMMENT = Kind("string", _read_comment, _write_comment)
+COMMENT = Kind(
+    "string",
+    lambda value, _: None if value.is_null else value.text(),
+    lambda comment, _columns, _where: Paragraph(comment) if comment.strip() else None,
+)
 EXPRESSION = Kind("string", _read_expression, write_expression)
 LITERAL = Kind("string", _read_literal)
 DEFAULT_SQL = Kind("string", _read_default_sql, write_expression)

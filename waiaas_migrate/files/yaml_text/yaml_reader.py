@@ -40,13 +40,6 @@ Event = Any
 # Named tuples, since a large schema has a hundred thousand of these, and a frozen dataclass takes three times as long.
 
 
-class Position(NamedTuple):
-    """A place in a text; line and column count from 1."""
-
-    line: int
-    column: int
-
-
 class ScalarNode(NamedTuple):
     """A single value; ``text`` is the text in the file, without quotes."""
 
@@ -79,9 +72,9 @@ class MappingNode(NamedTuple):
 Node = ScalarNode | SequenceNode | MappingNode
 
 
-def position(node: Node) -> Position:
-    """Return the place at which a node begins."""
-    return Position(node.mark.line + 1, node.mark.column + 1)
+def position(node: Node) -> tuple[int, int]:
+    """Return the line and the column, from 1, at which a node begins."""
+    return node.mark.line + 1, node.mark.column + 1
 
 
 def join(path: str, key: str) -> str:
@@ -91,12 +84,7 @@ def join(path: str, key: str) -> str:
 
 
 def read_yaml(path: Path, *, name: str, missing: str = "") -> Node:
-    """Return the tree of a YAML file.
-
-    Args:
-        path: the file.
-        name: the file's name in messages.
-        missing: what to do if the file does not exist.
+    """Return the tree of a YAML file, which messages call ``name``; ``missing`` is the fix if it does not exist.
 
     Raises:
         SchemaFileError: lists every problem with it as YAML.
@@ -248,7 +236,7 @@ class _Reader:
             entry = Entry(key, self._node(self._stream.get_event()))
             first = entries.setdefault((type(key.value), key.value), entry)
             if first is not entry:
-                line = position(first.key).line
+                line, _ = position(first.key)
                 self._add(key.mark, f"duplicate key `{shown(key.text)}`, first in line {line}.", "Remove one of them.")
             self._steps.pop()
         return MappingNode(tuple(entries.values()), mark)

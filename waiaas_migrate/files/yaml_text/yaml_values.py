@@ -153,10 +153,7 @@ class Value(NamedTuple):
     def fields(self, known: Collection[str], example: str, instead: Mapping[str, str]) -> dict[str, Value]:
         """Return the values of a mapping by key, and report unknown keys.
 
-        Args:
-            known: the known keys.
-            example: what to write if this is not a mapping.
-            instead: what to write instead of keys of other tools.
+        ``example`` is what to write if this is not a mapping; ``instead``, what to write instead of other tools' keys.
         """
         pairs = self.scalar_entries(example)
         found = {key: value for key, value in pairs if isinstance(key, str) and key in known}

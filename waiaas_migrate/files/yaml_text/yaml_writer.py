@@ -21,7 +21,7 @@ _LONGEST_LINE = 110
 _INDENT = 2
 _NO_LIMIT = 2**30
 
-#: Most of the text that needs no quotes; and characters that need some only inside braces or brackets.
+#: Text that surely needs no quotes, and characters that need them only inside braces or brackets.
 _PLAIN = re.compile(r"[A-Za-z_][\w ./()<>=+*%-]*\Z", re.ASCII)
 _ENDS_IN_FLOW = re.compile(r"[][{},]")
 
@@ -47,7 +47,7 @@ def yaml_text(data: Mapping[str, Data]) -> str:
 
 
 def _node(data: Data, used: int) -> yaml.Node:
-    """Return the node of ``data``; ``used`` is the width of its line before it, if it is put on one line."""
+    """Return the node of ``data``; if that is put on one line, ``used`` is the width before it on that line."""
     if isinstance(data, Mapping):
         pairs = []
         for key, value in data.items():

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from waiaas_migrate.errors import DatabaseRefused, MigrateError
-from waiaas_migrate.files.durable import sync_folder
+from waiaas_migrate.files.durable import sync
 from waiaas_migrate.runner.backups.partial import (
     COMPANIONS,
     STAMP,
@@ -67,22 +68,21 @@ def backups_of(database: Path) -> tuple[Backup, ...]:
     found = []
     with suppress(FileNotFoundError, NotADirectoryError):
         found = [path for path in real.parent.iterdir() if path.name.startswith(f"{real.name}.backup-")]
-    listed = [_as_backup(path, real.name) for path in sorted(found)]
-    return tuple(backup for backup in listed if backup is not None)
+    return tuple(backup for path in sorted(found) if (backup := _as_backup(path, real.name)) is not None)
 
 
 def _as_backup(path: Path, name: str) -> Backup | None:
     match = _NAME.match(path.name)
     if match is None or match["file"] != name or path.name.endswith(COMPANIONS):
         return None
-    if path.is_symlink() or not path.is_file():
-        return None
     try:
         made_at = datetime.strptime(match["stamp"], STAMP).replace(tzinfo=UTC)
-        size = path.stat().st_size
+        status = path.lstat()
     except (ValueError, OSError):
         return None
-    return Backup(path=path, made_at=made_at, head=match["head"] or "", bytes=size)
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return Backup(path=path, made_at=made_at, head=match["head"] or "", bytes=status.st_size)
 
 
 def back_up(database: Path, head: str, *, listener: PageListener | None = None) -> Backup:
@@ -109,7 +109,7 @@ def back_up(database: Path, head: str, *, listener: PageListener | None = None) 
         _copy(real, partial, str(database), listener)
         path = _newest_if_equal(partial, real) or take_free_name(partial, _names(real, head))
         with suppress(OSError):  # some file systems cannot sync folders
-            sync_folder(real.parent)
+            sync(real.parent)
     made = _as_backup(path, real.name)
     if made is None or not made.bytes:
         raise DatabaseRefused(f"{path}: the backup was removed while it was made. Nothing was changed; try again.")

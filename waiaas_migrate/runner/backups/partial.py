@@ -29,7 +29,7 @@ _PARTIAL = r"\.(?:backup|restore)-partial-(?P<pid>[0-9]+)-[0-9a-f]{8}(?:-wal|-sh
 
 
 class partial_file:  # noqa: N801 — a context manager; in a generator, Ctrl-C could leave the file at more points
-    """Provide a new name beside ``database``; when the block ends, remove the file that still has it."""
+    """Provide a new name beside ``database``; at the end, remove the file if it still has that name."""
 
     def __init__(self, database: Path, kind: Literal["backup", "restore"]) -> None:
         self.path = beside(database, f".{kind}-partial-{os.getpid()}-{secrets.token_hex(4)}")

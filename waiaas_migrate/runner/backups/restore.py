@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from waiaas_migrate.errors import DatabaseBusy, DatabaseFileError, Picklable, UsageError
-from waiaas_migrate.files.durable import sync_folder
+from waiaas_migrate.files.durable import sync
 from waiaas_migrate.runner.backups.backup import backups_of
 from waiaas_migrate.runner.backups.partial import file_errors, partial_file, remove_abandoned
 from waiaas_migrate.runner.backups.swap import Swap
@@ -81,7 +81,7 @@ def restore(database: str, backup: str | None = None, *, report: Callable[[Resto
                 _copy_checked(source, arriving)
                 _put_in_place(swap)
                 with suppress(OSError):  # some file systems cannot sync folders
-                    sync_folder(target.parent)
+                    sync(target.parent)
             done = Restored(database=target, backup=source, kept=swap.kept, notices=swap.notices)
             if report is not None:
                 report(done)
@@ -173,10 +173,11 @@ def _refuse_file_of_another_user(target: Path) -> None:
 
 @contextmanager
 def _exclusive(target: Path, swap: Swap) -> Iterator[bool]:
-    """Hold the only connection, the WAL merged; yield False for an unreadable file.
+    """Hold the only connection to ``target``, with its WAL merged; yield False if the file is unreadable.
 
     Leaving WAL mode requires that no other connection is open. In the other modes an exclusive lock requires that none
-    reads or writes (https://www.sqlite.org/pragma.html#pragma_journal_mode). If the file stays, so does its mode.
+    reads or writes (https://www.sqlite.org/pragma.html#pragma_journal_mode). If the file is not replaced, its mode is
+    restored.
     """
     before = target.stat()
     if before.st_size == 0:  # a lock would make it a database
@@ -218,17 +219,12 @@ def _refuse_open(target: Path, *, ignore: int | None) -> None:
     If the system has no ``/proc``, or hides another user's processes, only their locks are seen.
     """
     status = target.stat()
-    for process in _processes():
-        if process == ignore:
-            continue
+    folders: list[Path] = []
+    with suppress(OSError):
+        folders = [path for path in _PROCESSES.iterdir() if path.name.isdecimal() and path.name != str(ignore)]
+    for folder in folders:
         with suppress(OSError):
-            for descriptor in (_PROCESSES / str(process) / "fd").iterdir():
+            for descriptor in (folder / "fd").iterdir():
                 with suppress(OSError):
                     if os.path.samestat(descriptor.stat(), status):
-                        raise DatabaseBusy(database=str(target), doing="replacing it", process=process)
-
-
-def _processes() -> list[int]:
-    with suppress(OSError):
-        return [int(path.name) for path in _PROCESSES.iterdir() if path.name.isdecimal()]
-    return []
+                        raise DatabaseBusy(database=str(target), doing="replacing it", process=int(folder.name))

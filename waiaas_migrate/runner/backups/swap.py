@@ -1,22 +1,25 @@
-"""Replace one file by another so that both exist at every instant."""
+"""Replace one file by another so that both exist at every instant, and the new one keeps the access of the old one."""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
+import stat
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 from waiaas_migrate.errors import DatabaseRefused
-from waiaas_migrate.files.durable import sync_file
-from waiaas_migrate.runner.backups.access import keep_access
+from waiaas_migrate.files.durable import sync
 from waiaas_migrate.runner.backups.partial import beside, partial_file, stamped_names, take_free_name, take_name
 from waiaas_migrate.runner.backups.verified_copy import OWNER_ONLY, require_room
 
 _KEPT = r"\.replaced-[0-9]{8}T[0-9]{6}Z"
 #: Files that hold a part of a database's content, and so follow its file if they could not be merged into it.
 _CONTENT_BESIDE = ("-wal", "-journal")
+_REFUSED = "The restored file could not be given the {} of the old one{}."
 
 
 class Swap:
@@ -51,7 +54,10 @@ class Swap:
         with ExitStack() as open_files:
             try:
                 if os.path.lexists(self.target):
-                    self._replace(open_files)
+                    self.notices = keep_access(self.target, self._arriving)
+                    sync(self._arriving)
+                    self._move_content(self._keep(open_files))
+                    self._arriving.replace(self.target)
                 else:
                     self._appear()
             except BaseException:
@@ -67,7 +73,7 @@ class Swap:
             beside(self.target, "-shm").unlink()
 
     def forget_interrupted(self) -> None:
-        """Remove the second names of ``target`` that a killed restore left; the caller holds an exclusive lock."""
+        """Remove second names that a killed restore gave to ``target``; the caller holds an exclusive lock."""
         for path in self.target.parent.iterdir():
             if re.fullmatch(re.escape(self.target.name) + _KEPT, path.name):
                 with suppress(OSError):
@@ -75,7 +81,7 @@ class Swap:
                         path.unlink()
 
     def _appear(self) -> None:
-        """Take the name of a database that is missing, unless another process has created it again."""
+        """Take the name of the missing database, unless another process has created one meanwhile."""
         self._move_content(next(name for name in stamped_names(self.target, "replaced") if not os.path.lexists(name)))
         try:
             take_name(self._arriving, self.target)
@@ -83,12 +89,6 @@ class Swap:
             raise DatabaseRefused(
                 f"{self.target}: another process has created it meanwhile. Nothing was changed; try again."
             ) from error
-
-    def _replace(self, open_files: ExitStack) -> None:
-        self.notices = keep_access(self.target, self._arriving)
-        sync_file(self._arriving)
-        self._move_content(self._keep(open_files))
-        self._arriving.replace(self.target)
 
     def _keep(self, open_files: ExitStack) -> Path:
         """Give the old file a second name, so that the first is never missing; without hard links, copy it."""
@@ -119,7 +119,7 @@ class Swap:
         with open(copy, "xb", opener=lambda path, flags: os.open(path, flags, OWNER_ONLY)) as new:
             shutil.copyfileobj(old, new)
         keep_access(self.target, copy)
-        sync_file(copy)
+        sync(copy)
 
     def _move_content(self, kept: Path) -> None:
         """Move a WAL or a journal that could not be merged along with its file."""
@@ -138,3 +138,47 @@ class Swap:
                 if self._is_copied or self.kept.samefile(self.target):
                     self.kept.unlink()
             self.kept = None
+
+
+def keep_access(old: Path, new: Path) -> tuple[str, ...]:
+    """Give ``new`` the owner, group, access list, attributes and mode of ``old``; return a notice for each refusal.
+
+    ``new`` has mode 0600 until the end, so nobody gains access on the way.
+    """
+    refused = []
+    for notice, change in _changes(old, new):
+        try:
+            change()
+        except OSError:
+            refused.append(notice)
+    return tuple(refused)
+
+
+def _changes(old: Path, new: Path) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Yield the notice if a change is refused, and the change; owner first, mode last."""
+    status, own = old.stat(), new.stat()
+    if status.st_uid != own.st_uid:
+        yield _REFUSED.format("owner", f" (user {status.st_uid})"), partial(os.chown, new, status.st_uid, -1)
+    if status.st_gid != own.st_gid:
+        yield _REFUSED.format("group", f" ({status.st_gid})"), partial(os.chown, new, -1, status.st_gid)
+    wanted, found = _attributes(old), _attributes(new)
+    for name in sorted(found.keys() - wanted.keys()):  # inherited from the folder
+        notice = f"The restored file keeps the attribute {name}, which the old one lacks."
+        yield notice, partial(os.removexattr, new, name)
+    for name, value in sorted(wanted.items()):
+        if found.get(name) != value:
+            yield _REFUSED.format(f"attribute {name}", ""), partial(os.setxattr, new, name, value)
+    mode = stat.S_IMODE(status.st_mode) & 0o777
+    if stat.S_IMODE(new.stat().st_mode) != mode:
+        yield _REFUSED.format("mode", f" ({mode:04o})"), partial(new.chmod, mode)
+
+
+def _attributes(path: Path) -> dict[str, bytes]:
+    """Return the extended attributes, POSIX access lists among them; none if the system or file system has none."""
+    found: dict[str, bytes] = {}
+    if hasattr(os, "listxattr"):
+        with suppress(OSError):
+            for name in os.listxattr(path):
+                with suppress(OSError):
+                    found[name] = os.getxattr(path, name)
+    return found

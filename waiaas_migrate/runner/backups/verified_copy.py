@@ -15,7 +15,8 @@ from typing import Literal
 from urllib.parse import quote
 
 from waiaas_migrate.errors import DatabaseRefused
-from waiaas_migrate.files.durable import sync_file
+from waiaas_migrate.files.durable import sync
+from waiaas_migrate.sqlite.database.connection import result_code
 
 #: Called as a copy proceeds, with the pages that are done and their total number.
 PageListener = Callable[[int, int], None]
@@ -48,15 +49,8 @@ def copy_and_check(
 ) -> str:
     """Copy what ``source`` last committed to the new file ``target``; return the damage found by ``check``.
 
-    The copy has mode 0600 and is on the disk when this returns. If this fails, the caller removes ``target``.
-
-    Args:
-        source: the database to copy.
-        target: the new file.
-        name: the name of the source in messages.
-        check: the PRAGMA that checks the copy.
-        fix: the advice if the disk has no room.
-        listener: called after each step of the copy.
+    The copy has mode 0600 and is on the disk when this returns. If this fails, the caller removes ``target``. In
+    messages, ``name`` is the name of the source, and ``fix`` the advice if the disk has no room.
 
     Raises:
         DatabaseRefused: the disk has no room.
@@ -68,21 +62,16 @@ def copy_and_check(
             listener(total - remaining, total)
 
     source.execute("BEGIN")
-    require_room(target, _size(source), name, fix)
+    ((pages,), (page_size,)) = (source.execute(f"PRAGMA {one}").fetchone() for one in ("page_count", "page_size"))
+    require_room(target, pages * page_size, name, fix)
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR, OWNER_ONLY))
     with closing(open_file(target, "mode=rw")) as copy:
         # Nobody else knows the file, and it is removed if anything fails.
         copy.execute("PRAGMA journal_mode = OFF")
         copy.execute("PRAGMA synchronous = OFF")
         source.backup(copy, pages=_PAGES_PER_STEP, progress=progress, sleep=0)
-    sync_file(target)
+    sync(target)
     return _damage(target, check)
-
-
-def _size(connection: sqlite3.Connection) -> int:
-    """Return the size of the database in bytes."""
-    ((pages,), (page_size,)) = (connection.execute(f"PRAGMA {one}").fetchone() for one in ("page_count", "page_size"))
-    return int(pages * page_size)
 
 
 def _damage(path: Path, check: str) -> str:
@@ -92,7 +81,7 @@ def _damage(path: Path, check: str) -> str:
             found = [str(row[0]) for row in connection.execute(f"PRAGMA {check}")]
     except sqlite3.DatabaseError as error:
         # Functions and collations of the application are missing here, which is not damage.
-        return "" if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_ERROR else str(error)
+        return "" if result_code(error) == sqlite3.SQLITE_ERROR else str(error)
     # A row that breaks a CHECK or a NOT NULL is not damage: it may be older than the rule.
     rows = ("CHECK constraint failed in ", "NULL value in ")
     return "; ".join(line for line in found if line != "ok" and not line.startswith(rows))

@@ -10,7 +10,8 @@ from waiaas_migrate.errors import MigrateError, UnsupportedError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.replay import Replay
-from waiaas_migrate.schema.changes import Change, ModifyTableOptions
+from waiaas_migrate.schema.changes import Change, DropColumn, DropObject, DropTable, ModifyTableOptions
+from waiaas_migrate.schema.model import Table, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import CatalogRow, read_catalog
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
@@ -26,16 +27,20 @@ class Difference:
     Args:
         subject: the kind and the folded name of the object.
         table: the folded name of the table that it belongs to; None if it belongs to none.
+        where: the name that a reader looks for: that of the table, or of the view or trigger.
         words: the difference, for people.
         detail: the difference, to be compared.
         is_extra: whether no migration makes the object.
+        missing: the table or column that a migration makes and the database lacks.
     """
 
     subject: tuple[str, str]
     table: str | None
+    where: str = field(compare=False)
     words: str = field(compare=False)
     detail: object
     is_extra: bool = field(default=False, compare=False)
+    missing: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return self.words
@@ -52,11 +57,26 @@ def differences(
     """
     with Replay(migrations) as replay:
         found = _compare(connection, replay.run(migrations).connection, folder.others)
-    theirs = _made_by_hooks(folder) if found and folder.post_apply else frozenset()
+    theirs = made_by_hooks(folder) if found and folder.post_apply else frozenset()
     return [difference for difference in found if difference.subject not in theirs]
 
 
-def _made_by_hooks(folder: MigrationFolder) -> frozenset[tuple[str, str]]:
+def equal_points(connection: sqlite3.Connection, folder: MigrationFolder) -> tuple[str, ...]:
+    """Return the migrations of ``folder`` up to which the database means what they make, latest first.
+
+    There are several if migrations only change rows.
+    """
+    theirs = made_by_hooks(folder) if folder.post_apply else frozenset()
+    found: list[str] = []
+    with Replay(folder.migrations) as replay:
+        for number, migration in enumerate(folder.migrations, 1):
+            made = replay.run(folder.migrations[:number]).connection
+            if all(one.subject in theirs for one in _compare(connection, made, folder.others)):
+                found.append(migration.id)
+    return tuple(found[::-1])
+
+
+def made_by_hooks(folder: MigrationFolder) -> frozenset[tuple[str, str]]:
     """Return the subjects that the hooks make or change after all migrations."""
     files = (*folder.migrations, *folder.post_apply)
     with Replay(folder.migrations) as replay, Replay(files) as hooked:
@@ -79,7 +99,7 @@ def _compare_meaning(
     connection: sqlite3.Connection, wanted: sqlite3.Connection, others: OtherTools
 ) -> list[Difference] | None:
     """Return the differences in meaning; None if one of the schemas can't be read."""
-    from waiaas_migrate.schema.changes import is_addition, object_of, owner_of
+    from waiaas_migrate.schema.changes import is_addition, object_of, owner_of, spelled_name
     from waiaas_migrate.schema.describe import describe_made
     from waiaas_migrate.schema.diff import diff
 
@@ -93,12 +113,24 @@ def _compare_meaning(
         Difference(
             subject=object_of(change),
             table=owner_of(change),
+            where=spelled_name(change),
             words=describe_made(change),
             detail=_detail(change),
             is_extra=is_addition(change),
+            missing=_missing(change),
         )
         for change in changes
     ]
+
+
+def _missing(change: Change) -> str | None:
+    match change:
+        case DropTable(table=Table(name=name)) | DropObject(item=VirtualTable(name=name)):
+            return f"table {name}"
+        case DropColumn(table=table, column=column):
+            return f"column {table}.{column.name}"
+        case _:
+            return None
 
 
 def _detail(change: Change) -> object:
@@ -129,9 +161,11 @@ def _difference(subject: tuple[str, str], found: CatalogRow | None, wanted: Cata
     return Difference(
         subject=(kind, fold(name)),
         table=None if row is None or kind == "view" else fold(row.table),
+        where=name if row is None or kind in ("view", "trigger") else row.table,
         words=words,
         detail=(found, wanted),
         is_extra=wanted is None and kind in ("table", "view"),
+        missing=f"table {name}" if found is None and kind == "table" else None,
     )
 
 

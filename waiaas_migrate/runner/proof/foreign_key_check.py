@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import closing
+from functools import partial
 
 from waiaas_migrate.errors import ApplyError
 from waiaas_migrate.runner.proof.differences import listed
-from waiaas_migrate.runner.proof.violations import MISMATCH, Key, KeyNames, Violation, read_keys, violations
+from waiaas_migrate.runner.proof.violations import MISMATCH, Key, KeyNames, Violation, gone, read_keys, violations
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
 from waiaas_migrate.sqlite.database.connection import database_name
 from waiaas_migrate.sqlite.planning.effects import Effects
 
 
-class FullCheckNeeded(Exception):
-    """The run must be rolled back and repeated with a full check of foreign keys."""
-
-
 class ForeignKeyCheck:
     """A check that a run adds no foreign key violation.
 
-    A full check looks at every row with a foreign key, before and after the run. If the run can be repeated, the first
-    look is skipped until violations turn up. The second is skipped, too, if no statement changes a row and all foreign
-    keys stay the same.
+    It looks for violations before and after the run, by the foreign keys that the run can break. Those of other tables
+    cost nothing, however many violations they have.
     """
 
     def __init__(
@@ -34,19 +30,39 @@ class ForeignKeyCheck:
         effects: Sequence[Effects] | None = None,
         facts: CatalogFacts | None = None,
     ) -> None:
-        """Begin a check, before the first statement of a run.
+        """Prepare a check, before the first statement of a run.
 
-        ``effects`` are those of everything that will run in this transaction; None demands a full check. ``facts`` are
+        ``effects`` are those of everything that will run in this transaction; None if they are unknown. ``facts`` are
         those of the catalog, if they have been read.
         """
         self._connection = connection
+        self._effects = effects if effects is not None and all(one.is_known for one in effects) else None
         self._announced: list[str] = []
         self._keys = self._read_keys(facts)
-        can_repeat = effects is not None and all(one.is_known for one in effects)
-        self._may_break = not can_repeat or any(one.may_break_keys for one in effects or ())
-        are_enforceable = all(key.is_enforceable for key in self._keys)  # if not, there are violations at the end, too
-        can_wait = bool(self._keys) and can_repeat and (are_enforceable or not self._may_break)
-        self._before = None if can_wait else tuple(violations(connection, self._keys))
+        self._touched = {fold(name) for one in self._effects or () for name, _ in one.tables or ()}
+        self._safe = frozenset(filter(self._is_safe, self._keys))
+        self._before: tuple[Violation, ...] = ()
+
+    @property
+    def reads_rows(self) -> bool:
+        """Whether the time of the check depends on the number of rows."""
+        return len(self._safe) < len(self._keys)
+
+    def begin(self) -> None:
+        """Look for violations before the run."""
+        self._before = self._violations(self._keys)
+
+    def _is_safe(self, key: Key) -> bool:
+        """Return whether the run can't break ``key``, unless it changes the key itself."""
+        if self._effects is None or any(one.changes_rows for one in self._effects):
+            return False  # triggers may change rows of any table
+        if not any(one.may_break_keys for one in self._effects):
+            return bool(key.targets) or fold(key.parent) not in self._touched  # the missing parent may be created
+        return self._touched.isdisjoint((fold(key.table), fold(key.parent)))
+
+    def _violations(self, keys: Iterable[Key]) -> tuple[Violation, ...]:
+        """Return the violations of ``keys``, without those that the run can't have broken."""
+        return tuple(violations(self._connection, [key for key in keys if key not in self._safe]))
 
     def announce(self, tables: Iterable[str]) -> None:
         """Declare that each table in ``tables`` will have one more foreign key that SQLite cannot enforce."""
@@ -57,25 +73,18 @@ class ForeignKeyCheck:
 
         Raises:
             ApplyError: there are new violations; it names ``migration``.
-            FullCheckNeeded: there are violations, or foreign keys changed, and this was not a full check.
         """
-        keys = self._read_keys(facts)
-        if not self._may_break and keys == self._keys:
-            return ()
-        if self._before is None:
-            with closing(violations(self._connection, keys)) as found:
-                if not self._may_break or next(found, None) is not None:
-                    raise FullCheckNeeded
-            return ()
-        after = tuple(violations(self._connection, keys))
+        known = {key: key for key in self._keys}  # an object compares faster with itself
+        keys = tuple(known.get(key, key) for key in self._read_keys(facts))
+        after = self._violations(keys)
         kept = {key.names for key in self._keys} & {key.names for key in keys}
-        new = new_violations(self._before, after, kept)
+        new = self._new(after, kept)
         unannounced = tuple(self._unannounced(new))
         if unannounced:
             reason = f"new foreign key violations: {listed(unannounced)}."
             raise ApplyError(database=database_name(self._connection), migration=migration, reason=reason)
-        announced = frozenset(new)
-        old = [one for one in after if one not in announced]
+        expected = frozenset(new)
+        old = [one for one in after if one not in expected] if new else after
         notices = []
         if new:
             notices.append(f"{migration} added foreign keys that SQLite cannot enforce, as announced: {listed(new)}.")
@@ -86,6 +95,29 @@ class ForeignKeyCheck:
     def _read_keys(self, facts: CatalogFacts | None) -> tuple[Key, ...]:
         has_keys = (read_facts(self._connection) if facts is None else facts).has_keys
         return read_keys(self._connection) if has_keys else ()
+
+    def _new(self, after: Sequence[Violation], kept: Collection[KeyNames]) -> tuple[Violation, ...]:
+        """Return the new violations in ``after``; ``kept`` keys exist both times.
+
+        A violation is old if a row with the same values lacked a parent by the same foreign key before: the row with
+        the same rowid, or one whose rowid is gone or changed. Keys that are not kept may have been renamed, so they all
+        count as one. If tables swapped their names, a row with the same rowid and the same values is the same.
+        """
+        if self._before == after:
+            return ()
+        named = partial(_by_key, kept=kept, may_renumber=self._may_renumber)
+        old, new = _unpaired(self._before, after, named(self._before), named(after))
+        old, new = _unpaired(old, new, map(_by_row, old), map(_by_row, new))
+        if not new:
+            return ()
+        numbered = (one for one in old if one.key.names in kept and not self._may_renumber(one.key.table))
+        old = tuple(gone(self._connection, numbered))
+        valued = partial(_by_key, kept=kept, may_renumber=lambda _: True)
+        return _unpaired(old, new, valued(old), valued(new))[1]
+
+    def _may_renumber(self, table: str) -> bool:
+        """Return whether rows of ``table`` may get each other's rowids, as in a rebuild."""
+        return self._effects is None or fold(table) in {fold(name) for one in self._effects for name in one.rebuilt}
 
     def _unannounced(self, new: Iterable[Violation]) -> Iterator[Violation]:
         """Yield the violations in ``new`` that no migration announced.
@@ -103,39 +135,32 @@ class ForeignKeyCheck:
             yield one
 
 
-def new_violations(
-    before: Sequence[Violation], after: Sequence[Violation], kept: Collection[KeyNames]
-) -> tuple[Violation, ...]:
-    """Return the new violations in ``after``; ``kept`` keys exist both times.
+def _by_key(
+    found: Iterable[Violation], kept: Collection[KeyNames], may_renumber: Callable[[str], bool]
+) -> Iterator[object]:
+    for key, of_key in itertools.groupby(found, lambda one: one.key):
+        names = key.names if key.names in kept else None
+        has_rowids = names is not None and not may_renumber(key.table)
+        for _, rowid, values, error in of_key:
+            yield names, rowid if has_rowids else None, values, error
 
-    A violation is old if a row with the same values lacked a parent by the same foreign key before. Keys that are not
-    kept may have been renamed, so they all count as one. If tables swapped their names, a row with the same rowid and
-    the same values is the same.
-    """
-    if before == after:
-        return ()
 
-    def by_key(one: Violation) -> object:
-        return (one.key.names if one.key.names in kept else None, one.values, one.error)
-
-    def by_row(one: Violation) -> object:
-        return one if one.rowid is None else (one.rowid, one.values)
-
-    return _unpaired(*_unpaired(before, after, by_key), by_row)[1]
+def _by_row(one: Violation) -> object:
+    return one if one.rowid is None else (one.rowid, one.values)
 
 
 def _unpaired(
-    before: Sequence[Violation], after: Sequence[Violation], identity: Callable[[Violation], object]
+    before: Sequence[Violation], after: Sequence[Violation], one: Iterable[object], other: Iterable[object]
 ) -> tuple[tuple[Violation, ...], tuple[Violation, ...]]:
-    """Pair ``after`` with ``before`` by ``identity``; return the unpaired of both."""
+    """Pair ``after`` with ``before`` by the identities ``other`` and ``one``; return the unpaired of both."""
     waiting = defaultdict[object, list[Violation]](list)
-    for one in before:
-        waiting[identity(one)].append(one)
+    for identity, old in zip(one, before, strict=True):
+        waiting[identity].append(old)
     unpaired: list[Violation] = []
-    for one in after:
-        same = waiting[identity(one)]
+    for identity, new in zip(other, after, strict=True):
+        same = waiting.get(identity)
         if same:
             same.pop()
         else:
-            unpaired.append(one)
-    return tuple(one for same in waiting.values() for one in same), tuple(unpaired)
+            unpaired.append(new)
+    return tuple(old for same in waiting.values() for old in same), tuple(unpaired)

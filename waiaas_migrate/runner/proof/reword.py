@@ -1,4 +1,4 @@
-"""Replace the text of tables by that in the migrations, if both mean the same.
+"""Replace the texts of definitions by those in the migrations, if both mean the same.
 
 An edit of a definition looks for a piece of its text, so it fails on a table that another tool made with other spacing,
 quotes or case. If both texts mean the same, one may replace the other in the catalog
@@ -15,6 +15,9 @@ from waiaas_migrate.runner.replay import Replay
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 
+#: A definition, by its kind and its name as it is spelled.
+Definition = tuple[str, str]
+
 _COLUMNS = "SELECT lower(name), pk, hidden FROM pragma_table_xinfo(?, 'main') ORDER BY cid"
 #: SQLite finds the index of a key by the key's place in the text, so both texts must have their keys in one order.
 _KEYS = """
@@ -25,38 +28,49 @@ _KEYS = """
 
 
 def reword(
-    connection: sqlite3.Connection, applied: Sequence[MigrationFile], tables: Collection[str]
+    connection: sqlite3.Connection, applied: Sequence[MigrationFile], subjects: Collection[tuple[str, str]]
 ) -> tuple[str, ...]:
-    """Give ``tables`` their text in the ``applied`` migrations; return those changed.
+    """Give the ``subjects`` their text in the ``applied`` migrations; return the names of those changed.
 
-    ``tables`` are folded names of tables that mean the same in both. A table with its columns or keys in another order
-    keeps its text. Nothing happens on a connection that may not edit the catalog.
+    ``subjects`` are kinds and folded names of definitions that mean the same in both. Nothing happens on a connection
+    that may not edit the catalog.
+    """
+    found, _ = other_texts(connection, applied, subjects)
+    return tuple(name for _, name in found) if found and write_texts(connection, found) else ()
+
+
+def other_texts(
+    connection: sqlite3.Connection, applied: Sequence[MigrationFile], subjects: Collection[tuple[str, str]]
+) -> tuple[dict[Definition, str], tuple[str, ...]]:
+    """Return the texts that ``subjects`` should get, and the names of the tables that must keep theirs.
+
+    A table with its columns or keys in another order keeps its text.
     """
     with Replay(applied) as replay:
         wanted = replay.run(applied).connection
-        texts = {row.name: row.sql for row in read_catalog(wanted) if row.kind == "table"}
-        found = {
-            row.name: texts[row.name]
+        texts = {(row.kind, row.name): row.sql for row in read_catalog(wanted)}
+        differing = [
+            (row.kind, row.name)
             for row in read_catalog(connection)
-            if row.kind == "table"
-            and fold(row.name) in tables
-            and texts.get(row.name, row.sql) != row.sql
-            and _order(connection, row.name) == _order(wanted, row.name)
-        }
-    return tuple(found) if found and _write(connection, found) else ()
+            if (row.kind, fold(row.name)) in subjects and texts.get((row.kind, row.name), row.sql) != row.sql
+        ]
+        kept = tuple(
+            name for kind, name in differing if kind == "table" and _order(connection, name) != _order(wanted, name)
+        )
+    return {one: texts[one] for one in differing if one[0] != "table" or one[1] not in kept}, kept
 
 
 def _order(connection: sqlite3.Connection, table: str) -> list[object]:
     return [connection.execute(query, (table,)).fetchall() for query in (_COLUMNS, _KEYS)]
 
 
-def _write(connection: sqlite3.Connection, texts: Mapping[str, str]) -> bool:
+def write_texts(connection: sqlite3.Connection, texts: Mapping[Definition, str]) -> bool:
     """Write ``texts`` into the catalog; return whether this connection may do so."""
     connection.execute("SAVEPOINT reword")
     connection.execute("PRAGMA writable_schema = ON")
     try:
-        for name, sql in texts.items():
-            connection.execute("UPDATE sqlite_schema SET sql = ? WHERE type = 'table' AND name = ?", (sql, name))
+        for definition, sql in texts.items():
+            connection.execute("UPDATE sqlite_schema SET sql = ? WHERE type = ? AND name = ?", (sql, *definition))
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode not in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_AUTH):
             raise

@@ -38,7 +38,7 @@ class SchemaProof:
         self._before: list[Difference] = []
         self._notices: list[str] = []
         self._can_reword = False
-        if not _is_recorded(folder, applied, facts):
+        if not is_recorded(folder, applied, facts):
             try:
                 self._before = differences(connection, applied, folder)
                 self._can_reword = True
@@ -56,8 +56,8 @@ class SchemaProof:
         self.refuse(effects)
         touched = {fold(name) for one in effects for name, _ in one.tables or ()}
         if self._can_reword and touched:
-            differing = {one.subject[1] for one in self._before if one.subject[0] == "table"}
-            names = reword(self._connection, self._applied, touched - differing)
+            differing = {one.subject for one in self._before}
+            names = reword(self._connection, self._applied, {("table", name) for name in touched} - differing)
             if names:
                 tables = ", ".join(names)
                 self._notices.append(f"definitions with the same meaning now have the migrations' text: {tables}.")
@@ -89,7 +89,7 @@ class SchemaProof:
         ``facts`` are those of the catalog now.
         """
         found: list[Difference] = []
-        if _are_first(self._folder, applied) and not _is_recorded(self._folder, applied, facts):
+        if _are_first(self._folder, applied) and not is_recorded(self._folder, applied, facts):
             found = differences(self._connection, applied, self._folder)
         kept = [one for one in found if one in self._before]
         replaced = [one for one in self._before if one not in found]
@@ -114,7 +114,7 @@ def proof_of(
     return SchemaProof(connection, folder, applied, facts)
 
 
-def _is_recorded(folder: MigrationFolder, applied: Sequence[MigrationFile], facts: CatalogFacts) -> bool:
+def is_recorded(folder: MigrationFolder, applied: Sequence[MigrationFile], facts: CatalogFacts) -> bool:
     """Return whether this is the catalog that the manifest records after the migrations ``applied``."""
     if not _are_first(folder, applied):
         return False

@@ -17,8 +17,7 @@ from waiaas_migrate.schema.model import Column, ForeignKey, IndexPart, PrimaryKe
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_name
 from waiaas_migrate.sqlite.database.connection import result_code
-from waiaas_migrate.sqlite.orphans import orphan_condition
-from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
+from waiaas_migrate.sqlite.quoting import orphan_condition, quote_literal, quote_name
 
 #: How SQLite's message begins if it cannot enforce a foreign key.
 MISMATCH = "foreign key mismatch"
@@ -171,6 +170,15 @@ def _orphans(connection: sqlite3.Connection, key: Key, rowid: str | None) -> Ite
         f"SELECT {read} FROM main.{quote_name(key.table)} AS child WHERE {where}"
     ):
         yield Violation(key=key, rowid=number, values=tuple(map(str, values)))
+
+
+def gone(connection: sqlite3.Connection, found: Iterable[Violation]) -> Iterator[Violation]:
+    """Yield those of ``found`` whose tables have no row with their rowid any more."""
+    for table, of_table in itertools.groupby(found, lambda one: one.key.table):
+        query = f"SELECT 1 FROM main.{quote_name(table)} WHERE {_rowid_name(connection, table)} = ?"
+        for one in of_table:
+            if one.rowid is not None and connection.execute(query, (one.rowid,)).fetchone() is None:
+                yield one
 
 
 def _rowid_name(connection: sqlite3.Connection, table: str) -> str | None:

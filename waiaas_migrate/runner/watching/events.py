@@ -44,16 +44,6 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Restarted:
-    """These migrations were rolled back and start again, after a check of all foreign keys.
-
-    A run counts old foreign key violations only if it meets some at its end: counting may take long.
-    """
-
-    migrations: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How far a run is, sent at most ten times a second: its statement, and the rows or pages done if known."""
 
@@ -66,7 +56,7 @@ class Progress:
     unit: Unit = "rows"
 
 
-Event = MigrationStarted | StatementStarted | MigrationFinished | Committed | Restarted | Progress
+Event = MigrationStarted | StatementStarted | MigrationFinished | Committed | Progress
 
 #: Receives every event. An exception that it raises ends the run, which is then rolled back.
 Listener = Callable[[Event], None]

@@ -2,8 +2,7 @@
 
 SQLite calls back every so many instructions of its virtual machine (https://www.sqlite.org/c3ref/progress_handler.html).
 ``EXPLAIN`` gives the instructions for each row: the length of the loops in the statement's program
-(https://www.sqlite.org/opcode.html). The number of rows done follows from that. It is
-approximate, since a loop may skip some of its instructions.
+(https://www.sqlite.org/opcode.html). That gives the approximate number of rows done: a loop may skip instructions.
 
 The callback also lets Ctrl-C end a statement: without it Python would handle the signal after the statement.
 """
@@ -22,7 +21,6 @@ from waiaas_migrate.runner.watching.events import (
     MigrationFinished,
     MigrationStarted,
     Progress,
-    Restarted,
     StatementStarted,
     StopRequest,
 )
@@ -94,9 +92,7 @@ class Monitor:
                 self.start(Progress(migration=name, words=line, statement=number, statements=total), sql)
             case MigrationFinished(migration=name):
                 self.start(Progress(migration=name, words="done"))
-            case Restarted(migrations=(name, *_)):
-                self.start(Progress(migration=name, words="starts again, after a check of all foreign keys"))
-            case Committed() | Restarted() | Progress():
+            case Committed() | Progress():
                 pass
             case _:
                 assert_never(event)

@@ -24,12 +24,22 @@ _AS_TEXT = """SELECT
 (SELECT max(version) FROM main._yoyo_version INDEXED BY sqlite_autoindex__yoyo_version_1)
 || ' ' || group_concat(ifnull(migration_hash, ''))
 FROM main._yoyo_migration INDEXED BY sqlite_autoindex__yoyo_migration_1"""
-_ROWS = "SELECT migration_hash, migration_id FROM main._yoyo_migration ORDER BY applied_at_utc, rowid"
+#: The same, and the chain's hash recorded with one migration, unless yoyo's record is another one by now.
+_WITH_LINK = _AS_TEXT.replace(
+    "FROM main._yoyo_migration",
+    """, (SELECT i.manifest_hash
+FROM main._yoyo_migration_content AS i INDEXED BY sqlite_autoindex__yoyo_migration_content_1 JOIN main._yoyo_migration AS y
+ON y.migration_hash = i.migration_hash AND y.applied_at_utc = i.applied_at_utc WHERE i.migration_hash = ?)
+FROM main._yoyo_migration""",
+)
+#: yoyo separates date and time by a T or, as its `mark` does, by a space.
+_ROWS = """SELECT migration_hash, migration_id FROM main._yoyo_migration
+ORDER BY replace(applied_at_utc, 'T', ' '), rowid"""
 #: The table as yoyo kept it before version 6 (yoyo/internalmigrations/v1.py).
 _OLD_ROWS = "SELECT id FROM main._yoyo_migration ORDER BY ctime, rowid"
 #: An object that has the name of one of these tables and isn't a table. A virtual table has no root page.
 _IMPOSTOR = """SELECT name FROM main.sqlite_master
-WHERE name COLLATE NOCASE IN ('_yoyo_migration', '_yoyo_log', '_yoyo_version', 'yoyo_lock', '_waiaas_migration')
+WHERE name COLLATE NOCASE IN ('_yoyo_migration', '_yoyo_log', '_yoyo_version', 'yoyo_lock', '_yoyo_migration_content')
 AND (type <> 'table' OR rootpage = 0) AND type <> 'index' LIMIT 1"""
 
 
@@ -116,15 +126,34 @@ def read_records(connection: sqlite3.Connection) -> Records | None:
     Return None if nothing was applied, if yoyo's tables are missing or old, if they hold anything but text, or if the
     connection has a text factory: :func:`read_applied` can handle all of these.
     """
+    row = _read_row(connection, _AS_TEXT)
+    return None if row is None else _records_in(row[0])
+
+
+def read_with_link(connection: sqlite3.Connection, last: str) -> tuple[Records | None, object]:
+    """Return yoyo's records as :func:`read_records` does, and the chain's hash recorded with ``last``.
+
+    That hash is None if only yoyo recorded the migration whose hash is ``last``.
+    """
+    row = _read_row(connection, _WITH_LINK, last)
+    return (read_records(connection), None) if row is None else (_records_in(row[0]), row[1])
+
+
+def _read_row(connection: sqlite3.Connection, query: str, *values: str) -> tuple[object, ...] | None:
+    """Return the only row of ``query``; None if a table is missing or has other columns."""
     cursor = connection.cursor()
     cursor.row_factory = None
     try:
-        text: object = cursor.execute(_AS_TEXT).fetchone()[0]
+        row: tuple[object, ...] = cursor.execute(query, values).fetchone()
     except sqlite3.OperationalError as error:
         # Python itself raises the error for text that is not UTF-8, without a code.
         if result_code(error) not in (0, sqlite3.SQLITE_ERROR):
             raise
         return None
+    return row
+
+
+def _records_in(text: object) -> Records | None:
     return _records(text) if isinstance(text, str) else None
 
 
@@ -134,12 +163,6 @@ def _records(text: str) -> Records:
     version, _, applied = text.partition(" ")
     is_number = version.isdecimal() and version.isascii()
     return Records(applied=frozenset(applied.split(",")), version=int(version) if is_number else 0)
-
-
-def has_run_exactly(connection: sqlite3.Connection, hashes: frozenset[str]) -> bool:
-    """Return whether the database has certainly run the migrations of these ``hashes``, and no others."""
-    records = read_records(connection)
-    return records is not None and records.applied == hashes
 
 
 def pending(connection: sqlite3.Connection, known: Sequence[str]) -> tuple[str, ...]:

@@ -1,16 +1,17 @@
-"""Read from a manifest which migrations a database at head has run."""
+"""Recognize a database at head by its records and the manifest, without reading the migrations."""
 
 from __future__ import annotations
 
 import functools
 import os
+import sqlite3
 import time
 from dataclasses import dataclass
 from hashlib import sha256
 
-from waiaas_migrate.files.migration_dir.manifest import MANIFEST, read_ids_and_pragmas
-from waiaas_migrate.sqlite.database.connection import wait_timeout
-from waiaas_migrate.sqlite.database.pragmas import Pragma
+from waiaas_migrate.files.migration_dir.manifest import MANIFEST, read_summary
+from waiaas_migrate.runner.yoyo.applied import read_with_link
+from waiaas_migrate.sqlite.database.pragmas import Pragma, wait_timeout
 
 #: A file that was written this recently may be written again without a change of its time, which is not exact.
 _SETTLED_NS = 1_000_000_000
@@ -18,10 +19,20 @@ _SETTLED_NS = 1_000_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """A manifest's ids, the hashes under which yoyo records them, and its PRAGMAs."""
+    """What a database at head has recorded, and its PRAGMAs.
 
-    ids: tuple[str, ...]
+    Args:
+        hashes: the hashes under which yoyo records the migrations.
+        last: the one of the last migration.
+        link: the manifest's hash of the last migration, which covers all of them.
+        fingerprint: that of the catalog.
+        pragmas: the PRAGMAs of every connection.
+    """
+
     hashes: frozenset[str]
+    last: str
+    link: str | None
+    fingerprint: str | None
     pragmas: tuple[Pragma, ...]
     #: Seconds to wait for other connections.
     timeout: float
@@ -49,9 +60,30 @@ def _read_once(path: str, _state: tuple[int, ...]) -> Head | None:
 
 
 def _read(path: str) -> Head | None:
-    read = read_ids_and_pragmas(path)
-    if read is None:
+    found = read_summary(path)
+    if found is None:
         return None
-    ids, pragmas = read
-    hashes = frozenset([sha256(name).hexdigest() for name in map(str.encode, ids)])  # as migration_hash does
-    return Head(ids=ids, hashes=hashes, pragmas=pragmas, timeout=wait_timeout(pragmas))
+    hashes = [sha256(name).hexdigest() for name in map(str.encode, found.ids)]  # as migration_hash does
+    return Head(
+        hashes=frozenset(hashes),
+        last=hashes[-1] if hashes else "",
+        link=found.last_hash,
+        fingerprint=found.fingerprint,
+        pragmas=found.pragmas,
+        timeout=wait_timeout(found.pragmas),
+    )
+
+
+def is_at_head(connection: sqlite3.Connection, head: Head) -> bool:
+    """Return whether the database has certainly run the migrations of ``head``, and no others.
+
+    If only yoyo recorded the last one, the catalog must be the one that they make.
+    """
+    records, link = read_with_link(connection, head.last)
+    if records is None or records.applied != head.hashes:
+        return False
+    if link is not None:
+        return link == head.link
+    from waiaas_migrate.sqlite.database.catalog import read_facts
+
+    return read_facts(connection).fingerprint == head.fingerprint

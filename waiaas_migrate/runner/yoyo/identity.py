@@ -1,4 +1,4 @@
-"""Record the text of each migration, beside yoyo's record of its name, so that a database knows whose it is.
+"""Record the text of each migration beside yoyo's record of its name, to recognize a database of other migrations.
 
 yoyo identifies a migration by its name. This table holds a hash of the text that ran. A row counts only as long as
 yoyo's record is the one that it was written with: plain yoyo may roll a migration back, and apply another text.
@@ -6,20 +6,24 @@ yoyo's record is the one that it was written with: plain yoyo may roll a migrati
 
 from __future__ import annotations
 
+import functools
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
-from waiaas_migrate.runner.yoyo.applied import cached_hash, impostor
+from waiaas_migrate.runner.yoyo.applied import cached_hash, impostor, read_applied
 from waiaas_migrate.runner.yoyo.records import Operation, write_record
+from waiaas_migrate.sqlite.database.connection import result_code
 
 #: The table in users' databases.
-TABLE = "_waiaas_migration"
+TABLE = "_yoyo_migration_content"
 #: The number of migrations at the end of a folder whose rollbacks are kept in the database.
 _KEPT_ROLLBACKS = 10
 
-_CREATE = f"""CREATE TABLE IF NOT EXISTS main.{TABLE} (
+_CREATE = f"""CREATE TABLE main.{TABLE} (
   migration_hash TEXT NOT NULL PRIMARY KEY,
   applied_at_utc TEXT NOT NULL,
   content_hash TEXT NOT NULL,
@@ -30,11 +34,16 @@ _CREATE = f"""CREATE TABLE IF NOT EXISTS main.{TABLE} (
 _WRITE = f"""INSERT OR REPLACE INTO main.{TABLE}
 SELECT migration_hash, applied_at_utc, :content_hash, :manifest_hash, :was_adopted, :rollback
 FROM main._yoyo_migration WHERE migration_hash = :hash"""
+_UPDATE_HASH = f"UPDATE main.{TABLE} SET manifest_hash = ? WHERE migration_hash = ? AND content_hash = ?"
+_DROP_ROLLBACKS = f"""UPDATE main.{TABLE} SET rollback = NULL
+WHERE rollback NOT NULL AND migration_hash NOT IN ({", ".join("?" * _KEPT_ROLLBACKS)})"""
 _EXISTS = f"SELECT 1 FROM main.sqlite_master WHERE name = '{TABLE}' COLLATE NOCASE"
 #: Only a table has the index of a primary key: INDEXED BY refuses a view before it is read.
-_READ = f"""SELECT i.migration_hash, i.content_hash, i.manifest_hash, i.was_adopted, i.rollback
-FROM main._yoyo_migration AS y JOIN main.{TABLE} AS i INDEXED BY sqlite_autoindex_{TABLE}_1
+_VALID = f"""FROM main._yoyo_migration AS y JOIN main.{TABLE} AS i INDEXED BY sqlite_autoindex_{TABLE}_1
 ON i.migration_hash = y.migration_hash AND i.applied_at_utc = y.applied_at_utc"""
+_READ = f"SELECT i.migration_hash, i.content_hash, i.manifest_hash, i.was_adopted, i.rollback {_VALID}"
+#: One value takes less time than many rows, for each of which Python releases its lock.
+_READ_TEXTS = f"SELECT group_concat(i.migration_hash || ' ' || i.content_hash) {_VALID}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,24 +89,31 @@ def record(
     write_record(connection, migration.id, operation)
     if operation in ("apply", "mark"):
         write_identity(connection, identity_of(migration, folder, was_adopted=was_adopted))
-        _drop_old_rollback(connection, migration, folder)
     else:
         delete_identity(connection, migration.id)
 
 
 def write_identity(connection: sqlite3.Connection, identity: Identity) -> None:
     """Write a row beside yoyo's record, which must be there; make the table if needed."""
-    connection.execute(_CREATE)
     row = {name: getattr(identity, name) for name in identity.__slots__}
-    connection.execute(_WRITE, row)
+    try:
+        connection.execute(_WRITE, row)
+    except sqlite3.OperationalError:
+        if connection.execute(_EXISTS).fetchone() is not None:
+            raise
+        connection.execute(_CREATE)
+        connection.execute(_WRITE, row)
 
 
-def _drop_old_rollback(connection: sqlite3.Connection, migration: MigrationFile, folder: MigrationFolder) -> None:
-    """Drop the rollback of the migration that is no longer among the last, so that a database doesn't collect them."""
-    number = folder.ids.index(migration.id) - _KEPT_ROLLBACKS
-    if number >= 0:
-        old = cached_hash(folder.ids[number])
-        connection.execute(f"UPDATE main.{TABLE} SET rollback = NULL WHERE migration_hash = ?", (old,))
+def update_old_rows(connection: sqlite3.Connection, folder: MigrationFolder) -> None:
+    """Drop the rollbacks of all but the last migrations; give the last one the manifest's present hash.
+
+    That hash differs if others came before it in a merge. With the present one, opening need not read the folder.
+    """
+    last = folder.migrations[-1]
+    connection.execute(_UPDATE_HASH, (folder.manifest_hash(last), cached_hash(last.id), last.text_hash))
+    if len(folder.ids) > _KEPT_ROLLBACKS:
+        connection.execute(_DROP_ROLLBACKS, tuple(map(cached_hash, folder.ids[-_KEPT_ROLLBACKS:])))
 
 
 def delete_identity(connection: sqlite3.Connection, name: str) -> None:
@@ -106,8 +122,34 @@ def delete_identity(connection: sqlite3.Connection, name: str) -> None:
         connection.execute(f"DELETE FROM main.{TABLE} WHERE migration_hash = ?", (cached_hash(name),))
 
 
+def read_texts(connection: sqlite3.Connection) -> Mapping[str, str]:
+    """Return the ``content_hash`` of each identity by its ``hash``, in a fraction of the time of the whole.
+
+    Raises:
+        DatabaseRefused: the table is not the one that the runner makes.
+    """
+    cursor = connection.cursor()
+    cursor.row_factory = None
+    try:
+        text: object = cursor.execute(_READ_TEXTS).fetchone()[0]
+    except sqlite3.OperationalError as error:
+        # Python itself raises the error for text that is not UTF-8, without a code.
+        if result_code(error) not in (0, sqlite3.SQLITE_ERROR):
+            raise
+        if connection.execute(_EXISTS).fetchone() is None or read_applied(connection) is None:
+            return {}
+        raise impostor(connection, TABLE) from error
+    return _texts_in(str(text)) if text else {}
+
+
+@functools.lru_cache(maxsize=16)
+def _texts_in(text: str) -> Mapping[str, str]:
+    """Parse texts read as one value; many databases of a fleet have the same."""
+    return MappingProxyType({key: content for key, _, content in (pair.partition(" ") for pair in text.split(","))})
+
+
 def read_identities(connection: sqlite3.Connection) -> dict[str, Identity]:
-    """Return the identities of applied migrations, by yoyo's hashes of the names; those that only yoyo knows have none.
+    """Return the identities of applied migrations, by yoyo's hashes of their names; plain yoyo records none.
 
     Raises:
         DatabaseRefused: the table is not the one that the runner makes.

@@ -29,7 +29,7 @@ class LockState:
     yoyo_was_killed: bool = False
 
 
-class sole_transaction:  # noqa: N801 — a context manager, as write_transaction is
+class sole_transaction(write_transaction):  # noqa: N801 — as write_transaction is
     """A write transaction without plain yoyo at work; removes an abandoned lock row.
 
     Plain yoyo commits a migration and its record separately, and nobody must see the state between the two. So if its
@@ -41,8 +41,8 @@ class sole_transaction:  # noqa: N801 — a context manager, as write_transactio
     """
 
     def __init__(self, connection: sqlite3.Connection, notices: list[str]) -> None:
-        self._connection, self._notices = connection, notices
-        self._transaction = write_transaction(connection)
+        super().__init__(connection)
+        self._notices = notices
 
     def __enter__(self) -> LockState:
         look_up_names()
@@ -53,12 +53,9 @@ class sole_transaction:  # noqa: N801 — a context manager, as write_transactio
             self._wait(deadline)
         return state
 
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self._transaction.__exit__(kind, error, trace)
-
     def _begin(self) -> LockState | None:
         """Begin the transaction; return None, without one, if plain yoyo is at work."""
-        self._transaction.__enter__()
+        super().__enter__()
         try:
             facts = read_facts(self._connection)
             lock = _read_lock(self._connection) if facts.has_lock else None
@@ -70,9 +67,9 @@ class sole_transaction:  # noqa: N801 — a context manager, as write_transactio
                 self._notices.append(f"plain yoyo had left a lock row of {whose}; it was removed.")
                 return LockState(facts=facts, yoyo_was_killed=True)
         except BaseException as error:
-            self._transaction.__exit__(type(error), error, None)
+            self.__exit__(type(error), error, None)
             raise
-        self._transaction.__exit__(None, None, None)
+        self.__exit__(None, None, None)
         return None
 
     def _wait(self, deadline: float) -> None:

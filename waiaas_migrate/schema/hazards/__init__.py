@@ -1,5 +1,5 @@
-"""Dangers of a schema change: one module for each family, and ``find_hazards`` to ask them all.
+"""Dangers of a schema change.
 
-To add a hazard, give it a code in ``hazard.py`` and yield it in the module of its family. A new module is called from
-``find_hazards.py``. ``docs/hazards.md`` needs a section for the code, which a test demands.
+To add a hazard, give it a code in ``hazard.py``, write its rule in the module of its family, and call the rule in
+``find_hazards.py`` for the changes that it concerns. A test demands a section for the code in ``docs/hazards.md``.
 """

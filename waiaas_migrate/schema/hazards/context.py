@@ -1,4 +1,4 @@
-"""What hazards may depend on besides a change: the schema after it, and the other changes of the migration."""
+"""The context of a change, on which its hazards depend: the new schema and the other changes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,9 @@ ChangeT = TypeVar("ChangeT", bound=c.Change)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HazardContext:
-    """The schema after a migration, and its changes.
+    """The schema after a migration, with its tables by folded name, and all changes of the migration.
 
-    Args:
-        new: the schema after the changes.
-        tables: the tables of ``new`` by folded name.
-        changes: the changes of the migration.
-        satisfied: the CHECKs, with the folded name of their table, that the values given to new columns satisfy.
+    ``satisfied`` are the CHECKs, with the folded name of their table, that the values given to new columns satisfy.
     """
 
     new: Schema
@@ -39,7 +35,7 @@ class HazardContext:
         return (change for change in self.changes if isinstance(change, kind) and c.table_of(change) == table)
 
     def is_satisfied(self, change: c.AddCheck) -> bool:
-        """Return whether no row can break a new CHECK, because the migration sets every value that it reads."""
+        """Return whether no row can break a new CHECK, because the migration sets all values that the CHECK reads."""
         if (fold(change.table), change.check) not in self.satisfied:
             return False
         modified = self.of_kind(c.ModifyColumn, change.table)

@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.enum_lists import literal
 from waiaas_migrate.schema.hazards.context import HazardContext
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard, allow
-from waiaas_migrate.schema.model import AllowedValues, Column, ColumnHints
+from waiaas_migrate.schema.model import NO_HINTS, Column
 from waiaas_migrate.schema.names import fold
 
 
-def find(change: c.Change, context: HazardContext) -> Iterator[Hazard]:
+def removed_values(change: c.AddCheck | c.ModifyCheck, context: HazardContext) -> Iterator[Hazard]:
     """Yield a hazard for each value that a list drops, or that a hint removes from rows."""
-    match change:
-        case c.ModifyCheck(old=old, new=new) if is_same_list(change) and old.allowed and new.allowed:
-            column = _column(context, change.table, new.allowed)
-            values = [value for value in old.allowed.values if value not in new.allowed.values]
-            yield from _removed(change.table, column, values)
-        case c.AddCheck(check=check) | c.ModifyCheck(new=check) if check.allowed is not None:
-            column = _column(context, change.table, check.allowed)
-            if column is not None and not (isinstance(change, c.AddCheck) and context.is_satisfied(change)):
-                yield from _removed(change.table, column, [value for value, _ in column.hints.removed_values])
-        case (
-            c.AddTable() | c.DropTable() | c.RenameTable() | c.ModifyTableOptions() | c.AddColumn() | c.DropColumn()
-            | c.RenameColumn() | c.ModifyColumn() | c.ReorderColumns() | c.AddCheck() | c.DropCheck()
-            | c.ModifyCheck() | c.ModifyPrimaryKey() | c.AddUnique() | c.DropUnique() | c.AddForeignKey()
-            | c.DropForeignKey() | c.ModifyForeignKey() | c.AddIndex() | c.DropIndex() | c.ModifyIndex()
-            | c.AddObject() | c.DropObject() | c.ModifyObject()
-        ):  # fmt: skip
-            return
-        case _:
-            assert_never(change)
+    check = change.check if isinstance(change, c.AddCheck) else change.new
+    if check.allowed is None:
+        return
+    name = check.allowed.column
+    column = next((one for one in context.table(change.table).columns if fold(one.name) == name), None)
+    if isinstance(change, c.ModifyCheck) and is_same_list(change) and change.old.allowed:
+        values = [value for value in change.old.allowed.values if value not in check.allowed.values]
+        yield from _removed(change.table, column, values)
+    elif column is not None and not (isinstance(change, c.AddCheck) and context.is_satisfied(change)):
+        yield from _removed(change.table, column, [value for value, _ in column.hints.removed_values])
 
 
 def is_same_list(change: c.ModifyCheck) -> bool:
@@ -42,12 +32,8 @@ def is_same_list(change: c.ModifyCheck) -> bool:
     return old is not None and new is not None and old.column == new.column
 
 
-def _column(context: HazardContext, table: str, allowed: AllowedValues) -> Column | None:
-    return next((one for one in context.table(table).columns if fold(one.name) == allowed.column), None)
-
-
 def _removed(table: str, column: Column | None, values: Sequence[str | int]) -> Iterator[Hazard]:
-    hints = column.hints if column is not None else ColumnHints()
+    hints = column.hints if column is not None else NO_HINTS
     renamed, mapped = dict(hints.renamed_values), dict(hints.removed_values)
     where = f"{table}.{column.name if column is not None else ''}"
     for value in values:

@@ -1,4 +1,4 @@
-"""The hazards of a migration, found by asking every family about every change."""
+"""The hazards of a migration: for each kind of change, the rules that it can break."""
 
 from __future__ import annotations
 
@@ -11,38 +11,49 @@ from waiaas_migrate.schema.hazards.context import HazardContext
 from waiaas_migrate.schema.hazards.hazard import Hazard
 from waiaas_migrate.schema.model import Check, Schema
 
-FAMILIES = (lost_data.find, enum_values.find, rejected_rows.find, references.find)
-
 
 def find_hazards(
     old: Schema, new: Schema, changes: Sequence[c.Change], satisfied: Collection[tuple[str, Check]] = ()
 ) -> tuple[Hazard, ...]:
     """Return the hazards of ``changes``, in their order, then those of foreign keys.
 
-    Args:
-        old: the schema before the changes, under the new names.
-        new: the schema after them.
-        changes: what leads from one to the other.
-        satisfied: the CHECKs, with the folded name of their table, that the values given to new columns satisfy.
+    ``old`` has the new names already; for ``satisfied``, see :class:`HazardContext`.
     """
     context = HazardContext(new=new, tables=new.by_name(), changes=changes, satisfied=satisfied)
-    found = tuple(hazard for change in changes for hazard in _of(change, context))
-    return (*found, *references.mended(old, new), *references.mismatches(old, new))
+    found = tuple(hazard for change in changes for hazard in _hazards_of(change, context))
+    return (*found, *references.newly_enforceable(old, new), *references.mismatches(old, new))
 
 
-def _of(change: c.Change, context: HazardContext) -> Iterator[Hazard]:
+def _hazards_of(change: c.Change, context: HazardContext) -> Iterator[Hazard]:  # noqa: C901 — one arm for each kind
     match change:
+        case c.DropTable():
+            yield lost_data.dropped_table(change, context)
+        case c.DropColumn():
+            yield lost_data.dropped_column(change, context)
+        case c.DropObject() | c.ModifyObject():
+            yield from lost_data.dropped_rows(change)
+        case c.AddColumn():
+            yield from rejected_rows.added_column(change, context)
+        case c.ModifyColumn():
+            yield from lost_data.modified_column(change, context)
+            yield from rejected_rows.modified_column(change, context)
+        case c.ModifyTableOptions():
+            yield from lost_data.modified_options(change)
+            yield from rejected_rows.modified_options(change)
+        case c.ModifyPrimaryKey():
+            yield from lost_data.replaced_rowids(change, context)
+            yield from rejected_rows.modified_key(change)
+        case c.AddCheck() | c.ModifyCheck():
+            yield from enum_values.removed_values(change, context)
+            yield from rejected_rows.new_check(change, context)
+        case c.AddUnique() | c.AddIndex() | c.ModifyIndex():
+            yield from rejected_rows.duplicates(change)
+        case c.AddForeignKey() | c.ModifyForeignKey():
+            yield from references.new_key(change, context)
         case (
             c.AddTable() | c.RenameTable() | c.RenameColumn() | c.ReorderColumns() | c.DropUnique() | c.DropCheck()
             | c.DropForeignKey() | c.DropIndex() | c.AddObject()
         ):  # fmt: skip
             return  # safe for any rows
-        case (
-            c.DropTable() | c.ModifyTableOptions() | c.AddColumn() | c.DropColumn() | c.ModifyColumn()
-            | c.ModifyPrimaryKey() | c.AddUnique() | c.AddCheck() | c.ModifyCheck() | c.AddForeignKey()
-            | c.ModifyForeignKey() | c.AddIndex() | c.ModifyIndex() | c.DropObject() | c.ModifyObject()
-        ):  # fmt: skip
-            for find in FAMILIES:
-                yield from find(change, context)
         case _:
             assert_never(change)

@@ -27,6 +27,7 @@ class Code(StrEnum):
     UNKNOWN_FUNCTION = "UNKNOWN_FUNCTION"
     UNKNOWN_COLLATION = "UNKNOWN_COLLATION"
     BREAK_OBJECT = "BREAK_OBJECT"
+    STALE_VALUE = "STALE_VALUE"
 
 
 #: Hazards that delete or exchange data.
@@ -43,7 +44,7 @@ DESTRUCTIVE = frozenset(
 )
 
 #: Hazards at which ``generate`` stops: it writes nothing unless they are allowed by name.
-STOPPING = DESTRUCTIVE | {Code.BREAK_OBJECT}
+STOPPING = DESTRUCTIVE | {Code.BREAK_OBJECT, Code.STALE_VALUE}
 
 #: What to do about rows that a new rule refuses.
 FIX_ROWS = "Correct such rows first."
@@ -58,7 +59,7 @@ class Hazard:
         where: the table, ``table.column`` or other object.
         what: a sentence whose subject is the migration, such as ``deletes every row of people.``
         fix: what to do about it, in sentences.
-        name: the unknown function or collation, if the hazard is about one.
+        name: the unknown function or collation, the literal, or the key of a hint, if the hazard is about one.
         place: where schema.yaml declares it, such as ``schema.yaml:5:13``.
     """
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.affinity import affinity
@@ -12,56 +11,29 @@ from waiaas_migrate.schema.hazards.context import HazardContext
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard, allow
 from waiaas_migrate.schema.model import Table, VirtualTable
 from waiaas_migrate.schema.names import fold
+from waiaas_migrate.schema.renames import Renames
 from waiaas_migrate.schema.rowid import rowid_column
 
 _FIX_ROWID = f"If nothing uses the rowids, run with --allow {Code.DROP_ROWID}."
 
 
-def find(change: c.Change, context: HazardContext) -> Iterator[Hazard]:
-    """Yield a hazard for rows and values that ``change`` deletes or converts."""
-    match change:
-        case c.DropTable():
-            yield _dropped_table(change, context)
-        case c.DropColumn():
-            yield _dropped_column(change, context)
-        case c.DropObject() | c.ModifyObject():
-            yield from _virtual_table(change)
-        case c.ModifyColumn():
-            yield from _modified_column(change, context.table(change.table))
-            yield from _renumbered(change, context)
-        case c.ModifyPrimaryKey():
-            yield from _renumbered(change, context)
-        case c.ModifyTableOptions():
-            yield from _options(change)
-        case (
-            c.AddTable() | c.RenameTable() | c.AddColumn() | c.RenameColumn() | c.ReorderColumns() | c.AddCheck()
-            | c.DropCheck() | c.ModifyCheck() | c.AddUnique() | c.DropUnique() | c.AddForeignKey()
-            | c.DropForeignKey() | c.ModifyForeignKey() | c.AddIndex() | c.DropIndex() | c.ModifyIndex()
-            | c.AddObject()
-        ):  # fmt: skip
-            return
-        case _:
-            assert_never(change)
+def dropped_rows(change: c.DropObject | c.ModifyObject) -> Iterator[Hazard]:
+    """Yield a hazard if a virtual table that holds data is dropped, or created again."""
+    old, code = (change.item if isinstance(change, c.DropObject) else change.old), Code.DROP_VIRTUAL_TABLE
+    if not isinstance(old, VirtualTable):
+        return
+    what, fix = f"deletes every row of {old.name}.", allow(code)
+    holds_data = old.holds_data
+    if isinstance(change, c.ModifyObject):
+        holds_data = holds_data or (isinstance(change.new, VirtualTable) and change.new.holds_data)
+        what = f"deletes every row of {old.name}, and creates it again."
+        fix += " Fill it in a separate migration, unless it now reads a table or a view."
+    if holds_data:
+        yield Hazard(code=code, where=old.name, what=what, fix=fix)
 
 
-def _virtual_table(change: c.DropObject | c.ModifyObject) -> Iterator[Hazard]:
-    match change:
-        case c.DropObject(item=VirtualTable(holds_data=True) as table):
-            what = f"deletes every row of {table.name}."
-            fix = allow(Code.DROP_VIRTUAL_TABLE)
-            yield Hazard(code=Code.DROP_VIRTUAL_TABLE, where=table.name, what=what, fix=fix)
-        case c.ModifyObject(old=VirtualTable() as old, new=VirtualTable() as new) if old.holds_data or new.holds_data:
-            what = f"deletes every row of {old.name}, and creates it again."
-            fix = (
-                f"{allow(Code.DROP_VIRTUAL_TABLE)} Fill it in a separate migration, unless it now reads a table or "
-                f"a view."
-            )
-            yield Hazard(code=Code.DROP_VIRTUAL_TABLE, where=old.name, what=what, fix=fix)
-        case _:
-            return
-
-
-def _dropped_table(change: c.DropTable, context: HazardContext) -> Hazard:
+def dropped_table(change: c.DropTable, context: HazardContext) -> Hazard:
+    """Return the hazard of a dropped table; the fix names a new table that may be the same one, renamed."""
     name, fix = change.table.name, allow(Code.DROP_TABLE)
     for one in context.changes:
         if isinstance(one, c.AddTable) and _is_similar(change.table, one.table):
@@ -76,7 +48,8 @@ def _is_similar(dropped: Table, added: Table) -> bool:
     return 2 * len(old & new) > max(len(old), len(new))
 
 
-def _dropped_column(change: c.DropColumn, context: HazardContext) -> Hazard:
+def dropped_column(change: c.DropColumn, context: HazardContext) -> Hazard:
+    """Return the hazard of a dropped column; the fix names a new column that may be the same one, renamed."""
     name, fix = change.column.name, allow(Code.DROP_COLUMN)
     for one in context.of_kind(c.AddColumn, change.table):
         if affinity(one.column.type) == affinity(change.column.type):
@@ -86,22 +59,26 @@ def _dropped_column(change: c.DropColumn, context: HazardContext) -> Hazard:
     return Hazard(code=Code.DROP_COLUMN, where=where, what=f"deletes every value of {where}.", fix=fix)
 
 
-def _modified_column(change: c.ModifyColumn, table: Table) -> Iterator[Hazard]:
-    before, after = change.old, change.new
+def modified_column(change: c.ModifyColumn, context: HazardContext) -> Iterator[Hazard]:
+    """Yield a hazard if values are converted, or computed from now on, or become the rowids."""
+    before, after, table = change.old, change.new, context.table(change.table)
     where = f"{table.name}.{after.name}"
     old_kind, kind = affinity(before.type, strict=table.strict), affinity(after.type, strict=table.strict)
     if kind not in (old_kind, "BLOB") and after.generated is None:
         what = f"converts every value that it can from {before.type or 'no type'} to {after.type or 'no type'}."
-        fix = allow(Code.NARROW_TYPE)
+        fix, name = allow(Code.NARROW_TYPE), ""
         if after.hints.backfill is not None:
+            name = "backfill"
             fix += " The `backfill` only fills rows without a value; to convert others, fill a column of another name."
-        yield Hazard(code=Code.NARROW_TYPE, where=where, what=what, fix=fix)
+        yield Hazard(code=Code.NARROW_TYPE, where=where, what=what, fix=fix, name=name)
     if before.generated is None and after.generated is not None:
         what = f"deletes every stored value of {where}, which SQLite computes from now on."
         yield Hazard(code=Code.DROP_COLUMN, where=where, what=what, fix=allow(Code.DROP_COLUMN))
+    yield from replaced_rowids(change, context)
 
 
-def _options(change: c.ModifyTableOptions) -> Iterator[Hazard]:
+def modified_options(change: c.ModifyTableOptions) -> Iterator[Hazard]:
+    """Yield a hazard if the table loses its rowids, or the STRICT that keeps values of type ANY as they are."""
     old, new = change.old, change.new
     if new.without_rowid and not old.without_rowid:
         yield Hazard(code=Code.DROP_ROWID, where=new.name, what="deletes the rowid of every row.", fix=_FIX_ROWID)
@@ -112,7 +89,7 @@ def _options(change: c.ModifyTableOptions) -> Iterator[Hazard]:
         yield Hazard(code=Code.NARROW_TYPE, where=new.name, what=what, fix=allow(Code.NARROW_TYPE))
 
 
-def _renumbered(change: c.ModifyPrimaryKey | c.ModifyColumn, context: HazardContext) -> Iterator[Hazard]:
+def replaced_rowids(change: c.ModifyPrimaryKey | c.ModifyColumn, context: HazardContext) -> Iterator[Hazard]:
     """Yield a hazard if an existing column becomes an alias of the rowid."""
     table = context.table(change.table)
     column = rowid_column(table)
@@ -128,3 +105,15 @@ def _renumbered(change: c.ModifyPrimaryKey | c.ModifyColumn, context: HazardCont
         return
     what = f"replaces the rowid of every row with its value of {column.name}."
     yield Hazard(code=Code.DROP_ROWID, where=table.name, what=what, fix=_FIX_ROWID)
+
+
+def swapped_names(renames: Renames) -> Iterator[Hazard]:
+    """Yield a hazard for each circle of renames, since the schema can't show whether it was done."""
+    for table, names in renames.circles():
+        if table:
+            what = f"exchanges the names of columns {', '.join(names)}, and so the values under each name."
+        else:
+            what = f"exchanges the names of tables {', '.join(names)}, and so the rows under each name."
+        what += " If an earlier migration has done this already, this one does it again."
+        fix = "If one has, as after a merge or without manifest.json, remove these renamed_from hints."
+        yield Hazard(code=Code.SWAP_NAMES, where=table or names[0], what=what, fix=fix, name="renamed_from")

@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
-from waiaas_migrate.schema.foreign_keys import Fault, fault, faulty_keys, identity, mended_keys
+from waiaas_migrate.schema.foreign_keys import Fault, fault, faulty_keys, identity, newly_enforceable_keys
 from waiaas_migrate.schema.hazards.context import HazardContext
 from waiaas_migrate.schema.hazards.hazard import FIX_ROWS, Code, Hazard
 from waiaas_migrate.schema.model import ForeignKey, Schema
 
 
-def find(change: c.Change, context: HazardContext) -> Iterator[Hazard]:
-    """Yield a hazard if ``change`` makes SQLite look for parents that existing rows may not have."""
-    match change:
-        case c.AddForeignKey(table=table, foreign_key=key) | c.ModifyForeignKey(table=table, new=key):
-            is_checked = any(checked is key for _, checked in c.foreign_keys_to_check(context.changes))
-            if is_checked and fault(context.new, context.tables, key) is not Fault.MISMATCH:
-                yield _without_parent(table, key)
-        case (
-            c.AddTable() | c.DropTable() | c.RenameTable() | c.ModifyTableOptions() | c.AddColumn() | c.DropColumn()
-            | c.RenameColumn() | c.ModifyColumn() | c.ReorderColumns() | c.AddCheck() | c.DropCheck()
-            | c.ModifyCheck() | c.ModifyPrimaryKey() | c.AddUnique() | c.DropUnique() | c.DropForeignKey()
-            | c.AddIndex() | c.DropIndex() | c.ModifyIndex() | c.AddObject() | c.DropObject() | c.ModifyObject()
-        ):  # fmt: skip
-            return
-        case _:
-            assert_never(change)
+def new_key(change: c.AddForeignKey | c.ModifyForeignKey, context: HazardContext) -> Iterator[Hazard]:
+    """Yield a hazard if existing rows may have no parent by a new or changed foreign key."""
+    key = change.foreign_key if isinstance(change, c.AddForeignKey) else change.new
+    is_checked = any(checked is key for _, checked in c.foreign_keys_to_check(context.changes))
+    if is_checked and fault(context.new, context.tables, key) is not Fault.MISMATCH:
+        yield _without_parent(change.table, key)
 
 
 def _without_parent(table: str, key: ForeignKey) -> Hazard:
@@ -35,9 +24,9 @@ def _without_parent(table: str, key: ForeignKey) -> Hazard:
     return Hazard(code=Code.ADD_FOREIGN_KEY, where=table, what=what, fix=FIX_ROWS)
 
 
-def mended(old: Schema, new: Schema) -> Iterator[Hazard]:
+def newly_enforceable(old: Schema, new: Schema) -> Iterator[Hazard]:
     """Yield a hazard for each foreign key that SQLite can enforce only after the migration."""
-    return (_without_parent(table, key) for table, key in mended_keys(old, new))
+    return (_without_parent(table, key) for table, key in newly_enforceable_keys(old, new))
 
 
 def mismatches(old: Schema, new: Schema) -> Iterator[Hazard]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.canonical import canonical_collation
@@ -16,43 +15,31 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_column
 
 
-def find(change: c.Change, context: HazardContext) -> Iterator[Hazard]:
-    """Yield a hazard for each rule of ``change`` that a row may break."""
-    match change:
-        case c.AddColumn():
-            yield from _added_column(change, context)
-        case c.ModifyColumn():
-            yield from _modified_column(change, context)
-        case c.ModifyTableOptions(old=old, new=new) if new.strict and not old.strict:
-            what = "fails if a value is not of its column's type."
-            yield Hazard(code=Code.ADD_STRICT, where=new.name, what=what, fix=FIX_ROWS)
-        case c.AddCheck() | c.ModifyCheck():
-            yield from _check(change, context)
-        case _:
-            yield from _duplicates(change)
+def duplicates(change: c.AddUnique | c.AddIndex | c.ModifyIndex) -> Iterator[Hazard]:
+    """Yield a hazard if two rows may have the same values in a new UNIQUE or a unique index."""
+    if isinstance(change, c.AddUnique):
+        what = f"fails if two rows have the same {', '.join(part.column or '' for part in change.unique.parts)}."
+        yield Hazard(code=Code.ADD_UNIQUE, where=change.table, what=what, fix=FIX_ROWS)
+        return
+    index = change.index if isinstance(change, c.AddIndex) else change.new
+    if index.unique:
+        what = "fails if two rows have the same values in the index."
+        yield Hazard(code=Code.ADD_UNIQUE, where=index.name, what=what, fix=FIX_ROWS)
 
 
-def _duplicates(change: c.Change) -> Iterator[Hazard]:
-    match change:
-        case c.AddUnique(table=table, unique=unique):
-            what = f"fails if two rows have the same {', '.join(part.column or '' for part in unique.parts)}."
-            yield Hazard(code=Code.ADD_UNIQUE, where=table, what=what, fix=FIX_ROWS)
-        case c.AddIndex(index=index) | c.ModifyIndex(new=index) if index.unique:
-            what = "fails if two rows have the same values in the index."
-            yield Hazard(code=Code.ADD_UNIQUE, where=index.name, what=what, fix=FIX_ROWS)
-        case c.ModifyPrimaryKey(table=table, old=old, new=new):
-            if new is not None and (old is None or not _terms(old) <= _terms(new)):
-                what = "fails if two rows have the same values in the new key."
-                yield Hazard(code=Code.CHANGE_PRIMARY_KEY, where=table, what=what, fix=FIX_ROWS)
-        case (
-            c.AddTable() | c.DropTable() | c.RenameTable() | c.ModifyTableOptions() | c.AddColumn() | c.DropColumn()
-            | c.RenameColumn() | c.ModifyColumn() | c.ReorderColumns() | c.AddCheck() | c.DropCheck()
-            | c.ModifyCheck() | c.DropUnique() | c.AddForeignKey() | c.DropForeignKey() | c.ModifyForeignKey()
-            | c.AddIndex() | c.DropIndex() | c.ModifyIndex() | c.AddObject() | c.DropObject() | c.ModifyObject()
-        ):  # fmt: skip
-            return
-        case _:
-            assert_never(change)
+def modified_key(change: c.ModifyPrimaryKey) -> Iterator[Hazard]:
+    """Yield a hazard if rows that the old primary key distinguished may be the same by the new one."""
+    old, new = change.old, change.new
+    if new is not None and (old is None or not _terms(old) <= _terms(new)):
+        what = "fails if two rows have the same values in the new key."
+        yield Hazard(code=Code.CHANGE_PRIMARY_KEY, where=change.table, what=what, fix=FIX_ROWS)
+
+
+def modified_options(change: c.ModifyTableOptions) -> Iterator[Hazard]:
+    """Yield a hazard if the table becomes STRICT."""
+    if change.new.strict and not change.old.strict:
+        what = "fails if a value is not of its column's type."
+        yield Hazard(code=Code.ADD_STRICT, where=change.new.name, what=what, fix=FIX_ROWS)
 
 
 def _terms(key: PrimaryKey) -> frozenset[tuple[str, str]]:
@@ -60,7 +47,8 @@ def _terms(key: PrimaryKey) -> frozenset[tuple[str, str]]:
     return frozenset((fold(part.column or ""), fold(part.collation or "")) for part in key.parts)
 
 
-def _added_column(change: c.AddColumn, context: HazardContext) -> Iterator[Hazard]:
+def added_column(change: c.AddColumn, context: HazardContext) -> Iterator[Hazard]:
+    """Yield a hazard if a new column is NOT NULL and gives existing rows no value."""
     column, table = change.column, context.table(change.table)
     has_value = column.default or column.hints.backfill or column.generated
     if column.not_null is not None and has_value is None and column != rowid_column(table):
@@ -69,7 +57,8 @@ def _added_column(change: c.AddColumn, context: HazardContext) -> Iterator[Hazar
         yield Hazard(code=Code.ADD_NOT_NULL, where=f"{table.name}.{column.name}", what=what, fix=fix)
 
 
-def _modified_column(change: c.ModifyColumn, context: HazardContext) -> Iterator[Hazard]:
+def modified_column(change: c.ModifyColumn, context: HazardContext) -> Iterator[Hazard]:
+    """Yield a hazard for NOT NULL, for a backfill that a CHECK may refuse, and for another collation."""
     before, after, where = change.old, change.new, f"{change.table}.{change.new.name}"
     if before.not_null is None and after.not_null is not None:
         if after.hints.backfill is None:
@@ -116,7 +105,8 @@ def _collated(change: c.ModifyColumn, context: HazardContext) -> Iterator[str]:
         yield f"fails if a row of {', '.join(dict.fromkeys(children))} has no parent by the new collation."
 
 
-def _check(change: c.AddCheck | c.ModifyCheck, context: HazardContext) -> Iterator[Hazard]:
+def new_check(change: c.AddCheck | c.ModifyCheck, context: HazardContext) -> Iterator[Hazard]:
+    """Yield a hazard unless every row passes the CHECK, or both CHECKs are lists (see ``enum_values.py``)."""
     if context.is_satisfied(change) if isinstance(change, c.AddCheck) else is_same_list(change):
         return
     check = change.check if isinstance(change, c.AddCheck) else change.new

@@ -16,15 +16,15 @@ from waiaas_migrate.sqlite.database.connection import database_name
 #: The tables that record what has run: yoyo's (yoyo/backends/base.py) and the runner's. yoyo also checks for
 #: transactional DDL with a table named yoyo_tmp_….
 _LOCK = "yoyo_lock"
-_BOOKKEEPING = frozenset({"_yoyo_migration", "_yoyo_log", "_yoyo_version", _LOCK, "_waiaas_migration"})
+_BOOKKEEPING = frozenset({"_yoyo_migration", "_yoyo_log", "_yoyo_version", _LOCK, "_yoyo_migration_content"})
 _INTERNAL_PREFIXES = ("sqlite_", "yoyo_tmp_")
 
-#: What a STRICT table has after its columns (https://www.sqlite.org/stricttables.html).
+#: The option of a STRICT table (https://www.sqlite.org/stricttables.html).
 _STRICT = re.compile(r"\bSTRICT\b", re.IGNORECASE)
 
 _COLUMNS = "type, name, tbl_name, sql"
-#: The catalog as one value. Python releases its lock, and must get it back, for every row and column that it fetches:
-#: with many threads, that takes longer than the reading.
+#: The catalog as one value. Python releases its global lock for every row and column that it fetches, and must get it
+#: back: with many threads, that takes longer than the query.
 _AS_TEXT = f"SELECT json_group_array(json_array({_COLUMNS})) FROM sqlite_master WHERE sql NOT NULL"
 
 
@@ -45,9 +45,9 @@ class CatalogRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogFacts:
-    """The objects that users declared, with their fingerprint and folded names, and what may be among them.
+    """The objects that users declared, with their fingerprint and folded names.
 
-    That is foreign keys, STRICT tables, and the table in which plain yoyo keeps its lock.
+    ``has_keys``, ``has_strict``, ``has_lock``: there may be foreign keys, STRICT tables, and plain yoyo's lock table.
     """
 
     rows: tuple[CatalogRow, ...]

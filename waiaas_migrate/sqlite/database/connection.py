@@ -1,11 +1,9 @@
-"""Open a database, say what is wrong if that fails, and set its PRAGMAs."""
+"""Open a database, and explain SQLite's errors in plain words."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
-import time
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -15,33 +13,23 @@ from waiaas_migrate.errors import (
     DatabaseFileError,
     DatabaseRefused,
     MigrateError,
-    PragmaError,
+    UnsupportedError,
     UsageError,
 )
-from waiaas_migrate.sqlite.database.file import is_wal, is_whole, make_file, reading_mode, require_file
-from waiaas_migrate.sqlite.database.pragmas import (
-    FILE_ONLY,
-    KEPT_IN_FILE,
-    SHAPE,
-    Pragma,
-    checked_name,
-    matches,
-    only_value,
-    read_pragma,
-    set_together,
-)
+from waiaas_migrate.sqlite.database.file import is_whole, make_file, reading_mode, require_file
 from waiaas_migrate.sqlite.database.setup import set_up
 from waiaas_migrate.sqlite.database.url import MEMORY, Database, database_path
-from waiaas_migrate.sqlite.database.version import require_sqlite
 
+#: 3.37 has STRICT tables and ``pragma_table_list`` (https://www.sqlite.org/releaselog/3_37_0.html).
+OLDEST = (3, 37, 0)
 #: Seconds to wait for another connection's lock if no timeout is declared; the default of sqlite3.connect.
 DEFAULT_TIMEOUT = 5.0
 CANNOT_BE_WRITTEN = (
     "cannot be written. Give the file and its folder write permission, or run as its owner; if a newer SQLite made it, "
     "use that."
 )
-#: SQLite's instructions, a few milliseconds' worth, until Python can handle a signal.
-_INSTRUCTIONS = 50_000
+#: How often Python can handle a signal, such as Ctrl-C: in instructions of SQLite, a few milliseconds.
+INSTRUCTIONS = 50_000
 _NO_FILES_BESIDE_IT = (
     "cannot be used: SQLite cannot make files beside it, which a WAL needs even for reading. Give the folder write "
     "permission. To read a database that nobody changes, open it as file:PATH?immutable=1."
@@ -52,9 +40,9 @@ _READONLY = {
     sqlite3.SQLITE_READONLY_DIRECTORY: _NO_FILES_BESIDE_IT,
     sqlite3.SQLITE_READONLY_CANTINIT: _NO_FILES_BESIDE_IT,
 }
-#: What SQLite says if it can't make a WAL's files, for lack of rights or room.
+#: The errors if SQLite can't make the files of a WAL: no permission, or no space.
 _FILES_BESIDE_IT = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
-#: What else SQLite says about a full disk, such as for a WAL's index.
+#: Other errors that a full disk causes, such as for the index of a WAL.
 _NOT_WRITTEN = (
     sqlite3.SQLITE_IOERR_WRITE,
     sqlite3.SQLITE_IOERR_FSYNC,
@@ -65,11 +53,21 @@ _NOT_WRITTEN = (
 _SIGNS_OF_DAMAGE = ("unsupported file format", "Could not decode to UTF-8", "'utf-8' codec can't decode")
 
 
+def require_sqlite() -> None:
+    """Check that the SQLite in Python is new enough.
+
+    Raises:
+        UnsupportedError: it is too old.
+    """
+    if sqlite3.sqlite_version_info < OLDEST:
+        raise UnsupportedError(
+            f"SQLite {sqlite3.sqlite_version} is too old: waiaas-migrate requires SQLite 3.37 or newer. "
+            f"Use a Python that is built with a newer SQLite."
+        )
+
+
 def connect_file(
-    path: str | os.PathLike[str] | Database,
-    *,
-    timeout: float = DEFAULT_TIMEOUT,
-    probe: bool = True,
+    path: str | os.PathLike[str] | Database, *, timeout: float = DEFAULT_TIMEOUT, probe: bool = True
 ) -> sqlite3.Connection:
     """Open a database for reading and writing; make a missing file with mode 0600.
 
@@ -81,7 +79,7 @@ def connect_file(
     Raises:
         DatabaseFileError: the file can't be opened or written, or isn't a SQLite database.
         DatabaseBusy: another connection kept it locked for longer than ``timeout``.
-        UsageError: the path means nothing.
+        UsageError: the path does not name a database.
     """
     require_sqlite()
     database = path if isinstance(path, Database) else database_path(path)
@@ -102,7 +100,7 @@ def connect_file(
 
 
 def _target(database: Database, file: str | None) -> tuple[str, bool]:
-    """Return what SQLite opens, and whether that is a URI."""
+    """Return the name with which SQLite opens the database, and whether that is a URI."""
     if database.uri is not None or file is None:
         return database.uri or MEMORY, database.uri is not None
     # An absolute path begins with a slash, so no file name is mistaken for ":memory:" or a URI.
@@ -111,20 +109,11 @@ def _target(database: Database, file: str | None) -> tuple[str, bool]:
 
 
 def _refuse_uri(database: Database, error: sqlite3.OperationalError) -> None:
-    """Raise UsageError if SQLite doesn't know what the URI asks for, such as a VFS of that name."""
+    """Raise UsageError if SQLite doesn't know what the URI requests, such as a VFS."""
     if database.uri is not None and result_code(error) == sqlite3.SQLITE_ERROR:
         raise UsageError(
             f"{database.uri}: is not a URI that SQLite can open: {error}. See https://www.sqlite.org/uri.html."
         ) from error
-
-
-def _check_uri(database: Database, uri: str) -> None:
-    """Refuse a URI that SQLite can't open before a file is made for it."""
-    address = uri.partition("#")[0]
-    try:
-        sqlite3.connect(f"{address}{'&' if '?' in address else '?'}mode=ro", uri=True).close()
-    except sqlite3.OperationalError as error:  # there may be no such file yet
-        _refuse_uri(database, error)
 
 
 def _prepare_file(database: Database, file: str) -> None:
@@ -137,8 +126,12 @@ def _prepare_file(database: Database, file: str) -> None:
         return
     if os.path.isfile(file) and os.access(file, os.R_OK | os.W_OK):  # noqa: PTH113 — the faster of the two
         return
-    if database.uri is not None:
-        _check_uri(database, database.uri)
+    if database.uri is not None:  # refuse a URI that SQLite can't open before a file is made for it
+        address = database.uri.partition("#")[0]
+        try:
+            sqlite3.connect(f"{address}{'&' if '?' in address else '?'}mode=ro", uri=True).close()
+        except sqlite3.OperationalError as error:  # the file may not exist yet
+            _refuse_uri(database, error)
     path = Path(file)
     if make_file(database, path):
         return
@@ -153,12 +146,12 @@ def _prepare_file(database: Database, file: str) -> None:
 def open_read_only(path: str | os.PathLike[str] | Database) -> sqlite3.Connection:
     """Open an existing database for reading; committed data is never changed.
 
-    If WAL mode's files can't be made, it is read as immutable (https://www.sqlite.org/wal.html#readonly).
+    If the files of WAL mode can't be made, the database is read as immutable (https://www.sqlite.org/wal.html#readonly).
 
     Raises:
         DatabaseFileError: the file is missing, can't be read, or isn't a SQLite database.
         DatabaseBusy: another connection kept it locked.
-        UsageError: the path means nothing.
+        UsageError: the path does not name a database file.
     """
     require_sqlite()
     database = path if isinstance(path, Database) else database_path(path)
@@ -174,7 +167,7 @@ def open_read_only(path: str | os.PathLike[str] | Database) -> sqlite3.Connectio
         except sqlite3.OperationalError as error:
             _refuse_uri(database, error)
             if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK:
-                # A killed process left a write half done. Any reader that may write undoes it first.
+                # A killed process left a write half done. A connection that may write undoes it first.
                 return _open_uri(f"{uri}rw")
             if result_code(error) not in _FILES_BESIDE_IT or not is_whole(file):
                 raise
@@ -184,8 +177,8 @@ def open_read_only(path: str | os.PathLike[str] | Database) -> sqlite3.Connectio
 def _open_uri(uri: str) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True)
     set_up(connection)
-    # Without a callback Python handles Ctrl-C only after the query, which need not end.
-    connection.set_progress_handler(lambda: 0, _INSTRUCTIONS)
+    # Without a callback Python handles Ctrl-C only after the query, which may never end.
+    connection.set_progress_handler(lambda: 0, INSTRUCTIONS)
     connection.execute("PRAGMA query_only = ON")
     _probe(connection)
     return connection
@@ -212,7 +205,7 @@ def _extended(error: sqlite3.Error | UnicodeDecodeError) -> int:
 def plain_error(
     error: sqlite3.Error | UnicodeDecodeError, where: str | sqlite3.Connection, *, doing: str
 ) -> MigrateError | None:
-    """Return what ``error`` means if the file, the disk or a lock is at fault; None if the SQL is.
+    """Return an error of this package if the file, the disk or a lock is at fault; None if the SQL is.
 
     ``where`` is the name of the database for messages, or a connection to it.
     """
@@ -322,79 +315,6 @@ def main_file(connection: sqlite3.Connection) -> str:
     return os.fsdecode(files[b"main"] or b"")
 
 
-def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma], database: str | None = None) -> None:
-    """Set each PRAGMA in order and read it back; ``database`` is its name for messages.
-
-    Raises:
-        PragmaError: one reads back another value, or nothing.
-        DatabaseBusy: other connections kept the journal mode from being changed.
-        UsageError: a name or value isn't a plain word or number.
-    """
-    cursor = connection.cursor()
-    cursor.row_factory = None
-    if set_together(cursor, pragmas):
-        return
-    deadline = time.monotonic() + wait_timeout(pragmas)
-    for pragma in pragmas:
-        name = checked_name(pragma.name, pragma.value)
-        if name in KEPT_IN_FILE and matches(pragma, read_pragma(cursor, name)):
-            continue
-        found = _set(cursor, pragma, database, deadline)
-        if found is None or not matches(pragma, found):
-            found = read_pragma(cursor, name)
-        if not matches(pragma, found) and not _needs_none(connection, pragma):
-            text, where = "nothing" if found is None else str(found), database or database_name(connection)
-            raise PragmaError(name=pragma.name, wanted=str(pragma.value), found=text, database=where)
-
-
-def _needs_none(connection: sqlite3.Connection, pragma: Pragma) -> bool:
-    """Return whether ``pragma`` has no effect on this connection: in memory, or on an immutable file.
-
-    SQLite never uses the journal of an immutable file, and reports no WAL.
-    """
-    if pragma.name.lower() not in FILE_ONLY:
-        return False
-    file = main_file(connection)
-    return not file or (matches(pragma, "wal") and is_wal(Path(file)))
-
-
-def apply_layout_pragmas(
-    connection: sqlite3.Connection, pragmas: Sequence[Pragma], database: str | None = None
-) -> None:
-    """Set the PRAGMAs that only take effect before the first table, if there is no table yet."""
-    layout = [pragma for pragma in pragmas if pragma.name.lower() in SHAPE]
-    if layout and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
-        apply_pragmas(connection, layout, database)
-
-
 def busy_timeout(connection: sqlite3.Connection) -> float:
     """Return the seconds that ``connection`` waits for the locks of others."""
     return int(connection.execute("PRAGMA busy_timeout").fetchone()[0]) / 1000
-
-
-def wait_timeout(pragmas: Sequence[Pragma]) -> float:
-    """Return the seconds to wait for the locks of others, also before PRAGMAs are set: the declared busy timeout."""
-    declared = (str(pragma.value) for pragma in pragmas if pragma.name.lower() == "busy_timeout")
-    return next((int(value) / 1000 for value in declared if value.isdecimal() and value.isascii()), DEFAULT_TIMEOUT)
-
-
-def _set(cursor: sqlite3.Cursor, pragma: Pragma, database: str | None, deadline: float) -> str | int | None:
-    """Set ``pragma``, and return the new value if SQLite reports it; try again until ``deadline`` while it is locked.
-
-    Switching to WAL doesn't wait for ``busy_timeout`` (https://www.sqlite.org/c3ref/busy_handler.html).
-    """
-    pause = 0.001
-    while True:
-        try:
-            rows = cursor.execute(f"PRAGMA {pragma.name} = '{pragma.value}'").fetchall()
-        except sqlite3.OperationalError as error:
-            plain = plain_error(error, cursor.connection, doing=f"setting PRAGMA {pragma.name}")
-            if plain is None:
-                name, found = database or database_name(cursor.connection), f"an error, {error}"
-                raise PragmaError(name=pragma.name, wanted=str(pragma.value), found=found, database=name) from error
-            if not isinstance(plain, DatabaseBusy) or time.monotonic() > deadline:
-                raise plain from error
-            time.sleep(pause)
-            pause = min(pause * 2, 0.05)
-        else:
-            return only_value(rows)

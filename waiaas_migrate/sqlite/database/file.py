@@ -1,7 +1,6 @@
 """The file of a database: make it, check it, and find out how it may be read.
 
-Nothing here opens an existing file except through SQLite: closing a descriptor of a file drops all locks that the
-process has on it
+Only SQLite opens an existing file: closing a descriptor of a file drops all locks that the process has on it
 (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
 """
 
@@ -26,7 +25,7 @@ def make_file(database: Database, path: Path) -> bool:
     """Make a file with mode 0600 if there is none at ``path``; return whether it was made.
 
     Raises:
-        DatabaseFileError: it can't be made, or it was there and is gone.
+        DatabaseFileError: it can't be made, or it existed before and is gone.
     """
     if database.was_there:
         if not os.path.lexists(path):
@@ -45,24 +44,19 @@ def make_file(database: Database, path: Path) -> bool:
 
 
 def _make(path: str) -> None:
-    """Make an empty file without closing a descriptor of it once others can open it.
+    """Make an empty file; raise an OSError, such as FileExistsError, if that is impossible.
 
-    Another thread may open it as soon as it exists, and would lose its locks.
-
-    Raises:
-        FileExistsError: it exists.
-        OSError: it can't be made.
+    Another thread may open the file as soon as it exists, and would lose its locks if a descriptor were closed here.
     """
-    for make in (_make_node, _make_link, _make_plainly):
+    for make in (_make_node, _make_link):
         try:
             make(path)
         except FileExistsError:
             raise
         except OSError:
-            if make is _make_plainly:
-                raise
-        else:
-            return
+            continue
+        return
+    _make_plainly(path)
 
 
 def _make_node(path: str) -> None:
@@ -73,7 +67,7 @@ def _make_node(path: str) -> None:
 
 
 def _make_link(path: str) -> None:
-    """Make the file under another name first, if the file system has links."""
+    """Make the file under another name, and link it, if the file system has links."""
     import uuid  # not needed for an existing file
 
     other = Path(f"{path}.{uuid.uuid4().hex}.new")
@@ -92,7 +86,7 @@ def require_file(name: str, path: Path) -> None:
     """Refuse anything but a regular file that this user may read; ``name`` is its name in messages.
 
     Raises:
-        DatabaseFileError: says what it is.
+        DatabaseFileError: it is missing, or something else.
     """
     try:
         mode = path.stat().st_mode
@@ -128,11 +122,12 @@ def reading_mode(file: Path) -> str:
     """Return the query of a URI that opens ``file`` for reading and leaves nothing beside it.
 
     Reading in WAL mode makes a WAL and its index if there are none, and they belong to the reader. Only a connection
-    that may write removes them again, and not if it is killed; then the owner of the database may be locked out. So
-    only the owner makes them, and root, for whom SQLite gives them to the owner. If there is no WAL, nobody has the
+    that may write removes them again. If it is killed, they stay, and the owner of the database may be locked out. So
+    only the owner makes them, or root, because SQLite then gives them to the owner. If there is no WAL, nobody has the
     database open, and the file holds everything.
     """
-    is_owner = _user() in (0, file.stat().st_uid)
+    user = os.geteuid() if hasattr(os, "geteuid") else 0  # on a system without users, everyone may do everything
+    is_owner = user in (0, file.stat().st_uid)
     if any(file.with_name(file.name + suffix).exists() for suffix in ("-wal", "-shm", "-journal")):
         return "ro" if is_owner else "ro&readonly_shm=1"
     if is_owner and os.access(file, os.W_OK) and os.access(file.parent, os.W_OK):
@@ -145,15 +140,10 @@ def is_wal(file: Path) -> bool:
     return _header(file)[18:20] == b"\2\2"
 
 
-def _user() -> int:
-    """Return the number of the effective user; that of the superuser if the system has none."""
-    return os.geteuid() if hasattr(os, "geteuid") else 0
-
-
 def _header(file: Path) -> bytes:
     """Return the first bytes of a database, without closing a descriptor of a file that this process has open."""
     wanted = file.stat()
-    with suppress(OSError):  # if the system doesn't list them
+    with suppress(OSError):  # if the system doesn't list descriptors
         for name in os.listdir("/dev/fd"):  # noqa: PTH208 — numbers
             with suppress(OSError):  # closed by now, or not open for reading
                 if os.path.samestat(os.fstat(int(name)), wanted):
@@ -163,6 +153,6 @@ def _header(file: Path) -> bytes:
 
 
 def is_whole(path: Path) -> bool:
-    """Return whether everything is in the file itself: there is no WAL or journal, or an empty one."""
+    """Return whether the file holds everything: there is no WAL or journal, or an empty one."""
     beside = [path.with_name(path.name + suffix) for suffix in ("-wal", "-journal")]
     return not any(file.exists() and file.stat().st_size for file in beside)

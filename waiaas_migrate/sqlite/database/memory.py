@@ -1,11 +1,11 @@
 """Databases in memory, to build a schema or replay migrations when only the structure matters.
 
-A replay touches no file, even if a migration asks for one. SQLite refuses to attach a database to these connections, so
-ATTACH, VACUUM and VACUUM INTO are skipped. None of them changes the schema. Later statements that miss a table of the
-database that was not attached are skipped, too.
+A replay touches no file, even if a migration names one. SQLite refuses to attach a database to these connections, so
+ATTACH, VACUUM and VACUUM INTO are skipped. None of them changes the schema. Later statements that need a table of the
+missing database are skipped, too.
 
-An application may define its own collations and functions. In memory, where they never sort or check a row, functions
-and collations of the same name replace them; a real database needs the real ones.
+An application may define its own collations and functions. In memory, where they never sort or check a row, stand-ins
+of the same name take their place; a real database needs the real ones.
 """
 
 from __future__ import annotations
@@ -15,42 +15,34 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from waiaas_migrate.sqlite.database.catalog import CatalogRow, read_catalog
+from waiaas_migrate.sqlite.database.connection import INSTRUCTIONS, require_sqlite
+from waiaas_migrate.sqlite.database.pragmas import OF_THE_PROCESS
 from waiaas_migrate.sqlite.database.setup import set_up
 from waiaas_migrate.sqlite.database.url import MEMORY
-from waiaas_migrate.sqlite.database.version import require_sqlite
 from waiaas_migrate.sqlite.quoting import quote_name
 
 _MISSING = re.compile(r"(?:no such (?P<kind>collation sequence|function)|unknown function): (?P<name>.+)", re.DOTALL)
 
-#: What SQLite says for ATTACH and VACUUM, which attaches the database that it writes to.
+#: SQLite's error for ATTACH, and for VACUUM, which attaches the database that it writes to.
 NOT_ATTACHED = "too many attached databases"
 _COMMENTS = r"(?>\s+|--[^\n]*\n|/\*.*?\*/)*+"
 _VERB = re.compile(_COMMENTS + r"(\w*)", re.DOTALL)
 #: Verbs that never change the schema of the main database.
 _ROWS_ONLY = frozenset("ANALYZE DELETE DETACH INSERT PRAGMA REINDEX REPLACE SELECT UPDATE VALUES WITH".split())
-#: How SQLite refuses a statement that names a database that is not attached, or a table in it.
+#: SQLite's errors for a statement that names a database that is not attached, or a table in it.
 _MISSES = re.compile(r"unknown database |unable to identify |no such (?:table|database|column|index): ")
 _ELSEWHERE = re.compile(r"unknown database |no such \w+: (?!main\.|temp\.)[^.]+\.", re.IGNORECASE)
-#: PRAGMAs that apply to the whole process.
 _OF_THE_PROCESS = re.compile(
-    _COMMENTS + r"PRAGMA\b.*\b(?:temp_store_directory|data_store_directory|(?:hard|soft)_heap_limit)\b",
+    _COMMENTS + rf"PRAGMA\b.*\b(?:{'|'.join(sorted(OF_THE_PROCESS))})\b",
     re.DOTALL | re.IGNORECASE,
 )
 
-#: Instructions of SQLite's virtual machine between two checks for Ctrl-C, a few milliseconds.
-_INSTRUCTIONS = 50_000
-
-
-def _never() -> bool:
-    """Return False. Calling it lets Python handle signals, in the main thread."""
-    return False
-
-
-#: Whether to stop statements in memory. Threads, which signals don't reach, set it for their own work.
-IS_STOPPED: ContextVar[Callable[[], bool]] = ContextVar("IS_STOPPED", default=_never)
+#: Whether to stop statements in memory. SQLite calls it regularly, which lets Python handle signals in the main
+#: thread. Signals don't reach other threads, so these set it for their own work.
+IS_STOPPED: ContextVar[Callable[[], bool]] = ContextVar("IS_STOPPED", default=lambda: False)
 
 
 class _Cursor(sqlite3.Cursor):
@@ -59,15 +51,11 @@ class _Cursor(sqlite3.Cursor):
     connection: _Memory
 
     def execute(self, sql: str, parameters: Any = (), /) -> Self:  # noqa: ANN401 — as the base class
-        """Run one statement; skip it if it is about another file or the whole process.
-
-        Raises:
-            KeyboardInterrupt: Ctrl-C was pressed while it ran.
-        """
+        """Run one statement; skip it if it is about another file or the whole process. Ctrl-C interrupts it."""
         return self._run(super().execute, sql, parameters)
 
     def executemany(self, sql: str, parameters: Any, /) -> Self:  # noqa: ANN401
-        """Run one statement repeatedly; otherwise as :meth:`execute`."""
+        """Run one statement repeatedly, as :meth:`execute` does."""
         return self._run(super().executemany, sql, parameters)
 
     def _run(self, method: Callable[[str, Any], Self], sql: str, parameters: Any) -> Self:  # noqa: ANN401
@@ -85,9 +73,9 @@ class _Cursor(sqlite3.Cursor):
 
 
 class _Memory(sqlite3.Connection):
-    """A connection that attaches no file, and records its replacement functions and collations for a copy."""
+    """A connection that attaches no file, and records its stand-ins (kind and name) for a copy."""
 
-    replacements: frozenset[tuple[str, str]] = frozenset()
+    stand_ins: frozenset[tuple[str, str]] = frozenset()
     #: The number of ATTACH statements skipped, minus those that a DETACH ended.
     missing_databases = 0
 
@@ -97,13 +85,11 @@ class _Memory(sqlite3.Connection):
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:  # noqa: ANN401
         """Run one statement on a new cursor of this module's kind."""
-        cursor: sqlite3.Cursor = self.cursor().execute(sql, parameters)
-        return cursor
+        return cast(sqlite3.Cursor, self.cursor().execute(sql, parameters))
 
     def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:  # noqa: ANN401
         """Run one statement repeatedly on such a cursor."""
-        cursor: sqlite3.Cursor = self.cursor().executemany(sql, parameters)
-        return cursor
+        return cast(sqlite3.Cursor, self.cursor().executemany(sql, parameters))
 
     def skips(self, statement: str, refusal: str) -> bool:
         """Return whether ``statement``, which SQLite refused, is about a database that was not attached."""
@@ -137,8 +123,8 @@ def memory() -> sqlite3.Connection:
     set_up(connection)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     # The real one uses its second argument as the address of code (https://www.sqlite.org/fts3.html#f3token).
-    connection.create_function("fts3_tokenizer", 2, _no_value)
-    connection.set_progress_handler(IS_STOPPED.get(), _INSTRUCTIONS)
+    connection.create_function("fts3_tokenizer", 2, lambda *_: None)
+    connection.set_progress_handler(IS_STOPPED.get(), INSTRUCTIONS)
     connection.execute("PRAGMA foreign_keys = OFF")
     return connection
 
@@ -149,12 +135,12 @@ def lacks_database(connection: sqlite3.Connection) -> bool:
 
 
 def execute(connection: sqlite3.Connection, statement: str) -> sqlite3.Cursor:
-    """Run one statement; define a replacement for each collation or function that is missing.
+    """Run one statement; define a stand-in for each missing collation or function.
 
     Raises:
         sqlite3.Error: SQLite refuses it for another reason.
     """
-    replaced: set[str] = set()
+    defined: set[str] = set()
     is_alter = _verb(statement) == "ALTER"
     while True:
         try:
@@ -162,10 +148,10 @@ def execute(connection: sqlite3.Connection, statement: str) -> sqlite3.Cursor:
                 return connection.execute(statement)
         except sqlite3.OperationalError as error:
             missing = _MISSING.search(str(error))
-            if missing is None or missing[0] in replaced:
+            if missing is None or missing[0] in defined:
                 raise
-            replaced.add(missing[0])
-            _replace(connection, missing["kind"] or "function", missing["name"].removesuffix("()"))
+            defined.add(missing[0])
+            _stand_in(connection, missing["kind"] or "function", missing["name"].removesuffix("()"))
 
 
 @contextmanager
@@ -186,7 +172,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 @contextmanager
 def _undone_on_error(connection: sqlite3.Connection) -> Iterator[None]:
-    """Undo a statement that fails: within a transaction, ADD COLUMN keeps the column when its CHECK fails to run."""
+    """Undo a statement that fails: within a transaction, ADD COLUMN keeps its column even if a CHECK can't run."""
     connection.execute("SAVEPOINT alter_table")
     try:
         yield
@@ -197,35 +183,27 @@ def _undone_on_error(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("RELEASE alter_table")
 
 
-def _replace(connection: sqlite3.Connection, kind: str, name: str) -> None:
+def _stand_in(connection: sqlite3.Connection, kind: str, name: str) -> None:
     if kind == "function":
-        connection.create_function(name, -1, _no_value, deterministic=True)
+        connection.create_function(name, -1, lambda *_: None, deterministic=True)
     else:
-        connection.create_collation(name, _by_text)
+        connection.create_collation(name, lambda left, right: (left > right) - (left < right))
     if isinstance(connection, _Memory):
-        connection.replacements |= {(kind, name)}
-
-
-def _no_value(*_: object) -> None:
-    return None
-
-
-def _by_text(left: str, right: str) -> int:
-    return (left > right) - (left < right)
+        connection.stand_ins |= {(kind, name)}
 
 
 def copy(connection: sqlite3.Connection) -> sqlite3.Connection:
     """Return another database in memory with the same content."""
     other = memory()
     if isinstance(connection, _Memory):
-        for kind, name in sorted(connection.replacements):
-            _replace(other, kind, name)
+        for kind, name in sorted(connection.stand_ins):
+            _stand_in(other, kind, name)
     connection.backup(other)
     return other
 
 
 def schema_copy(catalog: Iterable[CatalogRow]) -> sqlite3.Connection:
-    """Return a database in memory with exactly this ``catalog``, and without rows.
+    """Return a database in memory with exactly this ``catalog`` and no rows.
 
     Raises:
         sqlite3.Error: SQLite refuses a statement, such as that of a shadow table.
@@ -245,7 +223,7 @@ def drop_triggers(connection: sqlite3.Connection) -> None:
 
 
 def empty(connection: sqlite3.Connection, tables: Iterable[str]) -> None:
-    """Delete all rows of ``tables``. No trigger fires, because they are dropped first and created again after."""
+    """Delete all rows of ``tables``. No trigger fires, because all are dropped before and created again after."""
     triggers = [row.sql for row in read_catalog(connection) if row.kind == "trigger"]
     drop_triggers(connection)
     for table in tables:

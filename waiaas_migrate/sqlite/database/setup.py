@@ -33,7 +33,7 @@ def using_setup(setup: Setup | None) -> Iterator[None]:
 def set_up(connection: sqlite3.Connection) -> None:
     """Call the setup function with ``connection``; close the connection if that fails.
 
-    Its row factory, text factory and isolation level are restored, because reading must not depend on the application.
+    The row factory, text factory and isolation level are restored, because this package relies on the defaults.
 
     Raises:
         UsageError: the function left a transaction open.

@@ -26,7 +26,7 @@ class Database:
         name: what messages call it.
         file: its path; None if it is in memory.
         uri: the ``file:`` URI, if one was given.
-        was_there: the file has been seen, and must not be made again if it is gone.
+        was_there: the file existed before, and must not be made again if it is gone.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Database:
 
     @property
     def query(self) -> str:
-        """Return what a URI asks for besides a mode, such as a VFS, with an ``&`` after each."""
+        """Return the parameters of a URI without its mode, such as a VFS, with an ``&`` after each."""
         asked = urlsplit(self.uri or "").query.split("&")
         return "".join(f"{one}&" for one in asked if one and unquote(one.partition("=")[0]) != "mode")
 
@@ -62,7 +62,7 @@ def database_path(text: str | os.PathLike[str]) -> Database:
     before an absolute one, as with yoyo and SQLAlchemy. Percent escapes are decoded in both, but not in a plain path.
 
     Raises:
-        UsageError: names what is wrong with the text.
+        UsageError: the text does not name a database.
     """
     name = os.fsdecode(text)
     if not name or "\0" in name:
@@ -81,7 +81,9 @@ def database_path(text: str | os.PathLike[str]) -> Database:
 
 
 def _file_path(text: str, name: str) -> str:
-    """Return ``text`` unless it ends with a slash, and so can only be a folder; a Path would drop the slash."""
+    """Return ``text`` if it can be a file; a slash at its end, which a Path would drop, means a folder."""
+    if "\0" in text:
+        raise UsageError(f"{name} contains a character that no file name can have. Correct it.")
     if text[-1:] == os.sep:
         raise DatabaseFileError(f"{name}: is a folder. Give the path of a database file.")
     return text
@@ -93,8 +95,6 @@ def _from_uri(uri: str) -> Database:
     path = unquote(parts.path)
     if path in ("", MEMORY) or "memory" in modes:
         return Database(name=uri, file=None, uri=uri)
-    if "\0" in path:
-        raise UsageError(f"{uri} contains a character that no file name can have. Correct the URI.")
     return Database(name=uri, file=_file_path(path, uri), uri=uri)
 
 
@@ -107,6 +107,4 @@ def _from_url(url: str) -> Database:
     path = unquote(parts.path.removeprefix("/"))
     if path in ("", MEMORY):
         return Database(name=MEMORY, file=None)
-    if "\0" in path:
-        raise UsageError(f"{url} contains a character that no file name can have. Correct the URL.")
     return Database(name=path, file=_file_path(path, url))

@@ -37,7 +37,7 @@ class CreateStatement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drop:
-    """DROP."""
+    """DROP of a table, index, view or trigger."""
 
     kind: ObjectKind
     name: str
@@ -72,7 +72,7 @@ class AddColumn:
 class DropColumn:
     """ALTER TABLE … DROP COLUMN, which writes every row but no index.
 
-    ``is_legacy``: do not compile all views and triggers, as SQLite otherwise does.
+    ``is_legacy``: keep SQLite from compiling all views and triggers.
     """
 
     table: str
@@ -95,7 +95,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardNoRow:
-    """Fail if a row meets ``where``; ``rule`` says in words what it would break."""
+    """Fail if a row meets ``where``; ``rule`` says in words which rule such a row breaks."""
 
     table: str
     rule: str
@@ -106,7 +106,7 @@ class GuardNoRow:
 class EditDefinition:
     """Replace a piece of a table's definition; ``words`` describe the change.
 
-    The rows must satisfy ``asked``. The old definition stays in force until all edits are made.
+    The rows must pass the guards ``asked``. The old definition stays in force until all edits are made.
     """
 
     table: str
@@ -124,7 +124,7 @@ class EndEdits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copied:
-    """A column that gets a value, and the SQL expression for it over the old row."""
+    """A column, and the SQL expression over the old row for its value."""
 
     column: str
     source: str
@@ -158,10 +158,14 @@ class CopyRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplaceTable:
-    """Replace ``table`` by ``aside``, and keep its AUTOINCREMENT counter if asked."""
+    """Replace ``table``, which is called ``away`` until it is dropped, by ``aside``.
+
+    ``keeps_sequence``: keep its AUTOINCREMENT counter.
+    """
 
     table: str
     aside: str
+    away: str
     keeps_sequence: bool
 
 
@@ -201,8 +205,8 @@ class GuardForeignKeysOff:
 class GuardDefinition:
     """Fail if ``table`` was changed by hand: a rebuild would lose the change.
 
-    The expected definition is ``text``. If that is None, it is the definition of the new table ``aside`` after the
-    replacement of ``named`` (its name) and of ``pieces``.
+    The expected definition is ``text``. If ``text`` is None, it is the definition of the new table ``aside`` with
+    ``named`` (its name) and ``pieces`` replaced.
     """
 
     table: str
@@ -261,31 +265,11 @@ class GuardViolations:
 
 
 Action = (
-    CreateTable
-    | CreateIndex
-    | CreateStatement
-    | Drop
-    | RenameTable
-    | RenameColumn
-    | AddColumn
-    | DropColumn
-    | BeginEdits
-    | EditDefinition
-    | EndEdits
-    | CreateBeside
-    | CopyRows
-    | ReplaceTable
-    | UpdateRows
-    | FillFullText
-    | SecureDelete
-    | GuardForeignKeysOff
-    | GuardDefinition
-    | GuardObjects
-    | GuardNoRow
-    | GuardParents
-    | NoteViolations
+    CreateTable | CreateIndex | CreateStatement | Drop | RenameTable | RenameColumn | AddColumn | DropColumn
+    | BeginEdits | EditDefinition | EndEdits | CreateBeside | CopyRows | ReplaceTable | UpdateRows | FillFullText
+    | SecureDelete | GuardForeignKeysOff | GuardDefinition | GuardObjects | GuardNoRow | GuardParents | NoteViolations
     | GuardViolations
-)
+)  # fmt: skip
 
 
 def template_of(action: Action) -> str:
@@ -295,15 +279,8 @@ def template_of(action: Action) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Actions that belong together; ``words`` are empty if the actions say it all."""
+    """Actions that belong together; ``words`` is the comment above them, which may be empty."""
 
     words: str
     cost: Cost
     actions: tuple[Action, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """The steps of one direction of a migration, in order."""
-
-    steps: tuple[Step, ...] = ()

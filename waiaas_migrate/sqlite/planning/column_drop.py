@@ -61,7 +61,7 @@ def _schema_allows(transition: Transition) -> bool:
     writes ``""`` as ``''`` in all views and triggers.
     """
     parts = [part for table in transition.old.tables for index in table.indexes for part in index.parts]
-    dropped = {fold(table.name) for table in transition.leaving(Table)}
+    dropped = {fold(table.name) for table in transition.dropped(Table)}
     return not (
         any(part.expression is not None and is_text_term(part.expression.sql) for part in parts)
         or any(dropped & names_in(text) for text in statements(transition.new))

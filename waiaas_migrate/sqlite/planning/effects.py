@@ -11,7 +11,7 @@ from waiaas_migrate.schema.names import fold
 
 
 class Cost(StrEnum):
-    """How much of a table a step reads or writes: no rows, all rows, or all of it."""
+    """How much of a table a step reads or writes: no rows, every row, or the whole table, which it rewrites."""
 
     CONSTANT = "constant"
     SCAN = "scan"
@@ -34,11 +34,11 @@ class Effects:
     """The effects of one direction of a migration.
 
     Args:
-        tables: each table that it reads or writes, by the name that the table has before, with the highest cost. None
-            means any table at any cost, as in :data:`WORST_CASE`.
+        tables: each table that is read or written, by its name before, with the highest cost; None if that may be any
+            table at any cost.
         changes_rows: existing rows can change or be deleted, or rows can be added.
         changes_keys: foreign keys are added or changed.
-        loses: data can be lost other than by a rebuild or a destructive hazard.
+        loses: data can be lost in other ways than by a rebuild or a destructive hazard.
         hazards: the announced hazards.
     """
 
@@ -107,7 +107,7 @@ class Tally:
         self._tables[fold(name)] = known[0], max(known[1], cost, key=_ORDER.index)
 
     def create(self, table: str, cost: Cost) -> None:
-        """Add a new table. One with the name of a dropped table counts as a rebuild of it."""
+        """Add a new table. If it has the name of a dropped table, that counts as a rebuild."""
         self._created.add(fold(table))
         self.touch(table, Cost.REBUILD if fold(table) in self._dropped else cost)
 
@@ -127,7 +127,7 @@ class Tally:
         self.touch(table, Cost.CONSTANT if is_empty else Cost.SCAN)
 
     def rename(self, old: str, new: str) -> None:
-        """Add a rename. A new table that replaces an existing one is its rebuild."""
+        """Add a rename. If a new table replaces an existing one, that counts as a rebuild."""
         self.changes_keys = True
         if fold(old) in self._created and fold(new) in self._tables:
             self._created.remove(fold(old))

@@ -5,32 +5,33 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from waiaas_migrate.schema.changes import DropTable, ModifyPrimaryKey, foreign_keys_to_check
-from waiaas_migrate.schema.foreign_keys import Fault, Tables, fault, identity, mended_keys, targets_of
-from waiaas_migrate.schema.model import ForeignKey, Schema, Table
+from waiaas_migrate.schema.foreign_keys import Fault, fault, identity, newly_enforceable_keys, targets_of
+from waiaas_migrate.schema.model import ForeignKey, Schema
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import is_renumbered, rowid_name
-from waiaas_migrate.sqlite.orphans import orphan_condition
 from waiaas_migrate.sqlite.planning.actions import GuardParents, GuardViolations, NoteViolations, Orphans, Step
 from waiaas_migrate.sqlite.planning.backfill_order import moved_columns
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.transition import Transition
+from waiaas_migrate.sqlite.quoting import orphan_condition
 from waiaas_migrate.sqlite.reading.spelling import spelled_name
 
 
 def parent_guards(transition: Transition) -> tuple[Step, ...]:
-    """Return guards that rows have their parents by foreign keys that are new, changed or enforceable only now."""
+    """Return guards that rows have parents by foreign keys that are new or changed, or enforceable only now."""
     steps = []
-    for table, key in (*foreign_keys_to_check(transition.changes), *mended_keys(transition.old, transition.new)):
-        orphans = _orphans(transition.new, table, key)
-        words = f"every row of {table} has its parent in {key.table}"
-        steps += (
-            [] if orphans is None else [Step(words=words, cost=Cost.SCAN, actions=(GuardParents(orphans=orphans),))]
-        )
+    for table, key in (
+        *foreign_keys_to_check(transition.changes),
+        *newly_enforceable_keys(transition.old, transition.new),
+    ):
+        if (orphans := _orphans(transition.new, table, key)) is not None:
+            words = f"every row of {table} has its parent in {key.table}"
+            steps.append(Step(words=words, cost=Cost.SCAN, actions=(GuardParents(orphans=orphans),)))
     return tuple(steps)
 
 
 def violation_guards(transition: Transition) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
-    """Return guards around changes that may remove parents: one step that notes violations, one that compares them."""
+    """Return the guards around changes that may remove parents: a step that notes violations, and one that compares."""
     touched = {fold(c.table.name) for c in transition.changes if isinstance(c, DropTable)}
     touched |= {fold(c.table) for c in transition.changes if isinstance(c, ModifyPrimaryKey)}
     moved = frozenset(moved_columns(transition))
@@ -48,27 +49,21 @@ def violation_guards(transition: Transition) -> tuple[tuple[Step, ...], tuple[St
 def _checked(
     transition: Transition, touched: Collection[str], moved: Collection[tuple[str, str]]
 ) -> Iterator[tuple[Orphans, Orphans]]:
-    """Yield the orphans before and after, for each kept foreign key that uses a touched table or a moved column."""
+    """Yield the orphans before and after, for each kept foreign key with a touched parent or a moved column."""
     old, new = transition.old.by_name(), transition.new.by_name()
     for name, table in new.items():
         earlier = {identity(name, key): key for key in old[name].foreign_keys} if name in old else {}
         for key in table.foreign_keys:
             was = earlier.get(identity(name, key))
-            if was is None or not (fold(key.table) in touched or _uses(new, table, key, moved)):
+            ends = {(name, fold(column)) for column in key.columns}
+            ends |= {(fold(key.table), fold(target)) for target in targets_of(new.get(fold(key.table)), key)}
+            if was is None or (fold(key.table) not in touched and ends.isdisjoint(moved)):
                 continue
             rowid = None if is_renumbered(old[name], table) else rowid_name(old[name], table)
             before = _orphans(transition.old, old[name].name, was, rowid)
             after = _orphans(transition.new, table.name, key, rowid)
             if before is not None and after is not None:
                 yield before, after
-
-
-def _uses(tables: Tables, table: Table, key: ForeignKey, columns: Collection[tuple[str, str]]) -> bool:
-    """Return whether one of ``columns`` is at either end of the foreign key ``key`` of ``table``."""
-    targets = targets_of(tables.get(fold(key.table)), key)
-    ends = [(fold(table.name), fold(column)) for column in key.columns]
-    ends += [(fold(key.table), fold(target)) for target in targets]
-    return any(end in columns for end in ends)
 
 
 def _orphans(schema: Schema, table: str, key: ForeignKey, rowid: str | None = None) -> Orphans | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from waiaas_migrate.schema.model import Table, VirtualTable
+from waiaas_migrate.schema.model import VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import ROWID_NAMES, is_renumbered
 from waiaas_migrate.sqlite.planning.actions import FillFullText, Step
@@ -15,15 +15,15 @@ from waiaas_migrate.sqlite.planning.backfill_order import moved_columns
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.row_values import column_of
 from waiaas_migrate.sqlite.planning.transition import Transition
-from waiaas_migrate.sqlite.reading.external_content import Content, content_of
+from waiaas_migrate.sqlite.reading.external_content import content_of
 
 
 def fill_steps(transition: Transition) -> Iterator[Step]:
-    """Yield steps that index existing rows, where the table or its content changed.
+    """Yield a step that indexes existing rows again for each table that changed, or whose content did.
 
     No trigger fires while a migration changes rows, so nothing else updates the index.
     """
-    made = {fold(virtual.name) for virtual in transition.coming(VirtualTable)}
+    made = {fold(virtual.name) for virtual in transition.created(VirtualTable)}
     old_tables, new_tables = transition.old.by_name(), transition.new.by_name()
     for virtual in transition.new.virtual_tables:
         content = content_of(virtual)
@@ -31,18 +31,16 @@ def fill_steps(transition: Transition) -> Iterator[Step]:
             continue
         old, new = old_tables.get(content.table), new_tables.get(content.table)
         is_stale = fold(virtual.name) in transition.stale_indexes
-        if old is not None and new is not None and _is_readable(content, new):
-            columns = content.columns or {fold(column.name) for column in new.columns}
+        names = {fold(column.name) for column in new.columns} if new is not None else set()
+        has_rowid = new is not None and not new.without_rowid
+        # An index over columns that do not exist can't be read.
+        if old is not None and content.columns <= names and (content.rowid in names or has_rowid):
+            columns = content.columns or names
             read = {(content.table, column) for column in (content.rowid, *columns)}
             is_stale = is_stale or fold(virtual.name) in made or is_changed(transition, read)
         if is_stale:
             words = f"index the rows of {content.table if new is None else new.name} in virtual table {virtual.name}"
             yield Step(words=words, cost=Cost.SCAN, actions=(FillFullText(table=virtual.name),))
-
-
-def _is_readable(content: Content, table: Table) -> bool:
-    names = {fold(column.name) for column in table.columns}
-    return content.columns <= names and (content.rowid in names or not table.without_rowid)
 
 
 def is_changed(transition: Transition, read: Collection[tuple[str, str]]) -> bool:
@@ -58,7 +56,6 @@ def is_changed(transition: Transition, read: Collection[tuple[str, str]]) -> boo
         if column in ROWID_NAMES and is_renumbered(old, new):
             return True
         found = column_of(new, column)
-        is_generated = found is not None and found.generated is not None
-        if is_generated and any(table == name for table, _ in moved):
+        if found is not None and found.generated is not None and any(table == name for table, _ in moved):
             return True
     return False

@@ -1,4 +1,4 @@
-"""Guards: conditions that SQLite tests, and messages that stop a migration."""
+"""The guards of a migration: conditions that SQLite tests, and the messages that stop the migration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DEFINITION_DIFFERS = "its definition differs from what the migrations made; run 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """A condition with a ``message`` if it fails; ``label`` names its column."""
+    """The message of a condition that fails, and the label that names its column."""
 
     label: str
     message: str

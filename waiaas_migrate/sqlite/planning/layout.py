@@ -27,16 +27,8 @@ class ColumnLayout:
     def is_plain(self) -> bool:
         """Whether the column has only a name and a type, as many do."""
         column = self.column
-        return not (
-            column.not_null
-            or column.default
-            or column.collation is not None
-            or column.generated
-            or self.primary_key
-            or self.uniques
-            or self.checks
-            or self.foreign_keys
-        )
+        own = column.not_null or column.default or column.collation is not None or column.generated
+        return not (own or self.primary_key or self.uniques or self.checks or self.foreign_keys)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +90,7 @@ def _grouped(
 
 
 def _key_column(key: PrimaryKey) -> str | None:
-    """Return the folded name of the column with the key; None if it is on the table."""
+    """Return the folded name of the column on which the key is written; None if that is the table."""
     is_inline = key.inline and len(key.parts) == 1 and key.parts[0].collation is None
     return fold(key.parts[0].column or "") if is_inline else None
 

@@ -1,14 +1,13 @@
 """Turns changes into steps that SQLite can run, in an order that works.
 
-First it drops what could be in the way: triggers, views, indexes, tables. Then it renames, creates and alters tables.
-Then it creates indexes, virtual tables, views and triggers. Last it checks foreign keys.
+First come the drops of triggers, views, indexes and tables that could be in the way, then steps that rename, create and
+alter tables, then those that create indexes, virtual tables, views and triggers. Guards of foreign keys come last.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.describe import describe
@@ -20,30 +19,30 @@ from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.foreign_key_steps import parent_guards, violation_guards
 from waiaas_migrate.sqlite.planning.full_text import fill_steps
 from waiaas_migrate.sqlite.planning.table_plan import plan_table
-from waiaas_migrate.sqlite.planning.transition import Alteration, TableChanges, Transition
+from waiaas_migrate.sqlite.planning.transition import TableChanges, Transition, sides
 from waiaas_migrate.sqlite.reading.ddl import names_in
 
 
-def plan(transition: Transition) -> a.Plan:
+def plan(transition: Transition) -> tuple[a.Step, ...]:
     """Return the steps of ``transition``."""
-    return a.Plan(steps=tuple(_Planner(transition).steps()))
+    return tuple(_Planner(transition).steps())
 
 
-def creation(schema: Schema, changes: Iterable[c.Change]) -> a.Plan:
+def creation(schema: Schema, changes: Iterable[c.Change]) -> tuple[a.Step, ...]:
     """Return the steps that create ``schema`` in an empty database."""
     return plan(Transition(start=Schema(), old=Schema(), new=schema, changes=tuple(changes)))
 
 
 class _Planner:
-    """Plans one transition, on the basis of the plans for its tables."""
+    """Plans one transition, given the plans for its tables."""
 
     def __init__(self, transition: Transition) -> None:
         self.t = transition
         self.old, self.new = transition.old.by_name(), transition.new.by_name()
         self.read = read_tables(transition)
-        changes: dict[str, list[Alteration]] = defaultdict(list)
+        changes: dict[str, list[c.Alteration]] = defaultdict(list)
         for change in transition.changes:
-            if isinstance(change, Alteration):
+            if isinstance(change, c.Alteration):
                 changes[fold(c.table_of(change) or "")].append(change)
         self.tables = {
             name: plan_table(
@@ -52,12 +51,12 @@ class _Planner:
             for name, found in changes.items()
         }
         self.rebuilt = {name for name, planned in self.tables.items() if planned.is_rebuilt}
-        self.dropped = _names(transition.leaving(Table))
+        self.dropped = _names(transition.dropped(Table))
         self.views_gone = _names(leaving_views(transition))
 
     def steps(self) -> Iterator[a.Step]:
         """Yield every step, in order."""
-        tables = [self.tables[name] for name in backfill_order(self.t, self.tables).tables]
+        tables = [self.tables[name] for name in backfill_order(self.t, self.tables)[0]]
         noted, compared = violation_guards(self.t)
         yield from self._settings()
         yield from (_drop("trigger", trigger.name) for trigger in self._leaving_triggers())
@@ -97,8 +96,8 @@ class _Planner:
     # Drop
 
     def _leaving_triggers(self) -> list[Trigger]:
-        """Return the triggers to drop: they change, are in the way, or lose their view."""
-        gone = _names(self.t.leaving(Trigger)) | self.t.set_aside
+        """Return the triggers to drop: those that change, lose their view, would fire, or would make a rename fail."""
+        gone = _names(self.t.dropped(Trigger)) | self.t.set_aside
         gone |= _names(trigger for trigger in self.t.old.triggers if self._fires(trigger))
         return [t for t in self.t.start.triggers if fold(t.name) in gone or fold(t.table) in self.views_gone]
 
@@ -110,30 +109,27 @@ class _Planner:
         return not trigger.columns or not planned.updated.isdisjoint(map(fold, trigger.columns))
 
     def _drop_indexes(self) -> Iterator[a.Step]:
-        """Drop indexes that change, and those whose names a new table needs."""
-        new = self.t.coming(Table)
+        """Drop indexes that change, and those whose names a new table or its indexes need."""
+        new = self.t.created(Table)
         taken = _names(new) | {fold(index.name) for table in new for index in table.indexes}
-        for table in self.t.leaving(Table):
+        for table in self.t.dropped(Table):
             if fold(table.name) in self.read:
                 yield from (_drop("index", index.name) for index in table.indexes if fold(index.name) in taken)
-        with_rebuilt = {fold(index.name) for name in self.rebuilt for index in self.old[name].indexes} - _names(new)
-        for index in self.t.leaving(Index):
-            if fold(index.name) not in with_rebuilt:
-                yield _drop("index", index.name)
+        yield from (_drop("index", index.name) for index in self.t.dropped(Index))
 
     def _drop_tables(self, *, read_by_backfills: bool) -> Iterator[a.Step]:
         """Drop the tables that no backfill reads, or those that backfills read."""
-        for virtual in self.t.leaving(VirtualTable):
+        for virtual in self.t.dropped(VirtualTable):
             if (fold(virtual.name) in self.read) is read_by_backfills:
                 yield _drop("virtual table", virtual.name)
-        leaving = [table for table in self.t.leaving(Table) if (fold(table.name) in self.read) is read_by_backfills]
+        leaving = [table for table in self.t.dropped(Table) if (fold(table.name) in self.read) is read_by_backfills]
         yield from (_drop("table", table.name) for table in children_first(leaving))
 
     # Create
 
     def _create_tables(self) -> Iterator[a.Step]:
         """Create new tables, each with the indexes whose names are free."""
-        for table in self.t.coming(Table):
+        for table in self.t.created(Table):
             yield _step(describe(c.AddTable(table=table)), a.CreateTable(table=table))
             yield from self._indexes_of_new(table, free=True)
 
@@ -145,42 +141,32 @@ class _Planner:
                 yield _create_index(table.name, index, Cost.CONSTANT)
 
     def _create_indexes(self) -> Iterator[a.Step]:
-        for table in self.t.coming(Table):
+        for table in self.t.created(Table):
             yield from self._indexes_of_new(table, free=False)
         for table in (self.new[name] for name in self.tables if name in self.rebuilt):
             again = tuple(a.CreateIndex(table=table.name, index=index) for index in table.indexes)
             if again:
                 yield a.Step(words="", cost=Cost.REBUILD, actions=again)
         owners = {fold(index.name): name for name, table in self.new.items() for index in table.indexes}
-        for index in self.t.coming(Index):
+        for index in self.t.created(Index):
             owner = owners[fold(index.name)]
             if owner not in self.rebuilt:
                 yield _create_index(self.new[owner].name, index, Cost.SCAN)
 
     def _create_virtual_tables(self) -> Iterator[a.Step]:
         for change in self.t.changes:
-            match change:
-                case c.AddObject(item=VirtualTable() as virtual) | c.ModifyObject(new=VirtualTable() as virtual):
-                    yield _step(describe(change), a.CreateStatement(statement=virtual.statement))
-                case (
-                    c.AddTable() | c.DropTable() | c.RenameTable() | c.ModifyTableOptions() | c.AddColumn()
-                    | c.DropColumn() | c.RenameColumn() | c.ModifyColumn() | c.ReorderColumns() | c.AddCheck()
-                    | c.DropCheck() | c.ModifyCheck() | c.ModifyPrimaryKey() | c.AddUnique() | c.DropUnique()
-                    | c.AddForeignKey() | c.DropForeignKey() | c.ModifyForeignKey() | c.AddIndex() | c.DropIndex()
-                    | c.ModifyIndex() | c.AddObject() | c.DropObject() | c.ModifyObject()
-                ):  # fmt: skip
-                    continue
-                case _:
-                    assert_never(change)
+            _, created = sides(change)
+            if isinstance(created, VirtualTable):
+                yield _step(describe(change), a.CreateStatement(statement=created.statement))
 
     def _create_views(self) -> Iterator[a.Step]:
-        needed = _names(self.t.coming(View)) | self.views_gone
+        needed = _names(self.t.created(View)) | self.views_gone
         for view in self.t.new.views:
             if fold(view.name) in needed:
                 yield _step(f"add view {view.name}", a.CreateStatement(statement=view.statement))
 
     def _create_triggers(self) -> Iterator[a.Step]:
-        needed = _names(self._leaving_triggers()) | _names(self.t.coming(Trigger))
+        needed = _names(self._leaving_triggers()) | _names(self.t.created(Trigger))
         for trigger in self.t.new.triggers:
             if fold(trigger.table) in self.rebuilt | self.dropped or fold(trigger.name) in needed:
                 words = f"add trigger {trigger.name} on {trigger.table}"
@@ -189,14 +175,14 @@ class _Planner:
 
 def leaving_views(transition: Transition) -> tuple[View, ...]:
     """Return the views to drop first, whether or not they are created again."""
-    gone = _names(transition.leaving(View)) | transition.set_aside
+    gone = _names(transition.dropped(View)) | transition.set_aside
     if transition.renames.tables or transition.renames.columns:
         gone = _with_dependents(transition.start.views, gone)
     return tuple(view for view in transition.start.views if fold(view.name) in gone)
 
 
 def _with_dependents(views: Sequence[View], gone: frozenset[str]) -> frozenset[str]:
-    """Return ``gone`` and all views that read one of them: they would stop a rename."""
+    """Return ``gone`` and all views that read one of these: they would stop a rename."""
     found = gone
     while more := _names(v for v in views if fold(v.name) not in found and names_in(v.statement.sql) & found):
         found |= more
@@ -234,7 +220,7 @@ def _create_index(table: str, index: Index, cost: Cost) -> a.Step:
 
 
 def _edits(edits: Sequence[a.EditDefinition]) -> Iterator[a.Step]:
-    """Yield one step for all edits: each makes every connection read the catalog."""
+    """Yield one step for all edits, because each such step makes every connection read the catalog again."""
     if edits:
         tables = tuple(dict.fromkeys(edit.table for edit in edits))
         cost = Cost.SCAN if any(edit.asked for edit in edits) else Cost.CONSTANT

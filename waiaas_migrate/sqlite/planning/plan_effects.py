@@ -12,10 +12,10 @@ from waiaas_migrate.sqlite.planning import actions as a
 from waiaas_migrate.sqlite.planning.effects import AnnouncedHazard, Cost, Effects, Tally
 
 
-def effects_of(plan: a.Plan, hazards: Iterable[Hazard], old: Schema) -> Effects:
+def effects_of(plan: Iterable[a.Step], hazards: Iterable[Hazard], old: Schema) -> Effects:
     """Return the effects of ``plan`` on the schema ``old``, with its ``hazards``."""
     found = _PlanTally(old)
-    for step in plan.steps:
+    for step in plan:
         for action in step.actions:
             found.add(action, step.cost)
     return found.effects(AnnouncedHazard(code=hazard.code, where=hazard.where) for hazard in hazards)

@@ -1,30 +1,18 @@
-"""Rebuilding a table: create a new one, copy the rows, replace the old one."""
+"""Rebuilds a table: create a new one, copy the rows, replace the old one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
 
-from waiaas_migrate.schema.affinity import affinity
-from waiaas_migrate.schema.canonical import canonical
 from waiaas_migrate.schema.changes import AddColumn
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import SqlText, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import ROWID_NAMES, rowid_alias, rowid_name
-from waiaas_migrate.sqlite.planning.actions import (
-    Copied,
-    CopyRows,
-    CreateBeside,
-    GuardDefinition,
-    GuardNoRow,
-    GuardObjects,
-    Piece,
-    ReplaceTable,
-    Step,
-)
+from waiaas_migrate.sqlite.planning import actions as a
 from waiaas_migrate.sqlite.planning.effects import Cost
-from waiaas_migrate.sqlite.planning.row_values import column_of, guards, overrides_conflicts, value_of
+from waiaas_migrate.sqlite.planning.row_values import column_of, guards, keeps_values, overrides_conflicts, value_of
 from waiaas_migrate.sqlite.planning.table_text import piece, renamed, written_name
 from waiaas_migrate.sqlite.planning.text_steps import text_steps
 from waiaas_migrate.sqlite.planning.transition import TableChanges
@@ -33,14 +21,14 @@ from waiaas_migrate.sqlite.reading.grammar import significant, tokenize
 from waiaas_migrate.sqlite.reading.spelling import spelled_name, spelled_value
 
 
-def rebuild(table: TableChanges, new: Table) -> Step:
+def rebuild(table: TableChanges, new: Table) -> a.Step:
     """Return the step that creates ``new``, copies the rows, and drops the old table.
 
-    ``new`` is ``table.new``, with its columns in the order that they get in the file.
+    ``new`` is ``table.new``, with its columns in the order that they will have in the file.
     """
     old, aside = table.old, f"_waiaas_new_{new.name}"
     create, definition_guard = _definitions(table, new, aside)
-    copy = CopyRows(
+    copy = a.CopyRows(
         table=new.name,
         aside=aside,
         copied=tuple(_copied(old, new)) or (_nothing_kept(new),),
@@ -48,26 +36,28 @@ def rebuild(table: TableChanges, new: Table) -> Step:
         overrides=overrides_conflicts(new),
     )
     objects = (*(fold(index.name) for index in old.indexes), *table.triggers)
-    return Step(
+    return a.Step(
         words="; ".join(describe(change) for change in table.changes),
         cost=Cost.REBUILD,
         actions=(
             *_addition_guards(table, new),
             *_rowid_guards(old, new),
-            CreateBeside(create=create),
+            a.CreateBeside(create=create),
             copy,
             definition_guard,
-            GuardObjects(table=new.name, names=objects),
-            ReplaceTable(table=new.name, aside=aside, keeps_sequence=_has_counter(old) and _has_counter(new)),
+            a.GuardObjects(table=new.name, names=objects),
+            a.ReplaceTable(
+                table=new.name,
+                aside=aside,
+                away=f"_waiaas_old_{new.name}",
+                keeps_sequence=_has_counter(old) and _has_counter(new),
+            ),
         ),
     )
 
 
-def _addition_guards(table: TableChanges, new: Table) -> Iterator[GuardNoRow]:
-    """Yield guards for added columns.
-
-    The rowid needs none, since every row has one. Neither does a backfill, which is part of the copy.
-    """
+def _addition_guards(table: TableChanges, new: Table) -> Iterator[a.GuardNoRow]:
+    """Yield guards for added columns, unless they have a backfill, which is part of the copy, or are the rowid."""
     for change in table.changes:
         if (
             isinstance(change, AddColumn)
@@ -77,42 +67,43 @@ def _addition_guards(table: TableChanges, new: Table) -> Iterator[GuardNoRow]:
             yield from guards(new, change)
 
 
-def _definitions(table: TableChanges, new: Table, aside: str) -> tuple[str, GuardDefinition]:
+def _definitions(table: TableChanges, new: Table, aside: str) -> tuple[str, a.GuardDefinition]:
     """Return CREATE TABLE under the name ``aside``, and a guard for the old table."""
     name, temporary = written_name(table.text), spelled_name(aside)
-    named = Piece(old=temporary, new=name)
+    named = a.Piece(old=temporary, new=name)
     steps = None
-    # A new column could capture a string in double quotes.
-    if not (_names_itself(new) or table.strings):
+    # A CHECK may write ``t.x`` for its own column. The table has a temporary name during the copy, and a rename in
+    # legacy mode would leave that name in the CHECK.
+    checks = [(check, unqualified(check.expression.sql, new.name)) for check in new.checks]
+    names_itself = any(text != check.expression.sql for check, text in checks)
+    # With strings in double quotes, the text can't be edited: a new column could capture one.
+    if not (names_itself or table.strings):
         steps = text_steps(table.text, table.old, table.changes, table.clauses, new)
     if steps is None:
-        create = table.clauses.table(replace(_unqualified(new), name=aside))
-        return create, GuardDefinition(table=table.old.name, aside=aside, named=named, text=table.text)
+        bare = (replace(check, expression=replace(check.expression, sql=text)) for check, text in checks)
+        create = table.clauses.table(replace(new, name=aside, checks=tuple(bare)))
+        return create, a.GuardDefinition(table=table.old.name, aside=aside, named=named, text=table.text)
     pieces = tuple(piece(step.after, step.before) for step in reversed(steps))
     create = renamed(steps[-1].after if steps else table.text, temporary)
-    return create, GuardDefinition(table=table.old.name, aside=aside, named=named, pieces=pieces)
+    return create, a.GuardDefinition(table=table.old.name, aside=aside, named=named, pieces=pieces)
 
 
-def _rowid_guards(old: Table, new: Table) -> list[GuardNoRow]:
+def _rowid_guards(old: Table, new: Table) -> list[a.GuardNoRow]:
     """Return a guard if a column becomes the rowid: SQLite would number its NULLs."""
     alias = rowid_alias(new)
     column = column_of(old, alias) if alias is not None and alias != rowid_alias(old) else None
     if column is None or column.not_null is not None:
         return []
-    name = spelled_name(column.name)
     rule = f"rows have no value in {column.name}, which becomes the primary key"
-    return [GuardNoRow(table=new.name, rule=rule, where=f"{name} IS NULL")]
+    return [a.GuardNoRow(table=new.name, rule=rule, where=f"{spelled_name(column.name)} IS NULL")]
 
 
 def _keeps_checks(old: Table, new: Table) -> bool:
     """Return whether a copied row passes all CHECKs because its original did."""
     held = {check.expression.key for check in old.checks}
     names = frozenset[str]().union(*(names_in(check.expression.sql) for check in new.checks))
-    return (
-        bool(new.checks)
-        and all(check.expression.key in held for check in new.checks)
-        and all(_keeps_value(old, new, name) for name in names)
-    )
+    are_held = bool(new.checks) and all(check.expression.key in held for check in new.checks)
+    return are_held and all(_keeps_value(old, new, name) for name in names)
 
 
 def _keeps_value(old: Table, new: Table, name: str) -> bool:
@@ -120,46 +111,18 @@ def _keeps_value(old: Table, new: Table, name: str) -> bool:
     before, after = column_of(old, name), column_of(new, name)
     if before is None or after is None:
         return before is after and name not in ROWID_NAMES
-    one, other = canonical(before), canonical(after)
-    return (
-        value_of(old, after) == spelled_name(after.name)
-        and one.generated is None
-        and other.generated is None
-        and one.collation == other.collation
-        and affinity(one.type, strict=old.strict) == affinity(other.type, strict=new.strict)
-    )
-
-
-def _unqualified(table: Table) -> Table:
-    """Return ``table`` with CHECKs that do not contain its name.
-
-    A CHECK may write ``t.x`` for its own column. The table has a temporary name during the copy, and renaming in legacy
-    mode would leave that name in the CHECK.
-    """
-    checks = tuple(
-        replace(check, expression=replace(check.expression, sql=unqualified(check.expression.sql, table.name)))
-        for check in table.checks
-    )
-    return replace(table, checks=checks)
-
-
-def _names_itself(table: Table) -> bool:
-    """Return whether a CHECK contains the name of its table."""
-    return any(unqualified(check.expression.sql, table.name) != check.expression.sql for check in table.checks)
+    return after.generated is None and keeps_values(old, new, before, after)
 
 
 def _has_counter(table: Table) -> bool:
     return table.primary_key is not None and table.primary_key.autoincrement
 
 
-def _copied(old: Table, new: Table) -> Iterator[Copied]:
-    """Yield the columns to copy.
-
-    A generated column computes its values, and a new one without a backfill gets its default.
-    """
+def _copied(old: Table, new: Table) -> Iterator[a.Copied]:
+    """Yield the columns to copy: not generated ones, nor new ones without a backfill, which get their default."""
     alias = rowid_alias(new)
     if (rowid := rowid_name(old, new)) is not None and alias is None:
-        yield Copied(column=rowid, source=rowid)
+        yield a.Copied(column=rowid, source=rowid)
     for column in new.columns:
         if column.generated is not None:
             continue
@@ -167,18 +130,17 @@ def _copied(old: Table, new: Table) -> Iterator[Copied]:
         if source is None and alias == fold(column.name) and column_of(old, column.name) is None:
             source = rowid
         if source is not None:
-            yield Copied(column=column.name, source=source)
+            yield a.Copied(column=column.name, source=source)
 
 
-def _nothing_kept(new: Table) -> Copied:
-    """Return what to copy if no column is kept: a new rowid, or a default."""
+def _nothing_kept(new: Table) -> a.Copied:
+    """Return a value to copy if no column is kept: a new rowid, or a default."""
     rowid = rowid_name(new)
     if rowid is not None:
-        return Copied(column=rowid, source="NULL")
+        return a.Copied(column=rowid, source="NULL")
     column = next(column for column in new.columns if column.generated is None)
-    return Copied(
-        column=column.name, source="NULL" if column.default is None else f"({_as_expression(column.default)})"
-    )
+    source = "NULL" if column.default is None else f"({_as_expression(column.default)})"
+    return a.Copied(column=column.name, source=source)
 
 
 def _as_expression(default: SqlText) -> str:

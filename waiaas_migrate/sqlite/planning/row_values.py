@@ -9,13 +9,13 @@ from contextlib import closing
 from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
+from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.schema.canonical import canonical_collation
 from waiaas_migrate.schema.enum_lists import values_held
 from waiaas_migrate.schema.model import Check, Column, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.memory import memory
 from waiaas_migrate.sqlite.planning.actions import Copied, GuardNoRow, UpdateRows
-from waiaas_migrate.sqlite.planning.transition import Alteration
 from waiaas_migrate.sqlite.quoting import quote_name
 from waiaas_migrate.sqlite.reading.ddl import names_in
 from waiaas_migrate.sqlite.reading.quoted_strings import as_names
@@ -53,15 +53,25 @@ def value_of(old: Table, column: Column) -> str | None:
     backfill = column.hints.backfill
     if before is None:
         return None if backfill is None else f"({backfill.sql})"
-    source = _mapped(old, column)
+    source = name = spelled_name(column.name)
+    if values := mapping(old, column):
+        cases = " ".join(f"WHEN {spelled_value(was)} THEN {spelled_value(new)}" for was, new in values.items())
+        source = f"CASE {name} {cases} ELSE {name} END"
     if backfill is not None and is_filled(old, column):
         given = f"({backfill.sql})" if _QUERY.match(backfill.sql) else backfill.sql
         return f"coalesce({source}, {given})"
     return source
 
 
+def keeps_values(old: Table, new: Table, before: Column, after: Column) -> bool:
+    """Return whether rows keep the values of a column, unless it is generated from columns that change."""
+    columns = (old, before), (new, after)
+    shapes = [(affinity(c.type, strict=t.strict), canonical_collation(c.collation), c.generated) for t, c in columns]
+    return shapes[0] == shapes[1] and value_of(old, after) == spelled_name(after.name)
+
+
 def mapping(old: Table, column: Column) -> dict[str | int, str | int | None]:
-    """Return the enum values that rows may hold and ``column`` maps to others."""
+    """Map the enum values that rows may hold to those that replace them in ``column``."""
     hinted = {**dict(column.hints.removed_values), **dict(column.hints.renamed_values)}
     if not hinted:
         return {}
@@ -69,20 +79,11 @@ def mapping(old: Table, column: Column) -> dict[str | int, str | int | None]:
     return {before: after for before, after in hinted.items() if known is None or before in known}
 
 
-def _mapped(old: Table, column: Column) -> str:
-    name = spelled_name(column.name)
-    values = mapping(old, column)
-    if not values:
-        return name
-    cases = " ".join(f"WHEN {spelled_value(old)} THEN {spelled_value(new)}" for old, new in values.items())
-    return f"CASE {name} {cases} ELSE {name} END"
-
-
 def updates(old: Table, new: Table) -> tuple[UpdateRows, ...]:
     """Return the statements that give the rows of ``old`` their new values.
 
-    There is one statement for each renamed enum value. But if values are swapped, or if a CHECK or a backfill reads
-    several of the columns, one statement must change all values at once.
+    Each renamed enum value has a statement. But if values are swapped, or if a CHECK or a backfill reads several of the
+    columns, one statement must change all values at once.
     """
     changing = [
         (column, value)
@@ -93,7 +94,7 @@ def updates(old: Table, new: Table) -> tuple[UpdateRows, ...]:
         return ()
     columns = {fold(column.name) for column, _ in changing}
     apart = all(len(names_in(text) & columns) < 2 for text in (check.expression.sql for check in new.checks))
-    if apart and all(_is_mapping_alone(old, column) for column, _ in changing):
+    if apart and all(_only_maps_values(old, column) for column, _ in changing):
         return tuple(_one_value(new, column, *pair) for column, _ in changing for pair in mapping(old, column).items())
     return (_all_at_once(old, new, changing),)
 
@@ -104,8 +105,8 @@ def overrides_conflicts(table: Table) -> bool:
     return any(rule is not None and rule.on_conflict is not None for rule in rules)
 
 
-def _is_mapping_alone(old: Table, column: Column) -> bool:
-    """Return whether ``column`` only maps enum values, each in one step."""
+def _only_maps_values(old: Table, column: Column) -> bool:
+    """Return whether ``column`` only gets mapped enum values, which are not swapped."""
     values = mapping(old, column)
     return bool(values) and not is_filled(old, column) and not set(values) & set(values.values())
 
@@ -138,7 +139,7 @@ def _all_at_once(old: Table, new: Table, changing: Sequence[tuple[Column, str | 
     )
 
 
-def guards(new: Table, change: Alteration) -> Iterator[GuardNoRow]:  # noqa: C901 — one arm for each kind of change
+def guards(new: Table, change: c.Alteration) -> Iterator[GuardNoRow]:  # noqa: C901 — one arm for each kind of change
     """Yield the conditions that existing rows must meet for ``change``."""
     match change:
         case c.AddCheck(check=check):
@@ -201,15 +202,12 @@ Rule = tuple[str, Check]
 
 
 def checks_always_met(old: Schema, new: Schema) -> frozenset[Rule]:
-    """Return the CHECKs that pass because the migration sets all values they read.
+    """Return the CHECKs that pass because the migration sets all values that they read.
 
     Such a CHECK reads only columns that are filled with a default, or with a backfill that reads nothing. SQLite
-    computes these values in one sample row. ``old`` has the new names already.
+    computes these values in a sample row. ``old`` has the new names already.
     """
-    return frozenset(_checks_always_met(old, new))
-
-
-def _checks_always_met(old: Schema, new: Schema) -> Iterator[Rule]:
+    found: set[Rule] = set()
     before = old.by_name()
     for table in new.tables:
         was = before.get(fold(table.name))
@@ -217,13 +215,14 @@ def _checks_always_met(old: Schema, new: Schema) -> Iterator[Rule]:
             continue
         set_columns = [one for one in table.columns if column_of(was, one.name) is None or is_filled(was, one)]
         filled = [column for column in set_columns if column.generated is None]
-        yield from ((fold(table.name), check) for check in table.checks if filled and _passes(check, filled))
+        found |= {(fold(table.name), check) for check in table.checks if filled and _passes(check, filled)}
+    return frozenset(found)
 
 
 def _passes(check: Check, columns: Collection[Column]) -> bool:
     """Return whether a sample row with the values for ``columns`` passes ``check``.
 
-    Also False if that row can't be inserted, for example because a backfill reads another column.
+    Return False, too, if that row can't be inserted, for example because a backfill reads another column.
     """
     backfills = {column.name: column.hints.backfill.sql for column in columns if column.hints.backfill is not None}
     names = ", ".join(map(quote_name, backfills))
@@ -231,15 +230,12 @@ def _passes(check: Check, columns: Collection[Column]) -> bool:
     with closing(memory()) as scratch:
         try:
             scratch.execute(f"CREATE TABLE filled ({', '.join(map(_definition, columns))})")
-            scratch.execute(f"INSERT INTO filled ({names}) VALUES ({values})" if backfills else _DEFAULTS)
+            scratch.execute(f"INSERT INTO filled {f'({names}) VALUES ({values})' if backfills else 'DEFAULT VALUES'}")
             # NULL passes a CHECK (https://www.sqlite.org/lang_createtable.html#check_constraints).
             (broken,) = scratch.execute(f"SELECT NOT ({as_names(check.expression.sql)}) FROM filled").fetchone()
         except sqlite3.Error:
             return False
     return not broken
-
-
-_DEFAULTS = "INSERT INTO filled DEFAULT VALUES"
 
 
 def _definition(column: Column) -> str:

@@ -58,18 +58,15 @@ class _Statement:
     """Reads one statement, and adds its effects to a tally."""
 
     def __init__(self, tokens: Sequence[Token], tally: Tally) -> None:
-        if any(token.is_name and _is_bookkeeping(token.name) for token in tokens):
-            raise _Unclear
+        names = [token.name for token in tokens if token.is_name]
+        if any(is_internal(name) and not fold(name).startswith("sqlite_") for name in names):
+            raise _Unclear  # the statement concerns the bookkeeping
         self._words = {token.word for token in tokens}
         self._cursor = Cursor(tokens)
         self._tally = tally
 
     def add(self) -> None:
-        """Add the effects of the statement.
-
-        Raises:
-            _Unclear: they are not certain.
-        """
+        """Add the effects of the statement, or raise _Unclear if they are not certain."""
         match self._cursor.next().word:
             case "CREATE":
                 self._create()
@@ -175,8 +172,3 @@ class _Statement:
         while not self._cursor.is_done:
             if self._cursor.next().word in ("FROM", "JOIN") and self._cursor.peek() != "(":
                 self._tally.touch(self._table(), Cost.SCAN)
-
-
-def _is_bookkeeping(name: str) -> bool:
-    """Return whether ``name`` is one of the tables that record what has run."""
-    return is_internal(name) and not fold(name).startswith("sqlite_")

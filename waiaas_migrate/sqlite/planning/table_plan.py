@@ -1,9 +1,9 @@
-"""The cheapest safe way to change a table: ALTER TABLE, a catalog edit, a rebuild.
+"""Chooses the cheapest safe way to change a table: ALTER TABLE, a catalog edit, or a rebuild.
 
-If the bytes on disk stay the same, only the text of the table is edited, in constant time. That is never done to a
-DEFAULT, because rows older than their column read it from the catalog
-(https://www.sqlite.org/lang_altertable.html#altertabaddcol), nor to anything that shapes what is stored: collations,
-keys, UNIQUE, generated columns, table options, a type of another affinity.
+If the bytes on disk stay the same, only the text of the table is edited, in constant time. A DEFAULT is never changed
+this way, because rows older than their column read it from the catalog
+(https://www.sqlite.org/lang_altertable.html#altertabaddcol). Nor is anything that determines the stored bytes:
+collations, keys, UNIQUE, generated columns, table options, a type of another affinity.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from waiaas_migrate.sqlite.planning.layout import ColumnLayout, column_layout
 from waiaas_migrate.sqlite.planning.rebuild import rebuild
 from waiaas_migrate.sqlite.planning.row_values import column_of, guards, updates, waits_for_backfill
 from waiaas_migrate.sqlite.planning.text_steps import TextStep, text_steps
-from waiaas_migrate.sqlite.planning.transition import Alteration, TableChanges
+from waiaas_migrate.sqlite.planning.transition import TableChanges
 from waiaas_migrate.sqlite.reading.ddl import is_constant, names_in
 
 
@@ -41,7 +41,7 @@ class TablePlan:
         steps: alterations of the table and its rows.
         edits: all other edits.
         drops: the dropped columns.
-        is_rebuilt: the table loses its indexes and triggers, which must be made again.
+        is_rebuilt: the table loses its indexes and triggers, which must be created again.
         updated: the folded names of the columns in which rows get new values.
     """
 
@@ -54,13 +54,13 @@ class TablePlan:
 
 
 def plan_table(table: TableChanges) -> TablePlan:
-    """Return the steps that change ``table``, its indexes and triggers excepted."""
+    """Return the steps that change ``table``, without those for its indexes and triggers."""
     rows = updates(table.old, table.new)
     added = _ordered_additions(table)
     drops_columns = any(isinstance(change, c.DropColumn) for change in table.changes)
     # A backfill may read a column that this migration drops, and the drop rewrites all rows anyway.
     must_copy = (bool(rows) and drops_columns) or _reads_updated_rows(table, rows)
-    # Columns keep the order that they have in the file, unless something depends on the order.
+    # Columns keep their order in the file, unless something depends on the order.
     physical = _in_file_order(table)
     if table.transition.in_order and _names(physical) != _names(table.new):
         physical, must_copy = table.new, True
@@ -75,15 +75,12 @@ def plan_table(table: TableChanges) -> TablePlan:
 def _reads_updated_rows(table: TableChanges, rows: Sequence[a.UpdateRows]) -> bool:
     """Return whether a backfill could read rows that the same UPDATE has changed."""
     found = table.transition.reads.get(fold(table.new.name))
-    assigned = [item.column for update in rows for item in update.assignments]
-    return (
-        found is not None
-        and found.reads_itself
-        and any(column_of(table.old, column) is not None for column in assigned)
-    )
+    if found is None or not found.reads_itself:
+        return False
+    return any(column_of(table.old, item.column) is not None for update in rows for item in update.assignments)
 
 
-def _needs_rebuild(table: TableChanges, change: Alteration) -> bool:
+def _needs_rebuild(table: TableChanges, change: c.Alteration) -> bool:
     edits = table.transition.options.catalog_edits
     match change:
         case c.ModifyTableOptions() | c.ModifyPrimaryKey() | c.AddUnique() | c.DropUnique() | c.ReorderColumns():
@@ -106,11 +103,8 @@ def _needs_rebuild(table: TableChanges, change: Alteration) -> bool:
 
 
 def _changes_storage(table: TableChanges, old: Column, new: Column) -> bool:
-    if (old.default, canonical_collation(old.collation), old.generated) != (
-        new.default,
-        canonical_collation(new.collation),
-        new.generated,
-    ):
+    shapes = [(column.default, canonical_collation(column.collation), column.generated) for column in (old, new)]
+    if shapes[0] != shapes[1]:
         return True
     # INTEGER makes a primary key the rowid; no other type of the same affinity does.
     becomes_rowid = rowid_alias(table.old) != rowid_alias(table.new)
@@ -132,7 +126,7 @@ def _can_add_column(table: TableChanges, column: Column) -> bool:
 
 
 def _waits_with_checks(table: Table, column: Column) -> bool:
-    """Return whether a new column has CHECKs that hold only after its backfill."""
+    """Return whether a new column has CHECKs that rows pass only after its backfill."""
     return column.hints.backfill is not None and bool(column_layout(table, column).checks)
 
 
@@ -157,17 +151,12 @@ def _ordered_additions(table: TableChanges) -> list[c.AddColumn] | None:
 def _used_by(table: Table, column: Column) -> frozenset[str]:
     """Return the folded names in the expressions of a new column."""
     checks = () if column.hints.backfill is not None else column_layout(table, column).checks
-    texts = [check.expression.sql for check in checks]
-    if column.generated is not None:
-        texts.append(column.generated.expression.sql)
-    return frozenset[str]().union(*map(names_in, texts))
+    uses = [check.expression for check in checks] + ([column.generated.expression] if column.generated else [])
+    return frozenset[str]().union(*(names_in(use.sql) for use in uses))
 
 
-def _is_edit(table: TableChanges, change: Alteration) -> bool:
-    """Return whether ``change`` needs an edit of the table's text.
-
-    It does not if an added or dropped column includes it.
-    """
+def _is_edit(table: TableChanges, change: c.Alteration) -> bool:
+    """Return whether ``change`` needs an edit of the table's text, and is not part of an added or dropped column."""
     added = {fold(one.column.name): one.column for one in _additions(table)}
     match change:
         case c.AddCheck(check=check):
@@ -212,14 +201,14 @@ def _in_place(table: TableChanges, added: Sequence[c.AddColumn], rows: Sequence[
     )
 
 
-def _not_null_added(change: Alteration) -> Alteration:
-    """Return what is left to edit: an added column becomes NOT NULL."""
+def _not_null_added(change: c.Alteration) -> c.Alteration:
+    """Return ``change``; for an added column, the change that is left: it becomes NOT NULL."""
     if not isinstance(change, c.AddColumn):
         return change
     return c.ModifyColumn(table=change.table, old=replace(change.column, not_null=None), new=change.column)
 
 
-def _is_rule_on(updated: frozenset[str], change: Alteration) -> bool:
+def _is_rule_on(updated: frozenset[str], change: c.Alteration) -> bool:
     """Return whether ``change`` loosens or replaces a rule on an updated column."""
     match change:
         case c.ModifyCheck(old=check) | c.DropCheck(check=check):
@@ -243,8 +232,8 @@ class _Edits:
         self._changes, self._clauses = changes, changes.clauses
         self._text, self._table = changes.text, changes.old
 
-    def made(self, changes: Sequence[Alteration]) -> tuple[a.EditDefinition, ...]:
-        """Return the edits for ``changes``: one of the whole text if need be."""
+    def made(self, changes: Sequence[c.Alteration]) -> tuple[a.EditDefinition, ...]:
+        """Return the edits for ``changes``: if that is impossible piece by piece, one edit of the whole text."""
         new = self._table
         for change in changes:
             new = altered(new, change)
@@ -279,7 +268,7 @@ class _Edits:
 
 
 def _as_added(table: TableChanges, change: c.AddColumn) -> ColumnLayout:
-    """Return a new column without the rules that hold only after its backfill."""
+    """Return a new column without the rules that rows satisfy only after its backfill."""
     place = column_layout(table.new, change.column)
     if waits_for_backfill(change.column):
         place = replace(place, column=replace(change.column, not_null=None))
@@ -288,28 +277,24 @@ def _as_added(table: TableChanges, change: c.AddColumn) -> ColumnLayout:
     return place
 
 
-def _added_columns(table: TableChanges, added: Sequence[c.AddColumn]) -> Iterator[a.Step]:
-    for change in added:
-        place = _as_added(table, change)
-        before = () if waits_for_backfill(change.column) else guards(table.new, change)
-        action = a.AddColumn(table=table.new.name, column=place)
-        cost = Cost.SCAN if place.checks else Cost.CONSTANT
-        yield a.Step(words=describe(change), cost=cost, actions=(*before, action))
-
-
 def _alterations(
     table: TableChanges, added: Sequence[c.AddColumn], rows: Sequence[a.UpdateRows], asked: Sequence[a.GuardNoRow]
 ) -> Iterator[a.Step]:
-    """Return the steps that add columns and update rows, then test ``asked``."""
-    steps = list(_added_columns(table, added))
+    """Return the steps that add columns, update rows, and then test ``asked``."""
+    steps = []
+    for change in added:
+        place = _as_added(table, change)
+        before = () if waits_for_backfill(change.column) else guards(table.new, change)
+        actions = (*before, a.AddColumn(table=table.new.name, column=place))
+        steps.append(a.Step(words=describe(change), cost=Cost.SCAN if place.checks else Cost.CONSTANT, actions=actions))
     if not rows:
         yield from steps
         return
     columns = dict.fromkeys(item.column for update in rows for item in update.assignments)
     words = "; ".join([*(step.words for step in steps), f"{table.new.name}: set {', '.join(columns)} in existing rows"])
-    actions = [action for step in steps for action in step.actions]
+    additions = [action for step in steps for action in step.actions]
     guard = a.GuardObjects(table=table.new.name, names=table.triggers, triggers_only=True)
-    yield a.Step(words=words, cost=Cost.SCAN, actions=(*actions, guard, *rows, *asked))
+    yield a.Step(words=words, cost=Cost.SCAN, actions=(*additions, guard, *rows, *asked))
 
 
 def _column_drops(table: TableChanges) -> Iterator[a.Step]:

@@ -1,8 +1,8 @@
 """Reads the text of a CREATE TABLE, and finds the piece that changes.
 
 A migration that edits the definition of a table shows only that piece. ``text_steps.py`` writes the new text, in which
-only the changed columns and constraints differ. :func:`piece` finds the smallest piece that differs and that occurs
-once in the definition.
+only the changed columns and constraints differ. :func:`piece` then finds the smallest piece that differs, and that
+occurs only once.
 """
 
 from __future__ import annotations
@@ -22,12 +22,8 @@ Constraint = PrimaryKey | Unique | Check | ForeignKey
 Item = ColumnLayout | Constraint
 
 _INDENT = "    "
-_KEYWORDS: dict[str, type[Constraint]] = {
-    "PRIMARY": PrimaryKey,
-    "UNIQUE": Unique,
-    "CHECK": Check,
-    "FOREIGN": ForeignKey,
-}
+_KEYWORDS: dict[str, type[Constraint]]
+_KEYWORDS = {"PRIMARY": PrimaryKey, "UNIQUE": Unique, "CHECK": Check, "FOREIGN": ForeignKey}
 _CLAUSES = frozenset(
     {"CONSTRAINT", "DEFAULT", "NOT", "NULL", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "COLLATE", "GENERATED", "AS"}
 )
@@ -103,7 +99,7 @@ class Text:
         return bool(self.gap(at).strip(" \t\r\n\f,"))
 
     def line_comment(self, at: int) -> str | None:
-        """Return what follows part ``at`` on its line; None if other lines follow."""
+        """Return the text after part ``at`` on its line; None if other lines follow before the next part."""
         line, _, rest = self.gap(at).partition("\n")
         return None if rest.strip() or line.count("/*") > line.count("*/") else line
 
@@ -120,20 +116,18 @@ def parsed(sql: str) -> Text:
     cursor = Cursor(tokens)
     while cursor.peek() != "(":
         cursor.next()
-    parts = tuple(Part(tokens=_without_edges(part)) for part in split_commas(cursor.balanced()))
-    return Text(sql=sql, parts=parts, closing=tokens[cursor.at - 1].start)
-
-
-def _without_edges(part: Sequence[Token]) -> tuple[Token, ...]:
-    code = [at for at, token in enumerate(part) if token.kind is not Kind.COMMENT]
-    return tuple(part[code[0] : code[-1] + 1])
+    parts = []
+    for part in split_commas(cursor.balanced()):
+        code = [at for at, token in enumerate(part) if token.kind is not Kind.COMMENT]
+        parts.append(Part(tokens=part[code[0] : code[-1] + 1]))
+    return Text(sql=sql, parts=tuple(parts), closing=tokens[cursor.at - 1].start)
 
 
 def drops_cleanly(sql: str, at: int, *, is_last: bool) -> bool:
     """Return whether DROP COLUMN removes the comments on column ``at`` and no others.
 
-    SQLite removes the text from the column's name to the next column's name. ``is_last``: it removes the text from the
-    comma before the column, which may be in a comment, to the end of the column.
+    SQLite removes the text from the column's name to the next column's name. If the column is the last one, SQLite
+    removes the text from the comma before it, which may be in a comment, to its end.
     """
     text = parsed(sql)
     if at == 0:
@@ -159,7 +153,7 @@ def _name(sql: str) -> Token:
 
 
 def with_added_column(sql: str, column: str) -> str:
-    """Return the text after ADD COLUMN, which inserts before table constraints."""
+    """Return the text as ADD COLUMN changes it: the column is inserted before table constraints."""
     text = parsed(sql)
     at = max(number for number, part in enumerate(text.parts) if part.kind is None)
     position = text.closing
@@ -171,7 +165,7 @@ def with_added_column(sql: str, column: str) -> str:
 def piece(before: str, after: str) -> Piece:
     """Return the smallest unique piece of ``before`` whose change gives ``after``.
 
-    It is a clause of a column, a column or a constraint, and longer only if that occurs more than once.
+    It is a clause, a column or a constraint, or a longer piece if these occur more than once.
     """
     start = _common_length(before, after)
     tail = _common_length(before[start:][::-1], after[start:][::-1])
@@ -189,7 +183,7 @@ def _common_length(one: str, other: str) -> int:
 
 
 def _regions(text: Text, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield regions that may include ``start`` to ``end``, the smallest first."""
+    """Yield regions of the text that may include ``start`` to ``end``, the smallest first."""
     for part in text.parts:
         for first, last in part.clauses():
             if first < start and (end < last or start < end == last):

@@ -1,4 +1,4 @@
-"""The text of a CREATE TABLE after a change, which keeps all other text."""
+"""Changes the text of a CREATE TABLE, and keeps all other text as it is."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import NamedTuple
 
 from waiaas_migrate.schema.altered import altered, column_changed
-from waiaas_migrate.schema.changes import AddColumn, DropColumn
+from waiaas_migrate.schema.changes import AddColumn, Alteration, DropColumn
 from waiaas_migrate.schema.model import Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout, layout
 from waiaas_migrate.sqlite.planning.table_text import Clauses, Item, Text, parsed
-from waiaas_migrate.sqlite.planning.transition import Alteration
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Edit:
+class _Edit(NamedTuple):
     """A replacement of the text from ``start`` to ``end``."""
 
     start: int
@@ -33,11 +32,11 @@ class _Unclear(Exception):
 def _changed_text(sql: str, before: Table, after: Table, clauses: Clauses) -> str | None:
     """Change ``sql`` from the text of ``before`` to that of ``after``.
 
-    Returns None if columns change their order, or if it is not clear which column a comment describes.
+    Return None if columns change their order, or if it is not clear which column a comment describes.
     """
     text = parsed(sql)
     try:
-        edits = sorted(_edits(text, before, after, clauses), key=lambda edit: (edit.start, edit.end))
+        edits = sorted(_edits(text, before, after, clauses), key=lambda edit: edit[:2])
     except _Unclear:
         return None
     if any(later.start < earlier.end for earlier, later in pairwise(edits)):
@@ -56,13 +55,14 @@ def _edits(text: Text, before: Table, after: Table, clauses: Clauses) -> Iterato
         if item is None:
             yield _removal(text, at, is_last=not any(stays[at:]))
         elif item != old[at]:
-            yield _Edit(start=text.parts[at].start, end=text.parts[at].end, text=clauses.item(item))
+            yield _Edit(text.parts[at].start, text.parts[at].end, clauses.item(item))
     for number, item in enumerate(new):
         if not any(item is other for other in stays):
             last = _last_position(stays, new[:number] if isinstance(item, ColumnLayout) else stays)
             yield from _insertion(text, last, clauses.item(item))
     if (before.strict, before.without_rowid) != (after.strict, after.without_rowid):
-        yield _Edit(start=text.closing + 1, end=len(text.sql), text=_options(after))
+        words = ["STRICT"] * after.strict + ["WITHOUT ROWID"] * after.without_rowid
+        yield _Edit(text.closing + 1, len(text.sql), " " + ", ".join(words) if words else "")
 
 
 def _items(table: Table) -> list[Item]:
@@ -83,7 +83,7 @@ def _as_written(text: Text, table: Table) -> list[Item]:
 
 
 def _counterparts(old: Sequence[Item], new: Sequence[Item]) -> list[Item | None]:
-    """Return what each item of ``old`` becomes; None if it is dropped.
+    """Return the new item for each item of ``old``; None if it is dropped.
 
     A dropped and an added constraint of the same kind count as one changed constraint.
     """
@@ -105,7 +105,7 @@ def _names(items: Sequence[Item | None]) -> list[str]:
 
 
 def _last_position(stays: Sequence[Item | None], before: Sequence[Item | None]) -> int:
-    """Return the number of the last part that is one of ``before``; -1 if none is."""
+    """Return the number of the last item of ``stays`` that is also in ``before``; -1 if there is none."""
     found = [at for at, item in enumerate(stays) if any(item is other for other in before if other is not None)]
     return max(found, default=-1)
 
@@ -113,40 +113,30 @@ def _last_position(stays: Sequence[Item | None], before: Sequence[Item | None]) 
 def _removal(text: Text, at: int, *, is_last: bool) -> _Edit:
     above = text.sql[: text.parts[0].start].partition("(")[2].partition("\n")[2] if at == 0 else ""
     if text.line_comment(at) is None or above.strip() or (at and text.line_comment(at - 1) is None):
-        raise _Unclear  # A comment above this part would then be above the next one.
+        raise _Unclear  # a comment above this part would then be above the next one
     part = text.parts[at]
     if not is_last:
-        return _Edit(start=part.start, end=text.parts[at + 1].start, text="")
+        return _Edit(part.start, text.parts[at + 1].start, "")
     if not at or text.has_comment(at - 1):
         raise _Unclear
     line = text.gap(at).partition("\n")[0] if text.has_comment(at) else ""
-    return _Edit(start=text.parts[at - 1].end, end=part.end + len(line), text="")
+    return _Edit(text.parts[at - 1].end, part.end + len(line), "")
 
 
 def _insertion(text: Text, at: int, item: str) -> Iterator[_Edit]:
     """Insert ``item`` after part ``at`` and its comment."""
-    if at < 0:
-        start = text.parts[0].start
-        yield _Edit(start=start, end=start, text=item + "," + text.separator)
-        return
     end = text.parts[at].end
-    if not text.has_comment(at):
-        yield _Edit(start=end, end=end, text="," + text.separator + item)
-        return
-    if text.line_comment(at) is None:
+    if at >= 0 and not text.has_comment(at):
+        yield _Edit(end, end, "," + text.separator + item)
+    elif at >= 0 and text.line_comment(at) is None:
         raise _Unclear
-    if at + 1 < len(text.parts):
+    elif at + 1 < len(text.parts):
         start = text.parts[at + 1].start
-        yield _Edit(start=start, end=start, text=item + "," + text.separator)
-        return
-    line_end = end + len(text.gap(at).partition("\n")[0])
-    yield _Edit(start=end, end=end, text=",")
-    yield _Edit(start=line_end, end=line_end, text=text.separator + item)
-
-
-def _options(table: Table) -> str:
-    words = [word for word, is_set in (("STRICT", table.strict), ("WITHOUT ROWID", table.without_rowid)) if is_set]
-    return " " + ", ".join(words) if words else ""
+        yield _Edit(start, start, item + "," + text.separator)
+    else:
+        line_end = end + len(text.gap(at).partition("\n")[0])
+        yield _Edit(end, end, ",")
+        yield _Edit(line_end, line_end, text.separator + item)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +153,7 @@ def text_steps(
 ) -> tuple[TextStep, ...] | None:
     """Return the steps that make ``changes`` to ``sql``, the text of ``table``.
 
-    Added columns get the place that they have in ``order``. Returns None if the text can't be changed piece by piece.
+    Added columns get the place that they have in ``order``. Return None if the text can't be changed piece by piece.
     """
     places = {fold(column.name): at for at, column in enumerate(order.columns)}
     found: list[TextStep] = []

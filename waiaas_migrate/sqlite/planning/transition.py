@@ -1,8 +1,8 @@
-"""The change from one schema to another: everything that a plan is made from."""
+"""The change from one schema to another, with everything else that a plan needs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar, assert_never
 
@@ -14,10 +14,9 @@ from waiaas_migrate.schema.renames import Renames
 from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
 from waiaas_migrate.sqlite.planning.table_text import Clauses
 from waiaas_migrate.sqlite.reading.dependencies import Dependencies
-from waiaas_migrate.sqlite.reading.introspect import Known, Strings
+from waiaas_migrate.sqlite.reading.introspect import Known
+from waiaas_migrate.sqlite.reading.quoted_strings import Strings
 
-#: A change to the definition of a table that exists before and after it.
-Alteration = c.ModifyTableOptions | c.ColumnChange | c.CheckChange | c.KeyChange
 SchemaObject = Table | VirtualTable | Index | View | Trigger
 ObjectT = TypeVar("ObjectT", bound=SchemaObject)
 
@@ -28,17 +27,17 @@ class Transition:
 
     Args:
         start: the current schema.
-        old: the same after ``renames``.
+        old: the current schema after ``renames``.
         new: the schema to reach, with its hints.
         changes: the differences between ``old`` and ``new``.
         renames: the tables and columns to rename first.
-        set_aside: the folded names of views and triggers that would make renaming fail, because they do not compile.
+        set_aside: the folded names of views and triggers to drop first, because an ALTER TABLE would fail at them.
         options: the settings of the project.
-        clauses: writes the parts of CREATE TABLE. Needed if a table changes.
+        clauses: writes the parts of CREATE TABLE; needed if a table changes.
         texts: the CREATE statements of the tables of ``old``, by folded name.
         reads: what the backfills of each table read, by its folded name.
         problems: backfills that can't be run.
-        strings: the strings that ``old`` has in double quotes, by the object that contains them.
+        strings: the strings in double quotes in ``old``, by the object that contains them.
         known: texts of the catalog that were read before.
         stale_indexes: the folded names of the full-text tables over a view that must be indexed again.
         in_order: keep the columns of each table in the order of ``new``.
@@ -60,16 +59,21 @@ class Transition:
     stale_indexes: frozenset[str] = frozenset()
     in_order: bool = False
 
-    def leaving(self, kind: type[ObjectT]) -> tuple[ObjectT, ...]:
+    def kept_tables(self) -> Iterator[tuple[Table, Table]]:
+        """Yield each table of ``old`` that is also in ``new``, as it is in each."""
+        before = self.old.by_name()
+        return ((before[fold(new.name)], new) for new in self.new.tables if fold(new.name) in before)
+
+    def dropped(self, kind: type[ObjectT]) -> tuple[ObjectT, ...]:
         """Return the objects that are dropped or replaced, except indexes of tables."""
-        return tuple(old for old, _ in map(_sides, self.changes) if isinstance(old, kind))
+        return tuple(old for old, _ in map(sides, self.changes) if isinstance(old, kind))
 
-    def coming(self, kind: type[ObjectT]) -> tuple[ObjectT, ...]:
+    def created(self, kind: type[ObjectT]) -> tuple[ObjectT, ...]:
         """Return the objects that are added or replace others, except indexes of tables."""
-        return tuple(new for _, new in map(_sides, self.changes) if isinstance(new, kind))
+        return tuple(new for _, new in map(sides, self.changes) if isinstance(new, kind))
 
 
-def _sides(change: c.Change) -> tuple[SchemaObject | None, SchemaObject | None]:
+def sides(change: c.Change) -> tuple[SchemaObject | None, SchemaObject | None]:
     """Return the object that ``change`` drops and the one that it creates."""
     match change:
         case c.AddTable(table=new) | c.AddIndex(index=new) | c.AddObject(item=new):
@@ -95,7 +99,7 @@ class TableChanges:
     transition: Transition
     old: Table
     new: Table
-    changes: tuple[Alteration, ...]
+    changes: tuple[c.Alteration, ...]
 
     @property
     def text(self) -> str:

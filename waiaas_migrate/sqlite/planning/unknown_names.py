@@ -11,7 +11,6 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 
@@ -27,38 +26,35 @@ from waiaas_migrate.sqlite.reading.grammar import SqlError, significant, tokeniz
 _NAMED = re.compile(r'"(?P<kind>func_name|collation|keyword)":(?P<name>"(?:[^"\\]|\\.)*")')
 _KINDS = {"func_name": Code.UNKNOWN_FUNCTION, "collation": Code.UNKNOWN_COLLATION}
 
-#: The object or column to which it belongs, and an expression or the name of a collation, if there is one.
+#: An object or column, and an expression of it or the name of its collation, if there is one.
 _Use = tuple[str, SqlText | str | None]
 
 
 def unknown_names(old: Schema, new: Schema) -> tuple[Hazard, ...]:
     """Return a hazard for each new function or collation that SQLite lacks.
 
-    Backfills count if they give a value to rows.
+    A backfill counts if it gives a value to rows.
     """
-    used = [(code, name, owner) for owner, use in _changed_uses(old, new) for code, name in _names(use)]
+    before = old.by_name()
+    added_or_changed = Schema(
+        tables=tuple(table for table in new.tables if table != before.get(fold(table.name))),
+        views=tuple(view for view in new.views if view not in old.views),
+        triggers=tuple(trigger for trigger in new.triggers if trigger not in old.triggers),
+    )
+    used = [(code, name, owner) for owner, use in _uses(added_or_changed, old) for code, name in _names(use)]
     if not used:
         return ()
     with closing(memory()) as scratch:
         errors = {(code, fold(name)): _lacking(scratch, code, name) for code, name, _ in used}
     if not any(errors.values()):
         return ()
-    before = {(code, fold(name)) for _, use in _uses(old, old) for code, name in _names(use)}
+    known = {(code, fold(name)) for _, use in _uses(old, old) for code, name in _names(use)}
     found: dict[tuple[Code, str, str], Hazard] = {}
     for code, name, owner in used:
         key = code, fold(name)
-        if key not in before and (error := errors[key]):
+        if key not in known and (error := errors[key]):
             found.setdefault((*key, owner), _hazard(code, name, owner, error))
     return tuple(found.values())
-
-
-def _changed_uses(old: Schema, new: Schema) -> Iterator[_Use]:
-    """Yield the uses in those objects of ``new`` that are added or changed."""
-    before = old.by_name()
-    tables = tuple(table for table in new.tables if table != before.get(fold(table.name)))
-    views = tuple(view for view in new.views if view not in old.views)
-    triggers = tuple(trigger for trigger in new.triggers if trigger not in old.triggers)
-    yield from _uses(replace(new, tables=tables, views=views, triggers=triggers), old)
 
 
 def _hazard(code: Code, name: str, owner: str, error: str) -> Hazard:
@@ -80,11 +76,13 @@ def default_error(sql: str) -> str | None:
 
 
 def names_it(text: str, code: Code, name: str) -> bool:
-    """Return whether ``text`` uses the function or collation ``name`` (folded)."""
+    """Return whether ``text`` uses the function or collation ``name`` (folded), or the literal ``name``."""
     try:
         tokens = significant(tokenize(text))
     except SqlError:
         return False
+    if code is Code.STALE_VALUE:
+        return any(token.text == name for token in tokens)
     if code is Code.UNKNOWN_COLLATION:
         pairs = pairwise(tokens)
         return any(left.word == "COLLATE" and fold(right.name) == name for left, right in pairs)
@@ -118,6 +116,7 @@ def _names(use: SqlText | str | None) -> Iterator[tuple[Code, str]]:
 
 
 def _uses(schema: Schema, old: Schema) -> Iterator[_Use]:
+    """Yield the uses in ``schema``; those in backfills only if rows in ``old`` get their values."""
     before = old.by_name()
     for table in schema.tables:
         yield from _uses_of(table, before.get(fold(table.name)))

@@ -3,25 +3,48 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Iterator
 
 from waiaas_migrate.schema.model import AllowedValues, SqlText
 
 
 def allowed_values(expression: SqlText) -> AllowedValues | None:
-    """Return the list that a CHECK limits a column to; None if it says anything else, or more."""
-    if '"InExpr"' not in expression.key:
+    """Return the list of values that a CHECK allows in a column; None unless the CHECK consists of such a list.
+
+    ``a IN ('x', 'y')``, ``a IS NULL OR a IN ('x', 'y')`` and ``a = 'x' OR a = 'y'`` are lists.
+    """
+    if '"InExpr"' not in expression.key and '"op":"OR"' not in expression.key:
         return None
     try:
-        tree = json.loads(expression.key)
+        terms = list(_terms(json.loads(expression.key)))
     except (ValueError, RecursionError):
-        return None  # an expression too deep for the JSON reader is not a list
+        return None  # too deep for the JSON reader, and so not a list
+    tested = [column for term in terms if (column := _is_null(term)) is not None]
+    lists = [one for term in terms if (one := _in_list(term) or _one_value(term)) is not None]
+    columns = {*tested, *(one.column for one in lists)}
+    if not lists or len(lists) + len(tested) < len(terms) or len(columns) > 1:
+        return None
+    values = tuple(value for one in lists for value in one.values)
+    return AllowedValues(column=lists[0].column, values=values, nullable=bool(tested))
+
+
+def _terms(tree: object) -> Iterator[object]:
+    """Yield the expressions that OR joins."""
     match tree:
-        case {"type": "BinaryExpr", "op": "OR", "left": {"type": "IsExpr"} as test, "right": listed}:
-            found = _in_list(listed)
-            return replace(found, nullable=True) if found is not None and _is_null(test, found.column) else None
+        case {"type": "BinaryExpr", "op": "OR", "left": left, "right": right}:
+            yield from _terms(left)
+            yield from _terms(right)
         case _:
-            return _in_list(tree)
+            yield tree
+
+
+def _one_value(tree: object) -> AllowedValues | None:
+    match tree:
+        case {"type": "BinaryExpr", "op": "EQ" | "EQ_DOUBLE", "left": left, "right": right}:
+            column, value = _column(left), literal_value(right)
+            return None if column is None or value is None else AllowedValues(column=column, values=(value,))
+        case _:
+            return None
 
 
 def _in_list(tree: object) -> AllowedValues | None:
@@ -29,35 +52,38 @@ def _in_list(tree: object) -> AllowedValues | None:
         case {
             "type": "InExpr",
             "negated": False,
-            "operand": {"type": "ColumnRef", "column": str(column), "table": None, "schema": None},
+            "operand": operand,
             "source": {"type": "ExprList", "children": [_, *_] as items},
-        }:
-            values = [_value(item) for item in items]
+        } if (column := _column(operand)) is not None:
+            values = [literal_value(item) for item in items]
             known = tuple(value for value in values if value is not None)
             return AllowedValues(column=column, values=known) if len(known) == len(values) else None
         case _:
             return None
 
 
-def _is_null(test: object, column: str) -> bool:
-    match test:
-        case {"left": {"type": "ColumnRef", "column": name, "table": None, "schema": None}, "op": "IS_NULL"}:
-            return bool(name == column)
-        case {
-            "left": {"type": "ColumnRef", "column": name, "table": None, "schema": None},
-            "op": "IS",
-            "right": {"literal_type": "NULL"},
-        }:
-            return bool(name == column)
+def _column(tree: object) -> str | None:
+    match tree:
+        case {"type": "ColumnRef", "column": str(column), "table": None, "schema": None}:
+            return column
         case _:
-            return False
+            return None
 
 
-def _value(tree: object) -> str | int | None:
+def _is_null(tree: object) -> str | None:
+    """Return the column that is compared with NULL; None if the expression says anything else."""
+    match tree:
+        case {"op": "IS_NULL", "left": left} | {"op": "IS", "left": left, "right": {"literal_type": "NULL"}}:
+            return _column(left)
+        case _:
+            return None
+
+
+def literal_value(tree: object) -> str | int | None:
     """Return the value of a string or a decimal integer; None for anything else."""
     match tree:
         case {"type": "UnaryExpr", "op": "MINUS", "operand": operand}:
-            value = _value(operand)
+            value = literal_value(operand)
             return -value if isinstance(value, int) else None
         case {"literal_type": "STRING", "source": str(text)}:
             return text[1:-1].replace("''", "'")

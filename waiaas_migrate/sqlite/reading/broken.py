@@ -1,4 +1,8 @@
-"""Find views, triggers and virtual tables that don't work, with SQLite's error for each."""
+"""Find views, triggers and virtual tables that don't work, with SQLite's error for each.
+
+ALTER TABLE … RENAME also fails if any view, trigger or index does not compile, and names the first one
+(https://www.sqlite.org/lang_altertable.html#compatibility_note).
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,9 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import ROWID_NAMES
 from waiaas_migrate.sqlite.database.memory import copy, drop_triggers, execute
 from waiaas_migrate.sqlite.quoting import quote_name
+
+RENAME_TABLE = "ALTER TABLE _waiaas_probe RENAME TO _waiaas_probed"
+RENAME_COLUMN = "ALTER TABLE _waiaas_probe RENAME COLUMN a TO b"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,26 +37,27 @@ class Broken:
 def broken_objects(
     database: sqlite3.Connection, schema: Schema, names: Collection[str] | None = None
 ) -> tuple[Broken, ...]:
-    """Return the views, triggers and virtual tables that don't work.
+    """Return the views, virtual tables and triggers in ``database``, which has ``schema``, that don't work.
 
-    Args:
-        database: a database in memory; it is not changed.
-        schema: its schema.
-        names: the folded names of the objects to look at; None for all.
+    ``names`` are the folded names of the objects to look at; None for all.
     """
-    found: list[Broken] = []
-    for view in schema.views:
-        if names is None or fold(view.name) in names:
-            error = _error(database, f"EXPLAIN SELECT * FROM {quote_name(view.name)}")
-            found += [] if error is None else [Broken(kind="view", name=view.name, error=error)]
     triggers = [trigger for trigger in schema.triggers if names is None or fold(trigger.name) in names]
-    found += _broken_triggers(database, schema, triggers) if triggers else ()
-    for table in schema.virtual_tables:
-        if names is None or fold(table.name) in names:
-            # A module looks for what it needs only when its table is read.
-            error = _error(database, f"SELECT 1 FROM {quote_name(table.name)} LIMIT 1")
-            found += [] if error is None else [Broken(kind="virtual table", name=table.name, error=error)]
-    return tuple(found)
+    views = {view.name: f"EXPLAIN SELECT * FROM {quote_name(view.name)}" for view in schema.views}
+    # The module of a virtual table looks for what it needs only when the table is read.
+    virtual = {one.name: f"SELECT 1 FROM {quote_name(one.name)} LIMIT 1" for one in schema.virtual_tables}
+    return (
+        *_failing(database, "view", views, names),
+        *(_broken_triggers(database, schema, triggers) if triggers else ()),
+        *_failing(database, "virtual table", virtual, names),
+    )
+
+
+def _failing(
+    database: sqlite3.Connection, kind: str, queries: Mapping[str, str], names: Collection[str] | None
+) -> Iterator[Broken]:
+    for name, query in queries.items():
+        if (names is None or fold(name) in names) and (error := _error(database, query)) is not None:
+            yield Broken(kind=kind, name=name, error=error)
 
 
 def _error(database: sqlite3.Connection, statement: str) -> str | None:
@@ -64,7 +72,7 @@ def _error(database: sqlite3.Connection, statement: str) -> str | None:
 def _broken_triggers(database: sqlite3.Connection, schema: Schema, triggers: Collection[Trigger]) -> Iterator[Broken]:
     """Compile each trigger without the others, so that no error is about another trigger that it makes fire.
 
-    CREATE TRIGGER doesn't check the names in the trigger's statements; a statement that fires it does.
+    CREATE TRIGGER doesn't check the names in the trigger's statements; compiling a statement that fires it does.
     """
     tables = schema.by_name()
     with closing(copy(database)) as scratch:
@@ -73,7 +81,7 @@ def _broken_triggers(database: sqlite3.Connection, schema: Schema, triggers: Col
         for trigger in triggers:
             columns = _columns(scratch, trigger.table)
             if not columns:
-                continue  # on a view that is broken itself
+                continue  # the trigger is on a view that doesn't work either
             table = tables.get(fold(trigger.table))
             if table is not None and not table.without_rowid:
                 columns = dict.fromkeys(ROWID_NAMES, True) | columns
@@ -81,7 +89,7 @@ def _broken_triggers(database: sqlite3.Connection, schema: Schema, triggers: Col
 
 
 def _columns(database: sqlite3.Connection, table: str) -> dict[str, bool]:
-    """Return the folded columns of a table or view, each with whether UPDATE may set it."""
+    """Map the folded names of the columns of a table or view to whether UPDATE may set them."""
     query = "SELECT name, hidden FROM pragma_table_xinfo(?)"
     try:
         return {fold(name): hidden == 0 for name, hidden in database.execute(query, (table,))}
@@ -107,7 +115,7 @@ def _faults(scratch: sqlite3.Connection, trigger: Trigger, columns: Mapping[str,
 
 
 def _firing(trigger: Trigger, columns: Collection[str]) -> str | None:
-    """Return a statement that fires ``trigger``, whose table has ``columns`` that can be set; None if none does."""
+    """Return a statement that fires ``trigger``, given the columns that UPDATE may set; None if no statement does."""
     table = quote_name(trigger.table)
     match trigger.event:
         case "INSERT":
@@ -118,3 +126,52 @@ def _firing(trigger: Trigger, columns: Collection[str]) -> str | None:
             listed = {fold(column) for column in trigger.columns} or columns
             column = next((name for name in columns if name in listed), None)
             return None if column is None else f"UPDATE {table} SET {quote_name(column)} = NULL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Culprit:
+    """An object at which ALTER TABLE fails, its CREATE statement, and SQLite's error."""
+
+    kind: str
+    name: str
+    sql: str
+    error: str
+
+
+def culprit_of(connection: sqlite3.Connection, error: sqlite3.Error) -> Culprit | None:
+    """Return the object at which ALTER TABLE failed, according to ``error``."""
+    for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_master WHERE sql NOT NULL"):
+        # Compare each name, because a name may contain any of the text around it in the message.
+        if str(error).startswith((f"error in {kind} {name}: ", f"error in {kind} {name} after rename: ")):
+            return Culprit(kind=kind, name=name, sql=sql, error=str(error))
+    return None
+
+
+def dropped_culprits(connection: sqlite3.Connection, rename: str) -> Iterator[Culprit]:
+    """Run ``rename`` until it succeeds; each time, drop and yield the object at which it failed.
+
+    Raises:
+        sqlite3.OperationalError: it failed for another reason.
+    """
+    execute(connection, "CREATE TABLE _waiaas_probe (a)")
+    while True:
+        try:
+            execute(connection, rename)
+        except sqlite3.OperationalError as error:
+            culprit = culprit_of(connection, error)
+            if culprit is None:
+                raise
+            execute(connection, f"DROP {culprit.kind.upper()} {quote_name(culprit.name)}")
+            yield culprit
+        else:
+            return
+
+
+def not_compiling(connection: sqlite3.Connection) -> frozenset[str]:
+    """Return the folded names of the views and triggers at which every ALTER TABLE … RENAME fails."""
+    connection.execute("SAVEPOINT probe")
+    try:
+        return frozenset(fold(culprit.name) for culprit in dropped_culprits(connection, RENAME_TABLE))
+    finally:
+        connection.execute("ROLLBACK TO probe")
+        connection.execute("RELEASE probe")

@@ -7,7 +7,7 @@ deferrability: no PRAGMA reports them (https://www.sqlite.org/schematab.html). F
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -32,7 +32,7 @@ def known_names(names: Iterable[str]) -> frozenset[str]:
 
 
 def expression(sql: str, columns: Iterable[str] = (), owner: str = "") -> SqlText:
-    """Read an expression that a user wrote over the columns of a table; ``owner`` as for :func:`stored_expression`.
+    """Read an expression that a user wrote over ``columns`` of the table ``owner`` (see :func:`stored_expression`).
 
     Raises:
         SqlError: it is not exactly one expression.
@@ -54,7 +54,7 @@ def _expression(sql: str, names: frozenset[str], owner: str) -> SqlText:
 def stored_expression(tokens: Sequence[Token], names: frozenset[str], owner: str = "") -> SqlText:
     """Read an expression in a statement that SQLite has accepted; keep it as written if it doesn't parse here.
 
-    ``owner`` is the table that the expression belongs to: its name before a column doesn't change the meaning.
+    ``owner`` is the table that the expression belongs to. ``owner.column`` means the same as ``column``.
     """
     try:
         return _sql_text(tokens, names, owner)
@@ -70,8 +70,7 @@ def _sql_text(tokens: Sequence[Token], names: frozenset[str], owner: str) -> Sql
 def _without_owner(tokens: Sequence[Token], owner: str) -> Sequence[Token]:
     """Return the tokens of an expression over the columns of ``owner``, with ``owner.column`` as ``column``."""
     tokens = significant(tokens)
-    found: list[Token] = []
-    at = 0
+    found, at = list[Token](), 0
     while at < len(tokens):
         token = tokens[at]
         is_owner = token.is_name and fold(token.name) == fold(owner)
@@ -100,7 +99,7 @@ def index(sql: str, columns: Iterable[str]) -> Index:
     cursor.expect("CREATE")
     unique = cursor.accept("UNIQUE")
     cursor.expect("INDEX")
-    name = _created_name(cursor)
+    name = _object_name(cursor)
     cursor.expect("ON")
     known = {fold(column): column for column in columns}
     names = known_names([*known, cursor.name()])
@@ -117,8 +116,10 @@ def index_term(sql: str, columns: Iterable[str]) -> IndexPart:
 
 def index_part(tokens: Sequence[Token], columns: dict[str, str], names: frozenset[str]) -> IndexPart:
     """Read one term of an index: a column if it names one, else an expression."""
-    tokens, order = _without_order(tokens)
+    order = tokens[-1].word if len(tokens) > 1 else ""
     descending, ascending = order == "DESC", order == "ASC"
+    if descending or ascending:
+        tokens = tokens[:-1]
     bare, collation = _without_collation(tokens)
     while len(bare) > 2 and _is_wrapped(bare):
         bare, inner = _without_collation(bare[1:-1])
@@ -127,12 +128,6 @@ def index_part(tokens: Sequence[Token], columns: dict[str, str], names: frozense
         name = columns[fold(bare[0].name)]
         return IndexPart(column=name, collation=collation, descending=descending, ascending=ascending)
     return IndexPart(expression=stored_expression(tokens, names), descending=descending, ascending=ascending)
-
-
-def _without_order(tokens: Sequence[Token]) -> tuple[Sequence[Token], str]:
-    if len(tokens) > 1 and tokens[-1].word in ("ASC", "DESC"):
-        return tokens[:-1], tokens[-1].word
-    return tokens, ""
 
 
 def _without_collation(tokens: Sequence[Token]) -> tuple[Sequence[Token], str | None]:
@@ -155,7 +150,7 @@ def view(name: str, sql: str, names: Iterable[str] = ()) -> View:
     """Read a view from its CREATE VIEW, or from only its SELECT.
 
     Raises:
-        SqlError: it is neither, or creates something of another name.
+        SqlError: it is neither, or creates a view of another name.
     """
     tokens = tokenize(sql)
     if significant(tokens)[:1] and significant(tokens)[0].word in ("SELECT", "WITH", "VALUES"):
@@ -166,7 +161,7 @@ def view(name: str, sql: str, names: Iterable[str] = ()) -> View:
 
 
 def select_of(sql: str) -> str | None:
-    """Return the SELECT of a CREATE VIEW that has nothing else but its name; None if it has."""
+    """Return the SELECT of a CREATE VIEW; None if it has anything else besides its name, such as a list of columns."""
     tokens = tokenize(sql)
     cursor = Cursor(tokens)
     if not cursor.accept("CREATE", "VIEW"):
@@ -188,18 +183,12 @@ def trigger(name: str, sql: str, names: Iterable[str] = ()) -> Trigger:
     _expect_create(cursor, "TRIGGER", name)
     while (event := cursor.one_of("INSERT", "UPDATE", "DELETE")) is None:
         cursor.next()
-    columns = tuple(_listed_names(cursor)) if cursor.accept("OF") else ()
+    columns: list[str] = []
+    while cursor.accept("," if columns else "OF"):
+        columns.append(cursor.name())
     cursor.expect("ON")
-    table = cursor.name()
-    if cursor.accept("."):
-        table = cursor.name()
-    return Trigger(name=name, table=table, statement=_statement(tokens, names), event=event, columns=columns)
-
-
-def _listed_names(cursor: Cursor) -> Iterator[str]:
-    yield cursor.name()
-    while cursor.accept(","):
-        yield cursor.name()
+    statement = _statement(tokens, names)
+    return Trigger(name=name, table=_object_name(cursor), statement=statement, event=event, columns=tuple(columns))
 
 
 def virtual_table(name: str, sql: str) -> VirtualTable:
@@ -237,32 +226,27 @@ def _expect_create(cursor: Cursor, what: str, name: str) -> None:
 
 
 def _expect_name(cursor: Cursor, name: str) -> None:
-    found = _created_name(cursor)
+    found = _object_name(cursor)
     if fold(found) != fold(name):
         raise OtherNameError(found, name)
 
 
-def _created_name(cursor: Cursor) -> str:
+def _object_name(cursor: Cursor) -> str:
+    """Read the name of an object, with or without its database before it."""
     cursor.accept("IF", "NOT", "EXISTS")
     name = cursor.name()
     return cursor.name() if cursor.accept(".") else name
 
 
 def _statement(tokens: Sequence[Token], names: Iterable[str]) -> SqlText:
-    tokens = _without_semicolons(tokens)
+    while tokens and (tokens[-1].word == ";" or tokens[-1].kind is Kind.COMMENT):
+        tokens = tokens[:-1]
     key = meaning(tokens, statement=True, names=known_names(names) if names else frozenset())
     return SqlText(sql=spell_statement(tokens), key=key)
 
 
-def _without_semicolons(tokens: Sequence[Token]) -> Sequence[Token]:
-    end = len(tokens)
-    while end and (tokens[end - 1].word == ";" or tokens[end - 1].kind is Kind.COMMENT):
-        end -= 1
-    return tokens[:end]
-
-
 def default(sql: str) -> SqlText:
-    """Read a DEFAULT that a user wrote, as SQLite reads it once it is written without needless parentheses.
+    """Read a DEFAULT that a user wrote, as SQLite reads it without needless parentheses.
 
     Raises:
         SqlError: it is not exactly one expression.
@@ -272,7 +256,7 @@ def default(sql: str) -> SqlText:
 
 
 def bare_default(tokens: Sequence[Token]) -> SqlText:
-    """Read a DEFAULT without parentheses: one literal or name, and its sign."""
+    """Read a DEFAULT without parentheses: a literal or a name, perhaps with a sign."""
     found, token = stored_expression(tokens, frozenset()), tokens[-1]
     if not token.is_name or token.word in {*TERMS, "TRUE", "FALSE"}:
         return found
@@ -283,9 +267,9 @@ def bare_default(tokens: Sequence[Token]) -> SqlText:
 
 @lru_cache(maxsize=1024)
 def is_bare(sql: str) -> bool:
-    """Return whether a DEFAULT can be written without parentheses: it is one literal or name, and its sign.
+    """Return whether a DEFAULT can be written without parentheses: it is a literal or a name, perhaps with a sign.
 
-    (https://www.sqlite.org/lang_createtable.html#the_default_clause)
+    See https://www.sqlite.org/lang_createtable.html#the_default_clause.
     """
     tokens = significant(tokenize(sql))
     if len(tokens) == 2 and tokens[0].word in ("+", "-"):
@@ -297,8 +281,8 @@ def is_bare(sql: str) -> bool:
 def is_constant(sql: str, kind: Affinity) -> bool:
     """Return whether existing rows read the DEFAULT of a new column exactly as an INSERT stores it.
 
-    ADD COLUMN refuses expressions, CURRENT_TIMESTAMP and the like. For other defaults that it reads from the table's
-    text, SQLite doesn't always convert the value: TRUE stays a number in a TEXT column, 1e3 keeps its spelling, and 1.0
+    ADD COLUMN refuses expressions, CURRENT_TIMESTAMP and the like. Existing rows read other defaults from the table's
+    text, and SQLite doesn't always convert these: TRUE stays a number in a TEXT column, 1e3 keeps its spelling, and 1.0
     is an integer in a column without affinity.
     """
     if not is_bare(sql):
@@ -323,5 +307,5 @@ def has_carriage_return(sql: str) -> bool:
 
 
 def names_in(sql: str) -> frozenset[str]:
-    """Return the folded words, names and strings of ``sql``: everything that could be a column's name, and more."""
+    """Return the folded words, names and strings of ``sql``, which include every column that it names."""
     return frozenset(fold(token.name) for token in tokenize(sql) if token.is_name or token.kind is Kind.STRING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
@@ -12,8 +13,7 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.reading.allowed_values import allowed_values
 from waiaas_migrate.sqlite.reading.cursor import Cursor, split_commas
 from waiaas_migrate.sqlite.reading.ddl import bare_default, index_part, known_names, stored_expression
-from waiaas_migrate.sqlite.reading.ddl_comments import comments
-from waiaas_migrate.sqlite.reading.grammar import SqlError, Token, significant, tokenize
+from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token, significant, tokenize
 from waiaas_migrate.sqlite.reading.spelling import spell
 
 WordT = TypeVar("WordT", bound=StrEnum)
@@ -23,6 +23,8 @@ _COLUMN_CONSTRAINTS = frozenset(
     {"CONSTRAINT", "DEFAULT", "NULL", "NOT", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "COLLATE", "GENERATED", "AS"}
     | {"DEFERRABLE"}
 )
+#: Comments written for yoyo's splitter (see :mod:`waiaas_migrate.sqlite.reading.spelling`).
+_RESYNCHRONIZING = re.compile(r"/\*['\"]+\*/")
 
 
 def table(sql: str) -> m.Table:
@@ -38,7 +40,7 @@ def table(sql: str) -> m.Table:
     name = cursor.name()
     parts = split_commas(cursor.balanced())
     strict, without_rowid = _options(cursor)
-    on_table, on_parts = comments(tokens)
+    on_table, on_parts = _comments(tokens)
     body = _TableBody(name, parts)
     for at, part in enumerate(parts):
         body.read(part, comment=on_parts.get(at))
@@ -79,16 +81,13 @@ def _rowid_key(key: m.PrimaryKey | None, columns: Sequence[m.Column]) -> m.Prima
     return replace(key, parts=(replace(key.parts[0], descending=False),))
 
 
-def _is_constraint(part: Sequence[Token]) -> bool:
-    return part[0].word in _TABLE_CONSTRAINTS
-
-
 class _TableBody:
     """The columns and constraints read so far."""
 
     def __init__(self, table_name: str, parts: Sequence[Sequence[Token]]) -> None:
         self._table_name = table_name
-        self._names = {fold(part[0].name): part[0].name for part in parts if not _is_constraint(part)}
+        columns = (part[0].name for part in parts if part[0].word not in _TABLE_CONSTRAINTS)
+        self._names = {fold(name): name for name in columns}
         self._known = known_names([*self._names, table_name])
         self.columns: list[m.Column] = []
         self.primary_key: m.PrimaryKey | None = None
@@ -98,7 +97,7 @@ class _TableBody:
 
     def read(self, part: Sequence[Token], comment: str | None) -> None:
         cursor = Cursor(part)
-        if not _is_constraint(part):
+        if part[0].word not in _TABLE_CONSTRAINTS:
             self._column(cursor, comment)
         while not cursor.is_done:
             self._table_constraint(cursor)
@@ -154,15 +153,6 @@ class _TableBody:
 
     # Columns
 
-    @property
-    def _last(self) -> m.Column:
-        """The column being read."""
-        return self.columns[-1]
-
-    @_last.setter
-    def _last(self, column: m.Column) -> None:
-        self.columns[-1] = column
-
     def _column(self, cursor: Cursor, comment: str | None) -> None:
         self.columns.append(m.Column(name=cursor.name(), type=_type(cursor), comment=comment))
         constraint_name = None
@@ -174,52 +164,42 @@ class _TableBody:
                 self._column_constraint(cursor, word, constraint_name)
                 constraint_name = None
 
-    def _column_constraint(self, cursor: Cursor, word: str, name: str | None) -> None:
-        column = self._last.name
+    def _column_constraint(self, cursor: Cursor, word: str, name: str | None) -> None:  # noqa: C901 — one arm each
+        column = self.columns[-1]
         match word:
+            case "DEFAULT":
+                self.columns[-1] = replace(column, default=self._default(cursor))
+            case "NOT" if cursor.accept("NULL"):
+                not_null = m.NotNull(on_conflict=_conflict(cursor), name=name)
+                self.columns[-1] = replace(column, not_null=not_null)
             case "NOT" | "DEFERRABLE":
-                self._not_null_or_deferral(cursor, word, name)
+                cursor.at -= 1
+                deferral = _deferral(cursor)
+                if deferral is None or not self.foreign_keys:
+                    raise SqlError(f"column {column.name!r}: {word} without a constraint that it belongs to")
+                self.foreign_keys[-1] = replace(self.foreign_keys[-1], deferral=deferral)
             case "NULL":
                 _conflict(cursor)  # allowed by the grammar, without effect
             case "PRIMARY":
-                self._column_key(cursor, name)
+                self._column_key(cursor, column.name, name)
             case "UNIQUE":
-                parts = (m.IndexPart(column=column),)
+                parts = (m.IndexPart(column=column.name),)
                 self.uniques.append(m.Unique(parts=parts, on_conflict=_conflict(cursor), name=name, inline=True))
             case "CHECK":
-                self._check(cursor, name, column)
+                self._check(cursor, name, column.name)
             case "REFERENCES":
-                self.foreign_keys.append(_reference(cursor, (column,), name=name, inline=True))
-            case _:
-                self._column_attribute(cursor, word)
-
-    def _column_attribute(self, cursor: Cursor, word: str) -> None:
-        match word:
-            case "DEFAULT":
-                self._last = replace(self._last, default=self._default(cursor))
+                self.foreign_keys.append(_reference(cursor, (column.name,), name=name, inline=True))
             case "COLLATE":
-                self._last = replace(self._last, collation=cursor.name())
+                self.columns[-1] = replace(column, collation=cursor.name())
             case "GENERATED" | "AS":
-                if word == "GENERATED":
-                    cursor.expect("ALWAYS", "AS")
-                self._last = replace(self._last, generated=self._generated(cursor))
+                self.columns[-1] = replace(column, generated=self._generated(cursor, word))
             case _:
-                raise SqlError(f"column {self._last.name!r}: unknown constraint {word!r}")
+                raise SqlError(f"column {column.name!r}: unknown constraint {word!r}")
 
-    def _not_null_or_deferral(self, cursor: Cursor, word: str, name: str | None) -> None:
-        if word == "NOT" and cursor.accept("NULL"):
-            self._last = replace(self._last, not_null=m.NotNull(on_conflict=_conflict(cursor), name=name))
-            return
-        cursor.at -= 1
-        deferral = _deferral(cursor)
-        if deferral is None or not self.foreign_keys:
-            raise SqlError(f"column {self._last.name!r}: {word} without a constraint that it belongs to")
-        self.foreign_keys[-1] = replace(self.foreign_keys[-1], deferral=deferral)
-
-    def _column_key(self, cursor: Cursor, name: str | None) -> None:
+    def _column_key(self, cursor: Cursor, column: str, name: str | None) -> None:
         cursor.expect("KEY")
         self.primary_key = m.PrimaryKey(
-            parts=(m.IndexPart(column=self._last.name, descending=cursor.one_of("ASC", "DESC") == "DESC"),),
+            parts=(m.IndexPart(column=column, descending=cursor.one_of("ASC", "DESC") == "DESC"),),
             on_conflict=_conflict(cursor),
             autoincrement=cursor.accept("AUTOINCREMENT"),
             name=name,
@@ -232,11 +212,13 @@ class _TableBody:
         sign = [cursor.next()] if cursor.peek() in ("+", "-") else []
         return bare_default([*sign, cursor.next()])
 
-    def _generated(self, cursor: Cursor) -> m.Generated:
+    def _generated(self, cursor: Cursor, word: str) -> m.Generated:
+        if word == "GENERATED":
+            cursor.expect("ALWAYS", "AS")
         expression = self._expression(cursor)
         is_over = cursor.is_done or cursor.peek() in _COLUMN_CONSTRAINTS
-        word = "" if is_over else fold(cursor.name())
-        return m.Generated(expression=expression, stored=word == "stored", virtual=word == "virtual")
+        kind = "" if is_over else fold(cursor.name())
+        return m.Generated(expression=expression, stored=kind == "stored", virtual=kind == "virtual")
 
 
 def _type(cursor: Cursor) -> str | None:
@@ -290,11 +272,45 @@ def _action(cursor: Cursor) -> m.Action | None:
 
 
 def _deferral(cursor: Cursor) -> m.Deferral | None:
-    words: list[str] = []
-    if cursor.accept("NOT", "DEFERRABLE"):
-        words = ["NOT", "DEFERRABLE"]
-    elif cursor.accept("DEFERRABLE"):
-        words = ["DEFERRABLE"]
-    if words and cursor.accept("INITIALLY"):
-        words += ["INITIALLY", cursor.next().word]
-    return _member(m.Deferral, " ".join(words)) if words else None
+    words = "NOT DEFERRABLE" if cursor.accept("NOT", "DEFERRABLE") else "DEFERRABLE"
+    if words == "DEFERRABLE" and not cursor.accept("DEFERRABLE"):
+        return None
+    if cursor.accept("INITIALLY"):
+        words += " INITIALLY " + cursor.next().word
+    return _member(m.Deferral, words)
+
+
+def _comments(tokens: Sequence[Token]) -> tuple[str | None, dict[int, str]]:
+    """Return the table's comment, and the comments on the parts of its body (columns and constraints) by their number.
+
+    A comment after something on its line describes that; one on a line of its own describes what follows.
+    """
+    found: dict[int, list[str]] = {}
+    pending: list[str] = []  # on lines of their own, before what they describe
+    depth, part = 0, -1  # the part before the body is the table itself
+    last_part = -1
+    is_new_line = False
+    for token in tokens:
+        is_new_line = is_new_line or "\n" in token.before
+        if token.kind is Kind.COMMENT:
+            if not _RESYNCHRONIZING.fullmatch(token.text):
+                (pending if is_new_line else found.setdefault(last_part, [])).append(_comment_text(token.text))
+            is_new_line = token.text.startswith("--")
+            continue
+        if pending and not (depth == 1 and token.word == ")"):
+            found.setdefault(part, []).extend(pending)
+        pending, is_new_line, last_part = [], False, part
+        depth += (token.word == "(") - (token.word == ")")
+        if token.word == "(" and depth == 1:
+            part = 0
+        elif token.word == "," and depth == 1:
+            part += 1
+    texts = {number: "\n".join(lines) for number, lines in found.items() if any(lines)}
+    return texts.pop(-1, None), texts
+
+
+def _comment_text(comment: str) -> str:
+    if comment.startswith("--"):
+        return comment.lstrip("-").strip()
+    lines = comment.removeprefix("/*").removesuffix("*/").strip().splitlines()
+    return "\n".join(line.strip().removeprefix("* ").strip() for line in lines)

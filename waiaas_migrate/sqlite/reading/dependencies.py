@@ -12,9 +12,9 @@ from waiaas_migrate.sqlite.quoting import quote_name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependencies:
-    """What an expression over the rows of a table reads: columns as (table, column), and views, all folded.
+    """The columns, as (table, column), and the views that an expression over the rows of a table reads, all folded.
 
-    ``reads_itself``: it also reads other rows of its own table.
+    ``reads_itself``: the expression also reads other rows of its own table.
     """
 
     columns: frozenset[tuple[str, str]] = frozenset()
@@ -22,7 +22,7 @@ class Dependencies:
     reads_itself: bool = False
 
     def __or__(self, other: Dependencies) -> Dependencies:
-        """Return what the two read together."""
+        """Return the dependencies of both."""
         return Dependencies(
             columns=self.columns | other.columns,
             views=self.views | other.views,
@@ -31,13 +31,13 @@ class Dependencies:
 
 
 def expression_dependencies(connection: sqlite3.Connection, table: str, expression: str) -> Dependencies:
-    """Return what ``expression`` over a row of ``table`` reads.
+    """Return the dependencies of ``expression`` over a row of ``table``.
 
     Raises:
         sqlite3.Error: SQLite rejects the expression.
     """
     query = f"SELECT ({expression}) FROM {quote_name(table)}"
-    # WHERE rejects what isn't a value of one row: aggregates, which combine rows, and window functions.
+    # WHERE rejects expressions over several rows: aggregates and window functions.
     execute(connection, f"SELECT 1 FROM {quote_name(table)} WHERE ({expression}) LIMIT 0")
     found = query_dependencies(connection, query)
     pages = {row[0] for row in connection.execute("SELECT rootpage FROM sqlite_master WHERE tbl_name = ?", (table,))}
@@ -48,9 +48,9 @@ def expression_dependencies(connection: sqlite3.Connection, table: str, expressi
 
 
 def query_dependencies(connection: sqlite3.Connection, query: str) -> Dependencies:
-    """Return what ``query`` reads, from what SQLite asks its authorizer while it compiles the query.
+    """Return the dependencies of ``query``: SQLite names each to its authorizer while it compiles the query.
 
-    (https://www.sqlite.org/c3ref/set_authorizer.html)
+    See https://www.sqlite.org/c3ref/set_authorizer.html.
 
     Raises:
         sqlite3.Error: SQLite rejects the query.

@@ -1,24 +1,23 @@
-"""Find what a full-text table with external content indexes: the rows of another table or a view.
+"""Find the external content of a full-text table: the table or view whose rows it indexes.
 
 See https://www.sqlite.org/fts5.html#external_content_tables and https://www.sqlite.org/fts3.html#fts4_external_content_tables.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from waiaas_migrate.schema.model import VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.reading.cursor import Cursor, split_commas
-from waiaas_migrate.sqlite.reading.grammar import SqlError, Token, significant, tokenize
+from waiaas_migrate.sqlite.reading.grammar import SqlError, significant, tokenize
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """What a full-text table reads: a table or view, its column with the row numbers, and other columns; all folded.
+    """The content of a full-text table: a table or view, its column of row numbers, and the indexed columns; folded.
 
-    An FTS4 table that names no columns reads all columns.
+    An FTS4 table that names no columns indexes all columns.
     """
 
     table: str
@@ -27,12 +26,19 @@ class Content:
 
 
 def content_of(virtual: VirtualTable) -> Content | None:
-    """Return what ``virtual`` indexes; None if it has its own content, or none, or is not a full-text table."""
+    """Return the external content of ``virtual``; None if it has none, or is not a full-text table."""
     if fold(virtual.module) not in ("fts4", "fts5"):
         return None
     options: dict[str, str] = {}
     columns: set[str] = set()
-    for argument in _arguments(virtual.statement.sql):
+    cursor = Cursor(significant(tokenize(virtual.statement.sql)))
+    while not cursor.is_done and cursor.peek() != "(":
+        cursor.next()
+    try:
+        arguments = split_commas(cursor.balanced())
+    except SqlError:
+        return None
+    for argument in arguments:
         if len(argument) > 2 and argument[1].text == "=":
             options[fold(argument[0].name)] = fold(argument[2].name)
         else:
@@ -43,13 +49,3 @@ def content_of(virtual: VirtualTable) -> Content | None:
     if "languageid" in options:
         columns.add(options["languageid"])
     return Content(table=table, rowid=options.get("content_rowid", "rowid"), columns=frozenset(columns))
-
-
-def _arguments(sql: str) -> Sequence[Sequence[Token]]:
-    cursor = Cursor(significant(tokenize(sql)))
-    while not cursor.is_done and cursor.peek() != "(":
-        cursor.next()
-    try:
-        return split_commas(cursor.balanced())
-    except SqlError:
-        return ()

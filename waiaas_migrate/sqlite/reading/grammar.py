@@ -19,9 +19,9 @@ import syntaqlite
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.quoting import is_reserved, unquote
 
-#: The parser is recursive and has no depth limit: a tree much deeper than SQLite allows crashes the process
-#: (SQLITE_MAX_EXPR_DEPTH is 1000, https://www.sqlite.org/limits.html#max_expr_depth). This limit is lower, because
-#: Python's JSON reader is recursive too, and the caller may already be deep in calls.
+#: The parser is recursive without a limit: a tree much deeper than SQLite allows (SQLITE_MAX_EXPR_DEPTH is 1000,
+#: https://www.sqlite.org/limits.html#max_expr_depth) crashes the process. This limit is lower, because Python's JSON
+#: reader is recursive too, and the caller may already be deep in calls.
 _DEEPEST_TREE = 400
 #: The levels of a tree that a parenthesis may add: a subquery, its columns, their list, a column …
 _LEVELS_OF_PARENTHESIS = 6
@@ -29,7 +29,7 @@ _LEVELS_OF_CASE = 3
 
 
 class SqlError(ValueError):
-    """SQL text that SQLite's grammar does not accept; the message says why."""
+    """SQLite's grammar does not accept the text; the message says why."""
 
 
 class Kind(Enum):
@@ -174,7 +174,8 @@ def _plain(token: Token, names: frozenset[str]) -> str:
 def _meaning(sql: str, statement: bool) -> str:  # noqa: FBT001  positional, so that one call has one key in the cache
     tokens = _raw_tokens(sql)
     if _depth(tokens) > _DEEPEST_TREE:
-        return " ".join(_folded(raw["text"]) for raw in tokens if raw["category"] != "other")
+        texts = [raw["text"] for raw in tokens if raw["category"] != "other"]
+        return " ".join(text if text[:1] in "'\"" else fold(text) for text in texts)
     try:
         with _PARSER_LOCK:
             trees = _parser().parse_raw(sql if statement else f"SELECT (\n{sql}\n)")
@@ -183,10 +184,6 @@ def _meaning(sql: str, statement: bool) -> str:  # noqa: FBT001  positional, so 
     if len(trees) != 1 or not isinstance(trees[0], dict):
         raise SqlError("syntax error")
     return _canonical_text(trees[0] if statement else _only_expression(trees[0]))
-
-
-def _folded(text: str) -> str:
-    return text if text[:1] in "'\"" else fold(text)
 
 
 #: Categories that never make a tree deeper. White space is in the category "other", as are ISNULL and NOTNULL.

@@ -1,18 +1,18 @@
 """Read the schema of a database into the model.
 
-The text in ``sqlite_master`` is read with SQLite's own grammar, then compared with what SQLite reports for each table
-(``PRAGMA table_xinfo``). If the two differ, reading fails and names the table. Only the catalog is read, so the
-connection needs none of the collations, functions and modules that the schema uses.
+The text in ``sqlite_master`` is read with SQLite's own grammar, and then compared with ``PRAGMA table_xinfo`` of each
+table. If the two differ, reading fails and names the table. Only the catalog is read, so the connection needs none of
+the collations, functions and modules that the schema uses.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import ParamSpec, TypeVar
+from typing import TypeVar
 
 from waiaas_migrate.errors import UnsupportedError
 from waiaas_migrate.schema.model import Column, Index, Schema, Table, VirtualTable
@@ -21,17 +21,17 @@ from waiaas_migrate.sqlite.database.catalog import CatalogRow, read_catalog
 from waiaas_migrate.sqlite.reading import ddl, ddl_table
 from waiaas_migrate.sqlite.reading.grammar import SqlError, tokenize
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
-from waiaas_migrate.sqlite.reading.quoted_strings import in_single_quotes, strings_in
+from waiaas_migrate.sqlite.reading.quoted_strings import Strings, in_single_quotes
 from waiaas_migrate.sqlite.reading.virtual_tables import module_of, shadow_names, undecided
 
 #: The table (without its indexes) or index that each CREATE statement is known to declare.
 Known = Mapping[str, Table | Index]
 
-#: Words in double quotes that are strings, by the kind and folded name of the table, view or trigger that holds them.
-Strings = Mapping[tuple[str, str], frozenset[str]]
-
-_Args = ParamSpec("_Args")
 _Object = TypeVar("_Object")
+
+# Both sides of a comparison share most statements, and the meaning of a statement never changes.
+_read_table = lru_cache(maxsize=8192)(ddl_table.table)
+_read_index = lru_cache(maxsize=16384)(ddl.index)
 
 
 def introspect(
@@ -42,7 +42,7 @@ def introspect(
     Args:
         connection: the database.
         known: statements whose meaning is known already.
-        others: leave out what belongs to other tools; None reads everything, as in a database built in memory.
+        others: the tables of other tools, which are left out; None reads everything, as in a database built in memory.
 
     Raises:
         UnsupportedError: names an object that can't be read exactly.
@@ -54,18 +54,11 @@ def introspect(
 def introspect_quoted(
     connection: sqlite3.Connection, known: Known | None = None, *, others: OtherTools | None = None
 ) -> tuple[Schema, Strings]:
-    """Return the same, and the words in double quotes that SQLite reads as strings; an index's count as its table's."""
+    """Return the schema, and its strings in double quotes; for the arguments, see :func:`introspect`."""
     rows = read_catalog(connection) if others is None else read_ours(connection, others)
     schema = _read(connection, rows, known or {})
-    plain = in_single_quotes(rows, schema)
-    if plain == rows:
-        return schema, {}
-    strings: dict[tuple[str, str], frozenset[str]] = defaultdict(frozenset)
-    for before, after in zip(rows, plain, strict=True):
-        if words := strings_in(before, after):
-            kind, name = ("table", before.table) if before.kind == "index" else (before.kind, before.name)
-            strings[kind, fold(name)] |= words
-    return _read(connection, plain, known or {}), dict(strings)
+    plain, strings = in_single_quotes(rows, schema)
+    return (schema if plain == rows else _read(connection, plain, known or {})), strings
 
 
 def _read(connection: sqlite3.Connection, rows: Sequence[CatalogRow], known: Known) -> Schema:
@@ -100,29 +93,24 @@ def read_ours(connection: sqlite3.Connection, others: OtherTools) -> tuple[Catal
     """
     rows = read_catalog(connection)
     ours = others.without(rows)
-    _refuse_undecided(connection, rows, {fold(row.name) for row in ours} - others.declared)
-    return ours
-
-
-def _refuse_undecided(connection: sqlite3.Connection, rows: Sequence[CatalogRow], ours: Container[str]) -> None:
-    doubtful = {name: virtual for name, virtual in undecided(connection, rows).items() if name in ours}
+    names = {fold(row.name) for row in ours} - others.declared
+    doubtful = {name: virtual for name, virtual in undecided(connection, rows).items() if name in names}
     if doubtful:
         virtual = next(iter(doubtful.values()))
-        names = [name for name, other in doubtful.items() if other is virtual]
-        ignored = ", ".join(f'"{name}"' for name in (virtual.name, *names))
+        tables = [name for name, other in doubtful.items() if other is virtual]
+        ignored = ", ".join(f'"{name}"' for name in (virtual.name, *tables))
         raise UnsupportedError(
-            f"table {', '.join(names)}: may belong to virtual table {virtual.name}, whose module "
+            f"table {', '.join(tables)}: may belong to virtual table {virtual.name}, whose module "
             f"{module_of(virtual)} is not loaded here. To leave these tables alone, set "
             f"`ignore_tables = [{ignored}]` in [tool.waiaas-migrate]. Rename those that are ordinary tables."
         )
+    return ours
 
 
-def _exactly(
-    row: CatalogRow, reader: Callable[_Args, _Object], /, *args: _Args.args, **kwargs: _Args.kwargs
-) -> _Object:
-    """Return what ``reader`` reads; report ``row`` if it can't."""
+def _exactly(row: CatalogRow, reader: Callable[..., _Object], *args: object) -> _Object:
+    """Call ``reader`` with ``args``; name ``row`` in the error if its text can't be read."""
     try:
-        return reader(*args, **kwargs)
+        return reader(*args)
     except SqlError as error:
         raise UnsupportedError(
             f"{row.kind} {row.name}: its text in sqlite_master cannot be read exactly: {error}. "
@@ -146,21 +134,8 @@ def _index(row: CatalogRow, table: Table, known: Known) -> Index:
     return index if index.name == row.name else replace(index, name=row.name)
 
 
-# Both sides of a comparison share most statements, and the meaning of a statement never changes.
-
-
-@lru_cache(maxsize=8192)
-def _read_table(sql: str) -> Table:
-    return ddl_table.table(sql)
-
-
-@lru_cache(maxsize=16384)
-def _read_index(sql: str, columns: tuple[str, ...]) -> Index:
-    return ddl.index(sql, columns)
-
-
 def _names(tables: Iterable[Table], virtual: Iterable[VirtualTable], rows: Sequence[CatalogRow]) -> frozenset[str]:
-    """Return every name that a view or a trigger can refer to; none if there are neither."""
+    """Return every name that a view or a trigger can refer to; none if there is no view or trigger."""
     if not any(row.kind in ("view", "trigger") for row in rows):
         return frozenset()
     names = {fold(row.name) for row in rows}
@@ -170,7 +145,7 @@ def _names(tables: Iterable[Table], virtual: Iterable[VirtualTable], rows: Seque
     return frozenset(names)
 
 
-#: The columns of each CREATE TABLE for which SQLite reported the same. It does so in every database.
+#: The columns of each CREATE TABLE that SQLite confirmed. It reports the same in every database.
 _CONFIRMED: dict[str, tuple[Column, ...]] = {}
 _MOST_CONFIRMED = 16384
 _MOST_PARAMETERS = 500

@@ -2,7 +2,7 @@
 
 Replication and migration tools keep their own tables in the file. Objects that migrations or schema.yaml declare are
 the project's, regardless of their names. Of the rest, tables that a tool is known to make, or that the project lists in
-``ignore_tables``, are ignored. SQLite's and yoyo's own tables never get here
+``ignore_tables``, are ignored. SQLite's and yoyo's own tables are left out before
 (:mod:`waiaas_migrate.sqlite.database.catalog`).
 """
 
@@ -19,7 +19,7 @@ from waiaas_migrate.sqlite.database.catalog import CatalogFacts, CatalogRow, fin
 from waiaas_migrate.sqlite.quoting import unquote
 from waiaas_migrate.sqlite.reading.virtual_tables import known_shadow_names, significant_tokens
 
-#: The tables of other tools. Only names that no application would choose for itself, or that the tool always uses.
+#: The tables of other tools. Each name is one that the tool always uses, or that no application would choose.
 KNOWN_TABLES = (
     # Replication and hosting
     "_litestream_*",  # Litestream
@@ -64,17 +64,17 @@ KNOWN_TABLES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherTools:
-    """What belongs to other tools.
+    """The tables and views that belong to other tools.
 
     ``patterns`` are the names or globs of the project's ``ignore_tables``, in addition to the known ones. ``declared``
-    are the folded names of the project's own tables and views, even if a pattern matches them.
+    are the folded names of the project's own tables and views, which count as its own even if a pattern matches them.
     """
 
     patterns: tuple[str, ...] = ()
     declared: frozenset[str] = frozenset()
 
     def except_for(self, names: Iterable[str]) -> OtherTools:
-        """Return the same, with ``names`` being the project's own."""
+        """Return the same, with ``names`` added to the project's own."""
         return replace(self, declared=self.declared | {fold(name) for name in names})
 
     def own(self, name: str) -> bool:
@@ -83,10 +83,10 @@ class OtherTools:
         return folded not in self.declared and _pattern(self.patterns).match(folded) is not None
 
     def without(self, rows: tuple[CatalogRow, ...]) -> tuple[CatalogRow, ...]:
-        """Return ``rows`` without what belongs to other tools.
+        """Return ``rows`` without the objects of other tools.
 
-        An index or a trigger belongs to its table, a shadow table to its virtual table, and a view to the tables that
-        it reads, if it reads no other.
+        An index or a trigger belongs to its table, and a shadow table to its virtual table. A view belongs to other
+        tools if all tables that it reads do.
         """
         owned = {fold(row.name) for row in rows if row.kind in ("table", "view") and self.own(row.name)}
         if not owned:
@@ -100,7 +100,7 @@ class OtherTools:
         return tuple(row for row in rows if fold(row.table) not in owned)
 
     def fingerprints(self, facts: CatalogFacts) -> tuple[str, ...]:
-        """Return the fingerprints of a catalog with and, if there is any, without what belongs to other tools."""
+        """Return the fingerprint of a catalog, and another one without the objects of other tools, if it has any."""
         ours = self.without(facts.rows)
         return (facts.fingerprint,) if len(ours) == len(facts.rows) else (facts.fingerprint, fingerprint(ours))
 

@@ -1,16 +1,16 @@
-"""Find words in double quotes that are strings: SQLite reads one as text if it names nothing in its place.
+"""Find strings in double quotes: SQLite reads such a word as a string if it is not the name of anything.
 
-https://www.sqlite.org/quirks.html#double_quoted_string_literals_are_accepted. Whether a word names something depends
-on scopes, aliases and joins, so SQLite decides: ALTER TABLE … RENAME COLUMN rewrites every such string of a database
-in single quotes. It runs in memory, on a copy of the affected objects without rows.
+See https://www.sqlite.org/quirks.html#double_quoted_string_literals_are_accepted. Whether a word names something
+depends on scopes, aliases and joins, so SQLite decides: ALTER TABLE … RENAME COLUMN puts every such string of a
+database in single quotes. It runs in memory, on a copy of the affected objects without rows.
 """
 
 from __future__ import annotations
 
 import re
 import sqlite3
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import lru_cache
@@ -20,20 +20,23 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import ROWID_NAMES
 from waiaas_migrate.sqlite.database.catalog import CatalogRow
 from waiaas_migrate.sqlite.database.memory import execute, memory
+from waiaas_migrate.sqlite.reading.broken import RENAME_COLUMN, dropped_culprits
 from waiaas_migrate.sqlite.reading.ddl import names_in
 from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token, significant, tokenize
-from waiaas_migrate.sqlite.reading.rename_trial import RENAME_COLUMN, dropped_culprits
+
+#: The strings in double quotes, by the kind and folded name of the table, view or trigger; an index's are its table's.
+Strings = Mapping[tuple[str, str], frozenset[str]]
 
 _MISSING = re.compile(r"no such column: (?P<name>.+)", re.DOTALL)
 _NOTHING = Token(Kind.SYMBOL, "")
-#: How :func:`in_single_quotes` makes an expression of an index term that is only a string.
+#: The end of an index term that is only a string, and that :func:`in_single_quotes` has made an expression.
 _AS_EXPRESSION = " || '')"
 
 
 def double_quoted(sql: str) -> tuple[str, ...]:
-    """Return the words of ``sql`` in double quotes that could be strings as well as names, without their quotes.
+    """Return the words of ``sql`` in double quotes that may be strings or names, without their quotes.
 
-    The empty word is always a string.
+    The empty word is left out, since it is always a string.
     """
     if '"' not in sql:
         return ()
@@ -53,33 +56,30 @@ def double_quoted(sql: str) -> tuple[str, ...]:
 
 
 def is_text_term(sql: str) -> bool:
-    """Return whether a term of an index may be only a string, as :func:`in_single_quotes` writes it."""
+    """Return whether a term of an index may be only a string, which :func:`in_single_quotes` made an expression."""
     return _AS_EXPRESSION in sql
 
 
 def as_names(sql: str) -> str:
-    """Return ``sql`` with each word in double quotes written so that it can only be a name."""
+    """Return ``sql`` with each word in double quotes in backticks, so that it can only be a name."""
     return _respelled(sql, lambda _, token: "`" + token.name.replace("`", "``") + "`")
 
 
-def in_single_quotes(rows: tuple[CatalogRow, ...], schema: Schema) -> tuple[CatalogRow, ...]:
-    """Return ``rows`` with single quotes around each string that is in double quotes.
+def in_single_quotes(rows: tuple[CatalogRow, ...], schema: Schema) -> tuple[tuple[CatalogRow, ...], Strings]:
+    """Return ``rows`` with single quotes around each string in double quotes, and these strings.
 
     ``schema`` is the model of the rows. An object that doesn't compile stays unchanged.
     """
     suspects = frozenset(_suspects(schema))
-    if not suspects:
-        return rows
-    plain = tuple(row for row in rows if (row.kind, fold(row.name)) in suspects)
-    found = {(row.kind, row.name): row for row in _fixed(plain, _needed(plain, rows))}
-    return tuple(found.get((row.kind, row.name), row) for row in rows)
-
-
-def strings_in(before: CatalogRow, after: CatalogRow) -> frozenset[str]:
-    """Return the words that are in double quotes in ``before``, and are strings in ``after``."""
-    if before.sql == after.sql:
-        return frozenset()
-    return frozenset(Counter(_words(before.sql)) - Counter(_words(after.sql)))
+    old = tuple(row for row in rows if (row.kind, fold(row.name)) in suspects)
+    new = _fixed(old, _needed(old, rows)) if old else ()
+    strings: dict[tuple[str, str], frozenset[str]] = defaultdict(frozenset)
+    for before, after in zip(old, new, strict=True):
+        if words := frozenset(Counter(_words(before.sql)) - Counter(_words(after.sql))):
+            kind, name = ("table", before.table) if before.kind == "index" else (before.kind, before.name)
+            strings[kind, fold(name)] |= words
+    fixed = {(row.kind, row.name): row for row in new}
+    return tuple(fixed.get((row.kind, row.name), row) for row in rows), dict(strings)
 
 
 def _words(sql: str) -> Iterator[str]:
@@ -91,7 +91,7 @@ def _is_double_quoted(token: Token) -> bool:
 
 
 def _suspects(schema: Schema) -> Iterator[tuple[str, str]]:
-    """Return the kinds and folded names of the objects that may hold such a string."""
+    """Return the kinds and folded names of the objects that may have a string in double quotes."""
     for table in schema.tables:
         names = {fold(column.name) for column in table.columns}
         names |= set() if table.without_rowid else {*ROWID_NAMES}
@@ -112,7 +112,7 @@ def _has_other_word(texts: Iterable[SqlText | None], names: Collection[str]) -> 
 
 
 def _needed(suspects: Iterable[CatalogRow], rows: Sequence[CatalogRow]) -> tuple[CatalogRow, ...]:
-    """Return ``suspects`` and the tables and views that they may read, which are those that their text mentions."""
+    """Return ``suspects``, and the tables and views that their texts mention and so may read."""
     others = {fold(row.name): row for row in rows if row.kind in ("table", "view")}
     needed: dict[tuple[str, str], CatalogRow] = {}
     waiting = list(suspects)
@@ -123,14 +123,14 @@ def _needed(suspects: Iterable[CatalogRow], rows: Sequence[CatalogRow]) -> tuple
         needed[row.kind, row.name] = row
         mentioned = [fold(row.table)] if row.kind in ("table", "index") else names_in(row.sql)
         waiting += [others[name] for name in mentioned if name in others]
-    # A virtual table makes its own shadow tables. If it comes first, creating them again fails without harm.
+    # A virtual table makes its own shadow tables. If it is created first, creating them again fails without harm.
     order = ("table", "index", "view", "trigger")
     return tuple(sorted(needed.values(), key=lambda row: (order.index(row.kind), not row.is_virtual, row.name)))
 
 
 @lru_cache(maxsize=64)
 def _fixed(suspects: tuple[CatalogRow, ...], needed: tuple[CatalogRow, ...]) -> tuple[CatalogRow, ...]:
-    """Return ``suspects`` as SQLite spells them after a rename, next to what they need."""
+    """Return ``suspects`` as SQLite spells them after a rename, in a database with the objects that they need."""
     with closing(memory()) as scratch:
         for row in needed:
             _try(scratch, row.sql)
@@ -146,7 +146,7 @@ def _fixed(suspects: tuple[CatalogRow, ...], needed: tuple[CatalogRow, ...]) -> 
 
 
 def _try(scratch: sqlite3.Connection, sql: str) -> None:
-    """Run ``sql`` if it works; what it needs may be missing here, or not compile either."""
+    """Run ``sql``, and ignore an error: an object that it needs may be missing, or not compile."""
     with suppress(sqlite3.Error):
         execute(scratch, sql)
 
@@ -154,7 +154,7 @@ def _try(scratch: sqlite3.Connection, sql: str) -> None:
 def _string_as_expression(sql: str, word: str) -> str:
     """Return the text of an index with each term that is only ``word`` as an expression of the same value.
 
-    SQLite would read ``'word'`` as a column there, and has no other way to write ``"word"``.
+    In an index, SQLite would read even ``'word'`` as a column.
     """
     tokens = significant(tokenize(sql))
     ends = {"(", ")", ",", "COLLATE", "ASC", "DESC"}
@@ -169,7 +169,7 @@ def _string_as_expression(sql: str, word: str) -> str:
 
 
 def _respelled(sql: str, spelling: Callable[[int, Token], str]) -> str:
-    """Return ``sql`` with its words in double quotes as ``spelling`` writes them, given the number of each token."""
+    """Return ``sql`` with its words in double quotes replaced by ``spelling(number of the token, token)``."""
     pieces: list[str] = []
     at = end = 0
     for token in tokenize(sql):

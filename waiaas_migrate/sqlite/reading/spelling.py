@@ -1,7 +1,7 @@
-r"""Write SQL text back: the author's own, spelled so that yoyo's splitter reads it as SQLite does.
+r"""Write the author's SQL text so that yoyo's splitter reads it as SQLite does.
 
-yoyo splits a file with sqlparse, which knows procedural languages and backslash escapes that SQLite doesn't have: a
-column named ``loop`` without quotes, or the string ``'\'``, hide the end of a statement from it. Only such tokens are
+yoyo splits a file with sqlparse, which knows procedural languages and backslash escapes that SQLite doesn't have. A
+column named ``loop`` without quotes, or the string ``'\'``, hides the end of a statement from it. Only such tokens are
 changed here. The proof of a migration finds any other text that sqlparse misreads.
 """
 
@@ -14,7 +14,7 @@ from itertools import product
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 from waiaas_migrate.sqlite.reading.grammar import Kind, Token, significant, tokenize
 
-#: Words that open or close a block to sqlparse, and are never keywords inside a SQLite expression or trigger body.
+#: Words that open or close a block for sqlparse, and are never keywords inside an expression or the body of a trigger.
 _BLOCK_WORDS = frozenset({"BEGIN", "DECLARE", "DO", "FOR", "GO", "IF", "LOOP", "WHILE"})
 #: Words after which an operand follows, so that END can't close a CASE there.
 _BEFORE_OPERANDS = frozenset("AND BETWEEN CASE ELSE IN IS LIKE GLOB NOT OR THEN WHEN".split())
@@ -42,7 +42,7 @@ def spell_statement(tokens: Sequence[Token]) -> str:
 
 
 def _spelled(tokens: Sequence[Token], keywords: frozenset[int] = frozenset()) -> Iterator[str]:
-    """Return the text of each token; those numbered in ``keywords`` are what sqlparse takes them for."""
+    """Yield the text of each token; sqlparse reads the tokens numbered in ``keywords`` correctly."""
     cases = 0
     previous: Token | None = None
     for at, token in enumerate(tokens):
@@ -60,7 +60,7 @@ def _spelled(tokens: Sequence[Token], keywords: frozenset[int] = frozenset()) ->
 
 
 def tidied(sql: str) -> str:
-    """Return a statement without tabs and spaces at the ends of its lines, as far as they are between its tokens.
+    """Return a statement without tabs, and without spaces at the ends of lines, except inside its tokens.
 
     Raises:
         SqlError: it has text that is not a token.
@@ -87,7 +87,7 @@ def _is_operand(token: Token | None) -> bool:
     return token.kind is not Kind.SYMBOL or token.text == ")"
 
 
-#: A comment with quotes that close what sqlparse believes to be open, and mean nothing to SQLite.
+#: Comments with quotes that close a string that sqlparse believes to be open; SQLite ignores them.
 _RESYNCHRONIZING = (
     "",
     *(f"{space}/*{''.join(quotes)}*/" for n in range(1, 5) for quotes in product("'\"", repeat=n) for space in " \n"),

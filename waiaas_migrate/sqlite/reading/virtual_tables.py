@@ -1,9 +1,9 @@
 """Find shadow tables: the ordinary tables in which virtual tables keep their data.
 
 SQLite decides by name only: it calls ``notes_content`` a shadow table of the FTS5 table ``notes`` even if ``notes`` has
-external content and the user made ``notes_content`` (https://www.sqlite.org/vtab.html#xshadowname). So a name that
-users choose too must also come with the text that the module writes. Nothing here needs SQLite's grammar, because the
-runner works without it.
+external content and the user made ``notes_content`` (https://www.sqlite.org/vtab.html#xshadowname). So for names that
+users may choose, the text must be that of the module, too. Nothing here needs SQLite's grammar, because the runner
+works without it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _SUFFIXES: Mapping[str, str] = {
     "vss0": "data|index",
 }
 
-#: The text after the quoted name in the CREATE of a shadow table that a full-text table's arguments can leave out.
+#: The text after the name in the CREATE TABLE of those shadow tables that not every full-text table has.
 _TEXTS: Mapping[str, str] = {
     "content": r"['\"]\((?:id INTEGER PRIMARY KEY, [cl]\d|docid INTEGER PRIMARY KEY, 'c\d)",
     "docsize": r"['\"]\((?:id INTEGER PRIMARY KEY, sz BLOB|docid INTEGER PRIMARY KEY, size BLOB)",
@@ -54,15 +54,20 @@ def significant_tokens(sql: str) -> Iterator[str]:
     return (token for token in _TOKEN.findall(sql) if not token.isspace() and not token.startswith(("--", "/*")))
 
 
+@lru_cache(maxsize=1024)
 def module_of(row: CatalogRow) -> str:
     """Return the folded name of a virtual table's module."""
-    return _module(row.sql)
-
-
-@lru_cache(maxsize=1024)
-def _module(sql: str) -> str:
-    tokens = [*significant_tokens(sql), "("]
+    tokens = [*significant_tokens(row.sql), "("]
     return fold(unquote(tokens[tokens.index("(") - 1]))
+
+
+def holds_rows(row: CatalogRow) -> bool:
+    """Return whether a virtual table has rows of its own, rather than those of another table or of a module."""
+    if module_of(row) in WITHOUT_DATA:
+        return False
+    words = [fold(word) for word in significant_tokens(row.sql)]
+    contents = [unquote(words[at + 2]) for at in range(len(words) - 2) if words[at : at + 2] == ["content", "="]]
+    return module_of(row) not in ("fts4", "fts5") or not any(contents)
 
 
 def known_shadow_names(rows: Sequence[CatalogRow]) -> frozenset[str]:
@@ -85,7 +90,7 @@ def _is_shadow(row: CatalogRow, suffix: str, virtual: CatalogRow) -> bool:
 
 
 def shadow_names(connection: sqlite3.Connection, rows: Sequence[CatalogRow]) -> frozenset[str]:
-    """Return the known shadow names, and those that SQLite reports for other modules loaded into ``connection``."""
+    """Return the known shadow names, and those that SQLite reports for other modules in ``connection``."""
     virtual = {fold(row.name) for row in _of_unknown_modules(rows)}
     if not virtual:
         return known_shadow_names(rows)
@@ -94,9 +99,9 @@ def shadow_names(connection: sqlite3.Connection, rows: Sequence[CatalogRow]) -> 
 
 
 def undecided(connection: sqlite3.Connection, rows: Sequence[CatalogRow]) -> dict[str, CatalogRow]:
-    """Return tables that may or may not belong to a virtual table, by folded name, with that virtual table.
+    """Map the folded names of tables that may or may not be shadow tables to their virtual table.
 
-    These are the tables named after one whose module is neither known here nor loaded into ``connection``.
+    Their names begin with that of a virtual table whose module is neither known here nor loaded into ``connection``.
     """
     virtual = _of_unknown_modules(rows)
     if not virtual:

@@ -1,0 +1,258 @@
+"""``apply --redo``: a database follows migrations that were changed, renamed or deleted after it ran them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.support.faults import Fault, FaultInjector
+from tests.support.projects import Run, edit, execute, held_by_another_process, rows, run
+from waiaas_migrate import DatabaseRefused, redo
+from waiaas_migrate.runner.yoyo.applied import read_applied
+from waiaas_migrate.sqlite.database.catalog import read_catalog
+
+START = "version: 1\ntables:\n  t: {columns: {id: {type: integer, primary_key: true}, a: text}}\n"
+
+
+def declare(folder: Path, columns: str) -> None:
+    """Declare a table with these columns beside its key."""
+    (folder / "schema.yaml").write_text(START.replace("a: text", columns), encoding="utf-8")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with two migrations, the second of which adds ``b``, and a database that ran both and has a row."""
+    declare(tmp_path, "a: text")
+    assert run(tmp_path, "generate").status == 0
+    declare(tmp_path, "a: text, b: text")
+    assert run(tmp_path, "generate", "-m", "more").status == 0
+    assert run(tmp_path, "apply", "app.db").status == 0
+    execute(tmp_path / "app.db", "INSERT INTO t (a) VALUES ('x')")
+    return tmp_path
+
+
+def amend(folder: Path, columns: str, *arguments: str) -> None:
+    """Replace the last migration by one that leads to these columns."""
+    declare(folder, columns)
+    done = run(folder, "generate", "--amend", *arguments)
+    assert done.status == 0, done.err
+
+
+def redone(folder: Path, *arguments: str) -> Run:
+    """Run ``apply --redo`` on the database."""
+    return run(folder, "apply", "--redo", "app.db", *arguments)
+
+
+def columns(database: Path) -> list[str]:
+    """The columns of the table."""
+    return [str(name) for (name,) in rows(database, "SELECT name FROM pragma_table_info('t')")]
+
+
+def applied(database: Path) -> list[str]:
+    """The recorded migrations."""
+    with closing(sqlite3.connect(database)) as connection:
+        return [row.id for row in read_applied(connection) or ()]
+
+
+def state(database: Path) -> tuple[object, ...]:
+    """The user's objects and rows, and the recorded migrations."""
+    with closing(sqlite3.connect(database)) as connection:
+        return (
+            frozenset((row.kind, row.name, row.sql) for row in read_catalog(connection)),
+            tuple(connection.execute("SELECT * FROM t")),
+            tuple(applied(database)),
+        )
+
+
+def backups(folder: Path) -> list[str]:
+    """The names of the backups."""
+    return [path.name for path in folder.glob("app.db.backup-*")]
+
+
+@pytest.mark.parametrize("name", ["more", "other"])
+def test_an_amended_migration(project: Path, name: str) -> None:
+    """The old migration is rolled back and the new one applied; rows stay, and a backup is made."""
+    amend(project, "a: text, c: text", "-m", name)
+    done = redone(project)
+    assert (done.status, done.out) == (0, f"rolled back 0002_more\napplied 0002_{name}\n"), done.err
+    assert len(backups(project)) == 1
+    assert columns(project / "app.db") == ["id", "a", "c"]
+    assert rows(project / "app.db", "SELECT * FROM t") == [(1, "x", None)]
+    assert applied(project / "app.db") == ["0001_initial", f"0002_{name}"]
+    for command in ("status", "drift", "apply"):
+        assert run(project, command, "app.db").status == 0
+    assert redone(project).out == "app.db: up to date.\n"
+
+
+def test_an_undone_migration(project: Path) -> None:
+    """It is rolled back, and nothing is applied."""
+    amend(project, "a: text")
+    done = redone(project)
+    assert (done.status, done.out) == (0, "rolled back 0002_more\n"), done.err
+    assert columns(project / "app.db") == ["id", "a"]
+    assert run(project, "status", "app.db").status == 0
+
+
+def test_only_pending_migrations(project: Path) -> None:
+    """If the database ran nothing else, it is plain ``apply``: without a backup, and without --yes."""
+    declare(project, "a: text, b: text, c: text")
+    assert run(project, "generate", "-m", "c").status == 0
+    assert redone(project).out == "applied 0003_c\n"
+    assert backups(project) == []
+    assert run(project, "apply", "--redo", "none.db").status == 2
+
+
+def test_later_migrations_are_redone_too(project: Path) -> None:
+    """All migrations after the changed one are rolled back first, and applied again after it."""
+    declare(project, "a: text, b: text, c: text")
+    assert run(project, "generate", "-m", "c").status == 0
+    assert run(project, "new", "-m", "rows").status == 0
+    for name, sql in (("0004_rows", "UPDATE t SET c = 'y';"), ("0004_rows.rollback", "UPDATE t SET c = NULL;")):
+        with (project / "migrations" / f"{name}.sql").open("a", encoding="utf-8") as file:
+            file.write(sql)
+    assert run(project, "record").status == 0
+    assert run(project, "apply", "app.db").status == 0
+    edit(project / "migrations" / "0003_c.sql", "c TEXT", "c TEXT DEFAULT 'z'")
+    assert run(project, "record").status == 0
+    assert redone(project, "--yes").out == (
+        "rolled back 0004_rows\nrolled back 0003_c\napplied 0003_c\napplied 0004_rows\n"
+    )
+    execute(project / "app.db", "INSERT INTO t (a) VALUES ('new')")
+    assert rows(project / "app.db", "SELECT a, c FROM t") == [("x", "y"), ("new", "z")]
+
+
+def test_losses_must_be_confirmed(project: Path) -> None:
+    """Values in a column that is rolled back are counted, and nothing happens without --yes or a yes."""
+    execute(project / "app.db", "UPDATE t SET b = 'mine'")
+    amend(project, "a: text, c: text", "-m", "more")
+    before = state(project / "app.db")
+    done = redone(project)
+    assert (done.status, state(project / "app.db"), backups(project)) == (3, before, [])
+    assert "rolling back 0002_more would delete column t.b (1 value). Nothing was changed." in done.err
+    with pytest.raises(DatabaseRefused, match=r"column t\.b"):
+        redo(str(project / "app.db"), project / "migrations")
+    asked = json.loads(redone(project, "--yes", "--json").out)
+    assert (asked["rolled_back"], asked["applied"]) == (["0002_more"], ["0002_more"])
+    assert asked["losses"] == [{"kind": "column", "name": "t.b", "count": 1, "reason": ""}]
+    assert asked["backup"] == str(project / backups(project)[0])
+    assert columns(project / "app.db") == ["id", "a", "c"]
+
+
+def test_an_unknown_rollback(project: Path) -> None:
+    """A database keeps only the last rollbacks in SQL, and without one nothing is changed."""
+    execute(project / "app.db", "UPDATE _yoyo_migration_content SET rollback = NULL")
+    amend(project, "a: text, c: text", "-m", "more")
+    before = state(project / "app.db")
+    done = redone(project, "--yes")
+    assert (done.status, state(project / "app.db"), backups(project)) == (2, before, [])
+    assert "app.db: ran a 0002_more that the folder no longer has, and did not keep its rollback" in done.err
+
+
+def test_an_adopted_migration(project: Path) -> None:
+    """What was adopted and never ran is not rolled back."""
+    execute(project / "app.db", "UPDATE _yoyo_migration_content SET was_adopted = 1")
+    amend(project, "a: text, c: text", "-m", "more")
+    before = state(project / "app.db")
+    done = redone(project, "--yes")
+    assert (done.status, "adopted 0002_more" in done.err) == (3, True)
+    assert state(project / "app.db") == before
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("UPDATE _yoyo_migration_content SET rollback = 'DROP TABLE none'", "could not be rolled back and stays applied"),
+        ("INSERT INTO t (a) VALUES ('x')", "failed and was rolled back"),
+    ],
+    ids=["rollback", "migration"],
+)
+def test_a_failure_changes_nothing(project: Path, change: str, said: str) -> None:
+    """Rolling back and applying share one transaction."""
+    execute(project / "app.db", change)
+    amend(project, "a: {type: text, unique: true}", "-m", "more")
+    before = state(project / "app.db")
+    done = redone(project, "--yes")
+    assert (done.status, said in done.err) == (3, True), done.err
+    assert state(project / "app.db") == before
+
+
+def test_a_migration_outside_transactions(project: Path) -> None:
+    """If the first pending migration can't run in a transaction, the rollback is committed before it."""
+    amend(project, "a: text")
+    assert run(project, "new", "-m", "vacuum").status == 0
+    vacuum = project / "migrations" / "0002_vacuum.sql"
+    vacuum.write_text(f"-- transactional: false\n{vacuum.read_text(encoding='utf-8')}VACUUM;\n", encoding="utf-8")
+    assert run(project, "record").status == 0
+    done = redone(project)
+    assert (done.status, done.out) == (0, "rolled back 0002_more\napplied 0002_vacuum\n"), done.err
+    assert columns(project / "app.db") == ["id", "a"]
+
+
+@pytest.mark.parametrize("name", ["more", "other"])
+def test_a_locked_database(project: Path, name: str) -> None:
+    """Without the write lock nothing is done, and nothing is said to be done."""
+    (project / "schema.yaml").write_text(
+        "pragmas: {busy_timeout: 100}\n" + START.replace("a: text", "a: text, c: text")
+    )
+    assert run(project, "generate", "--amend", "-m", name).status == 0
+    before = state(project / "app.db")
+    with held_by_another_process(project / "app.db", "BEGIN IMMEDIATE"):
+        done = redone(project)
+    assert (done.status, done.out, "another connection held a lock" in done.err) == (3, "", True), done.err
+    assert state(project / "app.db") == before
+    assert redone(project).status == 0
+
+
+def test_manual_changes_stay(project: Path) -> None:
+    """An index that somebody made by hand is kept, and reported."""
+    execute(project / "app.db", "CREATE INDEX mine ON t (a)")
+    amend(project, "a: text, c: text", "-m", "more")
+    done = redone(project)
+    assert (done.status, "manual schema changes were left as they are" in done.err) == (0, True), done.err
+    amend(project, "a: text")
+    done = redone(project)
+    assert (done.status, "manual schema changes were left as they are" in done.err) == (0, True), done.err
+
+
+@pytest.mark.parametrize("arguments", [["--dry-run"], ["other.db"]])
+def test_options_that_contradict_it(project: Path, arguments: list[str]) -> None:
+    """It takes one database and no --dry-run; --yes means nothing without it."""
+    assert redone(project, *arguments).status == 2
+    assert run(project, "apply", "--yes", "app.db").status == 2
+
+
+#: ``ALL_FAULTS=1`` tries every fault at every operation.
+FAULTS = [fault for fault in Fault if fault is not Fault.TORN] if "ALL_FAULTS" in os.environ else [Fault.KILL]
+
+
+def test_a_kill_at_every_operation(project: Path, tmp_path: Path, faults: FaultInjector) -> None:
+    """The database is as before or as after, and the next run finishes."""
+    amend(project, "a: text, c: text", "-m", "more")
+    base = tmp_path / "base"
+    shutil.copytree(project, base, ignore=shutil.ignore_patterns("base"))
+    tried = tmp_path / "tried"
+
+    def attempt(fault: Fault | None = None, at: int = 0) -> list[int]:
+        shutil.rmtree(tried, ignore_errors=True)
+        shutil.copytree(base, tried)
+        done = faults.run_tool("apply", "--redo", "app.db", below=tried, cwd=tried, fault=fault, at=at)
+        assert done.status in {None: [0], Fault.KILL: [-signal.SIGKILL]}.get(fault, [0, 2, 3, 130]), done.err
+        return [one.number for one in done.operations]
+
+    before, numbers = state(base / "app.db"), attempt()
+    after = state(tried / "app.db")
+    assert len(numbers) > 20
+    for number in numbers:
+        for fault in FAULTS:
+            attempt(fault, number)
+            found = state(tried / "app.db")
+            assert found in (before, after)
+            assert run(tried, "apply", "--redo", "app.db").status == 0
+            assert state(tried / "app.db") == after

@@ -1,0 +1,123 @@
+"""Objects that a migration affects without naming them: those that it breaks, and indexes that it makes stale."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+
+from waiaas_migrate.schema import changes as c
+from waiaas_migrate.schema.hazards.hazard import Code, Hazard
+from waiaas_migrate.schema.model import Schema
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.planning.full_text import is_changed
+from waiaas_migrate.sqlite.planning.transition import Transition
+from waiaas_migrate.sqlite.quoting import quote_name
+from waiaas_migrate.sqlite.reading.broken import broken_objects
+from waiaas_migrate.sqlite.reading.dependencies import Dependencies, query_dependencies
+from waiaas_migrate.sqlite.reading.external_content import Content, content_of
+
+
+def newly_broken_objects(
+    before: sqlite3.Connection, after: sqlite3.Connection, transition: Transition
+) -> Iterator[Hazard]:
+    """Yield a hazard for each object that the migration breaks, or adds although it does not work.
+
+    An object that the migration adds or changes must work, even if it did not before.
+    """
+    touched = _touched(transition)
+    reached = _reached(transition.new, touched) if transition.start.names else None
+    found = broken_objects(after, transition.new, reached)
+    if found:
+        names = {fold(one.name) for one in found} - _made_objects(transition)
+        known = {(fold(one.name), one.fails) for one in broken_objects(before, transition.start, names)}
+        for one in found:
+            if (fold(one.name), one.fails) not in known:
+                what = f"leaves this {one.kind} broken: {one.error}."
+                fix = f"Correct or drop it in schema.yaml. If it may stay broken, run with --allow {Code.BREAK_OBJECT}."
+                yield Hazard(code=Code.BREAK_OBJECT, where=one.name, what=what, fix=fix)
+
+
+def _made_objects(transition: Transition) -> frozenset[str]:
+    """Return the folded names of the views, triggers and virtual tables that the migration adds or changes."""
+    made = (change for change in transition.changes if isinstance(change, c.AddObject | c.ModifyObject))
+    return frozenset(c.object_of(change)[1] for change in made)
+
+
+def _touched(transition: Transition) -> frozenset[str]:
+    """Return the folded names of everything that the migration adds, drops, changes or renames."""
+    names = [c.object_of(change)[1] for change in transition.changes]
+    names += [fold(table) for change in transition.changes if (table := c.table_of(change)) is not None]
+    names += [fold(name) for rename in transition.renames.tables for name in (rename.old, rename.new)]
+    names += [fold(rename.table) for rename in transition.renames.columns]
+    return frozenset(names)
+
+
+def _reached(schema: Schema, touched: frozenset[str]) -> frozenset[str] | None:
+    """Return the names of the objects that depend on ``touched``, directly or not; None if it may be any of them."""
+    if not all(re.fullmatch(r"\w+", name) for name in touched):
+        return None  # a statement writes such a name with quotes and escapes, not as a word
+    waiting = {fold(view.name): _words(view.statement.sql) for view in schema.views}
+    waiting |= {fold(table.name): _words(table.statement.sql) for table in schema.virtual_tables}
+    reached = set(touched)
+    while more := {name for name, words in waiting.items() if words & reached}:
+        reached |= more
+        waiting = {name: words for name, words in waiting.items() if name not in more}
+    return frozenset(reached | {fold(t.name) for t in schema.triggers if _words(t.statement.sql) & reached})
+
+
+def _words(sql: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", fold(sql)))
+
+
+def stale_indexes(before: sqlite3.Connection, after: sqlite3.Connection, transition: Transition) -> frozenset[str]:
+    """Return the folded names of the full-text tables over a view that the migration must index again.
+
+    SQLite says what each view reads in ``before`` and ``after``, the databases in memory around the migration.
+    """
+    found: set[str] = set()
+    views = {fold(view.name) for schema in (transition.start, transition.new) for view in schema.views}
+    stored = _stored(transition.new)
+    made = _made_objects(transition)
+    for virtual in transition.new.virtual_tables:
+        content = content_of(virtual)
+        now = None if content is None or content.table not in views else _dependencies(after, content)
+        if content is None or now is None:
+            continue  # a table that cannot be read is reported as broken
+        read = {(table, column) for table, column in now.columns if table in stored}
+        name = fold(virtual.name)
+        if name in made:
+            is_stale = any(table in transition.old.by_name() for table, _ in read)
+        else:
+            used = {content.table, *now.views, *(table for table, _ in read)}
+            is_stale = bool(made & used) or is_changed(transition, read)
+            is_stale = is_stale or read != _renamed(_dependencies(before, content), transition)
+        found |= {name} if is_stale else set()
+    return frozenset(found)
+
+
+def _stored(schema: Schema) -> frozenset[str]:
+    """Return the folded names of the tables and virtual tables, which store rows."""
+    return frozenset(schema.by_name()) | {fold(table.name) for table in schema.virtual_tables}
+
+
+def _dependencies(database: sqlite3.Connection, content: Content) -> Dependencies | None:
+    """Return the dependencies of the query that reads ``content``; None if that fails."""
+    # Without the table before it, a quoted name that isn't a column would be a string.
+    names = sorted({content.rowid, *content.columns})
+    columns = ", ".join(f"content.{quote_name(name)}" for name in names)
+    try:
+        return query_dependencies(database, f"SELECT {columns} FROM {quote_name(content.table)} AS content")
+    except sqlite3.Error:
+        return None
+
+
+def _renamed(before: Dependencies | None, transition: Transition) -> set[tuple[str, str]]:
+    """Return the stored columns that were read before the migration, under their names after it."""
+    found: set[tuple[str, str]] = set()
+    stored = _stored(transition.start)
+    for table, column in before.columns if before is not None else ():
+        if table in stored:
+            after = fold(transition.renames.table_after(table))
+            found.add((after, fold(transition.renames.column_after(after, column))))
+    return found

@@ -1,0 +1,129 @@
+"""The command ``adopt``."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from waiaas_migrate.cli import options
+from waiaas_migrate.cli.outcomes import Report, report_on
+from waiaas_migrate.cli.output import FINDINGS, note, plural, print_findings, print_interrupted, say
+
+if TYPE_CHECKING:
+    from waiaas_migrate.files.project import Project
+    from waiaas_migrate.runner.adopt import Adoption
+    from waiaas_migrate.runner.fleet.fleet import Fleet
+
+
+@click.command()
+@options.databases
+@click.option("--at", metavar="MIGRATION", help="The last migration to record.  [default: the last of all]")
+@click.option("--dry-run", is_flag=True, help="Show what would be recorded; write nothing.")
+@options.fleet_options
+@options.as_json
+@options.in_migrations
+def adopt(
+    project: Project, databases: tuple[str, ...], *, at: str | None, dry_run: bool, fleet: Fleet, as_json: bool
+) -> int:
+    """Take over each DATABASE that has tables, but no record of migrations.
+
+    Proves that the schema means what the migrations make, gives definitions the migrations' text, and records the
+    migrations as applied, all in one transaction. Rows stay as they are, so no backup is made. If something differs,
+    shows it, changes nothing, and exits with 1. Several databases, or a quoted pattern, get one line each.
+
+    \b
+    Example:
+      waiaas-migrate adopt app.db
+      waiaas-migrate adopt "tenants/*.db" --at 0007_orders
+    """  # noqa: D301
+    from waiaas_migrate.commands import adopt as library
+
+    report = Report(
+        show=functools.partial(_show, dry_run=dry_run),
+        line=functools.partial(_line, dry_run=dry_run),
+        word=functools.partial(_word, dry_run=dry_run),
+        row=_row,
+        status=_exit_status,
+    )
+    try:
+        return report_on(
+            databases,
+            report,
+            one=lambda database: library.adopt(project, database, at=at, dry_run=dry_run),
+            each=lambda names: library.adopt_all(project, names, fleet, at=at, dry_run=dry_run),
+            as_json=as_json,
+        )
+    except KeyboardInterrupt as error:
+        return print_interrupted(error, as_json=as_json, database=databases[0])
+
+
+def _show(database: str, result: Adoption, *, dry_run: bool) -> None:
+    from waiaas_migrate.commands.adopt import findings_of
+
+    if result.differences:
+        say(f"{database}: differs from the migrations up to {result.at}. Nothing was changed.")
+        print_findings(findings_of(result))
+        if result.equal_to:
+            note(f"{database}: {_hint(result)}")
+        return
+    for notice in result.notices:
+        note(f"Note: {notice}")
+    for migration in result.recorded:
+        say(f"{'would record' if dry_run else 'recorded'} {migration}")
+    say(f"{database}: {_done(result, dry_run=dry_run)}")
+
+
+def _line(result: Adoption, *, dry_run: bool) -> str:
+    if result.differences:
+        found = " ".join(f"{one.where}: {one}." for one in result.differences)
+        return f"{plural(len(result.differences), 'difference')} from {result.at}: {found} {_hint(result)}".rstrip()
+    notices = [f"Note: {notice}" for notice in result.notices]
+    return " ".join([_done(result, dry_run=dry_run), *notices])
+
+
+def _done(result: Adoption, *, dry_run: bool) -> str:
+    """Return in a sentence what was done; a second one if migrations are pending."""
+    pending = f" {len(result.pending)} pending: run `waiaas-migrate apply`." if result.pending else ""
+    if result.changes_nothing:
+        return f"already adopted up to {result.at}.{pending}"
+    verb = "would be adopted" if dry_run else "adopted"
+    count = len(result.reworded)
+    reworded = f"; {plural(count, 'definition')} with the migrations' wording" if count else ""
+    return f"{verb} up to {result.at}{reworded}.{pending}"
+
+
+def _hint(result: Adoption) -> str:
+    if not result.equal_to:
+        return ""
+    points = " or ".join(result.equal_to)
+    return f"It equals the migrations up to {points}: use `--at {result.equal_to[-1]}`, then `waiaas-migrate apply`."
+
+
+def _row(result: Adoption) -> dict[str, object]:
+    from waiaas_migrate.commands.adopt import findings_of
+
+    return {
+        "at": result.at,
+        "recorded": result.recorded,
+        "completed": result.completed,
+        "reworded": result.reworded,
+        "pending": result.pending,
+        "findings": [asdict(finding) for finding in findings_of(result)],
+        "equal_to": result.equal_to,
+        "notices": result.notices,
+    }
+
+
+def _word(result: Adoption, *, dry_run: bool) -> str:
+    if result.differences:
+        return "different"
+    if result.changes_nothing:
+        return "already adopted"
+    return "to be adopted" if dry_run else "adopted"
+
+
+def _exit_status(result: Adoption) -> int:
+    return FINDINGS if result.differences else 0

@@ -1,0 +1,73 @@
+"""``adopt``: take over databases that have tables, but no record of migrations."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from waiaas_migrate.commands.findings import Finding, Subject
+from waiaas_migrate.files.project import Project
+from waiaas_migrate.runner.adopt import Adoption, adopt_in
+from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
+from waiaas_migrate.runner.fleet.patterns import refuse_single_name
+from waiaas_migrate.runner.folder import MigrationFolder, read_folder
+
+_FIX = (
+    "If the database is right, declare the difference in schema.yaml and run `waiaas-migrate generate`. If the "
+    "migrations are right, change the database. Then adopt it again."
+)
+
+
+def adopt(project: Project, database: str, *, at: str | None = None, dry_run: bool = False) -> Adoption:
+    """Prove that ``database`` means what the migrations make, and record them as applied.
+
+    Tables get the migrations' text; rows stay as they are. If something differs, nothing is changed.
+
+    Args:
+        project: the project with the migrations.
+        database: a path or URL.
+        at: the last migration to record; by default, the last one that is recorded or, if none is, the last.
+        dry_run: write nothing.
+
+    Raises:
+        DatabaseFileError: the file is missing, or can't be used.
+        DatabaseRefused: it has records of other migrations, or no tables.
+        MigrationsError: the migrations folder can't be used.
+        UsageError: ``at`` is not a migration, or is earlier than one that is recorded.
+        Interrupted: Ctrl-C ended the run.
+    """
+    return _adopt(database, folder=_folder(project), at=at, dry_run=dry_run)
+
+
+def adopt_all(
+    project: Project,
+    databases: Iterable[str],
+    fleet: Fleet = Fleet(),  # noqa: B008 — a frozen value
+    *,
+    at: str | None = None,
+    dry_run: bool = False,
+) -> Iterator[Outcome[Adoption]]:
+    """Yield the adoption of each of ``databases``, in their order.
+
+    Raises:
+        MigrationsError: the migrations folder can't be used.
+        UsageError: ``databases`` is one name.
+    """
+    refuse_single_name(databases)
+    return each(functools.partial(_adopt, folder=_folder(project), at=at, dry_run=dry_run), databases, fleet)
+
+
+def _folder(project: Project) -> MigrationFolder:
+    """Return the migrations folder, with the project's own settings on other tools."""
+    return replace(read_folder(project.migrations), ignore_tables=project.ignore_tables)
+
+
+def _adopt(database: str, *, folder: MigrationFolder, at: str | None, dry_run: bool) -> Adoption:
+    return adopt_in(database, folder, at=at, dry_run=dry_run)
+
+
+def findings_of(adoption: Adoption) -> tuple[Finding, ...]:
+    """Return the differences that stopped ``adoption``, by table, with the fix."""
+    by_table = sorted(adoption.differences, key=lambda one: one.where)
+    return tuple(Finding(subject=Subject.SCHEMA, where=one.where, what=f"{one}.", fix=_FIX) for one in by_table)

@@ -1,0 +1,121 @@
+"""``drift --as-migration``: write the migration that makes other databases follow a manual change."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from waiaas_migrate.authoring.declared import Declared, declare
+from waiaas_migrate.authoring.follow import write_following
+from waiaas_migrate.authoring.generate import Generated
+from waiaas_migrate.authoring.migration_names import slugify
+from waiaas_migrate.commands.manual_changes import manual_changes
+from waiaas_migrate.errors import DatabaseBusy, DatabaseRefused, UsageError
+from waiaas_migrate.files.garbage_collection import collection_paused
+from waiaas_migrate.files.migration_dir.write_files import folder_state, recover
+from waiaas_migrate.files.problem_report import Origin
+from waiaas_migrate.files.project import Project
+from waiaas_migrate.files.schema_file.enum_links import link_enums
+from waiaas_migrate.files.schema_file.enum_source import load_enums
+from waiaas_migrate.files.schema_file.locate import texts
+from waiaas_migrate.files.schema_file.schema_edits import SchemaEdit, schema_edits
+from waiaas_migrate.files.templates.render import Renderer
+from waiaas_migrate.runner.adopt import adopt_in
+from waiaas_migrate.runner.folder import read_folder
+from waiaas_migrate.runner.proof.differences import listed
+from waiaas_migrate.runner.replay import replay
+from waiaas_migrate.schema.applied import applied
+from waiaas_migrate.schema.diff import diff
+from waiaas_migrate.schema.hazards.allowed import allowed_codes
+from waiaas_migrate.schema.hazards.hazard import Hazard
+from waiaas_migrate.schema.model import Schema
+from waiaas_migrate.sqlite.reading.introspect import introspect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenOver:
+    """A manual change that became a migration.
+
+    Args:
+        database: the database that has the change.
+        migration: the new migration, recorded there as applied; None if there is no change, or hazards stopped it.
+        changes: its changes in words.
+        hazards: its hazards.
+        refused: the hazards that stopped it.
+        written: the files that were written.
+        edits: what schema.yaml must declare.
+        notices: what else happened.
+    """
+
+    database: str
+    migration: str | None = None
+    changes: tuple[str, ...] = ()
+    hazards: tuple[Hazard, ...] = ()
+    refused: tuple[Hazard, ...] = ()
+    written: tuple[Path, ...] = ()
+    edits: tuple[SchemaEdit, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+@collection_paused()
+def take_over(project: Project, database: str, *, name: str, allow: Collection[str] = ()) -> TakenOver:
+    """Write the migration for the manual changes of ``database``, and record it there as applied.
+
+    The files are written first. If recording fails, or the process is killed in between, call this again: it finds
+    them and records the migration. The database must have applied all others. ``allow`` names hazards, or ``all``.
+
+    Raises:
+        UsageError: ``allow`` names an unknown hazard, or ``name`` can't be used.
+        InputError: a file cannot be used.
+        DatabaseRefused: migrations are pending, or the database refused.
+    """
+    allowed = allowed_codes(allow)
+    if not (slug := slugify(name)):
+        raise UsageError(
+            f"--as-migration {name!r}: has no character that can be used in a file name. Use letters or digits."
+        )
+    recover(project.migrations)
+    seen = folder_state(project.migrations)
+    with manual_changes(project, database) as found, closing(replay(found.folder.migrations)) as connection:
+        head = introspect(connection)
+        declared = declare(project, Renderer(project.templates), like=connection)
+    written = next(iter(found.pending), "")
+    is_written = len(found.pending) == 1 and written.partition("_")[2] == slug and not diff(head, found.live)
+    if found.pending and not is_written:
+        raise DatabaseRefused(
+            f"{found.name}: has not applied {', '.join(found.pending)}. Nothing was changed. "
+            f"Run `waiaas-migrate apply` first."
+        )
+    done = Generated(migration=written)
+    if not is_written:
+        done = write_following(project, found.live, declared, seen, name=name, allowed=allowed)
+    result = TakenOver(
+        database=found.name, changes=done.changes, hazards=done.hazards, refused=done.refused, written=done.written
+    )
+    if done.migration is None:
+        return result
+    edits = _edits(project, declared, found.live)
+    notices = _record(database, project, done.migration)
+    return replace(result, migration=done.migration, edits=edits, notices=notices)
+
+
+def _record(database: str, project: Project, migration: str) -> tuple[str, ...]:
+    hint = f"{migration} is written, but not recorded: run the same command again."
+    try:
+        done = adopt_in(database, read_folder(project.migrations), at=migration)
+    except DatabaseBusy as error:
+        raise DatabaseRefused(f"{error} {hint}") from error
+    if done.differences:  # somebody changed it meanwhile
+        raise DatabaseRefused(f"{database}: differs from what {migration} leads to: {listed(done.differences)}. {hint}")
+    return done.notices
+
+
+def _edits(project: Project, declared: Declared, live: Schema) -> tuple[SchemaEdit, ...]:
+    """Return the edits that make schema.yaml declare ``live``; lists of values refer to its enums."""
+    modules = [text for steps, _, text in texts(project.schema, root=project.root) if steps[0] == "enums"]
+    loaded = load_enums([(module, Origin(file="enums")) for module in modules], root=project.root)
+    wanted = applied(declared.schema, diff(declared.schema, live))
+    links = link_enums(wanted, loaded).links
+    return schema_edits(project.schema, declared.schema, wanted, root=project.root, enums=links)

@@ -1,0 +1,116 @@
+"""``drift --fix``: write the SQL that would undo manual changes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from waiaas_migrate.authoring.affected_objects import stale_indexes
+from waiaas_migrate.authoring.declared import build
+from waiaas_migrate.authoring.draft import changes_of, hazards_of
+from waiaas_migrate.authoring.make_transition import make_transition
+from waiaas_migrate.authoring.migration_proof import run_new
+from waiaas_migrate.authoring.rollback_remarks import hazard_remark
+from waiaas_migrate.commands.manual_changes import ManualChanges, manual_changes
+from waiaas_migrate.errors import ProofError
+from waiaas_migrate.files.garbage_collection import collection_paused
+from waiaas_migrate.files.migration_dir.migration_files import new_migration
+from waiaas_migrate.files.project import Project
+from waiaas_migrate.files.templates.render import Head, Renderer
+from waiaas_migrate.schema.describe import describe
+from waiaas_migrate.schema.diff import diff
+from waiaas_migrate.schema.hazards.hazard import Hazard
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.schema.renames import Renames
+from waiaas_migrate.sqlite.database.memory import copy, schema_copy
+from waiaas_migrate.sqlite.planning.actions import CopyRows, Drop, DropColumn, Step
+from waiaas_migrate.sqlite.planning.plan import plan
+from waiaas_migrate.sqlite.planning.transition import Transition
+from waiaas_migrate.sqlite.reading.introspect import introspect, read_ours
+
+_HOW = "Review it, back the database up, then run: sqlite3 -bail DATABASE < THIS_FILE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undoing:
+    """The SQL that would undo manual changes: the changes that it makes, and their hazards; nothing has run.
+
+    ``sql`` is empty if nothing was changed by hand.
+    """
+
+    database: str
+    changes: tuple[str, ...] = ()
+    hazards: tuple[Hazard, ...] = ()
+    sql: str = ""
+
+
+@collection_paused()
+def undo_changes(project: Project, database: str) -> Undoing:
+    """Return the SQL that would undo the manual changes of ``database``, tried in memory; nothing is written.
+
+    Raises:
+        InputError: a file cannot be used.
+        DatabaseRefused: the database has no record of migrations, or unknown ones.
+    """
+    renderer = Renderer(project.templates)
+    with manual_changes(project, database) as found, closing(_copy(found, renderer)) as before:
+        transition = make_transition(before, found.expected, Renames(), renderer, project.options)
+        changes = tuple(describe(change) for change in changes_of(transition))
+        if not changes:
+            return Undoing(database=found.name)
+        hazards = hazards_of(transition)
+        title = f"Undo the manual changes to {found.name}: {'; '.join(changes)}"
+        sql = _sql(before, transition, hazards, renderer, title)
+    return Undoing(database=found.name, changes=changes, hazards=hazards, sql=sql)
+
+
+def _copy(found: ManualChanges, renderer: Renderer) -> sqlite3.Connection:
+    """Return the schema of the database in memory."""
+    others = found.folder.others.except_for(found.expected.names)
+    try:
+        return schema_copy(read_ours(found.connection, others))
+    except sqlite3.Error:
+        return build(introspect(found.connection, others=others), renderer, file=found.name)
+
+
+def _sql(
+    before: sqlite3.Connection, transition: Transition, hazards: Sequence[Hazard], renderer: Renderer, title: str
+) -> str:
+    """Return the SQL that makes ``transition``, which leads to the expected schema.
+
+    Raises:
+        ProofError: it doesn't lead there.
+    """
+    title = " ".join(title.split())
+    head = Head(title=title, remarks=(*map(hazard_remark, hazards), _HOW))
+
+    def render() -> str:
+        steps = plan(transition)
+        return renderer.migration(head, [_marked(step, hazards) for step in steps])
+
+    sql = render()
+    with closing(copy(before)) as after:
+        run_new(after, new_migration(Path("fix.sql"), depends=(), sql=sql, rollback=""))
+        if left := diff(introspect(after), transition.new):
+            words = "; ".join(map(describe, left))
+            raise ProofError(f"The SQL does not undo the manual changes. Still to do: {words}. Nothing was changed.")
+        if stale := stale_indexes(before, after, transition):
+            transition = replace(transition, stale_indexes=stale)
+            sql = render()
+    return f"PRAGMA foreign_keys = OFF;\nBEGIN IMMEDIATE;\n\n{sql}\nCOMMIT;\n"
+
+
+def _marked(step: Step, hazards: Sequence[Hazard]) -> Step:
+    """Return ``step`` with the data that it destroys in its comment."""
+    touched = {
+        fold(action.name if isinstance(action, Drop) else action.table)
+        for action in step.actions
+        if isinstance(action, Drop | DropColumn | CopyRows)
+    }
+    found = [one for one in hazards if one.is_destructive and fold(one.where.partition(".")[0]) in touched]
+    if not found:
+        return step
+    return replace(step, words=f"DESTRUCTIVE: {' '.join(one.what for one in found)} {step.words}".rstrip())

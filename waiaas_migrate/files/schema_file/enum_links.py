@@ -1,0 +1,151 @@
+"""Link the lists of values in a schema's CHECKs to the application's enums."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from waiaas_migrate.files.problem_report import listed
+from waiaas_migrate.files.schema_file.column_text import EnumReference, is_usable_list
+from waiaas_migrate.files.schema_file.enum_source import LoadedEnums
+from waiaas_migrate.files.schema_file.schema_text import Links, with_lists_on_columns
+from waiaas_migrate.schema.enum_lists import literal
+from waiaas_migrate.schema.model import Check, Column, Schema, Table
+from waiaas_migrate.schema.names import fold
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+#: A list with fewer values in common with an enum is almost equal only if their names are alike.
+_FEW = 2
+_BOOLEAN = frozenset({0, 1})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnumLinks:
+    """The lists that are linked to enums, and a sentence for each list that is not but may be meant to be."""
+
+    links: Links
+    remarks: tuple[str, ...] = ()
+
+
+class _Candidate(NamedTuple):
+    """An enum that lists are compared with: its values, or the names of its members."""
+
+    name: str
+    module: str
+    values: frozenset[str | int]
+    by_names: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _List:
+    """A list of values: its table, its column, and the CHECK that holds it."""
+
+    table: Table
+    column: Column
+    check: Check
+
+    @property
+    def where(self) -> str:
+        return f"{self.table.name}.{self.column.name}"
+
+    @property
+    def values(self) -> frozenset[str | int]:
+        return frozenset(self.check.allowed.values if self.check.allowed is not None else ())
+
+    def likeness(self, enum: _Candidate) -> tuple[int, int]:
+        """Return how many words of the enum's name the list's names share, and minus how many they lack."""
+        own = _words(self.table.name, self.column.name, self.check.name or "")
+        words = _words(enum.name)
+        return len(words & own), -len(words - own)
+
+
+def link_enums(schema: Schema, loaded: LoadedEnums) -> EnumLinks:
+    """Link each list of values in ``schema`` to the enum with the same values.
+
+    If several enums have the same values, the one whose name is most like the names of the table, the column and the
+    CHECK is taken.
+    """
+    enums = tuple(_usable(loaded))
+    links: dict[tuple[str, str], EnumReference] = {}
+    remarks: list[str] = []
+    for one in _lists(schema):
+        same = [enum for enum in enums if enum.values == one.values]
+        if one.values == _BOOLEAN:  # which has the values of many an enum by chance
+            same = [enum for enum in same if one.likeness(enum)[0]]
+        chosen = _most_alike(one, same)
+        if len(chosen) == 1:
+            links[fold(one.table.name), fold(one.column.name)] = EnumReference(chosen[0].name, chosen[0].by_names)
+        elif chosen:
+            names = listed(sorted(enum.name for enum in chosen))
+            remarks.append(f"{one.where}: {names} have the same values. Write `enum: NAME` with the one that is meant.")
+        else:
+            remarks += _almost(one, enums)
+    return EnumLinks(links=links, remarks=tuple(remarks))
+
+
+def _usable(loaded: LoadedEnums) -> Iterator[_Candidate]:
+    """Yield what schema.yaml can refer to: the values of each enum, and the names of its members if they differ."""
+    for name in dict.fromkeys(definition.name for definition in loaded.definitions):
+        enum = loaded.find(name)
+        if enum is not None and not enum.problem:
+            yield _Candidate(name, enum.module, frozenset(enum.values))
+        if enum is not None and enum.members and set(enum.members) != set(enum.values):
+            yield _Candidate(name, enum.module, frozenset(enum.members), by_names=True)
+
+
+def _lists(schema: Schema) -> Iterator[_List]:
+    """Yield the list of each column that has one: the first of its CHECKs that is a list."""
+    for table in map(with_lists_on_columns, schema.tables):
+        for column in table.columns:
+            own = [check for check in table.checks if fold(check.column or "") == fold(column.name)]
+            found = next((check for check in own if is_usable_list(check, column)), None)
+            if found is not None:
+                yield _List(table=table, column=column, check=found)
+
+
+def _most_alike(one: _List, enums: Sequence[_Candidate]) -> list[_Candidate]:
+    """Return the enums whose names fit best; several only if nothing decides between them."""
+    if len(enums) < _FEW:
+        return list(enums)
+    best = max(one.likeness(enum) for enum in enums)
+    found = [enum for enum in enums if one.likeness(enum) == best] if best[0] else list(enums)
+    if len({_words(enum.name) for enum in found}) == 1:
+        # A class and a constant made from it, such as Status and STATUSES. The constant is preferred.
+        return [min(found, key=lambda enum: (enum.by_names, not enum.name.isupper()))]
+    return found
+
+
+def _almost(one: _List, enums: Iterable[_Candidate]) -> Iterator[str]:
+    """Yield a sentence for the enums that have one value more or less."""
+    near: dict[frozenset[str | int], list[_Candidate]] = {}
+    for enum in enums:
+        is_alike = len(enum.values & one.values) >= _FEW or one.likeness(enum)[0] > 0
+        if len(enum.values ^ one.values) == 1 and is_alike:
+            near.setdefault(enum.values, []).append(enum)
+    for values, found in near.items():
+        (enum, *_) = _most_alike(one, found)
+        (value,) = values ^ one.values
+        differs = f"lacks {literal(value)}" if value in values else f"also has {literal(value)}"
+        fix = f"To use the enum, write `{_declaration(one, enum)}` and run `generate`."
+        yield f"{one.where}: its list is almost {enum.name} of {enum.module}, but {differs}. {fix}"
+
+
+def _declaration(one: _List, enum: _Candidate) -> str:
+    fields = {"name": enum.name}
+    fields |= {"stores": "names"} if enum.by_names else {}
+    fields |= {} if one.check.name is None else {"constraint": one.check.name}
+    listed_fields = ", ".join(f"{key}: {value}" for key, value in fields.items())
+    return f"enum: {enum.name}" if len(fields) == 1 else f"enum: {{{listed_fields}}}"
+
+
+def _words(*names: str) -> frozenset[str]:
+    """Return the words of ``names`` in lower case, without the endings of plurals."""
+    return frozenset(_singular(word.lower()) for name in names for word in _WORD.findall(name))
+
+
+def _singular(word: str) -> str:
+    if word.endswith("ies"):
+        return word[:-3] + "y"
+    return word.removesuffix("es").removesuffix("s") if word.endswith(("ses", "xes")) else word.removesuffix("s")

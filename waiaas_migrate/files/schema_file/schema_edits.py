@@ -1,0 +1,125 @@
+"""The lines of schema.yaml that differ between two schemas, each with its place in the file."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import Literal
+
+from waiaas_migrate.files.problem_report import Origin
+from waiaas_migrate.files.schema_file.load_schema import display_name
+from waiaas_migrate.files.schema_file.locate import Steps, places
+from waiaas_migrate.files.schema_file.schema_text import Links, schema_data
+from waiaas_migrate.files.yaml_text.yaml_reader import join
+from waiaas_migrate.files.yaml_text.yaml_writer import Data, Lines, yaml_text
+from waiaas_migrate.schema.model import Schema
+from waiaas_migrate.schema.names import fold
+
+#: The keys of a table whose entries are compared one by one.
+_SECTIONS = ("columns", "indexes")
+_INDENT = 2
+
+Action = Literal["add", "replace", "remove"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaEdit:
+    """One edit of schema.yaml.
+
+    Args:
+        place: the file and the line of the key.
+        path: the keys that lead to the entries, such as ``tables.tasks.columns``.
+        action: whether to add ``text`` below that key, or to replace or remove the key.
+        text: the lines, with their indentation; empty to remove.
+    """
+
+    place: str
+    path: str
+    action: Action
+    text: str = ""
+
+    def __str__(self) -> str:
+        words = {"add": "add", "replace": "replace with", "remove": "remove"}[self.action]
+        return f"{self.place}, {self.path or 'at the end'}: {words}" + (f"\n{self.text}" if self.text else "")
+
+
+def schema_edits(path: Path, old: Schema, new: Schema, *, root: Path, enums: Links) -> tuple[SchemaEdit, ...]:
+    """Return the edits that make the file at ``path``, which declares ``old``, declare ``new``.
+
+    Args:
+        path: schema.yaml.
+        old: what it declares.
+        new: what it should declare; what is the same in both must be equal.
+        root: the folder of the project.
+        enums: the columns whose list is written as the name of an enum.
+    """
+    source = _Source(path, root)
+    before, after = (schema_data(schema, enums=enums) for schema in (old, new))
+    return tuple(_edits(source, before, after, ()))
+
+
+class _Source:
+    """Where the keys of schema.yaml stand."""
+
+    def __init__(self, path: Path, root: Path) -> None:
+        self.file = display_name(path, root)
+        self._keys = {tuple(map(fold, steps)): at for steps, at, text in places(path, root) if text is None}
+
+    def at(self, steps: Steps) -> Origin | None:
+        """Return the place of a key; None if it isn't in the file."""
+        return self._keys.get(tuple(map(fold, steps)))
+
+    def indent(self, steps: Steps) -> int:
+        """Return by how many blanks the keys below ``steps`` are indented."""
+        depth, below = len(steps), tuple(map(fold, steps))
+        children = (at for keys, at in self._keys.items() if len(keys) == depth + 1 and keys[:depth] == below)
+        own = self.at(steps)
+        start = (own.column or 1) - 1 + _INDENT if own is not None else 0
+        return next(((at.column or 1) - 1 for at in children), start)
+
+    def is_block(self, steps: Steps) -> bool:
+        """Return whether the entries below a key have lines of their own, so that more can be added."""
+        depth, own, below = len(steps), self.at(steps), tuple(map(fold, steps))
+        children = [at for keys, at in self._keys.items() if len(keys) == depth + 1 and keys[:depth] == below]
+        return own is not None and all(at.line != own.line for at in children)
+
+
+def _edits(source: _Source, old: Mapping[str, Data], new: Mapping[str, Data], steps: Steps) -> Iterator[SchemaEdit]:
+    before = {fold(key): value for key, value in old.items()}
+    added = Lines({key: value for key, value in new.items() if fold(key) not in before})
+    if added:
+        yield _edit(source, "add", steps, added)
+    for key, value in new.items():
+        here, was = (*steps, key), before.get(fold(key), value)
+        if was == value:
+            continue
+        if _has_entries(here) and isinstance(was, Mapping) and isinstance(value, Mapping) and source.is_block(here):
+            yield from _edits(source, was, value, here)
+        else:
+            yield _edit(source, "replace", here, Lines({key: value}))
+    after = set(map(fold, new))
+    for key in old:
+        if fold(key) not in after:
+            yield _edit(source, "remove", (*steps, key), Lines())
+
+
+def _has_entries(steps: Steps) -> bool:
+    """Return whether the entries below a key are compared one by one."""
+    match steps:
+        case (_,) | ("tables", _):
+            return True
+        case ("tables", _, section):
+            return section in _SECTIONS
+        case _:
+            return False
+
+
+def _edit(source: _Source, action: Action, steps: Steps, entries: Lines) -> SchemaEdit:
+    at = source.at(steps)
+    indent = source.indent(steps) if action == "add" else source.indent(steps[:-1])
+    text = textwrap.indent(yaml_text(entries).strip("\n"), " " * indent) if entries else ""
+    place = source.file if at is None else f"{source.file}:{at.line}"
+    return SchemaEdit(place=place, path=reduce(join, steps, ""), action=action, text=text)

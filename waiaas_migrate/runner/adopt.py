@@ -1,0 +1,245 @@
+"""Take over a database that migrations did not build: prove that it means the same, then record them as applied."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+from waiaas_migrate.errors import DatabaseRefused, ProofError, UsageError
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
+from waiaas_migrate.runner.folder import MigrationFolder
+from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migrating
+from waiaas_migrate.runner.mismatch import pending_here
+from waiaas_migrate.runner.proof.differences import Difference, differences, equal_points, listed, made_by_hooks
+from waiaas_migrate.runner.proof.reword import Definition, other_texts, write_texts
+from waiaas_migrate.runner.run import report_interruption
+from waiaas_migrate.runner.steps import StepRunner
+from waiaas_migrate.runner.transaction import standard_settings
+from waiaas_migrate.runner.watching.interruption import ReplayInterrupted
+from waiaas_migrate.runner.yoyo.applied import cached_hash
+from waiaas_migrate.runner.yoyo.identity import identity_of, read_identities, write_identity
+from waiaas_migrate.runner.yoyo.lock_row import sole_transaction
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.database.catalog import read_catalog
+from waiaas_migrate.sqlite.database.connection import (
+    connect_file,
+    database_name,
+    main_file,
+    open_read_only,
+    plain_errors,
+)
+from waiaas_migrate.sqlite.database.pragmas import wait_timeout
+from waiaas_migrate.sqlite.database.url import Database, database_path
+from waiaas_migrate.sqlite.reading.virtual_tables import known_shadow_names
+
+#: The migrations that somebody marked as applied with plain yoyo. SQLite takes the other columns from the row of the
+#: maximum (https://www.sqlite.org/lang_select.html#bareagg).
+_MARKED = """SELECT migration_hash FROM (
+    SELECT migration_hash, operation, max(created_at_utc) FROM main._yoyo_log GROUP BY migration_hash
+) WHERE operation = 'mark'"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adoption:
+    """What an adoption did, or would do; nothing if the database differs from the migrations.
+
+    Args:
+        at: the last of the migrations that the database was compared with.
+        recorded: the migrations that were recorded as applied.
+        completed: those that plain yoyo had recorded, whose text was recorded now.
+        reworded: the definitions that got the text that they have in the migrations.
+        pending: the migrations that are not applied.
+        differences: what differs.
+        equal_to: if something differs, the migrations up to which nothing does, latest first.
+        notices: what to look at.
+    """
+
+    at: str
+    recorded: tuple[str, ...] = ()
+    completed: tuple[str, ...] = ()
+    reworded: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    equal_to: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Return whether everything was recorded before, or something differs."""
+        return not (self.recorded or self.completed or self.reworded)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """What to do to a database so that it has the ``target`` migrations recorded, and their texts."""
+
+    target: tuple[MigrationFile, ...]
+    differences: tuple[Difference, ...]
+    to_record: tuple[MigrationFile, ...] = ()
+    to_complete: tuple[MigrationFile, ...] = ()
+    texts: Mapping[Definition, str]
+    kept: tuple[str, ...] = ()
+
+    @property
+    def is_done(self) -> bool:
+        return not (self.to_record or self.to_complete or self.texts)
+
+
+def adopt_in(database: str, folder: MigrationFolder, *, at: str | None = None, dry_run: bool = False) -> Adoption:
+    """Prove that ``database`` means what migrations make, and record them as applied.
+
+    Only the catalog's text and the records change, in one transaction; the rows stay as they are.
+
+    Args:
+        database: a path or URL.
+        folder: the migrations.
+        at: the last migration to record; by default, the last one that is recorded or, if none is, the last.
+        dry_run: write nothing.
+
+    Raises:
+        DatabaseFileError: the file is missing, or can't be used.
+        DatabaseRefused: it has records of other migrations, or no tables.
+        UsageError: ``at`` is not a migration, or is earlier than one that is recorded.
+        Interrupted: Ctrl-C ended the run.
+    """
+    target = replace(database_path(database), was_there=True)
+    return retry_while_migrating(target, lambda: _adopt_file(target, folder, at, dry_run=dry_run))
+
+
+def _adopt_file(database: Database, folder: MigrationFolder, at: str | None, *, dry_run: bool) -> Adoption:
+    try:
+        with closing(open_read_only(database)) as reading, plain_errors(database.name, doing="reading it"):
+            reading.execute("BEGIN")
+            plan = _plan(reading, folder, at)
+            if dry_run or plan.is_done or plan.differences:
+                return _result(reading, plan, folder)
+    except KeyboardInterrupt as error:  # in a replay
+        raise ReplayInterrupted(f"Interrupted: {database.name} is unchanged.") from error
+    with (
+        report_interruption(database) as interruption,
+        closing(connect_file(database, timeout=wait_timeout(folder.pragmas))) as connection,
+        plain_errors(database.name, doing="adopting it"),
+        standard_settings(connection),
+    ):
+        interruption.todo = [migration.id for migration in (*plan.to_record, *plan.to_complete)]
+        return _adopt(connection, folder, at)
+
+
+def _plan(connection: sqlite3.Connection, folder: MigrationFolder, at: str | None) -> _Plan:
+    """Return what to do, and what is in the way."""
+    names = pending_here(connection, folder, verify=False)
+    recorded = folder.without(names)
+    _refuse_empty(connection, folder, recorded)
+    target = _target(connection, folder, recorded, at)
+    found = differences(connection, target, folder)
+    if found:
+        return _Plan(target=target, differences=tuple(found), texts={})
+    identities = read_identities(connection)
+    rows = read_catalog(connection)
+    subjects = {(row.kind, fold(row.name)) for row in rows if not row.is_virtual}
+    subjects -= {("table", name) for name in known_shadow_names(rows)} | made_by_hooks(folder)
+    texts, kept = other_texts(connection, target, subjects)
+    return _Plan(
+        target=target,
+        differences=(),
+        to_record=tuple(one for one in target if one.id in names),
+        to_complete=tuple(one for one in recorded if cached_hash(one.id) not in identities),
+        texts=texts,
+        kept=kept,
+    )
+
+
+def _refuse_empty(connection: sqlite3.Connection, folder: MigrationFolder, recorded: Sequence[MigrationFile]) -> None:
+    if not recorded and not folder.others.except_for(folder.tables).without(read_catalog(connection)):
+        raise DatabaseRefused(
+            f"{database_name(connection)}: has no tables, so there is nothing to adopt. Run `waiaas-migrate apply`."
+        )
+
+
+def _target(
+    connection: sqlite3.Connection, folder: MigrationFolder, recorded: Sequence[MigrationFile], at: str | None
+) -> tuple[MigrationFile, ...]:
+    """Return the migrations that should be recorded in the end."""
+    if not folder.ids:
+        raise UsageError(f"There are no migrations in {folder.path}. Run `waiaas-migrate generate` first.")
+    if at is None:
+        return tuple(recorded) or folder.migrations
+    if at not in folder.ids:
+        raise UsageError(f"{at} is not a migration in {folder.path}. Name one of: {', '.join(folder.ids)}.")
+    target = folder.migrations[: folder.ids.index(at) + 1]
+    later = [one.id for one in recorded if one not in target]
+    if later:
+        raise UsageError(
+            f"{database_name(connection)}: {later[-1]}, which comes after {at}, is recorded as applied. Leave out "
+            f"--at, or undo it with `waiaas-migrate rollback`."
+        )
+    return target
+
+
+def _result(connection: sqlite3.Connection, plan: _Plan, folder: MigrationFolder) -> Adoption:
+    """Return what ``plan`` leads to, if it is carried out."""
+    applied = {migration.id for migration in plan.target}
+    equal_to = equal_points(connection, folder) if plan.differences else ()
+    recorded = {one.id for one in folder.without(pending_here(connection, folder, verify=False))}
+    return Adoption(
+        at=plan.target[-1].id,
+        recorded=tuple(one.id for one in plan.to_record),
+        completed=tuple(one.id for one in plan.to_complete),
+        reworded=tuple(name for _, name in plan.texts),
+        pending=tuple(name for name in folder.ids if name not in applied),
+        differences=plan.differences,
+        equal_to=tuple(name for name in equal_to if recorded <= set(folder.ids[: folder.ids.index(name) + 1])),
+        notices=tuple(_notices(plan, folder)),
+    )
+
+
+def _notices(plan: _Plan, folder: MigrationFolder) -> Iterator[str]:
+    change_rows = [one.id for one in plan.to_record if folder.manifest and folder.facts(one).forward.may_change_rows]
+    if change_rows:
+        yield f"not run, although it changes rows: {', '.join(change_rows)}. Check that the rows are as it leaves them."
+    if plan.to_record and folder.post_apply and len(plan.target) == len(folder.ids):
+        yield "post-apply hooks did not run. `apply` runs them after the next migration."
+    if plan.kept:
+        tables = ", ".join(plan.kept)
+        yield f"these tables keep their text, since their columns or keys are in another order: {tables}."
+
+
+def _adopt(connection: sqlite3.Connection, folder: MigrationFolder, at: str | None) -> Adoption:
+    """Plan again under the write lock, since another process may have written, and carry it out."""
+    notices: list[str] = []
+    with MigratingLock(main_file(connection)), sole_transaction(connection, notices):
+        plan = _plan(connection, folder, at)
+        result = _result(connection, plan, folder)
+        if not plan.differences and not plan.is_done:
+            _record(connection, folder, plan)
+            if plan.texts and not write_texts(connection, plan.texts):
+                result = replace(result, reworded=())
+                notices.append("definitions keep their text: this SQLite doesn't let anybody edit the catalog.")
+            _verify(connection, folder, plan)
+    return replace(result, notices=(*result.notices, *notices))
+
+
+def _record(connection: sqlite3.Connection, folder: MigrationFolder, plan: _Plan) -> None:
+    steps = StepRunner(connection, folder.migrations)
+    steps.prepare_records()
+    for migration in plan.to_record:
+        steps.record(migration, folder, "mark", was_adopted=True)
+    never_ran = {key for (key,) in connection.execute(_MARKED)}
+    for migration in plan.to_complete:
+        was_adopted = cached_hash(migration.id) in never_ran
+        write_identity(connection, identity_of(migration, folder, was_adopted=was_adopted))
+
+
+def _verify(connection: sqlite3.Connection, folder: MigrationFolder, plan: _Plan) -> None:
+    """Compare again after the texts were replaced.
+
+    Raises:
+        ProofError: something differs now.
+    """
+    if plan.texts and (found := differences(connection, plan.target, folder)):
+        raise ProofError(
+            f"{database_name(connection)}: with the migrations' texts its schema would differ: {listed(found)}. "
+            f"Nothing was changed. Please report this."
+        )

@@ -1,0 +1,142 @@
+"""Follow tables and columns while statements rename, rebuild or drop them.
+
+A statement is observed, not read: the catalog and the columns before and after it, and what SQLite asks an authorizer
+while it compiles it (https://www.sqlite.org/c3ref/set_authorizer.html).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.database.memory import execute
+
+#: A table as it is now: its root page, which a rename keeps, and its name. A virtual table has no root page.
+_TABLES = "SELECT iif(rootpage, rootpage, name), name FROM main.sqlite_master WHERE type = 'table'"
+#: Columns that hold values of their own: no generated ones.
+_COLUMNS = "SELECT name FROM pragma_table_xinfo(?, 'main') WHERE hidden < 2 ORDER BY cid"
+
+Root = int | str
+
+
+class FollowedTable:
+    """A table: where it is now, and whether rows of it were deleted.
+
+    Args:
+        name: the first name of the table.
+        root: its root page now; None once it is dropped.
+        columns: each column by its first name, with its current one; None once it is dropped.
+        deletes_rows: whether rows may be deleted while the table stays.
+        copies: the root pages of the tables that its rows may have been copied into.
+    """
+
+    def __init__(self, name: str, root: Root, columns: Iterable[str]) -> None:
+        self.name = name
+        self.root: Root | None = root
+        self.columns: dict[str, str | None] = {column: column for column in columns}
+        self.deletes_rows = False
+        self.copies: set[Root] = set()
+        self._names = {fold(name)}
+
+    def move(self, tables: dict[Root, str], columns: dict[Root, list[str]], before: dict[Root, list[str]]) -> None:
+        """Follow the table into ``tables``, which have these ``columns``, and had others before the statement."""
+        if self.root in tables:
+            self._follow_columns(before.get(self.root, []), columns[self.root])
+            self._names.add(fold(tables[self.root]))
+            return
+        # A rebuild copies the rows into another table, drops this one, and gives the other its name.
+        self.root = next((root for root in self.copies if fold(tables.get(root, "")) in self._names), None)
+        if self.root is not None:
+            self._follow_columns([], columns[self.root])
+
+    def _follow_columns(self, before: list[str], after: list[str]) -> None:
+        renamed = {}
+        if len(before) == len(after):
+            renamed = {fold(old): new for old, new in zip(before, after, strict=True) if fold(old) != fold(new)}
+        there = set(map(fold, after))
+        for name, now in self.columns.items():
+            if now is not None:
+                new = renamed.get(fold(now), now)
+                self.columns[name] = new if fold(new) in there else None
+
+
+class TableFollower:
+    """Runs statements on a database in memory and follows its ``tables``."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._tables = self._read_tables()
+        self._columns = {root: self._read_columns(name) for root, name in self._tables.items()}
+        self.tables = [FollowedTable(name, root, self._columns[root]) for root, name in self._tables.items()]
+
+    def execute(self, connection: sqlite3.Connection, statement: str) -> sqlite3.Cursor:
+        """Run one statement, as :func:`~waiaas_migrate.sqlite.database.memory.execute` does."""
+        with _accesses(connection) as found:
+            cursor = execute(connection, statement)
+            cursor.fetchall()  # a SELECT does its work while it is read
+        self._observe(found)
+        return cursor
+
+    def _observe(self, found: _Accesses) -> None:
+        roots = {fold(name): root for root, name in self._tables.items()}
+        tables = self._read_tables()
+        changed = tables != self._tables or found.alters
+        columns = {root: self._read_columns(name) for root, name in tables.items()} if changed else self._columns
+        for table in self.tables:
+            if table.root is not None:
+                name = fold(self._tables[table.root])
+                if name in found.read:
+                    table.copies |= {roots[target] for target in found.inserted & roots.keys()}
+                if table.root in tables:  # to drop a table is to delete its rows, for an authorizer
+                    table.deletes_rows |= name in found.deleted
+            if changed:
+                table.move(tables, columns, self._columns)
+        self._tables, self._columns = tables, columns
+
+    def _read_tables(self) -> dict[Root, str]:
+        rows = self._connection.execute(_TABLES).fetchall()
+        return {root: name for root, name in rows if not name.startswith("sqlite_")}
+
+    def _read_columns(self, name: str) -> list[str]:
+        try:
+            return [column for (column,) in self._connection.execute(_COLUMNS, (name,))]
+        except sqlite3.Error:  # the module of a virtual table is missing
+            return []
+
+
+class _Accesses:
+    """The folded names of what a statement reads, inserts into and deletes from, and whether it alters a table."""
+
+    def __init__(self) -> None:
+        self.read: set[str] = set()
+        self.inserted: set[str] = set()
+        self.deleted: set[str] = set()
+        self.alters = False
+
+
+@contextmanager
+def _accesses(connection: sqlite3.Connection) -> Iterator[_Accesses]:
+    found = _Accesses()
+
+    def authorize(action: int, first: str | None, *_: str | None) -> int:
+        name = fold(first or "")
+        match action:
+            case sqlite3.SQLITE_READ:
+                found.read.add(name)
+            case sqlite3.SQLITE_INSERT:
+                found.inserted.add(name)
+            case sqlite3.SQLITE_DELETE:
+                found.deleted.add(name)
+            case sqlite3.SQLITE_ALTER_TABLE:
+                found.alters = True
+            case _:
+                pass
+        return sqlite3.SQLITE_OK
+
+    connection.set_authorizer(authorize)
+    try:
+        yield found
+    finally:
+        connection.set_authorizer(None)

@@ -1,0 +1,116 @@
+"""What a rollback would delete, found by trying it in memory on a copy of the schema."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from typing import Literal
+
+from waiaas_migrate.errors import ApplyError
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
+from waiaas_migrate.runner.followed_tables import FollowedTable, TableFollower
+from waiaas_migrate.runner.steps import StepRunner
+from waiaas_migrate.runner.watching.interruption import was_interrupted
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.database.catalog import read_catalog
+from waiaas_migrate.sqlite.database.memory import execute, memory
+from waiaas_migrate.sqlite.quoting import quote_name
+from waiaas_migrate.sqlite.reading.virtual_tables import holds_rows, known_shadow_names
+
+_ORDER = ("table", "index", "view", "trigger")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """Data that a rollback deletes.
+
+    Args:
+        kind: a ``table``; a ``column`` of a table that stays; ``rows`` of such a table; or ``unknown``.
+        name: the table, ``table.column``, or the migration whose rollback can't be tried in memory.
+        count: how many rows, or values other than NULL; for ``rows`` the most that it can be. None if unknown.
+        reason: why it is unknown.
+    """
+
+    kind: Literal["table", "column", "rows", "unknown"]
+    name: str
+    count: int | None = None
+    reason: str = ""
+
+    def __str__(self) -> str:
+        number = "an unknown number of" if self.count is None else f"{self.count:,}"
+        plural = "" if self.count == 1 else "s"
+        match self.kind:
+            case "table":
+                return f"table {self.name} ({number} row{plural})"
+            case "column":
+                return f"column {self.name} ({number} value{plural})"
+            case "rows":
+                return f"rows of {self.name} (up to {number})"
+            case "unknown":
+                return f"data that only {self.name} knows ({self.reason})"
+
+
+def losses_of(connection: sqlite3.Connection, todo: Sequence[MigrationFile]) -> tuple[Loss, ...]:
+    """Return what rolling back ``todo``, in this order, would delete from a database; nothing is written.
+
+    Empty tables and columns are left out. The rollbacks run in memory, on the schema of ``connection`` without rows. So
+    nothing is known about a Python migration, which isn't run.
+    """
+    unknown: list[Loss] = []
+    with closing(_copy(connection)) as scratch:
+        follower = TableFollower(scratch)
+        runner = StepRunner(scratch, todo, execute=follower.execute)
+        for number, migration in enumerate(todo):
+            if migration.kind == "python":
+                unknown.append(Loss(kind="unknown", name=migration.id, reason="a Python migration"))
+                continue
+            try:
+                runner.run(migration, "rollback")
+            except ApplyError as error:
+                if was_interrupted(error):
+                    raise KeyboardInterrupt from error
+                reason = f"it fails in memory: {error.reason.rstrip('.')}"
+                unknown += [Loss(kind="unknown", name=one.id, reason=reason) for one in todo[number:]]
+                break
+    rows = read_catalog(connection)
+    derived = {fold(row.name) for row in rows if row.is_virtual and not holds_rows(row)} | known_shadow_names(rows)
+    tables = [table for table in follower.tables if fold(table.name) not in derived]
+    found = [loss for table in tables for loss in _lost(connection, table)]
+    return (*(loss for loss in found if loss.count != 0), *unknown)
+
+
+def _copy(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """Return a database in memory with the objects of ``connection``, as far as they can be made, in a transaction."""
+    rows = read_catalog(connection)
+    shadows = known_shadow_names(rows)
+    scratch = memory()
+    for row in sorted(rows, key=lambda row: _ORDER.index(row.kind)):
+        if row.kind != "table" or fold(row.name) not in shadows:
+            with suppress(sqlite3.Error):  # a module that is missing here, or a shadow table of its own
+                execute(scratch, row.sql)
+    scratch.execute("BEGIN")
+    return scratch
+
+
+def _lost(connection: sqlite3.Connection, table: FollowedTable) -> Iterator[Loss]:
+    if table.root is None:
+        yield Loss(kind="table", name=table.name, count=_count(connection, table.name, "*"))
+        return
+    for column, now in table.columns.items():
+        if now is None:
+            count = _count(connection, table.name, quote_name(column))
+            yield Loss(kind="column", name=f"{table.name}.{column}", count=count)
+    if table.deletes_rows:
+        yield Loss(kind="rows", name=table.name, count=_count(connection, table.name, "*"))
+
+
+def _count(connection: sqlite3.Connection, table: str, what: str) -> int | None:
+    """Return how many rows, or values other than NULL, a table has; None if it can't be read."""
+    try:
+        return int(connection.execute(f"SELECT count({what}) FROM main.{quote_name(table)}").fetchone()[0])
+    except sqlite3.OperationalError as error:
+        if was_interrupted(error):
+            raise
+        return None  # the module of a virtual table is missing

@@ -1,0 +1,153 @@
+"""Recognize a database that ran other migrations than those of a folder, or whose record is wrong.
+
+The recorded texts decide. After migrations that only yoyo recorded, the schema decides: the tables and columns that
+they make must be there. Other manual changes are reported, and stop no application from opening its database.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from waiaas_migrate.errors import MigrateError, OtherMigrationsError
+from waiaas_migrate.runner.folder import MigrationFolder
+from waiaas_migrate.runner.proof.differences import Difference, differences, listed
+from waiaas_migrate.runner.proof.schema_proof import is_recorded
+from waiaas_migrate.runner.yoyo.applied import cached_hash, pending, read_applied, refuse_impostors
+from waiaas_migrate.runner.yoyo.identity import read_texts
+from waiaas_migrate.sqlite.database.catalog import read_facts
+from waiaas_migrate.sqlite.database.connection import database_name
+
+_REDO = "If only databases of your own ran {}, run `waiaas-migrate apply --redo` on them."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mismatch:
+    """Migrations that the database didn't run as the folder has them; ``what`` and ``fix`` are sentences."""
+
+    migrations: tuple[str, ...]
+    what: str
+    fix: str
+
+
+def pending_here(connection: sqlite3.Connection, folder: MigrationFolder, *, verify: bool = True) -> tuple[str, ...]:
+    """Return the pending migrations of ``folder``, if the database ran the others; write nothing.
+
+    Args:
+        connection: the database; it returns plain rows.
+        folder: the migrations.
+        verify: whether to look for the tables and columns of migrations that only yoyo recorded.
+
+    Raises:
+        OtherMigrationsError: the database ran other migrations, or never ran some that are recorded.
+        UnknownMigrationsError: the database is ahead of the folder.
+        DatabaseRefused: an object with the name of a table that records migrations is something else.
+    """
+    with _one_moment(connection):
+        refuse_changed(connection, folder)
+        names = pending(connection, folder.ids)
+        if verify and _is_unproved(connection, folder, names):
+            _refuse(connection, never_ran(connection, folder, names, manual_changes(connection, folder, names)))
+    return names
+
+
+def refuse_changed(connection: sqlite3.Connection, folder: MigrationFolder) -> None:
+    """Refuse a database that ran other texts under the names of ``folder``; read only the records.
+
+    Raises:
+        OtherMigrationsError: names the migrations.
+    """
+    _refuse(connection, changed(connection, folder))
+
+
+def changed(connection: sqlite3.Connection, folder: MigrationFolder) -> Mismatch | None:
+    """Return the applied migrations whose recorded text isn't that of the file."""
+    refuse_impostors(connection)
+    ran, here = read_texts(connection), folder.texts
+    if ran.items() <= here.items():
+        return None
+    differing = {key for key, text in ran.items() if here.get(key, text) != text}
+    names = tuple(name for name in folder.ids if cached_hash(name) in differing)
+    if not names:  # the others are unknown to the folder
+        return None
+    if names[0] == folder.ids[0]:
+        what = f"belongs to another migrations folder: it ran another {names[0]} than the one in {folder.path}."
+        fix = f"Use the folder that made it, or restore {names[0]} from git. {_REDO.format('it')}"
+        return Mismatch(migrations=names, what=what, fix=fix)
+    what = f"ran {', '.join(names)} before the file{'' if len(names) == 1 else 's'} changed."
+    it = "it" if len(names) == 1 else "them"
+    return Mismatch(migrations=names, what=what, fix=f"Restore {it} from git. {_REDO.format(it)}")
+
+
+def manual_changes(
+    connection: sqlite3.Connection, folder: MigrationFolder, names: Sequence[str]
+) -> Sequence[Difference]:
+    """Return the differences of the schema from what the migrations make without the pending ``names``.
+
+    Return nothing if they can't be replayed, such as on tables that they don't create themselves.
+    """
+    applied = folder.without(names)
+    if is_recorded(folder, applied, read_facts(connection)):
+        return ()
+    try:
+        return differences(connection, applied, folder)
+    except MigrateError:
+        return ()
+
+
+def changes_at_head(connection: sqlite3.Connection, folder: MigrationFolder) -> tuple[str, ...]:
+    """Return the manual changes of a database without pending migrations, in words."""
+    return tuple(map(str, manual_changes(connection, folder, ()))) if folder.ids else ()
+
+
+def never_ran(
+    connection: sqlite3.Connection, folder: MigrationFolder, names: Sequence[str], found: Sequence[Difference]
+) -> Mismatch | None:
+    """Return the migrations that only yoyo recorded, if a table or a column that the migrations make is missing.
+
+    ``names`` are the pending migrations, and ``found`` are the manual changes.
+    """
+    missing = [one.missing for one in found if one.missing is not None]
+    if not missing or not _is_unproved(connection, folder, names):
+        return None
+    texts = read_texts(connection)
+    return Mismatch(
+        migrations=tuple(one.id for one in folder.without(names) if cached_hash(one.id) not in texts),
+        what=f"records migrations as applied, but what they create is missing: {listed(missing)}.",
+        fix="Somebody marked them without running them, or dropped it by hand. Restore a backup, or, if the file has "
+        "no data, delete it and apply again. `waiaas-migrate drift` lists every difference.",
+    )
+
+
+def _refuse(connection: sqlite3.Connection, found: Mismatch | None) -> None:
+    if found is not None:
+        name = database_name(connection)
+        raise OtherMigrationsError(database=name, migrations=found.migrations, what=found.what, fix=found.fix)
+
+
+def _is_unproved(connection: sqlite3.Connection, folder: MigrationFolder, names: Sequence[str]) -> bool:
+    """Return whether only yoyo recorded the migration applied last.
+
+    Those before one that the runner recorded were checked when it was applied.
+    """
+    texts, todo = read_texts(connection), set(names)
+    if all(name in todo or cached_hash(name) in texts for name in folder.ids):
+        return False
+    known = [row.hash for row in read_applied(connection) or () if row.hash in folder.texts]
+    return known[-1] not in texts
+
+
+@contextmanager
+def _one_moment(connection: sqlite3.Connection) -> Iterator[None]:
+    """Read everything as of one moment, since another process may apply migrations."""
+    if connection.in_transaction:
+        yield
+        return
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")

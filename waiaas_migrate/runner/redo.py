@@ -1,0 +1,208 @@
+"""``apply --redo``: roll back changed and deleted migrations, then apply the folder's, in one transaction.
+
+The rollbacks come from the database, which keeps those of the last migrations: the folder may have other ones by now.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from waiaas_migrate.errors import ApplyError, UnsupportedError
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, is_post_apply, rollback_only
+from waiaas_migrate.runner.apply import Upgrade, apply_to
+from waiaas_migrate.runner.folder import MigrationFolder, read_folder
+from waiaas_migrate.runner.losses import Loss
+from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migrating
+from waiaas_migrate.runner.options import RunOptions
+from waiaas_migrate.runner.preflight import refuse_temporary_objects
+from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
+from waiaas_migrate.runner.rollback import Confirm, OthersRan, possible_losses, refuse_unconfirmed, stays_applied
+from waiaas_migrate.runner.run import report_interruption, wants_backup
+from waiaas_migrate.runner.transaction import standard_settings
+from waiaas_migrate.runner.yoyo.applied import cached_hash, read_applied
+from waiaas_migrate.runner.yoyo.identity import read_identities
+from waiaas_migrate.runner.yoyo.lock_row import LockState
+from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
+from waiaas_migrate.sqlite.database.connection import connect_file, database_name, open_read_only, plain_errors
+from waiaas_migrate.sqlite.database.pragmas import apply_pragmas, wait_timeout
+from waiaas_migrate.sqlite.database.url import Database, database_path
+from waiaas_migrate.sqlite.planning.effects import WORST_CASE, Effects
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedoResult:
+    """The migrations rolled back and applied, in that order, and what was lost; the rest is as in ``ApplyResult``."""
+
+    rolled_back: tuple[str, ...] = ()
+    applied: tuple[str, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    notices: tuple[str, ...] = ()
+    backup: Path | None = None
+    manual_changes: tuple[str, ...] = ()
+
+
+def redo(
+    database: str, migrations: Path, *, options: RunOptions = RunOptions(), confirm: Confirm = lambda _: False
+) -> RedoResult:
+    """Roll back the migrations that the folder no longer has as ``database`` ran them, and apply those it has now.
+
+    All migrations applied after the first of them are rolled back, too. Rollbacks delete what the migrations added,
+    including data written since. So a backup is made first, and nothing is deleted unless ``confirm`` returns true.
+
+    Args:
+        database: a path or URL.
+        migrations: the migrations folder.
+        options: how to run. For the backup, ``auto`` means ``always`` if anything is rolled back.
+        confirm: called with the losses, if there are any; returns whether to go on.
+
+    Raises:
+        DatabaseFileError: the file is missing, or can't be used.
+        MigrationsError: the folder can't be used.
+        UnsupportedError: the rollback of one of the migrations isn't known.
+        DatabaseRefused: data would be lost and ``confirm`` returned false, or a migration was adopted or failed; the
+            database is unchanged.
+        Interrupted: Ctrl-C or ``options.stop`` ended the run.
+    """
+    folder = read_folder(migrations)
+    target = database_path(database)
+
+    def run() -> RedoResult:
+        todo, losses = _confirmed(target, folder, confirm)
+        if not todo:
+            done = apply_to(database, folder, options=options, may_make=False)
+            return RedoResult(**asdict(done))
+        try:
+            return replace(_redo_file(target, folder, options, todo), losses=losses)
+        except OthersRan:  # so something else would be lost than was confirmed
+            return run()
+
+    return retry_while_migrating(target, run)
+
+
+def _confirmed(
+    database: Database, folder: MigrationFolder, confirm: Confirm
+) -> tuple[list[MigrationFile], tuple[Loss, ...]]:
+    """Return the migrations to roll back and what that deletes, with ``confirm`` having agreed."""
+    with closing(open_read_only(database)) as reading, plain_errors(database.name, doing="reading it"):
+        reading.execute("BEGIN")
+        todo = _to_roll_back(reading, folder)
+        losses = possible_losses(reading, folder, todo, ())
+    refuse_unconfirmed(database, todo, losses, confirm)
+    return todo, losses
+
+
+def _to_roll_back(connection: sqlite3.Connection, folder: MigrationFolder) -> list[MigrationFile]:
+    """Return the applied migrations, from the last back to the first that the folder lacks or has with another text.
+
+    Raises:
+        UnsupportedError: the rollback of one is neither in the database nor in the folder.
+    """
+    ran = [row for row in read_applied(connection) or () if not is_post_apply(row.id)]
+    texts = read_identities(connection)
+    files = {cached_hash(migration.id): migration for migration in folder.migrations}
+    same = {key: file for key, file in files.items() if key not in texts or texts[key].content_hash == file.text_hash}
+    first = next((number for number, row in enumerate(ran) if row.hash not in same), len(ran))
+    found: list[MigrationFile] = []
+    for row in reversed(ran[first:]):
+        kept = texts[row.hash].rollback if row.hash in texts else None
+        if row.hash in same:
+            found.append(same[row.hash])
+        elif kept is not None:
+            found.append(rollback_only(folder.path / f"{row.id}.sql", kept))
+        else:
+            raise UnsupportedError(
+                f"{database_name(connection)}: ran a {row.id} that the folder no longer has, and did not keep its "
+                f"rollback: it keeps those of the last migrations in SQL. Nothing was changed. Restore a backup from "
+                f"before {row.id}, or delete the file if it has no data."
+            )
+    return found
+
+
+def _redo_file(
+    database: Database, folder: MigrationFolder, options: RunOptions, todo: Sequence[MigrationFile]
+) -> RedoResult:
+    with (
+        report_interruption(database) as interruption,
+        closing(connect_file(database, timeout=wait_timeout(folder.pragmas))) as connection,
+        plain_errors(database.name, doing="applying migrations"),
+    ):
+        with standard_settings(connection):
+            run = _Redo(connection, folder, options, todo, interruption)
+            refuse_temporary_objects(connection, [*folder.rollback(todo), *folder.forward(run.todo)])
+            with run:
+                while run.run_batch():
+                    pass
+                run.run_late_hooks()
+        apply_pragmas(connection, folder.pragmas, database.name)
+    return RedoResult(
+        rolled_back=tuple(migration.id for migration in todo),
+        applied=tuple(run.committed),
+        notices=tuple(run.notices),
+        backup=run.backup_path,
+    )
+
+
+class _Redo(Upgrade):
+    """Rolls back ``undo`` in the transaction of the first batch."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        folder: MigrationFolder,
+        options: RunOptions,
+        undo: Sequence[MigrationFile],
+        interruption: report_interruption,
+    ) -> None:
+        undone = {migration.id for migration in undo}
+        applied = {row.hash for row in read_applied(connection) or ()}
+        self.todo = [one for one in folder.migrations if one.id in undone or cached_hash(one.id) not in applied]
+        super().__init__(connection, folder, options, "apply", self.todo, interruption)
+        # If a name is applied again, its record does not show whether this run committed.
+        interruption.todo = [migration.id for migration in self.todo if migration.id not in undone]
+        self._undo = list(undo)
+        self.wants_backup = wants_backup(connection, [WORST_CASE], options.backup)
+
+    def _is_done(self) -> bool:
+        return not self._undo and super()._is_done()
+
+    def effects(self, migrations: Sequence[MigrationFile]) -> list[Effects]:
+        """Return what each of ``migrations`` does; the folder knows nothing about the old ones."""
+        return super().effects(migrations) if self.direction == "apply" else [WORST_CASE] * len(migrations)
+
+    def _next_batch(self, state: LockState, lock: MigratingLock) -> tuple[MigrationFile, ...]:
+        undo = _to_roll_back(self.connection, self.folder)
+        if undo != self._undo:
+            raise OthersRan
+        if undo:  # else it is committed, and this is a later batch
+            lock.announce()
+            self._roll_back(undo, state.facts)
+        batch = super()._next_batch(state, lock)
+        if undo and not (batch and batch[0].transactional):
+            self._verify(undo)
+        return batch
+
+    def _roll_back(self, undo: Sequence[MigrationFile], facts: CatalogFacts) -> None:
+        self.direction = "rollback"
+        try:
+            self.run_together(undo, ForeignKeyCheck(self.connection, facts=facts))
+        except ApplyError as error:
+            raise stays_applied(error) from error
+        finally:
+            self.direction = "apply"
+
+    def _verify(self, undo: Sequence[MigrationFile]) -> None:
+        """Note the differences from the remaining migrations; who made them can't be known."""
+        applied, facts = self.folder.without([one.id for one in self.todo]), read_facts(self.connection)
+        self.verify(self.prove(applied, (), facts), undo, applied, facts)
+
+    def _run_in_transaction(self, batch: Sequence[MigrationFile], facts: CatalogFacts, lock: MigratingLock) -> None:
+        super()._run_in_transaction(batch, read_facts(self.connection) if self._undo else facts, lock)
+
+    def note_commit(self, batch: Sequence[MigrationFile]) -> None:
+        """Note that ``batch``, and with it the rollback, was committed."""
+        super().note_commit(batch)
+        self._undo = []

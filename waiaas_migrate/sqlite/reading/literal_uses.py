@@ -1,0 +1,314 @@
+"""Find the literals in an expression or a statement, and the columns that each is compared with or written to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from waiaas_migrate.schema.model import SqlText, Table
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.reading.allowed_values import literal_value
+
+_COMPARISONS = frozenset({"EQ", "EQ_DOUBLE", "NE", "NE_ANGLE", "LT", "LE", "GT", "GE"})
+#: Functions whose value is one of their arguments.
+_CHOOSING = frozenset({"coalesce", "ifnull", "nullif", "iif", "min", "max"})
+
+#: The tree of an expression or a statement, as JSON.
+Tree = Any
+#: The sources of a FROM clause by folded alias: a table's folded name; None for a view or a subquery.
+Scope = Mapping[str, str | None]
+
+
+class Met(NamedTuple):
+    """A column that a literal meets.
+
+    ``table`` is folded; None if the column belongs to a view or a subquery. ``is_direct``: its own value is met, and
+    not one computed from it.
+    """
+
+    table: str | None
+    column: str
+    is_direct: bool
+
+
+class LiteralUse(NamedTuple):
+    """A string or whole number, and the columns that it is compared with, or written to."""
+
+    value: str | int
+    columns: tuple[Met, ...]
+    is_written: bool = False
+
+
+class _Leaf(NamedTuple):
+    """A literal or a column that an expression may have the value of; ``scopes`` are where its name is looked up."""
+
+    tree: Tree
+    scopes: tuple[Scope, ...]
+    is_direct: bool
+
+
+def tree_of(text: SqlText) -> Tree:
+    """Return the tree of ``text``; None if it is too deep, or was not understood."""
+    try:
+        return json.loads(text.key)
+    except (ValueError, RecursionError):
+        return None
+
+
+def literal_uses(tree: Tree, tables: Mapping[str, Table], own: str) -> Iterator[LiteralUse]:
+    """Yield each use of a literal in ``tree``.
+
+    Args:
+        tree: the tree of an expression or a statement.
+        tables: the tables by folded name.
+        own: the table that an expression belongs to, or that a trigger is on; empty for a view.
+    """
+    yield from _Uses(tables, own, _cte_names(tree)).below(tree)
+
+
+@dataclass(frozen=True, slots=True)
+class _Uses:
+    tables: Mapping[str, Table]
+    own: str
+    ctes: Collection[str]
+
+    def below(self, tree: Tree) -> Iterator[LiteralUse]:
+        is_statement = isinstance(tree, dict) and str(tree.get("type")).startswith("Create")
+        scopes: tuple[Scope, ...] = () if is_statement else ({fold(self.own): fold(self.own)},)
+        waiting: list[tuple[Tree, tuple[Scope, ...]]] = [(tree, scopes)]
+        while waiting:
+            node, scopes = waiting.pop()
+            if isinstance(node, list):
+                waiting += [(item, scopes) for item in reversed(node)]
+            if not isinstance(node, dict):
+                continue
+            if node.get("type") in ("SelectStmt", "UpdateStmt", "DeleteStmt", "InsertStmt"):
+                scopes = (self._scope(node), *scopes)
+            for operands in _operands(node):
+                yield from self._compared(operands, scopes, is_direct=_keeps_values(node))
+            for column, value in self._written(node):
+                yield from self._stored(node, column, value, scopes)
+            waiting += [(child, scopes) for child in reversed(node.values())]
+
+    def _compared(
+        self, operands: Sequence[Tree], scopes: tuple[Scope, ...], *, is_direct: bool
+    ) -> Iterator[LiteralUse]:
+        leaves = [tuple(self._leaves(operand, scopes)) for operand in operands]
+        for at, own in enumerate(leaves):
+            others = [leaf for place, found in enumerate(leaves) if place != at for leaf in found]
+            met = [one for leaf in others for one in self._met(leaf, is_direct=is_direct)]
+            for leaf in own:
+                value = literal_value(leaf.tree)
+                if value is not None and leaf.is_direct and met:
+                    yield LiteralUse(value, tuple(met))
+
+    def _stored(self, node: Tree, column: str, value: Tree, scopes: tuple[Scope, ...]) -> Iterator[LiteralUse]:
+        name = fold(node["table"]["table_name"])
+        met = Met(name if name in self.tables else None, fold(column), is_direct=True)
+        for leaf in self._leaves(value, scopes):
+            literal = literal_value(leaf.tree)
+            if literal is not None and leaf.is_direct:
+                yield LiteralUse(literal, (met,), is_written=True)
+
+    def _written(self, node: Tree) -> Iterator[tuple[str, Tree]]:
+        """Yield the columns that an INSERT or UPDATE writes, each with a value."""
+        match node:
+            case {"type": "UpdateStmt", "setlist": setlist}:
+                yield from _set_values(setlist)
+            case {"type": "InsertStmt", "columns": columns, "source": source, "table": {"table_name": name}}:
+                table = self.tables.get(fold(name))
+                listed = [item["column"] for item in _children(columns)]
+                if not listed and table is not None:
+                    listed = [column.name for column in table.columns if column.generated is None]
+                for row in _rows(source):
+                    yield from zip(listed, row, strict=False)
+                for clause in _children(node.get("upsert")):
+                    yield from _set_values(clause.get("setlist"))
+            case _:
+                return
+
+    def _leaves(self, tree: Tree, scopes: tuple[Scope, ...], *, is_direct: bool = True) -> Iterator[_Leaf]:
+        """Yield the literals and columns that the value of ``tree`` may be, or be computed from."""
+        waiting = [(tree, scopes, is_direct)]
+        while waiting:
+            node, inner, direct = waiting.pop()
+            match node:
+                case {"type": "ColumnRef" | "Literal"} | {"type": "UnaryExpr", "op": "MINUS"}:
+                    yield _Leaf(node, inner, direct)
+                case {"type": "CollateExpr" | "CastExpr", "expr": expr} | {"type": "UnaryExpr", "operand": expr}:
+                    waiting.append((expr, inner, direct))
+                case {"type": "CaseExpr", "whens": whens, "else_expr": otherwise}:
+                    results = [when["then_expr"] for when in _children(whens)]
+                    waiting += [(result, inner, direct) for result in (*results, otherwise)]
+                case {"type": "FunctionCall", "func_name": name, "args": args}:
+                    is_chosen = direct and name in _CHOOSING
+                    waiting += [(item, inner, is_chosen) for item in _children(args)]
+                case {"type": "SubqueryExpr", "select": {"type": "SelectStmt", "columns": columns} as select}:
+                    within = (self._scope(select), *inner)
+                    waiting += [(item["expr"], within, direct) for item in _children(columns)]
+                case {"type": "BinaryExpr", "op": op, "left": left, "right": right} if (
+                    op not in _COMPARISONS and op not in ("AND", "OR")
+                ):
+                    waiting += [(left, inner, False), (right, inner, False)]
+                case _:
+                    continue
+
+    def _met(self, leaf: _Leaf, *, is_direct: bool) -> Iterator[Met]:
+        match leaf.tree:
+            case {"type": "ColumnRef", "column": str(column), "table": qualifier}:
+                found = self._table_of(column, qualifier, leaf.scopes)
+                if found is not None:
+                    yield Met(found or None, fold(column), is_direct and leaf.is_direct)
+            case _:
+                return
+
+    def _table_of(self, column: str, qualifier: str | None, scopes: Iterable[Scope]) -> str | None:
+        """Return the table of a column; empty for that of a view or a subquery, None if there is none."""
+        for scope in scopes:
+            if qualifier is not None and fold(qualifier) in scope:
+                return scope[fold(qualifier)] or ""
+            if qualifier is None:
+                owner = next((name for name in scope.values() if name and self._has(name, column)), None)
+                if owner is not None or None in scope.values():
+                    return owner or ""
+        if qualifier is not None and fold(qualifier) in ("new", "old", "excluded"):
+            return fold(self.own) if fold(self.own) in self.tables and fold(qualifier) != "excluded" else ""
+        return None
+
+    def _has(self, table: str, column: str) -> bool:
+        return any(fold(one.name) == fold(column) for one in self.tables[table].columns)
+
+    def _scope(self, statement: Tree) -> Scope:
+        """Return the sources of a SELECT, or the table of another statement."""
+        found: dict[str, str | None] = {}
+        waiting = [statement.get("from_clause"), statement.get("table")]
+        while waiting:
+            match waiting.pop():
+                case {"type": "TableRef", "table_name": name, "alias": alias}:
+                    is_table = fold(name) in self.tables and fold(name) not in self.ctes
+                    found[_alias(alias) or fold(name)] = fold(name) if is_table else None
+                case {"type": "SubqueryTableSource", "alias": alias}:
+                    found[_alias(alias) or f"subquery {len(found)}"] = None
+                case {"type": "ParenTableSource", "source": source}:
+                    waiting.append(source)
+                case {"type": "JoinClause", "left": left, "right": right}:
+                    waiting += [left, right]
+                case _:
+                    continue
+        return found
+
+
+def _alias(tree: Tree) -> str:
+    return fold(tree["source"]) if isinstance(tree, dict) else ""
+
+
+def _children(tree: Tree) -> list[Tree]:
+    return list(tree["children"]) if isinstance(tree, dict) else []
+
+
+def _keeps_values(node: Tree) -> bool:
+    """Return whether the operands of ``node`` are compared as they are: not if they are arguments of any function."""
+    return node.get("type") != "FunctionCall" or node.get("func_name") in _CHOOSING
+
+
+def _operands(node: Tree) -> Iterator[Sequence[Tree]]:
+    """Yield the expressions that ``node`` compares with each other."""
+    match node:
+        case {"type": "BinaryExpr", "op": op, "left": left, "right": right} if op in _COMPARISONS:
+            yield from _by_position([left, right])
+        case {"type": "IsExpr", "left": left, "right": right}:
+            yield from _by_position([left, right])
+        case {"type": "InExpr", "operand": operand, "source": {"type": "ExprList"} as items}:
+            yield from _by_position([operand, *_children(items)])
+        case {"type": "LikeExpr", "operand": operand, "pattern": pattern}:
+            yield [operand, pattern]
+        case {"type": "BetweenExpr", "operand": operand, "low": low, "high": high}:
+            yield [operand, low, high]
+        case {"type": "CaseExpr", "operand": dict() as operand, "whens": whens}:
+            yield [operand, *(when["when_expr"] for when in _children(whens))]
+        case {"type": "FunctionCall", "args": args}:
+            yield _children(args)
+        case _:
+            return
+
+
+def _by_position(operands: Sequence[Tree]) -> Iterator[Sequence[Tree]]:
+    """Yield ``operands``, or the items at each position if they are rows, as in ``(a, b) = ('x', 'y')``."""
+    if all(isinstance(one, dict) and one.get("type") == "RowValue" for one in operands):
+        yield from zip(*(_children(one["items"]) for one in operands), strict=False)
+    else:
+        yield operands
+
+
+def _set_values(setlist: Tree) -> Iterator[tuple[str, Tree]]:
+    for clause in _children(setlist):
+        match clause:
+            case {"column": str(column), "value": value} if column:
+                yield column, value
+            case {"columns": {"children": names}, "value": {"type": "RowValue", "items": items}}:
+                yield from zip((name["column"] for name in names), _children(items), strict=False)
+            case _:
+                continue
+
+
+def _rows(source: Tree) -> Iterator[Sequence[Tree]]:
+    """Yield the rows that an INSERT writes."""
+    match source:
+        case {"type": "ValuesClause", "rows": rows}:
+            yield from (_children(row) for row in _children(rows))
+        case {"type": "SelectStmt", "columns": columns}:
+            yield [item["expr"] for item in _children(columns)]
+        case _:
+            return
+
+
+def _nodes(tree: Tree) -> Iterator[dict[str, Tree]]:
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            yield node
+            waiting += node.values()
+        elif isinstance(node, list):
+            waiting += node
+
+
+def _cte_names(tree: Tree) -> frozenset[str]:
+    return frozenset(fold(node["cte_name"]) for node in _nodes(tree) if node.get("type") == "CteDefinition")
+
+
+def other_names(trees: Collection[Tree], columns: Collection[str]) -> frozenset[str]:
+    """Return ``columns``, which are folded, and the names under which the queries in ``trees`` may return them."""
+    names = set(columns)
+    size = 0
+    while len(names) > size:
+        size = len(names)
+        for tree in trees:
+            for node in _nodes(tree):
+                names |= _renamed(node, names)
+    return frozenset(names)
+
+
+def _renamed(node: dict[str, Tree], names: Collection[str]) -> set[str]:
+    """Return the names that a result column, or the list of columns of a view or CTE, gives to one of ``names``."""
+    match node:
+        case {"type": "ResultColumn", "alias": {"source": alias}, "expr": expr} if _names_one(expr, names):
+            return {fold(alias)}
+        case {"type": "CreateViewStmt", "column_names": {"children": listed}, "select": select}:
+            return _renamed_by_position(listed, select, names)
+        case {"type": "CteDefinition", "columns": {"children": listed}, "select": select}:
+            return _renamed_by_position(listed, select, names)
+        case _:
+            return set()
+
+
+def _renamed_by_position(listed: Sequence[Tree], select: Tree, names: Collection[str]) -> set[str]:
+    results = next((_children(node["columns"]) for node in _nodes(select) if node.get("type") == "SelectStmt"), [])
+    pairs = zip(listed, results, strict=False)
+    return {fold(name["column"]) for name, result in pairs if _names_one(result.get("expr"), names)}
+
+
+def _names_one(tree: Tree, names: Collection[str]) -> bool:
+    return any(node.get("type") == "ColumnRef" and fold(str(node.get("column"))) in names for node in _nodes(tree))
