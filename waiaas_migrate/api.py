@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.authoring.generate import Generated, generate
     from waiaas_migrate.authoring.new_migration import New, new
     from waiaas_migrate.authoring.record import Recorded, record
+    from waiaas_migrate.authoring.squash import Squashed, squash
     from waiaas_migrate.commands.adopt import adopt, adopt_all
     from waiaas_migrate.commands.check import check
     from waiaas_migrate.commands.diff import Comparison
@@ -112,6 +113,7 @@ __all__ = [
     "RollbackResult",
     "RunOptions",
     "SchemaFileError",
+    "Squashed",
     "StatementStarted",
     "Status",
     "Subject",
@@ -145,6 +147,7 @@ __all__ = [
     "redo",
     "restore",
     "rollback",
+    "squash",
     "status",
     "status_of_all",
     "take_over",
@@ -156,6 +159,7 @@ _NAMES = {
     "authoring.generate": "Generated generate",
     "authoring.new_migration": "New new",
     "authoring.record": "Recorded record",
+    "authoring.squash": "Squashed squash",
     "commands.adopt": "adopt adopt_all",
     "commands.check": "check",
     "commands.diff": "Comparison diff",

@@ -31,6 +31,7 @@ COMMANDS = {
     "new in Python": ("new", "-m", "mine", "--python"),
     "record": ("record",),
     "record deleted files": ("record",),
+    "squash": ("squash",),
 }
 
 
@@ -45,6 +46,8 @@ def prepare(folder: Path, scenario: str) -> Path:
             (folder / "schema.yaml").write_text(SCHEMA, encoding="utf-8")
         case "record":
             edit(second, "SELECT id, title", "SELECT id")
+        case "squash":
+            pass
         case "record deleted files":
             second.unlink()
             second.with_name("0002_view.rollback.sql").unlink()

@@ -67,7 +67,7 @@ def test_the_squashed_migration_can_be_rolled_back(tmp_path: Path) -> None:
     write(tmp_path, FILES)
     squash(tmp_path)
     assert run(tmp_path, "apply", "a.db").status == 0
-    assert run(tmp_path, "rollback", "a.db").status == 0
+    assert run(tmp_path, "rollback", "a.db", "--yes").status == 0
     assert rows(tmp_path / "a.db", "SELECT name FROM sqlite_master WHERE name IN ('holder', 'note', 'named')") == []
     assert run(tmp_path, "apply", "a.db").status == 0
 

@@ -145,7 +145,9 @@ def test_an_adopted_migration_stays(tmp_path: Path) -> None:
     write_folder(tmp_path / "migrations", FAMILY)
     assert run(tmp_path, "apply", "app.db").status == 0
     execute(
-        tmp_path / "app.db", "UPDATE _yoyo_migration_content SET was_adopted = 1", "INSERT INTO parent (name) VALUES ('x')"
+        tmp_path / "app.db",
+        "UPDATE _yoyo_migration_content SET was_adopted = 1",
+        "INSERT INTO parent (name) VALUES ('x')",
     )
     before = dump(tmp_path / "app.db")
     done = run(tmp_path, "rollback", "app.db", "--count", "3", "--yes")

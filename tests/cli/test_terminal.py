@@ -36,6 +36,7 @@ SCENES: dict[str, tuple[str, ...]] = {
         *("apply --redo app.db", "apply --redo app.db", "generate --amend -m view", "no-view", "generate --amend"),
     ),
     "record": ("new", "new -m view", "check", "by-hand-view", "record", "generate --amend", "edit-view", "generate", "record"),
+    "squash": ("new", "view", "generate -m view", "apply app.db", "squash", "apply app.db"),
     "check": ("new", "check", "drop", "pragma", "check"),
     "status": ("new", "apply app.db", "drop", "generate --allow all", "status app.db", "status *.db"),
     "drift": ("new", "apply app.db", "drift app.db", "by-hand", "drift app.db", "drift *.db"),

@@ -15,9 +15,7 @@ from waiaas_migrate import ApplyError, Extent, apply, rollback
 from waiaas_migrate.files.migration_dir.migration_files import migration_hash, read_migrations
 from waiaas_migrate.runner.yoyo.identity import read_identities
 
-ROWS = (
-    "SELECT migration_id FROM _yoyo_migration_content JOIN _yoyo_migration USING (migration_hash, applied_at_utc) ORDER BY 1"
-)
+ROWS = "SELECT migration_id FROM _yoyo_migration_content JOIN _yoyo_migration USING (migration_hash, applied_at_utc) ORDER BY 1"
 
 
 @pytest.fixture

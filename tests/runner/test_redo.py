@@ -168,7 +168,10 @@ def test_an_adopted_migration(project: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ("UPDATE _yoyo_migration_content SET rollback = 'DROP TABLE none'", "could not be rolled back and stays applied"),
+        (
+            "UPDATE _yoyo_migration_content SET rollback = 'DROP TABLE none'",
+            "could not be rolled back and stays applied",
+        ),
         ("INSERT INTO t (a) VALUES ('x')", "failed and was rolled back"),
     ],
     ids=["rollback", "migration"],

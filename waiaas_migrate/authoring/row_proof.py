@@ -31,7 +31,7 @@ def lost_rows(before: sqlite3.Connection, transition: Transition, migration: Mig
     tables = _within_reach(transition.start, f"{migration.sql}\n{migration.rollback}")
     kept = list(_kept(transition, tables))
     with closing(copy(before)) as database, suppress(ApplyError):
-        _insert_sample_rows(database, tables)
+        insert_sample_rows(database, tables)
         wanted = [_rows_of(database, *part) for part, _ in kept]
         run_in_memory(database, migration)
         changed = _changed(database, f"{migration.id}.sql", [part for _, part in kept], wanted)
@@ -87,7 +87,7 @@ def _keeps_values(old: Column, new: Column, before: Table, after: Table) -> bool
     return not is_mapped and affinity(old.type, strict=before.strict) == affinity(new.type, strict=after.strict)
 
 
-def _insert_sample_rows(connection: sqlite3.Connection, tables: Iterable[Table]) -> None:
+def insert_sample_rows(connection: sqlite3.Connection, tables: Iterable[Table]) -> None:
     """Insert rows into ``tables``, as many as their constraints allow.
 
     Row 1 has the same values in all tables, and so on, so that children have parents. The last row of each table has

@@ -17,7 +17,7 @@ from sqlite3 import Connection
 from waiaas_migrate.authoring.database_dump import Content, content_of, dump, row_counts
 from waiaas_migrate.authoring.make_transition import make_transition
 from waiaas_migrate.authoring.migration_facts import derive_facts
-from waiaas_migrate.authoring.sample_rows import insert_sample_rows
+from waiaas_migrate.authoring.row_proof import insert_sample_rows
 from waiaas_migrate.authoring.yoyo_reading import first_misread
 from waiaas_migrate.errors import ApplyError, MigrationsError, Problem, UsageError
 from waiaas_migrate.files.garbage_collection import collection_paused
@@ -54,13 +54,15 @@ class Squashed:
         replaced: the ids of the migrations that it replaces, the last of which it keeps.
         rows: the tables into which it inserts rows, as the old migrations did, and how many.
         written: the files that were written.
-        removed: the files that were deleted.
+        deleted: the files of the old migrations.
+        removed: files of an interrupted run that were deleted.
     """
 
     migration: str
     replaced: tuple[str, ...]
     rows: tuple[tuple[str, int], ...]
     written: tuple[Path, ...]
+    deleted: tuple[Path, ...]
     removed: tuple[Path, ...]
 
 
@@ -76,8 +78,7 @@ def squash(project: Project, *, to: str | None = None) -> Squashed:
         UsageError: there is no such migration, or only one would be replaced.
         MigrationsError: the folder cannot be used, or one migration can't do what the old ones do.
     """
-    recover(project.migrations)
-    seen = folder_state(project.migrations)
+    removed, seen = recover(project.migrations), folder_state(project.migrations)
     migrations, manifest = _recorded(project)
     old = migrations[: _end(migrations, to)]
     rest = migrations[len(old) :]
@@ -89,14 +90,15 @@ def squash(project: Project, *, to: str | None = None) -> Squashed:
     entries = chain((new, *rest), {**manifest.facts, new.id: facts})
     files = {f"{new.id}.rollback.sql": new.rollback or "", f"{new.id}.sql": new.sql}
     files[MANIFEST] = manifest_text(replace(manifest, migrations=entries))
-    removed = tuple(name for migration in old for name in _file_names(migration))
-    written = write_files(project.migrations, files, removed=removed, seen=seen)
+    replaced = tuple(name for migration in old for name in _file_names(migration))
+    written = write_files(project.migrations, files, removed=replaced, seen=seen)
     return Squashed(
         migration=new.id,
         replaced=tuple(migration.id for migration in old),
         rows=row_counts(content),
         written=written,
-        removed=tuple(project.migrations / name for name in removed if name not in files),
+        deleted=tuple(project.migrations / name for name in replaced if name not in files),
+        removed=removed,
     )
 
 
@@ -153,7 +155,7 @@ def _squashed(project: Project, old: Sequence[MigrationFile], before: Connection
     sql = renderer.migration(Head(title=title), dump(before, schema))
     empty = make_transition(before, Schema(), Renames(), renderer, project.options)
     remark = "Deletes everything that the squashed migrations made, with all rows."
-    rollback = renderer.migration(Head(title=f"Roll back {name}", remarks=(remark,)), plan(empty).steps)
+    rollback = renderer.migration(Head(title=f"Roll back {name}", remarks=(remark,)), plan(empty))
     return new_migration(project.migrations / f"{name}.sql", depends=(), sql=sql, rollback=rollback)
 
 

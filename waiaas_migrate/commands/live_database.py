@@ -152,11 +152,12 @@ def database_state(connection: sqlite3.Connection, folder: Folder) -> DatabaseSt
     rows = read_applied(connection)
     applied = {row.hash for row in rows or ()}
     known = {migration_hash(migration.id): migration for migration in folder.migrations}
+    squashed = folder.files.squashed_hashes
     has_tables = rows is None and any(row.kind == "table" for row in folder.others.without(read_catalog(connection)))
     return DatabaseState(
         applied=tuple(migration for key, migration in known.items() if key in applied),
         pending=tuple(migration for key, migration in known.items() if key not in applied),
-        unknown=tuple(row for row in rows or () if row.hash not in known),
+        unknown=tuple(row for row in rows or () if row.hash not in known and row.hash not in squashed),
         is_adopted=not has_tables,
         changed=changed(connection, folder.files),
     )

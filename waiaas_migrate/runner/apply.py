@@ -19,6 +19,7 @@ from waiaas_migrate.runner.preflight import refuse_temporary_objects, refuse_unr
 from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
 from waiaas_migrate.runner.recovery import had_run, hint, recorded_late
 from waiaas_migrate.runner.run import Run, batch_name, report_interruption
+from waiaas_migrate.runner.squashed import squashed_away, update_squashed
 from waiaas_migrate.runner.transaction import COMMITTING, migration_pragmas, standard_settings
 from waiaas_migrate.runner.watching.interruption import Interrupted
 from waiaas_migrate.runner.yoyo.applied import not_applied, pending, read_records
@@ -126,7 +127,7 @@ def apply_pending(
     """
     with standard_settings(connection):
         todo = folder.named(pending_here(connection, folder, verify=options.verify))
-        if not todo:
+        if not todo and not squashed_away(connection, folder):
             return ApplyResult()
         refuse_temporary_objects(connection, folder.forward(todo))
         if len(todo) == len(folder.ids):  # otherwise some are recorded
@@ -174,6 +175,9 @@ class Upgrade(Run):
         """Return the next batch, under the write lock; create or upgrade yoyo's tables if there is one."""
         if not self.committed:
             refuse_changed(self.connection, self.folder)
+            if squashed_away(self.connection, self.folder):
+                self.steps.prepare_records()
+                update_squashed(self.connection, self.folder)
         records = read_records(self.connection)
         if records is not None and records.version == records_version():
             names = not_applied(self.connection, records.applied, self.folder.ids)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from waiaas_migrate.errors import MigrationsError
-from waiaas_migrate.files.migration_dir.facts import UNKNOWN, Facts
+from waiaas_migrate.files.migration_dir.facts import UNKNOWN, Facts, Replaced
 from waiaas_migrate.files.migration_dir.manifest import Manifest, check_manifest, read_recorded
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, migration_hash
 from waiaas_migrate.schema.names import fold
@@ -34,6 +34,10 @@ class MigrationFolder:
     _by_id: dict[str, MigrationFile] = field(init=False, compare=False, repr=False)
     _facts: dict[str, Facts | None] = field(init=False, compare=False, repr=False)
     _links: dict[str, str] = field(init=False, compare=False, repr=False)
+    #: The migrations that were squashed into the first one.
+    replaces: tuple[Replaced, ...] = field(init=False, compare=False, repr=False)
+    #: The hashes under which yoyo recorded those that are no longer in the folder.
+    squashed_hashes: frozenset[str] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         # Computed once: a fleet needs them for every database.
@@ -43,6 +47,10 @@ class MigrationFolder:
         entries = () if self.manifest is None else self.manifest.migrations
         object.__setattr__(self, "_facts", {entry.id: entry.facts for entry in entries})
         object.__setattr__(self, "_links", {entry.id: entry.hash for entry in entries})
+        replaces = self.facts(self.migrations[0]).replaces if self.migrations else ()
+        object.__setattr__(self, "replaces", replaces)
+        gone = frozenset(migration_hash(one.id) for one in replaces if one.id not in self._by_id)
+        object.__setattr__(self, "squashed_hashes", gone)
 
     def named(self, names: Iterable[str]) -> tuple[MigrationFile, ...]:
         """Return the migrations with these ids, in the same order."""
@@ -52,6 +60,12 @@ class MigrationFolder:
         """Return the migrations other than ``names``, in order."""
         left_out = frozenset(names)
         return tuple(migration for migration in self.migrations if migration.id not in left_out)
+
+    def has_text(self, key: str, text: str) -> bool:
+        """Return whether the text of the migration ``key`` has the hash ``text``, or had it before it was squashed."""
+        if self.texts.get(key) == text:
+            return True
+        return any(one.text_hash == text and migration_hash(one.id) == key for one in self.replaces)
 
     def facts(self, migration: MigrationFile) -> Facts:
         """Return the recorded facts about ``migration``, or the worst case if none."""

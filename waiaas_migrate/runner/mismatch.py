@@ -15,6 +15,7 @@ from waiaas_migrate.errors import MigrateError, OtherMigrationsError
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.proof.differences import Difference, differences, listed
 from waiaas_migrate.runner.proof.schema_proof import is_recorded
+from waiaas_migrate.runner.squashed import missing_for_squash, squashed_away
 from waiaas_migrate.runner.yoyo.applied import cached_hash, pending, read_applied, refuse_impostors
 from waiaas_migrate.runner.yoyo.identity import read_texts
 from waiaas_migrate.sqlite.database.catalog import read_facts
@@ -47,7 +48,7 @@ def pending_here(connection: sqlite3.Connection, folder: MigrationFolder, *, ver
     """
     with _one_moment(connection):
         refuse_changed(connection, folder)
-        names = pending(connection, folder.ids)
+        names = pending(connection, folder.ids, folder.squashed_hashes)
         if verify and _is_unproved(connection, folder, names):
             _refuse(connection, never_ran(connection, folder, names, manual_changes(connection, folder, names)))
     return names
@@ -63,12 +64,14 @@ def refuse_changed(connection: sqlite3.Connection, folder: MigrationFolder) -> N
 
 
 def changed(connection: sqlite3.Connection, folder: MigrationFolder) -> Mismatch | None:
-    """Return the applied migrations whose recorded text isn't that of the file."""
+    """Return the applied migrations whose recorded text isn't that of the file, or that were squashed with others."""
     refuse_impostors(connection)
+    if missing := missing_for_squash(connection, folder):
+        return _partly_squashed(connection, folder, missing)
     ran, here = read_texts(connection), folder.texts
     if ran.items() <= here.items():
         return None
-    differing = {key for key, text in ran.items() if here.get(key, text) != text}
+    differing = {key for key, text in ran.items() if key in here and not folder.has_text(key, text)}
     names = tuple(name for name in folder.ids if cached_hash(name) in differing)
     if not names:  # the others are unknown to the folder
         return None
@@ -79,6 +82,13 @@ def changed(connection: sqlite3.Connection, folder: MigrationFolder) -> Mismatch
     what = f"ran {', '.join(names)} before the file{'' if len(names) == 1 else 's'} changed."
     it = "it" if len(names) == 1 else "them"
     return Mismatch(migrations=names, what=what, fix=f"Restore {it} from git. {_REDO.format(it)}")
+
+
+def _partly_squashed(connection: sqlite3.Connection, folder: MigrationFolder, missing: tuple[str, ...]) -> Mismatch:
+    ran, last = squashed_away(connection, folder), folder.replaces[-1].id
+    what = f"ran {ran[-1]}, but not {missing[0]}, and {last} now replaces both and all that came up to {last}."
+    fix = f"First apply the migrations up to {last} with the version of the application from before the squash."
+    return Mismatch(migrations=ran, what=what, fix=fix)
 
 
 def manual_changes(

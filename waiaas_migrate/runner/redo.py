@@ -101,10 +101,16 @@ def _to_roll_back(connection: sqlite3.Connection, folder: MigrationFolder) -> li
     Raises:
         UnsupportedError: the rollback of one is neither in the database nor in the folder.
     """
-    ran = [row for row in read_applied(connection) or () if not is_post_apply(row.id)]
+    ran = [
+        row
+        for row in read_applied(connection) or ()
+        if not is_post_apply(row.id) and row.hash not in folder.squashed_hashes
+    ]
     texts = read_identities(connection)
     files = {cached_hash(migration.id): migration for migration in folder.migrations}
-    same = {key: file for key, file in files.items() if key not in texts or texts[key].content_hash == file.text_hash}
+    same = {
+        key: file for key, file in files.items() if key not in texts or folder.has_text(key, texts[key].content_hash)
+    }
     first = next((number for number, row in enumerate(ran) if row.hash not in same), len(ran))
     found: list[MigrationFile] = []
     for row in reversed(ran[first:]):

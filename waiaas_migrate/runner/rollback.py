@@ -18,6 +18,7 @@ from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.preflight import refuse_temporary_objects
 from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
 from waiaas_migrate.runner.run import Run, batch_name, report_interruption
+from waiaas_migrate.runner.squashed import update_squashed
 from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.runner.transaction import standard_settings
 from waiaas_migrate.runner.yoyo.applied import cached_hash, pending, read_applied
@@ -235,6 +236,7 @@ class _Rollback(Run):
                 _refuse_outside_transactions(batch)
                 self.steps.refuse_irreversible(batch)
                 self.steps.prepare_records()
+                update_squashed(self.connection, self.folder)
                 if batch:
                     proof = self.prove(self._applied(), batch, state.facts)
                     check = ForeignKeyCheck(self.connection, self.effects(batch), state.facts)

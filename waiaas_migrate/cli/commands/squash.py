@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.output import note, plural, print_json, say
+from waiaas_migrate.cli.output import note, plural, print_json, print_written, say
 
 if TYPE_CHECKING:
     from waiaas_migrate.files.project import Project
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--to", metavar="ID", help="The last migration to replace.  [default: the last of the folder]")
 @options.as_json
-@options.in_project
+@options.in_migrations
 def squash(project: Project, to: str | None, *, as_json: bool) -> int:
     """Replace the first migrations by one that makes the same schema and rows.
 
@@ -31,20 +32,11 @@ def squash(project: Project, to: str | None, *, as_json: bool) -> int:
 
     result = run(project, to=to)
     if as_json:
-        print_json(
-            {
-                "migration": result.migration,
-                "replaced": result.replaced,
-                "rows": dict(result.rows),
-                "written": [str(path) for path in result.written],
-                "removed": [str(path) for path in result.removed],
-            }
-        )
+        print_json({**asdict(result), "rows": dict(result.rows)})
         return 0
     say(f"Squashed {plural(len(result.replaced), 'migration')} into {result.migration}.")
     for table, rows in result.rows:
         note(f"inserts {plural(rows, 'row')} into {table}, as the old migrations did")
-    for path in result.written:
-        note(f"wrote {path.name}")
-    note(f"deleted {plural(len(result.removed), 'file')}")
+    print_written(result)
+    note(f"deleted {plural(len(result.deleted), 'file')}")
     return 0

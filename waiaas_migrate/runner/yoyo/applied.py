@@ -28,8 +28,9 @@ FROM main._yoyo_migration INDEXED BY sqlite_autoindex__yoyo_migration_1"""
 _WITH_LINK = _AS_TEXT.replace(
     "FROM main._yoyo_migration",
     """, (SELECT i.manifest_hash
-FROM main._yoyo_migration_content AS i INDEXED BY sqlite_autoindex__yoyo_migration_content_1 JOIN main._yoyo_migration AS y
-ON y.migration_hash = i.migration_hash AND y.applied_at_utc = i.applied_at_utc WHERE i.migration_hash = ?)
+FROM main._yoyo_migration_content AS i INDEXED BY sqlite_autoindex__yoyo_migration_content_1
+JOIN main._yoyo_migration AS y ON y.migration_hash = i.migration_hash AND y.applied_at_utc = i.applied_at_utc
+WHERE i.migration_hash = ?)
 FROM main._yoyo_migration""",
 )
 #: yoyo separates date and time by a T or, as its `mark` does, by a space.
@@ -165,8 +166,12 @@ def _records(text: str) -> Records:
     return Records(applied=frozenset(applied.split(",")), version=int(version) if is_number else 0)
 
 
-def pending(connection: sqlite3.Connection, known: Sequence[str]) -> tuple[str, ...]:
+def pending(
+    connection: sqlite3.Connection, known: Sequence[str], squashed: frozenset[str] = frozenset()
+) -> tuple[str, ...]:
     """Return those of the ``known`` ids that the database has not run, in their order.
+
+    ``squashed`` are hashes that the database may have recorded, too.
 
     Raises:
         UnknownMigrationsError: the database has run migrations that are not known.
@@ -175,8 +180,9 @@ def pending(connection: sqlite3.Connection, known: Sequence[str]) -> tuple[str, 
     refuse_impostors(connection)
     records = read_records(connection)
     if records is not None:
-        return not_applied(connection, records.applied, known)
-    return not_applied(connection, frozenset(row.hash for row in read_applied(connection) or ()), known)
+        return not_applied(connection, records.applied - squashed, known)
+    applied = frozenset(row.hash for row in read_applied(connection) or ())
+    return not_applied(connection, applied - squashed, known)
 
 
 def not_applied(connection: sqlite3.Connection, applied: frozenset[str], known: Sequence[str]) -> tuple[str, ...]:
@@ -187,9 +193,9 @@ def not_applied(connection: sqlite3.Connection, applied: frozenset[str], known: 
     """
     names, are_all_known = _compared(applied, tuple(known))
     if not are_all_known:
-        keys = set(map(cached_hash, known))
+        unknown_keys = applied.difference(map(cached_hash, known))
         rows = read_applied(connection) or ()
-        unknown = [row.id for row in rows if row.hash not in keys and not is_post_apply(row.id)]
+        unknown = [row.id for row in rows if row.hash in unknown_keys and not is_post_apply(row.id)]
         if unknown:
             raise UnknownMigrationsError(database=database_name(connection), unknown=unknown)
     return names

@@ -1,0 +1,159 @@
+"""The story of a squash: twenty migrations become one, and databases at every earlier version meet it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support.folders import run_yoyo
+from tests.support.projects import edit, execute, listing, rows, run, run_process
+from waiaas_migrate import open_database
+
+COUNT = 20
+LAST = f"{COUNT:04}_add_column_item_c{COUNT}"
+SCHEMA = """version: 1
+tables:
+  item:
+    columns:
+      id: {type: integer, primary_key: true}
+      # next
+"""
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a project with twenty migrations, and a database with rows at every version, before and after a squash.
+
+    ``N.db`` ran the first N migrations by the runner, and ``yoyo-N.db`` by plain yoyo.
+    """
+    project = tmp_path_factory.mktemp("history")
+    (project / "schema.yaml").write_text(SCHEMA, encoding="utf-8")
+    (project / "empty.db").touch()
+    before = project / "empty.db"
+    for number in range(1, COUNT + 1):
+        if number > 1:
+            add_column(project, number)
+        assert run(project, "generate").status == 0
+        copy = project / f"{number}.db"
+        shutil.copy(before, copy)
+        assert run(project, "apply", copy.name).status == 0
+        insert(copy, number)
+        before = copy
+        if number in (1, COUNT - 1, COUNT):
+            yoyo = project / f"yoyo-{number}.db"
+            run_yoyo("apply", yoyo, project / "migrations")
+            insert(yoyo, number)
+    shutil.copytree(project / "migrations", project / "old")
+    done = run(project, "squash")
+    assert done.status == 0, done.err
+    add_column(project, COUNT + 1)
+    assert run(project, "generate").status == 0
+    return project
+
+
+def add_column(project: Path, number: int) -> None:
+    """Declare another column."""
+    edit(
+        project / "schema.yaml", "      # next", f"      c{number}: {{type: integer, default: {number}}}\n      # next"
+    )
+
+
+def insert(database: Path, number: int) -> None:
+    """Insert a row."""
+    execute(database, f"INSERT INTO item (id) VALUES ({number})")
+
+
+def project_copy(history: Path, tmp_path: Path, *databases: str) -> Path:
+    """Return a copy of the project with these databases."""
+    for name in ("migrations", "old"):
+        shutil.copytree(history / name, tmp_path / name)
+    shutil.copy(history / "schema.yaml", tmp_path)
+    for name in databases:
+        shutil.copy(history / name, tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", [f"{COUNT}.db", f"yoyo-{COUNT}.db"])
+def test_a_database_that_ran_all_goes_on(history: Path, tmp_path: Path, name: str) -> None:
+    """It runs what came after the squash; its rows stay, and its records are those of a new database."""
+    project = project_copy(history, tmp_path, name)
+    seen = run(project, "status", name)
+    assert (seen.status, seen.out.count(LAST)) == (1, 1), seen.out + seen.err
+    assert run(project, "drift", name).status == 0
+    done = run(project, "apply", name)
+    assert done.status == 0, done.err
+    assert rows(project / name, f"SELECT max(id), max(c{COUNT}) FROM item") == [(COUNT, COUNT)]
+    assert rows(project / name, "SELECT migration_id FROM _yoyo_migration ORDER BY 1") == [
+        (LAST,),
+        (f"{COUNT + 1:04}_add_column_item_c{COUNT + 1}",),
+    ]
+    assert run(project, "apply", name).out.endswith("up to date.\n")
+    assert run(project, "drift", name).status == 0
+    before = listing(project)
+    open_database(project / name, migrations=project / "migrations").close()
+    assert listing(project) == before
+
+
+def test_opening_carries_a_database_on(history: Path, tmp_path: Path) -> None:
+    """An application that opens the database brings its records up to date, and writes nothing the next time."""
+    project = project_copy(history, tmp_path, f"{COUNT}.db")
+    open_database(project / f"{COUNT}.db", migrations=project / "migrations").close()
+    assert rows(project / f"{COUNT}.db", "SELECT count(*) FROM _yoyo_migration") == [(2,)]
+
+
+@pytest.mark.parametrize("name", [*(f"{number}.db" for number in range(1, COUNT)), "yoyo-1.db", f"yoyo-{COUNT - 1}.db"])
+def test_a_database_that_ran_some_is_told_what_to_do(history: Path, tmp_path: Path, name: str) -> None:
+    """It is refused unchanged by every command; the migrations from before the squash bring it past it."""
+    project = project_copy(history, tmp_path, name)
+    before = listing(project)
+    for command in ("apply", "rollback", "status", "drift"):
+        done = run(project, command, name)
+        assert done.status in (1, 3), command
+        assert f"First apply the migrations up to {LAST}" in " ".join((done.out + done.err).split()), done.err
+    assert listing(project) == before
+    assert run(project, "apply", name, "--migrations", "old").status == 0
+    assert run(project, "apply", name).status == 0
+    assert run(project, "drift", name).status == 0
+
+
+def test_a_squashed_database_can_be_rolled_back(history: Path, tmp_path: Path) -> None:
+    """``rollback`` undoes the migration after the squash on a database that ran the old ones."""
+    name = f"{COUNT}.db"
+    project = project_copy(history, tmp_path, name)
+    assert run(project, "apply", name).status == 0
+    assert run(project, "rollback", name, "--yes").status == 0
+    assert rows(project / name, "SELECT count(*) FROM item") == [(COUNT,)]
+    assert run(project, "apply", name).status == 0
+
+
+def test_plain_yoyo_has_nothing_to_run_twice(history: Path, tmp_path: Path) -> None:
+    """Plain yoyo applies only what came after the squash to a database past it, and everything to a new one."""
+    project = project_copy(history, tmp_path, f"yoyo-{COUNT}.db")
+    for name in (f"yoyo-{COUNT}.db", "new.db"):
+        run_yoyo("apply", project / name, project / "migrations")
+        assert run(project, "drift", name).status == 0
+        assert run(project, "apply", name).status == 0
+
+
+def test_another_projects_database_is_refused(history: Path, tmp_path: Path) -> None:
+    """A database whose migrations have the squashed names, but other texts, isn't carried on."""
+    name = f"{COUNT}.db"
+    project = project_copy(history, tmp_path, name)
+    execute(project / name, "UPDATE _yoyo_migration_content SET content_hash = 'another'")
+    before = listing(project)
+    done = run(project, "apply", name)
+    assert (done.status, "another migrations folder" in " ".join(done.err.split())) == (3, True), done.err
+    assert listing(project) == before
+
+
+def test_squash_prints_what_it_did(history: Path, tmp_path: Path) -> None:
+    """The command says what it replaced; with --json, as data."""
+    project = project_copy(history, tmp_path)
+    shutil.rmtree(project / "migrations")
+    shutil.copytree(project / "old", project / "migrations")
+    done = run_process(project, "squash", "--to", "0005_add_column_item_c5")
+    assert done.status == 0
+    assert done.out == "Squashed 5 migrations into 0005_add_column_item_c5.\n"
+    assert "deleted 8 files" in done.err

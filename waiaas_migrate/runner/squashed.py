@@ -1,0 +1,49 @@
+"""Bring the records of a database up to date that ran migrations which have been squashed into one since."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from waiaas_migrate.runner.folder import MigrationFolder
+from waiaas_migrate.runner.yoyo.applied import cached_hash, read_applied
+from waiaas_migrate.runner.yoyo.identity import delete_identity, identity_of, read_identities, write_identity
+from waiaas_migrate.runner.yoyo.records import write_record
+
+
+def squashed_away(connection: sqlite3.Connection, folder: MigrationFolder) -> tuple[str, ...]:
+    """Return the recorded migrations that the folder no longer has because they were squashed, in the order applied."""
+    if not folder.squashed_hashes:
+        return ()
+    return tuple(row.id for row in read_applied(connection) or () if row.hash in folder.squashed_hashes)
+
+
+def missing_for_squash(connection: sqlite3.Connection, folder: MigrationFolder) -> tuple[str, ...]:
+    """Return the squashed migrations that a database which ran some of them has not run."""
+    if not squashed_away(connection, folder):
+        return ()
+    applied = {row.hash for row in read_applied(connection) or ()}
+    needed: list[str] = []
+    for one in folder.replaces:
+        # An id that comes again is itself a squash of those before it.
+        needed = [*([] if one.id in needed else needed), one.id]
+    return tuple(name for name in needed if cached_hash(name) not in applied)
+
+
+def update_squashed(connection: sqlite3.Connection, folder: MigrationFolder) -> None:
+    """Record the squashed migration instead of those that it replaces, which the database has all run.
+
+    Needs an open write transaction and yoyo's present tables. Does nothing if the records are up to date.
+    """
+    gone = squashed_away(connection, folder)
+    if not gone:
+        return
+    first, old = folder.migrations[0], read_identities(connection)
+    replaced = {cached_hash(one.id) for one in folder.replaces}
+    was_adopted = any(row.was_adopted for row in old.values() if row.hash in replaced)
+    for name in gone:
+        write_record(connection, name, "unmark")
+        delete_identity(connection, name)
+    write_identity(connection, identity_of(first, folder, was_adopted=was_adopted))
+    for migration in folder.migrations[1:]:  # the manifest's hash covers the migrations before it
+        if (row := old.get(cached_hash(migration.id))) is not None and row.content_hash == migration.text_hash:
+            write_identity(connection, identity_of(migration, folder, was_adopted=row.was_adopted))
