@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 
+from tests.support.faults import Fault, FaultInjector
 from tests.support.folders import run_yoyo
 from tests.support.projects import edit, execute, listing, rows, run, run_process
 from waiaas_migrate import open_database
@@ -146,6 +149,29 @@ def test_another_projects_database_is_refused(history: Path, tmp_path: Path) -> 
     done = run(project, "apply", name)
     assert (done.status, "another migrations folder" in " ".join(done.err.split())) == (3, True), done.err
     assert listing(project) == before
+
+
+def test_killed_while_the_records_change(history: Path, tmp_path: Path, faults: FaultInjector) -> None:
+    """SIGKILL at file operations leaves a database with all old records or all new ones, and the next run goes on."""
+    base = project_copy(history, tmp_path / "base", f"{COUNT}.db")
+    shutil.copytree(base, tmp_path / "undisturbed")
+    done = faults.run_tool("apply", f"{COUNT}.db", below=tmp_path / "undisturbed", cwd=tmp_path / "undisturbed")
+    assert done.status == 0, done.err
+    states = set()
+    step = 1 if "ALL_FAULTS" in os.environ else 4
+    for operation in (*done.operations[::step], done.operations[-1]):
+        folder = tmp_path / f"killed-{operation.number}"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(base, folder)
+        killed = faults.run_tool(
+            "apply", f"{COUNT}.db", below=folder, cwd=folder, fault=Fault.KILL, at=operation.number
+        )
+        assert killed.status == -signal.SIGKILL
+        states.add(rows(folder / f"{COUNT}.db", "SELECT count(*) FROM _yoyo_migration")[0][0])
+        assert run(folder, "apply", f"{COUNT}.db").status == 0
+        assert rows(folder / f"{COUNT}.db", "SELECT count(*) FROM item") == [(COUNT,)]
+        assert run(folder, "drift", f"{COUNT}.db").status == 0
+    assert states == {COUNT, 2}
 
 
 def test_squash_prints_what_it_did(history: Path, tmp_path: Path) -> None:
