@@ -49,9 +49,10 @@ PUBLIC = set(
     OtherMigrationsError PragmaError Problem ProjectError ProofError RestoreInterrupted SchemaFileError TemplateError UnknownMigrationsError
     UnsupportedError UsageError
     close_database connect generate_id open_database push_schema
-    Adoption Difference Project adopt adopt_all check diff drift find_project generate inspect new record squash status
+    Adoption Difference Project adopt adopt_all check diff drift find_project generate inspect new rebase record
+    squash status
     take_over undo_changes TakenOver Undoing
-    Comparison Drift Finding Generated Hazard New Recorded Squashed Status Subject
+    Comparison Drift Finding Generated Hazard New Rebased Recorded Squashed Status Subject
     apply backups_of estimate redo restore rollback
     ApplyResult Backup Estimate Extent Loss RedoResult Restored RollbackResult RunOptions
     Fleet Outcome apply_to_all drift_of_all estimate_all status_of_all

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from waiaas_migrate.authoring.generate import Generated, generate
     from waiaas_migrate.authoring.new_migration import New, new
+    from waiaas_migrate.authoring.rebase import Rebased, rebase
     from waiaas_migrate.authoring.record import Recorded, record
     from waiaas_migrate.authoring.squash import Squashed, squash
     from waiaas_migrate.commands.adopt import adopt, adopt_all
@@ -106,6 +107,7 @@ __all__ = [
     "Project",
     "ProjectError",
     "ProofError",
+    "Rebased",
     "Recorded",
     "RedoResult",
     "RestoreInterrupted",
@@ -143,6 +145,7 @@ __all__ = [
     "new",
     "open_database",
     "push_schema",
+    "rebase",
     "record",
     "redo",
     "restore",
@@ -158,6 +161,7 @@ __all__ = [
 _NAMES = {
     "authoring.generate": "Generated generate",
     "authoring.new_migration": "New new",
+    "authoring.rebase": "Rebased rebase",
     "authoring.record": "Recorded record",
     "authoring.squash": "Squashed squash",
     "commands.adopt": "adopt adopt_all",

@@ -72,6 +72,7 @@ With `--json`, stdout holds one object. Its keys are always present:
 - `restore`: `database`, `restored`, `kept`, `notices`
 - `restore --list`: `database`, `backups`
 - `rollback`: `database`, `rolled_back`, `losses` (`kind`, `name`, `count`, `reason`), `notices`, `backup`
+- `rebase`: `renumbered` (new ids by old ones), `replaced`, `migration`, `changes`, `hazards`, `refused`, `written`, `removed`
 - `squash`: `migration`, `replaced`, `rows`, `written`, `deleted`, `removed`
 - `status`: `database`, `migrations`, `at_head`, `unrecorded_tables`, `problems`, `mismatch`, `manual_changes`
 - several databases: `databases`, `summary`, `exit_status`

@@ -100,17 +100,17 @@ def generate(
     removed = recover(project.migrations)
     seen = folder_state(project.migrations)
     migrations, recorded = read_history(project)
-    writer = _Writer(project=project, seen=seen, recorded=recorded)
+    writer = Writer(project=project, seen=seen, recorded=recorded)
     if amend:
         migrations, recorded, last = without_last(project, migrations, recorded, released)
         writer = replace(writer, last=last)
-    done = _generate(writer, migrations, recorded, name, allowed)
+    done = generate_with(writer, migrations, recorded, name, allowed)
     hazards, refused = (placed(found, project.schema, root=project.root) for found in (done.hazards, done.refused))
     return replace(done, removed=removed, hazards=hazards, refused=refused)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Writer:
+class Writer:
     """Writes a migration in the place of ``last``, if that is given, and the manifest in the place of ``recorded``."""
 
     project: Project
@@ -148,13 +148,14 @@ def _files(migration: MigrationFile) -> dict[str, str]:
     return {**rollback, f"{migration.id}.sql": migration.sql}
 
 
-def _generate(
-    writer: _Writer,
+def generate_with(
+    writer: Writer,
     migrations: tuple[MigrationFile, ...],
     recorded: Manifest | None,
     name: str | None,
     allowed: frozenset[Code],
 ) -> Generated:
+    """Have ``writer`` write what is missing after ``migrations``, of which ``recorded`` lists those that are known."""
     project, renderer = writer.project, Renderer(writer.project.templates)
     with closing(replay_folder(migrations, recorded)) as before:
         refuse_clashes(migrations, recorded)

@@ -22,6 +22,7 @@ from waiaas_migrate.errors import INTERRUPTED
 if TYPE_CHECKING:
     from waiaas_migrate.authoring.generate import Generated
     from waiaas_migrate.authoring.new_migration import New
+    from waiaas_migrate.authoring.rebase import Rebased
     from waiaas_migrate.authoring.record import Recorded
     from waiaas_migrate.authoring.squash import Squashed
     from waiaas_migrate.commands.findings import Finding
@@ -182,7 +183,7 @@ def up_to_date_line(manual_changes: Sequence[str]) -> str:
     return f"{count}: {listed(manual_changes)}. Run `waiaas-migrate drift` for details."
 
 
-def print_written(result: Generated | New | Recorded | Squashed) -> None:
+def print_written(result: Generated | New | Rebased | Recorded | Squashed) -> None:
     """Print the files that a command wrote, and those of an interrupted run that it deleted, to stderr."""
     for path in result.removed:
         note(f"deleted {short(path)}, left by an interrupted run")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
+import tarfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +25,14 @@ class MergeBase(NamedTuple):
     branch: str
 
 
+class Merge(NamedTuple):
+    """The commits of a merge: that of the main branch, that of the other branch, and the one where they parted."""
+
+    main: str
+    own: str
+    base: str | None
+
+
 def merge_base_with_main(folder: Path, main_branch: str | None = None) -> MergeBase | None:
     """Return the merge base of HEAD and the main branch.
 
@@ -38,8 +48,7 @@ def merge_base_with_main(folder: Path, main_branch: str | None = None) -> MergeB
     """
     if not _is_in_repository(folder) or _git(folder, "rev-parse", "--verify", "--quiet", "HEAD^{commit}") is None:
         return None
-    branches = _MAIN if main_branch is None else (f"origin/{main_branch}", main_branch)
-    for branch in branches:
+    for branch in _main_branches(main_branch):
         if tip := _git(folder, "rev-parse", "--verify", "--quiet", f"{branch}^{{commit}}"):
             base = _git(folder, "merge-base", "HEAD", tip) or tip
             return MergeBase(commit=base, branch=_git(folder, "rev-parse", "--abbrev-ref", branch) or branch)
@@ -47,6 +56,58 @@ def merge_base_with_main(folder: Path, main_branch: str | None = None) -> MergeB
         fix = "Correct `main_branch` in [tool.waiaas-migrate] of pyproject.toml, or fetch the branch."
         raise UsageError(f"git has no branch {main_branch}. {fix}")
     return None
+
+
+def _main_branches(name: str | None) -> tuple[str, ...]:
+    return _MAIN if name is None else (f"origin/{name}", name)
+
+
+def read_merge(folder: Path, main_branch: str | None = None, onto: str | None = None) -> Merge:
+    """Return the merge that isn't finished; if there is none, the last one that was committed.
+
+    Args:
+        folder: a folder in the repository.
+        main_branch: as for :func:`merge_base_with_main`.
+        onto: what to use as the main branch instead: a branch or commit.
+
+    Raises:
+        UsageError: there is no merge, neither side is of the main branch, or git isn't installed.
+    """
+    if not _is_in_repository(folder) or (sides := _merged(folder)) is None:
+        raise UsageError("git has no merge here, so there is nothing to rebase. First run `git merge` with the branch.")
+    if onto is not None and _git(folder, "rev-parse", "--verify", "--quiet", f"{onto}^{{commit}}") is None:
+        raise UsageError(f"--onto {onto}: git has no such branch or commit.")
+    found = [
+        [side for side in sides if _git(folder, "merge-base", "--is-ancestor", side, branch) is not None]
+        for branch in (_main_branches(main_branch) if onto is None else (onto,))
+    ]
+    # After a merge on the main branch it has both sides; its own is the first.
+    main = next((of[0] for length in (1, 2) for of in found if len(of) == length), None)
+    if main is None:
+        raise UsageError("Neither side of the merge is in the main branch. Name the branch to build on with --onto.")
+    own = sides[1] if main == sides[0] else sides[0]
+    return Merge(main=main, own=own, base=_git(folder, "merge-base", main, own))
+
+
+def _merged(folder: Path) -> tuple[str, str] | None:
+    """Return the two sides of the merge, the one that was checked out first."""
+    if other := _git(folder, "rev-parse", "--verify", "--quiet", "MERGE_HEAD"):
+        return _git(folder, "rev-parse", "HEAD") or "HEAD", other
+    last = _git(folder, "rev-list", "--merges", "--max-count=1", "HEAD")
+    parents = (_git(folder, "rev-parse", f"{last}^1", f"{last}^2") or "").split() if last else []
+    return (parents[0], parents[1]) if len(parents) == 2 else None
+
+
+def extract_committed(folder: Path, commit: str, target: Path) -> None:
+    """Write the files that ``folder`` has in ``commit``, without those of folders in it, to ``target``."""
+    done = _run(folder, "archive", "--format=tar", commit, ".")
+    if done is None or done.returncode != 0:
+        return
+    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+        for member in archive.getmembers():
+            name = member.name.removeprefix("./")
+            if member.isfile() and "/" not in name and (file := archive.extractfile(member)) is not None:
+                (target / name).write_bytes(file.read())
 
 
 def read_committed(folder: Path, commit: str, name: str) -> str | None:

@@ -240,10 +240,7 @@ def _parsed(text: str, path: str | Path) -> Any:  # noqa: ANN401 — any JSON va
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
         if conflict := _CONFLICT.search(text):  # no JSON can hold it: a string has no line ends
-            fix = (
-                f"Keep the {MANIFEST} of the branch that databases may have run (`git checkout --ours` or `--theirs`) "
-                f"and the migrations of both, then run `waiaas-migrate generate`."
-            )
+            fix = "Run `waiaas-migrate rebase`."
             line = text.count("\n", 0, conflict.start()) + 1
             raise _broken(path, "has a merge conflict.", fix=fix, line=line) from error
         at = error.lineno if isinstance(error, json.JSONDecodeError) else None

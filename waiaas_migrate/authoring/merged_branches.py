@@ -1,0 +1,89 @@
+"""The migrations of both sides of a merge, read from git."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from waiaas_migrate.errors import MigrationsError, Problem
+from waiaas_migrate.files.git import extract_committed, read_committed, read_merge
+from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, check_manifest, ids_in, read_recorded
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
+from waiaas_migrate.files.project import Project
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """The migrations of one side of a merge and their manifest."""
+
+    migrations: tuple[MigrationFile, ...]
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branches:
+    """Both sides of a merge.
+
+    Args:
+        main: the side of the main branch.
+        own: the other side.
+        added: the migrations that only the other side has.
+        folder: a temporary folder with the main branch's files.
+    """
+
+    main: Branch
+    own: Branch
+    added: tuple[MigrationFile, ...]
+    folder: Path
+
+
+@contextmanager
+def read_branches(project: Project, onto: str | None) -> Iterator[Branches]:
+    """Yield both sides of the merge, as git has them; the files are deleted in the end.
+
+    Raises:
+        UsageError: there is no merge, or its sides can't be told apart.
+        MigrationsError: a side has no usable manifest, or the other branch changed what both had.
+    """
+    merge = read_merge(project.migrations, project.main_branch, onto)
+    base = read_committed(project.migrations, merge.base, MANIFEST) if merge.base else None
+    shared = ids_in(base, f"{merge.base}:{MANIFEST}") if base is not None else ()
+    with TemporaryDirectory() as temporary:
+        folders = Path(temporary) / "main", Path(temporary) / "own"
+        main, own = (
+            _read(project, commit, folder) for commit, folder in zip((merge.main, merge.own), folders, strict=True)
+        )
+        if own.manifest.ids[: len(shared)] != shared:
+            what = "your branch changed, squashed or deleted migrations that both branches had."
+            fix = "Undo the merge, merge without that change, then make it again."
+            raise MigrationsError([Problem(file=str(project.migrations / MANIFEST), what=what, fix=fix)])
+        same = {(one.id, one.content_hash) for one in main.migrations}
+        added = tuple(one for one in own.migrations[len(shared) :] if (one.id, one.content_hash) not in same)
+        yield Branches(main=main, own=own, added=added, folder=folders[0])
+
+
+def _read(project: Project, commit: str, folder: Path) -> Branch:
+    folder.mkdir()
+    extract_committed(project.migrations, commit, folder)
+    place = project.migrations / MANIFEST
+    with in_project(project, folder):
+        migrations, _, manifest = read_recorded(folder)
+        if manifest is None:
+            fix = "Run `waiaas-migrate record` on that branch, then merge again."
+            raise MigrationsError([Problem(file=str(place), what=f"is missing in the commit {commit[:10]}.", fix=fix)])
+        if problems := check_manifest(manifest, migrations):
+            raise MigrationsError([replace(one, what=f"in the commit {commit[:10]}: {one.what}") for one in problems])
+    return Branch(migrations=migrations, manifest=manifest)
+
+
+@contextmanager
+def in_project(project: Project, folder: Path) -> Iterator[None]:
+    """Name the files of the project in errors about those of the temporary ``folder``."""
+    try:
+        yield
+    except MigrationsError as error:
+        problems = [replace(one, file=one.file.replace(str(folder), str(project.migrations))) for one in error.problems]
+        raise MigrationsError(problems) from None

@@ -1,0 +1,67 @@
+"""The command ``rebase``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from waiaas_migrate.cli import options
+from waiaas_migrate.cli.commands.generate import print_hazards, redo_hint
+from waiaas_migrate.cli.output import FINDINGS, hazard_row, note, plural, print_json, print_written, say
+
+if TYPE_CHECKING:
+    from waiaas_migrate.authoring.rebase import Rebased
+    from waiaas_migrate.files.project import Project
+
+
+@click.command()
+@click.option("--onto", metavar="BRANCH", help="The branch to build on.  [default: the main branch]")
+@click.option("--allow", metavar="CODE", multiple=True, help="Accept a hazard by its code, or `all`.  [repeatable]")
+@options.as_json
+@options.in_project
+def rebase(project: Project, onto: str | None, allow: tuple[str, ...], *, as_json: bool) -> int:
+    """After a merge, put your branch's migrations after those of the main branch.
+
+    Run it after `git merge`, before or after the merge is committed. First resolve conflicts in schema.yaml and in
+    the application's code. Conflicts in the migrations folder need no work: the command reads both sides from git.
+
+    The main branch's migrations stay as they are. Yours get new numbers. A generated migration that no longer works
+    is replaced by one for what schema.yaml still needs. Hand-written migrations keep their statements.
+
+    \b
+    Example:
+      git merge main
+      waiaas-migrate rebase
+      git add migrations
+      git commit
+    """  # noqa: D301
+    from waiaas_migrate.authoring.rebase import rebase as run
+
+    result = run(project, onto=onto, allow=allow)
+    if as_json:
+        rows, refused = [hazard_row(one) for one in result.hazards], [one.code for one in result.refused]
+        print_json({**asdict(result), "renumbered": dict(result.renumbered), "hazards": rows, "refused": refused})
+    else:
+        _print_rebased(result)
+    return FINDINGS if result.refused else 0
+
+
+def _print_rebased(result: Rebased) -> None:
+    for change in result.changes:
+        say(change)
+    print_hazards(result.hazards, allowed=[one for one in result.hazards if one not in result.refused])
+    print_written(result)
+    if result.refused:
+        note(f"Nothing was written: --allow is needed for {plural(len(result.refused), 'hazard')}.")
+        return
+    if not result.written:
+        say("Nothing to rebase: the manifest lists the migrations of both branches.")
+        return
+    for old, new in result.renumbered:
+        say(f"renumbered {old} to {new}" if old != new else f"kept {old}")
+    for old in result.replaced:
+        say(f"replaced {old} by {result.migration}" if result.migration else f"deleted {old}, which is not needed now")
+    if old_names := [*(old for old, _ in result.renumbered), *result.replaced]:
+        note(redo_hint(*old_names))
