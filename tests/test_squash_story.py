@@ -144,7 +144,7 @@ def test_another_projects_database_is_refused(history: Path, tmp_path: Path) -> 
     """A database whose migrations have the squashed names, but other texts, isn't carried on."""
     name = f"{COUNT}.db"
     project = project_copy(history, tmp_path, name)
-    execute(project / name, "UPDATE _yoyo_migration_content SET content_hash = 'another'")
+    execute(project / name, "UPDATE _yoyo_migration_text SET content_hash = 'another'")
     before = listing(project)
     done = run(project, "apply", name)
     assert (done.status, "another migrations folder" in " ".join(done.err.split())) == (3, True), done.err

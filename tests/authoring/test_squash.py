@@ -59,7 +59,7 @@ def test_a_new_database_is_the_same(tmp_path: Path, to: str) -> None:
 
 def without_records(lines: list[str]) -> list[str]:
     """Leave out what records the migrations."""
-    return sorted(line for line in lines if "yoyo" not in line and "_yoyo_migration_content" not in line)
+    return sorted(line for line in lines if "yoyo" not in line and "_yoyo_migration_text" not in line)
 
 
 def test_the_squashed_migration_can_be_rolled_back(tmp_path: Path) -> None:

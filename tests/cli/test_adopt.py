@@ -35,7 +35,7 @@ create table notes (id integer primary key, task_id integer not null,
 insert into tasks (title) values ('one'), ('two');
 insert into notes (task_id, body) values (1, 'a');
 """
-ADOPTED = "SELECT migration_id, was_adopted FROM _yoyo_migration JOIN _yoyo_migration_content USING (migration_hash)"
+ADOPTED = "SELECT migration_id, was_adopted FROM _yoyo_migration JOIN _yoyo_migration_text USING (migration_hash)"
 
 
 @pytest.fixture

@@ -174,7 +174,7 @@ def test_what_is_refused(project: Path, production: Path, arguments: tuple[str, 
     execute(project / "plain.db", "CREATE TABLE x (y)")
     for name in ("behind.db", "foreign.db"):
         shutil.copy(production, project / name)
-    execute(project / "foreign.db", "UPDATE _yoyo_migration_content SET content_hash = 'another'")
+    execute(project / "foreign.db", "UPDATE _yoyo_migration_text SET content_hash = 'another'")
     edit(project / "schema.yaml", "      body: text\n", "      body: text\n      author: text\n")
     assert run(project, "generate", "-m", "more").status == 0
     before = listing(project)
@@ -217,7 +217,7 @@ def test_killed_anywhere(tmp_path: Path, project: Path, production: Path, faults
         again = run(folder, *command)
         assert again.status == 0, (number, again.err)
         assert run(folder, "status", "app.db").out.endswith("app.db: up to date.\n")
-        assert rows(folder / "app.db", "SELECT count(*) FROM _yoyo_migration_content") == [(2,)]
+        assert rows(folder / "app.db", "SELECT count(*) FROM _yoyo_migration_text") == [(2,)]
         assert len(list((folder / "migrations").glob("*.sql"))) == 4
         shutil.rmtree(folder)
         number += step

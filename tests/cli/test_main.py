@@ -243,7 +243,7 @@ def test_an_error_that_sqlite_raises_by_itself(tmp_path: Path) -> None:
     assert TRACEBACK not in done.err
 
 
-@pytest.mark.parametrize("command", ["apply", "drift", "rollback", "status"])
+@pytest.mark.parametrize("command", ["apply", "rollback", "status"])
 def test_help_hides_unused_options(tmp_path: Path, command: str) -> None:
     """It is taken all the same, for scripts that give every command the same paths."""
     generated_project(tmp_path)

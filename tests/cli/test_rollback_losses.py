@@ -146,7 +146,7 @@ def test_an_adopted_migration_stays(tmp_path: Path) -> None:
     assert run(tmp_path, "apply", "app.db").status == 0
     execute(
         tmp_path / "app.db",
-        "UPDATE _yoyo_migration_content SET was_adopted = 1",
+        "UPDATE _yoyo_migration_text SET was_adopted = 1",
         "INSERT INTO parent (name) VALUES ('x')",
     )
     before = dump(tmp_path / "app.db")

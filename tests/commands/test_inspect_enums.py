@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.projects import edit, execute, run
+from tests.support.projects import edit, execute, rows, run
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 
 ENUMS = """\
@@ -164,7 +164,7 @@ def test_every_wording_is_linked(tmp_path: Path, check: str, nullable: str, name
 )
 def test_almost_equal_lists_are_reported(tmp_path: Path, check: str, remark: str) -> None:
     """A list with one value more or less is reported on stderr and in a comment, and stays as it is."""
-    project_with(tmp_path, f"CREATE TABLE orders (status TEXT CONSTRAINT known CHECK ({check}))")
+    project_with(tmp_path, f"CREATE TABLE orders (status TEXT NOT NULL CONSTRAINT known CHECK ({check}))")
     line, remarked = column(tmp_path, "status").splitlines()
     assert "{values: [open, paid" in line
     assert remarked == (
@@ -179,8 +179,8 @@ def test_almost_equal_lists_are_reported(tmp_path: Path, check: str, remark: str
 
 def test_a_list_that_differs_more_is_left_alone(tmp_path: Path) -> None:
     """Two values more or less, or one exchanged, are another list."""
-    project_with(tmp_path, "CREATE TABLE orders (status TEXT CHECK (status IN ('open', 'paid', 'void')))")
-    assert column(tmp_path, "status") == "status: {type: text, enum: [open, paid, void]}"
+    project_with(tmp_path, "CREATE TABLE orders (status TEXT NOT NULL CHECK (status IN ('open', 'paid', 'void')))")
+    assert column(tmp_path, "status") == "status: {type: text, nullable: false, enum: [open, paid, void]}"
 
 
 TWINS = """\
@@ -195,12 +195,12 @@ RENTAL_STATES = ("new", "done")
 @pytest.mark.parametrize(
     ("table", "enum"),
     [
-        ("CREATE TABLE t (rental_state TEXT CHECK (rental_state IN ('new', 'done')))", "RENTAL_STATES"),
-        ("CREATE TABLE sales (rental_state TEXT CHECK (rental_state IN ('new', 'done')))", None),
-        ("CREATE TABLE sales (a_state TEXT CHECK (a_state IN ('new', 'done')))", "SALE_STATES"),
+        ("CREATE TABLE t (rental_state TEXT NOT NULL CHECK (rental_state IN ('new', 'done')))", "RENTAL_STATES"),
+        ("CREATE TABLE sales (rental_state TEXT NOT NULL CHECK (rental_state IN ('new', 'done')))", None),
+        ("CREATE TABLE sales (a_state TEXT NOT NULL CHECK (a_state IN ('new', 'done')))", "SALE_STATES"),
         ("CREATE TABLE t (a_state TEXT CONSTRAINT of_rental CHECK (a_state IN ('new', 'done')))", "RENTAL_STATES"),
-        ("CREATE TABLE t (a_state TEXT CHECK (a_state IN ('new', 'done')))", None),
-        ("CREATE TABLE t (other_state TEXT CHECK (other_state IN ('new', 'done')))", None),
+        ("CREATE TABLE t (a_state TEXT NOT NULL CHECK (a_state IN ('new', 'done')))", None),
+        ("CREATE TABLE t (other_state TEXT NOT NULL CHECK (other_state IN ('new', 'done')))", None),
     ],
 )
 def test_of_enums_with_equal_values_the_likest_name_is_taken(tmp_path: Path, table: str, enum: str | None) -> None:
@@ -251,9 +251,9 @@ def test_names_of_members_are_linked(tmp_path: Path) -> None:
 
 def test_almost_the_names_of_members(tmp_path: Path) -> None:
     """A list with one name more or less is reported, too."""
-    project_with(tmp_path, "CREATE TABLE orders (status TEXT CHECK (status IN ('OPEN')))", enums=MEMBERS)
+    project_with(tmp_path, "CREATE TABLE orders (status TEXT NOT NULL CHECK (status IN ('OPEN')))", enums=MEMBERS)
     line, remark = column(tmp_path, "status").splitlines()
-    assert line == "status: {type: text, enum: [OPEN]}"
+    assert line == "status: {type: text, nullable: false, enum: [OPEN]}"
     assert "but lacks 'DONE'. To use the enum, write `enum: {name: OrderStatus, stores: names}` and run" in remark
 
 
@@ -271,9 +271,9 @@ def test_only_an_enum_has_names(tmp_path: Path) -> None:
 
 def test_zero_and_one_are_linked_only_by_name(tmp_path: Path) -> None:
     """A list of 0 and 1 is linked to an enum with these values only if their names are alike."""
-    table = "CREATE TABLE t (active INT CHECK (active IN (0, 1)), side INT CHECK (side IN (0, 1)))"
+    table = "CREATE TABLE t (active INT NOT NULL CHECK (active IN (0, 1)), side INT CHECK (side IN (0, 1)))"
     project_with(tmp_path, table, enums="SIDES = (0, 1)\n")
-    assert column(tmp_path, "active") == "active: {type: INT, enum: [0, 1]}"
+    assert column(tmp_path, "active") == "active: {type: INT, nullable: false, enum: [0, 1]}"
     assert column(tmp_path, "side") == "side: {type: INT, enum: SIDES}"
 
 
@@ -316,3 +316,29 @@ def test_a_named_list_is_edited_with_hints(tmp_path: Path) -> None:
         execute(project / "app.db", "INSERT INTO t VALUES ('b')")
     with closing(sqlite3.connect(project / "app.db")) as connection:
         assert connection.execute("SELECT s FROM t").fetchall() == [("a",), ("c",)]
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        "CHECK (status IN ('open', 'paid'))",
+        "CHECK (status IS NULL OR status IN ('open', 'paid'))",
+        "CHECK (status IN ('open', 'paid') OR status ISNULL)",
+        "CHECK (status = 'open' OR status = 'paid')",
+        ", CHECK (status IN ('open', 'paid'))",
+        ", CHECK (status IS NULL OR status IN ('open', 'paid'))",
+    ],
+)
+@pytest.mark.parametrize("nullable", ["", " NOT NULL"])
+@pytest.mark.parametrize("name", ["", " CONSTRAINT known"])
+def test_without_enums_every_wording_is_kept(tmp_path: Path, check: str, nullable: str, name: str) -> None:
+    """A list that isn't linked keeps its words and its place."""
+    comma = ", " if check.startswith(",") else ""
+    execute(
+        tmp_path / "app.db", f"CREATE TABLE t (status TEXT{nullable}{comma}{name} {check.removeprefix(',').strip()})"
+    )
+    assert run(tmp_path, "inspect", "app.db", "-o", "schema.yaml").status == 0
+    assert run(tmp_path, "generate").status == 0
+    assert run(tmp_path, "apply", "new.db").status == 0
+    (made,) = rows(tmp_path / "new.db", "SELECT sql FROM sqlite_master WHERE name = 't'")[0]
+    assert f"{name} {check.removeprefix(',').strip()}".strip() in " ".join(str(made).split())

@@ -15,7 +15,7 @@ from waiaas_migrate import ApplyError, Extent, apply, rollback
 from waiaas_migrate.files.migration_dir.migration_files import migration_hash, read_migrations
 from waiaas_migrate.runner.yoyo.identity import read_identities
 
-ROWS = "SELECT migration_id FROM _yoyo_migration_content JOIN _yoyo_migration USING (migration_hash, applied_at_utc) ORDER BY 1"
+ROWS = "SELECT migration_id FROM _yoyo_migration_text JOIN _yoyo_migration USING (migration_hash, applied_at_utc) ORDER BY 1"
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_rolling_back_deletes_the_row(path: Path, folder: Path) -> None:
     apply(str(path), folder)
     rollback(str(path), folder, Extent(to=FAMILY_IDS[0]))
     assert rows(path) == [(FAMILY_IDS[0],)]
-    assert rows(path, "SELECT count(*) FROM _yoyo_migration_content") == [(1,)]
+    assert rows(path, "SELECT count(*) FROM _yoyo_migration_text") == [(1,)]
 
 
 def test_a_failed_run_leaves_no_row(path: Path, folder: Path) -> None:
@@ -71,13 +71,13 @@ def test_the_yoyo_command_writes_and_deletes_rows_through_the_plugin(path: Path,
     run_yoyo("apply", path, folder, scheme="waiaas")
     assert rows(path) == [(name,) for name in FAMILY_IDS]
     run_yoyo("rollback", path, folder, "-r", FAMILY_IDS[-1], scheme="waiaas")
-    assert rows(path, "SELECT count(*) FROM _yoyo_migration_content") == [(len(FAMILY_IDS) - 1,)]
+    assert rows(path, "SELECT count(*) FROM _yoyo_migration_text") == [(len(FAMILY_IDS) - 1,)]
 
 
 def test_marking_with_yoyo_writes_no_row(path: Path, folder: Path) -> None:
     """Nobody knows what was run before somebody marked it."""
     run_yoyo("mark", path, folder, scheme="waiaas")
-    assert rows(path, "SELECT name FROM sqlite_master WHERE name = '_yoyo_migration_content'") == []
+    assert rows(path, "SELECT name FROM sqlite_master WHERE name = '_yoyo_migration_text'") == []
 
 
 def test_a_row_that_plain_yoyo_outdated_does_not_count(path: Path, folder: Path) -> None:
@@ -97,5 +97,5 @@ def test_only_the_last_rollbacks_are_kept(path: Path, tmp_path: Path) -> None:
         write_folder(folder, {**sql, f"{number:04}_t.rollback.sql": f"DROP TABLE t{number};\n"})
         if number in (11, 12):
             apply(str(path), folder)
-    kept = rows(path, "SELECT count(*), count(rollback), min(rollback) FROM _yoyo_migration_content")
+    kept = rows(path, "SELECT count(*), count(rollback), min(rollback) FROM _yoyo_migration_text")
     assert kept == [(12, 10, "DROP TABLE t10;\n")]

@@ -147,7 +147,7 @@ def test_losses_must_be_confirmed(project: Path) -> None:
 
 def test_an_unknown_rollback(project: Path) -> None:
     """A database keeps only the last rollbacks in SQL, and without one nothing is changed."""
-    execute(project / "app.db", "UPDATE _yoyo_migration_content SET rollback = NULL")
+    execute(project / "app.db", "UPDATE _yoyo_migration_text SET rollback = NULL")
     amend(project, "a: text, c: text", "-m", "more")
     before = state(project / "app.db")
     done = redone(project, "--yes")
@@ -157,7 +157,7 @@ def test_an_unknown_rollback(project: Path) -> None:
 
 def test_an_adopted_migration(project: Path) -> None:
     """What was adopted and never ran is not rolled back."""
-    execute(project / "app.db", "UPDATE _yoyo_migration_content SET was_adopted = 1")
+    execute(project / "app.db", "UPDATE _yoyo_migration_text SET was_adopted = 1")
     amend(project, "a: text, c: text", "-m", "more")
     before = state(project / "app.db")
     done = redone(project, "--yes")
@@ -169,7 +169,7 @@ def test_an_adopted_migration(project: Path) -> None:
     ("change", "said"),
     [
         (
-            "UPDATE _yoyo_migration_content SET rollback = 'DROP TABLE none'",
+            "UPDATE _yoyo_migration_text SET rollback = 'DROP TABLE none'",
             "could not be rolled back and stays applied",
         ),
         ("INSERT INTO t (a) VALUES ('x')", "failed and was rolled back"),

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def adopt(
     project: Project, databases: tuple[str, ...], *, at: str | None, dry_run: bool, fleet: Fleet, as_json: bool
 ) -> int:
-    """Take over each DATABASE that has tables, but no record of migrations.
+    """Take over each DATABASE that was made without migrations.
 
     Proves that the schema means what the migrations make, gives definitions the migrations' text, and records the
     migrations as applied, all in one transaction. Rows stay as they are, so no backup is made. If something differs,

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 @options.as_json
 @options.in_migrations
 def squash(project: Project, to: str | None, *, as_json: bool) -> int:
-    """Replace the first migrations by one that makes the same schema and rows.
+    """Replace the first migrations by a single equivalent one.
 
-    Deletes the old files. A database that has run all of the old migrations goes on with the ones that follow. A
-    database that has run only some of them must first be migrated with the version of the files from before.
+    It makes the same schema and inserts the same rows. The old files are deleted. A database that has run all of them
+    goes on with the migrations that follow. A database that has run only some of them must first be migrated with the
+    version of the files from before.
 
     \b
     Example:

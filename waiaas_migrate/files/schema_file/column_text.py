@@ -13,7 +13,8 @@ from waiaas_migrate.files.yaml_text.yaml_writer import Data
 from waiaas_migrate.schema.model import Check, Column, ForeignKey, SqlText
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout
-from waiaas_migrate.sqlite.quoting import quote_literal
+from waiaas_migrate.sqlite.quoting import membership, quote_literal
+from waiaas_migrate.sqlite.reading import ddl
 from waiaas_migrate.sqlite.reading.grammar import significant, tokenize
 
 _BOOLEAN = (0, 1)
@@ -54,7 +55,7 @@ def column_data(place: ColumnLayout, around: Surroundings) -> Data:
         UnsupportedError: schema.yaml can't hold something; the message names it.
     """
     column, columns, where = place.column, around.columns, f"table {around.table}, column {place.column.name}"
-    lists = _lists(place)
+    lists = _lists(place, around)
     fields = k.COLUMN.write(column, columns, where)
     fields |= _default(column.default, lists, where) | _keys(place, where) | _conflicts(place)
     fields |= _constraints(place, lists, around, where)
@@ -70,13 +71,18 @@ def column_data(place: ColumnLayout, around: Surroundings) -> Data:
     return {name: fields[name] for name in k.COLUMN.keys if name in fields}
 
 
-def _lists(place: ColumnLayout) -> _Lists:
-    """Return the CHECK of the column that ``boolean`` or ``enum`` would expand to."""
-    is_integer = fold(place.column.type or "") == "integer"
+def _lists(place: ColumnLayout, around: Surroundings) -> _Lists:
+    """Return the CHECK that ``boolean`` or ``enum`` would expand to: the same words, or a list linked to an enum."""
+    column = place.column
+    is_linked, is_integer = fold(column.name) in around.enums, fold(column.type or "") == "integer"
     for check in place.checks:
-        if check.allowed is not None and is_usable_list(check, place.column):
-            is_boolean = is_integer and check.name is None and set(check.allowed.values) == set(_BOOLEAN)
-            return _Lists(is_boolean=is_boolean, values=check.allowed.values, check=check)
+        if check.allowed is None or not is_usable_list(check, column):
+            continue
+        values = check.allowed.values
+        is_boolean = not is_linked and is_integer and check.name is None and values == _BOOLEAN
+        sql = membership(column.name, values, nullable=column.not_null is None and not is_boolean)
+        if is_linked or ddl.expression(sql, around.columns).key == check.expression.key:
+            return _Lists(is_boolean=is_boolean, values=values, check=check)
     return _Lists()
 
 

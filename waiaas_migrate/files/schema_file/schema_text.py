@@ -6,7 +6,7 @@ left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -72,11 +72,12 @@ def schema_data(schema: Schema, *, enums: Links = _NO_LINKS) -> Lines:
 
 
 def _table(table: Table, parents: Mapping[str, Table], enums: Links) -> Lines:
-    place, where = layout(with_lists_on_columns(table)), f"table {table.name}"
+    linked = {column: name for (owner, column), name in enums.items() if owner == fold(table.name)}
+    place, where = layout(with_lists_on_columns(table, linked)), f"table {table.name}"
     around = Surroundings(
         table=table.name,
         columns=tuple(column.name for column in table.columns),
-        enums={column: name for (owner, column), name in enums.items() if owner == fold(table.name)},
+        enums=linked,
         external=frozenset(key for key in table.foreign_keys if _is_external(key, parents)),
     )
     fields = k.TABLE.write(replace(table, renamed_from=None), around.columns, where) | _constraints(
@@ -88,9 +89,12 @@ def _table(table: Table, parents: Mapping[str, Table], enums: Links) -> Lines:
     return Lines({name: fields[name] for name in k.TABLE.keys if fields.get(name)})
 
 
-def with_lists_on_columns(table: Table) -> Table:
-    """Return ``table`` with each list of values that stands after the columns on its column, if that has none yet."""
-    columns = {fold(column.name): column for column in table.columns}
+def with_lists_on_columns(table: Table, linked: Container[str] | None = None) -> Table:
+    """Return ``table`` with each list of values that stands after the columns on its column, if that has none yet.
+
+    Only lists of the ``linked`` columns, by folded name, if these are given: the others keep their place.
+    """
+    columns = {fold(column.name): column for column in table.columns if linked is None or fold(column.name) in linked}
     taken = {fold(check.column) for check in table.checks if check.column is not None and check.allowed is not None}
     checks = []
     for check in table.checks:

@@ -28,7 +28,7 @@ FROM main._yoyo_migration INDEXED BY sqlite_autoindex__yoyo_migration_1"""
 _WITH_LINK = _AS_TEXT.replace(
     "FROM main._yoyo_migration",
     """, (SELECT i.manifest_hash
-FROM main._yoyo_migration_content AS i INDEXED BY sqlite_autoindex__yoyo_migration_content_1
+FROM main._yoyo_migration_text AS i INDEXED BY sqlite_autoindex__yoyo_migration_text_1
 JOIN main._yoyo_migration AS y ON y.migration_hash = i.migration_hash AND y.applied_at_utc = i.applied_at_utc
 WHERE i.migration_hash = ?)
 FROM main._yoyo_migration""",
@@ -40,7 +40,7 @@ ORDER BY replace(applied_at_utc, 'T', ' '), rowid"""
 _OLD_ROWS = "SELECT id FROM main._yoyo_migration ORDER BY ctime, rowid"
 #: An object that has the name of one of these tables and isn't a table. A virtual table has no root page.
 _IMPOSTOR = """SELECT name FROM main.sqlite_master
-WHERE name COLLATE NOCASE IN ('_yoyo_migration', '_yoyo_log', '_yoyo_version', 'yoyo_lock', '_yoyo_migration_content')
+WHERE name COLLATE NOCASE IN ('_yoyo_migration', '_yoyo_log', '_yoyo_version', 'yoyo_lock', '_yoyo_migration_text')
 AND (type <> 'table' OR rootpage = 0) AND type <> 'index' LIMIT 1"""
 
 
@@ -180,22 +180,28 @@ def pending(
     refuse_impostors(connection)
     records = read_records(connection)
     if records is not None:
-        return not_applied(connection, records.applied - squashed, known)
-    applied = frozenset(row.hash for row in read_applied(connection) or ())
-    return not_applied(connection, applied - squashed, known)
+        return not_applied(connection, records.applied, known, squashed)
+    return not_applied(connection, frozenset(row.hash for row in read_applied(connection) or ()), known, squashed)
 
 
-def not_applied(connection: sqlite3.Connection, applied: frozenset[str], known: Sequence[str]) -> tuple[str, ...]:
+def not_applied(
+    connection: sqlite3.Connection,
+    applied: frozenset[str],
+    known: Sequence[str],
+    squashed: frozenset[str] = frozenset(),
+) -> tuple[str, ...]:
     """Return those of the ``known`` ids whose hashes are not among ``applied``, in their order.
+
+    ``squashed`` are hashes that may be among ``applied``, too.
 
     Raises:
         UnknownMigrationsError: the database has run migrations that are not known.
     """
     names, are_all_known = _compared(applied, tuple(known))
     if not are_all_known:
-        unknown_keys = applied.difference(map(cached_hash, known))
+        keys = squashed.union(map(cached_hash, known))
         rows = read_applied(connection) or ()
-        unknown = [row.id for row in rows if row.hash in unknown_keys and not is_post_apply(row.id)]
+        unknown = [row.id for row in rows if row.hash not in keys and not is_post_apply(row.id)]
         if unknown:
             raise UnknownMigrationsError(database=database_name(connection), unknown=unknown)
     return names

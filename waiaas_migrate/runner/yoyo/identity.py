@@ -19,7 +19,7 @@ from waiaas_migrate.runner.yoyo.records import Operation, write_record
 from waiaas_migrate.sqlite.database.connection import result_code
 
 #: The table in users' databases.
-TABLE = "_yoyo_migration_content"
+TABLE = "_yoyo_migration_text"
 #: The number of migrations at the end of a folder whose rollbacks are kept in the database.
 _KEPT_ROLLBACKS = 10
 

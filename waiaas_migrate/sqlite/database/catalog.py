@@ -16,7 +16,7 @@ from waiaas_migrate.sqlite.database.connection import database_name
 #: The tables that record what has run: yoyo's (yoyo/backends/base.py) and the runner's. yoyo also checks for
 #: transactional DDL with a table named yoyo_tmp_….
 _LOCK = "yoyo_lock"
-_BOOKKEEPING = frozenset({"_yoyo_migration", "_yoyo_log", "_yoyo_version", _LOCK, "_yoyo_migration_content"})
+_BOOKKEEPING = frozenset({"_yoyo_migration", "_yoyo_log", "_yoyo_version", _LOCK, "_yoyo_migration_text"})
 _INTERNAL_PREFIXES = ("sqlite_", "yoyo_tmp_")
 
 #: The option of a STRICT table (https://www.sqlite.org/stricttables.html).
