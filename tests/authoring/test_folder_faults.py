@@ -1,4 +1,4 @@
-"""``generate --amend``, ``new`` and ``record`` with a fault at every file operation: as before, or as after.
+"""``generate --amend``, ``new``, ``record``, ``rebase`` and ``squash`` with a fault at every file operation: as before, or as after.
 
 Kills only; ``ALL_FAULTS=1`` tries every fault at every operation.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.faults import Fault, FaultInjector, Operation, Outcome
+from tests.support.git import commit_all, git
 from tests.support.projects import SCHEMA, edit, generated_project, listing, run
 from waiaas_migrate.files.migration_dir.manifest import read_recorded
 from waiaas_migrate.files.migration_dir.write_files import recover
@@ -32,12 +33,15 @@ COMMANDS = {
     "record": ("record",),
     "record deleted files": ("record",),
     "squash": ("squash",),
+    "rebase": ("rebase",),
 }
 
 
 def prepare(folder: Path, scenario: str) -> Path:
     """Make a project for a scenario: two migrations, and a change to the second."""
     generated_project(folder)
+    if scenario == "rebase":
+        return prepare_merge(folder)
     (folder / "schema.yaml").write_text(SCHEMA + VIEW, encoding="utf-8")
     assert run(folder, "generate", "-m", "view").status == 0
     second = folder / "migrations" / "0002_view.sql"
@@ -53,6 +57,22 @@ def prepare(folder: Path, scenario: str) -> Path:
             second.with_name("0002_view.rollback.sql").unlink()
         case _:
             (folder / "schema.yaml").write_text(SCHEMA + OTHER_VIEW, encoding="utf-8")
+    return folder
+
+
+def prepare_merge(folder: Path) -> Path:
+    """Add a value to one enum on two branches under the same name, and merge with the main branch's files."""
+    kinds = folder / "kinds.py"
+    commit_all(folder)
+    for branch, value in (("mine", "mine"), ("main", "theirs")):
+        git(folder, "switch", "--quiet", *(["--create"] if branch == "mine" else []), branch)
+        edit(kinds, '"done")', f'"done", "{value}")')
+        assert run(folder, "generate", "-m", "value").status == 0
+        shutil.rmtree(folder / "__pycache__", ignore_errors=True)
+        commit_all(folder)
+    git(folder, "switch", "--quiet", "mine")
+    git(folder, "merge", "--quiet", "--no-commit", "--strategy-option", "theirs", "main")
+    kinds.write_text('STATES = ("open", "done", "theirs", "mine")\n', encoding="utf-8")
     return folder
 
 

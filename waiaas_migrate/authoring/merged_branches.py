@@ -45,7 +45,7 @@ def read_branches(project: Project, onto: str | None) -> Iterator[Branches]:
     """Yield both sides of the merge, as git has them; the files are deleted in the end.
 
     Raises:
-        UsageError: there is no merge, or its sides can't be told apart.
+        UsageError: there is no merge, or neither side is of the main branch.
         MigrationsError: a side has no usable manifest, or the other branch changed what both had.
     """
     merge = read_merge(project.migrations, project.main_branch, onto)

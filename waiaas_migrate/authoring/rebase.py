@@ -208,7 +208,7 @@ def _before(
     return None
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Placing:
     """Places migrations after those of the main branch, in the temporary folder."""
 
@@ -230,7 +230,8 @@ class _Placing:
     def restore(self, state: tuple[list[tuple[str, str]], dict[str, Facts | None]]) -> None:
         for name in set(self.facts) - set(state[1]):
             self._remove(name)
-        self.renumbered, self.facts = state
+            del self.facts[name]
+        self.renumbered[:] = state[0]
 
     def _remove(self, name: str) -> None:
         for file in _texts(self.folder, [name]):
