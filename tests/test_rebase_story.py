@@ -190,9 +190,10 @@ def test_a_hazard_before_a_hand_written_migration(tmp_path: Path) -> None:
     project = two_branches(tmp_path / "project", MINE, THEIRS)
     edit(project / "kinds.py", '"open", "done", "mine"', '"open", "mine"')
     edit(project / "schema.yaml", "enum: STATES}", "enum: STATES, enum_values: {removed: {done: mine}}}")
+    edit(project / "schema.yaml", COLUMN, COLUMN + "      extra: text\n")
     assert run(project, "generate", "--allow", "all").status == 0
     assert run(project, "new", "-m", "use it").status == 0
-    statement = "UPDATE tasks SET state = 'mine' WHERE state = 'theirs';\n"
+    statement = "UPDATE tasks SET extra = 'x' WHERE state = 'nothing';\n"
     for ending in (".sql", ".rollback.sql"):
         with (project / "migrations" / f"0004_use_it{ending}").open("a", encoding="utf-8") as file:
             file.write(statement)
