@@ -164,6 +164,19 @@ def test_a_hand_written_migration_between_two_generated_ones(tmp_path: Path) -> 
     assert "renumbered 0003_use_it to 0004_use_it" in said
 
 
+def test_a_python_migration(tmp_path: Path) -> None:
+    """It depends on the new migration that replaces the one it depended on."""
+    project = two_branches(tmp_path / "project", MINE, THEIRS)
+    main = files_of(project, "main")
+    assert run(project, "new", "-m", "py", "--python").status == 0
+    assert run(project, "record").status == 0
+    commit_all(project)
+    merged(project, kinds='STATES = ("open", "done", "theirs", "mine")\n')
+    rebased(project, main)
+    text = (project / "migrations" / "0004_py.py").read_text(encoding="utf-8")
+    assert '__depends__ = {"0003_tasks_state"}' in text
+
+
 def test_a_hand_written_migration_that_no_longer_works(tmp_path: Path) -> None:
     """If the main branch renames what it changes, it is named, and nothing changes."""
     project = two_branches(

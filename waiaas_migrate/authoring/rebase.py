@@ -256,7 +256,7 @@ class _Placing:
         before = self.migrations()
         name = next_id((one.id for one in before), _slug(migration.id), ())
         old = self.branches.own.manifest.facts.get(migration.id)
-        renamed = _renamed(migration, name, heads(before), dict(self.renumbered))
+        renamed = _renamed(migration, name, heads(before))
         self.add(renamed, None if old is None else replace(old, catalog=None))
         problem = _problem(self.migrations(), name, is_by_hand=_is_by_hand(self.branches, migration))
         if problem is None:
@@ -321,14 +321,12 @@ def _slug(name: str) -> str:
     return slug if number.isdigit() and slug else name
 
 
-def _renamed(
-    migration: MigrationFile, name: str, depends: tuple[str, ...], renumbered: dict[str, str]
-) -> MigrationFile:
+def _renamed(migration: MigrationFile, name: str, depends: tuple[str, ...]) -> MigrationFile:
     """Return ``migration`` under another name; its statements stay."""
     if migration.kind == "python":
-        sql = migration.sql
-        for old, new in {**renumbered, migration.id: name}.items():
-            sql = re.sub(rf"(?<=[\"']){re.escape(old)}(?=[\"'])", new, sql)
+        names = {**dict.fromkeys(migration.depends, depends[-1]), migration.id: name} if depends else {}
+        quoted = re.compile("(?<=[\"'])(" + "|".join(map(re.escape, names)) + ")(?=[\"'])")
+        sql = quoted.sub(lambda found: names[found[0]], migration.sql) if names else migration.sql
     else:
         sql = _header(migration.sql, migration.id, name, depends)
     rollback = None if migration.rollback is None else _header(migration.rollback, migration.id, name, ())
