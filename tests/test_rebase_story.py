@@ -119,9 +119,16 @@ def test_both_add_a_column_to_one_table(tmp_path: Path) -> None:
         {"schema.yaml": (COLUMN, COLUMN + "      theirs: text\n")},
     )
     main = files_of(project, "main")
+    assert run(project, "apply", "own.db").status == 0
+    execute(project / "own.db", "INSERT INTO tasks (title, mine) VALUES ('own', 'lost')")
     schema = git(project, "show", "main:schema.yaml").replace("theirs: text\n", "theirs: text\n      mine: text\n")
     merged(project, schema=schema)
     assert "renumbered 0002_add_column_tasks_mine to 0003_add_column_tasks_mine" in rebased(project, main)
+    refused = run(project, "apply", "own.db")
+    assert (refused.status, "`waiaas-migrate apply --redo`" in refused.err) == (3, True)
+    assert run(project, "apply", "--redo", "own.db", "--yes").status == 0
+    assert rows(project / "own.db", "SELECT title, mine, theirs FROM tasks") == [("own", None, None)]
+    assert run(project, "status", "own.db").status == run(project, "drift", "own.db").status == 0
 
 
 def test_other_tables(tmp_path: Path) -> None:
@@ -176,6 +183,28 @@ def test_a_hand_written_migration_that_no_longer_works(tmp_path: Path) -> None:
     assert (done.status, "0003_fill.sql: doesn't work after the main branch's" in done.err) == (2, True), done
     assert "no such column: body" in done.err
     assert listing(project / "migrations") == before
+
+
+def test_a_hazard_before_a_hand_written_migration(tmp_path: Path) -> None:
+    """If ``rebase`` must plan a lossy change again, it stops until ``--allow``, and changes nothing."""
+    project = two_branches(tmp_path / "project", MINE, THEIRS)
+    edit(project / "kinds.py", '"open", "done", "mine"', '"open", "mine"')
+    edit(project / "schema.yaml", "enum: STATES}", "enum: STATES, enum_values: {removed: {done: mine}}}")
+    edit(project / "schema.yaml", COLUMN, COLUMN + "      extra: text\n")
+    assert run(project, "generate", "--allow", "all").status == 0
+    assert run(project, "new", "-m", "use it").status == 0
+    statement = "UPDATE tasks SET extra = 'x' WHERE state = 'nothing';\n"
+    for ending in (".sql", ".rollback.sql"):
+        with (project / "migrations" / f"0004_use_it{ending}").open("a", encoding="utf-8") as file:
+            file.write(statement)
+    assert run(project, "record").status == 0
+    commit_all(project)
+    merged(project, kinds='STATES = ("open", "theirs", "mine")\n')
+    before = listing(project / "migrations")
+    done = run(project, "rebase")
+    assert (done.status, "--allow is needed" in done.err) == (1, True), done
+    assert listing(project / "migrations") == before
+    assert "replaced 0003_" in rebased(project, files_of(project, "main"), "--allow", "remove_enum_value")
 
 
 def test_without_a_merge_or_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

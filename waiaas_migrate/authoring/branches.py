@@ -14,10 +14,13 @@ from waiaas_migrate.runner.replay import CORRECT, replay
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 
 _MOVE_LATER = (
-    f"Give it a name that sorts after theirs, or delete its files and generate it again. If no database has run "
-    f"theirs, restore the {MANIFEST} from before them instead."
+    f"After a merge, run `waiaas-migrate rebase`. Otherwise give it a name that sorts after theirs. If no database has "
+    f"run theirs, restore the {MANIFEST} from before them instead."
 )
-_DELETE = "Delete its files, then run `waiaas-migrate generate`, which writes what is still missing."
+_DELETE = (
+    "After a merge, run `waiaas-migrate rebase`. Otherwise delete its files, then run `waiaas-migrate generate`, which "
+    "writes what is still missing."
+)
 
 
 def replay_folder(migrations: Sequence[MigrationFile], recorded: Manifest | None) -> Connection:

@@ -169,8 +169,8 @@ def _rebased(
     if later:
         # The migration for the rest goes before the hand-written ones, which may need it, or else after them.
         if found := _before(placing, later, slug, allowed):
-            done, manifest, renumbered = found
-            return _result(done, replaced, renumbered), manifest, None
+            done, manifest = found
+            return _result(done, replaced, placing.renumbered), manifest, None
         for migration in later:
             placing.place(migration, must=True)
     done, manifest, new = placing.generate(slug, allowed)
@@ -190,8 +190,11 @@ def _result(done: Generated, replaced: tuple[str, ...], renumbered: Sequence[tup
 
 def _before(
     placing: _Placing, later: Sequence[MigrationFile], slug: str | None, allowed: frozenset[Code]
-) -> tuple[Generated, Manifest | None, Sequence[tuple[str, str]]] | None:
-    """Generate first, then place the hand-written ``later``; return None, with nothing placed, if that fails."""
+) -> tuple[Generated, Manifest | None] | None:
+    """Generate first, then place the hand-written ``later``; return None, with nothing placed, if that fails.
+
+    If hazards stop it and the hand-written ones need it, return these, without a manifest.
+    """
     start = placing.state()
     try:
         done, manifest, new = placing.generate(slug, allowed)
@@ -201,7 +204,9 @@ def _before(
                 placing.place(migration, must=True)
             again, manifest, more = placing.generate(None, allowed)
             if more is None and not again.refused:
-                return done, manifest, placing.renumbered
+                return done, manifest
+        elif done.refused and not all(placing.place(migration) for migration in later):
+            return done, None
     except MigrateError:
         pass
     placing.restore(start)
