@@ -118,7 +118,8 @@ def test_drift_by_an_unknown_migration(project: Path, database: Path) -> None:
         "  0002_more: the database has applied this migration, which is not in the folder.\n"
         "schema (1 finding)\n"
         "  more: made by an unknown migration or by hand: added table more (1 column).\n"
-        "Fix for migration: Use the version of the application that has it.\n"
+        "Fix for migration: Use the version of the application that has it. If only databases of your own ran it, run "
+        "`waiaas-migrate apply --redo` on them.\n"
         "Fix for schema: Compare with the version of the application that has the unknown migrations.\n"
     )
     assert run(project, "drift", "*.db").out == (

@@ -125,6 +125,15 @@ def test_a_migration_generated_again_under_its_name(regenerated: Path) -> None:
     assert run(regenerated, "status", "app.db").out.splitlines()[:2] == ["applied  0001_initial", "changed  0002_more"]
 
 
+def test_drift_after_a_migration_was_generated_again(regenerated: Path) -> None:
+    """The old text explains the differences: they aren't called manual, and --fix isn't suggested."""
+    done = run(regenerated, "drift", "app.db")
+    assert done.status == 1
+    assert "  notes: made by the migrations that it ran or by hand: added column notes.author (TEXT).\n" in done.out
+    assert "Fix for schema: Resolve the migration finding first, then run `drift` again.\n" in done.out
+    assert "manual change" not in done.out
+
+
 def test_a_migration_generated_again_while_more_are_pending(regenerated: Path) -> None:
     """Nothing is applied on top of another history."""
     edit(regenerated / "schema.yaml", "      writer: text\n", "      writer: text\n      year: integer\n")

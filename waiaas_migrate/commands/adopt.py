@@ -70,4 +70,13 @@ def _adopt(database: str, *, folder: MigrationFolder, at: str | None, dry_run: b
 def findings_of(adoption: Adoption) -> tuple[Finding, ...]:
     """Return the differences that stopped ``adoption``, by table, with the fix."""
     by_table = sorted(adoption.differences, key=lambda one: one.where)
-    return tuple(Finding(subject=Subject.SCHEMA, where=one.where, what=f"{one}.", fix=_FIX) for one in by_table)
+    fix = equal_point(adoption) or _FIX
+    return tuple(Finding(subject=Subject.SCHEMA, where=one.where, what=f"{one}.", fix=fix) for one in by_table)
+
+
+def equal_point(adoption: Adoption) -> str:
+    """Return how to adopt the database at the migration that it equals, or an empty text if it equals none."""
+    if not adoption.equal_to:
+        return ""
+    points, last = " or ".join(adoption.equal_to), adoption.equal_to[-1]
+    return f"It equals the migrations up to {points}: adopt it with `--at {last}`."

@@ -29,6 +29,8 @@ _BY_HAND = "manual change: {}."
 _FIX_BY_HAND = "Undo it (`drift --fix` prints the SQL), or make it a migration (`drift --as-migration NAME`)."
 _UNKNOWN = "made by an unknown migration or by hand: {}."
 _FIX_UNKNOWN = "Compare with the version of the application that has the unknown migrations."
+_CHANGED = "made by the migrations that it ran or by hand: {}."
+_FIX_CHANGED = "Resolve the migration finding first, then run `drift` again."
 _NOT_ADOPTED = "not made by any recorded migration: {}."
 _FIX_NOT_ADOPTED = "Run `waiaas-migrate adopt`, which compares the database with the migrations."
 _HOOKS = "differs from what the post-apply hooks make: {}."
@@ -96,7 +98,8 @@ def _drift(database: str, *, project: Project, run: int, column_order: bool) -> 
             subject=Subject.MIGRATION,
             where=row.id,
             what="the database has applied this migration, which is not in the folder.",
-            fix="Use the version of the application that has it.",
+            fix="Use the version of the application that has it. If only databases of your own ran it, run "
+            "`waiaas-migrate apply --redo` on them.",
         )
         for row in found.unknown
     )
@@ -125,7 +128,9 @@ def _reason(found: DatabaseState) -> tuple[str, str]:
     """Return the wording and the fix for changes, whose author may be unknown."""
     if not found.is_adopted:
         return _NOT_ADOPTED, _FIX_NOT_ADOPTED
-    return (_UNKNOWN, _FIX_UNKNOWN) if found.unknown else (_BY_HAND, _FIX_BY_HAND)
+    if found.unknown:
+        return _UNKNOWN, _FIX_UNKNOWN
+    return (_CHANGED, _FIX_CHANGED) if found.changed else (_BY_HAND, _FIX_BY_HAND)
 
 
 @functools.lru_cache(maxsize=16)

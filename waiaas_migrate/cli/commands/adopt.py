@@ -66,8 +66,6 @@ def _show(database: str, result: Adoption, *, dry_run: bool) -> None:
     if result.differences:
         say(f"{database}: differs from the migrations up to {result.at}. Nothing was changed.")
         print_findings(findings_of(result))
-        if result.equal_to:
-            note(f"{database}: {_hint(result)}")
         return
     for notice in result.notices:
         note(f"Note: {notice}")
@@ -77,9 +75,13 @@ def _show(database: str, result: Adoption, *, dry_run: bool) -> None:
 
 
 def _line(result: Adoption, *, dry_run: bool) -> str:
+    from waiaas_migrate.commands.adopt import equal_point
+
     if result.differences:
         found = " ".join(f"{one.where}: {one}." for one in result.differences)
-        return f"{plural(len(result.differences), 'difference')} from {result.at}: {found} {_hint(result)}".rstrip()
+        return (
+            f"{plural(len(result.differences), 'difference')} from {result.at}: {found} {equal_point(result)}".rstrip()
+        )
     notices = [f"Note: {notice}" for notice in result.notices]
     return " ".join([_done(result, dry_run=dry_run), *notices])
 
@@ -93,13 +95,6 @@ def _done(result: Adoption, *, dry_run: bool) -> str:
     count = len(result.reworded)
     reworded = f"; {plural(count, 'definition')} with the migrations' wording" if count else ""
     return f"{verb} up to {result.at}{reworded}.{pending}"
-
-
-def _hint(result: Adoption) -> str:
-    if not result.equal_to:
-        return ""
-    points = " or ".join(result.equal_to)
-    return f"It equals the migrations up to {points}: use `--at {result.equal_to[-1]}`, then `waiaas-migrate apply`."
 
 
 def _row(result: Adoption) -> dict[str, object]:
