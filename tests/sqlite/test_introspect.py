@@ -91,7 +91,7 @@ def read_catalog_row(kind: str, name: str, sql: str) -> Schema:
         ("a INTEGER CHECK (a IN (0, 1))", "a: boolean"),
         ("a INTEGER NOT NULL DEFAULT 0 CHECK (a in (0,1))", "a: {type: boolean, nullable: false, default: false}"),
         ("a INTEGER DEFAULT 2 CHECK (a IN (0, 1))", "a: {type: boolean, default_sql: '2'}"),
-        ("a BOOLEAN CHECK (a IN (0, 1))", "a: {type: BOOLEAN, enum: [0, 1]}"),
+        ("a BOOLEAN CHECK (a IN (0, 1))", "a: {type: BOOLEAN, check: 'a IN (0, 1)'}"),
         ("a boolean", "a: BOOLEAN"),
         ("a TEXT NOT NULL CHECK (a IN ('x', 'no'))", "a: {type: text, nullable: false, enum: [x, 'no']}"),
         ("a TEXT CHECK (a IS NULL OR a IN ('x'))", "a: {type: text, enum: [x]}"),
