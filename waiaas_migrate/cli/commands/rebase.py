@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @options.as_json
 @options.in_project
 def rebase(project: Project, onto: str | None, allow: tuple[str, ...], *, as_json: bool) -> int:
-    """After a merge, put your branch's migrations after those of the main branch.
+    """Put your branch's migrations after those of the main branch.
 
     Run it after `git merge`, before or after the merge is committed. First resolve conflicts in schema.yaml and in
     the application's code. Conflicts in the migrations folder need no work: the command reads both sides from git.
@@ -32,7 +32,6 @@ def rebase(project: Project, onto: str | None, allow: tuple[str, ...], *, as_jso
 
     \b
     Example:
-      git merge main
       waiaas-migrate rebase
       git add migrations
       git commit
