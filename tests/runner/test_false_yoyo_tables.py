@@ -126,6 +126,15 @@ def test_virtual_tables_are_refused(database: Path, folder: Path, name: str) -> 
     assert f"its {name} is not the table that yoyo makes" in done.stderr
 
 
+def test_a_view_in_place_of_the_runners_table_is_refused(database: Path, folder: Path) -> None:
+    """The message names who makes the table."""
+    name = "_yoyo_migration_text"
+    execute(database, f"DROP TABLE {name}", f"CREATE VIEW {name} AS SELECT 1 AS migration_hash")
+    done = run(["status"], database, folder)
+    assert done.returncode == 3
+    assert f"its {name} is not the table that waiaas-migrate makes" in done.stderr
+
+
 @pytest.mark.parametrize("columns", ["migration_hash, migration_id, applied_at_utc"])
 def test_a_copy_without_its_index_is_read(database: Path, folder: Path, columns: str) -> None:
     """Some tools that copy databases leave out primary keys."""

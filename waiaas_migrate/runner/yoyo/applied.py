@@ -17,6 +17,9 @@ from waiaas_migrate.sqlite.database.connection import database_name, result_code
 #: The key under which yoyo records a migration, by its id.
 cached_hash = functools.lru_cache(maxsize=1 << 16)(migration_hash)
 
+#: The runner's own table beside yoyo's (``identity.py``).
+TEXTS = "_yoyo_migration_text"
+
 #: The version of yoyo's tables, and the hashes of the applied migrations. One value takes less time than many rows, for
 #: each of which Python releases its lock. Only a table has the index of a primary key: INDEXED BY refuses a view, which
 #: may be endless, before it is read.
@@ -95,7 +98,7 @@ def refuse_impostors(connection: sqlite3.Connection) -> None:
 
 def impostor(connection: sqlite3.Connection, name: str) -> DatabaseRefused:
     """Return the refusal of an object called ``name``, in place of a table that records migrations."""
-    maker = "waiaas-migrate" if "waiaas" in name.lower() else "yoyo"
+    maker = "waiaas-migrate" if name.lower() == TEXTS else "yoyo"
     return DatabaseRefused(
         f"{database_name(connection)}: its {name} is not the table that {maker} makes, so nobody knows which "
         f"migrations have run. Nothing was changed. Restore a backup, use another file, or rename the object with "

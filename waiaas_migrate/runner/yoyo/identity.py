@@ -14,16 +14,14 @@ from types import MappingProxyType
 
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
-from waiaas_migrate.runner.yoyo.applied import cached_hash, impostor, read_applied
+from waiaas_migrate.runner.yoyo.applied import TEXTS, cached_hash, impostor, read_applied
 from waiaas_migrate.runner.yoyo.records import Operation, write_record
 from waiaas_migrate.sqlite.database.connection import result_code
 
-#: The table in users' databases.
-TABLE = "_yoyo_migration_text"
 #: The number of migrations at the end of a folder whose rollbacks are kept in the database.
 _KEPT_ROLLBACKS = 10
 
-_CREATE = f"""CREATE TABLE main.{TABLE} (
+_CREATE = f"""CREATE TEXTS main.{TEXTS} (
   migration_hash TEXT NOT NULL PRIMARY KEY,
   applied_at_utc TEXT NOT NULL,
   content_hash TEXT NOT NULL,
@@ -31,15 +29,15 @@ _CREATE = f"""CREATE TABLE main.{TABLE} (
   was_adopted INTEGER NOT NULL,
   rollback TEXT
 )"""
-_WRITE = f"""INSERT OR REPLACE INTO main.{TABLE}
+_WRITE = f"""INSERT OR REPLACE INTO main.{TEXTS}
 SELECT migration_hash, applied_at_utc, :content_hash, :manifest_hash, :was_adopted, :rollback
 FROM main._yoyo_migration WHERE migration_hash = :hash"""
-_UPDATE_HASH = f"UPDATE main.{TABLE} SET manifest_hash = ? WHERE migration_hash = ? AND content_hash = ?"
-_DROP_ROLLBACKS = f"""UPDATE main.{TABLE} SET rollback = NULL
+_UPDATE_HASH = f"UPDATE main.{TEXTS} SET manifest_hash = ? WHERE migration_hash = ? AND content_hash = ?"
+_DROP_ROLLBACKS = f"""UPDATE main.{TEXTS} SET rollback = NULL
 WHERE rollback NOT NULL AND migration_hash NOT IN ({", ".join("?" * _KEPT_ROLLBACKS)})"""
-_EXISTS = f"SELECT 1 FROM main.sqlite_master WHERE name = '{TABLE}' COLLATE NOCASE"
+_EXISTS = f"SELECT 1 FROM main.sqlite_master WHERE name = '{TEXTS}' COLLATE NOCASE"
 #: Only a table has the index of a primary key: INDEXED BY refuses a view before it is read.
-_VALID = f"""FROM main._yoyo_migration AS y JOIN main.{TABLE} AS i INDEXED BY sqlite_autoindex_{TABLE}_1
+_VALID = f"""FROM main._yoyo_migration AS y JOIN main.{TEXTS} AS i INDEXED BY sqlite_autoindex_{TEXTS}_1
 ON i.migration_hash = y.migration_hash AND i.applied_at_utc = y.applied_at_utc"""
 _READ = f"SELECT i.migration_hash, i.content_hash, i.manifest_hash, i.was_adopted, i.rollback {_VALID}"
 #: One value takes less time than many rows, for each of which Python releases its lock.
@@ -119,7 +117,7 @@ def update_old_rows(connection: sqlite3.Connection, folder: MigrationFolder) -> 
 def delete_identity(connection: sqlite3.Connection, name: str) -> None:
     """Delete the row of the migration ``name``, if there is one."""
     if connection.execute(_EXISTS).fetchone() is not None:
-        connection.execute(f"DELETE FROM main.{TABLE} WHERE migration_hash = ?", (cached_hash(name),))
+        connection.execute(f"DELETE FROM main.{TEXTS} WHERE migration_hash = ?", (cached_hash(name),))
 
 
 def read_texts(connection: sqlite3.Connection) -> Mapping[str, str]:
@@ -138,7 +136,7 @@ def read_texts(connection: sqlite3.Connection) -> Mapping[str, str]:
             raise
         if connection.execute(_EXISTS).fetchone() is None or read_applied(connection) is None:
             return {}
-        raise impostor(connection, TABLE) from error
+        raise impostor(connection, TEXTS) from error
     return _texts_in(str(text)) if text else {}
 
 
@@ -161,7 +159,7 @@ def read_identities(connection: sqlite3.Connection) -> dict[str, Identity]:
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
             raise
-        raise impostor(connection, TABLE) from error
+        raise impostor(connection, TEXTS) from error
     return {
         key: Identity(hash=key, content_hash=content, manifest_hash=link, was_adopted=bool(adopted), rollback=rollback)
         for key, content, link, adopted, rollback in rows
