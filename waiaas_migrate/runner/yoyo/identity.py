@@ -21,7 +21,7 @@ from waiaas_migrate.sqlite.database.connection import result_code
 #: The number of migrations at the end of a folder whose rollbacks are kept in the database.
 _KEPT_ROLLBACKS = 10
 
-_CREATE = f"""CREATE TEXTS main.{TEXTS} (
+_CREATE = f"""CREATE TABLE main.{TEXTS} (
   migration_hash TEXT NOT NULL PRIMARY KEY,
   applied_at_utc TEXT NOT NULL,
   content_hash TEXT NOT NULL,
