@@ -86,7 +86,6 @@ def assert_opened(said: list[str], path: Path, ids: tuple[str, ...]) -> None:
     """Assert that no process failed, and that each migration was applied and logged once."""
     times = [float(words) if words[0].isdigit() else words for words in said]
     assert [found for found in times if isinstance(found, str)] == []
-    assert max(found for found in times if isinstance(found, float)) < BUSY_TIMEOUT
     with closing(sqlite3.connect(path)) as connection:
         assert tuple(row.id for row in read_applied(connection) or ()) == ids
         logged = connection.execute("SELECT migration_id, count(*) FROM _yoyo_log GROUP BY 1 ORDER BY 1").fetchall()
