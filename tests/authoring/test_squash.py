@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.folders import dump, write_folder
 from tests.support.projects import Run, listing, rows, run
+from waiaas_migrate.sqlite.database.pragmas import Pragma
 
 FIRST = """CREATE TABLE account (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, doubled AS (name || name));
 CREATE TABLE note (body TEXT);
@@ -70,6 +71,19 @@ def test_the_squashed_migration_can_be_rolled_back(tmp_path: Path) -> None:
     assert run(tmp_path, "rollback", "a.db", "--yes").status == 0
     assert rows(tmp_path / "a.db", "SELECT name FROM sqlite_master WHERE name IN ('holder', 'note', 'named')") == []
     assert run(tmp_path, "apply", "a.db").status == 0
+
+
+def test_any_text_in_any_encoding(tmp_path: Path) -> None:
+    """Text that a file can't hold as it is comes back in a database of UTF-16, however long it is."""
+    rows_sql = "-- depends: 0001_t\nINSERT INTO t VALUES ('é\\' || char(0, 13, 10) || 'z'), (replace(hex(zeroblob(700)), '0', 'a' || char(10)));\n"
+    files = {"0001_t.sql": "CREATE TABLE t (a TEXT);\n", "0002_rows.sql": rows_sql}
+    write_folder(tmp_path / "migrations", files, pragmas=(Pragma(name="encoding", value="UTF-16le"),))
+    assert run(tmp_path, "apply", "old.db").status == 0
+    squash(tmp_path)
+    assert run(tmp_path, "apply", "new.db").status == 0
+    there = rows(tmp_path / "new.db", "SELECT hex(a) FROM t")
+    assert there == rows(tmp_path / "old.db", "SELECT hex(a) FROM t")
+    assert str(there[0][0]).startswith("E9005C000000")
 
 
 def test_squashing_twice(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from waiaas_migrate.sqlite.reading.virtual_tables import shadow_names
 _NUMBERS = ("user_version", "application_id")
 #: The AUTOINCREMENT counters (https://www.sqlite.org/autoinc.html).
 _COUNTERS = "sqlite_sequence"
+
+#: Expressions may be 1000 terms deep (https://www.sqlite.org/limits.html#max_expr_depth).
+_MOST_TERMS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +122,18 @@ def _counter(connection: sqlite3.Connection, table: Table, *, has_rows: bool) ->
 
 
 def _literal(value: str | float | bytes | None) -> str:
-    """Return ``value`` as a literal that keeps its bytes in a text file, and that yoyo's splitter reads."""
-    if isinstance(value, str) and (not value.isprintable() or "\\" in value):
-        return f"CAST(X'{value.encode().hex().upper()}' AS TEXT)"
-    return quote_literal(value)
+    """Return an expression for ``value`` that a text file keeps, that yoyo's splitter reads, in any encoding."""
+    if not isinstance(value, str) or all(map(_is_plain, value)):
+        return quote_literal(value)
+    terms: list[str] = []
+    for is_plain, characters in itertools.groupby(value, key=_is_plain):
+        text = "".join(characters)
+        terms += [quote_literal(text)] if is_plain else [f"char({ord(one)})" for one in text]
+    while len(terms) > _MOST_TERMS:
+        groups = (terms[start : start + _MOST_TERMS] for start in range(0, len(terms), _MOST_TERMS))
+        terms = [f"({' || '.join(group)})" for group in groups]
+    return " || ".join(terms)
+
+
+def _is_plain(character: str) -> bool:
+    return character.isprintable() and character != "\\"
