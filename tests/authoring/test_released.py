@@ -57,9 +57,18 @@ def test_git_is_not_installed(project: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert released(project, main_branch="trunk") == Released()
 
 
-def test_a_repository_that_git_refuses(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_a_hook_of_git(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variables that git sets for its hooks don't change which repository and folder are asked."""
+    monkeypatch.setenv("GIT_DIR", str(project.parent / ".git"))
+    assert released(project, main_branch="trunk").ids == {"0001_initial"}
+    monkeypatch.setenv("GIT_DIR", ".git")
+    monkeypatch.setenv("GIT_WORK_TREE", ".")
+    assert released(project, main_branch="trunk").ids == {"0001_initial"}
+
+
+def test_a_repository_that_git_refuses(project: Path) -> None:
     """If git doesn't read the repository, released migrations are not taken for others."""
-    monkeypatch.setenv("GIT_DIR", str(project / "none"))
+    (project / ".git").write_text("gitdir: none\n", encoding="utf-8")
     with pytest.raises(UsageError, match=r"git can't tell which migrations are released: fatal: not a git repository:"):
         released(project)
 

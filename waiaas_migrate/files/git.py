@@ -14,6 +14,9 @@ from waiaas_migrate.errors import UsageError
 #: Where the main branch is looked for, in this order.
 _MAIN = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
 
+#: Variables that git sets for its hooks, and that would replace the search for the repository of a folder.
+_OF_ANOTHER_FOLDER = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_PREFIX"})
+
 #: How git reports that it has looked for a repository in all folders upward.
 _NO_REPOSITORY = "not a git repository (or any"
 
@@ -144,7 +147,7 @@ def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes] | 
             capture_output=True,
             check=False,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, "LC_ALL": "C"},
+            env={**{name: text for name, text in os.environ.items() if name not in _OF_ANOTHER_FOLDER}, "LC_ALL": "C"},
         )
     except OSError:
         return None
