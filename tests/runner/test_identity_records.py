@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.folders import FAMILY, FAMILY_IDS, run_yoyo, write_folder
-from waiaas_migrate import ApplyError, Extent, apply, rollback
+from waiaas_migrate import ApplyError, DatabaseRefused, Extent, apply, rollback
 from waiaas_migrate.files.migration_dir.migration_files import migration_hash, read_migrations
 from waiaas_migrate.runner.yoyo.identity import read_identities
 
@@ -87,6 +87,17 @@ def test_a_row_that_plain_yoyo_outdated_does_not_count(path: Path, folder: Path)
     with closing(sqlite3.connect(path)) as connection:
         assert migration_hash(FAMILY_IDS[-1]) not in read_identities(connection)
     assert rows(path) == [(name,) for name in FAMILY_IDS[:-1]]
+
+
+def test_rows_that_cannot_be_read(path: Path, folder: Path) -> None:
+    """Text that isn't UTF-8 is refused, and rows without yoyo's tables don't count."""
+    apply(str(path), folder)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE _yoyo_migration_text SET rollback = CAST(x'ff' AS TEXT)")
+        with pytest.raises(DatabaseRefused, match="_yoyo_migration_text is not the table that waiaas-migrate makes"):
+            read_identities(connection)
+        connection.execute("DROP TABLE _yoyo_migration")
+        assert read_identities(connection) == {}
 
 
 def test_only_the_last_rollbacks_are_kept(path: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
@@ -126,17 +127,7 @@ def read_texts(connection: sqlite3.Connection) -> Mapping[str, str]:
     Raises:
         DatabaseRefused: the table is not the one that the runner makes.
     """
-    cursor = connection.cursor()
-    cursor.row_factory = None
-    try:
-        text: object = cursor.execute(_READ_TEXTS).fetchone()[0]
-    except sqlite3.OperationalError as error:
-        # Python itself raises the error for text that is not UTF-8, without a code.
-        if result_code(error) not in (0, sqlite3.SQLITE_ERROR):
-            raise
-        if connection.execute(_EXISTS).fetchone() is None or read_applied(connection) is None:
-            return {}
-        raise impostor(connection, TEXTS) from error
+    text = next((text for (text,) in _valid_rows(connection, _READ_TEXTS)), None)
     return _texts_in(str(text)) if text else {}
 
 
@@ -152,15 +143,22 @@ def read_identities(connection: sqlite3.Connection) -> dict[str, Identity]:
     Raises:
         DatabaseRefused: the table is not the one that the runner makes.
     """
-    if connection.execute(_EXISTS).fetchone() is None:
-        return {}
-    try:
-        rows = connection.execute(_READ).fetchall()
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
-            raise
-        raise impostor(connection, TEXTS) from error
     return {
         key: Identity(hash=key, content_hash=content, manifest_hash=link, was_adopted=bool(adopted), rollback=rollback)
-        for key, content, link, adopted, rollback in rows
+        for key, content, link, adopted, rollback in _valid_rows(connection, _READ)
     }
+
+
+def _valid_rows(connection: sqlite3.Connection, query: str) -> list[tuple[Any, ...]]:
+    """Return the rows of ``query``; none if the runner's table or yoyo's is missing."""
+    cursor = connection.cursor()
+    cursor.row_factory = None
+    try:
+        return cursor.execute(query).fetchall()
+    except sqlite3.OperationalError as error:
+        # Python itself raises the error for text that is not UTF-8, without a code.
+        if result_code(error) not in (0, sqlite3.SQLITE_ERROR):
+            raise
+        if connection.execute(_EXISTS).fetchone() is None or read_applied(connection) is None:
+            return []
+        raise impostor(connection, TEXTS) from error
