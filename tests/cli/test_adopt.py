@@ -197,6 +197,15 @@ def test_what_plain_yoyo_recorded(project: Path) -> None:
         assert run(project, "adopt", f"{name}.db").out == f"{name}.db: already adopted up to 0001_initial.\n"
 
 
+def test_marked_after_a_rollback(project: Path) -> None:
+    """What counts is the last operation on a migration, whoever logged it."""
+    run(project, "apply", "app.db")
+    run(project, "rollback", "app.db", "--yes")
+    run_yoyo("mark", database(project / "app.db"), project / "migrations")
+    assert run(project, "adopt", "app.db").status == 0
+    assert rows(project / "app.db", ADOPTED) == [("0001_initial", 1)]
+
+
 def test_a_recorded_database_stops_where_it_is(project: Path) -> None:
     """Without --at, pending migrations stay pending; an earlier --at than the records is refused."""
     database(project / "app.db")

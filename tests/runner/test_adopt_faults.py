@@ -56,6 +56,7 @@ def test_before_or_after(tmp_path: Path, faults: FaultInjector, fault: Fault, mo
     assert done.status == 0, done.err
     after = content(path)
     assert before != after
+    assert any(operation.path.endswith("-migrating") for operation in done.operations)  # others wait
     ends = []
     for operation in done.operations:
         fresh()

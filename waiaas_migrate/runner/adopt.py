@@ -35,9 +35,10 @@ from waiaas_migrate.sqlite.database.url import Database, database_path
 from waiaas_migrate.sqlite.reading.virtual_tables import known_shadow_names
 
 #: The migrations that somebody marked as applied with plain yoyo. SQLite takes the other columns from the row of the
-#: maximum (https://www.sqlite.org/lang_select.html#bareagg).
+#: maximum (https://www.sqlite.org/lang_select.html#bareagg). Date and time are separated as in ``_ROWS`` of
+#: ``applied.py``.
 _MARKED = """SELECT migration_hash FROM (
-    SELECT migration_hash, operation, max(created_at_utc) FROM main._yoyo_log GROUP BY migration_hash
+    SELECT migration_hash, operation, max(replace(created_at_utc, 'T', ' ')) FROM main._yoyo_log GROUP BY migration_hash
 ) WHERE operation = 'mark'"""
 
 
@@ -209,7 +210,8 @@ def _notices(plan: _Plan, folder: MigrationFolder) -> Iterator[str]:
 def _adopt(connection: sqlite3.Connection, folder: MigrationFolder, at: str | None) -> Adoption:
     """Plan again under the write lock, since another process may have written, and carry it out."""
     notices: list[str] = []
-    with MigratingLock(main_file(connection)), sole_transaction(connection, notices):
+    with MigratingLock(main_file(connection)) as lock, sole_transaction(connection, notices):
+        lock.announce()
         plan = _plan(connection, folder, at)
         result = _result(connection, plan, folder)
         if not plan.differences and not plan.is_done:
