@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.faults import Fault, FaultInjector
-from tests.support.folders import run_yoyo
-from tests.support.projects import edit, execute, listing, rows, run, run_process
+from tests.support.folders import run_yoyo, write_folder
+from tests.support.projects import edit, execute, held_by_another_process, listing, rows, run, run_process
 from waiaas_migrate import open_database
+from waiaas_migrate.sqlite.database.pragmas import Pragma
 
 COUNT = 20
 LAST = f"{COUNT:04}_add_column_item_c{COUNT}"
@@ -149,6 +150,46 @@ def test_another_projects_database_is_refused(history: Path, tmp_path: Path) -> 
     done = run(project, "apply", name)
     assert (done.status, "another migrations folder" in " ".join(done.err.split())) == (3, True), done.err
     assert listing(project) == before
+
+
+def test_a_squashed_migration_of_another_text_is_refused(history: Path, tmp_path: Path) -> None:
+    """All texts that were squashed are compared, not only the last."""
+    name = f"{COUNT}.db"
+    project = project_copy(history, tmp_path, name)
+    execute(project / name, "UPDATE _yoyo_migration_text SET content_hash = 'another' WHERE rowid = 2")
+    before = listing(project)
+    for arguments in (("apply", name), ("rollback", name), ("apply", "--redo", name), ("adopt", name)):
+        done = run(project, *arguments)
+        said = "it ran another 0002_add_column_item_c2 than the one that was squashed into" in done.err
+        assert (done.status, said) == (3, True), (arguments, done.err)
+    assert listing(project) == before
+
+
+def test_a_database_that_ran_only_the_last(tmp_path: Path) -> None:
+    """The squash has the id of the last migration, and yet the database hasn't run the others."""
+    folder = tmp_path / "migrations"
+    write_folder(folder, {"0002_b.sql": "CREATE TABLE b (x);\n"}, pragmas=())
+    assert run(tmp_path, "apply", "app.db").status == 0
+    write_folder(folder, {"0001_a.sql": "CREATE TABLE a (x);\n"}, pragmas=())
+    shutil.copytree(folder, tmp_path / "old")
+    assert run(tmp_path, "squash").status == 0
+    done = run(tmp_path, "apply", "app.db")
+    assert (done.status, "ran 0002_b, but not 0001_a. Both were squashed into 0002_b." in done.err) == (3, True)
+    assert run(tmp_path, "apply", "app.db", "--migrations", "old").status == 0
+    assert run(tmp_path, "apply", "app.db").status == 0
+    assert rows(tmp_path / "app.db", "SELECT migration_id FROM _yoyo_migration") == [("0002_b",)]
+
+
+def test_a_locked_database(tmp_path: Path) -> None:
+    """Only the lock is reported; the old records aren't taken for those of a newer version."""
+    files = {"0001_a.sql": "CREATE TABLE a (x);\n", "0002_b.sql": "CREATE TABLE b (x);\n"}
+    write_folder(tmp_path / "migrations", files, pragmas=(Pragma(name="busy_timeout", value=100),))
+    assert run(tmp_path, "apply", "app.db").status == 0
+    assert run(tmp_path, "squash").status == 0
+    with held_by_another_process(tmp_path / "app.db", "BEGIN IMMEDIATE"):
+        done = run(tmp_path, "apply", "app.db")
+    assert (done.status, "another connection held a lock" in done.err) == (3, True), done.err
+    assert run(tmp_path, "apply", "app.db").status == 0
 
 
 def test_killed_while_the_records_change(history: Path, tmp_path: Path, faults: FaultInjector) -> None:

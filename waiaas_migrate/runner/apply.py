@@ -169,7 +169,8 @@ class Upgrade(Run):
         return bool(self._left)
 
     def _is_done(self) -> bool:
-        return not pending(self.connection, self.folder.ids)
+        left = pending(self.connection, self.folder.ids, self.folder.squashed_hashes)
+        return not left and not squashed_away(self.connection, self.folder)
 
     def _next_batch(self, state: LockState, _lock: MigratingLock) -> tuple[MigrationFile, ...]:
         """Return the next batch, under the write lock; create or upgrade yoyo's tables if there is one."""

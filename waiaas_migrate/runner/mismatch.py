@@ -15,7 +15,7 @@ from waiaas_migrate.errors import MigrateError, OtherMigrationsError
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.proof.differences import Difference, differences, listed
 from waiaas_migrate.runner.proof.schema_proof import is_recorded
-from waiaas_migrate.runner.squashed import missing_for_squash, squashed_away
+from waiaas_migrate.runner.squashed import missing_for_squash
 from waiaas_migrate.runner.yoyo.applied import cached_hash, pending, read_applied, refuse_impostors
 from waiaas_migrate.runner.yoyo.identity import read_texts
 from waiaas_migrate.sqlite.database.catalog import read_facts
@@ -71,9 +71,14 @@ def changed(connection: sqlite3.Connection, folder: MigrationFolder) -> Mismatch
     ran, here = read_texts(connection), folder.texts
     if ran.items() <= here.items():
         return None
-    differing = {key for key, text in ran.items() if key in here and not folder.has_text(key, text)}
+    known = here.keys() | folder.squashed_hashes  # the others are unknown to the folder
+    differing = {key for key, text in ran.items() if key in known and not folder.has_text(key, text)}
+    if squashed := tuple(row.id for row in read_applied(connection) or () if row.hash in differing - here.keys()):
+        it = f"it ran another {squashed[0]} than the one that was squashed into {folder.ids[0]}"
+        what = f"belongs to another migrations folder: {it}."
+        return Mismatch(migrations=squashed, what=what, fix="Use the folder that made it.")
     names = tuple(name for name in folder.ids if cached_hash(name) in differing)
-    if not names:  # the others are unknown to the folder
+    if not names:
         return None
     if names[0] == folder.ids[0]:
         what = f"belongs to another migrations folder: it ran another {names[0]} than the one in {folder.path}."
@@ -85,8 +90,9 @@ def changed(connection: sqlite3.Connection, folder: MigrationFolder) -> Mismatch
 
 
 def _partly_squashed(connection: sqlite3.Connection, folder: MigrationFolder, missing: tuple[str, ...]) -> Mismatch:
-    ran, last = squashed_away(connection, folder), folder.replaces[-1].id
-    what = f"ran {ran[-1]}, but not {missing[0]}, and {last} now replaces both and all that came up to {last}."
+    applied, last = {row.hash for row in read_applied(connection) or ()}, folder.replaces[-1].id
+    ran = tuple(dict.fromkeys(one.id for one in folder.replaces if cached_hash(one.id) in applied))
+    what = f"ran {ran[-1]}, but not {missing[0]}. Both were squashed into {last}."
     fix = f"First apply the migrations up to {last} with the version of the application from before the squash."
     return Mismatch(migrations=ran, what=what, fix=fix)
 
