@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from tests.support.folders import FAMILY, dump, write_folder
 from tests.support.projects import CHECKOUT, execute, rows, run, run_process, write_project
+from waiaas_migrate import Loss, RunOptions, rollback
 
 #: Each way to lose data, next to those that lose none.
 FILES = {
@@ -87,6 +89,23 @@ def test_nothing_lost_needs_no_answer(project: Path) -> None:
     done = run(project, "rollback", "app.db", "--no-verify")
     assert (done.status, done.out) == (0, "rolled back 0001_all\n"), done.err
     assert "deleted" not in done.err
+
+
+def test_data_that_comes_after_the_question(project: Path) -> None:
+    """Another table or column that has data by then is asked about; more rows of a known one are only reported."""
+    for table in ("kept", "rebuilt", "replaced", "tags", "own_text"):
+        execute(project / "app.db", f"DELETE FROM {table}")
+    asked: list[list[str]] = []
+
+    def confirm(losses: Sequence[Loss]) -> bool:
+        asked.append([loss.name for loss in losses])
+        execute(project / "app.db", "INSERT INTO gone VALUES (3)", "INSERT INTO rebuilt VALUES ('a', 'b')")
+        return True
+
+    options = RunOptions(verify=False)
+    done = rollback(str(project / "app.db"), project / "migrations", options=options, confirm=confirm)
+    assert asked == [["gone"], ["gone", "rebuilt.b"]]
+    assert [(loss.name, loss.count) for loss in done.losses] == [("gone", 4), ("rebuilt.b", 2)]
 
 
 @pytest.mark.parametrize(

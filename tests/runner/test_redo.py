@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 
 from tests.support.faults import Fault, FaultInjector
 from tests.support.projects import Run, edit, execute, held_by_another_process, rows, run
-from waiaas_migrate import DatabaseRefused, redo
+from waiaas_migrate import DatabaseRefused, Loss, redo
 from waiaas_migrate.runner.yoyo.applied import read_applied
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 
@@ -143,6 +144,24 @@ def test_losses_must_be_confirmed(project: Path) -> None:
     assert asked["losses"] == [{"kind": "column", "name": "t.b", "count": 1, "reason": ""}]
     assert asked["backup"] == str(project / backups(project)[0])
     assert columns(project / "app.db") == ["id", "a", "c"]
+
+
+def test_data_that_comes_after_the_question(project: Path) -> None:
+    """What has data only by then is asked about, too."""
+    amend(project, "a: text, b: text, e: text", "-m", "more")
+    assert redone(project).status == 0
+    amend(project, "a: text, c: text", "-m", "more")
+    execute(project / "app.db", "UPDATE t SET b = 'y'")
+    asked: list[list[str]] = []
+
+    def confirm(losses: Sequence[Loss]) -> bool:
+        asked.append([str(loss) for loss in losses])
+        execute(project / "app.db", "UPDATE t SET e = 'z'")
+        return True
+
+    done = redo(str(project / "app.db"), project / "migrations", confirm=confirm)
+    assert asked == [["column t.b (1 value)"], ["column t.b (1 value)", "column t.e (1 value)"]]
+    assert [str(loss) for loss in done.losses] == asked[-1]
 
 
 def test_an_unknown_rollback(project: Path) -> None:

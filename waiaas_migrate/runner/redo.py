@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from waiaas_migrate.errors import ApplyError, UnsupportedError
@@ -20,7 +20,14 @@ from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migr
 from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.preflight import refuse_temporary_objects
 from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
-from waiaas_migrate.runner.rollback import Confirm, OthersRan, possible_losses, refuse_unconfirmed, stays_applied
+from waiaas_migrate.runner.rollback import (
+    Confirm,
+    Confirmed,
+    OthersWroteError,
+    possible_losses,
+    refuse_unconfirmed,
+    stays_applied,
+)
 from waiaas_migrate.runner.run import report_interruption, wants_backup
 from waiaas_migrate.runner.transaction import standard_settings
 from waiaas_migrate.runner.yoyo.applied import cached_hash, read_applied
@@ -71,28 +78,26 @@ def redo(
     target = database_path(database)
 
     def run() -> RedoResult:
-        todo, losses = _confirmed(target, folder, confirm)
-        if not todo:
+        confirmed = _confirmed(target, folder, confirm)
+        if not confirmed.todo:
             done = apply_to(database, folder, options=options, may_make=False)
             return RedoResult(**asdict(done))
         try:
-            return replace(_redo_file(target, folder, options, todo), losses=losses)
-        except OthersRan:  # so something else would be lost than was confirmed
+            return _redo_file(target, folder, options, confirmed)
+        except OthersWroteError:
             return run()
 
     return retry_while_migrating(target, run)
 
 
-def _confirmed(
-    database: Database, folder: MigrationFolder, confirm: Confirm
-) -> tuple[list[MigrationFile], tuple[Loss, ...]]:
-    """Return the migrations to roll back and what that deletes, with ``confirm`` having agreed."""
+def _confirmed(database: Database, folder: MigrationFolder, confirm: Confirm) -> Confirmed:
+    """Return what to roll back, with ``confirm`` having agreed to what that deletes."""
     with closing(open_read_only(database)) as reading, plain_errors(database.name, doing="reading it"):
         reading.execute("BEGIN")
         todo = _to_roll_back(reading, folder)
         losses = possible_losses(reading, folder, todo, ())
     refuse_unconfirmed(database, todo, losses, confirm)
-    return todo, losses
+    return Confirmed(todo, losses)
 
 
 def _to_roll_back(connection: sqlite3.Connection, folder: MigrationFolder) -> list[MigrationFile]:
@@ -128,66 +133,67 @@ def _to_roll_back(connection: sqlite3.Connection, folder: MigrationFolder) -> li
     return found
 
 
-def _redo_file(
-    database: Database, folder: MigrationFolder, options: RunOptions, todo: Sequence[MigrationFile]
-) -> RedoResult:
+def _redo_file(database: Database, folder: MigrationFolder, options: RunOptions, confirmed: Confirmed) -> RedoResult:
     with (
         report_interruption(database) as interruption,
         closing(connect_file(database, timeout=wait_timeout(folder.pragmas))) as connection,
         plain_errors(database.name, doing="applying migrations"),
     ):
         with standard_settings(connection):
-            run = _Redo(connection, folder, options, todo, interruption)
-            refuse_temporary_objects(connection, [*folder.rollback(todo), *folder.forward(run.todo)])
+            run = _Redo(connection, folder, options, confirmed, interruption)
+            refuse_temporary_objects(connection, [*folder.rollback(confirmed.todo), *folder.forward(run.todo)])
             with run:
                 while run.run_batch():
                     pass
                 run.run_late_hooks()
         apply_pragmas(connection, folder.pragmas, database.name)
     return RedoResult(
-        rolled_back=tuple(migration.id for migration in todo),
+        rolled_back=tuple(migration.id for migration in confirmed.todo),
         applied=tuple(run.committed),
+        losses=run.losses,
         notices=tuple(run.notices),
         backup=run.backup_path,
     )
 
 
 class _Redo(Upgrade):
-    """Rolls back ``undo`` in the transaction of the first batch."""
+    """Rolls back what was ``confirmed`` in the transaction of the first batch."""
+
+    losses: tuple[Loss, ...] = ()
 
     def __init__(
         self,
         connection: sqlite3.Connection,
         folder: MigrationFolder,
         options: RunOptions,
-        undo: Sequence[MigrationFile],
+        confirmed: Confirmed,
         interruption: report_interruption,
     ) -> None:
-        undone = {migration.id for migration in undo}
+        undone = {migration.id for migration in confirmed.todo}
         applied = {row.hash for row in read_applied(connection) or ()}
         self.todo = [one for one in folder.migrations if one.id in undone or cached_hash(one.id) not in applied]
         super().__init__(connection, folder, options, "apply", self.todo, interruption)
         # If a name is applied again, its record does not show whether this run committed.
         interruption.todo = [migration.id for migration in self.todo if migration.id not in undone]
-        self._undo = list(undo)
+        self._confirmed: Confirmed | None = confirmed
         self.wants_backup = wants_backup(connection, [WORST_CASE], options.backup)
 
     def _is_done(self) -> bool:
-        return not self._undo and super()._is_done()
+        return self._confirmed is None and super()._is_done()
 
     def effects(self, migrations: Sequence[MigrationFile]) -> list[Effects]:
         """Return what each of ``migrations`` does; the folder knows nothing about the old ones."""
         return super().effects(migrations) if self.direction == "apply" else [WORST_CASE] * len(migrations)
 
     def _next_batch(self, state: LockState, lock: MigratingLock) -> tuple[MigrationFile, ...]:
+        if self._confirmed is None:  # it is committed, and this is a later batch
+            return super()._next_batch(state, lock)
+        lock.announce()
         undo = _to_roll_back(self.connection, self.folder)
-        if undo != self._undo:
-            raise OthersRan
-        if undo:  # else it is committed, and this is a later batch
-            lock.announce()
-            self._roll_back(undo, state.facts)
+        self.losses = self._confirmed.losses_now(self.connection, undo)
+        self._roll_back(undo, state.facts)
         batch = super()._next_batch(state, lock)
-        if undo and not (batch and batch[0].transactional):
+        if not (batch and batch[0].transactional):
             self._verify(undo)
         return batch
 
@@ -206,9 +212,9 @@ class _Redo(Upgrade):
         self.verify(self.prove(applied, (), facts), undo, applied, facts)
 
     def _run_in_transaction(self, batch: Sequence[MigrationFile], facts: CatalogFacts, lock: MigratingLock) -> None:
-        super()._run_in_transaction(batch, read_facts(self.connection) if self._undo else facts, lock)
+        super()._run_in_transaction(batch, facts if self._confirmed is None else read_facts(self.connection), lock)
 
     def note_commit(self, batch: Sequence[MigrationFile]) -> None:
         """Note that ``batch``, and with it the rollback, was committed."""
         super().note_commit(batch)
-        self._undo = []
+        self._confirmed = None

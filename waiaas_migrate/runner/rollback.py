@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from waiaas_migrate.errors import ApplyError, DatabaseRefused, UnsupportedError, UsageError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
@@ -87,24 +88,45 @@ def roll_back_in(
     allowed = allowed_codes(allow)
 
     def run() -> RollbackResult:
-        todo, losses = _confirmed(target, folder, extent, confirm, allowed)
+        confirmed = _confirmed(target, folder, extent, confirm, allowed)
         try:
-            done = _roll_back_file(target, folder, extent, options, todo) if todo else RollbackResult()
-        except OthersRan:  # so something else would be lost than was confirmed
+            return _roll_back_file(target, folder, extent, options, confirmed) if confirmed.todo else RollbackResult()
+        except OthersWroteError:
             return run()
-        return replace(done, losses=losses)
 
     return retry_while_migrating(target, run)
 
 
-class OthersRan(Exception):
-    """Another process has rolled back or applied migrations since they were confirmed."""
+class OthersWroteError(Exception):
+    """Something else would be lost than was confirmed, since another process has written meanwhile."""
+
+
+class Confirmed(NamedTuple):
+    """The migrations to roll back, and what that would delete, as confirmed before the lock."""
+
+    todo: list[MigrationFile]
+    losses: tuple[Loss, ...]
+
+    def losses_now(self, connection: sqlite3.Connection, todo: Sequence[MigrationFile]) -> tuple[Loss, ...]:
+        """Return what rolling back ``todo`` deletes now, under the write lock.
+
+        More rows or values than were confirmed are no reason to ask again: an application that keeps writing would
+        never let it end.
+
+        Raises:
+            OthersWroteError: other migrations, or another table or column with data, than were confirmed.
+        """
+        losses = losses_of(connection, todo)
+        known = {(loss.kind, loss.name) for loss in self.losses}
+        if list(todo) != self.todo or any((loss.kind, loss.name) not in known for loss in losses):
+            raise OthersWroteError
+        return losses
 
 
 def _confirmed(
     database: Database, folder: MigrationFolder, extent: Extent, confirm: Confirm, allowed: Collection[Code]
-) -> tuple[list[MigrationFile], tuple[Loss, ...]]:
-    """Return the migrations to roll back, and what that deletes, with ``confirm`` having agreed.
+) -> Confirmed:
+    """Return what to roll back, with ``confirm`` having agreed to what that deletes.
 
     Raises:
         DatabaseRefused: it hasn't, or one of the migrations was adopted and that isn't ``allowed``.
@@ -114,7 +136,7 @@ def _confirmed(
         todo = _to_roll_back(reading, folder, extent)
         losses = possible_losses(reading, folder, todo, allowed)
     refuse_unconfirmed(database, todo, losses, confirm)
-    return todo, losses
+    return Confirmed(todo, losses)
 
 
 def possible_losses(
@@ -160,14 +182,14 @@ def _refuse_adopted(connection: sqlite3.Connection, todo: Sequence[MigrationFile
 
 
 def _roll_back_file(
-    database: Database, folder: MigrationFolder, extent: Extent, options: RunOptions, todo: Sequence[MigrationFile]
+    database: Database, folder: MigrationFolder, extent: Extent, options: RunOptions, confirmed: Confirmed
 ) -> RollbackResult:
     with (
         report_interruption(database, was_rolling_back=True) as interruption,
         closing(connect_file(database, timeout=wait_timeout(folder.pragmas))) as connection,
         plain_errors(database.name, doing="rolling migrations back"),
     ):
-        return roll_back(connection, folder, extent, options, interruption, confirmed=todo)
+        return roll_back(connection, folder, extent, options, interruption, confirmed=confirmed)
 
 
 def roll_back(
@@ -177,13 +199,13 @@ def roll_back(
     options: RunOptions = RunOptions(),
     interruption: report_interruption | None = None,
     *,
-    confirmed: Sequence[MigrationFile] | None = None,
+    confirmed: Confirmed | None = None,
 ) -> RollbackResult:
     """Roll back migrations on ``connection``, all or none, in reverse order.
 
     With ``options.verify``, compare the schema before COMMIT with the one that the remaining migrations build. Pass
-    ``interruption`` as for :func:`~waiaas_migrate.runner.apply.apply_pending`. If others than the ``confirmed``
-    migrations would be rolled back, raise an exception of this module; None confirms any.
+    ``interruption`` as for :func:`~waiaas_migrate.runner.apply.apply_pending`. Without ``confirmed``, anything may be
+    lost, and the result doesn't list it.
 
     Raises:
         ApplyError: a rollback failed, added foreign key violations, or did not lead to the schema before it.
@@ -191,6 +213,7 @@ def roll_back(
         OtherMigrationsError: the database ran other migrations than those of the folder.
         UnsupportedError: one of the migrations has no rollback, or runs outside transactions.
         UsageError: ``extent.to`` is not applied, or a transaction is open on the connection.
+        OthersWroteError: something else than ``confirmed`` would be lost.
     """
     with standard_settings(connection):
         todo = _to_roll_back(connection, folder, extent)
@@ -200,7 +223,9 @@ def roll_back(
         with _Rollback(connection, folder, options, "rollback", todo, interruption) as run:
             run.confirmed = confirmed
             run.run(extent)
-    return RollbackResult(rolled_back=tuple(run.committed), notices=tuple(run.notices), backup=run.backup_path)
+    return RollbackResult(
+        rolled_back=tuple(run.committed), losses=run.losses, notices=tuple(run.notices), backup=run.backup_path
+    )
 
 
 def stays_applied(error: ApplyError) -> ApplyError:
@@ -217,8 +242,9 @@ def stays_applied(error: ApplyError) -> ApplyError:
 class _Rollback(Run):
     """Rolls migrations back. They are read again under the lock, since another process may roll some back."""
 
-    #: The migrations that may be rolled back; None for any.
-    confirmed: Sequence[MigrationFile] | None = None
+    #: What may be lost; None for anything.
+    confirmed: Confirmed | None = None
+    losses: tuple[Loss, ...] = ()
 
     def run(self, extent: Extent) -> None:
         """Roll back.
@@ -231,8 +257,8 @@ class _Rollback(Run):
             with lock, sole_transaction(self.connection, self.notices) as state:
                 lock.announce()
                 batch = _to_roll_back(self.connection, self.folder, extent)
-                if self.confirmed is not None and batch != list(self.confirmed):
-                    raise OthersRan
+                if self.confirmed is not None:
+                    self.losses = self.confirmed.losses_now(self.connection, batch)
                 _refuse_outside_transactions(batch)
                 self.steps.refuse_irreversible(batch)
                 self.steps.prepare_records()
