@@ -196,6 +196,20 @@ def test_a_locked_database_is_recorded_later(project: Path, production: Path) ->
     assert run(project, "drift", "app.db").status == 0
 
 
+def test_another_change_before_it_is_recorded(project: Path, production: Path) -> None:
+    """The message says how to begin again, and that works."""
+    with held_by_another_process(production, "BEGIN IMMEDIATE"):
+        assert run(project, "drift", "app.db", "--as-migration", "hot fix").status == 3
+    execute(production, "ALTER TABLE notes ADD COLUMN second TEXT")
+    done = run(project, "drift", "app.db", "--as-migration", "hot fix")
+    assert (done.status, "delete the files of 0002_hot_fix, run `waiaas-migrate record`" in done.err) == (3, True)
+    for path in (project / "migrations").glob("0002_hot_fix.*"):
+        path.unlink()
+    assert run(project, "record").status == 0
+    assert run(project, "drift", "app.db", "--as-migration", "hot fix").status == 0
+    assert run(project, "drift", "app.db").status == 0
+
+
 def test_killed_anywhere(tmp_path: Path, project: Path, production: Path, faults: FaultInjector) -> None:
     """SIGKILL at file operations (at every one with ``ALL_FAULTS=1``): folder and database are readable, and the same command finishes."""
     shutil.copytree(project, base := tmp_path.with_name(f"{tmp_path.name}-base"))

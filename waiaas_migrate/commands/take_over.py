@@ -82,11 +82,12 @@ def take_over(project: Project, database: str, *, name: str, allow: Collection[s
         head = introspect(connection)
         declared = declare(project, Renderer(project.templates), like=connection)
     written = next(iter(found.pending), "")
-    is_written = len(found.pending) == 1 and written.partition("_")[2] == slug and not diff(head, found.live)
+    has_name = len(found.pending) == 1 and written.partition("_")[2] == slug
+    is_written = has_name and not diff(head, found.live)
     if found.pending and not is_written:
         raise DatabaseRefused(
             f"{found.name}: has not applied {', '.join(found.pending)}. Nothing was changed. "
-            f"Run `waiaas-migrate apply` first."
+            f"Run `waiaas-migrate apply` first.{f' {_start_over(written)}' if has_name else ''}"
         )
     done = Generated(migration=written)
     if not is_written:
@@ -102,14 +103,24 @@ def take_over(project: Project, database: str, *, name: str, allow: Collection[s
 
 
 def _record(database: str, project: Project, migration: str) -> tuple[str, ...]:
-    hint = f"{migration} is written, but not recorded: run the same command again."
     try:
         done = adopt_in(database, read_folder(project.migrations), at=migration)
     except DatabaseBusy as error:
+        hint = f"{migration} is written, but not recorded: run the same command again."
         raise DatabaseRefused(f"{error} {hint}") from error
     if done.differences:  # somebody changed it meanwhile
-        raise DatabaseRefused(f"{database}: differs from what {migration} leads to: {listed(done.differences)}. {hint}")
+        raise DatabaseRefused(
+            f"{database}: differs from what {migration} leads to: {listed(done.differences)}. {migration} is written, "
+            f"but not recorded. {_start_over(migration)}"
+        )
     return done.notices
+
+
+def _start_over(migration: str) -> str:
+    return (
+        f"If the database was changed by hand after {migration} was written for it, delete the files of {migration}, "
+        f"run `waiaas-migrate record`, then run this command again."
+    )
 
 
 def _edits(project: Project, declared: Declared, live: Schema) -> tuple[SchemaEdit, ...]:
