@@ -70,6 +70,9 @@ VIEWS = {
     "SELECT id FROM orders WHERE (id, status) = (1, 'done')": "compares",
     "SELECT id FROM orders WHERE coalesce(status, 'open') = 'done'": "compares",
     "SELECT id FROM orders WHERE status COLLATE NOCASE = 'done'": "compares",
+    "SELECT id FROM orders WHERE status IN (VALUES ('open'), ('done'))": "compares",
+    "SELECT id FROM orders WHERE status IN (SELECT 'open' UNION SELECT 'done')": "compares",
+    "SELECT id FROM orders WHERE kind IN (SELECT 'done' UNION SELECT status FROM orders)": None,
     "SELECT count(*) FILTER (WHERE status = 'done') AS n FROM orders": "compares",
     "SELECT p.id FROM payments p JOIN orders o ON o.id = p.order_id AND o.status = 'done'": "compares",
     "SELECT id FROM payments WHERE (SELECT o.status FROM orders o WHERE o.id = order_id) = 'done'": "compares",
@@ -121,6 +124,7 @@ TRIGGERS = {
     ("payments", "", "DELETE FROM orders WHERE status = 'done'"): "compares orders.status with 'done'",
     ("payments", "", "DELETE FROM payments WHERE status = 'done' AND order_id IN (SELECT id FROM orders)"): None,
     ("payments", "", "INSERT INTO orders (kind, status) VALUES ('plain', 'done')"): "writes 'done' to orders.status",
+    ("payments", "", "INSERT INTO orders (status) SELECT 'done' UNION SELECT 'open'"): "writes 'done' to orders.status",
     ("payments", "", "INSERT INTO orders (kind, status) VALUES ('done', 'open')"): None,
     ("payments", "", "INSERT INTO orders VALUES (1, 'open', 'plain', 0), (2, 'done', 'plain', 0)"): (
         "writes 'done' to orders.status"

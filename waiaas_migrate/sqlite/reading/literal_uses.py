@@ -12,6 +12,7 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.reading.allowed_values import literal_value
 
 _COMPARISONS = frozenset({"EQ", "EQ_DOUBLE", "NE", "NE_ANGLE", "LT", "LE", "GT", "GE"})
+_QUERIES = frozenset({"SelectStmt", "CompoundSelect", "ValuesClause"})
 #: Functions whose value is one of their arguments.
 _CHOOSING = frozenset({"coalesce", "ifnull", "nullif", "iif", "min", "max"})
 
@@ -145,9 +146,10 @@ class _Uses:
                 case {"type": "FunctionCall", "func_name": name, "args": args}:
                     is_chosen = direct and name in _CHOOSING
                     waiting += [(item, inner, is_chosen) for item in _children(args)]
-                case {"type": "SubqueryExpr", "select": {"type": "SelectStmt", "columns": columns} as select}:
-                    within = (self._scope(select), *inner)
-                    waiting += [(item["expr"], within, direct) for item in _children(columns)]
+                case {"type": "SubqueryExpr", "select": select}:
+                    for part in _parts(select):
+                        within = (self._scope(part), *inner)
+                        waiting += [(item, within, direct) for row in _rows(part) for item in row]
                 case {"type": "BinaryExpr", "op": op, "left": left, "right": right} if (
                     op not in _COMPARISONS and op not in ("AND", "OR")
                 ):
@@ -222,6 +224,8 @@ def _operands(node: Tree) -> Iterator[Sequence[Tree]]:
             yield from _by_position([left, right])
         case {"type": "InExpr", "operand": operand, "source": {"type": "ExprList"} as items}:
             yield from _by_position([operand, *_children(items)])
+        case {"type": "InExpr", "operand": operand, "source": {"type": kind} as select} if kind in _QUERIES:
+            yield [operand, {"type": "SubqueryExpr", "select": select}]
         case {"type": "LikeExpr", "operand": operand, "pattern": pattern}:
             yield [operand, pattern]
         case {"type": "BetweenExpr", "operand": operand, "low": low, "high": high}:
@@ -254,14 +258,28 @@ def _set_values(setlist: Tree) -> Iterator[tuple[str, Tree]]:
 
 
 def _rows(source: Tree) -> Iterator[Sequence[Tree]]:
-    """Yield the rows that an INSERT writes."""
-    match source:
-        case {"type": "ValuesClause", "rows": rows}:
-            yield from (_children(row) for row in _children(rows))
-        case {"type": "SelectStmt", "columns": columns}:
-            yield [item["expr"] for item in _children(columns)]
-        case _:
-            return
+    """Yield the rows of a query, which an INSERT may write."""
+    for part in _parts(source):
+        match part:
+            case {"type": "ValuesClause", "rows": rows}:
+                yield from (_children(row) for row in _children(rows))
+            case {"type": "SelectStmt", "columns": columns}:
+                yield [item["expr"] for item in _children(columns)]
+            case _:
+                continue
+
+
+def _parts(query: Tree) -> Iterator[Tree]:
+    """Yield the queries that ``query`` combines, as by UNION."""
+    waiting = [query]
+    while waiting:
+        match waiting.pop():
+            case {"type": "CompoundSelect", "left": left, "right": right}:
+                waiting += [right, left]
+            case {} as part:
+                yield part
+            case _:
+                continue
 
 
 def _nodes(tree: Tree) -> Iterator[dict[str, Tree]]:
