@@ -12,8 +12,8 @@ from typing import TypeVar
 
 from waiaas_migrate.authoring.migration_facts import derive_facts
 from waiaas_migrate.errors import Problem
-from waiaas_migrate.files.migration_dir.manifest import Manifest, check_manifest, read_manifest
-from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, migration_hash, read_with_post_apply
+from waiaas_migrate.files.migration_dir.manifest import Manifest, check_manifest, read_manifest, read_recorded
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, migration_hash
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
 from waiaas_migrate.runner.fleet.patterns import refuse_single_name
@@ -99,8 +99,7 @@ def read_folder(project: Project, run: int) -> Folder:  # noqa: ARG001 — the c
     Raises:
         MigrationsError: the folder or its manifest cannot be used.
     """
-    migrations, hooks = read_with_post_apply(project.migrations)
-    manifest = read_manifest(project.migrations)
+    migrations, hooks, manifest = read_recorded(project.migrations)
     recorded = {} if manifest is None else manifest.facts
     facts = [recorded.get(file.id) or derive_facts(file) for file in (*migrations, *hooks)]
     ours = (table for one in facts for table, _ in one.forward.tables or ())

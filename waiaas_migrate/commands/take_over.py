@@ -45,6 +45,7 @@ class TakenOver:
         hazards: its hazards.
         refused: the hazards that stopped it.
         written: the files that were written.
+        removed: files of an interrupted run that were deleted.
         edits: what schema.yaml must declare.
         notices: what else happened.
     """
@@ -55,6 +56,7 @@ class TakenOver:
     hazards: tuple[Hazard, ...] = ()
     refused: tuple[Hazard, ...] = ()
     written: tuple[Path, ...] = ()
+    removed: tuple[Path, ...] = ()
     edits: tuple[SchemaEdit, ...] = ()
     notices: tuple[str, ...] = ()
 
@@ -71,13 +73,8 @@ def take_over(project: Project, database: str, *, name: str, allow: Collection[s
         InputError: a file cannot be used.
         DatabaseRefused: migrations are pending, or the database refused.
     """
-    allowed = allowed_codes(allow)
-    if not (slug := slugify(name)):
-        raise UsageError(
-            f"--as-migration {name!r}: has no character that can be used in a file name. Use letters or digits."
-        )
-    recover(project.migrations)
-    seen = folder_state(project.migrations)
+    allowed, slug = allowed_codes(allow), _slug(name)
+    removed, seen = recover(project.migrations), folder_state(project.migrations)
     with manual_changes(project, database) as found, closing(replay(found.folder.migrations)) as connection:
         head = introspect(connection)
         declared = declare(project, Renderer(project.templates), like=connection)
@@ -93,13 +90,26 @@ def take_over(project: Project, database: str, *, name: str, allow: Collection[s
     if not is_written:
         done = write_following(project, found.live, declared, seen, name=name, allowed=allowed)
     result = TakenOver(
-        database=found.name, changes=done.changes, hazards=done.hazards, refused=done.refused, written=done.written
+        database=found.name,
+        changes=done.changes,
+        hazards=done.hazards,
+        refused=done.refused,
+        written=done.written,
+        removed=removed,
     )
     if done.migration is None:
         return result
     edits = _edits(project, declared, found.live)
     notices = _record(database, project, done.migration)
     return replace(result, migration=done.migration, edits=edits, notices=notices)
+
+
+def _slug(name: str) -> str:
+    if slug := slugify(name):
+        return slug
+    raise UsageError(
+        f"--as-migration {name!r}: has no character that can be used in a file name. Use letters or digits."
+    )
 
 
 def _record(database: str, project: Project, migration: str) -> tuple[str, ...]:

@@ -110,8 +110,7 @@ class Confirmed(NamedTuple):
     def losses_now(self, connection: sqlite3.Connection, todo: Sequence[MigrationFile]) -> tuple[Loss, ...]:
         """Return what rolling back ``todo`` deletes now, under the write lock.
 
-        More rows or values than were confirmed are no reason to ask again: an application that keeps writing would
-        never let it end.
+        It may be more rows or values than were confirmed: an application that keeps writing would make it ask forever.
 
         Raises:
             OthersWroteError: other migrations, or another table or column with data, than were confirmed.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.commands.generate import print_hazards
+from waiaas_migrate.cli.commands.generate import note_refused, planned_row, print_hazards
 from waiaas_migrate.cli.outcomes import Report, report_on
 from waiaas_migrate.cli.output import (
     FINDINGS,
@@ -18,8 +18,8 @@ from waiaas_migrate.cli.output import (
     print_document,
     print_findings,
     print_json,
+    print_written,
     say,
-    short,
 )
 from waiaas_migrate.errors import UsageError
 
@@ -54,10 +54,10 @@ def drift(  # noqa: PLR0913 — one for each option
 ) -> int:
     """Find changes to each DATABASE that no migration made.
 
-    Writes nothing. Exits with 1 if there are any. Several databases, or a quoted pattern, get one line each.
+    Exits with 1 if there are any. Several databases, or a quoted pattern, get one line each.
 
-    --as-migration writes a migration for the changes, records it as applied on the DATABASE that has them, and prints
-    the lines that schema.yaml must declare. --fix prints SQL and runs none of it.
+    Writes nothing, with one exception: --as-migration writes a migration for the changes, records it as applied on
+    the DATABASE that has them, and prints the lines that schema.yaml must declare. --fix prints SQL and runs none.
 
     \b
     Example:
@@ -108,14 +108,7 @@ def _take_over(project: Project, database: str, name: str, allow: tuple[str, ...
 
     result = take_over(project, database, name=name, allow=allow)
     if as_json:
-        print_json(
-            {
-                **asdict(result),
-                "hazards": [hazard_row(hazard) for hazard in result.hazards],
-                "refused": [hazard.code for hazard in result.refused],
-                "written": [str(path) for path in result.written],
-            }
-        )
+        print_json(planned_row(result))
     else:
         _print_taken_over(result)
     return FINDINGS if result.refused else 0
@@ -124,13 +117,12 @@ def _take_over(project: Project, database: str, name: str, allow: tuple[str, ...
 def _print_taken_over(result: TakenOver) -> None:
     for change in result.changes:
         note(change)
-    print_hazards(result.hazards, allowed=[one for one in result.hazards if one not in result.refused])
-    for path in result.written:
-        note(f"wrote {short(path)}")
+    print_hazards(result)
+    print_written(result)
     for notice in result.notices:
         note(f"Note: {notice}")
     if result.refused:
-        note(f"Nothing was written: --allow is needed for {plural(len(result.refused), 'hazard')}.")
+        note_refused(result)
     elif result.migration is None:
         say(f"{result.database}: no drift.")
     else:

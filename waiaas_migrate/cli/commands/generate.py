@@ -13,8 +13,11 @@ from waiaas_migrate.errors import UsageError
 
 if TYPE_CHECKING:
     from waiaas_migrate.authoring.generate import Generated
+    from waiaas_migrate.authoring.rebase import Rebased
+    from waiaas_migrate.commands.take_over import TakenOver
     from waiaas_migrate.files.project import Project
-    from waiaas_migrate.schema.hazards.hazard import Hazard
+
+    Planned = Generated | Rebased | TakenOver
 
 
 @click.command()
@@ -52,13 +55,7 @@ def generate(
         raise UsageError("--released only affects --amend. Add --amend, or leave it out.")
     result = run(project, name=name, allow=allow, amend=amend, released=released)
     if as_json:
-        print_json(
-            {
-                **asdict(result),
-                "hazards": [hazard_row(hazard) for hazard in result.hazards],
-                "refused": [hazard.code for hazard in result.refused],
-            }
-        )
+        print_json(planned_row(result))
     else:
         _print_generated(result, amend=amend)
     return FINDINGS if result.refused else 0
@@ -67,12 +64,12 @@ def generate(
 def _print_generated(result: Generated, *, amend: bool) -> None:
     for change in result.changes:
         say(change)
-    print_hazards(result.hazards, allowed=[one for one in result.hazards if one not in result.refused])
+    print_hazards(result)
     print_written(result)
     if result.unrecorded and any(change.startswith("drop ") for change in result.changes):
         note(f"Found new migrations: {', '.join(result.unrecorded)}. schema.yaml must declare what they create.")
     if result.refused:
-        note(f"Nothing was written: --allow is needed for {plural(len(result.refused), 'hazard')}.")
+        note_refused(result)
     elif result.replaced:
         say(f"{'replaced' if result.migration else 'deleted'} {result.replaced}")
         note(redo_hint(result.replaced))
@@ -94,11 +91,22 @@ def redo_hint(*migrations: str) -> str:
     return f"If a database has run the old {', '.join(migrations)}, run `waiaas-migrate apply --redo DATABASE`."
 
 
-def print_hazards(hazards: tuple[Hazard, ...], *, allowed: list[Hazard]) -> None:
-    """Print each hazard, and below it the fix, unless the hazard is ``allowed``."""
+def planned_row(result: Planned) -> dict[str, object]:
+    """Return the result as JSON."""
+    hazards, refused = [hazard_row(one) for one in result.hazards], [one.code for one in result.refused]
+    return {**asdict(result), "hazards": hazards, "refused": refused}
+
+
+def note_refused(result: Planned) -> None:
+    """Print that hazards stopped the command."""
+    note(f"Nothing was written: --allow is needed for {plural(len(result.refused), 'hazard')}.")
+
+
+def print_hazards(result: Planned) -> None:
+    """Print each hazard, and below it the fix, unless the hazard was allowed."""
     printed = set[str]()
-    for hazard in hazards:
-        is_allowed = hazard.stops_generate and hazard in allowed
+    for hazard in result.hazards:
+        is_allowed = hazard.stops_generate and hazard not in result.refused
         place = f"{hazard.place}, {hazard.where}" if hazard.place else hazard.where
         color: Color = "red" if hazard.stops_generate and not is_allowed else "yellow"
         say(f"{place}: {hazard.what}{' Allowed.' if is_allowed else ''}", label=hazard.code, color=color)

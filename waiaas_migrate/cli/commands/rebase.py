@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.commands.generate import print_hazards, redo_hint
-from waiaas_migrate.cli.output import FINDINGS, hazard_row, note, plural, print_json, print_written, say
+from waiaas_migrate.cli.commands.generate import note_refused, planned_row, print_hazards, redo_hint
+from waiaas_migrate.cli.output import FINDINGS, note, print_json, print_written, say
 
 if TYPE_CHECKING:
     from waiaas_migrate.authoring.rebase import Rebased
@@ -40,8 +39,7 @@ def rebase(project: Project, onto: str | None, allow: tuple[str, ...], *, as_jso
 
     result = run(project, onto=onto, allow=allow)
     if as_json:
-        rows, refused = [hazard_row(one) for one in result.hazards], [one.code for one in result.refused]
-        print_json({**asdict(result), "renumbered": dict(result.renumbered), "hazards": rows, "refused": refused})
+        print_json({**planned_row(result), "renumbered": dict(result.renumbered)})
     else:
         _print_rebased(result)
     return FINDINGS if result.refused else 0
@@ -50,10 +48,10 @@ def rebase(project: Project, onto: str | None, allow: tuple[str, ...], *, as_jso
 def _print_rebased(result: Rebased) -> None:
     for change in result.changes:
         say(change)
-    print_hazards(result.hazards, allowed=[one for one in result.hazards if one not in result.refused])
+    print_hazards(result)
     print_written(result)
     if result.refused:
-        note(f"Nothing was written: --allow is needed for {plural(len(result.refused), 'hazard')}.")
+        note_refused(result)
         return
     if not result.written:
         say("Nothing to rebase: the manifest lists the migrations of both branches.")

@@ -22,8 +22,8 @@ def squash(project: Project, to: str | None, *, as_json: bool) -> int:
     """Replace the first migrations by a single equivalent one.
 
     It makes the same schema and inserts the same rows. The old files are deleted. A database that has run all of them
-    goes on with the migrations that follow. A database that has run only some of them must first be migrated with the
-    version of the files from before.
+    goes on with the migrations that follow. A database that has run only some of them must first apply the others from
+    the files as they were before.
 
     \b
     Example:

@@ -12,7 +12,6 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.reading.allowed_values import literal_value
 
 _COMPARISONS = frozenset({"EQ", "EQ_DOUBLE", "NE", "NE_ANGLE", "LT", "LE", "GT", "GE"})
-_QUERIES = frozenset({"SelectStmt", "CompoundSelect", "ValuesClause"})
 #: Functions whose value is one of their arguments.
 _CHOOSING = frozenset({"coalesce", "ifnull", "nullif", "iif", "min", "max"})
 
@@ -147,15 +146,19 @@ class _Uses:
                     is_chosen = direct and name in _CHOOSING
                     waiting += [(item, inner, is_chosen) for item in _children(args)]
                 case {"type": "SubqueryExpr", "select": select}:
-                    for part in _parts(select):
-                        within = (self._scope(part), *inner)
-                        waiting += [(item, within, direct) for row in _rows(part) for item in row]
+                    waiting += [(item, within, direct) for item, within in self._results(select, inner)]
                 case {"type": "BinaryExpr", "op": op, "left": left, "right": right} if (
                     op not in _COMPARISONS and op not in ("AND", "OR")
                 ):
                     waiting += [(left, inner, False), (right, inner, False)]
                 case _:
                     continue
+
+    def _results(self, query: Tree, scopes: tuple[Scope, ...]) -> Iterator[tuple[Tree, tuple[Scope, ...]]]:
+        """Yield what a query selects, each with where its names are looked up."""
+        for part in _parts(query):
+            within = (self._scope(part), *scopes)
+            yield from ((item, within) for row in _rows(part) for item in row)
 
     def _met(self, leaf: _Leaf, *, is_direct: bool) -> Iterator[Met]:
         match leaf.tree:
@@ -222,10 +225,8 @@ def _operands(node: Tree) -> Iterator[Sequence[Tree]]:
             yield from _by_position([left, right])
         case {"type": "IsExpr", "left": left, "right": right}:
             yield from _by_position([left, right])
-        case {"type": "InExpr", "operand": operand, "source": {"type": "ExprList"} as items}:
-            yield from _by_position([operand, *_children(items)])
-        case {"type": "InExpr", "operand": operand, "source": {"type": kind} as select} if kind in _QUERIES:
-            yield [operand, {"type": "SubqueryExpr", "select": select}]
+        case {"type": "InExpr", "operand": operand, "source": source}:
+            yield from _by_position([operand, *_listed(source)])
         case {"type": "LikeExpr", "operand": operand, "pattern": pattern}:
             yield [operand, pattern]
         case {"type": "BetweenExpr", "operand": operand, "low": low, "high": high}:
@@ -236,6 +237,17 @@ def _operands(node: Tree) -> Iterator[Sequence[Tree]]:
             yield _children(args)
         case _:
             return
+
+
+def _listed(source: Tree) -> Sequence[Tree]:
+    """Return the expressions at the right of IN."""
+    match source:
+        case {"type": "ExprList"}:
+            return _children(source)
+        case {"type": "SelectStmt" | "CompoundSelect" | "ValuesClause"}:
+            return [{"type": "SubqueryExpr", "select": source}]
+        case _:
+            return ()
 
 
 def _by_position(operands: Sequence[Tree]) -> Iterator[Sequence[Tree]]:
