@@ -42,8 +42,8 @@ def rollback(  # noqa: PLR0913 — one for each option
 ) -> int:
     """Roll back the last migrations of DATABASE, all or none.
 
-    Rolling back deletes everything the migrations added, including data written since. If that is any data, the command
-    lists it and asks. Without a terminal it needs --yes. A backup is made first; `restore` puts it back.
+    Rolling back deletes everything the migrations added, including data written since. If there is such data, the
+    command lists it and asks. Without a terminal it needs --yes. A backup is made first; `restore` puts it back.
 
     \b
     Example:
