@@ -150,10 +150,13 @@ DAMAGES: dict[str, tuple[str | bytes, str]] = {
     ),
     "unknown enum": (TASKS + "      state: {type: text, enum: STATUSES}\n", "unknown enum `STATUSES`"),
     "unknown module": (TASKS.replace("kinds", "nowhere"), "schema.yaml:2:8, enums: no module `nowhere`"),
-    "a module that fails": (TASKS.replace("kinds", "broken"), "can't import the module `broken`: ValueError: no"),
+    "a module that fails": (
+        TASKS.replace("kinds", "broken") + "      a: {type: text, enum: A}\n",
+        "can't import the module `broken`: ValueError: no",
+    ),
     "empty enum": (
         TASKS + "      state: {type: text, enum: NOTHING}\n",
-        "can't use `NOTHING` as an enum: it has no values",
+        "kinds.py:2:11, NOTHING: can't be an enum: it has no values",
     ),
     "a value with a quote, not closed": (TASKS + "      name: {type: text, default: 'it's}\n", "schema.yaml:7:"),
     "SQL that is broken by a quote": (TASKS + "      n: {type: text, check: n <> 'it''s' '}\n", "schema.yaml"),

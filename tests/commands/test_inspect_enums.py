@@ -265,7 +265,7 @@ def test_only_an_enum_has_names(tmp_path: Path) -> None:
     )
     (tmp_path / "schema.yaml").write_text(text, encoding="utf-8")
     done = run(tmp_path, "generate")
-    problem = "`SIZES` is not an `enum.Enum`, so it has no names. Remove `stores`."
+    problem = "`SIZES` is not an enum class, so it has no names. Remove `stores`."
     assert (done.status, done.err) == (2, f"Error: schema.yaml:4:46, tables.t.columns.a.enum.name: {problem}\n")
 
 
