@@ -107,14 +107,26 @@ def test_check_with_findings(tmp_path: Path) -> None:
     generated_project(tmp_path)
     (tmp_path / "kinds.py").write_text('STATES = ("open", "done", "late")\n', encoding="utf-8")
     before = listing(tmp_path)
-    what = "value 'late' is in the enum, but the migrations do not allow it in tasks.state."
+    what = "value 'late' is in kinds.py:1, but the migrations do not allow it in tasks.state."
     fix = "Run `waiaas-migrate generate`, review what it writes, and commit it."
     done = run(tmp_path, "check")
     assert (done.status, done.out, done.err) == (1, f"enum (1 finding)\n  STATES: {what}\nFix: {fix}\n", "")
     as_json = run(tmp_path, "check", "--json")
     assert (as_json.status, as_json.err) == (1, "")
     assert json.loads(as_json.out) == {
-        "findings": [{"subject": "enum", "where": "STATES", "what": what, "fix": fix}],
+        "findings": [
+            {
+                "code": "ENUM_CHANGED",
+                "severity": "error",
+                "subject": "enum",
+                "where": "STATES",
+                "what": what,
+                "fix": fix,
+                "file": "kinds.py",
+                "line": 1,
+                "column": 27,
+            }
+        ],
     }
     assert listing(tmp_path) == before
 

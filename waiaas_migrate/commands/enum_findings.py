@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from waiaas_migrate.commands.findings import Finding, Subject
+from waiaas_migrate.commands.findings import Finding, FindingCode, Subject, placed
 from waiaas_migrate.files.schema_file.load_schema import EnumUse
 from waiaas_migrate.schema.changes import Change, ModifyCheck
 from waiaas_migrate.schema.names import fold
 
-_MISSING = "value {!r} is in the enum, but the migrations do not allow it in {}."
-_REMOVED = "value {!r} is not in the enum, but the migrations still allow it in {}."
+_MISSING = "value {!r} is in {}, but the migrations do not allow it in {}."
+_REMOVED = "value {!r} is not in {}, but the migrations still allow it in {}."
 
 #: An enum, the message about a difference, and the value that differs.
 _Difference = tuple[str, str, str | int]
@@ -19,14 +19,15 @@ _Difference = tuple[str, str, str | int]
 def enum_findings(
     changes: Sequence[Change], enums: Iterable[EnumUse], *, fix: str
 ) -> tuple[tuple[Finding, ...], tuple[Change, ...]]:
-    """Return a finding for each enum and value that ``changes`` add or remove, and the other changes.
+    """Return a finding for each enum and value that ``changes`` add or remove, at its place, and the other changes.
 
     Args:
         changes: those that lead from the migrations to schema.yaml.
         enums: the enums that schema.yaml uses, with the columns that use each.
         fix: the fix of each finding.
     """
-    owners = {fold(column): use.name for use in enums for column in use.columns}
+    used = {use.name: use for use in enums}
+    owners = {fold(column): use.name for use in used.values() for column in use.columns}
     columns: dict[_Difference, list[str]] = {}
     rest: list[Change] = []
     for change in changes:
@@ -35,11 +36,13 @@ def enum_findings(
             rest.append(change)
         for difference, column in differences:
             columns.setdefault(difference, []).append(column)
-    findings = tuple(
-        Finding(subject=Subject.ENUM, where=name, what=saying.format(value, ", ".join(found)), fix=fix)
-        for (name, saying, value), found in columns.items()
-    )
-    return findings, tuple(rest)
+    findings = []
+    for (enum, saying, value), found in columns.items():
+        at = used[enum].definition.place_of(value)
+        what = saying.format(value, f"{at.file}:{at.line}" if at.line else at.file, ", ".join(found))
+        finding = Finding(code=FindingCode.ENUM_CHANGED, subject=Subject.ENUM, where=enum, what=what, fix=fix)
+        findings.append(placed(finding, at))
+    return tuple(findings), tuple(rest)
 
 
 def _differences(change: Change, owners: dict[str, str]) -> list[tuple[_Difference, str]]:

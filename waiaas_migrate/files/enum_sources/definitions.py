@@ -41,8 +41,9 @@ class EnumDefinition:
     fix: str = ""
 
     def place_of(self, value: str | int) -> Origin:
-        """Return the place of ``value``; that of the enum if it is not known."""
-        return self.places[self.values.index(value)] if self.places and value in self.values else self.at
+        """Return the place of a value, or of a member by its name; that of the enum if it is not known."""
+        named = dict(zip(self.members, self.places, strict=False))
+        return dict(zip(self.values, self.places, strict=False)).get(value) or named.get(str(value), self.at)
 
     def as_problem(self) -> Problem:
         """Return the problem at its place."""
