@@ -62,7 +62,9 @@ def test_a_value_added_to_an_enum_of_several_columns(project: Path) -> None:
     done = checked(project)
     assert done.status == 1
     line = done.out.splitlines()[1]
-    assert line.startswith("  SESSION_STATUSES: value 'PAUSED' is in enums.py:92, but the migrations do not allow it in ")
+    assert line.startswith(
+        "  SESSION_STATUSES: value 'PAUSED' is in enums.py:92, but the migrations do not allow it in "
+    )
     assert "sessions.constraints, sessions.usage_stats." in line
 
 

@@ -245,7 +245,9 @@ def test_names_of_members_are_linked(tmp_path: Path) -> None:
     assert run(project, "diff", "app.db", "schema.yaml").out == "No differences.\n"
     assert run(project, "generate").status == 0
     edit(project / "app_enums.py", '    DONE = "done"\n', '    DONE = "done"\n    VOID = "void"\n')
-    assert run(project, "check").out.startswith("enum (1 finding)\n  OrderStatus: value 'VOID' is in app_enums.py:4, but")
+    assert run(project, "check").out.startswith(
+        "enum (1 finding)\n  OrderStatus: value 'VOID' is in app_enums.py:4, but"
+    )
     assert run(project, "generate").out == "orders.status: allow 'VOID'\n"
 
 

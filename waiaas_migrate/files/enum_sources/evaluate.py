@@ -36,14 +36,14 @@ class Language(NamedTuple):
     Args:
         parse: returns the names in a text, which is that of the file at a path, and called so in messages.
         locate: returns the file of a module that a file imports, relative to the project's folder; None if unknown.
-        literals: what a value must be, in a message.
-        fix: what to do about a value that isn't.
+        lists: what an enum must be, in a message, and what to do about one that isn't.
+        values: likewise for each value.
     """
 
     parse: Callable[[str, Path, str], Module]
     locate: Callable[[str, Path, Path], Path | None]
-    literals: str
-    fix: str
+    lists: tuple[str, str]
+    values: tuple[str, str]
 
 
 class NotLiteral(Exception):
@@ -155,8 +155,8 @@ class Evaluator:
                 case Constant():
                     raise NotLiteral("it is a single value, not a list", _origin(target))
                 case _:
-                    language = self._languages[module.path.suffix]
-                    raise NotLiteral(f"it is not {language.literals}", _origin(target), language.fix)
+                    wanted, fix = self._languages[module.path.suffix].lists
+                    raise NotLiteral(f"it is not {wanted}", _origin(target), fix)
 
     def _listed(self, items: Iterable[Expression], module: Module) -> list[_Found]:
         found: list[_Found] = []
@@ -188,8 +188,9 @@ class Evaluator:
         target = self._followed(_Target(item, module))
         if isinstance(target.expression, Constant):
             return target.expression.value, _at(module, item.at)
-        problem = getattr(target.expression, "problem", "") or f"{label} is not a string literal"
-        raise NotLiteral(problem, _at(module, item.at), "Write text in quotes, or a name that stands for such text.")
+        wanted, fix = self._languages[module.path.suffix].values
+        problem = getattr(target.expression, "problem", "") or f"{label} is not {wanted}"
+        raise NotLiteral(problem, _at(module, item.at), fix)
 
     @contextmanager
     def _deeper(self, target: _Target) -> Iterator[None]:

@@ -18,13 +18,21 @@ from waiaas_migrate.files.problem_report import Origin, Report, shown, suggestio
 from waiaas_migrate.files.text_file import display_name
 from waiaas_migrate.files.yaml_text.yaml_reader import MappingNode
 
-_DATA = Language(parse_data, locate_nothing, "a list of text and whole numbers", "Write it as `[a, b]`.")
-_PYTHON = Language(parse_python, locate_python, "written in literals", "")
+_LITERAL = ("a string literal", "Write text in quotes, or a name that stands for such text.")
+_DATA = Language(
+    parse_data,
+    locate_nothing,
+    lists=("a list of values", "Write it as `[a, b]`."),
+    values=("text or a whole number", "Put it in quotes."),
+)
+_PYTHON = Language(
+    parse_python, locate_python, lists=("a list of literals", "Write it as `('a', 'b')`."), values=_LITERAL
+)
 _TYPESCRIPT = Language(
     parse_typescript,
     locate_typescript,
-    "an array, an enum, an object or a union of literals",
-    "Write it as `['a', 'b'] as const`.",
+    lists=("an array, an enum, an object or a union of literals", "Write it as `['a', 'b'] as const`."),
+    values=_LITERAL,
 )
 #: The languages by the suffixes of their files.
 _LANGUAGES = {

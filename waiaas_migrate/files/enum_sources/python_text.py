@@ -71,7 +71,7 @@ class _File:
         self._tree = tree
         self._names: dict[str, Expression] = {}
         self._types: set[str] = set()
-        #: What names stand for that are no enums, such as ``enum.StrEnum``.
+        #: What other names stand for, such as ``enum.StrEnum``.
         self._known = {name: name for name in ("str", "int", "tuple", "list")}
         self._stars: list[Import] = []
         self._is_complete = True
@@ -155,7 +155,7 @@ class _File:
                 self._bind(name, Import(alias.name, "", at))
 
     def _qualified(self, node: ast.expr) -> str:
-        """Return what ``node`` stands for if that is no enum, such as ``enum.StrEnum``; else an empty string."""
+        """Return the full name of what ``node`` stands for, such as ``enum.StrEnum``; an empty string if unknown."""
         match node:
             case ast.Name(id=name):
                 return self._known.get(name, "")
