@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from waiaas_migrate.files.bundled import bundled
 from waiaas_migrate.runner import open as runner
@@ -12,6 +12,7 @@ from waiaas_migrate.sqlite.database.setup import Setup
 
 if TYPE_CHECKING:
     from waiaas_migrate.runner.options import BackupWhen
+    from waiaas_migrate.sqlite.database.connect_options import ConnectOptions
 
 __all__ = ["MIGRATIONS", "close_database", "connect", "open_database", "push_schema"]
 
@@ -19,14 +20,22 @@ __all__ = ["MIGRATIONS", "close_database", "connect", "open_database", "push_sch
 MIGRATIONS = bundled("migrations")
 
 
-def open_database(path: StrPath, *, backup: BackupWhen = "auto", setup: Setup | None = None) -> sqlite3.Connection:
+def open_database(
+    path: StrPath,
+    *,
+    backup: BackupWhen = "auto",
+    setup: Setup | None = None,
+    **connect_options: Unpack[ConnectOptions],
+) -> sqlite3.Connection:
     """Open the daemon's database at ``path``, as :func:`waiaas_migrate.open_database` does."""
-    return runner.open_database(path, migrations=MIGRATIONS, backup=backup, setup=setup)
+    return runner.open_database(path, migrations=MIGRATIONS, backup=backup, setup=setup, **connect_options)
 
 
-def connect(path: StrPath, *, setup: Setup | None = None) -> sqlite3.Connection:
+def connect(
+    path: StrPath, *, setup: Setup | None = None, **connect_options: Unpack[ConnectOptions]
+) -> sqlite3.Connection:
     """Open the daemon's database at ``path`` without migrating it, as :func:`waiaas_migrate.connect` does."""
-    return runner.connect(path, migrations=MIGRATIONS, setup=setup)
+    return runner.connect(path, migrations=MIGRATIONS, setup=setup, **connect_options)
 
 
 def push_schema(connection: sqlite3.Connection, *, backup: BackupWhen = "auto") -> None:
