@@ -26,7 +26,7 @@ from waiaas_migrate.sqlite.database.connection import (
 )
 from waiaas_migrate.sqlite.database.pragmas import Pragma, apply_layout_pragmas, apply_pragmas
 from waiaas_migrate.sqlite.database.setup import Setup, using_setup
-from waiaas_migrate.sqlite.database.url import Database, database_path
+from waiaas_migrate.sqlite.database.url import Database, StrPath, database_path
 
 if TYPE_CHECKING:
     from waiaas_migrate.runner.options import BackupWhen
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 #: Seconds that closing waits for other connections, which may be about to close.
 _CLOSE_TIMEOUT = 0.1
-
-StrPath = str | os.PathLike[str]
 
 
 def connect(
@@ -63,10 +61,7 @@ def connect_to(
     database: Database, *, migrations: StrPath, setup: Setup | None, options: ConnectOptions
 ) -> sqlite3.Connection:
     """Open ``database`` as :func:`connect` does."""
-    if options:
-        from waiaas_migrate.sqlite.database.connect_options import check_options
-
-        check_options({**options})
+    _refuse_unknown_options(options)
     _, head = _read_head(migrations)
     # With autocommit=False a transaction is always open, and most PRAGMAs do nothing within one.
     others = {name: value for name, value in options.items() if name != "autocommit"}
@@ -115,26 +110,21 @@ def open_database(
         UsageError: there is no such option.
     """
     _refuse_unknown_choice(backup)
-    if connect_options:
-        from waiaas_migrate.sqlite.database.connect_options import check_options
-
-        check_options({**connect_options})
+    _refuse_unknown_options(connect_options)
     folder, head = _read_head(migrations)
     database = database_path(path)
     connection = retry_while_migrating(database, lambda: _open(database, folder, head, backup, setup))
-    if not connect_options:
-        return connection
-    with closing(connection):
-        return _reopen(connection, database, folder, setup, connect_options)
+    return _reopen(connection, database, folder, setup, connect_options) if connect_options else connection
 
 
 def _reopen(
     migrated: sqlite3.Connection, database: Database, folder: str, setup: Setup | None, options: ConnectOptions
 ) -> sqlite3.Connection:
     """Return the application's connection to a migrated database; copy one that is private to ``migrated``."""
-    connection = connect_to(database, migrations=folder, setup=setup, options=options)
-    if database.file is None and _schema_version(connection) != _schema_version(migrated):
-        migrated.backup(connection)
+    with closing(migrated):
+        connection = connect_to(database, migrations=folder, setup=setup, options=options)
+        if database.file is None and _schema_version(connection) != _schema_version(migrated):
+            migrated.backup(connection)
     return connection
 
 
@@ -230,6 +220,13 @@ def _timeout(head: Head | None) -> float:
 def _refuse_unknown_choice(backup: str) -> None:
     if backup not in ("auto", "always", "never"):
         raise UsageError(f"backup={backup!r}: there is no such choice. Use 'auto', 'always' or 'never'.")
+
+
+def _refuse_unknown_options(options: ConnectOptions) -> None:
+    if options:
+        from waiaas_migrate.sqlite.database.connect_options import check_options
+
+        check_options({**options})
 
 
 def _set_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma]) -> None:

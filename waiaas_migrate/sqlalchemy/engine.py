@@ -14,10 +14,10 @@ import sqlalchemy
 from sqlalchemy import URL, AsyncAdaptedQueuePool, Connection, Engine, Pool, QueuePool, event
 
 from waiaas_migrate.errors import UsageError
-from waiaas_migrate.runner.open import StrPath, connect_to, open_database
+from waiaas_migrate.runner.open import connect_to, open_database
 from waiaas_migrate.sqlite.database.connect_options import ConnectOptions, check_options
 from waiaas_migrate.sqlite.database.setup import Setup
-from waiaas_migrate.sqlite.database.url import database_path
+from waiaas_migrate.sqlite.database.url import StrPath, database_path
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
