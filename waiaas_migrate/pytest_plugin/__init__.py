@@ -39,7 +39,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if not names:
         return
     if unknown := [name for name in names if name not in _READY]:
-        raise pytest.UsageError(f"{TESTS}: unknown test {', '.join(unknown)}. Known tests: {', '.join(_READY)}.")
+        from waiaas_migrate.files.problem_report import listed, suggestion
+
+        fix = suggestion(unknown[0], _READY, f"Known tests: {listed(_READY)}.")
+        raise pytest.UsageError(f"{TESTS}: unknown test {unknown[0]}. {fix}")
     config.stash[_MANIFEST] = manifest = _manifest(config)
     invoked = config.invocation_params.dir
     if config.args_source is config.ArgsSource.ARGS or invoked != config.rootpath:
