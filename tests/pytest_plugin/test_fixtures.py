@@ -92,12 +92,12 @@ def test_a_database_at_a_migration_has_rows(project: Path, run_pytest: RunPytest
 
 
 def test_rows_without_their_parents_are_left_out(project: Path, run_pytest: RunPytest) -> None:
-    """If a CHECK refuses the made-up parents, there are no children either, nor children of these."""
+    """If a CHECK refuses the made-up parents, there are no children either, nor children of those."""
     (project / "migrations" / "0005_family.sql").write_text(
         "-- depends: 0004_body\n"
         "CREATE TABLE parent (id INTEGER PRIMARY KEY CHECK (id > 100));\n"
         "CREATE TABLE child (id INTEGER PRIMARY KEY REFERENCES parent (id));\n"
-        "CREATE TABLE grandchild (id INTEGER PRIMARY KEY REFERENCES child (id));\n"
+        "CREATE TABLE baby (id INTEGER PRIMARY KEY REFERENCES child (id));\n"
     )
     assert run(project, "record").status == 0
     (project / "test_it.py").write_text("""
