@@ -35,26 +35,54 @@ tables:
       status: {type: text, nullable: false, default: open, enum: [open, done]}
 """
 
-_NAME = re.compile(r"(?:.*_)?(?:status|state|kind|type|role|level|mode|direction|severity|priority)\Z")
-_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+#: Columns that hold one of a few words, whatever the table is.
+_STRONG = re.compile(r"(?:.*_)?(?:status|kind|role|mode|severity)\Z|state\Z")
+#: Columns that often do: a reason to believe it is asked for.
+_WEAK = re.compile(r"(?:.*_)?(?:type|state|level|direction|priority)\Z")
+#: Words that show that others choose the values.
+_OPEN = re.compile(
+    r"(?:.*_)?(?:attestation|auth|billing|content|event|file|home|image|link|media|mime|notification|reaction|session|"
+    r"ship|shipping|token)_\w+\Z"
+)
+#: Columns beside which `state` is a part of an address or of a login, and `type` that of a file.
+_BESIDE_STATE = frozenset("city country zip zip_code postal_code region nonce code_verifier code_challenge".split())
+_BESIDE_TYPE = frozenset("filename file_name blob mime_type".split())
+
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_WORD = re.compile(r"'[A-Za-z][\w-]*'\Z")
 
 
 def find(linted: Linted) -> Iterator[Found]:
     """Yield each such column without a CHECK or a foreign key."""
+    uses_lists = any(check.allowed is not None for table in linted.schema.tables for check in table.checks)
+    roles_are_rows = any(_snake(table.name).endswith("roles") for table in linted.schema.tables)
     for table in linted.schema.tables:
         for column in table.columns:
-            if _is_enum(column) and not _is_checked(table, column):
+            if not _is_enum(table, column, uses_lists=uses_lists) or _is_checked(table, column):
+                continue
+            if not (roles_are_rows and _snake(column.name).endswith("role")):
                 what = "the column takes its values from a list, but accepts any text."
                 yield Found(column_path(table.name, column.name), what, "Declare the list with `enum`.")
 
 
-def _is_enum(column: Column) -> bool:
-    name = _WORD.sub("_", column.name).lower()
-    return affinity(column.type) == "TEXT" and column.generated is None and _NAME.match(name) is not None
+def _snake(name: str) -> str:
+    return _HUMP.sub("_", name).lower()
+
+
+def _is_enum(table: Table, column: Column, *, uses_lists: bool) -> bool:
+    name, beside = _snake(column.name), {_snake(one.name) for one in table.columns}
+    if affinity(column.type) != "TEXT" or column.generated is not None or _OPEN.match(name):
+        return False
+    if (name == "state" and beside & _BESIDE_STATE) or (name == "type" and beside & _BESIDE_TYPE):
+        return False
+    has_word = column.default is not None and _WORD.match(column.default.sql) is not None
+    return _STRONG.match(name) is not None or ((has_word or uses_lists) and _WEAK.match(name) is not None)
 
 
 def _is_checked(table: Table, column: Column) -> bool:
     name = fold(column.name)
-    return any(name in map(fold, key.columns) for key in table.foreign_keys) or any(
+    keys = [key.columns for key in table.foreign_keys]
+    keys += [tuple(part.column or "" for part in key.parts) for key in (table.primary_key, *table.uniques) if key]
+    return any((name,) == tuple(map(fold, key)) for key in keys) or any(
         name in fold(check.expression.sql) for check in table.checks
     )

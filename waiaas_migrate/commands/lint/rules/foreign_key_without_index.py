@@ -59,8 +59,10 @@ def find(linted: Linted) -> Iterator[Found]:
 
 def _serves(index: TableIndex, columns: tuple[str, ...]) -> bool:
     """Return whether SQLite can find rows by ``columns``; NULL never refers to a parent, so an index may omit it."""
-    first = {term[0] for term in index.terms[: len(columns)]}
-    return first == set(columns) and (index.where is None or _omits_only_null(index.where, columns))
+    if not index.terms or index.terms[0][0] not in columns:
+        return False
+    # Of a key with several columns, one that begins an index is enough to find few rows.
+    return index.where is None or _omits_only_null(index.where, columns)
 
 
 def _omits_only_null(where: SqlText, columns: tuple[str, ...]) -> bool:

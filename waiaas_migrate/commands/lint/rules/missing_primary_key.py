@@ -12,7 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from waiaas_migrate.commands.findings import Severity
+from waiaas_migrate.commands.lint.indexes import TableIndex, indexes_of
 from waiaas_migrate.commands.lint.rule import Found, Linted
+from waiaas_migrate.schema.model import Table
+from waiaas_migrate.schema.names import fold
 
 SEVERITY = Severity.WARNING
 
@@ -34,7 +37,12 @@ tables:
 
 
 def find(linted: Linted) -> Iterator[Found]:
-    """Yield each table without a primary key; one with a UNIQUE constraint on columns without NULL has one in effect."""
+    """Yield each such table, unless columns without NULL are unique together: they are a primary key in all but name."""
     for table in linted.schema.tables:
-        if table.primary_key is None:
+        if table.primary_key is None and not any(_identifies(table, index) for index in indexes_of(table)):
             yield Found(("tables", table.name), "the table has no primary key.", "Declare one.")
+
+
+def _identifies(table: Table, index: TableIndex) -> bool:
+    not_null = {fold(column.name) for column in table.columns if column.not_null is not None}
+    return index.unique and index.where is None and not_null.issuperset(term[0] for term in index.terms)

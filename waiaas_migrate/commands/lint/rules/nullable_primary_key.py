@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from waiaas_migrate.commands.findings import Severity
-from waiaas_migrate.commands.lint.rule import Found, Linted, column_path
+from waiaas_migrate.commands.lint.rule import Found, Linted, columns_path
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_column
 
@@ -37,12 +37,12 @@ tables:
 
 
 def find(linted: Linted) -> Iterator[Found]:
-    """Yield each such column."""
+    """Yield each table with such columns."""
     for table in linted.schema.tables:
         if table.primary_key is None or table.strict or table.without_rowid or rowid_column(table) is not None:
             continue
         keys = {fold(part.column or "") for part in table.primary_key.parts}
-        for column in table.columns:
-            if fold(column.name) in keys and column.not_null is None:
-                what = "the column is part of the primary key and accepts NULL."
-                yield Found(column_path(table.name, column.name), what, "Declare it `nullable: false`.")
+        names = tuple(one.name for one in table.columns if fold(one.name) in keys and one.not_null is None)
+        if names:
+            what = f"the primary key accepts NULL in {', '.join(names)}."
+            yield Found(columns_path(table.name, names), what, "Declare it `nullable: false`.")
