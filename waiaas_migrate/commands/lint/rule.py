@@ -1,4 +1,4 @@
-"""What a rule of ``lint`` is, and the rules that there are: the modules of ``rules``.
+"""The rules of ``lint``, which are the modules of ``rules``.
 
 To add a rule, add a module there. Its name in upper case is the code. It has:
 
@@ -15,7 +15,7 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache
 from types import ModuleType
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.reading.quoted_strings import Strings
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Linted:
     """What the rules read.
 
@@ -40,7 +40,7 @@ class Linted:
     pragmas: Mapping[str, str | int] | None = None
     strings: Strings = field(default_factory=dict)
 
-    @cached_property
+    @property
     def tables(self) -> Mapping[str, Table]:
         """The tables by folded name."""
         return self.schema.by_name()
@@ -55,8 +55,8 @@ class Found(NamedTuple):
 
     @property
     def where(self) -> str:
-        """The name of the table, column, index or other object."""
-        return ".".join(self.path[1::2])
+        """The name of the table, column, index or other object, or of the section."""
+        return ".".join(self.path[1::2]) or self.path[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +69,11 @@ class Rule:
     bad: str
     good: str
     find: Callable[[Linted], Iterator[Found]]
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of the explanation."""
+        return self.explanation.partition("\n")[0]
 
 
 @cache

@@ -2,7 +2,8 @@
 
 In SQL, double quotes are for names. SQLite reads `"open"` as text only if nothing has that name. Once somebody adds a
 column `open`, the text silently becomes that column. Some builds of SQLite refuse such text altogether. See
-[Double-quoted string literals are accepted](https://www.sqlite.org/quirks.html#double_quoted_string_literals_are_accepted).
+[Double-quoted string literals are
+accepted](https://www.sqlite.org/quirks.html#double_quoted_string_literals_are_accepted).
 
 Write text in single quotes. schema.yaml and its migrations can't have such text: the tool refuses it or writes it in
 single quotes. So the rule finds something only in databases.
@@ -20,13 +21,13 @@ from waiaas_migrate.sqlite.quoting import quote_literal
 SEVERITY = Severity.ERROR
 
 BAD = """\
-CREATE TABLE tasks (id INTEGER PRIMARY KEY, state TEXT NOT NULL);
-CREATE VIEW open_tasks AS SELECT id FROM tasks WHERE state = "open";
+CREATE TABLE tasks (id INTEGER PRIMARY KEY, title TEXT NOT NULL);
+CREATE VIEW open_tasks AS SELECT id FROM tasks WHERE title = "open";
 """
 
 GOOD = """\
-CREATE TABLE tasks (id INTEGER PRIMARY KEY, state TEXT NOT NULL);
-CREATE VIEW open_tasks AS SELECT id FROM tasks WHERE state = 'open';
+CREATE TABLE tasks (id INTEGER PRIMARY KEY, title TEXT NOT NULL);
+CREATE VIEW open_tasks AS SELECT id FROM tasks WHERE title = 'open';
 """
 
 

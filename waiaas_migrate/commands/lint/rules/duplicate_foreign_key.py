@@ -47,10 +47,11 @@ tables:
 
 def find(linted: Linted) -> Iterator[Found]:
     """Yield each foreign key with the columns and targets of an earlier one."""
+    tables = linted.tables
     for table in linted.schema.tables:
         seen = set()
         for key in table.foreign_keys:
-            targets = targets_of(linted.tables.get(fold(key.table)), key)
+            targets = targets_of(tables.get(fold(key.table)), key)
             pairs = frozenset(zip(folded(key.columns), folded(targets), strict=False))
             if (fold(key.table), pairs) in seen:
                 what = f"another foreign key already refers to {key.table} from {', '.join(key.columns)}."

@@ -1,8 +1,8 @@
 """A foreign key and the column that it refers to store values differently.
 
 SQLite compares text and numbers as different: `'1'` is not `1`. It converts the values of a foreign key only to check
-it; a join of the two columns may find nothing, or can't use the index. See
-[type affinity](https://www.sqlite.org/datatype3.html#type_affinity).
+it; a join of the two columns may find nothing, or can't use the index. See [type
+affinity](https://www.sqlite.org/datatype3.html#type_affinity).
 
 Give both columns the same type.
 """
@@ -38,9 +38,10 @@ GOOD = BAD.replace("{type: text, references", "{type: integer, references")
 
 def find(linted: Linted) -> Iterator[Found]:
     """Yield each column of a foreign key whose affinity isn't that of its parent."""
+    tables = linted.tables
     for table in linted.schema.tables:
         for key in table.foreign_keys:
-            parent = linted.tables.get(fold(key.table))
+            parent = tables.get(fold(key.table))
             if parent is None:
                 continue
             for own, other in zip(key.columns, targets_of(parent, key), strict=False):

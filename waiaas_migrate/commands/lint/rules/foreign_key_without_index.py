@@ -1,8 +1,8 @@
 """A foreign key has no index on its columns.
 
-Whenever a row of the parent is deleted or its key changes, SQLite looks for rows that refer to it. Without an index it
-reads the whole table each time, and so does every join along the key. See
-[Required and suggested indexes](https://www.sqlite.org/foreignkeys.html#fk_indexes).
+Whenever a row of the parent is deleted or its key changes, SQLite looks for rows that refer to it. Without an index
+it reads the whole table each time, and so does every join along the key. See [Required and suggested
+indexes](https://www.sqlite.org/foreignkeys.html#fk_indexes).
 
 Add an index that begins with the columns of the foreign key.
 """
@@ -52,7 +52,7 @@ def find(linted: Linted) -> Iterator[Found]:
             columns = folded(key.columns)
             if not any(_serves(index, columns) for index in known):
                 names = ", ".join(key.columns)
-                what = f"the foreign key to {key.table} has no index: deleting from {key.table} reads all of {table.name}."
+                what = f"no index begins with {names}, so deleting from {key.table} reads all of {table.name}."
                 name = "_".join(("idx", table.name, *key.columns))
                 yield Found(columns_path(table.name, key.columns), what, f"Add `{name}: [{names}]` to its `indexes`.")
 

@@ -48,4 +48,4 @@ def find(linted: Linted) -> Iterator[Found]:
         return
     if str(linted.pragmas.get("foreign_keys", "")).lower() not in _ON:
         fix = "Set `foreign_keys: ON` in `pragmas`."
-        yield Found(("pragmas", "foreign_keys"), "foreign keys are declared, but not enforced.", fix)
+        yield Found(("pragmas",), "foreign keys are declared, but not enforced.", fix)

@@ -1,8 +1,9 @@
 """A primary key looks like an alias of the rowid, but isn't one.
 
 Only the type INTEGER, spelled out, makes a single-column primary key the rowid of its table. With INT, BIGINT or
-another type, and with INTEGER PRIMARY KEY DESC, SQLite keeps a separate index, doesn't choose a number if none is given,
-and stores NULL instead. See [ROWIDs and the INTEGER PRIMARY KEY](https://www.sqlite.org/lang_createtable.html#rowid).
+another type, and with INTEGER PRIMARY KEY DESC, SQLite keeps a separate index, doesn't choose a number if none is
+given, and stores NULL instead. See [ROWIDs and the INTEGER PRIMARY
+KEY](https://www.sqlite.org/lang_createtable.html#rowid).
 
 Declare the type `integer`.
 """
@@ -46,4 +47,6 @@ def find(linted: Linted) -> Iterator[Found]:
             if fold(column.name) == name and "INT" in (column.type or "").upper():
                 spelled = f"{column.type} PRIMARY KEY{' DESC' if key.parts[0].descending else ''}"
                 what = f"{spelled} is not an alias of the rowid, so SQLite chooses no number for a new row."
-                yield Found(column_path(table.name, column.name), what, "Declare it `{type: integer, primary_key: true}`.")
+                yield Found(
+                    column_path(table.name, column.name), what, "Declare it `{type: integer, primary_key: true}`."
+                )

@@ -1,9 +1,9 @@
 """A type that means text stores numbers.
 
 SQLite derives from the letters of a declared type how a column stores values. STRING, JSON and UUID have none of the
-words CHAR, CLOB and TEXT, so they store text that looks like a number as a number: `'007'` becomes `7`, `'1e5'` becomes
-`100000`, and a UUID of digits loses some. Likewise FLOATING POINT stores integers, because it ends in INT. See
-[Determination of column affinity](https://www.sqlite.org/datatype3.html#determination_of_column_affinity).
+words CHAR, CLOB and TEXT, so they store text that looks like a number as a number: `'007'` becomes `7`, `'1e5'`
+becomes `100000`, and a UUID of digits loses some. Likewise FLOATING POINT stores integers, because it ends in INT.
+See [Determination of column affinity](https://www.sqlite.org/datatype3.html#determination_of_column_affinity).
 
 Declare the type as `text`, `json`, `uuid` or `real`.
 """

@@ -1,10 +1,10 @@
 """A table has no primary key.
 
-Nothing then identifies a row, or keeps it from being inserted twice. Other tables can't refer to it, and replication and
-synchronization tools can't follow it.
+Nothing then identifies a row, or keeps it from being inserted twice. Other tables can't refer to it, and replication
+and synchronization tools can't follow it.
 
-Declare the columns that identify a row as `primary_key`, or add `id: {type: integer, primary_key: true}`, which costs no
-space.
+Declare the columns that identify a row as `primary_key`, or add `id: {type: integer, primary_key: true}`, which costs
+no space.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ tables:
 
 
 def find(linted: Linted) -> Iterator[Found]:
-    """Yield each such table, unless columns without NULL are unique together: they are a primary key in all but name."""
+    """Yield each such table, unless NOT NULL columns are unique together: they are a primary key in all but name."""
     for table in linted.schema.tables:
         if table.primary_key is None and not any(_identifies(table, index) for index in indexes_of(table)):
             yield Found(("tables", table.name), "the table has no primary key.", "Declare one.")

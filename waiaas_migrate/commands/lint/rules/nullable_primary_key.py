@@ -1,8 +1,9 @@
 """A column of the primary key accepts NULL.
 
-In SQLite, PRIMARY KEY doesn't imply NOT NULL, except for INTEGER PRIMARY KEY, and in STRICT and WITHOUT ROWID tables. As
-NULL differs from NULL, any number of rows can have a key that is NULL, and no foreign key can refer to them. See
-[Primary keys can sometimes contain NULLs](https://www.sqlite.org/quirks.html#primary_keys_can_sometimes_contain_nulls).
+In SQLite, PRIMARY KEY doesn't imply NOT NULL, except for INTEGER PRIMARY KEY, and in STRICT and WITHOUT ROWID tables.
+As NULL differs from NULL, any number of rows can have a key that is NULL, and no foreign key can refer to them. See
+[Primary keys can sometimes contain
+NULLs](https://www.sqlite.org/quirks.html#primary_keys_can_sometimes_contain_nulls).
 
 Declare the column `nullable: false`.
 """

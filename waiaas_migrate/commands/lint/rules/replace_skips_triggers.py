@@ -1,10 +1,11 @@
 """A constraint replaces rows in a table whose DELETE triggers don't see it.
 
-With ON CONFLICT REPLACE, SQLite deletes the rows that are in the way. DELETE triggers of the table run for them only if
-`PRAGMA recursive_triggers` is ON, which it isn't by default. An audit log, or a counter kept by a trigger, is then wrong.
-See [ON CONFLICT](https://www.sqlite.org/lang_conflict.html).
+With ON CONFLICT REPLACE, SQLite deletes the rows that are in the way. DELETE triggers of the table run for them only
+if `PRAGMA recursive_triggers` is ON, which it isn't by default. An audit log, or a counter kept by a trigger, is then
+wrong. See [ON CONFLICT](https://www.sqlite.org/lang_conflict.html).
 
-Remove `on_conflict` and write an upsert, `INSERT … ON CONFLICT … DO UPDATE`, or set `recursive_triggers: ON` in `pragmas`.
+Remove `on_conflict` and write an upsert, `INSERT … ON CONFLICT … DO UPDATE`, or set `recursive_triggers: ON` in
+`pragmas`.
 """
 
 from __future__ import annotations

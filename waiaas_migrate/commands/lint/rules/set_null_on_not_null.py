@@ -1,7 +1,7 @@
 """A foreign key sets a column to NULL that must not be NULL.
 
-With ON DELETE SET NULL, deleting the parent sets the columns of the key to NULL. If one of them is NOT NULL, the delete
-fails instead, so the action never does what it says. ON DELETE SET DEFAULT without a default is the same.
+With ON DELETE SET NULL, deleting the parent sets the columns of the key to NULL. If one of them is NOT NULL, the
+delete fails instead, so the action never does what it says. ON DELETE SET DEFAULT without a default is the same.
 
 Make the column nullable, or choose CASCADE or RESTRICT.
 """
@@ -41,7 +41,9 @@ def find(linted: Linted) -> Iterator[Found]:
             for column in table.columns:
                 if fold(column.name) in own and column.not_null is not None and (clause := _clause(key, column)):
                     what = f"{clause} fails, because the column is NOT NULL."
-                    yield Found(column_path(table.name, column.name), what, "Make it nullable, or choose another action.")
+                    yield Found(
+                        column_path(table.name, column.name), what, "Make it nullable, or choose another action."
+                    )
 
 
 def _clause(key: ForeignKey, column: Column) -> str:

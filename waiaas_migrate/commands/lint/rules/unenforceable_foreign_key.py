@@ -1,8 +1,8 @@
 """A foreign key refers to something that SQLite can't check.
 
-If the parent table is missing, or its columns are neither its primary key nor unique, every insert into the table fails
-with "foreign key mismatch" or "no such table" once `PRAGMA foreign_keys` is ON. While it is OFF, nothing is checked. See
-[Required and suggested indexes](https://www.sqlite.org/foreignkeys.html#fk_indexes).
+If the parent table is missing, or its columns are neither its primary key nor unique, every insert into the table
+fails with "foreign key mismatch" or "no such table" once `PRAGMA foreign_keys` is ON. While it is OFF, nothing is
+checked. See [Required and suggested indexes](https://www.sqlite.org/foreignkeys.html#fk_indexes).
 
 Refer to a primary key, or add a UNIQUE constraint on the columns. schema.yaml can't have such a key unless it says
 `external`, so the rule finds something mostly in databases.
@@ -36,7 +36,13 @@ def find(linted: Linted) -> Iterator[Found]:
     for table, key, wrong in faulty_keys(linted.schema):
         target = f"{key.table} ({', '.join(key.targets)})" if key.targets else f"the primary key of {key.table}"
         if wrong is Fault.MISSING:
-            what, fix = f"the foreign key refers to {key.table}, which does not exist.", "Correct the name, or drop the key."
+            what, fix = (
+                f"the foreign key refers to {key.table}, which does not exist.",
+                "Correct the name, or drop the key.",
+            )
         else:
-            what, fix = f"the foreign key refers to {target}, which is not unique.", "Add UNIQUE, or refer to the primary key."
+            what, fix = (
+                f"the foreign key refers to {target}, which is not unique.",
+                "Add UNIQUE, or refer to the primary key.",
+            )
         yield Found(columns_path(table, key.columns), what, fix)
