@@ -38,15 +38,14 @@ _COLORS: dict[str, Color] = {"error": "red", "warning": "yellow", "info": "green
 @options.finding_format
 @options.in_project
 def lint(project: Project, linted: str | None, *, since: str | None, severity: str, style: Style) -> int:
-    """Find what schema.yaml would be better without, such as a foreign key without an index.
+    """Find weaknesses in schema.yaml and in new migrations.
 
-    With DATABASE, read the schema of that database instead. Writes nothing. Exits with 1 if there is an error or a
-    warning.
+    Such as a foreign key without an index. With DATABASE, read the schema of that database instead. Writes nothing.
+    Exits with 1 if there is an error or a warning.
 
     \b
-    Examples:
-      waiaas-migrate lint
-      waiaas-migrate lint --since origin/main --format github
+    Example:
+      waiaas-migrate lint --since origin/main
     """  # noqa: D301
     from waiaas_migrate.commands.lint.lint import lint as run
     from waiaas_migrate.commands.lint.lint import lint_database
