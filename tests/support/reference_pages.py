@@ -5,20 +5,20 @@ Run ``python -m tests.support.reference_pages`` in the checkout after a change t
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
-import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import click
 
-import waiaas_migrate
+import waiaas_migrate.waiaas
 from tests.support.projects import CHECKOUT
 from waiaas_migrate.cli.main import group
+from waiaas_migrate.commands.findings import EXPLANATIONS
 from waiaas_migrate.files.schema_file.forms import Form
 from waiaas_migrate.files.schema_file.json_schema import JSON_SCHEMA, json_schema_text
 from waiaas_migrate.files.schema_file.schema_keys import COLUMN, TABLE, TOP
-from waiaas_migrate.commands.findings import EXPLANATIONS
 
 REFERENCE = CHECKOUT / "docs" / "cli.md"
 API = CHECKOUT / "docs" / "api.md"
@@ -170,30 +170,113 @@ def spelling(option: click.Option) -> str:
 API_INTRODUCTION = """\
 # Python API
 
-Import these names from `waiaas_migrate`. Other modules are private.
+Import from `waiaas_migrate` and `waiaas_migrate.waiaas`. Everything else is private and may change in any release.
 
-`open_database` and `push_schema` log the notices of a run as warnings of the logger `waiaas_migrate`; other functions
-return them. Every error can be pickled.
+An application needs only the first section. The others do what the [commands](cli.md) of the same names do, for scripts
+and tests. A file or folder can be given as a string or a `Path`, a database also as a `file:` URI or `sqlite:///` URL.
+Options, results and events are frozen dataclasses; the list shows their fields.
 """
+
+#: The sections of docs/api.md: a heading, an introduction, and the names in order. Errors have a section of their own.
+API_SECTIONS = (
+    (
+        "Open a database",
+        "`open_database` and `push_schema` log the notices of a run as warnings of the logger `waiaas_migrate`.",
+        "open_database connect push_schema close_database generate_id",
+    ),
+    (
+        "Run migrations",
+        "Notices are in the results.",
+        (
+            "apply estimate status rollback redo restore backups_of RunOptions Extent ApplyResult Estimate "
+            "MigrationEstimate TableEstimate Status Mismatch RollbackResult RedoResult Loss Restored Backup"
+        ),
+    ),
+    (
+        "Run migrations of many databases",
+        "See [Migrate many databases](deploying.md#migrate-many-databases).",
+        "apply_to_all estimate_all status_of_all drift_of_all adopt_all Fleet Outcome Failure",
+    ),
+    (
+        "Follow a run",
+        "`RunOptions(listener=…)` takes a function that is called with each [event](runner.md#events).",
+        "MigrationStarted StatementStarted Progress MigrationFinished Committed",
+    ),
+    (
+        "Write migrations",
+        "",
+        "find_project generate new record rebase squash Project Generated New Recorded Rebased Squashed Hazard",
+    ),
+    (
+        "Check and compare",
+        "",
+        (
+            "check drift diff inspect adopt take_over undo_changes Finding Subject FindingCode Severity "
+            "Problem Drift Comparison Inspected Adoption Difference TakenOver SchemaEdit Undoing"
+        ),
+    ),
+)
+#: The other modules to import from.
+API_MODULES = (waiaas_migrate.waiaas,)
 
 
 def api_reference() -> str:
-    """Return docs/api.md: functions with the first line of their docstrings, then the names of all types."""
+    """Return docs/api.md: the public names by task, with parameters or fields and the first line of each docstring."""
     values = {name: getattr(waiaas_migrate, name) for name in waiaas_migrate.__all__ if name != "__version__"}
-    functions = [
-        f"- `{name}{parameters(value)}`: {first_line(value)}"
-        for name, value in values.items()
-        if inspect.isfunction(value)
+    sections = [
+        api_section(title, introduction, {name: values.pop(name) for name in names.split()})
+        for title, introduction, names in API_SECTIONS
     ]
-    types = {name: value for name, value in values.items() if not inspect.isfunction(value)}
-    errors = [name for name, value in types.items() if issubclass(value, BaseException)]
-    others = [name for name in types if name not in errors]
-    parts = (
-        ("Functions", "\n".join(functions)),
-        ("Options, results and events", listed(others)),
-        ("Errors", listed(errors) + " See [Errors](errors.md)."),
+    missing = [name for name, value in values.items() if not issubclass(value, BaseException)]
+    assert not missing, f"add to API_SECTIONS: {missing}"
+    errors = api_section(
+        "Catch errors", "For causes and fixes, see [Errors](errors.md). Errors can be pickled.", values
     )
-    return "\n".join([API_INTRODUCTION, *(f"## {title}\n\n{text}\n" for title, text in parts)])
+    modules = [
+        api_section(f"`{one.__name__}`", first_line(one), {name: getattr(one, name) for name in one.__all__})
+        for one in API_MODULES
+    ]
+    return "\n".join([API_INTRODUCTION, *sections, errors, *modules])
+
+
+def api_section(title: str, introduction: str, values: dict[str, object]) -> str:
+    """Return a section of docs/api.md with an item for each of ``values``."""
+    items = [
+        f"- `{name}{signature(value)}`" + (f": {first_line(value)}" if callable(value) else "")
+        for name, value in values.items()
+    ]
+    return "\n".join([f"## {title}", "", *([introduction, ""] if introduction else []), *items, ""])
+
+
+def signature(value: object) -> str:
+    """Return a function's parameters and result, or a dataclass's fields, in parentheses."""
+    if dataclasses.is_dataclass(value):
+        return f"({', '.join(field.name for field in dataclasses.fields(value))})"
+    if not inspect.isfunction(value):
+        return ""
+    shown, is_after_star = [], False
+    for one in inspect.signature(value).parameters.values():
+        if one.kind is one.KEYWORD_ONLY and not is_after_star:
+            shown.append("*")
+            is_after_star = True
+        star = "**" if one.kind is one.VAR_KEYWORD else ""
+        shown.append(f"{star}{one.name}{default(one.default)}")
+    result = inspect.signature(value).return_annotation
+    return f"({', '.join(shown)})" + ("" if result == "None" else f" -> {result}")
+
+
+def default(value: object) -> str:
+    """Return the default of a parameter with its equals sign; "…" if it is more than a plain value."""
+    if value is inspect.Parameter.empty:
+        return ""
+    return f"={value!r}" if value is None or isinstance(value, str | int | tuple) else "=…"
+
+
+def first_line(value: object) -> str:
+    """The first line of a docstring, as Markdown."""
+    return re.sub(
+        r":\w+:`~?([^`]+)`|``", lambda found: f"`{found[1]}`" if found[1] else "`", str(inspect.getdoc(value))
+    ).splitlines()[0]
 
 
 FINDINGS_INTRODUCTION = """\
@@ -221,23 +304,6 @@ Problems that stop a command, such as a typo in schema.yaml, are reported in the
 def findings_reference() -> str:
     """Return docs/findings.md: each code of ``check`` and ``drift`` with its meaning."""
     return FINDINGS_INTRODUCTION + "".join(f"| `{code}` | {text} |\n" for code, text in EXPLANATIONS.items())
-
-
-def parameters(value: Callable[..., object]) -> str:
-    """Return the names of a function's parameters, in parentheses."""
-    return f"({', '.join(inspect.signature(value).parameters)})"
-
-
-def listed(names: list[str]) -> str:
-    """Return names as one sentence of code words, wrapped as the other pages are."""
-    return textwrap.fill(", ".join(f"`{name}`" for name in names) + ".", width=120, break_on_hyphens=False)
-
-
-def first_line(value: object) -> str:
-    """The first line of a docstring, as Markdown."""
-    return re.sub(
-        r":\w+:`~?([^`]+)`|``", lambda found: f"`{found[1]}`" if found[1] else "`", str(inspect.getdoc(value))
-    ).splitlines()[0]
 
 
 def schema_reference(page: str) -> str:

@@ -14,6 +14,7 @@ from waiaas_migrate.errors import MigrateError, Problem, ProjectError
 from waiaas_migrate.files.application_code import NamedSetup, is_setup_name
 from waiaas_migrate.files.problem_report import Origin, Report, listed, suggestion
 from waiaas_migrate.files.text_file import read_text
+from waiaas_migrate.sqlite.database.url import StrPath
 from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
 
 _TABLE = "tool.waiaas-migrate"
@@ -105,11 +106,11 @@ class Project:
 
 
 def find_project(
-    start: Path,
+    start: StrPath = ".",
     *,
-    schema: Path | str | None = None,
-    migrations: Path | str | None = None,
-    templates: Path | str | None = None,
+    schema: StrPath | None = None,
+    migrations: StrPath | None = None,
+    templates: StrPath | None = None,
 ) -> Project:
     """Return the project that ``start`` belongs to.
 
@@ -126,7 +127,7 @@ def find_project(
     Raises:
         ProjectError: the table, or the file that it is in, can't be used.
     """
-    start = start.absolute()
+    start = Path(start).absolute()
     root, settings = _nearest(start)
     given = {"schema": schema, "migrations": migrations, "templates": templates}
     for name, default in _PATHS.items():

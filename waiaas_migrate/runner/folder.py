@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from waiaas_migrate.files.migration_dir.manifest import Manifest, check_manifest
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, migration_hash
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.pragmas import Pragma
+from waiaas_migrate.sqlite.database.url import StrPath
 from waiaas_migrate.sqlite.planning.effects import Effects
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
 
@@ -100,7 +100,7 @@ class MigrationFolder:
         return OtherTools(patterns=(*self.ignore, *recorded))
 
 
-def read_folder(path: str | os.PathLike[str]) -> MigrationFolder:
+def read_folder(path: StrPath) -> MigrationFolder:
     """Read a migrations folder.
 
     Raises:

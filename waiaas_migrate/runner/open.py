@@ -26,15 +26,13 @@ from waiaas_migrate.sqlite.database.connection import (
 )
 from waiaas_migrate.sqlite.database.pragmas import Pragma, apply_layout_pragmas, apply_pragmas
 from waiaas_migrate.sqlite.database.setup import Setup, using_setup
-from waiaas_migrate.sqlite.database.url import Database, database_path
+from waiaas_migrate.sqlite.database.url import Database, StrPath, database_path
 
 if TYPE_CHECKING:
     from waiaas_migrate.runner.options import BackupWhen
 
 #: Seconds that closing waits for other connections, which may be about to close.
 _CLOSE_TIMEOUT = 0.1
-
-StrPath = str | os.PathLike[str]
 
 
 def connect(path: StrPath, *, migrations: StrPath, setup: Setup | None = None) -> sqlite3.Connection:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from waiaas_migrate.files.bundled import bundled
 from waiaas_migrate.runner import open as runner
-from waiaas_migrate.runner.open import StrPath, close_database
+from waiaas_migrate.runner.open import close_database
 from waiaas_migrate.sqlite.database.setup import Setup
+from waiaas_migrate.sqlite.database.url import StrPath
 
 if TYPE_CHECKING:
     from waiaas_migrate.runner.options import BackupWhen

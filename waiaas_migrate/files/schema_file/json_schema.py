@@ -57,6 +57,6 @@ def _object(form: Form) -> dict[str, Any]:
 def _property(key: Key) -> dict[str, Any]:
     text = re.sub(r"\[([^]]+)\]\([^)]*\)", r"\1", key.description)
     text = f"{text} Example: `{key.example}`" if key.example else text
-    # Draft 7 ignores what stands beside a reference.
+    # Draft 7 ignores other keywords beside a reference.
     shape = {"allOf": [key.kind.shape]} if "$ref" in key.kind.shape else key.kind.shape
     return {"description": text, **shape}

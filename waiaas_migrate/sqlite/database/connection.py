@@ -18,7 +18,7 @@ from waiaas_migrate.errors import (
 )
 from waiaas_migrate.sqlite.database.file import is_whole, make_file, reading_mode, require_file
 from waiaas_migrate.sqlite.database.setup import set_up
-from waiaas_migrate.sqlite.database.url import MEMORY, Database, database_path
+from waiaas_migrate.sqlite.database.url import MEMORY, Database, StrPath, database_path
 
 #: 3.37 has STRICT tables and ``pragma_table_list`` (https://www.sqlite.org/releaselog/3_37_0.html).
 OLDEST = (3, 37, 0)
@@ -67,7 +67,7 @@ def require_sqlite() -> None:
 
 
 def connect_file(
-    path: str | os.PathLike[str] | Database, *, timeout: float = DEFAULT_TIMEOUT, probe: bool = True
+    path: StrPath | Database, *, timeout: float = DEFAULT_TIMEOUT, probe: bool = True
 ) -> sqlite3.Connection:
     """Open a database for reading and writing; make a missing file with mode 0600.
 
@@ -143,7 +143,7 @@ def _prepare_file(database: Database, file: str) -> None:
         )
 
 
-def open_read_only(path: str | os.PathLike[str] | Database) -> sqlite3.Connection:
+def open_read_only(path: StrPath | Database) -> sqlite3.Connection:
     """Open an existing database for reading; committed data is never changed.
 
     If the files of WAL mode can't be made, the database is read as immutable (https://www.sqlite.org/wal.html#readonly).
