@@ -28,7 +28,7 @@ ONLY_THE_READER = re.compile(
     .*\ is\ not\ a\ type\. | .*\ is\ an\ SQL\ keyword,\ not\ part\ of\ a\ type\. | SQLite\ can't\ store\ NaN\.
     | this\ is\ not\ an\ SQL\ expression:.* | can't\ read\ the\ statement:.* | the\ statement\ creates\ .*
     # modules and their enums
-    | no\ module\ .* | .*\ is\ not\ a\ module\ name\. | unknown\ enum\ .*
+    | no\ module\ .* | .*\ is\ neither\ a\ module\ nor\ .* | .*\ is\ not\ a\ module\ name\. | unknown\ enum\ .* | can't\ use\ `.*
     # other tables, columns and names
     | there\ is\ no\ table\ .* | the\ table\ .*\ has\ no\ (column|primary\ key)\ .* | .*\ has\ no\ unique\ key\ on\ .*
     | .*\ is\ a\ view;.* | \d+\ columns?\ refers?\ to\ .* | .*\ is\ already\ (declared|used|renamed)\ .*

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from waiaas_migrate.commands.findings import Finding, FindingCode, Subject
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.files.schema_file.load_schema import display_name
+from waiaas_migrate.files.text_file import display_name
 
 #: The line with which editors find the JSON Schema (https://github.com/redhat-developer/yaml-language-server).
 EDITOR_LINE = "# yaml-language-server: $schema="

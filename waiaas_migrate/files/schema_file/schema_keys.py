@@ -93,13 +93,14 @@ _TERMS, _INDEX_TERMS = (s.list_of(s.any_of(s.NAME, s.ref(name)), at_least=1) for
 TERMS = Kind(_TERMS, lambda value, columns: _read_terms(value, columns, TERM), _write_terms)
 INDEX_TERMS = Kind(_INDEX_TERMS, lambda value, columns: _read_terms(value, columns, INDEX_TERM), _write_terms)
 
-_MODULES = s.any_of(s.TEXT, s.list_of(s.TEXT))
+_SOURCE = s.any_of(s.TEXT, {"type": "object"})
 _STATEMENTS = Kind(s.by_name(s.STATEMENT, names=s.OBJECT_NAME))
 TOP = Form(
     keys={
         "version": Key(Kind(s.constant(1)), "Required; `1`."),
         "enums": Key(
-            Kind(_MODULES), "One or more modules to look up enums in: `app.enums`, or `[app.enums, app.kinds]`."
+            Kind(s.any_of(_SOURCE, s.list_of(_SOURCE))),
+            "Where enums are defined: `app.enums`, `src/enums.ts`, or a list; see [sources](#sources-of-enums).",
         ),
         "pragmas": Key(
             Kind(s.by_name(s.PRAGMA_VALUE, names=s.PRAGMA_NAME)),
@@ -258,8 +259,8 @@ STORES = Kind(s.word(_STORES), lambda value, _columns: value.word(_STORES))
 _ENUM_LIST = {**s.list_of(s.ENUM_VALUE, at_least=1), "uniqueItems": True}
 ENUM = Form(
     keys={
-        "name": Key(Kind(s.TEXT), "The enum's name in its module."),
-        "values": Key(Kind(_ENUM_LIST), "The values, if the enum is not in a module."),
+        "name": Key(Kind(s.TEXT), "The enum's name in its source."),
+        "values": Key(Kind(_ENUM_LIST), "The values, if the enum has no name."),
         "stores": Key(STORES, "What the column holds of an `enum.Enum`: `values`, or the `names` of its members."),
         "constraint": Key(v.NAME, "The name of the CHECK."),
     },
