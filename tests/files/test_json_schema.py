@@ -101,6 +101,7 @@ PLACES: dict[str, tuple[str, str]] = {
     "top": ("{version: 1, tables: {t: {columns: {a: text}}}}", ""),
     "table": ("{version: 1, tables: {t: {columns: {a: text, b: text}}}}", "tables t"),
     "column": ("{version: 1, tables: {t: {columns: {a: {type: text}, b: text}}}}", "tables t columns a"),
+    "lint": ("{version: 1, lint: {}, tables: {t: {columns: {a: text}}}}", "lint"),
     "column_primary_key": (
         "{version: 1, tables: {t: {columns: {a: {type: text, primary_key: {}}}}}}",
         "tables t columns a primary_key",

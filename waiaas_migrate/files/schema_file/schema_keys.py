@@ -93,7 +93,27 @@ _TERMS, _INDEX_TERMS = (s.list_of(s.any_of(s.NAME, s.ref(name)), at_least=1) for
 TERMS = Kind(_TERMS, lambda value, columns: _read_terms(value, columns, TERM), _write_terms)
 INDEX_TERMS = Kind(_INDEX_TERMS, lambda value, columns: _read_terms(value, columns, INDEX_TERM), _write_terms)
 
-_SOURCE = s.any_of(s.TEXT, {"type": "object"})
+
+def _read_codes(value: Value, _: Columns) -> None:
+    """Report what isn't a list of texts; ``lint`` reads it where it is needed."""
+    for item in value.items("a list of codes, such as `[REDUNDANT_INDEX]`"):
+        item.text("the code of a rule, such as `REDUNDANT_INDEX`")
+
+
+LINT = Form(
+    keys={"ignore": Key(Kind(s.list_of(s.TEXT), _read_codes), "Codes of rules that `lint` ignores here and below.")},
+    example="`{ignore: [REDUNDANT_INDEX]}`",
+)
+
+
+def _read_lint(value: Value, columns: Columns) -> None:
+    LINT.read(value, columns)
+
+
+_LINT = Kind(s.any_of({"type": "null"}, s.ref("lint")), _read_lint)
+
+_ENUM_LIST = {**s.list_of(s.ENUM_VALUE, at_least=1), "uniqueItems": True}
+_SOURCE = s.any_of(s.TEXT, {"type": "object", "additionalProperties": _ENUM_LIST})
 _STATEMENTS = Kind(s.by_name(s.STATEMENT, names=s.OBJECT_NAME))
 TOP = Form(
     keys={
@@ -110,6 +130,7 @@ TOP = Form(
         "views": Key(_STATEMENTS, "Views by name: `CREATE VIEW` or only its `SELECT`."),
         "triggers": Key(_STATEMENTS, "Triggers by name: `CREATE TRIGGER`."),
         "virtual_tables": Key(_STATEMENTS, "Virtual tables by name: `CREATE VIRTUAL TABLE`."),
+        "lint": Key(_LINT, "What [`lint`](lint.md) ignores: `lint: {ignore: [CODE]}`."),
     },
     example="`version: 1` and `tables:`",
     required={"version": "Begin the file with `version: 1`."},
@@ -152,6 +173,7 @@ TABLE = Form(
         "strict": Key(v.FLAG, "STRICT.", example="strict: true"),
         "without_rowid": Key(v.FLAG, "WITHOUT ROWID; needs a primary key.", example="without_rowid: true"),
         "renamed_from": Key(v.NAME, "The old name; see [hints](#hints).", example="renamed_from: agents"),
+        "lint": Key(_LINT, "What [`lint`](lint.md) ignores in the table.", example="lint: {ignore: [REDUNDANT_INDEX]}"),
     },
     example="a mapping with `columns`",
     required={"columns": "Write `columns:` with a line for each column."},
@@ -256,7 +278,6 @@ COLUMN_CONFLICTS = Form(
 )
 _STORES = {"values": False, "names": True}
 STORES = Kind(s.word(_STORES), lambda value, _columns: value.word(_STORES))
-_ENUM_LIST = {**s.list_of(s.ENUM_VALUE, at_least=1), "uniqueItems": True}
 ENUM = Form(
     keys={
         "name": Key(Kind(s.TEXT), "The enum's name in its source."),
@@ -333,6 +354,7 @@ COLUMN = Form(
             Kind(s.any_of({"type": "null"}, s.ref("enum_values"))),
             "What happened to old values; see [hints](#hints).",
         ),
+        "lint": Key(_LINT, "What [`lint`](lint.md) ignores in the column."),
     },
     example="a type, or a mapping",
     exclusive=("default", "default_sql"),
@@ -357,6 +379,7 @@ COLUMN = Form(
 DEFINITIONS = {
     "table": TABLE,
     "column": COLUMN,
+    "lint": LINT,
     "column_primary_key": COLUMN_PRIMARY_KEY,
     "column_unique": COLUMN_UNIQUE,
     "column_conflicts": COLUMN_CONFLICTS,
