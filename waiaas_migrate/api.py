@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.commands.diff import Comparison
     from waiaas_migrate.commands.diff import compare as diff
     from waiaas_migrate.commands.drift import Drift, drift, drift_of_all
+    from waiaas_migrate.commands.enums import enums
     from waiaas_migrate.commands.findings import Finding, FindingCode, Severity, Subject
     from waiaas_migrate.commands.inspect import Inspected, inspect
     from waiaas_migrate.commands.lint.lint import lint, lint_database
@@ -145,6 +146,7 @@ __all__ = [
     "diff",
     "drift",
     "drift_of_all",
+    "enums",
     "estimate",
     "estimate_all",
     "find_project",
@@ -179,6 +181,7 @@ _NAMES = {
     "commands.check": "check",
     "commands.diff": "Comparison diff",
     "commands.drift": "Drift drift drift_of_all",
+    "commands.enums": "enums",
     "commands.findings": "Finding FindingCode Severity Subject",
     "commands.inspect": "Inspected inspect",
     "commands.lint.lint": "lint lint_database",

@@ -46,9 +46,9 @@ def enums(project: Project, *, language: EnumLanguage, sources: Sequence[str] = 
     if problems := [one.as_problem() for one in usable if one.problem]:
         raise SchemaFileError(problems)
     if not usable:
-        raise UsageError(f"no enum is defined in {' or '.join(loaded.sources)}. Check the file, or name another SOURCE.")
+        raise UsageError(f"{' or '.join(loaded.sources)}: defines no enum. Name another SOURCE.")
     write = python_module if language == "python" else typescript_module
-    origin = ", ".join(dict.fromkeys(one.name for one in found))
+    origin = " or ".join(dict.fromkeys(one.name for one in found))
     return write(grouped(usable), f"{_MARK} Change {origin} instead.")
 
 

@@ -1,4 +1,4 @@
-"""Decide what becomes of each enum: a class or type, a list, or both."""
+"""Group the names of each enum: that of a class or type, and that of a list."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _singular(word: str) -> str:
 
 
 def unique(names: Iterable[str], taken: Collection[str] = ()) -> tuple[str, ...]:
-    """Return ``names``, with a number behind each that another has already."""
+    """Return ``names``; each that another has already gets a number."""
     seen = set(taken)
     found: list[str] = []
     for name in names:

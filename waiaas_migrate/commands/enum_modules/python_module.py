@@ -40,7 +40,7 @@ def _class(group: EnumGroup) -> str:
 
 
 def _plain(group: EnumGroup) -> Iterator[str]:
-    """Yield what is no class: lists, and types whose values are both text and numbers."""
+    """Yield what isn't a class: lists, and types whose values are both text and numbers."""
     items = [_literal(value) for value in group.values]
     if group.type_name and not _is_class(group):
         yield _wrapped(f"{group.type_name} = Literal[", items, "]")

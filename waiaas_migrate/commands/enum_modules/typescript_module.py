@@ -27,7 +27,8 @@ def _declarations(group: EnumGroup) -> Iterator[str]:
     elif group.members:
         entries = [f"{_key(key)}: {value}" for key, value in zip(group.members, items, strict=True)]
         yield "\n".join([f"export const {name} = {{", *(f"  {entry}," for entry in entries), "} as const;"])
-        yield f"export type {name} = (typeof {name})[keyof typeof {name}];"
+        type_line = f"export type {name} = (typeof {name})[keyof typeof {name}];"
+        yield type_line if len(type_line) <= _LONGEST_LINE else type_line.replace(" = ", " =\n  ")
     else:
         line = f"export type {name} = {' | '.join(items)};"
         parts = [f"export type {name} =", *(f"  | {item}" for item in items)]
