@@ -1,0 +1,87 @@
+"""The applications of docs/processes.md and docs/fastapi.md, served by real servers."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import httpx
+import pytest
+
+from tests.support.pages import DOCS, blocks, environment, readme_project
+from tests.support.projects import edit, rows
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gunicorn and Unix sockets")
+
+
+@contextmanager
+def served(folder: Path, *command: str) -> Iterator[httpx.Client]:
+    """Run a server in ``folder``, whose command ends with an option for a Unix socket; stop it at the end."""
+    log = folder / "server.log"
+    with TemporaryDirectory() as short, log.open("w", encoding="utf-8") as output:  # a socket's path has 107 bytes
+        address = f"{short}/socket"
+        server = subprocess.Popen(
+            [sys.executable, "-m", *command[:-1], command[-1] + address],
+            cwd=folder,
+            stdout=output,
+            stderr=output,
+            env=environment(folder),
+        )
+        try:
+            while not is_listening(address):
+                assert server.poll() is None, log.read_text(encoding="utf-8")
+                time.sleep(0.05)
+            transport = httpx.HTTPTransport(uds=address, limits=httpx.Limits(max_connections=None))
+            with httpx.Client(transport=transport, base_url="http://app", timeout=60) as client:
+                yield client
+        finally:
+            server.terminate()
+            server.wait(60)
+    assert server.returncode in (0, -signal.SIGTERM), log.read_text(encoding="utf-8")
+
+
+def is_listening(address: str) -> bool:
+    """Return whether a server accepts connections at ``address``."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(address) == 0
+
+
+def page_files(page: str, folder: Path) -> None:
+    """Write the files of a page that are named in it."""
+    for block in blocks((DOCS / page).read_text(encoding="utf-8")):
+        if block.file:
+            (folder / block.file).write_text(block.text, encoding="utf-8")
+
+
+@pytest.mark.parametrize("migrates", ["master", "workers", "preloaded workers"])
+def test_gunicorn(tmp_path: Path, migrates: str) -> None:
+    """Three workers that start on an empty database at once serve every request, and write every row once."""
+    folder = readme_project(tmp_path / "project")
+    page_files("processes.md", folder)
+    (folder / "app.db").touch()
+    if migrates != "master":
+        edit(folder / "gunicorn.conf.py", '\n\ndef on_starting(server):\n    apply("app.db", "migrations")\n', "")
+        edit(folder / "app.py", "import connect, generate_id", "import generate_id, open_database")
+        edit(folder / "app.py", "= connect(", "= open_database(")
+        # Workers open the database as soon as they have started, before any request.
+        with (folder / "gunicorn.conf.py").open("a", encoding="utf-8") as file:
+            file.write("\n\ndef post_worker_init(worker):\n    __import__('app').connection()\n")
+    options = ["--preload"] if migrates == "preloaded workers" else []
+    with (
+        served(folder, "gunicorn", "app:application", *options, "--bind=unix:") as client,
+        ThreadPoolExecutor(16) as pool,
+    ):
+        answers = list(pool.map(lambda number: client.post(f"/{number}").status_code, range(100)))
+    assert answers == [200] * 100
+    assert rows(folder / "app.db", "SELECT count(*), count(DISTINCT title) FROM tasks") == [(100, 100)]
+    assert rows(folder / "app.db", "SELECT migration_id FROM _yoyo_migration") == [("0001_initial",)]
+    log = (folder / "server.log").read_text(encoding="utf-8")
+    assert log.count("Booting worker") == 3, log
