@@ -1,7 +1,10 @@
-"""The applications of docs/processes.md and docs/fastapi.md, served by real servers."""
+"""The applications of docs/processes.md, docs/docker.md and docs/fastapi.md, served by real servers."""
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +18,7 @@ from tempfile import TemporaryDirectory
 
 import httpx
 import pytest
+import yaml
 
 from tests.support.pages import DOCS, blocks, environment, readme_project
 from tests.support.projects import edit, rows
@@ -29,11 +33,11 @@ def served(folder: Path, *command: str) -> Iterator[httpx.Client]:
     with TemporaryDirectory() as short, log.open("w", encoding="utf-8") as output:  # a socket's path has 107 bytes
         address = f"{short}/socket"
         server = subprocess.Popen(
-            [sys.executable, "-m", *command[:-1], command[-1] + address],
+            [*command[:-1], command[-1] + address],
             cwd=folder,
             stdout=output,
             stderr=output,
-            env=environment(folder),
+            env={**environment(folder), "DATABASE": "app.db", "HOME": short},
         )
         try:
             while not is_listening(address):
@@ -68,7 +72,11 @@ def test_gunicorn(tmp_path: Path, migrates: str) -> None:
     page_files("processes.md", folder)
     (folder / "app.db").touch()
     if migrates != "master":
-        edit(folder / "gunicorn.conf.py", '\n\ndef on_starting(server):\n    apply("app.db", "migrations")\n', "")
+        edit(
+            folder / "gunicorn.conf.py",
+            '\n\ndef on_starting(server):\n    apply(os.environ["DATABASE"], "migrations")\n',
+            "",
+        )
         edit(folder / "app.py", "import connect, generate_id", "import generate_id, open_database")
         edit(folder / "app.py", "= connect(", "= open_database(")
         # Workers open the database as soon as they have started, before any request.
@@ -85,3 +93,35 @@ def test_gunicorn(tmp_path: Path, migrates: str) -> None:
     assert rows(folder / "app.db", "SELECT migration_id FROM _yoyo_migration") == [("0001_initial",)]
     log = (folder / "server.log").read_text(encoding="utf-8")
     assert log.count("Booting worker") == 3, log
+
+
+def test_docker(tmp_path: Path) -> None:
+    """The files that the Dockerfile copies are enough for its entrypoint, which migrates and then serves requests."""
+    folder = readme_project(tmp_path / "project")
+    (folder / "requirements.txt").touch()
+    page_files("processes.md", folder)
+    page_files("docker.md", folder)
+    steps = re.findall(r"^([A-Z]+) (.*)$", (folder / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    image = tmp_path / "image"
+    image.mkdir()
+    for sources in (arguments.split()[:-1] for step, arguments in steps if step == "COPY"):
+        for source in sources:
+            copy = shutil.copytree if source.endswith("/") else shutil.copy
+            copy(folder / source, image / source)
+    entrypoint, command = (json.loads(dict(steps)[step]) for step in ("ENTRYPOINT", "CMD"))
+    assert dict(steps)["ENV"] == "DATABASE=/data/app.db"
+    assert command.pop().startswith("--bind=")
+    with served(image, *entrypoint, *command, "--bind=unix:") as client:
+        assert client.post("/task").text == "1"
+    assert "applied 0001_initial" in (image / "server.log").read_text(encoding="utf-8").splitlines()
+
+
+def test_compose(tmp_path: Path) -> None:
+    """The service that migrates runs ``apply`` on the database that the application opens."""
+    page_files("docker.md", tmp_path)
+    compose = yaml.safe_load((tmp_path / "compose.yaml").read_text(encoding="utf-8"))
+    migrate, app = (compose["services"][name] for name in ("migrate", "app"))
+    assert migrate["entrypoint"] == ["waiaas-migrate", "apply", "/data/app.db"]
+    assert app["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
+    assert app["volumes"] == migrate["volumes"] == ["app-data:/data"]
+    assert list(compose["volumes"]) == ["app-data"]
