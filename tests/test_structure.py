@@ -61,7 +61,7 @@ PUBLIC = set(
 )
 
 #: Slow or not always installed: loaded when first needed.
-LOADED_LATER = {"click", "jinja2", "rich", "sqlite3", "syntaqlite", "uuid6", "yaml", "yoyo"}
+LOADED_LATER = {"aiosqlite", "click", "jinja2", "rich", "sqlalchemy", "sqlite3", "syntaqlite", "uuid6", "yaml", "yoyo"}
 
 
 def path_of(file: Path) -> str:

@@ -29,8 +29,11 @@ INTRODUCTION = """\
 Results go to stdout and messages to stderr. Color is used only on a terminal; set `NO_COLOR` to turn it off. For exit
 statuses see the [README](../README.md#exit-status).
 
-DATABASE is a path, a `file:` URI or a `sqlite:///` URL. Paths on the command line are relative to the current folder;
-other paths come from the configuration. Commands that need neither `--schema` nor `--templates` accept and ignore them.
+DATABASE is a path, a `file:` URI or a `sqlite:///` URL. Without one, commands use the environment variable
+`WAIAAS_MIGRATE_DATABASE`, then `database` of the configuration. `restore` takes a single argument as DATABASE.
+
+Paths on the command line are relative to the current folder, and those in the configuration to its folder. Commands that
+need neither `--schema` nor `--templates` accept and ignore them.
 
 ## Configuration
 
@@ -41,9 +44,10 @@ other paths come from the configuration. Commands that need neither `--schema` n
 schema = "schema.yaml"
 migrations = "migrations"
 templates = "templates"
+database = "app.db"          # the DATABASE of commands that are given none; may be a pattern
 catalog_edits = true         # false: rebuild tables instead of editing their definitions
 secure_delete = false        # whether rebuilds overwrite deleted data; default: the connection's setting
-ignore_tables = ["search_*"] # tables of other tools, by name or glob
+ignore = ["search_*"]        # tables and views of other tools, by name or glob
 main_branch = "trunk"        # its migrations are released; default: the remote's default branch, main or master
 setup = "app.db:prepare"     # called with every connection, to register collations, functions and extensions
 ```
@@ -134,7 +138,7 @@ def section(name: str, command: click.Command) -> str:
 def argument(one: click.Argument) -> str:
     """Return an argument as the usage shows it: in brackets if it is optional."""
     name = str(one.human_readable_name).upper()
-    return name if one.required else f"[{name}]"
+    return name if one.required or name.startswith("[") else f"[{name}]"
 
 
 def item(option: click.Option) -> str:

@@ -61,7 +61,7 @@ def adopt_all(
 
 def _folder(project: Project) -> MigrationFolder:
     """Return the migrations folder, with the project's own settings on other tools."""
-    return replace(read_folder(project.migrations), ignore_tables=project.ignore_tables)
+    return replace(read_folder(project.migrations), ignore=project.ignore)
 
 
 def _adopt(database: StrPath, *, folder: MigrationFolder, at: str | None, dry_run: bool) -> Adoption:

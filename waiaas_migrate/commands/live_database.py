@@ -125,8 +125,8 @@ def ignored_by(project: Project) -> OtherTools:
 
 def _ignored(project: Project, manifest: Manifest | None) -> OtherTools:
     # A server may have the migrations but no pyproject.toml.
-    recorded = () if manifest is None else manifest.ignore_tables
-    return OtherTools(patterns=tuple(dict.fromkeys((*project.ignore_tables, *recorded))))
+    recorded = () if manifest is None else manifest.ignore
+    return OtherTools(patterns=tuple(dict.fromkeys((*project.ignore, *recorded))))
 
 
 @contextmanager

@@ -26,7 +26,7 @@ class MigrationFolder:
     post_apply: tuple[MigrationFile, ...] = ()
     manifest: Manifest | None = None
     #: Patterns for tables of other tools, besides those in the manifest.
-    ignore_tables: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
     #: The ids of the migrations, in their order.
     ids: tuple[str, ...] = field(init=False, compare=False, repr=False)
     #: The hash of each migration's own text, by the hash under which yoyo records it.
@@ -96,8 +96,8 @@ class MigrationFolder:
     @property
     def others(self) -> OtherTools:
         """Return which tables belong to other tools."""
-        recorded = () if self.manifest is None else self.manifest.ignore_tables
-        return OtherTools(patterns=(*self.ignore_tables, *recorded))
+        recorded = () if self.manifest is None else self.manifest.ignore
+        return OtherTools(patterns=(*self.ignore, *recorded))
 
 
 def read_folder(path: StrPath) -> MigrationFolder:

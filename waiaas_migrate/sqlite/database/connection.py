@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from waiaas_migrate.errors import (
@@ -67,7 +69,11 @@ def require_sqlite() -> None:
 
 
 def connect_file(
-    path: StrPath | Database, *, timeout: float = DEFAULT_TIMEOUT, probe: bool = True
+    path: StrPath | Database,
+    *,
+    timeout: float = DEFAULT_TIMEOUT,
+    probe: bool = True,
+    options: Mapping[str, Any] | None = None,
 ) -> sqlite3.Connection:
     """Open a database for reading and writing; make a missing file with mode 0600.
 
@@ -75,6 +81,7 @@ def connect_file(
         path: a path, URI, URL or ``:memory:``.
         timeout: seconds to wait for the locks of others.
         probe: read the catalog, to find out whether the file is a database.
+        options: more arguments of :func:`sqlite3.connect`.
 
     Raises:
         DatabaseFileError: the file can't be opened or written, or isn't a SQLite database.
@@ -88,7 +95,7 @@ def connect_file(
     with plain_errors(database.name, doing="opening it"):
         target, is_uri = _target(database, file)
         try:
-            connection = sqlite3.connect(target, timeout=timeout, uri=is_uri)
+            connection: sqlite3.Connection = sqlite3.connect(target, timeout=timeout, uri=is_uri, **(options or {}))
         except sqlite3.OperationalError as error:
             _refuse_uri(database, error)
             raise
