@@ -69,7 +69,7 @@ def test_the_page_on_adopting_works_in_an_empty_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a POSIX shell")
-@pytest.mark.parametrize("page", ["asyncio", "processes", "sqlite3"])
+@pytest.mark.parametrize("page", ["asyncio", "fastapi", "processes", "sqlite3"])
 def test_a_page_works_in_the_project_of_the_readme(tmp_path: Path, page: str) -> None:
     """Everything on the page, done in its order in the README's project, prints what is written there."""
     run_blocks(readme_project(tmp_path / "project"), (DOCS / f"{page}.md").read_text(encoding="utf-8"))

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ import httpx
 import pytest
 import yaml
 
-from tests.support.pages import DOCS, blocks, environment, readme_project
+from tests.support.pages import DOCS, blocks, environment, readme_project, run_blocks, run_command
 from tests.support.projects import edit, rows
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gunicorn and Unix sockets")
@@ -125,3 +126,44 @@ def test_compose(tmp_path: Path) -> None:
     assert app["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
     assert app["volumes"] == migrate["volumes"] == ["app-data:/data"]
     assert list(compose["volumes"]) == ["app-data"]
+
+
+@pytest.mark.parametrize("module", ["app", "async_app"])
+def test_fastapi_while_another_process_migrates(tmp_path: Path, module: str) -> None:
+    """32 clients write and read without an error while another process rebuilds the table; every row is there."""
+    folder = readme_project(tmp_path / "project")
+    run_blocks(folder, (DOCS / "fastapi.md").read_text(encoding="utf-8"))
+    (folder / "app.db").unlink(missing_ok=True)
+    written = threading.Semaphore(0)
+
+    def client_of(number: int) -> list[str]:
+        titles = [f"{number}-{turn}" for turn in range(12)]
+        for title in titles:
+            assert client.post("/tasks", params={"title": title}).status_code == 200
+            seen = client.get("/tasks")
+            assert seen.status_code == 200
+            assert title in seen.json()
+            written.release()
+        return titles
+
+    server = "uvicorn", f"{module}:app", "--workers=2", "--uds="
+    with served(folder, *server) as client, ThreadPoolExecutor(32) as pool:
+        edit(
+            folder / "schema.yaml",
+            "title: {type: text, nullable: false}",
+            "title: {type: text, nullable: false, collate: nocase}",
+        )
+        run_command(folder, "waiaas-migrate", "generate", "-m", "nocase")
+        assert "rewrites the table" in (folder / "migrations" / "0002_nocase.sql").read_text(encoding="utf-8")
+        clients = [pool.submit(client_of, number) for number in range(32)]
+        for _ in range(64):
+            written.acquire()
+        applied = run_command(folder, "waiaas-migrate", "apply", "app.db")
+        assert not all(one.done() for one in clients)
+        titles = {title for one in clients for title in one.result()}
+    assert applied == "applied 0002_nocase\n"
+    assert len(titles) == 32 * 12
+    found = rows(folder / "app.db", "SELECT title FROM tasks")
+    assert len(found) == len(titles)
+    assert {title for (title,) in found} == titles
+    assert run_command(folder, "waiaas-migrate", "drift", "app.db") == "app.db: no drift.\n"
