@@ -6,8 +6,8 @@ from functools import cached_property
 from pathlib import Path
 
 from waiaas_migrate.files.problem_report import Origin
-from waiaas_migrate.files.schema_file.load_schema import display_name
 from waiaas_migrate.files.schema_file.locate import Steps, places
+from waiaas_migrate.files.text_file import display_name
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.model import Trigger, View
 from waiaas_migrate.schema.names import fold

@@ -92,7 +92,9 @@ INDEX_TERMS = Kind("array", lambda value, columns: _read_terms(value, columns, I
 TOP = Form(
     keys={
         "version": Key(ANY, "The version of the format: 1."),
-        "enums": Key(ANY, "The module, or a list of modules, that define enums."),
+        "enums": Key(
+            ANY, "Where enums are defined: a module, a file, a mapping of names to lists, or a list of these."
+        ),
         "pragmas": Key(MAPPING, "PRAGMAs in the order in which a connection sets them."),
         "tables": Key(MAPPING, "Tables by name."),
         "views": Key(MAPPING, "Views by name: the whole CREATE VIEW, or its SELECT."),
@@ -218,8 +220,8 @@ COLUMN_CONFLICTS = Form(
 STORES = Kind("string", lambda value, _columns: value.word({"values": False, "names": True}))
 ENUM = Form(
     keys={
-        "name": Key(ANY, "The enum's name in its module."),
-        "values": Key(ANY, "The values, if the enum is not in a module."),
+        "name": Key(ANY, "The enum's name in its source."),
+        "values": Key(ANY, "The values, if the enum has no name."),
         "stores": Key(STORES, "What the column holds of an `enum.Enum`: `values`, or the `names` of its members."),
         "constraint": Key(v.NAME, "The name of the CHECK."),
     },
