@@ -28,6 +28,8 @@ PUBLIC_MODULES = {"waiaas_migrate", "waiaas_migrate.sqlalchemy", "waiaas_migrate
 NAMELESS = {
     "Code": "a string",
     "ConnectOptions": "keyword arguments",
+    "EnumSource": "a setting of the project",
+    "LintSettings": "a setting of the project",
     "NamedSetup": "a function with a name",
     "StopRequest": "a protocol; a threading.Event is one",
     "MigrationFolder": "a folder that was read before; users give its path",

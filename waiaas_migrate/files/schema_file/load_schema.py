@@ -80,6 +80,7 @@ def _declared(top: Value, report: Report, root: Path) -> DeclaredSchema:
     fields = k.TOP.fields(top)
     if "version" in fields:
         _check_version(fields["version"])
+    k.TOP.contents({key: value for key, value in fields.items() if key == "lint"}, ())
     pragmas = _pragmas(fields["pragmas"]) if "pragmas" in fields else ()
     enums = _enums(fields.get("enums"), fields.get("tables"), report, root)
     entries = fields["tables"].entries("a table's name and `columns:`") if "tables" in fields else ()
