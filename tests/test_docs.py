@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
+from tests.support.lint_pages import LINT, RULES, lint_reference, rule_pages
 from tests.support.projects import CHECKOUT
 from tests.support.reference_pages import API, FINDINGS, REFERENCE, api_reference, findings_reference, reference
 from waiaas_migrate import errors
@@ -18,7 +19,7 @@ from waiaas_migrate.files.schema_file.schema_keys import COLUMN, TABLE, TOP
 from waiaas_migrate.schema.hazards.hazard import DESTRUCTIVE, Code
 
 DOCS = CHECKOUT / "docs"
-PAGES = [CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", CHECKOUT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", CHECKOUT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 
 
 def test_every_hazard_is_documented() -> None:
@@ -38,6 +39,12 @@ def test_every_finding_is_documented() -> None:
     """docs/findings.md has every code; ``python -m tests.support.reference_pages`` writes it."""
     assert set(EXPLANATIONS) == set(FindingCode)
     assert FINDINGS.read_text(encoding="utf-8") == findings_reference()
+
+
+def test_every_rule_of_lint_has_a_page() -> None:
+    """docs/lint.md lists the rules, docs/lint has the page of each and no other; ``reference_pages`` writes them."""
+    assert LINT.read_text(encoding="utf-8") == lint_reference()
+    assert {path.name: path.read_text(encoding="utf-8") for path in RULES.iterdir()} == rule_pages()
 
 
 def test_the_api_reference_is_up_to_date() -> None:

@@ -1,4 +1,4 @@
-"""Write the reference pages, docs/cli.md, docs/api.md and docs/findings.md, from what the package says of itself.
+"""Write the reference pages, docs/cli.md, docs/api.md, docs/findings.md and docs/lint, from what the package says of itself.
 
 Run ``python -m tests.support.reference_pages`` in the checkout after a change to commands, public names or findings.
 """
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import click
 
 import waiaas_migrate.waiaas
+from tests.support.lint_pages import write_lint_pages
 from tests.support.projects import CHECKOUT
 from waiaas_migrate.cli.main import group
 from waiaas_migrate.commands.findings import EXPLANATIONS
@@ -49,6 +50,7 @@ catalog_edits = true         # false: rebuild tables instead of editing their de
 secure_delete = false        # whether rebuilds overwrite deleted data; default: the connection's setting
 ignore = ["search_*"]        # tables and views of other tools, by name or glob
 main_branch = "trunk"        # its migrations are released; default: the remote's default branch, main or master
+lint = { ignore = [] }       # which rules `lint` runs; see [Lint](lint.md)
 setup = "app.db:prepare"     # called with every connection, to register collations, functions and extensions
 ```
 
@@ -73,6 +75,7 @@ With `--json`, stdout holds one object. Its keys are always present:
 - `drift --as-migration`: `database`, `migration`, `changes`, `hazards`, `refused`, `written`, `edits`, `notices`
 - `drift --fix`: `database`, `changes`, `hazards`, `sql`
 - `generate`: `migration`, `changes`, `hazards`, `refused`, `unrecorded`, `replaced`, `written`, `removed`
+- `lint`: `findings`
 - `new`: `migration`, `written`, `removed`
 - `record`: `added`, `edited`, `deleted`, `notices`, `written`, `removed`
 - `restore`: `database`, `restored`, `kept`, `notices`
@@ -207,7 +210,7 @@ API_SECTIONS = (
         "Check and compare",
         "",
         (
-            "check drift diff inspect adopt take_over undo_changes Finding Subject FindingCode Severity "
+            "check lint lint_database drift diff inspect adopt take_over undo_changes Finding Subject FindingCode Severity "
             "Problem Drift Comparison Inspected Adoption Difference TakenOver SchemaEdit Undoing"
         ),
     ),
@@ -306,3 +309,4 @@ if __name__ == "__main__":
     REFERENCE.write_text(reference(), encoding="utf-8")
     API.write_text(api_reference(), encoding="utf-8")
     FINDINGS.write_text(findings_reference(), encoding="utf-8")
+    write_lint_pages()

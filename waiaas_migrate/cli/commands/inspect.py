@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 @click.option(
     "--enums",
     is_flag=True,
-    help="Link lists of values in CHECKs to the enums of the modules that schema.yaml names.",
+    help="Link lists of values in CHECKs to the enums that schema.yaml names.",
 )
 @click.option(
     "--enums-module",
     metavar="MODULE",
     multiple=True,
-    help="Link them to the enums of MODULE instead, such as `app.enums`.  [repeatable]",
+    help="Link them to the enums of MODULE instead, such as `app.enums` or `src/enums.ts`.  [repeatable]",
 )
 @options.in_migrations
 def inspect(project: Project, database: str, output: str | None, enums_module: tuple[str, ...], *, enums: bool) -> int:
@@ -39,8 +39,8 @@ def inspect(project: Project, database: str, output: str | None, enums_module: t
     Example:
       waiaas-migrate inspect app.db -o schema.yaml --enums-module app.enums
     """  # noqa: D301
-    from waiaas_migrate.commands.inspect import declared_modules
     from waiaas_migrate.commands.inspect import inspect as run
+    from waiaas_migrate.commands.inspect import sources_of
     from waiaas_migrate.commands.live_database import ignored_by
     from waiaas_migrate.files.schema_file.locate import declared_names
     from waiaas_migrate.files.text_file import write_text
@@ -51,8 +51,8 @@ def inspect(project: Project, database: str, output: str | None, enums_module: t
     if path is not None and path.is_dir():
         raise UsageError(f"--output {output}: is a folder. Give the path of a file.")
     others = ignored_by(project).except_for(declared_names(project.schema))
-    modules = declared_modules(project) if enums and not enums_module else enums_module
-    found = run(database, enums=modules, root=project.root, others=others)
+    sources = sources_of(project) if enums and not enums_module else enums_module
+    found = run(database, enums=sources, root=project.root, others=others)
     for remark in found.remarks:
         note(remark)
     if path is None:
