@@ -14,7 +14,7 @@ from waiaas_migrate.files.git import committed_files
 from waiaas_migrate.files.migration_dir.manifest import read_recorded
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.files.schema_file.load_schema import display_name
+from waiaas_migrate.files.text_file import display_name
 from waiaas_migrate.runner.replay import replay
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hazards.find_hazards import find_hazards

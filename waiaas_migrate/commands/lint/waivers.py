@@ -10,8 +10,8 @@ from typing import NamedTuple
 from waiaas_migrate.errors import MigrationsError, SchemaFileError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.files.problem_report import Origin, Report, suggestion
-from waiaas_migrate.files.schema_file.load_schema import display_name
 from waiaas_migrate.files.schema_file.locate import Steps, texts
+from waiaas_migrate.files.text_file import display_name
 from waiaas_migrate.schema.names import fold
 
 _COMMENT = re.compile(r"^\s*(?:--|#) *lint ignore\b *(?P<code>\w*) *:? *(?P<reason>.*?) *$", re.MULTILINE)
