@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
 
 from waiaas_migrate.authoring.declared import declare
-from waiaas_migrate.authoring.draft import changes_of
-from waiaas_migrate.authoring.make_transition import make_transition
 from waiaas_migrate.commands.live_database import ignored_by, live_connection
+from waiaas_migrate.commands.migration_steps import migration_steps
 from waiaas_migrate.diagram.cards import picture_of
 from waiaas_migrate.diagram.dot import dot
-from waiaas_migrate.diagram.history import Step, history_of
+from waiaas_migrate.diagram.history import history_of
 from waiaas_migrate.diagram.markdown import markdown
 from waiaas_migrate.diagram.mermaid import mermaid
 from waiaas_migrate.diagram.page import page
 from waiaas_migrate.diagram.svg import svg
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.garbage_collection import collection_paused
-from waiaas_migrate.files.migration_dir.manifest import read_manifest
-from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, read_migrations
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.schema_file.locate import declared_names
 from waiaas_migrate.files.templates.render import Renderer
-from waiaas_migrate.runner.replay import replay
-from waiaas_migrate.schema.changes import Change
-from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
-from waiaas_migrate.schema.names import fold
-from waiaas_migrate.schema.renames import resolve
-from waiaas_migrate.sqlite.database.catalog import read_catalog
-from waiaas_migrate.sqlite.database.memory import copy, memory
-from waiaas_migrate.sqlite.reading.introspect import Known, introspect
+from waiaas_migrate.sqlite.reading.introspect import introspect
 
 #: What a diagram can be written as.
 Format = Literal["html", "svg", "mermaid", "dot", "markdown"]
@@ -74,7 +60,7 @@ def diagram(project: Project, database: str | None = None, *, form: Format = "ht
     title, schema = _schema(project, database)
     match form:
         case "html":
-            steps = () if database is not None else _steps(project, schema)
+            steps = () if database is not None else migration_steps(project, schema)
             return page(history_of(schema, steps), title=title)
         case "svg":
             return svg(picture_of(schema), title=title)
@@ -112,21 +98,3 @@ def _schema(project: Project, database: str | None) -> tuple[str, Schema]:
     others = ignored_by(project).except_for(declared_names(project.schema))
     with live_connection(database) as (connection, name):
         return Path(name).name, introspect(connection, others=others)
-
-
-def _steps(project: Project, schema: Schema) -> Iterator[Step]:
-    """Yield a step for each migration, and one for what no migration has made yet."""
-    migrations = read_migrations(project.migrations, missing_ok=True)
-    manifest = read_manifest(project.migrations) if migrations else None
-    hints = () if manifest is None else manifest.hints
-    steps: list[Step] = []
-    known: dict[str, object] = {}
-    before = memory()
-
-    def note(migration: MigrationFile, connection: sqlite3.Connection) -> None:
-        nonlocal before
-        old = steps[-1].after if steps else Schema()
-        ...
-
-    with closing(replay(migrations, note=note)):
-        yield from steps

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     import igraph
 
 #: The room between cards in a column, and the height of a line's place in one.
-_BETWEEN, _LANE = 28.0, 14.0
+_BETWEEN, _LANE = 28.0, 10.0
 #: The least and the most room between two columns, and what each line between them adds.
-_NARROW, _WIDE, _PER_LINE = 72.0, 200.0, 7.0
+_NARROW, _WIDE, _PER_LINE = 68.0, 150.0, 5.0
 #: The room between groups of tables that have no relation to each other.
 _GROUPS = 64.0
-#: The desired ratio of width to height.
-_RATIO = 1.6
+#: The desired ratio of width to height: of the whole, and of the cards of a group, whose lines add to the height.
+_RATIO, _RATIO_OF_CARDS = 1.5, 2.3
 _SWEEPS = 12
 
 
@@ -149,7 +149,7 @@ def _layered(whole: igraph.Graph, cards: Sequence[int], sizes: Sequence[Size]) -
 def _tallest(cards: Sequence[int], sizes: Sequence[Size]) -> float:
     """Return how tall a column may be, so that the group has about the desired ratio."""
     area = sum((sizes[card].width + _NARROW * 1.6) * (sizes[card].height + _BETWEEN) for card in cards)
-    return max(sqrt(area / _RATIO), *(sizes[card].height for card in cards))
+    return max(sqrt(area / _RATIO_OF_CARDS), *(sizes[card].height for card in cards))
 
 
 def _layers(graph: igraph.Graph, heights: Sequence[float], tallest: float) -> list[int]:
@@ -243,7 +243,7 @@ def _packed(sizes: Sequence[Size]) -> tuple[list[Point], Size]:
     x = y = row = right = 0.0
     for number in sorted(range(len(sizes)), key=lambda number: (-sizes[number].height, number)):
         size = sizes[number]
-        if x and x + size.width > widest:
+        if x and (x + size.width > widest or (size.height < row / 3 and x > widest / 2)):
             x, y, row = 0.0, y + row + _GROUPS, 0.0
         places[number] = Point(x, y)
         x += size.width + _GROUPS

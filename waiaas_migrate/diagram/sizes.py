@@ -12,7 +12,9 @@ HEAD, ROW, LINE = 38, 26, 16
 FOOT = 6
 #: The room left and right of the text, and the width of the marks before a column's name.
 PADDING, MARKS = 12, 22
-NARROWEST, WIDEST = 190, 330
+NARROWEST, WIDEST = 180, 330
+#: A comment may widen a card this far.
+_WIDEST_FOR_COMMENT = 250
 #: The mean width of a character: of a name, of a type, and of small text.
 _NAME, _TYPE, _SMALL = 7.3, 6.6, 6.0
 _TITLE = 8.2
@@ -28,7 +30,8 @@ class Size:
 
 def size_of(card: Card) -> Size:
     """Return the size of ``card``, wide enough for its names and types up to a limit."""
-    widths = [len(card.name) * _TITLE + 2 * PADDING, *(_width(row) for row in card.rows)]
+    comment = min(len(card.comment or "") * _SMALL + 2 * PADDING, _WIDEST_FOR_COMMENT)
+    widths = [len(card.name) * _TITLE + 2 * PADDING, comment, *(_width(row) for row in card.rows)]
     height = head(card) + sum(map(row_height, card.rows)) + (FOOT if card.rows else 0)
     return Size(width=round(min(max(NARROWEST, *widths), WIDEST)), height=height)
 

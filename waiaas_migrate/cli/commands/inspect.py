@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.output import note, print_document
-from waiaas_migrate.errors import UsageError
+from waiaas_migrate.cli.output import note
+from waiaas_migrate.cli.output_file import output_path, write_output
 
 
 @click.command()
@@ -39,14 +37,9 @@ def inspect(database: str, output: str | None, enums_module: tuple[str, ...], *,
     from waiaas_migrate.commands.live_database import ignored_by
     from waiaas_migrate.files.project import find_project
     from waiaas_migrate.files.schema_file.locate import declared_names
-    from waiaas_migrate.files.text_file import write_text
     from waiaas_migrate.sqlite.database.setup import using_setup
 
-    path = None if output is None else Path(output)
-    if path is not None and not path.parent.is_dir():
-        raise UsageError(f"--output {output}: the folder {path.parent} does not exist. Create it, or correct the path.")
-    if path is not None and path.is_dir():
-        raise UsageError(f"--output {output}: is a folder. Give the path of a file.")
+    path = output_path(output)
     project = find_project(options.current_folder())
     others = ignored_by(project).except_for(declared_names(project.schema))
     with using_setup(project.setup):
@@ -54,13 +47,5 @@ def inspect(database: str, output: str | None, enums_module: tuple[str, ...], *,
         found = run(database, enums=modules, root=project.root, others=others)
     for remark in found.remarks:
         note(remark)
-    if path is None:
-        print_document(found.text)
-        return 0
-    try:
-        write_text(path, found.text)
-    except OSError as error:
-        fix = "Give another file, or leave out --output to print it."
-        raise UsageError(f"--output {output}: cannot be written: {error.strerror or error}. {fix}") from None
-    note(f"wrote {output}")
+    write_output(path, found.text)
     return 0

@@ -37,10 +37,9 @@ function breakable(name) {
 }
 
 function markOf(row) {
-  const [text, kind, words] = row.primary ? ["PK", "pk", "primary key"]
-    : row.foreign ? ["FK", "fk", "foreign key"]
-    : row.unique ? ["U", "u", "unique"] : ["", "", ""];
-  return make("span", { class: `mark ${kind}`, title: words }, text);
+  const [text, kind] = row.primary ? ["PK", "pk"] : row.foreign ? ["FK", "fk"] : row.unique ? ["U", "u"] : ["", ""];
+  const words = [row.primary && "primary key", row.foreign && "foreign key", row.unique && "unique"].filter(Boolean);
+  return make("span", { class: `mark ${kind}`, title: words.join(", ") }, text);
 }
 
 function typeOf(row) {
@@ -82,7 +81,7 @@ function drawCard(number) {
   card.face = face;
   card.className = `card ${face.kind.replace(" ", "-")} ${face.mark ?? ""}`;
   const longest = Math.max(...face.name.split(/[_\-.]|(?<=[a-z])(?=[A-Z])/).map((part) => part.length + 1));
-  card.style.setProperty("--fit", `${Math.min((width - 24) / (longest * 0.62), height / 2.4)}px`);
+  card.style.setProperty("--fit", `${Math.min((width + 64) / (longest * 0.58), height / 2)}px`);
   const marked = face.mark ? `, ${face.mark}` : "";
   card.setAttribute("aria-label", `${face.name}, ${face.kind}, ${plural(face.rows.length, "column")}${marked}`);
   card.replaceChildren(headElement(face), make("div", { class: "far", "aria-hidden": "true" }, ...breakable(face.name)),

@@ -22,7 +22,7 @@ function link(number) {
 function columnDetails(row) {
   const item = make("li", { class: row.mark ?? "" }, make("div", {}, markOf(row), make("b", {}, row.name), typeOf(row)));
   if (row.comment) item.append(make("p", {}, row.comment));
-  const facts = [row.default && `default ${row.default}`, row.generated && `generated as (${row.generated})`, row.unique && "unique"];
+  const facts = [row.default && `default ${row.default}`, row.generated && `generated as (${row.generated})`, row.unique && "unique", row.primary && row.foreign && "foreign key"];
   const text = facts.filter(Boolean).join("; ");
   if (text) item.append(make("p", { class: "facts" }, text));
   if (row.values) item.append(make("p", { class: "chips" }, ...row.values.map((value) => make("code", {}, value))));

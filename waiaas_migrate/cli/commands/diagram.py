@@ -1,0 +1,49 @@
+"""The command ``diagram``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from waiaas_migrate.cli import options
+from waiaas_migrate.cli.output_file import output_path, refuse_other_file, write_output
+from waiaas_migrate.errors import UsageError
+
+if TYPE_CHECKING:
+    from waiaas_migrate.commands.diagram import Format
+    from waiaas_migrate.files.project import Project
+
+
+@click.command()
+@click.argument("database", required=False)
+@click.option("-o", "--output", metavar="FILE", help="Write to FILE instead of stdout.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", "svg", "mermaid", "dot", "markdown"]),
+    help="What to write.  [default: by the ending of FILE]",
+)
+@click.option("--force", is_flag=True, help="Replace FILE even if `diagram` didn't write it.")
+@options.in_project
+def diagram(project: Project, database: str | None, output: str | None, form: Format | None, *, force: bool) -> int:
+    """Draw the schema of schema.yaml, or of DATABASE.
+
+    `html` is one page that loads nothing: tables, relations, search, and what each migration changed. `svg` is a
+    picture, `mermaid` and `dot` are for other tools, and `markdown` documents the tables.
+
+    \b
+    Example:
+      waiaas-migrate diagram -o schema.html
+    """  # noqa: D301
+    from waiaas_migrate.commands.diagram import diagram as run
+    from waiaas_migrate.commands.diagram import format_of, is_ours
+
+    path = output_path(output)
+    if path is None and form is None:
+        raise UsageError("Nothing says what to draw. Add `-o schema.html`, or `--format`.")
+    chosen = form or format_of(path or Path())
+    refuse_other_file(path, is_ours, force=force)
+    write_output(path, run(project, database, form=chosen))
+    return 0
