@@ -49,7 +49,7 @@ PUBLIC = set(
     OtherMigrationsError PragmaError Problem ProjectError ProofError RestoreInterrupted SchemaFileError TemplateError UnknownMigrationsError
     UnsupportedError UsageError
     close_database connect generate_id open_database push_schema
-    Adoption Difference Project adopt adopt_all check diff drift find_project generate inspect new rebase record
+    Adoption Difference Project adopt adopt_all check diagram diff drift find_project generate inspect new rebase record
     squash status
     take_over undo_changes TakenOver Undoing
     Comparison Drift Finding FindingCode Generated Hazard New Rebased Recorded Severity Squashed Status Subject
@@ -61,7 +61,7 @@ PUBLIC = set(
 )
 
 #: Slow or not always installed: loaded when first needed.
-LOADED_LATER = {"click", "jinja2", "rich", "sqlite3", "syntaqlite", "uuid6", "yaml", "yoyo"}
+LOADED_LATER = {"click", "igraph", "jinja2", "rich", "sqlite3", "syntaqlite", "uuid6", "yaml", "yoyo"}
 
 
 def path_of(file: Path) -> str:

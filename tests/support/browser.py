@@ -56,6 +56,11 @@ class Browser:
         answer: dict[str, Any] = json.loads(message)
         return answer
 
+    def close(self) -> None:
+        """End the browser."""
+        self._session = None
+        self.call("Browser.close")
+
     def open(self, path: Path, fragment: str = "") -> None:
         """Open a file, and wait until its script has run."""
         self.events.clear()
@@ -127,7 +132,9 @@ def browser(profile: Path) -> Iterator[Browser]:
     os.close(commands)
     os.close(answers)
     try:
-        yield Browser(send, receive)
+        found = Browser(send, receive)
+        yield found
+        found.close()
     finally:
         os.close(send)
         os.close(receive)

@@ -19,7 +19,9 @@ from waiaas_migrate.errors import INTERRUPTED, Failure, MigrateError, failure_of
 if TYPE_CHECKING:
     from waiaas_migrate.cli.formats.printing import Style
 
-_NAMES = tuple("adopt apply check diagram diff drift generate inspect new rebase record restore rollback squash status".split())
+_NAMES = tuple(
+    "adopt apply check diagram diff drift generate inspect new rebase record restore rollback squash status".split()
+)
 
 
 class _Commands(Mapping[str, click.Command]):

@@ -8,13 +8,13 @@ from typing import Literal, get_args
 from waiaas_migrate.authoring.declared import declare
 from waiaas_migrate.commands.live_database import ignored_by, live_connection
 from waiaas_migrate.commands.migration_steps import migration_steps
-from waiaas_migrate.diagram.cards import picture_of
-from waiaas_migrate.diagram.dot import dot
-from waiaas_migrate.diagram.history import history_of
-from waiaas_migrate.diagram.markdown import markdown
-from waiaas_migrate.diagram.mermaid import mermaid
-from waiaas_migrate.diagram.page import page
-from waiaas_migrate.diagram.svg import svg
+from waiaas_migrate.drawing.cards import picture_of
+from waiaas_migrate.drawing.dot import dot
+from waiaas_migrate.drawing.history import history_of
+from waiaas_migrate.drawing.markdown import markdown
+from waiaas_migrate.drawing.mermaid import mermaid
+from waiaas_migrate.drawing.page import page
+from waiaas_migrate.drawing.svg import svg
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.project import Project

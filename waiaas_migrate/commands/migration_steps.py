@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from waiaas_migrate.authoring.draft import changes_of
 from waiaas_migrate.authoring.make_transition import make_transition
-from waiaas_migrate.diagram.history import Step
+from waiaas_migrate.drawing.history import Step
 from waiaas_migrate.files.migration_dir.manifest import read_manifest
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, read_migrations
 from waiaas_migrate.files.project import Project

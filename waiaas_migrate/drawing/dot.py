@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from waiaas_migrate.diagram.cards import Card, Picture, Relation, Row
-from waiaas_migrate.diagram.plain_text import on_one_line
+from waiaas_migrate.drawing.cards import Card, Picture, Relation, Row
+from waiaas_migrate.drawing.plain_text import on_one_line
 from waiaas_migrate.schema.names import fold
 
 _HEAD = """\

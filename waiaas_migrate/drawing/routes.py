@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from waiaas_migrate.diagram.layout import Pass, Point
+from waiaas_migrate.drawing.layout import Pass, Point
 
 #: How far the signs at the ends of a line reach, and how far a line to the same card swings out.
 _FOOT, _LOOP = 11, 34

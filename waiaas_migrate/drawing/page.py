@@ -8,10 +8,10 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from waiaas_migrate.diagram import sizes
-from waiaas_migrate.diagram.history import History
-from waiaas_migrate.diagram.page_data import as_json, page_data
-from waiaas_migrate.diagram.plain_text import printable
+from waiaas_migrate.drawing import sizes
+from waiaas_migrate.drawing.history import History
+from waiaas_migrate.drawing.page_data import as_json, page_data
+from waiaas_migrate.drawing.plain_text import printable
 
 _FOLDER = Path(__file__).with_name("page")
 #: The parts of the script, in their order.

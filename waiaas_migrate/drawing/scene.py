@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from waiaas_migrate.diagram import routes
-from waiaas_migrate.diagram.cards import Card, Picture, Relation
-from waiaas_migrate.diagram.layout import Layout, Pass, Point, arrange
-from waiaas_migrate.diagram.sizes import Size, row_middle, size_of
+from waiaas_migrate.drawing import routes
+from waiaas_migrate.drawing.cards import Card, Picture, Relation
+from waiaas_migrate.drawing.layout import Layout, Pass, Point, arrange
+from waiaas_migrate.drawing.sizes import Size, row_middle, size_of
 
 #: The keys of cards: their folded names, or numbers in a history.
 Link = tuple[str, str]
@@ -96,11 +96,7 @@ def _boxes(keys: Sequence[str], sizes: Mapping[str, Size], layout: Layout) -> di
     }
 
 
-def _passes(
-    links: Sequence[Link], numbers: Mapping[str, int], layout: Layout
-) -> dict[Link, tuple[Pass, ...]]:
+def _passes(links: Sequence[Link], numbers: Mapping[str, int], layout: Layout) -> dict[Link, tuple[Pass, ...]]:
     return {
-        (parent, child): layout.passes[numbers[parent], numbers[child]]
-        for parent, child in links
-        if parent != child
+        (parent, child): layout.passes[numbers[parent], numbers[child]] for parent, child in links if parent != child
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from waiaas_migrate.diagram.cards import Mark, Picture, Row, picture_of
+from waiaas_migrate.drawing.cards import Mark, Picture, Row, picture_of
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.describe import describe_made
 from waiaas_migrate.schema.model import Schema
@@ -80,14 +80,16 @@ def _moment(step: Step, after: Picture, before: Mapping[str, str], keys: Mapping
     cards = dict(picture.cards)
     notes = []
     for change in step.changes:
-        name = _card_name(change, old)
+        name = _card_name(change)
         mark = _mark(change)
         key = before[name] if mark is Mark.REMOVED and name not in after.cards else keys[name]
         notes.append(Note(words=describe_made(change), card=key, mark=mark))
         if name in after.cards:
             whole = isinstance(change, c.AddTable | c.AddObject)
             card = cards[key]
-            cards[key] = replace(card, mark=mark if whole else card.mark or Mark.CHANGED, rows=_marked(card.rows, change))
+            cards[key] = replace(
+                card, mark=mark if whole else card.mark or Mark.CHANGED, rows=_marked(card.rows, change)
+            )
         elif mark is Mark.REMOVED:
             cards[key] = replace(old.cards[name], mark=mark)
     return Moment(name=step.name, picture=replace(picture, cards=cards), notes=tuple(notes))
@@ -100,7 +102,7 @@ def _mark(change: c.Change) -> Mark:
     return Mark.REMOVED if kind.startswith("Drop") else Mark.CHANGED
 
 
-def _card_name(change: c.Change, old: Picture) -> str:
+def _card_name(change: c.Change) -> str:
     """Return the folded name of the card that shows ``change``; a trigger is on that of its table."""
     match change:
         case c.AddObject(item=item) | c.DropObject(item=item) | c.ModifyObject(new=item):

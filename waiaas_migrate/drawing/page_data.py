@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
-from waiaas_migrate.diagram.cards import Card, Picture, Row
-from waiaas_migrate.diagram.history import History
-from waiaas_migrate.diagram.plain_text import printable
-from waiaas_migrate.diagram.scene import Box, Line, Scene, scene_of
+from waiaas_migrate.drawing.cards import Card, Picture, Row
+from waiaas_migrate.drawing.history import History
+from waiaas_migrate.drawing.plain_text import printable
+from waiaas_migrate.drawing.scene import Box, Line, Scene, scene_of
 
 ValueT = TypeVar("ValueT")
 #: A span of moments: the first and the last.
@@ -19,8 +19,8 @@ Span = tuple[int, int]
 def page_data(history: History, *, title: str) -> dict[str, Any]:
     """Return what the page's script needs, as values that JSON can hold.
 
-    ``cards`` have a face and a box ``now``, and for the past a box and the faces with the spans of moments in which they
-    show. ``lines`` are the same for relations. Faces are numbers in ``faces``.
+    ``cards`` have a face and a box ``now``, and for the past a box and the faces, each with the span of moments in
+    which it shows. ``lines`` are the same for relations. Faces are numbers in ``faces``.
     """
     moments = [moment.picture for moment in history.moments]
     now, past = scene_of([history.now]), scene_of(moments)

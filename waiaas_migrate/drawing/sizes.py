@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from waiaas_migrate.diagram.cards import Card, Row
+from waiaas_migrate.drawing.cards import Card, Row
 
 #: The height of a card's head, of a row, and of a line of small text below either.
 HEAD, ROW, LINE = 38, 26, 16

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from waiaas_migrate.diagram.cards import Card, Picture, Relation, Row
-from waiaas_migrate.diagram.plain_text import on_one_line
+from waiaas_migrate.drawing.cards import Card, Picture, Relation, Row
+from waiaas_migrate.drawing.plain_text import on_one_line
 
 #: What a word of an attribute may not contain; Mermaid's lexer knows more, but not in every version.
 _ODD = re.compile(r"[^A-Za-z0-9_]+")
+#: How Mermaid marks keys, so that no attribute can have such a name.
+_KEYS = ("PK", "FK", "UK")
 
 
 def mermaid(picture: Picture) -> str:
@@ -34,8 +36,13 @@ def _entity(name: str, card: Card) -> Iterator[str]:
 
 def _attribute(row: Row) -> str:
     name, kind = _word(row.name), _word(row.type or "any")
-    keys = [key for key, is_set in (("PK", row.primary), ("FK", row.foreign), ("UK", row.unique)) if is_set]
-    notes = ["" if name == row.name else row.name, "nullable" if row.nullable else "", ", ".join(row.values), row.comment]
+    keys = [key for key, is_set in zip(_KEYS, (row.primary, row.foreign, row.unique), strict=True) if is_set]
+    notes = [
+        "" if name == row.name else row.name,
+        "nullable" if row.nullable else "",
+        ", ".join(row.values),
+        row.comment,
+    ]
     comment = "; ".join(_label(note) for note in notes if note)
     return " ".join(filter(None, [kind, name, ", ".join(keys), f'"{comment}"' if comment else ""]))
 
@@ -50,7 +57,7 @@ def _relation(relation: Relation, ids: dict[str, str]) -> str:
 def _word(text: str) -> str:
     """Return ``text`` as one word that begins with a letter."""
     word = _ODD.sub("_", text).strip("_") or "column"
-    return word if word[0].isalpha() else f"c_{word}"
+    return word if word[0].isalpha() and word.upper() not in _KEYS else f"c_{word}"
 
 
 def _label(text: str) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from waiaas_migrate.diagram.cards import Card, Picture, Relation, Row
-from waiaas_migrate.diagram.mermaid import mermaid
-from waiaas_migrate.diagram.plain_text import on_one_line
+from waiaas_migrate.drawing.cards import Card, Picture, Relation, Row
+from waiaas_migrate.drawing.mermaid import mermaid
+from waiaas_migrate.drawing.plain_text import on_one_line
 
 #: GitHub stops drawing beyond some size, and people stop reading earlier.
 _MOST_IN_A_DRAWING = 40
@@ -36,7 +36,11 @@ def _section(key: str, card: Card, picture: Picture, names: dict[str, str]) -> I
     yield from _paragraph(card.comment and _plain(card.comment))
     yield from _paragraph(", ".join(kind))
     if card.rows:
-        yield from ("", "| Column | Type | Null | Key | Default | Values and comment |", "| --- | --- | --- | --- | --- | --- |")
+        yield from (
+            "",
+            "| Column | Type | Null | Key | Default | Values and comment |",
+            "| --- | --- | --- | --- | --- | --- |",
+        )
         yield from map(_column, card.rows)
     parents = [relation for relation in picture.relations if relation.child == key]
     children = [relation for relation in picture.relations if relation.parent == key]

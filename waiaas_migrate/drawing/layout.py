@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
-from waiaas_migrate.diagram.sizes import Size
+from waiaas_migrate.drawing.sizes import Size
 from waiaas_migrate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -110,40 +111,43 @@ def _layered(whole: igraph.Graph, cards: Sequence[int], sizes: Sequence[Size]) -
     graph = whole.induced_subgraph(cards)
     links = [(cards[edge.source], cards[edge.target]) for edge in graph.es]
     backward = set(graph.feedback_arc_set())
-    edges = [e.tuple if e.index not in backward else e.tuple[::-1] for e in graph.es]
+    edges = [edge.tuple[::-1] if edge.index in backward else edge.tuple for edge in graph.es]
     acyclic = type(graph)(n=len(cards), edges=edges, directed=True)
-    heights = [sizes[card].height for card in cards]
-    layers = _layers(acyclic, heights, _tallest(cards, sizes))
+    layers = _layers(acyclic, [sizes[card].height for card in cards], _tallest(cards, sizes))
     points = acyclic.layout_sugiyama(layers=layers, maxiter=200)
+    items, places, chains = _items(cards, sizes, edges, points)
+    columns: list[list[int]] = [[] for _ in range(max(layers) + 1)]
+    for number in sorted(range(len(items)), key=lambda number: (places[number][0], number)):
+        columns[round(places[number][1])].append(number)
+    tops = _settle(items, columns)
+    spans = list(_spans(items, columns, sizes))
+    span_of = {number: spans[at] for at, column in enumerate(columns) for number in column}
+    return _Group(
+        corners={card: Point(span_of[number][0], tops[number]) for number, card in enumerate(cards)},
+        passes={
+            link: tuple(Pass(*span_of[number], tops[number] + _LANE / 2) for number in chain)
+            for link, chain in zip(links, chains, strict=True)
+        },
+        size=Size(width=spans[-1][1], height=max(top + item.height for top, item in zip(tops, items, strict=True))),
+    )
+
+
+def _items(
+    cards: Sequence[int], sizes: Sequence[Size], edges: Sequence[tuple[int, int]], points: igraph.Layout
+) -> tuple[list[_Item], list[Sequence[float]], list[list[int]]]:
+    """Return the cards and the places of lines, igraph's coordinates of each, and the places of each edge."""
     items = [_Item(card, sizes[card].height, []) for card in cards]
-    order = {number: points[number] for number in range(len(cards))}
+    places = list(points)
     chains: list[list[int]] = []
-    for (source, target), bend in zip(edges, points.edge_routing, strict=True):
-        chain = [source]
-        for point in bend:
-            order[len(items)] = point
-            chain.append(len(items))
-            items.append(_Item(None, _LANE, []))
-        chain.append(target)
-        for left, right in zip(chain, chain[1:], strict=False):
+    for (source, target), bends in zip(edges, points.edge_routing, strict=True):
+        chain = list(range(len(items), len(items) + len(bends)))
+        items += [_Item(None, _LANE, []) for _ in bends]
+        places += bends
+        for left, right in pairwise([source, *chain, target]):
             items[left].neighbors.append(right)
             items[right].neighbors.append(left)
-        chains.append(chain[1:-1])
-    columns: list[list[int]] = [[] for _ in range(max(layers) + 1)]
-    for number in sorted(order, key=lambda number: (order[number][0], number)):
-        columns[round(order[number][1])].append(number)
-    tops = _settle(items, columns)
-    edges_x = list(_column_edges(items, columns, sizes))
-    column_of = {number: at for at, column in enumerate(columns) for number in column}
-    least = min(tops)
-    tops = [round(top - least, 1) for top in tops]
-    corners = {cards[n]: Point(edges_x[column_of[n]][0], tops[n]) for n in range(len(cards))}
-    passes = {
-        link: tuple(Pass(*edges_x[column_of[n]], tops[n] + _LANE / 2) for n in chain)
-        for link, chain in zip(links, chains, strict=True)
-    }
-    bottom = max(top + item.height for top, item in zip(tops, items, strict=True))
-    return _Group(corners=corners, passes=passes, size=Size(width=edges_x[-1][1], height=bottom))
+        chains.append(chain)
+    return items, places, chains
 
 
 def _tallest(cards: Sequence[int], sizes: Sequence[Size]) -> float:
@@ -173,7 +177,7 @@ def _layers(graph: igraph.Graph, heights: Sequence[float], tallest: float) -> li
 
 
 def _settle(items: Sequence[_Item], columns: Sequence[Sequence[int]]) -> list[float]:
-    """Return the top of each item, near the items that it is connected with; the order in each column stays."""
+    """Return the top of each item, from 0, near the items that it is connected with; the order in each column stays."""
     tops = [0.0] * len(items)
     for column in columns:
         top = 0.0
@@ -185,11 +189,12 @@ def _settle(items: Sequence[_Item], columns: Sequence[Sequence[int]]) -> list[fl
     for sweep in range(_SWEEPS):
         for column in columns if sweep % 2 == 0 else reversed(columns):
             wanted = [_wanted(items, tops, number) for number in column]
-            gaps = [_gap(items[left], items[right]) for left, right in zip(column, column[1:], strict=False)]
+            gaps = [_gap(items[left], items[right]) for left, right in pairwise(column)]
             weights = [len(items[number].neighbors) + (4 if items[number].card is None else 1) for number in column]
             for number, top in zip(column, _apart(wanted, gaps, weights), strict=True):
                 tops[number] = top
-    return tops
+    least = min(tops)
+    return [round(top - least, 1) for top in tops]
 
 
 def _wanted(items: Sequence[_Item], tops: Sequence[float], number: int) -> float:
@@ -221,7 +226,7 @@ def _apart(wanted: Sequence[float], gaps: Sequence[float], weights: Sequence[flo
     return [level + offset for level, offset in zip(levels, offsets, strict=True)]
 
 
-def _column_edges(
+def _spans(
     items: Sequence[_Item], columns: Sequence[Sequence[int]], sizes: Sequence[Size]
 ) -> Iterator[tuple[float, float]]:
     """Yield where each column begins and ends; the more lines run between two, the wider apart they are."""

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from waiaas_migrate.diagram.cards import Card, Picture, Row
-from waiaas_migrate.diagram.plain_text import printable
-from waiaas_migrate.diagram.scene import Box, scene_of
-from waiaas_migrate.diagram.sizes import HEAD, LINE, MARKS, PADDING, ROW, head, row_height, shortened
+from waiaas_migrate.drawing.cards import Card, Picture, Row
+from waiaas_migrate.drawing.plain_text import printable
+from waiaas_migrate.drawing.scene import Box, Line, scene_of
+from waiaas_migrate.drawing.sizes import HEAD, LINE, MARKS, PADDING, ROW, head, row_height, shortened
 
 _STYLE = Path(__file__).with_name("page") / "picture.css"
 _MARGIN = 32
@@ -22,27 +22,31 @@ def svg(picture: Picture, *, title: str) -> str:
         UsageError: igraph is not installed.
     """
     scene = scene_of([picture])
-    width, height = scene.size.width + 2 * _MARGIN, scene.size.height + 2 * _MARGIN
-    lines = scene.lines(picture)
+    width, height = round(scene.size.width + 2 * _MARGIN), round(scene.size.height + 2 * _MARGIN)
+    place = f'width="{width}" height="{height}"'
+    view = f'viewBox="{-_MARGIN} {-_MARGIN} {width} {height}"'
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
-            f'viewBox="{-_MARGIN} {-_MARGIN} {width:.0f} {height:.0f}" role="img">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" {place} {view} role="img">',
+            "<!-- Written by `waiaas-migrate diagram`. -->",
             f"<title>{_text(title)}</title>",
             f"<style>\n{_STYLE.read_text(encoding='utf-8')}</style>",
-            f'<rect class="paper" x="{-_MARGIN}" y="{-_MARGIN}" width="{width:.0f}" height="{height:.0f}"/>',
-            *(f'<path class="line" d="{line.path}"><title>{_text(line.relation.words)}</title></path>' for line in lines),
-            *(line for key, card in picture.cards.items() for line in _card(card, scene.boxes[key])),
+            f'<rect class="paper" x="{-_MARGIN}" y="{-_MARGIN}" {place}/>',
+            *map(_line, scene.lines(picture)),
+            *(part for key, card in picture.cards.items() for part in _card(card, scene.boxes[key])),
             "</svg>\n",
         ]
     )
+
+
+def _line(line: Line) -> str:
+    return f'<path class="line" d="{line.path}"><title>{_text(line.relation.words)}</title></path>'
 
 
 def _card(card: Card, box: Box) -> Iterator[str]:
     inner = box.width - 2 * PADDING
     yield f'<g transform="translate({box.x:g} {box.y:g})">'
     yield f'<rect class="card" width="{box.width:g}" height="{box.height:g}" rx="8"/>'
-    # The size of the title is that of its letters, which are wider than those of the rows.
     yield _words("name", PADDING, 24, shortened(card.name, inner * 0.9))
     if card.comment or card.kind != "table":
         yield _words("small", PADDING, HEAD + 3, shortened(card.comment or card.kind, inner, small=True))
@@ -79,5 +83,3 @@ def _words(kind: str, x: float, y: float, text: str) -> str:
 
 def _text(text: str) -> str:
     return escape(printable(text))
-
-
