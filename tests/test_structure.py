@@ -51,17 +51,29 @@ PUBLIC = set(
     close_database connect generate_id open_database push_schema
     Adoption Difference Project adopt adopt_all check diagram diff drift find_project generate inspect new rebase record
     squash status
-    take_over undo_changes TakenOver Undoing
+    take_over undo_changes SchemaEdit TakenOver Undoing
     Comparison Drift Finding FindingCode Generated Hazard New Rebased Recorded Severity Squashed Status Subject
     apply backups_of estimate redo restore rollback
-    ApplyResult Backup Estimate Extent Loss RedoResult Restored RollbackResult RunOptions
+    ApplyResult Backup Estimate Extent Loss MigrationEstimate Mismatch RedoResult TableEstimate Restored RollbackResult RunOptions
     Fleet Outcome apply_to_all drift_of_all estimate_all status_of_all
     Committed MigrationFinished MigrationStarted Progress StatementStarted
     """.split()
 )
 
 #: Slow or not always installed: loaded when first needed.
-LOADED_LATER = {"click", "igraph", "jinja2", "rich", "sqlite3", "syntaqlite", "uuid6", "yaml", "yoyo"}
+LOADED_LATER = {
+    "aiosqlite",
+    "click",
+    "igraph",
+    "jinja2",
+    "rich",
+    "sqlalchemy",
+    "sqlite3",
+    "syntaqlite",
+    "uuid6",
+    "yaml",
+    "yoyo",
+}
 
 
 def path_of(file: Path) -> str:

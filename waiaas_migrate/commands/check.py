@@ -113,9 +113,9 @@ def _pragma_findings(manifest: Manifest, declared: tuple[Pragma, ...]) -> Iterat
 
 def _manifest_findings(manifest: Manifest, project: Project, head: str, *, is_intact: bool) -> Iterator[Finding]:
     """Report outdated settings and fingerprints; ``head`` is the right fingerprint."""
-    if manifest.ignore_tables != project.ignore_tables:
-        there, here = (", ".join(names) or "empty" for names in (project.ignore_tables, manifest.ignore_tables))
-        what = f"ignore_tables is {there} in pyproject.toml and {here} here."
+    if manifest.ignore != project.ignore:
+        there, here = (", ".join(names) or "empty" for names in (project.ignore, manifest.ignore))
+        what = f"the setting `ignore` is {there} in pyproject.toml and {here} here."
         yield _file_finding(manifest.path, what)
     if manifest.fingerprint != head and is_intact:
         what = "the fingerprint differs from that of the schema that the migrations build."

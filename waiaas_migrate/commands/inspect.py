@@ -17,6 +17,7 @@ from waiaas_migrate.files.schema_file.enum_source import load_enums
 from waiaas_migrate.files.schema_file.locate import texts
 from waiaas_migrate.files.schema_file.schema_text import schema_text
 from waiaas_migrate.sqlite.database.catalog import read_catalog
+from waiaas_migrate.sqlite.database.url import StrPath
 from waiaas_migrate.sqlite.reading.introspect import introspect
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
 
@@ -30,10 +31,10 @@ class Inspected:
 
 
 def inspect(
-    database: str,
+    database: StrPath,
     *,
     enums: Sequence[str] = (),
-    root: Path | None = None,
+    root: StrPath | None = None,
     others: OtherTools = OtherTools(),  # noqa: B008 — a frozen value
 ) -> Inspected:
     """Return the schema of ``database`` as the text of a schema.yaml; nothing is written.
@@ -49,7 +50,7 @@ def inspect(
         SchemaFileError: a module cannot be imported.
         UnsupportedError: the database has something that cannot be read exactly, or written.
     """
-    loaded = load_enums([(module, Origin(file="enums")) for module in enums], root=root or Path.cwd())
+    loaded = load_enums([(module, Origin(file="enums")) for module in enums], root=Path(root or Path.cwd()))
     with live_connection(database) as (connection, _):
         schema = introspect(connection, others=others)
         left_out = _left_out(connection, others)

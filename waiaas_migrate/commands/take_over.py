@@ -31,6 +31,7 @@ from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hazards.allowed import allowed_codes
 from waiaas_migrate.schema.hazards.hazard import Hazard
 from waiaas_migrate.schema.model import Schema
+from waiaas_migrate.sqlite.database.url import StrPath
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
 
@@ -62,7 +63,7 @@ class TakenOver:
 
 
 @collection_paused()
-def take_over(project: Project, database: str, *, name: str, allow: Collection[str] = ()) -> TakenOver:
+def take_over(project: Project, database: StrPath, *, name: str, allow: Collection[str] = ()) -> TakenOver:
     """Write the migration for the manual changes of ``database``, and record it there as applied.
 
     The files are written first. If recording fails, or the process is killed in between, call this again: it finds
@@ -112,7 +113,7 @@ def _slug(name: str) -> str:
     )
 
 
-def _record(database: str, project: Project, migration: str) -> tuple[str, ...]:
+def _record(database: StrPath, project: Project, migration: str) -> tuple[str, ...]:
     try:
         done = adopt_in(database, read_folder(project.migrations), at=migration)
     except DatabaseBusy as error:

@@ -17,10 +17,27 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from waiaas_migrate.waiaas.database import MIGRATIONS, close_database, connect, open_database, push_schema
+    from waiaas_migrate.waiaas.database import (
+        MIGRATIONS,
+        close_database,
+        connect,
+        create_async_engine,
+        create_engine,
+        open_database,
+        push_schema,
+    )
     from waiaas_migrate.waiaas.ids import generate_id
 
-__all__ = ["MIGRATIONS", "close_database", "connect", "generate_id", "open_database", "push_schema"]
+__all__ = [
+    "MIGRATIONS",
+    "close_database",
+    "connect",
+    "create_async_engine",
+    "create_engine",
+    "generate_id",
+    "open_database",
+    "push_schema",
+]
 
 if not TYPE_CHECKING:  # a type checker would take every name for one of the package's
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("database", required=False)
+# Not `database`, which would be filled in: schema.yaml is drawn unless a database is named.
+@click.argument("source", metavar="[DATABASE]", required=False)
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE instead of stdout.")
 @click.option(
     "--format",
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 )
 @click.option("--force", is_flag=True, help="Replace FILE even if `diagram` didn't write it.")
 @options.in_project
-def diagram(project: Project, database: str | None, output: str | None, form: Format | None, *, force: bool) -> int:
+def diagram(project: Project, source: str | None, output: str | None, form: Format | None, *, force: bool) -> int:
     """Draw the schema of schema.yaml, or of DATABASE.
 
     `html` is one page that loads nothing: tables, relations, search, and what each migration changed. `svg` is a
@@ -45,5 +46,5 @@ def diagram(project: Project, database: str | None, output: str | None, form: Fo
         raise UsageError("Nothing says what to draw. Add `-o schema.html`, or `--format`.")
     chosen = form or format_of(path or Path())
     refuse_other_file(path, is_ours, force=force)
-    write_output(path, run(project, database, form=chosen))
+    write_output(path, run(project, source, form=chosen))
     return 0

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from waiaas_migrate.cli import options
 from waiaas_migrate.cli.output import note
 from waiaas_migrate.cli.output_file import output_path, write_output
+
+if TYPE_CHECKING:
+    from waiaas_migrate.files.project import Project
 
 
 @click.command()
@@ -23,7 +28,8 @@ from waiaas_migrate.cli.output_file import output_path, write_output
     multiple=True,
     help="Link them to the enums of MODULE instead, such as `app.enums`.  [repeatable]",
 )
-def inspect(database: str, output: str | None, enums_module: tuple[str, ...], *, enums: bool) -> int:
+@options.in_migrations
+def inspect(project: Project, database: str, output: str | None, enums_module: tuple[str, ...], *, enums: bool) -> int:
     """Write the schema of DATABASE as a schema.yaml.
 
     Opens the database read-only and changes nothing in it. Reports each list that is almost an enum.
@@ -35,16 +41,12 @@ def inspect(database: str, output: str | None, enums_module: tuple[str, ...], *,
     from waiaas_migrate.commands.inspect import declared_modules
     from waiaas_migrate.commands.inspect import inspect as run
     from waiaas_migrate.commands.live_database import ignored_by
-    from waiaas_migrate.files.project import find_project
     from waiaas_migrate.files.schema_file.locate import declared_names
-    from waiaas_migrate.sqlite.database.setup import using_setup
 
     path = output_path(output)
-    project = find_project(options.current_folder())
     others = ignored_by(project).except_for(declared_names(project.schema))
-    with using_setup(project.setup):
-        modules = declared_modules(project) if enums and not enums_module else enums_module
-        found = run(database, enums=modules, root=project.root, others=others)
+    modules = declared_modules(project) if enums and not enums_module else enums_module
+    found = run(database, enums=modules, root=project.root, others=others)
     for remark in found.remarks:
         note(remark)
     write_output(path, found.text)
