@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.commands.drift import Drift, drift, drift_of_all
     from waiaas_migrate.commands.findings import Finding, FindingCode, Severity, Subject
     from waiaas_migrate.commands.inspect import Inspected, inspect
+    from waiaas_migrate.commands.lint.lint import lint, lint_database
     from waiaas_migrate.commands.status import Status, status, status_of_all
     from waiaas_migrate.commands.take_over import TakenOver, take_over
     from waiaas_migrate.commands.undo_changes import Undoing, undo_changes
@@ -152,6 +153,8 @@ __all__ = [
     "generate",
     "generate_id",
     "inspect",
+    "lint",
+    "lint_database",
     "new",
     "open_database",
     "push_schema",
@@ -181,6 +184,7 @@ _NAMES = {
     "commands.drift": "Drift drift drift_of_all",
     "commands.findings": "Finding FindingCode Severity Subject",
     "commands.inspect": "Inspected inspect",
+    "commands.lint.lint": "lint lint_database",
     "commands.status": "Status status status_of_all",
     "commands.take_over": "TakenOver take_over",
     "commands.undo_changes": "Undoing undo_changes",

@@ -1,4 +1,4 @@
-"""Write the reference pages, docs/cli.md, docs/api.md and docs/findings.md, from what the package says of itself.
+"""Write the reference pages, docs/cli.md, docs/api.md, docs/findings.md and docs/lint, from what the package says of itself.
 
 Run ``python -m tests.support.reference_pages`` in the checkout after a change to commands, public names or findings.
 """
@@ -12,13 +12,19 @@ from collections.abc import Iterator
 
 import click
 
+import waiaas_migrate.sqlalchemy
 import waiaas_migrate.waiaas
+from tests.support.lint_pages import write_lint_pages
 from tests.support.projects import CHECKOUT
 from waiaas_migrate.cli.main import group
 from waiaas_migrate.commands.findings import EXPLANATIONS
+from waiaas_migrate.files.schema_file.forms import Form
+from waiaas_migrate.files.schema_file.json_schema import JSON_SCHEMA, json_schema_text
+from waiaas_migrate.files.schema_file.schema_keys import COLUMN, TABLE, TOP
 
 REFERENCE = CHECKOUT / "docs" / "cli.md"
 API = CHECKOUT / "docs" / "api.md"
+SCHEMA_FILE = CHECKOUT / "docs" / "schema-file.md"
 FINDINGS = CHECKOUT / "docs" / "findings.md"
 
 INTRODUCTION = """\
@@ -49,6 +55,7 @@ catalog_edits = true         # false: rebuild tables instead of editing their de
 secure_delete = false        # whether rebuilds overwrite deleted data; default: the connection's setting
 ignore = ["search_*"]        # tables and views of other tools, by name or glob
 main_branch = "trunk"        # its migrations are released; default: the remote's default branch, main or master
+lint = { ignore = [] }       # which rules `lint` runs; see [Lint](lint.md)
 setup = "app.db:prepare"     # called with every connection, to register collations, functions and extensions
 ```
 
@@ -73,6 +80,7 @@ With `--json`, stdout holds one object. Its keys are always present:
 - `drift --as-migration`: `database`, `migration`, `changes`, `hazards`, `refused`, `written`, `edits`, `notices`
 - `drift --fix`: `database`, `changes`, `hazards`, `sql`
 - `generate`: `migration`, `changes`, `hazards`, `refused`, `unrecorded`, `replaced`, `written`, `removed`
+- `lint`: `findings`
 - `new`: `migration`, `written`, `removed`
 - `record`: `added`, `edited`, `deleted`, `notices`, `written`, `removed`
 - `restore`: `database`, `restored`, `kept`, `notices`
@@ -166,7 +174,8 @@ def spelling(option: click.Option) -> str:
 API_INTRODUCTION = """\
 # Python API
 
-Import from `waiaas_migrate` and `waiaas_migrate.waiaas`. Everything else is private and may change in any release.
+Import from `waiaas_migrate`, `waiaas_migrate.sqlalchemy` and `waiaas_migrate.waiaas`. Everything else is private and may
+change in any release.
 
 An application needs only the first section. The others do what the [commands](cli.md) of the same names do, for scripts
 and tests. A file or folder can be given as a string or a `Path`, a database also as a `file:` URI or `sqlite:///` URL.
@@ -207,13 +216,14 @@ API_SECTIONS = (
         "Check and compare",
         "",
         (
-            "check drift diff inspect diagram adopt take_over undo_changes Finding Subject FindingCode Severity "
+            "check lint lint_database drift diff diagram inspect adopt take_over undo_changes Finding Subject "
+            "FindingCode Severity "
             "Problem Drift Comparison Inspected Adoption Difference TakenOver SchemaEdit Undoing"
         ),
     ),
 )
 #: The other modules to import from.
-API_MODULES = (waiaas_migrate.waiaas,)
+API_MODULES = (waiaas_migrate.sqlalchemy, waiaas_migrate.waiaas)
 
 
 def api_reference() -> str:
@@ -302,7 +312,31 @@ def findings_reference() -> str:
     return FINDINGS_INTRODUCTION + "".join(f"| `{code}` | {text} |\n" for code, text in EXPLANATIONS.items())
 
 
+def schema_reference(page: str) -> str:
+    """Return docs/schema-file.md with its tables of keys written from the keys' definitions."""
+    for heading, form in (("## Top level", TOP), ("## Tables", TABLE), ("## Columns", COLUMN)):
+        before, found, after = page.partition(f"\n{heading}\n")
+        lead, _, rest = after.partition("| key |")
+        below = rest.partition("\n\n")[2]
+        page = f"{before}{found}{lead}{key_table(form)}\n{below}"
+    return page
+
+
+def key_table(form: Form) -> str:
+    """Return a table of keys: each with its description, and an example if any key has one."""
+    has_examples = any(key.example for key in form.keys.values())
+    columns = ["key", "value", *(["example"] if has_examples else [])]
+    rows = [
+        [f"`{name}`", key.description, *([f"`{key.example}`"] if has_examples else [])]
+        for name, key in form.keys.items()
+    ]
+    return "".join(f"| {' | '.join(row)} |\n" for row in (columns, ["---"] * len(columns), *rows))
+
+
 if __name__ == "__main__":
+    SCHEMA_FILE.write_text(schema_reference(SCHEMA_FILE.read_text(encoding="utf-8")), encoding="utf-8")
+    (CHECKOUT / JSON_SCHEMA).write_text(json_schema_text(), encoding="utf-8")
     REFERENCE.write_text(reference(), encoding="utf-8")
     API.write_text(api_reference(), encoding="utf-8")
     FINDINGS.write_text(findings_reference(), encoding="utf-8")
+    write_lint_pages()

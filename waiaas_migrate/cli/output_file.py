@@ -1,51 +1,52 @@
-"""The file that ``--output`` names."""
+"""Write a command's document to the file of ``--output``, or print it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
+import click
+
 from waiaas_migrate.cli.output import note, print_document
 from waiaas_migrate.errors import UsageError
 
+output = click.option("-o", "--output", metavar="FILE", help="Write to FILE instead of stdout.")
+
 
 def output_path(output: str | None) -> Path | None:
-    """Return ``output`` as a path that can be a file's; None for stdout.
+    """Return the path of ``--output``, before the work begins; None for stdout.
 
     Raises:
-        UsageError: it is a folder, or its folder doesn't exist.
+        UsageError: it can't be the path of a file.
     """
-    if output is None:
-        return None
-    path = Path(output)
-    if not path.parent.is_dir():
+    path = None if output is None else Path(output)
+    if path is not None and not path.parent.is_dir():
         raise UsageError(f"--output {output}: the folder {path.parent} does not exist. Create it, or correct the path.")
-    if path.is_dir():
+    if path is not None and path.is_dir():
         raise UsageError(f"--output {output}: is a folder. Give the path of a file.")
     return path
 
 
-def refuse_other_file(path: Path | None, is_ours: Callable[[str], bool], *, force: bool) -> None:
-    """Refuse to replace a file that the command didn't write, unless ``force``.
+def refuse_other_file(path: Path | None, is_ours: Callable[[str], bool]) -> None:
+    """Refuse to replace a file that the command didn't write; ``is_ours`` decides by how the file begins.
 
     Raises:
         UsageError: names the file.
     """
-    if path is None or force or not path.is_file():
+    if path is None or not path.is_file():
         return
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             beginning = file.read(1000)
-    except OSError:
-        beginning = ""
+    except OSError:  # writing it will fail, too, with a better message
+        return
     if beginning and not is_ours(beginning):
-        raise UsageError(
-            f"--output {path}: exists, and this command didn't write it. Give another file, or add --force."
-        )
+        fix = "Give another file, or add --force."
+        raise UsageError(f"--output {path}: exists, and this command didn't write it. {fix}")
 
 
-def write_output(path: Path | None, text: str) -> None:
-    """Write ``text`` to ``path``, or print it.
+def write_document(path: Path | None, text: str) -> None:
+    """Write ``text`` to ``path``, all of it or nothing; print it if ``path`` is None.
 
     Raises:
         UsageError: the file can't be written.

@@ -13,6 +13,7 @@ from waiaas_migrate.authoring.generate import pragmas_of, transition_to_declared
 from waiaas_migrate.authoring.migration_facts import derive_facts
 from waiaas_migrate.authoring.tried_pragmas import refuse_faulty_pragmas
 from waiaas_migrate.authoring.yoyo_reading import refuse_misread
+from waiaas_migrate.commands.editor_findings import editor_findings
 from waiaas_migrate.commands.enum_findings import enum_findings
 from waiaas_migrate.commands.findings import Finding, FindingCode, Subject, placed, schema_findings
 from waiaas_migrate.files.garbage_collection import collection_paused
@@ -20,8 +21,8 @@ from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, chec
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.schema_file.key_places import KeyPlaces
-from waiaas_migrate.files.schema_file.load_schema import display_name
 from waiaas_migrate.files.templates.render import Renderer
+from waiaas_migrate.files.text_file import display_name
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hazards.hazard import Code
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
@@ -49,7 +50,7 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
         head = fingerprint(read_catalog(replayed))
         broken = tuple(_broken_findings(broken_objects(replayed, step.start), migrations, places))
     changes = (*step.renames.tables, *step.renames.columns, *diff(step.old, step.new, column_order=column_order))
-    enums, rest = enum_findings(changes, declared.source.enums, places, fix=_GENERATE)
+    enums, rest = enum_findings(changes, declared.source.enums, fix=_GENERATE)
     code = FindingCode.MISSING_MIGRATION
     differing = (*enums, *schema_findings(rest, code=code, saying=_MISSING, fix=_GENERATE, places=places), *broken)
     if manifest is None:
@@ -63,6 +64,7 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
             *_pragma_findings(manifest, pragmas_of(declared.source)),
             *_manifest_findings(manifest, project, head, is_intact=not problems),
         )
+    found += editor_findings(project)
     return tuple(replace(one, file=display_name(project.root / one.file, project.root)) for one in found)
 
 

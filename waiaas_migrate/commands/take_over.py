@@ -13,13 +13,12 @@ from waiaas_migrate.authoring.generate import Generated
 from waiaas_migrate.authoring.migration_names import slugify
 from waiaas_migrate.commands.manual_changes import manual_changes
 from waiaas_migrate.errors import DatabaseBusy, DatabaseRefused, UsageError
+from waiaas_migrate.files.enum_sources.load_enums import load_enums
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.write_files import folder_state, recover
-from waiaas_migrate.files.problem_report import Origin
 from waiaas_migrate.files.project import Project
+from waiaas_migrate.files.schema_file.enum_keys import declared_sources
 from waiaas_migrate.files.schema_file.enum_links import link_enums
-from waiaas_migrate.files.schema_file.enum_source import load_enums
-from waiaas_migrate.files.schema_file.locate import texts
 from waiaas_migrate.files.schema_file.schema_edits import SchemaEdit, schema_edits
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.runner.adopt import adopt_in
@@ -136,8 +135,7 @@ def _start_over(migration: str) -> str:
 
 def _edits(project: Project, declared: Declared, live: Schema) -> tuple[SchemaEdit, ...]:
     """Return the edits that make schema.yaml declare ``live``; lists of values refer to its enums."""
-    modules = [text for steps, _, text in texts(project.schema, root=project.root) if steps[0] == "enums"]
-    loaded = load_enums([(module, Origin(file="enums")) for module in modules], root=project.root)
+    loaded = load_enums(declared_sources(project.schema, root=project.root), root=project.root)
     wanted = applied(declared.schema, diff(declared.schema, live))
     links = link_enums(wanted, loaded).links
     return schema_edits(project.schema, declared.schema, wanted, root=project.root, enums=links)

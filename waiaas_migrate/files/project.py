@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from waiaas_migrate.errors import MigrateError, Problem, ProjectError
+from waiaas_migrate.files import lint_settings as lint_table
 from waiaas_migrate.files.application_code import NamedSetup, is_setup_name
+from waiaas_migrate.files.lint_settings import ALL_RULES, LintSettings
 from waiaas_migrate.files.problem_report import Origin, Report, listed, suggestion
 from waiaas_migrate.files.text_file import read_text
 from waiaas_migrate.sqlite.database.url import StrPath
@@ -66,6 +68,7 @@ _SETTINGS = {
         "a list of names", '["other_tool_*"]', lambda value: isinstance(value, list) and all(map(_is_name, value))
     ),
     "main_branch": _Setting("the name of a branch", '"trunk"', _is_branch),
+    "lint": _Setting(lint_table.WANTED, lint_table.EXAMPLE, lint_table.is_lint_table),
     "setup": _Setting("the name of a function", '"package.module:function"', is_setup_name),
 }
 
@@ -85,6 +88,7 @@ class Project:
         secure_delete: whether rebuilds overwrite the pages that they free; None leaves it to the connection.
         ignore: names and globs of tables and views that belong to other tools.
         setup: called with every connection, for the application's collations, functions and extensions.
+        lint: which rules ``lint`` runs.
         main_branch: the git branch whose migrations are released; None for the remote's default, main or master.
     """
 
@@ -97,6 +101,7 @@ class Project:
     secure_delete: bool | None = None
     ignore: tuple[str, ...] = ()
     setup: NamedSetup | None = None
+    lint: LintSettings = ALL_RULES
     main_branch: str | None = None
 
     @property
@@ -138,6 +143,7 @@ def find_project(
         settings["setup"] = NamedSetup(name=name, root=root, origin=origin)
     if "database" in settings:
         settings["database"] = root / _file_of(settings["database"])
+    settings["lint"] = lint_table.lint_settings(settings.get("lint", {}))
     settings["ignore"] = tuple(settings.get("ignore", ()))
     return Project(root=root, **settings)
 

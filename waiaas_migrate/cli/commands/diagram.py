@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.output_file import output_path, refuse_other_file, write_output
+from waiaas_migrate.cli.output_file import output, output_path, refuse_other_file, write_document
 from waiaas_migrate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command()
 # Not `database`, which would be filled in: schema.yaml is drawn unless a database is named.
 @click.argument("source", metavar="[DATABASE]", required=False)
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE instead of stdout.")
+@output
 @click.option(
     "--format",
     "form",
@@ -45,6 +45,7 @@ def diagram(project: Project, source: str | None, output: str | None, form: Form
     if path is None and form is None:
         raise UsageError("Nothing says what to draw. Add `-o schema.html`, or `--format`.")
     chosen = form or format_of(path or Path())
-    refuse_other_file(path, is_ours, force=force)
-    write_output(path, run(project, source, form=chosen))
+    if not force:
+        refuse_other_file(path, is_ours)
+    write_document(path, run(project, source, form=chosen))
     return 0

@@ -8,7 +8,7 @@ import click
 
 from waiaas_migrate.cli import options
 from waiaas_migrate.cli.output import note
-from waiaas_migrate.cli.output_file import output_path, write_output
+from waiaas_migrate.cli.output_file import output, output_path, write_document
 
 if TYPE_CHECKING:
     from waiaas_migrate.files.project import Project
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.database
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE instead of stdout.")
+@output
 @click.option(
     "--enums",
     is_flag=True,
-    help="Link lists of values in CHECKs to the enums of the modules that schema.yaml names.",
+    help="Link lists of values in CHECKs to the enums that schema.yaml names.",
 )
 @click.option(
     "--enums-module",
     metavar="MODULE",
     multiple=True,
-    help="Link them to the enums of MODULE instead, such as `app.enums`.  [repeatable]",
+    help="Link them to the enums of MODULE instead, such as `app.enums` or `src/enums.ts`.  [repeatable]",
 )
 @options.in_migrations
 def inspect(project: Project, database: str, output: str | None, enums_module: tuple[str, ...], *, enums: bool) -> int:
@@ -38,16 +38,16 @@ def inspect(project: Project, database: str, output: str | None, enums_module: t
     Example:
       waiaas-migrate inspect app.db -o schema.yaml --enums-module app.enums
     """  # noqa: D301
-    from waiaas_migrate.commands.inspect import declared_modules
     from waiaas_migrate.commands.inspect import inspect as run
+    from waiaas_migrate.commands.inspect import sources_of
     from waiaas_migrate.commands.live_database import ignored_by
     from waiaas_migrate.files.schema_file.locate import declared_names
 
     path = output_path(output)
     others = ignored_by(project).except_for(declared_names(project.schema))
-    modules = declared_modules(project) if enums and not enums_module else enums_module
-    found = run(database, enums=modules, root=project.root, others=others)
+    sources = sources_of(project) if enums and not enums_module else enums_module
+    found = run(database, enums=sources, root=project.root, others=others)
     for remark in found.remarks:
         note(remark)
-    write_output(path, found.text)
+    write_document(path, found.text)
     return 0
