@@ -49,7 +49,7 @@ PUBLIC = set(
     OtherMigrationsError PragmaError Problem ProjectError ProofError RestoreInterrupted SchemaFileError TemplateError UnknownMigrationsError
     UnsupportedError UsageError
     close_database connect generate_id open_database push_schema
-    Adoption Difference Project adopt adopt_all check diff drift find_project generate inspect new rebase record
+    Adoption Difference Project adopt adopt_all check diff drift find_project generate inspect models new rebase record
     squash status
     take_over undo_changes TakenOver Undoing
     Comparison Drift Finding Generated Hazard New Rebased Recorded Squashed Status Subject

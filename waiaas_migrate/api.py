@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.commands.drift import Drift, drift, drift_of_all
     from waiaas_migrate.commands.findings import Finding, Subject
     from waiaas_migrate.commands.inspect import Inspected, inspect
+    from waiaas_migrate.commands.models import models
     from waiaas_migrate.commands.status import Status, status, status_of_all
     from waiaas_migrate.commands.take_over import TakenOver, take_over
     from waiaas_migrate.commands.undo_changes import Undoing, undo_changes
@@ -142,6 +143,7 @@ __all__ = [
     "generate",
     "generate_id",
     "inspect",
+    "models",
     "new",
     "open_database",
     "push_schema",
@@ -170,6 +172,7 @@ _NAMES = {
     "commands.drift": "Drift drift drift_of_all",
     "commands.findings": "Finding Subject",
     "commands.inspect": "Inspected inspect",
+    "commands.models": "models",
     "commands.status": "Status status status_of_all",
     "commands.take_over": "TakenOver take_over",
     "commands.undo_changes": "Undoing undo_changes",

@@ -14,7 +14,9 @@ from waiaas_migrate.cli.output import complain, print_failure
 from waiaas_migrate.cli.streams import SteadyStreams, safe
 from waiaas_migrate.errors import INTERRUPTED, Failure, MigrateError, failure_of
 
-_NAMES = tuple("adopt apply check diff drift generate inspect new rebase record restore rollback squash status".split())
+_NAMES = tuple(
+    "adopt apply check diff drift generate inspect models new rebase record restore rollback squash status".split()
+)
 
 
 class _Commands(Mapping[str, click.Command]):

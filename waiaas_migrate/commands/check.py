@@ -13,6 +13,7 @@ from waiaas_migrate.authoring.tried_pragmas import refuse_faulty_pragmas
 from waiaas_migrate.authoring.yoyo_reading import refuse_misread
 from waiaas_migrate.commands.enum_findings import enum_findings
 from waiaas_migrate.commands.findings import Finding, Subject, schema_findings
+from waiaas_migrate.commands.models import stale_models
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, check_manifest, read_recorded
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
@@ -46,7 +47,12 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
         broken = _broken_findings(broken_objects(replayed, step.start), migrations)
     changes = (*step.renames.tables, *step.renames.columns, *diff(step.old, step.new, column_order=column_order))
     enums, rest = enum_findings(changes, declared.source.enums, fix=_GENERATE)
-    differing = (*enums, *schema_findings(rest, saying=_MISSING, fix=_GENERATE), *broken)
+    differing = (
+        *enums,
+        *schema_findings(rest, saying=_MISSING, fix=_GENERATE),
+        *broken,
+        *stale_models(project, declared.source),
+    )
     if manifest is None:
         what = f"{MANIFEST} is missing."
         missing = Finding(subject=Subject.MANIFEST, where=str(project.migrations), what=what, fix=_GENERATE)

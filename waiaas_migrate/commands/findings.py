@@ -20,6 +20,7 @@ class Subject(StrEnum):
     PRAGMA = "pragma"
     MIGRATION = "migration"
     HOOK = "hook"
+    MODELS = "models"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

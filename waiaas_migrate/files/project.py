@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from waiaas_migrate.errors import Problem, ProjectError
 from waiaas_migrate.files.application_code import NamedSetup, is_setup_name
@@ -38,6 +38,7 @@ def _is_branch(value: object) -> bool:
     return isinstance(value, str) and bool(value) and value[0] != "-" and not set(value) & set("\0\n :^~?*[\\")
 
 
+_STYLES = ("declarative", "core")
 _PATHS = {"schema": "schema.yaml", "migrations": "migrations", "templates": "templates"}
 _FLAG = _Setting("true or false", "false", lambda value: isinstance(value, bool))
 _SETTINGS = {
@@ -48,6 +49,8 @@ _SETTINGS = {
         "a list of names", '["other_tool_*"]', lambda value: isinstance(value, list) and all(map(_is_name, value))
     ),
     "main_branch": _Setting("the name of a branch", '"trunk"', _is_branch),
+    "models": _Setting("a path", '"app/tables.py"', _is_name),
+    "models_style": _Setting("declarative or core", '"core"', lambda value: value in _STYLES),
     "setup": _Setting("the name of a function", '"package.module:function"', is_setup_name),
 }
 
@@ -66,6 +69,8 @@ class Project:
         secure_delete: whether rebuilds overwrite the pages that they free; None leaves it to the connection.
         ignore_tables: names and globs of tables that belong to other tools.
         setup: called with every connection, for the application's collations, functions and extensions.
+        models: the Python module that ``models`` writes; None if there is none.
+        models_style: ``declarative`` for classes, ``core`` for ``Table`` objects.
         main_branch: the git branch whose migrations are released; None for the remote's default, main or master.
     """
 
@@ -77,6 +82,8 @@ class Project:
     secure_delete: bool | None = None
     ignore_tables: tuple[str, ...] = ()
     setup: NamedSetup | None = None
+    models: Path | None = None
+    models_style: Literal["declarative", "core"] = "declarative"
     main_branch: str | None = None
 
     @property
@@ -116,6 +123,8 @@ def find_project(
     if "setup" in settings:
         name, origin = settings["setup"]
         settings["setup"] = NamedSetup(name=name, root=root, origin=origin)
+    if "models" in settings:
+        settings["models"] = root / settings["models"]
     settings["ignore_tables"] = tuple(settings.get("ignore_tables", ()))
     return Project(root=root, **settings)
 

@@ -32,13 +32,15 @@ _FLAGS = "use an integer column, such as `{type: integer, check: a BETWEEN 0 AND
 class EnumDefinition:
     """A name in a module. ``problem`` says why its values can't be used as an enum; it is empty if they can.
 
-    ``members`` are the names of the members of an ``enum.Enum``, which SQLAlchemy stores by default.
+    ``members`` are the names of the members of an ``enum.Enum``, which SQLAlchemy stores by default. ``is_literal``: it
+    is a ``typing.Literal``.
     """
 
     name: str
     module: str
     values: tuple[str | int, ...] = ()
     members: tuple[str, ...] = ()
+    is_literal: bool = False
     problem: str = ""
 
 
@@ -184,16 +186,25 @@ def _definitions(module: ModuleType, module_name: str) -> Iterator[EnumDefinitio
             continue
         values: tuple[str | int, ...] = ()
         members: tuple[str, ...] = ()
+        is_literal = False
         problem = ""
         try:
             with application_code():  # a lazy alias or a metaclass may raise anything
+                is_literal = typing.get_origin(_unwrapped(thing)) is typing.Literal
                 members = _members(thing)
                 values = _plain_values(_raw_values(thing))
         except _NotUsable as error:
             problem = str(error)
         except ApplicationError as error:
             problem = f"it can't be read: {error}"
-        yield EnumDefinition(name=name, module=module_name, values=values, members=members, problem=problem)
+        yield EnumDefinition(
+            name=name,
+            module=module_name,
+            values=values,
+            members=members,
+            is_literal=is_literal,
+            problem=problem,
+        )
 
 
 def _members(thing: object) -> tuple[str, ...]:
@@ -202,9 +213,13 @@ def _members(thing: object) -> tuple[str, ...]:
     return tuple(member.name for member in thing) if is_enum else ()  # type: ignore[attr-defined]
 
 
-def _raw_values(thing: object) -> tuple[object, ...]:
+def _unwrapped(thing: object) -> object:
     # `type X = Literal[…]` (Python 3.12) is an alias that is evaluated when first asked.
-    thing = getattr(thing, "__value__", thing) if type(thing).__name__ == "TypeAliasType" else thing
+    return getattr(thing, "__value__", thing) if type(thing).__name__ == "TypeAliasType" else thing
+
+
+def _raw_values(thing: object) -> tuple[object, ...]:
+    thing = _unwrapped(thing)
     if isinstance(thing, type) and issubclass(thing, enum.Flag):
         raise _NotUsable(f"it is an `enum.Flag`, and a list of its values would refuse combinations of them ({_FLAGS})")
     if isinstance(thing, type) and issubclass(thing, enum.Enum):

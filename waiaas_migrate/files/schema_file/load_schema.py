@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from waiaas_migrate.errors import SchemaFileError
@@ -41,11 +41,15 @@ class EnumUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredSchema:
-    """The content of schema.yaml; PRAGMAs keep their order, and enums are in the order of their first use."""
+    """The content of schema.yaml; PRAGMAs keep their order, and enums are in the order of their first use.
+
+    ``definitions`` is everything that the enum modules define.
+    """
 
     schema: Schema
     pragmas: tuple[tuple[str, str | int], ...] = ()
     enums: tuple[EnumUse, ...] = ()
+    definitions: LoadedEnums = field(default_factory=LoadedEnums)
 
 
 def load_schema(path: Path, *, root: Path) -> DeclaredSchema:
@@ -87,7 +91,7 @@ def _declared(top: Value, report: Report, root: Path) -> DeclaredSchema:
         triggers=tuple(trigger for trigger, _ in objects.triggers),
         virtual_tables=tuple(table for table, _ in objects.virtual_tables),
     )
-    return DeclaredSchema(schema=schema, pragmas=pragmas, enums=_enum_uses(tables))
+    return DeclaredSchema(schema=schema, pragmas=pragmas, enums=_enum_uses(tables), definitions=enums or LoadedEnums())
 
 
 def _check_version(version: Value) -> None:

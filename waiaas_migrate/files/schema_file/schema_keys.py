@@ -114,6 +114,7 @@ TABLE = Form(
         "indexes": Key(MAPPING, "Indexes by name: a list of columns, or a mapping with options."),
         "strict": Key(v.FLAG, "Whether the table is STRICT."),
         "without_rowid": Key(v.FLAG, "Whether the table is WITHOUT ROWID; it requires a primary key."),
+        "class": Key(v.CLASS_NAME, "The name of the class that `models` writes.", "class_name"),
         "renamed_from": Key(v.NAME, "The name that the table had."),
     },
     example="a mapping with `columns`",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from keyword import iskeyword
 from typing import TypeVar
 
 from waiaas_migrate.files.problem_report import shown
@@ -164,7 +165,16 @@ def _read_deferral(value: Value, _: Columns) -> Deferral | None:
     return _FLAG_DEFERRALS[value.scalar] if isinstance(value.scalar, bool) else value.word(_DEFERRALS)
 
 
+def _read_class_name(value: Value, _: Columns) -> str | None:
+    text = value.text("a class name")
+    if text is not None and (not text.isidentifier() or iskeyword(text)):
+        value.problem(f"`{shown(text)}` is not a name in Python.", "Write a class name, such as `AuditLog`.")
+        return None
+    return text
+
+
 NAME = Kind("string", _read_name, write_name)
+CLASS_NAME = Kind("string", _read_class_name, lambda name, _columns, _where: name)
 FLAG = Kind("boolean", lambda value, _: value.flag(), lambda content, _columns, _where: content)
 COMMENT = Kind(
     "string",
