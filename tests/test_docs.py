@@ -11,9 +11,10 @@ import pytest
 
 import waiaas_migrate
 from tests.support.projects import CHECKOUT
-from tests.support.reference_pages import API, REFERENCE, reference
+from tests.support.reference_pages import API, FINDINGS, REFERENCE, findings_reference, reference
 from waiaas_migrate import errors
 from waiaas_migrate.cli.main import group
+from waiaas_migrate.commands.findings import EXPLANATIONS, FindingCode
 from waiaas_migrate.files.schema_file.schema_keys import COLUMN, TABLE, TOP
 from waiaas_migrate.schema.hazards.hazard import DESTRUCTIVE, Code
 
@@ -32,6 +33,12 @@ def test_every_hazard_is_documented() -> None:
 def test_the_command_reference_is_up_to_date() -> None:
     """docs/cli.md is what the commands say of themselves; ``python -m tests.support.reference_pages`` writes it."""
     assert REFERENCE.read_text(encoding="utf-8") == reference()
+
+
+def test_every_finding_is_documented() -> None:
+    """docs/findings.md has every code; ``python -m tests.support.reference_pages`` writes it."""
+    assert set(EXPLANATIONS) == set(FindingCode)
+    assert FINDINGS.read_text(encoding="utf-8") == findings_reference()
 
 
 def test_the_api_reference_is_complete() -> None:

@@ -52,7 +52,7 @@ PUBLIC = set(
     Adoption Difference Project adopt adopt_all check diff drift find_project generate inspect models new rebase record
     squash status
     take_over undo_changes TakenOver Undoing
-    Comparison Drift Finding Generated Hazard New Rebased Recorded Squashed Status Subject
+    Comparison Drift Finding FindingCode Generated Hazard New Rebased Recorded Severity Squashed Status Subject
     apply backups_of estimate redo restore rollback
     ApplyResult Backup Estimate Extent Loss RedoResult Restored RollbackResult RunOptions
     Fleet Outcome apply_to_all drift_of_all estimate_all status_of_all

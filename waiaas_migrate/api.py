@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.commands.diff import Comparison
     from waiaas_migrate.commands.diff import compare as diff
     from waiaas_migrate.commands.drift import Drift, drift, drift_of_all
-    from waiaas_migrate.commands.findings import Finding, Subject
+    from waiaas_migrate.commands.findings import Finding, FindingCode, Severity, Subject
     from waiaas_migrate.commands.inspect import Inspected, inspect
     from waiaas_migrate.commands.models import models
     from waiaas_migrate.commands.status import Status, status, status_of_all
@@ -88,6 +88,7 @@ __all__ = [
     "Extent",
     "Failure",
     "Finding",
+    "FindingCode",
     "Fleet",
     "Generated",
     "Hazard",
@@ -116,6 +117,7 @@ __all__ = [
     "RollbackResult",
     "RunOptions",
     "SchemaFileError",
+    "Severity",
     "Squashed",
     "StatementStarted",
     "Status",
@@ -170,7 +172,7 @@ _NAMES = {
     "commands.check": "check",
     "commands.diff": "Comparison diff",
     "commands.drift": "Drift drift drift_of_all",
-    "commands.findings": "Finding Subject",
+    "commands.findings": "Finding FindingCode Severity Subject",
     "commands.inspect": "Inspected inspect",
     "commands.models": "models",
     "commands.status": "Status status status_of_all",

@@ -114,7 +114,19 @@ def test_check_with_findings(tmp_path: Path) -> None:
     as_json = run(tmp_path, "check", "--json")
     assert (as_json.status, as_json.err) == (1, "")
     assert json.loads(as_json.out) == {
-        "findings": [{"subject": "enum", "where": "STATES", "what": what, "fix": fix}],
+        "findings": [
+            {
+                "code": "ENUM_CHANGED",
+                "severity": "error",
+                "subject": "enum",
+                "where": "STATES",
+                "what": what,
+                "fix": fix,
+                "file": "schema.yaml",
+                "line": 10,
+                "column": 7,
+            }
+        ],
     }
     assert listing(tmp_path) == before
 

@@ -1,6 +1,6 @@
-"""Write the reference pages, docs/cli.md and docs/api.md, from the commands and the public names.
+"""Write the reference pages, docs/cli.md, docs/api.md and docs/findings.md, from what the package says of itself.
 
-Run ``python -m tests.support.reference_pages`` in the checkout after either has changed.
+Run ``python -m tests.support.reference_pages`` in the checkout after a change to commands, public names or findings.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import click
 import waiaas_migrate
 from tests.support.projects import CHECKOUT
 from waiaas_migrate.cli.main import group
+from waiaas_migrate.commands.findings import EXPLANATIONS
 
 REFERENCE = CHECKOUT / "docs" / "cli.md"
 API = CHECKOUT / "docs" / "api.md"
+FINDINGS = CHECKOUT / "docs" / "findings.md"
 
 INTRODUCTION = """\
 # Commands
@@ -80,7 +82,7 @@ With `--json`, stdout holds one object. Its keys are always present:
 
 Items of its lists:
 
-- `findings`: `subject` (`enum`, `schema`, `manifest`, `pragma`, `migration` or `hook`), `where`, `what`, `fix`
+- `findings`: `code`, `severity`, `subject`, `where`, `what`, `fix`, `file`, `line`, `column` (see [Findings](findings.md))
 - `hazards`: `code`, `where`, `place`, `what`, `fix`, `destructive`
 - `edits`: `place`, `path`, `action` (`add`, `replace` or `remove`), `text`
 - `migrations` of `status`: `id`, `state` (`applied`, `pending`, `unknown` or `changed`)
@@ -96,7 +98,7 @@ Items of its lists:
 
 #: Options that several commands share, by the parameter's name. The page describes each once.
 COMMON = (
-    *("as_json", "column_order", "jobs", "migrations", "no_verify", "released", "schema", "stop_on_failure"),
+    *("as_json", "style", "column_order", "jobs", "migrations", "no_verify", "released", "schema", "stop_on_failure"),
     "templates",
 )
 
@@ -186,6 +188,33 @@ def api_reference() -> str:
     return "\n".join([API_INTRODUCTION, *(f"## {title}\n\n{text}\n" for title, text in parts)])
 
 
+FINDINGS_INTRODUCTION = """\
+# Findings of check and drift
+
+Each finding has one of these codes, which stay the same from release to release. `check` shows findings where you look:
+
+- `waiaas-migrate check` prints text.
+- `waiaas-migrate check --format github` annotates lines of a pull request in GitHub Actions.
+- `waiaas-migrate check --format sarif > check.sarif` is for code scanning.
+- `waiaas-migrate check --format junit > check.xml` is for GitLab and Jenkins.
+- `waiaas-migrate check --format json` is for your own programs; see [JSON](cli.md#json).
+
+In JSON, `severity` is `error`, `warning` or `info`; `file` is relative to the project's folder, and empty if there is none.
+`subject` is `enum`, `schema`, `manifest`, `pragma`, `migration`, `hook` or `models`.
+
+Problems that stop a command, such as a typo in schema.yaml, are reported in the same format, with the kind of the
+[error](errors.md) as their code.
+
+| code | meaning |
+| --- | --- |
+"""
+
+
+def findings_reference() -> str:
+    """Return docs/findings.md: each code of ``check`` and ``drift`` with its meaning."""
+    return FINDINGS_INTRODUCTION + "".join(f"| `{code}` | {text} |\n" for code, text in EXPLANATIONS.items())
+
+
 def parameters(value: Callable[..., object]) -> str:
     """Return the names of a function's parameters, in parentheses."""
     return f"({', '.join(inspect.signature(value).parameters)})"
@@ -206,3 +235,4 @@ def first_line(value: object) -> str:
 if __name__ == "__main__":
     REFERENCE.write_text(reference(), encoding="utf-8")
     API.write_text(api_reference(), encoding="utf-8")
+    FINDINGS.write_text(findings_reference(), encoding="utf-8")

@@ -6,13 +6,18 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import click
 
 from waiaas_migrate import __version__
-from waiaas_migrate.cli.output import complain, print_failure
+from waiaas_migrate.cli.output import complain
 from waiaas_migrate.cli.streams import SteadyStreams, safe
 from waiaas_migrate.errors import INTERRUPTED, Failure, MigrateError, failure_of
+
+if TYPE_CHECKING:
+    from waiaas_migrate.cli.formats.printing import Style
 
 _NAMES = tuple(
     "adopt apply check diff drift generate inspect models new rebase record restore rollback squash status".split()
@@ -80,10 +85,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain(failure.message)
     else:
         return result if isinstance(result, int) else 0
-    if "--json" in arguments:
+    if (style := _style(arguments)) != "text":
+        from waiaas_migrate.cli.formats.printing import print_failure_as
+
         with suppress(OSError):  # stdout itself may have failed
-            print_failure(failure)
+            print_failure_as(failure, style, command=next((name for name in arguments if name in _NAMES), ""))
     return failure.exit_code
+
+
+def _style(arguments: Sequence[str]) -> Style:
+    """Return the format that ``arguments`` ask for; they may be what is wrong."""
+    styles: tuple[Style, ...] = ("json", "github", "sarif", "junit")
+    for style in styles:
+        if f"--format={style}" in arguments or ("--format", style) in pairwise(arguments):
+            return style
+    return "json" if "--json" in arguments else "text"
 
 
 def _failure(error: Exception) -> Failure | None:

@@ -17,6 +17,7 @@ from waiaas_migrate.cli.output import json_only
 from waiaas_migrate.errors import UsageError
 
 if TYPE_CHECKING:
+    from waiaas_migrate.cli.formats.printing import Style
     from waiaas_migrate.runner.options import BackupWhen, Transaction
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
@@ -78,6 +79,27 @@ def run_options(command: Callable[..., int]) -> Callable[..., int]:
         return command(*args, run_options=chosen, **options)
 
     return with_options
+
+
+def finding_format(command: Callable[..., int]) -> Callable[..., int]:
+    """Add ``--format`` and ``--json``, and pass them to ``command`` as ``style``."""
+
+    @click.option(
+        "--format",
+        "style",
+        type=click.Choice(["text", "json", "github", "sarif", "junit"]),
+        metavar="FORMAT",
+        default="text",
+        help="Print `text`, `json`, annotations of a workflow (`github`), `sarif` or `junit`.  [default: text]",
+    )
+    @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, like --format json.")
+    @wraps(command)
+    def with_format(*args: object, style: Style, as_json: bool, **options: object) -> int:
+        style = "json" if as_json else style
+        with json_only() if style != "text" else nullcontext():
+            return command(*args, style=style, **options)
+
+    return with_format
 
 
 def in_migrations(command: Callable[..., int]) -> Callable[..., int]:

@@ -40,7 +40,7 @@ CHANGED_BY_HAND = "changed by hand"
 
 Color = Literal["red", "yellow", "green"]
 
-#: The stream for JSON, while all other output goes to stderr.
+#: The stream for programs, while all other output goes to stderr.
 _stdout: ContextVar[TextIO | None] = ContextVar("stdout", default=None)
 
 
@@ -95,11 +95,15 @@ def print_document(text: str) -> None:
 
 def print_json(value: object) -> None:
     """Print a result for programs; paths are text."""
-    stream = _stdout.get()
     text = json.dumps(value, indent=2, ensure_ascii=False, default=os.fspath)
-    if not _can_encode(stream or sys.stdout, text):  # a file's name may not be text, but JSON must be
+    if not _can_encode(_stdout.get() or sys.stdout, text):  # a file's name may not be text, but JSON must be
         text = json.dumps(value, indent=2, default=os.fspath)
-    click.echo(text, file=stream)
+    print_data(f"{text}\n")
+
+
+def print_data(text: str) -> None:
+    """Print the whole lines of ``text`` for programs."""
+    click.echo(text, file=_stdout.get(), nl=False)
 
 
 def _can_encode(stream: TextIO | None, text: str) -> bool:
@@ -112,7 +116,7 @@ def _can_encode(stream: TextIO | None, text: str) -> bool:
 
 @contextmanager
 def json_only() -> Iterator[None]:
-    """Keep everything but JSON off stdout; send the output of project code to stderr."""
+    """Keep everything but data for programs off stdout; send the output of project code to stderr."""
     token = _stdout.set(sys.stdout)
     try:
         with redirect_stdout(sys.stderr):

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from waiaas_migrate.commands.findings import Finding, Subject
+from waiaas_migrate.commands.findings import Finding, FindingCode, Subject
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.adopt import Adoption, adopt_in
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
@@ -71,7 +71,8 @@ def findings_of(adoption: Adoption) -> tuple[Finding, ...]:
     """Return the differences that stopped ``adoption``, by table, with the fix."""
     by_table = sorted(adoption.differences, key=lambda one: one.where)
     fix = equal_point(adoption) or _FIX
-    return tuple(Finding(subject=Subject.SCHEMA, where=one.where, what=f"{one}.", fix=fix) for one in by_table)
+    code, subject = FindingCode.MANUAL_CHANGE, Subject.SCHEMA
+    return tuple(Finding(code=code, subject=subject, where=one.where, what=f"{one}.", fix=fix) for one in by_table)
 
 
 def equal_point(adoption: Adoption) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
 
 from waiaas_migrate.authoring.branches import replay_folder
 from waiaas_migrate.authoring.declared import declare
@@ -12,12 +14,14 @@ from waiaas_migrate.authoring.migration_facts import derive_facts
 from waiaas_migrate.authoring.tried_pragmas import refuse_faulty_pragmas
 from waiaas_migrate.authoring.yoyo_reading import refuse_misread
 from waiaas_migrate.commands.enum_findings import enum_findings
-from waiaas_migrate.commands.findings import Finding, Subject, schema_findings
+from waiaas_migrate.commands.findings import Finding, FindingCode, Subject, placed, schema_findings
 from waiaas_migrate.commands.models import stale_models
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, check_manifest, read_recorded
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.files.project import Project
+from waiaas_migrate.files.schema_file.key_places import KeyPlaces
+from waiaas_migrate.files.schema_file.load_schema import display_name
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hazards.hazard import Code
@@ -36,7 +40,7 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
     Raises:
         InputError: a file cannot be used at all.
     """
-    renderer = Renderer(project.templates)
+    renderer, places = Renderer(project.templates), KeyPlaces(project.schema, root=project.root)
     migrations, _, manifest = read_recorded(project.migrations, missing_ok=True)
     refuse_misread(migrations, manifest)
     with closing(replay_folder(migrations, manifest)) as replayed:
@@ -44,29 +48,40 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
         refuse_faulty_pragmas(project, pragmas_of(declared.source))
         step = transition_to_declared(project, replayed, declared, manifest, renderer)
         head = fingerprint(read_catalog(replayed))
-        broken = _broken_findings(broken_objects(replayed, step.start), migrations)
+        broken = tuple(_broken_findings(broken_objects(replayed, step.start), migrations, places))
     changes = (*step.renames.tables, *step.renames.columns, *diff(step.old, step.new, column_order=column_order))
-    enums, rest = enum_findings(changes, declared.source.enums, fix=_GENERATE)
-    differing = (
-        *enums,
-        *schema_findings(rest, saying=_MISSING, fix=_GENERATE),
-        *broken,
-        *stale_models(project, declared.source),
-    )
+    enums, rest = enum_findings(changes, declared.source.enums, places, fix=_GENERATE)
+    code = FindingCode.MISSING_MIGRATION
+    differing = (*enums, *schema_findings(rest, code=code, saying=_MISSING, fix=_GENERATE, places=places), *broken)
+    differing = (*differing, *stale_models(project, declared.source))
     if manifest is None:
-        what = f"{MANIFEST} is missing."
-        missing = Finding(subject=Subject.MANIFEST, where=str(project.migrations), what=what, fix=_GENERATE)
-        return (*differing, missing) if migrations else differing
-    problems = check_manifest(manifest, migrations)
-    return (
-        *differing,
-        *(Finding(subject=Subject.MANIFEST, where=p.file, what=p.what, fix=p.fix) for p in problems),
-        *_pragma_findings(manifest, pragmas_of(declared.source)),
-        *_manifest_findings(manifest, project, head, is_intact=not problems),
-    )
+        missing = _file_finding(project.migrations, f"{MANIFEST} is missing.", code=FindingCode.MISSING_MANIFEST)
+        found = (*differing, missing) if migrations else differing
+    else:
+        problems = check_manifest(manifest, migrations)
+        found = (
+            *differing,
+            *(_file_finding(p.file, p.what, fix=p.fix) for p in problems),
+            *_pragma_findings(manifest, pragmas_of(declared.source)),
+            *_manifest_findings(manifest, project, head, is_intact=not problems),
+        )
+    return tuple(replace(one, file=display_name(project.root / one.file, project.root)) for one in found)
 
 
-def _broken_findings(broken: Iterable[Broken], migrations: Iterable[MigrationFile]) -> Iterator[Finding]:
+def _file_finding(
+    file: Path | str,
+    what: str,
+    *,
+    code: FindingCode = FindingCode.STALE_MANIFEST,
+    subject: Subject = Subject.MANIFEST,
+    fix: str = _GENERATE,
+) -> Finding:
+    return Finding(code=code, subject=subject, where=str(file), what=what, fix=fix, file=str(file))
+
+
+def _broken_findings(
+    broken: Iterable[Broken], migrations: Iterable[MigrationFile], places: KeyPlaces
+) -> Iterator[Finding]:
     """Report broken views and triggers, unless a migration announces that hazard."""
     found = tuple(broken)
     hazards = (hazard for file in migrations if found for hazard in derive_facts(file).forward.hazards)
@@ -79,7 +94,9 @@ def _broken_findings(broken: Iterable[Broken], migrations: Iterable[MigrationFil
                 "Correct or drop it. To keep it broken, say why in a comment of the migration: "
                 f"`-- hazard {Code.BREAK_OBJECT} {name}: REASON`."
             )
-            yield Finding(subject=Subject.SCHEMA, where=one.name, what=what, fix=fix)
+            code, subject = FindingCode.BROKEN_OBJECT, Subject.SCHEMA
+            finding = Finding(code=code, subject=subject, where=one.name, what=what, fix=fix)
+            yield placed(finding, places.find((f"{one.kind}s", one.name)))
 
 
 def _pragma_findings(manifest: Manifest, declared: tuple[Pragma, ...]) -> Iterator[Finding]:
@@ -93,16 +110,15 @@ def _pragma_findings(manifest: Manifest, declared: tuple[Pragma, ...]) -> Iterat
         if there.get(name) != here.get(name)
     ]
     for what in whats or ["the PRAGMAs are in a different order than in schema.yaml."]:
-        yield Finding(subject=Subject.PRAGMA, where=str(manifest.path), what=what, fix=_GENERATE)
+        yield _file_finding(manifest.path, what, code=FindingCode.PRAGMA_CHANGED, subject=Subject.PRAGMA)
 
 
 def _manifest_findings(manifest: Manifest, project: Project, head: str, *, is_intact: bool) -> Iterator[Finding]:
     """Report outdated settings and fingerprints; ``head`` is the right fingerprint."""
-    where = str(manifest.path)
     if manifest.ignore_tables != project.ignore_tables:
         there, here = (", ".join(names) or "empty" for names in (project.ignore_tables, manifest.ignore_tables))
         what = f"ignore_tables is {there} in pyproject.toml and {here} here."
-        yield Finding(subject=Subject.MANIFEST, where=where, what=what, fix=_GENERATE)
+        yield _file_finding(manifest.path, what)
     if manifest.fingerprint != head and is_intact:
         what = "the fingerprint differs from that of the schema that the migrations build."
-        yield Finding(subject=Subject.MANIFEST, where=where, what=what, fix=_GENERATE)
+        yield _file_finding(manifest.path, what)

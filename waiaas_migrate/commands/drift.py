@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-from waiaas_migrate.commands.findings import Finding, Subject, mismatch_findings, schema_findings
+from waiaas_migrate.commands.findings import Finding, FindingCode, Subject, mismatch_findings, schema_findings
 from waiaas_migrate.commands.live_database import (
     DatabaseState,
     database_state,
@@ -95,6 +95,7 @@ def _drift(database: str, *, project: Project, run: int, column_order: bool) -> 
         live = introspect(connection, others=folder.others.except_for(made.names))
     unknown = tuple(
         Finding(
+            code=FindingCode.UNKNOWN_MIGRATION,
             subject=Subject.MIGRATION,
             where=row.id,
             what="the database has applied this migration, which is not in the folder.",
@@ -110,27 +111,30 @@ def _drift(database: str, *, project: Project, run: int, column_order: bool) -> 
     changes = diff(made, live, column_order=column_order)
     by_hand = [change for change in changes if object_of(change) not in hooked]
     of_hooks = [] if found.pending else [change for change in changes if object_of(change) in hooked]
-    saying, fix = _reason(found)
+    code, saying, fix = _reason(found)
+    hook = FindingCode.HOOK_CHANGE
     return Drift(
         database=name,
         findings=(
             *mismatch_findings(found.changed),
             *unknown,
-            *schema_findings(by_hand, saying=saying, fix=fix, words=describe_made),
-            *schema_findings(of_hooks, saying=_HOOKS, fix=_FIX_HOOKS, subject=Subject.HOOK, words=describe_made),
+            *schema_findings(by_hand, code=code, saying=saying, fix=fix, words=describe_made),
+            *schema_findings(of_hooks, code=hook, saying=_HOOKS, fix=_FIX_HOOKS, words=describe_made),
         ),
         pending=tuple(migration.id for migration in found.pending),
         is_adopted=found.is_adopted,
     )
 
 
-def _reason(found: DatabaseState) -> tuple[str, str]:
-    """Return the wording and the fix for changes, whose author may be unknown."""
+def _reason(found: DatabaseState) -> tuple[FindingCode, str, str]:
+    """Return the code, the wording and the fix for changes, whose author may be unknown."""
     if not found.is_adopted:
-        return _NOT_ADOPTED, _FIX_NOT_ADOPTED
+        return FindingCode.NOT_ADOPTED, _NOT_ADOPTED, _FIX_NOT_ADOPTED
     if found.unknown:
-        return _UNKNOWN, _FIX_UNKNOWN
-    return (_CHANGED, _FIX_CHANGED) if found.changed else (_BY_HAND, _FIX_BY_HAND)
+        return FindingCode.UNKNOWN_CHANGE, _UNKNOWN, _FIX_UNKNOWN
+    if found.changed:
+        return FindingCode.UNKNOWN_CHANGE, _CHANGED, _FIX_CHANGED
+    return FindingCode.MANUAL_CHANGE, _BY_HAND, _FIX_BY_HAND
 
 
 @functools.lru_cache(maxsize=16)

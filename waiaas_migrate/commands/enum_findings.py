@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from waiaas_migrate.commands.findings import Finding, Subject
+from waiaas_migrate.commands.findings import Finding, FindingCode, Subject, placed
+from waiaas_migrate.files.schema_file.key_places import KeyPlaces
 from waiaas_migrate.files.schema_file.load_schema import EnumUse
 from waiaas_migrate.schema.changes import Change, ModifyCheck
 from waiaas_migrate.schema.names import fold
@@ -17,17 +18,18 @@ _Difference = tuple[str, str, str | int]
 
 
 def enum_findings(
-    changes: Sequence[Change], enums: Iterable[EnumUse], *, fix: str
+    changes: Sequence[Change], enums: Iterable[EnumUse], places: KeyPlaces, *, fix: str
 ) -> tuple[tuple[Finding, ...], tuple[Change, ...]]:
     """Return a finding for each enum and value that ``changes`` add or remove, and the other changes.
 
     Args:
         changes: those that lead from the migrations to schema.yaml.
         enums: the enums that schema.yaml uses, with the columns that use each.
+        places: the places of the keys in schema.yaml; a finding has that of the first column that uses the enum.
         fix: the fix of each finding.
     """
     owners = {fold(column): use.name for use in enums for column in use.columns}
-    columns: dict[_Difference, list[str]] = {}
+    columns: dict[_Difference, list[tuple[str, str]]] = {}
     rest: list[Change] = []
     for change in changes:
         differences = _differences(change, owners)
@@ -35,22 +37,24 @@ def enum_findings(
             rest.append(change)
         for difference, column in differences:
             columns.setdefault(difference, []).append(column)
-    findings = tuple(
-        Finding(subject=Subject.ENUM, where=name, what=saying.format(value, ", ".join(found)), fix=fix)
-        for (name, saying, value), found in columns.items()
-    )
-    return findings, tuple(rest)
+    findings = []
+    for (enum, saying, value), found in columns.items():
+        what = saying.format(value, ", ".join(map(".".join, found)))
+        finding = Finding(code=FindingCode.ENUM_CHANGED, subject=Subject.ENUM, where=enum, what=what, fix=fix)
+        table, name = found[0]
+        findings.append(placed(finding, places.find(("tables", table, "columns", name))))
+    return tuple(findings), tuple(rest)
 
 
-def _differences(change: Change, owners: dict[str, str]) -> list[tuple[_Difference, str]]:
-    """Return the differences in the values of an enum's CHECK, each with the column."""
+def _differences(change: Change, owners: dict[str, str]) -> list[tuple[_Difference, tuple[str, str]]]:
+    """Return the differences in the values of an enum's CHECK, each with the table and the column."""
     if not isinstance(change, ModifyCheck):
         return []
     before, after = change.old.allowed, change.new.allowed
     if before is None or after is None or before.column != after.column:
         return []
-    column = f"{change.table}.{after.column}"
-    name = owners.get(fold(column))
+    column = change.table, after.column
+    name = owners.get(fold(".".join(column)))
     if name is None:
         return []
     missing = [((name, _MISSING, value), column) for value in after.values if value not in before.values]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from waiaas_migrate.authoring.declared import declare
-from waiaas_migrate.commands.findings import Finding, Subject
+from waiaas_migrate.commands.findings import Finding, FindingCode, Subject
 from waiaas_migrate.commands.typed_tables.module_text import MARK, Style, module_text
 from waiaas_migrate.errors import Problem, UsageError
 from waiaas_migrate.files.project import Project
@@ -58,7 +58,8 @@ def stale_models(project: Project, declared: DeclaredSchema) -> Iterator[Finding
         return
     what = "the file is missing." if found is None else "the file is out of date."
     where = display_name(project.models, project.root)
-    yield Finding(subject=Subject.MODELS, where=where, what=what, fix="Run `waiaas-migrate models`.")
+    fix = "Run `waiaas-migrate models`."
+    yield Finding(code=FindingCode.STALE_MODELS, subject=Subject.MODELS, where=where, what=what, fix=fix, file=where)
 
 
 def _text_at(path: Path) -> str | None:

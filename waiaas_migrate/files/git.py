@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import subprocess
-import tarfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -106,6 +105,8 @@ def extract_committed(folder: Path, commit: str, target: Path) -> None:
     done = _run(folder, "archive", "--format=tar", commit, ".")
     if done is None or done.returncode != 0:
         return
+    import tarfile
+
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
         for member in archive.getmembers():
             name = member.name.removeprefix("./")

@@ -15,7 +15,7 @@ from waiaas_migrate.files.problem_report import Origin
 LARGEST_FILE = 16 * 1024 * 1024
 
 #: Everything but the characters of YAML 1.2 (https://yaml.org/spec/1.2.2/#51-character-set) that editors write.
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 _UTF16_OR_32 = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.output import FINDINGS, print_findings, print_json, say
+from waiaas_migrate.cli.output import FINDINGS, print_findings, say
 
 if TYPE_CHECKING:
+    from waiaas_migrate.cli.formats.printing import Style
     from waiaas_migrate.files.project import Project
 
 
 @click.command()
 @options.column_order
-@options.as_json
+@options.finding_format
 @options.in_project
-def check(project: Project, *, column_order: bool, as_json: bool) -> int:
+def check(project: Project, *, column_order: bool, style: Style) -> int:
     """Check that schema.yaml, the enums, and the migrations agree.
 
     For CI: needs no database and writes nothing. Exits with 1 if something differs.
@@ -30,8 +30,12 @@ def check(project: Project, *, column_order: bool, as_json: bool) -> int:
     from waiaas_migrate.commands.check import check as run
 
     findings = run(project, column_order=column_order)
-    if as_json:
-        print_json({"findings": [asdict(finding) for finding in findings]})
+    if style != "text":
+        from waiaas_migrate.cli.formats.printing import Found, print_found
+        from waiaas_migrate.commands.findings import EXPLANATIONS
+
+        found = Found(command="check", root=project.root, findings=findings, explanations=EXPLANATIONS)
+        print_found(found, style)
     elif findings:
         print_findings(findings)
     else:

@@ -1,0 +1,1 @@
+"""Print findings as programs want them; one module for each format."""

@@ -1,0 +1,65 @@
+"""Find the line of schema.yaml that declares something."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from waiaas_migrate.files.problem_report import Origin
+from waiaas_migrate.files.schema_file.load_schema import display_name
+from waiaas_migrate.files.schema_file.locate import Steps, places
+from waiaas_migrate.schema import changes as c
+from waiaas_migrate.schema.model import Trigger, View
+from waiaas_migrate.schema.names import fold
+
+
+class KeyPlaces:
+    """The places of all keys of a schema.yaml; the file is read when the first one is asked for."""
+
+    def __init__(self, path: Path, *, root: Path) -> None:
+        self._path, self._root = path, root
+
+    @cached_property
+    def _known(self) -> dict[Steps, Origin]:
+        return {tuple(map(fold, steps)): at for steps, at, text in places(self._path, self._root) if text is None}
+
+    def find(self, steps: Steps) -> Origin:
+        """Return the place of the key at ``steps``; that of the nearest key above it if the file lacks it."""
+        folded = tuple(map(fold, steps))
+        # Above a missing column is its table: a section, such as `columns`, says nothing about one of its members.
+        for length in range(len(folded) // 2 * 2, 0, -2):
+            if (at := self._known.get(folded[:length])) is not None:
+                return at
+        return Origin(file=display_name(self._path, self._root))
+
+
+def key_path(change: c.Change) -> Steps:
+    """Return the keys that lead to what ``change`` is about in schema.yaml."""
+    match change:
+        case c.AddObject(item=item) | c.DropObject(item=item) | c.ModifyObject(new=item):
+            sections = {View: "views", Trigger: "triggers"}
+            return sections.get(type(item), "virtual_tables"), item.name
+        case c.AddIndex(table=table, index=index) | c.DropIndex(table=table, index=index):
+            return "tables", table, "indexes", index.name
+        case c.ModifyIndex(table=table, new=index):
+            return "tables", table, "indexes", index.name
+        case _:
+            column = _column_of(change)
+            return "tables", c.spelled_name(change), *(("columns", column) if column is not None else ())
+
+
+def _column_of(change: c.Change) -> str | None:
+    """Return the column that declares what ``change`` is about; None if the table does."""
+    match change:
+        case c.AddColumn(column=column) | c.DropColumn(column=column) | c.ModifyColumn(new=column):
+            return column.name
+        case c.RenameColumn(new=name):
+            return name
+        case c.AddCheck(check=check) | c.DropCheck(check=check) | c.ModifyCheck(new=check):
+            return check.column
+        case c.AddForeignKey(foreign_key=key) | c.DropForeignKey(foreign_key=key) | c.ModifyForeignKey(new=key):
+            return key.columns[0] if len(key.columns) == 1 else None
+        case c.AddUnique(unique=unique) | c.DropUnique(unique=unique):
+            return unique.parts[0].column if len(unique.parts) == 1 else None
+        case _:
+            return None
