@@ -15,6 +15,7 @@ except ModuleNotFoundError as _error:
 from waiaas_migrate.sqlalchemy.column_types import (
     BooleanInteger,
     DecimalText,
+    Declared,
     EnumInteger,
     EnumText,
     JsonText,
@@ -22,4 +23,4 @@ from waiaas_migrate.sqlalchemy.column_types import (
     UuidText,
 )
 
-__all__ = ["BooleanInteger", "DecimalText", "EnumInteger", "EnumText", "JsonText", "Timestamp", "UuidText"]
+__all__ = ["BooleanInteger", "DecimalText", "Declared", "EnumInteger", "EnumText", "JsonText", "Timestamp", "UuidText"]

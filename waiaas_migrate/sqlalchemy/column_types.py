@@ -17,7 +17,7 @@ from sqlalchemy import ColumnOperators, Dialect, Integer, Text, type_coerce
 from sqlalchemy.dialects.sqlite import JSON
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import operators
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
 _T = TypeVar("_T")
 _E = TypeVar("_E", bound=Enum)
@@ -191,6 +191,18 @@ class EnumInteger(_EnumType[_T]):
 
     impl = Integer
     cache_ok = True
+
+
+class Declared(UserDefinedType[Any]):
+    """A column of any declared type, such as ``Declared("INT UNSIGNED")``, with values as SQLite returns them."""
+
+    cache_ok = True
+
+    def __init__(self, declared: str) -> None:
+        self.declared = declared
+
+    def get_col_spec(self, **_: object) -> str:
+        return self.declared
 
 
 class JsonText(JSON):

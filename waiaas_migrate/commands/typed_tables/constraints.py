@@ -1,6 +1,6 @@
 """Write the constraints and indexes of a table as SQLAlchemy's.
 
-A part that SQLAlchemy has no words for becomes a sentence in ``left_out`` instead.
+A part that SQLAlchemy has no words for is listed in ``left_out`` instead.
 """
 
 from __future__ import annotations
@@ -30,15 +30,17 @@ def sql_text(sql: str) -> Text:
 
 
 class Constraints:
-    """The constraints of the tables of a module, as code.
-
-    ``left_out`` gets a sentence for each that SQLAlchemy can't express.
-    """
+    """The constraints of the tables of a module, as code."""
 
     def __init__(self, models: Iterable[Model]) -> None:
         self._models = {fold(model.table.name): model for model in models}
         self._order = {name: number for number, name in enumerate(self._models)}
-        self.left_out: list[str] = []
+        self._left_out: dict[str, None] = {}
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Return a phrase for each part that the code can't express."""
+        return tuple(self._left_out)
 
     def of_column(self, model: Model, attribute: Attribute) -> tuple[list[Code], dict[str, Code | None]]:
         """Return the arguments and options of a column's constraints."""
@@ -92,7 +94,7 @@ class Constraints:
         return tuple((name, code) for name, code in found.items() if code is not None)
 
     def _leave_out(self, table: Table, what: str) -> None:
-        self.left_out.append(f"table {table.name}: {what}")
+        self._left_out[f"table {table.name}: {what}"] = None
 
     @staticmethod
     def _is_on_columns(table: Table) -> bool:
@@ -111,6 +113,9 @@ class Constraints:
             self._leave_out(table, "the order or collation of the primary key")
         if key.name is not None and key.autoincrement:
             self._leave_out(table, "the name of the primary key")
+        referring = {fold(name) for other in table.foreign_keys for name in other.columns}
+        if key.autoincrement and fold(key.parts[0].column or "") in referring:
+            self._leave_out(table, "AUTOINCREMENT, because the column is a foreign key")
         if not self._is_on_columns(table):
             yield _key_constraint("sa.PrimaryKeyConstraint", key, with_conflict=len(key.parts) > 1)
 
@@ -127,8 +132,10 @@ class Constraints:
             parent = self._models.get(fold(key.table))
             targets = targets_of(parent.table, key) if parent is not None else ()
             if parent is not None and len(targets) == len(key.columns) and all(map(parent.attribute, targets)):
+                if not key.targets:
+                    self._leave_out(table, f"{_key_sql(key)} without its columns, which are written here")
                 yield key
-            elif f"table {table.name}: {_key_sql(key)}" not in self.left_out:
+            else:
                 self._leave_out(table, _key_sql(key))
 
     def _foreign_key(self, key: ForeignKey, table: Table) -> Code:

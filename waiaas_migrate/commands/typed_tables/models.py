@@ -24,13 +24,13 @@ USED = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribute:
-    """A column under its Python name, and what it holds."""
+    """A column under its Python name, and what it holds. ``is_numbered``: SQLite gives it the next number."""
 
     name: str
     column: Column
     values: Values
     in_key: bool
-    is_rowid: bool
+    is_numbered: bool
 
     @property
     def accepts_none(self) -> bool:
@@ -81,7 +81,8 @@ def _model(table: Table, name: str, declared: DeclaredSchema, taken: Iterable[st
     own = set(taken)
     attributes = []
     keys = {fold(part.column or "") for part in table.primary_key.parts} if table.primary_key is not None else set()
-    rowid = rowid_alias(table)
+    referring = {fold(name) for key in table.foreign_keys for name in key.columns}
+    numbered = {rowid_alias(table)} - referring
     for column in table.columns:
         attribute = attribute_name(column.name, own)
         own.add(attribute)
@@ -92,7 +93,7 @@ def _model(table: Table, name: str, declared: DeclaredSchema, taken: Iterable[st
                 column=column,
                 values=values_of(table, column, declared, alias),
                 in_key=fold(column.name) in keys,
-                is_rowid=fold(column.name) == rowid,
+                is_numbered=fold(column.name) in numbered,
             )
         )
     return Model(

@@ -49,7 +49,7 @@ def _head(schema: Schema, left_out: Iterable[str]) -> list[str]:
     virtual = [f"virtual table {table.name}" for table in schema.virtual_tables]
     views = [f"view {view.name}" for view in schema.views]
     triggers = [f"trigger {trigger.name}" for trigger in schema.triggers]
-    missing = [*dict.fromkeys(left_out), *virtual, *views, *triggers]
+    missing = [*left_out, *virtual, *views, *triggers]
     title = "The tables of the database, for SQLAlchemy."
     if not missing:
         return [f'"""{title}"""']
@@ -133,22 +133,20 @@ def _model(model: Model, constraints: Constraints, links: Iterable[Relationship]
 
 
 def _docstring(model: Model) -> list[str]:
-    comment = _in_docstring(model.table.comment or "") or f"A row of {_in_docstring(model.table.name)}"
-    if comment.startswith('"'):
-        comment = f"A row: {comment}"
+    title = f"A row of {_in_docstring(model.table.name)}."
+    comment = _in_docstring(model.table.comment or "") or title
     text = comment if comment.endswith((".", "!", "?")) else f"{comment}."
-    if len(text) <= _WIDTH - 10:
+    if len(text) <= _WIDTH - 10 and not text.startswith('"'):
         return [f'    """{text}"""']
-    first, *rest = textwrap.wrap(text, _WIDTH - 7)
-    return [f'    """{first}', *(f"    {line}" for line in rest), '    """']
+    return [f'    """{title}', "", *(f"    {line}" for line in textwrap.wrap(text, _WIDTH - 4)), '    """']
 
 
 def _table_arguments(model: Model, constraints: Constraints) -> Code | None:
     parts = constraints.of_table(model.table)
     options = tuple((f"{quoted(name)}: ", code) for name, code in constraints.options(model.table))
     mapping = Call(opening="{", items=options, closing="}") if options else None
-    if not parts:
-        return mapping
+    if not parts and mapping is None:
+        return None
     items = [*parts, *([mapping] if mapping is not None else [])]
     return Call(opening="(", items=tuple(("", item) for item in items))
 
@@ -196,7 +194,7 @@ def _options(attribute: Attribute, options: dict[str, Code | None], *, is_nullab
 def _counted(attribute: Attribute) -> dict[str, Code]:
     """Tell SQLAlchemy that SQLite doesn't number the rows, where it would expect that."""
     is_integer = attribute.values.type == "sa.Integer"
-    return {"autoincrement": "False"} if attribute.in_key and is_integer and not attribute.is_rowid else {}
+    return {"autoincrement": "False"} if attribute.in_key and is_integer and not attribute.is_numbered else {}
 
 
 def _initial(attribute: Attribute) -> dict[str, Code]:
@@ -207,7 +205,7 @@ def _initial(attribute: Attribute) -> dict[str, Code]:
     if column.default is not None:
         option, code = attribute.values.default(column) or ("default", "None")
         return {option: code}
-    return {"default": "None"} if attribute.accepts_none or attribute.is_rowid else {}
+    return {"default": "None"} if attribute.accepts_none or attribute.is_numbered else {}
 
 
 def _server_options(attribute: Attribute) -> dict[str, Code]:

@@ -63,7 +63,9 @@ def lines(code: Code, *, indent: int = 0, before: str = "", after: str = "") -> 
         case str():
             return [line]
         case Text(value=value):
-            return [line] if len(line) <= _LONGEST_TEXT else _pieces(value, margin, before, after)
+            # Where a label would make a text too long, formatters put the text in brackets, on its own line.
+            alone = len(margin) + len(quoted(value)) + (4 if before else len(after))
+            return [line] if alone <= _LONGEST_TEXT else _pieces(value, margin, before, after)
         case Call() if not code.items or (len(line) <= _COLUMNS):
             return [line]
         case Call():

@@ -11,6 +11,7 @@ from waiaas_migrate.commands.typed_tables.python_text import Call, Code, Text, c
 from waiaas_migrate.files.schema_file.enum_source import EnumDefinition
 from waiaas_migrate.files.schema_file.load_schema import DeclaredSchema, EnumUse
 from waiaas_migrate.schema.affinity import affinity
+from waiaas_migrate.schema.enum_lists import values_held
 from waiaas_migrate.schema.model import Check, Column, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.reading.allowed_values import literal_value
@@ -40,6 +41,7 @@ _DECLARED = {
     "JSON": ("sa.JSON", "none_as_null=True", _JSON),
 }
 _PARTS = re.compile(r"(?P<words>[^()]*?)\s*(?:\((?P<numbers>[\d\s,]+)\))?\s*\Z")
+_TEXT_TYPE = re.compile(r"(sa\.(?:Text|N?(?:VAR)?CHAR|CLOB))(?:\((.*)\))?\Z")
 _NUMBERS_ALLOWED = {"str": 1, "float": 2}
 _IMPORTS = {
     "date": ("datetime", "date"),
@@ -91,10 +93,9 @@ class Values:
 def values_of(table: Table, column: Column, declared: DeclaredSchema, alias: str) -> Values:
     """Return how the values of ``column`` look in Python; ``alias`` is a name for a list of values."""
     use = _enum_use(table, column, declared)
-    found = (
-        _logical(column) or (_enum(use, column, declared) if use is not None else None) or _listed(table, column, alias)
-    )
-    values = found or _by_declared_type(column.type or "", strict=table.strict)
+    own = _enum(use, table, column, declared) if use is not None else None
+    plain = _by_declared_type(column.type or "", strict=table.strict)
+    values = _logical(column) or own or _listed(table, column, plain, alias) or plain
     return values if column.collation is None else _collated(values, column.collation)
 
 
@@ -124,7 +125,7 @@ def _enum_use(table: Table, column: Column, declared: DeclaredSchema) -> EnumUse
     return next((use for use in declared.enums if name in use.columns), None)
 
 
-def _enum(use: EnumUse, column: Column, declared: DeclaredSchema) -> Values | None:
+def _enum(use: EnumUse, table: Table, column: Column, declared: DeclaredSchema) -> Values | None:
     """Return the application's own type for the values of an enum; None if it has none."""
     definition = declared.definitions.find(use.name)
     if definition is None:
@@ -136,8 +137,10 @@ def _enum(use: EnumUse, column: Column, declared: DeclaredSchema) -> Values | No
     found = _class(definition, use, declared)
     if found is None:
         return None
-    stored = found.members if use.values == found.members else found.values
-    kind = _enum_type(found, column.type or "", by_names=stored != found.values)
+    members, held = frozenset[str | int](found.members), values_held(table, column)
+    by_names = held == members and held != frozenset(found.values)
+    stored = found.members if by_names else found.values
+    kind = _enum_type(found, column.type or "", by_names=by_names)
     if kind is None or found.name.startswith("_"):
         return None
     return Values(
@@ -170,18 +173,16 @@ def _class(definition: EnumDefinition, use: EnumUse, declared: DeclaredSchema) -
     return same[0] if len({one.name for one in same}) == 1 else None
 
 
-def _listed(table: Table, column: Column, alias: str) -> Values | None:
+def _listed(table: Table, column: Column, plain: Values, alias: str) -> Values | None:
     """Return a Literal for the values that a CHECK of the column lists; None if it has no such CHECK."""
     checks = (check for check in table.checks if _is_list_of(check, column))
     allowed = next((check.allowed for check in checks if check.allowed is not None), None)
     if allowed is None or len({type(value) for value in allowed.values}) > 1:
         return None
-    plain = _by_declared_type(column.type or "", strict=table.strict)
     if plain.annotation != type(allowed.values[0]).__name__:
         return None
-    items = tuple(
-        ("", Text(value) if isinstance(value, str) else str(value)) for value in dict.fromkeys(allowed.values)
-    )
+    values = dict.fromkeys(allowed.values)
+    items = tuple(("", Text(value) if isinstance(value, str) else str(value)) for value in values)
     literal = Call(opening="Literal[", items=items, closing="]")
     return replace(plain, annotation=alias, alias=literal, is_list=True, imports=(("typing", "Literal"),))
 
@@ -207,11 +208,7 @@ def _by_declared_type(declared: str, *, strict: bool) -> Values:
 
 def _collated(values: Values, collation: str) -> Values:
     """Return ``values`` with a collation, which only SQLAlchemy's own types for text can have."""
-    match = (
-        re.match(r"(sa\.(?:Text|N?V?A?R?CHAR|CLOB))(?:\((.*)\))?\Z", values.type)
-        if isinstance(values.type, str)
-        else None
-    )
+    match = _TEXT_TYPE.match(values.type) if isinstance(values.type, str) else None
     if match is None:
         return replace(values, problem=f"COLLATE {collation}")
     arguments = ", ".join(filter(None, [match[2], f"collation={quoted(collation)}"]))
