@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 import pytest
 
-import waiaas_migrate
+from tests.support.lint_pages import LINT, RULES, lint_reference, rule_pages
 from tests.support.projects import CHECKOUT
-from tests.support.reference_pages import API, FINDINGS, REFERENCE, findings_reference, reference
+from tests.support.reference_pages import API, FINDINGS, REFERENCE, api_reference, findings_reference, reference
 from waiaas_migrate import errors
 from waiaas_migrate.cli.main import group
 from waiaas_migrate.commands.findings import EXPLANATIONS, FindingCode
@@ -19,7 +19,7 @@ from waiaas_migrate.files.schema_file.schema_keys import COLUMN, TABLE, TOP
 from waiaas_migrate.schema.hazards.hazard import DESTRUCTIVE, Code
 
 DOCS = CHECKOUT / "docs"
-PAGES = [CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", CHECKOUT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", CHECKOUT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 
 
 def test_every_hazard_is_documented() -> None:
@@ -41,10 +41,15 @@ def test_every_finding_is_documented() -> None:
     assert FINDINGS.read_text(encoding="utf-8") == findings_reference()
 
 
-def test_the_api_reference_is_complete() -> None:
+def test_every_rule_of_lint_has_a_page() -> None:
+    """docs/lint.md lists the rules, docs/lint has the page of each and no other; ``reference_pages`` writes them."""
+    assert LINT.read_text(encoding="utf-8") == lint_reference()
+    assert {path.name: path.read_text(encoding="utf-8") for path in RULES.iterdir()} == rule_pages()
+
+
+def test_the_api_reference_is_up_to_date() -> None:
     """docs/api.md has every public name; ``python -m tests.support.reference_pages`` writes it."""
-    page = API.read_text(encoding="utf-8")
-    assert [name for name in waiaas_migrate.__all__ if name != "__version__" and f"`{name}" not in page] == []
+    assert API.read_text(encoding="utf-8") == api_reference()
 
 
 @pytest.mark.parametrize("name", sorted(group.commands))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.commands.drift import Drift, drift, drift_of_all
     from waiaas_migrate.commands.findings import Finding, FindingCode, Severity, Subject
     from waiaas_migrate.commands.inspect import Inspected, inspect
+    from waiaas_migrate.commands.lint.lint import lint, lint_database
     from waiaas_migrate.commands.models import models
     from waiaas_migrate.commands.status import Status, status, status_of_all
     from waiaas_migrate.commands.take_over import TakenOver, take_over
@@ -47,14 +48,16 @@ if TYPE_CHECKING:
         UsageError,
     )
     from waiaas_migrate.files.project import Project, find_project
+    from waiaas_migrate.files.schema_file.schema_edits import SchemaEdit
     from waiaas_migrate.runner.adopt import Adoption
     from waiaas_migrate.runner.apply import ApplyResult
     from waiaas_migrate.runner.apply import apply_to as apply
     from waiaas_migrate.runner.backups.backup import Backup, backups_of
     from waiaas_migrate.runner.backups.restore import Restored, RestoreInterrupted, restore
-    from waiaas_migrate.runner.dry_run import Estimate, estimate, estimate_all
+    from waiaas_migrate.runner.dry_run import Estimate, MigrationEstimate, TableEstimate, estimate, estimate_all
     from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, apply_to_all
     from waiaas_migrate.runner.losses import Loss
+    from waiaas_migrate.runner.mismatch import Mismatch
     from waiaas_migrate.runner.open import close_database, connect, open_database, push_schema
     from waiaas_migrate.runner.options import RunOptions
     from waiaas_migrate.runner.proof.differences import Difference
@@ -97,9 +100,11 @@ __all__ = [
     "Interrupted",
     "Loss",
     "MigrateError",
+    "MigrationEstimate",
     "MigrationFinished",
     "MigrationStarted",
     "MigrationsError",
+    "Mismatch",
     "New",
     "OtherMigrationsError",
     "Outcome",
@@ -116,12 +121,14 @@ __all__ = [
     "Restored",
     "RollbackResult",
     "RunOptions",
+    "SchemaEdit",
     "SchemaFileError",
     "Severity",
     "Squashed",
     "StatementStarted",
     "Status",
     "Subject",
+    "TableEstimate",
     "TakenOver",
     "TemplateError",
     "Undoing",
@@ -145,6 +152,8 @@ __all__ = [
     "generate",
     "generate_id",
     "inspect",
+    "lint",
+    "lint_database",
     "models",
     "new",
     "open_database",
@@ -174,6 +183,7 @@ _NAMES = {
     "commands.drift": "Drift drift drift_of_all",
     "commands.findings": "Finding FindingCode Severity Subject",
     "commands.inspect": "Inspected inspect",
+    "commands.lint.lint": "lint lint_database",
     "commands.models": "models",
     "commands.status": "Status status status_of_all",
     "commands.take_over": "TakenOver take_over",
@@ -182,13 +192,15 @@ _NAMES = {
     "MigrationsError OtherMigrationsError PragmaError Problem ProjectError ProofError SchemaFileError TemplateError "
     "UnknownMigrationsError UnsupportedError UsageError",
     "files.project": "Project find_project",
+    "files.schema_file.schema_edits": "SchemaEdit",
     "runner.adopt": "Adoption",
     "runner.apply": "ApplyResult apply",
     "runner.backups.backup": "Backup backups_of",
     "runner.backups.restore": "RestoreInterrupted Restored restore",
-    "runner.dry_run": "Estimate estimate estimate_all",
+    "runner.dry_run": "Estimate MigrationEstimate TableEstimate estimate estimate_all",
     "runner.fleet.fleet": "Fleet Outcome apply_to_all",
     "runner.losses": "Loss",
+    "runner.mismatch": "Mismatch",
     "runner.open": "close_database connect open_database push_schema",
     "runner.options": "RunOptions",
     "runner.proof.differences": "Difference",

@@ -340,7 +340,7 @@ def test_migrations_that_change_rows(project: Path) -> None:
 
 def test_other_tools_and_hooks(project: Path) -> None:
     """Tables of other tools and objects of hooks are no differences, and keep their wording."""
-    (project / "pyproject.toml").write_text('[tool.waiaas-migrate]\nignore_tables = ["cache_*"]\n', encoding="utf-8")
+    (project / "pyproject.toml").write_text('[tool.waiaas-migrate]\nignore = ["cache_*"]\n', encoding="utf-8")
     (project / "migrations" / "post-apply.sql").write_text(
         "DROP VIEW IF EXISTS v;\nCREATE VIEW v AS SELECT 1;\n", encoding="utf-8"
     )

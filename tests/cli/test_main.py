@@ -85,7 +85,7 @@ def test_version(tmp_path: Path) -> None:
         (["check", "surplus"], "unexpected extra argument"),
         (["generate", "-m"], "requires an argument"),
         (["inspect", "a.db", "b.db"], "unexpected extra argument"),
-        *(([command], "Missing argument 'DATABASE") for command in ON_A_DATABASE),
+        *(([command], "No DATABASE was named. Name it as an argument") for command in ON_A_DATABASE),
     ],
     ids=lambda value: " ".join(value) or "nothing" if isinstance(value, list) else "",
 )

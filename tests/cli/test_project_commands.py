@@ -107,7 +107,7 @@ def test_check_with_findings(tmp_path: Path) -> None:
     generated_project(tmp_path)
     (tmp_path / "kinds.py").write_text('STATES = ("open", "done", "late")\n', encoding="utf-8")
     before = listing(tmp_path)
-    what = "value 'late' is in the enum, but the migrations do not allow it in tasks.state."
+    what = "value 'late' is in kinds.py:1, but the migrations do not allow it in tasks.state."
     fix = "Run `waiaas-migrate generate`, review what it writes, and commit it."
     done = run(tmp_path, "check")
     assert (done.status, done.out, done.err) == (1, f"enum (1 finding)\n  STATES: {what}\nFix: {fix}\n", "")
@@ -122,9 +122,9 @@ def test_check_with_findings(tmp_path: Path) -> None:
                 "where": "STATES",
                 "what": what,
                 "fix": fix,
-                "file": "schema.yaml",
-                "line": 10,
-                "column": 7,
+                "file": "kinds.py",
+                "line": 1,
+                "column": 27,
             }
         ],
     }
@@ -162,10 +162,13 @@ DAMAGES: dict[str, tuple[str | bytes, str]] = {
     ),
     "unknown enum": (TASKS + "      state: {type: text, enum: STATUSES}\n", "unknown enum `STATUSES`"),
     "unknown module": (TASKS.replace("kinds", "nowhere"), "schema.yaml:2:8, enums: no module `nowhere`"),
-    "a module that fails": (TASKS.replace("kinds", "broken"), "can't import the module `broken`: ValueError: no"),
+    "a module that fails": (
+        TASKS.replace("kinds", "broken") + "      a: {type: text, enum: A}\n",
+        "can't import the module `broken`: ValueError: no",
+    ),
     "empty enum": (
         TASKS + "      state: {type: text, enum: NOTHING}\n",
-        "can't use `NOTHING` as an enum: it has no values",
+        "kinds.py:2:11, NOTHING: can't be an enum: it has no values",
     ),
     "a value with a quote, not closed": (TASKS + "      name: {type: text, default: 'it's}\n", "schema.yaml:7:"),
     "SQL that is broken by a quote": (TASKS + "      n: {type: text, check: n <> 'it''s' '}\n", "schema.yaml"),

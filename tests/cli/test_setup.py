@@ -114,6 +114,10 @@ def test_every_command_works_on_such_a_database(project: Path) -> None:
         (("diff", "a.db", "migrations"), 0),
         (("inspect", "a.db"), 0),
         (("rollback", "a.db"), 0),
+        (("restore", "a.db"), 0),
+        (("rollback", "a.db"), 0),
+        (("apply", "a.db", "--redo"), 0),
+        (("drift", "a.db", "--fix"), 0),
         (("apply", "a.db", "b.db"), 0),
     ):
         done = run_process(project, *arguments)
@@ -126,6 +130,24 @@ def test_many_databases_by_threads_and_copies(project: Path) -> None:
     names = [f"{number}.db" for number in range(12)]
     assert run_process(project, "apply", *names, "--jobs", "3").status == 0
     assert run_process(project, "drift", *names[:3], "--jobs", "3").status == 0
+    assert run_process(project, "status", *names[:3], "--jobs", "3").status == 0
+
+
+def test_adopt_calls_it_for_each_database(project: Path) -> None:
+    """A database that the migrations did not build is compared, reworded and recorded."""
+    names = ["1.db", "2.db", "3.db"]
+    for name in names:
+        with closing(sqlite3.connect(project / name)) as connection:
+            registered(connection)
+            for file in sorted((project / "migrations").glob("*_*.sql")):
+                if "rollback" not in file.name and "0001" in file.name:
+                    connection.executescript(file.read_text())
+            connection.execute("INSERT INTO notes (id, name) VALUES (1, 'Ärger')")
+            connection.commit()
+    assert run_process(project, "adopt", names[0], "--at", "0001_initial").status == 0
+    done = run_process(project, "adopt", *names[1:], "--at", "0001_initial", "--jobs", "2")
+    assert done.status == 0, done
+    assert run_process(project, "apply", *names, "--jobs", "2").status == 0
 
 
 def test_open_database_takes_a_setup(project: Path) -> None:

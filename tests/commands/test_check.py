@@ -46,7 +46,7 @@ def test_a_value_added_to_an_enum(project: Path) -> None:
     edit(project / "enums.py", '    TESTNET = "testnet"\n', '    TESTNET = "testnet"\n    BASE = "base"\n')
     done = checked(project)
     assert done.status == 1
-    what = "value 'base' is in the enum, but the migrations do not allow it in agents.network."
+    what = "value 'base' is in enums.py:26, but the migrations do not allow it in agents.network."
     assert done.out == report("enum", f"NETWORK_TYPES: {what}")
 
 
@@ -62,7 +62,9 @@ def test_a_value_added_to_an_enum_of_several_columns(project: Path) -> None:
     done = checked(project)
     assert done.status == 1
     line = done.out.splitlines()[1]
-    assert line.startswith("  SESSION_STATUSES: value 'PAUSED' is in the enum, but the migrations do not allow it in ")
+    assert line.startswith(
+        "  SESSION_STATUSES: value 'PAUSED' is in enums.py:92, but the migrations do not allow it in "
+    )
     assert "sessions.constraints, sessions.usage_stats." in line
 
 
@@ -71,7 +73,7 @@ def test_a_value_removed_from_an_enum(project: Path) -> None:
     edit(project / "enums.py", '    DEVNET = "devnet"\n', "")
     done = checked(project)
     assert done.status == 1
-    what = "value 'devnet' is not in the enum, but the migrations still allow it in agents.network."
+    what = "value 'devnet' is not in enums.py:159, but the migrations still allow it in agents.network."
     assert done.out == report("enum", f"NETWORK_TYPES: {what}")
 
 
@@ -80,8 +82,8 @@ def test_a_value_renamed_in_an_enum(project: Path) -> None:
     edit(project / "enums.py", '"devnet"', '"dev-net"')
     _, *lines, _ = checked(project).out.splitlines()
     assert len(lines) == 2
-    assert lines[0].startswith("  NETWORK_TYPES: value 'dev-net' is in the enum, but")
-    assert lines[1].startswith("  NETWORK_TYPES: value 'devnet' is not in the enum, but")
+    assert lines[0].startswith("  NETWORK_TYPES: value 'dev-net' is in enums.py:24, but")
+    assert lines[1].startswith("  NETWORK_TYPES: value 'devnet' is not in enums.py:160, but")
 
 
 def test_the_values_of_an_enum_in_another_order(project: Path) -> None:
@@ -100,7 +102,7 @@ def test_an_enum_on_a_nullable_column(project: Path) -> None:
     done = checked(project)
     assert done.status == 1
     assert done.out.startswith(
-        "enum (1 finding)\n  POLICY_TIERS: value 'REFUSAL' is in the enum, but the migrations do not allow it in transactions.tier."
+        "enum (1 finding)\n  POLICY_TIERS: value 'REFUSAL' is in enums.py:84, but the migrations do not allow it in transactions.tier."
     )
 
 

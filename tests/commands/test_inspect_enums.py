@@ -94,7 +94,7 @@ def test_linking_is_no_migration_and_a_new_value_is_one_edit(tmp_path: Path) -> 
 
     edit(project / "app_enums.py", '    USD = "USD"\n', '    USD = "USD"\n    CHF = "CHF"\n')
     assert run(project, "diff", "app.db", "schema.yaml").out == "customers.currency: allow 'CHF'\n"
-    assert run(project, "check").out.startswith("enum (1 finding)\n  Currency: value 'CHF' is in the enum, but")
+    assert run(project, "check").out.startswith("enum (1 finding)\n  Currency: value 'CHF' is in app_enums.py:7, but")
     done = run(project, "generate", "-m", "francs")
     assert (done.status, done.out) == (0, "customers.currency: allow 'CHF'\n")
     text = (project / "migrations" / "0002_francs.sql").read_text(encoding="utf-8")
@@ -245,7 +245,9 @@ def test_names_of_members_are_linked(tmp_path: Path) -> None:
     assert run(project, "diff", "app.db", "schema.yaml").out == "No differences.\n"
     assert run(project, "generate").status == 0
     edit(project / "app_enums.py", '    DONE = "done"\n', '    DONE = "done"\n    VOID = "void"\n')
-    assert run(project, "check").out.startswith("enum (1 finding)\n  OrderStatus: value 'VOID' is in the enum, but")
+    assert run(project, "check").out.startswith(
+        "enum (1 finding)\n  OrderStatus: value 'VOID' is in app_enums.py:4, but"
+    )
     assert run(project, "generate").out == "orders.status: allow 'VOID'\n"
 
 
@@ -265,7 +267,7 @@ def test_only_an_enum_has_names(tmp_path: Path) -> None:
     )
     (tmp_path / "schema.yaml").write_text(text, encoding="utf-8")
     done = run(tmp_path, "generate")
-    problem = "`SIZES` is not an `enum.Enum`, so it has no names. Remove `stores`."
+    problem = "`SIZES` is not an enum class, so it has no names. Remove `stores`."
     assert (done.status, done.err) == (2, f"Error: schema.yaml:4:46, tables.t.columns.a.enum.name: {problem}\n")
 
 

@@ -10,15 +10,16 @@ import pytest
 import waiaas_migrate.waiaas.enums
 from tests.support.projects import generated_project, run
 from waiaas_migrate.errors import SchemaFileError
+from waiaas_migrate.files.enum_sources.definitions import LoadedEnums, unknown_enum
+from waiaas_migrate.files.enum_sources.load_enums import EnumSource, load_enums
 from waiaas_migrate.files.problem_report import Origin
-from waiaas_migrate.files.schema_file.enum_source import LoadedEnums, load_enums, unknown_enum
 
 AT = Origin(file="schema.yaml", line=2, column=8, path="enums")
 
 
 def load(root: Path, *modules: str) -> LoadedEnums:
     """The enums of modules of a project."""
-    return load_enums([(module, AT) for module in modules], root=root)
+    return load_enums([EnumSource(module, AT) for module in modules], root=root)
 
 
 def values(enums: LoadedEnums, name: str) -> tuple[str | int, ...]:
@@ -97,7 +98,7 @@ def test_unusable_values_have_a_reason(tmp_path: Path, source: str, problem: str
         ("raise SystemExit('bye')", "SystemExit: bye"),
         ("raise SystemExit", "SystemExit"),
         ("1 / 0", "ZeroDivisionError: division by zero"),
-        ("import no_such_thing", "ModuleNotFoundError: No module named 'no_such_thing'"),
+        ("from no_such_thing import E", "ModuleNotFoundError: No module named 'no_such_thing'"),
         ("def f(:", "SyntaxError: invalid syntax (app_enums.py, line 1)"),
         ("import sys\nsys.exit(0)", "SystemExit: 0"),
         ("class E(Exception):\n  def __str__(self): raise SystemExit(0)\nraise E", "E"),
@@ -135,9 +136,10 @@ def test_all_missing_modules_are_reported(tmp_path: Path) -> None:
     (tmp_path / "app_package").mkdir()
     fix = f"It is looked up in {tmp_path} and among the installed packages. Correct the name, or install it."
     assert complaint(tmp_path, "app_nothing.enums", "app_package.enums", "a b") == (
+        f"schema.yaml:2:8, enums: `a b` is neither a module nor a file that can be read. "
+        f"Write a module such as `app.enums`, or a file such as `src/enums.ts`.\n"
         f"schema.yaml:2:8, enums: no module `app_nothing`. {fix}\n"
-        f"schema.yaml:2:8, enums: no module `app_package.enums`. {fix}\n"
-        f"schema.yaml:2:8, enums: `a b` is not a module name. Write a name such as `app.enums`."
+        f"schema.yaml:2:8, enums: no module `app_package.enums`. {fix}"
     )
 
 

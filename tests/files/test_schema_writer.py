@@ -11,6 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from waiaas_migrate.errors import UnsupportedError
+from waiaas_migrate.files.enum_sources.load_enums import EnumSource
+from waiaas_migrate.files.problem_report import Origin
 from waiaas_migrate.files.schema_file.column_text import EnumReference
 from waiaas_migrate.files.schema_file.load_schema import load_schema
 from waiaas_migrate.files.schema_file.schema_text import schema_text
@@ -132,7 +134,7 @@ def test_a_schema_is_written_in_short_forms() -> None:
         read(*STATEMENTS),
         pragmas=[("journal_mode", "WAL"), ("foreign_keys", "ON"), ("cache_size", -64000)],
         enums={("wallets", "chain"): EnumReference("CHAINS")},
-        enum_modules=["app.enums"],
+        enum_sources=[EnumSource("app.enums", Origin(file="schema.yaml"))],
     )
     assert text == WRITTEN
 

@@ -141,14 +141,14 @@ def test_a_known_name_that_the_project_declares_is_its_own(tmp_path: Path) -> No
     assert run(project, "drift", "other.db").status == 1
 
 
-def test_ignore_tables_reaches_an_application_through_the_manifest(tmp_path: Path) -> None:
+def test_ignore_reaches_an_application_through_the_manifest(tmp_path: Path) -> None:
     """Names and globs of the project hold wherever its migrations go, without pyproject.toml."""
     project = generated_project(tmp_path / "p")
     database = tmp_path / "a.db"
-    (project / "pyproject.toml").write_text('[tool.waiaas-migrate]\nignore_tables = ["Tool_*", "search"]\n')
+    (project / "pyproject.toml").write_text('[tool.waiaas-migrate]\nignore = ["Tool_*", "search"]\n')
     found = run(project, "check")
     assert found.status == 1
-    assert "ignore_tables is Tool_*, search in pyproject.toml and empty here" in found.out
+    assert "the setting `ignore` is Tool_*, search in pyproject.toml and empty here" in found.out
     assert run(project, "generate").status == 0
     assert run(project, "check").status == 0
     assert run(project, "generate").out.startswith("Nothing to generate")
@@ -172,20 +172,20 @@ def test_ignore_tables_reaches_an_application_through_the_manifest(tmp_path: Pat
 
 
 @pytest.mark.parametrize("value", ['"tool_*"', "[1]", '[""]', "true", '{a = "b"}'])
-def test_ignore_tables_is_a_list_of_names(tmp_path: Path, value: str) -> None:
+def test_ignore_is_a_list_of_names(tmp_path: Path, value: str) -> None:
     """Anything else is refused with its place."""
     project = generated_project(tmp_path / "p")
-    (project / "pyproject.toml").write_text(f"[tool.waiaas-migrate]\nignore_tables = {value}\n")
+    (project / "pyproject.toml").write_text(f"[tool.waiaas-migrate]\nignore = {value}\n")
     found = run(project, "check")
     assert found.status == 2
-    assert "pyproject.toml:2, tool.waiaas-migrate.ignore_tables: `ignore_tables` must be a list of names." in found.err
+    assert "pyproject.toml:2, tool.waiaas-migrate.ignore: `ignore` must be a list of names." in found.err
 
 
 @pytest.mark.parametrize("value", ['"tool_*"', "[1]", "{}"])
 def test_a_manifest_with_another_value_is_refused(tmp_path: Path, value: str) -> None:
     """A manifest that was edited by hand into something else is not half-read."""
     project = generated_project(tmp_path / "p")
-    edit(project / "migrations" / "manifest.json", '"version": 2', f'"ignore_tables": {value}, "version": 2')
+    edit(project / "migrations" / "manifest.json", '"version": 2', f'"ignore": {value}, "version": 2')
     assert run(project, "apply", "a.db").status == 2
     assert not (project / "a.db").exists()
 
@@ -213,7 +213,7 @@ CHANGES = {
 def test_rows_of_an_ignored_table_survive_changes_of_its_parent(tmp_path: Path, change: str, way: str) -> None:
     """No ON DELETE action of a foreign key fires when the table it refers to is rebuilt or renamed."""
     project, database = generated_project(tmp_path / "p"), tmp_path / "p" / "a.db"
-    (project / "pyproject.toml").write_text('[tool.waiaas-migrate]\nignore_tables = ["tool_*"]\n')
+    (project / "pyproject.toml").write_text('[tool.waiaas-migrate]\nignore = ["tool_*"]\n')
     assert run(project, "apply", "a.db").status == 0
     # A trigger that writes to a column which is dropped breaks, whoever made it.
     execute(database, *(one for one in KEYS if change != "drop a column" or "TRIGGER" not in one))
@@ -232,7 +232,7 @@ def test_rows_of_an_ignored_table_survive_changes_of_its_parent(tmp_path: Path, 
 def test_a_parent_of_an_ignored_table_is_not_dropped(tmp_path: Path) -> None:
     """The runner refuses to leave the rows of an ignored table without their parents."""
     project, database = generated_project(tmp_path / "p"), tmp_path / "p" / "a.db"
-    (project / "pyproject.toml").write_text('[tool.waiaas-migrate]\nignore_tables = ["tool_*"]\n')
+    (project / "pyproject.toml").write_text('[tool.waiaas-migrate]\nignore = ["tool_*"]\n')
     assert run(project, "apply", "a.db").status == 0
     execute(database, *KEYS)
     text = (project / "schema.yaml").read_text()

@@ -137,10 +137,10 @@ def test_tables_that_may_belong_to_an_unknown_module_are_refused(tmp_path: Path)
         found = run(tmp_path, *arguments)
         assert found.status == UnsupportedError.exit_code
         assert "table v_one, v_two: may belong to virtual table v, whose module mystery is not loaded" in found.err
-        assert 'ignore_tables = ["v", "v_one", "v_two"]' in found.err
-    (tmp_path / "pyproject.toml").write_text('[tool.waiaas-migrate]\nignore_tables = ["v"]\n')
+        assert 'ignore = ["v", "v_one", "v_two"]' in found.err
+    (tmp_path / "pyproject.toml").write_text('[tool.waiaas-migrate]\nignore = ["v"]\n')
     assert run(tmp_path, "inspect", "a.db").status == UnsupportedError.exit_code
-    (tmp_path / "pyproject.toml").write_text('[tool.waiaas-migrate]\nignore_tables = ["v", "v_one", "v_two"]\n')
+    (tmp_path / "pyproject.toml").write_text('[tool.waiaas-migrate]\nignore = ["v", "v_one", "v_two"]\n')
     found = run(tmp_path, "inspect", "a.db")
     assert found.status == 0
     assert found.out.startswith("# Left out, because other tools own them: v_one, v_two, v.\n\nversion: 1\n")

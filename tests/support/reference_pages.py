@@ -1,18 +1,19 @@
-"""Write the reference pages, docs/cli.md, docs/api.md and docs/findings.md, from what the package says of itself.
+"""Write the reference pages, docs/cli.md, docs/api.md, docs/findings.md and docs/lint, from what the package says of itself.
 
 Run ``python -m tests.support.reference_pages`` in the checkout after a change to commands, public names or findings.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
-import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import click
 
-import waiaas_migrate
+import waiaas_migrate.waiaas
+from tests.support.lint_pages import write_lint_pages
 from tests.support.projects import CHECKOUT
 from waiaas_migrate.cli.main import group
 from waiaas_migrate.commands.findings import EXPLANATIONS
@@ -29,8 +30,11 @@ INTRODUCTION = """\
 Results go to stdout and messages to stderr. Color is used only on a terminal; set `NO_COLOR` to turn it off. For exit
 statuses see the [README](../README.md#exit-status).
 
-DATABASE is a path, a `file:` URI or a `sqlite:///` URL. Paths on the command line are relative to the current folder;
-other paths come from the configuration. Commands that need neither `--schema` nor `--templates` accept and ignore them.
+DATABASE is a path, a `file:` URI or a `sqlite:///` URL. Without one, commands use the environment variable
+`WAIAAS_MIGRATE_DATABASE`, then `database` of the configuration. `restore` takes a single argument as DATABASE.
+
+Paths on the command line are relative to the current folder, and those in the configuration to its folder. Commands that
+need neither `--schema` nor `--templates` accept and ignore them.
 
 ## Configuration
 
@@ -41,10 +45,14 @@ other paths come from the configuration. Commands that need neither `--schema` n
 schema = "schema.yaml"
 migrations = "migrations"
 templates = "templates"
+database = "app.db"          # the DATABASE of commands that are given none; may be a pattern
 catalog_edits = true         # false: rebuild tables instead of editing their definitions
 secure_delete = false        # whether rebuilds overwrite deleted data; default: the connection's setting
-ignore_tables = ["search_*"] # tables of other tools, by name or glob
+ignore = ["search_*"]        # tables and views of other tools, by name or glob
 main_branch = "trunk"        # its migrations are released; default: the remote's default branch, main or master
+lint = { ignore = [] }       # which rules `lint` runs; see [Lint](lint.md)
+models = "app/tables.py"     # the module that `models` writes and `check` compares
+models_style = "declarative" # classes, or "core" for Table objects
 setup = "app.db:prepare"     # called with every connection, to register collations, functions and extensions
 ```
 
@@ -69,6 +77,7 @@ With `--json`, stdout holds one object. Its keys are always present:
 - `drift --as-migration`: `database`, `migration`, `changes`, `hazards`, `refused`, `written`, `edits`, `notices`
 - `drift --fix`: `database`, `changes`, `hazards`, `sql`
 - `generate`: `migration`, `changes`, `hazards`, `refused`, `unrecorded`, `replaced`, `written`, `removed`
+- `lint`: `findings`
 - `new`: `migration`, `written`, `removed`
 - `record`: `added`, `edited`, `deleted`, `notices`, `written`, `removed`
 - `restore`: `database`, `restored`, `kept`, `notices`
@@ -134,7 +143,7 @@ def section(name: str, command: click.Command) -> str:
 def argument(one: click.Argument) -> str:
     """Return an argument as the usage shows it: in brackets if it is optional."""
     name = str(one.human_readable_name).upper()
-    return name if one.required else f"[{name}]"
+    return name if one.required or name.startswith("[") else f"[{name}]"
 
 
 def item(option: click.Option) -> str:
@@ -162,30 +171,113 @@ def spelling(option: click.Option) -> str:
 API_INTRODUCTION = """\
 # Python API
 
-Import these names from `waiaas_migrate`. Other modules are private.
+Import from `waiaas_migrate` and `waiaas_migrate.waiaas`. Everything else is private and may change in any release.
 
-`open_database` and `push_schema` log the notices of a run as warnings of the logger `waiaas_migrate`; other functions
-return them. Every error can be pickled.
+An application needs only the first section. The others do what the [commands](cli.md) of the same names do, for scripts
+and tests. A file or folder can be given as a string or a `Path`, a database also as a `file:` URI or `sqlite:///` URL.
+Options, results and events are frozen dataclasses; the list shows their fields.
 """
+
+#: The sections of docs/api.md: a heading, an introduction, and the names in order. Errors have a section of their own.
+API_SECTIONS = (
+    (
+        "Open a database",
+        "`open_database` and `push_schema` log the notices of a run as warnings of the logger `waiaas_migrate`.",
+        "open_database connect push_schema close_database generate_id",
+    ),
+    (
+        "Run migrations",
+        "Notices are in the results.",
+        (
+            "apply estimate status rollback redo restore backups_of RunOptions Extent ApplyResult Estimate "
+            "MigrationEstimate TableEstimate Status Mismatch RollbackResult RedoResult Loss Restored Backup"
+        ),
+    ),
+    (
+        "Run migrations of many databases",
+        "See [Migrate many databases](deploying.md#migrate-many-databases).",
+        "apply_to_all estimate_all status_of_all drift_of_all adopt_all Fleet Outcome Failure",
+    ),
+    (
+        "Follow a run",
+        "`RunOptions(listener=…)` takes a function that is called with each [event](runner.md#events).",
+        "MigrationStarted StatementStarted Progress MigrationFinished Committed",
+    ),
+    (
+        "Write migrations",
+        "",
+        "find_project generate models new record rebase squash Project Generated New Recorded Rebased Squashed Hazard",
+    ),
+    (
+        "Check and compare",
+        "",
+        (
+            "check lint lint_database drift diff inspect adopt take_over undo_changes Finding Subject FindingCode Severity "
+            "Problem Drift Comparison Inspected Adoption Difference TakenOver SchemaEdit Undoing"
+        ),
+    ),
+)
+#: The other modules to import from.
+API_MODULES = (waiaas_migrate.waiaas,)
 
 
 def api_reference() -> str:
-    """Return docs/api.md: functions with the first line of their docstrings, then the names of all types."""
+    """Return docs/api.md: the public names by task, with parameters or fields and the first line of each docstring."""
     values = {name: getattr(waiaas_migrate, name) for name in waiaas_migrate.__all__ if name != "__version__"}
-    functions = [
-        f"- `{name}{parameters(value)}`: {first_line(value)}"
-        for name, value in values.items()
-        if inspect.isfunction(value)
+    sections = [
+        api_section(title, introduction, {name: values.pop(name) for name in names.split()})
+        for title, introduction, names in API_SECTIONS
     ]
-    types = {name: value for name, value in values.items() if not inspect.isfunction(value)}
-    errors = [name for name, value in types.items() if issubclass(value, BaseException)]
-    others = [name for name in types if name not in errors]
-    parts = (
-        ("Functions", "\n".join(functions)),
-        ("Options, results and events", listed(others)),
-        ("Errors", listed(errors) + " See [Errors](errors.md)."),
+    missing = [name for name, value in values.items() if not issubclass(value, BaseException)]
+    assert not missing, f"add to API_SECTIONS: {missing}"
+    errors = api_section(
+        "Catch errors", "For causes and fixes, see [Errors](errors.md). Errors can be pickled.", values
     )
-    return "\n".join([API_INTRODUCTION, *(f"## {title}\n\n{text}\n" for title, text in parts)])
+    modules = [
+        api_section(f"`{one.__name__}`", first_line(one), {name: getattr(one, name) for name in one.__all__})
+        for one in API_MODULES
+    ]
+    return "\n".join([API_INTRODUCTION, *sections, errors, *modules])
+
+
+def api_section(title: str, introduction: str, values: dict[str, object]) -> str:
+    """Return a section of docs/api.md with an item for each of ``values``."""
+    items = [
+        f"- `{name}{signature(value)}`" + (f": {first_line(value)}" if callable(value) else "")
+        for name, value in values.items()
+    ]
+    return "\n".join([f"## {title}", "", *([introduction, ""] if introduction else []), *items, ""])
+
+
+def signature(value: object) -> str:
+    """Return a function's parameters and result, or a dataclass's fields, in parentheses."""
+    if dataclasses.is_dataclass(value):
+        return f"({', '.join(field.name for field in dataclasses.fields(value) if field.init)})"
+    if not inspect.isfunction(value):
+        return ""
+    shown, is_after_star = [], False
+    for one in inspect.signature(value).parameters.values():
+        if one.kind is one.KEYWORD_ONLY and not is_after_star:
+            shown.append("*")
+            is_after_star = True
+        star = "**" if one.kind is one.VAR_KEYWORD else ""
+        shown.append(f"{star}{one.name}{default(one.default)}")
+    result = inspect.signature(value).return_annotation
+    return f"({', '.join(shown)})" + ("" if result == "None" else f" -> {result}")
+
+
+def default(value: object) -> str:
+    """Return the default of a parameter with its equals sign; "…" if it is more than a plain value."""
+    if value is inspect.Parameter.empty:
+        return ""
+    return f"={value!r}" if value is None or isinstance(value, str | int | tuple) else "=…"
+
+
+def first_line(value: object) -> str:
+    """The first line of a docstring, as Markdown."""
+    return re.sub(
+        r":\w+:`~?([^`]+)`|``", lambda found: f"`{found[1]}`" if found[1] else "`", str(inspect.getdoc(value))
+    ).splitlines()[0]
 
 
 FINDINGS_INTRODUCTION = """\
@@ -215,24 +307,8 @@ def findings_reference() -> str:
     return FINDINGS_INTRODUCTION + "".join(f"| `{code}` | {text} |\n" for code, text in EXPLANATIONS.items())
 
 
-def parameters(value: Callable[..., object]) -> str:
-    """Return the names of a function's parameters, in parentheses."""
-    return f"({', '.join(inspect.signature(value).parameters)})"
-
-
-def listed(names: list[str]) -> str:
-    """Return names as one sentence of code words, wrapped as the other pages are."""
-    return textwrap.fill(", ".join(f"`{name}`" for name in names) + ".", width=120, break_on_hyphens=False)
-
-
-def first_line(value: object) -> str:
-    """The first line of a docstring, as Markdown."""
-    return re.sub(
-        r":\w+:`~?([^`]+)`|``", lambda found: f"`{found[1]}`" if found[1] else "`", str(inspect.getdoc(value))
-    ).splitlines()[0]
-
-
 if __name__ == "__main__":
     REFERENCE.write_text(reference(), encoding="utf-8")
     API.write_text(api_reference(), encoding="utf-8")
     FINDINGS.write_text(findings_reference(), encoding="utf-8")
+    write_lint_pages()

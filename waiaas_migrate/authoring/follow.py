@@ -81,7 +81,7 @@ def _write(project: Project, drafted: Draft, head: str, source: Declared | None,
     refuse_whitespace(migrations, new.id)
     facts = facts_of(migrations, recorded) | {new.id: replace(drafted.facts, catalog=mark(head))}
     manifest = replace(
-        recorded or Manifest(migrations=(), ignore_tables=project.ignore_tables),
+        recorded or Manifest(migrations=(), ignore=project.ignore),
         migrations=chain((*migrations, new), facts),
         fingerprint=head,
     )

@@ -231,7 +231,7 @@ def _manifest(project: Project, declared: Declared, entries: tuple[Entry, ...], 
         pragmas=pragmas_of(declared.source),
         fingerprint=head,
         hints=hints(declared.schema),
-        ignore_tables=project.ignore_tables,
+        ignore=project.ignore,
     )
 
 

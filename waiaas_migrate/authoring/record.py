@@ -109,7 +109,7 @@ def _start(project: Project, recorded: Manifest | None) -> Manifest:
     if recorded is not None:
         return recorded
     pragmas = pragmas_of(load_schema(project.schema, root=project.root)) if project.schema.is_file() else ()
-    return Manifest(pragmas=pragmas, ignore_tables=project.ignore_tables)
+    return Manifest(pragmas=pragmas, ignore=project.ignore)
 
 
 def _refuse_released(project: Project, ids: Sequence[str], changed: Sequence[str], named: Collection[str]) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.cli.formats.printing import Style
 
 _NAMES = tuple(
-    "adopt apply check diff drift generate inspect models new rebase record restore rollback squash status".split()
+    "adopt apply check diff drift generate inspect lint models new rebase record restore rollback squash status".split()
 )
 
 

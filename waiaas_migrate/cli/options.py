@@ -5,7 +5,8 @@ Only click is imported here: ``--help`` needs nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from functools import wraps
 from pathlib import Path
@@ -18,18 +19,22 @@ from waiaas_migrate.errors import UsageError
 
 if TYPE_CHECKING:
     from waiaas_migrate.cli.formats.printing import Style
+    from waiaas_migrate.files.project import Project
     from waiaas_migrate.runner.options import BackupWhen, Transaction
+
+#: Names the database, or a pattern for several, of commands that are given none.
+DATABASE_VARIABLE = "WAIAAS_MIGRATE_DATABASE"
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 column_order = click.option("--column-order", is_flag=True, help="Report differences in column order, too.")
-database = click.argument("database")
+database = click.argument("database", required=False)
 released = click.option(
     "--released", metavar="ID", multiple=True, help="Treat migration ID and all before it as released.  [repeatable]"
 )
 yes = click.option("--yes", is_flag=True, help="Delete data without asking.")
-databases = click.argument("databases", nargs=-1, required=True, metavar="DATABASE...")
+databases = click.argument("databases", nargs=-1, metavar="[DATABASE...]")
 transaction = click.option(
     "--transaction",
     type=click.Choice(["all", "each"]),
@@ -107,15 +112,27 @@ def in_migrations(command: Callable[..., int]) -> Callable[..., int]:
 
     The other paths are accepted but hidden, so that scripts can pass every command the same ones.
     """
-    return in_project(command, hidden=True)
+    return in_project(command, hidden=("schema", "templates"))
 
 
-def in_project(command: Callable[..., int], *, hidden: bool = False) -> Callable[..., int]:
+def in_settings(command: Callable[..., int]) -> Callable[..., int]:
+    """Pass ``command`` the project it runs in; the command reads only the settings."""
+    return in_project(command, hidden=("schema", "templates", "migrations"))
+
+
+def in_project(command: Callable[..., int], *, hidden: Collection[str] = ()) -> Callable[..., int]:
     """Pass ``command`` the project it runs in, with the paths that the command line names."""
 
-    @click.option("--schema", metavar="FILE", hidden=hidden, help="Schema file.  [default: schema.yaml]")
-    @click.option("--migrations", metavar="FOLDER", help="Migrations folder.  [default: migrations]")
-    @click.option("--templates", metavar="FOLDER", hidden=hidden, help="Your own templates.  [default: templates]")
+    @click.option("--schema", metavar="FILE", hidden="schema" in hidden, help="Schema file.  [default: schema.yaml]")
+    @click.option(
+        "--migrations",
+        metavar="FOLDER",
+        hidden="migrations" in hidden,
+        help="Migrations folder.  [default: migrations]",
+    )
+    @click.option(
+        "--templates", metavar="FOLDER", hidden="templates" in hidden, help="Your own templates.  [default: templates]"
+    )
     @wraps(command)
     def with_project(
         *args: object, schema: str | None, migrations: str | None, templates: str | None, **options: object
@@ -127,10 +144,34 @@ def in_project(command: Callable[..., int], *, hidden: bool = False) -> Callable
         # Templates are optional, but a folder that was asked for must exist.
         if templates is not None and not project.templates.is_dir():
             raise UsageError(f"--templates {project.templates}: no such folder. Check the path.")
+        _fill_in_database(options, project)
         with json_only() if options.get("as_json") else nullcontext(), using_setup(project.setup):
             return command(project, *args, **options)
 
     return with_project
+
+
+def _fill_in_database(options: dict[str, Any], project: Project) -> None:
+    """Put the default database into ``options`` if the command takes one and was given none."""
+    if options.get("database", "") is None:
+        options["database"] = default_database(project)
+    elif options.get("databases") == ():
+        options["databases"] = (default_database(project),)
+
+
+def default_database(project: Project) -> str:
+    """Return the database that the environment or pyproject.toml names, as one would type it in the current folder.
+
+    Raises:
+        UsageError: neither names one.
+    """
+    if named := os.environ.get(DATABASE_VARIABLE):
+        return named
+    if project.database is None:
+        how = f"as an argument, in the environment variable {DATABASE_VARIABLE}"
+        raise UsageError(f'No DATABASE was named. Name it {how}, or as `database = "app.db"` in [tool.waiaas-migrate].')
+    is_below = project.database.is_relative_to(project.root)
+    return os.path.relpath(project.database) if is_below else str(project.database)
 
 
 def current_folder() -> Path:

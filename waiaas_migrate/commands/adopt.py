@@ -12,6 +12,7 @@ from waiaas_migrate.runner.adopt import Adoption, adopt_in
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
 from waiaas_migrate.runner.fleet.patterns import refuse_single_name
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
+from waiaas_migrate.sqlite.database.url import StrPath
 
 _FIX = (
     "If the database is right, declare the difference in schema.yaml and run `waiaas-migrate generate`. If the "
@@ -19,7 +20,7 @@ _FIX = (
 )
 
 
-def adopt(project: Project, database: str, *, at: str | None = None, dry_run: bool = False) -> Adoption:
+def adopt(project: Project, database: StrPath, *, at: str | None = None, dry_run: bool = False) -> Adoption:
     """Prove that ``database`` means what the migrations make, and record them as applied.
 
     Tables get the migrations' text; rows stay as they are. If something differs, nothing is changed.
@@ -42,7 +43,7 @@ def adopt(project: Project, database: str, *, at: str | None = None, dry_run: bo
 
 def adopt_all(
     project: Project,
-    databases: Iterable[str],
+    databases: Iterable[StrPath],
     fleet: Fleet = Fleet(),  # noqa: B008 — a frozen value
     *,
     at: str | None = None,
@@ -60,10 +61,10 @@ def adopt_all(
 
 def _folder(project: Project) -> MigrationFolder:
     """Return the migrations folder, with the project's own settings on other tools."""
-    return replace(read_folder(project.migrations), ignore_tables=project.ignore_tables)
+    return replace(read_folder(project.migrations), ignore=project.ignore)
 
 
-def _adopt(database: str, *, folder: MigrationFolder, at: str | None, dry_run: bool) -> Adoption:
+def _adopt(database: StrPath, *, folder: MigrationFolder, at: str | None, dry_run: bool) -> Adoption:
     return adopt_in(database, folder, at=at, dry_run=dry_run)
 
 

@@ -21,8 +21,8 @@ from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, chec
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.schema_file.key_places import KeyPlaces
-from waiaas_migrate.files.schema_file.load_schema import display_name
 from waiaas_migrate.files.templates.render import Renderer
+from waiaas_migrate.files.text_file import display_name
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hazards.hazard import Code
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
@@ -50,7 +50,7 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
         head = fingerprint(read_catalog(replayed))
         broken = tuple(_broken_findings(broken_objects(replayed, step.start), migrations, places))
     changes = (*step.renames.tables, *step.renames.columns, *diff(step.old, step.new, column_order=column_order))
-    enums, rest = enum_findings(changes, declared.source.enums, places, fix=_GENERATE)
+    enums, rest = enum_findings(changes, declared.source.enums, fix=_GENERATE)
     code = FindingCode.MISSING_MIGRATION
     differing = (*enums, *schema_findings(rest, code=code, saying=_MISSING, fix=_GENERATE, places=places), *broken)
     differing = (*differing, *stale_models(project, declared.source))
@@ -115,9 +115,9 @@ def _pragma_findings(manifest: Manifest, declared: tuple[Pragma, ...]) -> Iterat
 
 def _manifest_findings(manifest: Manifest, project: Project, head: str, *, is_intact: bool) -> Iterator[Finding]:
     """Report outdated settings and fingerprints; ``head`` is the right fingerprint."""
-    if manifest.ignore_tables != project.ignore_tables:
-        there, here = (", ".join(names) or "empty" for names in (project.ignore_tables, manifest.ignore_tables))
-        what = f"ignore_tables is {there} in pyproject.toml and {here} here."
+    if manifest.ignore != project.ignore:
+        there, here = (", ".join(names) or "empty" for names in (project.ignore, manifest.ignore))
+        what = f"the setting `ignore` is {there} in pyproject.toml and {here} here."
         yield _file_finding(manifest.path, what)
     if manifest.fingerprint != head and is_intact:
         what = "the fingerprint differs from that of the schema that the migrations build."

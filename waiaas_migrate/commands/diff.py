@@ -26,6 +26,7 @@ from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.renames import hints, resolve
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.memory import schema_copy
+from waiaas_migrate.sqlite.database.url import StrPath, database_text
 from waiaas_migrate.sqlite.reading.introspect import Known, introspect, read_ours
 
 _YAML = frozenset({".yaml", ".yml"})
@@ -41,7 +42,9 @@ class Comparison:
 
 
 @collection_paused()
-def compare(project: Project, first: str, second: str, *, sql: bool = False, column_order: bool = False) -> Comparison:
+def compare(
+    project: Project, first: StrPath, second: StrPath, *, sql: bool = False, column_order: bool = False
+) -> Comparison:
     """Return the changes from ``first`` to ``second``, following the rename hints of ``second``.
 
     Args:
@@ -56,6 +59,7 @@ def compare(project: Project, first: str, second: str, *, sql: bool = False, col
         DatabaseFileError: a database cannot be read.
     """
     renderer = Renderer(project.templates)
+    first, second = database_text(first), database_text(second)
     before, hinted = _first(project, first, renderer, second)
     with closing(before):
         new, known = _second(project, second, renderer, before)

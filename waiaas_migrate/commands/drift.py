@@ -23,6 +23,7 @@ from waiaas_migrate.schema.changes import object_of
 from waiaas_migrate.schema.describe import describe_made
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
+from waiaas_migrate.sqlite.database.url import StrPath
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
 _BY_HAND = "manual change: {}."
@@ -59,7 +60,7 @@ class Drift:
     is_adopted: bool = True
 
 
-def drift(project: Project, database: str, *, column_order: bool = False) -> Drift:
+def drift(project: Project, database: StrPath, *, column_order: bool = False) -> Drift:
     """Compare ``database`` with the schema that its applied migrations build in memory; nothing is written.
 
     Raises:
@@ -72,7 +73,7 @@ def drift(project: Project, database: str, *, column_order: bool = False) -> Dri
 
 def drift_of_all(
     project: Project,
-    databases: Iterable[str],
+    databases: Iterable[StrPath],
     fleet: Fleet = Fleet(),  # noqa: B008 — a frozen value
     *,
     column_order: bool = False,
@@ -86,7 +87,7 @@ def drift_of_all(
     return inspect_all(functools.partial(_drift, column_order=column_order), project, databases, fleet)
 
 
-def _drift(database: str, *, project: Project, run: int, column_order: bool) -> Drift:
+def _drift(database: StrPath, *, project: Project, run: int, column_order: bool) -> Drift:
     folder = read_folder(project, run)
     with live_connection(database) as (connection, name):
         found = database_state(connection, folder)

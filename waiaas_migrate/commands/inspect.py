@@ -10,13 +10,14 @@ from pathlib import Path
 
 from waiaas_migrate.commands.live_database import live_connection
 from waiaas_migrate.errors import UsageError
+from waiaas_migrate.files.enum_sources.load_enums import EnumSource, load_enums
 from waiaas_migrate.files.problem_report import Origin
 from waiaas_migrate.files.project import Project
+from waiaas_migrate.files.schema_file.enum_keys import declared_sources
 from waiaas_migrate.files.schema_file.enum_links import link_enums
-from waiaas_migrate.files.schema_file.enum_source import load_enums
-from waiaas_migrate.files.schema_file.locate import texts
 from waiaas_migrate.files.schema_file.schema_text import schema_text
 from waiaas_migrate.sqlite.database.catalog import read_catalog
+from waiaas_migrate.sqlite.database.url import StrPath
 from waiaas_migrate.sqlite.reading.introspect import introspect
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
 
@@ -30,47 +31,45 @@ class Inspected:
 
 
 def inspect(
-    database: str,
+    database: StrPath,
     *,
-    enums: Sequence[str] = (),
-    root: Path | None = None,
+    enums: Sequence[str | EnumSource] = (),
+    root: StrPath | None = None,
     others: OtherTools = OtherTools(),  # noqa: B008 — a frozen value
 ) -> Inspected:
     """Return the schema of ``database`` as the text of a schema.yaml; nothing is written.
 
     Args:
         database: a path or a URL.
-        enums: modules; each list of values in a CHECK is linked to the enum that has the same values.
-        root: the folder in which to look for those modules first; None for the current one.
+        enums: modules and files; each list of values in a CHECK is linked to the enum that has the same values.
+        root: the folder in which to look for them first; None for the current one.
         others: which tables belong to other tools. A comment names them instead.
 
     Raises:
         DatabaseFileError: the file is missing, is not a database, or cannot be read.
-        SchemaFileError: a module cannot be imported.
+        SchemaFileError: a module or file cannot be read.
         UnsupportedError: the database has something that cannot be read exactly, or written.
     """
-    loaded = load_enums([(module, Origin(file="enums")) for module in enums], root=root or Path.cwd())
+    sources = [EnumSource(one, Origin(file="enums")) if isinstance(one, str) else one for one in enums]
+    loaded = load_enums(sources, root=Path(root or Path.cwd()))
     with live_connection(database) as (connection, _):
         schema = introspect(connection, others=others)
         left_out = _left_out(connection, others)
     found = link_enums(schema, loaded)
     comments = [line for remark in (*left_out, *found.remarks) for line in textwrap.wrap(remark, 118)]
     head = "".join(f"# {line}\n" for line in comments) + "\n" if comments else ""
-    text = schema_text(schema, enums=found.links, enum_modules=tuple(enums))
+    text = schema_text(schema, enums=found.links, enum_sources=sources)
     return Inspected(text=head + text, remarks=found.remarks)
 
 
-def declared_modules(project: Project) -> tuple[str, ...]:
-    """Return the modules that ``enums`` of the project's schema.yaml names.
+def sources_of(project: Project) -> tuple[EnumSource, ...]:
+    """Return the sources of enums that the project's schema.yaml names.
 
     Raises:
         UsageError: there is no schema.yaml, or it names none.
         SchemaFileError: the file can't be read.
     """
-    found: tuple[str, ...] = ()
-    if project.schema.exists():
-        found = tuple(text for steps, _, text in texts(project.schema, root=project.root) if steps[0] == "enums")
-    if not found:
+    if not (found := declared_sources(project.schema, root=project.root)):
         raise UsageError(
             "--enums: no module is named. Add `--enums-module app.enums`, or `enums: app.enums` in schema.yaml."
         )

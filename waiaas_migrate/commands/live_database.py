@@ -22,7 +22,7 @@ from waiaas_migrate.runner.mismatch import Mismatch, changed
 from waiaas_migrate.runner.yoyo.applied import Applied, read_applied
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.connection import open_read_only, plain_errors
-from waiaas_migrate.sqlite.database.url import database_path
+from waiaas_migrate.sqlite.database.url import StrPath, database_path
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
 
 ResultT = TypeVar("ResultT")
@@ -73,7 +73,7 @@ class DatabaseState:
 
 
 def inspect_all(
-    inspection: Callable[..., ResultT], project: Project, databases: Iterable[str], fleet: Fleet
+    inspection: Callable[..., ResultT], project: Project, databases: Iterable[StrPath], fleet: Fleet
 ) -> Iterator[Outcome[ResultT]]:
     """Call ``inspection(database, project=…, run=…)`` for each of ``databases``; each process reads the folder once.
 
@@ -125,12 +125,12 @@ def ignored_by(project: Project) -> OtherTools:
 
 def _ignored(project: Project, manifest: Manifest | None) -> OtherTools:
     # A server may have the migrations but no pyproject.toml.
-    recorded = () if manifest is None else manifest.ignore_tables
-    return OtherTools(patterns=tuple(dict.fromkeys((*project.ignore_tables, *recorded))))
+    recorded = () if manifest is None else manifest.ignore
+    return OtherTools(patterns=tuple(dict.fromkeys((*project.ignore, *recorded))))
 
 
 @contextmanager
-def live_connection(database: str) -> Iterator[tuple[sqlite3.Connection, str]]:
+def live_connection(database: StrPath) -> Iterator[tuple[sqlite3.Connection, str]]:
     """Open ``database`` read-only in one transaction; yield the connection and the name for messages.
 
     Raises:

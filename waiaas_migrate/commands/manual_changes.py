@@ -15,6 +15,7 @@ from waiaas_migrate.schema.applied import applied
 from waiaas_migrate.schema.changes import object_of
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
+from waiaas_migrate.sqlite.database.url import StrPath
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
 
@@ -40,7 +41,7 @@ class ManualChanges:
 
 
 @contextmanager
-def manual_changes(project: Project, database: str) -> Iterator[ManualChanges]:
+def manual_changes(project: Project, database: StrPath) -> Iterator[ManualChanges]:
     """Open ``database`` for reading and compare it with the migrations that it has applied.
 
     Raises:

@@ -21,6 +21,7 @@ from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome
 from waiaas_migrate.runner.mismatch import Mismatch, manual_changes, never_ran
 from waiaas_migrate.runner.proof.differences import Difference
+from waiaas_migrate.sqlite.database.url import StrPath
 
 State = Literal["applied", "pending", "unknown", "changed"]
 
@@ -55,7 +56,7 @@ class Status:
         return self.mismatch is None and all(state == "applied" for _, state in self.migrations)
 
 
-def status(project: Project, database: str) -> Status:
+def status(project: Project, database: StrPath) -> Status:
     """Return which migrations ``database`` has applied; nothing is written.
 
     Raises:
@@ -67,7 +68,7 @@ def status(project: Project, database: str) -> Status:
 
 def status_of_all(
     project: Project,
-    databases: Iterable[str],
+    databases: Iterable[StrPath],
     fleet: Fleet = Fleet(),  # noqa: B008 — a frozen value
 ) -> Iterator[Outcome[Status]]:
     """Yield the status of each of ``databases``, in their order.
@@ -79,7 +80,7 @@ def status_of_all(
     return inspect_all(_status, project, databases, fleet)
 
 
-def _status(database: str, *, project: Project, run: int) -> Status:
+def _status(database: StrPath, *, project: Project, run: int) -> Status:
     folder = read_folder(project, run)
     with live_connection(database) as (connection, name):
         found = database_state(connection, folder)

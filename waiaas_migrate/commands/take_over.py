@@ -13,13 +13,12 @@ from waiaas_migrate.authoring.generate import Generated
 from waiaas_migrate.authoring.migration_names import slugify
 from waiaas_migrate.commands.manual_changes import manual_changes
 from waiaas_migrate.errors import DatabaseBusy, DatabaseRefused, UsageError
+from waiaas_migrate.files.enum_sources.load_enums import load_enums
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.write_files import folder_state, recover
-from waiaas_migrate.files.problem_report import Origin
 from waiaas_migrate.files.project import Project
+from waiaas_migrate.files.schema_file.enum_keys import declared_sources
 from waiaas_migrate.files.schema_file.enum_links import link_enums
-from waiaas_migrate.files.schema_file.enum_source import load_enums
-from waiaas_migrate.files.schema_file.locate import texts
 from waiaas_migrate.files.schema_file.schema_edits import SchemaEdit, schema_edits
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.runner.adopt import adopt_in
@@ -31,6 +30,7 @@ from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hazards.allowed import allowed_codes
 from waiaas_migrate.schema.hazards.hazard import Hazard
 from waiaas_migrate.schema.model import Schema
+from waiaas_migrate.sqlite.database.url import StrPath
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
 
@@ -62,7 +62,7 @@ class TakenOver:
 
 
 @collection_paused()
-def take_over(project: Project, database: str, *, name: str, allow: Collection[str] = ()) -> TakenOver:
+def take_over(project: Project, database: StrPath, *, name: str, allow: Collection[str] = ()) -> TakenOver:
     """Write the migration for the manual changes of ``database``, and record it there as applied.
 
     The files are written first. If recording fails, or the process is killed in between, call this again: it finds
@@ -112,7 +112,7 @@ def _slug(name: str) -> str:
     )
 
 
-def _record(database: str, project: Project, migration: str) -> tuple[str, ...]:
+def _record(database: StrPath, project: Project, migration: str) -> tuple[str, ...]:
     try:
         done = adopt_in(database, read_folder(project.migrations), at=migration)
     except DatabaseBusy as error:
@@ -135,8 +135,7 @@ def _start_over(migration: str) -> str:
 
 def _edits(project: Project, declared: Declared, live: Schema) -> tuple[SchemaEdit, ...]:
     """Return the edits that make schema.yaml declare ``live``; lists of values refer to its enums."""
-    modules = [text for steps, _, text in texts(project.schema, root=project.root) if steps[0] == "enums"]
-    loaded = load_enums([(module, Origin(file="enums")) for module in modules], root=project.root)
+    loaded = load_enums(declared_sources(project.schema, root=project.root), root=project.root)
     wanted = applied(declared.schema, diff(declared.schema, live))
     links = link_enums(wanted, loaded).links
     return schema_edits(project.schema, declared.schema, wanted, root=project.root, enums=links)

@@ -26,6 +26,7 @@ from waiaas_migrate.schema.hazards.hazard import Hazard
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames
 from waiaas_migrate.sqlite.database.memory import copy, schema_copy
+from waiaas_migrate.sqlite.database.url import StrPath
 from waiaas_migrate.sqlite.planning.actions import CopyRows, Drop, DropColumn, Step
 from waiaas_migrate.sqlite.planning.plan import plan
 from waiaas_migrate.sqlite.planning.transition import Transition
@@ -48,7 +49,7 @@ class Undoing:
 
 
 @collection_paused()
-def undo_changes(project: Project, database: str) -> Undoing:
+def undo_changes(project: Project, database: StrPath) -> Undoing:
     """Return the SQL that would undo the manual changes of ``database``, tried in memory; nothing is written.
 
     Raises:

@@ -119,6 +119,19 @@ def read_committed(folder: Path, commit: str, name: str) -> str | None:
     return _git(folder, "cat-file", "blob", f"{commit}:./{name}")
 
 
+def committed_files(folder: Path, commit: str) -> frozenset[str]:
+    """Return the names of the files that ``folder`` has in ``commit``.
+
+    Raises:
+        UsageError: ``folder`` is not in a repository, git doesn't know ``commit``, or git isn't installed.
+    """
+    if not _is_in_repository(folder):
+        raise UsageError(f"{folder}: is not in a git repository, so there is no {commit} to compare with.")
+    if commit.startswith("-") or not _git(folder, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}"):
+        raise UsageError(f"git has no commit {commit}. Name a branch, a tag or a commit; in CI, fetch it first.")
+    return frozenset((_git(folder, "ls-tree", "--name-only", "-z", commit, "./") or "").split("\0"))
+
+
 def _is_in_repository(folder: Path) -> bool:
     """Return whether ``folder`` is in a repository.
 

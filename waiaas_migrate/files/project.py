@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from waiaas_migrate.errors import Problem, ProjectError
+from waiaas_migrate.errors import MigrateError, Problem, ProjectError
+from waiaas_migrate.files import lint_settings as lint_table
 from waiaas_migrate.files.application_code import NamedSetup, is_setup_name
+from waiaas_migrate.files.lint_settings import ALL_RULES, LintSettings
 from waiaas_migrate.files.problem_report import Origin, Report, listed, suggestion
 from waiaas_migrate.files.text_file import read_text
+from waiaas_migrate.sqlite.database.url import StrPath
 from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
 
 _TABLE = "tool.waiaas-migrate"
@@ -40,15 +43,33 @@ def _is_branch(value: object) -> bool:
 
 _STYLES = ("declarative", "core")
 _PATHS = {"schema": "schema.yaml", "migrations": "migrations", "templates": "templates"}
+
+
+def _is_database(value: object) -> bool:
+    try:
+        return isinstance(value, str) and not value.startswith("file:") and bool(_file_of(value))
+    except MigrateError:
+        return False
+
+
+def _file_of(database: str) -> str:
+    """Return the file that a path or a URL names; "" for a database in memory."""
+    from waiaas_migrate.sqlite.database.url import database_path
+
+    return database_path(database).file or ""
+
+
 _FLAG = _Setting("true or false", "false", lambda value: isinstance(value, bool))
 _SETTINGS = {
     **{name: _Setting("a path", f'"{default}"', _is_name) for name, default in _PATHS.items()},
+    "database": _Setting("a path or a sqlite:/// URL", '"app.db"', _is_database),
     "catalog_edits": _FLAG,
     "secure_delete": _FLAG,
-    "ignore_tables": _Setting(
+    "ignore": _Setting(
         "a list of names", '["other_tool_*"]', lambda value: isinstance(value, list) and all(map(_is_name, value))
     ),
     "main_branch": _Setting("the name of a branch", '"trunk"', _is_branch),
+    "lint": _Setting(lint_table.WANTED, lint_table.EXAMPLE, lint_table.is_lint_table),
     "models": _Setting("a path", '"app/tables.py"', _is_name),
     "models_style": _Setting("declarative or core", '"core"', lambda value: value in _STYLES),
     "setup": _Setting("the name of a function", '"package.module:function"', is_setup_name),
@@ -64,11 +85,13 @@ class Project:
         schema: schema.yaml.
         migrations: the migrations folder.
         templates: the folder of the project's own templates.
+        database: the database, or a pattern for several, of commands that are given none.
         catalog_edits: whether a change to only a table's text may be made in ``sqlite_master``, which is fast, or must
             be a rebuild.
         secure_delete: whether rebuilds overwrite the pages that they free; None leaves it to the connection.
-        ignore_tables: names and globs of tables that belong to other tools.
+        ignore: names and globs of tables and views that belong to other tools.
         setup: called with every connection, for the application's collations, functions and extensions.
+        lint: which rules ``lint`` runs.
         models: the Python module that ``models`` writes; None if there is none.
         models_style: ``declarative`` for classes, ``core`` for ``Table`` objects.
         main_branch: the git branch whose migrations are released; None for the remote's default, main or master.
@@ -78,10 +101,12 @@ class Project:
     schema: Path
     migrations: Path
     templates: Path
+    database: Path | None = None
     catalog_edits: bool = True
     secure_delete: bool | None = None
-    ignore_tables: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
     setup: NamedSetup | None = None
+    lint: LintSettings = ALL_RULES
     models: Path | None = None
     models_style: Literal["declarative", "core"] = "declarative"
     main_branch: str | None = None
@@ -93,11 +118,11 @@ class Project:
 
 
 def find_project(
-    start: Path,
+    start: StrPath = ".",
     *,
-    schema: Path | str | None = None,
-    migrations: Path | str | None = None,
-    templates: Path | str | None = None,
+    schema: StrPath | None = None,
+    migrations: StrPath | None = None,
+    templates: StrPath | None = None,
 ) -> Project:
     """Return the project that ``start`` belongs to.
 
@@ -114,7 +139,7 @@ def find_project(
     Raises:
         ProjectError: the table, or the file that it is in, can't be used.
     """
-    start = start.absolute()
+    start = Path(start).absolute()
     root, settings = _nearest(start)
     given = {"schema": schema, "migrations": migrations, "templates": templates}
     for name, default in _PATHS.items():
@@ -125,7 +150,10 @@ def find_project(
         settings["setup"] = NamedSetup(name=name, root=root, origin=origin)
     if "models" in settings:
         settings["models"] = root / settings["models"]
-    settings["ignore_tables"] = tuple(settings.get("ignore_tables", ()))
+    if "database" in settings:
+        settings["database"] = root / _file_of(settings["database"])
+    settings["lint"] = lint_table.lint_settings(settings.get("lint", {}))
+    settings["ignore"] = tuple(settings.get("ignore", ()))
     return Project(root=root, **settings)
 
 

@@ -19,6 +19,12 @@ _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\u
 _UTF16_OR_32 = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 
 
+def display_name(path: Path, root: Path) -> str:
+    """Return ``path`` for messages: relative to ``root`` if it is below it."""
+    full, base = path.absolute(), root.absolute()
+    return str(full.relative_to(base)) if full.is_relative_to(base) else str(path)
+
+
 def read_text(path: Path, name: str, *, missing: str) -> str | Problem:
     """Return the text of a UTF-8 file without a byte order mark, or a problem.
 

@@ -31,7 +31,7 @@ from waiaas_migrate.sqlite.database.connection import (
     plain_errors,
 )
 from waiaas_migrate.sqlite.database.pragmas import wait_timeout
-from waiaas_migrate.sqlite.database.url import Database, database_path
+from waiaas_migrate.sqlite.database.url import Database, StrPath, database_path
 from waiaas_migrate.sqlite.reading.virtual_tables import known_shadow_names
 
 #: The migrations that somebody marked as applied with plain yoyo. SQLite takes the other columns from the row of the
@@ -88,7 +88,7 @@ class _Plan:
         return not (self.to_record or self.to_complete or self.texts)
 
 
-def adopt_in(database: str, folder: MigrationFolder, *, at: str | None = None, dry_run: bool = False) -> Adoption:
+def adopt_in(database: StrPath, folder: MigrationFolder, *, at: str | None = None, dry_run: bool = False) -> Adoption:
     """Prove that ``database`` means what migrations make, and record them as applied.
 
     Only the catalog's text and the records change, in one transaction; the rows stay as they are.

@@ -29,7 +29,7 @@ from waiaas_migrate.runner.yoyo.records import records_version
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
 from waiaas_migrate.sqlite.database.connection import connect_file, main_file, plain_errors
 from waiaas_migrate.sqlite.database.pragmas import apply_layout_pragmas, apply_pragmas, wait_timeout
-from waiaas_migrate.sqlite.database.url import Database, database_path
+from waiaas_migrate.sqlite.database.url import Database, StrPath, database_path
 
 #: A busy timeout in seconds, and a number of statements that end well within it if they read no rows. Adding a column
 #: takes a few milliseconds in a database with a thousand tables.
@@ -50,8 +50,8 @@ class ApplyResult:
 
 
 def apply_to(
-    database: str,
-    migrations: Path | MigrationFolder,
+    database: StrPath,
+    migrations: StrPath | MigrationFolder,
     *,
     options: RunOptions = RunOptions(),
     may_make: bool = True,

@@ -23,7 +23,7 @@ from waiaas_migrate.runner.run import wants_backup
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import read_facts
 from waiaas_migrate.sqlite.database.connection import open_read_only, plain_errors
-from waiaas_migrate.sqlite.database.url import database_path
+from waiaas_migrate.sqlite.database.url import StrPath, database_path
 from waiaas_migrate.sqlite.planning.effects import AnnouncedHazard, Cost
 from waiaas_migrate.sqlite.quoting import quote_name
 
@@ -101,8 +101,8 @@ class Estimate:
 
 
 def estimate(
-    database: str,
-    migrations: Path | MigrationFolder,
+    database: StrPath,
+    migrations: StrPath | MigrationFolder,
     *,
     options: RunOptions = RunOptions(),
     may_make: bool = True,
@@ -120,7 +120,7 @@ def estimate(
         with closing(sqlite3.connect(":memory:")) as empty:
             found = _migrations(empty, folder, folder.ids)
         free = 0 if target.path is None else _free(target.path)
-        return Estimate(database=database, migrations=found, bytes=0, free=free, backup=False)
+        return Estimate(database=target.name, migrations=found, bytes=0, free=free, backup=False)
     with closing(open_read_only(target)) as connection, plain_errors(target.name, doing="reading it"):
         connection.execute("BEGIN")
         todo = pending_here(connection, folder, verify=options.verify)
@@ -128,7 +128,7 @@ def estimate(
         if todo:
             _refuse(connection, folder, todo, options)
         return Estimate(
-            database=database,
+            database=target.name,
             migrations=_migrations(connection, folder, todo),
             bytes=_pragma(connection, "page_count") * _pragma(connection, "page_size"),
             free=_free(target.path),
@@ -147,12 +147,12 @@ def _refuse(connection: sqlite3.Connection, folder: MigrationFolder, todo: Seque
 
 
 def estimate_all(
-    databases: Iterable[str],
-    migrations: Path,
+    databases: Iterable[StrPath],
+    migrations: StrPath,
     *,
     options: RunOptions = RunOptions(),
     fleet: Fleet = Fleet(),  # noqa: B008 — a frozen value
-    may_make: Container[str] | None = None,
+    may_make: Container[StrPath] | None = None,
 ) -> Iterator[Outcome[Estimate]]:
     """Yield the estimate of a run of ``apply_to_all`` for each of ``databases``.
 
@@ -166,7 +166,7 @@ def estimate_all(
 
 
 def _estimate(
-    database: str, *, folder: MigrationFolder, options: RunOptions, may_make: Container[str] | None
+    database: str, *, folder: MigrationFolder, options: RunOptions, may_make: Container[StrPath] | None
 ) -> Estimate:
     return estimate(database, folder, options=options, may_make=may_make is None or database in may_make)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from waiaas_migrate.files.migration_dir.manifest import Manifest, check_manifest
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, migration_hash
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.pragmas import Pragma
+from waiaas_migrate.sqlite.database.url import StrPath
 from waiaas_migrate.sqlite.planning.effects import Effects
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
 
@@ -26,7 +26,7 @@ class MigrationFolder:
     post_apply: tuple[MigrationFile, ...] = ()
     manifest: Manifest | None = None
     #: Patterns for tables of other tools, besides those in the manifest.
-    ignore_tables: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
     #: The ids of the migrations, in their order.
     ids: tuple[str, ...] = field(init=False, compare=False, repr=False)
     #: The hash of each migration's own text, by the hash under which yoyo records it.
@@ -96,11 +96,11 @@ class MigrationFolder:
     @property
     def others(self) -> OtherTools:
         """Return which tables belong to other tools."""
-        recorded = () if self.manifest is None else self.manifest.ignore_tables
-        return OtherTools(patterns=(*self.ignore_tables, *recorded))
+        recorded = () if self.manifest is None else self.manifest.ignore
+        return OtherTools(patterns=(*self.ignore, *recorded))
 
 
-def read_folder(path: str | os.PathLike[str]) -> MigrationFolder:
+def read_folder(path: StrPath) -> MigrationFolder:
     """Read a migrations folder.
 
     Raises:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING, Unpack
 
 from waiaas_migrate.errors import MigrateError, MigrationsError, Problem, UsageError
 from waiaas_migrate.runner.migrating_lock import retry_while_migrating
@@ -26,36 +26,52 @@ from waiaas_migrate.sqlite.database.connection import (
 )
 from waiaas_migrate.sqlite.database.pragmas import Pragma, apply_layout_pragmas, apply_pragmas
 from waiaas_migrate.sqlite.database.setup import Setup, using_setup
-from waiaas_migrate.sqlite.database.url import Database, database_path
+from waiaas_migrate.sqlite.database.url import Database, StrPath, database_path
 
 if TYPE_CHECKING:
     from waiaas_migrate.runner.options import BackupWhen
+    from waiaas_migrate.sqlite.database.connect_options import ConnectOptions
 
 #: Seconds that closing waits for other connections, which may be about to close.
 _CLOSE_TIMEOUT = 0.1
 
-StrPath = str | os.PathLike[str]
 
-
-def connect(path: StrPath, *, migrations: StrPath, setup: Setup | None = None) -> sqlite3.Connection:
+def connect(
+    path: StrPath, *, migrations: StrPath, setup: Setup | None = None, **connect_options: Unpack[ConnectOptions]
+) -> sqlite3.Connection:
     """Open the database at ``path`` and set its PRAGMAs; run no migrations.
 
     Args:
         path: a path, ``:memory:``, a ``file:`` URI or a ``sqlite:///`` URL; a new file gets mode 0600.
         migrations: the folder whose manifest declares the PRAGMAs.
         setup: called with the connection first, to register collations and functions, or load extensions.
+        connect_options: arguments of :func:`sqlite3.connect`: ``check_same_thread``, ``isolation_level``,
+            ``autocommit``, ``factory``, ``detect_types`` and ``cached_statements``.
 
     Raises:
         DatabaseFileError: the file can't be used.
         PragmaError: a PRAGMA has another value after it was set.
         MigrationsError: the manifest can't be used.
+        UsageError: there is no such option.
     """
+    return connect_to(database_path(path), migrations=migrations, setup=setup, options=connect_options)
+
+
+def connect_to(
+    database: Database, *, migrations: StrPath, setup: Setup | None, options: ConnectOptions
+) -> sqlite3.Connection:
+    """Open ``database`` as :func:`connect` does."""
+    _refuse_unknown_options(options)
     _, head = _read_head(migrations)
-    connection = connect_file(path, timeout=_timeout(head))
+    # With autocommit=False a transaction is always open, and most PRAGMAs do nothing within one.
+    others = {name: value for name, value in options.items() if name != "autocommit"}
+    connection = connect_file(database, timeout=_timeout(head), options=others)
     try:
         if setup is not None:
             setup(connection)
         _set_pragmas(connection, _pragmas(head))
+        if "autocommit" in options:
+            connection.autocommit = options["autocommit"]  # type: ignore[attr-defined]  # Python 3.12
     except BaseException:
         connection.close()
         raise
@@ -63,7 +79,12 @@ def connect(path: StrPath, *, migrations: StrPath, setup: Setup | None = None) -
 
 
 def open_database(
-    path: StrPath, *, migrations: StrPath, backup: BackupWhen = "auto", setup: Setup | None = None
+    path: StrPath,
+    *,
+    migrations: StrPath,
+    backup: BackupWhen = "auto",
+    setup: Setup | None = None,
+    **connect_options: Unpack[ConnectOptions],
 ) -> sqlite3.Connection:
     """Open the database at ``path``, apply pending migrations, and set its PRAGMAs.
 
@@ -74,6 +95,7 @@ def open_database(
             or rebuilds a table. A database without tables is never copied.
         setup: called with the connection first, and with every other connection that migrating needs, such as to empty
             databases in memory. Its exceptions reach the caller.
+        connect_options: as for :func:`connect`. Migrations run on a connection of their own, without them.
 
     Log notices of the run, such as existing foreign key violations, as warnings of the logger ``waiaas_migrate``.
 
@@ -85,11 +107,30 @@ def open_database(
         OtherMigrationsError: the database ran other migrations of the same names.
         PragmaError: a PRAGMA has another value after it was set.
         MigrationsError: the migrations folder can't be used.
+        UsageError: there is no such option.
     """
     _refuse_unknown_choice(backup)
+    _refuse_unknown_options(connect_options)
     folder, head = _read_head(migrations)
     database = database_path(path)
-    return retry_while_migrating(database, lambda: _open(database, folder, head, backup, setup))
+    connection = retry_while_migrating(database, lambda: _open(database, folder, head, backup, setup))
+    return _reopen(connection, database, folder, setup, connect_options) if connect_options else connection
+
+
+def _reopen(
+    migrated: sqlite3.Connection, database: Database, folder: str, setup: Setup | None, options: ConnectOptions
+) -> sqlite3.Connection:
+    """Return the application's connection to a migrated database; copy one that is private to ``migrated``."""
+    with closing(migrated):
+        connection = connect_to(database, migrations=folder, setup=setup, options=options)
+        if database.file is None and _schema_version(connection) != _schema_version(migrated):
+            migrated.backup(connection)
+    return connection
+
+
+def _schema_version(connection: sqlite3.Connection) -> int:
+    version: int = sqlite3.Cursor(connection).execute("PRAGMA schema_version").fetchone()[0]
+    return version
 
 
 def _open(
@@ -149,8 +190,8 @@ def close_database(connection: sqlite3.Connection) -> None:
     except sqlite3.ProgrammingError:
         return
     try:
-        if is_open:
-            connection.rollback()
+        if is_open:  # connection.rollback() would do nothing, or begin another one, depending on autocommit
+            connection.execute("ROLLBACK")
         with suppress(sqlite3.OperationalError):
             connection.execute(f"PRAGMA busy_timeout = {round(_CLOSE_TIMEOUT * 1000)}")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -179,6 +220,13 @@ def _timeout(head: Head | None) -> float:
 def _refuse_unknown_choice(backup: str) -> None:
     if backup not in ("auto", "always", "never"):
         raise UsageError(f"backup={backup!r}: there is no such choice. Use 'auto', 'always' or 'never'.")
+
+
+def _refuse_unknown_options(options: ConnectOptions) -> None:
+    if options:
+        from waiaas_migrate.sqlite.database.connect_options import check_options
+
+        check_options({**options})
 
 
 def _set_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma]) -> None:

@@ -36,7 +36,7 @@ from waiaas_migrate.runner.yoyo.lock_row import LockState
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
 from waiaas_migrate.sqlite.database.connection import connect_file, database_name, open_read_only, plain_errors
 from waiaas_migrate.sqlite.database.pragmas import apply_pragmas, wait_timeout
-from waiaas_migrate.sqlite.database.url import Database, database_path
+from waiaas_migrate.sqlite.database.url import Database, StrPath, database_path
 from waiaas_migrate.sqlite.planning.effects import WORST_CASE, Effects
 
 
@@ -53,7 +53,7 @@ class RedoResult:
 
 
 def redo(
-    database: str, migrations: Path, *, options: RunOptions = RunOptions(), confirm: Confirm = lambda _: False
+    database: StrPath, migrations: StrPath, *, options: RunOptions = RunOptions(), confirm: Confirm = lambda _: False
 ) -> RedoResult:
     """Roll back the migrations that the folder no longer has as ``database`` ran them, and apply those it has now.
 

@@ -35,7 +35,7 @@ from waiaas_migrate.sqlite.database.connection import (
     plain_errors,
 )
 from waiaas_migrate.sqlite.database.pragmas import wait_timeout
-from waiaas_migrate.sqlite.database.url import Database, database_path
+from waiaas_migrate.sqlite.database.url import Database, StrPath, database_path
 
 #: Decides about what would be lost: whether to roll back all the same.
 Confirm = Callable[[Sequence[Loss]], bool]
@@ -60,8 +60,8 @@ class RollbackResult:
 
 
 def roll_back_in(
-    database: str,
-    migrations: Path,
+    database: StrPath,
+    migrations: StrPath,
     extent: Extent = Extent(),
     *,
     options: RunOptions = RunOptions(),

@@ -1,4 +1,4 @@
-"""SQLAlchemy for a migrated database: column types that match the types of schema.yaml.
+"""SQLAlchemy for a migrated database: engines, and column types that match the types of schema.yaml.
 
 Install the extra: ``pip install 'waiaas-migrate[sqlalchemy]'``.
 """
@@ -22,5 +22,19 @@ from waiaas_migrate.sqlalchemy.column_types import (
     Timestamp,
     UuidText,
 )
+from waiaas_migrate.sqlalchemy.engine import create_async_engine, create_engine
+from waiaas_migrate.sqlalchemy.reflection import include_name
 
-__all__ = ["BooleanInteger", "DecimalText", "Declared", "EnumInteger", "EnumText", "JsonText", "Timestamp", "UuidText"]
+__all__ = [
+    "BooleanInteger",
+    "DecimalText",
+    "Declared",
+    "EnumInteger",
+    "EnumText",
+    "JsonText",
+    "Timestamp",
+    "UuidText",
+    "create_async_engine",
+    "create_engine",
+    "include_name",
+]

@@ -20,7 +20,15 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from waiaas_migrate.waiaas.database import MIGRATIONS, close_database, connect, open_database, push_schema
+    from waiaas_migrate.waiaas.database import (
+        MIGRATIONS,
+        close_database,
+        connect,
+        create_async_engine,
+        create_engine,
+        open_database,
+        push_schema,
+    )
     from waiaas_migrate.waiaas.ids import generate_id
     from waiaas_migrate.waiaas.tables import Agent, AuditLog, KeyValue, PendingApproval, Policy, Session, Transaction
 
@@ -35,6 +43,8 @@ __all__ = [
     "Transaction",
     "close_database",
     "connect",
+    "create_async_engine",
+    "create_engine",
     "generate_id",
     "open_database",
     "push_schema",

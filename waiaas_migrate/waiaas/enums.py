@@ -156,20 +156,15 @@ class OwnerState(StrEnum):
     LOCKED = "LOCKED"
 
 
-def _values(enum: type[StrEnum]) -> tuple[str, ...]:
-    """Return the values of ``enum``, in the order of their declaration."""
-    return tuple(member.value for member in enum)
-
-
-CHAIN_TYPES = _values(ChainType)
-NETWORK_TYPES = _values(NetworkType)
-AGENT_STATUSES = _values(AgentStatus)
-TRANSACTION_STATUSES = _values(TransactionStatus)
-TRANSACTION_TYPES = _values(TransactionType)
-POLICY_TYPES = _values(PolicyType)
-POLICY_TIERS = _values(PolicyTier)
-SESSION_STATUSES = _values(SessionStatus)
-NOTIFICATION_EVENT_TYPES = _values(NotificationEventType)
-AUDIT_ACTIONS = _values(AuditAction)
-KILL_SWITCH_STATES = _values(KillSwitchState)
-OWNER_STATES = _values(OwnerState)
+CHAIN_TYPES = tuple(member.value for member in ChainType)
+NETWORK_TYPES = tuple(member.value for member in NetworkType)
+AGENT_STATUSES = tuple(member.value for member in AgentStatus)
+TRANSACTION_STATUSES = tuple(member.value for member in TransactionStatus)
+TRANSACTION_TYPES = tuple(member.value for member in TransactionType)
+POLICY_TYPES = tuple(member.value for member in PolicyType)
+POLICY_TIERS = tuple(member.value for member in PolicyTier)
+SESSION_STATUSES = tuple(member.value for member in SessionStatus)
+NOTIFICATION_EVENT_TYPES = tuple(member.value for member in NotificationEventType)
+AUDIT_ACTIONS = tuple(member.value for member in AuditAction)
+KILL_SWITCH_STATES = tuple(member.value for member in KillSwitchState)
+OWNER_STATES = tuple(member.value for member in OwnerState)

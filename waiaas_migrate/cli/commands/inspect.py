@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from waiaas_migrate.cli import options
 from waiaas_migrate.cli.output import note, print_document
 from waiaas_migrate.errors import UsageError
+
+if TYPE_CHECKING:
+    from waiaas_migrate.files.project import Project
 
 
 @click.command()
@@ -17,15 +21,16 @@ from waiaas_migrate.errors import UsageError
 @click.option(
     "--enums",
     is_flag=True,
-    help="Link lists of values in CHECKs to the enums of the modules that schema.yaml names.",
+    help="Link lists of values in CHECKs to the enums that schema.yaml names.",
 )
 @click.option(
     "--enums-module",
     metavar="MODULE",
     multiple=True,
-    help="Link them to the enums of MODULE instead, such as `app.enums`.  [repeatable]",
+    help="Link them to the enums of MODULE instead, such as `app.enums` or `src/enums.ts`.  [repeatable]",
 )
-def inspect(database: str, output: str | None, enums_module: tuple[str, ...], *, enums: bool) -> int:
+@options.in_migrations
+def inspect(project: Project, database: str, output: str | None, enums_module: tuple[str, ...], *, enums: bool) -> int:
     """Write the schema of DATABASE as a schema.yaml.
 
     Opens the database read-only and changes nothing in it. Reports each list that is almost an enum.
@@ -34,24 +39,20 @@ def inspect(database: str, output: str | None, enums_module: tuple[str, ...], *,
     Example:
       waiaas-migrate inspect app.db -o schema.yaml --enums-module app.enums
     """  # noqa: D301
-    from waiaas_migrate.commands.inspect import declared_modules
     from waiaas_migrate.commands.inspect import inspect as run
+    from waiaas_migrate.commands.inspect import sources_of
     from waiaas_migrate.commands.live_database import ignored_by
-    from waiaas_migrate.files.project import find_project
     from waiaas_migrate.files.schema_file.locate import declared_names
     from waiaas_migrate.files.text_file import write_text
-    from waiaas_migrate.sqlite.database.setup import using_setup
 
     path = None if output is None else Path(output)
     if path is not None and not path.parent.is_dir():
         raise UsageError(f"--output {output}: the folder {path.parent} does not exist. Create it, or correct the path.")
     if path is not None and path.is_dir():
         raise UsageError(f"--output {output}: is a folder. Give the path of a file.")
-    project = find_project(options.current_folder())
     others = ignored_by(project).except_for(declared_names(project.schema))
-    with using_setup(project.setup):
-        modules = declared_modules(project) if enums and not enums_module else enums_module
-        found = run(database, enums=modules, root=project.root, others=others)
+    sources = sources_of(project) if enums and not enums_module else enums_module
+    found = run(database, enums=sources, root=project.root, others=others)
     for remark in found.remarks:
         note(remark)
     if path is None:

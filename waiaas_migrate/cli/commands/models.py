@@ -39,7 +39,7 @@ def models(project: Project, output: str | None, style: Literal["declarative", "
     """  # noqa: D301
     from waiaas_migrate.commands.models import models as run
     from waiaas_migrate.commands.models import write_models
-    from waiaas_migrate.files.schema_file.load_schema import display_name
+    from waiaas_migrate.files.text_file import display_name
 
     path = project.models if output is None else None if output == "-" else Path(output)
     if path is not None and not path.parent.is_dir():

@@ -12,6 +12,7 @@ from waiaas_migrate.cli import options
 from waiaas_migrate.cli.output import note, print_interrupted, print_json, say
 
 if TYPE_CHECKING:
+    from waiaas_migrate.files.project import Project
     from waiaas_migrate.runner.backups.backup import Backup
     from waiaas_migrate.runner.backups.restore import Restored
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 @click.argument("backup", required=False)
 @click.option("--list", "only_list", is_flag=True, help="List the backups, oldest first, and change nothing.")
 @options.as_json
-def restore(database: str, backup: str | None, *, only_list: bool, as_json: bool) -> int:
+@options.in_settings
+def restore(_project: Project, database: str, backup: str | None, *, only_list: bool, as_json: bool) -> int:
     """Replace DATABASE with BACKUP, or with its newest backup.
 
     Checks the backup first. Refuses while a process has the database open. Keeps the replaced file beside the new one.

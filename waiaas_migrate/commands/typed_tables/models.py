@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from waiaas_migrate.commands.typed_tables.names import attribute_name, class_name, free_name
-from waiaas_migrate.commands.typed_tables.values import Values, values_of
-from waiaas_migrate.files.schema_file.load_schema import DeclaredSchema
+from waiaas_migrate.commands.typed_tables.values import Source, Values, values_of
 from waiaas_migrate.schema.model import Column, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_alias
@@ -52,17 +51,17 @@ class Model:
         return next((one for one in self.attributes if fold(one.column.name) == fold(column)), None)
 
 
-def models_of(declared: DeclaredSchema, *, classes: bool) -> tuple[Model, ...]:
+def models_of(source: Source, *, classes: bool) -> tuple[Model, ...]:
     """Return the tables of a schema under their Python names, in their order."""
-    tables = declared.schema.tables
-    names = _names(tables, declared, classes=classes)
-    taken = USED | set(names.values()) | {one.name for one in declared.definitions.definitions}
-    return tuple(_model(table, names[table.name], declared, taken, classes=classes) for table in tables)
+    tables = source.declared.schema.tables
+    names = _names(tables, source, classes=classes)
+    taken = USED | set(names.values()) | {one.name for one in source.enums}
+    return tuple(_model(table, names[table.name], source, taken, classes=classes) for table in tables)
 
 
-def _names(tables: Iterable[Table], declared: DeclaredSchema, *, classes: bool) -> Mapping[str, str]:
+def _names(tables: Iterable[Table], source: Source, *, classes: bool) -> Mapping[str, str]:
     """Return the Python names of tables. Those of ``class:`` come first; the others must not collide with them."""
-    enums = {one.name for one in declared.definitions.definitions}
+    enums = {one.name for one in source.enums}
     names = {table.name: table.class_name for table in tables if classes and table.class_name is not None}
     for table in tables:
         if table.name not in names:
@@ -77,7 +76,7 @@ def _name(table: Table, taken: set[str], *, is_class: bool) -> str:
     return free_name(class_name(table.name), taken) if is_class else attribute_name(table.name, taken)
 
 
-def _model(table: Table, name: str, declared: DeclaredSchema, taken: Iterable[str], *, classes: bool) -> Model:
+def _model(table: Table, name: str, source: Source, taken: Iterable[str], *, classes: bool) -> Model:
     own = set(taken)
     attributes = []
     keys = {fold(part.column or "") for part in table.primary_key.parts} if table.primary_key is not None else set()
@@ -91,7 +90,7 @@ def _model(table: Table, name: str, declared: DeclaredSchema, taken: Iterable[st
             Attribute(
                 name=attribute,
                 column=column,
-                values=values_of(table, column, declared, alias),
+                values=values_of(table, column, source, alias),
                 in_key=fold(column.name) in keys,
                 is_numbered=fold(column.name) in numbered,
             )

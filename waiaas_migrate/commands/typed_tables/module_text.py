@@ -12,8 +12,7 @@ from waiaas_migrate.commands.typed_tables.constraints import Constraints, server
 from waiaas_migrate.commands.typed_tables.models import Attribute, Model, models_of
 from waiaas_migrate.commands.typed_tables.python_text import Call, Code, Text, call, imports, lines, quoted
 from waiaas_migrate.commands.typed_tables.relationships import Relationship, relationships
-from waiaas_migrate.commands.typed_tables.values import TYPES
-from waiaas_migrate.files.schema_file.load_schema import DeclaredSchema
+from waiaas_migrate.commands.typed_tables.values import TYPES, Source
 from waiaas_migrate.schema.model import Schema
 
 Style = Literal["declarative", "core"]
@@ -25,9 +24,9 @@ _ORM = "sqlalchemy.orm"
 _WIDTH = 88
 
 
-def module_text(declared: DeclaredSchema, *, style: Style) -> str:
+def module_text(source: Source, *, style: Style) -> str:
     """Return the source of a module with a class or a ``Table`` for each table of the schema."""
-    models = models_of(declared, classes=style == "declarative")
+    models = models_of(source, classes=style == "declarative")
     constraints = Constraints(models)
     if style == "core":
         code = [block for model in models for block in _variable(model, constraints, metadata="metadata")]
@@ -35,7 +34,7 @@ def module_text(declared: DeclaredSchema, *, style: Style) -> str:
     else:
         links = relationships(models)
         code = [_base(), *(block for model in models for block in _model(model, constraints, links))]
-    head = _head(declared.schema, constraints.left_out)
+    head = _head(source.declared.schema, constraints.left_out)
     return "\n".join([MARK, *head, "", *_imports(models, style), *_aliases(models), _joined(code, style), ""])
 
 
@@ -181,7 +180,7 @@ def _evaluates_none(kind: Code) -> Code:
 def _options(attribute: Attribute, options: dict[str, Code | None], *, is_nullable: bool | None) -> dict[str, Code]:
     """Return the options of a column, with ``nullable`` if SQLAlchemy would assume something else."""
     nullable = attribute.column.not_null is None
-    # A key is not nullable unless told otherwise, nor is a column whose annotation doesn't accept None.
+    # By default, neither keys nor columns whose annotation doesn't accept None are nullable.
     assumed = False if attribute.in_key else is_nullable
     found = {name: code for name, code in options.items() if code is not None}
     key = {"primary_key": found.pop("primary_key")} if "primary_key" in found else {}
@@ -192,7 +191,7 @@ def _options(attribute: Attribute, options: dict[str, Code | None], *, is_nullab
 
 
 def _counted(attribute: Attribute) -> dict[str, Code]:
-    """Tell SQLAlchemy that SQLite doesn't number the rows, where it would expect that."""
+    """Return an option if SQLAlchemy would expect SQLite to number the rows, but SQLite doesn't."""
     is_integer = attribute.values.type == "sa.Integer"
     return {"autoincrement": "False"} if attribute.in_key and is_integer and not attribute.is_numbered else {}
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from waiaas_migrate.commands.typed_tables.python_text import Call, Code, Text, call, quoted
-from waiaas_migrate.files.schema_file.enum_source import EnumDefinition
+from waiaas_migrate.files.enum_sources.definitions import EnumDefinition
 from waiaas_migrate.files.schema_file.load_schema import DeclaredSchema, EnumUse
 from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.schema.enum_lists import values_held
@@ -54,6 +54,14 @@ _AFFINITY_TYPES = {"TEXT": "str", "REAL": "float", "NUMERIC": "Any", "BLOB": "An
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A declared schema, and the enums that the module can import: the ``source`` of each is a Python module."""
+
+    declared: DeclaredSchema
+    enums: tuple[EnumDefinition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Values:
     """The values of a column.
 
@@ -90,10 +98,10 @@ class Values:
         return ("default", str(value)) if is_number else None
 
 
-def values_of(table: Table, column: Column, declared: DeclaredSchema, alias: str) -> Values:
+def values_of(table: Table, column: Column, source: Source, alias: str) -> Values:
     """Return how the values of ``column`` look in Python; ``alias`` is a name for a list of values."""
-    use = _enum_use(table, column, declared)
-    own = _enum(use, table, column, declared) if use is not None else None
+    use = _enum_use(table, column, source)
+    own = _enum(use, table, column, source) if use is not None else None
     plain = _by_declared_type(column.type or "", strict=table.strict)
     values = _logical(column) or own or _listed(table, column, plain, alias) or plain
     return values if column.collation is None else _collated(values, column.collation)
@@ -120,21 +128,21 @@ def _logical(column: Column) -> Values | None:
             return None
 
 
-def _enum_use(table: Table, column: Column, declared: DeclaredSchema) -> EnumUse | None:
+def _enum_use(table: Table, column: Column, source: Source) -> EnumUse | None:
     name = f"{table.name}.{column.name}"
-    return next((use for use in declared.enums if name in use.columns), None)
+    return next((use for use in source.declared.enums if name in use.columns), None)
 
 
-def _enum(use: EnumUse, table: Table, column: Column, declared: DeclaredSchema) -> Values | None:
+def _enum(use: EnumUse, table: Table, column: Column, source: Source) -> Values | None:
     """Return the application's own type for the values of an enum; None if it has none."""
-    definition = declared.definitions.find(use.name)
+    definition = next((one for one in source.enums if one.name == use.name), None)
     if definition is None:
         return None
-    if definition.is_literal:
+    if definition.shape == "type":
         plain = _by_declared_type(column.type or "", strict=False)
-        imports = (*plain.imports, (definition.module, use.name))
+        imports = (*plain.imports, (definition.source, use.name))
         return replace(plain, annotation=use.name, imports=imports, is_list=True)
-    found = _class(definition, use, declared)
+    found = _class(definition, use, source)
     if found is None:
         return None
     members, held = frozenset[str | int](found.members), values_held(table, column)
@@ -146,7 +154,7 @@ def _enum(use: EnumUse, table: Table, column: Column, declared: DeclaredSchema) 
     return Values(
         annotation=found.name,
         type=kind,
-        imports=((TYPES, kind.opening[:-1]), (found.module, found.name))[kind.opening.startswith("sa.") :],
+        imports=((TYPES, kind.opening[:-1]), (found.source, found.name))[kind.opening.startswith("sa.") :],
         constants={value: f"{found.name}.{member}" for value, member in zip(stored, found.members, strict=True)},
     )
 
@@ -156,7 +164,7 @@ def _enum_type(found: EnumDefinition, declared: str, *, by_names: bool) -> Call 
     kinds = {type(value) for value in found.values}
     match = re.fullmatch(r"VARCHAR ?\( ?(\d+) ?\)", declared.upper())
     if match is not None and (by_names or kinds == {str}):
-        # SQLAlchemy's own type stores the names of the members, unless it is told otherwise.
+        # SQLAlchemy's own type stores the names of the members, by default.
         values = None if by_names else "lambda kind: [member.value for member in kind]"
         return call("sa.Enum", found.name, native_enum="False", length=match[1], values_callable=values)
     names = {("TEXT", str): "EnumText", ("INTEGER", int): "EnumInteger"}
@@ -164,13 +172,17 @@ def _enum_type(found: EnumDefinition, declared: str, *, by_names: bool) -> Call 
     return None if name is None or by_names or len(kinds) > 1 else call(name, found.name)
 
 
-def _class(definition: EnumDefinition, use: EnumUse, declared: DeclaredSchema) -> EnumDefinition | None:
+def _class(definition: EnumDefinition, use: EnumUse, source: Source) -> EnumDefinition | None:
     """Return the enum class with the values of a definition, which may be a list made of the class."""
-    if definition.members:
+    if _is_class(definition):
         return definition
-    others = [one for one in declared.definitions.definitions if one.members and not one.problem]
+    others = [one for one in source.enums if _is_class(one)]
     same = [one for one in others if one.values == use.values and not one.name.startswith("_")]
     return same[0] if len({one.name for one in same}) == 1 else None
+
+
+def _is_class(definition: EnumDefinition) -> bool:
+    return definition.shape == "class" and bool(definition.members)
 
 
 def _listed(table: Table, column: Column, plain: Values, alias: str) -> Values | None:

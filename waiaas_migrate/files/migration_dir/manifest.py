@@ -59,14 +59,14 @@ class Manifest:
         migrations: in the order in which they are applied.
         fingerprint: of the catalog once all migrations are applied.
         hints: the rename hints of schema.yaml that the migrations have fulfilled.
-        ignore_tables: the project's names and globs for tables of other tools.
+        ignore: the project's names and globs for tables of other tools.
     """
 
     migrations: tuple[Entry, ...] = ()
     pragmas: tuple[Pragma, ...] = ()
     fingerprint: str | None = None
     hints: tuple[str, ...] = ()
-    ignore_tables: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
     path: Path = field(default=Path(MANIFEST), compare=False)
 
     @property
@@ -123,7 +123,7 @@ def manifest_text(manifest: Manifest) -> str:
         f'"pragmas": {_block("{}", pragmas)}',
         f'"fingerprint": {json.dumps(manifest.fingerprint)}',
     ]
-    for key, names in (("hints", manifest.hints), ("ignore_tables", manifest.ignore_tables)):
+    for key, names in (("hints", manifest.hints), ("ignore", manifest.ignore)):
         if names:
             parts.append(f'"{key}": {_block("[]", map(_json, names))}')
     return "{\n  " + ",\n  ".join(parts) + "\n}\n"
@@ -191,7 +191,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         pragmas=pragmas,
         fingerprint=content["fingerprint"],
         hints=tuple(content.get("hints", ())),
-        ignore_tables=tuple(content.get("ignore_tables", ())),
+        ignore=tuple(content.get("ignore", ())),
         path=path,
     )
 
@@ -269,7 +269,7 @@ def _checked(content: Any, path: str | Path) -> tuple[list[str], list[str], tupl
             raise ValueError("a migration is listed twice")
         settings = content["pragmas"].items()
         texts = [*ids, *hashes, *(text for pair in settings for text in pair if isinstance(text, str))]
-        for key in ("hints", "ignore_tables"):
+        for key in ("hints", "ignore"):
             texts += [*content.get(key, ())] if isinstance(content.get(key, []), list) else [None]
         # Both fail for values that are not text or hold half a character; they look at all of them in C.
         "".join([*texts, content["fingerprint"] or ""]).encode()

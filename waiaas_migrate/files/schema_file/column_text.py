@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from waiaas_migrate.files.enum_sources.definitions import value_list_problem
 from waiaas_migrate.files.schema_file import schema_keys as k
-from waiaas_migrate.files.schema_file.enum_source import value_list_problem
 from waiaas_migrate.files.schema_file.value_kinds import write_expression, write_name
 from waiaas_migrate.files.yaml_text.yaml_writer import Data
 from waiaas_migrate.schema.model import Check, Column, ForeignKey, SqlText

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from waiaas_migrate.files.enum_sources.definitions import EnumDefinition, LoadedEnums, unknown_enum, value_list_problem
 from waiaas_migrate.files.schema_file import schema_keys as k
 from waiaas_migrate.files.schema_file.column_types import NO_TYPE
 from waiaas_migrate.files.schema_file.constraints import ReadForeignKey, ReadKey, read_check, read_references
-from waiaas_migrate.files.schema_file.enum_source import LoadedEnums, unknown_enum, value_list_problem
 from waiaas_migrate.files.schema_file.forms import Form
 from waiaas_migrate.files.schema_file.value_kinds import CARRIAGE_RETURN, CONFLICT, parse_sql
 from waiaas_migrate.files.yaml_text.yaml_values import Value, described
@@ -28,7 +28,7 @@ Conflicts = Mapping[str, m.Conflict | None]
 class Scope:
     """The names that a column can refer to.
 
-    ``columns`` are the names of the table's columns. ``enums`` is None if a module can't be imported: report that
+    ``columns`` are the names of the table's columns. ``enums`` is None if a source can't be read: report that
     once, and not at each reference.
     """
 
@@ -38,12 +38,12 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnumValues:
-    """The values of an enum in their order, and its name in the enum module; None for a list in schema.yaml.
+    """The values of an enum in their order.
 
-    ``constraint`` is the name of its CHECK; None if it has none.
+    ``definition`` is None for a list at the column; ``constraint`` is the name of its CHECK, or None.
     """
 
-    name: str | None
+    definition: EnumDefinition | None
     values: tuple[str | int, ...]
     constraint: str | None = None
 
@@ -197,14 +197,13 @@ def _named_enum(value: Value, enums: LoadedEnums | None, *, by_names: bool = Fal
         return None
     if by_names:
         if not definition.members:
-            value.problem(f"`{name}` is not an `enum.Enum`, so it has no names.", "Remove `stores`.")
+            value.problem(f"`{name}` is not an enum class, so it has no names.", "Remove `stores`.")
             return None
-        return EnumValues(name=name, values=definition.members)
+        return EnumValues(definition=definition, values=definition.members)
     if definition.problem:
-        fix = f"Correct it in the module `{definition.module}`."
-        value.problem(f"can't use `{name}` as an enum: {definition.problem}.", fix)
+        value.report.extend([definition.as_problem()])
         return None
-    return EnumValues(name=name, values=definition.values)
+    return EnumValues(definition=definition, values=definition.values)
 
 
 def _enum_value(value: Value) -> str | int | None:
@@ -224,7 +223,7 @@ def _inline_enum(value: Value) -> EnumValues | None:
     if problem := value_list_problem(values):
         value.problem(f"can't use this list as an enum: {problem}.", "Correct the list.")
         return None
-    return EnumValues(name=None, values=values)
+    return EnumValues(definition=None, values=values)
 
 
 def _checks(

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from waiaas_migrate.files.enum_sources.definitions import LoadedEnums
 from waiaas_migrate.files.problem_report import listed
 from waiaas_migrate.files.schema_file.column_text import EnumReference, is_usable_list
-from waiaas_migrate.files.schema_file.enum_source import LoadedEnums
 from waiaas_migrate.files.schema_file.schema_text import Links, with_lists_on_columns
 from waiaas_migrate.schema.enum_lists import literal
 from waiaas_migrate.schema.model import Check, Column, Schema, Table
@@ -33,7 +33,7 @@ class _Candidate(NamedTuple):
     """An enum that lists are compared with: its values, or the names of its members."""
 
     name: str
-    module: str
+    source: str
     values: frozenset[str | int]
     by_names: bool = False
 
@@ -90,9 +90,9 @@ def _usable(loaded: LoadedEnums) -> Iterator[_Candidate]:
     for name in dict.fromkeys(definition.name for definition in loaded.definitions):
         enum = loaded.find(name)
         if enum is not None and not enum.problem:
-            yield _Candidate(name, enum.module, frozenset(enum.values))
+            yield _Candidate(name, enum.source, frozenset(enum.values))
         if enum is not None and enum.members and set(enum.members) != set(enum.values):
-            yield _Candidate(name, enum.module, frozenset(enum.members), by_names=True)
+            yield _Candidate(name, enum.source, frozenset(enum.members), by_names=True)
 
 
 def _lists(schema: Schema) -> Iterator[_List]:
@@ -129,7 +129,7 @@ def _almost(one: _List, enums: Iterable[_Candidate]) -> Iterator[str]:
         (value,) = values ^ one.values
         differs = f"lacks {literal(value)}" if value in values else f"also has {literal(value)}"
         fix = f"To use the enum, write `{_declaration(one, enum)}` and run `generate`."
-        yield f"{one.where}: its list is almost {enum.name} of {enum.module}, but {differs}. {fix}"
+        yield f"{one.where}: its list is almost {enum.name} of {enum.source}, but {differs}. {fix}"
 
 
 def _declaration(one: _List, enum: _Candidate) -> str:

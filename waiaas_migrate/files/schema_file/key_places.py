@@ -6,8 +6,8 @@ from functools import cached_property
 from pathlib import Path
 
 from waiaas_migrate.files.problem_report import Origin
-from waiaas_migrate.files.schema_file.load_schema import display_name
 from waiaas_migrate.files.schema_file.locate import Steps, places
+from waiaas_migrate.files.text_file import display_name
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.model import Trigger, View
 from waiaas_migrate.schema.names import fold
@@ -27,7 +27,7 @@ class KeyPlaces:
         """Return the place of the key at ``steps``; that of the nearest key above it if the file lacks it."""
         folded = tuple(map(fold, steps))
         # Above a missing column is its table: a section, such as `columns`, says nothing about one of its members.
-        for length in range(len(folded) // 2 * 2, 0, -2):
+        for length in (len(folded), *range(len(folded) // 2 * 2, 0, -2)):
             if (at := self._known.get(folded[:length])) is not None:
                 return at
         return Origin(file=display_name(self._path, self._root))

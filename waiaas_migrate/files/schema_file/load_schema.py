@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from waiaas_migrate.errors import SchemaFileError
+from waiaas_migrate.files.enum_sources.definitions import EnumDefinition, LoadedEnums
+from waiaas_migrate.files.enum_sources.load_enums import load_enums
 from waiaas_migrate.files.problem_report import Report, shown, suggestion
 from waiaas_migrate.files.schema_file import schema_keys as k
-from waiaas_migrate.files.schema_file.enum_source import LoadedEnums, load_enums
+from waiaas_migrate.files.schema_file.enum_keys import read_sources, referenced_enums
 from waiaas_migrate.files.schema_file.objects import read_objects
 from waiaas_migrate.files.schema_file.schema_checks import check_schema
 from waiaas_migrate.files.schema_file.tables import ReadTable, read_table
+from waiaas_migrate.files.text_file import display_name
 from waiaas_migrate.files.yaml_text.yaml_reader import read_yaml
 from waiaas_migrate.files.yaml_text.yaml_values import Value, described
 from waiaas_migrate.schema.model import Schema
@@ -32,24 +35,28 @@ _MISSING = "Create it, run `waiaas-migrate inspect DATABASE -o FILE`, or correct
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnumUse:
-    """An enum that the schema refers to by name, and the columns that use it, as ``table.column``."""
+    """An enum that the schema refers to by name.
+
+    Args:
+        name: its name.
+        values: its values, or the names of its members.
+        columns: the columns that use it, as ``table.column``.
+        definition: the enum in the application's code.
+    """
 
     name: str
     values: tuple[str | int, ...]
     columns: tuple[str, ...]
+    definition: EnumDefinition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredSchema:
-    """The content of schema.yaml; PRAGMAs keep their order, and enums are in the order of their first use.
-
-    ``definitions`` is everything that the enum modules define.
-    """
+    """The content of schema.yaml; PRAGMAs keep their order, and enums are in the order of their first use."""
 
     schema: Schema
     pragmas: tuple[tuple[str, str | int], ...] = ()
     enums: tuple[EnumUse, ...] = ()
-    definitions: LoadedEnums = field(default_factory=LoadedEnums)
 
 
 def load_schema(path: Path, *, root: Path) -> DeclaredSchema:
@@ -67,20 +74,15 @@ def load_schema(path: Path, *, root: Path) -> DeclaredSchema:
     return declared
 
 
-def display_name(path: Path, root: Path) -> str:
-    """Return ``path`` for messages: relative to ``root`` if it is below it."""
-    full, base = path.absolute(), root.absolute()
-    return str(full.relative_to(base)) if full.is_relative_to(base) else str(path)
-
-
 def _declared(top: Value, report: Report, root: Path) -> DeclaredSchema:
     if top.is_null:
         top.problem("the file is empty.", "Begin it with `version: 1`.")
     fields = k.TOP.fields(top)
     if "version" in fields:
         _check_version(fields["version"])
+    k.TOP.contents({key: value for key, value in fields.items() if key == "lint"}, ())
     pragmas = _pragmas(fields["pragmas"]) if "pragmas" in fields else ()
-    enums = _enums(fields.get("enums"), report, root)
+    enums = _enums(fields.get("enums"), fields.get("tables"), report, root)
     entries = fields["tables"].entries("a table's name and `columns:`") if "tables" in fields else ()
     tables = tuple(read_table(name, value, enums) for name, value in entries)
     objects = read_objects(fields, _known_names(tables, fields))
@@ -91,7 +93,7 @@ def _declared(top: Value, report: Report, root: Path) -> DeclaredSchema:
         triggers=tuple(trigger for trigger, _ in objects.triggers),
         virtual_tables=tuple(table for table, _ in objects.virtual_tables),
     )
-    return DeclaredSchema(schema=schema, pragmas=pragmas, enums=_enum_uses(tables), definitions=enums or LoadedEnums())
+    return DeclaredSchema(schema=schema, pragmas=pragmas, enums=_enum_uses(tables))
 
 
 def _check_version(version: Value) -> None:
@@ -100,14 +102,11 @@ def _check_version(version: Value) -> None:
         version.problem(f"unknown format version: {described(version.node)}.", fix)
 
 
-def _enums(value: Value | None, report: Report, root: Path) -> LoadedEnums | None:
-    """Load the enums of the named modules; report a failure, and then return None."""
-    if value is None or value.is_null:
-        return LoadedEnums()
-    values = value.items("a list of modules") if value.is_list else [value]
-    names = [(item.text("a module, such as `app.enums`"), item.origin) for item in values]
+def _enums(value: Value | None, tables: Value | None, report: Report, root: Path) -> LoadedEnums | None:
+    """Load the enums that ``tables`` refer to; report a failure, and then return None."""
+    sources = tuple(read_sources(value)) if value is not None else ()
     try:
-        return load_enums([(name, origin) for name, origin in names if name is not None], root=root)
+        return load_enums(sources, root=root, names=referenced_enums(tables))
     except SchemaFileError as error:
         report.extend(error.problems)
         return None
@@ -156,8 +155,9 @@ def _enum_uses(tables: Iterable[ReadTable]) -> tuple[EnumUse, ...]:
     uses: dict[str, EnumUse] = {}
     for read in tables:
         for column in read.columns:
-            if column.enum is not None and column.enum.name is not None:
-                name = column.enum.name
-                use = uses.setdefault(name, EnumUse(name=name, values=column.enum.values, columns=()))
+            if column.enum is not None and column.enum.definition is not None:
+                name, found = column.enum.definition.name, column.enum
+                first = EnumUse(name=name, values=found.values, columns=(), definition=column.enum.definition)
+                use = uses.setdefault(name, first)
                 uses[name] = replace(use, columns=(*use.columns, f"{read.table.name}.{column.column.name}"))
     return tuple(uses.values())

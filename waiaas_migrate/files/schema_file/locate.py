@@ -8,7 +8,7 @@ from pathlib import Path
 
 from waiaas_migrate.errors import Problem, SchemaFileError
 from waiaas_migrate.files.problem_report import Origin
-from waiaas_migrate.files.schema_file.load_schema import display_name
+from waiaas_migrate.files.text_file import display_name
 from waiaas_migrate.files.yaml_text.yaml_reader import (
     MappingNode,
     Node,

@@ -124,7 +124,7 @@ def _check_default(column: ReadColumn) -> None:
         value.problem(what, "Write `true` or `false`.")
     # In Python True equals 1, as in SQL, so `default: true` is a value of an enum of 0 and 1.
     if column.enum is not None and default not in column.enum.values:
-        name = f"`{column.enum.name}`" if column.enum.name else "the enum"
+        name = f"`{column.enum.definition.name}`" if column.enum.definition is not None else "the enum"
         fix = _value_fix(default, column.enum.values)
         value.problem(f"the default {_shown(default)} is not a value of {name}.", fix)
 

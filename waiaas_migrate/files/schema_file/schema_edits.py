@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 from waiaas_migrate.files.problem_report import Origin
-from waiaas_migrate.files.schema_file.load_schema import display_name
 from waiaas_migrate.files.schema_file.locate import Steps, places
 from waiaas_migrate.files.schema_file.schema_text import Links, schema_data
+from waiaas_migrate.files.text_file import display_name
 from waiaas_migrate.files.yaml_text.yaml_reader import join
 from waiaas_migrate.files.yaml_text.yaml_writer import Data, Lines, yaml_text
 from waiaas_migrate.schema.model import Schema

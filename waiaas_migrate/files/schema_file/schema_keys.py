@@ -89,15 +89,37 @@ def _write_term(part: IndexPart, columns: Columns, where: str, *, says_order: bo
 TERMS = Kind("array", lambda value, columns: _read_terms(value, columns, TERM), _write_terms)
 INDEX_TERMS = Kind("array", lambda value, columns: _read_terms(value, columns, INDEX_TERM), _write_terms)
 
+
+def _read_codes(value: Value, _: Columns) -> None:
+    """Report what isn't a list of texts; ``lint`` reads it where it is needed."""
+    for item in value.items("a list of codes, such as `[REDUNDANT_INDEX]`"):
+        item.text("the code of a rule, such as `REDUNDANT_INDEX`")
+
+
+LINT = Form(
+    keys={"ignore": Key(Kind("array", _read_codes), "Codes of rules that `lint` ignores here and below.")},
+    example="`{ignore: [REDUNDANT_INDEX]}`",
+)
+
+
+def _read_lint(value: Value, columns: Columns) -> None:
+    LINT.read(value, columns)
+
+
+_LINT = Key(Kind("object", _read_lint), "What `lint` ignores.")
+
 TOP = Form(
     keys={
         "version": Key(ANY, "The version of the format: 1."),
-        "enums": Key(ANY, "The module, or a list of modules, that define enums."),
+        "enums": Key(
+            ANY, "Where enums are defined: a module, a file, a mapping of names to lists, or a list of these."
+        ),
         "pragmas": Key(MAPPING, "PRAGMAs in the order in which a connection sets them."),
         "tables": Key(MAPPING, "Tables by name."),
         "views": Key(MAPPING, "Views by name: the whole CREATE VIEW, or its SELECT."),
         "triggers": Key(MAPPING, "Triggers by name: the whole CREATE TRIGGER."),
         "virtual_tables": Key(MAPPING, "Virtual tables by name: the whole CREATE VIRTUAL TABLE."),
+        "lint": _LINT,
     },
     example="`version: 1` and `tables:`",
     required={"version": "Begin the file with `version: 1`."},
@@ -116,6 +138,7 @@ TABLE = Form(
         "without_rowid": Key(v.FLAG, "Whether the table is WITHOUT ROWID; it requires a primary key."),
         "class": Key(v.CLASS_NAME, "The name of the class that `models` writes.", "class_name"),
         "renamed_from": Key(v.NAME, "The name that the table had."),
+        "lint": _LINT,
     },
     example="a mapping with `columns`",
     required={"columns": "Write `columns:` with a line for each column."},
@@ -219,8 +242,8 @@ COLUMN_CONFLICTS = Form(
 STORES = Kind("string", lambda value, _columns: value.word({"values": False, "names": True}))
 ENUM = Form(
     keys={
-        "name": Key(ANY, "The enum's name in its module."),
-        "values": Key(ANY, "The values, if the enum is not in a module."),
+        "name": Key(ANY, "The enum's name in its source."),
+        "values": Key(ANY, "The values, if the enum has no name."),
         "stores": Key(STORES, "What the column holds of an `enum.Enum`: `values`, or the `names` of its members."),
         "constraint": Key(v.NAME, "The name of the CHECK."),
     },
@@ -270,6 +293,7 @@ COLUMN = Form(
         "renamed_from": Key(v.NAME, "The name that the column had."),
         "backfill": Key(v.EXPRESSION, "The value for existing rows, as an SQL expression."),
         "enum_values": Key(MAPPING, "The new values for old values of the enum."),
+        "lint": _LINT,
     },
     example="a type, or a mapping",
     instead={

@@ -10,6 +10,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
+from waiaas_migrate.files.enum_sources.load_enums import EnumSource
 from waiaas_migrate.files.schema_file import schema_keys as k
 from waiaas_migrate.files.schema_file.column_text import (
     EnumReference,
@@ -22,6 +23,7 @@ from waiaas_migrate.files.schema_file.column_text import (
 from waiaas_migrate.files.schema_file.forms import unsupported
 from waiaas_migrate.files.schema_file.load_schema import VERSION
 from waiaas_migrate.files.schema_file.value_kinds import write_expression, write_name, write_object_name
+from waiaas_migrate.files.yaml_text.yaml_reader import as_data
 from waiaas_migrate.files.yaml_text.yaml_writer import Data, Lines, Paragraph, yaml_text
 from waiaas_migrate.schema.foreign_keys import is_enforceable
 from waiaas_migrate.schema.model import Check, ForeignKey, Schema, Table, Trigger, View, VirtualTable
@@ -42,18 +44,19 @@ def schema_text(
     *,
     pragmas: Iterable[tuple[str, str | int]] = (),
     enums: Links = _NO_LINKS,
-    enum_modules: Sequence[str] = (),
+    enum_sources: Sequence[EnumSource] = (),
 ) -> str:
     """Return ``schema`` as the text of a schema.yaml; everything keeps its order.
 
-    ``enums`` are the columns whose list is written as the name of an enum; ``enum_modules`` define those names.
+    ``enums`` are the columns whose list is written as the name of an enum; ``enum_sources`` define those names.
 
     Raises:
         UnsupportedError: schema.yaml can't hold something; the message names it.
     """
     top = Lines({"version": VERSION})
-    if enum_modules:
-        top["enums"] = enum_modules[0] if len(enum_modules) == 1 else list(enum_modules)
+    if enum_sources:
+        sources = [source.name if source.mapping is None else as_data(source.mapping) for source in enum_sources]
+        top["enums"] = sources[0] if len(sources) == 1 else sources
     if settings := dict(pragmas):
         top["pragmas"] = Lines(settings)
     return yaml_text(top | schema_data(schema, enums=enums))

@@ -7,11 +7,11 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple, TypeVar
 
+from waiaas_migrate.files.enum_sources.definitions import LoadedEnums
 from waiaas_migrate.files.problem_report import shown
 from waiaas_migrate.files.schema_file import constraints as c
 from waiaas_migrate.files.schema_file import schema_keys as k
 from waiaas_migrate.files.schema_file.columns import ReadColumn, Scope, read_column
-from waiaas_migrate.files.schema_file.enum_source import LoadedEnums
 from waiaas_migrate.files.schema_file.value_kinds import name_problem, object_name_problem
 from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.schema.model import Check, Index, PrimaryKey, Table, Unique

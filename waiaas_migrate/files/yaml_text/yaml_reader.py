@@ -19,6 +19,7 @@ from waiaas_migrate.files.text_file import read_text
 from waiaas_migrate.files.yaml_text import scalars
 from waiaas_migrate.files.yaml_text.scalars import Scalar
 from waiaas_migrate.files.yaml_text.syntax_errors import explain, is_too_deep
+from waiaas_migrate.files.yaml_text.yaml_writer import Data
 
 #: libyaml is many times faster, and not in every build of PyYAML.
 LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -81,6 +82,17 @@ def join(path: str, key: str) -> str:
     """Return the key path of ``key`` below ``path``; a key that is more than a word is quoted."""
     word = key if key.replace("-", "_").isidentifier() else f'"{shown(key)}"'
     return f"{path}.{word}" if path else word
+
+
+def as_data(node: Node) -> Data:
+    """Return a node as plain data."""
+    match node:
+        case ScalarNode(value=value):
+            return value
+        case SequenceNode(items=items):
+            return [as_data(item) for item in items]
+        case MappingNode(entries=entries):
+            return {entry.key.text: as_data(entry.value) for entry in entries}
 
 
 def read_yaml(path: Path, *, name: str, missing: str = "") -> Node:

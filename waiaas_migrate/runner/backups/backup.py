@@ -34,6 +34,7 @@ from waiaas_migrate.runner.backups.partial import (
     take_free_name,
 )
 from waiaas_migrate.runner.backups.verified_copy import PageListener, copy_and_check, open_file, open_immutable
+from waiaas_migrate.sqlite.database.url import StrPath
 
 #: How many backups of a database are kept.
 KEPT = 3
@@ -62,7 +63,7 @@ def is_backup(path: Path) -> bool:
     return _NAME.match(path.name) is not None or _ASIDE.match(path.name) is not None
 
 
-def backups_of(database: Path) -> tuple[Backup, ...]:
+def backups_of(database: StrPath) -> tuple[Backup, ...]:
     """Return the backups beside ``database``, oldest first."""
     real = Path(os.path.realpath(database))
     found = []

@@ -26,7 +26,7 @@ from waiaas_migrate.runner.backups.partial import file_errors, partial_file, rem
 from waiaas_migrate.runner.backups.swap import Swap
 from waiaas_migrate.runner.backups.verified_copy import copy_and_check
 from waiaas_migrate.sqlite.database.connection import open_read_only, plain_error, plain_errors, result_code
-from waiaas_migrate.sqlite.database.url import database_path
+from waiaas_migrate.sqlite.database.url import StrPath, database_path
 
 #: Seconds to wait for another connection's lock: a database in use is refused.
 _LOCK_TIMEOUT = 1.0
@@ -56,7 +56,9 @@ class RestoreInterrupted(Picklable, KeyboardInterrupt):
         super().__init__(unchanged if restored is None else f"Interrupted, but too late: {restored}")
 
 
-def restore(database: str, backup: str | None = None, *, report: Callable[[Restored], None] | None = None) -> Restored:
+def restore(
+    database: StrPath, backup: StrPath | None = None, *, report: Callable[[Restored], None] | None = None
+) -> Restored:
     """Put ``backup``, or the newest one, in the place of ``database``, and keep the replaced file beside it.
 
     ``backup`` is a path, or the name of a file beside the database. ``report`` is called at the end: if it fails or is
@@ -70,7 +72,7 @@ def restore(database: str, backup: str | None = None, *, report: Callable[[Resto
         RestoreInterrupted: Ctrl-C; it says whether the backup is in place.
     """
     target = database_file(database)
-    source = _chosen(target, backup)
+    source = _chosen(target, None if backup is None else os.fspath(backup))
     with partial_file(target, "restore") as arriving:
         swap = Swap(target, arriving)
         try:
@@ -101,7 +103,7 @@ def _raise_with_outcome(error: BaseException, done: Restored, *, is_in_place: bo
         raise DatabaseFileError(f"{done} But something failed afterwards: {reason}") from error
 
 
-def database_file(database: str) -> Path:
+def database_file(database: StrPath) -> Path:
     """Return the file of a DATABASE argument, links followed.
 
     Raises:

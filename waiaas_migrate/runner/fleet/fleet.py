@@ -28,6 +28,7 @@ from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.watching.events import StopRequest
 from waiaas_migrate.runner.watching.interruption import Interrupted, ReplayInterrupted, interruption_of
 from waiaas_migrate.sqlite.database.memory import IS_STOPPED
+from waiaas_migrate.sqlite.database.url import StrPath, database_text
 
 ResultT = TypeVar("ResultT")
 
@@ -67,12 +68,12 @@ class Fleet:
 
 
 def apply_to_all(
-    databases: Iterable[str],
-    migrations: str | os.PathLike[str],
+    databases: Iterable[StrPath],
+    migrations: StrPath,
     *,
     options: RunOptions = RunOptions(),
     fleet: Fleet = Fleet(),
-    may_make: Container[str] | None = None,
+    may_make: Container[StrPath] | None = None,
 ) -> Iterator[Outcome[ApplyResult]]:
     """Apply the pending migrations of the folder ``migrations`` to each database; yield outcomes in order.
 
@@ -94,7 +95,7 @@ def apply_to_all(
 
 
 def _apply(
-    database: str, *, folder: Path, stamp: int, options: RunOptions, may_make: Container[str] | None
+    database: str, *, folder: Path, stamp: int, options: RunOptions, may_make: Container[StrPath] | None
 ) -> ApplyResult:
     may_make_it = may_make is None or database in may_make
     return apply_to(database, _read_once(folder, stamp), options=options, may_make=may_make_it)
@@ -108,7 +109,7 @@ def _read_once(folder: Path, stamp: int) -> MigrationFolder:  # noqa: ARG001 —
 
 def each(
     work: Callable[[str], ResultT],
-    databases: Iterable[str],
+    databases: Iterable[StrPath],
     fleet: Fleet = Fleet(),
     *,
     stop: threading.Event | None = None,
@@ -128,7 +129,7 @@ def each(
         UsageError: ``databases`` is a single name.
     """
     refuse_single_name(databases)
-    return _run(work, list(databases), fleet, threading.Event() if stop is None else stop)
+    return _run(work, [database_text(one) for one in databases], fleet, threading.Event() if stop is None else stop)
 
 
 def _run(

@@ -10,12 +10,12 @@ from pathlib import Path
 from waiaas_migrate.errors import MigrateError, UsageError
 from waiaas_migrate.runner.backups.backup import is_backup
 from waiaas_migrate.runner.migrating_lock import LOCK_SUFFIX
-from waiaas_migrate.sqlite.database.url import database_path
+from waiaas_migrate.sqlite.database.url import StrPath, database_path
 
 _COMPANIONS = ("-wal", "-shm", "-journal", LOCK_SUFFIX)
 
 
-def refuse_single_name(databases: Iterable[str] | str | bytes | os.PathLike[str]) -> None:
+def refuse_single_name(databases: Iterable[StrPath] | StrPath | bytes) -> None:
     """Refuse a single name instead of a list: its letters would be taken for databases.
 
     Raises:

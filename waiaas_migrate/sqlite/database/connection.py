@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from waiaas_migrate.errors import (
@@ -18,7 +20,7 @@ from waiaas_migrate.errors import (
 )
 from waiaas_migrate.sqlite.database.file import is_whole, make_file, reading_mode, require_file
 from waiaas_migrate.sqlite.database.setup import set_up
-from waiaas_migrate.sqlite.database.url import MEMORY, Database, database_path
+from waiaas_migrate.sqlite.database.url import MEMORY, Database, StrPath, database_path
 
 #: 3.37 has STRICT tables and ``pragma_table_list`` (https://www.sqlite.org/releaselog/3_37_0.html).
 OLDEST = (3, 37, 0)
@@ -67,7 +69,11 @@ def require_sqlite() -> None:
 
 
 def connect_file(
-    path: str | os.PathLike[str] | Database, *, timeout: float = DEFAULT_TIMEOUT, probe: bool = True
+    path: StrPath | Database,
+    *,
+    timeout: float = DEFAULT_TIMEOUT,
+    probe: bool = True,
+    options: Mapping[str, Any] | None = None,
 ) -> sqlite3.Connection:
     """Open a database for reading and writing; make a missing file with mode 0600.
 
@@ -75,6 +81,7 @@ def connect_file(
         path: a path, URI, URL or ``:memory:``.
         timeout: seconds to wait for the locks of others.
         probe: read the catalog, to find out whether the file is a database.
+        options: more arguments of :func:`sqlite3.connect`.
 
     Raises:
         DatabaseFileError: the file can't be opened or written, or isn't a SQLite database.
@@ -88,7 +95,7 @@ def connect_file(
     with plain_errors(database.name, doing="opening it"):
         target, is_uri = _target(database, file)
         try:
-            connection = sqlite3.connect(target, timeout=timeout, uri=is_uri)
+            connection: sqlite3.Connection = sqlite3.connect(target, timeout=timeout, uri=is_uri, **(options or {}))
         except sqlite3.OperationalError as error:
             _refuse_uri(database, error)
             raise
@@ -143,7 +150,7 @@ def _prepare_file(database: Database, file: str) -> None:
         )
 
 
-def open_read_only(path: str | os.PathLike[str] | Database) -> sqlite3.Connection:
+def open_read_only(path: StrPath | Database) -> sqlite3.Connection:
     """Open an existing database for reading; committed data is never changed.
 
     If the files of WAL mode can't be made, the database is read as immutable (https://www.sqlite.org/wal.html#readonly).

@@ -170,7 +170,7 @@ def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma], dat
         DatabaseBusy: other connections kept the journal mode from being changed.
         UsageError: a name or value isn't a plain word or number.
     """
-    cursor = connection.cursor()
+    cursor = sqlite3.Cursor(connection)  # connection.cursor() may be the application's own
     cursor.row_factory = None
     if set_together(cursor, pragmas):
         return

@@ -13,6 +13,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from waiaas_migrate.errors import DatabaseFileError, UsageError
 
+StrPath = str | os.PathLike[str]
+
 MEMORY = ":memory:"
 _HOW_URLS_ARE = "Write sqlite:///relative/path.db or sqlite:////absolute/path.db."
 _OTHER_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -55,7 +57,7 @@ class Database:
         return "".join(f"{one}&" for one in asked if one and unquote(one.partition("=")[0]) != "mode")
 
 
-def database_path(text: str | os.PathLike[str]) -> Database:
+def database_path(text: StrPath) -> Database:
     """Parse a path, ``:memory:``, a ``file:`` URI, or a ``sqlite:`` URL.
 
     A URI is SQLite's own (https://www.sqlite.org/uri.html). A URL has three slashes before a relative path and four
@@ -78,6 +80,16 @@ def database_path(text: str | os.PathLike[str]) -> Database:
     if "://" in name and _OTHER_URL.match(name) and not Path(name).parent.exists():
         raise UsageError(f"{name} is not a database URL. {_HOW_URLS_ARE}")
     return Database(name=name, file=_file_path(name, name))
+
+
+def database_text(path: StrPath) -> str:
+    """Return the text that names the same database, for messages and for other processes.
+
+    A :class:`~pathlib.Path` that reads like a URL gets ``./`` before it.
+    """
+    name = os.fsdecode(path)
+    is_other = not isinstance(path, str) and (name == MEMORY or name.startswith(("file:", "sqlite:")))
+    return os.path.join(os.curdir, name) if is_other else name  # noqa: PTH118 — Path would drop the dot
 
 
 def _file_path(text: str, name: str) -> str:

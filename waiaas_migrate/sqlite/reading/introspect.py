@@ -102,7 +102,7 @@ def read_ours(connection: sqlite3.Connection, others: OtherTools) -> tuple[Catal
         raise UnsupportedError(
             f"table {', '.join(tables)}: may belong to virtual table {virtual.name}, whose module "
             f"{module_of(virtual)} is not loaded here. To leave these tables alone, set "
-            f"`ignore_tables = [{ignored}]` in [tool.waiaas-migrate]. Rename those that are ordinary tables."
+            f"`ignore = [{ignored}]` in [tool.waiaas-migrate]. Rename those that are ordinary tables."
         )
     return ours
 

@@ -2,7 +2,7 @@
 
 Replication and migration tools keep their own tables in the file. Objects that migrations or schema.yaml declare are
 the project's, regardless of their names. Of the rest, tables that a tool is known to make, or that the project lists in
-``ignore_tables``, are ignored. SQLite's and yoyo's own tables are left out before
+``ignore``, are ignored. SQLite's and yoyo's own tables are left out before
 (:mod:`waiaas_migrate.sqlite.database.catalog`).
 """
 
@@ -66,7 +66,7 @@ KNOWN_TABLES = (
 class OtherTools:
     """The tables and views that belong to other tools.
 
-    ``patterns`` are the names or globs of the project's ``ignore_tables``, in addition to the known ones. ``declared``
+    ``patterns`` are the names or globs of the project's ``ignore``, in addition to the known ones. ``declared``
     are the folded names of the project's own tables and views, which count as its own even if a pattern matches them.
     """
 

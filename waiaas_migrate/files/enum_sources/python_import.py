@@ -1,4 +1,4 @@
-"""Load the enums that schema.yaml refers to from the application's modules.
+"""Import Python modules to read enums whose values are computed.
 
 The modules are imported from source each time and removed afterwards; modules that are in use under the same names are
 put back. So no type is replaced under a running program, and an edit is seen without a new process.
@@ -12,15 +12,16 @@ import importlib
 import sys
 import typing
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
-from waiaas_migrate.errors import SchemaFileError
+from waiaas_migrate.errors import Problem
 from waiaas_migrate.files.application_code import ApplicationError, application_code
-from waiaas_migrate.files.problem_report import Origin, Report, shown, suggestion
-from waiaas_migrate.files.yaml_text.scalars import LARGEST_INTEGER, SMALLEST_INTEGER
+from waiaas_migrate.files.enum_sources.definitions import EnumDefinition, Shape, value_list_problem
+from waiaas_migrate.files.enum_sources.python_text import parse_python
+from waiaas_migrate.files.problem_report import Origin, Report, shown
+from waiaas_migrate.files.text_file import display_name, read_text
 
 #: Packages of an environment inside the project's folder; they are not the project's own.
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
@@ -28,68 +29,20 @@ _INSTALLED = frozenset({"site-packages", "dist-packages"})
 _FLAGS = "use an integer column, such as `{type: integer, check: a BETWEEN 0 AND 7}`"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnumDefinition:
-    """A name in a module. ``problem`` says why its values can't be used as an enum; it is empty if they can.
+def imported_enums(modules: Sequence[tuple[str, Origin]], root: Path, report: Report) -> Iterator[EnumDefinition]:
+    """Yield everything in ``modules`` that a program could take for an enum, each with a problem if it is none.
 
-    ``members`` are the names of the members of an ``enum.Enum``, which SQLAlchemy stores by default. ``is_literal``: it
-    is a ``typing.Literal``.
+    Each of ``modules`` comes with the place that names it; those that can't be imported are reported. During the
+    imports, ``root`` and its ``src`` folder are on ``sys.path``.
     """
-
-    name: str
-    module: str
-    values: tuple[str | int, ...] = ()
-    members: tuple[str, ...] = ()
-    is_literal: bool = False
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadedEnums:
-    """Everything that the named modules define."""
-
-    modules: tuple[str, ...] = ()
-    definitions: tuple[EnumDefinition, ...] = ()
-
-    def find(self, name: str) -> EnumDefinition | None:
-        """Return the definition of ``name``, which may have a ``problem``; None if there is none."""
-        found = [definition for definition in self.definitions if definition.name == name]
-        if len({definition.values for definition in found}) > 1:
-            modules = " and ".join(f"`{definition.module}`" for definition in found)
-            return EnumDefinition(name=name, module=found[0].module, problem=f"it has different values in {modules}")
-        return found[0] if found else None
-
-    def usable(self) -> tuple[str, ...]:
-        """Return the names that can be referred to."""
-        return tuple(definition.name for definition in self.definitions if not definition.problem)
-
-
-def load_enums(modules: Sequence[tuple[str, Origin]], *, root: Path) -> LoadedEnums:
-    """Load everything in ``modules`` that an enum reference may name.
-
-    That is an ``enum.Enum`` subclass (its values), a ``typing.Literal``, or a tuple or list of strings or integers.
-    Each of ``modules`` comes with the place that names it. During the imports, ``root`` and its ``src`` folder are on
-    ``sys.path``.
-
-    Raises:
-        SchemaFileError: lists a problem for each module that can't be imported.
-    """
-    report = Report()
-    definitions: list[EnumDefinition] = []
     with _fresh_imports([name for name, _ in modules], root):
         for name, origin in modules:
             module = _import(name, origin, report, root)
             if module is not None:
-                definitions += _definitions(module, name)
-    if problems := report.problems():
-        raise SchemaFileError(problems)
-    return LoadedEnums(modules=tuple(name for name, _ in modules), definitions=tuple(definitions))
+                yield from _definitions(module, name, root)
 
 
 def _import(name: str, origin: Origin, report: Report, root: Path) -> ModuleType | None:
-    if not all(part.isidentifier() for part in name.split(".")):
-        report.add(origin, f"`{shown(name)}` is not a module name.", "Write a name such as `app.enums`.")
-        return None
     try:
         with application_code():
             return importlib.import_module(name)
@@ -180,17 +133,16 @@ class _NotUsable(ApplicationError):
     """The reason that a name in a module can't be used as an enum."""
 
 
-def _definitions(module: ModuleType, module_name: str) -> Iterator[EnumDefinition]:
+def _definitions(module: ModuleType, source: str, root: Path) -> Iterator[EnumDefinition]:
+    places = _places(module, root)
     for name, thing in list(vars(module).items()):
         if name.startswith("__") or isinstance(thing, ModuleType):
             continue
         values: tuple[str | int, ...] = ()
         members: tuple[str, ...] = ()
-        is_literal = False
         problem = ""
         try:
             with application_code():  # a lazy alias or a metaclass may raise anything
-                is_literal = typing.get_origin(_unwrapped(thing)) is typing.Literal
                 members = _members(thing)
                 values = _plain_values(_raw_values(thing))
         except _NotUsable as error:
@@ -199,12 +151,30 @@ def _definitions(module: ModuleType, module_name: str) -> Iterator[EnumDefinitio
             problem = f"it can't be read: {error}"
         yield EnumDefinition(
             name=name,
-            module=module_name,
+            source=source,
+            at=places.get(name, Origin(file=source)),
             values=values,
             members=members,
-            is_literal=is_literal,
+            shape=_shape(thing),
             problem=problem,
         )
+
+
+def _places(module: ModuleType, root: Path) -> dict[str, Origin]:
+    """Return where the names of a module are bound, as far as its file shows it."""
+    path = Path(getattr(module, "__file__", None) or "")
+    if path.suffix != ".py":
+        return {}
+    file = display_name(path, root)
+    text = read_text(path, file, missing="")
+    names = {} if isinstance(text, Problem) else parse_python(text, path, file).names
+    return {name: Origin(file=file, line=found.at[0], column=found.at[1]) for name, found in names.items()}
+
+
+def _shape(thing: object) -> Shape:
+    if isinstance(thing, type):
+        return "class"
+    return "list" if isinstance(thing, tuple | list) else "type"
 
 
 def _members(thing: object) -> tuple[str, ...]:
@@ -213,13 +183,9 @@ def _members(thing: object) -> tuple[str, ...]:
     return tuple(member.name for member in thing) if is_enum else ()  # type: ignore[attr-defined]
 
 
-def _unwrapped(thing: object) -> object:
-    # `type X = Literal[…]` (Python 3.12) is an alias that is evaluated when first asked.
-    return getattr(thing, "__value__", thing) if type(thing).__name__ == "TypeAliasType" else thing
-
-
 def _raw_values(thing: object) -> tuple[object, ...]:
-    thing = _unwrapped(thing)
+    # `type X = Literal[…]` (Python 3.12) is an alias that is evaluated when first asked.
+    thing = getattr(thing, "__value__", thing) if type(thing).__name__ == "TypeAliasType" else thing
     if isinstance(thing, type) and issubclass(thing, enum.Flag):
         raise _NotUsable(f"it is an `enum.Flag`, and a list of its values would refuse combinations of them ({_FLAGS})")
     if isinstance(thing, type) and issubclass(thing, enum.Enum):
@@ -248,28 +214,3 @@ def _plain_values(values: tuple[object, ...]) -> tuple[str | int, ...]:
     if problem := value_list_problem(plain):
         raise _NotUsable(problem)
     return tuple(plain)
-
-
-def value_list_problem(values: Sequence[str | int]) -> str:
-    """Return why ``values`` can't be the list of a CHECK, or an empty string."""
-    if not values:
-        return "it has no values"
-    seen: set[str | int] = set()
-    for value in values:
-        if value in seen:
-            return f"its value {shown(repr(value))} is there twice"
-        seen.add(value)
-        if isinstance(value, int):
-            if not SMALLEST_INTEGER <= value <= LARGEST_INTEGER:
-                return f"its value {value} does not fit into SQLite's 64 bits"
-        elif "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
-            return f"its value {shown(repr(value))} contains a character that SQL text can't hold"
-    return ""
-
-
-def unknown_enum(name: str, enums: LoadedEnums) -> tuple[str, str]:
-    """Return the problem of a reference to the undefined enum ``name``, and its fix."""
-    if not enums.modules:
-        return f"unknown enum `{name}`.", "Name the module that defines it, such as `enums: app.enums`."
-    where = " or ".join(f"`{module}`" for module in enums.modules)
-    return f"unknown enum `{name}`.", suggestion(name, enums.usable(), f"Define it in {where}.")

@@ -1,0 +1,175 @@
+"""Open a database with the arguments of sqlite3.connect that an application chooses."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.folders import FAMILY, tables, write_folder
+from waiaas_migrate import close_database, connect, open_database, waiaas
+from waiaas_migrate.errors import UsageError
+
+MEMORIES = [":memory:", "file::memory:", "file:shared-options?mode=memory&cache=shared"]
+
+
+class Odd(sqlite3.Connection):
+    """A connection that answers with dicts, whatever is asked, and never commits by itself."""
+
+    def cursor(self, *_: object, **__: object) -> Any:  # noqa: ANN401
+        """Return a cursor that makes each row a dict."""
+        cursor = super().cursor()
+        cursor.row_factory = lambda cursor, row: {
+            name[0]: value for name, value in zip(cursor.description, row, strict=True)
+        }
+        return cursor
+
+    def execute(self, *arguments: Any) -> Any:  # noqa: ANN401
+        """Run one statement, and answer as the cursor does."""
+        return self.cursor().execute(*arguments)
+
+
+@contextmanager
+def opened(path: str | Path, folder: Path, **options: Any) -> Iterator[sqlite3.Connection]:  # noqa: ANN401
+    """Open a database for the length of a block."""
+    connection = open_database(path, migrations=folder, **options)
+    try:
+        yield connection
+    finally:
+        close_database(connection)
+
+
+@pytest.fixture(params=["file", *MEMORIES])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new database in a file, or in one of the memories that SQLite knows."""
+    return str(tmp_path / "a.db") if request.param == "file" else request.param
+
+
+def test_another_thread_may_use_it(place: str, folder: Path) -> None:
+    """With check_same_thread=False, another thread reads the migrated tables."""
+    found: list[set[str]] = []
+    with opened(place, folder, check_same_thread=False) as connection:
+        worker = threading.Thread(target=lambda: found.append(tables(connection)))
+        worker.start()
+        worker.join()
+    assert found == [{"parent", "child"}]
+
+
+def test_the_factory_makes_the_connection(place: str, folder: Path) -> None:
+    """A factory's connection is what the application gets, migrated and with its PRAGMAs, whatever it overrides."""
+    with opened(place, folder, factory=Odd) as connection:
+        assert type(connection) is Odd
+        assert connection.execute("PRAGMA foreign_keys").fetchone() == {"foreign_keys": 1}
+        assert connection.execute("PRAGMA busy_timeout").fetchone() == {"timeout": 5000}
+        assert connection.execute("SELECT count(*) AS n FROM child").fetchone() == {"n": 0}
+
+
+def test_transactions_are_begun_as_asked(place: str, folder: Path) -> None:
+    """The isolation level stays the application's."""
+    with opened(place, folder, isolation_level=None) as connection:
+        connection.execute("INSERT INTO parent (name) VALUES ('x')")
+        assert not connection.in_transaction
+    with opened(place, folder, isolation_level="IMMEDIATE") as connection:
+        assert connection.isolation_level == "IMMEDIATE"
+
+
+@pytest.mark.parametrize("open_it", [open_database, connect])
+def test_declared_types_are_converted_for_the_application_only(
+    tmp_path: Path, open_it: Callable[..., sqlite3.Connection]
+) -> None:
+    """A converter for TEXT and TIMESTAMP converts the application's values, not the runner's."""
+    for name in ("ODD", "TIMESTAMP", "VARCHAR", "TEXT"):
+        sqlite3.register_converter(name, lambda value: f"<{value.decode()}>")
+    try:
+        folder, path = write_folder(tmp_path / "m", FAMILY), tmp_path / "a.db"
+        with opened(path, folder) as connection, connection:
+            connection.execute("INSERT INTO parent (name) VALUES ('x')")
+        write_folder(folder, {"0004_odd.sql": "-- depends: 0003_age\nALTER TABLE parent ADD COLUMN odd ODD;\n"})
+        with opened(path, folder, detect_types=sqlite3.PARSE_DECLTYPES) as connection, connection:
+            connection.execute("UPDATE parent SET odd = 'y'")
+        with closing(open_it(path, migrations=folder, detect_types=sqlite3.PARSE_DECLTYPES)) as connection:
+            assert connection.execute("SELECT name, odd FROM parent").fetchall() == [("<x>", "<y>")]
+    finally:
+        for name in ("ODD", "TIMESTAMP", "VARCHAR", "TEXT"):
+            del sqlite3.converters[name]
+
+
+def test_pending_migrations_run_without_the_options(tmp_path: Path) -> None:
+    """Later migrations of a file run, too, and the second connection leaves nothing behind when it is closed."""
+    folder, path = write_folder(tmp_path / "m", FAMILY), tmp_path / "a.db"
+    with opened(path, folder, factory=Odd, isolation_level="EXCLUSIVE") as connection:
+        connection.execute("INSERT INTO parent (name) VALUES ('x')")
+        connection.commit()
+    write_folder(folder, {"0004_more.sql": "-- depends: 0003_age\nCREATE TABLE more (a);\n"})
+    with opened(path, folder, factory=Odd, isolation_level="EXCLUSIVE") as connection:
+        assert connection.execute("SELECT * FROM more").fetchall() == []
+        assert connection.execute("SELECT name FROM parent").fetchall() == [{"name": "x"}]
+    assert sorted(file.name for file in tmp_path.glob("a.db*")) == ["a.db"]
+
+
+def test_setup_is_called_with_the_application_s_connection(place: str, folder: Path) -> None:
+    """The setup function registers what the application needs on the connection that it gets."""
+
+    def setup(connection: sqlite3.Connection) -> None:
+        connection.create_function("three", 0, lambda: 3)
+
+    with opened(place, folder, setup=setup, check_same_thread=False) as connection:
+        assert connection.execute("SELECT three()").fetchone() == (3,)
+
+
+@pytest.mark.parametrize("open_it", [open_database, connect])
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"timeout": 1}, "timeout is not an option of the connection. Instead, declare `busy_timeout`"),
+        ({"uri": True}, "uri is not an option of the connection. Instead, give a path that begins with `file:`."),
+        (
+            {"chek_same_thread": False},
+            "chek_same_thread is not an option .* Instead, the options are check_same_thread, ",
+        ),
+        ({"row_factory": sqlite3.Row}, "row_factory is not an option"),
+    ],
+)
+def test_other_options_are_refused(
+    tmp_path: Path, folder: Path, open_it: Callable[..., sqlite3.Connection], option: dict[str, object], message: str
+) -> None:
+    """An option that there isn't, or that is not the application's to set, is refused before a file is made."""
+    with pytest.raises(UsageError, match=message):
+        open_it(tmp_path / "a.db", migrations=folder, **option)
+    assert not (tmp_path / "a.db").exists()
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="Python 3.12 has it")
+def test_autocommit_needs_a_newer_python(tmp_path: Path, folder: Path) -> None:
+    """An older Python is named as the reason."""
+    with pytest.raises(UsageError, match=r"autocommit requires Python 3\.12"):
+        open_database(tmp_path / "a.db", migrations=folder, autocommit=False)
+    assert not (tmp_path / "a.db").exists()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="needs Python 3.12")
+@pytest.mark.parametrize("autocommit", [True, False, -1])
+def test_autocommit_is_the_application_s(place: str, folder: Path, autocommit: Any) -> None:  # noqa: ANN401
+    """The PRAGMAs are set before the connection's first transaction, and closing ends its last."""
+    with opened(place, folder, autocommit=autocommit) as connection:
+        assert connection.autocommit == autocommit  # type: ignore[attr-defined]
+        assert connection.in_transaction == (autocommit is False)
+        assert connection.execute("PRAGMA foreign_keys").fetchone() == (1,)
+        connection.execute("INSERT INTO parent (name) VALUES ('x')")
+        connection.commit()
+        assert connection.execute("SELECT name FROM parent").fetchall() == [("x",)]
+
+
+def test_the_daemon_s_database_takes_them(tmp_path: Path) -> None:
+    """The functions bound to the daemon's schema pass them on."""
+    for open_it in (waiaas.open_database, waiaas.connect):
+        connection = open_it(tmp_path / "d.db", isolation_level=None, cached_statements=10)
+        assert connection.isolation_level is None
+        assert "agents" in tables(connection)
+        waiaas.close_database(connection)

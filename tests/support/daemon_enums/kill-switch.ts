@@ -1,0 +1,1 @@
+export const STATES = Object.freeze({ NORMAL: 'NORMAL', ACTIVATED: 'ACTIVATED', RECOVERING: 'RECOVERING' } as const);

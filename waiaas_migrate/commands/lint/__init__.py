@@ -1,0 +1,1 @@
+"""``lint``: find what a schema or a migration would be better without."""

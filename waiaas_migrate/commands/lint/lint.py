@@ -1,0 +1,114 @@
+"""``lint``: run the rules on the schema of a project, or of a live database."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+from waiaas_migrate.authoring.declared import declare
+from waiaas_migrate.commands.findings import Finding, Severity, Subject, placed
+from waiaas_migrate.commands.lint.migration_hazards import hazard_findings
+from waiaas_migrate.commands.lint.rule import Linted, Rule, all_rules
+from waiaas_migrate.commands.lint.waivers import Waiver, schema_waivers
+from waiaas_migrate.commands.live_database import ignored_by, live_connection
+from waiaas_migrate.errors import UsageError
+from waiaas_migrate.files.garbage_collection import collection_paused
+from waiaas_migrate.files.lint_settings import LintSettings
+from waiaas_migrate.files.problem_report import suggestion
+from waiaas_migrate.files.project import Project
+from waiaas_migrate.files.schema_file.key_places import KeyPlaces
+from waiaas_migrate.files.schema_file.locate import declared_names
+from waiaas_migrate.files.templates.render import Renderer
+from waiaas_migrate.schema.hazards.hazard import Code
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.reading.introspect import introspect_quoted
+
+
+@collection_paused()
+def lint(project: Project, *, since: str | None = None) -> tuple[Finding, ...]:
+    """Return what the rules find in schema.yaml, and the hazards of the migrations that ``since`` doesn't have.
+
+    Args:
+        project: its schema, and the rules that it selects.
+        since: a commit, a tag or a branch; None to leave out migrations.
+
+    Raises:
+        InputError: a file cannot be used, or a waiver names an unknown rule.
+        UsageError: the settings name an unknown rule, or git doesn't know ``since``.
+    """
+    rules = selected(project.lint)
+    known = known_codes()
+    declared = declare(project, Renderer(project.templates))
+    pragmas = {fold(name): value for name, value in declared.source.pragmas}
+    waivers = schema_waivers(project.schema, root=project.root, known=known)
+    places = KeyPlaces(project.schema, root=project.root)
+    linted = Linted(schema=declared.schema, pragmas=pragmas)
+    found = tuple(_findings(linted, rules, project.lint, waivers, places))
+    if since is None:
+        return _in_order(found)
+    hazards = hazard_findings(project, since, known=known)
+    return _in_order((*found, *(one for one in hazards if _is_selected(one.code, project.lint))))
+
+
+def lint_database(project: Project, database: str) -> tuple[Finding, ...]:
+    """Return what the rules find in the schema of ``database``, without the tables of other tools.
+
+    Raises:
+        DatabaseFileError: the database cannot be read.
+        UnsupportedError: the database has something that cannot be read exactly.
+        UsageError: the settings name an unknown rule.
+    """
+    rules = selected(project.lint)
+    others = ignored_by(project).except_for(declared_names(project.schema))
+    with live_connection(database) as (connection, _):
+        schema, strings = introspect_quoted(connection, others=others)
+    return tuple(_findings(Linted(schema=schema, strings=strings), rules, project.lint))
+
+
+def known_codes() -> frozenset[str]:
+    """Return the codes of all rules and hazards."""
+    return frozenset((*(rule.code for rule in all_rules()), *Code))
+
+
+def selected(settings: LintSettings) -> tuple[Rule, ...]:
+    """Return the rules that ``settings`` select.
+
+    Raises:
+        UsageError: they name an unknown rule.
+    """
+    known = known_codes()
+    for code in settings.codes:
+        if code not in known:
+            fix = suggestion(code, known, "docs/lint.md lists all rules.")
+            raise UsageError(f"[tool.waiaas-migrate.lint]: unknown rule {code}. {fix}")
+    return tuple(rule for rule in all_rules() if _is_selected(rule.code, settings))
+
+
+def _is_selected(code: str, settings: LintSettings) -> bool:
+    return code not in settings.ignore and (not settings.select or code in settings.select)
+
+
+def _findings(
+    linted: Linted,
+    rules: Iterable[Rule],
+    settings: LintSettings,
+    waivers: Collection[Waiver] = (),
+    places: KeyPlaces | None = None,
+) -> Iterator[Finding]:
+    severities = dict(settings.severity)
+    for rule in rules:
+        severity = Severity(severities.get(rule.code, rule.severity))
+        for found in rule.find(linted):
+            if not any(waiver.covers(found.path, rule.code) for waiver in waivers):
+                finding = Finding(
+                    code=rule.code,
+                    severity=severity,
+                    subject=Subject.SCHEMA,
+                    where=found.where,
+                    what=found.what,
+                    fix=found.fix,
+                )
+                yield placed(finding, None if places is None else places.find(found.path))
+
+
+def _in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(findings, key=lambda one: (one.file, one.line or 0, one.column or 0)))

@@ -1,0 +1,75 @@
+"""Waivers: codes that somebody decided to ignore, in schema.yaml and in migrations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from waiaas_migrate.errors import MigrationsError, SchemaFileError
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
+from waiaas_migrate.files.problem_report import Origin, Report, suggestion
+from waiaas_migrate.files.schema_file.locate import Steps, texts
+from waiaas_migrate.files.text_file import display_name
+from waiaas_migrate.schema.names import fold
+
+_COMMENT = re.compile(r"^\s*(?:--|#) *lint ignore\b *(?P<code>\w*) *:? *(?P<reason>.*?) *$", re.MULTILINE)
+
+
+class Waiver(NamedTuple):
+    """A code that ``lint`` ignores below the keys ``steps`` of schema.yaml."""
+
+    steps: Steps
+    code: str
+
+    def covers(self, path: Steps, code: str) -> bool:
+        """Return whether it covers a finding at ``path``."""
+        return code == self.code and tuple(map(fold, path[: len(self.steps)])) == self.steps
+
+
+def schema_waivers(path: Path, *, root: Path, known: Collection[str]) -> tuple[Waiver, ...]:
+    """Return the waivers in a schema.yaml: ``lint: {ignore: [CODE]}`` at the top, in a table or in a column.
+
+    Raises:
+        SchemaFileError: a code is not in ``known``.
+    """
+    report = Report()
+    found = []
+    for steps, origin, code in texts(path, root=root):
+        if steps[-3:-1] == ("lint", "ignore") and len(steps) in (3, 5, 7):
+            found.append(Waiver(tuple(map(fold, steps[:-3])), code))
+            if code not in known:
+                report.add(origin, f"unknown rule `{code}`.", _suggested(code, known))
+    if problems := report.problems():
+        raise SchemaFileError(problems)
+    return tuple(found)
+
+
+def migration_waivers(migration: MigrationFile, *, root: Path, known: Collection[str]) -> frozenset[str]:
+    """Return the codes that comments of a migration ignore: ``-- lint ignore CODE: reason``.
+
+    Raises:
+        MigrationsError: a code is not in ``known``, or the reason is missing.
+    """
+    report = Report()
+    codes = set()
+    for line, code, reason in _comments(migration.sql):
+        codes.add(code)
+        origin = Origin(file=display_name(migration.path, root), line=line)
+        if code not in known:
+            report.add(origin, f"unknown rule `{code}`.", _suggested(code, known))
+        elif not reason:
+            report.add(origin, "the waiver has no reason.", f"Write `-- lint ignore {code}: REASON`.")
+    if problems := report.problems():
+        raise MigrationsError(problems)
+    return frozenset(codes)
+
+
+def _comments(text: str) -> Iterator[tuple[int, str, str]]:
+    for match in _COMMENT.finditer(text):
+        yield text.count("\n", 0, match.start("code")) + 1, match["code"].upper(), match["reason"]
+
+
+def _suggested(code: str, known: Collection[str]) -> str:
+    return suggestion(code, known, "docs/lint.md lists all rules.")

@@ -1,0 +1,50 @@
+"""Read enums from YAML or JSON: a mapping of names to lists, or to mappings of members to values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from waiaas_migrate.errors import SchemaFileError
+from waiaas_migrate.files.enum_sources.expressions import Computed, Constant, Expression, Items, Members, Module
+from waiaas_migrate.files.problem_report import Origin
+from waiaas_migrate.files.yaml_text.yaml_reader import MappingNode, Node, ScalarNode, SequenceNode, parse_yaml, position
+
+
+def parse_data(text: str, path: Path, file: str) -> Module:
+    """Return the names in a file. JSON is YAML, too.
+
+    Raises:
+        SchemaFileError: it isn't YAML, or not a mapping.
+    """
+    node = parse_yaml(text, name=file)
+    if not isinstance(node, MappingNode):
+        problem = Origin(file=file, line=1).problem("expected a mapping of names to lists.", "Write `NAME: [a, b]`.")
+        raise SchemaFileError([problem])
+    return mapping_module(node, path, file)
+
+
+def mapping_module(node: MappingNode, path: Path, file: str) -> Module:
+    """Return the names of a mapping in a file."""
+    return Module(path=path, file=file, names={key.text: _expression(value) for key, value in node.entries})
+
+
+def _expression(node: Node) -> Expression:
+    at = position(node)
+    match node:
+        case SequenceNode(items=items):
+            return Items(tuple(_constant(item) for item in items), at)
+        case MappingNode(entries=entries):
+            return Members(tuple((key.text, _constant(value)) for key, value in entries), at)
+        case _:
+            return Computed(at)
+
+
+def _constant(node: Node) -> Expression:
+    at = position(node)
+    if isinstance(node, ScalarNode) and isinstance(node.value, str | int) and not isinstance(node.value, bool):
+        return Constant(node.value, at)
+    return Computed(at)
+
+
+def locate_nothing(_module: str, _importer: Path, _root: Path) -> None:
+    """Return None: data imports nothing."""

@@ -1,0 +1,101 @@
+"""The enums of an application, as lists of values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from waiaas_migrate.errors import Problem
+from waiaas_migrate.files.problem_report import Origin, shown, suggestion
+from waiaas_migrate.files.yaml_text.scalars import LARGEST_INTEGER, SMALLEST_INTEGER
+
+#: How an enum is defined: an enum class or an object with named members, a list, or a type without a value.
+Shape = Literal["class", "list", "type"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnumDefinition:
+    """A name in a source of enums. ``problem`` says why it can't be used as an enum; it is empty if it can.
+
+    Args:
+        name: its name.
+        source: the module or file, as schema.yaml spells it.
+        at: its place, or that of the problem.
+        values: its values, in order.
+        places: the places of the values; empty if they are not known.
+        members: the names of the members of an enum class, which SQLAlchemy stores by default.
+        shape: how it is defined.
+        problem: why it can't be used.
+        fix: what to do about the problem.
+    """
+
+    name: str
+    source: str
+    at: Origin
+    values: tuple[str | int, ...] = ()
+    places: tuple[Origin, ...] = ()
+    members: tuple[str, ...] = ()
+    shape: Shape = "list"
+    problem: str = ""
+    fix: str = ""
+
+    def place_of(self, value: str | int) -> Origin:
+        """Return the place of a value, or of a member by its name; that of the enum if it is not known."""
+        named = dict(zip(self.members, self.places, strict=False))
+        return dict(zip(self.values, self.places, strict=False)).get(value) or named.get(str(value), self.at)
+
+    def as_problem(self) -> Problem:
+        """Return the problem at its place."""
+        at = Origin(file=self.at.file, line=self.at.line, column=self.at.column, path=self.name)
+        return at.problem(f"can't be an enum: {self.problem}.", self.fix or "Correct it there.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedEnums:
+    """What the sources define: at least the names that were asked for, or everything."""
+
+    sources: tuple[str, ...] = ()
+    definitions: tuple[EnumDefinition, ...] = ()
+
+    def find(self, name: str) -> EnumDefinition | None:
+        """Return the definition of ``name``, which may have a ``problem``; None if there is none."""
+        found = [definition for definition in self.definitions if definition.name == name]
+        if len({definition.values for definition in found}) > 1:
+            first, *_ = found
+            sources = " and ".join(f"`{definition.source}`" for definition in found)
+            problem = f"it has different values in {sources}"
+            return EnumDefinition(
+                name=name, source=first.source, at=first.at, problem=problem, fix="Rename one of them."
+            )
+        return found[0] if found else None
+
+    def usable(self) -> tuple[str, ...]:
+        """Return the names that can be referred to."""
+        return tuple(definition.name for definition in self.definitions if not definition.problem)
+
+
+def value_list_problem(values: Sequence[str | int]) -> str:
+    """Return why ``values`` can't be the list of a CHECK, or an empty string."""
+    if not values:
+        return "it has no values"
+    seen: set[str | int] = set()
+    for value in values:
+        if value in seen:
+            return f"its value {shown(repr(value))} is there twice"
+        seen.add(value)
+        if isinstance(value, int):
+            if not SMALLEST_INTEGER <= value <= LARGEST_INTEGER:
+                return f"its value {value} does not fit into SQLite's 64 bits"
+        elif "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+            return f"its value {shown(repr(value))} contains a character that SQL text can't hold"
+    return ""
+
+
+def unknown_enum(name: str, enums: LoadedEnums) -> tuple[str, str]:
+    """Return the problem of a reference to the undefined enum ``name``, and its fix."""
+    if not enums.sources:
+        fix = "Name the module or file that defines it, such as `enums: app.enums` or `enums: src/enums.ts`."
+        return f"unknown enum `{name}`.", fix
+    where = " or ".join(f"`{source}`" for source in enums.sources)
+    return f"unknown enum `{name}`.", suggestion(name, enums.usable(), f"Define it in {where}.")

@@ -1,0 +1,92 @@
+"""What an enum may be written as, in any language.
+
+Named tuples, since an enum may have many values, and a frozen dataclass takes three times as long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+#: The line and the column of an expression, from 1.
+Position = tuple[int, int]
+
+
+class Constant(NamedTuple):
+    """A string or an integer."""
+
+    value: str | int
+    at: Position
+
+
+class Items(NamedTuple):
+    """A list, a tuple, or a union of types."""
+
+    items: tuple[Expression, ...]
+    at: Position
+
+
+class Members(NamedTuple):
+    """An enum, or an object of constants; a spread has an empty name."""
+
+    entries: tuple[tuple[str, Expression], ...]
+    at: Position
+
+
+class Spread(NamedTuple):
+    """All values of another expression."""
+
+    of: Expression
+    at: Position
+
+
+class Name(NamedTuple):
+    """A reference, such as ``STATES`` or ``State.OPEN``."""
+
+    parts: tuple[str, ...]
+    at: Position
+
+
+class Import(NamedTuple):
+    """A name of another module, as the importing file spells both; an empty name is the module itself."""
+
+    module: str
+    name: str
+    at: Position
+
+
+class Computed(NamedTuple):
+    """Anything else; ``problem`` says more if it is not just a computed value."""
+
+    at: Position
+    problem: str = ""
+
+
+Expression = Constant | Items | Members | Spread | Name | Import | Computed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Module:
+    """The names that a file defines.
+
+    Args:
+        path: the file.
+        file: the file in messages.
+        names: every name at the top level.
+        exported: those that are meant for others; None for all.
+        types: those that are types rather than lists.
+        stars: modules whose names are all part of this one.
+        is_complete: whether ``names`` and ``stars`` are all that the file can define.
+        syntax_error: the first place that can't be read.
+    """
+
+    path: Path
+    file: str
+    names: Mapping[str, Expression] = field(default_factory=dict)
+    exported: frozenset[str] | None = None
+    types: frozenset[str] = frozenset()
+    stars: tuple[Import, ...] = ()
+    is_complete: bool = True
+    syntax_error: Position | None = None

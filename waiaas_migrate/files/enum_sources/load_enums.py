@@ -1,0 +1,160 @@
+"""Load the enums of a project's sources: Python modules, files, and mappings in schema.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from waiaas_migrate.errors import SchemaFileError
+from waiaas_migrate.files.enum_sources.data_text import locate_nothing, mapping_module, parse_data
+from waiaas_migrate.files.enum_sources.definitions import EnumDefinition, LoadedEnums
+from waiaas_migrate.files.enum_sources.evaluate import Evaluator, Language
+from waiaas_migrate.files.enum_sources.expressions import Module
+from waiaas_migrate.files.enum_sources.python_import import imported_enums
+from waiaas_migrate.files.enum_sources.python_text import locate_python, parse_python
+from waiaas_migrate.files.enum_sources.typescript_text import locate_typescript, parse_typescript
+from waiaas_migrate.files.problem_report import Origin, Report, shown, suggestion
+from waiaas_migrate.files.text_file import display_name
+from waiaas_migrate.files.yaml_text.yaml_reader import MappingNode
+
+_LITERAL = ("a string literal", "Write text in quotes, or a name that stands for such text.")
+_DATA = Language(
+    parse_data,
+    locate_nothing,
+    lists=("a list of values", "Write it as `[a, b]`."),
+    values=("text or a whole number", "Put it in quotes."),
+)
+_PYTHON = Language(
+    parse_python, locate_python, lists=("a list of literals", "Write it as `('a', 'b')`."), values=_LITERAL
+)
+_TYPESCRIPT = Language(
+    parse_typescript,
+    locate_typescript,
+    lists=("an array, an enum, an object or a union of literals", "Write it as `['a', 'b'] as const`."),
+    values=_LITERAL,
+)
+#: The languages by the suffixes of their files.
+_LANGUAGES = {
+    **dict.fromkeys((".yaml", ".yml", ".json"), _DATA),
+    ".py": _PYTHON,
+    **dict.fromkeys((".ts", ".tsx", ".mts", ".cts", ".js", ".mjs"), _TYPESCRIPT),
+}
+_FIX = "Write a module such as `app.enums`, or a file such as `src/enums.ts`."
+
+
+class EnumSource(NamedTuple):
+    """A module or a file, or a mapping in schema.yaml, which is called ``name``; and the place that names it."""
+
+    name: str
+    at: Origin
+    mapping: MappingNode | None = None
+
+
+class _Opened(NamedTuple):
+    """A source; its names, unless only an import can find them; and its Python module, if it is one."""
+
+    source: EnumSource
+    text: Module | None
+    module: str = ""
+
+
+def load_enums(sources: Sequence[EnumSource], *, root: Path, names: Collection[str] | None = None) -> LoadedEnums:
+    """Load the enums of ``sources``, or only those called ``names`` if all of them are found.
+
+    An enum is an ``enum.Enum`` subclass, a ``typing.Literal``, or a tuple or list of strings or integers; in
+    TypeScript an array, an enum, an object or a union of literals; in JSON and YAML a list. ``root`` is the project's
+    folder. Nothing is executed, except Python modules in which a value is computed, or if a name isn't found.
+
+    Raises:
+        SchemaFileError: lists a problem for each source that can't be read.
+    """
+    report, evaluator = Report(), Evaluator(_LANGUAGES, root)
+    opened = [found for source in sources if (found := _open(source, evaluator, root, report)) is not None]
+    names = () if report.problems() else names
+    written = _written(opened, evaluator, names)
+    if names is not None and set(names) - {definition.name for found in written for definition in found}:
+        names = None  # the others are needed for a suggestion
+        written = _written(opened, evaluator, names)
+    computed = []
+    for one, own in zip(opened, written, strict=True):
+        if one.source.mapping is not None:
+            report.extend(definition.as_problem() for definition in own if definition.problem)
+        if _needs_import(one, own, everything=names is None):
+            computed.append(one)
+    imported = list(imported_enums([(one.module, one.source.at) for one in computed], root, report)) if computed else []
+    if problems := report.problems():
+        raise SchemaFileError(problems)
+    literal = [
+        definition for one, found in zip(opened, written, strict=True) if one not in computed for definition in found
+    ]
+    return LoadedEnums(sources=tuple(one.source.name for one in opened), definitions=(*literal, *imported))
+
+
+def _written(
+    opened: Iterable[_Opened], evaluator: Evaluator, names: Collection[str] | None
+) -> list[list[EnumDefinition]]:
+    """Return what the text of each source defines."""
+    found: list[list[EnumDefinition]] = []
+    for source, text, _ in opened:
+        wanted = names if names is not None and source.mapping is None else evaluator.names(text) if text else ()
+        own = (evaluator.definition(text, name, source.name) for name in dict.fromkeys(wanted)) if text else ()
+        found.append([definition for definition in own if definition is not None])
+    return found
+
+
+def _needs_import(one: _Opened, found: Iterable[EnumDefinition], *, everything: bool) -> bool:
+    """Return whether a source is a Python module that can't be read exactly without an import."""
+    if not one.module:
+        return False
+    return one.text is None or (everything and not one.text.is_complete) or any(one.problem for one in found)
+
+
+def _open(source: EnumSource, evaluator: Evaluator, root: Path, report: Report) -> _Opened | None:
+    if source.mapping is not None:
+        # The suffix says how it is read.
+        text = mapping_module(source.mapping, Path(f"{source.at.file}.yaml"), source.at.file)
+        return _Opened(source, text)
+    path, module = root / source.name, ""
+    if path.suffix in _LANGUAGES:
+        if not path.is_file():
+            report.add(source.at, f"no such file: `{shown(source.name)}`.", _near(path, root))
+            return None
+        module = _module_of(path, root) if path.suffix == ".py" else ""
+    elif all(part.isidentifier() for part in source.name.split(".")):
+        module, found = source.name, locate_python(source.name, root, root)
+        if found is None:
+            return _Opened(source, None, module)
+        path = found
+    else:
+        report.add(source.at, f"`{shown(source.name)}` is neither a module nor a file that can be read.", _FIX)
+        return None
+    try:
+        return _Opened(source, evaluator.module(path), module)
+    except SchemaFileError as error:
+        report.extend(error.problems)
+        return None
+
+
+def _near(path: Path, root: Path) -> str:
+    """Return the fix for a missing file: a file with a similar name."""
+    files = path.parent.iterdir() if path.parent.is_dir() else ()
+    known = [display_name(file, root) for file in files if file.suffix in _LANGUAGES]
+    return suggestion(display_name(path, root), known, f"It is looked up in {root}. Correct the path.")
+
+
+def python_module(source: str, root: Path) -> str:
+    """Return the name by which Python imports a source of enums; an empty string if it can't."""
+    path = root / source
+    if path.suffix in _LANGUAGES:
+        return _module_of(path, root) if path.suffix == ".py" else ""
+    return source
+
+
+def _module_of(path: Path, root: Path) -> str:
+    """Return the name of a Python file for an import; an empty string if it has none."""
+    for base in (root / "src", root):
+        if path.is_relative_to(base):
+            parts = path.relative_to(base).with_suffix("").parts
+            return ".".join(parts) if all(part.isidentifier() for part in parts) else ""
+    return ""

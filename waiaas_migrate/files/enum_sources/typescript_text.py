@@ -1,0 +1,361 @@
+"""Read enums from TypeScript, with tree-sitter: arrays, enums, objects of constants, and unions of literals."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from waiaas_migrate.errors import SchemaFileError
+from waiaas_migrate.files.enum_sources.expressions import (
+    Computed,
+    Constant,
+    Expression,
+    Import,
+    Items,
+    Members,
+    Module,
+    Name,
+    Position,
+    Spread,
+)
+from waiaas_migrate.files.problem_report import Origin
+
+#: A node of tree-sitter, which is imported only if a project has TypeScript.
+Node = Any
+
+_INSTALL = "Run `python -m pip install 'waiaas-migrate[typescript]'`."
+#: What an import may leave out of a file's name, or spell as the file that the compiler writes.
+_ENDINGS = (
+    "",
+    ".ts",
+    ".tsx",
+    ".mts",
+    ".cts",
+    ".d.ts",
+    ".js",
+    ".mjs",
+    "/index.ts",
+    "/index.tsx",
+    "/index.d.ts",
+    "/index.js",
+)
+_COMPILED = {".js": (".ts", ".tsx", ".d.ts"), ".mjs": (".mts", ".d.mts"), ".cjs": (".cts", ".d.cts")}
+#: Expressions that say something about the type of the one that they begin with.
+_TYPED = frozenset({"as_expression", "satisfies_expression", "parenthesized_expression", "non_null_expression"})
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0", "\n": "", "\r\n": ""}
+_SYNTAX = "there is a syntax error here"
+
+
+def parse_typescript(text: str, path: Path, file: str) -> Module:
+    """Return the names in a TypeScript file.
+
+    Raises:
+        SchemaFileError: tree-sitter isn't installed.
+    """
+    try:
+        import tree_sitter
+        import tree_sitter_typescript as grammar
+    except ImportError:
+        problem = Origin(file=file).problem("reading TypeScript needs tree-sitter.", _INSTALL)
+        raise SchemaFileError([problem]) from None
+    language = grammar.language_tsx() if path.suffix in (".tsx", ".jsx") else grammar.language_typescript()
+    root = tree_sitter.Parser(tree_sitter.Language(language)).parse(text.encode()).root_node
+    reader = _File()
+    for statement in root.named_children:
+        reader.read(statement)
+    return Module(
+        path=path,
+        file=file,
+        names=reader.types | reader.values,
+        exported=frozenset(reader.exported),
+        types=frozenset(reader.types.keys() - reader.values.keys()),
+        stars=tuple(reader.stars),
+        syntax_error=_position(_fault(root)) if root.has_error else None,
+    )
+
+
+def locate_typescript(module: str, importer: Path, _root: Path) -> Path | None:
+    """Return the file of a relative import; None for a package."""
+    if not module.startswith("."):
+        return None
+    path = importer.parent / module
+    compiled = [path.with_suffix(ending) for ending in _COMPILED.get(path.suffix, ())]
+    candidates = (*compiled, *(path.parent / f"{path.name}{ending}" for ending in _ENDINGS))
+    return next((Path(*one.parts) for one in candidates if one.is_file()), None)
+
+
+class _File:
+    """The statements of one file. Values and types have different names in TypeScript."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Expression] = {}
+        self.types: dict[str, Expression] = {}
+        self.exported: set[str] = set()
+        self.stars: list[Import] = []
+
+    def read(self, statement: Node) -> list[str]:
+        """Read a statement at the top level, and return the names that it declares."""
+        match statement.type:
+            case "export_statement":
+                self._export(statement)
+            case "import_statement":
+                self._import(statement)
+            case "ambient_declaration":
+                return [name for child in statement.named_children for name in self.read(child)]
+            case "lexical_declaration" | "variable_declaration":
+                return self._declare(statement)
+            case "enum_declaration":
+                name = _text(statement.child_by_field_name("name"))
+                # Several declarations of an enum add up.
+                is_second, at = name in self.values, _position(statement)
+                self.values[name] = Computed(at, "it is declared twice") if is_second else _checked(statement, _enum)
+                return [name]
+            case "type_alias_declaration":
+                name = _text(statement.child_by_field_name("name"))
+                self.types[name] = _checked(statement.child_by_field_name("value"), _type)
+                return [name]
+            case _:
+                pass
+        return []
+
+    def _declare(self, statement: Node) -> list[str]:
+        is_constant = statement.children[0].type == "const"
+        found: dict[str, Expression] = {}
+        for one in statement.named_children:
+            name, value = one.child_by_field_name("name"), one.child_by_field_name("value")
+            if one.type != "variable_declarator" or name.type != "identifier":
+                continue
+            at = _position(one)
+            if not is_constant:
+                found[_text(name)] = Computed(at, "it can change, since it is not a `const`")
+            else:
+                found[_text(name)] = Computed(at) if value is None else _checked(value, _expression)
+        self.values |= found
+        return list(found)
+
+    def _export(self, statement: Node) -> None:
+        source = statement.child_by_field_name("source")
+        module, at = _string(source) if source is not None else "", _position(statement)
+        declaration, value = statement.child_by_field_name("declaration"), statement.child_by_field_name("value")
+        if declaration is not None:
+            self.exported.update(self.read(declaration))
+        elif value is not None:
+            self.values["default"] = _checked(value, _expression)
+        for clause in statement.named_children:
+            if clause.type == "export_clause":
+                self._export_names(clause, module)
+            elif clause.type == "namespace_export":
+                self.values[_text(clause.named_children[0])] = Import(module, "", at)
+        if module and any(child.type == "*" for child in statement.children):
+            self.stars.append(Import(module, "", at))
+
+    def _export_names(self, clause: Node, module: str) -> None:
+        for name, alias, at in _specifiers(clause, "export_specifier"):
+            self.exported.add(alias)
+            if module:
+                self.values[alias] = Import(module, name, at)
+            elif alias != name:
+                self.values[alias] = Name((name,), at)
+
+    def _import(self, statement: Node) -> None:
+        source = statement.child_by_field_name("source")
+        clause = next((child for child in statement.named_children if child.type == "import_clause"), None)
+        if source is None or clause is None:
+            return
+        module, at = _string(source), _position(statement)
+        for part in clause.named_children:
+            if part.type == "identifier":
+                self.values[_text(part)] = Import(module, "default", at)
+            elif part.type == "namespace_import":
+                self.values[_text(part.named_children[0])] = Import(module, "", at)
+            elif part.type == "named_imports":
+                for name, alias, place in _specifiers(part, "import_specifier"):
+                    self.values[alias] = Import(module, name, place)
+
+
+def _specifiers(clause: Node, kind: str) -> Iterator[tuple[str, str, Position]]:
+    """Yield each name of an import or export, the name it gets, and its place."""
+    for one in clause.named_children:
+        if one.type == kind:
+            name, alias = one.child_by_field_name("name"), one.child_by_field_name("alias")
+            yield _text(name), _text(alias or name), _position(one)
+
+
+def _checked(node: Node, read: Callable[[Node], Expression]) -> Expression:
+    """Return what ``read`` makes of ``node``, unless it has a syntax error."""
+    return Computed(_position(_fault(node)), _SYNTAX) if node.has_error else read(node)
+
+
+def _fault(node: Node) -> Node:
+    """Return the first node with a syntax error in ``node``, which has one."""
+    while not (node.is_error or node.is_missing):
+        inner = next((child for child in node.children if child.has_error or child.is_missing), None)
+        if inner is None:
+            break
+        node = inner
+    return node
+
+
+def _expression(node: Node) -> Expression:
+    at = _position(node)
+    while node.type in _TYPED or node.type == "type_assertion":
+        node = node.named_children[-1 if node.type == "type_assertion" else 0]
+    match node.type:
+        case "array":
+            return Items(tuple(_element(child) for child in _without_comments(node)), at)
+        case "object":
+            return Members(tuple(_entry(child) for child in _without_comments(node)), at)
+        case "string" | "number" | "unary_expression" | "template_string":
+            return _literal(node)
+        case "identifier" | "member_expression" | "subscript_expression":
+            return _reference(node)
+        case "call_expression":
+            return _call(node)
+        case _:
+            return Computed(at)
+
+
+def _element(node: Node) -> Expression:
+    return (
+        Spread(_expression(node.named_children[0]), _position(node))
+        if node.type == "spread_element"
+        else _expression(node)
+    )
+
+
+def _entry(node: Node) -> tuple[str, Expression]:
+    """Return a property of an object."""
+    at = _position(node)
+    match node.type:
+        case "pair":
+            key = node.child_by_field_name("key")
+            if key.type == "computed_property_name":
+                return _text(key), Computed(at)
+            return _string(key) if key.type == "string" else _text(key), _expression(node.child_by_field_name("value"))
+        case "shorthand_property_identifier":
+            return _text(node), Name((_text(node),), at)
+        case "spread_element":
+            return "", Spread(_expression(node.named_children[0]), at)
+        case _:
+            return _text(node), Computed(at)
+
+
+def _call(node: Node) -> Expression:
+    """Read ``Object.freeze(…)`` and ``Object.values(…)``."""
+    at = _position(node)
+    function, arguments = _text(node.child_by_field_name("function")), node.child_by_field_name("arguments")
+    given = _without_comments(arguments) if arguments.type == "arguments" else []
+    if len(given) != 1 or function not in ("Object.freeze", "Object.values"):
+        return Computed(at)
+    inner = _expression(given[0])
+    return inner if function == "Object.freeze" else Items((Spread(inner, at),), at)
+
+
+def _reference(node: Node) -> Expression:
+    """Return a name, such as ``A``, ``A.B`` or ``A['B']``."""
+    at, parts = _position(node), list[str]()
+    while node.type in ("member_expression", "subscript_expression"):
+        inner = node.child_by_field_name("property") or node.child_by_field_name("index")
+        if node.type == "subscript_expression" and inner.type != "string":
+            return Computed(at)
+        parts.insert(0, _string(inner) if inner.type == "string" else _text(inner))
+        node = node.child_by_field_name("object")
+    return Name((_text(node), *parts), at) if node.type == "identifier" else Computed(at)
+
+
+def _enum(node: Node) -> Expression:
+    entries: list[tuple[str, Expression]] = []
+    after: int | None = 0
+    for child in _without_comments(node.child_by_field_name("body")):
+        key = child.child_by_field_name("name") if child.type == "enum_assignment" else child
+        name = _string(key) if key.type == "string" else _text(key)
+        value = _expression(child.child_by_field_name("value")) if child.type == "enum_assignment" else None
+        if value is None:
+            value = Computed(_position(child)) if after is None else Constant(after, _position(child))
+        if isinstance(value, Name) and len(value.parts) == 1 and value.parts[0] in dict(entries):
+            value = dict(entries)[value.parts[0]]  # of the same enum
+        is_number = isinstance(value, Constant) and isinstance(value.value, int)
+        after = value.value + 1 if is_number else None  # type: ignore[union-attr, operator]
+        entries.append((name, value))
+    return Members(tuple(entries), _position(node))
+
+
+def _type(node: Node) -> Expression:
+    at = _position(node)
+    items = tuple(_union(node))
+    is_alias = len(items) == 1 and isinstance(items[0], Spread) and isinstance(items[0].of, Name)
+    return items[0].of if is_alias and isinstance(items[0], Spread) else Items(items, at)
+
+
+def _union(node: Node) -> Iterator[Expression]:
+    """Yield the members of a union of literals and of other types."""
+    waiting = [node]
+    while waiting:
+        one = waiting.pop()
+        at, inner = _position(one), _without_comments(one)
+        match one.type:
+            case "union_type" | "parenthesized_type" | "literal_type":
+                waiting += reversed(inner)
+            case "string" | "number" | "unary_expression":
+                yield _literal(one)
+            case "type_identifier":
+                yield Spread(Name((_text(one),), at), at)
+            case "template_literal_type" if len(inner) == 1 and inner[0].type == "template_type":
+                waiting += inner[0].named_children  # `${E}` is a union of the values of E
+            case "lookup_type" if (name := _looked_up(inner)) is not None:
+                yield Spread(name, at)
+            case _:
+                yield Computed(at)
+
+
+def _looked_up(parts: list[Node]) -> Expression | None:
+    """Return ``X`` of ``(typeof X)[number]``, and of ``(typeof X)[keyof typeof X]``."""
+    of, index = parts
+    while of.type == "parenthesized_type":
+        of = of.named_children[0]
+    if of.type != "type_query" or not (_text(index) == "number" or index.type == "index_type_query"):
+        return None
+    return _reference(of.named_children[0])
+
+
+def _literal(node: Node) -> Expression:
+    at, text = _position(node), _text(node)
+    if node.type == "string" or (
+        node.type == "template_string" and "template_substitution" not in {c.type for c in node.children}
+    ):
+        return Constant(_string(node), at)
+    try:
+        return Constant(int(text.replace("_", "").replace(" ", ""), 0), at)
+    except ValueError:
+        return Computed(at)
+
+
+def _string(node: Node) -> str:
+    """Return the text of a string, without its quotes and escapes."""
+    parts = [
+        _text(child) if child.type != "escape_sequence" else _escaped(_text(child)[1:]) for child in node.named_children
+    ]
+    # Halves of surrogate pairs are escaped one by one.
+    return "".join(parts).encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
+def _escaped(text: str) -> str:
+    if re.fullmatch(r"u\{[0-9a-fA-F]+\}|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}", text):
+        number = int(text[1:].strip("{}"), 16)
+        return chr(number) if number <= 0x10FFFF else text
+    return _ESCAPES.get(text, text)
+
+
+def _without_comments(node: Node) -> list[Node]:
+    return [child for child in node.named_children if child.type != "comment"]
+
+
+def _text(node: Node) -> str:
+    return str(node.text.decode()) if node is not None else ""
+
+
+def _position(node: Node) -> Position:
+    row, column = node.start_point
+    return row + 1, column + 1

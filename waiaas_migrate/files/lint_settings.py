@@ -1,0 +1,62 @@
+"""The table ``[tool.waiaas-migrate.lint]`` of pyproject.toml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+#: The values of ``severity``.
+SEVERITIES = ("error", "warning", "info")
+
+WANTED = "a table with `select`, `ignore` (lists of codes) and `severity` (levels by code)"
+EXAMPLE = '{ ignore = ["RESERVED_NAME"] }'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LintSettings:
+    """Which rules ``lint`` runs, and how bad their findings are.
+
+    Args:
+        select: codes of the only rules to run; empty for all.
+        ignore: codes of rules that aren't run.
+        severity: codes with the severities that replace those of the rules.
+    """
+
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    severity: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Return all codes that the settings name."""
+        return (*self.select, *self.ignore, *(code for code, _ in self.severity))
+
+
+#: The settings of a project that says nothing about ``lint``.
+ALL_RULES = LintSettings()
+
+
+def is_lint_table(value: object) -> bool:
+    """Return whether ``value`` can be read by :func:`lint_settings`."""
+    if not isinstance(value, dict) or not value.keys() <= {"select", "ignore", "severity"}:
+        return False
+    severity = value.get("severity", {})
+    return (
+        all(_is_codes(value.get(key, [])) for key in ("select", "ignore"))
+        and isinstance(severity, dict)
+        and all(level in SEVERITIES for level in severity.values())
+    )
+
+
+def _is_codes(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(code, str) for code in value)
+
+
+def lint_settings(table: Mapping[str, Any]) -> LintSettings:
+    """Return the settings in a table for which :func:`is_lint_table` is true."""
+    return LintSettings(
+        select=tuple(table.get("select", ())),
+        ignore=tuple(table.get("ignore", ())),
+        severity=tuple(table.get("severity", {}).items()),
+    )

@@ -1,0 +1,168 @@
+"""Engines whose every connection is to a migrated database, with its PRAGMAs set and read back."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import sqlalchemy
+from sqlalchemy import URL, AsyncAdaptedQueuePool, Connection, Engine, Pool, QueuePool, event
+
+from waiaas_migrate.errors import UsageError
+from waiaas_migrate.runner.open import connect_to, open_database
+from waiaas_migrate.sqlite.database.connect_options import ConnectOptions, check_options
+from waiaas_migrate.sqlite.database.setup import Setup
+from waiaas_migrate.sqlite.database.url import StrPath, database_path
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from waiaas_migrate.runner.options import BackupWhen
+
+#: How a transaction begins (https://www.sqlite.org/lang_transaction.html).
+Begin = Literal["IMMEDIATE", "DEFERRED"]
+
+#: The arguments of SQLAlchemy and of :func:`sqlite3.connect` that an engine here decides itself.
+_DECIDED = frozenset({"async_creator", "autocommit", "check_same_thread", "creator", "isolation_level"})
+
+
+def create_engine(
+    path: StrPath,
+    *,
+    migrations: StrPath,
+    backup: BackupWhen = "auto",
+    setup: Setup | None = None,
+    begin: Begin = "IMMEDIATE",
+    **options: Any,  # noqa: ANN401 — SQLAlchemy's own
+) -> Engine:
+    """Apply pending migrations, and return an engine for the database at ``path``.
+
+    Args:
+        path: a path, ``:memory:``, a ``file:`` URI or a ``sqlite:///`` URL. All threads share a database in memory.
+        migrations: the migrations folder.
+        backup: when to copy the database first, as for :func:`waiaas_migrate.open_database`.
+        setup: called with each new connection first, to register collations and functions, or load extensions.
+        begin: how transactions begin. ``IMMEDIATE`` waits for other writers at once, so that a transaction that reads
+            first can still write. Begin those that only read as ``DEFERRED``, with
+            ``engine.execution_options(begin="DEFERRED")``; they neither wait nor make others wait.
+        options: those of :func:`sqlalchemy.create_engine`. ``connect_args`` takes ``factory``, ``detect_types`` and
+            ``cached_statements``.
+
+    Raises:
+        MigrateError: as :func:`waiaas_migrate.open_database` does, and for each new connection, as
+            :func:`waiaas_migrate.connect` does.
+        UsageError: an option is decided here.
+    """
+    _refuse_unknown(begin)
+    source = _migrate(path, migrations, backup, setup, options)
+    engine = sqlalchemy.create_engine(source.url, creator=source.connect, **source.options(QueuePool))
+    _begin_explicitly(engine, begin, options.get("isolation_level"))
+    return engine
+
+
+def create_async_engine(
+    path: StrPath,
+    *,
+    migrations: StrPath,
+    backup: BackupWhen = "auto",
+    setup: Setup | None = None,
+    begin: Begin = "IMMEDIATE",
+    **options: Any,  # noqa: ANN401 — SQLAlchemy's own
+) -> AsyncEngine:
+    """Apply pending migrations, and return an async engine for the database at ``path``, which uses aiosqlite.
+
+    The arguments and errors are those of :func:`create_engine`. Migrations run in the calling thread, before this
+    returns. Call it at start, or with ``asyncio.to_thread``.
+    """
+    try:
+        import aiosqlite
+    except ModuleNotFoundError as error:
+        what = "create_async_engine needs aiosqlite. Run: pip install 'waiaas-migrate[asyncio]'"
+        raise ModuleNotFoundError(what, name="aiosqlite") from error
+    from sqlalchemy.ext import asyncio
+
+    _refuse_unknown(begin)
+    source = _migrate(path, migrations, backup, setup, options)
+
+    async def connect() -> aiosqlite.Connection:
+        connection = aiosqlite.Connection(source.connect, iter_chunk_size=64)
+        # As SQLAlchemy does: a connection that was not closed must not keep the process alive.
+        thread: Any = getattr(connection, "_thread", connection)
+        thread.daemon = True
+        return await connection
+
+    url = source.url.set(drivername="sqlite+aiosqlite")
+    engine = asyncio.create_async_engine(url, async_creator=connect, **source.options(AsyncAdaptedQueuePool))
+    _begin_explicitly(engine.sync_engine, begin, options.get("isolation_level"))
+    return engine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """A migrated database: what opens another connection to it, its URL, and SQLAlchemy's options."""
+
+    connect: Callable[[], sqlite3.Connection]
+    url: URL
+    given: dict[str, Any]
+
+    def options(self, pool: type[Pool]) -> dict[str, Any]:
+        """Return SQLAlchemy's options; those given come first."""
+        # JSON has no NaN; SQLite and other programs couldn't read it.
+        options: dict[str, Any] = {"json_serializer": functools.partial(json.dumps, allow_nan=False)}
+        if self.url.database is None and "poolclass" not in self.given:
+            # A database in memory has one connection, which threads use in turn.
+            options |= {"poolclass": pool, "pool_size": 1, "max_overflow": 0}
+        return options | self.given
+
+
+def _migrate(
+    path: StrPath, migrations: StrPath, backup: BackupWhen, setup: Setup | None, options: dict[str, Any]
+) -> _Source:
+    """Apply pending migrations; return how to open more connections."""
+    given = {**options}
+    connect_args: dict[str, Any] = given.pop("connect_args", {})
+    for name in _DECIDED & (connect_args.keys() | (given.keys() - {"isolation_level"})):
+        raise UsageError(f"{name}: an engine for a migrated database sets this itself. Leave it out.")
+    arguments: ConnectOptions = {**connect_args, "check_same_thread": False, "isolation_level": None}  # type: ignore[typeddict-item]
+    check_options({**arguments})
+    database = database_path(path)
+    folder = os.path.abspath(migrations)  # noqa: PTH100 — the process may change its folder later
+    migrated = functools.partial(open_database, path, migrations=folder, backup=backup, setup=setup)
+    if database.file is None:
+        opened = [migrated(**arguments)]
+        return _Source(
+            connect=lambda: opened.pop() if opened else migrated(**arguments), url=URL.create("sqlite"), given=given
+        )
+    migrated().close()
+    file = os.path.abspath(database.file)  # noqa: PTH100 — likewise, and a link stays a link
+    again = replace(database, file=file, was_there=True)
+    connect = functools.partial(connect_to, again, migrations=folder, setup=setup, options=arguments)
+    return _Source(connect=connect, url=URL.create("sqlite", database=file), given=given)
+
+
+def _begin_explicitly(engine: Engine, begin: Begin, level: str | None) -> None:
+    """Begin each transaction with BEGIN, which Python's sqlite3 does late, and not at all before SELECT and DDL."""
+
+    @event.listens_for(engine, "begin")
+    def _(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        if options.get("isolation_level", level) == "AUTOCOMMIT":
+            return
+        how = options.get("begin", begin)
+        try:
+            _refuse_unknown(how)
+            connection.exec_driver_sql(f"BEGIN {how}")
+        except BaseException:
+            # SQLAlchemy would take the transaction for begun, and run what comes next without one.
+            connection.close()
+            raise
+
+
+def _refuse_unknown(begin: str) -> None:
+    if begin not in get_args(Begin):
+        raise UsageError(f"begin={begin!r}: there is no such choice. Use 'IMMEDIATE' or 'DEFERRED'.")
