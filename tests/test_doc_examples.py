@@ -161,6 +161,13 @@ def test_the_page_on_pytest_works_in_an_empty_folder(tmp_path: Path) -> None:
     run_blocks(folder, (DOCS / "pytest.md").read_text(encoding="utf-8"))
 
 
+def test_the_page_on_sqlalchemy_works_in_an_empty_folder(tmp_path: Path) -> None:
+    """Everything in docs/sqlalchemy.md, done in its order, works and prints what it says."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    run_blocks(folder, (DOCS / "sqlalchemy.md").read_text(encoding="utf-8"))
+
+
 @pytest.mark.parametrize("target", ["demo", "test"])
 def test_the_readme_names_targets_that_exist(target: str) -> None:
     """The two commands that the README begins with are targets of the Makefile."""
