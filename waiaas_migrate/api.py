@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.commands.diff import compare as diff
     from waiaas_migrate.commands.drift import Drift, drift, drift_of_all
     from waiaas_migrate.commands.findings import Finding, FindingCode, Severity, Subject
+    from waiaas_migrate.commands.init.init import Initialized, init
     from waiaas_migrate.commands.inspect import Inspected, inspect
     from waiaas_migrate.commands.lint.lint import lint, lint_database
     from waiaas_migrate.commands.status import Status, status, status_of_all
@@ -94,6 +95,7 @@ __all__ = [
     "Fleet",
     "Generated",
     "Hazard",
+    "Initialized",
     "InputError",
     "Inspected",
     "Interrupted",
@@ -150,6 +152,7 @@ __all__ = [
     "find_project",
     "generate",
     "generate_id",
+    "init",
     "inspect",
     "lint",
     "lint_database",
@@ -180,6 +183,7 @@ _NAMES = {
     "commands.diff": "Comparison diff",
     "commands.drift": "Drift drift drift_of_all",
     "commands.findings": "Finding FindingCode Severity Subject",
+    "commands.init.init": "Initialized init",
     "commands.inspect": "Inspected inspect",
     "commands.lint.lint": "lint lint_database",
     "commands.status": "Status status status_of_all",

@@ -81,6 +81,7 @@ With `--json`, stdout holds one object. Its keys are always present:
 - `drift --fix`: `database`, `changes`, `hazards`, `sql`
 - `generate`: `migration`, `changes`, `hazards`, `refused`, `unrecorded`, `replaced`, `written`, `removed`
 - `lint`: `findings`
+- `init`: `written`, `adopted`, `notices`, `next` (commands, each with its purpose)
 - `new`: `migration`, `written`, `removed`
 - `record`: `added`, `edited`, `deleted`, `notices`, `written`, `removed`
 - `restore`: `database`, `restored`, `kept`, `notices`
