@@ -211,13 +211,14 @@ API_SECTIONS = (
     (
         "Write migrations",
         "",
-        "find_project generate new record rebase squash Project Generated New Recorded Rebased Squashed Hazard",
+        "find_project init generate new record rebase squash Project Initialized Generated New Recorded Rebased Squashed Hazard",
     ),
     (
         "Check and compare",
         "",
         (
-            "check lint lint_database drift diff inspect adopt take_over undo_changes Finding Subject FindingCode Severity "
+            "check lint lint_database drift diff diagram inspect adopt take_over undo_changes Finding Subject "
+            "FindingCode Severity "
             "Problem Drift Comparison Inspected Adoption Difference TakenOver SchemaEdit Undoing"
         ),
     ),
