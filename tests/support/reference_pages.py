@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import click
 
+import waiaas_migrate.sqlalchemy
 import waiaas_migrate.waiaas
 from tests.support.lint_pages import write_lint_pages
 from tests.support.projects import CHECKOUT
@@ -173,7 +174,8 @@ def spelling(option: click.Option) -> str:
 API_INTRODUCTION = """\
 # Python API
 
-Import from `waiaas_migrate` and `waiaas_migrate.waiaas`. Everything else is private and may change in any release.
+Import from `waiaas_migrate`, `waiaas_migrate.sqlalchemy` and `waiaas_migrate.waiaas`. Everything else is private and may
+change in any release.
 
 An application needs only the first section. The others do what the [commands](cli.md) of the same names do, for scripts
 and tests. A file or folder can be given as a string or a `Path`, a database also as a `file:` URI or `sqlite:///` URL.
@@ -214,13 +216,14 @@ API_SECTIONS = (
         "Check and compare",
         "",
         (
-            "check lint lint_database drift diff inspect adopt take_over undo_changes Finding Subject FindingCode Severity "
+            "check lint lint_database drift diff diagram inspect adopt take_over undo_changes Finding Subject "
+            "FindingCode Severity "
             "Problem Drift Comparison Inspected Adoption Difference TakenOver SchemaEdit Undoing"
         ),
     ),
 )
 #: The other modules to import from.
-API_MODULES = (waiaas_migrate.waiaas,)
+API_MODULES = (waiaas_migrate.sqlalchemy, waiaas_migrate.waiaas)
 
 
 def api_reference() -> str:
