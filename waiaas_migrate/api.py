@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.authoring.squash import Squashed, squash
     from waiaas_migrate.commands.adopt import adopt, adopt_all
     from waiaas_migrate.commands.check import check
+    from waiaas_migrate.commands.diagram import diagram
     from waiaas_migrate.commands.diff import Comparison
     from waiaas_migrate.commands.diff import compare as diff
     from waiaas_migrate.commands.drift import Drift, drift, drift_of_all
@@ -142,6 +143,7 @@ __all__ = [
     "check",
     "close_database",
     "connect",
+    "diagram",
     "diff",
     "drift",
     "drift_of_all",
@@ -177,6 +179,7 @@ _NAMES = {
     "authoring.squash": "Squashed squash",
     "commands.adopt": "adopt adopt_all",
     "commands.check": "check",
+    "commands.diagram": "diagram",
     "commands.diff": "Comparison diff",
     "commands.drift": "Drift drift drift_of_all",
     "commands.findings": "Finding FindingCode Severity Subject",
