@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from waiaas_migrate.commands.diff import Comparison
     from waiaas_migrate.commands.diff import compare as diff
     from waiaas_migrate.commands.drift import Drift, drift, drift_of_all
+    from waiaas_migrate.commands.enums import enums
     from waiaas_migrate.commands.findings import Finding, FindingCode, Severity, Subject
+    from waiaas_migrate.commands.init.init import Initialized, init
     from waiaas_migrate.commands.inspect import Inspected, inspect
     from waiaas_migrate.commands.lint.lint import lint, lint_database
     from waiaas_migrate.commands.status import Status, status, status_of_all
@@ -95,6 +97,7 @@ __all__ = [
     "Fleet",
     "Generated",
     "Hazard",
+    "Initialized",
     "InputError",
     "Inspected",
     "Interrupted",
@@ -147,11 +150,13 @@ __all__ = [
     "diff",
     "drift",
     "drift_of_all",
+    "enums",
     "estimate",
     "estimate_all",
     "find_project",
     "generate",
     "generate_id",
+    "init",
     "inspect",
     "lint",
     "lint_database",
@@ -182,7 +187,9 @@ _NAMES = {
     "commands.diagram": "diagram",
     "commands.diff": "Comparison diff",
     "commands.drift": "Drift drift drift_of_all",
+    "commands.enums": "enums",
     "commands.findings": "Finding FindingCode Severity Subject",
+    "commands.init.init": "Initialized init",
     "commands.inspect": "Inspected inspect",
     "commands.lint.lint": "lint lint_database",
     "commands.status": "Status status status_of_all",

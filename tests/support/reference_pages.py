@@ -55,6 +55,8 @@ catalog_edits = true         # false: rebuild tables instead of editing their de
 secure_delete = false        # whether rebuilds overwrite deleted data; default: the connection's setting
 ignore = ["search_*"]        # tables and views of other tools, by name or glob
 main_branch = "trunk"        # its migrations are released; default: the remote's default branch, main or master
+enums_python = "app/enums.py"        # the modules that `enums` writes; `check` reports one that is out of date
+enums_typescript = "src/enums.ts"
 lint = { ignore = [] }       # which rules `lint` runs; see [Lint](lint.md)
 setup = "app.db:prepare"     # called with every connection, to register collations, functions and extensions
 ```
@@ -81,6 +83,7 @@ With `--json`, stdout holds one object. Its keys are always present:
 - `drift --fix`: `database`, `changes`, `hazards`, `sql`
 - `generate`: `migration`, `changes`, `hazards`, `refused`, `unrecorded`, `replaced`, `written`, `removed`
 - `lint`: `findings`
+- `init`: `written`, `adopted`, `notices`, `next` (commands, each with its purpose)
 - `new`: `migration`, `written`, `removed`
 - `record`: `added`, `edited`, `deleted`, `notices`, `written`, `removed`
 - `restore`: `database`, `restored`, `kept`, `notices`
@@ -210,13 +213,13 @@ API_SECTIONS = (
     (
         "Write migrations",
         "",
-        "find_project generate new record rebase squash Project Generated New Recorded Rebased Squashed Hazard",
+        "find_project init generate new record rebase squash Project Initialized Generated New Recorded Rebased Squashed Hazard",
     ),
     (
         "Check and compare",
         "",
         (
-            "check lint lint_database drift diff diagram inspect adopt take_over undo_changes Finding Subject "
+            "check lint lint_database drift diff diagram enums inspect adopt take_over undo_changes Finding Subject "
             "FindingCode Severity "
             "Problem Drift Comparison Inspected Adoption Difference TakenOver SchemaEdit Undoing"
         ),
