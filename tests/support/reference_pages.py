@@ -55,6 +55,8 @@ catalog_edits = true         # false: rebuild tables instead of editing their de
 secure_delete = false        # whether rebuilds overwrite deleted data; default: the connection's setting
 ignore = ["search_*"]        # tables and views of other tools, by name or glob
 main_branch = "trunk"        # its migrations are released; default: the remote's default branch, main or master
+enums_python = "app/enums.py"        # the modules that `enums` writes; `check` reports one that is out of date
+enums_typescript = "src/enums.ts"
 lint = { ignore = [] }       # which rules `lint` runs; see [Lint](lint.md)
 setup = "app.db:prepare"     # called with every connection, to register collations, functions and extensions
 ```
@@ -216,7 +218,8 @@ API_SECTIONS = (
         "Check and compare",
         "",
         (
-            "check lint lint_database drift diff inspect adopt take_over undo_changes Finding Subject FindingCode Severity "
+            "check lint lint_database drift diff diagram enums inspect adopt take_over undo_changes Finding Subject "
+            "FindingCode Severity "
             "Problem Drift Comparison Inspected Adoption Difference TakenOver SchemaEdit Undoing"
         ),
     ),
