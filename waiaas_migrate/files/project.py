@@ -8,11 +8,11 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from waiaas_migrate.errors import MigrateError, Problem, ProjectError
 from waiaas_migrate.files import lint_settings as lint_table
-from waiaas_migrate.files.application_code import NamedSetup, is_setup_name
+from waiaas_migrate.files.application_code import NamedSetup, is_object_name
 from waiaas_migrate.files.lint_settings import ALL_RULES, LintSettings
 from waiaas_migrate.files.problem_report import Origin, Report, listed, suggestion
 from waiaas_migrate.files.text_file import read_text
@@ -41,9 +41,10 @@ def _is_branch(value: object) -> bool:
     return isinstance(value, str) and bool(value) and value[0] != "-" and not set(value) & set("\0\n :^~?*[\\")
 
 
+_STYLES = ("declarative", "core")
 _PATHS = {"schema": "schema.yaml", "migrations": "migrations", "templates": "templates"}
 #: Files that commands write from schema.yaml, each with an example.
-_WRITTEN = {"enums_python": "app/enums.py", "enums_typescript": "src/enums.ts"}
+_WRITTEN = {"models": "app/tables.py", "enums_python": "app/enums.py", "enums_typescript": "src/enums.ts"}
 
 
 def _is_database(value: object) -> bool:
@@ -72,7 +73,8 @@ _SETTINGS = {
     ),
     "main_branch": _Setting("the name of a branch", '"trunk"', _is_branch),
     "lint": _Setting(lint_table.WANTED, lint_table.EXAMPLE, lint_table.is_lint_table),
-    "setup": _Setting("the name of a function", '"package.module:function"', is_setup_name),
+    "models_style": _Setting("declarative or core", '"core"', lambda value: value in _STYLES),
+    "setup": _Setting("the name of a function", '"package.module:function"', is_object_name),
 }
 
 
@@ -94,6 +96,8 @@ class Project:
         ignore: names and globs of tables and views that belong to other tools.
         setup: called with every connection, for the application's collations, functions and extensions.
         lint: which rules ``lint`` runs.
+        models: the Python module that ``models`` writes; None if there is none.
+        models_style: ``declarative`` for classes, ``core`` for ``Table`` objects.
         main_branch: the git branch whose migrations are released; None for the remote's default, main or master.
     """
 
@@ -109,6 +113,8 @@ class Project:
     ignore: tuple[str, ...] = ()
     setup: NamedSetup | None = None
     lint: LintSettings = ALL_RULES
+    models: Path | None = None
+    models_style: Literal["declarative", "core"] = "declarative"
     main_branch: str | None = None
 
     @property

@@ -1,0 +1,76 @@
+"""``models``: write the schema as typed SQLAlchemy classes or tables."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from waiaas_migrate.authoring.declared import declare
+from waiaas_migrate.commands.findings import Finding, FindingCode, Subject
+from waiaas_migrate.commands.typed_tables.module_text import Style, module_text
+from waiaas_migrate.commands.typed_tables.values import Source
+from waiaas_migrate.commands.written_file import staleness, write_made
+from waiaas_migrate.files.enum_sources.load_enums import EnumSource, load_enums
+from waiaas_migrate.files.problem_report import Origin
+from waiaas_migrate.files.project import Project
+from waiaas_migrate.files.schema_file.enum_keys import declared_sources
+from waiaas_migrate.files.schema_file.load_schema import DeclaredSchema
+from waiaas_migrate.files.templates.render import Renderer
+from waiaas_migrate.files.text_file import display_name
+
+
+def models(project: Project, *, style: Style | None = None) -> str:
+    """Return the source of a Python module with the tables that schema.yaml declares; write nothing.
+
+    Args:
+        project: the project.
+        style: ``declarative`` for classes, ``core`` for ``Table`` objects; None for the project's setting.
+
+    Raises:
+        SchemaFileError: schema.yaml can't be used.
+    """
+    declared = declare(project, Renderer(project.templates)).source
+    return module_text(_source(project, declared), style=style or project.models_style)
+
+
+def write_models(path: Path, text: str, *, force: bool = False) -> bool:
+    """Write the module at ``path``, and return whether that changed anything.
+
+    A file that differs only in its layout is left as a formatter made it.
+
+    Raises:
+        UsageError: ``path`` is a file of another origin and ``force`` is false, or it can't be written.
+    """
+    return write_made(path, text, command="models", is_same=_is_same, force=force)
+
+
+def stale_models(project: Project, declared: DeclaredSchema) -> Iterator[Finding]:
+    """Report the configured module if it is not what ``models`` would write."""
+    if project.models is None:
+        return
+    text = module_text(_source(project, declared), style=project.models_style)
+    if not (what := staleness(project.models, text, is_same=_is_same)):
+        return
+    where = display_name(project.models, project.root)
+    fix = "Run `waiaas-migrate models`."
+    yield Finding(code=FindingCode.STALE_MODELS, subject=Subject.MODELS, where=where, what=what, fix=fix, file=where)
+
+
+def _source(project: Project, declared: DeclaredSchema) -> Source:
+    """Add everything that Python modules with enums define: a list that a column refers to may be made from a class."""
+    sources = declared_sources(project.schema, root=project.root)
+    if project.enums_python is not None and project.enums_python.is_file():
+        sources += (EnumSource(str(project.enums_python), Origin(file="enums_python")),)
+    found = load_enums(sources, root=project.root).definitions
+    return Source(declared=declared, enums=tuple(one for one in found if one.module and not one.problem))
+
+
+def _is_same(found: str, text: str) -> bool:
+    """Return whether two modules have the same code, whatever their layout and comments."""
+    if found == text:
+        return True
+    try:
+        return ast.dump(ast.parse(found)) == ast.dump(ast.parse(text))
+    except (SyntaxError, ValueError):
+        return False
