@@ -47,11 +47,11 @@ DDL = re.compile(r"\s*(?:CREATE|ALTER|DROP)\s")
 PUBLIC = set(
     """
     __version__
-    ApplyError DatabaseBusy DatabaseFileError DatabaseRefused Failure InputError Inspected Interrupted MigrateError MigrationsError
+    ApplyError DatabaseBusy DatabaseFileError DatabaseRefused Failure Initialized InputError Inspected Interrupted MigrateError MigrationsError
     OtherMigrationsError PragmaError Problem ProjectError ProofError RestoreInterrupted SchemaFileError TemplateError UnknownMigrationsError
     UnsupportedError UsageError
     close_database connect generate_id open_database push_schema
-    Adoption Difference Project adopt adopt_all check diagram diff drift enums find_project generate inspect lint lint_database new
+    Adoption Difference Project adopt adopt_all check diagram diff drift enums find_project generate init inspect lint lint_database new
     rebase record
     squash status
     take_over undo_changes SchemaEdit TakenOver Undoing

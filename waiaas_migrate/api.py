@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.commands.drift import Drift, drift, drift_of_all
     from waiaas_migrate.commands.enums import enums
     from waiaas_migrate.commands.findings import Finding, FindingCode, Severity, Subject
+    from waiaas_migrate.commands.init.init import Initialized, init
     from waiaas_migrate.commands.inspect import Inspected, inspect
     from waiaas_migrate.commands.lint.lint import lint, lint_database
     from waiaas_migrate.commands.status import Status, status, status_of_all
@@ -96,6 +97,7 @@ __all__ = [
     "Fleet",
     "Generated",
     "Hazard",
+    "Initialized",
     "InputError",
     "Inspected",
     "Interrupted",
@@ -154,6 +156,7 @@ __all__ = [
     "find_project",
     "generate",
     "generate_id",
+    "init",
     "inspect",
     "lint",
     "lint_database",
@@ -186,6 +189,7 @@ _NAMES = {
     "commands.drift": "Drift drift drift_of_all",
     "commands.enums": "enums",
     "commands.findings": "Finding FindingCode Severity Subject",
+    "commands.init.init": "Initialized init",
     "commands.inspect": "Inspected inspect",
     "commands.lint.lint": "lint lint_database",
     "commands.status": "Status status status_of_all",

@@ -83,6 +83,7 @@ With `--json`, stdout holds one object. Its keys are always present:
 - `drift --fix`: `database`, `changes`, `hazards`, `sql`
 - `generate`: `migration`, `changes`, `hazards`, `refused`, `unrecorded`, `replaced`, `written`, `removed`
 - `lint`: `findings`
+- `init`: `written`, `adopted`, `notices`, `next` (commands, each with its purpose)
 - `new`: `migration`, `written`, `removed`
 - `record`: `added`, `edited`, `deleted`, `notices`, `written`, `removed`
 - `restore`: `database`, `restored`, `kept`, `notices`
@@ -212,7 +213,7 @@ API_SECTIONS = (
     (
         "Write migrations",
         "",
-        "find_project generate new record rebase squash Project Generated New Recorded Rebased Squashed Hazard",
+        "find_project init generate new record rebase squash Project Initialized Generated New Recorded Rebased Squashed Hazard",
     ),
     (
         "Check and compare",

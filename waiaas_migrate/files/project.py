@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from waiaas_migrate.errors import MigrateError, Problem, ProjectError
 from waiaas_migrate.files import lint_settings as lint_table
-from waiaas_migrate.files.application_code import NamedSetup, is_setup_name
+from waiaas_migrate.files.application_code import NamedSetup, is_object_name
 from waiaas_migrate.files.lint_settings import ALL_RULES, LintSettings
 from waiaas_migrate.files.problem_report import Origin, Report, listed, suggestion
 from waiaas_migrate.files.text_file import read_text
@@ -72,7 +72,7 @@ _SETTINGS = {
     ),
     "main_branch": _Setting("the name of a branch", '"trunk"', _is_branch),
     "lint": _Setting(lint_table.WANTED, lint_table.EXAMPLE, lint_table.is_lint_table),
-    "setup": _Setting("the name of a function", '"package.module:function"', is_setup_name),
+    "setup": _Setting("the name of a function", '"package.module:function"', is_object_name),
 }
 
 
