@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from waiaas_migrate.commands.diff import Comparison
     from waiaas_migrate.commands.diff import compare as diff
     from waiaas_migrate.commands.drift import Drift, drift, drift_of_all
+    from waiaas_migrate.commands.enums import enums
     from waiaas_migrate.commands.findings import Finding, FindingCode, Severity, Subject
+    from waiaas_migrate.commands.init.init import Initialized, init
     from waiaas_migrate.commands.inspect import Inspected, inspect
     from waiaas_migrate.commands.lint.lint import lint, lint_database
+    from waiaas_migrate.commands.models import models
     from waiaas_migrate.commands.status import Status, status, status_of_all
     from waiaas_migrate.commands.take_over import TakenOver, take_over
     from waiaas_migrate.commands.undo_changes import Undoing, undo_changes
@@ -95,6 +98,7 @@ __all__ = [
     "Fleet",
     "Generated",
     "Hazard",
+    "Initialized",
     "InputError",
     "Inspected",
     "Interrupted",
@@ -147,14 +151,17 @@ __all__ = [
     "diff",
     "drift",
     "drift_of_all",
+    "enums",
     "estimate",
     "estimate_all",
     "find_project",
     "generate",
     "generate_id",
+    "init",
     "inspect",
     "lint",
     "lint_database",
+    "models",
     "new",
     "open_database",
     "push_schema",
@@ -182,9 +189,12 @@ _NAMES = {
     "commands.diagram": "diagram",
     "commands.diff": "Comparison diff",
     "commands.drift": "Drift drift drift_of_all",
+    "commands.enums": "enums",
     "commands.findings": "Finding FindingCode Severity Subject",
+    "commands.init.init": "Initialized init",
     "commands.inspect": "Inspected inspect",
     "commands.lint.lint": "lint lint_database",
+    "commands.models": "models",
     "commands.status": "Status status status_of_all",
     "commands.take_over": "TakenOver take_over",
     "commands.undo_changes": "Undoing undo_changes",

@@ -15,7 +15,9 @@ from waiaas_migrate.authoring.tried_pragmas import refuse_faulty_pragmas
 from waiaas_migrate.authoring.yoyo_reading import refuse_misread
 from waiaas_migrate.commands.editor_findings import editor_findings
 from waiaas_migrate.commands.enum_findings import enum_findings
+from waiaas_migrate.commands.enums import stale_enums
 from waiaas_migrate.commands.findings import Finding, FindingCode, Subject, placed, schema_findings
+from waiaas_migrate.commands.models import stale_models
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, check_manifest, read_recorded
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
@@ -53,6 +55,7 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
     enums, rest = enum_findings(changes, declared.source.enums, fix=_GENERATE)
     code = FindingCode.MISSING_MIGRATION
     differing = (*enums, *schema_findings(rest, code=code, saying=_MISSING, fix=_GENERATE, places=places), *broken)
+    differing = (*differing, *stale_models(project, declared.source))
     if manifest is None:
         missing = _file_finding(project.migrations, f"{MANIFEST} is missing.", code=FindingCode.MISSING_MANIFEST)
         found = (*differing, missing) if migrations else differing
@@ -64,7 +67,7 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
             *_pragma_findings(manifest, pragmas_of(declared.source)),
             *_manifest_findings(manifest, project, head, is_intact=not problems),
         )
-    found += editor_findings(project)
+    found = (*found, *stale_enums(project), *editor_findings(project))
     return tuple(replace(one, file=display_name(project.root / one.file, project.root)) for one in found)
 
 
