@@ -229,6 +229,8 @@ API_SECTIONS = (
 )
 #: The other modules to import from.
 API_MODULES = (waiaas_migrate.sqlalchemy, waiaas_migrate.waiaas)
+#: The meaning of names that are neither functions nor classes.
+API_CONSTANTS = {"MIGRATIONS": "The folder of the daemon's migrations."}
 
 
 def api_reference() -> str:
@@ -253,7 +255,7 @@ def api_reference() -> str:
 def api_section(title: str, introduction: str, values: dict[str, object]) -> str:
     """Return a section of docs/api.md with an item for each of ``values``."""
     items = [
-        f"- `{name}{signature(value)}`" + (f": {first_line(value)}" if callable(value) else "")
+        f"- `{name}{signature(value)}`: {first_line(value) if callable(value) else API_CONSTANTS[name]}"
         for name, value in values.items()
     ]
     return "\n".join([f"## {title}", "", *([introduction, ""] if introduction else []), *items, ""])
