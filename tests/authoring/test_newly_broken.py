@@ -289,7 +289,7 @@ def test_a_trigger_that_would_never_fire_stops_generate(
 def test_an_object_that_never_worked_stops_generate(
     tmp_path: Path, kind: str, name: str, text: str, *, initial: bool
 ) -> None:
-    """An object that never worked is refused even in the first migration; once allowed, it isn't reported again."""
+    """It is refused in the first migration as in any other; once allowed, it is not reported again."""
     if not initial:
         first_migration(tmp_path, {"tables": TABLES})
     body = {"tables": TABLES, kind: {name: text}}

@@ -85,7 +85,7 @@ def test_a_read_only_migrations_folder(shared: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="folders have no such permissions on Windows")
 def test_leftovers_that_may_not_be_deleted(shared: Path) -> None:
-    """Reading commands ignore leftovers that can't be deleted; generate exits with 2 and says why."""
+    """Reading commands ignore them; generate exits with 2 and reports why it cannot continue."""
     generated_project(shared)
     leftover = shared / "migrations" / ".waiaas-0002_x.sql.tmp"
     leftover.touch()
@@ -255,7 +255,7 @@ def test_a_folder_that_another_process_writes_to(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["0002 my view", "0002_a\nSELECT 1;--", "0002_a\u2028b", "0002_a\u00a0b", "0002_a\rb"])
 def test_a_migration_with_whitespace_in_its_name(tmp_path: Path, name: str) -> None:
-    """No ``depends`` names a migration with whitespace in its name, because yoyo would read several names."""
+    """A new migration does not name it in ``depends``, where it would be read as other names."""
     generated_project(tmp_path)
     try:
         (tmp_path / "migrations" / f"{name}.sql").write_text(
@@ -271,7 +271,7 @@ def test_a_migration_with_whitespace_in_its_name(tmp_path: Path, name: str) -> N
 
 
 def test_a_late_migration_with_whitespace_in_its_name(tmp_path: Path) -> None:
-    """If a migration with whitespace in its name sorts last, nothing is written, since the new one may need it."""
+    """If it would run after the new migration, which may need it, nothing is written."""
     generated_project(tmp_path)
     (tmp_path / "migrations" / "a b.sql").write_text("CREATE VIEW v AS SELECT id FROM tasks;\n", encoding="utf-8")
     (tmp_path / "schema.yaml").write_text(SCHEMA + VIEW + "  v: SELECT id FROM tasks\n", encoding="utf-8")
@@ -292,7 +292,7 @@ def test_files_of_macos(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
 def test_a_journal_that_is_a_pipe(tmp_path: Path) -> None:
-    """Generate deletes a journal that is a pipe, and does not wait for its other end."""
+    """Generate does not wait for the other end of the pipe, and deletes it."""
     generated_project(tmp_path)
     os.mkfifo(tmp_path / "migrations" / ".waiaas-unfinished.json")
     assert run(tmp_path, "check").status == 0

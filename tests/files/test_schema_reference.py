@@ -10,9 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from waiaas_migrate.errors import SchemaFileError
-from waiaas_migrate.files.schema_file.column_types import LOGICAL_TYPES
 from waiaas_migrate.files.schema_file.load_schema import load_schema
-from waiaas_migrate.files.schema_file.schema_keys import COLUMN, TABLE, TOP
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = (ROOT / "schema.yaml").read_text(encoding="utf-8")
@@ -72,9 +70,3 @@ def test_the_examples_are_valid(tmp_path: Path, example: str) -> None:
     path = tmp_path / "schema.yaml"
     path.write_text(example, encoding="utf-8")
     assert load_schema(path, root=tmp_path).schema.tables
-
-
-def test_every_key_is_documented() -> None:
-    """Each key has a row in docs/schema-file.md, and there are no other rows."""
-    rows = re.findall(r"^\| `(\w+)` \|", REFERENCE, re.MULTILINE)
-    assert set(rows) - LOGICAL_TYPES.keys() == {*TOP.keys, *TABLE.keys, *COLUMN.keys}

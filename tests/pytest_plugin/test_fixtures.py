@@ -91,6 +91,50 @@ def test_a_database_at_a_migration_has_rows(project: Path, run_pytest: RunPytest
     assert "Error" not in done.stdout.str()
 
 
+def test_rows_without_their_parents_are_left_out(project: Path, run_pytest: RunPytest) -> None:
+    """If a CHECK refuses the made-up parents, there are no children either, nor children of those."""
+    (project / "migrations" / "0005_family.sql").write_text(
+        "-- depends: 0004_body\n"
+        "CREATE TABLE parent (id INTEGER PRIMARY KEY CHECK (id > 100));\n"
+        "CREATE TABLE child (id INTEGER PRIMARY KEY REFERENCES parent (id));\n"
+        "CREATE TABLE baby (id INTEGER PRIMARY KEY REFERENCES child (id));\n"
+    )
+    assert run(project, "record").status == 0
+    (project / "test_it.py").write_text("""
+import sqlite3
+from contextlib import closing
+
+
+def test_it(database_at):
+    with closing(sqlite3.connect(database_at("0005_family"))) as connection:
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert connection.execute("SELECT count(*) FROM tasks").fetchone()[0] > 1
+""")
+    run_pytest().assert_outcomes(passed=1)
+
+
+def test_hooks_run_only_at_head(project: Path, run_pytest: RunPytest) -> None:
+    """Post-apply hooks run after all migrations, so an earlier version has nothing that they make."""
+    (project / "migrations" / "post-apply.sql").write_text(
+        "CREATE VIEW IF NOT EXISTS due AS SELECT due_at FROM tasks;\n"
+    )
+    (project / "test_it.py").write_text("""
+import sqlite3
+from contextlib import closing
+
+
+def views(path):
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall()
+
+
+def test_it(migrated_database, database_at):
+    assert views(migrated_database) == [("due",)]
+    assert views(database_at("0001_initial")) == []
+""")
+    run_pytest().assert_outcomes(passed=1)
+
+
 def test_setup_is_called(project: Path, pytester: pytest.Pytester, run_pytest: RunPytest) -> None:
     """A project whose schema needs a collation of its own names the function that registers it."""
     (project / "app.py").write_text(

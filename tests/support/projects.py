@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from waiaas_migrate.cli import main
+from waiaas_migrate.files.schema_file.json_schema import JSON_SCHEMA
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
@@ -99,6 +100,7 @@ def shipped_project(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(CHECKOUT / "migrations", folder / "migrations")
     shutil.copy(CHECKOUT / "waiaas_migrate" / "waiaas" / "enums.py", folder / "enums.py")
+    shutil.copy(CHECKOUT / JSON_SCHEMA, folder / JSON_SCHEMA)
     schema = (CHECKOUT / "schema.yaml").read_text(encoding="utf-8")
     wanted = "\nenums: waiaas_migrate.waiaas.enums\n"
     assert wanted in schema

@@ -17,9 +17,13 @@ from tests.support.lint_pages import write_lint_pages
 from tests.support.projects import CHECKOUT
 from waiaas_migrate.cli.main import group
 from waiaas_migrate.commands.findings import EXPLANATIONS
+from waiaas_migrate.files.schema_file.forms import Form
+from waiaas_migrate.files.schema_file.json_schema import JSON_SCHEMA, json_schema_text
+from waiaas_migrate.files.schema_file.schema_keys import COLUMN, TABLE, TOP
 
 REFERENCE = CHECKOUT / "docs" / "cli.md"
 API = CHECKOUT / "docs" / "api.md"
+SCHEMA_FILE = CHECKOUT / "docs" / "schema-file.md"
 FINDINGS = CHECKOUT / "docs" / "findings.md"
 
 INTRODUCTION = """\
@@ -305,7 +309,30 @@ def findings_reference() -> str:
     return FINDINGS_INTRODUCTION + "".join(f"| `{code}` | {text} |\n" for code, text in EXPLANATIONS.items())
 
 
+def schema_reference(page: str) -> str:
+    """Return docs/schema-file.md with its tables of keys written from the keys' definitions."""
+    for heading, form in (("## Top level", TOP), ("## Tables", TABLE), ("## Columns", COLUMN)):
+        before, found, after = page.partition(f"\n{heading}\n")
+        lead, _, rest = after.partition("| key |")
+        below = rest.partition("\n\n")[2]
+        page = f"{before}{found}{lead}{key_table(form)}\n{below}"
+    return page
+
+
+def key_table(form: Form) -> str:
+    """Return a table of keys: each with its description, and an example if any key has one."""
+    has_examples = any(key.example for key in form.keys.values())
+    columns = ["key", "value", *(["example"] if has_examples else [])]
+    rows = [
+        [f"`{name}`", key.description, *([f"`{key.example}`"] if has_examples else [])]
+        for name, key in form.keys.items()
+    ]
+    return "".join(f"| {' | '.join(row)} |\n" for row in (columns, ["---"] * len(columns), *rows))
+
+
 if __name__ == "__main__":
+    SCHEMA_FILE.write_text(schema_reference(SCHEMA_FILE.read_text(encoding="utf-8")), encoding="utf-8")
+    (CHECKOUT / JSON_SCHEMA).write_text(json_schema_text(), encoding="utf-8")
     REFERENCE.write_text(reference(), encoding="utf-8")
     API.write_text(api_reference(), encoding="utf-8")
     FINDINGS.write_text(findings_reference(), encoding="utf-8")

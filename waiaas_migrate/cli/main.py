@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from waiaas_migrate.cli.formats.printing import Style
 
 _NAMES = tuple(
-    "adopt apply check diff drift generate inspect lint new rebase record restore rollback squash status".split()
+    """
+    adopt apply check diff drift generate inspect json-schema lint
+    new rebase record restore rollback squash status
+    """.split()
 )
 
 
@@ -30,7 +33,8 @@ class _Commands(Mapping[str, click.Command]):
     def __getitem__(self, name: str) -> click.Command:
         if name not in _NAMES:
             raise KeyError(name)
-        command: click.Command = getattr(import_module(f"waiaas_migrate.cli.commands.{name}"), name)
+        module = name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"waiaas_migrate.cli.commands.{module}"), module)
         return command
 
     def __iter__(self) -> Iterator[str]:

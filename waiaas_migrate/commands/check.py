@@ -13,6 +13,7 @@ from waiaas_migrate.authoring.generate import pragmas_of, transition_to_declared
 from waiaas_migrate.authoring.migration_facts import derive_facts
 from waiaas_migrate.authoring.tried_pragmas import refuse_faulty_pragmas
 from waiaas_migrate.authoring.yoyo_reading import refuse_misread
+from waiaas_migrate.commands.editor_findings import editor_findings
 from waiaas_migrate.commands.enum_findings import enum_findings
 from waiaas_migrate.commands.findings import Finding, FindingCode, Subject, placed, schema_findings
 from waiaas_migrate.files.garbage_collection import collection_paused
@@ -63,6 +64,7 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
             *_pragma_findings(manifest, pragmas_of(declared.source)),
             *_manifest_findings(manifest, project, head, is_intact=not problems),
         )
+    found += editor_findings(project)
     return tuple(replace(one, file=display_name(project.root / one.file, project.root)) for one in found)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.output import note, print_document
-from waiaas_migrate.errors import UsageError
+from waiaas_migrate.cli.output import note
+from waiaas_migrate.cli.output_file import output, output_path, write_document
 
 if TYPE_CHECKING:
     from waiaas_migrate.files.project import Project
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.database
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE instead of stdout.")
+@output
 @click.option(
     "--enums",
     is_flag=True,
@@ -43,25 +42,12 @@ def inspect(project: Project, database: str, output: str | None, enums_module: t
     from waiaas_migrate.commands.inspect import sources_of
     from waiaas_migrate.commands.live_database import ignored_by
     from waiaas_migrate.files.schema_file.locate import declared_names
-    from waiaas_migrate.files.text_file import write_text
 
-    path = None if output is None else Path(output)
-    if path is not None and not path.parent.is_dir():
-        raise UsageError(f"--output {output}: the folder {path.parent} does not exist. Create it, or correct the path.")
-    if path is not None and path.is_dir():
-        raise UsageError(f"--output {output}: is a folder. Give the path of a file.")
+    path = output_path(output)
     others = ignored_by(project).except_for(declared_names(project.schema))
     sources = sources_of(project) if enums and not enums_module else enums_module
     found = run(database, enums=sources, root=project.root, others=others)
     for remark in found.remarks:
         note(remark)
-    if path is None:
-        print_document(found.text)
-        return 0
-    try:
-        write_text(path, found.text)
-    except OSError as error:
-        fix = "Give another file, or leave out --output to print it."
-        raise UsageError(f"--output {output}: cannot be written: {error.strerror or error}. {fix}") from None
-    note(f"wrote {output}")
+    write_document(path, found.text)
     return 0

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @options.as_json
 @options.in_migrations
 def record(project: Project, released: tuple[str, ...], *, as_json: bool) -> int:
-    """Record migrations that were written, edited or deleted by hand.
+    """Record migrations written, edited or deleted by hand.
 
     Replays the migrations in memory, then writes manifest.json. An edited or deleted migration must not be released. It
     is released if the main branch has it.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from waiaas_migrate.files.problem_report import shown
 from waiaas_migrate.files.schema_file.forms import Columns, Kind, unsupported
+from waiaas_migrate.files.schema_file.shapes import OPTIONAL_TEXT, suggested
 from waiaas_migrate.files.schema_file.value_kinds import syntax_fix
 from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.schema.names import fold
@@ -70,7 +71,7 @@ def _write_type(declared: str, _: Columns, where: str) -> str:
     return declared
 
 
-TYPE = Kind("string", _read_type, _write_type)
+TYPE = Kind(suggested(sorted(_KNOWN_TYPES), OPTIONAL_TEXT), _read_type, _write_type)
 
 
 def _problem(text: str) -> tuple[str, str] | None:

@@ -69,8 +69,6 @@ def read_column(name: str, value: Value, scope: Scope) -> ReadColumn:
     kind = found.get("type", NO_TYPE)
     if fields.keys() <= {"type"} and not kind.is_boolean:
         return ReadColumn(column=m.Column(name=name, type=kind.declared), at=value, fields=fields)
-    if "default" in fields and "default_sql" in fields:
-        fields["default_sql"].key_problem("both `default` and `default_sql` are set.", "Keep one.")
     conflicts = _conflicts(fields)
     enum = _enum(fields["enum"], scope.enums) if "enum" in fields else None
     attributes = {key: content for key, content in found.items() if key in _ATTRIBUTES}
@@ -171,7 +169,6 @@ def _enum(value: Value, enums: LoadedEnums | None) -> EnumValues | None:
         return _inline_enum(value) if value.is_list else _named_enum(value, enums)
     fields = k.ENUM.fields(value)
     if ("name" in fields) == ("values" in fields):
-        value.problem("expected either `name` or `values`.", f"Write {k.ENUM.example}.")
         return None
     options = k.ENUM.contents(fields, ())
     if "stores" in fields and "values" in fields:

@@ -58,9 +58,7 @@ def read_foreign_key(value: Value) -> ReadForeignKey | None:
         value.problem("expected a mapping.", f"Write {k.FOREIGN_KEY.example}.")
         return None
     fields = k.FOREIGN_KEY.fields(value)
-    if "columns" not in fields and "column" not in fields:
-        value.key_problem("`columns` is missing.", "Write `columns: [a, b]`, or `column: a`.")
-    columns = _column_names(value, fields)
+    columns = _column_names(fields)
     parent = _read_parent(fields["references"], k.PARENT) if "references" in fields else None
     if parent is None or not columns:
         return None
@@ -82,7 +80,7 @@ def _read_parent(value: Value, form: Form) -> dict[str, Any] | None:
     """Return the contents of a ``references``; None if it names no table."""
     if value.is_mapping:
         fields = form.fields(value)
-        found = form.contents(fields, ()) | {"targets": _column_names(value, fields)}
+        found = form.contents(fields, ()) | {"targets": _column_names(fields)}
         return found if "table" in found else None
     text = NAME.read(value, ())
     if text is None:
@@ -91,10 +89,8 @@ def _read_parent(value: Value, form: Form) -> dict[str, Any] | None:
     return {"table": table, "targets": (column,)} if dot and table and column else {"table": text}
 
 
-def _column_names(value: Value, fields: Mapping[str, Value]) -> tuple[str, ...]:
+def _column_names(fields: Mapping[str, Value]) -> tuple[str, ...]:
     """Return the names in ``columns`` or ``column``."""
-    if "columns" in fields and "column" in fields:
-        value.problem("both `column` and `columns` are set.", "Keep one.")
     values = [fields["column"]] if "column" in fields else []
     if "columns" in fields:
         values = k.list_of_columns(fields["columns"])

@@ -19,7 +19,7 @@ def check_foreign_keys(tables: tuple[ReadTable, ...], objects: ReadObjects) -> N
         for foreign_key in read.foreign_keys:
             key = foreign_key.key
             if key.targets and len(key.targets) != len(key.columns):
-                what = f"{_count(len(key.columns))} refer to {_count(len(key.targets))}."
+                what = f"{_refer(len(key.columns))} to {_count(len(key.targets))}."
                 foreign_key.at.problem(what, "List the same number of columns in `columns` and `references`.")
             elif not foreign_key.external:
                 _check_parent(foreign_key, parents, others)
@@ -59,13 +59,17 @@ def _check_targets(foreign_key: ReadForeignKey, parent: ReadTable) -> None:
     elif primary is None:
         at.problem(f"the table `{name}` has no primary key to refer to.", "Name a column: `table.column`.")
     else:
-        what = f"{_count(len(key.columns))} refer to the primary key of `{name}`: {_count(len(primary.parts))}."
+        what = f"{_refer(len(key.columns))} to the primary key of `{name}`: {_count(len(primary.parts))}."
         at.problem(what, "Name the columns in `references`.")
 
 
 def _external(key: ForeignKey) -> str:
     targets = f", columns: [{', '.join(key.targets)}]" if key.targets else ""
     return f"`references: {{table: {shown(key.table)}{targets}, external: true}}`"
+
+
+def _refer(columns: int) -> str:
+    return f"{_count(columns)} {'refers' if columns == 1 else 'refer'}"
 
 
 def _count(number: int) -> str:

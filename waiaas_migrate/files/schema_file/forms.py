@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from waiaas_migrate.errors import UnsupportedError
+from waiaas_migrate.files.schema_file.shapes import Shape
 from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.files.yaml_text.yaml_writer import Data
 
@@ -24,23 +25,31 @@ class Kind:
     """The kind of value that a key has.
 
     Args:
-        holds: the type, as JSON Schema names it.
+        shape: the values, in JSON Schema.
         read: returns the content of a value; reports a problem and returns None if it can't be read.
         write: returns the content as YAML data, or None to leave it out; the text names its place in errors.
     """
 
-    holds: str
+    shape: Shape
     read: Callable[[Value, Columns], Any] = lambda _value, _columns: None
     write: Callable[[Any, Columns, str], Data] = lambda _content, _columns, _where: None
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key: its kind, a description, and its name in the model if that differs."""
+    """One key.
+
+    Args:
+        kind: what its value is.
+        description: what it means, in Markdown, for docs/schema-file.md and for editors.
+        attribute: its name in the model, if that differs.
+        example: a line with it.
+    """
 
     kind: Kind
     description: str
     attribute: str = ""
+    example: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +61,8 @@ class Form:
         example: what to write, for the message about a value that isn't such a mapping.
         short: the key whose value can replace the whole mapping; it is required.
         required: other required keys, each with what to do if it is missing.
+        exclusive: keys of which only one may be set.
+        one_of: keys of which exactly one must be set.
         instead: keys of other tools, each with what to write instead.
     """
 
@@ -59,6 +70,8 @@ class Form:
     example: str = ""
     short: str = ""
     required: Mapping[str, str] = field(default_factory=dict)
+    exclusive: Sequence[str] = ()
+    one_of: Sequence[str] = ()
     instead: Mapping[str, str] = field(default_factory=dict)
 
     def fields(self, value: Value) -> dict[str, Value]:
@@ -71,7 +84,17 @@ class Form:
         for name, fix in self.required.items():
             if value.is_mapping and name not in found:
                 value.key_problem(f"`{name}` is missing.", fix)
+        if self.exclusive or self.one_of:
+            self._check_choices(value, found)
         return found
+
+    def _check_choices(self, value: Value, found: Mapping[str, Value]) -> None:
+        chosen = [name for name in self.exclusive if name in found]
+        for name in chosen[1:]:
+            found[name].key_problem(f"both `{chosen[0]}` and `{name}` are set.", "Keep one.")
+        if self.one_of and value.is_mapping and len(found.keys() & set(self.one_of)) != 1:
+            choice = " or ".join(f"`{name}`" for name in self.one_of)
+            value.problem(f"expected either {choice}.", f"Write {self.example}.")
 
     def contents(self, fields: Mapping[str, Value], columns: Columns) -> dict[str, Any]:
         """Read ``fields`` into arguments for the model, without those that can't be read."""

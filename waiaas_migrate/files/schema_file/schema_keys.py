@@ -1,7 +1,7 @@
 """Every key of schema.yaml: its kind, its description, and the mapping that it belongs to.
 
 To add a key whose kind exists, add it here and, under the same name, to the model: the readers and writers of
-schema.yaml, unknown keys and suggestions follow from these tables. The reference for users is docs/schema-file.md.
+schema.yaml, unknown keys and suggestions, the tables of docs/schema-file.md, and the JSON Schema follow.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from waiaas_migrate.files.schema_file import shapes as s
 from waiaas_migrate.files.schema_file import value_kinds as v
 from waiaas_migrate.files.schema_file.column_types import TYPE
 from waiaas_migrate.files.schema_file.forms import Columns, Form, Key, Kind
@@ -17,11 +18,10 @@ from waiaas_migrate.files.yaml_text.yaml_writer import Data
 from waiaas_migrate.schema.model import Generated, IndexPart
 from waiaas_migrate.sqlite.reading import ddl
 
-#: Kinds that the code of their mapping reads and writes, because they depend on other keys or have many forms.
-ANY, LIST, MAPPING = Kind("any"), Kind("array"), Kind("object")
-
 _ON_CONFLICT = Key(v.CONFLICT, "What to do with a row that breaks the constraint.", "on_conflict")
 _NAME = Key(v.NAME, "The name of the constraint.")
+#: A column of a list, and the list: the code of their mapping reads them together.
+_COLUMN_NAME, _COLUMN_NAMES = Kind(s.NAME), Kind(s.list_of(s.NAME, at_least=1))
 
 COLUMNS_EXAMPLE = "a list of columns, such as `[a, b]`"
 
@@ -30,9 +30,14 @@ TERM = Form(
         "column": Key(v.NAME, "The column."),
         "collate": Key(v.NAME, "The collation.", "collation"),
         "order": Key(v.ORDER, "The order of the index: `asc` or `desc`.", "descending"),
-    }
+    },
+    required={"column": "Write `{column: a, order: desc}`."},
 )
-INDEX_TERM = Form(keys={"column": TERM.keys["column"], "expression": Key(v.EXPRESSION, "An expression."), **TERM.keys})
+INDEX_TERM = Form(
+    keys={"column": TERM.keys["column"], "expression": Key(v.EXPRESSION, "An expression."), **TERM.keys},
+    example="`{column: a, order: desc}`",
+    one_of=("column", "expression"),
+)
 
 
 def list_of_columns(value: Value) -> list[Value]:
@@ -49,8 +54,6 @@ def _read_term(value: Value, columns: Columns, form: Form) -> IndexPart | None:
         return None if name is None else IndexPart(column=name)
     fields = form.fields(value)
     if ("column" in fields) == ("expression" in fields):
-        choice = "either `column` or `expression`" if "expression" in form.keys else "`column`"
-        value.problem(f"expected {choice}.", "Write `{column: a, order: desc}`.")
         return None
     found = form.contents(fields, columns)
     part = IndexPart(
@@ -86,8 +89,9 @@ def _write_term(part: IndexPart, columns: Columns, where: str, *, says_order: bo
     return part.column if fields.keys() == {"column"} else fields
 
 
-TERMS = Kind("array", lambda value, columns: _read_terms(value, columns, TERM), _write_terms)
-INDEX_TERMS = Kind("array", lambda value, columns: _read_terms(value, columns, INDEX_TERM), _write_terms)
+_TERMS, _INDEX_TERMS = (s.list_of(s.any_of(s.NAME, s.ref(name)), at_least=1) for name in ("term", "index_term"))
+TERMS = Kind(_TERMS, lambda value, columns: _read_terms(value, columns, TERM), _write_terms)
+INDEX_TERMS = Kind(_INDEX_TERMS, lambda value, columns: _read_terms(value, columns, INDEX_TERM), _write_terms)
 
 
 def _read_codes(value: Value, _: Columns) -> None:
@@ -97,7 +101,7 @@ def _read_codes(value: Value, _: Columns) -> None:
 
 
 LINT = Form(
-    keys={"ignore": Key(Kind("array", _read_codes), "Codes of rules that `lint` ignores here and below.")},
+    keys={"ignore": Key(Kind(s.list_of(s.TEXT), _read_codes), "Codes of rules that `lint` ignores here and below.")},
     example="`{ignore: [REDUNDANT_INDEX]}`",
 )
 
@@ -106,38 +110,70 @@ def _read_lint(value: Value, columns: Columns) -> None:
     LINT.read(value, columns)
 
 
-_LINT = Key(Kind("object", _read_lint), "What `lint` ignores.")
+_LINT = Kind(s.any_of({"type": "null"}, s.ref("lint")), _read_lint)
 
+_ENUM_LIST = {**s.list_of(s.ENUM_VALUE, at_least=1), "uniqueItems": True}
+_SOURCE = s.any_of(s.TEXT, {"type": "object", "additionalProperties": _ENUM_LIST})
+_STATEMENTS = Kind(s.by_name(s.STATEMENT, names=s.OBJECT_NAME))
 TOP = Form(
     keys={
-        "version": Key(ANY, "The version of the format: 1."),
+        "version": Key(Kind(s.constant(1)), "Required; `1`."),
         "enums": Key(
-            ANY, "Where enums are defined: a module, a file, a mapping of names to lists, or a list of these."
+            Kind(s.any_of(_SOURCE, s.list_of(_SOURCE))),
+            "Where enums are defined: `app.enums`, `src/enums.ts`, or a list; see [sources](#sources-of-enums).",
         ),
-        "pragmas": Key(MAPPING, "PRAGMAs in the order in which a connection sets them."),
-        "tables": Key(MAPPING, "Tables by name."),
-        "views": Key(MAPPING, "Views by name: the whole CREATE VIEW, or its SELECT."),
-        "triggers": Key(MAPPING, "Triggers by name: the whole CREATE TRIGGER."),
-        "virtual_tables": Key(MAPPING, "Virtual tables by name: the whole CREATE VIRTUAL TABLE."),
-        "lint": _LINT,
+        "pragmas": Key(
+            Kind(s.by_name(s.PRAGMA_VALUE, names=s.PRAGMA_NAME)),
+            "PRAGMAs in the order they are set: `journal_mode: WAL`, `cache_size: -64000`.",
+        ),
+        "tables": Key(Kind(s.by_name(s.ref("table"), names=s.OBJECT_NAME)), "Tables by name."),
+        "views": Key(_STATEMENTS, "Views by name: `CREATE VIEW` or only its `SELECT`."),
+        "triggers": Key(_STATEMENTS, "Triggers by name: `CREATE TRIGGER`."),
+        "virtual_tables": Key(_STATEMENTS, "Virtual tables by name: `CREATE VIRTUAL TABLE`."),
+        "lint": Key(_LINT, "What [`lint`](lint.md) ignores: `lint: {ignore: [CODE]}`."),
     },
     example="`version: 1` and `tables:`",
     required={"version": "Begin the file with `version: 1`."},
 )
 
+_COLUMN = s.any_of(TYPE.shape, s.ref("column"))
 TABLE = Form(
     keys={
-        "comment": Key(v.COMMENT, "What the table is for."),
-        "columns": Key(MAPPING, "Columns by name, in order."),
-        "primary_key": Key(ANY, "The columns of the primary key, or a mapping with its options."),
-        "unique": Key(LIST, "UNIQUE constraints: lists of columns, or mappings with options."),
-        "checks": Key(ANY, "CHECK constraints: a list of expressions, or a mapping of names to expressions."),
-        "foreign_keys": Key(LIST, "Foreign keys."),
-        "indexes": Key(MAPPING, "Indexes by name: a list of columns, or a mapping with options."),
-        "strict": Key(v.FLAG, "Whether the table is STRICT."),
-        "without_rowid": Key(v.FLAG, "Whether the table is WITHOUT ROWID; it requires a primary key."),
-        "renamed_from": Key(v.NAME, "The name that the table had."),
-        "lint": _LINT,
+        "comment": Key(v.COMMENT, "A description.", example="comment: Agent identity"),
+        "columns": Key(
+            Kind(s.by_name(_COLUMN, names=s.NAME, at_least=1)),
+            "[Columns](#columns) by name, in order (required).",
+            example="columns: {id: integer}",
+        ),
+        "primary_key": Key(
+            Kind(s.ref("primary_key")),
+            "[Terms](#terms), or `columns`, `autoincrement`, `on_conflict`, `name`.",
+            example="primary_key: [a, b]",
+        ),
+        "unique": Key(
+            Kind(s.list_of(s.ref("unique"))),
+            "A list of keys: terms, or `columns`, `on_conflict`, `name`.",
+            example="unique: [[a, b], {columns: [c], name: u}]",
+        ),
+        "checks": Key(
+            Kind(s.any_of(s.list_of(s.ref("check")), s.by_name(s.SQL, names=s.NAME))),
+            "Expressions, `{check, name}`, or names with expressions.",
+            example="checks: {ordered: a < b}",
+        ),
+        "foreign_keys": Key(
+            Kind(s.list_of(s.ref("foreign_key"))),
+            "A list of [foreign keys](#foreign-keys).",
+            example="foreign_keys: [{columns: [a, b], references: {table: t, columns: [x, y]}}]",
+        ),
+        "indexes": Key(
+            Kind(s.by_name(s.ref("index"), names=s.OBJECT_NAME)),
+            "Indexes by name: terms, or `columns`, `unique`, `where`.",
+            example="indexes: {i: {columns: [a], unique: true, where: a > 0}}",
+        ),
+        "strict": Key(v.FLAG, "STRICT.", example="strict: true"),
+        "without_rowid": Key(v.FLAG, "WITHOUT ROWID; needs a primary key.", example="without_rowid: true"),
+        "renamed_from": Key(v.NAME, "The old name; see [hints](#hints).", example="renamed_from: agents"),
+        "lint": Key(_LINT, "What [`lint`](lint.md) ignores in the table.", example="lint: {ignore: [REDUNDANT_INDEX]}"),
     },
     example="a mapping with `columns`",
     required={"columns": "Write `columns:` with a line for each column."},
@@ -197,22 +233,24 @@ REFERENCE_OPTIONS = Form(
 PARENT = Form(
     keys={
         "table": Key(v.NAME, "The table that is referred to."),
-        "column": Key(ANY, "The column that is referred to; the primary key if left out."),
-        "columns": Key(LIST, "The columns that are referred to; the primary key if left out."),
+        "column": Key(_COLUMN_NAME, "The column that is referred to; the primary key if left out."),
+        "columns": Key(_COLUMN_NAMES, "The columns that are referred to; the primary key if left out."),
         "external": Key(v.FLAG, "Whether the table or its unique key may be missing from this file."),
     },
     required={"table": "Write `{table: t, column: b}`."},
+    exclusive=("column", "columns"),
 )
-REFERENCES = Form(keys={**PARENT.keys, **REFERENCE_OPTIONS.keys}, required=PARENT.required)
+REFERENCES = Form(keys={**PARENT.keys, **REFERENCE_OPTIONS.keys}, required=PARENT.required, exclusive=PARENT.exclusive)
 FOREIGN_KEY = Form(
     keys={
-        "columns": Key(LIST, "The columns that refer to another table."),
-        "column": Key(ANY, "The column that refers to another table."),
-        "references": Key(ANY, "`table.column`, `table`, or a mapping."),
+        "columns": Key(_COLUMN_NAMES, "The columns that refer to another table."),
+        "column": Key(_COLUMN_NAME, "The column that refers to another table."),
+        "references": Key(Kind(s.any_of(s.NAME, s.ref("parent"))), "`table.column`, `table`, or a mapping."),
         **REFERENCE_OPTIONS.keys,
     },
     example="`{columns: [a], references: {table: t, columns: [b]}}`",
     required={"references": "Write `references: {table: t, columns: [b]}`."},
+    one_of=("columns", "column"),
 )
 
 GENERATED = Form(
@@ -238,20 +276,25 @@ COLUMN_CONFLICTS = Form(
         "unique": Key(v.CONFLICT, "What to do with a row that breaks UNIQUE."),
     }
 )
-STORES = Kind("string", lambda value, _columns: value.word({"values": False, "names": True}))
+_STORES = {"values": False, "names": True}
+STORES = Kind(s.word(_STORES), lambda value, _columns: value.word(_STORES))
 ENUM = Form(
     keys={
-        "name": Key(ANY, "The enum's name in its source."),
-        "values": Key(ANY, "The values, if the enum has no name."),
+        "name": Key(Kind(s.TEXT), "The enum's name in its source."),
+        "values": Key(Kind(_ENUM_LIST), "The values, if the enum has no name."),
         "stores": Key(STORES, "What the column holds of an `enum.Enum`: `values`, or the `names` of its members."),
         "constraint": Key(v.NAME, "The name of the CHECK."),
     },
     example="`{name: Status, constraint: status_known}`",
+    one_of=("name", "values"),
 )
 ENUM_VALUES = Form(
     keys={
-        "renamed": Key(MAPPING, "New values by the old ones that they replace."),
-        "removed": Key(MAPPING, "Removed values, each with the value that replaces it in rows."),
+        "renamed": Key(Kind(s.by_name(s.ENUM_VALUE)), "New values by the old ones that they replace."),
+        "removed": Key(
+            Kind(s.by_name({**s.ENUM_VALUE, "type": ["string", "integer", "null"]})),
+            "Removed values, each with the value that replaces it in rows.",
+        ),
     },
     example="`{renamed: {OLD: NEW}}`",
 )
@@ -274,27 +317,47 @@ def _write_generated(generated: Generated, columns: Columns, where: str) -> Data
 
 COLUMN = Form(
     keys={
-        "type": Key(TYPE, "The declared type, or `boolean`, `timestamp`, `json` or `uuid`."),
-        "nullable": Key(v.FLAG, "Whether the column accepts NULL; true if left out."),
+        "type": Key(TYPE, "See [types](#types)."),
+        "nullable": Key(v.FLAG, "`false` is NOT NULL. Default: `true`."),
         "not_null_name": Key(v.NAME, "The name of the NOT NULL constraint."),
-        "default": Key(v.LITERAL, "The default: text, a number, a boolean or null."),
-        "default_sql": Key(v.DEFAULT_SQL, "The default as an SQL expression."),
-        "primary_key": Key(ANY, "Whether the column is the primary key, or a mapping with options."),
-        "autoincrement": Key(v.FLAG, "Whether the values of an INTEGER primary key are never used again."),
-        "unique": Key(ANY, "Whether the column is UNIQUE, or a mapping with options."),
-        "collate": Key(v.NAME, "The collation.", "collation"),
-        "enum": Key(ANY, "An enum's name, a list of values, or a mapping with the name of the CHECK."),
-        "check": Key(ANY, "A CHECK: an expression, a mapping with a name, or a list of them."),
-        "references": Key(ANY, "A foreign key: `table.column`, `table`, or a mapping."),
-        "generated": Key(Kind("any", _read_generated, _write_generated), "The expression that computes the column."),
-        "on_conflict": Key(ANY, "What to do with a row that breaks the column's constraint."),
-        "comment": Key(v.COMMENT, "What the column is for."),
-        "renamed_from": Key(v.NAME, "The name that the column had."),
-        "backfill": Key(v.EXPRESSION, "The value for existing rows, as an SQL expression."),
-        "enum_values": Key(MAPPING, "The new values for old values of the enum."),
-        "lint": _LINT,
+        "default": Key(v.LITERAL, "A literal: text without carriage returns, number, boolean, null."),
+        "default_sql": Key(v.DEFAULT_SQL, "An SQL expression, such as `CURRENT_TIMESTAMP`."),
+        "primary_key": Key(
+            Kind(s.any_of(s.FLAG, s.ref("column_primary_key"))), "`true`, or `order`, `on_conflict`, `name`."
+        ),
+        "autoincrement": Key(v.FLAG, "AUTOINCREMENT."),
+        "unique": Key(Kind(s.any_of(s.FLAG, s.ref("column_unique"))), "`true`, or `on_conflict`, `name`."),
+        "collate": Key(v.NAME, "A collation.", "collation"),
+        "enum": Key(
+            Kind(s.any_of(s.TEXT, _ENUM_LIST, s.ref("enum"))),
+            "An enum's name, a list of values, or a mapping with `name` or `values`, `stores` and `constraint`.",
+        ),
+        "check": Key(
+            Kind(s.any_of(s.list_of(s.ref("check")), s.ref("check"))),
+            "An expression such as `price > 0`, `{check, name}` or a list; `false` omits a boolean's CHECK.",
+        ),
+        "references": Key(
+            Kind(s.any_of(s.NAME, s.ref("references"))), "`agents.id`; see [foreign keys](#foreign-keys)."
+        ),
+        "generated": Key(
+            Kind(s.ref("generated"), _read_generated, _write_generated),
+            "An expression (virtual), or `{expression: a + b, stored: true}`.",
+        ),
+        "on_conflict": Key(
+            Kind(s.any_of(v.CONFLICT.shape, s.ref("column_conflicts"))),
+            "A word, or a mapping of `not_null`, `primary_key`, `unique` to words.",
+        ),
+        "comment": Key(v.COMMENT, "A description."),
+        "renamed_from": Key(v.NAME, "The old name; see [hints](#hints)."),
+        "backfill": Key(v.EXPRESSION, "A value for existing rows; see [hints](#hints)."),
+        "enum_values": Key(
+            Kind(s.any_of({"type": "null"}, s.ref("enum_values"))),
+            "What happened to old values; see [hints](#hints).",
+        ),
+        "lint": Key(_LINT, "What [`lint`](lint.md) ignores in the column."),
     },
     example="a type, or a mapping",
+    exclusive=("default", "default_sql"),
     instead={
         **dict.fromkeys(("null", "required", "notnull", "not_null", "optional"), "Write `nullable: false`."),
         **dict.fromkeys(
@@ -311,3 +374,25 @@ COLUMN = Form(
         "default_value": "Write `default: VALUE`.",
     },
 )
+
+#: Every mapping below the top by the name that :func:`~waiaas_migrate.files.schema_file.shapes.ref` takes.
+DEFINITIONS = {
+    "table": TABLE,
+    "column": COLUMN,
+    "lint": LINT,
+    "column_primary_key": COLUMN_PRIMARY_KEY,
+    "column_unique": COLUMN_UNIQUE,
+    "column_conflicts": COLUMN_CONFLICTS,
+    "enum": ENUM,
+    "enum_values": ENUM_VALUES,
+    "generated": GENERATED,
+    "check": CHECK,
+    "references": REFERENCES,
+    "parent": PARENT,
+    "foreign_key": FOREIGN_KEY,
+    "primary_key": PRIMARY_KEY,
+    "unique": UNIQUE,
+    "index": INDEX,
+    "term": TERM,
+    "index_term": INDEX_TERM,
+}

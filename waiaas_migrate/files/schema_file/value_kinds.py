@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from waiaas_migrate.files.problem_report import shown
+from waiaas_migrate.files.schema_file import shapes as s
 from waiaas_migrate.files.schema_file.forms import Columns, Kind, unsupported
 from waiaas_migrate.files.yaml_text.yaml_values import Value, described
 from waiaas_migrate.files.yaml_text.yaml_writer import Data, Paragraph
@@ -100,13 +101,15 @@ def _read_default_sql(value: Value, _: Columns) -> SqlText | None:
     sql = value.sql()
     if sql is None:
         return None
+    found = parse_sql(value, sql, default=True)
+    if found is None:
+        return None
     # By itself, a word in double quotes is always a string; within an expression it looks like a column.
     for word in () if ddl.is_bare(sql) else double_quoted(sql):
         text = quote_literal(word)
         what = f'"{word}" in double quotes would be the text {text}: a default can\'t name a column.'
         value.problem(what, f"Write {text} in single quotes.")
-    found = parse_sql(value, sql, default=True)
-    if found is not None and "(" in sql and (error := default_error(sql)):
+    if "(" in sql and (error := default_error(sql)):
         value.problem(f"SQLite can't compute this default: {error}.", "Correct the expression.")
     return found
 
@@ -144,7 +147,7 @@ def syntax_fix(text: str, otherwise: str) -> str:
 def _keyword(words: Mapping[str, T]) -> Kind:
     """Return the kind for one of ``words``; the model has no value for a word that means None."""
     written = {meaning: word for word, meaning in words.items()}
-    return Kind("string", lambda value, _: value.word(words), lambda content, _columns, _where: written[content])
+    return Kind(s.word(words), lambda value, _: value.word(words), lambda content, _columns, _where: written[content])
 
 
 _DEFERRALS = {
@@ -164,17 +167,19 @@ def _read_deferral(value: Value, _: Columns) -> Deferral | None:
     return _FLAG_DEFERRALS[value.scalar] if isinstance(value.scalar, bool) else value.word(_DEFERRALS)
 
 
-NAME = Kind("string", _read_name, write_name)
-FLAG = Kind("boolean", lambda value, _: value.flag(), lambda content, _columns, _where: content)
+NAME = Kind(s.NAME, _read_name, write_name)
+FLAG = Kind(s.FLAG, lambda value, _: value.flag(), lambda content, _columns, _where: content)
 COMMENT = Kind(
-    "string",
+    s.OPTIONAL_TEXT,
     lambda value, _: None if value.is_null else value.text(),
     lambda comment, _columns, _where: Paragraph(comment) if comment.strip() else None,
 )
-EXPRESSION = Kind("string", _read_expression, write_expression)
-LITERAL = Kind("string", _read_literal)
-DEFAULT_SQL = Kind("string", _read_default_sql, write_expression)
+EXPRESSION = Kind(s.SQL, _read_expression, write_expression)
+LITERAL = Kind(s.LITERAL, _read_literal)
+DEFAULT_SQL = Kind(s.SQL, _read_default_sql, write_expression)
 ORDER = _keyword({"asc": False, "desc": True})
 CONFLICT = _keyword({"abort": None, **{conflict.lower(): conflict for conflict in Conflict}})
 ACTION = _keyword({"no action": None, **{action.lower(): action for action in Action}})
-DEFERRAL = Kind("string", _read_deferral, lambda content, _columns, _where: _WRITTEN_DEFERRALS[content])
+DEFERRAL = Kind(
+    s.any_of(s.FLAG, s.word(_DEFERRALS)), _read_deferral, lambda content, _columns, _where: _WRITTEN_DEFERRALS[content]
+)

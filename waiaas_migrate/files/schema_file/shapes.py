@@ -1,0 +1,77 @@
+"""Describe the values of schema.yaml in JSON Schema, for editors (https://json-schema.org/draft-07).
+
+The reader is stricter where values depend on each other, or on SQL; see tests/files/test_json_schema.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+
+Shape: TypeAlias = Mapping[str, Any]
+
+_NAME = r"(?=.*\S)[^\x00-\x1f\x7f-\x9f]+$"
+_RESERVED = ("sqlite_", "_yoyo_", "yoyo_lock$", "yoyo_tmp_", "_waiaas_")
+
+
+def any_case(words: str) -> str:
+    """Return a pattern for ``words`` in any case; spaces between them may be underscores."""
+    letters = (f"[{letter}{letter.upper()}]" if letter.isalpha() else letter for letter in words)
+    return "".join(letters).replace(" ", r"[\s_]+")
+
+
+ANY: Shape = {}
+FLAG: Shape = {"type": "boolean"}
+TEXT: Shape = {"type": "string", "pattern": r"\S"}
+NAME: Shape = {"type": "string", "pattern": f"^{_NAME}"}
+OBJECT_NAME: Shape = {"type": "string", "pattern": f"^(?!{'|'.join(any_case(one) for one in _RESERVED)}){_NAME}"}
+STATEMENT: Shape = {"type": "string", "pattern": r"^[^\r]*\S[^\r]*$"}
+#: An SQL expression; YAML reads some as numbers, booleans or null.
+SQL: Shape = {"type": ["string", "number", "boolean", "null"], "pattern": r"^[^\r]*\S[^\r]*$"}
+LITERAL: Shape = {"type": ["string", "number", "boolean", "null"], "pattern": r"^[^\r]*$"}
+OPTIONAL_TEXT: Shape = {"type": ["string", "null"], "pattern": r"\S"}
+PRAGMA_NAME: Shape = {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}
+PRAGMA_VALUE: Shape = {"type": ["string", "integer"], "pattern": "^[A-Za-z_][A-Za-z0-9_-]*$"}
+ENUM_VALUE: Shape = {"type": ["string", "integer"], "minimum": -(2**63), "maximum": 2**63 - 1}
+
+
+def constant(value: object) -> Shape:
+    """Return the shape of a single value."""
+    return {"const": value}
+
+
+def word(words: Iterable[str]) -> Shape:
+    """Return the shape of one of ``words``; editors suggest them, and their case doesn't matter."""
+    known = list(words)
+    pattern = "|".join(any_case(one) for one in known)
+    return any_of({"enum": known}, {"type": "string", "pattern": rf"^\s*({pattern})\s*$"})
+
+
+def suggested(words: Iterable[str], other: Shape) -> Shape:
+    """Return ``other`` with ``words`` for editors to suggest."""
+    return any_of({"enum": list(words)}, other)
+
+
+def any_of(*shapes: Shape) -> Shape:
+    """Return the shape of a value that has one of ``shapes``."""
+    return {"anyOf": list(shapes)}
+
+
+def ref(name: str) -> Shape:
+    """Return the shape of the mapping that is called ``name`` in ``DEFINITIONS``."""
+    return {"$ref": f"#/definitions/{name}"}
+
+
+def list_of(item: Shape, *, at_least: int = 0) -> Shape:
+    """Return the shape of a list; null is an empty list unless items are required."""
+    if at_least:
+        return {"type": "array", "items": item, "minItems": at_least}
+    return {"type": ["array", "null"], "items": item}
+
+
+def by_name(value: Shape, *, names: Shape = ANY, at_least: int = 0) -> Shape:
+    """Return the shape of a mapping from names; null is an empty mapping unless entries are required."""
+    entries: Shape = {"additionalProperties": value, **({"propertyNames": names} if names else {})}
+    if at_least:
+        return {"type": "object", "minProperties": at_least, **entries}
+    return {"type": ["object", "null"], **entries}
