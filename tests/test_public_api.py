@@ -27,6 +27,9 @@ PUBLIC_MODULES = {"waiaas_migrate", "waiaas_migrate.sqlalchemy", "waiaas_migrate
 #: Classes that public functions and values hold, but that no user needs to name; each with the reason.
 NAMELESS = {
     "Code": "a string",
+    "ConnectOptions": "keyword arguments",
+    "EnumSource": "a setting of the project",
+    "LintSettings": "a setting of the project",
     "NamedSetup": "a function with a name",
     "StopRequest": "a protocol; a threading.Event is one",
     "MigrationFolder": "a folder that was read before; users give its path",

@@ -47,11 +47,12 @@ DDL = re.compile(r"\s*(?:CREATE|ALTER|DROP)\s")
 PUBLIC = set(
     """
     __version__
-    ApplyError DatabaseBusy DatabaseFileError DatabaseRefused Failure InputError Inspected Interrupted MigrateError MigrationsError
+    ApplyError DatabaseBusy DatabaseFileError DatabaseRefused Failure Initialized InputError Inspected Interrupted MigrateError MigrationsError
     OtherMigrationsError PragmaError Problem ProjectError ProofError RestoreInterrupted SchemaFileError TemplateError UnknownMigrationsError
     UnsupportedError UsageError
     close_database connect generate_id open_database push_schema
-    Adoption Difference Project adopt adopt_all check diff drift find_project generate inspect lint lint_database new rebase record
+    Adoption Difference Project adopt adopt_all check diagram diff drift enums find_project generate init inspect lint lint_database new
+    rebase record
     squash status
     take_over undo_changes SchemaEdit TakenOver Undoing
     Comparison Drift Finding FindingCode Generated Hazard New Rebased Recorded Severity Squashed Status Subject
@@ -63,7 +64,19 @@ PUBLIC = set(
 )
 
 #: Slow or not always installed: loaded when first needed.
-LOADED_LATER = {"aiosqlite", "click", "jinja2", "rich", "sqlalchemy", "sqlite3", "syntaqlite", "uuid6", "yaml", "yoyo"}
+LOADED_LATER = {
+    "aiosqlite",
+    "click",
+    "igraph",
+    "jinja2",
+    "rich",
+    "sqlalchemy",
+    "sqlite3",
+    "syntaqlite",
+    "uuid6",
+    "yaml",
+    "yoyo",
+}
 
 
 def path_of(file: Path) -> str:

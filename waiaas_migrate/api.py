@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from waiaas_migrate.authoring.squash import Squashed, squash
     from waiaas_migrate.commands.adopt import adopt, adopt_all
     from waiaas_migrate.commands.check import check
+    from waiaas_migrate.commands.diagram import diagram
     from waiaas_migrate.commands.diff import Comparison
     from waiaas_migrate.commands.diff import compare as diff
     from waiaas_migrate.commands.drift import Drift, drift, drift_of_all
+    from waiaas_migrate.commands.enums import enums
     from waiaas_migrate.commands.findings import Finding, FindingCode, Severity, Subject
+    from waiaas_migrate.commands.init.init import Initialized, init
     from waiaas_migrate.commands.inspect import Inspected, inspect
     from waiaas_migrate.commands.lint.lint import lint, lint_database
     from waiaas_migrate.commands.status import Status, status, status_of_all
@@ -94,6 +97,7 @@ __all__ = [
     "Fleet",
     "Generated",
     "Hazard",
+    "Initialized",
     "InputError",
     "Inspected",
     "Interrupted",
@@ -142,14 +146,17 @@ __all__ = [
     "check",
     "close_database",
     "connect",
+    "diagram",
     "diff",
     "drift",
     "drift_of_all",
+    "enums",
     "estimate",
     "estimate_all",
     "find_project",
     "generate",
     "generate_id",
+    "init",
     "inspect",
     "lint",
     "lint_database",
@@ -177,9 +184,12 @@ _NAMES = {
     "authoring.squash": "Squashed squash",
     "commands.adopt": "adopt adopt_all",
     "commands.check": "check",
+    "commands.diagram": "diagram",
     "commands.diff": "Comparison diff",
     "commands.drift": "Drift drift drift_of_all",
+    "commands.enums": "enums",
     "commands.findings": "Finding FindingCode Severity Subject",
+    "commands.init.init": "Initialized init",
     "commands.inspect": "Inspected inspect",
     "commands.lint.lint": "lint lint_database",
     "commands.status": "Status status status_of_all",

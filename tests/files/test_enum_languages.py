@@ -16,9 +16,9 @@ from waiaas_migrate.files.problem_report import Origin
 AT = Origin(file="schema.yaml", line=2, column=8, path="enums")
 
 
-def load(root: Path, *sources: str, names: tuple[str, ...] | None = None) -> LoadedEnums:
+def load(root: Path, *sources: str, used: tuple[str, ...] | None = None) -> LoadedEnums:
     """The enums of a project."""
-    return load_enums([EnumSource(source, AT) for source in sources], root=root, names=names)
+    return load_enums([EnumSource(source, AT) for source in sources], root=root, used=used)
 
 
 def read(root: Path, file: str, text: str) -> dict[str, tuple[str | int, ...] | str]:
@@ -99,7 +99,8 @@ def test_typescript_that_is_no_list(tmp_path: Path, text: str) -> None:
     """The error names the file, the line, the enum, and what is wrong with it."""
     (tmp_path / "other.ts").touch()
     (tmp_path / "enums.ts").write_text(f"{text};\nexport {{ E }};", encoding="utf-8")
-    (found,) = load(tmp_path, "enums.ts", names=("E",)).definitions
+    found = load(tmp_path, "enums.ts", used=("E",)).find("E")
+    assert found is not None
     assert str(found.as_problem()).startswith(f"enums.ts:{TYPESCRIPT_ERRORS[text]} ")
 
 
@@ -195,7 +196,7 @@ def test_python_is_read_without_running_it(tmp_path: Path, case: str) -> None:
     (tmp_path / "runs_fine.py").write_text(text, encoding="utf-8")
     (tmp_path / "fails.py").write_text(f"{text}\n\nraise SystemExit('it ran')\n", encoding="utf-8")
     for name in ("fails", "fails.py", "runs_fine"):
-        found = load(tmp_path, name, names=("E",)).find("E")
+        found = load(tmp_path, name, used=("E",)).find("E")
         assert found is not None
         assert (found.values, found.problem) == (values, "")
     namespace = subprocess.run(
@@ -234,7 +235,7 @@ def test_computed_python_is_imported(tmp_path: Path, text: str) -> None:
     """Whatever the source alone doesn't show is what the import gives."""
     (tmp_path / "lib.py").write_text("E = ('a', 'b')\n", encoding="utf-8")
     (tmp_path / "computed_enums.py").write_text(f"{text}\n", encoding="utf-8")
-    found = load(tmp_path, "computed_enums", names=("E",)).find("E")
+    found = load(tmp_path, "computed_enums", used=("E",)).find("E")
     assert found is not None
     assert (found.values, found.problem) == (("a", "b"), "")
 
@@ -322,6 +323,6 @@ def test_without_the_extra(tmp_path: Path) -> None:
 def test_the_source_of_a_missing_name(tmp_path: Path) -> None:
     """A syntax error that may hide an enum is reported instead of an unknown name."""
     (tmp_path / "enums.ts").write_text("export const A = ['a'];\nexport const = ['b'];\n", encoding="utf-8")
-    found = load(tmp_path, "enums.ts", names=("B",)).find("B")
+    found = load(tmp_path, "enums.ts", used=("B",)).find("B")
     assert found is not None
     assert str(found.as_problem()) == "enums.ts:2:8, B: can't be an enum: the file has a syntax error here. Correct it."

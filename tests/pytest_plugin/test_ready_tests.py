@@ -104,11 +104,11 @@ def test_rollbacks(project: Path, run_pytest: RunPytest) -> None:
     assert failed(done) == {f"rollbacks[{name}]" for name in parts if name != "0008_good"}
     done.stdout.fnmatch_lines(
         [
-            "There is no rollback. Write 0005_missing.rollback.sql, *",
+            "There is no rollback. Write 0005_missing.rollback.sql *",
             "The rollback fails: no such table: nobody*",
-            "The rollback does not restore the schema. Still missing:",
+            "The rollback does not restore the schema. Still to do:",
             "drop table d",
-            "The rollback does not restore the schema. Still missing:",
+            "The rollback does not restore the schema. Still to do:",
             "reorder columns of e*",
             "The rollback fails: * foreign key violations*",
         ]
@@ -126,6 +126,20 @@ def test_rollbacks_that_refuse_rows(project: Path, run_pytest: RunPytest) -> Non
     done = run_pytest("-v")
     assert failed(done) == {"rollbacks[0006_kind]"}
     done.stdout.fnmatch_lines(["The rollback does not restore the schema*", "drop column notes.sort*"])
+
+
+def test_python_migrations(project: Path, run_pytest: RunPytest) -> None:
+    """They are tested as others are; a step without a rollback is reported."""
+    text = "from yoyo import step\n__depends__ = {'0004_body'}\nsteps = [step('CREATE TABLE a (x)'%s)]\n"
+    (project / "migrations" / "0005_a.py").write_text(text % ", 'DROP TABLE a'", encoding="utf-8")
+    other = text.replace("0004_body", "0005_a").replace("TABLE a", "TABLE b")
+    (project / "migrations" / "0006_b.py").write_text(other % "", encoding="utf-8")
+    assert run(project, "record").status == 0
+    switch_on(project, "one_head rollbacks upgrades")
+    done = run_pytest("-v")
+    assert outcomes(done).keys() == names("one_head rollbacks upgrades", (*IDS, "0005_a", "0006_b"))
+    assert failed(done) == {"rollbacks[0006_b]"}
+    done.stdout.fnmatch_lines(["There is no rollback. *each step's second argument*"])
 
 
 def test_migrations_outside_transactions(project: Path, run_pytest: RunPytest) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import click
 
+import waiaas_migrate.sqlalchemy
 import waiaas_migrate.waiaas
 from tests.support.lint_pages import write_lint_pages
 from tests.support.projects import CHECKOUT
@@ -54,6 +55,8 @@ catalog_edits = true         # false: rebuild tables instead of editing their de
 secure_delete = false        # whether rebuilds overwrite deleted data; default: the connection's setting
 ignore = ["search_*"]        # tables and views of other tools, by name or glob
 main_branch = "trunk"        # its migrations are released; default: the remote's default branch, main or master
+enums_python = "app/enums.py"        # the modules that `enums` writes; `check` reports one that is out of date
+enums_typescript = "src/enums.ts"
 lint = { ignore = [] }       # which rules `lint` runs; see [Lint](lint.md)
 setup = "app.db:prepare"     # called with every connection, to register collations, functions and extensions
 ```
@@ -80,6 +83,7 @@ With `--json`, stdout holds one object. Its keys are always present:
 - `drift --fix`: `database`, `changes`, `hazards`, `sql`
 - `generate`: `migration`, `changes`, `hazards`, `refused`, `unrecorded`, `replaced`, `written`, `removed`
 - `lint`: `findings`
+- `init`: `written`, `adopted`, `notices`, `next` (commands, each with its purpose)
 - `new`: `migration`, `written`, `removed`
 - `record`: `added`, `edited`, `deleted`, `notices`, `written`, `removed`
 - `restore`: `database`, `restored`, `kept`, `notices`
@@ -173,7 +177,8 @@ def spelling(option: click.Option) -> str:
 API_INTRODUCTION = """\
 # Python API
 
-Import from `waiaas_migrate` and `waiaas_migrate.waiaas`. Everything else is private and may change in any release.
+Import from `waiaas_migrate`, `waiaas_migrate.sqlalchemy` and `waiaas_migrate.waiaas`. Everything else is private and may
+change in any release.
 
 An application needs only the first section. The others do what the [commands](cli.md) of the same names do, for scripts
 and tests. A file or folder can be given as a string or a `Path`, a database also as a `file:` URI or `sqlite:///` URL.
@@ -208,19 +213,20 @@ API_SECTIONS = (
     (
         "Write migrations",
         "",
-        "find_project generate new record rebase squash Project Generated New Recorded Rebased Squashed Hazard",
+        "find_project init generate new record rebase squash Project Initialized Generated New Recorded Rebased Squashed Hazard",
     ),
     (
         "Check and compare",
         "",
         (
-            "check lint lint_database drift diff inspect adopt take_over undo_changes Finding Subject FindingCode Severity "
+            "check lint lint_database drift diff diagram enums inspect adopt take_over undo_changes Finding Subject "
+            "FindingCode Severity "
             "Problem Drift Comparison Inspected Adoption Difference TakenOver SchemaEdit Undoing"
         ),
     ),
 )
 #: The other modules to import from.
-API_MODULES = (waiaas_migrate.waiaas,)
+API_MODULES = (waiaas_migrate.sqlalchemy, waiaas_migrate.waiaas)
 
 
 def api_reference() -> str:

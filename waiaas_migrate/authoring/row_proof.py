@@ -116,7 +116,7 @@ def _value(table: Table, column: Column, number: int, allowed: tuple[str | int, 
         case "TEXT":
             return f"{number}"
         case "BLOB":
-            return bytes([number])
+            return f"{number}".encode()  # may hold JSON
         case _:
             return number
 

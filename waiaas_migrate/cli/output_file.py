@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -24,6 +25,24 @@ def output_path(output: str | None) -> Path | None:
     if path is not None and path.is_dir():
         raise UsageError(f"--output {output}: is a folder. Give the path of a file.")
     return path
+
+
+def refuse_other_file(path: Path | None, is_ours: Callable[[str], bool]) -> None:
+    """Refuse to replace a file that the command didn't write; ``is_ours`` decides by how the file begins.
+
+    Raises:
+        UsageError: names the file.
+    """
+    if path is None or not path.is_file():
+        return
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            beginning = file.read(1000)
+    except OSError:  # writing it will fail, too, with a better message
+        return
+    if beginning and not is_ours(beginning):
+        fix = "Give another file, or add --force."
+        raise UsageError(f"--output {path}: exists, and this command didn't write it. {fix}")
 
 
 def write_document(path: Path | None, text: str) -> None:

@@ -15,6 +15,7 @@ from waiaas_migrate.authoring.tried_pragmas import refuse_faulty_pragmas
 from waiaas_migrate.authoring.yoyo_reading import refuse_misread
 from waiaas_migrate.commands.editor_findings import editor_findings
 from waiaas_migrate.commands.enum_findings import enum_findings
+from waiaas_migrate.commands.enums import stale_enums
 from waiaas_migrate.commands.findings import Finding, FindingCode, Subject, placed, schema_findings
 from waiaas_migrate.commands.lint.lint import certain_findings
 from waiaas_migrate.commands.rollback_findings import rollback_findings
@@ -66,9 +67,11 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
             *_pragma_findings(manifest, pragmas_of(declared.source)),
             *_manifest_findings(manifest, project, head, is_intact=not problems),
         )
-    found += (
+    found = (
+        *found,
         *certain_findings(project, declared, places),
         *rollback_findings(project, migrations, manifest),
+        *stale_enums(project),
         *editor_findings(project),
     )
     return tuple(replace(one, file=display_name(project.root / one.file, project.root)) for one in found)

@@ -49,6 +49,7 @@ class FindingCode(StrEnum):
     NOT_ADOPTED = "NOT_ADOPTED"
     OTHER_MIGRATION = "OTHER_MIGRATION"
     PRAGMA_CHANGED = "PRAGMA_CHANGED"
+    STALE_ENUMS = "STALE_ENUMS"
     STALE_JSON_SCHEMA = "STALE_JSON_SCHEMA"
     STALE_MANIFEST = "STALE_MANIFEST"
     UNKNOWN_CHANGE = "UNKNOWN_CHANGE"
@@ -69,6 +70,7 @@ EXPLANATIONS: dict[str, str] = {
     FindingCode.NOT_ADOPTED: "The database has tables, but no record of migrations.",
     FindingCode.OTHER_MIGRATION: "The database ran another migration under the name of one in the folder.",
     FindingCode.PRAGMA_CHANGED: "The PRAGMAs of schema.yaml and manifest.json differ.",
+    FindingCode.STALE_ENUMS: "A module that `enums` writes is missing or outdated.",
     FindingCode.STALE_JSON_SCHEMA: "The JSON Schema that schema.yaml names for editors is missing or outdated.",
     FindingCode.STALE_MANIFEST: "manifest.json doesn't describe the files in the migrations folder.",
     FindingCode.UNKNOWN_CHANGE: "An unknown or changed migration made a change, or somebody made it by hand.",

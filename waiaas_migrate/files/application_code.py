@@ -43,7 +43,7 @@ def application_code() -> Iterator[None]:
         raise ApplicationError(f"{name}: {message}" if message else name) from error
 
 
-def is_setup_name(value: object) -> bool:
+def is_object_name(value: object) -> bool:
     """Return whether ``value`` has the form ``package.module:function``."""
     if not isinstance(value, str):
         return False
@@ -79,20 +79,33 @@ class NamedSetup:
 
 @lru_cache(maxsize=8)
 def _load(setup: NamedSetup) -> Callable[[sqlite3.Connection], Any]:
-    module, _, path = setup.name.partition(":")
-    for folder in (setup.root / "src", setup.root):
-        if folder.is_dir() and str(folder) not in sys.path:
-            sys.path.insert(0, str(folder))
-    try:
-        with application_code():
-            found: Any = importlib.import_module(module)
-    except ApplicationError as error:
-        fix = f"It is looked up in {setup.root} and among the installed packages. Correct the name, or install it."
-        raise ProjectError([setup.origin.problem(f"can't import the module `{module}`: {error}.", fix)]) from error
-    for name in path.split("."):
-        found = getattr(found, name, None)
+    found = named_object(setup.name, root=setup.root, origin=setup.origin)
     if not callable(found):
+        module, _, path = setup.name.partition(":")
         what = f"`{path}` in the module `{module}` is {'missing' if found is None else 'not a function'}."
         raise ProjectError([setup.origin.problem(what, "Name a function that takes a sqlite3.Connection.")])
     function: Callable[[sqlite3.Connection], Any] = found
     return function
+
+
+def named_object(name: str, *, root: Path, origin: Origin) -> object:
+    """Import what ``name``, of the form ``package.module:path``, names; return None if the module lacks it.
+
+    Modules are looked up in ``root`` and its ``src`` folder first.
+
+    Raises:
+        ProjectError: the module can't be imported; ``origin`` is where it is named.
+    """
+    module, _, path = name.partition(":")
+    for folder in (root / "src", root):
+        if folder.is_dir() and str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
+    try:
+        with application_code():
+            found: object = importlib.import_module(module)
+    except ApplicationError as error:
+        fix = f"It is looked up in {root} and among the installed packages. Correct the name, or install it."
+        raise ProjectError([origin.problem(f"can't import the module `{module}`: {error}.", fix)]) from error
+    for step in path.split("."):
+        found = getattr(found, step, None)
+    return found

@@ -35,6 +35,12 @@ class Merge(NamedTuple):
     base: str | None
 
 
+def repository_root(folder: Path) -> Path | None:
+    """Return the top folder of the repository that ``folder`` is in; None if there is none."""
+    top = _git(folder, "rev-parse", "--show-toplevel")
+    return Path(top) if top else None
+
+
 def merge_base_with_main(folder: Path, main_branch: str | None = None) -> MergeBase | None:
     """Return the merge base of HEAD and the main branch.
 

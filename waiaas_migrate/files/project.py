@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from waiaas_migrate.errors import MigrateError, Problem, ProjectError
 from waiaas_migrate.files import lint_settings as lint_table
-from waiaas_migrate.files.application_code import NamedSetup, is_setup_name
+from waiaas_migrate.files.application_code import NamedSetup, is_object_name
 from waiaas_migrate.files.lint_settings import ALL_RULES, LintSettings
 from waiaas_migrate.files.problem_report import Origin, Report, listed, suggestion
 from waiaas_migrate.files.text_file import read_text
@@ -42,6 +42,8 @@ def _is_branch(value: object) -> bool:
 
 
 _PATHS = {"schema": "schema.yaml", "migrations": "migrations", "templates": "templates"}
+#: Files that commands write from schema.yaml, each with an example.
+_WRITTEN = {"enums_python": "app/enums.py", "enums_typescript": "src/enums.ts"}
 
 
 def _is_database(value: object) -> bool:
@@ -62,6 +64,7 @@ _FLAG = _Setting("true or false", "false", lambda value: isinstance(value, bool)
 _SETTINGS = {
     **{name: _Setting("a path", f'"{default}"', _is_name) for name, default in _PATHS.items()},
     "database": _Setting("a path or a sqlite:/// URL", '"app.db"', _is_database),
+    **{name: _Setting("a path", f'"{example}"', _is_name) for name, example in _WRITTEN.items()},
     "catalog_edits": _FLAG,
     "secure_delete": _FLAG,
     "ignore": _Setting(
@@ -69,7 +72,7 @@ _SETTINGS = {
     ),
     "main_branch": _Setting("the name of a branch", '"trunk"', _is_branch),
     "lint": _Setting(lint_table.WANTED, lint_table.EXAMPLE, lint_table.is_lint_table),
-    "setup": _Setting("the name of a function", '"package.module:function"', is_setup_name),
+    "setup": _Setting("the name of a function", '"package.module:function"', is_object_name),
 }
 
 
@@ -83,6 +86,8 @@ class Project:
         migrations: the migrations folder.
         templates: the folder of the project's own templates.
         database: the database, or a pattern for several, of commands that are given none.
+        enums_python: the Python module that ``enums`` writes; None if there is none.
+        enums_typescript: the TypeScript module likewise.
         catalog_edits: whether a change to only a table's text may be made in ``sqlite_master``, which is fast, or must
             be a rebuild.
         secure_delete: whether rebuilds overwrite the pages that they free; None leaves it to the connection.
@@ -97,6 +102,8 @@ class Project:
     migrations: Path
     templates: Path
     database: Path | None = None
+    enums_python: Path | None = None
+    enums_typescript: Path | None = None
     catalog_edits: bool = True
     secure_delete: bool | None = None
     ignore: tuple[str, ...] = ()
@@ -138,6 +145,7 @@ def find_project(
     for name, default in _PATHS.items():
         path = given[name]
         settings[name] = root / settings.get(name, default) if path is None else start / path
+    settings |= {name: root / settings[name] for name in _WRITTEN if name in settings}
     if "setup" in settings:
         name, origin = settings["setup"]
         settings["setup"] = NamedSetup(name=name, root=root, origin=origin)

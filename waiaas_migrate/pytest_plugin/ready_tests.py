@@ -14,7 +14,7 @@ import pytest
 
 from waiaas_migrate.authoring.migration_names import heads
 from waiaas_migrate.commands.check import check
-from waiaas_migrate.errors import ApplyError, MigrateError
+from waiaas_migrate.errors import ApplyError, MigrateError, UnsupportedError
 from waiaas_migrate.files.migration_dir.manifest import read_summary
 from waiaas_migrate.files.migration_dir.migration_files import read_migrations
 from waiaas_migrate.pytest_plugin import TESTS, databases_of
@@ -26,7 +26,7 @@ from waiaas_migrate.sqlite.database.setup import using_setup
 
 
 def expect_one_head(databases: Databases) -> None:
-    """Fail if several migrations are the last of theirs."""
+    """Fail if there are several migrations that no other one depends on."""
     found = heads(read_migrations(databases.project.migrations))
     if len(found) > 1:
         _fail(
@@ -52,8 +52,6 @@ def expect_rollback(databases: Databases, migration: str) -> None:
     (file,) = databases.folder.named([migration])
     if not file.transactional:
         pytest.skip("it runs outside a transaction, which `rollback` refuses to undo")
-    if file.kind == "sql" and file.rollback is None:
-        _fail(f"There is no rollback. Write {migration}.rollback.sql, and run `waiaas-migrate record`.")
     if not _is_rolled_back(databases, migration):
         _is_rolled_back(databases, migration, with_rows=False)
 
@@ -65,19 +63,24 @@ def _is_rolled_back(databases: Databases, migration: str, *, with_rows: bool = T
         databases.make(before, path, without=() if with_rows else None)
         try:
             databases.apply(path, before + 1)
-        except ApplyError:
+        except ApplyError as error:
             if with_rows:  # that is for `upgrades` to report
                 return False
-            raise
+            _fail(f"{migration} fails: {error.reason}")
         try:
             databases.roll_back(path)
+        except UnsupportedError:
+            _fail(
+                f"There is no rollback. Write {migration}.rollback.sql (in a Python migration, each step's second "
+                f"argument), and run `waiaas-migrate record`."
+            )
         except ApplyError as error:
             if with_rows and _refuses_rows(error):
                 return False
             _fail(f"The rollback fails: {error.reason}")
         found, wanted = databases.schema(path), databases.schema_after(before)
     if left := diff(found, wanted, column_order=True):
-        _fail("The rollback does not restore the schema. Still missing:\n" + "\n".join(map(describe, left)))
+        _fail("The rollback does not restore the schema. Still to do:\n" + "\n".join(map(describe, left)))
     return True
 
 

@@ -119,6 +119,12 @@ def _describe_index(change: c.IndexChange) -> str:
             assert_never(change)
 
 
+def index_words(index: m.Index) -> str:
+    """Return ``index`` in words, such as ``unique index idx_tasks_title (title)``."""
+    where = f" where {index.where.sql}" if index.where else ""
+    return f"{_kind(index)} {index.name} ({_terms(index.parts)}){where}"
+
+
 def _kind(index: m.Index) -> str:
     return "unique index" if index.unique else "index"
 
@@ -148,11 +154,11 @@ def _describe_key(change: c.KeyChange) -> str:
         case c.DropUnique(table=table, unique=unique):
             return f"drop UNIQUE on {table} ({_terms(unique.parts)})"
         case c.AddForeignKey(table=table, foreign_key=key):
-            return f"add foreign key on {table}: {_referenced(key)}"
+            return f"add foreign key on {table}: {foreign_key_words(key)}"
         case c.DropForeignKey(table=table, foreign_key=key):
-            return f"drop foreign key on {table}: {_referenced(key)}"
+            return f"drop foreign key on {table}: {foreign_key_words(key)}"
         case c.ModifyForeignKey(table=table, old=old, new=new):
-            return f"change foreign key on {table}: {_referenced(old)} becomes {_referenced(new)}"
+            return f"change foreign key on {table}: {foreign_key_words(old)} becomes {foreign_key_words(new)}"
         case _:
             assert_never(change)
 
@@ -164,7 +170,8 @@ def _keyed(key: m.PrimaryKey | None) -> str:
     return _joined(key.name, f"({_terms(key.parts)})", "autoincrement" if key.autoincrement else "", conflict)
 
 
-def _referenced(key: m.ForeignKey) -> str:
+def foreign_key_words(key: m.ForeignKey) -> str:
+    """Return ``key`` in words, such as ``(task_id) references tasks (id) on delete cascade``."""
     return _joined(
         key.name,
         f"({', '.join(key.columns)}) references {key.table}",

@@ -15,6 +15,7 @@ from sqlalchemy import URL, AsyncAdaptedQueuePool, Connection, Engine, Pool, Que
 
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.runner.open import connect_to, open_database
+from waiaas_migrate.sqlalchemy.reflection import reflect_inline_keys
 from waiaas_migrate.sqlite.database.connect_options import ConnectOptions, check_options
 from waiaas_migrate.sqlite.database.setup import Setup
 from waiaas_migrate.sqlite.database.url import StrPath, database_path
@@ -62,6 +63,7 @@ def create_engine(
     source = _migrate(path, migrations, backup, setup, options)
     engine = sqlalchemy.create_engine(source.url, creator=source.connect, **source.options(QueuePool))
     _begin_explicitly(engine, begin, options.get("isolation_level"))
+    reflect_inline_keys(engine)
     return engine
 
 
@@ -99,6 +101,7 @@ def create_async_engine(
     url = source.url.set(drivername="sqlite+aiosqlite")
     engine = asyncio.create_async_engine(url, async_creator=connect, **source.options(AsyncAdaptedQueuePool))
     _begin_explicitly(engine.sync_engine, begin, options.get("isolation_level"))
+    reflect_inline_keys(engine.sync_engine)
     return engine
 
 

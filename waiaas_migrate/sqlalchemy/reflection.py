@@ -1,13 +1,81 @@
-"""Leave the record of migrations out of what SQLAlchemy and Alembic compare with an application's tables."""
+"""Have SQLAlchemy and Alembic see a migrated database as the application's classes declare it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Engine
 
 from waiaas_migrate.sqlite.database.catalog import is_internal
 
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import ReflectedForeignKeyConstraint
+
+    from waiaas_migrate.schema.model import ForeignKey
+
 
 def include_name(name: str | None, type_: str, parent_names: Mapping[str, str | None]) -> bool:
-    """Return whether a table is the application's; pass this to Alembic's ``context.configure`` as ``include_name``."""
+    """Return whether a table is the application's; pass this to Alembic's ``context.configure`` as ``include_name``.
+
+    The others are the record of migrations.
+    """
     table = name if type_ == "table" else parent_names.get("table_name")
     return table is None or not is_internal(table)
+
+
+def reflect_inline_keys(engine: Engine) -> None:
+    """Have ``engine`` reflect the ON DELETE, ON UPDATE and DEFERRABLE of foreign keys that are written on a column.
+
+    SQLAlchemy reads them only from constraints of the table, so Alembic would find each of these keys changed.
+    """
+    dialect = engine.dialect
+    reflect = dialect.get_foreign_keys
+
+    def get_foreign_keys(
+        connection: Connection,
+        table_name: str,
+        schema: str | None = None,
+        **options: Any,  # noqa: ANN401 — SQLAlchemy's
+    ) -> list[ReflectedForeignKeyConstraint]:
+        keys = reflect(connection, table_name, schema, **options)
+        if keys and schema is None:
+            declared = {_identity(key.columns, key.table): key for key in _declared_keys(connection, table_name)}
+            for key in keys:
+                found = declared.get(_identity(key["constrained_columns"], key["referred_table"]))
+                if found is not None and found.inline:
+                    key["options"] = _options(found)
+        return keys
+
+    dialect.get_foreign_keys = get_foreign_keys  # type: ignore[method-assign]  # the dialect is this engine's alone
+
+
+def _identity(columns: tuple[str, ...] | list[str], table: str) -> tuple[str, ...]:
+    return (table.lower(), *(column.lower() for column in columns))
+
+
+def _declared_keys(connection: Connection, table_name: str) -> tuple[ForeignKey, ...]:
+    """Return the foreign keys in the text of a table; none if it can't be read."""
+    from waiaas_migrate.sqlite.reading.ddl_table import table
+    from waiaas_migrate.sqlite.reading.grammar import SqlError
+
+    query = "SELECT sql FROM sqlite_master WHERE type = 'table' AND lower(name) = lower(?)"
+    sql = connection.exec_driver_sql(query, (table_name,)).scalar()
+    try:
+        return table(sql).foreign_keys if sql else ()
+    except SqlError:
+        return ()
+
+
+def _options(key: ForeignKey) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if key.on_delete is not None:
+        options["ondelete"] = key.on_delete.value
+    if key.on_update is not None:
+        options["onupdate"] = key.on_update.value
+    if key.deferral is not None:
+        kind, _, initially = key.deferral.value.partition(" INITIALLY ")
+        options["deferrable"] = kind == "DEFERRABLE"
+        if initially:
+            options["initially"] = initially
+    return options

@@ -21,6 +21,7 @@ class EnumDefinition:
     Args:
         name: its name.
         source: the module or file, as schema.yaml spells it.
+        module: the Python module to import it from; empty in other languages.
         at: its place, or that of the problem.
         values: its values, in order.
         places: the places of the values; empty if they are not known.
@@ -39,6 +40,7 @@ class EnumDefinition:
     shape: Shape = "list"
     problem: str = ""
     fix: str = ""
+    module: str = ""
 
     def place_of(self, value: str | int) -> Origin:
         """Return the place of a value, or of a member by its name; that of the enum if it is not known."""

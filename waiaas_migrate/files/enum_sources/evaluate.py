@@ -120,7 +120,7 @@ class Evaluator:
             if target is None:
                 return None
             at = _origin(target)
-            is_type = name in target.module.types
+            is_type = self._is_type(target, name)
             target = self._followed(target)
             shape, at = "type" if is_type else _shape(target), _origin(target)
             found = self._values(target)
@@ -138,6 +138,13 @@ class Evaluator:
             problem=problem,
             fix=fix,
         )
+
+    def _is_type(self, target: _Target, name: str) -> bool:
+        """Return whether ``name`` is a type where it is declared, perhaps in another file."""
+        with self._deeper(target):
+            if isinstance(target.expression, Import) and (original := target.expression.name):
+                return self._is_type(self._referred(target.expression, target.module), original)
+            return name in target.module.types
 
     def _values(self, target: _Target) -> list[_Found]:
         """Return the values of a list or a class."""

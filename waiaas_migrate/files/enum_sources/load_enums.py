@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from waiaas_migrate.errors import SchemaFileError
 from waiaas_migrate.files.enum_sources.data_text import locate_nothing, mapping_module, parse_data
 from waiaas_migrate.files.enum_sources.definitions import EnumDefinition, LoadedEnums
 from waiaas_migrate.files.enum_sources.evaluate import Evaluator, Language
-from waiaas_migrate.files.enum_sources.expressions import Module
+from waiaas_migrate.files.enum_sources.expressions import Constant, Module
 from waiaas_migrate.files.enum_sources.python_import import imported_enums
 from waiaas_migrate.files.enum_sources.python_text import locate_python, parse_python
 from waiaas_migrate.files.enum_sources.typescript_text import locate_typescript, parse_typescript
@@ -59,55 +60,60 @@ class _Opened(NamedTuple):
     module: str = ""
 
 
-def load_enums(sources: Sequence[EnumSource], *, root: Path, names: Collection[str] | None = None) -> LoadedEnums:
-    """Load the enums of ``sources``, or only those called ``names`` if all of them are found.
+def load_enums(sources: Sequence[EnumSource], *, root: Path, used: Collection[str] | None = None) -> LoadedEnums:
+    """Load the enums of ``sources``.
 
     An enum is an ``enum.Enum`` subclass, a ``typing.Literal``, or a tuple or list of strings or integers; in
-    TypeScript an array, an enum, an object or a union of literals; in JSON and YAML a list. ``root`` is the project's
-    folder. Nothing is executed, except Python modules in which a value is computed, or if a name isn't found.
+    TypeScript an array, an enum, an object or a union of literals; in JSON and YAML a list.
+
+    Nothing is executed, except Python modules in which the value of an enum is computed.
+
+    Args:
+        sources: modules, files and mappings.
+        root: the project's folder.
+        used: the enums that are needed, so that others need no import; None for all.
 
     Raises:
         SchemaFileError: lists a problem for each source that can't be read.
     """
     report, evaluator = Report(), Evaluator(_LANGUAGES, root)
     opened = [found for source in sources if (found := _open(source, evaluator, root, report)) is not None]
-    names = () if report.problems() else names
-    written = _written(opened, evaluator, names)
-    if names is not None and set(names) - {definition.name for found in written for definition in found}:
-        names = None  # the others are needed for a suggestion
-        written = _written(opened, evaluator, names)
-    computed = []
+    if report.problems():
+        used = ()
+    written = [tuple(_written(one, evaluator, used or ())) for one in opened]
+    is_missing = used is None or not {one.name for own in written for one in own}.issuperset(used)
+    definitions: list[EnumDefinition] = []
+    computed: list[_Opened] = []
     for one, own in zip(opened, written, strict=True):
         if one.source.mapping is not None:
             report.extend(definition.as_problem() for definition in own if definition.problem)
-        if _needs_import(one, own, everything=names is None):
+        if one.module and (one.text is None or _is_computed(one.text, own, used, is_missing=is_missing)):
             computed.append(one)
-    imported = list(imported_enums([(one.module, one.source.at) for one in computed], root, report)) if computed else []
+        else:
+            definitions += own
+    definitions += imported_enums([(one.source.name, one.module, one.source.at) for one in computed], root, report)
     if problems := report.problems():
         raise SchemaFileError(problems)
-    literal = [
-        definition for one, found in zip(opened, written, strict=True) if one not in computed for definition in found
-    ]
-    return LoadedEnums(sources=tuple(one.source.name for one in opened), definitions=(*literal, *imported))
+    return LoadedEnums(sources=tuple(one.source.name for one in opened), definitions=tuple(definitions))
 
 
-def _written(
-    opened: Iterable[_Opened], evaluator: Evaluator, names: Collection[str] | None
-) -> list[list[EnumDefinition]]:
-    """Return what the text of each source defines."""
-    found: list[list[EnumDefinition]] = []
-    for source, text, _ in opened:
-        wanted = names if names is not None and source.mapping is None else evaluator.names(text) if text else ()
-        own = (evaluator.definition(text, name, source.name) for name in dict.fromkeys(wanted)) if text else ()
-        found.append([definition for definition in own if definition is not None])
-    return found
+def _written(one: _Opened, evaluator: Evaluator, used: Iterable[str]) -> Iterator[EnumDefinition]:
+    """Yield what the text of a source defines."""
+    if one.text is not None:
+        for name in dict.fromkeys((*evaluator.names(one.text), *used)):
+            definition = evaluator.definition(one.text, name, one.source.name)
+            if definition is not None:
+                yield replace(definition, module=one.module)
 
 
-def _needs_import(one: _Opened, found: Iterable[EnumDefinition], *, everything: bool) -> bool:
-    """Return whether a source is a Python module that can't be read exactly without an import."""
-    if not one.module:
-        return False
-    return one.text is None or (everything and not one.text.is_complete) or any(one.problem for one in found)
+def _is_computed(
+    text: Module, own: Iterable[EnumDefinition], used: Collection[str] | None, *, is_missing: bool
+) -> bool:
+    """Return whether a module must be imported to find the enums that are used."""
+    problems = [one.name for one in own if one.problem and (used is None or one.name in used)]
+    # An import would make nothing else of a single value.
+    is_unread = any(not isinstance(text.names.get(name), Constant) for name in problems)
+    return is_unread or (is_missing and not text.is_complete)
 
 
 def _open(source: EnumSource, evaluator: Evaluator, root: Path, report: Report) -> _Opened | None:
@@ -150,3 +156,15 @@ def _module_of(path: Path, root: Path) -> str:
             parts = path.relative_to(base).with_suffix("").parts
             return ".".join(parts) if all(part.isidentifier() for part in parts) else ""
     return ""
+
+
+def same_enums(one: str, other: str, *, suffix: str) -> bool:
+    """Return whether two texts of a language, whose files end in ``suffix``, define the same enums."""
+    return _all_in(one, suffix) == _all_in(other, suffix)
+
+
+def _all_in(text: str, suffix: str) -> set[tuple[object, ...]]:
+    evaluator = Evaluator(_LANGUAGES, Path())
+    module = _LANGUAGES[suffix].parse(text, Path(f"enums{suffix}"), "")
+    found = (evaluator.definition(module, name, "") for name in evaluator.names(module))
+    return {(one.name, one.shape, one.values, one.members, one.problem) for one in found if one is not None}

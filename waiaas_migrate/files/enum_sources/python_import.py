@@ -12,6 +12,7 @@ import importlib
 import sys
 import typing
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
@@ -29,17 +30,19 @@ _INSTALLED = frozenset({"site-packages", "dist-packages"})
 _FLAGS = "use an integer column, such as `{type: integer, check: a BETWEEN 0 AND 7}`"
 
 
-def imported_enums(modules: Sequence[tuple[str, Origin]], root: Path, report: Report) -> Iterator[EnumDefinition]:
+def imported_enums(modules: Sequence[tuple[str, str, Origin]], root: Path, report: Report) -> Iterator[EnumDefinition]:
     """Yield everything in ``modules`` that a program could take for an enum, each with a problem if it is none.
 
-    Each of ``modules`` comes with the place that names it; those that can't be imported are reported. During the
-    imports, ``root`` and its ``src`` folder are on ``sys.path``.
+    Each of ``modules`` is the name of a source, its module, and the place that names it. Those that can't be imported
+    are reported. During the imports, ``root`` and its ``src`` folder are on ``sys.path``.
     """
-    with _fresh_imports([name for name, _ in modules], root):
-        for name, origin in modules:
+    if not modules:
+        return
+    with _fresh_imports([name for _, name, _ in modules], root):
+        for source, name, origin in modules:
             module = _import(name, origin, report, root)
             if module is not None:
-                yield from _definitions(module, name, root)
+                yield from (replace(found, module=name) for found in _definitions(module, source, root))
 
 
 def _import(name: str, origin: Origin, report: Report, root: Path) -> ModuleType | None:

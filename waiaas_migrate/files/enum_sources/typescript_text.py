@@ -68,7 +68,7 @@ def parse_typescript(text: str, path: Path, file: str) -> Module:
     return Module(
         path=path,
         file=file,
-        names=reader.types | reader.values,
+        names=dict(sorted((reader.types | reader.values).items(), key=lambda one: one[1].at)),
         exported=frozenset(reader.exported),
         types=frozenset(reader.types.keys() - reader.values.keys()),
         stars=tuple(reader.stars),

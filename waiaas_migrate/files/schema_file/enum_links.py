@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from waiaas_migrate.files.enum_sources.definitions import LoadedEnums
+from waiaas_migrate.files.enum_sources.words import words_of
 from waiaas_migrate.files.problem_report import listed
 from waiaas_migrate.files.schema_file.column_text import EnumReference, is_usable_list
 from waiaas_migrate.files.schema_file.schema_text import Links, with_lists_on_columns
@@ -15,7 +15,6 @@ from waiaas_migrate.schema.enum_lists import literal
 from waiaas_migrate.schema.model import Check, Column, Schema, Table
 from waiaas_migrate.schema.names import fold
 
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 #: A list with fewer values in common with an enum is almost equal only if their names are alike.
 _FEW = 2
 _BOOLEAN = frozenset({0, 1})
@@ -56,8 +55,8 @@ class _List:
 
     def likeness(self, enum: _Candidate) -> tuple[int, int]:
         """Return how many words of the enum's name the list's names share, and minus how many they lack."""
-        own = _words(self.table.name, self.column.name, self.check.name or "")
-        words = _words(enum.name)
+        own = words_of(self.table.name, self.column.name, self.check.name or "")
+        words = words_of(enum.name)
         return len(words & own), -len(words - own)
 
 
@@ -111,7 +110,7 @@ def _most_alike(one: _List, enums: Sequence[_Candidate]) -> list[_Candidate]:
         return list(enums)
     best = max(one.likeness(enum) for enum in enums)
     found = [enum for enum in enums if one.likeness(enum) == best] if best[0] else list(enums)
-    if len({_words(enum.name) for enum in found}) == 1:
+    if len({words_of(enum.name) for enum in found}) == 1:
         # A class and a constant made from it, such as Status and STATUSES. The constant is preferred.
         return [min(found, key=lambda enum: (enum.by_names, not enum.name.isupper()))]
     return found
@@ -138,14 +137,3 @@ def _declaration(one: _List, enum: _Candidate) -> str:
     fields |= {} if one.check.name is None else {"constraint": one.check.name}
     listed_fields = ", ".join(f"{key}: {value}" for key, value in fields.items())
     return f"enum: {enum.name}" if len(fields) == 1 else f"enum: {{{listed_fields}}}"
-
-
-def _words(*names: str) -> frozenset[str]:
-    """Return the words of ``names`` in lower case, without the endings of plurals."""
-    return frozenset(_singular(word.lower()) for name in names for word in _WORD.findall(name))
-
-
-def _singular(word: str) -> str:
-    if word.endswith("ies"):
-        return word[:-3] + "y"
-    return word.removesuffix("es").removesuffix("s") if word.endswith(("ses", "xes")) else word.removesuffix("s")

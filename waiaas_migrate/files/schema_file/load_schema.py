@@ -106,7 +106,7 @@ def _enums(value: Value | None, tables: Value | None, report: Report, root: Path
     """Load the enums that ``tables`` refer to; report a failure, and then return None."""
     sources = tuple(read_sources(value)) if value is not None else ()
     try:
-        return load_enums(sources, root=root, names=referenced_enums(tables))
+        return load_enums(sources, root=root, used=referenced_enums(tables))
     except SchemaFileError as error:
         report.extend(error.problems)
         return None

@@ -1,0 +1,109 @@
+"""Do what the pages of the documentation say, with the programs of this checkout."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.projects import CHECKOUT
+
+README = CHECKOUT / "README.md"
+DOCS = CHECKOUT / "docs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A fenced block: its language, the file that it speaks of, and what it holds."""
+
+    language: str
+    file: str
+    text: str
+
+
+def blocks(text: str) -> list[Block]:
+    """The fenced blocks of a page that have a language, in order."""
+    found = re.findall(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    return [Block(language=language, file=file, text=content) for language, file, content in found]
+
+
+def run_blocks(folder: Path, text: str) -> None:
+    """Do what the blocks of a page say, in ``folder``.
+
+    ``diff FILE`` edits a file, ``sql FILE`` is what a file must hold, ``sh`` and ``python`` are run, ``output`` is what
+    the last of them printed, and any other with a file is written to it.
+    """
+    printed = ""
+    for block in blocks(text):
+        path = folder / block.file
+        match block.language:
+            case "diff":
+                apply_diff(path, block.text)
+            case "sql":
+                assert block.text == path.read_text(encoding="utf-8")
+            case "sh":
+                printed = run_command(folder, "sh", "-e", "-c", block.text)
+            case "python" if not block.file:
+                printed = run_command(folder, sys.executable, "-c", block.text)
+            case "output":
+                assert printed == block.text
+            case "text":
+                continue
+            case _:
+                path.write_text(block.text, encoding="utf-8")
+
+
+def apply_diff(path: Path, diff: str) -> None:
+    """Replace what the lines with a blank or a minus say by what those with a blank or a plus say, hunk by hunk."""
+    text = path.read_text(encoding="utf-8")
+    for hunk in diff.split("@@\n"):
+        lines = hunk.splitlines(keepends=True)
+        old = "".join(line[1:] for line in lines if line[0] in " -")
+        new = "".join(line[1:] for line in lines if line[0] in " +")
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    path.write_text(text, encoding="utf-8")
+
+
+def readme_project(folder: Path) -> Path:
+    """Make the project of the README's section "Start a project", up to its first migration."""
+    folder.mkdir()
+    start = README.read_text(encoding="utf-8").partition("\n## Start a project\n")[2]
+    run_blocks(folder, start.partition("\n4. ")[0])
+    return folder
+
+
+def run_command(folder: Path, *command: str) -> str:
+    """Run a command with this environment's programs first, and give what it prints."""
+    done = subprocess.run(
+        list(command),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=environment(folder),
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """The environment of a command in ``folder``: this checkout and its programs come first."""
+    programs = (commands(folder.parent / "bin"), Path(sys.executable).parent, os.environ["PATH"])
+    path = os.pathsep.join(map(str, programs))
+    return {**os.environ, "PATH": path, "PYTHONPATH": str(CHECKOUT), "PYTHONWARNINGS": "ignore"}
+
+
+def commands(folder: Path) -> Path:
+    """A folder with ``waiaas-migrate`` and ``yoyo`` in it, of this checkout and interpreter."""
+    if not folder.exists():
+        folder.mkdir()
+        for name, module in (("waiaas-migrate", "waiaas_migrate"), ("yoyo", "yoyo")):
+            script = folder / name
+            script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {module} "$@"\n', encoding="utf-8")
+            script.chmod(0o755)
+    return folder

@@ -1,0 +1,51 @@
+"""The command ``diagram``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from waiaas_migrate.cli import options
+from waiaas_migrate.cli.output_file import output, output_path, refuse_other_file, write_document
+from waiaas_migrate.errors import UsageError
+
+if TYPE_CHECKING:
+    from waiaas_migrate.commands.diagram import Format
+    from waiaas_migrate.files.project import Project
+
+
+@click.command()
+# Not `database`, which would be filled in: schema.yaml is drawn unless a database is named.
+@click.argument("source", metavar="[DATABASE]", required=False)
+@output
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", "svg", "mermaid", "dot", "markdown"]),
+    help="What to write.  [default: by the ending of FILE]",
+)
+@click.option("--force", is_flag=True, help="Replace FILE even if `diagram` didn't write it.")
+@options.in_project
+def diagram(project: Project, source: str | None, output: str | None, form: Format | None, *, force: bool) -> int:
+    """Draw the schema of schema.yaml, or of DATABASE.
+
+    `html` is one page that loads nothing: tables, relations, search, and what each migration changed. `svg` is a
+    picture, `mermaid` and `dot` are for other tools, and `markdown` documents the tables.
+
+    \b
+    Example:
+      waiaas-migrate diagram -o schema.html
+    """  # noqa: D301
+    from waiaas_migrate.commands.diagram import diagram as run
+    from waiaas_migrate.commands.diagram import format_of, is_ours
+
+    path = output_path(output)
+    if path is None and form is None:
+        raise UsageError("Nothing says what to draw. Add `-o schema.html`, or `--format`.")
+    chosen = form or format_of(path or Path())
+    if not force:
+        refuse_other_file(path, is_ours)
+    write_document(path, run(project, source, form=chosen))
+    return 0

@@ -1,0 +1,57 @@
+"""The command ``enums``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from waiaas_migrate.cli import options
+from waiaas_migrate.cli.output import note, print_document, short
+from waiaas_migrate.cli.output_file import output_path
+from waiaas_migrate.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from waiaas_migrate.commands.enums import EnumLanguage
+    from waiaas_migrate.files.project import Project
+
+
+@click.command()
+@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
+@click.option("--python", "language", flag_value="python", help="Write a Python module.")
+@click.option("--typescript", "language", flag_value="typescript", help="Write a TypeScript module.")
+@click.option("-o", "--output", metavar="FILE", help="Write to FILE; `-` is stdout.")
+@click.option("--force", is_flag=True, help="Replace a file that this command did not write.")
+@options.in_project
+def enums(
+    project: Project, sources: tuple[str, ...], language: EnumLanguage | None, output: str | None, *, force: bool
+) -> int:
+    """Write enums as a Python or TypeScript module.
+
+    SOURCE is a module or file with enums, such as `app.enums` or `src/enums.ts`.  [default: those of schema.yaml]
+
+    Writes to the file that pyproject.toml sets as `enums_python` or `enums_typescript`, else to stdout. `check` reports
+    such a file if it is out of date. Without --python or --typescript, writes all files that are set.
+
+    \b
+    Example:
+      waiaas-migrate enums --python -o app/enums.py
+    """  # noqa: D301
+    from waiaas_migrate.commands.enums import enum_outputs, write_enums
+    from waiaas_migrate.commands.enums import enums as run
+
+    configured: dict[EnumLanguage, Path] = {} if sources else enum_outputs(project)
+    if language is None and (output is not None or not configured):
+        raise UsageError("Pass --python or --typescript.")
+    languages = tuple(configured) if language is None else (language,)
+    for one in languages:
+        path = configured.get(one) if output is None else output_path(output if output != "-" else None)
+        text = run(project, language=one, sources=sources)
+        if path is None:
+            print_document(text)
+        else:
+            is_changed = write_enums(path, text, language=one, force=force)
+            note(f"wrote {short(path.absolute())}" if is_changed else f"{short(path.absolute())} is up to date")
+    return 0

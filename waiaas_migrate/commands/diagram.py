@@ -1,0 +1,100 @@
+"""``diagram``: draw the schema as a page, a picture, or text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, get_args
+
+from waiaas_migrate.authoring.declared import declare
+from waiaas_migrate.commands.live_database import ignored_by, live_connection
+from waiaas_migrate.commands.migration_steps import migration_steps
+from waiaas_migrate.drawing.cards import picture_of
+from waiaas_migrate.drawing.dot import dot
+from waiaas_migrate.drawing.history import history_of
+from waiaas_migrate.drawing.markdown import markdown
+from waiaas_migrate.drawing.mermaid import mermaid
+from waiaas_migrate.drawing.page import page
+from waiaas_migrate.drawing.svg import svg
+from waiaas_migrate.errors import UsageError
+from waiaas_migrate.files.garbage_collection import collection_paused
+from waiaas_migrate.files.project import Project
+from waiaas_migrate.files.schema_file.locate import declared_names
+from waiaas_migrate.files.templates.render import Renderer
+from waiaas_migrate.schema.model import Schema
+from waiaas_migrate.sqlite.reading.introspect import introspect
+
+#: What a diagram can be written as.
+Format = Literal["html", "svg", "mermaid", "dot", "markdown"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+_ENDINGS: dict[str, Format] = {
+    ".html": "html",
+    ".htm": "html",
+    ".svg": "svg",
+    ".mmd": "mermaid",
+    ".mermaid": "mermaid",
+    ".dot": "dot",
+    ".gv": "dot",
+    ".md": "markdown",
+    ".markdown": "markdown",
+}
+#: Every file that ``diagram`` writes says so near its beginning.
+MADE_BY = "Written by `waiaas-migrate diagram`."
+
+
+@collection_paused()
+def diagram(project: Project, database: str | None = None, *, form: Format = "html") -> str:
+    """Return the text of a diagram of ``database``, or of the project's schema.yaml.
+
+    The page about a schema.yaml has its history, too: what each migration changed.
+
+    Args:
+        project: the project.
+        database: a path or a URL; None for schema.yaml.
+        form: what to write the diagram as.
+
+    Raises:
+        InputError: schema.yaml or the migrations cannot be used.
+        DatabaseFileError: the database cannot be read.
+        UsageError: the format needs a layout, and igraph is not installed.
+    """
+    title, schema = _schema(project, database)
+    match form:
+        case "html":
+            steps = () if database is not None else migration_steps(project, schema)
+            return page(history_of(schema, steps), title=title)
+        case "svg":
+            return svg(picture_of(schema), title=title)
+        case "mermaid":
+            return mermaid(picture_of(schema))
+        case "dot":
+            return dot(picture_of(schema))
+        case "markdown":
+            return markdown(picture_of(schema), title=title)
+
+
+def format_of(path: Path) -> Format:
+    """Return the format that the ending of ``path`` stands for.
+
+    Raises:
+        UsageError: it stands for none.
+    """
+    found = _ENDINGS.get(path.suffix.lower())
+    if found is None:
+        raise UsageError(
+            f"--output {path}: no format has this ending. Add `--format`, or use one of {', '.join(_ENDINGS)}."
+        )
+    return found
+
+
+def is_ours(text: str) -> bool:
+    """Return whether ``text`` is that of a file that ``diagram`` wrote."""
+    return MADE_BY in text[:1000]
+
+
+def _schema(project: Project, database: str | None) -> tuple[str, Schema]:
+    """Return the title of the diagram, and the schema."""
+    if database is None:
+        return project.schema.name, declare(project, Renderer(project.templates)).schema
+    others = ignored_by(project).except_for(declared_names(project.schema))
+    with live_connection(database) as (connection, name):
+        return Path(name).name, introspect(connection, others=others)

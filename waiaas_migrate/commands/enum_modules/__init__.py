@@ -1,0 +1,1 @@
+"""Write enums as a module of another language."""

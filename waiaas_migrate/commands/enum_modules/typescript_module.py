@@ -1,0 +1,54 @@
+"""Write enums as a TypeScript module."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+
+from waiaas_migrate.commands.enum_modules.groups import EnumGroup
+
+#: As long as a line of the usual formatter may be.
+_LONGEST_LINE = 80
+_IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*\Z", re.ASCII)
+
+
+def typescript_module(groups: Iterable[EnumGroup], mark: str) -> str:
+    """Return the source of a module with an array or an object for each enum, and its type; ``mark`` comes first."""
+    return "\n\n".join([f"// {mark}", *("\n".join(_declarations(group)) for group in groups)]) + "\n"
+
+
+def _declarations(group: EnumGroup) -> Iterator[str]:
+    items, name = [_literal(value) for value in group.values], group.type_name
+    if group.list_name:
+        yield _wrapped(f"export const {group.list_name} = [", items, "] as const;")
+        if name:
+            yield f"export type {name} = (typeof {group.list_name})[number];"
+    elif group.members:
+        entries = [f"{_key(key)}: {value}" for key, value in zip(group.members, items, strict=True)]
+        yield "\n".join([f"export const {name} = {{", *(f"  {entry}," for entry in entries), "} as const;"])
+        type_line = f"export type {name} = (typeof {name})[keyof typeof {name}];"
+        yield type_line if len(type_line) <= _LONGEST_LINE else type_line.replace(" = ", " =\n  ")
+    else:
+        line = f"export type {name} = {' | '.join(items)};"
+        parts = [f"export type {name} =", *(f"  | {item}" for item in items)]
+        yield line if len(line) <= _LONGEST_LINE else "\n".join(parts) + ";"
+
+
+def _wrapped(opening: str, items: list[str], closing: str) -> str:
+    line = f"{opening}{', '.join(items)}{closing}"
+    return line if len(line) <= _LONGEST_LINE else "\n".join([opening, *(f"  {item}," for item in items), closing])
+
+
+def _key(name: str) -> str:
+    return name if _IDENTIFIER.match(name) else _literal(name)
+
+
+def _literal(value: str | int) -> str:
+    if isinstance(value, int):
+        return str(value)
+    text = json.dumps(value, ensure_ascii=False)
+    if "'" in value and '"' not in value:
+        return text
+    inner = text[1:-1].replace('\\"', '"').replace("'", "\\'")
+    return f"'{inner}'"

@@ -1,0 +1,61 @@
+"""Start a project from a database: its schema, and the first migration, which the database is recorded to have run."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from waiaas_migrate.authoring.generate import generate
+from waiaas_migrate.commands.adopt import adopt
+from waiaas_migrate.commands.init.start import Start
+from waiaas_migrate.commands.init.start_files import HEAD
+from waiaas_migrate.commands.init.surroundings import Surroundings
+from waiaas_migrate.commands.inspect import inspect
+from waiaas_migrate.errors import UsageError
+from waiaas_migrate.files.project import Project
+from waiaas_migrate.sqlite.database.url import StrPath, database_path
+
+
+def from_database(around: Surroundings, database: StrPath) -> Start:
+    """Return the start of a project for ``database``, which is only read.
+
+    Raises:
+        UsageError: it is in memory.
+        DatabaseFileError: it is missing, or can't be used.
+        DatabaseRefused: it has no tables, or records of migrations.
+        UnsupportedError: it has something that can't be written to schema.yaml.
+    """
+    path = _path(around.folder, database)
+    modules = (around.module,) if around.module_path.exists() else ()
+    found = inspect(database, enums=modules, root=around.folder)
+    schema = HEAD + found.text
+    with tempfile.TemporaryDirectory() as scratch:
+        project = Project(
+            root=around.folder,
+            schema=Path(scratch, "schema.yaml"),
+            migrations=Path(scratch, "migrations"),
+            templates=Path(scratch, "templates"),
+        )
+        project.schema.write_text(schema, encoding="utf-8", newline="")
+        done = generate(project, name="initial")
+        files = {around.folder / "schema.yaml": schema}
+        notices = list(found.remarks)
+        if done.refused:
+            notices += [f"{hazard} The first migration was not written: run `generate`." for hazard in done.refused]
+            return Start(files=files, database=path, notices=tuple(notices))
+        adoption = adopt(project, database, dry_run=True)
+        migrations = {file.name: file.read_bytes().decode() for file in sorted(project.migrations.iterdir())}
+    files |= {around.folder / "migrations" / name: text for name, text in migrations.items()}
+    if adoption.differences:
+        what = " ".join(f"{one.where}: {one}." for one in adoption.differences)
+        notices.append(f"{path} differs from the migration, so it was not adopted: {what}")
+    return Start(files=files, database=path, notices=tuple(notices), is_generated=not adoption.differences)
+
+
+def _path(folder: Path, database: StrPath) -> str:
+    """Return the path of ``database`` for pyproject.toml: relative to ``folder`` if it is below it."""
+    place = database_path(database)
+    if place.path is None:
+        raise UsageError(f"{place.name}: a database in memory is gone after the command. Give the path of a file.")
+    path = place.path.absolute()
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)

@@ -1,0 +1,67 @@
+"""Write new files, all or none, without overwriting any."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from waiaas_migrate.errors import UsageError
+from waiaas_migrate.files.text_file import write_text
+
+
+def write_new_files(files: Mapping[Path, str], appended: tuple[Path, str] | None = None) -> tuple[Path, ...]:
+    """Write ``files``, then append to a file that may exist; return the files that were written.
+
+    A file that already has the wanted text is left alone, so that an interrupted run can be repeated.
+
+    Args:
+        files: the texts by path; missing folders are created.
+        appended: a file, and its whole new text.
+
+    Raises:
+        UsageError: a file exists with another text, or can't be written. Nothing was written.
+    """
+    missing = {path: text for path, text in files.items() if not _has(path, text)}
+    if existing := [path for path in missing if path.exists() or path.is_symlink()]:
+        names = ", ".join(str(path) for path in existing)
+        raise UsageError(
+            f"{names}: already {'exists' if len(existing) == 1 else 'exist'}, and init overwrites nothing. "
+            f"Nothing was written. Move or delete {'it' if len(existing) == 1 else 'them'}, or use another folder."
+        )
+    created: list[Path] = []
+    try:
+        for path, text in missing.items():
+            _make_folder(path.parent, created)
+            with path.open("x", encoding="utf-8", newline="") as file:
+                created.append(path)
+                file.write(text)
+        if appended is not None:
+            write_text(*appended)
+    except BaseException as error:
+        _remove(created)
+        if not isinstance(error, OSError):
+            raise
+        what = f"{error.filename or ''}: can't be written: {error.strerror or error}."
+        raise UsageError(f"{what} Nothing was written. Check the folder's permissions and free space.") from None
+    return (*missing, *(() if appended is None else (appended[0],)))
+
+
+def _has(path: Path, text: str) -> bool:
+    try:
+        return path.read_bytes() == text.encode()
+    except OSError:
+        return False
+
+
+def _make_folder(folder: Path, created: list[Path]) -> None:
+    if not folder.exists():
+        _make_folder(folder.parent, created)
+        folder.mkdir()
+        created.append(folder)
+
+
+def _remove(created: list[Path]) -> None:
+    for path in reversed(created):
+        with suppress(OSError):
+            path.rmdir() if path.is_dir() else path.unlink()

@@ -1,0 +1,61 @@
+"""Write a file that a command makes from schema.yaml, and report one that is out of date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from waiaas_migrate.errors import Problem, UsageError
+from waiaas_migrate.files.text_file import read_text, write_text
+
+#: Returns whether two texts of a file differ only in their layout.
+IsSame = Callable[[str, str], bool]
+
+
+def write_made(path: Path, text: str, *, mark: str, is_same: IsSame, force: bool) -> bool:
+    """Write ``text`` to ``path``, and return whether that changed anything.
+
+    A file that differs only in its layout is left as a formatter made it.
+
+    Args:
+        path: the file.
+        text: its text.
+        mark: what the first line of every such file contains.
+        is_same: compares the file with ``text``.
+        force: whether a file of another origin is replaced.
+
+    Raises:
+        UsageError: ``path`` is a file of another origin and ``force`` is false, or it can't be written.
+    """
+    found = text_at(path)
+    if found is not None and is_same(found, text):
+        return False
+    if found is not None and mark not in found.partition("\n")[0] and not force:
+        raise UsageError(f"{path}: not written by this command. Give another file, or pass --force to replace it.")
+    try:
+        write_text(path, text)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror or error}. Give another file.") from None
+    return True
+
+
+def staleness(path: Path, text: str, *, is_same: IsSame) -> str:
+    """Return what is wrong with a file that should have ``text``; an empty string if nothing is."""
+    found = text_at(path)
+    if found is None:
+        return "the file is missing."
+    return "" if is_same(found, text) else "the file is out of date."
+
+
+def text_at(path: Path) -> str | None:
+    """Return the text of a file; None if there is none.
+
+    Raises:
+        UsageError: it can't be read.
+    """
+    if not path.exists():
+        return None
+    found = read_text(path, str(path), missing="")
+    if isinstance(found, Problem):
+        raise UsageError(str(found))
+    return found

@@ -1,0 +1,1 @@
+"""Pictures of a schema: an interactive page, SVG, Mermaid, Graphviz and Markdown."""

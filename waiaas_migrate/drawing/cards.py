@@ -1,0 +1,184 @@
+"""A schema as a picture shows it: a card for each table or view, with a row for each column, and their relations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from waiaas_migrate.schema import model as m
+from waiaas_migrate.schema.describe import foreign_key_words, index_words
+from waiaas_migrate.schema.foreign_keys import targets_of
+from waiaas_migrate.schema.names import fold
+
+
+class Mark(StrEnum):
+    """What a migration did to a card, a row or a relation."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A column. ``values`` are those that its CHECK allows; ``unique`` means by itself."""
+
+    name: str
+    type: str = ""
+    primary: bool = False
+    foreign: bool = False
+    unique: bool = False
+    nullable: bool = False
+    default: str | None = None
+    generated: str | None = None
+    values: tuple[str, ...] = ()
+    comment: str | None = None
+    mark: Mark | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A table, view or virtual table.
+
+    Args:
+        name: its name.
+        kind: what it is.
+        comment: the table's comment.
+        rows: its columns; a view and a virtual table have none.
+        options: STRICT and WITHOUT ROWID.
+        indexes: its indexes and UNIQUEs of several columns, in words.
+        checks: its CHECKs that are more than a list of values.
+        triggers: the names of its triggers.
+        statement: the SQL of a view or a virtual table.
+        mark: what a migration did to it.
+    """
+
+    name: str
+    kind: str = "table"
+    comment: str | None = None
+    rows: tuple[Row, ...] = ()
+    options: tuple[str, ...] = ()
+    indexes: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
+    triggers: tuple[str, ...] = ()
+    statement: str | None = None
+    mark: Mark | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relation:
+    """A foreign key of the table ``child`` to ``parent``, whose names are folded.
+
+    ``optional``: the columns may be NULL. ``single``: at most one row refers to each parent. ``words`` describe it.
+    """
+
+    child: str
+    columns: tuple[str, ...]
+    parent: str
+    targets: tuple[str, ...]
+    optional: bool
+    single: bool
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """The cards of a schema by their folded names, and the relations between them."""
+
+    cards: dict[str, Card]
+    relations: tuple[Relation, ...]
+
+
+def picture_of(schema: m.Schema) -> Picture:
+    """Return what a picture of ``schema`` shows, in the order of the schema."""
+    cards = {fold(table.name): _table_card(schema, table) for table in schema.tables}
+    for view in schema.views:
+        cards[fold(view.name)] = _statement_card(schema, view, "view")
+    for virtual in schema.virtual_tables:
+        cards[fold(virtual.name)] = _statement_card(schema, virtual, "virtual table")
+    tables = schema.by_name()
+    relations = tuple(
+        _relation(table, key, tables[fold(key.table)])
+        for table in schema.tables
+        for key in table.foreign_keys
+        if fold(key.table) in tables  # a key to a table that doesn't exist is in the card only
+    )
+    return Picture(cards=cards, relations=relations)
+
+
+def _statement_card(schema: m.Schema, item: m.View | m.VirtualTable, kind: str) -> Card:
+    return Card(name=item.name, kind=kind, statement=item.statement.sql, triggers=_triggers(schema, item.name))
+
+
+def _triggers(schema: m.Schema, name: str) -> tuple[str, ...]:
+    return tuple(trigger.name for trigger in schema.triggers if fold(trigger.table) == fold(name))
+
+
+def _table_card(schema: m.Schema, table: m.Table) -> Card:
+    uniques = (f"UNIQUE ({', '.join(_terms(unique.parts))})" for unique in table.uniques if len(unique.parts) > 1)
+    return Card(
+        name=table.name,
+        comment=table.comment,
+        rows=tuple(_row(table, column) for column in table.columns),
+        options=tuple(_options(table)),
+        indexes=(*uniques, *map(index_words, table.indexes)),
+        checks=tuple(check.expression.sql for check in table.checks if check.allowed is None),
+        triggers=_triggers(schema, table.name),
+    )
+
+
+def _options(table: m.Table) -> Iterator[str]:
+    if table.strict:
+        yield "STRICT"
+    if table.without_rowid:
+        yield "WITHOUT ROWID"
+
+
+def _terms(parts: tuple[m.IndexPart, ...]) -> list[str]:
+    return [part.column or (part.expression.sql if part.expression else "") for part in parts]
+
+
+def _row(table: m.Table, column: m.Column) -> Row:
+    name = fold(column.name)
+    primary = name in _key_columns(table.primary_key)
+    lists = [check.allowed.values for check in table.checks if check.allowed and check.allowed.column == name]
+    return Row(
+        name=column.name,
+        type=column.type or "",
+        primary=primary,
+        foreign=any(name in map(fold, key.columns) for key in table.foreign_keys),
+        unique=(name,) in _unique_columns(table),
+        nullable=column.not_null is None and not primary,
+        default=column.default.sql if column.default else None,
+        generated=column.generated.expression.sql if column.generated else None,
+        values=tuple(str(value) for value in lists[0]) if lists else (),
+        comment=column.comment,
+    )
+
+
+def _key_columns(key: m.PrimaryKey | m.Unique | None) -> tuple[str, ...]:
+    return tuple(fold(part.column or "") for part in key.parts) if key else ()
+
+
+def _unique_columns(table: m.Table) -> set[tuple[str, ...]]:
+    """Return the columns of each UNIQUE and of each unique index over all rows."""
+    indexes = (index.parts for index in table.indexes if index.unique and index.where is None)
+    keys = [*(unique.parts for unique in table.uniques), *indexes]
+    return {tuple(fold(part.column or "") for part in parts) for parts in keys}
+
+
+def _relation(table: m.Table, key: m.ForeignKey, parent: m.Table) -> Relation:
+    columns = tuple(map(fold, key.columns))
+    nullable = {fold(column.name) for column in table.columns if column.not_null is None}
+    nullable -= set(_key_columns(table.primary_key))
+    alone = {tuple(sorted(names)) for names in (*_unique_columns(table), _key_columns(table.primary_key))}
+    return Relation(
+        child=fold(table.name),
+        columns=columns,
+        parent=fold(parent.name),
+        targets=tuple(map(fold, targets_of(parent, key))),
+        optional=any(name in nullable for name in columns),
+        single=tuple(sorted(columns)) in alone,
+        words=foreign_key_words(key),
+    )

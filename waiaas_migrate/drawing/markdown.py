@@ -1,0 +1,112 @@
+"""Documentation of the tables as one Markdown file for a repository."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from waiaas_migrate.drawing.cards import Card, Picture, Relation, Row
+from waiaas_migrate.drawing.mermaid import mermaid
+from waiaas_migrate.drawing.plain_text import on_one_line
+
+#: GitHub stops drawing beyond some size, and people stop reading earlier.
+_MOST_IN_A_DRAWING = 40
+
+
+def markdown(picture: Picture, *, title: str) -> str:
+    """Return the documentation: a drawing of the relations, then a section for each table."""
+    names = {key: f"table-{number}" for number, key in enumerate(picture.cards, 1)}
+    lines = ["<!-- Written by `waiaas-migrate diagram`. -->", "", f"# {_plain(title)}", ""]
+    if len(picture.cards) <= _MOST_IN_A_DRAWING and picture.relations:
+        lines += ["```mermaid", *mermaid(picture).splitlines()[1:], "```", ""]
+    lines += ["| Table | Columns | Comment |", "| --- | --- | --- |"]
+    for key, card in picture.cards.items():
+        columns = str(len(card.rows)) if card.kind == "table" else card.kind
+        lines.append(f"| {_link(key, picture, names)} | {columns} | {_cell(card.comment)} |")
+    for key, card in picture.cards.items():
+        lines += ["", *_section(key, card, picture, names)]
+    return "\n".join(lines) + "\n"
+
+
+def _section(key: str, card: Card, picture: Picture, names: dict[str, str]) -> Iterator[str]:
+    yield f'<a id="{names[key]}"></a>'
+    yield ""
+    yield f"## {_code(card.name)}"
+    kind = [*([] if card.kind == "table" else [card.kind]), *card.options]
+    yield from _paragraph(card.comment and _plain(card.comment))
+    yield from _paragraph(", ".join(kind))
+    if card.rows:
+        yield from (
+            "",
+            "| Column | Type | Null | Key | Default | Values and comment |",
+            "| --- | --- | --- | --- | --- | --- |",
+        )
+        yield from map(_column, card.rows)
+    parents = [relation for relation in picture.relations if relation.child == key]
+    children = [relation for relation in picture.relations if relation.parent == key]
+    yield from _list("References", (_reference(r, _link(r.parent, picture, names)) for r in parents))
+    yield from _list("Referenced by", (_reference(r, _link(r.child, picture, names)) for r in children))
+    yield from _list("Indexes", map(_code, card.indexes))
+    yield from _list("CHECKs", map(_code, card.checks))
+    yield from _list("Triggers", map(_code, card.triggers))
+    if card.statement:
+        fence = _fence(card.statement, 3)
+        yield from ("", f"{fence}sql", *card.statement.splitlines(), fence)
+
+
+def _column(row: Row) -> str:
+    keys = [key for key, is_set in (("PK", row.primary), ("FK", row.foreign), ("unique", row.unique)) if is_set]
+    default = row.default if row.default is not None else None
+    values = ", ".join(_code(value) for value in row.values)
+    computed = f"generated as {_code(row.generated)}" if row.generated else ""
+    notes = ". ".join(filter(None, [values, computed, row.comment and _plain(row.comment)]))
+    cells = [_code(row.name), _code(row.type), "yes" if row.nullable else "", ", ".join(keys), _code(default), notes]
+    return f"| {' | '.join(_escaped_bars(cell) for cell in cells)} |"
+
+
+def _reference(relation: Relation, table: str) -> str:
+    return f"{table}: {_code(relation.words)}"
+
+
+def _list(title: str, items: Iterable[str]) -> Iterator[str]:
+    lines = [f"- {item}" for item in items]
+    if lines:
+        yield from ("", f"**{title}**", "", *lines)
+
+
+def _paragraph(text: str | None) -> Iterator[str]:
+    if text:
+        yield from ("", text)
+
+
+def _link(key: str, picture: Picture, names: dict[str, str]) -> str:
+    return f"[{_escaped_bars(_code(picture.cards[key].name))}](#{names[key]})"
+
+
+def _cell(text: str | None) -> str:
+    return _escaped_bars(_plain(text or ""))
+
+
+def _code(text: str | None) -> str:
+    """Return ``text`` as a code span, in which nothing is markup."""
+    text = on_one_line(text or "")
+    if not text:
+        return ""
+    fence = _fence(text, 1)
+    pad = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
+
+
+def _fence(text: str, least: int) -> str:
+    """Return more backticks than ``text`` has in a row."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    return "`" * max(least, longest + 1)
+
+
+def _plain(text: str) -> str:
+    """Return ``text`` so that Markdown shows it as it is."""
+    return re.sub(r"([\\`*_\[\]<>&#~$])", r"\\\1", on_one_line(text))
+
+
+def _escaped_bars(text: str) -> str:
+    return text.replace("|", "\\|")

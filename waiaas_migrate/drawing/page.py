@@ -1,0 +1,53 @@
+"""The page: one HTML file with everything in it, which loads nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from html import escape
+from pathlib import Path
+from string import Template
+
+from waiaas_migrate.drawing import sizes
+from waiaas_migrate.drawing.history import History
+from waiaas_migrate.drawing.page_data import as_json, page_data
+from waiaas_migrate.drawing.plain_text import printable
+
+_FOLDER = Path(__file__).with_name("page")
+#: The parts of the script, in their order.
+_SCRIPTS = ("board", "view", "details", "search", "history", "keyboard")
+
+
+def page(history: History, *, title: str) -> str:
+    """Return the page about ``history``.
+
+    Its Content-Security-Policy forbids every request and every script but its own.
+
+    Raises:
+        UsageError: igraph is not installed.
+    """
+    style = _measures() + _file("page.css")
+    script = "\n".join(['"use strict";', *(_file(f"{name}.js") for name in _SCRIPTS)])
+    return Template(_file("page.html")).substitute(
+        title=escape(printable(title)),
+        style=style,
+        script=script,
+        data=as_json(page_data(history, title=printable(title))),
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+    )
+
+
+def _file(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")
+
+
+def _measures() -> str:
+    """Return the sizes that the layout counts with, as custom properties."""
+    names = ("HEAD", "ROW", "LINE", "PADDING", "MARKS")
+    measures = "; ".join(f"--{name.lower()}: {getattr(sizes, name)}px" for name in names)
+    return f":root {{ {measures} }}\n"
+
+
+def _hash(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,154 @@
+// The board: the cards and lines at one moment. "now" is the schema; numbers are moments of its history.
+
+const data = JSON.parse(document.getElementById("data").textContent);
+const state = { moment: "now", selected: null, hits: null };
+const $ = (id) => document.getElementById(id);
+const world = $("world");
+
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name === "class") element.className = value;
+    else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined && child !== ""));
+  return element;
+}
+
+const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+const during = ({ during: [first, last] }) => first <= state.moment && state.moment <= last;
+
+// The face of a card now shown, or undefined.
+function faceOf(number) {
+  const card = data.cards[number];
+  const shown = state.moment === "now" ? card.now : card.past?.faces.find(during);
+  return shown && data.faces[shown.face];
+}
+
+const boxOf = (number) => data.cards[number][state.moment === "now" ? "now" : "past"].box;
+const linesNow = () => (state.moment === "now" ? data.lines.now : data.lines.past.filter(during));
+const shownCards = () => data.cards.map((_, number) => number).filter(faceOf);
+
+// Names break after the signs that join their words.
+function breakable(name) {
+  const parts = name.split(/(?<=[_\-.])|(?<=[a-z])(?=[A-Z])/);
+  return parts.flatMap((part, at) => (at ? [make("wbr"), part] : [part]));
+}
+
+function markOf(row) {
+  const [text, kind] = row.primary ? ["PK", "pk"] : row.foreign ? ["FK", "fk"] : row.unique ? ["U", "u"] : ["", ""];
+  const words = [row.primary && "primary key", row.foreign && "foreign key", row.unique && "unique"].filter(Boolean);
+  return make("span", { class: `mark ${kind}`, title: words.join(", ") }, text);
+}
+
+function typeOf(row) {
+  const sign = row.nullable ? make("span", { class: "null", title: "may be NULL" }, "?") : "";
+  return make("span", { class: "type" }, row.type ?? "", sign);
+}
+
+function rowElement(row) {
+  const item = make("li", { class: `row ${row.mark ?? ""}` },
+    markOf(row), make("span", { class: "column", title: row.name }, row.name), typeOf(row));
+  if (row.values) item.append(make("span", { class: "line values", title: row.values.join("\n") }, row.values.join(" · ")));
+  if (row.comment) item.append(make("span", { class: "line", title: row.comment }, row.comment));
+  item.dataset.column = row.name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+  return item;
+}
+
+function headElement(face) {
+  const head = make("header", {}, make("h2", { title: face.name }, face.name));
+  if (face.options) head.append(...face.options.map((option) => make("span", { class: "tag" }, option)));
+  const below = face.comment ?? (face.kind === "table" ? "" : face.kind);
+  if (below) head.append(make("p", { title: below }, below));
+  return head;
+}
+
+const elements = data.cards.map((_, number) => {
+  const card = make("article", { class: "card", tabindex: "-1", "aria-roledescription": "table" });
+  card.dataset.number = number;
+  return card;
+});
+
+function drawCard(number) {
+  const card = elements[number];
+  const face = faceOf(number);
+  card.hidden = !face;
+  if (!face) return;
+  const [x, y, width, height] = boxOf(number);
+  Object.assign(card.style, { width: `${width}px`, height: `${height}px`, transform: `translate(${x}px, ${y}px)` });
+  if (card.face === face) return;
+  card.face = face;
+  card.className = `card ${face.kind.replace(" ", "-")} ${face.mark ?? ""}`;
+  const longest = Math.max(...face.name.split(/[_\-.]|(?<=[a-z])(?=[A-Z])/).map((part) => part.length + 1));
+  card.style.setProperty("--fit", `${Math.min((width + 64) / (longest * 0.58), height / 2)}px`);
+  const marked = face.mark ? `, ${face.mark}` : "";
+  card.setAttribute("aria-label", `${face.name}, ${face.kind}, ${plural(face.rows.length, "column")}${marked}`);
+  card.replaceChildren(headElement(face), make("div", { class: "far", "aria-hidden": "true" }, ...breakable(face.name)),
+    make("ul", {}, ...face.rows.map(rowElement)));
+}
+
+function drawLines() {
+  const svg = "http://www.w3.org/2000/svg";
+  $("lines").replaceChildren(...linesNow().map((line) => {
+    const group = document.createElementNS(svg, "g");
+    const path = document.createElementNS(svg, "path");
+    const title = document.createElementNS(svg, "title");
+    path.setAttribute("d", line.path);
+    title.textContent = line.words;
+    group.append(title, path);
+    group.line = line;
+    return group;
+  }));
+}
+
+// Draws the board for `state.moment`.
+function draw() {
+  elements.forEach((_, number) => drawCard(number));
+  drawLines();
+  if (state.selected !== null && !faceOf(state.selected)) state.selected = null;
+  emphasize();
+}
+
+function neighborsOf(number) {
+  const found = new Set([number]);
+  for (const { child, parent } of linesNow()) {
+    if (child === number) found.add(parent);
+    if (parent === number) found.add(child);
+  }
+  return found;
+}
+
+// Which cards stand out: the selected one with its neighbors, else what the search found; null for none.
+function standingOut() {
+  return state.selected === null ? state.hits : neighborsOf(state.selected);
+}
+
+function emphasize() {
+  const out = standingOut();
+  document.body.classList.toggle("dimmed", out !== null);
+  elements.forEach((card, number) => {
+    card.classList.toggle("near", Boolean(out?.has(number)));
+    card.classList.toggle("selected", number === state.selected);
+  });
+  for (const group of $("lines").children) {
+    const { child, parent } = group.line;
+    group.classList.toggle("hot", state.selected !== null && (child === state.selected || parent === state.selected));
+  }
+}
+
+// Lines of the card, or of the row, below the pointer.
+function trace(target) {
+  const number = Number(target?.closest?.(".card")?.dataset.number ?? -1);
+  const column = target?.closest?.(".row")?.dataset.column;
+  for (const group of $("lines").children) {
+    const { child, parent, columns } = group.line;
+    const isOfRow = child === number && columns.includes(column);
+    group.classList.toggle("traced", isOfRow || child === number || parent === number);
+    group.classList.toggle("exact", isOfRow);
+  }
+}
+
+$("cards").append(...elements);
+$("cards").addEventListener("pointerover", (event) => trace(event.target));
+$("cards").addEventListener("pointerleave", () => trace(null));

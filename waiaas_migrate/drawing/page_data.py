@@ -1,0 +1,126 @@
+"""The data of the page: the cards and lines at each moment, each written once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, Generic, TypeVar
+
+from waiaas_migrate.drawing.cards import Card, Picture, Row
+from waiaas_migrate.drawing.history import History
+from waiaas_migrate.drawing.plain_text import printable
+from waiaas_migrate.drawing.scene import Box, Line, Scene, scene_of
+
+ValueT = TypeVar("ValueT")
+#: A span of moments: the first and the last.
+Span = tuple[int, int]
+
+
+def page_data(history: History, *, title: str) -> dict[str, Any]:
+    """Return what the page's script needs, as values that JSON can hold.
+
+    ``cards`` have a face and a box ``now``, and for the past a box and the faces, each with the span of moments in
+    which it shows. ``lines`` are the same for relations. Faces are numbers in ``faces``.
+    """
+    moments = [moment.picture for moment in history.moments]
+    now, past = scene_of([history.now]), scene_of(moments)
+    keys = list(dict.fromkeys(key for picture in (*moments, history.now) for key in picture.cards))
+    numbers = {key: number for number, key in enumerate(keys)}
+    faces = _Numbered[Card]()
+    return {
+        "title": title,
+        "steps": [
+            {
+                "name": moment.name,
+                "changes": [{"words": n.words, "card": numbers[n.card], "mark": n.mark} for n in moment.notes],
+            }
+            for moment in history.moments
+        ],
+        "cards": [_card(key, history.now, moments, now, past, faces) for key in keys],
+        "lines": {
+            "now": [_line(line, numbers) for line in now.lines(history.now)],
+            "past": [
+                {"during": span, **_line(line, numbers)}
+                for span, line in _spans(past.lines(picture) for picture in moments)
+            ],
+        },
+        "faces": [_face(card) for card in faces.values],
+    }
+
+
+def as_json(data: dict[str, Any]) -> str:
+    """Return ``data`` as JSON that can stand in a ``<script>``: nothing in it ends or begins one."""
+    text = json.dumps(data, separators=(",", ":"))
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+class _Numbered(Generic[ValueT]):
+    """Values with numbers; equal ones have the same."""
+
+    def __init__(self) -> None:
+        self.values: dict[ValueT, int] = {}
+
+    def number(self, value: ValueT) -> int:
+        return self.values.setdefault(value, len(self.values))
+
+
+def _card(
+    key: str, now: Picture, moments: list[Picture], at: Scene, past: Scene, faces: _Numbered[Card]
+) -> dict[str, Any]:
+    shown = [[picture.cards[key]] if key in picture.cards else [] for picture in moments]
+    found: dict[str, Any] = {}
+    if key in now.cards:
+        found["now"] = {"box": _box(at.boxes[key]), "face": faces.number(now.cards[key])}
+    if key in past.boxes:
+        spans = [{"during": span, "face": faces.number(card)} for span, card in _spans(shown)]
+        found["past"] = {"box": _box(past.boxes[key]), "faces": spans}
+    return found
+
+
+def _spans(shown: Iterable[Iterable[ValueT]]) -> Iterator[tuple[Span, ValueT]]:
+    """Yield each value with each span of moments in which it is ``shown``, the earliest first."""
+    spans: list[tuple[list[int], ValueT]] = []
+    current: dict[ValueT, list[int]] = {}
+    for moment, values in enumerate(shown):
+        last, current = current, {}
+        for value in values:
+            span = last.get(value) or [moment, moment]
+            if value not in last:
+                spans.append((span, value))
+            span[1] = moment
+            current[value] = span
+    yield from (((first, until), value) for (first, until), value in spans)
+
+
+def _box(box: Box) -> list[float]:
+    return [box.x, box.y, box.width, box.height]
+
+
+def _line(line: Line, numbers: dict[str, int]) -> dict[str, Any]:
+    relation = line.relation
+    return {
+        "child": numbers[relation.child],
+        "parent": numbers[relation.parent],
+        "columns": relation.columns,
+        "words": printable(relation.words),
+        "path": line.path,
+    }
+
+
+def _face(card: Card) -> dict[str, Any]:
+    """Return ``card`` without what is empty."""
+    found = {name: _plain(getattr(card, name)) for name in Card.__slots__ if name != "rows"}
+    rows = [{name: _plain(getattr(row, name)) for name in Row.__slots__} for row in card.rows]
+    return {**_full(found), "rows": [_full(row) for row in rows]}
+
+
+def _full(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return printable(value) if isinstance(value, str) else value

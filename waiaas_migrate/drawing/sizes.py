@@ -1,0 +1,69 @@
+"""How large a card is, and where its rows are. The page, the SVG and the layout agree on these numbers (in pixels)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from waiaas_migrate.drawing.cards import Card, Row
+
+#: The height of a card's head, of a row, and of a line of small text below either.
+HEAD, ROW, LINE = 38, 26, 16
+#: The room below the last row.
+FOOT = 6
+#: The room left and right of the text, and the width of the marks before a column's name.
+PADDING, MARKS = 12, 22
+NARROWEST, WIDEST = 180, 330
+#: A comment may widen a card this far.
+_WIDEST_FOR_COMMENT = 250
+#: The mean width of a character: of a name, of a type, and of small text.
+_NAME, _TYPE, _SMALL = 7.3, 6.6, 6.0
+_TITLE = 8.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """The width and height of a card."""
+
+    width: float
+    height: float
+
+
+def size_of(card: Card) -> Size:
+    """Return the size of ``card``, wide enough for its names and types up to a limit."""
+    comment = min(len(card.comment or "") * _SMALL + 2 * PADDING, _WIDEST_FOR_COMMENT)
+    widths = [len(card.name) * _TITLE + 2 * PADDING, comment, *(_width(row) for row in card.rows)]
+    height = head(card) + sum(map(row_height, card.rows)) + (FOOT if card.rows else 0)
+    return Size(width=round(min(max(NARROWEST, *widths), WIDEST)), height=height)
+
+
+def _width(row: Row) -> float:
+    return MARKS + len(row.name) * _NAME + 16 + (len(row.type) + row.nullable) * _TYPE + 2 * PADDING
+
+
+def head(card: Card) -> int:
+    """Return the height of the head: the name and, if there is one, a line of the comment or the kind."""
+    return HEAD + (LINE if card.comment or card.kind != "table" else 0)
+
+
+def row_height(row: Row) -> int:
+    """Return the height of a row: the column, a line of its values, and one of its comment."""
+    return ROW + LINE * (bool(row.values) + bool(row.comment))
+
+
+def row_middle(card: Card, column: str) -> float:
+    """Return how far below the card's top the middle of a column's name is; ``column`` is folded."""
+    from waiaas_migrate.schema.names import fold
+
+    top = head(card)
+    for row in card.rows:
+        if fold(row.name) == column:
+            return top + ROW / 2
+        top += row_height(row)
+    return HEAD / 2
+
+
+def shortened(text: str, width: float, *, small: bool = False) -> str:
+    """Return ``text`` on one line, cut with an ellipsis if it is wider than ``width``."""
+    text = " ".join(text.split())
+    most = max(1, int(width / (_SMALL if small else _NAME)))
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"

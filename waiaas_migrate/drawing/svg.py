@@ -1,0 +1,85 @@
+"""A static picture as SVG, light or dark as the reader prefers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+
+from waiaas_migrate.drawing.cards import Card, Picture, Row
+from waiaas_migrate.drawing.plain_text import printable
+from waiaas_migrate.drawing.scene import Box, Line, scene_of
+from waiaas_migrate.drawing.sizes import HEAD, LINE, MARKS, PADDING, ROW, head, row_height, shortened
+
+_STYLE = Path(__file__).with_name("page") / "picture.css"
+_MARGIN = 32
+
+
+def svg(picture: Picture, *, title: str) -> str:
+    """Return ``picture`` as an SVG document.
+
+    Raises:
+        UsageError: igraph is not installed.
+    """
+    scene = scene_of([picture])
+    width, height = round(scene.size.width + 2 * _MARGIN), round(scene.size.height + 2 * _MARGIN)
+    place = f'width="{width}" height="{height}"'
+    view = f'viewBox="{-_MARGIN} {-_MARGIN} {width} {height}"'
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" {place} {view} role="img">',
+            "<!-- Written by `waiaas-migrate diagram`. -->",
+            f"<title>{_text(title)}</title>",
+            f"<style>\n{_STYLE.read_text(encoding='utf-8')}</style>",
+            f'<rect class="paper" x="{-_MARGIN}" y="{-_MARGIN}" {place}/>',
+            *map(_line, scene.lines(picture)),
+            *(part for key, card in picture.cards.items() for part in _card(card, scene.boxes[key])),
+            "</svg>\n",
+        ]
+    )
+
+
+def _line(line: Line) -> str:
+    return f'<path class="line" d="{line.path}"><title>{_text(line.relation.words)}</title></path>'
+
+
+def _card(card: Card, box: Box) -> Iterator[str]:
+    inner = box.width - 2 * PADDING
+    yield f'<g transform="translate({box.x:g} {box.y:g})">'
+    yield f'<rect class="card" width="{box.width:g}" height="{box.height:g}" rx="8"/>'
+    yield _words("name", PADDING, 24, shortened(card.name, inner * 0.9))
+    if card.comment or card.kind != "table":
+        yield _words("small", PADDING, HEAD + 3, shortened(card.comment or card.kind, inner, small=True))
+    top = float(head(card))
+    if card.rows:
+        yield f'<path class="rule" d="M0 {top:g}H{box.width:g}"/>'
+    for row in card.rows:
+        yield from _row(row, top, box.width)
+        top += row_height(row)
+    yield "</g>"
+
+
+def _row(row: Row, top: float, width: float) -> Iterator[str]:
+    middle = top + ROW / 2 + 4
+    inner = width - 2 * PADDING - MARKS
+    kind = shortened(row.type, inner * 0.45, small=True) + ("?" if row.nullable else "")
+    mark = "PK" if row.primary else "FK" if row.foreign else "U" if row.unique else ""
+    if mark:
+        yield _words(f"mark {mark.lower()}", PADDING, middle - 0.5, mark)
+    yield _words("column", PADDING + MARKS, middle, shortened(row.name, inner - len(kind) * 6.6))
+    if kind:
+        yield _words("type", width - PADDING, middle, kind)
+    below = top + ROW + LINE / 2 + 1
+    if row.values:
+        yield _words("small", PADDING + MARKS, below, shortened(" · ".join(row.values), inner, small=True))
+        below += LINE
+    if row.comment:
+        yield _words("small comment", PADDING + MARKS, below, shortened(row.comment, inner, small=True))
+
+
+def _words(kind: str, x: float, y: float, text: str) -> str:
+    return f'<text class="{kind}" x="{x:g}" y="{y:g}">{_text(text)}</text>'
+
+
+def _text(text: str) -> str:
+    return escape(printable(text))
