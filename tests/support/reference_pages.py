@@ -303,6 +303,9 @@ Each finding has one of these codes, which stay the same from release to release
 - `waiaas-migrate check --format junit > check.xml` is for GitLab and Jenkins.
 - `waiaas-migrate check --format json` is for your own programs; see [JSON](cli.md#json).
 
+`check` also reports what [`lint`](lint.md) finds in schema.yaml and calls an error, such as a misspelled type. It exits with
+1 unless all findings are for information. The settings and waivers of `lint` apply.
+
 In JSON, `severity` is `error`, `warning` or `info`; `file` is relative to the project's folder, and empty if there is none.
 `subject` is `enum`, `schema`, `manifest`, `pragma`, `migration`, `hook` or `models`.
 
