@@ -184,7 +184,8 @@ change in any release.
 
 An application needs only the first section. The others do what the [commands](cli.md) of the same names do, for scripts
 and tests. A file or folder can be given as a string or a `Path`, a database also as a `file:` URI or `sqlite:///` URL.
-Options, results and events are frozen dataclasses; the list shows their fields.
+Options, results and events are frozen dataclasses; the list shows their fields. `help(waiaas_migrate.apply)` describes the
+arguments and errors of a function.
 """
 
 #: The sections of docs/api.md: a heading, an introduction, and the names in order. Errors have a section of their own.
