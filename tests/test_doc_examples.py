@@ -95,3 +95,12 @@ def test_the_readme_names_targets_that_exist(target: str) -> None:
     """The two commands that the README begins with are targets of the Makefile."""
     assert f"\nmake {target}\n" in README.read_text(encoding="utf-8")
     assert re.search(rf"^{target}:", (CHECKOUT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a POSIX shell")
+def test_the_models_page_works(tmp_path: Path) -> None:
+    """docs/models.md, followed in an empty folder, prints what stands there."""
+    text, _, _ = (DOCS / "models.md").read_text(encoding="utf-8").partition("## Column types")
+    folder = tmp_path / "project"
+    folder.mkdir()
+    run_blocks(folder, text)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.commands.init.init import Initialized, init
     from waiaas_migrate.commands.inspect import Inspected, inspect
     from waiaas_migrate.commands.lint.lint import lint, lint_database
+    from waiaas_migrate.commands.models import models
     from waiaas_migrate.commands.status import Status, status, status_of_all
     from waiaas_migrate.commands.take_over import TakenOver, take_over
     from waiaas_migrate.commands.undo_changes import Undoing, undo_changes
@@ -160,6 +161,7 @@ __all__ = [
     "inspect",
     "lint",
     "lint_database",
+    "models",
     "new",
     "open_database",
     "push_schema",
@@ -192,6 +194,7 @@ _NAMES = {
     "commands.init.init": "Initialized init",
     "commands.inspect": "Inspected inspect",
     "commands.lint.lint": "lint lint_database",
+    "commands.models": "models",
     "commands.status": "Status status status_of_all",
     "commands.take_over": "TakenOver take_over",
     "commands.undo_changes": "Undoing undo_changes",

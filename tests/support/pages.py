@@ -87,7 +87,7 @@ def run_command(folder: Path, *command: str) -> str:
         check=False,
         env=environment(folder),
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 

@@ -58,6 +58,8 @@ main_branch = "trunk"        # its migrations are released; default: the remote'
 enums_python = "app/enums.py"        # the modules that `enums` writes; `check` reports one that is out of date
 enums_typescript = "src/enums.ts"
 lint = { ignore = [] }       # which rules `lint` runs; see [Lint](lint.md)
+models = "app/tables.py"     # the module that `models` writes and `check` compares
+models_style = "declarative" # classes, or "core" for Table objects
 setup = "app.db:prepare"     # called with every connection, to register collations, functions and extensions
 ```
 
@@ -213,7 +215,7 @@ API_SECTIONS = (
     (
         "Write migrations",
         "",
-        "find_project init generate new record rebase squash Project Initialized Generated New Recorded Rebased Squashed Hazard",
+        "find_project init generate models new record rebase squash Project Initialized Generated New Recorded Rebased Squashed Hazard",
     ),
     (
         "Check and compare",
@@ -260,7 +262,7 @@ def api_section(title: str, introduction: str, values: dict[str, object]) -> str
 def signature(value: object) -> str:
     """Return a function's parameters and result, or a dataclass's fields, in parentheses."""
     if dataclasses.is_dataclass(value):
-        return f"({', '.join(field.name for field in dataclasses.fields(value))})"
+        return f"({', '.join(field.name for field in dataclasses.fields(value) if field.init)})"
     if not inspect.isfunction(value):
         return ""
     shown, is_after_star = [], False
@@ -300,7 +302,7 @@ Each finding has one of these codes, which stay the same from release to release
 - `waiaas-migrate check --format json` is for your own programs; see [JSON](cli.md#json).
 
 In JSON, `severity` is `error`, `warning` or `info`; `file` is relative to the project's folder, and empty if there is none.
-`subject` is `enum`, `schema`, `manifest`, `pragma`, `migration` or `hook`.
+`subject` is `enum`, `schema`, `manifest`, `pragma`, `migration`, `hook` or `models`.
 
 Problems that stop a command, such as a typo in schema.yaml, are reported in the same format, with the kind of the
 [error](errors.md) as their code.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _NAMES = tuple(
     """
-    adopt apply check diagram diff drift enums generate init inspect json-schema lint
+    adopt apply check diagram diff drift enums generate init inspect json-schema lint models
     new rebase record restore rollback squash status
     """.split()
 )

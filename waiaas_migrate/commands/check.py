@@ -17,6 +17,7 @@ from waiaas_migrate.commands.editor_findings import editor_findings
 from waiaas_migrate.commands.enum_findings import enum_findings
 from waiaas_migrate.commands.enums import stale_enums
 from waiaas_migrate.commands.findings import Finding, FindingCode, Subject, placed, schema_findings
+from waiaas_migrate.commands.models import stale_models
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, check_manifest, read_recorded
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
@@ -54,6 +55,7 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
     enums, rest = enum_findings(changes, declared.source.enums, fix=_GENERATE)
     code = FindingCode.MISSING_MIGRATION
     differing = (*enums, *schema_findings(rest, code=code, saying=_MISSING, fix=_GENERATE, places=places), *broken)
+    differing = (*differing, *stale_models(project, declared.source))
     if manifest is None:
         missing = _file_finding(project.migrations, f"{MANIFEST} is missing.", code=FindingCode.MISSING_MANIFEST)
         found = (*differing, missing) if migrations else differing

@@ -23,6 +23,7 @@ class Subject(StrEnum):
     PRAGMA = "pragma"
     MIGRATION = "migration"
     HOOK = "hook"
+    MODELS = "models"
     INPUT = "input"
 
 
@@ -49,6 +50,7 @@ class FindingCode(StrEnum):
     STALE_ENUMS = "STALE_ENUMS"
     STALE_JSON_SCHEMA = "STALE_JSON_SCHEMA"
     STALE_MANIFEST = "STALE_MANIFEST"
+    STALE_MODELS = "STALE_MODELS"
     UNKNOWN_CHANGE = "UNKNOWN_CHANGE"
     UNKNOWN_MIGRATION = "UNKNOWN_MIGRATION"
 
@@ -67,6 +69,7 @@ EXPLANATIONS: dict[str, str] = {
     FindingCode.STALE_ENUMS: "A module that `enums` writes is missing or outdated.",
     FindingCode.STALE_JSON_SCHEMA: "The JSON Schema that schema.yaml names for editors is missing or outdated.",
     FindingCode.STALE_MANIFEST: "manifest.json doesn't describe the files in the migrations folder.",
+    FindingCode.STALE_MODELS: "The module that `models` writes is missing or out of date.",
     FindingCode.UNKNOWN_CHANGE: "An unknown or changed migration made a change, or somebody made it by hand.",
     FindingCode.UNKNOWN_MIGRATION: "The database has applied a migration that is not in the folder.",
 }

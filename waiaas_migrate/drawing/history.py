@@ -14,10 +14,9 @@ from waiaas_migrate.schema.names import fold
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A migration: the schemas before and after it, and the changes that it made."""
+    """A migration: the schema after it, and the changes that it made to that after the step before."""
 
     name: str
-    before: Schema
     after: Schema
     changes: tuple[c.Change, ...]
 
@@ -53,6 +52,7 @@ def history_of(schema: Schema, steps: Iterable[Step]) -> History:
     keys: dict[str, str] = {}
     count = 0
     moments = []
+    old = Picture(cards={}, relations=())
     for step in steps:
         before = dict(keys)
         for change in step.changes:
@@ -62,7 +62,8 @@ def history_of(schema: Schema, steps: Iterable[Step]) -> History:
         for name in after.cards:
             if name not in keys:
                 keys[name] = f"{name} {(count := count + 1)}"
-        moments.append(_moment(step, after, before, keys))
+        moments.append(_moment(step, old, after, before, keys))
+        old = after
         keys = {name: key for name, key in keys.items() if name in after.cards}
     now = picture_of(schema)
     return History(moments=tuple(moments), now=_rekeyed(now, {name: keys.get(name, name) for name in now.cards}))
@@ -74,9 +75,9 @@ def _rekeyed(picture: Picture, keys: Mapping[str, str]) -> Picture:
     return Picture(cards=cards, relations=tuple(relations))
 
 
-def _moment(step: Step, after: Picture, before: Mapping[str, str], keys: Mapping[str, str]) -> Moment:
+def _moment(step: Step, old: Picture, after: Picture, before: Mapping[str, str], keys: Mapping[str, str]) -> Moment:
+    """Return the picture ``after`` a step with marks; ``before`` and ``keys`` are the keys of cards then and now."""
     picture = _rekeyed(after, keys)
-    old = picture_of(step.before)
     cards = dict(picture.cards)
     notes = []
     for change in step.changes:

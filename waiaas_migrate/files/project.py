@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from waiaas_migrate.errors import MigrateError, Problem, ProjectError
 from waiaas_migrate.files import lint_settings as lint_table
@@ -41,6 +41,7 @@ def _is_branch(value: object) -> bool:
     return isinstance(value, str) and bool(value) and value[0] != "-" and not set(value) & set("\0\n :^~?*[\\")
 
 
+_STYLES = ("declarative", "core")
 _PATHS = {"schema": "schema.yaml", "migrations": "migrations", "templates": "templates"}
 #: Files that commands write from schema.yaml, each with an example.
 _WRITTEN = {"enums_python": "app/enums.py", "enums_typescript": "src/enums.ts"}
@@ -72,6 +73,8 @@ _SETTINGS = {
     ),
     "main_branch": _Setting("the name of a branch", '"trunk"', _is_branch),
     "lint": _Setting(lint_table.WANTED, lint_table.EXAMPLE, lint_table.is_lint_table),
+    "models": _Setting("a path", '"app/tables.py"', _is_name),
+    "models_style": _Setting("declarative or core", '"core"', lambda value: value in _STYLES),
     "setup": _Setting("the name of a function", '"package.module:function"', is_object_name),
 }
 
@@ -94,6 +97,8 @@ class Project:
         ignore: names and globs of tables and views that belong to other tools.
         setup: called with every connection, for the application's collations, functions and extensions.
         lint: which rules ``lint`` runs.
+        models: the Python module that ``models`` writes; None if there is none.
+        models_style: ``declarative`` for classes, ``core`` for ``Table`` objects.
         main_branch: the git branch whose migrations are released; None for the remote's default, main or master.
     """
 
@@ -109,6 +114,8 @@ class Project:
     ignore: tuple[str, ...] = ()
     setup: NamedSetup | None = None
     lint: LintSettings = ALL_RULES
+    models: Path | None = None
+    models_style: Literal["declarative", "core"] = "declarative"
     main_branch: str | None = None
 
     @property
@@ -149,6 +156,8 @@ def find_project(
     if "setup" in settings:
         name, origin = settings["setup"]
         settings["setup"] = NamedSetup(name=name, root=root, origin=origin)
+    if "models" in settings:
+        settings["models"] = root / settings["models"]
     if "database" in settings:
         settings["database"] = root / _file_of(settings["database"])
     settings["lint"] = lint_table.lint_settings(settings.get("lint", {}))

@@ -100,16 +100,23 @@ class ColumnHints:
     removed_values: tuple[tuple[str | int, str | int | None], ...] = ()
 
 
+#: The types of schema.yaml that say what the values mean.
+LogicalType = Literal["boolean", "timestamp", "json", "uuid"]
+
 #: The hints of nearly every column.
 NO_HINTS = ColumnHints()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column. ``type`` is the declared type as written, or None."""
+    """A column. ``type`` is the declared type as written, or None.
+
+    ``logical_type`` is what schema.yaml calls the type if that says more: what the values mean to the application.
+    """
 
     name: str
     type: str | None = None
+    logical_type: LogicalType | None = field(default=None, compare=False)
     not_null: NotNull | None = None
     default: SqlText | None = None
     collation: str | None = None
@@ -199,7 +206,10 @@ class Index:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """An ordinary table with its indexes. Columns and indexes are in the order of their declaration."""
+    """An ordinary table with its indexes. Columns and indexes are in the order of their declaration.
+
+    ``class_name`` is that of the Python class for its rows; None derives it from the table's name.
+    """
 
     name: str
     columns: tuple[Column, ...]
@@ -211,6 +221,7 @@ class Table:
     strict: bool = False
     without_rowid: bool = False
     comment: str | None = field(default=None, compare=False)
+    class_name: str | None = field(default=None, compare=False)
     renamed_from: str | None = field(default=None, compare=False)
 
 

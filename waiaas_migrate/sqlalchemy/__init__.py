@@ -15,6 +15,7 @@ except ModuleNotFoundError as _error:
 from waiaas_migrate.sqlalchemy.column_types import (
     BooleanInteger,
     DecimalText,
+    Declared,
     EnumInteger,
     EnumText,
     JsonText,
@@ -27,6 +28,7 @@ from waiaas_migrate.sqlalchemy.reflection import include_name
 __all__ = [
     "BooleanInteger",
     "DecimalText",
+    "Declared",
     "EnumInteger",
     "EnumText",
     "JsonText",

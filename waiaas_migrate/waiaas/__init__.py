@@ -8,6 +8,9 @@
     ...
     waiaas.close_database(connection)
 
+``Agent``, ``Session``, ``Transaction`` and the others are SQLAlchemy classes for its tables; they need the extra
+``waiaas-migrate[sqlalchemy]``.
+
 The names are imported when they are first used, so that reading the enums does not load the runner.
 """
 
@@ -27,9 +30,17 @@ if TYPE_CHECKING:
         push_schema,
     )
     from waiaas_migrate.waiaas.ids import generate_id
+    from waiaas_migrate.waiaas.tables import Agent, AuditLog, KeyValue, PendingApproval, Policy, Session, Transaction
 
 __all__ = [
     "MIGRATIONS",
+    "Agent",
+    "AuditLog",
+    "KeyValue",
+    "PendingApproval",
+    "Policy",
+    "Session",
+    "Transaction",
     "close_database",
     "connect",
     "create_async_engine",
@@ -44,6 +55,10 @@ if not TYPE_CHECKING:  # a type checker would take every name for one of the pac
     def __getattr__(name: str) -> object:
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        module = importlib.import_module(f"{__name__}.{'ids' if name == 'generate_id' else 'database'}")
+        is_table = name[0].isupper() and not name.isupper()
+        where = "tables" if is_table else "ids" if name == "generate_id" else "database"
+        if is_table:
+            importlib.import_module("waiaas_migrate.sqlalchemy")  # which says how to install SQLAlchemy
+        module = importlib.import_module(f"{__name__}.{where}")
         value = globals()[name] = getattr(module, name)
         return value

@@ -12,7 +12,7 @@ function make(tag, attributes = {}, ...children) {
     else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else element.setAttribute(name, value);
   }
-  element.append(...children.filter((child) => child !== null && child !== undefined && child !== ""));
+  element.append(...children.filter((child) => child !== null && child !== undefined && child !== "" && child !== 0));
   return element;
 }
 
@@ -84,8 +84,10 @@ function drawCard(number) {
   card.style.setProperty("--fit", `${Math.min((width + 64) / (longest * 0.58), height / 2)}px`);
   const marked = face.mark ? `, ${face.mark}` : "";
   card.setAttribute("aria-label", `${face.name}, ${face.kind}, ${plural(face.rows.length, "column")}${marked}`);
+  const shown = face.rows.filter((row) => !row.hidden);
+  const hidden = face.rows.length - shown.length;
   card.replaceChildren(headElement(face), make("div", { class: "far", "aria-hidden": "true" }, ...breakable(face.name)),
-    make("ul", {}, ...face.rows.map(rowElement)));
+    make("ul", {}, ...shown.map(rowElement), hidden && make("li", { class: "row more" }, make("span", { class: "column" }, `${hidden} more`))));
 }
 
 function drawLines() {

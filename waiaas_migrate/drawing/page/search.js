@@ -18,7 +18,8 @@ function listed() {
   const chosen = $("kind").value;
   $("kind").replaceChildren(make("option", { value: "" }, "All kinds"), ...[...kinds].map((kind) => make("option", { value: kind }, `${kind}s`)));
   $("kind").value = kinds.has(chosen) ? chosen : "";
-  $("counts").textContent = `${plural(numbers.length, "table")}, ${plural(linesNow().length, "relation")}`;
+  const counts = [...kinds].map((kind) => plural(numbers.filter((number) => faceOf(number).kind === kind).length, kind));
+  $("counts").textContent = [...counts, plural(linesNow().length, "relation")].join(", ");
 }
 
 function textOf(face) {

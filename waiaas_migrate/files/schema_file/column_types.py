@@ -10,9 +10,10 @@ from waiaas_migrate.files.schema_file.forms import Columns, Kind, unsupported
 from waiaas_migrate.files.schema_file.shapes import OPTIONAL_TEXT, suggested
 from waiaas_migrate.files.schema_file.value_kinds import syntax_fix
 from waiaas_migrate.files.yaml_text.yaml_values import Value
+from waiaas_migrate.schema.model import LogicalType
 from waiaas_migrate.schema.names import fold
 
-LOGICAL_TYPES = {"boolean": "INTEGER", "timestamp": "INTEGER", "json": "TEXT", "uuid": "TEXT"}
+LOGICAL_TYPES: dict[LogicalType, str] = {"boolean": "INTEGER", "timestamp": "INTEGER", "json": "TEXT", "uuid": "TEXT"}
 SQLITE_TYPES = frozenset({"text", "integer", "real", "blob", "numeric", "any"})
 #: https://www.sqlite.org/stricttables.html
 STRICT_TYPES = frozenset({"INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY"})
@@ -37,17 +38,15 @@ _NOT_IN_TYPES = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnType:
-    """A declared type, and whether it was written as ``boolean``."""
+    """A declared type, and the logical type that it was written as."""
 
     declared: str | None = None
-    is_boolean: bool = False
+    logical: LogicalType | None = None
 
 
 NO_TYPE = ColumnType()
-_KNOWN_TYPES = {
-    **{name: ColumnType(declared=name.upper()) for name in SQLITE_TYPES},
-    **{name: ColumnType(declared=declared, is_boolean=name == "boolean") for name, declared in LOGICAL_TYPES.items()},
-}
+_KNOWN_TYPES = {name: ColumnType(declared=name.upper()) for name in SQLITE_TYPES}
+_KNOWN_TYPES |= {name: ColumnType(declared=declared, logical=name) for name, declared in LOGICAL_TYPES.items()}
 
 
 def _read_type(value: Value, _: Columns) -> ColumnType | None:

@@ -67,22 +67,25 @@ def read_column(name: str, value: Value, scope: Scope) -> ReadColumn:
     fields = _fields(value)
     found = k.COLUMN.contents(fields, scope.columns)
     kind = found.get("type", NO_TYPE)
-    if fields.keys() <= {"type"} and not kind.is_boolean:
-        return ReadColumn(column=m.Column(name=name, type=kind.declared), at=value, fields=fields)
+    is_boolean = kind.logical == "boolean"
+    if fields.keys() <= {"type"} and not is_boolean:
+        column = m.Column(name=name, type=kind.declared, logical_type=kind.logical)
+        return ReadColumn(column=column, at=value, fields=fields)
     conflicts = _conflicts(fields)
     enum = _enum(fields["enum"], scope.enums) if "enum" in fields else None
     attributes = {key: content for key, content in found.items() if key in _ATTRIBUTES}
     attributes.setdefault("default", found.get("default_sql"))
     not_null, hints = _not_null(fields, found, conflicts), _hints(fields, found)
-    column = m.Column(name=name, type=kind.declared, not_null=not_null, hints=hints, **attributes)
+    types = {"type": kind.declared, "logical_type": kind.logical}
+    column = m.Column(name=name, not_null=not_null, hints=hints, **types, **attributes)
     return ReadColumn(
         column=column,
         at=value,
         fields=fields,
-        is_boolean=kind.is_boolean,
+        is_boolean=is_boolean,
         primary_key=_primary_key(name, fields, found, conflicts),
         unique=_unique(name, fields, conflicts),
-        checks=_checks(column, fields, scope, boolean=kind.is_boolean, enum=enum),
+        checks=_checks(column, fields, scope, boolean=is_boolean, enum=enum),
         foreign_key=read_references(fields["references"], name) if "references" in fields else None,
         enum=enum,
     )

@@ -40,7 +40,19 @@ def check_schema(tables: tuple[ReadTable, ...], objects: ReadObjects) -> None:
                 _check_generated(column)
                 _check_default(column)
                 _check_enum(column)
+    _check_classes(tables)
     check_foreign_keys(tables, objects)
+
+
+def _check_classes(tables: tuple[ReadTable, ...]) -> None:
+    seen: dict[str, str] = {}
+    for read in tables:
+        name = read.table.class_name
+        if name is not None and name in seen:
+            what = f"the table `{shown(seen[name])}` has this class, too."
+            read.fields["class"].problem(what, "Choose another name.")
+        elif name is not None:
+            seen[name] = read.table.name
 
 
 def _check_column_names(names: Iterable[str], at: Value, read: ReadTable) -> None:

@@ -172,6 +172,7 @@ TABLE = Form(
         ),
         "strict": Key(v.FLAG, "STRICT.", example="strict: true"),
         "without_rowid": Key(v.FLAG, "WITHOUT ROWID; needs a primary key.", example="without_rowid: true"),
+        "class": Key(v.CLASS_NAME, "Its class in [`models`](models.md).", "class_name", example="class: AuditLog"),
         "renamed_from": Key(v.NAME, "The old name; see [hints](#hints).", example="renamed_from: agents"),
         "lint": Key(_LINT, "What [`lint`](lint.md) ignores in the table.", example="lint: {ignore: [REDUNDANT_INDEX]}"),
     },

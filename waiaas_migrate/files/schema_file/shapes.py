@@ -6,6 +6,7 @@ The reader is stricter where values depend on each other, or on SQL; see tests/f
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from keyword import kwlist
 from typing import Any, TypeAlias
 
 Shape: TypeAlias = Mapping[str, Any]
@@ -24,6 +25,8 @@ ANY: Shape = {}
 FLAG: Shape = {"type": "boolean"}
 TEXT: Shape = {"type": "string", "pattern": r"\S"}
 NAME: Shape = {"type": "string", "pattern": f"^{_NAME}"}
+#: A name in Python.
+CLASS_NAME: Shape = {"type": "string", "pattern": f"^(?!(?:{'|'.join(kwlist)})$)[A-Za-z_][A-Za-z0-9_]*$"}
 OBJECT_NAME: Shape = {"type": "string", "pattern": f"^(?!{'|'.join(any_case(one) for one in _RESERVED)}){_NAME}"}
 STATEMENT: Shape = {"type": "string", "pattern": r"^[^\r]*\S[^\r]*$"}
 #: An SQL expression; YAML reads some as numbers, booleans or null.

@@ -167,7 +167,16 @@ def _read_deferral(value: Value, _: Columns) -> Deferral | None:
     return _FLAG_DEFERRALS[value.scalar] if isinstance(value.scalar, bool) else value.word(_DEFERRALS)
 
 
+def _read_class_name(value: Value, _: Columns) -> str | None:
+    text = value.text("a class name")
+    if text is not None and not re.fullmatch(s.CLASS_NAME["pattern"], text):
+        value.problem(f"`{shown(text)}` is not a name in Python.", "Write a class name, such as `AuditLog`.")
+        return None
+    return text
+
+
 NAME = Kind(s.NAME, _read_name, write_name)
+CLASS_NAME = Kind(s.CLASS_NAME, _read_class_name, lambda name, _columns, _where: name)
 FLAG = Kind(s.FLAG, lambda value, _: value.flag(), lambda content, _columns, _where: content)
 COMMENT = Kind(
     s.OPTIONAL_TEXT,

@@ -1,0 +1,1 @@
+"""Write a declared schema as a Python module of SQLAlchemy classes or tables."""

@@ -1,0 +1,100 @@
+"""The tables of a schema under their Python names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from waiaas_migrate.commands.typed_tables.names import attribute_name, class_name, free_name
+from waiaas_migrate.commands.typed_tables.values import Source, Values, values_of
+from waiaas_migrate.schema.model import Column, Table
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.schema.rowid import rowid_alias
+
+#: The names that the code of a module uses itself.
+USED = frozenset(
+    """
+    Any Base BooleanInteger Declared DeclarativeBase EnumInteger EnumText JsonText Literal Mapped MappedAsDataclass
+    Timestamp UUID UuidText annotations bool bytes date datetime dict dict float int list mapped_column
+    relationship sa str time
+    """.split()
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribute:
+    """A column under its Python name, and what it holds. ``is_numbered``: SQLite gives it the next number."""
+
+    name: str
+    column: Column
+    values: Values
+    in_key: bool
+    is_numbered: bool
+
+    @property
+    def accepts_none(self) -> bool:
+        """Return whether a row may have no value here. SQLite allows NULL in most primary keys; nobody means it."""
+        return self.column.not_null is None and not self.in_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A table under its Python name: that of a class, or of a variable if ``is_class`` is false."""
+
+    name: str
+    table: Table
+    attributes: tuple[Attribute, ...]
+    is_class: bool
+
+    def attribute(self, column: str) -> Attribute | None:
+        """Return the attribute for a column, whose name is in any case."""
+        return next((one for one in self.attributes if fold(one.column.name) == fold(column)), None)
+
+
+def models_of(source: Source, *, classes: bool) -> tuple[Model, ...]:
+    """Return the tables of a schema under their Python names, in their order."""
+    tables = source.declared.schema.tables
+    names = _names(tables, source, classes=classes)
+    taken = USED | set(names.values()) | {one.name for one in source.enums}
+    return tuple(_model(table, names[table.name], source, taken, classes=classes) for table in tables)
+
+
+def _names(tables: Iterable[Table], source: Source, *, classes: bool) -> Mapping[str, str]:
+    """Return the Python names of tables. Those of ``class:`` come first; the others must not collide with them."""
+    enums = {one.name for one in source.enums}
+    names = {table.name: table.class_name for table in tables if classes and table.class_name is not None}
+    for table in tables:
+        if table.name not in names:
+            taken = {*USED, "metadata", *enums, *names.values()}
+            names[table.name] = _name(table, taken, is_class=classes and table.primary_key is not None)
+            if classes and table.primary_key is None:
+                names[table.name] = free_name(f"t_{names[table.name]}", taken)
+    return names
+
+
+def _name(table: Table, taken: set[str], *, is_class: bool) -> str:
+    return free_name(class_name(table.name), taken) if is_class else attribute_name(table.name, taken)
+
+
+def _model(table: Table, name: str, source: Source, taken: Iterable[str], *, classes: bool) -> Model:
+    own = set(taken)
+    attributes = []
+    keys = {fold(part.column or "") for part in table.primary_key.parts} if table.primary_key is not None else set()
+    referring = {fold(name) for key in table.foreign_keys for name in key.columns}
+    numbered = {rowid_alias(table)} - referring
+    for column in table.columns:
+        attribute = attribute_name(column.name, own)
+        own.add(attribute)
+        alias = f"{name}{class_name(attribute)}"
+        attributes.append(
+            Attribute(
+                name=attribute,
+                column=column,
+                values=values_of(table, column, source, alias),
+                in_key=fold(column.name) in keys,
+                is_numbered=fold(column.name) in numbered,
+            )
+        )
+    return Model(
+        name=name, table=table, attributes=tuple(attributes), is_class=classes and table.primary_key is not None
+    )

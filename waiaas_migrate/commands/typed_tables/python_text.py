@@ -1,0 +1,127 @@
+"""Lay out Python code as ``ruff format`` and Black do, so that neither changes it.
+
+A call that fits in 88 columns is one line. Otherwise each argument has its own line, with a comma after the last one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+#: The default of both formatters.
+_COLUMNS = 88
+#: Formatters join the pieces of a text that would fit on one line, so only longer texts are split. Projects set up to
+#: 120 columns; in this range nothing changes.
+_LONGEST_TEXT = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call, or anything else with items between brackets; each item has a label, such as ``a=``."""
+
+    opening: str
+    items: tuple[tuple[str, Code], ...]
+    closing: str = ")"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A string literal that may be long."""
+
+    value: str
+
+
+Code: TypeAlias = str | Text | Call
+
+
+def call(function: str, /, *arguments: Code, **options: Code | None) -> Call:
+    """Return the call of ``function``, without the options that are None."""
+    keywords = [(f"{key}=", value) for key, value in options.items() if value is not None]
+    return Call(opening=f"{function}(", items=(*(("", argument) for argument in arguments), *keywords))
+
+
+def quoted(value: str) -> str:
+    """Return ``value`` as a string literal, in the quotes that need fewer escapes."""
+    quote = "'" if value.count('"') > value.count("'") else '"'
+    text = "".join(_escaped(character, quote) for character in value)
+    return f"{quote}{text}{quote}"
+
+
+def _escaped(character: str, quote: str) -> str:
+    if character in (quote, "\\"):
+        return f"\\{character}"
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+
+
+def lines(code: Code, *, indent: int = 0, before: str = "", after: str = "") -> list[str]:
+    """Return ``code`` as lines, between the texts ``before`` and ``after``, which stay on its first and last line."""
+    margin = " " * indent
+    line = f"{margin}{before}{_flat(code)}{after}"
+    match code:
+        case str():
+            return [line]
+        case Text(value=value):
+            # Where a label would make a text too long, formatters put the text in brackets, on its own line.
+            alone = len(margin) + len(quoted(value)) + (4 if before else len(after))
+            return [line] if alone <= _LONGEST_TEXT else _pieces(value, margin, before, after)
+        case Call() if not code.items or (len(line) <= _COLUMNS):
+            return [line]
+        case Call():
+            inner = [
+                text for label, item in code.items for text in lines(item, indent=indent + 4, before=label, after=",")
+            ]
+            return [f"{margin}{before}{code.opening}", *inner, f"{margin}{code.closing}{after}"]
+
+
+def _flat(code: Code) -> str:
+    match code:
+        case str():
+            return code
+        case Text(value=value):
+            return quoted(value)
+        case Call():
+            items = ", ".join(f"{label}{_flat(item)}" for label, item in code.items)
+            is_single = code.opening == "(" and len(code.items) == 1
+            return f"{code.opening}{items}{',' if is_single else ''}{code.closing}"
+
+
+def _pieces(value: str, margin: str, before: str, after: str) -> list[str]:
+    """Return a long text as literals side by side, each on its own line; after a label they are in brackets."""
+    width = _COLUMNS - len(margin) - 8
+    pieces = [quoted(piece) for piece in _words_up_to(width, value)]
+    if not before:
+        return [f"{margin}{piece}" for piece in pieces[:-1]] + [f"{margin}{pieces[-1]}{after}"]
+    return [f"{margin}{before}(", *(f"{margin}    {piece}" for piece in pieces), f"{margin}){after}"]
+
+
+def _words_up_to(width: int, value: str) -> list[str]:
+    """Return ``value`` in pieces of whole words, with their spaces."""
+    pieces = [""]
+    for word in re.findall(r"\S*\s*", value):
+        if pieces[-1] and len(pieces[-1]) + len(word.rstrip()) > width:
+            pieces.append("")
+        pieces[-1] += word
+    return [piece for piece in pieces if piece]
+
+
+def imports(names: Iterable[tuple[str, str]]) -> list[str]:
+    """Return sorted ``from module import name`` statements."""
+    by_module: dict[str, set[str]] = {}
+    for module, name in names:
+        by_module.setdefault(module, set()).add(name)
+    return [line for module in sorted(by_module) for line in _import(module, sorted(by_module[module], key=_isort))]
+
+
+def _isort(name: str) -> tuple[int, str]:
+    """Sort as isort does: CONSTANTS, then Classes, then functions."""
+    kind = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
+    return kind, name
+
+
+def _import(module: str, names: Sequence[str]) -> list[str]:
+    line = f"from {module} import {', '.join(names)}"
+    if len(line) <= _COLUMNS:
+        return [line]
+    return [f"from {module} import (", *(f"    {name}," for name in names), ")"]
