@@ -40,7 +40,7 @@ class Surroundings:
     @property
     def packages(self) -> tuple[str, ...]:
         """Return what CI must install so that the module of enums can be imported."""
-        if self.pyproject is not None and "project" in _parsed(self.pyproject):
+        if self.pyproject is not None and not _parsed(self.pyproject).keys().isdisjoint({"project", "build-system"}):
             return (".",)
         return ("-r requirements.txt",) if (self.folder / "requirements.txt").is_file() else ()
 
