@@ -9,6 +9,7 @@ from pathlib import Path
 
 from waiaas_migrate.authoring.declared import declare
 from waiaas_migrate.commands.findings import Finding, FindingCode, Subject
+from waiaas_migrate.commands.typed_tables.models import USED
 from waiaas_migrate.commands.typed_tables.module_text import MARK, Style, module_text
 from waiaas_migrate.commands.typed_tables.values import Source
 from waiaas_migrate.errors import Problem, UsageError
@@ -71,7 +72,7 @@ def _source(project: Project, declared: DeclaredSchema) -> Source:
     """Add everything that the modules with enums define: a list that a column refers to may be made from a class."""
     loaded = load_enums(declared_sources(project.schema, root=project.root), root=project.root)
     modules = {name: python_module(name, project.root) for name in loaded.sources}
-    found = (one for one in loaded.definitions if modules.get(one.source) and not one.problem)
+    found = (one for one in loaded.definitions if modules.get(one.source) and not one.problem and one.name not in USED)
     return Source(declared=declared, enums=tuple(replace(one, source=modules[one.source]) for one in found))
 
 
