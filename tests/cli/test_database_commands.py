@@ -254,7 +254,7 @@ def test_status_of_a_folder_that_differs_from_its_manifest(project: Path, databa
 def test_output_of_a_project_goes_to_stderr(project: Path) -> None:
     """A migration in Python and a module of enums may print: with --json that goes to stderr, for one and for many."""
     with (project / "kinds.py").open("a", encoding="utf-8") as enums:
-        enums.write("print('the enums')\n")
+        enums.write("STATES = STATES[:]  # not a literal, so the module is imported\nprint('the enums')\n")
     code = (
         "from yoyo import step\n__depends__ = {'0001_initial'}\n"
         "step(lambda connection: print('a migration'), lambda connection: print('and back'))\n"

@@ -297,3 +297,85 @@ def test_findings_by_subject(project: Path) -> None:
         "manifest",
         "pragma",
     ]
+
+
+# --- mistakes in schema.yaml, and rollbacks ---
+
+MISTAKES = """\
+version: 1
+tables:
+  t:
+    columns:
+      id: {type: integer, primary_key: true}
+      a: {type: interger}
+      b: {type: integer, default: abc}
+      c: {type: timestamp, default: CURRENT_TIMESTAMP}
+      d: {type: integer, default: 1.5}
+"""
+
+
+def test_mistakes_in_schema_yaml(tmp_path: Path) -> None:
+    """Misspelled types, and defaults that don't fit their type, are findings with their line."""
+    generated_project(tmp_path, MISTAKES)
+    done = run(tmp_path, "check", "--json")
+    assert done.status == 1
+    found = [(one["code"], one["line"], one["fix"]) for one in json.loads(done.out)["findings"]]
+    assert found == [
+        ("DEFAULT_TYPE", 7, "Write a number."),
+        ("DEFAULT_TYPE", 8, "For Unix seconds, write `default_sql: unixepoch()`."),
+        ("UNKNOWN_TYPE", 6, "Did you mean `integer`?"),
+    ]
+
+
+def test_a_waived_mistake(tmp_path: Path) -> None:
+    """What ``lint`` ignores, ``check`` ignores, too."""
+    text = MISTAKES.replace("type: interger", "type: interger, lint: {ignore: [UNKNOWN_TYPE]}")
+    generated_project(tmp_path, text)
+    (tmp_path / "pyproject.toml").write_text(
+        "[tool.waiaas-migrate.lint]\nignore = ['DEFAULT_TYPE']\n", encoding="utf-8"
+    )
+    assert run(tmp_path, "check").status == 0
+
+
+@pytest.mark.parametrize(
+    ("rollback", "code", "what", "status"),
+    [
+        ("DROP TABLE missing;\n", "FAILING_ROLLBACK", "fails: no such table: missing", 1),
+        ("SELECT 1;\n", "INCOMPLETE_ROLLBACK", "does not restore the schema before the migration. Still to do:", 1),
+        (None, "MISSING_ROLLBACK", "the migration has no rollback.", 0),
+    ],
+)
+def test_a_rollback_by_hand(tmp_path: Path, rollback: str | None, code: str, what: str, status: int) -> None:
+    """A rollback that fails or leaves a difference is a finding; a missing one is for information."""
+    folder = generated_project(tmp_path) / "migrations"
+    edit(tmp_path / "schema.yaml", "      body: text\n", "      body: text\n      more: text\n")
+    sql = "-- depends: 0001_initial\nALTER TABLE notes ADD COLUMN more TEXT;\n"
+    (folder / "0002_more.sql").write_text(sql, encoding="utf-8")
+    if rollback is not None:
+        (folder / "0002_more.rollback.sql").write_text(rollback, encoding="utf-8")
+    assert run(tmp_path, "record").status == 0
+    done = run(tmp_path, "check", "--json")
+    (finding,) = json.loads(done.out)["findings"]
+    file = "0002_more.sql" if rollback is None else "0002_more.rollback.sql"
+    assert (done.status, finding["code"], finding["file"]) == (status, code, f"migrations/{file}")
+    assert finding["what"].startswith(what)
+    (folder / "0002_more.sql").write_text(f"-- lint ignore {code}: only forward\n{sql}", encoding="utf-8")
+    assert run(tmp_path, "record").status == 0
+    assert run(tmp_path, "check").out == "schema.yaml, the enums, and the migrations agree.\n"
+
+
+def test_a_view_on_a_missing_table(tmp_path: Path) -> None:
+    """A view that reads a missing table is a finding at its line, until it has a migration and after."""
+    generated_project(tmp_path)
+    edit(tmp_path / "schema.yaml", "tables:\n", "views:\n  v: SELECT x FROM missing\ntables:\n")
+    assert run(tmp_path, "generate", "--allow", "all").status == 0
+    (migration,) = (tmp_path / "migrations").glob("0002_*v.sql")
+    text = "".join(
+        line for line in migration.read_text(encoding="utf-8").splitlines(keepends=True) if "hazard" not in line
+    )
+    migration.write_text(text, encoding="utf-8")
+    assert run(tmp_path, "record").status == 0
+    found = json.loads(run(tmp_path, "check", "--json").out)["findings"]
+    assert [(one["code"], one["where"], one["line"]) for one in found if one["severity"] == "error"] == [
+        ("BROKEN_OBJECT", "v", 6)
+    ]

@@ -30,7 +30,7 @@ RENDERER = Renderer()
 NAME = "written_by_models"
 # The same schemas each time: each takes long to draw.
 RANDOM = settings(
-    suppress_health_check=list(HealthCheck), max_examples=80, deadline=None, derandomize=True, phases=[Phase.generate]
+    suppress_health_check=list(HealthCheck), max_examples=30, deadline=None, derandomize=True, phases=[Phase.generate]
 )
 #: What SQLite says about functions and collations that only the application has.
 UNKNOWN = ("no such function", "no such collation")

@@ -15,7 +15,7 @@ from sqlalchemy.exc import StatementError
 from sqlalchemy.ext.mutable import MutableDict
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.schema import CreateTable
-from sqlalchemy.types import Numeric, TypeEngine
+from sqlalchemy.types import Float, TypeEngine
 
 from waiaas_migrate.sqlalchemy import (
     BooleanInteger,
@@ -239,7 +239,7 @@ def test_columns_can_be_compared(engine: Engine) -> None:
         Thing.size.is_(None),
         Thing.data["limits"]["day"].as_integer() == 5,
         func.json_extract(Thing.data, "$.limits.day") == 5,
-        cast(Thing.amount, Numeric) < 10,
+        cast(Thing.amount, Float) < 10,
         Thing.id == ID,
         Thing.id == str(ID),
     ]
@@ -256,6 +256,20 @@ def test_times_can_be_computed(engine: Engine) -> None:
     later, between = Thing.made_at + timedelta(hours=1), Thing.seen_at - Thing.made_at
     with engine.connect() as connection:
         assert connection.execute(select(later, between)).one() == (NOON + timedelta(hours=1), 60)
+
+
+def test_functions_keep_the_type(engine: Engine) -> None:
+    """The latest time is a time; a sum of decimals is exact, or an error."""
+    with Session(engine) as session, session.begin():
+        session.add_all([thing(amount=Decimal(2)), thing(amount=Decimal(40), made_at=NOON + timedelta(days=1))])
+    with Session(engine) as session, session.begin():
+        assert session.scalar(select(func.max(Thing.made_at))) == NOON + timedelta(days=1)
+        assert session.scalar(select(func.coalesce(Thing.seen_at, Thing.made_at)).order_by(Thing.made_at)) == NOON
+        assert session.scalar(select(func.sum(Thing.amount))) == Decimal(42)
+        assert session.scalar(select(func.sum(cast(Thing.amount, Float)))) == 42.0
+        session.add(thing(amount=Decimal("0.1")))
+        with pytest.raises(ValueError, match=r"SQLite computed 42\.1 in floating point"):
+            session.scalar(select(func.sum(Thing.amount)))
 
 
 def test_changes_inside_json_can_be_tracked(engine: Engine) -> None:
@@ -283,6 +297,12 @@ def test_values_can_be_literals(engine: Engine, kind: TypeEngine[Any], value: ob
     """Values can be rendered into SQL, as for a server default or a migration."""
     statement = select(type_coerce(value, kind))
     assert str(statement.compile(engine, compile_kwargs={"literal_binds": True})) == f"SELECT {literal} AS anon_1"
+
+
+def test_only_enums_and_lists_are_taken() -> None:
+    """Another class is no enum, which is an error when the class is defined."""
+    with pytest.raises(TypeError, match="<class 'str'> is not an enum"):
+        EnumText(str)
 
 
 def test_enums_are_told_apart_in_the_statement_cache(engine: Engine) -> None:

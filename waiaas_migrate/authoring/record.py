@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from waiaas_migrate.authoring.branches import refuse_clashes, replay_folder
+from waiaas_migrate.authoring.faulty_rollbacks import faulty_rollbacks
 from waiaas_migrate.authoring.generate import pragmas_of
 from waiaas_migrate.authoring.migration_facts import facts_of
 from waiaas_migrate.authoring.released import read_released
 from waiaas_migrate.authoring.yoyo_reading import refuse_misread
-from waiaas_migrate.errors import ApplyError, MigrationsError, Problem
+from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.manifest import (
     MANIFEST,
@@ -22,16 +23,10 @@ from waiaas_migrate.files.migration_dir.manifest import (
     manifest_text,
     read_recorded,
 )
-from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.files.migration_dir.write_files import folder_state, recover, write_files
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.schema_file.load_schema import load_schema
-from waiaas_migrate.runner.replay import replay, run_in_memory
-from waiaas_migrate.schema.describe import describe
-from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
-from waiaas_migrate.sqlite.database.memory import copy
-from waiaas_migrate.sqlite.reading.introspect import introspect
 
 _NEW = "Restore it from git, and write a new migration for further changes."
 
@@ -95,7 +90,7 @@ def record(project: Project, *, released: Collection[str] = ()) -> Recorded:
     text = manifest_text(manifest)
     if recorded is not None and manifest_text(recorded) == text:
         return done
-    notices = tuple(_failing_rollbacks(migrations, {*done.added, *done.edited}))
+    notices = tuple(one.what for one in faulty_rollbacks(migrations, {*done.added, *done.edited}))
     return replace(done, notices=notices, written=write_files(project.migrations, {MANIFEST: text}, seen=seen))
 
 
@@ -123,24 +118,3 @@ def _refuse_released(project: Project, ids: Sequence[str], changed: Sequence[str
     ]
     if problems:
         raise MigrationsError(problems)
-
-
-def _failing_rollbacks(migrations: Sequence[MigrationFile], names: Collection[str]) -> Iterator[str]:
-    """Try the SQL rollbacks of ``names`` in memory, and yield what is wrong with them."""
-    for number, migration in enumerate(migrations):
-        if migration.id not in names or migration.kind != "sql" or not migration.transactional:
-            continue
-        file = f"{migration.id}.rollback.sql"
-        if migration.rollback is None:
-            yield f"{migration.id} has no rollback. To be able to roll it back, write {file}."
-            continue
-        with closing(replay(migrations[:number])) as before, closing(copy(before)) as after:
-            run_in_memory(after, migration)
-            try:
-                run_in_memory(after, migration, "rollback")
-            except ApplyError as error:
-                yield f"{file} fails: {error.reason}"
-                continue
-            if left := diff(introspect(after), introspect(before)):
-                listed = "; ".join(map(describe, left))
-                yield f"{file} does not restore the schema before the migration. Still to do: {listed}."

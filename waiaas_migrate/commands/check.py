@@ -17,7 +17,9 @@ from waiaas_migrate.commands.editor_findings import editor_findings
 from waiaas_migrate.commands.enum_findings import enum_findings
 from waiaas_migrate.commands.enums import stale_enums
 from waiaas_migrate.commands.findings import Finding, FindingCode, Subject, placed, schema_findings
+from waiaas_migrate.commands.lint.lint import certain_findings
 from waiaas_migrate.commands.models import stale_models
+from waiaas_migrate.commands.rollback_findings import rollback_findings
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, check_manifest, read_recorded
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
@@ -67,7 +69,13 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
             *_pragma_findings(manifest, pragmas_of(declared.source)),
             *_manifest_findings(manifest, project, head, is_intact=not problems),
         )
-    found = (*found, *stale_enums(project), *editor_findings(project))
+    found = (
+        *found,
+        *certain_findings(project, declared, places),
+        *rollback_findings(project, migrations, manifest),
+        *stale_enums(project),
+        *editor_findings(project),
+    )
     return tuple(replace(one, file=display_name(project.root / one.file, project.root)) for one in found)
 
 

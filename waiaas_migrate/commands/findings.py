@@ -40,10 +40,13 @@ class FindingCode(StrEnum):
 
     BROKEN_OBJECT = "BROKEN_OBJECT"
     ENUM_CHANGED = "ENUM_CHANGED"
+    FAILING_ROLLBACK = "FAILING_ROLLBACK"
     HOOK_CHANGE = "HOOK_CHANGE"
+    INCOMPLETE_ROLLBACK = "INCOMPLETE_ROLLBACK"
     MANUAL_CHANGE = "MANUAL_CHANGE"
     MISSING_MANIFEST = "MISSING_MANIFEST"
     MISSING_MIGRATION = "MISSING_MIGRATION"
+    MISSING_ROLLBACK = "MISSING_ROLLBACK"
     NOT_ADOPTED = "NOT_ADOPTED"
     OTHER_MIGRATION = "OTHER_MIGRATION"
     PRAGMA_CHANGED = "PRAGMA_CHANGED"
@@ -59,10 +62,13 @@ class FindingCode(StrEnum):
 EXPLANATIONS: dict[str, str] = {
     FindingCode.BROKEN_OBJECT: "A view or trigger does not work, such as a view that reads a missing table.",
     FindingCode.ENUM_CHANGED: "The application's enum and the list of values in the migrations differ.",
+    FindingCode.FAILING_ROLLBACK: "The rollback of a migration that was written by hand fails.",
     FindingCode.HOOK_CHANGE: "An object differs from what the post-apply hooks make.",
+    FindingCode.INCOMPLETE_ROLLBACK: "The rollback of a migration that was written by hand leaves a difference.",
     FindingCode.MANUAL_CHANGE: "The database has a change that no migration made.",
     FindingCode.MISSING_MANIFEST: "The migrations folder has no manifest.json.",
     FindingCode.MISSING_MIGRATION: "schema.yaml declares a change that no migration makes.",
+    FindingCode.MISSING_ROLLBACK: "A migration that was written by hand has no rollback.",
     FindingCode.NOT_ADOPTED: "The database has tables, but no record of migrations.",
     FindingCode.OTHER_MIGRATION: "The database ran another migration under the name of one in the folder.",
     FindingCode.PRAGMA_CHANGED: "The PRAGMAs of schema.yaml and manifest.json differ.",

@@ -1,4 +1,4 @@
-"""What each migration changes: the schemas before and after it, read from one replay."""
+"""What each migration changes: the schema after it, compared with the one before, read from one replay."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def migration_steps(project: Project, schema: Schema) -> tuple[Step, ...]:
         changes = _changes(project, connection, reader.schema, schema)
         if changes:
             name = f"{project.schema.name}, without a migration"
-            reader.steps.append(Step(name=name, before=reader.schema, after=schema, changes=changes))
+            reader.steps.append(Step(name=name, after=schema, changes=changes))
     return tuple(reader.steps)
 
 
@@ -68,7 +68,7 @@ class _Reader:
         with closing(self._before):
             hinted = _with_renames(old, new, dict(_renames_in(migration.statements)))
             changes = _changes(self._project, self._before, old, hinted)
-        self.steps.append(Step(name=migration.id, before=old, after=new, changes=changes))
+        self.steps.append(Step(name=migration.id, after=new, changes=changes))
         self.schema = new
         self._known = _texts(connection, new)
         self._before = copy(connection)

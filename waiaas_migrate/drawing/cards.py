@@ -71,6 +71,7 @@ class Relation:
     """A foreign key of the table ``child`` to ``parent``, whose names are folded.
 
     ``optional``: the columns may be NULL. ``single``: at most one row refers to each parent. ``words`` describe it.
+    ``mark`` is what a migration did to it.
     """
 
     child: str
@@ -80,6 +81,7 @@ class Relation:
     optional: bool
     single: bool
     words: str
+    mark: Mark | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +122,7 @@ def _table_card(schema: m.Schema, table: m.Table) -> Card:
     return Card(
         name=table.name,
         comment=table.comment,
-        rows=tuple(_row(table, column) for column in table.columns),
+        rows=tuple(_rows(table)),
         options=tuple(_options(table)),
         indexes=(*uniques, *map(index_words, table.indexes)),
         checks=tuple(check.expression.sql for check in table.checks if check.allowed is None),
@@ -139,22 +141,24 @@ def _terms(parts: tuple[m.IndexPart, ...]) -> list[str]:
     return [part.column or (part.expression.sql if part.expression else "") for part in parts]
 
 
-def _row(table: m.Table, column: m.Column) -> Row:
-    name = fold(column.name)
-    primary = name in _key_columns(table.primary_key)
-    lists = [check.allowed.values for check in table.checks if check.allowed and check.allowed.column == name]
-    return Row(
-        name=column.name,
-        type=column.type or "",
-        primary=primary,
-        foreign=any(name in map(fold, key.columns) for key in table.foreign_keys),
-        unique=(name,) in _unique_columns(table),
-        nullable=column.not_null is None and not primary,
-        default=column.default.sql if column.default else None,
-        generated=column.generated.expression.sql if column.generated else None,
-        values=tuple(str(value) for value in lists[0]) if lists else (),
-        comment=column.comment,
-    )
+def _rows(table: m.Table) -> Iterator[Row]:
+    keys, uniques = _key_columns(table.primary_key), _unique_columns(table)
+    foreign = {fold(column) for key in table.foreign_keys for column in key.columns}
+    lists = {check.allowed.column: check.allowed.values for check in reversed(table.checks) if check.allowed}
+    for column in table.columns:
+        name = fold(column.name)
+        yield Row(
+            name=column.name,
+            type=column.type or "",
+            primary=name in keys,
+            foreign=name in foreign,
+            unique=(name,) in uniques,
+            nullable=column.not_null is None and name not in keys,
+            default=column.default.sql if column.default else None,
+            generated=column.generated.expression.sql if column.generated else None,
+            values=tuple(map(str, lists.get(name, ()))),
+            comment=column.comment,
+        )
 
 
 def _key_columns(key: m.PrimaryKey | m.Unique | None) -> tuple[str, ...]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
-from waiaas_migrate.drawing.cards import Mark, Picture, Row, picture_of
+from waiaas_migrate.drawing.cards import Mark, Picture, Relation, Row, picture_of
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.describe import describe_made
 from waiaas_migrate.schema.model import Schema
@@ -14,10 +15,9 @@ from waiaas_migrate.schema.names import fold
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A migration: the schemas before and after it, and the changes that it made."""
+    """A migration: the schema after it, and the changes that it made to that after the step before."""
 
     name: str
-    before: Schema
     after: Schema
     changes: tuple[c.Change, ...]
 
@@ -53,6 +53,7 @@ def history_of(schema: Schema, steps: Iterable[Step]) -> History:
     keys: dict[str, str] = {}
     count = 0
     moments = []
+    old = Picture(cards={}, relations=())
     for step in steps:
         before = dict(keys)
         for change in step.changes:
@@ -62,7 +63,8 @@ def history_of(schema: Schema, steps: Iterable[Step]) -> History:
         for name in after.cards:
             if name not in keys:
                 keys[name] = f"{name} {(count := count + 1)}"
-        moments.append(_moment(step, after, before, keys))
+        moments.append(_moment(step, old, after, before, keys))
+        old = after
         keys = {name: key for name, key in keys.items() if name in after.cards}
     now = picture_of(schema)
     return History(moments=tuple(moments), now=_rekeyed(now, {name: keys.get(name, name) for name in now.cards}))
@@ -74,9 +76,9 @@ def _rekeyed(picture: Picture, keys: Mapping[str, str]) -> Picture:
     return Picture(cards=cards, relations=tuple(relations))
 
 
-def _moment(step: Step, after: Picture, before: Mapping[str, str], keys: Mapping[str, str]) -> Moment:
+def _moment(step: Step, old: Picture, after: Picture, before: Mapping[str, str], keys: Mapping[str, str]) -> Moment:
+    """Return the picture ``after`` a step with marks; ``before`` and ``keys`` are the keys of cards then and now."""
     picture = _rekeyed(after, keys)
-    old = picture_of(step.before)
     cards = dict(picture.cards)
     notes = []
     for change in step.changes:
@@ -92,7 +94,28 @@ def _moment(step: Step, after: Picture, before: Mapping[str, str], keys: Mapping
             )
         elif mark is Mark.REMOVED:
             cards[key] = replace(old.cards[name], mark=mark)
-    return Moment(name=step.name, picture=replace(picture, cards=cards), notes=tuple(notes))
+    renamed = {(keys[fold(r.table)], fold(r.old)): fold(r.new) for r in step.changes if isinstance(r, c.RenameColumn)}
+    relations = _marked_relations(_rekeyed(old, before).relations, picture.relations, renamed)
+    return Moment(name=step.name, picture=Picture(cards=cards, relations=tuple(relations)), notes=tuple(notes))
+
+
+def _marked_relations(
+    old: Iterable[Relation], new: Iterable[Relation], renamed: Mapping[tuple[str, str], str]
+) -> Iterator[Relation]:
+    """Yield the ``new`` relations with marks on those that are not in ``old``, and those that are gone.
+
+    ``renamed`` has the new names of columns, by the key of their card and the old name.
+    """
+    before = {_ends(relation, renamed): relation for relation in old}
+    for relation in new:
+        is_old = before.pop(_ends(relation), None) is not None
+        yield relation if is_old else replace(relation, mark=Mark.ADDED)
+    yield from (replace(relation, mark=Mark.REMOVED) for relation in before.values())
+
+
+def _ends(relation: Relation, renamed: Mapping[tuple[str, str], str] = MappingProxyType({})) -> tuple[object, ...]:
+    columns = tuple(renamed.get((relation.child, name), name) for name in relation.columns)
+    return relation.child, columns, relation.parent
 
 
 def _mark(change: c.Change) -> Mark:

@@ -10,6 +10,7 @@ from waiaas_migrate.drawing.cards import Card, Picture, Row
 from waiaas_migrate.drawing.history import History
 from waiaas_migrate.drawing.plain_text import printable
 from waiaas_migrate.drawing.scene import Box, Line, Scene, scene_of
+from waiaas_migrate.drawing.sizes import shown_rows
 
 ValueT = TypeVar("ValueT")
 #: A span of moments: the first and the last.
@@ -106,14 +107,17 @@ def _line(line: Line, numbers: dict[str, int]) -> dict[str, Any]:
         "columns": relation.columns,
         "words": printable(relation.words),
         "path": line.path,
+        **({"mark": relation.mark} if relation.mark else {}),
     }
 
 
 def _face(card: Card) -> dict[str, Any]:
-    """Return ``card`` without what is empty."""
+    """Return ``card`` without what is empty; ``hidden`` are the rows that the card itself has no room for."""
     found = {name: _plain(getattr(card, name)) for name in Card.__slots__ if name != "rows"}
+    shown = shown_rows(card)
     rows = [{name: _plain(getattr(row, name)) for name in Row.__slots__} for row in card.rows]
-    return {**_full(found), "rows": [_full(row) for row in rows]}
+    hidden = [{"hidden": row not in shown} for row in card.rows]
+    return {**_full(found), "rows": [_full({**row, **more}) for row, more in zip(rows, hidden, strict=True)]}
 
 
 def _full(values: dict[str, Any]) -> dict[str, Any]:

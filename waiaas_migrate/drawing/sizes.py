@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from waiaas_migrate.drawing.cards import Card, Row
+from waiaas_migrate.schema.names import fold
 
 #: The height of a card's head, of a row, and of a line of small text below either.
 HEAD, ROW, LINE = 38, 26, 16
@@ -15,6 +16,8 @@ PADDING, MARKS = 12, 22
 NARROWEST, WIDEST = 180, 330
 #: A comment may widen a card this far.
 _WIDEST_FOR_COMMENT = 250
+#: A card with more rows shows its keys, the first of the others, and how many there are more.
+MOST_ROWS = 40
 #: The mean width of a character: of a name, of a type, and of small text.
 _NAME, _TYPE, _SMALL = 7.3, 6.6, 6.0
 _TITLE = 8.2
@@ -32,12 +35,23 @@ def size_of(card: Card) -> Size:
     """Return the size of ``card``, wide enough for its names and types up to a limit."""
     comment = min(len(card.comment or "") * _SMALL + 2 * PADDING, _WIDEST_FOR_COMMENT)
     widths = [len(card.name) * _TITLE + 2 * PADDING, comment, *(_width(row) for row in card.rows)]
-    height = head(card) + sum(map(row_height, card.rows)) + (FOOT if card.rows else 0)
+    shown = shown_rows(card)
+    height = head(card) + sum(map(row_height, shown)) + (FOOT if shown else 0) + ROW * (len(shown) < len(card.rows))
     return Size(width=round(min(max(NARROWEST, *widths), WIDEST)), height=height)
 
 
 def _width(row: Row) -> float:
     return MARKS + len(row.name) * _NAME + 16 + (len(row.type) + row.nullable) * _TYPE + 2 * PADDING
+
+
+def shown_rows(card: Card) -> tuple[Row, ...]:
+    """Return the rows that a card has room for: all, or the keys, those with a mark, and the first of the others."""
+    if len(card.rows) <= MOST_ROWS:
+        return card.rows
+    first = {row.name for row in card.rows if row.primary or row.foreign or row.mark}
+    others = [row.name for row in card.rows if row.name not in first]
+    first.update(others[: max(0, MOST_ROWS - len(first))])
+    return tuple(row for row in card.rows if row.name in first)
 
 
 def head(card: Card) -> int:
@@ -52,10 +66,8 @@ def row_height(row: Row) -> int:
 
 def row_middle(card: Card, column: str) -> float:
     """Return how far below the card's top the middle of a column's name is; ``column`` is folded."""
-    from waiaas_migrate.schema.names import fold
-
     top = head(card)
-    for row in card.rows:
+    for row in shown_rows(card):
         if fold(row.name) == column:
             return top + ROW / 2
         top += row_height(row)

@@ -9,7 +9,7 @@ from pathlib import Path
 from waiaas_migrate.drawing.cards import Card, Picture, Row
 from waiaas_migrate.drawing.plain_text import printable
 from waiaas_migrate.drawing.scene import Box, Line, scene_of
-from waiaas_migrate.drawing.sizes import HEAD, LINE, MARKS, PADDING, ROW, head, row_height, shortened
+from waiaas_migrate.drawing.sizes import HEAD, LINE, MARKS, PADDING, ROW, head, row_height, shortened, shown_rows
 
 _STYLE = Path(__file__).with_name("page") / "picture.css"
 _MARGIN = 32
@@ -53,9 +53,12 @@ def _card(card: Card, box: Box) -> Iterator[str]:
     top = float(head(card))
     if card.rows:
         yield f'<path class="rule" d="M0 {top:g}H{box.width:g}"/>'
-    for row in card.rows:
+    shown = shown_rows(card)
+    for row in shown:
         yield from _row(row, top, box.width)
         top += row_height(row)
+    if len(shown) < len(card.rows):
+        yield _words("small", PADDING + MARKS, top + ROW / 2 + 4, f"{len(card.rows) - len(shown)} more")
     yield "</g>"
 
 
@@ -71,7 +74,7 @@ def _row(row: Row, top: float, width: float) -> Iterator[str]:
         yield _words("type", width - PADDING, middle, kind)
     below = top + ROW + LINE / 2 + 1
     if row.values:
-        yield _words("small", PADDING + MARKS, below, shortened(" · ".join(row.values), inner, small=True))
+        yield _words("values", PADDING + MARKS, below, shortened(" · ".join(row.values), inner, small=True))
         below += LINE
     if row.comment:
         yield _words("small comment", PADDING + MARKS, below, shortened(row.comment, inner, small=True))

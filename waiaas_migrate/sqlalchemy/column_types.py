@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import Enum
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnOperators, Dialect, Integer, Text, type_coerce
 from sqlalchemy.dialects.sqlite import JSON
@@ -20,7 +20,6 @@ from sqlalchemy.sql import operators
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
 _T = TypeVar("_T")
-_E = TypeVar("_E", bound=Enum)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
@@ -51,7 +50,7 @@ class _Decorated(TypeDecorator[_T]):
     """A type that is stored as another; operators on parts of values, such as LIKE, are those of the stored type."""
 
     __abstract__ = True
-    impl: type[TypeEngine[Any]] = Text
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = Text
     cache_ok = True
 
     def coerce_compared_value(self, op: operators.OperatorType | None, value: object) -> TypeEngine[Any]:
@@ -138,17 +137,19 @@ class _EnumType(_Decorated[_T]):
     __abstract__ = True
     cache_ok = True
 
-    @overload
-    def __init__(self: _EnumType[_E], allowed: type[_E]) -> None: ...
-    @overload
-    def __init__(self, allowed: Sequence[_T]) -> None: ...
-    def __init__(self, allowed: type[Enum] | Sequence[_T]) -> None:
+    def __init__(self, allowed: type[_T] | Sequence[_T]) -> None:
         super().__init__()
         # SQLAlchemy makes its cache key of the attribute that has the parameter's name.
-        self.allowed = allowed if isinstance(allowed, type) else tuple(allowed)
-        members = self.allowed if isinstance(self.allowed, type) else ()
-        self._members: dict[Any, Any] = {value: value for value in self.allowed if not members}
-        self._members |= {member.value: member for member in members}
+        self.allowed: type[_T] | tuple[_T, ...]
+        self._members: dict[Any, Any]
+        if not isinstance(allowed, type):
+            self.allowed = tuple(allowed)
+            self._members = {value: value for value in self.allowed}
+        elif issubclass(allowed, Enum):
+            self.allowed = allowed
+            self._members = {member.value: member for member in allowed}
+        else:
+            raise TypeError(f"{allowed!r} is not an enum. Give a subclass of Enum, or a list of values.")
 
     def process_bind_param(self, value: _T | None, dialect: Dialect) -> Any:  # noqa: ANN401
         if value is None:
@@ -227,7 +228,7 @@ class DecimalText(_Decorated[Decimal]):
     """Store a Decimal exactly, as TEXT without an exponent; an int is accepted, a float is an error.
 
     SQLite compares and sorts the texts: ``1.0`` and ``1.00`` differ, and ``10`` comes before ``9``. Use
-    ``cast(column, Numeric)`` if an approximation is enough.
+    ``cast(column, Float)`` if an approximation is enough.
     """
 
     impl = Text
@@ -245,6 +246,11 @@ class DecimalText(_Decorated[Decimal]):
         return format(exact, "f")
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:  # noqa: ANN401
+        if isinstance(value, float):  # no column of TEXT holds one
+            raise ValueError(  # noqa: TRY004 — the value is at fault, not the caller
+                f"SQLite computed {value!r} in floating point, which is not exact. Compute with Decimals in Python, or "
+                f"use cast(column, Float)."
+            )
         try:
             return None if value is None else Decimal(value)
         except (InvalidOperation, TypeError):

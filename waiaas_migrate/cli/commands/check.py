@@ -30,14 +30,15 @@ def check(project: Project, *, column_order: bool, style: Style) -> int:
     from waiaas_migrate.commands.check import check as run
 
     findings = run(project, column_order=column_order)
+    agrees = all(finding.severity == "info" for finding in findings)
     if style != "text":
         from waiaas_migrate.cli.formats.printing import Found, print_found
-        from waiaas_migrate.commands.findings import EXPLANATIONS
+        from waiaas_migrate.commands.lint.rule import explanations
 
-        found = Found(command="check", root=project.root, findings=findings, explanations=EXPLANATIONS)
+        found = Found(command="check", root=project.root, findings=findings, explanations=explanations())
         print_found(found, style)
-    elif findings:
-        print_findings(findings)
     else:
-        say("schema.yaml, the enums, and the migrations agree.")
-    return FINDINGS if findings else 0
+        print_findings(findings)
+        if agrees:
+            say("schema.yaml, the enums, and the migrations agree.")
+    return 0 if agrees else FINDINGS

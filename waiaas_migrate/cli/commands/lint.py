@@ -63,10 +63,9 @@ def lint(project: Project, linted: str | None, *, since: str | None, severity: s
 
 def _print_as(project: Project, findings: Sequence[Finding], style: Style) -> None:
     from waiaas_migrate.cli.formats.printing import Found, print_found
-    from waiaas_migrate.commands.lint.rule import all_rules
+    from waiaas_migrate.commands.lint.rule import explanations
 
-    explanations = {rule.code: rule.explanation for rule in all_rules()}
-    print_found(Found(command="lint", root=project.root, findings=findings, explanations=explanations), style)
+    print_found(Found(command="lint", root=project.root, findings=findings, explanations=explanations()), style)
 
 
 def _print(findings: Sequence[Finding]) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from waiaas_migrate.authoring.declared import declare
+from waiaas_migrate.authoring.declared import Declared, declare
 from waiaas_migrate.commands.findings import Finding, Severity, Subject, placed
 from waiaas_migrate.commands.lint.migration_hazards import hazard_findings
-from waiaas_migrate.commands.lint.rule import Linted, Rule, all_rules
+from waiaas_migrate.commands.lint.rule import Linted, Rule, all_rules, known_codes
 from waiaas_migrate.commands.lint.waivers import Waiver, schema_waivers
 from waiaas_migrate.commands.live_database import ignored_by, live_connection
 from waiaas_migrate.errors import UsageError
@@ -18,7 +18,6 @@ from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.schema_file.key_places import KeyPlaces
 from waiaas_migrate.files.schema_file.locate import declared_names
 from waiaas_migrate.files.templates.render import Renderer
-from waiaas_migrate.schema.hazards.hazard import Code
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.reading.introspect import introspect_quoted
 
@@ -36,17 +35,35 @@ def lint(project: Project, *, since: str | None = None) -> tuple[Finding, ...]:
         UsageError: the settings name an unknown rule, or git doesn't know ``since``.
     """
     rules = selected(project.lint)
-    known = known_codes()
     declared = declare(project, Renderer(project.templates))
-    pragmas = {fold(name): value for name, value in declared.source.pragmas}
-    waivers = schema_waivers(project.schema, root=project.root, known=known)
+    waivers = schema_waivers(project.schema, root=project.root)
     places = KeyPlaces(project.schema, root=project.root)
-    linted = Linted(schema=declared.schema, pragmas=pragmas)
-    found = tuple(_findings(linted, rules, project.lint, waivers, places))
+    found = tuple(_findings(_linted(declared), rules, project.lint, waivers, places))
     if since is None:
         return _in_order(found)
-    hazards = hazard_findings(project, since, known=known)
+    hazards = hazard_findings(project, since)
     return _in_order((*found, *(one for one in hazards if _is_selected(one.code, project.lint))))
+
+
+def certain_findings(project: Project, declared: Declared, places: KeyPlaces) -> tuple[Finding, ...]:
+    """Return what ``check`` reports, too: findings of schema.yaml that are errors.
+
+    Raises:
+        SchemaFileError: a waiver names an unknown rule.
+        UsageError: the settings name an unknown rule.
+    """
+    linted, rules = _linted(declared), selected(project.lint)
+    found = [one for one in _findings(linted, rules, project.lint, (), places) if one.severity is Severity.ERROR]
+    if not found:  # as nearly always, so that the waivers needn't be read
+        return ()
+    waivers = schema_waivers(project.schema, root=project.root)
+    unwaived = set(_findings(linted, rules, project.lint, waivers, places))
+    return tuple(one for one in found if one in unwaived)
+
+
+def _linted(declared: Declared) -> Linted:
+    pragmas = {fold(name): value for name, value in declared.source.pragmas}
+    return Linted(schema=declared.schema, pragmas=pragmas)
 
 
 def lint_database(project: Project, database: str) -> tuple[Finding, ...]:
@@ -62,11 +79,6 @@ def lint_database(project: Project, database: str) -> tuple[Finding, ...]:
     with live_connection(database) as (connection, _):
         schema, strings = introspect_quoted(connection, others=others)
     return tuple(_findings(Linted(schema=schema, strings=strings), rules, project.lint))
-
-
-def known_codes() -> frozenset[str]:
-    """Return the codes of all rules and hazards."""
-    return frozenset((*(rule.code for rule in all_rules()), *Code))
 
 
 def selected(settings: LintSettings) -> tuple[Rule, ...]:

@@ -32,7 +32,7 @@ _ALLOWED = "If that is meant, write `-- lint ignore {}: REASON` into the migrati
 _Hazards = dict[tuple[str, str], str]
 
 
-def hazard_findings(project: Project, since: str, *, known: Collection[str]) -> Iterator[Finding]:
+def hazard_findings(project: Project, since: str) -> Iterator[Finding]:
     """Yield the hazards of the migrations that the commit ``since`` doesn't have, but for those waived in them.
 
     Those of a generated migration are in its comments. Those of one written by hand are what its changes to the schema
@@ -50,7 +50,7 @@ def hazard_findings(project: Project, since: str, *, known: Collection[str]) -> 
     facts = {} if manifest is None else manifest.facts
     by_hand = _hazards_by_hand(migrations, {one.id for one in new})
     for migration in new:
-        waived = migration_waivers(migration, root=project.root, known=known)
+        waived = migration_waivers(migration, root=project.root)
         recorded = facts.get(migration.id) or derive_facts(migration)
         hazards: _Hazards = {(one.code, one.where): "" for one in recorded.forward.hazards}
         if recorded.by_hand:

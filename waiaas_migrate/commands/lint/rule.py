@@ -19,8 +19,10 @@ from functools import cache
 from types import ModuleType
 from typing import NamedTuple
 
-from waiaas_migrate.commands.findings import Severity
+from waiaas_migrate.authoring.faulty_rollbacks import RollbackFault
+from waiaas_migrate.commands.findings import EXPLANATIONS, Severity
 from waiaas_migrate.commands.lint import rules
+from waiaas_migrate.schema.hazards.hazard import Code
 from waiaas_migrate.schema.model import Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.reading.quoted_strings import Strings
@@ -81,6 +83,17 @@ def all_rules() -> tuple[Rule, ...]:
     """Return all rules, in the order of their codes."""
     names = sorted(found.name for found in pkgutil.iter_modules(rules.__path__))
     return tuple(_rule(importlib.import_module(f"{rules.__name__}.{name}")) for name in names)
+
+
+def explanations() -> dict[str, str]:
+    """Return what each code of ``check`` and ``lint`` means."""
+    hazards = dict.fromkeys(map(str, Code), "A hazard of a migration; docs/hazards.md explains it.")
+    return {**hazards, **EXPLANATIONS, **{rule.code: rule.explanation for rule in all_rules()}}
+
+
+def known_codes() -> frozenset[str]:
+    """Return every code that can be ignored: those of rules, hazards and rollbacks."""
+    return frozenset((*(rule.code for rule in all_rules()), *Code, *RollbackFault))
 
 
 def _rule(module: ModuleType) -> Rule:

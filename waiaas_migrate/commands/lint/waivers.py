@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from waiaas_migrate.commands.lint.rule import known_codes
 from waiaas_migrate.errors import MigrationsError, SchemaFileError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.files.problem_report import Origin, Report, suggestion
@@ -28,13 +29,13 @@ class Waiver(NamedTuple):
         return code == self.code and tuple(map(fold, path[: len(self.steps)])) == self.steps
 
 
-def schema_waivers(path: Path, *, root: Path, known: Collection[str]) -> tuple[Waiver, ...]:
+def schema_waivers(path: Path, *, root: Path) -> tuple[Waiver, ...]:
     """Return the waivers in a schema.yaml: ``lint: {ignore: [CODE]}`` at the top, in a table or in a column.
 
     Raises:
-        SchemaFileError: a code is not in ``known``.
+        SchemaFileError: a code is unknown.
     """
-    report = Report()
+    report, known = Report(), known_codes()
     found = []
     for steps, origin, code in texts(path, root=root):
         if steps[-3:-1] == ("lint", "ignore") and len(steps) in (3, 5, 7):
@@ -46,15 +47,17 @@ def schema_waivers(path: Path, *, root: Path, known: Collection[str]) -> tuple[W
     return tuple(found)
 
 
-def migration_waivers(migration: MigrationFile, *, root: Path, known: Collection[str]) -> frozenset[str]:
+def migration_waivers(migration: MigrationFile, *, root: Path) -> frozenset[str]:
     """Return the codes that comments of a migration ignore: ``-- lint ignore CODE: reason``.
 
     Raises:
-        MigrationsError: a code is not in ``known``, or the reason is missing.
+        MigrationsError: a code is unknown, or the reason is missing.
     """
-    report = Report()
+    if (comments := tuple(_comments(migration.sql))) == ():
+        return frozenset()
+    report, known = Report(), known_codes()
     codes = set()
-    for line, code, reason in _comments(migration.sql):
+    for line, code, reason in comments:
         codes.add(code)
         origin = Origin(file=display_name(migration.path, root), line=line)
         if code not in known:

@@ -12,7 +12,7 @@ function make(tag, attributes = {}, ...children) {
     else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else element.setAttribute(name, value);
   }
-  element.append(...children.filter((child) => child !== null && child !== undefined && child !== ""));
+  element.append(...children.filter((child) => child !== null && child !== undefined && child !== "" && child !== 0));
   return element;
 }
 
@@ -65,7 +65,7 @@ function headElement(face) {
 }
 
 const elements = data.cards.map((_, number) => {
-  const card = make("article", { class: "card", tabindex: "-1", "aria-roledescription": "table" });
+  const card = make("article", { class: "card", tabindex: "-1" });
   card.dataset.number = number;
   return card;
 });
@@ -82,10 +82,13 @@ function drawCard(number) {
   card.className = `card ${face.kind.replace(" ", "-")} ${face.mark ?? ""}`;
   const longest = Math.max(...face.name.split(/[_\-.]|(?<=[a-z])(?=[A-Z])/).map((part) => part.length + 1));
   card.style.setProperty("--fit", `${Math.min((width + 64) / (longest * 0.58), height / 2)}px`);
+  card.setAttribute("aria-roledescription", face.kind);
   const marked = face.mark ? `, ${face.mark}` : "";
   card.setAttribute("aria-label", `${face.name}, ${face.kind}, ${plural(face.rows.length, "column")}${marked}`);
+  const shown = face.rows.filter((row) => !row.hidden);
+  const hidden = face.rows.length - shown.length;
   card.replaceChildren(headElement(face), make("div", { class: "far", "aria-hidden": "true" }, ...breakable(face.name)),
-    make("ul", {}, ...face.rows.map(rowElement)));
+    make("ul", {}, ...shown.map(rowElement), hidden && make("li", { class: "row more" }, make("span", { class: "column" }, `${hidden} more`))));
 }
 
 function drawLines() {
@@ -97,6 +100,7 @@ function drawLines() {
     path.setAttribute("d", line.path);
     title.textContent = line.words;
     group.append(title, path);
+    if (line.mark) group.classList.add(line.mark);
     group.line = line;
     return group;
   }));

@@ -37,7 +37,7 @@ tables:
 
 #: Columns that hold one of a few words, whatever the table is.
 _STRONG = re.compile(r"(?:.*_)?(?:status|kind|role|mode|severity)\Z|state\Z")
-#: Columns that often do: a reason to believe it is asked for.
+#: Columns that often do; a default that is a word shows it.
 _WEAK = re.compile(r"(?:.*_)?(?:type|state|level|direction|priority)\Z")
 #: Words that show that others choose the values.
 _OPEN = re.compile(
@@ -54,11 +54,10 @@ _WORD = re.compile(r"'[A-Za-z][\w-]*'\Z")
 
 def find(linted: Linted) -> Iterator[Found]:
     """Yield each such column without a CHECK or a foreign key."""
-    uses_lists = any(check.allowed is not None for table in linted.schema.tables for check in table.checks)
     roles_are_rows = any(_snake(table.name).endswith("roles") for table in linted.schema.tables)
     for table in linted.schema.tables:
         for column in table.columns:
-            if not _is_enum(table, column, uses_lists=uses_lists) or _is_checked(table, column):
+            if not _is_enum(table, column) or _is_checked(table, column):
                 continue
             if not (roles_are_rows and _snake(column.name).endswith("role")):
                 what = "the column takes its values from a list, but accepts any text."
@@ -69,14 +68,14 @@ def _snake(name: str) -> str:
     return _HUMP.sub("_", name).lower()
 
 
-def _is_enum(table: Table, column: Column, *, uses_lists: bool) -> bool:
+def _is_enum(table: Table, column: Column) -> bool:
     name, beside = _snake(column.name), {_snake(one.name) for one in table.columns}
     if affinity(column.type) != "TEXT" or column.generated is not None or _OPEN.match(name):
         return False
     if (name == "state" and beside & _BESIDE_STATE) or (name == "type" and beside & _BESIDE_TYPE):
         return False
     has_word = column.default is not None and _WORD.match(column.default.sql) is not None
-    return _STRONG.match(name) is not None or ((has_word or uses_lists) and _WEAK.match(name) is not None)
+    return _STRONG.match(name) is not None or (has_word and _WEAK.match(name) is not None)
 
 
 def _is_checked(table: Table, column: Column) -> bool:

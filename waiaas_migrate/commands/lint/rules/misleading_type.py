@@ -1,11 +1,11 @@
 """A type that means text stores numbers.
 
-SQLite derives from the letters of a declared type how a column stores values. STRING, JSON and UUID have none of the
-words CHAR, CLOB and TEXT, so they store text that looks like a number as a number: `'007'` becomes `7`, `'1e5'`
-becomes `100000`, and a UUID of digits loses some. Likewise FLOATING POINT stores integers, because it ends in INT.
-See [Determination of column affinity](https://www.sqlite.org/datatype3.html#determination_of_column_affinity).
+SQLite derives from the letters of a declared type how a column stores values. STRING and UUID have none of the words
+CHAR, CLOB and TEXT, so they store text that looks like a number as a number: `'007'` becomes `7`, `'1e5'` becomes
+`100000`, and a UUID of digits loses some. Likewise FLOATING POINT stores integers, because it ends in INT. See
+[Determination of column affinity](https://www.sqlite.org/datatype3.html#determination_of_column_affinity).
 
-Declare the type as `text`, `json`, `uuid` or `real`.
+Declare the type as `text`, `uuid` or `real`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ tables:
 """
 
 #: Types whose values are text, whatever their affinity is.
-_OF_TEXT = re.compile(r"(?:.*STRING|JSONB?|UUID|GUID|ENUM|SET|URL|URI|EMAIL|INET|CIDR|XML|NAME|HEX|BASE64)\b", re.ASCII)
+_OF_TEXT = re.compile(r"(?:.*STRING|UUID|GUID|ENUM|HEX|BASE64)\b", re.ASCII)
 
 
 def find(linted: Linted) -> Iterator[Found]:

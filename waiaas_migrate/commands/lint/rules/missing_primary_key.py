@@ -12,10 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from waiaas_migrate.commands.findings import Severity
-from waiaas_migrate.commands.lint.indexes import TableIndex, indexes_of
+from waiaas_migrate.commands.lint.indexes import indexes_of
 from waiaas_migrate.commands.lint.rule import Found, Linted
-from waiaas_migrate.schema.model import Table
-from waiaas_migrate.schema.names import fold
 
 SEVERITY = Severity.WARNING
 
@@ -37,12 +35,9 @@ tables:
 
 
 def find(linted: Linted) -> Iterator[Found]:
-    """Yield each such table, unless NOT NULL columns are unique together: they are a primary key in all but name."""
+    """Yield each such table, unless other columns are unique, or it holds one value in a single column."""
     for table in linted.schema.tables:
-        if table.primary_key is None and not any(_identifies(table, index) for index in indexes_of(table)):
+        if table.primary_key is not None or len(table.columns) == 1:
+            continue
+        if not any(index.unique and index.where is None for index in indexes_of(table)):
             yield Found(("tables", table.name), "the table has no primary key.", "Declare one.")
-
-
-def _identifies(table: Table, index: TableIndex) -> bool:
-    not_null = {fold(column.name) for column in table.columns if column.not_null is not None}
-    return index.unique and index.where is None and not_null.issuperset(term[0] for term in index.terms)

@@ -4,8 +4,8 @@ If the parent table is missing, or its columns are neither its primary key nor u
 fails with "foreign key mismatch" or "no such table" once `PRAGMA foreign_keys` is ON. While it is OFF, nothing is
 checked. See [Required and suggested indexes](https://www.sqlite.org/foreignkeys.html#fk_indexes).
 
-Refer to a primary key, or add a UNIQUE constraint on the columns. schema.yaml can't have such a key unless it says
-`external`, so the rule finds something mostly in databases.
+Refer to a primary key, or add a UNIQUE constraint on the columns. schema.yaml can have such a key only if it says
+`external`, so the rule finds something only in databases.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ CREATE INDEX idx_orders_buyer ON orders (buyer);
 
 
 def find(linted: Linted) -> Iterator[Found]:
-    """Yield each foreign key that can't be enforced."""
+    """Yield each foreign key that can't be enforced; schema.yaml has said that it is meant."""
+    if linted.pragmas is not None:
+        return
     for table, key, wrong in faulty_keys(linted.schema):
         target = f"{key.table} ({', '.join(key.targets)})" if key.targets else f"the primary key of {key.table}"
         if wrong is Fault.MISSING:

@@ -1,7 +1,7 @@
 """A type is misspelled.
 
-SQLite accepts any word as a type, and its letters decide how values are stored. So `INTERGER` is not an error, but as a
-primary key it is not an alias of the rowid.
+SQLite accepts any word as a type, and its letters decide how values are stored. So `INTERGER` is not an error, but as
+a primary key it is not an alias of the rowid.
 
 Correct it.
 """

@@ -1,0 +1,65 @@
+"""Try rollbacks that were written by hand; ``generate`` proves its own when it writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing
+from enum import StrEnum
+from typing import NamedTuple
+
+from waiaas_migrate.errors import ApplyError
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
+from waiaas_migrate.runner.replay import Replay, run_in_memory
+from waiaas_migrate.schema.describe import describe
+from waiaas_migrate.schema.diff import diff
+from waiaas_migrate.sqlite.database.catalog import read_catalog
+from waiaas_migrate.sqlite.database.memory import copy
+from waiaas_migrate.sqlite.reading.introspect import introspect
+
+
+class RollbackFault(StrEnum):
+    """What is wrong with a rollback."""
+
+    MISSING = "MISSING_ROLLBACK"
+    FAILS = "FAILING_ROLLBACK"
+    INCOMPLETE = "INCOMPLETE_ROLLBACK"
+
+
+class FaultyRollback(NamedTuple):
+    """A migration, what is wrong with its rollback, and a sentence about it that begins with the file's name."""
+
+    migration: MigrationFile
+    fault: RollbackFault
+    what: str
+
+
+def faulty_rollbacks(migrations: Sequence[MigrationFile], names: Collection[str]) -> Iterator[FaultyRollback]:
+    """Run the SQL rollbacks of ``names`` in memory, and yield those that are missing, fail or leave a difference.
+
+    Rollbacks outside a transaction are left out, and so are those of Python migrations.
+    """
+    tried = [one.id in names and one.kind == "sql" and one.transactional for one in migrations]
+    last = max((number for number, is_tried in enumerate(tried, 1) if is_tried), default=0)
+    with Replay(migrations) as replayed:
+        for number, migration in enumerate(migrations[:last]):
+            if not tried[number]:
+                continue
+            file = f"{migration.id}.rollback.sql"
+            if migration.rollback is None:
+                what = f"{migration.id} has no rollback. To be able to roll it back, write {file}."
+                yield FaultyRollback(migration, RollbackFault.MISSING, what)
+                continue
+            before = copy(replayed.run(migrations[:number]).connection)
+            after = copy(replayed.run(migrations[: number + 1]).connection)
+            with closing(before), closing(after):
+                try:
+                    run_in_memory(after, migration, "rollback")
+                except ApplyError as error:
+                    yield FaultyRollback(migration, RollbackFault.FAILS, f"{file} fails: {error.reason}")
+                    continue
+                if read_catalog(after) != read_catalog(before) and (
+                    left := diff(introspect(after), introspect(before))
+                ):
+                    listed = "; ".join(map(describe, left))
+                    what = f"{file} does not restore the schema before the migration. Still to do: {listed}."
+                    yield FaultyRollback(migration, RollbackFault.INCOMPLETE, what)
