@@ -139,6 +139,7 @@ def test_fastapi_while_another_process_migrates(tmp_path: Path, module: str) -> 
     """32 clients write and read without an error while another process rebuilds the table; every row is there."""
     folder = readme_project(tmp_path / "project")
     page_files("fastapi.md", folder)
+    run_command(folder, "waiaas-migrate", "models", "-o", "tables.py")
     is_migrated = threading.Event()
 
     def write_and_read(number: int) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from contextlib import chdir
@@ -73,7 +74,8 @@ def test_help_imports_only_click(command: str) -> None:
 def test_version(tmp_path: Path) -> None:
     """``--version`` gives the version of the package."""
     done = run(tmp_path, "--version")
-    assert (done.status, done.out, done.err) == (0, f"waiaas-migrate, version {__version__}\n", "")
+    assert (done.status, done.err) == (0, "")
+    assert done.out.startswith(f"waiaas-migrate, version {__version__} (SQLite {sqlite3.sqlite_version}, yoyo ")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from waiaas_migrate.waiaas import enums as daemon_enums
 
 DAEMON = Path(__file__).parents[1] / "support" / "daemon_enums"
 NAMES = [name for name in vars(daemon_enums) if name.isupper()]
-TABLES = "tables: {t: {columns: {a: {type: text, enum: STATES}}}}\n"
+TABLES = "tables: {t: {columns: {id: {type: integer, primary_key: true}, a: {type: text, enum: STATES}}}}\n"
 
 
 def project_with(folder: Path, enums: str, settings: str = "") -> Path:
@@ -113,7 +113,7 @@ def test_configured_modules_are_kept_up_to_date(tmp_path: Path) -> None:
         "  app/enums.py: the file is out of date.\n  enums.ts: the file is out of date.\n" in run(tmp_path, "check").out
     )
     refused = run(tmp_path, "enums", "--typescript")
-    what = "not written by this command. Give another file, or pass --force to replace it."
+    what = "not written by `enums`. Give another file, or pass --force to replace it."
     assert (refused.status, refused.err) == (2, f"Error: {tmp_path / 'enums.ts'}: {what}\n")
     assert run(tmp_path, "enums", "--force").status == 0
     assert run(tmp_path, "check").status == 0
@@ -127,7 +127,7 @@ def test_configured_modules_are_kept_up_to_date(tmp_path: Path) -> None:
         ("", ("--python",), "schema.yaml names no enums. Name a SOURCE, or add `enums: src/enums.ts` to schema.yaml."),
         ("{STATES: [a]}", ("--python", "-o", "no/x.py"), "--output no/x.py: the folder no does not exist."),
         ("{STATES: [a]}", ("--python", "-o", "."), "--output .: is a folder."),
-        ("{STATES: [a]}", ("--python", "-o", "other.py"), "other.py: not written by this command."),
+        ("{STATES: [a]}", ("--python", "-o", "other.py"), "other.py: not written by `enums`."),
         ("{STATES: [a]}", ("--python", "nowhere.ts"), "SOURCE: no such file: `nowhere.ts`."),
         ("{STATES: [a]}", ("--python", "other.py"), "other.py: defines no enum. Name another SOURCE."),
         (
@@ -146,3 +146,15 @@ def test_mistakes(tmp_path: Path, enums: str, arguments: tuple[str, ...], said: 
     assert (done.status, done.out) == (2, "")
     assert done.err.startswith(f"Error: {said}")
     assert listing(tmp_path) == before
+
+
+def test_models_use_the_written_module(tmp_path: Path) -> None:
+    """Enums of TypeScript are Literals in ``models``, or the classes of the module that ``enums`` writes."""
+    project_with(tmp_path, "enums.ts", 'enums_python = "app/kinds.py"\n')
+    (tmp_path / "enums.ts").write_text("export const STATES = ['a', 'b'] as const;", encoding="utf-8")
+    (tmp_path / "app").mkdir()
+    assert "Literal['a', 'b']" in run(tmp_path, "models").out.replace('"', "'")
+    assert run(tmp_path, "enums").status == 0
+    text = run(tmp_path, "models").out
+    assert "from app.kinds import State\n" in text
+    assert "Mapped[State | None]" in text

@@ -72,7 +72,7 @@ def test_all_problems_of_the_table_are_reported(tmp_path: Path) -> None:
         "Write `catalog_edits = false`.\n"
         "pyproject.toml:5, tool.waiaas-migrate.catalog-edits: `catalog_edits` is set twice. Remove one of them.\n"
         "pyproject.toml:6, tool.waiaas-migrate.xyz: unknown key `xyz`. Known keys: `schema`, `migrations`, `templates`, "
-        "`database`, `enums_python`, `enums_typescript`, `catalog_edits`, `secure_delete`, `ignore`, `main_branch`, `lint`, `models`, `models_style`, `setup`."
+        "`database`, `models`, `enums_python`, `enums_typescript`, `catalog_edits`, `secure_delete`, `ignore`, `main_branch`, `lint`, `models_style`, `setup`."
     )
 
 

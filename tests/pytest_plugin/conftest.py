@@ -40,16 +40,18 @@ def project(template: Path, pytester: pytest.Pytester) -> Path:
     return pytester.path
 
 
+@pytest.fixture(scope="session")
+def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder for compiled modules, which each run of pytest would compile again otherwise."""
+    return tmp_path_factory.mktemp("bytecode")
+
+
 @pytest.fixture
-def run_pytest(pytester: pytest.Pytester) -> RunPytest:
-    """Return a function that runs pytest with warnings as errors; with xdist, in processes of its own."""
-
-    def run_it(*arguments: str) -> pytest.RunResult:
-        # The plugins of this project's tests take a second to start.
-        others = [
-            option for name in ("randomly", "inline_snapshot", "hypothesispytest") for option in ("-p", f"no:{name}")
-        ]
-        start = pytester.runpytest_subprocess if "-n" in arguments else pytester.runpytest_inprocess
-        return start("-W", "error", *others, *arguments)
-
-    return run_it
+def run_pytest(pytester: pytest.Pytester, bytecode: Path, monkeypatch: pytest.MonkeyPatch) -> RunPytest:
+    """Return a function that runs pytest in its own process, with warnings as errors."""
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(bytecode))
+    # The plugins of this project's tests take a second to start.
+    others = ("randomly", "inline_snapshot", "hypothesispytest", "anyio")
+    options = ["-W", "error", *(option for name in others for option in ("-p", f"no:{name}"))]
+    return lambda *arguments: pytester.runpytest_subprocess(*options, *arguments)

@@ -13,12 +13,12 @@ from uuid import UUID
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import CheckConstraint, Column, Engine, ForeignKey, Index, Integer, Text, text
+from sqlalchemy import CheckConstraint, Column, Engine, ForeignKey, Index, Integer, MetaData, Text, text
 from sqlalchemy import create_engine as plain_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from tests.support.projects import generated_project
-from waiaas_migrate import diff, find_project
+from waiaas_migrate import diff, find_project, waiaas
 from waiaas_migrate.sqlalchemy import (
     BooleanInteger,
     DecimalText,
@@ -29,6 +29,7 @@ from waiaas_migrate.sqlalchemy import (
     create_engine,
     include_name,
 )
+from waiaas_migrate.waiaas import tables
 
 SCHEMA = """\
 version: 1
@@ -118,19 +119,24 @@ def test_create_all_makes_an_equal_schema(tmp_path: Path, project: Path) -> None
     assert diff(find_project(project), str(project / "migrations"), str(tmp_path / "made.db")).changes == ()
 
 
-def alembic_finds(engine: Engine) -> list[str]:
+def alembic_finds(engine: Engine, metadata: MetaData = Base.metadata) -> list[str]:
     """The kinds of differences that Alembic finds between the database and the classes."""
     with engine.connect() as connection:
         options = {"compare_type": True, "compare_server_default": True, "include_name": include_name}
         context = MigrationContext.configure(connection, opts=options)
-        return [
-            str(one[0] if isinstance(one, tuple) else one[0][0]) for one in compare_metadata(context, Base.metadata)
-        ]
+        return [str(one[0] if isinstance(one, tuple) else one[0][0]) for one in compare_metadata(context, metadata)]
 
 
 def test_alembic_finds_nothing(engine: Engine) -> None:
     """Alembic finds the classes and a migrated database equal: types, defaults, indexes and keys."""
     assert alembic_finds(engine) == []
+
+
+def test_alembic_finds_nothing_in_the_daemon_s_database(tmp_path: Path) -> None:
+    """The daemon's classes, which ``models`` writes, equal its migrated database."""
+    engine = waiaas.create_engine(tmp_path / "d.db")
+    assert alembic_finds(engine, tables.Base.metadata) == []
+    engine.dispose()
 
 
 def test_alembic_finds_changes(engine: Engine) -> None:

@@ -184,7 +184,8 @@ change in any release.
 
 An application needs only the first section. The others do what the [commands](cli.md) of the same names do, for scripts
 and tests. A file or folder can be given as a string or a `Path`, a database also as a `file:` URI or `sqlite:///` URL.
-Options, results and events are frozen dataclasses; the list shows their fields.
+Options, results and events are frozen dataclasses; the list shows their fields. `help(waiaas_migrate.apply)` describes the
+arguments and errors of a function.
 """
 
 #: The sections of docs/api.md: a heading, an introduction, and the names in order. Errors have a section of their own.
@@ -229,6 +230,8 @@ API_SECTIONS = (
 )
 #: The other modules to import from.
 API_MODULES = (waiaas_migrate.sqlalchemy, waiaas_migrate.waiaas)
+#: The meaning of names that are neither functions nor classes.
+API_CONSTANTS = {"MIGRATIONS": "The folder of the daemon's migrations."}
 
 
 def api_reference() -> str:
@@ -253,7 +256,7 @@ def api_reference() -> str:
 def api_section(title: str, introduction: str, values: dict[str, object]) -> str:
     """Return a section of docs/api.md with an item for each of ``values``."""
     items = [
-        f"- `{name}{signature(value)}`" + (f": {first_line(value)}" if callable(value) else "")
+        f"- `{name}{signature(value)}`: {first_line(value) if callable(value) else API_CONSTANTS[name]}"
         for name, value in values.items()
     ]
     return "\n".join([f"## {title}", "", *([introduction, ""] if introduction else []), *items, ""])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from waiaas_migrate.cli.output import note
+from waiaas_migrate.cli.output import warn
 
 if TYPE_CHECKING:
     from waiaas_migrate.runner.losses import Loss
@@ -29,6 +29,6 @@ def confirm(question: str) -> bool:
     """
     if sys.stdin is None or not sys.stdin.isatty():  # None in a process without a console
         return False
-    note(question)
+    warn(question)
     click.echo("[y/N] ", err=True, nl=False)
     return sys.stdin.readline().strip().lower() in ("y", "yes")

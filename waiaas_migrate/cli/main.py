@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate import __version__
-from waiaas_migrate.cli.output import complain
+from waiaas_migrate.cli.general_options import verbosity_options, with_general_options
+from waiaas_migrate.cli.output import complain, set_verbosity
 from waiaas_migrate.cli.streams import SteadyStreams, safe
 from waiaas_migrate.errors import INTERRUPTED, Failure, MigrateError, failure_of
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 _NAMES = tuple(
     """
-    adopt apply check diagram diff drift enums generate init inspect json-schema lint models
+    adopt apply check completion diagram diff drift enums generate init inspect json-schema lint models
     new rebase record restore rollback squash status
     """.split()
 )
@@ -35,7 +36,7 @@ class _Commands(Mapping[str, click.Command]):
             raise KeyError(name)
         module = name.replace("-", "_")
         command: click.Command = getattr(import_module(f"waiaas_migrate.cli.commands.{module}"), module)
-        return command
+        return with_general_options(command)
 
     def __iter__(self) -> Iterator[str]:
         return iter(_NAMES)
@@ -44,11 +45,30 @@ class _Commands(Mapping[str, click.Command]):
         return len(_NAMES)
 
 
+def _version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if not value or context.resilient_parsing:
+        return
+    import platform
+    import sqlite3
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        yoyo = version("yoyo-migrations")
+    except PackageNotFoundError:
+        yoyo = "missing"
+    parts = f"SQLite {sqlite3.sqlite_version}, yoyo {yoyo}, Python {platform.python_version()}"
+    click.echo(f"waiaas-migrate, version {__version__} ({parts})")
+    context.exit()
+
+
 @click.group(
     commands=_Commands(),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(__version__, prog_name="waiaas-migrate")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the versions and exit."
+)
+@verbosity_options()
 def group() -> None:
     """Schema migrations for SQLite, generated from schema.yaml.
 
@@ -72,6 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments after the program's name; None for those of this process.
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
+    set_verbosity("normal")
     try:
         result = group.main(args=arguments, prog_name="waiaas-migrate", standalone_mode=False)
     except click.exceptions.Abort as error:

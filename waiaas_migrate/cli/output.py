@@ -40,6 +40,10 @@ CHANGED_BY_HAND = "changed by hand"
 
 Color = Literal["red", "yellow", "green"]
 
+Verbosity = Literal["quiet", "normal", "verbose"]
+
+#: What ``--quiet`` and ``--verbose`` chose.
+_verbosity: ContextVar[Verbosity] = ContextVar("verbosity", default="normal")
 #: The stream for programs, while all other output goes to stderr.
 _stdout: ContextVar[TextIO | None] = ContextVar("stdout", default=None)
 
@@ -49,8 +53,24 @@ def say(text: str, *, label: str = "", color: Color | None = None) -> None:
     _print(text, label=label, color=color, err=False)
 
 
+def set_verbosity(verbosity: Verbosity) -> None:
+    """Choose which messages are printed to stderr."""
+    _verbosity.set(verbosity)
+
+
+def is_verbose() -> bool:
+    """Return whether ``--verbose`` was given."""
+    return _verbosity.get() == "verbose"
+
+
 def note(text: str) -> None:
-    """Print a message for people to stderr."""
+    """Print a message for people to stderr, unless they want results only."""
+    if _verbosity.get() != "quiet":
+        warn(text)
+
+
+def warn(text: str) -> None:
+    """Print a message for people to stderr, also with ``--quiet``."""
     _print(text, err=True)
 
 
@@ -170,7 +190,7 @@ def print_run(result: ApplyResult | RedoResult | RollbackResult) -> bool:
     for notice in result.notices:
         note(f"Note: {notice}")
     for loss in getattr(result, "losses", ()):
-        note(f"deleted {loss}")
+        warn(f"deleted {loss}")
     done = [f"rolled back {migration}" for migration in getattr(result, "rolled_back", ())]
     done += [f"applied {migration}" for migration in getattr(result, "applied", ())]
     for line in done:
@@ -207,7 +227,7 @@ def print_interrupted(error: KeyboardInterrupt, *, as_json: bool, database: str 
     if not str(error):  # it came before or after the run
         hint = f"Run `waiaas-migrate status {database}` to see what was applied."
         error = KeyboardInterrupt(f"Interrupted. {hint}")
-    note(str(error))
+    warn(str(error))
     if as_json:
         from waiaas_migrate.runner.watching.interruption import interruption_of
 

@@ -7,8 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from waiaas_migrate.cli.output import is_verbose, note
 from waiaas_migrate.cli.streams import safe
-from waiaas_migrate.runner.watching.events import Event, Listener, Progress
+from waiaas_migrate.runner.watching.events import (
+    Committed,
+    Event,
+    Listener,
+    MigrationStarted,
+    Progress,
+    StatementStarted,
+)
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -19,7 +27,13 @@ _WIDE = 100
 
 @contextmanager
 def progress_line() -> Iterator[Listener | None]:
-    """Yield a function that shows progress, or None if stderr is not a terminal."""
+    """Yield a function that shows progress, or None if stderr is not a terminal.
+
+    With ``--verbose``, it names each migration and statement instead.
+    """
+    if is_verbose():
+        yield _tell
+        return
     if sys.stderr is None or not sys.stderr.isatty():  # None in a process without a console
         yield None
         return
@@ -45,6 +59,18 @@ def progress_line() -> Iterator[Listener | None]:
     finally:
         for bar in bars:
             bar.stop()
+
+
+def _tell(event: Event) -> None:
+    match event:
+        case MigrationStarted(migration=migration, number=number, total=total):
+            note(f"{migration} ({number}/{total})")
+        case StatementStarted(line=line, number=number, total=total):
+            note(f"  {number}/{total} {line}")
+        case Committed(migrations=migrations):
+            note(f"committed {', '.join(migrations)}")
+        case _:
+            return
 
 
 def _new_bar() -> Bar:

@@ -10,7 +10,7 @@ from waiaas_migrate.commands.enum_modules.groups import grouped
 from waiaas_migrate.commands.enum_modules.python_module import python_module
 from waiaas_migrate.commands.enum_modules.typescript_module import typescript_module
 from waiaas_migrate.commands.findings import Finding, FindingCode, Subject
-from waiaas_migrate.commands.written_file import staleness, write_made
+from waiaas_migrate.commands.written_file import mark, staleness, write_made
 from waiaas_migrate.errors import SchemaFileError, UsageError
 from waiaas_migrate.files.enum_sources.load_enums import EnumSource, load_enums, same_enums
 from waiaas_migrate.files.problem_report import Origin
@@ -20,7 +20,6 @@ from waiaas_migrate.files.text_file import display_name
 
 EnumLanguage = Literal["python", "typescript"]
 
-_MARK = "Written by waiaas-migrate enums."
 _SUFFIXES: dict[EnumLanguage, str] = {"python": ".py", "typescript": ".ts"}
 
 
@@ -49,7 +48,7 @@ def enums(project: Project, *, language: EnumLanguage, sources: Sequence[str] = 
         raise UsageError(f"{' or '.join(loaded.sources)}: defines no enum. Name another SOURCE.")
     write = python_module if language == "python" else typescript_module
     origin = " or ".join(dict.fromkeys(one.name for one in found))
-    return write(grouped(usable), f"{_MARK} Change {origin} instead.")
+    return write(grouped(usable), f"{mark('enums')} Change {origin} instead.")
 
 
 def write_enums(path: Path, text: str, *, language: EnumLanguage, force: bool = False) -> bool:
@@ -60,7 +59,7 @@ def write_enums(path: Path, text: str, *, language: EnumLanguage, force: bool = 
     Raises:
         UsageError: ``path`` is a file of another origin and ``force`` is false, or it can't be written.
     """
-    return write_made(path, text, mark=_MARK, is_same=_comparison(language), force=force)
+    return write_made(path, text, command="enums", is_same=_comparison(language), force=force)
 
 
 def enum_outputs(project: Project) -> dict[EnumLanguage, Path]:

@@ -12,7 +12,12 @@ from waiaas_migrate.files.text_file import read_text, write_text
 IsSame = Callable[[str, str], bool]
 
 
-def write_made(path: Path, text: str, *, mark: str, is_same: IsSame, force: bool) -> bool:
+def mark(command: str) -> str:
+    """Return what the first line of each file that ``command`` writes contains."""
+    return f"Written by waiaas-migrate {command}."
+
+
+def write_made(path: Path, text: str, *, command: str, is_same: IsSame, force: bool) -> bool:
     """Write ``text`` to ``path``, and return whether that changed anything.
 
     A file that differs only in its layout is left as a formatter made it.
@@ -20,7 +25,7 @@ def write_made(path: Path, text: str, *, mark: str, is_same: IsSame, force: bool
     Args:
         path: the file.
         text: its text.
-        mark: what the first line of every such file contains.
+        command: the command; the first line of a file says that it wrote it.
         is_same: compares the file with ``text``.
         force: whether a file of another origin is replaced.
 
@@ -30,8 +35,8 @@ def write_made(path: Path, text: str, *, mark: str, is_same: IsSame, force: bool
     found = text_at(path)
     if found is not None and is_same(found, text):
         return False
-    if found is not None and mark not in found.partition("\n")[0] and not force:
-        raise UsageError(f"{path}: not written by this command. Give another file, or pass --force to replace it.")
+    if found is not None and mark(command) not in found.partition("\n")[0] and not force:
+        raise UsageError(f"{path}: not written by `{command}`. Give another file, or pass --force to replace it.")
     try:
         write_text(path, text)
     except OSError as error:

@@ -44,7 +44,7 @@ def _is_branch(value: object) -> bool:
 _STYLES = ("declarative", "core")
 _PATHS = {"schema": "schema.yaml", "migrations": "migrations", "templates": "templates"}
 #: Files that commands write from schema.yaml, each with an example.
-_WRITTEN = {"enums_python": "app/enums.py", "enums_typescript": "src/enums.ts"}
+_WRITTEN = {"models": "app/tables.py", "enums_python": "app/enums.py", "enums_typescript": "src/enums.ts"}
 
 
 def _is_database(value: object) -> bool:
@@ -73,7 +73,6 @@ _SETTINGS = {
     ),
     "main_branch": _Setting("the name of a branch", '"trunk"', _is_branch),
     "lint": _Setting(lint_table.WANTED, lint_table.EXAMPLE, lint_table.is_lint_table),
-    "models": _Setting("a path", '"app/tables.py"', _is_name),
     "models_style": _Setting("declarative or core", '"core"', lambda value: value in _STYLES),
     "setup": _Setting("the name of a function", '"package.module:function"', is_object_name),
 }
@@ -156,8 +155,6 @@ def find_project(
     if "setup" in settings:
         name, origin = settings["setup"]
         settings["setup"] = NamedSetup(name=name, root=root, origin=origin)
-    if "models" in settings:
-        settings["models"] = root / settings["models"]
     if "database" in settings:
         settings["database"] = root / _file_of(settings["database"])
     settings["lint"] = lint_table.lint_settings(settings.get("lint", {}))

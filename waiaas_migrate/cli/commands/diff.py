@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.output import FINDINGS, hazard_row, note, print_document, print_json, say
+from waiaas_migrate.cli.output import FINDINGS, hazard_row, print_document, print_json, say, warn
 
 if TYPE_CHECKING:
     from waiaas_migrate.files.project import Project
@@ -41,7 +41,7 @@ def diff(project: Project, first: str, second: str, *, sql: bool, column_order: 
         for change in result.changes:
             say(change)
         for hazard in result.hazards:
-            note(str(hazard))
+            warn(str(hazard))
         if not result.changes:
             say("No differences.")
     return FINDINGS if result.changes else 0

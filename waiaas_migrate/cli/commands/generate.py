@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.output import FINDINGS, Color, hazard_row, note, plural, print_json, print_written, say
+from waiaas_migrate.cli.output import FINDINGS, Color, hazard_row, note, plural, print_json, print_written, say, warn
 from waiaas_migrate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def planned_row(result: Planned) -> dict[str, object]:
 
 def note_refused(result: Planned) -> None:
     """Print that hazards stopped the command."""
-    note(f"Nothing was written: --allow is needed for {plural(len(result.refused), 'hazard')}.")
+    warn(f"Nothing was written: --allow is needed for {plural(len(result.refused), 'hazard')}.")
 
 
 def print_hazards(result: Planned) -> None:

@@ -140,7 +140,7 @@ def _enum(use: EnumUse, table: Table, column: Column, source: Source) -> Values 
         return None
     if definition.shape == "type":
         plain = _by_declared_type(column.type or "", strict=False)
-        imports = (*plain.imports, (definition.source, use.name))
+        imports = (*plain.imports, (definition.module, use.name))
         return replace(plain, annotation=use.name, imports=imports, is_list=True)
     found = _class(definition, use, source)
     if found is None:
@@ -154,7 +154,7 @@ def _enum(use: EnumUse, table: Table, column: Column, source: Source) -> Values 
     return Values(
         annotation=found.name,
         type=kind,
-        imports=((TYPES, kind.opening[:-1]), (found.source, found.name))[kind.opening.startswith("sa.") :],
+        imports=((TYPES, kind.opening[:-1]), (found.module, found.name))[kind.opening.startswith("sa.") :],
         constants={value: f"{found.name}.{member}" for value, member in zip(stored, found.members, strict=True)},
     )
 

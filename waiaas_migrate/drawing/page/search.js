@@ -19,7 +19,7 @@ function listed() {
   $("kind").replaceChildren(make("option", { value: "" }, "All kinds"), ...[...kinds].map((kind) => make("option", { value: kind }, `${kind}s`)));
   $("kind").value = kinds.has(chosen) ? chosen : "";
   const counts = [...kinds].map((kind) => plural(numbers.filter((number) => faceOf(number).kind === kind).length, kind));
-  $("counts").textContent = [...counts, plural(linesNow().length, "relation")].join(", ");
+  $("counts").textContent = !numbers.length ? "No tables" : [...counts, plural(linesNow().length, "relation")].join(", ");
 }
 
 function textOf(face) {

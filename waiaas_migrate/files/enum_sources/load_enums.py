@@ -149,14 +149,6 @@ def _near(path: Path, root: Path) -> str:
     return suggestion(display_name(path, root), known, f"It is looked up in {root}. Correct the path.")
 
 
-def python_module(source: str, root: Path) -> str:
-    """Return the name by which Python imports a source of enums; an empty string if it can't."""
-    path = root / source
-    if path.suffix in _LANGUAGES:
-        return _module_of(path, root) if path.suffix == ".py" else ""
-    return source
-
-
 def _module_of(path: Path, root: Path) -> str:
     """Return the name of a Python file for an import; an empty string if it has none."""
     for base in (root / "src", root):
