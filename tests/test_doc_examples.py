@@ -35,7 +35,7 @@ def test_the_migration_that_is_read_is_what_generate_writes(tmp_path: Path) -> N
 def test_the_readme_works_in_an_empty_folder(tmp_path: Path) -> None:
     """Everything below the README's first heading, done in its order in an empty folder, works."""
     _, _, rest = README.read_text(encoding="utf-8").partition("\n## ")
-    assert {"python", "yaml", "sh", "output"} <= {block.language for block in blocks(rest)}
+    assert {"python", "sh", "output"} <= {block.language for block in blocks(rest)}
     folder = tmp_path / "project"
     folder.mkdir()
     run_blocks(folder, rest)
@@ -58,6 +58,14 @@ def test_the_page_on_migrations_works_in_an_empty_folder(tmp_path: Path) -> None
     run_command(folder, "waiaas-migrate", "apply", "app.db")
     run_command(folder, "waiaas-migrate", "rollback", "app.db", "--to", "0001_initial", "--yes")
     assert run_command(folder, "waiaas-migrate", "drift", "app.db") == "app.db: no drift.\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a POSIX shell")
+def test_the_tutorial_works_in_an_empty_folder(tmp_path: Path) -> None:
+    """Everything in docs/tutorial.md, done in its order, works and prints what it says."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    run_blocks(folder, (DOCS / "tutorial.md").read_text(encoding="utf-8"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a POSIX shell")

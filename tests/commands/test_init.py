@@ -227,6 +227,33 @@ def test_from_a_database(tmp_path: Path) -> None:
         assert connection.execute("SELECT * FROM orders").fetchall() == [(1, "open")]
 
 
+def test_from_a_database_without_a_module_of_enums(tmp_path: Path) -> None:
+    """Each list of values becomes an enum with a name of its own; equal lists share one."""
+    path = database(
+        tmp_path / "app.db",
+        """
+        CREATE TABLE orders (state TEXT CHECK (state IN ('open', 'paid')), str_enum TEXT CHECK (str_enum IN ('a')));
+        CREATE TABLE lines (
+            state TEXT CHECK (state IN ('new', 'in use', 'class')), prio INT CHECK (prio IN (1, 2)),
+            parent TEXT CHECK (parent IN ('paid', 'open')), "2" TEXT CHECK ("2" IN ('ü', '')), flag INT CHECK (flag IN (0, 1))
+        );
+        """,
+    )
+    before = path.read_bytes()
+    found = run(tmp_path, "init", "--from", "app.db")
+    assert found.status == 0, found
+    module = (tmp_path / "enums.py").read_text()
+    assert module.startswith("# Made from app.db.")
+    names = [line.split("(")[0].removeprefix("class ") for line in module.splitlines() if line.startswith("class ")]
+    assert names == ["State", "OrdersStrEnum", "LinesState", "Prio", "Lines2"]
+    schema = (tmp_path / "schema.yaml").read_text()
+    assert "enums: enums\n" in schema
+    assert schema.count("enum: State}") == 2
+    assert run(tmp_path, "check").status == 0
+    assert run(tmp_path, "drift").status == 0
+    assert path.read_bytes() != before  # the records of the migration
+
+
 @pytest.mark.parametrize(
     ("script", "said"),
     [

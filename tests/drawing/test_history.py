@@ -80,3 +80,23 @@ def test_no_migrations(tmp_path: Path) -> None:
     for path in (folder / "migrations").iterdir():
         path.unlink()
     assert data_of(drawn(folder, "html"))["steps"] == []
+
+
+def test_relations_are_marked(tmp_path: Path) -> None:
+    """A new relation is marked as added and a dropped one as removed; one that is renamed stays as it is."""
+    data = evolved(tmp_path / "p")
+    marks = [
+        [line.get("mark") for line in data["lines"]["past"] if line["during"][0] <= moment <= line["during"][1]]
+        for moment in range(6)
+    ]
+    assert marks == [["added"], [None], [None], [None], [None], ["removed"]]
+    assert data["lines"]["now"] == []
+
+
+def test_a_renamed_column_keeps_its_relation(tmp_path: Path) -> None:
+    """The relation of a renamed column is neither added nor removed."""
+    folder = generated_project(tmp_path / "p")
+    edit(folder / "schema.yaml", "      task_id: {", "      task: {renamed_from: task_id, ")
+    assert run(folder, "generate", "-m", "rename").status == 0
+    lines = data_of(drawn(folder, "html"))["lines"]["past"]
+    assert [(line["columns"], line.get("mark")) for line in lines] == [(["task_id"], "added"), (["task"], None)]

@@ -223,6 +223,16 @@ def test_a_transaction_that_only_reads_waits_for_nobody(tmp_path: Path, folder: 
             assert session.scalars(text("SELECT name FROM parent")).all() == []
 
 
+def test_a_read_only_database_is_read(tmp_path: Path, folder: Path, engines: Make) -> None:
+    """With begin="DEFERRED", an engine reads a database at head that it may not write."""
+    open_database(tmp_path / "a.db", migrations=folder).close()
+    engine = engines(f"file:{tmp_path}/a.db?mode=ro", migrations=folder, begin="DEFERRED")
+    with engine.connect() as connection:
+        assert connection.scalars(AGE).all() == []
+        with pytest.raises(OperationalError, match="readonly"):
+            connection.execute(ONE)
+
+
 def test_a_transaction_that_cannot_begin_runs_nothing(tmp_path: Path, engines: Make) -> None:
     """If BEGIN meets a lock, that is an error, and nothing runs outside of a transaction afterwards."""
     quick = (*PRAGMAS[:2], Pragma(name="busy_timeout", value=10))

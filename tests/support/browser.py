@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import select
 import shutil
 import subprocess
 import time
@@ -17,7 +18,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 
 #: How long the browser may take for one answer, in seconds.
 _PATIENCE = 60
-_FLAGS = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --remote-debugging-pipe"
+_FLAGS = "--headless --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run --disable-background-networking --remote-debugging-pipe"
 
 
 class Browser:
@@ -50,6 +51,7 @@ class Browser:
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self._received:
+            assert select.select([self._answers], [], [], _PATIENCE)[0], "the browser does not answer"
             self._received += (piece := os.read(self._answers, 1 << 20))
             assert piece, "the browser has ended"
         message, _, self._received = self._received.partition(b"\0")

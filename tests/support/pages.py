@@ -1,4 +1,8 @@
-"""Do what the pages of the documentation say, with the programs of this checkout."""
+"""Do what the pages of the documentation say, with the programs of this checkout.
+
+``python -m tests.support.pages PAGE FOLDER`` does what PAGE says with the programs in FOLDER, as an installed wheel has
+them, in an empty folder.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,13 +35,14 @@ def blocks(text: str) -> list[Block]:
     return [Block(language=language, file=file, text=content) for language, file, content in found]
 
 
-def run_blocks(folder: Path, text: str) -> None:
-    """Do what the blocks of a page say, in ``folder``.
+def run_blocks(folder: Path, text: str, programs: Path | None = None) -> None:
+    """Do what the blocks of a page say, in ``folder``, with the ``programs`` of another environment if given.
 
     ``diff FILE`` edits a file, ``sql FILE`` is what a file must hold, ``sh`` and ``python`` are run, ``output`` is what
-    the last of them printed, and any other with a file is written to it.
+    the last of them printed, and any other with a file is written to it. ``sh 1`` must exit with 1.
     """
     printed = ""
+    python = sys.executable if programs is None else str(programs / "python")
     for block in blocks(text):
         path = folder / block.file
         match block.language:
@@ -45,9 +51,10 @@ def run_blocks(folder: Path, text: str) -> None:
             case "sql":
                 assert block.text == path.read_text(encoding="utf-8")
             case "sh":
-                printed = run_command(folder, "sh", "-e", "-c", block.text)
+                status = int(block.file or 0)
+                printed = run_command(folder, "sh", "-e", "-c", block.text, programs=programs, status=status)
             case "python" if not block.file:
-                printed = run_command(folder, sys.executable, "-c", block.text)
+                printed = run_command(folder, python, "-c", block.text, programs=programs)
             case "output":
                 assert printed == block.text
             case "text":
@@ -76,8 +83,8 @@ def readme_project(folder: Path) -> Path:
     return folder
 
 
-def run_command(folder: Path, *command: str) -> str:
-    """Run a command with this environment's programs first, and give what it prints."""
+def run_command(folder: Path, *command: str, programs: Path | None = None, status: int = 0) -> str:
+    """Run a command with this environment's programs first, or those in ``programs``, and give what it prints."""
     done = subprocess.run(
         list(command),
         cwd=folder,
@@ -85,9 +92,9 @@ def run_command(folder: Path, *command: str) -> str:
         text=True,
         timeout=60,
         check=False,
-        env=environment(folder),
+        env=environment(folder) if programs is None else {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"},
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == status, done.stdout + done.stderr
     return done.stdout
 
 
@@ -107,3 +114,8 @@ def commands(folder: Path) -> Path:
             script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {module} "$@"\n', encoding="utf-8")
             script.chmod(0o755)
     return folder
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as scratch:
+        run_blocks(Path(scratch), Path(sys.argv[1]).read_text(encoding="utf-8"), Path(sys.argv[2]).absolute())

@@ -71,6 +71,7 @@ class Relation:
     """A foreign key of the table ``child`` to ``parent``, whose names are folded.
 
     ``optional``: the columns may be NULL. ``single``: at most one row refers to each parent. ``words`` describe it.
+    ``mark`` is what a migration did to it.
     """
 
     child: str
@@ -80,6 +81,7 @@ class Relation:
     optional: bool
     single: bool
     words: str
+    mark: Mark | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

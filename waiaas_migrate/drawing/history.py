@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
-from waiaas_migrate.drawing.cards import Mark, Picture, Row, picture_of
+from waiaas_migrate.drawing.cards import Mark, Picture, Relation, Row, picture_of
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.describe import describe_made
 from waiaas_migrate.schema.model import Schema
@@ -93,7 +94,28 @@ def _moment(step: Step, old: Picture, after: Picture, before: Mapping[str, str],
             )
         elif mark is Mark.REMOVED:
             cards[key] = replace(old.cards[name], mark=mark)
-    return Moment(name=step.name, picture=replace(picture, cards=cards), notes=tuple(notes))
+    renamed = {(keys[fold(r.table)], fold(r.old)): fold(r.new) for r in step.changes if isinstance(r, c.RenameColumn)}
+    relations = _marked_relations(_rekeyed(old, before).relations, picture.relations, renamed)
+    return Moment(name=step.name, picture=Picture(cards=cards, relations=tuple(relations)), notes=tuple(notes))
+
+
+def _marked_relations(
+    old: Iterable[Relation], new: Iterable[Relation], renamed: Mapping[tuple[str, str], str]
+) -> Iterator[Relation]:
+    """Yield the ``new`` relations with marks on those that are not in ``old``, and those that are gone.
+
+    ``renamed`` has the new names of columns, by the key of their card and the old name.
+    """
+    before = {_ends(relation, renamed): relation for relation in old}
+    for relation in new:
+        is_old = before.pop(_ends(relation), None) is not None
+        yield relation if is_old else replace(relation, mark=Mark.ADDED)
+    yield from (replace(relation, mark=Mark.REMOVED) for relation in before.values())
+
+
+def _ends(relation: Relation, renamed: Mapping[tuple[str, str], str] = MappingProxyType({})) -> tuple[object, ...]:
+    columns = tuple(renamed.get((relation.child, name), name) for name in relation.columns)
+    return relation.child, columns, relation.parent
 
 
 def _mark(change: c.Change) -> Mark:

@@ -107,6 +107,7 @@ def _line(line: Line, numbers: dict[str, int]) -> dict[str, Any]:
         "columns": relation.columns,
         "words": printable(relation.words),
         "path": line.path,
+        **({"mark": relation.mark} if relation.mark else {}),
     }
 
 

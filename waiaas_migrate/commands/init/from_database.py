@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from waiaas_migrate.authoring.generate import generate
 from waiaas_migrate.commands.adopt import adopt
+from waiaas_migrate.commands.init.new_enums import new_enums
 from waiaas_migrate.commands.init.start import Start
 from waiaas_migrate.commands.init.start_files import HEAD
 from waiaas_migrate.commands.init.surroundings import Surroundings
@@ -26,19 +28,24 @@ def from_database(around: Surroundings, database: StrPath) -> Start:
         UnsupportedError: it has something that can't be written to schema.yaml.
     """
     path = _path(around.folder, database)
-    modules = (around.module,) if around.module_path.exists() else ()
-    found = inspect(database, enums=modules, root=around.folder)
-    schema = HEAD + found.text
-    with tempfile.TemporaryDirectory() as scratch:
+    files: dict[Path, str] = {}
+    if not around.module_path.exists() and (enums := new_enums(database, path)):
+        files[around.module_path] = enums
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        _write(files, around.folder, scratch)
+        root = scratch if files else around.folder
+        modules = (around.module,) if files or around.module_path.exists() else ()
+        found = inspect(database, enums=modules, root=root)
+        files[around.folder / "schema.yaml"] = HEAD + found.text
+        _write(files, around.folder, scratch)
         project = Project(
-            root=around.folder,
-            schema=Path(scratch, "schema.yaml"),
-            migrations=Path(scratch, "migrations"),
-            templates=Path(scratch, "templates"),
+            root=root,
+            schema=scratch / "schema.yaml",
+            migrations=scratch / "migrations",
+            templates=scratch / "templates",
         )
-        project.schema.write_text(schema, encoding="utf-8", newline="")
         done = generate(project, name="initial")
-        files = {around.folder / "schema.yaml": schema}
         notices = list(found.remarks)
         if done.refused:
             notices += [f"{hazard} The first migration was not written: run `generate`." for hazard in done.refused]
@@ -50,6 +57,14 @@ def from_database(around: Surroundings, database: StrPath) -> Start:
         what = " ".join(f"{one.where}: {one}." for one in adoption.differences)
         notices.append(f"{path} differs from the migration, so it was not adopted: {what}")
     return Start(files=files, database=path, notices=tuple(notices), is_generated=not adoption.differences)
+
+
+def _write(files: Mapping[Path, str], folder: Path, scratch: Path) -> None:
+    """Write ``files``, which are below ``folder``, at the same places below ``scratch``."""
+    for path, text in files.items():
+        target = scratch / path.relative_to(folder)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8", newline="")
 
 
 def _path(folder: Path, database: StrPath) -> str:

@@ -65,7 +65,7 @@ function headElement(face) {
 }
 
 const elements = data.cards.map((_, number) => {
-  const card = make("article", { class: "card", tabindex: "-1", "aria-roledescription": "table" });
+  const card = make("article", { class: "card", tabindex: "-1" });
   card.dataset.number = number;
   return card;
 });
@@ -82,6 +82,7 @@ function drawCard(number) {
   card.className = `card ${face.kind.replace(" ", "-")} ${face.mark ?? ""}`;
   const longest = Math.max(...face.name.split(/[_\-.]|(?<=[a-z])(?=[A-Z])/).map((part) => part.length + 1));
   card.style.setProperty("--fit", `${Math.min((width + 64) / (longest * 0.58), height / 2)}px`);
+  card.setAttribute("aria-roledescription", face.kind);
   const marked = face.mark ? `, ${face.mark}` : "";
   card.setAttribute("aria-label", `${face.name}, ${face.kind}, ${plural(face.rows.length, "column")}${marked}`);
   const shown = face.rows.filter((row) => !row.hidden);
@@ -99,6 +100,7 @@ function drawLines() {
     path.setAttribute("d", line.path);
     title.textContent = line.words;
     group.append(title, path);
+    if (line.mark) group.classList.add(line.mark);
     group.line = line;
     return group;
   }));

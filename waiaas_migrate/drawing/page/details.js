@@ -30,7 +30,7 @@ function columnDetails(row) {
 }
 
 function* relationsOf(number) {
-  const lines = linesNow();
+  const lines = linesNow().filter(({ mark }) => mark !== "removed");
   const references = lines.filter(({ child }) => child === number);
   const back = lines.filter(({ parent }) => parent === number);
   const item = (line, other) => make("li", {}, link(other), make("p", { class: "facts" }, line.words));

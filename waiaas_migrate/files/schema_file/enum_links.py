@@ -38,7 +38,7 @@ class _Candidate(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _List:
+class ValueList:
     """A list of values: its table, its column, and the CHECK that holds it."""
 
     table: Table
@@ -47,10 +47,12 @@ class _List:
 
     @property
     def where(self) -> str:
+        """Return the column as ``table.column``."""
         return f"{self.table.name}.{self.column.name}"
 
     @property
     def values(self) -> frozenset[str | int]:
+        """Return the values without their order."""
         return frozenset(self.check.allowed.values if self.check.allowed is not None else ())
 
     def likeness(self, enum: _Candidate) -> tuple[int, int]:
@@ -69,7 +71,7 @@ def link_enums(schema: Schema, loaded: LoadedEnums) -> EnumLinks:
     enums = tuple(_usable(loaded))
     links: dict[tuple[str, str], EnumReference] = {}
     remarks: list[str] = []
-    for one in _lists(schema):
+    for one in value_lists(schema):
         same = [enum for enum in enums if enum.values == one.values]
         if one.values == _BOOLEAN:  # which has the values of many an enum by chance
             same = [enum for enum in same if one.likeness(enum)[0]]
@@ -94,17 +96,17 @@ def _usable(loaded: LoadedEnums) -> Iterator[_Candidate]:
             yield _Candidate(name, enum.source, frozenset(enum.members), by_names=True)
 
 
-def _lists(schema: Schema) -> Iterator[_List]:
+def value_lists(schema: Schema) -> Iterator[ValueList]:
     """Yield the list of each column that has one: the first of its CHECKs that is a list."""
     for table in map(with_lists_on_columns, schema.tables):
         for column in table.columns:
             own = [check for check in table.checks if fold(check.column or "") == fold(column.name)]
             found = next((check for check in own if is_usable_list(check, column)), None)
             if found is not None:
-                yield _List(table=table, column=column, check=found)
+                yield ValueList(table=table, column=column, check=found)
 
 
-def _most_alike(one: _List, enums: Sequence[_Candidate]) -> list[_Candidate]:
+def _most_alike(one: ValueList, enums: Sequence[_Candidate]) -> list[_Candidate]:
     """Return the enums whose names fit best; several only if nothing decides between them."""
     if len(enums) < _FEW:
         return list(enums)
@@ -116,7 +118,7 @@ def _most_alike(one: _List, enums: Sequence[_Candidate]) -> list[_Candidate]:
     return found
 
 
-def _almost(one: _List, enums: Iterable[_Candidate]) -> Iterator[str]:
+def _almost(one: ValueList, enums: Iterable[_Candidate]) -> Iterator[str]:
     """Yield a sentence for the enums that have one value more or less."""
     near: dict[frozenset[str | int], list[_Candidate]] = {}
     for enum in enums:
@@ -131,7 +133,7 @@ def _almost(one: _List, enums: Iterable[_Candidate]) -> Iterator[str]:
         yield f"{one.where}: its list is almost {enum.name} of {enum.source}, but {differs}. {fix}"
 
 
-def _declaration(one: _List, enum: _Candidate) -> str:
+def _declaration(one: ValueList, enum: _Candidate) -> str:
     fields = {"name": enum.name}
     fields |= {"stores": "names"} if enum.by_names else {}
     fields |= {} if one.check.name is None else {"constraint": one.check.name}
