@@ -30,7 +30,7 @@ from waiaas_migrate.sqlite.reading.cursor import Cursor
 from waiaas_migrate.sqlite.reading.grammar import SqlError, Token, significant, tokenize
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
-_ALLOWED = "If that is meant, write `-- lint ignore {}: REASON` into the migration."
+_ALLOWED = "If that is meant, write `-- lint ignore {}: REASON` into the migration and run `waiaas-migrate record`."
 
 
 class _Weakness(NamedTuple):
