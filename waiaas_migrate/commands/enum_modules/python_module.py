@@ -14,7 +14,7 @@ _LONGEST_LINE = 88
 
 
 def python_module(groups: Iterable[EnumGroup], head: Sequence[str]) -> str:
-    """Return the source of a module with a class for each enum, and the lists made of them, after the comment ``head``."""
+    """Return a module with a class for each enum, and the lists made of them, after the comment ``head``."""
     found = tuple(groups)
     classes = [group for group in found if _is_class(group)]
     bases = sorted({_base(group) for group in classes})

@@ -14,7 +14,7 @@ _IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*\Z", re.ASCII)
 
 
 def typescript_module(groups: Iterable[EnumGroup], head: Sequence[str]) -> str:
-    """Return the source of a module with an array or an object for each enum, and its type, after the comment ``head``."""
+    """Return a module with an array or an object for each enum, and its type, after the comment ``head``."""
     comment = "\n".join(f"// {line}" for line in head)
     return "\n\n".join([comment, *("\n".join(_declarations(group)) for group in groups)]) + "\n"
 
