@@ -55,6 +55,8 @@ def migration_findings(project: Project, rules: Iterable[Rule], since: str) -> I
         MigrationsError: a migration fails in memory, or a waiver in it is wrong.
     """
     migrations, _, manifest = read_recorded(project.migrations, missing_ok=True)
+    if not migrations:
+        return
     there = committed_files(project.migrations, since)
     new = {one.id for one in migrations if one.path.name not in there}
     if not new:
