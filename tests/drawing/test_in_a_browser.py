@@ -150,6 +150,21 @@ def test_arrow_keys(page: Browser) -> None:
     assert page.run("Number(document.activeElement.dataset.number)") != first
 
 
+def test_tab_passes_all_tables_at_once(page: Browser) -> None:
+    """Tab goes from the search over the filter to the list, and next to the diagram; the arrow keys go through the list."""
+    page.press("/")
+    seen = []
+    for _ in range(3):
+        page.press("Tab")
+        seen.append(page.run("document.activeElement.id || document.activeElement.closest('#list, #board').id"))
+    assert seen == ["only", "list", "board"]
+    page.press("/")
+    page.press("ArrowDown")
+    page.press("ArrowDown")
+    page.press("Enter")
+    assert page.run("faceOf(state.selected).name") == "table_1"
+
+
 def test_every_control_has_a_name(page: Browser) -> None:
     """Screen readers find a name for every button, field and card, and the page's parts."""
     tree = page.call("Accessibility.getFullAXTree")["nodes"]

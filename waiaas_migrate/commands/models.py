@@ -8,6 +8,7 @@ from pathlib import Path
 
 from waiaas_migrate.authoring.declared import declare
 from waiaas_migrate.commands.findings import Finding, FindingCode, Subject
+from waiaas_migrate.commands.typed_tables.models import USED
 from waiaas_migrate.commands.typed_tables.module_text import Style, module_text
 from waiaas_migrate.commands.typed_tables.values import Source
 from waiaas_migrate.commands.written_file import staleness, write_made
@@ -63,7 +64,8 @@ def _source(project: Project, declared: DeclaredSchema) -> Source:
     if project.enums_python is not None and project.enums_python.is_file():
         sources += (EnumSource(str(project.enums_python), Origin(file="enums_python")),)
     found = load_enums(sources, root=project.root).definitions
-    return Source(declared=declared, enums=tuple(one for one in found if one.module and not one.problem))
+    usable = (one for one in found if one.module and not one.problem and one.name not in USED)
+    return Source(declared=declared, enums=tuple(usable))
 
 
 def _is_same(found: str, text: str) -> bool:

@@ -74,7 +74,7 @@ def _row(row: Row, top: float, width: float) -> Iterator[str]:
         yield _words("type", width - PADDING, middle, kind)
     below = top + ROW + LINE / 2 + 1
     if row.values:
-        yield _words("small", PADDING + MARKS, below, shortened(" · ".join(row.values), inner, small=True))
+        yield _words("values", PADDING + MARKS, below, shortened(" · ".join(row.values), inner, small=True))
         below += LINE
     if row.comment:
         yield _words("small comment", PADDING + MARKS, below, shortened(row.comment, inner, small=True))

@@ -9,10 +9,9 @@ from collections.abc import Iterable, Iterator
 
 from waiaas_migrate.commands.typed_tables.models import Attribute, Model
 from waiaas_migrate.commands.typed_tables.python_text import Call, Code, Text, call, quoted
-from waiaas_migrate.schema.foreign_keys import targets_of
 from waiaas_migrate.schema.model import Deferral, ForeignKey, Index, IndexPart, PrimaryKey, Table, Unique
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.quoting import quote_name
+from waiaas_migrate.sqlite.quoting import quote_name, unquote
 from waiaas_migrate.sqlite.reading.ddl import is_bare
 
 _INITIALLY = {
@@ -79,7 +78,7 @@ class Constraints:
                 for check in table.checks
             ),
             *(self._foreign_key_constraint(key, table) for key in self._foreign_keys(table) if len(key.columns) > 1),
-            *(_index(index) for index in table.indexes),
+            *(_index(index, table) for index in table.indexes),
         ]
 
     def options(self, table: Table) -> tuple[tuple[str, Code], ...]:
@@ -117,21 +116,20 @@ class Constraints:
         if key.autoincrement and fold(key.parts[0].column or "") in referring:
             self._leave_out(table, "AUTOINCREMENT, because the column is a foreign key")
         if not self._is_on_columns(table):
-            yield _key_constraint("sa.PrimaryKeyConstraint", key, with_conflict=len(key.parts) > 1)
+            yield _key_constraint("sa.PrimaryKeyConstraint", key, table, with_conflict=len(key.parts) > 1)
 
     def _uniques(self, table: Table) -> Iterator[Code]:
         for unique in table.uniques:
             if any(part.collation is not None or part.descending for part in unique.parts):
                 self._leave_out(table, f"UNIQUE ({', '.join(map(_part_sql, unique.parts))})")
             elif not _is_plain_unique(unique, unique.parts[0].column or ""):
-                yield _key_constraint("sa.UniqueConstraint", unique, with_conflict=True)
+                yield _key_constraint("sa.UniqueConstraint", unique, table, with_conflict=True)
 
     def _foreign_keys(self, table: Table) -> Iterator[ForeignKey]:
         """Yield the foreign keys whose parents are in the module."""
         for key in table.foreign_keys:
             parent = self._models.get(fold(key.table))
-            targets = targets_of(parent.table, key) if parent is not None else ()
-            if parent is not None and len(targets) == len(key.columns) and all(map(parent.attribute, targets)):
+            if parent is not None and parent.referred(key):
                 if not key.targets:
                     self._leave_out(table, f"{_key_sql(key)} without its columns, which are written here")
                 yield key
@@ -146,8 +144,8 @@ class Constraints:
         return call("sa.ForeignKeyConstraint", own, _list(self._targets(key)), **self._reference_options(key, table))
 
     def _targets(self, key: ForeignKey) -> list[str]:
-        parent = self._models[fold(key.table)].table
-        return [quoted(f"{parent.name}.{_spelled(parent, target)}") for target in targets_of(parent, key)]
+        parent = self._models[fold(key.table)]
+        return [quoted(f"{parent.table.name}.{one.column.name}") for one in parent.referred(key)]
 
     def _reference_options(self, key: ForeignKey, table: Table) -> dict[str, Code | None]:
         initially = _INITIALLY.get(key.deferral) if key.deferral is not None else None
@@ -178,6 +176,8 @@ class Constraints:
 
 def server_default(sql: str) -> Code:
     """Return a DEFAULT as SQLAlchemy takes it."""
+    if sql[0] in "[`":  # a name that stands for a text, which SQLAlchemy would take for an expression
+        sql = '"' + unquote(sql).replace('"', '""') + '"'
     return call("sa.text", sql_text(sql if is_bare(sql) else f"({sql})"))
 
 
@@ -205,21 +205,21 @@ def _list(items: Iterable[str]) -> Call:
     return Call(opening="[", items=tuple(("", item) for item in items), closing="]")
 
 
-def _key_constraint(name: str, key: PrimaryKey | Unique, *, with_conflict: bool) -> Call:
-    columns = [quoted(part.column or "") for part in key.parts]
+def _key_constraint(name: str, key: PrimaryKey | Unique, table: Table, *, with_conflict: bool) -> Call:
+    columns = [quoted(_spelled(table, part.column or "")) for part in key.parts]
     conflict = _text(key.on_conflict) if with_conflict else None
     return call(name, *columns, name=_text(key.name), sqlite_on_conflict=conflict)
 
 
-def _index(index: Index) -> Call:
-    parts = [_index_part(part) for part in index.parts]
+def _index(index: Index, table: Table) -> Call:
+    parts = [_index_part(part, table) for part in index.parts]
     where = call("sa.text", sql_text(index.where.sql)) if index.where is not None else None
     return call("sa.Index", quoted(index.name), *parts, unique="True" if index.unique else None, sqlite_where=where)
 
 
-def _index_part(part: IndexPart) -> Code:
+def _index_part(part: IndexPart, table: Table) -> Code:
     if part.column is not None and part.collation is None and not part.descending:
-        return quoted(part.column)
+        return quoted(_spelled(table, part.column))
     return call("sa.text", sql_text(_part_sql(part)))
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from waiaas_migrate.commands.typed_tables.names import attribute_name, class_name, free_name
 from waiaas_migrate.commands.typed_tables.values import Source, Values, values_of
-from waiaas_migrate.schema.model import Column, Table
+from waiaas_migrate.schema.foreign_keys import targets_of
+from waiaas_migrate.schema.model import Column, ForeignKey, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_alias
 
@@ -50,13 +51,30 @@ class Model:
         """Return the attribute for a column, whose name is in any case."""
         return next((one for one in self.attributes if fold(one.column.name) == fold(column)), None)
 
+    def referred(self, key: ForeignKey) -> tuple[Attribute, ...]:
+        """Return what a foreign key to this table refers to; empty if SQLAlchemy has no words for it."""
+        found = tuple(map(self.attribute, targets_of(self.table, key)))
+        known = tuple(one for one in found if one is not None)
+        # A reference is written as "table.column".
+        has_dot = any("." in name for name in (self.table.name, *(one.column.name for one in known)))
+        return () if has_dot or not len(known) == len(found) == len(key.columns) else known
+
 
 def models_of(source: Source, *, classes: bool) -> tuple[Model, ...]:
     """Return the tables of a schema under their Python names, in their order."""
     tables = source.declared.schema.tables
     names = _names(tables, source, classes=classes)
     taken = USED | set(names.values()) | {one.name for one in source.enums}
-    return tuple(_model(table, names[table.name], source, taken, classes=classes) for table in tables)
+    return tuple(
+        _model(table, names[table.name], source, taken, is_class=classes and _has_rows(table)) for table in tables
+    )
+
+
+def _has_rows(table: Table) -> bool:
+    """Return whether a class can stand for the rows: SQLAlchemy finds them by a key that doesn't refer to itself."""
+    own = (key for key in table.foreign_keys if fold(key.table) == fold(table.name))
+    refers_to_itself = any({*map(fold, key.columns)} & {*map(fold, targets_of(table, key))} for key in own)
+    return table.primary_key is not None and not refers_to_itself
 
 
 def _names(tables: Iterable[Table], source: Source, *, classes: bool) -> Mapping[str, str]:
@@ -66,17 +84,17 @@ def _names(tables: Iterable[Table], source: Source, *, classes: bool) -> Mapping
     for table in tables:
         if table.name not in names:
             taken = {*USED, "metadata", *enums, *names.values()}
-            names[table.name] = _name(table, taken, is_class=classes and table.primary_key is not None)
-            if classes and table.primary_key is None:
-                names[table.name] = free_name(f"t_{names[table.name]}", taken)
+            names[table.name] = _name(table, taken, classes=classes)
     return names
 
 
-def _name(table: Table, taken: set[str], *, is_class: bool) -> str:
-    return free_name(class_name(table.name), taken) if is_class else attribute_name(table.name, taken)
+def _name(table: Table, taken: set[str], *, classes: bool) -> str:
+    if classes and _has_rows(table):
+        return free_name(class_name(table.name), taken)
+    return attribute_name(f"t_{table.name}" if classes else table.name, taken)
 
 
-def _model(table: Table, name: str, source: Source, taken: Iterable[str], *, classes: bool) -> Model:
+def _model(table: Table, name: str, source: Source, taken: Iterable[str], *, is_class: bool) -> Model:
     own = set(taken)
     attributes = []
     keys = {fold(part.column or "") for part in table.primary_key.parts} if table.primary_key is not None else set()
@@ -95,6 +113,4 @@ def _model(table: Table, name: str, source: Source, taken: Iterable[str], *, cla
                 is_numbered=fold(column.name) in numbered,
             )
         )
-    return Model(
-        name=name, table=table, attributes=tuple(attributes), is_class=classes and table.primary_key is not None
-    )
+    return Model(name=name, table=table, attributes=tuple(attributes), is_class=is_class)

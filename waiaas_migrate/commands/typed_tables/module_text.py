@@ -67,7 +67,9 @@ def _in_docstring(text: str) -> str:
 def _imports(models: Sequence[Model], style: Style) -> list[str]:
     """Return the imports in sections, as isort orders them."""
     needed = {name for model in models for one in model.attributes for name in one.values.imports}
-    needed = {(module, name) for module, name in needed if style == "declarative" or _is_needed_by_core(module)}
+    for model in models:
+        if model.is_class:
+            needed.update(name for one in model.attributes for name in one.values.annotation_imports)
     sqlalchemy = set()
     if style == "declarative":
         sqlalchemy = {(_ORM, name) for name in ("DeclarativeBase", "MappedAsDataclass")}
@@ -88,10 +90,6 @@ def _imports(models: Sequence[Model], style: Style) -> list[str]:
         imports(own),
     ]
     return [line for section in sections if section for line in (*section, "")][:-1]
-
-
-def _is_needed_by_core(module: str) -> bool:
-    return module not in ("typing", "datetime", "uuid")
 
 
 def _aliases(models: Iterable[Model]) -> list[str]:

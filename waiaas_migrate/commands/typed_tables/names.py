@@ -15,7 +15,7 @@ _IRREGULAR = {
     "men": "man",
     "women": "woman",
     "indices": "index",
-    **{word: word.removesuffix("s") for word in "caches cookies movies houses causes clauses uses".split()},
+    **{word: word.removesuffix("s") for word in "apis caches cookies menus movies houses causes clauses uses".split()},
     **{word: word for word in "series species news".split()},
 }
 #: The end of a plural, and of its singular. The first that matches counts: statuses, but databases.
@@ -39,7 +39,7 @@ def class_name(table: str) -> str:
     if words:
         words[-1] = singular(words[-1])
     name = "".join(word[:1].upper() + word[1:] for word in words)
-    return name if name.isidentifier() else f"Table{name}"
+    return name if name.isidentifier() and not iskeyword(name) else f"Table{name}"
 
 
 def singular(word: str) -> str:
@@ -61,7 +61,7 @@ def snake_case(name: str) -> str:
 def attribute_name(name: str, taken: Container[str]) -> str:
     """Return ``name`` as a Python name that is not ``taken``: the same if possible, else with a trailing underscore."""
     found = re.sub(r"\W", "_", unicodedata.normalize("NFKC", name))
-    if not found.isidentifier() or found.startswith(("__", "_sa_")):
+    if not found.isidentifier() or not found.strip("_") or found.startswith(("__", "_sa_")):
         found = f"column_{found.strip('_')}"
     return free_name(f"{found}_" if iskeyword(found) or found in RESERVED else found, taken)
 

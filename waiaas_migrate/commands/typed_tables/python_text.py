@@ -55,8 +55,11 @@ def _escaped(character: str, quote: str) -> str:
     return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
 
 
-def lines(code: Code, *, indent: int = 0, before: str = "", after: str = "") -> list[str]:
-    """Return ``code`` as lines, between the texts ``before`` and ``after``, which stay on its first and last line."""
+def lines(code: Code, *, indent: int = 0, before: str = "", after: str = "", split: bool = False) -> list[str]:
+    """Return ``code`` as lines, between the texts ``before`` and ``after``, which stay on its first and last line.
+
+    ``split``: a call has several lines even if it would fit on one.
+    """
     margin = " " * indent
     line = f"{margin}{before}{_flat(code)}{after}"
     match code:
@@ -66,13 +69,22 @@ def lines(code: Code, *, indent: int = 0, before: str = "", after: str = "") -> 
             # Where a label would make a text too long, formatters put the text in brackets, on its own line.
             alone = len(margin) + len(quoted(value)) + (4 if before else len(after))
             return [line] if alone <= _LONGEST_TEXT else _pieces(value, margin, before, after)
-        case Call() if not code.items or (len(line) <= _COLUMNS):
+        case Call() if not code.items or (len(line) <= _COLUMNS and not split):
             return [line]
+        case Call() if before.endswith("= ") and len(margin + before + code.opening) > _COLUMNS:
+            return [f"{margin}{before}(", *lines(code, indent=indent + 4, split=split), f"{margin}){after}"]
         case Call():
+            # The comma of a tuple with one item, unlike others, doesn't keep it on several lines.
             inner = [
-                text for label, item in code.items for text in lines(item, indent=indent + 4, before=label, after=",")
+                text
+                for label, item in code.items
+                for text in lines(item, indent=indent + 4, before=label, after=",", split=_is_single(code))
             ]
             return [f"{margin}{before}{code.opening}", *inner, f"{margin}{code.closing}{after}"]
+
+
+def _is_single(code: Call) -> bool:
+    return code.opening == "(" and len(code.items) == 1
 
 
 def _flat(code: Code) -> str:
@@ -83,8 +95,7 @@ def _flat(code: Code) -> str:
             return quoted(value)
         case Call():
             items = ", ".join(f"{label}{_flat(item)}" for label, item in code.items)
-            is_single = code.opening == "(" and len(code.items) == 1
-            return f"{code.opening}{items}{',' if is_single else ''}{code.closing}"
+            return f"{code.opening}{items}{',' if _is_single(code) else ''}{code.closing}"
 
 
 def _pieces(value: str, margin: str, before: str, after: str) -> list[str]:

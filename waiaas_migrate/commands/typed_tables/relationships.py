@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from waiaas_migrate.commands.typed_tables.models import USED, Attribute, Model
 from waiaas_migrate.commands.typed_tables.names import attribute_name, snake_case
 from waiaas_migrate.commands.typed_tables.python_text import Call, Code, call, quoted
-from waiaas_migrate.schema.foreign_keys import targets_of
 from waiaas_migrate.schema.names import fold
 
 _ID = re.compile(r"(?:_id|_fk|(?<=[a-z])I[dD])$")
@@ -78,9 +77,9 @@ def _links(models: tuple[Model, ...]) -> Iterator[_Link]:
             if parent is None:
                 continue
             columns = tuple(filter(None, map(child.attribute, key.columns)))
-            targets = tuple(filter(None, map(parent.attribute, targets_of(parent.table, key))))
+            targets = parent.referred(key)
             identity = (child.name, parent.name, tuple(one.name for one in columns))
-            if len(columns) == len(key.columns) == len(targets) and identity not in seen:
+            if targets and identity not in seen:
                 seen.add(identity)
                 yield _Link(child=child, parent=parent, columns=columns, targets=targets)
 

@@ -68,7 +68,8 @@ class Values:
     Args:
         annotation: their type in Python; without None.
         type: SQLAlchemy's type.
-        imports: what both need, as module and name.
+        imports: what ``type`` needs, as module and name.
+        annotation_imports: what ``annotation`` needs.
         alias: the values that ``annotation`` stands for, if the module defines it.
         is_list: ``annotation`` is a Literal.
         constants: the Python code of values that a default may have.
@@ -78,6 +79,7 @@ class Values:
     annotation: str
     type: Code
     imports: tuple[tuple[str, str], ...] = ()
+    annotation_imports: tuple[tuple[str, str], ...] = ()
     alias: Code | None = None
     is_list: bool = False
     constants: Mapping[str | int, str] = field(default_factory=dict)
@@ -110,22 +112,22 @@ def values_of(table: Table, column: Column, source: Source, alias: str) -> Value
 def _logical(column: Column) -> Values | None:
     match column.logical_type:
         case "boolean":
-            return Values(
-                annotation="bool",
-                type="BooleanInteger",
-                imports=((TYPES, "BooleanInteger"),),
-                constants={0: "False", 1: "True"},
-            )
+            return replace(_own_type("bool", "BooleanInteger"), constants={0: "False", 1: "True"})
         case "timestamp":
-            return Values(annotation="datetime", type="Timestamp", imports=((TYPES, "Timestamp"), _IMPORTS["datetime"]))
+            return _own_type("datetime", "Timestamp", _IMPORTS["datetime"])
         case "json":
             is_list = column.default is not None and literal_value(json.loads(column.default.key)) == "[]"
             annotation = "list[Any]" if is_list else _JSON
-            return Values(annotation=annotation, type="JsonText", imports=((TYPES, "JsonText"), _ANY))
+            return _own_type(annotation, "JsonText", _ANY)
         case "uuid":
-            return Values(annotation="UUID", type="UuidText", imports=((TYPES, "UuidText"), ("uuid", "UUID")))
+            return _own_type("UUID", "UuidText", ("uuid", "UUID"))
         case _:
             return None
+
+
+def _own_type(annotation: str, name: str, *annotation_imports: tuple[str, str]) -> Values:
+    imports = ((TYPES, name),)
+    return Values(annotation=annotation, type=name, imports=imports, annotation_imports=annotation_imports)
 
 
 def _enum_use(table: Table, column: Column, source: Source) -> EnumUse | None:
@@ -140,8 +142,8 @@ def _enum(use: EnumUse, table: Table, column: Column, source: Source) -> Values 
         return None
     if definition.shape == "type":
         plain = _by_declared_type(column.type or "", strict=False)
-        imports = (*plain.imports, (definition.module, use.name))
-        return replace(plain, annotation=use.name, imports=imports, is_list=True)
+        imports = ((definition.module, use.name),)
+        return replace(plain, annotation=use.name, annotation_imports=imports, is_list=True)
     found = _class(definition, use, source)
     if found is None:
         return None
@@ -196,7 +198,8 @@ def _listed(table: Table, column: Column, plain: Values, alias: str) -> Values |
     values = dict.fromkeys(allowed.values)
     items = tuple(("", Text(value) if isinstance(value, str) else str(value)) for value in values)
     literal = Call(opening="Literal[", items=items, closing="]")
-    return replace(plain, annotation=alias, alias=literal, is_list=True, imports=(("typing", "Literal"),))
+    imports = (("typing", "Literal"),)
+    return replace(plain, annotation=alias, alias=literal, is_list=True, annotation_imports=imports)
 
 
 def _is_list_of(check: Check, column: Column) -> bool:
@@ -207,15 +210,16 @@ def _by_declared_type(declared: str, *, strict: bool) -> Values:
     match = _PARTS.match(" ".join(declared.upper().split()))
     numbers = [number.strip() for number in (match["numbers"] or "").split(",") if number.strip()] if match else []
     known = _DECLARED.get(match["words"]) if match else None
+    kind: Code = call("Declared", Text(declared))
+    imports: tuple[tuple[str, str], ...] = ((TYPES, "Declared"),)
     if known is not None and len(numbers) <= _NUMBERS_ALLOWED.get(known[2], 0):
-        name, options, annotation = known
-        arguments = ", ".join([*numbers, *([options] if options else [])])
-        imports = (_IMPORTS[annotation],) if annotation in _IMPORTS else ()
-        return Values(annotation=annotation, type=f"{name}({arguments})" if arguments else name, imports=imports)
-    stored = affinity(declared, strict=strict)
-    annotation = "int" if "INT" in declared.upper() else _AFFINITY_TYPES[stored]
-    imports = ((TYPES, "Declared"), *((_ANY,) if annotation == "Any" else ()))
-    return Values(annotation=annotation, type=call("Declared", Text(declared)), imports=imports)
+        name, option, annotation = known
+        arguments = ", ".join([*numbers, *([option] if option else [])])
+        kind, imports = f"{name}({arguments})" if arguments else name, ()
+    else:
+        annotation = "int" if "INT" in declared.upper() else _AFFINITY_TYPES[affinity(declared, strict=strict)]
+    needed = (_IMPORTS[annotation],) if annotation in _IMPORTS else ()
+    return Values(annotation=annotation, type=kind, imports=imports, annotation_imports=needed)
 
 
 def _collated(values: Values, collation: str) -> Values:

@@ -47,10 +47,14 @@ function highlightRows() {
   }
 }
 
+// One table of the list can be reached with Tab; the arrow keys go on from there.
 function markList() {
+  const shown = [...items.keys()].filter((number) => state.hits?.has(number) ?? true);
+  const reachable = shown.includes(state.selected) ? state.selected : shown[0];
   for (const [number, item] of items) {
-    item.hidden = state.hits !== null && !state.hits.has(number);
+    item.hidden = !shown.includes(number);
     item.firstChild.setAttribute("aria-current", String(number === state.selected));
+    item.firstChild.setAttribute("tabindex", number === reachable ? "0" : "-1");
   }
   $("found").textContent = state.hits === null ? "" : `${state.hits.size} of ${items.size} found`;
 }
