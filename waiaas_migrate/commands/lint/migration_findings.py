@@ -73,9 +73,11 @@ def migration_findings(project: Project, rules: Iterable[Rule], since: str) -> I
                 before = copy(replayed.run(migrations[:number]).connection)
                 with closing(before):
                     after = introspect(replayed.run(migrations[: number + 1]).connection)
-                    weaknesses += _by_hand(migration, before, after, rules)
+                    announced = {(one.code, one.where) for one in weaknesses}
+                    found = _by_hand(migration, before, after, rules)
+                    weaknesses += [one for one in found if (one.code, one.where) not in announced]
             waived = migration_waivers(migration, root=project.root)
-            for one in {(one.code, one.where, one.line): one for one in reversed(weaknesses)}.values():
+            for one in dict.fromkeys(weaknesses):
                 if one.code not in waived:
                     yield _finding(migration, one, project.root)
 
