@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from waiaas_migrate.authoring.declared import Declared, declare
 from waiaas_migrate.commands.findings import Finding, Severity, Subject, placed
-from waiaas_migrate.commands.lint.migration_findings import migration_findings
 from waiaas_migrate.commands.lint.rule import Linted, Rule, all_rules, known_codes
 from waiaas_migrate.commands.lint.waivers import Waiver, schema_waivers
 from waiaas_migrate.commands.live_database import ignored_by, live_connection
@@ -42,6 +41,8 @@ def lint(project: Project, *, since: str | None = None) -> tuple[Finding, ...]:
     found = tuple(_findings(_linted(declared), rules, project.lint, waivers, places))
     if since is None:
         return _in_order(found)
+    from waiaas_migrate.commands.lint.migration_findings import migration_findings
+
     in_migrations = migration_findings(project, rules, since)
     return _in_order((*found, *_configured(in_migrations, project.lint)))
 
@@ -53,13 +54,12 @@ def certain_findings(project: Project, declared: Declared, places: KeyPlaces) ->
         SchemaFileError: a waiver names an unknown rule.
         UsageError: the settings name an unknown rule.
     """
-    linted, rules = _linted(declared), selected(project.lint)
-    found = [one for one in _findings(linted, rules, project.lint, (), places) if one.severity is Severity.ERROR]
-    if not found:  # as nearly always, so that the waivers needn't be read
+    linted, severities = _linted(declared), dict(project.lint.severity)
+    rules = [one for one in selected(project.lint) if severities.get(one.code, one.severity) == Severity.ERROR]
+    if not any(True for rule in rules for _ in rule.find(linted)):  # as nearly always; then no waivers are read
         return ()
     waivers = schema_waivers(project.schema, root=project.root)
-    unwaived = set(_findings(linted, rules, project.lint, waivers, places))
-    return tuple(one for one in found if one in unwaived)
+    return tuple(_findings(linted, rules, project.lint, waivers, places))
 
 
 def _linted(declared: Declared) -> Linted:
