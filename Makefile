@@ -34,11 +34,12 @@ test: $(VENV)/.installed-test ## run all tests; pass options to pytest with ARGS
 test-fast: $(VENV)/.installed-test ## run the core of the tests in about a minute
 	$(BIN)/python -m pytest $(ARGS) $(FAST)
 
-check: $(VENV)/.installed-dev ## run the linters, and check formatting, types, and imports
+check: $(VENV)/.installed-dev ## run the linters, and check formatting, types, imports and the shipped schema
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/waiaas-migrate lint
 
 bench: $(VENV)/.installed-bench ## run the benchmarks; pass options to each with ARGS="--rounds 1"
 	@mkdir -p $(BENCH)

@@ -221,6 +221,37 @@ ALTER TABLE notes_new RENAME TO notes;
     assert found == {("DROP_COLUMN", "0002_hand, notes.body"), ("DROP_COLUMN", "0002_hand, notes.task_id")}
 
 
+def test_an_edited_migration(branch: Path) -> None:
+    """A hazard that a generated migration announces is reported once, also after it was edited by hand."""
+    edit(branch / "schema.yaml", "      body: text\n", "")
+    assert run(branch, "generate", "-m", "more", "--allow", "all").status == 0
+    edit(branch / "migrations" / "0002_more.sql", "\n\n", "\n-- edited\n\n")
+    assert run(branch, "record").status == 0
+    assert hazards(branch) == [("error", "DROP_COLUMN", "0002_more, notes.body")]
+
+
+def test_statements_of_a_migration_by_hand(branch: Path) -> None:
+    """Statements are found at their line; names of tables that only the migration has are not taken for text."""
+    sql = """\
+-- depends: 0001_initial
+
+-- move them
+CREATE TABLE "my tmp" ("a b" INTEGER);
+INSERT INTO "my tmp" ("a b") SELECT "tasks"."id" AS "x y" FROM "tasks" ORDER BY "x y";
+WITH "c t" AS (SELECT 1 AS one) UPDATE tasks SET "title" = "Title!" WHERE id IN (SELECT one FROM "c t");
+
+-- all
+DELETE FROM notes;
+DROP TABLE "my tmp";
+"""
+    (branch / "migrations" / "0002_hand.sql").write_text(sql, encoding="utf-8")
+    found = json.loads(run(branch, "lint", "--since", "main", "--json").out)["findings"]
+    assert [(one["line"], one["code"]) for one in found if one["subject"] == "migration"] == [
+        (6, "DOUBLE_QUOTED_VALUE"),
+        (9, "DELETE_WITHOUT_WHERE"),
+    ]
+
+
 def test_waivers_in_a_migration(branch: Path) -> None:
     """A comment with the code and a reason ignores a hazard in its migration; without a reason it is an error."""
     migration = branch / "migrations" / "0002_hand.sql"

@@ -38,6 +38,7 @@ SCENES: dict[str, tuple[str, ...]] = {
     "record": ("new", "new -m view", "check", "by-hand-view", "record", "generate --amend", "edit-view", "generate", "record"),
     "squash": ("new", "view", "generate -m view", "apply app.db", "squash", "apply app.db"),
     "check": ("new", "check", "drop", "pragma", "check"),
+    "lint": ("new", "weak", "lint", "lint --severity error"),
     "status": ("new", "apply app.db", "drop", "generate --allow all", "status app.db", "status *.db"),
     "drift": ("new", "apply app.db", "drift app.db", "by-hand", "drift app.db", "drift *.db"),
     "drift-not-adopted": ("new", "by-hand", "drift app.db", "apply app.db"),
@@ -64,6 +65,7 @@ EDITS = {
     "pragma": [("schema.yaml", "foreign_keys: ON", "foreign_keys: ON\n  synchronous: FULL")],
     "view": [("schema.yaml", "tables:\n", "views:\n  v: SELECT id FROM tasks\ntables:\n")],
     "other-view": [("schema.yaml", "v: SELECT id FROM", "v: SELECT title FROM")],
+    "weak": [("schema.yaml", "      body: text\n", "      kind: {type: strin, default: todo}\n      order: integer\n")],
     "no-view": [("schema.yaml", "views:\n  v: SELECT title FROM tasks\n", "")],
     "by-hand-view": [
         ("schema.yaml", "tables:\n", "views:\n  v: SELECT id FROM tasks\ntables:\n"),

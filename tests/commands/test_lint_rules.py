@@ -8,14 +8,31 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.git import commit_all
+from tests.support.projects import generated_project
 from waiaas_migrate.commands.findings import Finding
 from waiaas_migrate.commands.lint.lint import lint, lint_database
 from waiaas_migrate.commands.lint.rule import Rule, all_rules
 from waiaas_migrate.files.project import find_project
 
+SCHEMA = """\
+pragmas: {foreign_keys: ON}
+tables:
+  sessions:
+    columns:
+      id: {type: integer, primary_key: true}
+      status: {type: text, enum: [closed]}
+      expires_at: timestamp
+"""
+
 
 def findings(folder: Path, example: str) -> tuple[Finding, ...]:
-    """What all rules find in an example, which is a database if it is SQL."""
+    """What all rules find in an example: schema.yaml, a database if it creates one, or a migration by hand."""
+    if example.startswith(("DELETE", "UPDATE")):
+        generated_project(folder, f"version: 1\n{SCHEMA}")
+        commit_all(folder)
+        (folder / "migrations" / "0002_hand.sql").write_text(f"-- depends: 0001_initial\n{example}", encoding="utf-8")
+        return lint(find_project(folder), since="main")
     if not example.startswith("CREATE"):
         pragmas = "" if example.startswith("pragmas") else "pragmas: {foreign_keys: ON}\n"
         (folder / "schema.yaml").write_text(f"version: 1\n{pragmas}{example}", encoding="utf-8")

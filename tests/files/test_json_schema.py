@@ -10,14 +10,18 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from hypothesis import given, settings
 
 from tests.files.test_schema_file_damage import CASES, TABLE
 from tests.files.test_schema_reference import EXAMPLES
 from tests.support.projects import CHECKOUT
+from tests.support.strategies import schemas
 from waiaas_migrate.errors import SchemaFileError
 from waiaas_migrate.files.schema_file.json_schema import JSON_SCHEMA, json_schema, json_schema_text
 from waiaas_migrate.files.schema_file.load_schema import load_schema
 from waiaas_migrate.files.schema_file.schema_keys import DEFINITIONS, TOP
+from waiaas_migrate.files.schema_file.schema_text import schema_text
+from waiaas_migrate.schema.model import Schema
 
 VALIDATOR = jsonschema.Draft7Validator(json_schema())
 
@@ -184,6 +188,13 @@ def placed(name: str, key: str, value: object) -> dict[str, Any]:
     content: dict[str, Any] = yaml.safe_load(text)
     mapping_at(content, path)[key] = value
     return content
+
+
+@settings(max_examples=60)
+@given(schemas())
+def test_schemas_of_all_kinds(schema: Schema) -> None:
+    """What `inspect` writes is valid in an editor."""
+    assert is_accepted(yaml.load(schema_text(schema), Yaml12))  # noqa: S506 — a SafeLoader
 
 
 @pytest.mark.parametrize("name", ["top", *DEFINITIONS])

@@ -87,7 +87,7 @@ def rule_pages() -> dict[str, str]:
 def rule_page(rule: Rule) -> str:
     """Return the page of a rule, made of its docstring and examples."""
     examples = [
-        f"{title}:\n\n```{'sql' if example.startswith('CREATE') else 'yaml'}\n{example}```\n"
+        f"{title}:\n\n```{'yaml' if example.startswith(('pragmas', 'tables')) else 'sql'}\n{example}```\n"
         for title, example in (("Finds", rule.bad), ("Accepts", rule.good))
     ]
     footer = f"Severity: {rule.severity}. [How to ignore it](../lint.md#ignore-a-finding).\n"

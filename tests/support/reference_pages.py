@@ -35,6 +35,9 @@ INTRODUCTION = """\
 Results go to stdout and messages to stderr. Color is used only on a terminal; set `NO_COLOR` to turn it off. For exit
 statuses see the [README](../README.md#exit-status).
 
+Every command takes `--quiet` (`-q`), which prints only results, questions and errors, and `--verbose` (`-v`), with which
+`apply` and `rollback` name each migration and statement that runs.
+
 DATABASE is a path, a `file:` URI or a `sqlite:///` URL. Without one, commands use the environment variable
 `WAIAAS_MIGRATE_DATABASE`, then `database` of the configuration. `restore` takes a single argument as DATABASE.
 

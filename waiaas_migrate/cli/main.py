@@ -73,7 +73,7 @@ def group() -> None:
     """Schema migrations for SQLite, generated from schema.yaml.
 
     \b
-    Edit schema.yaml, then:
+    Run `waiaas-migrate init` once. Then edit schema.yaml, and:
       waiaas-migrate generate -m "add nickname"   write the migration
       waiaas-migrate check                        in CI: does everything agree?
       waiaas-migrate apply app.db                 bring a database up to date

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from waiaas_migrate.errors import UsageError
-from waiaas_migrate.files.text_file import write_text
+from waiaas_migrate.files.text_file import display_name, write_text
 
 
 def write_new_files(files: Mapping[Path, str], appended: tuple[Path, str] | None = None) -> tuple[Path, ...]:
@@ -24,7 +24,7 @@ def write_new_files(files: Mapping[Path, str], appended: tuple[Path, str] | None
     """
     missing = {path: text for path, text in files.items() if not _has(path, text)}
     if existing := [path for path in missing if path.exists() or path.is_symlink()]:
-        names = ", ".join(str(path) for path in existing)
+        names = ", ".join(display_name(path, Path.cwd()) for path in existing)
         raise UsageError(
             f"{names}: already {'exists' if len(existing) == 1 else 'exist'}, and init overwrites nothing. "
             f"Nothing was written. Move or delete {'it' if len(existing) == 1 else 'them'}, or use another folder."

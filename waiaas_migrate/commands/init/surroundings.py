@@ -10,7 +10,7 @@ from typing import Any
 from waiaas_migrate.commands.init.start_files import settings
 from waiaas_migrate.errors import Problem, ProjectError, UsageError
 from waiaas_migrate.files.git import repository_root
-from waiaas_migrate.files.text_file import read_text
+from waiaas_migrate.files.text_file import display_name, read_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Surroundings:
     @property
     def packages(self) -> tuple[str, ...]:
         """Return what CI must install so that the module of enums can be imported."""
-        if self.pyproject is not None and "project" in _parsed(self.pyproject):
+        if self.pyproject is not None and not _parsed(self.pyproject).keys().isdisjoint({"project", "build-system"}):
             return (".",)
         return ("-r requirements.txt",) if (self.folder / "requirements.txt").is_file() else ()
 
@@ -59,8 +59,8 @@ class Surroundings:
             _parsed(text)
         except tomllib.TOMLDecodeError:
             what = "`[tool.waiaas-migrate]` can't be added at the end of the file."
-            fix = f"Write `tool` as tables, such as `[tool.NAME]`, or add it yourself: {' '.join(text.split()[-9:])}"
-            raise ProjectError([Problem(file=str(self.folder / "pyproject.toml"), what=what, fix=fix)]) from None
+            fix = "Write `tool` as tables, such as `[tool.NAME]`, then run `init` again."
+            raise ProjectError([Problem(file="pyproject.toml", what=what, fix=fix)]) from None
         return text
 
 
@@ -88,18 +88,19 @@ def look_around(folder: Path) -> Surroundings:
 def _pyproject(path: Path) -> str | None:
     if not path.exists() and not path.is_symlink():
         return None
-    text = read_text(path, str(path), missing="")
+    text = read_text(path, display_name(path, Path.cwd()), missing="")
     if isinstance(text, Problem):
         raise ProjectError([text])
     try:
         document = _parsed(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         what = f"this is not TOML: {str(error).rstrip('.')}."
-        raise ProjectError([Problem(file=str(path), what=what, fix="Correct it.")]) from None
+        raise ProjectError([Problem(file=display_name(path, Path.cwd()), what=what, fix="Correct it.")]) from None
     tool = document.get("tool", {})
     if isinstance(tool, dict) and "waiaas-migrate" in tool:
+        name = display_name(path, Path.cwd())
         raise UsageError(
-            f"{path}: already has [tool.waiaas-migrate], so this is a project. Edit its schema.yaml, then run "
+            f"{name}: already has [tool.waiaas-migrate], so this is a project. Edit its schema.yaml, then run "
             f"`waiaas-migrate generate`."
         )
     return path.read_bytes().decode()

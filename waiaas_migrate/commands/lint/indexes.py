@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from waiaas_migrate.schema.canonical import canonical_collation
-from waiaas_migrate.schema.model import IndexPart, SqlText, Table
+from waiaas_migrate.schema.model import Column, IndexPart, SqlText, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_column
 
@@ -42,6 +42,20 @@ def is_rowid(table: Table, index: TableIndex) -> bool:
     """Return whether ``index`` is not an index but the table itself, in the order of its rowids."""
     column = rowid_column(table)
     return column is not None and not index.name and [term[0] for term in index.terms] == [fold(column.name)]
+
+
+def false_alias(table: Table) -> Column | None:
+    """Return the single column of a primary key that looks like an alias of the rowid, but isn't one.
+
+    If it refers to another table, that one chooses the numbers, so nothing is missing.
+    """
+    key = table.primary_key
+    if key is None or len(key.parts) != 1 or table.without_rowid or rowid_column(table) is not None:
+        return None
+    name = fold(key.parts[0].column or "")
+    if any(name in map(fold, one.columns) for one in table.foreign_keys):
+        return None
+    return next((c for c in table.columns if fold(c.name) == name and "INT" in (c.type or "").upper()), None)
 
 
 def _terms(table: Table, parts: tuple[IndexPart, ...]) -> tuple[Term, ...]:

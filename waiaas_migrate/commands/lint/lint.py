@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 
 from waiaas_migrate.authoring.declared import Declared, declare
 from waiaas_migrate.commands.findings import Finding, Severity, Subject, placed
-from waiaas_migrate.commands.lint.migration_hazards import hazard_findings
 from waiaas_migrate.commands.lint.rule import Linted, Rule, all_rules, known_codes
 from waiaas_migrate.commands.lint.waivers import Waiver, schema_waivers
 from waiaas_migrate.commands.live_database import ignored_by, live_connection
@@ -24,7 +24,7 @@ from waiaas_migrate.sqlite.reading.introspect import introspect_quoted
 
 @collection_paused()
 def lint(project: Project, *, since: str | None = None) -> tuple[Finding, ...]:
-    """Return what the rules find in schema.yaml, and the hazards of the migrations that ``since`` doesn't have.
+    """Return what the rules find in schema.yaml, and the hazards of migrations that ``since`` doesn't have.
 
     Args:
         project: its schema, and the rules that it selects.
@@ -41,8 +41,10 @@ def lint(project: Project, *, since: str | None = None) -> tuple[Finding, ...]:
     found = tuple(_findings(_linted(declared), rules, project.lint, waivers, places))
     if since is None:
         return _in_order(found)
-    hazards = hazard_findings(project, since)
-    return _in_order((*found, *(one for one in hazards if _is_selected(one.code, project.lint))))
+    from waiaas_migrate.commands.lint.migration_findings import migration_findings
+
+    in_migrations = migration_findings(project, rules, since)
+    return _in_order((*found, *_configured(in_migrations, project.lint)))
 
 
 def certain_findings(project: Project, declared: Declared, places: KeyPlaces) -> tuple[Finding, ...]:
@@ -52,13 +54,12 @@ def certain_findings(project: Project, declared: Declared, places: KeyPlaces) ->
         SchemaFileError: a waiver names an unknown rule.
         UsageError: the settings name an unknown rule.
     """
-    linted, rules = _linted(declared), selected(project.lint)
-    found = [one for one in _findings(linted, rules, project.lint, (), places) if one.severity is Severity.ERROR]
-    if not found:  # as nearly always, so that the waivers needn't be read
+    linted, severities = _linted(declared), dict(project.lint.severity)
+    rules = [one for one in selected(project.lint) if severities.get(one.code, one.severity) == Severity.ERROR]
+    if not any(True for rule in rules for _ in rule.find(linted)):  # as nearly always; then no waivers are read
         return ()
     waivers = schema_waivers(project.schema, root=project.root)
-    unwaived = set(_findings(linted, rules, project.lint, waivers, places))
-    return tuple(one for one in found if one in unwaived)
+    return tuple(_findings(linted, rules, project.lint, waivers, places))
 
 
 def _linted(declared: Declared) -> Linted:
@@ -120,6 +121,14 @@ def _findings(
                     fix=found.fix,
                 )
                 yield placed(finding, None if places is None else places.find(found.path))
+
+
+def _configured(findings: Iterable[Finding], settings: LintSettings) -> Iterator[Finding]:
+    """Yield the findings in migrations that ``settings`` select, with the severity that they give them."""
+    severities = dict(settings.severity)
+    for one in findings:
+        if _is_selected(one.code, settings):
+            yield replace(one, severity=Severity(severities.get(one.code, one.severity)))
 
 
 def _in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:

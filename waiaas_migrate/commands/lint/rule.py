@@ -5,7 +5,8 @@ To add a rule, add a module there. Its name in upper case is the code. It has:
 - a docstring, which is its page in the documentation: a sentence about what is wrong, then why, then what to do;
 - ``SEVERITY``;
 - ``BAD`` and ``GOOD``: schemas, in YAML or SQL, with which the rule finds something and nothing;
-- ``find``: a generator of what is wrong in a schema.
+- ``find``: a generator of what is wrong in a schema, or ``find_in_statement``, of what is wrong in a statement of a
+  migration that was written by hand; the examples are then such statements.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from types import ModuleType
@@ -25,6 +26,7 @@ from waiaas_migrate.commands.lint import rules
 from waiaas_migrate.schema.hazards.hazard import Code
 from waiaas_migrate.schema.model import Schema, Table
 from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.reading.grammar import Token
 from waiaas_migrate.sqlite.reading.quoted_strings import Strings
 
 
@@ -63,14 +65,18 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A rule: its code, its severity unless the project sets another, its documentation, and its examples."""
+    """A rule: its code, its severity unless the project sets another, its documentation, and its examples.
+
+    ``find_in_statement`` takes the tokens of a statement without comments, and all names that it may refer to, folded.
+    """
 
     code: str
     severity: Severity
     explanation: str
     bad: str
     good: str
-    find: Callable[[Linted], Iterator[Found]]
+    find: Callable[[Linted], Iterator[Found]] = lambda _linted: iter(())
+    find_in_statement: Callable[[Sequence[Token], Collection[str]], Iterator[Found]] = lambda _tokens, _names: iter(())
 
     @property
     def summary(self) -> str:
@@ -103,7 +109,7 @@ def _rule(module: ModuleType) -> Rule:
         explanation=inspect.cleandoc(module.__doc__ or ""),
         bad=module.BAD,
         good=module.GOOD,
-        find=module.find,
+        **{name: getattr(module, name) for name in ("find", "find_in_statement") if hasattr(module, name)},
     )
 
 

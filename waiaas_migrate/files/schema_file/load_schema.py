@@ -30,7 +30,7 @@ from waiaas_migrate.sqlite.database.pragmas import PRAGMA_WORD, pragma_problem, 
 VERSION = 1
 
 _PRAGMA_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z", re.IGNORECASE | re.ASCII)
-_MISSING = "Create it, run `waiaas-migrate inspect DATABASE -o FILE`, or correct --schema."
+_MISSING = "Create it with `waiaas-migrate init`, or correct --schema."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

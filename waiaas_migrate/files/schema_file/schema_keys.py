@@ -318,7 +318,7 @@ def _write_generated(generated: Generated, columns: Columns, where: str) -> Data
 
 COLUMN = Form(
     keys={
-        "type": Key(TYPE, "See [types](#types)."),
+        "type": Key(TYPE, "`text`, `integer`, `boolean` and others; see [types](#types)."),
         "nullable": Key(v.FLAG, "`false` is NOT NULL. Default: `true`."),
         "not_null_name": Key(v.NAME, "The name of the NOT NULL constraint."),
         "default": Key(v.LITERAL, "A literal: text without carriage returns, number, boolean, null."),
@@ -353,7 +353,7 @@ COLUMN = Form(
         "backfill": Key(v.EXPRESSION, "A value for existing rows; see [hints](#hints)."),
         "enum_values": Key(
             Kind(s.any_of({"type": "null"}, s.ref("enum_values"))),
-            "What happened to old values; see [hints](#hints).",
+            "What happened to old values, such as `{renamed: {OLD: NEW}}`; see [hints](#hints).",
         ),
         "lint": Key(_LINT, "What [`lint`](lint.md) ignores in the column."),
     },

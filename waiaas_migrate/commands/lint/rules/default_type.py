@@ -23,6 +23,7 @@ tables:
     columns:
       id: {type: integer, primary_key: true}
       rank: {type: integer, nullable: false, default: first}
+      weight: {type: real, nullable: false, default: heavy}
       created_at: {type: timestamp, nullable: false, default_sql: CURRENT_TIMESTAMP}
       changed_at: {type: text, nullable: false, default: CURRENT_TIMESTAMP}
 """
@@ -33,6 +34,7 @@ tables:
     columns:
       id: {type: integer, primary_key: true}
       rank: {type: integer, nullable: false, default: 1}
+      weight: {type: real, nullable: false, default: 0.5}
       created_at: {type: timestamp, nullable: false, default_sql: unixepoch()}
       changed_at: {type: text, nullable: false, default_sql: CURRENT_TIMESTAMP}
 """
@@ -45,6 +47,10 @@ _QUOTED_SQL = re.compile(r"\s*(?:NULL|CURRENT_(?:TIMESTAMP|DATE|TIME)|\w+\(.*\))
 _TIME = re.compile(r"\(?\s*CURRENT_(?:TIMESTAMP|DATE|TIME)\s*\)?\Z", re.IGNORECASE)
 
 
+#: Types whose values are numbers; those of DATE, for example, may be text.
+_OF_NUMBERS = re.compile(r"INT|REAL|FLOA|DOUB|NUMERIC|DECIMAL|BOOL")
+
+
 def find(linted: Linted) -> Iterator[Found]:
     """Yield each such column."""
     for table in linted.schema.tables:
@@ -55,7 +61,8 @@ def find(linted: Linted) -> Iterator[Found]:
 
 def _fault(column: Column, default: str) -> tuple[str, str] | None:
     """Return what is wrong with a default, and the fix; None if it is right."""
-    is_integer = "INT" in (column.type or "").upper()
+    declared = (column.type or "").upper()
+    is_integer, is_number = "INT" in declared, _OF_NUMBERS.search(declared) is not None
     match = _TEXT.match(default)
     text = "" if match is None else match[1] or match[2] or ""
     if is_integer and _TIME.match(text or default):
@@ -63,6 +70,6 @@ def _fault(column: Column, default: str) -> tuple[str, str] | None:
         return what, "For Unix seconds, write `default_sql: unixepoch()`."
     if _QUOTED_SQL.match(text):
         return f"the default is the text {default}, not its value as SQL.", f"Write `default_sql: {text}`."
-    if is_integer and match is not None and not _NUMBER.match(text):
+    if is_number and match is not None and not _NUMBER.match(text):
         return f"the default {default} is text, and the column is {column.type}.", "Write a number."
     return None

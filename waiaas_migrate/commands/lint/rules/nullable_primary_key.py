@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from waiaas_migrate.commands.findings import Severity
+from waiaas_migrate.commands.lint.indexes import false_alias
 from waiaas_migrate.commands.lint.rule import Found, Linted, columns_path
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_column
@@ -38,11 +39,12 @@ tables:
 
 
 def find(linted: Linted) -> Iterator[Found]:
-    """Yield each table with such columns."""
+    """Yield each table with such columns, but for those of INT_PRIMARY_KEY, whose fix mends this, too."""
     for table in linted.schema.tables:
-        if table.primary_key is None or table.strict or table.without_rowid or rowid_column(table) is not None:
+        key = table.primary_key
+        if key is None or table.strict or table.without_rowid or rowid_column(table) is not None or false_alias(table):
             continue
-        keys = {fold(part.column or "") for part in table.primary_key.parts}
+        keys = {fold(part.column or "") for part in key.parts}
         names = tuple(one.name for one in table.columns if fold(one.name) in keys and one.not_null is None)
         if names:
             what = f"the primary key accepts NULL in {', '.join(names)}."

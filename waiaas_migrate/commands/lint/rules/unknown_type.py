@@ -58,4 +58,5 @@ def find(linted: Linted) -> Iterator[Found]:
             close = difflib.get_close_matches(word, _KNOWN, n=1, cutoff=_CLOSE)
             if close:
                 what = f"the type {column.type} is unknown."
-                yield Found(column_path(table.name, column.name), what, f"Did you mean `{close[0]}`?")
+                meant = "text" if close[0] == "string" else close[0]  # which would store numbers
+                yield Found(column_path(table.name, column.name), what, f"Did you mean `{meant}`?")
