@@ -221,6 +221,15 @@ ALTER TABLE notes_new RENAME TO notes;
     assert found == {("DROP_COLUMN", "0002_hand, notes.body"), ("DROP_COLUMN", "0002_hand, notes.task_id")}
 
 
+def test_an_edited_migration(branch: Path) -> None:
+    """A hazard that a generated migration announces is reported once, also after it was edited by hand."""
+    edit(branch / "schema.yaml", "      body: text\n", "")
+    assert run(branch, "generate", "-m", "more", "--allow", "all").status == 0
+    edit(branch / "migrations" / "0002_more.sql", "\n\n", "\n-- edited\n\n")
+    assert run(branch, "record").status == 0
+    assert hazards(branch) == [("error", "DROP_COLUMN", "0002_more, notes.body")]
+
+
 def test_statements_of_a_migration_by_hand(branch: Path) -> None:
     """Statements are found at their line; names of tables that only the migration has are not taken for text."""
     sql = """\

@@ -230,6 +230,12 @@ def test_the_module_goes_to_stdout(project: Path, arguments: tuple[str, ...]) ->
     assert (done.status, done.out) == (0, written(project))
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no /dev")
+def test_the_module_goes_to_a_device(project: Path) -> None:
+    """A device is written to, whatever it holds."""
+    assert run(project, "models", "-o", "/dev/null").err == "wrote /dev/null\n"
+
+
 def test_check_reports_a_stale_module(project: Path) -> None:
     """``check`` reports a configured module that is missing or out of date; ``models`` writes it; layout is no matter."""
     settings = '[tool.waiaas-migrate]\nmodels = "tables.py"\nmodels_style = "core"\n'

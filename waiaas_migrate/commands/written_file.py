@@ -53,12 +53,12 @@ def staleness(path: Path, text: str, *, is_same: IsSame) -> str:
 
 
 def text_at(path: Path) -> str | None:
-    """Return the text of a file; None if there is none.
+    """Return the text of a regular file; None if there is none.
 
     Raises:
         UsageError: it can't be read.
     """
-    if not path.exists():
+    if not path.is_file():
         return None
     found = read_text(path, str(path), missing="")
     if isinstance(found, Problem):

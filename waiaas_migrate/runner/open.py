@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Unpack
@@ -58,9 +59,14 @@ def connect(
 
 
 def connect_to(
-    database: Database, *, migrations: StrPath, setup: Setup | None, options: ConnectOptions
+    database: Database,
+    *,
+    migrations: StrPath,
+    setup: Setup | None,
+    options: ConnectOptions,
+    migrated: sqlite3.Connection | None = None,
 ) -> sqlite3.Connection:
-    """Open ``database`` as :func:`connect` does."""
+    """Open ``database`` as :func:`connect` does; if it is in memory and private to ``migrated``, copy it."""
     _refuse_unknown_options(options)
     _, head = _read_head(migrations)
     # With autocommit=False a transaction is always open, and most PRAGMAs do nothing within one.
@@ -70,8 +76,10 @@ def connect_to(
         if setup is not None:
             setup(connection)
         _set_pragmas(connection, _pragmas(head))
-        if "autocommit" in options:
-            connection.autocommit = options["autocommit"]  # type: ignore[attr-defined]  # Python 3.12
+        if migrated and database.file is None and _schema_version(connection) != _schema_version(migrated):
+            migrated.backup(connection)
+        if sys.version_info >= (3, 12) and "autocommit" in options:
+            connection.autocommit = options["autocommit"]
     except BaseException:
         connection.close()
         raise
@@ -120,12 +128,9 @@ def open_database(
 def _reopen(
     migrated: sqlite3.Connection, database: Database, folder: str, setup: Setup | None, options: ConnectOptions
 ) -> sqlite3.Connection:
-    """Return the application's connection to a migrated database; copy one that is private to ``migrated``."""
+    """Close ``migrated``, and return the application's connection to its database."""
     with closing(migrated):
-        connection = connect_to(database, migrations=folder, setup=setup, options=options)
-        if database.file is None and _schema_version(connection) != _schema_version(migrated):
-            migrated.backup(connection)
-    return connection
+        return connect_to(database, migrations=folder, setup=setup, options=options, migrated=migrated)
 
 
 def _schema_version(connection: sqlite3.Connection) -> int:

@@ -136,12 +136,9 @@ def _migrate(
     database = database_path(path)
     folder = os.path.abspath(migrations)  # noqa: PTH100 — the process may change its folder later
     migrated = functools.partial(open_database, path, migrations=folder, backup=backup, setup=setup)
-    if database.file is None:
-        opened = [migrated(**arguments)]
-        return _Source(
-            connect=lambda: opened.pop() if opened else migrated(**arguments), url=URL.create("sqlite"), given=given
-        )
     migrated().close()
+    if database.file is None:
+        return _Source(connect=functools.partial(migrated, **arguments), url=URL.create("sqlite"), given=given)
     file = os.path.abspath(database.file)  # noqa: PTH100 — likewise, and a link stays a link
     again = replace(database, file=file, was_there=True)
     connect = functools.partial(connect_to, again, migrations=folder, setup=setup, options=arguments)

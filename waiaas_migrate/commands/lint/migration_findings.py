@@ -55,6 +55,8 @@ def migration_findings(project: Project, rules: Iterable[Rule], since: str) -> I
         MigrationsError: a migration fails in memory, or a waiver in it is wrong.
     """
     migrations, _, manifest = read_recorded(project.migrations, missing_ok=True)
+    if not migrations:
+        return
     there = committed_files(project.migrations, since)
     new = {one.id for one in migrations if one.path.name not in there}
     if not new:
@@ -71,9 +73,11 @@ def migration_findings(project: Project, rules: Iterable[Rule], since: str) -> I
                 before = copy(replayed.run(migrations[:number]).connection)
                 with closing(before):
                     after = introspect(replayed.run(migrations[: number + 1]).connection)
-                    weaknesses += _by_hand(migration, before, after, rules)
+                    announced = {(one.code, one.where) for one in weaknesses}
+                    found = _by_hand(migration, before, after, rules)
+                    weaknesses += [one for one in found if (one.code, one.where) not in announced]
             waived = migration_waivers(migration, root=project.root)
-            for one in {(one.code, one.where, one.line): one for one in reversed(weaknesses)}.values():
+            for one in dict.fromkeys(weaknesses):
                 if one.code not in waived:
                     yield _finding(migration, one, project.root)
 

@@ -1,6 +1,6 @@
 """A table that only links others has AUTOINCREMENT.
 
-INTEGER PRIMARY KEY numbers rows by itself. AUTOINCREMENT only prevents that the number of a deleted row is used
+INTEGER PRIMARY KEY numbers rows by itself. AUTOINCREMENT only keeps the number of a deleted row from being used
 again. For that, every insert also reads and writes the table `sqlite_sequence`. See [SQLite
 Autoincrement](https://www.sqlite.org/autoinc.html). Nothing remembers the number of a row that only says which rows
 of other tables belong together.
