@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.support.projects import CHECKOUT, listing, run, write_project
+from waiaas_migrate.errors import SchemaFileError
 from waiaas_migrate.files.enum_sources.definitions import LoadedEnums
 from waiaas_migrate.files.enum_sources.load_enums import EnumSource, load_enums
 from waiaas_migrate.files.problem_report import Origin
@@ -145,7 +146,7 @@ def test_doubling_ends(tmp_path: Path) -> None:
     text = "const E0 = ['a'];" + "".join(f"const E{n} = [...E{n - 1}, ...E{n - 1}];" for n in range(1, 60))
     (tmp_path / "enums.ts").write_text(f"{text}export {{ E59 }};", encoding="utf-8")
     (found,) = load(tmp_path, "enums.ts").definitions
-    assert found.problem == "it has more than 1,000,000 values"
+    assert found.problem == "it has more than 100,000 values"
 
 
 @pytest.mark.parametrize(
@@ -330,3 +331,21 @@ def test_the_source_of_a_missing_name(tmp_path: Path) -> None:
     found = load(tmp_path, "enums.ts", used=("B",)).find("B")
     assert found is not None
     assert str(found.as_problem()) == "enums.ts:2:8, B: can't be an enum: the file has a syntax error here. Correct it."
+
+
+def test_nesting_without_end(tmp_path: Path) -> None:
+    """Brackets that are nested 100,000 deep are an error, or leave other enums alone."""
+    deep = "[" * 100_000 + "]" * 100_000
+    (tmp_path / "enums.ts").write_text(f"export const E = ['a']; export const D = {deep};", encoding="utf-8")
+    with pytest.raises(SchemaFileError, match=r"enums\.ts: values are nested too deep\."):
+        load(tmp_path, "enums.ts")
+
+
+def test_python_that_is_not_utf8(tmp_path: Path) -> None:
+    """Python reads a module by the encoding that it declares, and warns of no escapes in it."""
+    (tmp_path / "latin.py").write_bytes(b"# coding: latin-1\nE = ('\xe9',)\n")
+    (tmp_path / "escapes.py").write_text("E = ('a',)\nPATTERN = '\\d'\n", encoding="utf-8")
+    for module, values in (("latin", ("é",)), ("escapes", ("a",))):
+        found = load(tmp_path, module, used=("E",)).find("E")
+        assert found is not None
+        assert found.values == values

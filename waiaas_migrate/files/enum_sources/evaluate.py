@@ -27,7 +27,7 @@ from waiaas_migrate.files.text_file import display_name, read_text
 #: References from one name to the next; more are a circle.
 _LONGEST_CHAIN = 100
 #: Spreads can double a list again and again.
-_MOST_VALUES = 1_000_000
+_MOST_VALUES = 100_000
 
 
 class Language(NamedTuple):

@@ -135,11 +135,14 @@ def _open(source: EnumSource, evaluator: Evaluator, root: Path, report: Report) 
     else:
         report.add(source.at, f"`{shown(source.name)}` is neither a module nor a file that can be read.", _FIX)
         return None
+    text = None
     try:
-        return _Opened(source, evaluator.module(path), module)
+        text = evaluator.module(path)
     except SchemaFileError as error:
-        report.extend(error.problems)
-        return None
+        if not module:  # Python may read it, since a module can have another encoding
+            report.extend(error.problems)
+            return None
+    return _Opened(source, text, module)
 
 
 def _near(path: Path, root: Path) -> str:
