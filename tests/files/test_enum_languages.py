@@ -6,12 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
 from tests.support.projects import CHECKOUT, listing, run, write_project
 from waiaas_migrate.files.enum_sources.definitions import LoadedEnums
 from waiaas_migrate.files.enum_sources.load_enums import EnumSource, load_enums
 from waiaas_migrate.files.problem_report import Origin
+from waiaas_migrate.files.schema_file.json_schema import json_schema
 
 AT = Origin(file="schema.yaml", line=2, column=8, path="enums")
 
@@ -245,7 +248,7 @@ TABLE = "tables:\n  tasks:\n    columns:\n      id: {type: integer, primary_key:
 
 def test_several_sources(tmp_path: Path) -> None:
     """Modules, files and lists in schema.yaml may be mixed; paths are relative to the project's folder."""
-    sources = "enums: [src/enums.ts, kinds, shared/enums.json, {INLINE: [x, y]}]\n"
+    sources = "enums: [src/enums.ts, kinds, shared/enums.json, {INLINE: [x, y], MEMBERS: {A: a}}]\n"
     columns = "".join(
         f"      {name.lower()}: {{type: text, enum: {name}}}\n" for name in ("TS", "STATES", "JS", "INLINE")
     )
@@ -259,13 +262,14 @@ def test_several_sources(tmp_path: Path) -> None:
     for values in ("'t'", "'open', 'done'", "'j'", "'x', 'y'"):
         assert f"IN ({values}))" in sql
     schema = (project / "schema.yaml").read_text(encoding="utf-8")
+    assert jsonschema.Draft7Validator(json_schema()).is_valid(yaml.safe_load(schema))
     (project / "schema.yaml").write_text(schema.replace("[x, y]", "[x, y, z]"), encoding="utf-8")
     done = run(project, "check")
     assert "INLINE: value 'z' is in schema.yaml:2, but the migrations do not allow it in tasks.inline." in done.out
     inspected = run(project, "apply", "app.db"), run(project, "inspect", "app.db", "--enums")
     assert [one.status for one in inspected] == [0, 0]
     text = inspected[1].out
-    assert "enums: [src/enums.ts, kinds, shared/enums.json, {INLINE: [x, y, z]}]\n" in text
+    assert "enums: [src/enums.ts, kinds, shared/enums.json, {INLINE: [x, y, z], MEMBERS: {A: a}}]\n" in text
     assert "ts: {type: text, enum: TS}" in text
 
 

@@ -41,7 +41,8 @@ def _read_lint(value: Value, columns: Columns) -> None:
 _LINT = Kind(s.any_of({"type": "null"}, s.ref("lint")), _read_lint)
 
 _ENUM_LIST = {**s.list_of(s.ENUM_VALUE, at_least=1), "uniqueItems": True}
-_SOURCE = s.any_of(s.TEXT, {"type": "object", "additionalProperties": _ENUM_LIST})
+_MEMBERS = {"type": "object", "additionalProperties": s.ENUM_VALUE, "minProperties": 1}
+_SOURCE = s.any_of(s.TEXT, {"type": "object", "additionalProperties": s.any_of(_ENUM_LIST, _MEMBERS)})
 _STATEMENTS = Kind(s.by_name(s.STATEMENT, names=s.OBJECT_NAME))
 TOP = Form(
     keys={
