@@ -230,7 +230,7 @@ def test_python_is_read_without_running_it(tmp_path: Path, case: str) -> None:
         "import enum\nE = enum.Enum('E', {'A': 'a', 'B': 'b'})",
         "import enum\nclass E(enum.Enum):\n  A = 1\n  B = 2\n  def __new__(cls, n):\n    m = object.__new__(cls)\n    m._value_ = 'xab'[n]\n    return m",
         "import enum\nclass E(str, enum.Enum):\n  A = 'a'\n  B = b'b', 'ascii'",
-        "import enum\nenum.StrEnum = None\nclass StrEnum(str, enum.Enum): ...\nclass E(StrEnum):\n  A = 'a'\n  B = 'b'",
+        "import enum\nclass StrEnum(str, enum.Enum): ...\nclass E(StrEnum):\n  A = 'a'\n  B = 'b'",
         "try:\n  from nowhere import E\nexcept ImportError:\n  E = ('a', 'b')",
         "def list(x): return ('a', 'b')\nE = list(('a',))",
     ],

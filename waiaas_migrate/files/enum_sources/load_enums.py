@@ -119,8 +119,7 @@ def _is_computed(
 def _open(source: EnumSource, evaluator: Evaluator, root: Path, report: Report) -> _Opened | None:
     if source.mapping is not None:
         # The suffix says how it is read.
-        text = mapping_module(source.mapping, Path(f"{source.at.file}.yaml"), source.at.file)
-        return _Opened(source, text)
+        return _Opened(source, mapping_module(source.mapping, Path(f"{source.at.file}.yaml"), source.at.file))
     path, module = root / source.name, ""
     if path.suffix in _LANGUAGES:
         if not path.is_file():
