@@ -331,6 +331,7 @@ class AuditLog(Base, kw_only=True):
 
     id: Mapped[int] = mapped_column(
         sa.Integer,
+        sa.Sequence("rowid"),
         primary_key=True,
         nullable=True,
         default=None,

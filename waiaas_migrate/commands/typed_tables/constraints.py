@@ -46,6 +46,10 @@ class Constraints:
         column, table = attribute.column, model.table
         keys = [key for key in self._foreign_keys(table) if _names_only(key.columns, column.name)]
         arguments: list[Code] = [self._foreign_key(key, table) for key in keys]
+        if attribute.is_numbered and column.not_null is None:
+            # Without NOT NULL, SQLAlchemy refuses to insert several rows unless the key has a sequence. It creates none
+            # in SQLite.
+            arguments.append(call("sa.Sequence", quoted("rowid")))
         if column.generated is not None:
             stored = "True" if column.generated.stored else "False" if column.generated.virtual else None
             arguments.append(call("sa.Computed", sql_text(column.generated.expression.sql), persisted=stored))
