@@ -313,3 +313,25 @@ def test_enums_are_told_apart_in_the_statement_cache(engine: Engine) -> None:
     with engine.connect() as connection:
         assert [type(connection.scalar(statement)) for statement in statements] == [Color, str, str]
         connection.execute(insert(Thing).values(made_at=NOON, is_open=True, color=Color.BLUE))
+
+
+class Stock(Base):
+    """A row whose key is a member of an enum."""
+
+    __tablename__ = "stock"
+    size: Mapped[Size] = mapped_column(EnumText(Size), primary_key=True)
+    count: Mapped[int]
+
+
+def test_enum_members_are_keys() -> None:
+    """Several rows whose keys are members of an enum, which have no order, are changed in one flush."""
+    engine = create_engine("sqlite://")
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Stock(size=Size.SMALL, count=1), Stock(size=Size.LARGE, count=1)])
+        session.commit()
+        for stock in session.scalars(select(Stock)):
+            stock.count += 1
+        session.commit()
+        assert {stock.size: stock.count for stock in session.scalars(select(Stock))} == {Size.SMALL: 2, Size.LARGE: 2}
+    engine.dispose()

@@ -7,7 +7,7 @@ Each refuses what SQLite would store but no reader could understand. SQLAlchemy 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import Enum
@@ -169,6 +169,11 @@ class _EnumType(_Decorated[_T]):
             raise ValueError(
                 f"the database holds {value!r}, which is not a value of {self._name()}. {self._choices()}"
             ) from None
+
+    @property
+    def sort_key_function(self) -> Callable[[Any], Any] | None:
+        """Let SQLAlchemy sort rows by keys that are members of an enum, which have no order of their own."""
+        return lambda value: value.value if isinstance(value, Enum) else value
 
     def _name(self) -> str:
         return self.allowed.__name__ if isinstance(self.allowed, type) else "this column"
