@@ -290,6 +290,17 @@ def test_autocommit_begins_nothing(tmp_path: Path, folder: Path, engines: Make, 
         assert other.execute("SELECT count(*) FROM parent").fetchone() == (1,)
 
 
+def test_the_size_of_a_pool_is_ignored_in_memory(folder: Path, engines: Make) -> None:
+    """An application that asks for a larger pool still finds its rows in a database in memory."""
+    engine = engines(":memory:", migrations=folder, pool_size=5, max_overflow=10, pool_timeout=0.01)
+    with engine.begin() as connection:
+        connection.execute(ONE)
+        with pytest.raises(PoolTimeoutError), engine.connect():
+            pass
+    with engine.connect() as connection:
+        assert connection.scalars(AGE).all() == [0]
+
+
 def test_threads_share_a_database_in_memory(folder: Path, engines: Make) -> None:
     """Another thread finds the rows of a database in memory; one that would wait for itself gets an error."""
     engine = engines(":memory:", migrations=folder, pool_timeout=0.01)

@@ -116,11 +116,11 @@ class _Source:
     def options(self, pool: type[Pool]) -> dict[str, Any]:
         """Return SQLAlchemy's options; those given come first."""
         # JSON has no NaN; SQLite and other programs couldn't read it.
-        options: dict[str, Any] = {"json_serializer": functools.partial(json.dumps, allow_nan=False)}
+        options: dict[str, Any] = {"json_serializer": functools.partial(json.dumps, allow_nan=False), **self.given}
         if self.url.database is None and "poolclass" not in self.given:
-            # A database in memory has one connection, which threads use in turn.
+            # Each connection would have another database, so threads use one connection in turn.
             options |= {"poolclass": pool, "pool_size": 1, "max_overflow": 0}
-        return options | self.given
+        return options
 
 
 def _migrate(
