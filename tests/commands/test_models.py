@@ -162,6 +162,76 @@ def test_classes_hold_what_the_columns_mean(project: Path) -> None:
     engine.dispose()
 
 
+SEVERAL = """
+version: 1
+tables:
+  task_states:
+    columns: {id: {type: integer, primary_key: true}}
+  tasks:
+    columns:
+      id: {type: integer, primary_key: true}
+      state: {type: text, nullable: false, enum: [open, done]}
+      states: {type: text, nullable: false, enum: [new, old]}
+  folders:
+    columns:
+      tenant: {type: integer, nullable: false}
+      id: {type: integer, nullable: false}
+      parent_id: integer
+    primary_key: [tenant, id]
+    foreign_keys:
+      - {columns: [tenant, parent_id], references: {table: folders, columns: [tenant, id]}, on_delete: cascade}
+"""
+
+
+def test_several_rows_are_inserted_at_once(project: Path) -> None:
+    """A flush of several rows gives each its number, whether or not the key is NOT NULL."""
+    write_project(project, SEVERAL, KINDS)
+    written(project)
+    module = imported(project)
+    create(project, module)
+    assert run(project, "diff", "created.db", "app.db").out == "No differences.\n"
+    engine = sa.create_engine("sqlite://", creator=lambda: connected(project / "app.db"))
+    with orm.Session(engine) as db:
+        tasks = [module.Task(state="open", states="new") for _ in range(3)]
+        db.add_all(tasks)
+        db.commit()
+        assert [task.id for task in tasks] == [1, 2, 3]
+        found = db.scalars(sa.insert(module.Task).returning(module.Task.id), [{"state": "open", "states": "old"}] * 2)
+        assert found.all() == [4, 5]
+    engine.dispose()
+
+
+def test_lists_of_values_have_different_names(project: Path) -> None:
+    """The name for a list of values is neither that of another list nor that of a class."""
+    write_project(project, SEVERAL, KINDS)
+    text = written(project)
+    names = [line.split()[0] for line in text.splitlines() if " = Literal[" in line]
+    assert names == ["TaskState_", "TaskState__"]
+    assert "state: Mapped[TaskState_] =" in text
+    assert "states: Mapped[TaskState__] =" in text
+
+
+def test_a_composite_key_leads_to_the_same_table(project: Path) -> None:
+    """Rows refer to rows of their own table and tenant."""
+    write_project(project, SEVERAL, KINDS)
+    written(project)
+    module = imported(project)
+    create(project, module)
+    engine = sa.create_engine("sqlite://", creator=lambda: connected(project / "app.db"))
+    with orm.Session(engine) as db:
+        db.add_all([module.Folder(tenant=tenant, id=1) for tenant in (1, 2)])
+        db.flush()
+        db.add_all([module.Folder(tenant=tenant, id=2, parent_id=1) for tenant in (1, 2)])
+        db.commit()
+        root, other = db.get_one(module.Folder, (1, 1)), db.get_one(module.Folder, (2, 1))
+        assert [(child.tenant, child.id) for child in root.children] == [(1, 2)]
+        assert other.children[0].parent is other
+        db.delete(root)
+        db.commit()
+        assert [(one.tenant, one.id) for one in db.scalars(sa.select(module.Folder))] == [(2, 1), (2, 2)]
+    engine.dispose()
+
+
 def connected(path: Path) -> sqlite3.Connection:
     """Open a database with foreign keys."""
     connection = sqlite3.connect(path)

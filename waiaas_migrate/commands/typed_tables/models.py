@@ -64,7 +64,7 @@ def models_of(source: Source, *, classes: bool) -> tuple[Model, ...]:
     """Return the tables of a schema under their Python names, in their order."""
     tables = source.declared.schema.tables
     names = _names(tables, source, classes=classes)
-    taken = USED | set(names.values()) | {one.name for one in source.enums}
+    taken = {*USED, *names.values(), *(one.name for one in source.enums)}
     return tuple(
         _model(table, names[table.name], source, taken, is_class=classes and _has_rows(table)) for table in tables
     )
@@ -73,8 +73,14 @@ def models_of(source: Source, *, classes: bool) -> tuple[Model, ...]:
 def _has_rows(table: Table) -> bool:
     """Return whether a class can stand for the rows: SQLAlchemy finds them by a key that doesn't refer to itself."""
     own = (key for key in table.foreign_keys if fold(key.table) == fold(table.name))
-    refers_to_itself = any({*map(fold, key.columns)} & {*map(fold, targets_of(table, key))} for key in own)
-    return table.primary_key is not None and not refers_to_itself
+    return table.primary_key is not None and not any(_refers_to_itself(table, key) for key in own)
+
+
+def _refers_to_itself(table: Table, key: ForeignKey) -> bool:
+    """Return whether a row's key may lead to the row itself; (tenant, parent) to (tenant, id) leads to another."""
+    targets = tuple(map(fold, targets_of(table, key)))
+    others = {name for name, target in zip(map(fold, key.columns), targets, strict=False) if name != target}
+    return not others or not others.isdisjoint(targets)
 
 
 def _names(tables: Iterable[Table], source: Source, *, classes: bool) -> Mapping[str, str]:
@@ -94,21 +100,24 @@ def _name(table: Table, taken: set[str], *, classes: bool) -> str:
     return attribute_name(f"t_{table.name}" if classes else table.name, taken)
 
 
-def _model(table: Table, name: str, source: Source, taken: Iterable[str], *, is_class: bool) -> Model:
+def _model(table: Table, name: str, source: Source, taken: set[str], *, is_class: bool) -> Model:
+    """Return ``table`` under the name ``name``; add the names of its lists of values to ``taken``."""
     own = set(taken)
     attributes = []
     keys = {fold(part.column or "") for part in table.primary_key.parts} if table.primary_key is not None else set()
     referring = {fold(name) for key in table.foreign_keys for name in key.columns}
     numbered = {rowid_alias(table)} - referring
     for column in table.columns:
-        attribute = attribute_name(column.name, own)
+        attribute = attribute_name(column.name, own | taken)
         own.add(attribute)
-        alias = f"{name}{class_name(attribute)}"
+        values = values_of(table, column, source, free_name(f"{name}{class_name(attribute)}", own | taken))
+        if values.alias is not None:
+            taken.add(values.annotation)
         attributes.append(
             Attribute(
                 name=attribute,
                 column=column,
-                values=values_of(table, column, source, alias),
+                values=values,
                 in_key=fold(column.name) in keys,
                 is_numbered=fold(column.name) in numbered,
             )

@@ -51,8 +51,13 @@ class _Link:
 
     @property
     def stem(self) -> str:
-        """Return what the foreign key's column calls the parent; "" if that is the column's own name."""
-        name = self.columns[0].name if len(self.columns) == 1 else ""
+        """Return what the foreign key's column calls the parent; "" if that is the column's own name.
+
+        Of several columns, only one may differ from its target: ``parent_id`` in (tenant, parent_id) to (tenant, id).
+        """
+        pairs = zip(self.columns, self.targets, strict=True)
+        own = [one.name for one, target in pairs if len(self.columns) == 1 or one.name != target.name]
+        name = own[0] if len(own) == 1 else ""
         stem = _ID.sub("", name)
         return snake_case(stem) if stem != name else ""
 
