@@ -158,3 +158,17 @@ def test_models_use_the_written_module(tmp_path: Path) -> None:
     text = run(tmp_path, "models").out
     assert "from app.kinds import State\n" in text
     assert "Mapped[State | None]" in text
+
+
+def test_lists_that_are_left_out(tmp_path: Path) -> None:
+    """A list with a computed value is named in the module; other code of the source is not."""
+    (tmp_path / "enums.ts").write_text(
+        "export const A = ['a'] as const;\nexport const B = ['b', f()];\nexport const now = Date.now();\nexport type C = { d: string };\n",
+        encoding="utf-8",
+    )
+    done = run(tmp_path, "enums", "enums.ts", "--python")
+    assert done.out.startswith(
+        "# Written by waiaas-migrate enums. Change enums.ts instead.\n"
+        "# Left out: B of enums.ts, because element 2 is not a string literal.\n"
+    )
+    assert done.out.endswith('\n\nA = ("a",)\n')

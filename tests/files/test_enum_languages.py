@@ -6,12 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
 from tests.support.projects import CHECKOUT, listing, run, write_project
+from waiaas_migrate.errors import SchemaFileError
 from waiaas_migrate.files.enum_sources.definitions import LoadedEnums
 from waiaas_migrate.files.enum_sources.load_enums import EnumSource, load_enums
 from waiaas_migrate.files.problem_report import Origin
+from waiaas_migrate.files.schema_file.json_schema import json_schema
 
 AT = Origin(file="schema.yaml", line=2, column=8, path="enums")
 
@@ -142,7 +146,7 @@ def test_doubling_ends(tmp_path: Path) -> None:
     text = "const E0 = ['a'];" + "".join(f"const E{n} = [...E{n - 1}, ...E{n - 1}];" for n in range(1, 60))
     (tmp_path / "enums.ts").write_text(f"{text}export {{ E59 }};", encoding="utf-8")
     (found,) = load(tmp_path, "enums.ts").definitions
-    assert found.problem == "it has more than 1,000,000 values"
+    assert found.problem == "it has more than 100,000 values"
 
 
 @pytest.mark.parametrize(
@@ -226,7 +230,7 @@ def test_python_is_read_without_running_it(tmp_path: Path, case: str) -> None:
         "import enum\nE = enum.Enum('E', {'A': 'a', 'B': 'b'})",
         "import enum\nclass E(enum.Enum):\n  A = 1\n  B = 2\n  def __new__(cls, n):\n    m = object.__new__(cls)\n    m._value_ = 'xab'[n]\n    return m",
         "import enum\nclass E(str, enum.Enum):\n  A = 'a'\n  B = b'b', 'ascii'",
-        "import enum\nenum.StrEnum = None\nclass StrEnum(str, enum.Enum): ...\nclass E(StrEnum):\n  A = 'a'\n  B = 'b'",
+        "import enum\nclass StrEnum(str, enum.Enum): ...\nclass E(StrEnum):\n  A = 'a'\n  B = 'b'",
         "try:\n  from nowhere import E\nexcept ImportError:\n  E = ('a', 'b')",
         "def list(x): return ('a', 'b')\nE = list(('a',))",
     ],
@@ -245,7 +249,7 @@ TABLE = "tables:\n  tasks:\n    columns:\n      id: {type: integer, primary_key:
 
 def test_several_sources(tmp_path: Path) -> None:
     """Modules, files and lists in schema.yaml may be mixed; paths are relative to the project's folder."""
-    sources = "enums: [src/enums.ts, kinds, shared/enums.json, {INLINE: [x, y]}]\n"
+    sources = "enums: [src/enums.ts, kinds, shared/enums.json, {INLINE: [x, y], MEMBERS: {A: a}}]\n"
     columns = "".join(
         f"      {name.lower()}: {{type: text, enum: {name}}}\n" for name in ("TS", "STATES", "JS", "INLINE")
     )
@@ -259,13 +263,14 @@ def test_several_sources(tmp_path: Path) -> None:
     for values in ("'t'", "'open', 'done'", "'j'", "'x', 'y'"):
         assert f"IN ({values}))" in sql
     schema = (project / "schema.yaml").read_text(encoding="utf-8")
+    assert jsonschema.Draft7Validator(json_schema()).is_valid(yaml.safe_load(schema))
     (project / "schema.yaml").write_text(schema.replace("[x, y]", "[x, y, z]"), encoding="utf-8")
     done = run(project, "check")
     assert "INLINE: value 'z' is in schema.yaml:2, but the migrations do not allow it in tasks.inline." in done.out
     inspected = run(project, "apply", "app.db"), run(project, "inspect", "app.db", "--enums")
     assert [one.status for one in inspected] == [0, 0]
     text = inspected[1].out
-    assert "enums: [src/enums.ts, kinds, shared/enums.json, {INLINE: [x, y, z]}]\n" in text
+    assert "enums: [src/enums.ts, kinds, shared/enums.json, {INLINE: [x, y, z], MEMBERS: {A: a}}]\n" in text
     assert "ts: {type: text, enum: TS}" in text
 
 
@@ -326,3 +331,21 @@ def test_the_source_of_a_missing_name(tmp_path: Path) -> None:
     found = load(tmp_path, "enums.ts", used=("B",)).find("B")
     assert found is not None
     assert str(found.as_problem()) == "enums.ts:2:8, B: can't be an enum: the file has a syntax error here. Correct it."
+
+
+def test_nesting_without_end(tmp_path: Path) -> None:
+    """Brackets that are nested 100,000 deep are an error, or leave other enums alone."""
+    deep = "[" * 100_000 + "]" * 100_000
+    (tmp_path / "enums.ts").write_text(f"export const E = ['a']; export const D = {deep};", encoding="utf-8")
+    with pytest.raises(SchemaFileError, match=r"enums\.ts: values are nested too deep\."):
+        load(tmp_path, "enums.ts")
+
+
+def test_python_that_is_not_utf8(tmp_path: Path) -> None:
+    """Python reads a module by the encoding that it declares, and warns of no escapes in it."""
+    (tmp_path / "latin.py").write_bytes(b"# coding: latin-1\nE = ('\xe9',)\n")
+    (tmp_path / "escapes.py").write_text("E = ('a',)\nPATTERN = '\\d'\n", encoding="utf-8")
+    for module, values in (("latin", ("é",)), ("escapes", ("a",))):
+        found = load(tmp_path, module, used=("E",)).find("E")
+        assert found is not None
+        assert found.values == values

@@ -80,7 +80,7 @@ _FLAG_MEMBER = f"it has a member of an `enum.Flag`, whose members can be combine
         ("list(enum.IntFlag('F', 'A B'))", _FLAG_MEMBER),
         ("typing.Literal[enum.IntFlag('F', 'A B').A]", _FLAG_MEMBER),
         ("['a'] * 2 + [str(n) for n in range(50_000)]", "its value 'a' is there twice"),
-        ("5", "it is not an enum, Literal, tuple or list (but `int`)"),
+        ("5", "it is a single value, not a list"),
         ("{'a': 1}", "it is not an enum, Literal, tuple or list (but `dict`)"),
     ],
 )

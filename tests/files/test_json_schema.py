@@ -157,6 +157,22 @@ PLACES: dict[str, tuple[str, str]] = {
 }
 #: Values for every key: of all types, empty, in lists, in mappings, and words in several spellings.
 VALUES: tuple[Any, ...] = (
+    *(
+        {"journal_mode": "memory"},
+        {"Journal_Mode": "Wal"},
+        {"schema_version": 1},
+        {"foreign_keys": "ON"},
+        {"cache_size": -1},
+    ),
+    *(
+        ["\r"],
+        ["a\0"],
+        [""],
+        {"a\r": "b"},
+        {"a": 1.5},
+        {"a": ["x"]},
+        [1.5],
+    ),
     *(None, True, False, 0, 1, 5, -2.5, "", " ", "a", "x", "t", "t.a", "5", "a > 0", "\x01", "\r", "sqlite_x"),
     *("asc", "DESC", "set_null", "SET NULL", "Initially Deferred", "replace", "integer", "boolean", "names"),
     *([], ["a"], ["a", "a"], [1], [True], [None], [["a"]], [{"column": "a"}], [{"column": "a", "x": 1}], [{}]),

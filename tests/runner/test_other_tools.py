@@ -171,6 +171,34 @@ def test_ignore_reaches_an_application_through_the_manifest(tmp_path: Path) -> N
     assert "search_mine" in run(project, "drift", str(database)).out
 
 
+@pytest.mark.parametrize(
+    ("sql", "is_ignored"),
+    [
+        ("CREATE TABLE tool_x (a)", True),
+        ("CREATE VIRTUAL TABLE tool_text USING fts5(x)", True),
+        ("CREATE VIEW tool_view AS SELECT * FROM tasks", True),
+        ("CREATE VIEW over AS SELECT * FROM tool_a", True),
+        ("CREATE INDEX mine ON tool_a (x)", True),
+        ("CREATE TRIGGER mine AFTER INSERT ON tool_a BEGIN SELECT 1; END", True),
+        ("CREATE VIEW over AS SELECT * FROM tool_a JOIN tasks", False),
+        ("CREATE INDEX tool_index ON tasks (title)", False),
+        ("CREATE TRIGGER tool_trigger AFTER INSERT ON tasks BEGIN SELECT 1; END", False),
+    ],
+)
+def test_what_ignore_covers(tmp_path: Path, sql: str, *, is_ignored: bool) -> None:
+    """Tables and views by name, and what belongs to them; drift, diff and inspect agree."""
+    project = generated_project(tmp_path / "p")
+    (project / "pyproject.toml").write_text('[tool.waiaas-migrate]\nignore = ["tool_*"]\n')
+    assert run(project, "apply", "a.db").status == 0
+    execute(project / "a.db", "CREATE TABLE tool_a (x)")
+    before = run(project, "inspect", "a.db").out.partition("version: 1")[2]
+    execute(project / "a.db", sql)
+    assert (run(project, "drift", "a.db").status == 0) == is_ignored
+    assert (run(project, "diff", "a.db", "migrations").status == 0) == is_ignored
+    assert (run(project, "diff", "schema.yaml", "a.db").status == 0) == is_ignored
+    assert (run(project, "inspect", "a.db").out.partition("version: 1")[2] == before) == is_ignored
+
+
 @pytest.mark.parametrize("value", ['"tool_*"', "[1]", '[""]', "true", '{a = "b"}'])
 def test_ignore_is_a_list_of_names(tmp_path: Path, value: str) -> None:
     """Anything else is refused with its place."""

@@ -48,7 +48,10 @@ def enums(project: Project, *, language: EnumLanguage, sources: Sequence[str] = 
         raise UsageError(f"{' or '.join(loaded.sources)}: defines no enum. Name another SOURCE.")
     write = python_module if language == "python" else typescript_module
     origin = " or ".join(dict.fromkeys(one.name for one in found))
-    return write(grouped(usable), f"{mark('enums')} Change {origin} instead.")
+    head = [f"{mark('enums')} Change {origin} instead."]
+    faulty = [one for one in loaded.definitions if one.problem and one.shape in ("list", "class")]
+    head += [f"Left out: {one.name} of {one.at.file}, because {one.problem}." for one in faulty]
+    return write(grouped(usable), head)
 
 
 def write_enums(path: Path, text: str, *, language: EnumLanguage, force: bool = False) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import keyword
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from waiaas_migrate.commands.enum_modules.groups import EnumGroup, unique
 
@@ -13,17 +13,17 @@ from waiaas_migrate.commands.enum_modules.groups import EnumGroup, unique
 _LONGEST_LINE = 88
 
 
-def python_module(groups: Iterable[EnumGroup], mark: str) -> str:
-    """Return the source of a module with a class for each enum, and the lists made of them; ``mark`` comes first."""
+def python_module(groups: Iterable[EnumGroup], head: Sequence[str]) -> str:
+    """Return a module with a class for each enum, and the lists made of them, after the comment ``head``."""
     found = tuple(groups)
     classes = [group for group in found if _is_class(group)]
     bases = sorted({_base(group) for group in classes})
     imports = [f"from enum import {', '.join(bases)}"] if bases else []
     if any(group.type_name and not _is_class(group) for group in found):
         imports.append("from typing import Literal")
-    head = "\n".join([f"# {mark}", '"""The enums of the application."""', "", *imports]).rstrip()
+    top = "\n".join([*(f"# {line}" for line in head), '"""The enums of the application."""', "", *imports]).rstrip()
     lists = "\n".join(line for group in found for line in _plain(group))
-    return "\n\n\n".join(part for part in (head, *map(_class, classes), lists) if part) + "\n"
+    return "\n\n\n".join(part for part in (top, *map(_class, classes), lists) if part) + "\n"
 
 
 def _is_class(group: EnumGroup) -> bool:

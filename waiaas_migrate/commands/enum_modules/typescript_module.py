@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from waiaas_migrate.commands.enum_modules.groups import EnumGroup
 
@@ -13,9 +13,10 @@ _LONGEST_LINE = 80
 _IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*\Z", re.ASCII)
 
 
-def typescript_module(groups: Iterable[EnumGroup], mark: str) -> str:
-    """Return the source of a module with an array or an object for each enum, and its type; ``mark`` comes first."""
-    return "\n\n".join([f"// {mark}", *("\n".join(_declarations(group)) for group in groups)]) + "\n"
+def typescript_module(groups: Iterable[EnumGroup], head: Sequence[str]) -> str:
+    """Return a module with an array or an object for each enum, and its type, after the comment ``head``."""
+    comment = "\n".join(f"// {line}" for line in head)
+    return "\n\n".join([comment, *("\n".join(_declarations(group)) for group in groups)]) + "\n"
 
 
 def _declarations(group: EnumGroup) -> Iterator[str]:

@@ -10,8 +10,9 @@ from waiaas_migrate.errors import Problem
 from waiaas_migrate.files.problem_report import Origin, shown, suggestion
 from waiaas_migrate.files.yaml_text.scalars import LARGEST_INTEGER, SMALLEST_INTEGER
 
-#: How an enum is defined: an enum class or an object with named members, a list, or a type without a value.
-Shape = Literal["class", "list", "type"]
+#: How an enum is defined: an enum class or an object with named members, a list, or a type without a value. ``other``
+#: is whatever can't be an enum.
+Shape = Literal["class", "list", "type", "other"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

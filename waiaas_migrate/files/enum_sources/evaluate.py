@@ -27,7 +27,7 @@ from waiaas_migrate.files.text_file import display_name, read_text
 #: References from one name to the next; more are a circle.
 _LONGEST_CHAIN = 100
 #: Spreads can double a list again and again.
-_MOST_VALUES = 1_000_000
+_MOST_VALUES = 100_000
 
 
 class Language(NamedTuple):
@@ -113,7 +113,7 @@ class Evaluator:
 
     def definition(self, module: Module, name: str, source: str) -> EnumDefinition | None:
         """Return what ``name`` is in ``module``, which may be a problem; None if it is not there."""
-        at, shape = Origin(file=module.file), _shape(None)
+        at, shape = Origin(file=module.file), _shape(_Target(None, module))
         found: list[_Found] = []
         try:
             target = self._lookup(module, name)
@@ -267,7 +267,7 @@ class Evaluator:
         try:
             return self.module(path)
         except SchemaFileError as error:
-            raise NotLiteral(f"{path.name} can't be read: {error}", _at(module, wanted.at)) from None
+            raise NotLiteral(f"{path.name} can't be read: {error.problems[0]}", _at(module, wanted.at)) from None
 
 
 def _at(module: Module, at: Position) -> Origin:
@@ -279,5 +279,6 @@ def _origin(target: _Target) -> Origin:
     return Origin(file=module.file) if expression is None else _at(module, expression.at)
 
 
-def _shape(target: _Target | None) -> Shape:
-    return "class" if target is not None and isinstance(target.expression, Members) else "list"
+def _shape(target: _Target) -> Shape:
+    shapes: dict[type, Shape] = {Members: "class", Items: "list"}
+    return shapes.get(type(target.expression), "other")

@@ -119,8 +119,7 @@ def _is_computed(
 def _open(source: EnumSource, evaluator: Evaluator, root: Path, report: Report) -> _Opened | None:
     if source.mapping is not None:
         # The suffix says how it is read.
-        text = mapping_module(source.mapping, Path(f"{source.at.file}.yaml"), source.at.file)
-        return _Opened(source, text)
+        return _Opened(source, mapping_module(source.mapping, Path(f"{source.at.file}.yaml"), source.at.file))
     path, module = root / source.name, ""
     if path.suffix in _LANGUAGES:
         if not path.is_file():
@@ -135,11 +134,14 @@ def _open(source: EnumSource, evaluator: Evaluator, root: Path, report: Report) 
     else:
         report.add(source.at, f"`{shown(source.name)}` is neither a module nor a file that can be read.", _FIX)
         return None
+    text = None
     try:
-        return _Opened(source, evaluator.module(path), module)
+        text = evaluator.module(path)
     except SchemaFileError as error:
-        report.extend(error.problems)
-        return None
+        if not module:  # Python may read it, since a module can have another encoding
+            report.extend(error.problems)
+            return None
+    return _Opened(source, text, module)
 
 
 def _near(path: Path, root: Path) -> str:

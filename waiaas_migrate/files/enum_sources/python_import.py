@@ -144,9 +144,10 @@ def _definitions(module: ModuleType, source: str, root: Path) -> Iterator[EnumDe
         values: tuple[str | int, ...] = ()
         members: tuple[str, ...] = ()
         problem = ""
+        shape: Shape = "other"
         try:
             with application_code():  # a lazy alias or a metaclass may raise anything
-                members = _members(thing)
+                members, shape = _members(thing), _shape(thing)
                 values = _plain_values(_raw_values(thing))
         except _NotUsable as error:
             problem = str(error)
@@ -158,7 +159,7 @@ def _definitions(module: ModuleType, source: str, root: Path) -> Iterator[EnumDe
             at=places.get(name, Origin(file=source)),
             values=values,
             members=members,
-            shape=_shape(thing),
+            shape=shape,
             problem=problem,
         )
 
@@ -176,8 +177,10 @@ def _places(module: ModuleType, root: Path) -> dict[str, Origin]:
 
 def _shape(thing: object) -> Shape:
     if isinstance(thing, type):
-        return "class"
-    return "list" if isinstance(thing, tuple | list) else "type"
+        return "class" if issubclass(thing, enum.Enum) else "other"
+    if isinstance(thing, tuple | list):
+        return "list"
+    return "type" if typing.get_origin(_unaliased(thing)) is typing.Literal else "other"
 
 
 def _members(thing: object) -> tuple[str, ...]:
@@ -186,9 +189,13 @@ def _members(thing: object) -> tuple[str, ...]:
     return tuple(member.name for member in thing) if is_enum else ()  # type: ignore[attr-defined]
 
 
+def _unaliased(thing: object) -> object:
+    """Return what a ``type X = Literal[…]`` of Python 3.12 stands for, which is evaluated when first asked."""
+    return getattr(thing, "__value__", thing) if type(thing).__name__ == "TypeAliasType" else thing
+
+
 def _raw_values(thing: object) -> tuple[object, ...]:
-    # `type X = Literal[…]` (Python 3.12) is an alias that is evaluated when first asked.
-    thing = getattr(thing, "__value__", thing) if type(thing).__name__ == "TypeAliasType" else thing
+    thing = _unaliased(thing)
     if isinstance(thing, type) and issubclass(thing, enum.Flag):
         raise _NotUsable(f"it is an `enum.Flag`, and a list of its values would refuse combinations of them ({_FLAGS})")
     if isinstance(thing, type) and issubclass(thing, enum.Enum):

@@ -7,6 +7,7 @@ literals. Everything else is computed, and then the module is imported.
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -45,7 +46,10 @@ _CHANGES = frozenset({"append", "clear", "extend", "insert", "pop", "remove", "r
 def parse_python(text: str, path: Path, file: str) -> Module:
     """Return the names in a Python file; the import will report one that isn't Python."""
     try:
-        return _File(ast.parse(text)).module(path, file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about escapes in strings
+            tree = ast.parse(text)
+        return _File(tree).module(path, file)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Module(path=path, file=file, is_complete=False)
 

@@ -63,8 +63,12 @@ def parse_typescript(text: str, path: Path, file: str) -> Module:
     language = grammar.language_tsx() if path.suffix in (".tsx", ".jsx") else grammar.language_typescript()
     root = tree_sitter.Parser(tree_sitter.Language(language)).parse(text.encode()).root_node
     reader = _File()
-    for statement in root.named_children:
-        reader.read(statement)
+    try:
+        for statement in root.named_children:
+            reader.read(statement)
+    except RecursionError:
+        problem = Origin(file=file).problem("values are nested too deep.", "Write the enums in a file of their own.")
+        raise SchemaFileError([problem]) from None
     return Module(
         path=path,
         file=file,

@@ -7,6 +7,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from waiaas_migrate.files.schema_file import schema_keys as k
 from waiaas_migrate.files.schema_file.forms import Columns, Form
+from waiaas_migrate.files.schema_file.terms import list_of_columns
 from waiaas_migrate.files.schema_file.value_kinds import EXPRESSION, NAME, name_problem
 from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.schema.model import Check, ForeignKey, Index, PrimaryKey, Unique
@@ -93,6 +94,6 @@ def _column_names(fields: Mapping[str, Value]) -> tuple[str, ...]:
     """Return the names in ``columns`` or ``column``."""
     values = [fields["column"]] if "column" in fields else []
     if "columns" in fields:
-        values = k.list_of_columns(fields["columns"])
+        values = list_of_columns(fields["columns"])
     names = [NAME.read(item, ()) for item in values]
     return tuple(name for name in names if name is not None)

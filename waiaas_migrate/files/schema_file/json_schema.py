@@ -59,4 +59,5 @@ def _property(key: Key) -> dict[str, Any]:
     text = f"{text} Example: `{key.example}`" if key.example else text
     # Draft 7 ignores other keywords beside a reference.
     shape = {"allOf": [key.kind.shape]} if "$ref" in key.kind.shape else key.kind.shape
-    return {"description": text, **shape}
+    # The second is for the YAML language server, which would show the backticks of the first.
+    return {"description": text.replace("`", ""), "markdownDescription": text, **shape}

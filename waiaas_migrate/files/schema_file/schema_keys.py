@@ -6,92 +6,20 @@ schema.yaml, unknown keys and suggestions, the tables of docs/schema-file.md, an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-
 from waiaas_migrate.files.schema_file import shapes as s
 from waiaas_migrate.files.schema_file import value_kinds as v
 from waiaas_migrate.files.schema_file.column_types import TYPE
 from waiaas_migrate.files.schema_file.forms import Columns, Form, Key, Kind
+from waiaas_migrate.files.schema_file.terms import INDEX_TERM, INDEX_TERMS, TERM, TERMS
 from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.files.yaml_text.yaml_writer import Data
-from waiaas_migrate.schema.model import Generated, IndexPart
-from waiaas_migrate.sqlite.reading import ddl
+from waiaas_migrate.schema.model import Generated
+from waiaas_migrate.sqlite.database.pragmas import REFUSED, SAFE_JOURNALS, known_words
 
 _ON_CONFLICT = Key(v.CONFLICT, "What to do with a row that breaks the constraint.", "on_conflict")
 _NAME = Key(v.NAME, "The name of the constraint.")
 #: A column of a list, and the list: the code of their mapping reads them together.
 _COLUMN_NAME, _COLUMN_NAMES = Kind(s.NAME), Kind(s.list_of(s.NAME, at_least=1))
-
-COLUMNS_EXAMPLE = "a list of columns, such as `[a, b]`"
-
-TERM = Form(
-    keys={
-        "column": Key(v.NAME, "The column."),
-        "collate": Key(v.NAME, "The collation.", "collation"),
-        "order": Key(v.ORDER, "The order of the index: `asc` or `desc`.", "descending"),
-    },
-    required={"column": "Write `{column: a, order: desc}`."},
-)
-INDEX_TERM = Form(
-    keys={"column": TERM.keys["column"], "expression": Key(v.EXPRESSION, "An expression."), **TERM.keys},
-    example="`{column: a, order: desc}`",
-    one_of=("column", "expression"),
-)
-
-
-def list_of_columns(value: Value) -> list[Value]:
-    """Return the items of a list of columns; report an empty one."""
-    values = value.items(COLUMNS_EXAMPLE)
-    if not values and (value.is_null or value.is_list):
-        value.problem("the list names no column.", f"Write {COLUMNS_EXAMPLE}.")
-    return values
-
-
-def _read_term(value: Value, columns: Columns, form: Form) -> IndexPart | None:
-    if not value.is_mapping:
-        name = v.NAME.read(value, columns)
-        return None if name is None else IndexPart(column=name)
-    fields = form.fields(value)
-    if ("column" in fields) == ("expression" in fields):
-        return None
-    found = form.contents(fields, columns)
-    part = IndexPart(
-        column=found.get("column"),
-        collation=found.get("collation"),
-        descending=found.get("descending") is True,
-        ascending=found.get("descending") is False,
-    )
-    if "expression" not in found:
-        return part if part.column is not None else None
-    # An expression that is only a column is that column to SQLite, as in ``"(a)"``.
-    meant = ddl.index_term(found["expression"].sql, columns)
-    if meant.column is None:
-        return replace(part, expression=found["expression"])
-    return replace(part, column=meant.column, collation=part.collation or meant.collation)
-
-
-def _read_terms(value: Value, columns: Columns, form: Form) -> tuple[IndexPart, ...] | None:
-    parts = [_read_term(item, columns, form) for item in list_of_columns(value)]
-    return tuple(part for part in parts if part is not None) or None
-
-
-def _write_terms(parts: Sequence[IndexPart], columns: Columns, where: str) -> list[Data]:
-    """Return the terms; ASC is left out if all terms are columns, each written as its name."""
-    says_order = any(part.expression is not None for part in parts)
-    return [_write_term(part, columns, where, says_order=says_order) for part in parts]
-
-
-def _write_term(part: IndexPart, columns: Columns, where: str, *, says_order: bool) -> Data:
-    fields = INDEX_TERM.write(part, columns, where)
-    if part.ascending and says_order:
-        fields["order"] = "asc"
-    return part.column if fields.keys() == {"column"} else fields
-
-
-_TERMS, _INDEX_TERMS = (s.list_of(s.any_of(s.NAME, s.ref(name)), at_least=1) for name in ("term", "index_term"))
-TERMS = Kind(_TERMS, lambda value, columns: _read_terms(value, columns, TERM), _write_terms)
-INDEX_TERMS = Kind(_INDEX_TERMS, lambda value, columns: _read_terms(value, columns, INDEX_TERM), _write_terms)
 
 
 def _read_codes(value: Value, _: Columns) -> None:
@@ -113,7 +41,8 @@ def _read_lint(value: Value, columns: Columns) -> None:
 _LINT = Kind(s.any_of({"type": "null"}, s.ref("lint")), _read_lint)
 
 _ENUM_LIST = {**s.list_of(s.ENUM_VALUE, at_least=1), "uniqueItems": True}
-_SOURCE = s.any_of(s.TEXT, {"type": "object", "additionalProperties": _ENUM_LIST})
+_MEMBERS = {"type": "object", "additionalProperties": s.ENUM_VALUE, "minProperties": 1}
+_SOURCE = s.any_of(s.TEXT, {"type": "object", "additionalProperties": s.any_of(_ENUM_LIST, _MEMBERS)})
 _STATEMENTS = Kind(s.by_name(s.STATEMENT, names=s.OBJECT_NAME))
 TOP = Form(
     keys={
@@ -123,7 +52,7 @@ TOP = Form(
             "Where enums are defined: `app.enums`, `src/enums.ts`, or a list; see [sources](#sources-of-enums).",
         ),
         "pragmas": Key(
-            Kind(s.by_name(s.PRAGMA_VALUE, names=s.PRAGMA_NAME)),
+            Kind(s.pragmas(known_words(), {"journal_mode": sorted(SAFE_JOURNALS)}, sorted(REFUSED))),
             "PRAGMAs in the order they are set: `journal_mode: WAL`, `cache_size: -64000`.",
         ),
         "tables": Key(Kind(s.by_name(s.ref("table"), names=s.OBJECT_NAME)), "Tables by name."),
@@ -291,9 +220,11 @@ ENUM = Form(
 )
 ENUM_VALUES = Form(
     keys={
-        "renamed": Key(Kind(s.by_name(s.ENUM_VALUE)), "New values by the old ones that they replace."),
+        "renamed": Key(
+            Kind(s.by_name(s.ENUM_VALUE, names=s.ENUM_KEY)), "New values by the old ones that they replace."
+        ),
         "removed": Key(
-            Kind(s.by_name({**s.ENUM_VALUE, "type": ["string", "integer", "null"]})),
+            Kind(s.by_name(s.any_of(s.ENUM_VALUE, {"type": "null"}), names=s.ENUM_KEY)),
             "Removed values, each with the value that replaces it in rows.",
         ),
     },

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 Shape: TypeAlias = Mapping[str, Any]
 
 _NAME = r"(?=.*\S)[^\x00-\x1f\x7f-\x9f]+$"
+_STORABLE = r"[^\x00\r]*$"
 _RESERVED = ("sqlite_", "_yoyo_", "yoyo_lock$", "yoyo_tmp_", "_waiaas_")
 
 
@@ -23,19 +24,18 @@ def any_case(words: str) -> str:
 
 ANY: Shape = {}
 FLAG: Shape = {"type": "boolean"}
-TEXT: Shape = {"type": "string", "pattern": r"\S"}
+TEXT: Shape = {"type": "string", "pattern": r"^(?=[\s\S]*\S)[^\x00]*$"}
+OPTIONAL_TEXT: Shape = {**TEXT, "type": ["string", "null"]}
 NAME: Shape = {"type": "string", "pattern": f"^{_NAME}"}
 #: A name in Python.
 CLASS_NAME: Shape = {"type": "string", "pattern": f"^(?!(?:{'|'.join(kwlist)})$)[A-Za-z_][A-Za-z0-9_]*$"}
 OBJECT_NAME: Shape = {"type": "string", "pattern": f"^(?!{'|'.join(any_case(one) for one in _RESERVED)}){_NAME}"}
-STATEMENT: Shape = {"type": "string", "pattern": r"^[^\r]*\S[^\r]*$"}
+STATEMENT: Shape = {"type": "string", "pattern": rf"^(?=[\s\S]*\S){_STORABLE}"}
 #: An SQL expression; YAML reads some as numbers, booleans or null.
-SQL: Shape = {"type": ["string", "number", "boolean", "null"], "pattern": r"^[^\r]*\S[^\r]*$"}
-LITERAL: Shape = {"type": ["string", "number", "boolean", "null"], "pattern": r"^[^\r]*$"}
-OPTIONAL_TEXT: Shape = {"type": ["string", "null"], "pattern": r"\S"}
-PRAGMA_NAME: Shape = {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}
-PRAGMA_VALUE: Shape = {"type": ["string", "integer"], "pattern": "^[A-Za-z_][A-Za-z0-9_-]*$"}
-ENUM_VALUE: Shape = {"type": ["string", "integer"], "minimum": -(2**63), "maximum": 2**63 - 1}
+SQL: Shape = {**STATEMENT, "type": ["string", "number", "boolean", "null"]}
+LITERAL: Shape = {"type": ["string", "number", "boolean", "null"], "pattern": f"^{_STORABLE}"}
+ENUM_VALUE: Shape = {"type": ["string", "integer"], "pattern": f"^{_STORABLE}"}
+ENUM_KEY: Shape = {"pattern": f"^{_STORABLE}"}
 
 
 def constant(value: object) -> Shape:
@@ -70,6 +70,21 @@ def list_of(item: Shape, *, at_least: int = 0) -> Shape:
     if at_least:
         return {"type": "array", "items": item, "minItems": at_least}
     return {"type": ["array", "null"], "items": item}
+
+
+def pragmas(words: Mapping[str, Iterable[str]], required: Mapping[str, Iterable[str]], refused: Iterable[str]) -> Shape:
+    """Return the shape of PRAGMAs; ``words`` are suggested, and ``required`` are the only ones that a PRAGMA takes."""
+    value: Shape = {"type": ["string", "integer"], "pattern": "^[A-Za-z_][A-Za-z0-9_-]*$"}
+    return {
+        "type": ["object", "null"],
+        "properties": {name: suggested(known, value) for name, known in words.items()},
+        "patternProperties": {
+            **{f"^{any_case(name)}$": word(known) for name, known in required.items()},
+            **{f"^{any_case(name)}$": False for name in refused},
+        },
+        "additionalProperties": value,
+        "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
+    }
 
 
 def by_name(value: Shape, *, names: Shape = ANY, at_least: int = 0) -> Shape:

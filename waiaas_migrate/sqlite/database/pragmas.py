@@ -60,6 +60,8 @@ _FLAGS = frozenset(
     reverse_unordered_selects trusted_schema writable_schema
     """.split()
 )
+#: PRAGMAs that a schema can't set.
+REFUSED = frozenset({"schema_version"})
 UNSAFE_JOURNAL = "Without a journal on disk, a migration that fails or is interrupted corrupts the database."
 
 _SETS_JOURNAL = re.compile(
@@ -73,11 +75,16 @@ def pragma_problem(name: str, value: str | int) -> str | None:
     """Return what is wrong with setting the PRAGMA ``name`` to ``value`` on every connection, or None."""
     if name.lower() == "journal_mode" and str(value).lower() not in SAFE_JOURNALS:
         return f"journal_mode must be WAL, DELETE, TRUNCATE or PERSIST, not {value}. {UNSAFE_JOURNAL}"
-    if name.lower() == "schema_version":
+    if name.lower() in REFUSED:
         return (
             "schema_version is SQLite's own count of schema changes. Setting it hides changes from other connections."
         )
     return None
+
+
+def known_words() -> dict[str, tuple[str, ...]]:
+    """Return the PRAGMAs that take words, with those words."""
+    return {name: words_of(name) for name in sorted({*_TEXTS, *_WORDS, *_FLAGS})}
 
 
 def words_of(name: str) -> tuple[str, ...]:
