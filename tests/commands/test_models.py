@@ -70,6 +70,9 @@ def create(project: Path, module: ModuleType) -> None:
     engine = sa.create_engine(f"sqlite:///{project / 'created.db'}")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        assert metadata.sorted_tables
+        metadata.create_all(engine)
+        metadata.drop_all(engine)
         metadata.create_all(engine)
     engine.dispose()
     assert run(project, "generate", "--allow", "all").status == 0

@@ -66,6 +66,7 @@ tables:
       metadata: text
       class: {type: text, default: none, check: class <> 'some very long name' AND class <> 'another very long name' AND class <> 'a third one that is longer'}
       "odd name": real
+      lines: {type: text, default: "one\ntwo", check: "lines <> 'two\nlines'"}
       __hidden: {type: INT UNSIGNED}
       str: {type: text, nullable: false, default: "it's \"quoted\""}
       anything:

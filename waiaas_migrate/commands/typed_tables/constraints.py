@@ -25,7 +25,7 @@ _DEFERRABLE = (Deferral.DEFERRABLE, Deferral.DEFERRED, Deferral.IMMEDIATE)
 
 def sql_text(sql: str) -> Text:
     """Return SQL as SQLAlchemy reads it: a colon would begin the name of a parameter."""
-    return Text(" ".join(sql.split("\n")).replace(":", "\\:"))
+    return Text(sql.replace(":", "\\:"))
 
 
 class Constraints:
