@@ -171,7 +171,7 @@ class _EnumType(_Decorated[_T]):
             ) from None
 
     @property
-    def sort_key_function(self) -> Callable[[Any], Any] | None:
+    def sort_key_function(self) -> Callable[[Any], Any] | None:  # type: ignore[override]  # as in SQLAlchemy
         """Let SQLAlchemy sort rows by keys that are members of an enum, which have no order of their own."""
         return lambda value: value.value if isinstance(value, Enum) else value
 
