@@ -60,6 +60,10 @@ def test_column_keys_of_other_tools(tmp_path: Path, key: str, fix: str) -> None:
         ("fks: []", "Write `foreign_keys`."),
         ("triggers: {}", "Write `triggers` at the top of the file, beside `tables`."),
         ("index: {i: [a]}", "Did you mean `indexes`?"),
+        (
+            "foreign_keys: [{column: a, references: {table: t, on_delete: cascade}}]",
+            "Write `on_delete` beside `references`.",
+        ),
     ],
 )
 def test_table_keys_of_other_tools(tmp_path: Path, key: str, fix: str) -> None:

@@ -169,6 +169,7 @@ PARENT = Form(
     },
     required={"table": "Write `{table: t, column: b}`."},
     exclusive=("column", "columns"),
+    instead={key: f"Write `{key}` beside `references`." for key in REFERENCE_OPTIONS.keys},
 )
 REFERENCES = Form(keys={**PARENT.keys, **REFERENCE_OPTIONS.keys}, required=PARENT.required, exclusive=PARENT.exclusive)
 FOREIGN_KEY = Form(
