@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.folders import FAMILY, tables, write_folder
+from tests.support.projects import CHECKOUT
 from waiaas_migrate import close_database, connect, open_database, waiaas
 from waiaas_migrate.errors import UsageError
 
@@ -79,25 +82,37 @@ def test_transactions_are_begun_as_asked(place: str, folder: Path) -> None:
         assert connection.isolation_level == "IMMEDIATE"
 
 
-@pytest.mark.parametrize("open_it", [open_database, connect])
-def test_declared_types_are_converted_for_the_application_only(
-    tmp_path: Path, open_it: Callable[..., sqlite3.Connection]
-) -> None:
-    """A converter for TEXT and TIMESTAMP converts the application's values, not the runner's."""
-    for name in ("ODD", "TIMESTAMP", "VARCHAR", "TEXT"):
-        sqlite3.register_converter(name, lambda value: f"<{value.decode()}>")
-    try:
-        folder, path = write_folder(tmp_path / "m", FAMILY), tmp_path / "a.db"
-        with opened(path, folder) as connection, connection:
-            connection.execute("INSERT INTO parent (name) VALUES ('x')")
-        write_folder(folder, {"0004_odd.sql": "-- depends: 0003_age\nALTER TABLE parent ADD COLUMN odd ODD;\n"})
-        with opened(path, folder, detect_types=sqlite3.PARSE_DECLTYPES) as connection, connection:
-            connection.execute("UPDATE parent SET odd = 'y'")
-        with closing(open_it(path, migrations=folder, detect_types=sqlite3.PARSE_DECLTYPES)) as connection:
-            assert connection.execute("SELECT name, odd FROM parent").fetchall() == [("<x>", "<y>")]
-    finally:
-        for name in ("ODD", "TIMESTAMP", "VARCHAR", "TEXT"):
-            del sqlite3.converters[name]
+CONVERTED = """
+import sqlite3, sys
+from contextlib import closing
+from pathlib import Path
+
+import waiaas_migrate
+from tests.support.folders import FAMILY, write_folder
+
+for name in ("ODD", "TIMESTAMP", "VARCHAR", "TEXT"):
+    sqlite3.register_converter(name, lambda value: f"<{value.decode()}>")
+folder, options = write_folder(Path("m"), FAMILY), {"detect_types": sqlite3.PARSE_DECLTYPES}
+with closing(waiaas_migrate.open_database("a.db", migrations=folder)) as connection, connection:
+    connection.execute("INSERT INTO parent (name) VALUES ('x')")
+write_folder(folder, {"0004_odd.sql": "-- depends: 0003_age\\nALTER TABLE parent ADD COLUMN odd ODD;\\n"})
+with closing(waiaas_migrate.open_database("a.db", migrations=folder, **options)) as connection, connection:
+    connection.execute("UPDATE parent SET odd = 'y'")
+with closing(getattr(waiaas_migrate, sys.argv[1])("a.db", migrations=folder, **options)) as connection:
+    print(connection.execute("SELECT name, odd FROM parent").fetchall())
+"""
+
+
+@pytest.mark.parametrize("function", ["open_database", "connect"])
+def test_declared_types_are_converted_for_the_application_only(tmp_path: Path, function: str) -> None:
+    """A converter for TEXT and TIMESTAMP converts the application's values, not the runner's.
+
+    Converters belong to the whole process, and yoyo replaces them in its own way, so this runs in a new one.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    command = [sys.executable, "-c", CONVERTED, function]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[('<x>', '<y>')]\n", "")
 
 
 def test_pending_migrations_run_without_the_options(tmp_path: Path) -> None:

@@ -116,12 +116,13 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 def listing(folder: Path) -> dict[str, str]:
-    """Return everything below ``folder``, with a hash of each file's content."""
+    """Return everything below ``folder`` but Python's bytecode, with a hash of each file's content."""
     return {
         path.relative_to(folder).as_posix(): (
             "folder" if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest()
         )
         for path in sorted(folder.rglob("*"))
+        if "__pycache__" not in path.parts
     }
 
 
