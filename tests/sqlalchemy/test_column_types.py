@@ -10,7 +10,19 @@ from enum import Enum, IntEnum, StrEnum
 from typing import Any, Literal
 
 import pytest
-from sqlalchemy import JSON, Engine, cast, create_engine, func, insert, select, text, type_coerce
+from sqlalchemy import (
+    JSON,
+    Engine,
+    Integer,
+    cast,
+    create_engine,
+    func,
+    insert,
+    literal_column,
+    select,
+    text,
+    type_coerce,
+)
 from sqlalchemy.exc import StatementError
 from sqlalchemy.ext.mutable import MutableDict
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
@@ -334,4 +346,17 @@ def test_enum_members_are_keys() -> None:
             stock.count += 1
         session.commit()
         assert {stock.size: stock.count for stock in session.scalars(select(Stock))} == {Size.SMALL: 2, Size.LARGE: 2}
+    engine.dispose()
+
+
+def test_a_sum_of_booleans_is_no_boolean() -> None:
+    """A number that is neither 0 nor 1 is an error instead of True; a cast gives the number."""
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
+        is_urgent = type_coerce(literal_column("urgent"), BooleanInteger)
+        rows = text("SELECT 1 AS urgent UNION ALL SELECT 1").columns().subquery()
+        with pytest.raises(ValueError, match="neither 0 nor 1"):
+            connection.scalar(select(func.sum(is_urgent)).select_from(rows))
+        assert connection.scalar(select(func.sum(cast(is_urgent, Integer))).select_from(rows)) == 2
+        assert connection.scalars(select(is_urgent).select_from(rows)).all() == [True, True]
     engine.dispose()
