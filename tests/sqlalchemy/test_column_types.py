@@ -335,6 +335,29 @@ class Stock(Base):
     count: Mapped[int]
 
 
+class Token(Base):
+    """A row whose key is a UUID."""
+
+    __tablename__ = "tokens"
+    id: Mapped[uuid.UUID] = mapped_column(UuidText, primary_key=True)
+    count: Mapped[int]
+
+
+def test_texts_and_uuids_are_keys_together() -> None:
+    """Rows whose keys were given as a text and as a UUID are changed in one flush."""
+    engine = create_engine("sqlite://")
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        tokens = [Token(id=str(uuid.UUID(int=2)), count=1), Token(id=uuid.UUID(int=1), count=1)]
+        session.add_all(tokens)
+        session.flush()
+        for token in tokens:
+            token.count += 1
+        session.commit()
+        assert session.scalars(select(Token.count)).all() == [2, 2]
+    engine.dispose()
+
+
 def test_enum_members_are_keys() -> None:
     """Several rows whose keys are members of an enum, which have no order, are changed in one flush."""
     engine = create_engine("sqlite://")

@@ -274,6 +274,11 @@ class UuidText(_Decorated[uuid.UUID]):
     impl = Text
     cache_ok = True
 
+    @property
+    def sort_key_function(self) -> Callable[[Any], Any] | None:  # type: ignore[override]  # as in SQLAlchemy
+        """Let SQLAlchemy sort rows by keys that are UUIDs or texts."""
+        return str
+
     def process_bind_param(self, value: uuid.UUID | str | None, dialect: Dialect) -> str | None:
         return None if value is None else str(self._uuid(value, f"{value!r}"))
 
