@@ -160,6 +160,14 @@ def test_models_use_the_written_module(tmp_path: Path) -> None:
     assert "Mapped[State | None]" in text
 
 
+def test_a_class_is_the_singular_of_its_list(tmp_path: Path) -> None:
+    """The class of a list has the singular of its name, by the same rules as the class of a table."""
+    project_with(tmp_path, json.dumps({"CACHES": ["a"], "POLICIES": ["b"], "CAUSES": ["c"], "STATUSES": ["d"]}))
+    text = run(tmp_path, "enums", "--python").out
+    classes = [line.split()[1].partition("(")[0] for line in text.splitlines() if line.startswith("class ")]
+    assert classes == ["Cache", "Policy", "Cause", "Status"]
+
+
 def test_lists_that_are_left_out(tmp_path: Path) -> None:
     """A list with a computed value is named in the module; other code of the source is not."""
     (tmp_path / "enums.ts").write_text(
