@@ -48,7 +48,7 @@ class Color(StrEnum):
 
 
 class Size(Enum):
-    """An enum that is no str, and whose names are not its values."""
+    """An enum that is not a str, and whose names are not its values."""
 
     SMALL = "S"
     LARGE = "L"
@@ -312,7 +312,7 @@ def test_values_can_be_literals(engine: Engine, kind: TypeEngine[Any], value: ob
 
 
 def test_only_enums_and_lists_are_taken() -> None:
-    """Another class is no enum, which is an error when the class is defined."""
+    """A class that is not an enum is an error when the column is defined."""
     with pytest.raises(TypeError, match="<class 'str'> is not an enum"):
         EnumText(str)
 
@@ -372,7 +372,7 @@ def test_enum_members_are_keys() -> None:
     engine.dispose()
 
 
-def test_a_sum_of_booleans_is_no_boolean() -> None:
+def test_a_sum_of_booleans_is_not_a_boolean() -> None:
     """A number that is neither 0 nor 1 is an error instead of True; a cast gives the number."""
     engine = create_engine("sqlite://")
     with engine.connect() as connection:
