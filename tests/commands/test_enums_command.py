@@ -150,14 +150,22 @@ def test_mistakes(tmp_path: Path, enums: str, arguments: tuple[str, ...], said: 
 
 def test_models_use_the_written_module(tmp_path: Path) -> None:
     """Enums of TypeScript are Literals in ``models``, or the classes of the module that ``enums`` writes."""
-    project_with(tmp_path, "enums.ts", 'enums_python = "app/kinds.py"\n')
+    project_with(tmp_path, "enums.ts")
     (tmp_path / "enums.ts").write_text("export const STATES = ['a', 'b'] as const;", encoding="utf-8")
     (tmp_path / "app").mkdir()
     assert "Literal['a', 'b']" in run(tmp_path, "models").out.replace('"', "'")
-    assert run(tmp_path, "enums").status == 0
+    project_with(tmp_path, "enums.ts", 'enums_python = "app/kinds.py"\n')
     text = run(tmp_path, "models").out
     assert "from app.kinds import State\n" in text
     assert "Mapped[State | None]" in text
+
+
+def test_a_class_is_the_singular_of_its_list(tmp_path: Path) -> None:
+    """The class of a list has the singular of its name, by the same rules as the class of a table."""
+    project_with(tmp_path, json.dumps({"CACHES": ["a"], "POLICIES": ["b"], "CAUSES": ["c"], "STATUSES": ["d"]}))
+    text = run(tmp_path, "enums", "--python").out
+    classes = [line.split()[1].partition("(")[0] for line in text.splitlines() if line.startswith("class ")]
+    assert classes == ["Cache", "Policy", "Cause", "Status"]
 
 
 def test_lists_that_are_left_out(tmp_path: Path) -> None:

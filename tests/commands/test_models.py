@@ -45,7 +45,7 @@ def imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def written(project: Path, *arguments: str) -> str:
-    """Return the text of tables.py, written anew."""
+    """Write tables.py, and return its text."""
     done = run(project, "models", "-o", "tables.py", *arguments)
     assert (done.status, done.err) == (0, "wrote tables.py\n")
     return (project / "tables.py").read_text(encoding="utf-8")
@@ -310,7 +310,7 @@ def test_the_module_goes_to_a_device(project: Path) -> None:
 
 
 def test_check_reports_a_stale_module(project: Path) -> None:
-    """``check`` reports a configured module that is missing or out of date; ``models`` writes it; layout is no matter."""
+    """``check`` reports a configured module that is missing or out of date; ``models`` writes it; its layout is ignored."""
     settings = '[tool.waiaas-migrate]\nmodels = "tables.py"\nmodels_style = "core"\n'
     (project / "pyproject.toml").write_text(settings, encoding="utf-8")
     assert run(project, "generate").status == 0

@@ -151,7 +151,7 @@ def test_mermaid_of_odd_names(tmp_path: Path) -> None:
     assert (
         drawn(write_project(tmp_path / "p", schema=ODD), "mermaid")
         == """\
-%% Written by `waiaas-migrate diagram`.
+%% Written by waiaas-migrate diagram.
 erDiagram
     t1["#lt;/script#gt;#lt;b#gt;&#quot;1#quot;"] {
         INTEGER id PK

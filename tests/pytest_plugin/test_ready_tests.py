@@ -235,6 +235,14 @@ def test_wrong_settings(project: Path, run_pytest: RunPytest, settings: dict[str
     done.stderr.fnmatch_lines([message])
 
 
+def test_help_with_wrong_settings(project: Path, run_pytest: RunPytest) -> None:
+    """``pytest --help`` works, and lists the settings, even if they are wrong."""
+    switch_on(project, "chekc")
+    done = run_pytest("--help")
+    assert done.ret == pytest.ExitCode.OK
+    done.stdout.fnmatch_lines(["*waiaas_migrate_tests*"])
+
+
 def test_a_conflict_in_the_manifest(project: Path, run_pytest: RunPytest) -> None:
     """A manifest that can't be read is an error of the collection, with the message that the commands print."""
     with (project / "migrations" / "manifest.json").open("a") as file:

@@ -10,7 +10,19 @@ from enum import Enum, IntEnum, StrEnum
 from typing import Any, Literal
 
 import pytest
-from sqlalchemy import JSON, Engine, cast, create_engine, func, insert, select, text, type_coerce
+from sqlalchemy import (
+    JSON,
+    Engine,
+    Integer,
+    cast,
+    create_engine,
+    func,
+    insert,
+    literal_column,
+    select,
+    text,
+    type_coerce,
+)
 from sqlalchemy.exc import StatementError
 from sqlalchemy.ext.mutable import MutableDict
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
@@ -36,7 +48,7 @@ class Color(StrEnum):
 
 
 class Size(Enum):
-    """An enum that is no str, and whose names are not its values."""
+    """An enum that is not a str, and whose names are not its values."""
 
     SMALL = "S"
     LARGE = "L"
@@ -300,7 +312,7 @@ def test_values_can_be_literals(engine: Engine, kind: TypeEngine[Any], value: ob
 
 
 def test_only_enums_and_lists_are_taken() -> None:
-    """Another class is no enum, which is an error when the class is defined."""
+    """A class that is not an enum is an error when the column is defined."""
     with pytest.raises(TypeError, match="<class 'str'> is not an enum"):
         EnumText(str)
 
@@ -323,6 +335,29 @@ class Stock(Base):
     count: Mapped[int]
 
 
+class Token(Base):
+    """A row whose key is a UUID."""
+
+    __tablename__ = "tokens"
+    id: Mapped[uuid.UUID] = mapped_column(UuidText, primary_key=True)
+    count: Mapped[int]
+
+
+def test_texts_and_uuids_are_keys_together() -> None:
+    """Rows whose keys were given as a text and as a UUID are changed in one flush."""
+    engine = create_engine("sqlite://")
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        tokens = [Token(id=str(uuid.UUID(int=2)), count=1), Token(id=uuid.UUID(int=1), count=1)]
+        session.add_all(tokens)
+        session.flush()
+        for token in tokens:
+            token.count += 1
+        session.commit()
+        assert session.scalars(select(Token.count)).all() == [2, 2]
+    engine.dispose()
+
+
 def test_enum_members_are_keys() -> None:
     """Several rows whose keys are members of an enum, which have no order, are changed in one flush."""
     engine = create_engine("sqlite://")
@@ -334,4 +369,17 @@ def test_enum_members_are_keys() -> None:
             stock.count += 1
         session.commit()
         assert {stock.size: stock.count for stock in session.scalars(select(Stock))} == {Size.SMALL: 2, Size.LARGE: 2}
+    engine.dispose()
+
+
+def test_a_sum_of_booleans_is_not_a_boolean() -> None:
+    """A number that is neither 0 nor 1 is an error instead of True; a cast gives the number."""
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
+        is_urgent = type_coerce(literal_column("urgent"), BooleanInteger)
+        rows = text("SELECT 1 AS urgent UNION ALL SELECT 1").columns().subquery()
+        with pytest.raises(ValueError, match="neither 0 nor 1"):
+            connection.scalar(select(func.sum(is_urgent)).select_from(rows))
+        assert connection.scalar(select(func.sum(cast(is_urgent, Integer))).select_from(rows)) == 2
+        assert connection.scalars(select(is_urgent).select_from(rows)).all() == [True, True]
     engine.dispose()

@@ -342,7 +342,7 @@ def test_a_deleted_file_is_not_made_again(tmp_path: Path, folder: Path, engines:
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"begin": "EXCLUSIVE"}, UsageError, "begin='EXCLUSIVE': there is no such choice"),
+        ({"begin": "EXCLUSIVE"}, UsageError, "begin='EXCLUSIVE': unknown value"),
         ({"creator": sqlite3.connect}, UsageError, "creator: an engine for a migrated database sets this itself"),
         ({"connect_args": {"isolation_level": None}}, UsageError, "isolation_level: an engine"),
         ({"connect_args": {"check_same_thread": True}}, UsageError, "check_same_thread: an engine"),
@@ -382,7 +382,7 @@ def test_errors_of_migrating_appear_at_once(tmp_path: Path, folder: Path, make: 
 def test_a_wrong_begin_is_refused_later_too(tmp_path: Path, folder: Path, engines: Make) -> None:
     """A wrong execution option is an error, and not a transaction of another kind."""
     engine = engines(tmp_path / "a.db", migrations=folder)
-    with pytest.raises(UsageError, match="there is no such choice"), engine.execution_options(begin="now").begin():
+    with pytest.raises(UsageError, match="unknown value"), engine.execution_options(begin="now").begin():
         pass
 
 

@@ -7,42 +7,44 @@ from pathlib import Path
 
 import click
 
-from waiaas_migrate.cli.output import note, print_document
+from waiaas_migrate.cli.output import note, print_document, short
 from waiaas_migrate.errors import UsageError
 
 output = click.option("-o", "--output", metavar="FILE", help="Write to FILE instead of stdout.")
+force = click.option("--force", is_flag=True, help="Replace a file that this command did not write.")
 
 
-def output_path(output: str | None) -> Path | None:
-    """Return the path of ``--output``, before the work begins; None for stdout.
+def output_path(output: str | None, *, setting: Path | None = None) -> Path | None:
+    """Return the path of ``--output`` or else of a setting, before the work begins; None for stdout, which is `-`.
 
     Raises:
         UsageError: it can't be the path of a file.
     """
-    path = None if output is None else Path(output)
-    if path is not None and not path.parent.is_dir():
-        raise UsageError(f"--output {output}: the folder {path.parent} does not exist. Create it, or correct the path.")
-    if path is not None and path.is_dir():
-        raise UsageError(f"--output {output}: is a folder. Give the path of a file.")
+    if output == "-":
+        return None
+    path = setting if output is None else Path(output)
+    if path is None:
+        return None
+    shown = short(path.absolute()) if output is None else f"--output {output}"
+    if not path.parent.is_dir():
+        folder = short(path.parent.absolute()) if output is None else path.parent
+        raise UsageError(f"{shown}: the folder {folder} does not exist. Create it, or correct the path.")
+    if path.is_dir():
+        raise UsageError(f"{shown}: is a folder. Give the path of a file.")
     return path
 
 
-def refuse_other_file(path: Path | None, is_ours: Callable[[str], bool]) -> None:
-    """Refuse to replace a file that the command didn't write; ``is_ours`` decides by how the file begins.
+def write_generated(path: Path | None, text: str, write: Callable[[Path, str], bool]) -> None:
+    """Write ``text`` with ``write``, which returns whether that changed anything; print it if ``path`` is None.
 
     Raises:
-        UsageError: names the file.
+        UsageError: the file is of another origin, or can't be written.
     """
-    if path is None or not path.is_file():
+    if path is None:
+        print_document(text)
         return
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            beginning = file.read(1000)
-    except OSError:  # writing it will fail, too, with a better message
-        return
-    if beginning and not is_ours(beginning):
-        fix = "Give another file, or add --force."
-        raise UsageError(f"--output {path}: exists, and this command didn't write it. {fix}")
+    shown = short(path.absolute())
+    note(f"wrote {shown}" if write(path, text) else f"{shown} is up to date")
 
 
 def write_document(path: Path | None, text: str) -> None:

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 from waiaas_migrate.authoring.declared import declare
 from waiaas_migrate.commands.live_database import ignored_by, live_connection
 from waiaas_migrate.commands.migration_steps import migration_steps
+from waiaas_migrate.commands.written_file import write_made
 from waiaas_migrate.drawing.cards import picture_of
 from waiaas_migrate.drawing.dot import dot
 from waiaas_migrate.drawing.history import history_of
@@ -37,8 +38,6 @@ _ENDINGS: dict[str, Format] = {
     ".md": "markdown",
     ".markdown": "markdown",
 }
-#: Every file that ``diagram`` writes says so near its beginning.
-MADE_BY = "Written by `waiaas-migrate diagram`."
 
 
 @collection_paused()
@@ -86,9 +85,13 @@ def format_of(path: Path) -> Format:
     return found
 
 
-def is_ours(text: str) -> bool:
-    """Return whether ``text`` is that of a file that ``diagram`` wrote."""
-    return MADE_BY in text[:1000]
+def write_diagram(path: Path, text: str, *, force: bool = False) -> bool:
+    """Write the diagram at ``path``, and return whether that changed anything.
+
+    Raises:
+        UsageError: ``path`` is a file of another origin and ``force`` is false, or it can't be written.
+    """
+    return write_made(path, text, command="diagram", force=force)
 
 
 def _schema(project: Project, database: str | None) -> tuple[str, Schema]:

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from waiaas_migrate.authoring.declared import declare
+from waiaas_migrate.commands.enums import enums
 from waiaas_migrate.commands.findings import Finding, FindingCode, Subject
 from waiaas_migrate.commands.typed_tables.models import USED
 from waiaas_migrate.commands.typed_tables.module_text import Style, module_text
 from waiaas_migrate.commands.typed_tables.values import Source
 from waiaas_migrate.commands.written_file import staleness, write_made
-from waiaas_migrate.files.enum_sources.load_enums import EnumSource, load_enums
-from waiaas_migrate.files.problem_report import Origin
+from waiaas_migrate.files.enum_sources.load_enums import enums_in, load_enums
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.schema_file.enum_keys import declared_sources
 from waiaas_migrate.files.schema_file.load_schema import DeclaredSchema
@@ -59,11 +59,14 @@ def stale_models(project: Project, declared: DeclaredSchema) -> Iterator[Finding
 
 
 def _source(project: Project, declared: DeclaredSchema) -> Source:
-    """Add everything that Python modules with enums define: a list that a column refers to may be made from a class."""
-    sources = declared_sources(project.schema, root=project.root)
-    if project.enums_python is not None and project.enums_python.is_file():
-        sources += (EnumSource(str(project.enums_python), Origin(file="enums_python")),)
-    found = load_enums(sources, root=project.root).definitions
+    """Add everything that Python modules with enums define: a list that a column refers to may be made from a class.
+
+    The module that ``enums`` writes need not be there yet.
+    """
+    found = load_enums(declared_sources(project.schema, root=project.root), root=project.root).definitions
+    if project.enums_python is not None:
+        text = enums(project, language="python")
+        found += enums_in(text, project.enums_python, root=project.root)
     usable = (one for one in found if one.module and not one.problem and one.name not in USED)
     return Source(declared=declared, enums=tuple(usable))
 

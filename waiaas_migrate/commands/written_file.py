@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import eq
 from pathlib import Path
 
 from waiaas_migrate.errors import Problem, UsageError
 from waiaas_migrate.files.text_file import read_text, write_text
 
+_BEGINNING = 1000
 #: Returns whether two texts of a file differ only in their layout.
 IsSame = Callable[[str, str], bool]
 
 
 def mark(command: str) -> str:
-    """Return what the first line of each file that ``command`` writes contains."""
+    """Return what each file that ``command`` writes contains near its beginning."""
     return f"Written by waiaas-migrate {command}."
 
 
-def write_made(path: Path, text: str, *, command: str, is_same: IsSame, force: bool) -> bool:
+def write_made(path: Path, text: str, *, command: str, is_same: IsSame = eq, force: bool) -> bool:
     """Write ``text`` to ``path``, and return whether that changed anything.
 
     A file that differs only in its layout is left as a formatter made it.
@@ -25,7 +27,7 @@ def write_made(path: Path, text: str, *, command: str, is_same: IsSame, force: b
     Args:
         path: the file.
         text: its text.
-        command: the command; the first line of a file says that it wrote it.
+        command: the command; the beginning of a file says that it wrote it.
         is_same: compares the file with ``text``.
         force: whether a file of another origin is replaced.
 
@@ -35,7 +37,7 @@ def write_made(path: Path, text: str, *, command: str, is_same: IsSame, force: b
     found = text_at(path)
     if found is not None and is_same(found, text):
         return False
-    if found is not None and mark(command) not in found.partition("\n")[0] and not force:
+    if found is not None and mark(command) not in found[:_BEGINNING] and not force:
         raise UsageError(f"{path}: not written by `{command}`. Give another file, or pass --force to replace it.")
     try:
         write_text(path, text)

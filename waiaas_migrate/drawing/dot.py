@@ -10,7 +10,7 @@ from waiaas_migrate.drawing.plain_text import on_one_line
 from waiaas_migrate.schema.names import fold
 
 _HEAD = """\
-// Written by `waiaas-migrate diagram`.
+// Written by waiaas-migrate diagram.
 digraph {
     graph [rankdir=LR, ranksep=1.2, nodesep=0.35, fontname="Helvetica"]
     node [shape=plain, fontname="Helvetica", fontsize=11]

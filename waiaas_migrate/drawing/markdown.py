@@ -16,7 +16,7 @@ _MOST_IN_A_DRAWING = 40
 def markdown(picture: Picture, *, title: str) -> str:
     """Return the documentation: a drawing of the relations, then a section for each table."""
     names = {key: f"table-{number}" for number, key in enumerate(picture.cards, 1)}
-    lines = ["<!-- Written by `waiaas-migrate diagram`. -->", "", f"# {_plain(title)}", ""]
+    lines = ["<!-- Written by waiaas-migrate diagram. -->", "", f"# {_plain(title)}", ""]
     if len(picture.cards) <= _MOST_IN_A_DRAWING and picture.relations:
         lines += ["```mermaid", *mermaid(picture).splitlines()[1:], "```", ""]
     lines += ["| Table | Columns | Comment |", "| --- | --- | --- |"]

@@ -17,7 +17,7 @@ _KEYS = ("PK", "FK", "UK")
 def mermaid(picture: Picture) -> str:
     """Return ``picture`` as an ``erDiagram``; views and virtual tables have no columns."""
     ids = {key: f"t{number}" for number, key in enumerate(picture.cards, 1)}
-    lines = ["%% Written by `waiaas-migrate diagram`.", "erDiagram"]
+    lines = ["%% Written by waiaas-migrate diagram.", "erDiagram"]
     for key, card in picture.cards.items():
         lines += _entity(ids[key], card)
     lines += [_relation(relation, ids) for relation in picture.relations]

@@ -28,7 +28,7 @@ def svg(picture: Picture, *, title: str) -> str:
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" {place} {view} role="img">',
-            "<!-- Written by `waiaas-migrate diagram`. -->",
+            "<!-- Written by waiaas-migrate diagram. -->",
             f"<title>{_text(title)}</title>",
             f"<style>\n{_STYLE.read_text(encoding='utf-8')}</style>",
             f'<rect class="paper" x="{-_MARGIN}" y="{-_MARGIN}" {place}/>',

@@ -36,7 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
     They belong to the manifest. If pytest is called with paths, they are collected if the manifest is below one.
     """
     names = config.getini(TESTS)
-    if not names:
+    if not names or config.getoption("help"):
         return
     if unknown := [name for name in names if name not in _READY]:
         from waiaas_migrate.files.problem_report import listed, suggestion

@@ -224,7 +224,7 @@ def _timeout(head: Head | None) -> float:
 
 def _refuse_unknown_choice(backup: str) -> None:
     if backup not in ("auto", "always", "never"):
-        raise UsageError(f"backup={backup!r}: there is no such choice. Use 'auto', 'always' or 'never'.")
+        raise UsageError(f"backup={backup!r}: unknown value. Use 'auto', 'always' or 'never'.")
 
 
 def _refuse_unknown_options(options: ConnectOptions) -> None:

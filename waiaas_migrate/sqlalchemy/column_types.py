@@ -128,7 +128,13 @@ class BooleanInteger(_Decorated[bool]):
         return int(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> bool | None:  # noqa: ANN401
-        return None if value is None else bool(value)
+        if value is None:
+            return None
+        if value not in (0, 1):
+            raise ValueError(
+                f"the database holds {value!r}, which is neither 0 nor 1. For a sum, use cast(column, Integer)."
+            )
+        return bool(value)
 
 
 class _EnumType(_Decorated[_T]):
@@ -267,6 +273,11 @@ class UuidText(_Decorated[uuid.UUID]):
 
     impl = Text
     cache_ok = True
+
+    @property
+    def sort_key_function(self) -> Callable[[Any], Any] | None:  # type: ignore[override]  # as in SQLAlchemy
+        """Let SQLAlchemy sort rows by keys that are UUIDs or texts."""
+        return str
 
     def process_bind_param(self, value: uuid.UUID | str | None, dialect: Dialect) -> str | None:
         return None if value is None else str(self._uuid(value, f"{value!r}"))

@@ -165,4 +165,4 @@ def _begin_explicitly(engine: Engine, begin: Begin, level: str | None) -> None:
 
 def _refuse_unknown(begin: str) -> None:
     if begin not in get_args(Begin):
-        raise UsageError(f"begin={begin!r}: there is no such choice. Use 'IMMEDIATE' or 'DEFERRED'.")
+        raise UsageError(f"begin={begin!r}: unknown value. Use 'IMMEDIATE' or 'DEFERRED'.")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.output_file import output, output_path, refuse_other_file, write_document
+from waiaas_migrate.cli.output_file import force, output, output_path, write_generated
 from waiaas_migrate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     type=click.Choice(["html", "svg", "mermaid", "dot", "markdown"]),
     help="What to write.  [default: by the ending of FILE]",
 )
-@click.option("--force", is_flag=True, help="Replace FILE even if `diagram` didn't write it.")
+@force
 @options.in_project
 def diagram(project: Project, source: str | None, output: str | None, form: Format | None, *, force: bool) -> int:
     """Draw the schema of schema.yaml, or of DATABASE.
@@ -39,13 +40,11 @@ def diagram(project: Project, source: str | None, output: str | None, form: Form
       waiaas-migrate diagram -o schema.html
     """  # noqa: D301
     from waiaas_migrate.commands.diagram import diagram as run
-    from waiaas_migrate.commands.diagram import format_of, is_ours
+    from waiaas_migrate.commands.diagram import format_of, write_diagram
 
     path = output_path(output)
     if path is None and form is None:
-        raise UsageError("Nothing says what to draw. Add `-o schema.html`, or `--format`.")
+        raise UsageError("No format was given. Add `-o schema.html` or `--format`.")
     chosen = form or format_of(path or Path())
-    if not force:
-        refuse_other_file(path, is_ours)
-    write_document(path, run(project, source, form=chosen))
+    write_generated(path, run(project, source, form=chosen), partial(write_diagram, force=force))
     return 0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.output import note, print_document, short
-from waiaas_migrate.cli.output_file import output_path
+from waiaas_migrate.cli.output_file import force, output_path, write_generated
 from waiaas_migrate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--python", "language", flag_value="python", help="Write a Python module.")
 @click.option("--typescript", "language", flag_value="typescript", help="Write a TypeScript module.")
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE; `-` is stdout.")
-@click.option("--force", is_flag=True, help="Replace a file that this command did not write.")
+@force
 @options.in_project
 def enums(
     project: Project, sources: tuple[str, ...], language: EnumLanguage | None, output: str | None, *, force: bool
@@ -47,11 +47,7 @@ def enums(
         raise UsageError("Pass --python or --typescript.")
     languages = tuple(configured) if language is None else (language,)
     for one in languages:
-        path = configured.get(one) if output is None else output_path(output if output != "-" else None)
+        path = output_path(output, setting=configured.get(one))
         text = run(project, language=one, sources=sources)
-        if path is None:
-            print_document(text)
-        else:
-            is_changed = write_enums(path, text, language=one, force=force)
-            note(f"wrote {short(path.absolute())}" if is_changed else f"{short(path.absolute())} is up to date")
+        write_generated(path, text, partial(write_enums, language=one, force=force))
     return 0

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.output import note, print_document
-from waiaas_migrate.errors import UsageError
+from waiaas_migrate.cli.output_file import force, output_path, write_generated
 
 if TYPE_CHECKING:
     from waiaas_migrate.files.project import Project
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     metavar="STYLE",
     help="Write classes (`declarative`), or Table objects (`core`).  [default: declarative]",
 )
-@click.option("--force", is_flag=True, help="Replace a file that this command did not write.")
+@force
 @options.in_project
 def models(project: Project, output: str | None, style: Literal["declarative", "core"] | None, *, force: bool) -> int:
     """Write the tables of schema.yaml as typed SQLAlchemy classes.
@@ -39,17 +38,7 @@ def models(project: Project, output: str | None, style: Literal["declarative", "
     """  # noqa: D301
     from waiaas_migrate.commands.models import models as run
     from waiaas_migrate.commands.models import write_models
-    from waiaas_migrate.files.text_file import display_name
 
-    path = project.models if output is None else None if output == "-" else Path(output)
-    if path is not None and not path.parent.is_dir():
-        raise UsageError(f"--output {path}: the folder {path.parent} does not exist. Create it, or correct the path.")
-    if path is not None and path.is_dir():
-        raise UsageError(f"--output {path}: is a folder. Give the path of a file.")
-    text = run(project, style=style)
-    if path is None:
-        print_document(text)
-        return 0
-    name = display_name(path, options.current_folder())
-    note(f"wrote {name}" if write_models(path, text, force=force) else f"{name} is up to date")
+    path = output_path(output, setting=project.models)
+    write_generated(path, run(project, style=style), partial(write_models, force=force))
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
+from waiaas_migrate.commands.typed_tables.names import singular
 from waiaas_migrate.files.enum_sources.definitions import EnumDefinition
 from waiaas_migrate.files.enum_sources.words import split_words, words_of
 
@@ -49,19 +50,11 @@ def grouped(definitions: Iterable[EnumDefinition]) -> tuple[EnumGroup, ...]:
 
 def _with_type(group: EnumGroup, taken: set[str]) -> EnumGroup:
     *words, last = split_words(group.list_name) or ("",)
-    name = "".join(word.capitalize() for word in (*words, _singular(last)))
+    name = "".join(word.capitalize() for word in (*words, singular(last)))
     if group.type_name or not name.isidentifier() or name in taken:
         return group
     taken.add(name)
     return replace(group, type_name=name)
-
-
-def _singular(word: str) -> str:
-    if word.endswith("ies"):
-        return f"{word[:-3]}y"
-    if word.endswith(("sses", "uses", "xes", "ches", "shes")):
-        return word[:-2]
-    return word if word.endswith(("ss", "us", "is")) else word.removesuffix("s")
 
 
 def unique(names: Iterable[str], taken: Collection[str] = ()) -> tuple[str, ...]:

@@ -29,7 +29,8 @@ def new_enums(database: StrPath, shown: str) -> str:
             name = _name(one, taken)
             groups[one.values] = EnumGroup(values=one.check.allowed.values, type_name=name)
             taken.add(name)
-    return python_module(groups.values(), [f"Made from {shown}. schema.yaml refers to these enums."]) if groups else ""
+    head = (f"Made from {shown}. schema.yaml refers to these enums.",)
+    return python_module(groups.values(), head) if groups else ""
 
 
 def _name(one: ValueList, taken: Collection[str]) -> str:

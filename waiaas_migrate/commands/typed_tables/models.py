@@ -16,7 +16,7 @@ from waiaas_migrate.schema.rowid import rowid_alias
 USED = frozenset(
     """
     Any Base BooleanInteger Declared DeclarativeBase EnumInteger EnumText JsonText Literal Mapped MappedAsDataclass
-    Timestamp UUID UuidText annotations bool bytes date datetime dict dict float int list mapped_column
+    Timestamp UUID UuidText annotations bool bytes date datetime dict float int list mapped_column
     relationship sa str time
     """.split()
 )

@@ -13,12 +13,12 @@ from waiaas_migrate.commands.typed_tables.models import Attribute, Model, models
 from waiaas_migrate.commands.typed_tables.python_text import Call, Code, Text, call, imports, lines, quoted
 from waiaas_migrate.commands.typed_tables.relationships import Relationship, relationships
 from waiaas_migrate.commands.typed_tables.values import TYPES, Source
+from waiaas_migrate.commands.written_file import mark
 from waiaas_migrate.schema.model import Schema
 
 Style = Literal["declarative", "core"]
 
-#: The first line of every module; a file without it was not written by ``models``.
-MARK = "# Written by waiaas-migrate models. Change schema.yaml instead."
+_FIRST_LINE = f"# {mark('models')} Change schema.yaml instead."
 
 _ORM = "sqlalchemy.orm"
 _WIDTH = 88
@@ -35,7 +35,7 @@ def module_text(source: Source, *, style: Style) -> str:
         links = relationships(models)
         code = [_base(), *(block for model in models for block in _model(model, constraints, links))]
     head = _head(source.declared.schema, constraints.left_out)
-    return "\n".join([MARK, *head, "", *_imports(models, style), *_aliases(models), _joined(code, style), ""])
+    return "\n".join([_FIRST_LINE, *head, "", *_imports(models, style), *_aliases(models), _joined(code, style), ""])
 
 
 def _joined(blocks: Iterable[str], style: Style) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from waiaas_migrate.commands.typed_tables.models import USED, Attribute, Model
 from waiaas_migrate.commands.typed_tables.names import attribute_name, snake_case
@@ -108,16 +108,7 @@ def _named(links: tuple[_Link, ...]) -> tuple[_Link, ...]:
             choices = ["child" if link.is_one_to_one else "children", *choices]
         backward = _free(choices, taken[link.parent.name])
         taken[link.parent.name].add(backward)
-        found.append(
-            _Link(
-                child=link.child,
-                parent=link.parent,
-                columns=link.columns,
-                targets=link.targets,
-                forward=forward,
-                backward=backward,
-            )
-        )
+        found.append(replace(link, forward=forward, backward=backward))
     return tuple(found)
 
 

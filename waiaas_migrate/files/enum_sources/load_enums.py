@@ -166,7 +166,12 @@ def same_enums(one: str, other: str, *, suffix: str) -> bool:
 
 
 def _all_in(text: str, suffix: str) -> set[tuple[object, ...]]:
-    evaluator = Evaluator(_LANGUAGES, Path())
-    module = _LANGUAGES[suffix].parse(text, Path(f"enums{suffix}"), "")
-    found = (evaluator.definition(module, name, "") for name in evaluator.names(module))
-    return {(one.name, one.shape, one.values, one.members, one.problem) for one in found if one is not None}
+    found = enums_in(text, Path(f"enums{suffix}"), root=Path())
+    return {(one.name, one.shape, one.values, one.members, one.problem) for one in found}
+
+
+def enums_in(text: str, path: Path, *, root: Path) -> tuple[EnumDefinition, ...]:
+    """Return the enums that the file at ``path`` defines if its text is ``text``; nothing is imported."""
+    evaluator = Evaluator(_LANGUAGES, root)
+    module = _LANGUAGES[path.suffix].parse(text, path, "")
+    return tuple(_written(_Opened(EnumSource("", Origin(file="")), module, _module_of(path, root)), evaluator, ()))
