@@ -228,7 +228,7 @@ def test_a_missing_manifest(project: Path) -> None:
     (project / "migrations" / "manifest.json").unlink()
     done = checked(project)
     assert done.status == 1
-    assert done.out == report("manifest", f"migrations: manifest.json is missing.")
+    assert done.out == report("manifest", "migrations: manifest.json is missing.")
     assert run(project, "generate").status == 0
     assert checked(project).status == 0
 
