@@ -209,7 +209,7 @@ def test_hazards_of_a_migration_by_hand(branch: Path) -> None:
     """What SQL written by hand drops is found; what it renames or rebuilds is not dropped."""
     sql = """\
 -- depends: 0001_initial
-ALTER TABLE tasks RENAME TO jobs;
+ALTER TABLE main.tasks RENAME TO jobs;
 ALTER TABLE jobs RENAME COLUMN title TO name;
 CREATE TABLE notes_new (id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE);
 INSERT INTO notes_new (id, job_id) SELECT id, task_id FROM notes;

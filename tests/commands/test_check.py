@@ -138,7 +138,7 @@ def test_pragmas_changed(project: Path) -> None:
     edit(project / "schema.yaml", "  temp_store: MEMORY", "  recursive_triggers: ON\n  temp_store: MEMORY")
     done = checked(project)
     assert done.status == 1
-    where = project / "migrations" / "manifest.json"
+    where = Path("migrations", "manifest.json")
     assert done.out == report(
         "pragma",
         f"{where}: PRAGMA synchronous is FULL in schema.yaml and NORMAL here.",
@@ -180,7 +180,7 @@ def test_an_edited_migration(project: Path, name: str) -> None:
     done = checked(project)
     assert done.status == 1
     assert (
-        f"{project / 'migrations' / '0002_seed.sql'}: was edited, or its rollback or its line in manifest.json was"
+        f"{Path('migrations', '0002_seed.sql')}: was edited, or its rollback or its line in manifest.json was"
         in done.out
     )
     assert "If it is released, restore them from git" in done.out
@@ -228,7 +228,7 @@ def test_a_missing_manifest(project: Path) -> None:
     (project / "migrations" / "manifest.json").unlink()
     done = checked(project)
     assert done.status == 1
-    assert done.out == report("manifest", f"{project / 'migrations'}: manifest.json is missing.")
+    assert done.out == report("manifest", "migrations: manifest.json is missing.")
     assert run(project, "generate").status == 0
     assert checked(project).status == 0
 

@@ -76,7 +76,13 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
         *stale_enums(project),
         *editor_findings(project),
     )
-    return tuple(replace(one, file=display_name(project.root / one.file, project.root)) for one in found)
+    return tuple(_relative(one, project.root) for one in found)
+
+
+def _relative(finding: Finding, root: Path) -> Finding:
+    """Return ``finding`` with the name of its file relative to ``root``."""
+    file = display_name(root / finding.file, root)
+    return replace(finding, file=file, where=file if finding.where == finding.file else finding.where)
 
 
 def _file_finding(

@@ -21,9 +21,8 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import resolve
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.memory import copy, memory
-from waiaas_migrate.sqlite.reading.cursor import Cursor
-from waiaas_migrate.sqlite.reading.grammar import SqlError, significant, tokenize
 from waiaas_migrate.sqlite.reading.introspect import introspect
+from waiaas_migrate.sqlite.reading.rename import rename_in
 
 #: Old names by new ones, both folded: of tables (under an empty name), and of the columns of each table.
 _Renamed = Mapping[tuple[str, str], str]
@@ -96,22 +95,8 @@ def _texts(connection: sqlite3.Connection, schema: Schema) -> dict[str, Table | 
 
 def _renames_in(statements: Iterable[str]) -> Iterator[tuple[tuple[str, str], str]]:
     """Yield the renames of tables and columns in SQL."""
-    for statement in statements:
-        cursor = Cursor(significant(tokenize(statement)))
-        if not cursor.accept("ALTER", "TABLE"):
-            continue
-        try:
-            table = cursor.name()
-            table = cursor.name() if cursor.accept(".") else table
-            if cursor.accept("RENAME", "TO"):
-                yield ("", fold(cursor.name())), fold(table)
-            elif cursor.accept("RENAME"):
-                cursor.accept("COLUMN")
-                old = fold(cursor.name())
-                cursor.expect("TO")
-                yield (fold(table), fold(cursor.name())), old
-        except SqlError:
-            continue
+    for one in filter(None, map(rename_in, statements)):
+        yield ((one.table, one.new), one.column) if one.column else (("", one.new), one.table)
 
 
 def _with_renames(old: Schema, new: Schema, renamed: _Renamed) -> Schema:

@@ -26,9 +26,9 @@ from waiaas_migrate.schema.model import Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.memory import copy, execute
 from waiaas_migrate.sqlite.planning.effects import AnnouncedHazard
-from waiaas_migrate.sqlite.reading.cursor import Cursor
 from waiaas_migrate.sqlite.reading.grammar import SqlError, Token, significant, tokenize
 from waiaas_migrate.sqlite.reading.introspect import introspect
+from waiaas_migrate.sqlite.reading.rename import rename_in
 
 _ALLOWED = "If that is meant, write `-- lint ignore {}: REASON` into the migration and run `waiaas-migrate record`."
 
@@ -172,18 +172,9 @@ def _rename(before: sqlite3.Connection, migration: MigrationFile, after: Mapping
 
 def _renames_for_good(statement: str, after: Mapping[str, Table]) -> bool:
     """Return whether ``statement`` renames a table or a column, and ``after`` has the new name and not the old one."""
-    try:
-        cursor = Cursor(significant(tokenize(statement)))
-        if not cursor.accept("ALTER", "TABLE"):
-            return False
-        table = fold(cursor.name())
-        if cursor.accept("RENAME", "TO"):
-            return table not in after and fold(cursor.name()) in after
-        cursor.expect("RENAME")
-        cursor.accept("COLUMN")
-        old = fold(cursor.name())
-        cursor.expect("TO")
-        columns = {fold(column.name) for column in after[table].columns} if table in after else set[str]()
-        return old not in columns and fold(cursor.name()) in columns
-    except SqlError:
+    if (one := rename_in(statement)) is None:
         return False
+    if not one.column:
+        return one.table not in after and one.new in after
+    columns = {fold(column.name) for column in after[one.table].columns} if one.table in after else set[str]()
+    return one.column not in columns and one.new in columns
