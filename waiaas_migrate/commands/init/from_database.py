@@ -13,7 +13,7 @@ from waiaas_migrate.commands.init.start import Start
 from waiaas_migrate.commands.init.start_files import HEAD
 from waiaas_migrate.commands.init.surroundings import Surroundings
 from waiaas_migrate.commands.inspect import inspect
-from waiaas_migrate.errors import DatabaseRefused, UsageError
+from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.sqlite.database.url import StrPath, database_path
 
@@ -46,9 +46,6 @@ def from_database(around: Surroundings, database: StrPath) -> Start:
             templates=scratch / "templates",
         )
         done = generate(project, name="initial")
-        if not done.changes:
-            fix = "Run `waiaas-migrate init` without --from, and later `apply` to make its tables."
-            raise DatabaseRefused(f"{path}: has no tables to start from. {fix}")
         notices = list(found.remarks)
         if done.refused:
             notices += [f"{hazard} The first migration was not written: run `generate`." for hazard in done.refused]
