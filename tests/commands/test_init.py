@@ -257,7 +257,7 @@ def test_from_a_database_without_a_module_of_enums(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("script", "said"),
     [
-        ("", "has no tables, so there is nothing to adopt"),
+        ("", "a.db: has no tables to start from. Run `waiaas-migrate init` without --from"),
         ("CREATE TABLE t (a); CREATE TABLE _yoyo_migration (x)", ""),
         (None, "no such file"),
     ],

@@ -13,7 +13,7 @@ from waiaas_migrate.commands.init.start import Start
 from waiaas_migrate.commands.init.start_files import HEAD
 from waiaas_migrate.commands.init.surroundings import Surroundings
 from waiaas_migrate.commands.inspect import inspect
-from waiaas_migrate.errors import UsageError
+from waiaas_migrate.errors import DatabaseRefused, UsageError
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.sqlite.database.url import StrPath, database_path
 
@@ -39,13 +39,11 @@ def from_database(around: Surroundings, database: StrPath) -> Start:
         found = inspect(database, enums=modules, root=root)
         files[around.folder / "schema.yaml"] = HEAD + found.text
         _write(files, around.folder, scratch)
-        project = Project(
-            root=root,
-            schema=scratch / "schema.yaml",
-            migrations=scratch / "migrations",
-            templates=scratch / "templates",
-        )
+        project = _project(root, scratch)
         done = generate(project, name="initial")
+        if not done.changes:
+            fix = "Run `waiaas-migrate init` without --from, and later `apply` to make its tables."
+            raise DatabaseRefused(f"{path}: has no tables to start from. {fix}")
         notices = list(found.remarks)
         if done.refused:
             notices += [f"{hazard} The first migration was not written: run `generate`." for hazard in done.refused]
@@ -57,6 +55,15 @@ def from_database(around: Surroundings, database: StrPath) -> Start:
         what = " ".join(f"{one.where}: {one}." for one in adoption.differences)
         notices.append(f"{path} differs from the migration, so it was not adopted: {what}")
     return Start(files=files, database=path, notices=tuple(notices), is_generated=not adoption.differences)
+
+
+def _project(root: Path, scratch: Path) -> Project:
+    return Project(
+        root=root,
+        schema=scratch / "schema.yaml",
+        migrations=scratch / "migrations",
+        templates=scratch / "templates",
+    )
 
 
 def _write(files: Mapping[Path, str], folder: Path, scratch: Path) -> None:

@@ -7,13 +7,12 @@ from dataclasses import replace
 
 from waiaas_migrate.authoring.declared import Declared, declare
 from waiaas_migrate.commands.findings import Finding, Severity, Subject, placed
-from waiaas_migrate.commands.lint.rule import Linted, Rule, all_rules, known_codes
+from waiaas_migrate.commands.lint.rule import Linted, Rule, all_rules, unknown_code
 from waiaas_migrate.commands.lint.waivers import Waiver, schema_waivers
 from waiaas_migrate.commands.live_database import ignored_by, live_connection
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.lint_settings import LintSettings
-from waiaas_migrate.files.problem_report import suggestion
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.schema_file.key_places import KeyPlaces
 from waiaas_migrate.files.schema_file.locate import declared_names
@@ -88,11 +87,9 @@ def selected(settings: LintSettings) -> tuple[Rule, ...]:
     Raises:
         UsageError: they name an unknown rule.
     """
-    known = known_codes()
     for code in settings.codes:
-        if code not in known:
-            fix = suggestion(code, known, "docs/lint.md lists all rules.")
-            raise UsageError(f"[tool.waiaas-migrate.lint]: unknown rule {code}. {fix}")
+        if problem := unknown_code(code):
+            raise UsageError(f"[tool.waiaas-migrate.lint]: {' '.join(problem)}")
     return tuple(rule for rule in all_rules() if _is_selected(rule.code, settings))
 
 

@@ -23,6 +23,7 @@ from typing import NamedTuple
 from waiaas_migrate.authoring.faulty_rollbacks import RollbackFault
 from waiaas_migrate.commands.findings import EXPLANATIONS, Severity
 from waiaas_migrate.commands.lint import rules
+from waiaas_migrate.files.problem_report import listed, suggestion
 from waiaas_migrate.schema.hazards.hazard import Code
 from waiaas_migrate.schema.model import Schema, Table
 from waiaas_migrate.schema.names import fold
@@ -100,6 +101,14 @@ def explanations() -> dict[str, str]:
 def known_codes() -> frozenset[str]:
     """Return every code that can be ignored: those of rules, hazards and rollbacks."""
     return frozenset((*(rule.code for rule in all_rules()), *Code, *RollbackFault))
+
+
+def unknown_code(code: str) -> tuple[str, str] | None:
+    """Return the problem of a code that can't be ignored, and its fix; None if it can be."""
+    known = known_codes()
+    if code in known:
+        return None
+    return f"unknown rule `{code}`.", suggestion(code, known, f"Known rules: {listed(sorted(known))}.")
 
 
 def _rule(module: ModuleType) -> Rule:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from waiaas_migrate.commands.lint.rule import known_codes
+from waiaas_migrate.commands.lint.rule import unknown_code
 from waiaas_migrate.errors import MigrationsError, SchemaFileError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
-from waiaas_migrate.files.problem_report import Origin, Report, suggestion
+from waiaas_migrate.files.problem_report import Origin, Report
 from waiaas_migrate.files.schema_file.locate import Steps, texts
 from waiaas_migrate.files.text_file import display_name
 from waiaas_migrate.schema.names import fold
@@ -35,13 +35,13 @@ def schema_waivers(path: Path, *, root: Path) -> tuple[Waiver, ...]:
     Raises:
         SchemaFileError: a code is unknown.
     """
-    report, known = Report(), known_codes()
+    report = Report()
     found = []
     for steps, origin, code in texts(path, root=root):
         if steps[-3:-1] == ("lint", "ignore") and len(steps) in (3, 5, 7):
             found.append(Waiver(tuple(map(fold, steps[:-3])), code))
-            if code not in known:
-                report.add(origin, f"unknown rule `{code}`.", _suggested(code, known))
+            if problem := unknown_code(code):
+                report.add(origin, *problem)
     if problems := report.problems():
         raise SchemaFileError(problems)
     return tuple(found)
@@ -55,13 +55,13 @@ def migration_waivers(migration: MigrationFile, *, root: Path) -> frozenset[str]
     """
     if (comments := tuple(_comments(migration.sql))) == ():
         return frozenset()
-    report, known = Report(), known_codes()
+    report = Report()
     codes = set()
     for line, code, reason in comments:
         codes.add(code)
         origin = Origin(file=display_name(migration.path, root), line=line)
-        if code not in known:
-            report.add(origin, f"unknown rule `{code}`.", _suggested(code, known))
+        if problem := unknown_code(code):
+            report.add(origin, *problem)
         elif not reason:
             report.add(origin, "the waiver has no reason.", f"Write `-- lint ignore {code}: REASON`.")
     if problems := report.problems():
@@ -72,7 +72,3 @@ def migration_waivers(migration: MigrationFile, *, root: Path) -> frozenset[str]
 def _comments(text: str) -> Iterator[tuple[int, str, str]]:
     for match in _COMMENT.finditer(text):
         yield text.count("\n", 0, match.start("code")) + 1, match["code"].upper(), match["reason"]
-
-
-def _suggested(code: str, known: Collection[str]) -> str:
-    return suggestion(code, known, "docs/lint.md lists all rules.")
