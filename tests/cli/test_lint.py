@@ -128,7 +128,10 @@ def test_settings(project: Path) -> None:
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("ignore = ['REDUNDANT_INDICES']", "[tool.waiaas-migrate.lint]: unknown rule `REDUNDANT_INDICES`. Did you mean"),
+        (
+            "ignore = ['REDUNDANT_INDICES']",
+            "[tool.waiaas-migrate.lint]: unknown rule `REDUNDANT_INDICES`. Did you mean",
+        ),
         ("ignore = 'RESERVED_NAME'", "`lint` must be a table with `select`, `ignore`"),
         ("severity = {RESERVED_NAME = 'fatal'}", "`lint` must be a table with `select`, `ignore`"),
         ("rules = []", "`lint` must be a table with `select`, `ignore`"),

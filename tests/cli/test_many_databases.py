@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.support.projects import edit, execute, generated_project, held_by_another_process, listing, rows, run
-from waiaas_migrate.runner.dry_run import estimate_all
+from waiaas_migrate import Outcome, apply_to_all, estimate_all
 
 COUNT = "SELECT count(*) FROM _yoyo_migration"
 
@@ -281,12 +282,18 @@ def test_dry_run_reports_a_lack_of_room(project: Path) -> None:
     assert " No backup will be made. Size " in done.out
 
 
-def test_dry_run_of_a_missing_file(project: Path) -> None:
-    """A missing file that a pattern found is a failure, as for ``apply``."""
-    new, gone = estimate_all(["new.db", "gone.db"], project / "migrations", may_make={"new.db"})
+@pytest.mark.parametrize("run_all", [estimate_all, apply_to_all])
+@pytest.mark.parametrize("kind", [str, Path])
+def test_only_named_files_may_be_made(
+    project: Path, kind: Callable[[Path], str | Path], run_all: Callable[..., Iterable[Outcome[object]]]
+) -> None:
+    """A missing file that a pattern found is a failure, whether databases are strings or paths."""
+    names = [kind(project / "new.db"), str(project / "gone.db")]
+    new, gone = run_all(names, project / "migrations", may_make={Path(names[0])})
     assert new.result is not None
     assert gone.failure is not None
-    assert gone.failure.message == "gone.db: cannot be opened: there is no such file. Check the path."
+    assert (gone.failure.kind, str(names[1]) in gone.failure.message) == ("DatabaseFileError", True)
+    assert [(project / name).exists() for name in ("new.db", "gone.db")] == [run_all is apply_to_all, False]
 
 
 def test_dry_run_of_a_new_database(project: Path) -> None:

@@ -6,7 +6,7 @@ import functools
 import os
 import shutil
 import sqlite3
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from waiaas_migrate.runner.run import wants_backup
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import read_facts
 from waiaas_migrate.sqlite.database.connection import open_read_only, plain_errors
-from waiaas_migrate.sqlite.database.url import StrPath, database_path
+from waiaas_migrate.sqlite.database.url import StrPath, database_path, database_text
 from waiaas_migrate.sqlite.planning.effects import AnnouncedHazard, Cost
 from waiaas_migrate.sqlite.quoting import quote_name
 
@@ -152,7 +152,7 @@ def estimate_all(
     *,
     options: RunOptions = RunOptions(),
     fleet: Fleet = Fleet(),  # noqa: B008 — a frozen value
-    may_make: Container[StrPath] | None = None,
+    may_make: Collection[StrPath] | None = None,
 ) -> Iterator[Outcome[Estimate]]:
     """Yield the estimate of a run of ``apply_to_all`` for each of ``databases``.
 
@@ -161,12 +161,13 @@ def estimate_all(
         UsageError: ``databases`` is one name.
     """
     refuse_single_name(databases)
-    work = functools.partial(_estimate, folder=read_folder(migrations), options=options, may_make=may_make)
+    names = None if may_make is None else frozenset(map(database_text, may_make))
+    work = functools.partial(_estimate, folder=read_folder(migrations), options=options, may_make=names)
     return each(work, databases, fleet)
 
 
 def _estimate(
-    database: str, *, folder: MigrationFolder, options: RunOptions, may_make: Container[StrPath] | None
+    database: str, *, folder: MigrationFolder, options: RunOptions, may_make: Container[str] | None
 ) -> Estimate:
     return estimate(database, folder, options=options, may_make=may_make is None or database in may_make)
 

@@ -11,7 +11,7 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from contextvars import copy_context
@@ -73,7 +73,7 @@ def apply_to_all(
     *,
     options: RunOptions = RunOptions(),
     fleet: Fleet = Fleet(),
-    may_make: Container[StrPath] | None = None,
+    may_make: Collection[StrPath] | None = None,
 ) -> Iterator[Outcome[ApplyResult]]:
     """Apply the pending migrations of the folder ``migrations`` to each database; yield outcomes in order.
 
@@ -90,12 +90,13 @@ def apply_to_all(
     _read_once(folder, stamp)
     stop = threading.Event() if fleet.executor is None else None
     options = replace(options, stop=stop)  # another process could not see it
-    work = functools.partial(_apply, folder=folder, stamp=stamp, options=options, may_make=may_make)
+    names = None if may_make is None else frozenset(map(database_text, may_make))
+    work = functools.partial(_apply, folder=folder, stamp=stamp, options=options, may_make=names)
     return each(work, databases, fleet, stop=stop)
 
 
 def _apply(
-    database: str, *, folder: Path, stamp: int, options: RunOptions, may_make: Container[StrPath] | None
+    database: str, *, folder: Path, stamp: int, options: RunOptions, may_make: Container[str] | None
 ) -> ApplyResult:
     may_make_it = may_make is None or database in may_make
     return apply_to(database, _read_once(folder, stamp), options=options, may_make=may_make_it)
