@@ -1,9 +1,8 @@
-"""A table that only links others has AUTOINCREMENT.
+"""A join table has AUTOINCREMENT.
 
 INTEGER PRIMARY KEY numbers rows by itself. AUTOINCREMENT only keeps the number of a deleted row from being used
 again. For that, every insert also reads and writes the table `sqlite_sequence`. See [SQLite
-Autoincrement](https://www.sqlite.org/autoinc.html). Nothing remembers the number of a row that only says which rows
-of other tables belong together.
+Autoincrement](https://www.sqlite.org/autoinc.html). In a join table, nothing refers to that number.
 
 Remove it, or make the foreign keys the primary key.
 """

@@ -1,7 +1,7 @@
 """A default doesn't fit the type of its column.
 
-SQLite stores what doesn't fit as it is: text in a column of numbers, or the text 'CURRENT_TIMESTAMP' where the time
-was meant. The mistake shows only when a program reads it.
+SQLite stores what doesn't fit as it is: text in a column of numbers, or the text 'CURRENT_TIMESTAMP' instead of
+the time. The mistake shows only when a program reads it.
 
 Correct the default: `default` is a value, `default_sql` an expression, such as `unixepoch()`.
 """

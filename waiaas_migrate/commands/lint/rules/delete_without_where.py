@@ -1,9 +1,9 @@
 """A migration deletes every row of a table.
 
-`DELETE` without `WHERE` is rarely meant in a migration: the schema is the same before and after, so nothing else shows
-that all rows are gone.
+`DELETE` without `WHERE` is rarely intended in a migration. The schema is the same before and after, so nothing else
+shows that all rows are gone.
 
-Write the condition. If every row is meant, say so with `WHERE true`, and say why in a comment.
+Write the condition. If you mean every row, write `WHERE true`, and say why in a comment.
 """
 
 from __future__ import annotations

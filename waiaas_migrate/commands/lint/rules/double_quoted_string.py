@@ -1,4 +1,4 @@
-"""A text is in double quotes.
+"""A string literal is in double quotes.
 
 In SQL, double quotes are for names. SQLite reads `"open"` as text only if nothing has that name. Once somebody adds a
 column `open`, the text silently becomes that column. Some builds of SQLite refuse such text altogether. See

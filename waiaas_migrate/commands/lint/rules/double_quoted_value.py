@@ -1,4 +1,4 @@
-"""A migration has a text in double quotes.
+"""A migration has a string literal in double quotes.
 
 In SQL, double quotes are for names. SQLite reads `"open"` as text only if nothing has that name, so after a typo in the
 name of a column, a migration writes the name of the column into every row. See

@@ -1,4 +1,4 @@
-"""Two foreign keys say the same.
+"""Two foreign keys are duplicates.
 
 SQLite checks both on every write. If their actions differ, what happens to a row depends on their order.
 

@@ -1,7 +1,7 @@
 """A column holds one of a few words, but accepts any text.
 
-A column called status, state, kind or role takes its values from a list that only the application knows. A typo, or a
-version of the application with other words, can write anything.
+A column called status, state, kind or role takes its values from a list that only the application knows. Without a
+list, a typo or another version of the application can write anything.
 
 Declare the list with `enum`: the name of the application's enum, or the values.
 """

@@ -2,7 +2,7 @@
 
 SQLite derives from the letters of a declared type how a column stores values. STRING and UUID have none of the words
 CHAR, CLOB and TEXT, so they store text that looks like a number as a number: `'007'` becomes `7`, `'1e5'` becomes
-`100000`, and a UUID of digits loses some. Likewise FLOATING POINT stores integers, because it ends in INT. See
+`100000`, and a UUID of digits loses precision. Likewise FLOATING POINT stores integers, because it ends in INT. See
 [Determination of column affinity](https://www.sqlite.org/datatype3.html#determination_of_column_affinity).
 
 Declare the type as `text`, `uuid` or `real`.

@@ -1,8 +1,8 @@
-"""An index does what another one does already.
+"""An index is redundant, because another one covers it.
 
-It takes space and makes every write slower, and no query is faster for it. That is so if its columns begin another
-index, the primary key or a UNIQUE constraint, in the same order and with the same collations, or if it is on the
-INTEGER PRIMARY KEY, which is the table itself.
+It takes space and makes every write slower, and no query is faster for it. An index is redundant if its columns are the
+first ones of another index, the primary key or a UNIQUE constraint, in the same order and with the same collations. So
+is an index on the INTEGER PRIMARY KEY, because that is the table itself.
 
 Drop it.
 """

@@ -1,4 +1,4 @@
-"""A constraint replaces rows in a table whose DELETE triggers don't see it.
+"""A constraint replaces rows without running the table's DELETE triggers.
 
 With ON CONFLICT REPLACE, SQLite deletes the rows that are in the way. DELETE triggers of the table run for them only
 if `PRAGMA recursive_triggers` is ON, which it isn't by default. An audit log, or a counter kept by a trigger, is then

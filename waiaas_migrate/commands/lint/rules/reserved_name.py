@@ -1,6 +1,6 @@
-"""A name is a keyword of SQL.
+"""A name is an SQL keyword.
 
-It must be quoted in every statement, and a query that forgets it fails with an error that doesn't name the reason, or
+It must be quoted in every statement, and without the quotes, a query fails with a misleading error or
 means something else.
 
 Choose another name, and carry the data over with `renamed_from`.
