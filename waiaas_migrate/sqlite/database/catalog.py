@@ -73,7 +73,7 @@ def read_catalog(connection: sqlite3.Connection) -> tuple[CatalogRow, ...]:
     Raises:
         DatabaseFileError: the catalog is damaged.
     """
-    return _declared(_read_text(connection))
+    return read_facts(connection).rows
 
 
 def read_facts(connection: sqlite3.Connection) -> CatalogFacts:
@@ -100,24 +100,16 @@ def _read_text(connection: sqlite3.Connection) -> str:
 
 
 @functools.lru_cache(maxsize=16)
-def _declared(text: str) -> tuple[CatalogRow, ...]:
-    return tuple(
-        CatalogRow(kind=kind, name=name, table=table, sql=sql)
-        for kind, name, table, sql in json.loads(text)
-        if not is_internal(name)
-    )
-
-
-@functools.lru_cache(maxsize=16)
 def _facts(text: str) -> CatalogFacts:
-    rows = _declared(text)
+    objects = [CatalogRow(kind=kind, name=name, table=table, sql=sql) for kind, name, table, sql in json.loads(text)]
+    rows = tuple(row for row in objects if not is_internal(row.name))
     return CatalogFacts(
         rows=rows,
         fingerprint=fingerprint(rows),
         names=frozenset(row.name.lower() for row in rows),
         has_keys=any(row.kind == "table" and "REFERENCES" in row.sql.upper() for row in rows),
         has_strict=any(row.kind == "table" and _STRICT.search(row.sql) for row in rows),
-        has_lock=any(kind == "table" and name.lower() == _LOCK for kind, name, _, _ in json.loads(text)),
+        has_lock=any(row.kind == "table" and row.name.lower() == _LOCK for row in objects),
     )
 
 
