@@ -17,7 +17,8 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.memory import execute, memory
 from waiaas_migrate.sqlite.quoting import quote_name
-from waiaas_migrate.sqlite.reading.virtual_tables import holds_rows, known_shadow_names
+from waiaas_migrate.sqlite.reading.external_content import holds_rows
+from waiaas_migrate.sqlite.reading.virtual_tables import known_shadow_names
 
 _ORDER = ("table", "index", "view", "trigger")
 
@@ -75,7 +76,7 @@ def losses_of(connection: sqlite3.Connection, todo: Sequence[MigrationFile]) -> 
                 unknown += [Loss(kind="unknown", name=one.id, reason=reason) for one in todo[number:]]
                 break
     rows = read_catalog(connection)
-    derived = {fold(row.name) for row in rows if row.is_virtual and not holds_rows(row)} | known_shadow_names(rows)
+    derived = {fold(row.name) for row in rows if row.is_virtual and not holds_rows(row.sql)} | known_shadow_names(rows)
     tables = [table for table in follower.tables if fold(table.name) not in derived]
     found = [loss for table in tables for loss in _lost(connection, table)]
     return (*(loss for loss in found if loss.count != 0), *unknown)

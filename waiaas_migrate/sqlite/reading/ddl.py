@@ -17,10 +17,9 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import ROWID_NAMES
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 from waiaas_migrate.sqlite.reading.cursor import Cursor, split_commas
-from waiaas_migrate.sqlite.reading.external_content import content_of
+from waiaas_migrate.sqlite.reading.external_content import holds_rows
 from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token, meaning, significant, tokenize
 from waiaas_migrate.sqlite.reading.spelling import spell, spell_statement
-from waiaas_migrate.sqlite.reading.virtual_tables import WITHOUT_DATA
 
 #: Words that are literals to SQLite's grammar, not names.
 TERMS = frozenset({"NULL", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP"})
@@ -205,8 +204,7 @@ def virtual_table(name: str, sql: str) -> VirtualTable:
     arguments = cursor.balanced() if cursor.peek() == "(" else ()
     key = f"{fold(name)} {fold(module)} {_as_written(arguments)}"
     statement = SqlText(sql=sql.strip().rstrip(";").rstrip(), key=key)
-    found = VirtualTable(name=name, module=module, statement=statement)
-    return replace(found, holds_data=fold(module) not in WITHOUT_DATA and content_of(found) is None)
+    return VirtualTable(name=name, module=module, statement=statement, holds_data=holds_rows(sql))
 
 
 class OtherNameError(SqlError):

@@ -101,7 +101,7 @@ def read_ours(connection: sqlite3.Connection, others: OtherTools) -> tuple[Catal
         ignored = ", ".join(f'"{name}"' for name in (virtual.name, *tables))
         raise UnsupportedError(
             f"table {', '.join(tables)}: may belong to virtual table {virtual.name}, whose module "
-            f"{module_of(virtual)} is not loaded here. To leave these tables alone, set "
+            f"{module_of(virtual.sql)} is not loaded here. To leave these tables alone, set "
             f"`ignore = [{ignored}]` in [tool.waiaas-migrate]. Rename those that are ordinary tables."
         )
     return ours
