@@ -120,8 +120,8 @@ def index_part(tokens: Sequence[Token], columns: dict[str, str], names: frozense
     if descending or ascending:
         tokens = tokens[:-1]
     bare, collation = _without_collation(tokens)
-    while len(bare) > 2 and _is_wrapped(bare):
-        bare, inner = _without_collation(bare[1:-1])
+    while bare[0].word == "(" and 0 < len(inside := Cursor(bare).balanced()) == len(bare) - 2:
+        bare, inner = _without_collation(inside)
         collation = collation or inner
     if len(bare) == 1 and (bare[0].is_name or bare[0].kind is Kind.STRING) and fold(bare[0].name) in columns:
         name = columns[fold(bare[0].name)]
@@ -133,16 +133,6 @@ def _without_collation(tokens: Sequence[Token]) -> tuple[Sequence[Token], str | 
     if len(tokens) > 2 and tokens[-2].word == "COLLATE":
         return tokens[:-2], tokens[-1].name
     return tokens, None
-
-
-def _is_wrapped(tokens: Sequence[Token]) -> bool:
-    """Return whether the first parenthesis closes at the end."""
-    depth = 0
-    for at, token in enumerate(tokens):
-        depth += (token.word == "(") - (token.word == ")")
-        if depth == 0:
-            return at == len(tokens) - 1
-    return False
 
 
 def view(name: str, sql: str, names: Iterable[str] = ()) -> View:
