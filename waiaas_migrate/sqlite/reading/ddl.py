@@ -253,7 +253,6 @@ def bare_default(tokens: Sequence[Token]) -> SqlText:
     return replace(found, key=stored_expression([meant], frozenset()).key)
 
 
-@lru_cache(maxsize=1024)
 def is_bare(sql: str) -> bool:
     """Return whether a DEFAULT can be written without parentheses: it is a literal or a name, perhaps with a sign.
 

@@ -24,7 +24,7 @@ _COLUMN_CONSTRAINTS = frozenset(
     | {"DEFERRABLE"}
 )
 #: Comments written for yoyo's splitter (see :mod:`waiaas_migrate.sqlite.reading.spelling`).
-_RESYNCHRONIZING = re.compile(r"/\*['\"]+\*/")
+_CLOSING_COMMENT = re.compile(r"/\*['\"]+\*/")
 
 
 def table(sql: str) -> m.Table:
@@ -283,7 +283,7 @@ def _comments(tokens: Sequence[Token]) -> tuple[str | None, dict[int, str]]:
     for token in tokens:
         is_new_line = is_new_line or "\n" in token.before
         if token.kind is Kind.COMMENT:
-            if not _RESYNCHRONIZING.fullmatch(token.text):
+            if not _CLOSING_COMMENT.fullmatch(token.text):
                 (pending if is_new_line else found.setdefault(last_part, [])).append(_comment_text(token.text))
             is_new_line = token.text.startswith("--")
             continue
