@@ -98,14 +98,13 @@ class Databases:
             raise UsageError(f"There is no migration {migration}. {suggestion(migration, ids)}".rstrip())
         return ids.index(migration) + 1
 
-    def make(self, count: int, target: Path, *, without: Collection[str] | None = ()) -> None:
+    def make(self, count: int, target: Path, *, without: Collection[str] = ()) -> None:
         """Make a database with the first ``count`` migrations, and made-up rows in all tables but ``without``.
 
-        The names of these tables are folded; None means all tables. Without migrations, there is no file.
+        The names of these tables are folded. Without migrations, there is no file.
         """
         if count:
             _copy(self._after(count), target)
-        if count and without is not None:
             with self._open(target) as connection:
                 tables = introspect(connection, others=self.folder.others).tables
                 insert_sample_rows(connection, [table for table in tables if fold(table.name) not in without])
