@@ -36,7 +36,7 @@ def expect_one_head(databases: Databases) -> None:
         )
 
 
-def expect_agreement(databases: Databases) -> None:
+def expect_no_findings(databases: Databases) -> None:
     """Fail with the findings of ``check``."""
     with using_setup(databases.project.setup):
         findings = check(databases.project)
@@ -136,7 +136,7 @@ def _fail(message: str) -> NoReturn:
 
 
 #: The tests of the whole project, and those of one migration each.
-_WHOLE = {"one_head": expect_one_head, "check": expect_agreement}
+_WHOLE = {"one_head": expect_one_head, "check": expect_no_findings}
 _EACH = {"rollbacks": expect_rollback, "upgrades": expect_upgrade}
 
 
