@@ -20,7 +20,7 @@ def allowed_values(expression: SqlText) -> AllowedValues | None:
     except (ValueError, RecursionError):
         return None  # too deep for the JSON reader, and so not a list
     tested = [column for term in terms if (column := _is_null(term)) is not None]
-    lists = [one for term in terms if (one := _in_list(term) or _one_value(term)) is not None]
+    lists = [one for term in terms if (one := _list(term)) is not None]
     columns = {*tested, *(one.column for one in lists)}
     if not lists or len(lists) + len(tested) < len(terms) or len(columns) > 1:
         return None
@@ -38,28 +38,24 @@ def _terms(tree: object) -> Iterator[object]:
             yield tree
 
 
-def _one_value(tree: object) -> AllowedValues | None:
-    match tree:
-        case {"type": "BinaryExpr", "op": "EQ" | "EQ_DOUBLE", "left": left, "right": right}:
-            column, value = _column(left), literal_value(right)
-            return None if column is None or value is None else AllowedValues(column=column, values=(value,))
-        case _:
-            return None
-
-
-def _in_list(tree: object) -> AllowedValues | None:
+def _list(tree: object) -> AllowedValues | None:
+    """Return the values that an IN or an equality allows; None if it is anything else."""
     match tree:
         case {
             "type": "InExpr",
             "negated": False,
             "operand": operand,
-            "source": {"type": "ExprList", "children": [_, *_] as items},
-        } if (column := _column(operand)) is not None:
-            values = [literal_value(item) for item in items]
-            known = tuple(value for value in values if value is not None)
-            return AllowedValues(column=column, values=known) if len(known) == len(values) else None
+            "source": {"type": "ExprList", "children": items},
+        }:
+            tested, values = operand, [literal_value(item) for item in items]
+        case {"type": "BinaryExpr", "op": "EQ" | "EQ_DOUBLE", "left": left, "right": right}:
+            tested, values = left, [literal_value(right)]
         case _:
             return None
+    column, known = _column(tested), tuple(value for value in values if value is not None)
+    if column is None or not values or len(known) < len(values):
+        return None
+    return AllowedValues(column=column, values=known)
 
 
 def _column(tree: object) -> str | None:
