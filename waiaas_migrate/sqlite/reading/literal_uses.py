@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from waiaas_migrate.schema.model import SqlText, Table
+from waiaas_migrate.schema.model import Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.reading.allowed_values import literal_value
+from waiaas_migrate.sqlite.reading.allowed_values import Tree, literal_value
 
 _COMPARISONS = frozenset({"EQ", "EQ_DOUBLE", "NE", "NE_ANGLE", "LT", "LE", "GT", "GE"})
 #: Functions whose value is one of their arguments.
 _CHOOSING = frozenset({"coalesce", "ifnull", "nullif", "iif", "min", "max"})
 
-#: The tree of an expression or a statement, as JSON.
-Tree = Any
 #: The sources of a FROM clause by folded alias: a table's folded name; None for a view or a subquery.
 Scope = Mapping[str, str | None]
 
@@ -47,14 +44,6 @@ class _Leaf(NamedTuple):
     tree: Tree
     scopes: tuple[Scope, ...]
     is_direct: bool
-
-
-def tree_of(text: SqlText) -> Tree:
-    """Return the tree of ``text``; None if it is too deep, or was not understood."""
-    try:
-        return json.loads(text.key)
-    except (ValueError, RecursionError):
-        return None
 
 
 def literal_uses(tree: Tree, tables: Mapping[str, Table], own: str) -> Iterator[LiteralUse]:
