@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from enum import StrEnum
-from typing import TypeVar
 
 from waiaas_migrate.schema import model as m
 from waiaas_migrate.schema.names import fold
@@ -15,8 +13,6 @@ from waiaas_migrate.sqlite.reading.cursor import Cursor, split_commas
 from waiaas_migrate.sqlite.reading.ddl import bare_default, index_part, known_names, stored_expression
 from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token, significant, tokenize
 from waiaas_migrate.sqlite.reading.spelling import spell
-
-WordT = TypeVar("WordT", bound=StrEnum)
 
 _TABLE_CONSTRAINTS = ("CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN")
 _COLUMN_CONSTRAINTS = frozenset(
@@ -46,8 +42,11 @@ def table(sql: str) -> m.Table:
     without_rowid = "without rowid" in options
     on_table, on_parts = _comments(tokens)
     body = _TableBody(name, parts)
-    for at, part in enumerate(parts):
-        body.read(part, comment=on_parts.get(at))
+    try:
+        for at, part in enumerate(parts):
+            body.read(part, comment=on_parts.get(at))
+    except ValueError as error:  # the model does not know a word, such as a conflict clause
+        raise SqlError(str(error)) from None
     return m.Table(
         name=name,
         columns=tuple(body.columns),
@@ -205,14 +204,7 @@ def _conflict(cursor: Cursor) -> m.Conflict | None:
     if not cursor.accept("ON", "CONFLICT"):
         return None
     word = cursor.next().word
-    return None if word == "ABORT" else _member(m.Conflict, word)
-
-
-def _member(words: type[WordT], word: str) -> WordT:
-    try:
-        return words(word)
-    except ValueError:
-        raise SqlError(f"unknown word {word!r}") from None
+    return None if word == "ABORT" else m.Conflict(word)
 
 
 def _reference(cursor: Cursor, columns: tuple[str, ...], *, name: str | None, inline: bool) -> m.ForeignKey:
@@ -236,7 +228,7 @@ def _action(cursor: Cursor) -> m.Action | None:
     word = cursor.next().word
     if word in ("SET", "NO"):
         word += " " + cursor.next().word
-    return None if word == "NO ACTION" else _member(m.Action, word)
+    return None if word == "NO ACTION" else m.Action(word)
 
 
 def _deferral(cursor: Cursor) -> m.Deferral | None:
@@ -245,7 +237,7 @@ def _deferral(cursor: Cursor) -> m.Deferral | None:
         return None
     if cursor.accept("INITIALLY"):
         words += " INITIALLY " + cursor.next().word
-    return _member(m.Deferral, words)
+    return m.Deferral(words)
 
 
 def _comments(tokens: Sequence[Token]) -> tuple[str | None, dict[int, str]]:
