@@ -51,7 +51,7 @@ def fleet_options(command: Callable[..., int]) -> Callable[..., int]:
         "--jobs",
         metavar="N",
         type=click.IntRange(min=1),
-        help="Process N databases in parallel.  [default: 4 per CPU]",
+        help="Process N databases in parallel.  [default: 2 per CPU]",
     )
     @click.option("--stop-on-failure", is_flag=True, help="Stop at the first failure.")
     @wraps(command)
