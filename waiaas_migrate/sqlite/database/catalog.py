@@ -40,7 +40,7 @@ class CatalogRow:
     @property
     def is_virtual(self) -> bool:
         """Whether this is a virtual table."""
-        return self.kind == "table" and self.sql[:14].upper() == "CREATE VIRTUAL"
+        return self.kind == "table" and is_virtual(self.sql)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,7 @@ class CatalogFacts:
     """The objects that users declared, with their fingerprint and folded names.
 
     ``has_keys``, ``has_strict``, ``has_lock``: there may be foreign keys, STRICT tables, and plain yoyo's lock table.
+    ``impostor`` is the name of an object that has the name of a table that records migrations, and is none.
     """
 
     rows: tuple[CatalogRow, ...]
@@ -56,6 +57,12 @@ class CatalogFacts:
     has_keys: bool
     has_strict: bool
     has_lock: bool
+    impostor: str | None
+
+
+def is_virtual(sql: str) -> bool:
+    """Return whether ``sql``, from the catalog, makes a virtual table."""
+    return sql[:14].upper() == "CREATE VIRTUAL"
 
 
 def is_internal(name: str) -> bool:
@@ -111,13 +118,15 @@ def _declared(text: str) -> tuple[CatalogRow, ...]:
 @functools.lru_cache(maxsize=16)
 def _facts(text: str) -> CatalogFacts:
     rows = _declared(text)
+    records = [row for row in json.loads(text) if row[1].lower() in _BOOKKEEPING and row[0] != "index"]
     return CatalogFacts(
         rows=rows,
         fingerprint=fingerprint(rows),
         names=frozenset(row.name.lower() for row in rows),
         has_keys=any(row.kind == "table" and "REFERENCES" in row.sql.upper() for row in rows),
         has_strict=any(row.kind == "table" and _STRICT.search(row.sql) for row in rows),
-        has_lock=any(kind == "table" and name.lower() == _LOCK for kind, name, _, _ in json.loads(text)),
+        has_lock=any(name.lower() == _LOCK for _, name, _, _ in records),
+        impostor=next((name for kind, name, _, sql in records if kind != "table" or is_virtual(sql)), None),
     )
 
 
