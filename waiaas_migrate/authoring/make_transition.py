@@ -109,7 +109,7 @@ def _quoted(strings: Strings, changes: Iterable[Change]) -> frozenset[str]:
 
     They are created again with single quotes; otherwise SQLite would read the string as the column.
     """
-    added = {fold(change.column.name) for change in changes if isinstance(change, AddColumn)}
+    added = {fold(change.new.name) for change in changes if isinstance(change, AddColumn)}
     return frozenset(
         name for (kind, name), words in strings.items() if kind in ("view", "trigger") and added & set(map(fold, words))
     )

@@ -13,7 +13,7 @@ from waiaas_migrate.sqlite.planning.transition import Transition
 def backfill_order(transition: Transition, tables: Collection[str]) -> tuple[list[str], list[str]]:
     """Return ``tables`` (folded), each before those that its backfills read; and those that can't be ordered."""
     dropped = [change for change in transition.changes if isinstance(change, DropColumn)]
-    changing = {*moved_columns(transition), *((fold(drop.table), fold(drop.column.name)) for drop in dropped)}
+    changing = {*moved_columns(transition), *((fold(drop.table), fold(drop.old.name)) for drop in dropped)}
     reads = {name: found.columns for name, found in transition.reads.items()}
     before = {
         name: {table for table, _ in reads.get(name, frozenset()) & changing if table != name and table in tables}

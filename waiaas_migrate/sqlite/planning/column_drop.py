@@ -49,7 +49,7 @@ def _expressions_without(table: Table, name: str) -> list[str]:
 def _keeps_comments(table: TableChanges, name: str) -> bool:
     """Return whether the other columns keep their comments."""
     columns = [fold(column.name) for column in table.old.columns]
-    dropped = {fold(change.column.name) for change in table.changes if isinstance(change, c.DropColumn)}
+    dropped = {fold(change.old.name) for change in table.changes if isinstance(change, c.DropColumn)}
     at = columns.index(name)
     return drops_cleanly(table.text, at, is_last=dropped.issuperset(columns[at + 1 :]))
 

@@ -130,7 +130,7 @@ class _Planner:
     def _create_tables(self) -> Iterator[a.Step]:
         """Create new tables, each with the indexes whose names are free."""
         for table in self.t.created(Table):
-            yield _step(describe(c.AddTable(table=table)), a.CreateTable(table=table))
+            yield _step(describe(c.AddTable(new=table)), a.CreateTable(table=table))
             yield from self._indexes_of_new(table, free=True)
 
     def _indexes_of_new(self, table: Table, *, free: bool) -> Iterator[a.Step]:
@@ -215,7 +215,7 @@ def _drop(kind: ObjectKind, name: str) -> a.Step:
 
 
 def _create_index(table: str, index: Index, cost: Cost) -> a.Step:
-    words = describe(c.AddIndex(table=table, index=index))
+    words = describe(c.AddIndex(table=table, new=index))
     return a.Step(words=words, cost=cost, actions=(a.CreateIndex(table=table, index=index),))
 
 

@@ -61,8 +61,8 @@ def _addition_guards(table: TableChanges, new: Table) -> Iterator[a.GuardNoRow]:
     for change in table.changes:
         if (
             isinstance(change, AddColumn)
-            and change.column.hints.backfill is None
-            and fold(change.column.name) != rowid_alias(new)
+            and change.new.hints.backfill is None
+            and fold(change.new.name) != rowid_alias(new)
         ):
             yield from guards(new, change)
 

@@ -142,14 +142,14 @@ def _all_at_once(old: Table, new: Table, changing: Sequence[tuple[Column, str | 
 def guards(new: Table, change: c.Alteration) -> Iterator[GuardNoRow]:  # noqa: C901 — one arm for each kind of change
     """Yield the conditions that existing rows must meet for ``change``."""
     match change:
-        case c.AddCheck(check=check):
+        case c.AddCheck(new=check):
             yield _check_guard(new, check)
         case c.ModifyCheck(old=before, new=after):
             yield from _list_guard(new, before, after)
         case c.ModifyColumn(old=before, new=after):
             if before.not_null is None and after.not_null is not None:
                 yield _null_guard(new, after)
-        case c.AddColumn(column=column):
+        case c.AddColumn(new=column):
             if waits_for_backfill(column):
                 yield _null_guard(new, column)
             elif column.not_null and not has_default(column) and column.generated is None:

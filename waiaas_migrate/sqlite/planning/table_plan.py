@@ -14,7 +14,7 @@ from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.affinity import affinity
-from waiaas_migrate.schema.altered import altered
+from waiaas_migrate.schema.applied import altered
 from waiaas_migrate.schema.canonical import canonical_collation
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import Column, Table
@@ -85,9 +85,9 @@ def _needs_rebuild(table: TableChanges, change: c.Alteration) -> bool:
     match change:
         case c.ModifyTableOptions() | c.ModifyPrimaryKey() | c.AddUnique() | c.DropUnique() | c.ReorderColumns():
             return True
-        case c.AddColumn(column=column):
+        case c.AddColumn(new=column):
             return not _can_add_column(table, column)
-        case c.DropColumn(column=column):
+        case c.DropColumn(old=column):
             return not can_drop_column(table, column)
         case c.ModifyColumn(old=old, new=new):
             return _changes_storage(table, old, new) or not edits
@@ -139,8 +139,8 @@ def _ordered_additions(table: TableChanges) -> list[c.AddColumn] | None:
     waiting = _additions(table)
     ordered: list[c.AddColumn] = []
     while waiting:
-        names = {fold(change.column.name) for change in waiting}
-        free = [one for one in waiting if not (names - {fold(one.column.name)}) & _used_by(table.new, one.column)]
+        names = {fold(change.new.name) for change in waiting}
+        free = [one for one in waiting if not (names - {fold(one.new.name)}) & _used_by(table.new, one.new)]
         if not free:
             return None
         ordered += free
@@ -157,17 +157,17 @@ def _used_by(table: Table, column: Column) -> frozenset[str]:
 
 def _is_edit(table: TableChanges, change: c.Alteration) -> bool:
     """Return whether ``change`` needs an edit of the table's text, and is not part of an added or dropped column."""
-    added = {fold(one.column.name): one.column for one in _additions(table)}
+    added = {fold(one.new.name): one.new for one in _additions(table)}
     match change:
-        case c.AddCheck(check=check):
+        case c.AddCheck(new=check):
             column = added.get(fold(check.column or ""))
             return column is None or column.hints.backfill is not None
-        case c.DropCheck(check=check):
-            dropped = {fold(one.column.name) for one in table.changes if isinstance(one, c.DropColumn)}
+        case c.DropCheck(old=check):
+            dropped = {fold(one.old.name) for one in table.changes if isinstance(one, c.DropColumn)}
             return fold(check.column or "") not in dropped
-        case c.AddForeignKey(foreign_key=key):
+        case c.AddForeignKey(new=key):
             return not (key.inline and fold(key.columns[0]) in added)
-        case c.AddColumn(column=column):
+        case c.AddColumn(new=column):
             return waits_for_backfill(column)
         case c.ModifyCheck() | c.ModifyColumn() | c.DropForeignKey() | c.ModifyForeignKey():
             return True
@@ -205,13 +205,13 @@ def _not_null_added(change: c.Alteration) -> c.Alteration:
     """Return ``change``; for an added column, the change that is left: it becomes NOT NULL."""
     if not isinstance(change, c.AddColumn):
         return change
-    return c.ModifyColumn(table=change.table, old=replace(change.column, not_null=None), new=change.column)
+    return c.ModifyColumn(table=change.table, old=replace(change.new, not_null=None), new=change.new)
 
 
 def _is_rule_on(updated: frozenset[str], change: c.Alteration) -> bool:
     """Return whether ``change`` loosens or replaces a rule on an updated column."""
     match change:
-        case c.ModifyCheck(old=check) | c.DropCheck(check=check):
+        case c.ModifyCheck(old=check) | c.DropCheck(old=check):
             return bool(updated & names_in(check.expression.sql))
         case c.ModifyColumn(new=column):
             return column.not_null is None and fold(column.name) in updated
@@ -269,10 +269,10 @@ class _Edits:
 
 def _as_added(table: TableChanges, change: c.AddColumn) -> ColumnLayout:
     """Return a new column without the rules that rows satisfy only after its backfill."""
-    place = column_layout(table.new, change.column)
-    if waits_for_backfill(change.column):
-        place = replace(place, column=replace(change.column, not_null=None))
-    if _waits_with_checks(table.new, change.column):
+    place = column_layout(table.new, change.new)
+    if waits_for_backfill(change.new):
+        place = replace(place, column=replace(change.new, not_null=None))
+    if _waits_with_checks(table.new, change.new):
         place = replace(place, checks=())
     return place
 
@@ -284,7 +284,7 @@ def _alterations(
     steps = []
     for change in added:
         place = _as_added(table, change)
-        before = () if waits_for_backfill(change.column) else guards(table.new, change)
+        before = () if waits_for_backfill(change.new) else guards(table.new, change)
         actions = (*before, a.AddColumn(table=table.new.name, column=place))
         steps.append(a.Step(words=describe(change), cost=Cost.SCAN if place.checks else Cost.CONSTANT, actions=actions))
     if not rows:
@@ -301,7 +301,7 @@ def _column_drops(table: TableChanges) -> Iterator[a.Step]:
     is_legacy = bool(statements(table.transition.old))
     for change in table.changes:
         if isinstance(change, c.DropColumn):
-            action = a.DropColumn(table=table.new.name, column=change.column.name, is_legacy=is_legacy)
+            action = a.DropColumn(table=table.new.name, column=change.old.name, is_legacy=is_legacy)
             yield a.Step(words=describe(change), cost=Cost.REBUILD, actions=(action,))
 
 
@@ -309,7 +309,7 @@ def _in_file_order(table: TableChanges) -> Table:
     """Return ``table.new`` with the old columns first, as they are in the file."""
     new = {fold(column.name): column for column in table.new.columns}
     kept = [new[fold(column.name)] for column in table.old.columns if fold(column.name) in new]
-    return replace(table.new, columns=(*kept, *(change.column for change in _additions(table))))
+    return replace(table.new, columns=(*kept, *(change.new for change in _additions(table))))
 
 
 def _names(table: Table) -> list[str]:

@@ -76,9 +76,9 @@ class Transition:
 def sides(change: c.Change) -> tuple[SchemaObject | None, SchemaObject | None]:
     """Return the object that ``change`` drops and the one that it creates."""
     match change:
-        case c.AddTable(table=new) | c.AddIndex(index=new) | c.AddObject(item=new):
+        case c.AddTable(new=new) | c.AddIndex(new=new) | c.AddObject(new=new):
             return None, new
-        case c.DropTable(table=old) | c.DropIndex(index=old) | c.DropObject(item=old):
+        case c.DropTable(old=old) | c.DropIndex(old=old) | c.DropObject(old=old):
             return old, None
         case c.ModifyIndex() | c.ModifyObject():
             return change.old, change.new
