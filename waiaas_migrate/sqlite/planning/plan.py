@@ -19,7 +19,7 @@ from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.foreign_key_steps import parent_guards, violation_guards
 from waiaas_migrate.sqlite.planning.full_text import fill_steps
 from waiaas_migrate.sqlite.planning.table_plan import plan_table
-from waiaas_migrate.sqlite.planning.transition import TableChanges, Transition, sides
+from waiaas_migrate.sqlite.planning.transition import TableChanges, Transition
 from waiaas_migrate.sqlite.reading.ddl import names_in
 
 
@@ -88,10 +88,8 @@ class _Planner:
             yield _step(words, a.SecureDelete(on=secure_delete))
 
     def _renames(self) -> Iterator[a.Step]:
-        for table in self.t.renames.tables:
-            yield _step(describe(table), a.RenameTable(old=table.old, new=table.new))
-        for column in self.t.renames.columns:
-            yield _step(describe(column), a.RenameColumn(table=column.table, old=column.old, new=column.new))
+        renames: tuple[c.RenameTable | c.RenameColumn, ...] = (*self.t.renames.tables, *self.t.renames.columns)
+        yield from (_step(describe(rename), rename) for rename in renames)
 
     # Drop
 
@@ -122,8 +120,9 @@ class _Planner:
         for virtual in self.t.dropped(VirtualTable):
             if (fold(virtual.name) in self.read) is read_by_backfills:
                 yield _drop("virtual table", virtual.name)
-        leaving = [table for table in self.t.dropped(Table) if (fold(table.name) in self.read) is read_by_backfills]
-        yield from (_drop("table", table.name) for table in children_first(leaving))
+        for table in self.t.dropped(Table):
+            if (fold(table.name) in self.read) is read_by_backfills:
+                yield _drop("table", table.name)
 
     # Create
 
@@ -155,9 +154,8 @@ class _Planner:
 
     def _create_virtual_tables(self) -> Iterator[a.Step]:
         for change in self.t.changes:
-            _, created = sides(change)
-            if isinstance(created, VirtualTable):
-                yield _step(describe(change), a.CreateStatement(statement=created.statement))
+            if isinstance(change.new, VirtualTable):
+                yield _step(describe(change), a.CreateStatement(statement=change.new.statement))
 
     def _create_views(self) -> Iterator[a.Step]:
         needed = _names(self.t.created(View)) | self.views_gone
@@ -176,30 +174,17 @@ class _Planner:
 def leaving_views(transition: Transition) -> tuple[View, ...]:
     """Return the views to drop first, whether or not they are created again."""
     gone = _names(transition.dropped(View)) | transition.set_aside
-    if transition.renames.tables or transition.renames.columns:
-        gone = _with_dependents(transition.start.views, gone)
+    if transition.renames.tables or transition.renames.columns:  # a view that reads one of these would stop a rename
+        gone = with_readers(transition.start.views, gone)
     return tuple(view for view in transition.start.views if fold(view.name) in gone)
 
 
-def _with_dependents(views: Sequence[View], gone: frozenset[str]) -> frozenset[str]:
-    """Return ``gone`` and all views that read one of these: they would stop a rename."""
-    found = gone
+def with_readers(views: Sequence[View], names: frozenset[str]) -> frozenset[str]:
+    """Return ``names`` and all views that read one of these, also through other views; all names are folded."""
+    found = names
     while more := _names(v for v in views if fold(v.name) not in found and names_in(v.statement.sql) & found):
         found |= more
     return found
-
-
-def children_first(tables: Sequence[Table]) -> list[Table]:
-    """Return ``tables``, each before those that it refers to, if possible."""
-    left, ordered = list(tables), list[Table]()
-    while left:
-        referred = {
-            fold(key.table) for table in left for key in table.foreign_keys if fold(key.table) != fold(table.name)
-        }
-        free = [table for table in left if fold(table.name) not in referred] or left[:1]
-        ordered += free
-        left = [table for table in left if table not in free]
-    return ordered
 
 
 def _names(objects: Iterable[Table | Index | View | Trigger | VirtualTable]) -> frozenset[str]:

@@ -11,7 +11,7 @@ from typing import assert_never
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.schema.canonical import canonical_collation
-from waiaas_migrate.schema.enum_lists import values_held
+from waiaas_migrate.schema.enum_lists import lists, values_held
 from waiaas_migrate.schema.model import Check, Column, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.memory import memory
@@ -180,11 +180,11 @@ def _list_guard(table: Table, before: Check, after: Check) -> Iterator[GuardNoRo
 
     With a collation other than BINARY, a removed value may be equal to one that stays.
     """
-    old, new = before.allowed, after.allowed
     # "IS NULL OR" before a list makes no difference, because NULL passes any CHECK.
-    if old is None or new is None or old.column != new.column:
+    if (both := lists(before, after)) is None:
         yield _check_guard(table, after)
         return
+    old, new = both
     column = column_of(table, new.column)
     mapped = {} if column is None else dict(column.hints.removed_values) | dict(column.hints.renamed_values)
     removed = [value for value in old.values if value not in new.values and value not in mapped]

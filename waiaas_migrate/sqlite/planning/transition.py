@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar, assert_never
+from typing import TypeVar
 
 from waiaas_migrate.errors import Problem
 from waiaas_migrate.schema import changes as c
@@ -17,8 +17,7 @@ from waiaas_migrate.sqlite.reading.dependencies import Dependencies
 from waiaas_migrate.sqlite.reading.introspect import Known
 from waiaas_migrate.sqlite.reading.quoted_strings import Strings
 
-SchemaObject = Table | VirtualTable | Index | View | Trigger
-ObjectT = TypeVar("ObjectT", bound=SchemaObject)
+ObjectT = TypeVar("ObjectT", bound=Table | VirtualTable | Index | View | Trigger)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,30 +65,15 @@ class Transition:
 
     def dropped(self, kind: type[ObjectT]) -> tuple[ObjectT, ...]:
         """Return the objects that are dropped or replaced, except indexes of tables."""
-        return tuple(old for old, _ in map(sides, self.changes) if isinstance(old, kind))
+        return tuple(change.old for change in self._object_changes() if isinstance(change.old, kind))
 
     def created(self, kind: type[ObjectT]) -> tuple[ObjectT, ...]:
         """Return the objects that are added or replace others, except indexes of tables."""
-        return tuple(new for _, new in map(sides, self.changes) if isinstance(new, kind))
+        return tuple(change.new for change in self._object_changes() if isinstance(change.new, kind))
 
-
-def sides(change: c.Change) -> tuple[SchemaObject | None, SchemaObject | None]:
-    """Return the object that ``change`` drops and the one that it creates."""
-    match change:
-        case c.AddTable(new=new) | c.AddIndex(new=new) | c.AddObject(new=new):
-            return None, new
-        case c.DropTable(old=old) | c.DropIndex(old=old) | c.DropObject(old=old):
-            return old, None
-        case c.ModifyIndex() | c.ModifyObject():
-            return change.old, change.new
-        case (
-            c.ModifyTableOptions() | c.AddColumn() | c.DropColumn() | c.ModifyColumn() | c.ReorderColumns()
-            | c.AddCheck() | c.DropCheck() | c.ModifyCheck() | c.ModifyPrimaryKey() | c.AddUnique() | c.DropUnique()
-            | c.AddForeignKey() | c.DropForeignKey() | c.ModifyForeignKey() | c.RenameTable() | c.RenameColumn()
-        ):  # fmt: skip
-            return None, None  # The table stays, and table_plan.py alters it.
-        case _:
-            assert_never(change)
+    def _object_changes(self) -> Iterator[c.Change]:
+        """Yield the changes except those of the options of a table, which stays."""
+        return (change for change in self.changes if not isinstance(change, c.ModifyTableOptions))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
