@@ -39,8 +39,3 @@ def moved_columns(transition: Transition) -> Iterator[tuple[str, str]]:
             before = column_of(old, column.name)
             if before is not None and not keeps_values(old, table, before, column):
                 yield fold(table.name), fold(column.name)
-
-
-def read_tables(transition: Transition) -> frozenset[str]:
-    """Return the folded names of all tables that backfills read."""
-    return frozenset(table for found in transition.reads.values() for table, _ in found.columns)

@@ -14,7 +14,7 @@ from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import Index, ObjectKind, Schema, Table, Trigger, View, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning import actions as a
-from waiaas_migrate.sqlite.planning.backfill_order import backfill_order, read_tables
+from waiaas_migrate.sqlite.planning.backfill_order import backfill_order
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.foreign_key_steps import parent_guards, violation_guards
 from waiaas_migrate.sqlite.planning.full_text import fill_steps
@@ -39,7 +39,7 @@ class _Planner:
     def __init__(self, transition: Transition) -> None:
         self.t = transition
         self.old, self.new = transition.old.by_name(), transition.new.by_name()
-        self.read = read_tables(transition)
+        self.read = frozenset(table for found in transition.reads.values() for table, _ in found.columns)
         changes: dict[str, list[c.Alteration]] = defaultdict(list)
         for change in transition.changes:
             if isinstance(change, c.Alteration):

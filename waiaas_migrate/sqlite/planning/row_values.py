@@ -197,17 +197,13 @@ def _list_guard(table: Table, before: Check, after: Check) -> Iterator[GuardNoRo
         yield GuardNoRow(table=table.name, rule=rule, where=where)
 
 
-#: A CHECK, after the folded name of its table.
-Rule = tuple[str, Check]
-
-
-def checks_always_met(old: Schema, new: Schema) -> frozenset[Rule]:
-    """Return the CHECKs that pass because the migration sets all values that they read.
+def checks_always_met(old: Schema, new: Schema) -> frozenset[tuple[str, Check]]:
+    """Return the CHECKs, each after its folded table, that pass because the migration sets all values that they read.
 
     Such a CHECK reads only columns that are filled with a default, or with a backfill that reads nothing. SQLite
     computes these values in a sample row. ``old`` has the new names already.
     """
-    found: set[Rule] = set()
+    found: set[tuple[str, Check]] = set()
     before = old.by_name()
     for table in new.tables:
         was = before.get(fold(table.name))
