@@ -32,7 +32,7 @@ def applied(schema: m.Schema, changes: Iterable[c.Change]) -> m.Schema:
         match change:
             case c.AddTable() | c.DropTable() | c.AddObject() | c.DropObject() | c.ModifyObject():
                 schema = _with(schema, change.old, change.new)
-            case c.RenameTable():
+            case c.RenameTable() | c.RenameColumn():
                 raise ValueError("a rename is not applied here")
             case _:
                 owner = fold(c.spelled_name(change))
@@ -62,7 +62,7 @@ def altered(table: m.Table, change: c.Alteration | c.IndexChange) -> m.Table:  #
             | c.AddForeignKey() | c.DropForeignKey() | c.AddIndex() | c.DropIndex() | c.ModifyIndex()
         ):  # fmt: skip
             return _with(table, change.old, change.new)
-        case c.RenameColumn() | c.ReorderColumns():
+        case c.ReorderColumns():
             return table
         case _:
             assert_never(change)

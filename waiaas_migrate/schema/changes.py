@@ -189,19 +189,18 @@ class ModifyObject:
     new: StatementObject
 
 
-ColumnChange = AddColumn | DropColumn | RenameColumn | ModifyColumn | ReorderColumns
-CheckChange = AddCheck | DropCheck | ModifyCheck
-KeyChange = ModifyPrimaryKey | AddUnique | DropUnique | AddForeignKey | DropForeignKey | ModifyForeignKey
 IndexChange = AddIndex | DropIndex | ModifyIndex
-TableChange = AddTable | DropTable | RenameTable | ModifyTableOptions
 ObjectChange = AddObject | DropObject | ModifyObject
-Change = TableChange | ColumnChange | CheckChange | KeyChange | IndexChange | ObjectChange
+#: A change to the definition of a table that exists before and after it.
+Alteration = (
+    ModifyTableOptions | ReorderColumns | AddColumn | DropColumn | ModifyColumn | ModifyPrimaryKey | AddUnique
+    | DropUnique | AddCheck | DropCheck | ModifyCheck | AddForeignKey | DropForeignKey | ModifyForeignKey
+)  # fmt: skip
+Change = AddTable | DropTable | RenameTable | RenameColumn | Alteration | IndexChange | ObjectChange
 #: An object, or a part of a table, that becomes another of the same name or place.
 Modification = (
     ModifyTableOptions | ModifyColumn | ModifyPrimaryKey | ModifyCheck | ModifyForeignKey | ModifyIndex | ModifyObject
 )
-#: A change to the definition of a table that exists before and after it.
-Alteration = ModifyTableOptions | ColumnChange | CheckChange | KeyChange
 
 
 def table_of(change: Change) -> str | None:

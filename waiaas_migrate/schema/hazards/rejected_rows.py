@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.canonical import canonical_collation
 from waiaas_migrate.schema.enum_lists import lists
+from waiaas_migrate.schema.expressions import check_place
 from waiaas_migrate.schema.foreign_keys import targets_of
 from waiaas_migrate.schema.hazards.context import HazardContext, names_column
 from waiaas_migrate.schema.hazards.hazard import FIX_ROWS, Code, Hazard
@@ -107,6 +108,5 @@ def new_check(change: c.AddCheck | c.ModifyCheck, context: HazardContext) -> Ite
     """Yield a hazard unless every row passes the CHECK, or both CHECKs are lists (see ``enum_values.py``)."""
     check = change.new
     if not (context.is_satisfied(change) if isinstance(change, c.AddCheck) else lists(change.old, check)):
-        where = f"{change.table}.{check.column}" if check.column else change.table
         what = f"fails if a row breaks CHECK ({check.expression.sql})."
-        yield Hazard(code=Code.ADD_CHECK, where=where, what=what, fix=FIX_ROWS)
+        yield Hazard(code=Code.ADD_CHECK, where=check_place(change.table, check), what=what, fix=FIX_ROWS)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.describe import describe
+from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Index, ObjectKind, Schema, Table, Trigger, View, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning import actions as a
@@ -19,6 +20,7 @@ from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.foreign_key_steps import parent_guards, violation_guards
 from waiaas_migrate.sqlite.planning.full_text import fill_steps
 from waiaas_migrate.sqlite.planning.table_plan import plan_table
+from waiaas_migrate.sqlite.planning.table_text import Clauses
 from waiaas_migrate.sqlite.planning.transition import TableChanges, Transition
 from waiaas_migrate.sqlite.reading.ddl import names_in
 
@@ -28,9 +30,9 @@ def plan(transition: Transition) -> tuple[a.Step, ...]:
     return tuple(_Planner(transition).steps())
 
 
-def creation(schema: Schema, changes: Iterable[c.Change]) -> tuple[a.Step, ...]:
+def creation(schema: Schema, clauses: Clauses) -> tuple[a.Step, ...]:
     """Return the steps that create ``schema`` in an empty database."""
-    return plan(Transition(start=Schema(), old=Schema(), new=schema, changes=tuple(changes)))
+    return plan(Transition(start=Schema(), old=Schema(), new=schema, changes=diff(Schema(), schema), clauses=clauses))
 
 
 class _Planner:

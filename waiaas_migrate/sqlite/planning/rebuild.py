@@ -78,10 +78,10 @@ def _definitions(table: TableChanges, new: Table, aside: str) -> tuple[str, a.Gu
     names_itself = any(text != check.expression.sql for check, text in checks)
     # With strings in double quotes, the text can't be edited: a new column could capture one.
     if not (names_itself or table.strings):
-        steps = text_steps(table.text, table.old, table.changes, table.clauses, new)
+        steps = text_steps(table.text, table.old, table.changes, table.transition.clauses, new)
     if steps is None:
         bare = (replace(check, expression=replace(check.expression, sql=text)) for check, text in checks)
-        create = table.clauses.table(replace(new, name=aside, checks=tuple(bare)))
+        create = table.transition.clauses.table(replace(new, name=aside, checks=tuple(bare)))
         return create, a.GuardDefinition(table=table.old.name, aside=aside, named=named, text=table.text)
     pieces = tuple(piece(step.after, step.before) for step in reversed(steps))
     create = renamed(steps[-1].after if steps else table.text, temporary)

@@ -156,7 +156,7 @@ def guards(new: Table, change: c.Alteration) -> Iterator[GuardNoRow]:  # noqa: C
                 rule = f"it has rows, and the new column {column.name} is NOT NULL without a default or a backfill"
                 yield GuardNoRow(table=new.name, rule=rule, where="TRUE")
         case (
-            c.DropColumn() | c.RenameColumn() | c.ReorderColumns() | c.DropCheck() | c.ModifyTableOptions()
+            c.DropColumn() | c.ReorderColumns() | c.DropCheck() | c.ModifyTableOptions()
             | c.ModifyPrimaryKey() | c.AddUnique() | c.DropUnique()
             | c.AddForeignKey() | c.DropForeignKey() | c.ModifyForeignKey()
         ):  # fmt: skip

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from waiaas_migrate.schema.enum_lists import literal, values_held
+from waiaas_migrate.schema.expressions import expressions
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard, allow
-from waiaas_migrate.schema.model import Column, Schema, SqlText, Table
+from waiaas_migrate.schema.model import Check, Column, Index, Schema, SqlText, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.plan import with_readers
 from waiaas_migrate.sqlite.reading.ddl import names_in
@@ -72,7 +73,11 @@ def _gone(old: Schema, new: Schema) -> Iterator[_Gone]:
 def _places(new: Schema, gone: _Gone) -> Iterator[tuple[_Place, frozenset[str]]]:
     """Yield the SQL that can reach the column, with the names that the column may have there."""
     own = frozenset({fold(gone.column.name)})
-    yield from ((place, own) for place in _places_of_table(gone.table))
+    for owner, where, text in expressions(gone.table):
+        subject = {Check: "a CHECK", Index: "the index", Column: "the generated column"}[type(owner)]
+        if isinstance(owner, Check) and owner.name is not None:
+            subject = f"the CHECK {owner.name}"
+        yield _Place(where, subject, text, gone.table.name), own
     reading = with_readers(new.views, frozenset({fold(gone.table.name)}))
     readers = {fold(view.name): tree_of(view.statement) for view in new.views if fold(view.name) in reading}
     named = other_names(readers.values(), own)
@@ -83,21 +88,6 @@ def _places(new: Schema, gone: _Gone) -> Iterator[tuple[_Place, frozenset[str]]]
         if {fold(trigger.table), *names_in(trigger.statement.sql)} & reading:
             place = _Place(trigger.name, "the trigger", trigger.statement, trigger.table)
             yield place, other_names([tree_of(trigger.statement)], named)
-
-
-def _places_of_table(table: Table) -> Iterator[_Place]:
-    for check in table.checks:
-        where = f"{table.name}.{check.column}" if check.column else table.name
-        subject = "a CHECK" if check.name is None else f"the CHECK {check.name}"
-        yield _Place(where, subject, check.expression, table.name)
-    for index in table.indexes:
-        for text in (index.where, *(part.expression for part in index.parts)):
-            if text is not None:
-                yield _Place(index.name, "the index", text, table.name)
-    for column in table.columns:
-        if column.generated is not None:
-            where = f"{table.name}.{column.name}"
-            yield _Place(where, "the generated column", column.generated.expression, table.name)
 
 
 def _verb(use: LiteralUse, gone: _Gone, names: frozenset[str]) -> str:

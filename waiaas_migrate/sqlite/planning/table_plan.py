@@ -96,8 +96,6 @@ def _needs_rebuild(table: TableChanges, change: c.Alteration) -> bool:
             | c.AddCheck() | c.DropCheck() | c.ModifyCheck()
         ):  # fmt: skip
             return not edits and _is_edit(table, change)
-        case c.RenameColumn():
-            return False
         case _:
             assert_never(change)
 
@@ -136,15 +134,13 @@ def _additions(table: TableChanges) -> list[c.AddColumn]:
 
 def _ordered_additions(table: TableChanges) -> list[c.AddColumn] | None:
     """Return the added columns, each after those it uses; None if impossible."""
-    waiting = _additions(table)
+    waiting = {fold(change.new.name): change for change in _additions(table)}
     ordered: list[c.AddColumn] = []
     while waiting:
-        names = {fold(change.new.name) for change in waiting}
-        free = [one for one in waiting if not (names - {fold(one.new.name)}) & _used_by(table.new, one.new)]
+        free = [name for name, one in waiting.items() if not (waiting.keys() - {name}) & _used_by(table.new, one.new)]
         if not free:
             return None
-        ordered += free
-        waiting = [change for change in waiting if change not in free]
+        ordered += [waiting.pop(name) for name in free]
     return ordered
 
 
@@ -172,7 +168,7 @@ def _is_edit(table: TableChanges, change: c.Alteration) -> bool:
         case c.ModifyCheck() | c.ModifyColumn() | c.DropForeignKey() | c.ModifyForeignKey():
             return True
         case (
-            c.DropColumn() | c.RenameColumn() | c.ReorderColumns() | c.ModifyTableOptions() | c.ModifyPrimaryKey()
+            c.DropColumn() | c.ReorderColumns() | c.ModifyTableOptions() | c.ModifyPrimaryKey()
             | c.AddUnique() | c.DropUnique()
         ):  # fmt: skip
             return False
@@ -216,7 +212,7 @@ def _is_rule_on(updated: frozenset[str], change: c.Alteration) -> bool:
         case c.ModifyColumn(new=column):
             return column.not_null is None and fold(column.name) in updated
         case (
-            c.AddCheck() | c.AddColumn() | c.DropColumn() | c.RenameColumn() | c.ReorderColumns()
+            c.AddCheck() | c.AddColumn() | c.DropColumn() | c.ReorderColumns()
             | c.ModifyTableOptions() | c.ModifyPrimaryKey() | c.AddUnique() | c.DropUnique()
             | c.AddForeignKey() | c.DropForeignKey() | c.ModifyForeignKey()
         ):  # fmt: skip
@@ -229,7 +225,7 @@ class _Edits:
     """The definition of a table while it is edited piece by piece."""
 
     def __init__(self, changes: TableChanges) -> None:
-        self._changes, self._clauses = changes, changes.clauses
+        self._changes, self._clauses = changes, changes.transition.clauses
         self._text, self._table = changes.text, changes.old
 
     def made(self, changes: Sequence[c.Alteration]) -> tuple[a.EditDefinition, ...]:

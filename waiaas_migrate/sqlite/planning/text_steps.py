@@ -193,7 +193,7 @@ def _column_changed(change: c.Alteration) -> str | None:
         ):  # fmt: skip
             return written_on(item)
         case (
-            c.ModifyTableOptions() | c.RenameColumn() | c.ReorderColumns() | c.ModifyPrimaryKey() | c.AddUnique()
+            c.ModifyTableOptions() | c.ReorderColumns() | c.ModifyPrimaryKey() | c.AddUnique()
             | c.DropUnique()
         ):  # fmt: skip
             return None

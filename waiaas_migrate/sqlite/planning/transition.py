@@ -29,10 +29,10 @@ class Transition:
         old: the current schema after ``renames``.
         new: the schema to reach, with its hints.
         changes: the differences between ``old`` and ``new``.
+        clauses: writes the parts of CREATE TABLE.
         renames: the tables and columns to rename first.
         set_aside: the folded names of views and triggers to drop first, because an ALTER TABLE would fail at them.
         options: the settings of the project.
-        clauses: writes the parts of CREATE TABLE; needed if a table changes.
         texts: the CREATE statements of the tables of ``old``, by folded name.
         reads: what the backfills of each table read, by its folded name.
         problems: backfills that can't be run.
@@ -46,10 +46,10 @@ class Transition:
     old: Schema
     new: Schema
     changes: tuple[c.Change, ...]
+    clauses: Clauses
     renames: Renames = field(default=Renames())
     set_aside: frozenset[str] = frozenset()
     options: PlanOptions = field(default=PlanOptions())
-    clauses: Clauses | None = None
     texts: Mapping[str, str] = field(default_factory=dict)
     reads: Mapping[str, Dependencies] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
@@ -89,13 +89,6 @@ class TableChanges:
     def text(self) -> str:
         """The CREATE statement of ``old``."""
         return self.transition.texts[fold(self.old.name)]
-
-    @property
-    def clauses(self) -> Clauses:
-        """The writer of the parts of CREATE TABLE."""
-        if self.transition.clauses is None:
-            raise ValueError("a transition that alters a table needs clauses")
-        return self.transition.clauses
 
     @property
     def strings(self) -> frozenset[str]:
