@@ -9,7 +9,7 @@ from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.enum_lists import literal, values_held
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard
 from waiaas_migrate.schema.model import Column, PrimaryKey, Table, VirtualTable
-from waiaas_migrate.sqlite.planning.row_values import column_of, is_filled, mapping
+from waiaas_migrate.sqlite.planning.row_values import is_filled, mapping
 from waiaas_migrate.sqlite.planning.transition import Transition
 
 #: Hazards of a rollback that need no remark, because its purpose is to drop what the migration added.
@@ -73,7 +73,7 @@ def _not_restored(change: c.Change) -> Iterator[str]:
 
 def _changed_values(old: Table, new: Table) -> Iterator[str]:
     for after in new.columns:
-        before = column_of(old, after.name)
+        before = old.column(after.name)
         if before is not None and is_filled(old, after):
             yield f"Keeps the values that the migration filled into {old.name}.{after.name}."
         if before is not None and (after.hints.renamed_values or after.hints.removed_values):

@@ -9,7 +9,6 @@ from waiaas_migrate.schema.enum_lists import lists, literal
 from waiaas_migrate.schema.hazards.context import HazardContext
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard, allow
 from waiaas_migrate.schema.model import NO_HINTS
-from waiaas_migrate.schema.names import fold
 
 
 def removed_values(change: c.AddCheck | c.ModifyCheck, context: HazardContext) -> Iterator[Hazard]:
@@ -17,7 +16,7 @@ def removed_values(change: c.AddCheck | c.ModifyCheck, context: HazardContext) -
     allowed = change.new.allowed
     if allowed is None or (isinstance(change, c.AddCheck) and context.is_satisfied(change)):
         return
-    column = next((one for one in context.table(change.table).columns if fold(one.name) == allowed.column), None)
+    column = context.table(change.table).column(allowed.column)
     hints = column.hints if column is not None else NO_HINTS
     renamed, mapped = dict(hints.renamed_values), dict(hints.removed_values)
     both = lists(change.old, change.new)

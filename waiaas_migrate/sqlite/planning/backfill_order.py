@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 from waiaas_migrate.schema.changes import DropColumn, table_of
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.planning.row_values import column_of, keeps_values
+from waiaas_migrate.sqlite.planning.row_values import keeps_values
 from waiaas_migrate.sqlite.planning.transition import Transition
 
 
@@ -36,6 +36,6 @@ def moved_columns(transition: Transition) -> Iterator[tuple[str, str]]:
     changed = {fold(table_of(change) or "") for change in transition.changes}
     for old, table in transition.kept_tables():
         for column in table.columns if fold(table.name) in changed else ():
-            before = column_of(old, column.name)
+            before = old.column(column.name)
             if before is not None and not keeps_values(old, table, before, column):
                 yield fold(table.name), fold(column.name)

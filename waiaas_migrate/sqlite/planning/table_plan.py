@@ -26,7 +26,7 @@ from waiaas_migrate.sqlite.planning.column_drop import can_drop_column, statemen
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout, column_layout
 from waiaas_migrate.sqlite.planning.rebuild import rebuild
-from waiaas_migrate.sqlite.planning.row_values import column_of, guards, updates, waits_for_backfill
+from waiaas_migrate.sqlite.planning.row_values import guards, updates, waits_for_backfill
 from waiaas_migrate.sqlite.planning.text_steps import TextStep, text_steps
 from waiaas_migrate.sqlite.planning.transition import TableChanges
 from waiaas_migrate.sqlite.reading.ddl import is_constant, names_in
@@ -77,7 +77,7 @@ def _reads_updated_rows(table: TableChanges, rows: Sequence[a.UpdateRows]) -> bo
     found = table.transition.reads.get(fold(table.new.name))
     if found is None or not found.reads_itself:
         return False
-    return any(column_of(table.old, item.column) is not None for update in rows for item in update.assignments)
+    return any(table.old.column(item.column) is not None for update in rows for item in update.assignments)
 
 
 def _needs_rebuild(table: TableChanges, change: c.Alteration) -> bool:
