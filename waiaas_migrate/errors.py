@@ -176,12 +176,18 @@ class ApplyError(DatabaseRefused):
         self.reason = reason
         self.statement = statement
         self.rolled_back = rolled_back
+        self.was_rolling_back = was_rolling_back
         what = "failed outside a transaction, so its changes remain"
         if was_rolling_back:
             what = "could not be rolled back and stays applied"
         elif rolled_back:
             what = "failed and was rolled back"
         super().__init__(f"{database}: migration {migration} {what}: {reason}")
+
+    def but(self, **changes: object) -> ApplyError:
+        """Return this error with other values of some arguments."""
+        names = ("database", "migration", "reason", "statement", "rolled_back", "was_rolling_back")
+        return ApplyError(**{name: getattr(self, name) for name in names} | changes)
 
     def backed_up(self, path: object) -> None:
         """Note where the backup is, if the database has changed."""

@@ -266,8 +266,7 @@ class Upgrade(Run):
             applied = self._applied_after([migration])
             self.verify(proof, [migration], applied, read_facts(self.connection))
         except ApplyError as error:
-            name, reason = error.migration, error.reason
-            raise ApplyError(database=error.database, migration=name, reason=reason, rolled_back=False) from error
+            raise error.but(rolled_back=False) from error
 
     def run_late_hooks(self) -> None:
         """Run the hooks that can't run in a transaction."""

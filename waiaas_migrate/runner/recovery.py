@@ -70,15 +70,11 @@ def hint(error: ApplyError) -> ApplyError:
     """Return ``error``, with a fix if an object that the migration creates exists."""
     if "already exists" not in error.reason and "duplicate column" not in error.reason:
         return error
-    return ApplyError(
-        database=error.database,
-        migration=error.migration,
+    return error.but(
         reason=f"{error.reason} (Somebody may have made it by hand: then remove it, and apply again. Or plain `yoyo "
         f"apply` was killed before it recorded {error.migration}: if `waiaas-migrate drift` reports nothing that "
         f"{error.migration} doesn't explain, and its rows are there, record it: `waiaas-migrate adopt FILE --at "
-        f"{error.migration}`.)",
-        statement=error.statement,
-        rolled_back=error.rolled_back,
+        f"{error.migration}`.)"
     )
 
 
