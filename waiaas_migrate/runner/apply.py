@@ -197,7 +197,7 @@ class Upgrade(Run):
     def _record_late(self, first: MigrationFile, names: Sequence[str]) -> bool:
         """Record ``first`` if plain yoyo ran it before it was killed; return whether it did."""
         applied = self.folder.without(names)
-        if not had_run(self.connection, applied, first, self.folder.facts(first).forward, self.folder.others):
+        if not had_run(self.connection, self.folder, applied, first):
             return False
         self.steps.record(first, self.folder, "mark")
         self.notices.append(recorded_late(first.id))

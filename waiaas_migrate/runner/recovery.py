@@ -11,19 +11,14 @@ from collections.abc import Sequence
 
 from waiaas_migrate.errors import ApplyError, DatabaseRefused, MigrateError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
+from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.replay import Replay
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
 from waiaas_migrate.sqlite.database.connection import database_name
-from waiaas_migrate.sqlite.planning.effects import Effects
-from waiaas_migrate.sqlite.reading.ownership import OtherTools
 
 
 def had_run(
-    connection: sqlite3.Connection,
-    applied: Sequence[MigrationFile],
-    migration: MigrationFile,
-    effects: Effects,
-    others: OtherTools,
+    connection: sqlite3.Connection, folder: MigrationFolder, applied: Sequence[MigrationFile], migration: MigrationFile
 ) -> bool:
     """Return whether a yoyo that was killed had run ``migration``, the first pending one.
 
@@ -42,11 +37,11 @@ def had_run(
     if before is None or after is None:
         was, came = False, False
     else:
-        others = others.except_for(before.names | after.names)
+        others = folder.others.except_for(before.names | after.names)
         was, came = (facts.fingerprint in others.fingerprints(found) for facts in (before, after))
     if was and not came:
         return False
-    if not effects.may_change_rows:
+    if not folder.facts(migration).forward.may_change_rows:
         return came and not was
     name = migration.id
     raise DatabaseRefused(

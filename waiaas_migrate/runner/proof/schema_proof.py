@@ -10,7 +10,7 @@ from waiaas_migrate.files.migration_dir.facts import mark
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.proof.differences import Difference, differences, listed
-from waiaas_migrate.runner.proof.reword import reword
+from waiaas_migrate.runner.proof.reword import other_texts, write_texts
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts
 from waiaas_migrate.sqlite.database.catalog import fingerprint as fingerprint_of
@@ -57,9 +57,10 @@ class SchemaProof:
         touched = {fold(name) for one in effects for name, _ in one.tables or ()}
         if self._can_reword and touched:
             differing = {one.subject for one in self._before}
-            names = reword(self._connection, self._applied, {("table", name) for name in touched} - differing)
-            if names:
-                tables = ", ".join(names)
+            same = {("table", name) for name in touched} - differing
+            texts, _ = other_texts(self._connection, self._applied, same)
+            if texts and write_texts(self._connection, texts):
+                tables = ", ".join(name for _, name in texts)
                 self._notices.append(f"definitions with the same meaning now have the migrations' text: {tables}.")
 
     def refuse(self, effects: Sequence[Effects]) -> None:
