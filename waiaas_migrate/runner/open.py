@@ -122,15 +122,10 @@ def open_database(
     folder, head = _read_head(migrations)
     database = database_path(path)
     connection = retry_while_migrating(database, lambda: _open(database, folder, head, backup, setup))
-    return _reopen(connection, database, folder, setup, connect_options) if connect_options else connection
-
-
-def _reopen(
-    migrated: sqlite3.Connection, database: Database, folder: str, setup: Setup | None, options: ConnectOptions
-) -> sqlite3.Connection:
-    """Close ``migrated``, and return the application's connection to its database."""
-    with closing(migrated):
-        return connect_to(database, migrations=folder, setup=setup, options=options, migrated=migrated)
+    if not connect_options:
+        return connection
+    with closing(connection):  # the application gets one with its own options
+        return connect_to(database, migrations=folder, setup=setup, options=connect_options, migrated=connection)
 
 
 def _schema_version(connection: sqlite3.Connection) -> int:
@@ -248,6 +243,8 @@ def _push(
     with its final journal and cache. An existing file keeps its journal until all checks have passed.
     """
     with plain_errors(connection, doing="applying migrations"):
+        import logging  # it is rarely needed, and opening a database should be fast
+
         from waiaas_migrate.runner.apply import apply_pending
         from waiaas_migrate.runner.folder import read_folder
         from waiaas_migrate.runner.options import RunOptions
@@ -261,13 +258,6 @@ def _push(
                 apply_pragmas(connection, migrations.pragmas)
             with report_interruption(opened) as interruption:
                 result = apply_pending(connection, migrations, options, interruption)
-    _log(connection, result.notices)
+    for notice in result.notices:
+        logging.getLogger("waiaas_migrate").warning("%s: %s", database_name(connection), notice)
     return result.applied
-
-
-def _log(connection: sqlite3.Connection, notices: Sequence[str]) -> None:
-    if notices:
-        import logging  # it is rarely needed, and opening a database should be fast
-
-        for notice in notices:
-            logging.getLogger("waiaas_migrate").warning("%s: %s", database_name(connection), notice)

@@ -89,8 +89,15 @@ def roll_back_in(
 
     def run() -> RollbackResult:
         agreed = confirmed(target, folder, lambda reading: _to_roll_back(reading, folder, extent), confirm, allowed)
+        if not agreed.todo:
+            return RollbackResult()
         try:
-            return _roll_back_file(target, folder, extent, options, agreed) if agreed.todo else RollbackResult()
+            with (
+                report_interruption(target, was_rolling_back=True) as interruption,
+                closing(connect_file(target, timeout=wait_timeout(folder.pragmas))) as connection,
+                plain_errors(target.name, doing="rolling migrations back"),
+            ):
+                return roll_back(connection, folder, extent, options, interruption, confirmed=agreed)
         except OthersWroteError:
             return run()
 
@@ -162,17 +169,6 @@ def _refuse_adopted(connection: sqlite3.Connection, todo: Sequence[MigrationFile
         )
 
 
-def _roll_back_file(
-    database: Database, folder: MigrationFolder, extent: Extent, options: RunOptions, confirmed: Confirmed
-) -> RollbackResult:
-    with (
-        report_interruption(database, was_rolling_back=True) as interruption,
-        closing(connect_file(database, timeout=wait_timeout(folder.pragmas))) as connection,
-        plain_errors(database.name, doing="rolling migrations back"),
-    ):
-        return roll_back(connection, folder, extent, options, interruption, confirmed=confirmed)
-
-
 def roll_back(
     connection: sqlite3.Connection,
     folder: MigrationFolder,
@@ -201,50 +197,41 @@ def roll_back(
         if not todo and not confirmed:
             return RollbackResult()
         refuse_temporary_objects(connection, folder.rollback(todo))
-        with _Rollback(connection, folder, options, "rollback", todo, interruption) as run:
-            run.confirmed = confirmed
-            run.run(extent)
+        with Run(connection, folder, options, "rollback", todo, interruption) as run:
+            try:
+                losses = _run(run, extent, confirmed)
+            except ApplyError as error:
+                raise error.but(was_rolling_back=True) from error
     return RollbackResult(
-        rolled_back=tuple(run.committed), losses=run.losses, notices=tuple(run.notices), backup=run.backup_path
+        rolled_back=tuple(run.committed), losses=losses, notices=tuple(run.notices), backup=run.backup_path
     )
 
 
-class _Rollback(Run):
-    """Rolls migrations back. They are read again under the lock, since another process may roll some back."""
+def _run(run: Run, extent: Extent, confirmed: Confirmed | None) -> tuple[Loss, ...]:
+    """Roll back, and return what that deleted.
 
-    #: What may be lost; None for anything.
-    confirmed: Confirmed | None = None
-    losses: tuple[Loss, ...] = ()
+    The migrations are read again under the lock, since another process may have rolled some back.
+    """
 
-    def run(self, extent: Extent) -> None:
-        """Roll back.
+    def applied() -> tuple[MigrationFile, ...]:
+        return run.folder.without(pending(run.connection, run.folder.ids))
 
-        Raises:
-            ApplyError: says that nothing was rolled back.
-        """
-        try:
-            lock = MigratingLock(main_file(self.connection))
-            with lock, sole_transaction(self.connection, self.notices) as state:
-                lock.announce()
-                batch = _to_roll_back(self.connection, self.folder, extent)
-                if self.confirmed is not None:
-                    self.losses = self.confirmed.losses_now(self.connection, batch)
-                _refuse_outside_transactions(batch)
-                self.steps.refuse_irreversible(batch)
-                self.steps.prepare_records()
-                update_squashed(self.connection, self.folder)
-                if batch:
-                    proof = self.prove(self._applied(), batch, state.facts)
-                    check = ForeignKeyCheck(self.connection, self.effects(batch), state.facts)
-                    after = self.run_together(batch, check)
-                    self.verify(proof, batch, self._applied(), after)
-        except ApplyError as error:
-            raise error.but(was_rolling_back=True) from error
+    lock = MigratingLock(main_file(run.connection))
+    with lock, sole_transaction(run.connection, run.notices) as state:
+        lock.announce()
+        batch = _to_roll_back(run.connection, run.folder, extent)
+        losses = () if confirmed is None else confirmed.losses_now(run.connection, batch)
+        _refuse_outside_transactions(batch)
+        run.steps.refuse_irreversible(batch)
+        run.steps.prepare_records()
+        update_squashed(run.connection, run.folder)
         if batch:
-            self.note_commit(batch)
-
-    def _applied(self) -> tuple[MigrationFile, ...]:
-        return self.folder.without(pending(self.connection, self.folder.ids))
+            proof = run.prove(applied(), batch, state.facts)
+            after = run.run_together(batch, ForeignKeyCheck(run.connection, run.effects(batch), state.facts))
+            run.verify(proof, batch, applied(), after)
+    if batch:
+        run.note_commit(batch)
+    return losses
 
 
 def _to_roll_back(connection: sqlite3.Connection, folder: MigrationFolder, extent: Extent) -> list[MigrationFile]:

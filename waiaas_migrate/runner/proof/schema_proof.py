@@ -36,7 +36,8 @@ class SchemaProof:
         """Begin on a database that has run ``applied`` of ``folder``, and whose catalog has these ``facts``."""
         self._connection, self._folder, self._applied = connection, folder, applied
         self._before: list[Difference] = []
-        self._notices: list[str] = []
+        #: Manual changes that were kept or replaced, and definitions that were reworded, in sentences.
+        self.notices: list[str] = []
         self._can_reword = False
         if not is_recorded(folder, applied, facts):
             try:
@@ -61,7 +62,7 @@ class SchemaProof:
             texts, _ = other_texts(self._connection, self._applied, same)
             if texts and write_texts(self._connection, texts):
                 tables = ", ".join(name for _, name in texts)
-                self._notices.append(f"definitions with the same meaning now have the migrations' text: {tables}.")
+                self.notices.append(f"definitions with the same meaning now have the migrations' text: {tables}.")
 
     def refuse(self, effects: Sequence[Effects]) -> None:
         """Refuse to lose manual changes to tables that are about to be rebuilt.
@@ -95,15 +96,10 @@ class SchemaProof:
         kept = [one for one in found if one in self._before]
         replaced = [one for one in self._before if one not in found]
         if replaced:
-            self._notices.insert(0, f"the migrations replaced manual schema changes: {listed(replaced)}.")
+            self.notices.insert(0, f"the migrations replaced manual schema changes: {listed(replaced)}.")
         if kept:
-            self._notices.insert(0, f"manual schema changes were left as they are: {listed(kept)}.")
+            self.notices.insert(0, f"manual schema changes were left as they are: {listed(kept)}.")
         return [one for one in found if one not in self._before]
-
-    @property
-    def notices(self) -> tuple[str, ...]:
-        """Return notices of manual changes that were kept, replaced or reworded."""
-        return tuple(self._notices)
 
 
 def proof_of(
