@@ -28,6 +28,7 @@ from __future__ import annotations
 import copyreg
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 #: The exit status after Ctrl-C, as in a shell.
@@ -45,13 +46,14 @@ class Picklable(BaseException):
 class MigrateError(Picklable, Exception):
     """The base class of every error that this package raises on purpose.
 
-    ``committed`` are the migrations that the run committed before it failed, and ``backup`` is the path of the backup
-    from before the run, if the database has changed since.
+    ``committed`` are the migrations that the run committed before it failed, and ``rolled_back`` is false if changes of
+    another one remain. If the database has changed, ``backup`` is the path of the backup from before the run.
     """
 
     exit_code: ClassVar[int] = 2
     committed: tuple[str, ...] = ()
     backup: str | None = None
+    rolled_back: bool = True
 
     def __str__(self) -> str:
         text = super().__str__()
@@ -63,14 +65,11 @@ class MigrateError(Picklable, Exception):
             text += f" A backup from before the run is in {self.backup}."
         return text
 
-    def after(self, committed: Sequence[str]) -> None:
-        """Note which migrations the run had already committed."""
+    def after(self, committed: Sequence[str], backup: Path | None = None) -> None:
+        """Note which migrations the run had committed and, if the database has changed, where its backup is."""
         self.committed = tuple(committed)
-
-    def backed_up(self, path: object) -> None:
-        """Note where the backup is, if the database has changed."""
-        if self.committed:
-            self.backup = str(path)
+        if backup is not None and (self.committed or not self.rolled_back):
+            self.backup = str(backup)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,11 +188,6 @@ class ApplyError(DatabaseRefused):
         names = ("database", "migration", "reason", "statement", "rolled_back", "was_rolling_back")
         return ApplyError(**{name: getattr(self, name) for name in names} | changes)
 
-    def backed_up(self, path: object) -> None:
-        """Note where the backup is, if the database has changed."""
-        if self.committed or not self.rolled_back:
-            self.backup = str(path)
-
 
 class DatabaseBusy(DatabaseRefused):
     """Another connection held a lock for longer than the timeout, or ``process`` has the file open."""
@@ -251,13 +245,13 @@ class Failure:
     backup: str | None = None
 
 
-def failure_of(error: MigrateError) -> Failure:
+def failure_of(error: MigrateError | KeyboardInterrupt) -> Failure:
     """Return ``error`` as data."""
     return Failure(
         kind=type(error).__name__,
-        message=str(error),
-        exit_code=error.exit_code,
-        problems=error.problems if isinstance(error, InputError) else (),
-        committed=error.committed,
-        backup=error.backup,
+        message=str(error) or "Interrupted.",
+        exit_code=getattr(error, "exit_code", INTERRUPTED),
+        problems=getattr(error, "problems", ()),
+        committed=getattr(error, "committed", ()),
+        backup=getattr(error, "backup", None),
     )

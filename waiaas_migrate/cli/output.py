@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, TextIO
 import click
 
 from waiaas_migrate.cli.streams import safe
-from waiaas_migrate.errors import INTERRUPTED
+from waiaas_migrate.errors import INTERRUPTED, failure_of
 
 if TYPE_CHECKING:
     from waiaas_migrate.authoring.generate import Generated
@@ -229,7 +229,5 @@ def print_interrupted(error: KeyboardInterrupt, *, as_json: bool, database: str 
         error = KeyboardInterrupt(f"Interrupted. {hint}")
     warn(str(error))
     if as_json:
-        from waiaas_migrate.runner.watching.interruption import interruption_of
-
-        print_failure(interruption_of(error))
+        print_failure(failure_of(error))
     return INTERRUPTED

@@ -12,7 +12,7 @@ from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migrating
 from waiaas_migrate.runner.mismatch import pending_here
-from waiaas_migrate.runner.proof.differences import Difference, differences, equal_points, listed, made_by_hooks
+from waiaas_migrate.runner.proof.differences import Difference, differences, listed, made_by_hooks, matching_migrations
 from waiaas_migrate.runner.proof.reword import Definition, other_texts, write_texts
 from waiaas_migrate.runner.run import report_interruption
 from waiaas_migrate.runner.steps import StepRunner
@@ -53,7 +53,7 @@ class Adoption:
         reworded: the definitions that got the text that they have in the migrations.
         pending: the migrations that are not applied.
         differences: what differs.
-        equal_to: if something differs, the migrations up to which nothing does, latest first.
+        equal_to: if something differs, the migrations after which the schema is that of the database, latest first.
         notices: what to look at.
     """
 
@@ -123,7 +123,7 @@ def _plan(
     plan = Adoption(at=target[-1].id, pending=tuple(one.id for one in folder.migrations if one not in target))
     if found := differences(connection, target, folder):
         ran = {one.id for one in recorded}
-        points = equal_points(connection, folder)
+        points = matching_migrations(connection, folder)
         equal_to = tuple(name for name in points if ran <= set(folder.ids[: folder.ids.index(name) + 1]))
         return replace(plan, differences=tuple(found), equal_to=equal_to), {}
     identities = read_identities(connection)

@@ -41,7 +41,7 @@ class FollowedTable:
         self._names = {fold(name)}
 
     def move(self, tables: dict[Root, str], columns: dict[Root, list[str]], before: dict[Root, list[str]]) -> None:
-        """Follow the table into ``tables``, which have these ``columns``, and had others before the statement."""
+        """Find the table after a statement, which left ``tables`` with ``columns``; ``before`` are the old columns."""
         if self.root in tables:
             self._follow_columns(before.get(self.root, []), columns[self.root])
             self._names.add(fold(tables[self.root]))

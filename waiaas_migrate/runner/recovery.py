@@ -35,14 +35,14 @@ def had_run(
     found = read_facts(connection)
     before, after = _expected(applied, migration)
     if before is None or after is None:
-        was, came = False, False
+        has_before = has_after = False
     else:
         others = folder.others.except_for(before.names | after.names)
-        was, came = (facts.fingerprint in others.fingerprints(found) for facts in (before, after))
-    if was and not came:
+        has_before, has_after = (facts.fingerprint in others.fingerprints(found) for facts in (before, after))
+    if has_before and not has_after:
         return False
     if not folder.facts(migration).forward.may_change_rows:
-        return came and not was
+        return has_after and not has_before
     name = migration.id
     raise DatabaseRefused(
         f"{database_name(connection)}: {name} may have run already. Plain yoyo was killed while it migrated this "

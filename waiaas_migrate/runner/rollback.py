@@ -89,15 +89,8 @@ def roll_back_in(
 
     def run() -> RollbackResult:
         agreed = confirmed(target, folder, lambda reading: _to_roll_back(reading, folder, extent), confirm, allowed)
-        if not agreed.todo:
-            return RollbackResult()
         try:
-            with (
-                report_interruption(target, was_rolling_back=True) as interruption,
-                closing(connect_file(target, timeout=wait_timeout(folder.pragmas))) as connection,
-                plain_errors(target.name, doing="rolling migrations back"),
-            ):
-                return roll_back(connection, folder, extent, options, interruption, confirmed=agreed)
+            return _roll_back_file(target, folder, extent, options, agreed) if agreed.todo else RollbackResult()
         except OthersWroteError:
             return run()
 
@@ -167,6 +160,17 @@ def _refuse_adopted(connection: sqlite3.Connection, todo: Sequence[MigrationFile
             f"{database_name(connection)}: adopted {', '.join(adopted)} and never ran it, so rolling back would drop "
             f"what was there before. Nothing was changed. To do it anyway, pass --allow DROP_TABLE."
         )
+
+
+def _roll_back_file(
+    database: Database, folder: MigrationFolder, extent: Extent, options: RunOptions, confirmed: Confirmed
+) -> RollbackResult:
+    with (
+        report_interruption(database, was_rolling_back=True) as interruption,
+        closing(connect_file(database, timeout=wait_timeout(folder.pragmas))) as connection,
+        plain_errors(database.name, doing="rolling migrations back"),
+    ):
+        return roll_back(connection, folder, extent, options, interruption, confirmed=confirmed)
 
 
 def roll_back(

@@ -23,8 +23,10 @@ from yoyo.backends.core.sqlite3 import SQLiteBackend
 from yoyo.connections import DatabaseURI
 from yoyo.migrations import Migration, PostApplyHookMigration, default_migration_table
 
-from waiaas_migrate.errors import MigrationsError, UsageError
+from waiaas_migrate.errors import MigrationsError, Problem, ProjectError, UsageError
+from waiaas_migrate.files.migration_dir.manifest import read_manifest
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, migration_hash, read_migrations
+from waiaas_migrate.files.project import find_project
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.migrating_lock import MigratingLock
 from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
@@ -33,15 +35,16 @@ from waiaas_migrate.runner.recovery import had_run, recorded_late
 from waiaas_migrate.runner.transaction import python_steps
 from waiaas_migrate.runner.watching.interruption import was_interrupted
 from waiaas_migrate.runner.watching.monitor import Monitor
-from waiaas_migrate.runner.yoyo.command_pragmas import declared_pragmas
 from waiaas_migrate.runner.yoyo.identity import delete_identity, identity_of, write_identity
 from waiaas_migrate.runner.yoyo.lock_row import sole_transaction
 from waiaas_migrate.runner.yoyo.records import log_row
 from waiaas_migrate.sqlite.database.catalog import read_facts
 from waiaas_migrate.sqlite.database.connection import connect_file, main_file
-from waiaas_migrate.sqlite.database.pragmas import apply_layout_pragmas, apply_pragmas, wait_timeout
+from waiaas_migrate.sqlite.database.pragmas import Pragma, apply_layout_pragmas, apply_pragmas, wait_timeout
 from waiaas_migrate.sqlite.database.url import MEMORY, Database
 
+#: The PRAGMA that is set if no manifest declares it. Foreign keys are off while migrations run in any case.
+_WAIT = Pragma(name="busy_timeout", value=5000)
 _logger = logging.getLogger("yoyo.migrations")
 
 
@@ -75,7 +78,8 @@ class MigrateBackend(SQLiteBackend):
         self._given = connection
         self._check: ForeignKeyCheck | None = None
         self._folders: dict[Path, MigrationFolder | None] = {}
-        self._has_split = False
+        #: Whether a migration outside transactions ended the transaction, so that another process could write.
+        self._was_unlocked = False
         self._yoyo_was_killed = False
         super().__init__(dburi, migration_table)  # type: ignore[no-untyped-call]  # yoyo's methods are not annotated
 
@@ -105,7 +109,7 @@ class MigrateBackend(SQLiteBackend):
         """
         if self._given is not None:
             return self._given
-        pragmas = declared_pragmas(dburi.args.get("migrations"))
+        pragmas = _declared_pragmas(dburi.args.get("migrations"))
         connection = connect_file(_database(dburi), timeout=wait_timeout(pragmas))
         try:
             connection.isolation_level = None
@@ -153,7 +157,7 @@ class MigrateBackend(SQLiteBackend):
             yield
             return
         notices: list[str] = []
-        self._check, self._has_split = None, False
+        self._check, self._was_unlocked = None, False
         with MigratingLock(main_file(self.connection)) as lock, sole_transaction(self.connection, notices) as state:
             self._yoyo_was_killed = state.yoyo_was_killed
             lock.announce()
@@ -177,7 +181,7 @@ class MigrateBackend(SQLiteBackend):
     def apply_one(self, migration: Migration, force: bool = False, mark: bool = True) -> None:  # noqa: FBT001, FBT002 — yoyo's own
         """Apply a single migration, and record it in the same transaction."""
         with self.lock():
-            if self._has_split and mark and self.is_applied(migration):  # type: ignore[no-untyped-call]
+            if self._was_unlocked and mark and self.is_applied(migration):  # type: ignore[no-untyped-call]
                 return
             is_hook = isinstance(migration, PostApplyHookMigration)
             if not is_hook and self._record_late(migration):
@@ -237,7 +241,7 @@ class MigrateBackend(SQLiteBackend):
         if not migration.use_transactions:
             self._finish_check(migration.id)
             self.connection.execute("COMMIT")
-            self._has_split = True
+            self._was_unlocked = True
         with python_steps(self.connection, transactional=migration.use_transactions):
             try:
                 migration.process_steps(self, direction, force=force)
@@ -296,6 +300,25 @@ class MigrateBackend(SQLiteBackend):
     def get_log_data(self, migration: Migration | None = None, operation: str = "apply") -> dict[str, str]:
         """Return a row of yoyo's log, by column."""
         return log_row(migration.id if migration else "", operation)
+
+
+def _declared_pragmas(migrations: str | None) -> tuple[Pragma, ...]:
+    """Return the PRAGMAs of the manifest in the folder ``migrations``, by default that of the current project.
+
+    The ``yoyo`` command doesn't pass the folder to a backend.
+
+    Raises:
+        MigrationsError: the folder does not exist, or its manifest cannot be used.
+    """
+    if migrations is not None and not Path(migrations).is_dir():
+        what = "there is no such folder of migrations."
+        raise MigrationsError([Problem(file=migrations, what=what, fix="Correct ?migrations= in the database's URL.")])
+    try:
+        manifest = read_manifest(Path(migrations) if migrations is not None else find_project(Path.cwd()).migrations)
+    except ProjectError:
+        return (_WAIT,)
+    declared = () if manifest is None else manifest.pragmas
+    return declared if any(pragma.name.lower() == _WAIT.name for pragma in declared) else (_WAIT, *declared)
 
 
 def _warn(notices: Iterable[str]) -> None:

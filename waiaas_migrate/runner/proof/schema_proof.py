@@ -85,7 +85,7 @@ class SchemaProof:
                 f"`waiaas-migrate drift` lists every difference."
             )
 
-    def new(self, applied: Sequence[MigrationFile], facts: CatalogFacts) -> list[Difference]:
+    def new_differences(self, applied: Sequence[MigrationFile], facts: CatalogFacts) -> list[Difference]:
         """Return new differences from the ``applied`` migrations; note the old ones.
 
         ``facts`` are those of the catalog now.
