@@ -90,7 +90,7 @@ def _serves(index: TableIndex, columns: tuple[str, ...]) -> bool:
     """Return whether SQLite can find rows by ``columns``; NULL never refers to a parent, so an index may omit it."""
     if not index.terms or index.terms[0][0] not in columns:
         return False
-    # Of a key with several columns, one that begins an index is enough to find few rows.
+    # If a key has several columns, an index that begins with one of them already leaves few rows.
     return index.where is None or _omits_only_null(index.where, columns)
 
 
@@ -120,9 +120,9 @@ def _omits_only_null(where: SqlText, columns: tuple[str, ...]) -> bool:
 def redundant_index(linted: Linted) -> Iterator[Found]:
     """An index does what another one does already.
 
-    It takes space and makes every write slower, and no query is faster for it. That is so if its columns begin another
-    index, the primary key or a UNIQUE constraint, in the same order and with the same collations, or if it is on the
-    INTEGER PRIMARY KEY, which is the table itself.
+    It takes space and makes every write slower, and no query is faster for it. It is redundant if its columns begin
+    another index, the primary key or a UNIQUE constraint, in the same order and with the same collations. An index on
+    the INTEGER PRIMARY KEY is redundant, too, because the table itself is in that order.
 
     Drop it.
     """
@@ -151,7 +151,7 @@ def _covers(table: Table, other: TableIndex, index: TableIndex) -> bool:
     # The table itself is in the order of its rowids.
     is_table = not other.name and [column for column, _, _ in other.terms] == [rowid_alias(table)]
     if other.where != index.where and not is_table:
-        return False  # A partial index is smaller.
+        return False  # a partial index is smaller, so it isn't redundant
     if index.unique and not (other.unique and len(other.terms) == len(index.terms)):
         return False
     return _normal(other.terms[: len(index.terms)]) == _normal(index.terms)

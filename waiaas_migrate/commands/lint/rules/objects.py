@@ -109,7 +109,7 @@ def reserved_name(linted: Linted) -> Iterator[Found]:
             yield Found(path, f"{path[-1].upper()} is a keyword of SQL.", fix)
 
 
-#: The keywords that SQLite takes for names nowhere: it has a fallback for the others, such as KEY
+#: The keywords that SQLite never accepts as names without quotes, unlike others, such as KEY
 #: (https://www.sqlite.org/lang_keywords.html, and parse.y for the fallbacks).
 _RESERVED = frozenset(
     """

@@ -37,8 +37,8 @@ def autoincrement(linted: Linted) -> Iterator[Found]:
 
     INTEGER PRIMARY KEY numbers rows by itself. AUTOINCREMENT only keeps the number of a deleted row from being used
     again. For that, every insert also reads and writes the table `sqlite_sequence`. See [SQLite
-    Autoincrement](https://www.sqlite.org/autoinc.html). Nothing remembers the number of a row that only says which rows
-    of other tables belong together.
+    Autoincrement](https://www.sqlite.org/autoinc.html). A row that only links rows of other tables needs no
+    number of its own.
 
     Remove it, or make the foreign keys the primary key.
     """
@@ -49,7 +49,7 @@ def autoincrement(linted: Linted) -> Iterator[Found]:
         linking = {fold(column) for key in table.foreign_keys for column in key.columns}
         others = {fold(column.name) for column in table.columns} - linking - {rowid_alias(table)}
         if len(table.foreign_keys) > 1 and not others:
-            what = "AUTOINCREMENT makes each insert write sqlite_sequence, too, and nothing remembers the numbers."
+            what = "AUTOINCREMENT makes each insert write sqlite_sequence, too, and nothing refers to the numbers."
             yield Found(path_to(table.name), what, "Remove it.")
 
 
@@ -85,7 +85,7 @@ def int_primary_key(linted: Linted) -> Iterator[Found]:
 def _false_alias(table: Table) -> Column | None:
     """Return the single column of a primary key that looks like an alias of the rowid, but isn't one.
 
-    If it refers to another table, that one chooses the numbers, so nothing is missing.
+    A foreign key doesn't count: its numbers come from the other table.
     """
     key = table.primary_key
     if key is None or len(key.parts) != 1 or table.without_rowid or rowid_alias(table) is not None:

@@ -48,7 +48,7 @@ def double_quoted_value(linted: Linted) -> Iterator[Found]:
     Write text in single quotes, and correct a misspelled name.
     """
     tokens = linted.statement
-    # Other statements show it in the schema.
+    # Text in other statements, such as CREATE, is found in the schema.
     if not tokens or tokens[0].word not in ("INSERT", "REPLACE", "UPDATE", "DELETE", "WITH"):
         return
     # Beside these words, a word in double quotes is a name.
