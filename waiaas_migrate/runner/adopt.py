@@ -179,7 +179,11 @@ def _notices(plan: Adoption, folder: MigrationFolder, kept: Sequence[str]) -> It
 
 
 def _adopt(connection: sqlite3.Connection, folder: MigrationFolder, at: str | None) -> Adoption:
-    """Plan again under the write lock, since another process may have written, and carry it out."""
+    """Plan again under the write lock, since another process may have written, and carry it out.
+
+    Raises:
+        ProofError: the schema differs after its texts were replaced.
+    """
     notices: list[str] = []
     with MigratingLock(main_file(connection)) as lock, sole_transaction(connection, notices):
         lock.announce()
@@ -190,7 +194,11 @@ def _adopt(connection: sqlite3.Connection, folder: MigrationFolder, at: str | No
             if not write_texts(connection, texts):
                 plan = replace(plan, reworded=())
                 notices.append("definitions keep their text: this SQLite doesn't let anybody edit the catalog.")
-            _verify(connection, folder, plan)
+            if found := differences(connection, folder.without(plan.pending), folder):
+                raise ProofError(
+                    f"{database_name(connection)}: with the migrations' texts its schema would differ: "
+                    f"{listed(found)}. Nothing was changed. Please report this."
+                )
     return replace(plan, notices=(*plan.notices, *notices))
 
 
@@ -203,16 +211,3 @@ def _record(connection: sqlite3.Connection, folder: MigrationFolder, plan: Adopt
     for migration in folder.named(plan.completed):
         was_adopted = cached_hash(migration.id) in never_ran
         write_identity(connection, identity_of(migration, folder, was_adopted=was_adopted))
-
-
-def _verify(connection: sqlite3.Connection, folder: MigrationFolder, plan: Adoption) -> None:
-    """Compare again after the texts were replaced.
-
-    Raises:
-        ProofError: something differs now.
-    """
-    if found := differences(connection, folder.without(plan.pending), folder):
-        raise ProofError(
-            f"{database_name(connection)}: with the migrations' texts its schema would differ: {listed(found)}. "
-            f"Nothing was changed. Please report this."
-        )
