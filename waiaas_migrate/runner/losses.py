@@ -17,7 +17,8 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.memory import schema_copy
 from waiaas_migrate.sqlite.quoting import quote_name
-from waiaas_migrate.sqlite.reading.virtual_tables import holds_rows, known_shadow_names
+from waiaas_migrate.sqlite.reading.external_content import holds_rows
+from waiaas_migrate.sqlite.reading.virtual_tables import known_shadow_names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +59,7 @@ def losses_of(connection: sqlite3.Connection, todo: Sequence[MigrationFile]) -> 
     """
     unknown: list[Loss] = []
     rows = read_catalog(connection)
-    shadows = known_shadow_names(rows)
-    own = [row for row in rows if row.kind != "table" or fold(row.name) not in shadows]
-    with closing(schema_copy(own, skip_refused=True)) as scratch:  # a module may be missing here
+    with closing(schema_copy(rows, as_possible=True)) as scratch:
         scratch.execute("BEGIN")
         follower = TableFollower(scratch)
         runner = StepRunner(scratch, todo, execute=follower.execute)
@@ -76,7 +75,7 @@ def losses_of(connection: sqlite3.Connection, todo: Sequence[MigrationFile]) -> 
                 reason = f"it fails in memory: {error.reason.rstrip('.')}"
                 unknown += [Loss(kind="unknown", name=one.id, reason=reason) for one in todo[number:]]
                 break
-    derived = {fold(row.name) for row in rows if row.is_virtual and not holds_rows(row)} | shadows
+    derived = {fold(row.name) for row in rows if row.is_virtual and not holds_rows(row.sql)} | known_shadow_names(rows)
     tables = [table for table in follower.tables if fold(table.name) not in derived]
     found = [loss for table in tables for loss in _lost(connection, table)]
     return (*(loss for loss in found if loss.count != 0), *unknown)

@@ -202,21 +202,20 @@ def copy(connection: sqlite3.Connection) -> sqlite3.Connection:
     return other
 
 
-def schema_copy(catalog: Iterable[CatalogRow], *, skip_refused: bool = False) -> sqlite3.Connection:
-    """Return a database in memory with exactly this ``catalog`` and no rows.
+def schema_copy(catalog: Iterable[CatalogRow], *, as_possible: bool = False) -> sqlite3.Connection:
+    """Return a database in memory with this ``catalog`` and no rows.
 
     Args:
-        catalog: the objects.
-        skip_refused: whether to leave out those whose statements SQLite refuses, such as those of shadow tables.
+        catalog: its objects; virtual tables come before their shadow tables.
+        as_possible: leave out what SQLite refuses, such as a shadow table that its virtual table has made.
 
     Raises:
         sqlite3.Error: SQLite refuses a statement.
     """
     other = memory()
     order = ("table", "index", "view", "trigger")
-    refusals = (sqlite3.Error,) if skip_refused else ()
     for row in sorted(catalog, key=lambda row: order.index(row.kind)):
-        with suppress(*refusals):
+        with suppress(sqlite3.Error) if as_possible else nullcontext():
             execute(other, row.sql)
     return other
 
