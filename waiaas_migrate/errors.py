@@ -28,7 +28,6 @@ from __future__ import annotations
 import copyreg
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 #: The exit status after Ctrl-C, as in a shell.
@@ -65,7 +64,7 @@ class MigrateError(Picklable, Exception):
             text += f" A backup from before the run is in {self.backup}."
         return text
 
-    def after(self, committed: Sequence[str], backup: Path | None = None) -> None:
+    def after(self, committed: Sequence[str], backup: object = None) -> None:
         """Note which migrations the run had committed and, if the database has changed, where its backup is."""
         self.committed = tuple(committed)
         if backup is not None and (self.committed or not self.rolled_back):
