@@ -136,9 +136,8 @@ class Databases:
         return self.schema(self._after(count)) if count else Schema()
 
     def _after(self, count: int) -> Path:
-        """Return a database with the first ``count`` migrations, made from the one before it."""
-        earlier = next((number for number in range(count, 0, -1) if self._path(f"{number}").exists()), 0)
-        for number in range(earlier + 1, count + 1):
+        """Return a database with the first ``count`` migrations; each is made from the one before it."""
+        for number in range(1, count + 1):
             self._once(f"{number}", partial(self._make_next, number))
         return self._path(f"{count}")
 

@@ -12,14 +12,18 @@ from waiaas_migrate.schema.model import Column, ForeignKey, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_alias
 
+#: What a module may import, and from which module.
+IMPORTS = {
+    **dict.fromkeys(("Any", "Literal"), "typing"),
+    **dict.fromkeys(("date", "datetime", "time"), "datetime"),
+    "UUID": "uuid",
+    **dict.fromkeys("DeclarativeBase Mapped MappedAsDataclass mapped_column relationship".split(), "sqlalchemy.orm"),
+    **dict.fromkeys(
+        "BooleanInteger Declared EnumInteger EnumText JsonText Timestamp UuidText".split(), "waiaas_migrate.sqlalchemy"
+    ),
+}
 #: The names that the code of a module uses itself.
-USED = frozenset(
-    """
-    Any Base BooleanInteger Declared DeclarativeBase EnumInteger EnumText JsonText Literal Mapped MappedAsDataclass
-    Timestamp UUID UuidText annotations bool bytes date datetime dict float int list mapped_column
-    relationship sa str time
-    """.split()
-)
+USED = frozenset((*IMPORTS, *"Base annotations bool bytes dict float int list sa str".split()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,11 @@ class Attribute:
     def accepts_none(self) -> bool:
         """Return whether a row may have no value here. SQLite allows NULL in most primary keys; nobody means it."""
         return self.column.not_null is None and not self.in_key
+
+    @property
+    def annotation(self) -> str:
+        """Return the type of the attribute."""
+        return f"{self.values.annotation}{' | None' if self.accepts_none else ''}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +73,7 @@ def models_of(source: Source, *, classes: bool) -> tuple[Model, ...]:
     """Return the tables of a schema under their Python names, in their order."""
     tables = source.declared.schema.tables
     names = _names(tables, source, classes=classes)
-    taken = {*USED, *names.values(), *(one.name for one in source.enums)}
+    taken = {*USED, *names.values(), *source.enums}
     return tuple(
         _model(table, names[table.name], source, taken, is_class=classes and _has_rows(table)) for table in tables
     )
@@ -85,11 +94,10 @@ def _refers_to_itself(table: Table, key: ForeignKey) -> bool:
 
 def _names(tables: Iterable[Table], source: Source, *, classes: bool) -> Mapping[str, str]:
     """Return the Python names of tables. Those of ``class:`` come first; the others must not collide with them."""
-    enums = {one.name for one in source.enums}
     names = {table.name: table.class_name for table in tables if classes and table.class_name is not None}
     for table in tables:
         if table.name not in names:
-            taken = {*USED, "metadata", *enums, *names.values()}
+            taken = {*USED, "metadata", *source.enums, *names.values()}
             names[table.name] = _name(table, taken, classes=classes)
     return names
 
@@ -104,7 +112,7 @@ def _model(table: Table, name: str, source: Source, taken: set[str], *, is_class
     """Return ``table`` under the name ``name``; add the names of its lists of values to ``taken``."""
     own = set(taken)
     attributes = []
-    keys = {fold(part.column or "") for part in table.primary_key.parts} if table.primary_key is not None else set()
+    keys = set(map(fold, table.primary_key.columns)) if table.primary_key is not None else set()
     referring = {fold(name) for key in table.foreign_keys for name in key.columns}
     numbered = {rowid_alias(table)} - referring
     for column in table.columns:

@@ -6,7 +6,7 @@ A call that fits in 88 columns is one line. Otherwise each argument has its own 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -34,12 +34,21 @@ class Text:
 
 
 Code: TypeAlias = str | Text | Call
+#: The options of a call by name; those that are None are left out.
+Options: TypeAlias = Mapping[str, Code | bool | None]
 
 
-def call(function: str, /, *arguments: Code, **options: Code | None) -> Call:
+def call(function: str, /, *arguments: Code, **options: Code | bool | None) -> Call:
     """Return the call of ``function``, without the options that are None."""
-    keywords = [(f"{key}=", value) for key, value in options.items() if value is not None]
+    keywords = [(f"{name}=", code) for name, code in given(options).items()]
     return Call(opening=f"{function}(", items=(*(("", argument) for argument in arguments), *keywords))
+
+
+def given(options: Options) -> dict[str, Code]:
+    """Return the code of ``options``, without those that are None."""
+    return {
+        name: str(value) if isinstance(value, bool) else value for name, value in options.items() if value is not None
+    }
 
 
 def quoted(value: str) -> str:
