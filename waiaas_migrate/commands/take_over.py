@@ -75,7 +75,7 @@ def take_over(project: Project, database: StrPath, *, name: str, allow: Collecti
     """
     allowed, slug = allowed_codes(allow), _slug(name)
     removed, seen = recover(project.migrations), folder_state(project.migrations)
-    with manual_changes(project, database) as found, closing(replay(found.folder.migrations)) as connection:
+    with manual_changes(project, database) as found, closing(replay(found.folder.files.migrations)) as connection:
         head = introspect(connection)
         declared = declare(project, Renderer(project.templates), like=connection)
     written = next(iter(found.pending), "")
