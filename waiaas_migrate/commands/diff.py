@@ -27,7 +27,7 @@ from waiaas_migrate.schema.renames import hints, resolve
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.memory import schema_copy
 from waiaas_migrate.sqlite.database.url import StrPath, database_text
-from waiaas_migrate.sqlite.reading.introspect import introspect, read_ours
+from waiaas_migrate.sqlite.reading.introspect import Known, introspect, read_ours
 
 _YAML = frozenset({".yaml", ".yml"})
 
@@ -60,12 +60,12 @@ def compare(
     """
     renderer = Renderer(project.templates)
     first, second = database_text(first), database_text(second)
-    before, source = _read(project, first, second, renderer)
-    after, new = _read(project, second, first, renderer)
-    with closing(before), closing(after):
-        old = introspect(before)
-        done = (*hints(source), *_applied_hints(project, first)) if hints(new) else ()
-        transition = make_transition(before, new, resolve(old, new, done), renderer, project.options)
+    before, hinted = _first(project, first, renderer, second)
+    with closing(before):
+        new, known = _second(project, second, renderer, before)
+        old = introspect(before, known)
+        done = (*hinted, *_applied_hints(project, first)) if hints(new) else ()
+        transition = make_transition(before, new, resolve(old, new, done), renderer, project.options, known)
         if not changes_of(transition):
             order = diff(old, new, column_order=column_order)
             return Comparison(changes=tuple(describe(change) for change in order), hazards=())
@@ -86,29 +86,41 @@ def _is_yaml(side: str) -> bool:
     return Path(side).suffix.lower() in _YAML
 
 
-def _read(project: Project, side: str, other: str, renderer: Renderer) -> tuple[sqlite3.Connection, Schema]:
-    """Return a database in memory with the schema of ``side``, and that schema with its hints."""
+def _first(project: Project, side: str, renderer: Renderer, second: str) -> tuple[sqlite3.Connection, tuple[str, ...]]:
+    """Return the schema of ``side`` as a database in memory, and the rename hints in it."""
     path = Path(side)
     if path.is_dir():
-        replayed = replay(read_migrations(path))
-        return replayed, introspect(replayed)
+        return replay(read_migrations(path)), ()
     if _is_yaml(side):
         declared = declare(replace(project, schema=path.absolute()), renderer).schema
-        return build(declared, renderer, file=side), declared
-    others = ignored_by(project).except_for({*_names(other), *declared_names(project.schema)})
+        return build(declared, renderer, file=side), hints(declared)
+    others = ignored_by(project).except_for(_names(project, second))
     with live_connection(side) as (connection, _):
-        schema = introspect(connection, others=others)
         try:
-            return schema_copy(read_ours(connection, others)), schema
+            return schema_copy(read_ours(connection, others)), ()
         except sqlite3.Error:
-            return build(schema, renderer, file=side), schema
+            return build(introspect(connection, others=others), renderer, file=side), ()
 
 
-def _names(side: str) -> frozenset[str]:
-    """Return the names that ``side`` declares; none for a database."""
+def _second(project: Project, side: str, renderer: Renderer, before: sqlite3.Connection) -> tuple[Schema, Known]:
+    """Return the schema of ``side``, and which texts of ``before`` need not be read again."""
+    path = Path(side)
+    if path.is_dir():
+        with closing(replay(read_migrations(path))) as replayed:
+            return introspect(replayed), {}
+    if _is_yaml(side):
+        declared = declare(replace(project, schema=path.absolute()), renderer, like=before)
+        return declared.schema, declared.known
+    names = (*(row.name for row in read_catalog(before)), *declared_names(project.schema))
+    with live_connection(side) as (connection, _):
+        return introspect(connection, others=ignored_by(project).except_for(names)), {}
+
+
+def _names(project: Project, side: str) -> frozenset[str]:
+    """Return the names that ``side`` declares; for a database, those that the project declares."""
     path = Path(side)
     if not path.is_dir():
-        return declared_names(path.absolute()) if _is_yaml(side) else frozenset()
+        return declared_names(path.absolute() if _is_yaml(side) else project.schema)
     with closing(replay(read_migrations(path))) as replayed:
         return frozenset(row.name for row in read_catalog(replayed))
 
