@@ -23,8 +23,8 @@ _T = TypeVar("_T")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
-#: The operators whose other side isn't a whole value of the column: parts of texts, and steps of numbers.
-_OF_PARTS = frozenset(
+#: The operators whose other operand has the stored type, such as a pattern or a number of seconds.
+_WITH_STORED_TYPE = frozenset(
     {
         operators.add,
         operators.sub,
@@ -47,7 +47,7 @@ _OF_PARTS = frozenset(
 
 
 class _Decorated(TypeDecorator[_T]):
-    """A type that is stored as another; operators on parts of values, such as LIKE, are those of the stored type.
+    """A type that is stored as another; operators such as LIKE are those of the stored type.
 
     A subclass says how a value is stored and loaded, and what is wrong with one that can't be loaded. None is NULL.
     """
@@ -64,7 +64,7 @@ class _Decorated(TypeDecorator[_T]):
         raise NotImplementedError
 
     def coerce_compared_value(self, op: operators.OperatorType | None, value: object) -> TypeEngine[Any]:
-        return self.impl_instance.coerce_compared_value(op, value) if op in _OF_PARTS else self
+        return self.impl_instance.coerce_compared_value(op, value) if op in _WITH_STORED_TYPE else self
 
     def process_bind_param(self, value: _T | None, dialect: Dialect) -> object:
         return None if value is None else self._stored(value)

@@ -59,7 +59,7 @@ def create_engine(
             :func:`waiaas_migrate.connect` does.
         UsageError: an option is decided here.
     """
-    _refuse_unknown(begin)
+    _check_begin(begin)
     url, open_another, others = _migrate(path, migrations, options, QueuePool, backup=backup, setup=setup)
     engine = sqlalchemy.create_engine(url, creator=open_another, **others)
     _begin_explicitly(engine, begin, options.get("isolation_level"))
@@ -88,7 +88,7 @@ def create_async_engine(
         raise ModuleNotFoundError(what, name="aiosqlite") from error
     from sqlalchemy.ext import asyncio
 
-    _refuse_unknown(begin)
+    _check_begin(begin)
     url, open_another, others = _migrate(path, migrations, options, AsyncAdaptedQueuePool, backup=backup, setup=setup)
 
     async def connect() -> aiosqlite.Connection:
@@ -151,14 +151,14 @@ def _begin_explicitly(engine: Engine, begin: Begin, level: str | None) -> None:
             return
         how = options.get("begin", begin)
         try:
-            _refuse_unknown(how)
+            _check_begin(how)
             connection.exec_driver_sql(f"BEGIN {how}")
         except BaseException:
-            # SQLAlchemy would take the transaction for begun, and run what comes next without one.
+            # SQLAlchemy would consider the transaction begun, and run the next statements without one.
             connection.close()
             raise
 
 
-def _refuse_unknown(begin: str) -> None:
+def _check_begin(begin: str) -> None:
     if begin not in get_args(Begin):
         raise UsageError(f"begin={begin!r}: unknown value. Use 'IMMEDIATE' or 'DEFERRED'.")

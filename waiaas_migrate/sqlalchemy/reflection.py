@@ -47,7 +47,7 @@ def reflect_inline_keys(engine: Engine) -> None:
                     key["options"] = _options(found)
         return keys
 
-    dialect.get_foreign_keys = get_foreign_keys  # type: ignore[method-assign]  # the dialect is this engine's alone
+    dialect.get_foreign_keys = get_foreign_keys  # type: ignore[method-assign]  # only this engine uses the dialect
 
 
 def _identity(columns: tuple[str, ...] | list[str], table: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import textwrap
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -79,23 +80,18 @@ class Rule:
     good: str
     find: Find
 
-    @property
-    def summary(self) -> str:
-        """The first sentence of the explanation."""
-        return self.explanation.partition("\n")[0]
 
-
-def rule(severity: Severity, *, bad: str, corrections: Mapping[str, str]) -> Callable[[Find], Rule]:
+def rule(severity: Severity, *, good: str, mistakes: Mapping[str, str]) -> Callable[[Find], Rule]:
     """Return a decorator that makes a function a rule.
 
     Args:
         severity: how bad its findings are.
-        bad: an example in which it finds something: a schema in YAML or SQL, or a statement.
-        corrections: pieces of the example, with what to write instead, so that it finds nothing.
+        good: an example in which it finds nothing: a schema in YAML or SQL, or a statement.
+        mistakes: pieces of the example, with what to replace them by, so that it finds something.
     """
-    bad = good = inspect.cleandoc(bad) + "\n"
-    for wrong, right in corrections.items():
-        good = good.replace(wrong, right)
+    good = bad = textwrap.dedent(good).strip() + "\n"
+    for right, wrong in mistakes.items():
+        bad = bad.replace(right, wrong)
 
     def make(find: Find) -> Rule:
         explanation = inspect.cleandoc(find.__doc__ or "")
@@ -103,6 +99,21 @@ def rule(severity: Severity, *, bad: str, corrections: Mapping[str, str]) -> Cal
         return Rule(code=code, severity=severity, explanation=explanation, bad=bad, good=good, find=find)
 
     return make
+
+
+#: An example for rules about foreign keys.
+AUTHORS_AND_BOOKS = """\
+tables:
+  authors:
+    columns:
+      id: {type: integer, primary_key: true}
+  books:
+    columns:
+      id: {type: integer, primary_key: true}
+      author_id: {type: integer, references: authors.id}
+    indexes:
+      idx_books_author_id: [author_id]
+"""
 
 
 @cache

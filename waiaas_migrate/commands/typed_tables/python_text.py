@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 #: The default of both formatters.
 _COLUMNS = 88
-#: Formatters join the pieces of a text that would fit on one line, so only longer texts are split. Projects set up to
-#: 120 columns; in this range nothing changes.
+#: Formatters join the pieces of a text if they fit on one line. Projects allow up to 120 columns, so only longer texts
+#: are split.
 _LONGEST_TEXT = 120
 
 
@@ -75,9 +75,9 @@ def lines(code: Code, *, indent: int = 0, before: str = "", after: str = "", spl
         case str():
             return [line]
         case Text(value=value):
-            # Where a label would make a text too long, formatters put the text in brackets, on its own line.
-            alone = len(margin) + len(quoted(value)) + (4 if before else len(after))
-            return [line] if alone <= _LONGEST_TEXT else _pieces(value, margin, before, after)
+            # If a label makes a text too long, formatters put the text in brackets, on its own line.
+            width = len(margin) + len(quoted(value)) + (4 if before else len(after))
+            return [line] if width <= _LONGEST_TEXT else _pieces(value, margin, before, after)
         case Call() if not code.items or (len(line) <= _COLUMNS and not split):
             return [line]
         case Call() if before.endswith("= ") and len(margin + before + code.opening) > _COLUMNS:

@@ -79,7 +79,7 @@ def _links(models: tuple[Model, ...]) -> Iterator[_Link]:
             if parent is None:
                 continue
             columns = tuple(filter(None, map(child.attribute, key.columns)))
-            targets = parent.referred(key)
+            targets = parent.targets(key)
             identity = (child.name, parent.name, tuple(one.name for one in columns))
             if targets and identity not in seen:
                 seen.add(identity)

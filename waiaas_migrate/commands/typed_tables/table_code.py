@@ -1,6 +1,6 @@
 """Write the columns, constraints and indexes of a table as SQLAlchemy's.
 
-A part that SQLAlchemy has no words for is listed in ``left_out`` instead.
+A part that SQLAlchemy can't express is listed in ``left_out`` instead.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class TableCode:
             *self._column_constraints(model.table, attribute),
             primary_key=(attribute.in_key and self._is_on_columns(model.table)) or None,
             nullable=is_nullable if is_nullable != assumed or attribute.values.annotation == "Any" else None,
-            # SQLAlchemy would expect SQLite to number the rows.
+            # Without it, SQLAlchemy would expect SQLite to number the rows.
             autoincrement=False if attribute.in_key and is_integer and not attribute.is_numbered else None,
             unique=is_unique or None,
             sqlite_on_conflict_not_null=_text(not_null.on_conflict if not_null is not None else None),
@@ -137,7 +137,7 @@ class TableCode:
         for key in table.foreign_keys:
             parent = self._models.get(fold(key.table))
             words = f"the foreign key ({', '.join(key.columns)}) to {key.table}"
-            if parent is None or not parent.referred(key):
+            if parent is None or not parent.targets(key):
                 self._leave_out(table, words)
                 continue
             if not key.targets:
@@ -150,7 +150,7 @@ class TableCode:
 
     def _targets(self, key: ForeignKey) -> list[str]:
         parent = self._models[fold(key.table)]
-        return [quoted(f"{parent.table.name}.{one.column.name}") for one in parent.referred(key)]
+        return [quoted(f"{parent.table.name}.{one.column.name}") for one in parent.targets(key)]
 
     def _reference_options(self, key: ForeignKey, table: Table) -> Options:
         kind, _, initially = (key.deferral or "").partition(" INITIALLY ")
