@@ -153,7 +153,7 @@ def _rows(table: m.Table) -> Iterator[Row]:
 
 
 def _key_columns(key: m.PrimaryKey | m.Unique | None) -> tuple[str, ...]:
-    return tuple(fold(part.column or "") for part in key.parts) if key else ()
+    return tuple(map(fold, key.columns)) if key else ()
 
 
 def _unique_columns(table: m.Table) -> set[tuple[str, ...]]:
