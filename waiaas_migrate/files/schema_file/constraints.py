@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from waiaas_migrate.files.schema_file import schema_keys as k
 from waiaas_migrate.files.schema_file.forms import Columns, Form
 from waiaas_migrate.files.schema_file.terms import list_of_columns
-from waiaas_migrate.files.schema_file.value_kinds import EXPRESSION, NAME, name_problem
+from waiaas_migrate.files.schema_file.value_kinds import EXPRESSION, NAME, items, name_problem, named_entries
 from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.schema.model import Check, ForeignKey, Index, PrimaryKey, Unique
 
@@ -40,17 +40,15 @@ def read_check(value: Value, columns: Columns, *, column: str | None = None) -> 
     return None if found is None else Check(column=column, **found)
 
 
-def read_checks(value: Value, columns: Columns) -> tuple[Check, ...]:
-    """Return the ``checks`` of a table: a list, or a mapping of names to expressions."""
-    found: list[Check | None] = []
-    if not value.is_mapping:
-        found += [read_check(item, columns) for item in value.items("a list of expressions, such as `[a > b]`")]
-    for name, item in value.entries("`name: expression`") if value.is_mapping else ():
-        if problem := name_problem(name):
-            item.key_problem(problem, "Choose another name.")
-        expression = EXPRESSION.read(item, columns)
-        found.append(None if expression is None else Check(expression=expression, name=name))
-    return tuple(check for check in found if check is not None)
+def read_checks(fields: Mapping[str, Value], columns: Columns) -> Iterator[Check | None]:
+    """Yield the ``checks`` of a table: a list, or a mapping of names to expressions."""
+    if "checks" in fields and fields["checks"].is_mapping:
+        for name, item in named_entries(fields, "checks", "`name: expression`", name_problem):
+            expression = EXPRESSION.read(item, columns)
+            yield None if expression is None else Check(expression=expression, name=name)
+    else:
+        for item in items(fields, "checks", "a list of expressions, such as `[a > b]`"):
+            yield read_check(item, columns)
 
 
 def read_foreign_key(value: Value) -> ReadForeignKey | None:

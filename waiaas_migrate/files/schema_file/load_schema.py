@@ -19,6 +19,7 @@ from waiaas_migrate.files.schema_file.enum_keys import read_sources, referenced_
 from waiaas_migrate.files.schema_file.objects import read_objects
 from waiaas_migrate.files.schema_file.schema_checks import check_schema
 from waiaas_migrate.files.schema_file.tables import ReadTable, read_table
+from waiaas_migrate.files.schema_file.value_kinds import named_entries
 from waiaas_migrate.files.text_file import display_name
 from waiaas_migrate.files.yaml_text.yaml_reader import read_yaml
 from waiaas_migrate.files.yaml_text.yaml_values import Value, described
@@ -83,7 +84,7 @@ def _declared(top: Value, report: Report, root: Path) -> DeclaredSchema:
     k.TOP.contents({key: value for key, value in fields.items() if key == "lint"}, ())
     pragmas = _pragmas(fields["pragmas"]) if "pragmas" in fields else ()
     enums = _enums(fields.get("enums"), fields.get("tables"), report, root)
-    entries = fields["tables"].entries("a table's name and `columns:`") if "tables" in fields else ()
+    entries = named_entries(fields, "tables", "a table's name and `columns:`")
     tables = tuple(read_table(name, value, enums) for name, value in entries)
     objects = read_objects(fields, _known_names(tables, fields))
     check_schema(tables, objects)

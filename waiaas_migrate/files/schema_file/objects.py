@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from waiaas_migrate.files.problem_report import shown
-from waiaas_migrate.files.schema_file.value_kinds import CARRIAGE_RETURN, object_name_problem
+from waiaas_migrate.files.schema_file.value_kinds import CARRIAGE_RETURN, named_entries
 from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.schema.model import Trigger, View, VirtualTable
 from waiaas_migrate.sqlite.reading import ddl
@@ -31,7 +31,7 @@ class ReadObjects:
 def read_objects(fields: dict[str, Value], names: Iterable[str]) -> ReadObjects:
     """Return the views, triggers and virtual tables; ``names`` are the names that double quotes may mean."""
     known = frozenset(names)
-    entries = {section: fields[section].entries("`name: CREATE …`") if section in fields else [] for section in _KINDS}
+    entries = {section: named_entries(fields, section, "`name: CREATE …`") for section in _KINDS}
     return ReadObjects(
         views=_read(entries["views"], lambda name, sql: ddl.view(name, sql, known)),
         triggers=_read(entries["triggers"], lambda name, sql: ddl.trigger(name, sql, known)),
@@ -43,8 +43,6 @@ def read_objects(fields: dict[str, Value], names: Iterable[str]) -> ReadObjects:
 def _read(entries: Iterable[tuple[str, Value]], reader: Callable[[str, str], T]) -> tuple[tuple[T, Value], ...]:
     found = []
     for name, value in entries:
-        if problem := object_name_problem(name):
-            value.key_problem(problem, "Choose another name.")
         sql = value.text("the whole CREATE statement")
         if sql is None:
             continue
