@@ -9,6 +9,7 @@ from typing import NamedTuple
 from waiaas_migrate.files.enum_sources.definitions import value_list_problem
 from waiaas_migrate.files.schema_file import schema_keys as k
 from waiaas_migrate.files.schema_file.value_kinds import write_expression, write_name
+from waiaas_migrate.files.yaml_text.scalars import Scalar, ScalarError, resolve
 from waiaas_migrate.files.yaml_text.yaml_writer import Data
 from waiaas_migrate.schema.model import Check, Column, ForeignKey, SqlText
 from waiaas_migrate.schema.names import fold
@@ -116,18 +117,14 @@ def _default(default: SqlText | None, lists: _Lists, where: str) -> dict[str, Da
     return {"default": literal} if is_listed else {"default_sql": sql}
 
 
-def _literal(sql: str) -> str | int | float | None:
+def _literal(sql: str) -> Scalar:
     """Return the value that ``sql`` may be the literal of."""
     if sql[:1] == "'":
         return sql[1:-1].replace("''", "'")
     try:
-        value = int(sql)
-    except ValueError:
-        try:
-            return float(sql) if "e" not in sql.lower() and "n" not in sql.lower() else None
-        except ValueError:
-            return None
-    return value if -(2**63) <= value < 2**63 else None
+        return resolve(sql, plain=True)
+    except ScalarError:
+        return None
 
 
 def _keys(place: ColumnLayout, where: str) -> dict[str, Data]:

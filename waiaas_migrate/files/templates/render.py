@@ -22,7 +22,7 @@ from waiaas_migrate.files.templates.template_cache import TemplateCache, user_ca
 from waiaas_migrate.schema.model import Table
 from waiaas_migrate.sqlite.planning.actions import Action, CreateTable, Step, template_of
 from waiaas_migrate.sqlite.planning.guards import Guard, guards_of
-from waiaas_migrate.sqlite.planning.layout import TableLayout, layout
+from waiaas_migrate.sqlite.planning.layout import layout
 from waiaas_migrate.sqlite.planning.table_text import Item
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 from waiaas_migrate.sqlite.reading.ddl import is_bare
@@ -96,7 +96,7 @@ class Renderer:
         self._environment.filters.update(
             above=_above,
             beside=_beside,
-            has_constraints=_has_constraints,
+            has_constraints=lambda place: place.primary_key or place.uniques or place.checks or place.foreign_keys,
             layout=layout,
             literal=_literal,
             name=_name,
@@ -104,7 +104,7 @@ class Renderer:
             one_line=lambda text: " ".join(text.split()),
             quoted=_quoted,
         )
-        self._environment.tests["bare"] = _is_bare
+        self._environment.tests["bare"] = is_bare
 
     def step(self, step: Step, guards: Mapping[Guard, str] | None = None) -> RenderedStep:
         """Return ``step`` with the SQL of its template; ``guards`` are the columns of the guard table.
@@ -141,14 +141,13 @@ class Renderer:
         try:
             return self._environment.get_template(template).render(**values)
         except jinja2.TemplateSyntaxError as error:
-            where = error.filename or template
-            raise TemplateError([_problem(where, error.lineno, error.message)]) from None
+            raise _broken(error.filename or template, error.message, error.lineno) from None
         except jinja2.TemplateError as error:
-            raise TemplateError([_problem(template, None, error.message)]) from None
+            raise _broken(template, error.message) from None
         except UnicodeDecodeError as error:
-            raise TemplateError([_problem(template, None, f"it is not UTF-8: {error.reason}")]) from None
+            raise _broken(template, f"it is not UTF-8: {error.reason}") from None
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            raise TemplateError([_problem(template, None, f"{type(error).__name__}: {error}")]) from None
+            raise _broken(template, f"{type(error).__name__}: {error}") from None
 
 
 def _named_guards(actions: Iterable[Action]) -> dict[Guard, str]:
@@ -162,22 +161,14 @@ def _named_guards(actions: Iterable[Action]) -> dict[Guard, str]:
     return named
 
 
-def _problem(file: str, line: int | None, message: str | None) -> Problem:
-    return Problem(
-        file=file,
-        line=line,
-        what=f"can't use the template: {message}.",
-        fix="Correct it, or delete it to use the one that ships with waiaas-migrate.",
-    )
+def _broken(file: str, message: str | None, line: int | None = None) -> TemplateError:
+    fix = "Correct it, or delete it to use the one that ships with waiaas-migrate."
+    return TemplateError([Problem(file=file, line=line, what=f"can't use the template: {message}.", fix=fix)])
 
 
 @lru_cache(maxsize=4096)
 def _name(name: str) -> str:
     return resynchronized(quote_name(name))
-
-
-def _is_bare(sql: str) -> bool:
-    return is_bare(sql)  # Jinja's types don't accept a cached function
 
 
 def _literal(value: str) -> str:
@@ -188,10 +179,6 @@ def _literal(value: str) -> str:
 def _quoted(message: str) -> str:
     """Return ``message`` as a name in double quotes, without a backslash before a quote."""
     return '"' + re.sub(r"\\(?=['\"]|\Z)", r"\\ ", message).replace('"', '""') + '"'
-
-
-def _has_constraints(place: TableLayout) -> bool:
-    return bool(place.primary_key or place.uniques or place.checks or place.foreign_keys)
 
 
 def _beside(comment: str | None) -> str:
