@@ -104,7 +104,7 @@ class Renderer:
             one_line=lambda text: " ".join(text.split()),
             quoted=_quoted,
         )
-        self._environment.tests["bare"] = is_bare
+        self._environment.tests["bare"] = is_bare  # type: ignore[assignment]  # Jinja's types lack cached functions
 
     def step(self, step: Step, guards: Mapping[Guard, str] | None = None) -> RenderedStep:
         """Return ``step`` with the SQL of its template; ``guards`` are the columns of the guard table.
