@@ -15,7 +15,7 @@ from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.quoting import quote_name
 from waiaas_migrate.sqlite.reading.broken import broken_objects
 from waiaas_migrate.sqlite.reading.dependencies import Dependencies, query_dependencies
-from waiaas_migrate.sqlite.reading.external_content import Content, content_of
+from waiaas_migrate.sqlite.reading.external_content import ExternalContent, external_content
 
 
 def newly_broken_objects(
@@ -80,7 +80,7 @@ def stale_indexes(before: sqlite3.Connection, after: sqlite3.Connection, transit
     stored = _stored(transition.new)
     made = _made_objects(transition)
     for virtual in transition.new.virtual_tables:
-        content = content_of(virtual)
+        content = external_content(virtual.statement.sql)
         now = None if content is None or content.table not in views else _dependencies(after, content)
         if content is None or now is None:
             continue  # a table that cannot be read is reported as broken
@@ -101,7 +101,7 @@ def _stored(schema: Schema) -> frozenset[str]:
     return frozenset(schema.by_name()) | {fold(table.name) for table in schema.virtual_tables}
 
 
-def _dependencies(database: sqlite3.Connection, content: Content) -> Dependencies | None:
+def _dependencies(database: sqlite3.Connection, content: ExternalContent) -> Dependencies | None:
     """Return the dependencies of the query that reads ``content``; None if that fails."""
     # Without the table before it, a quoted name that isn't a column would be a string.
     names = sorted({content.rowid, *content.columns})

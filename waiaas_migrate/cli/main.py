@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate import __version__
-from waiaas_migrate.cli.general_options import verbosity_options, with_general_options
+from waiaas_migrate.cli.general_options import verbosity, with_general_options
 from waiaas_migrate.cli.output import complain, set_verbosity
 from waiaas_migrate.cli.streams import SteadyStreams, safe
 from waiaas_migrate.errors import INTERRUPTED, Failure, MigrateError, failure_of
@@ -50,13 +50,10 @@ def _version(context: click.Context, _parameter: click.Parameter, value: bool) -
         return
     import platform
     import sqlite3
-    from importlib.metadata import PackageNotFoundError, version
+    from importlib.metadata import version
 
-    try:
-        yoyo = version("yoyo-migrations")
-    except PackageNotFoundError:
-        yoyo = "missing"
-    parts = f"SQLite {sqlite3.sqlite_version}, yoyo {yoyo}, Python {platform.python_version()}"
+    yoyo, python = version("yoyo-migrations"), platform.python_version()
+    parts = f"SQLite {sqlite3.sqlite_version}, yoyo {yoyo}, Python {python}"
     click.echo(f"waiaas-migrate, version {__version__} ({parts})")
     context.exit()
 
@@ -68,7 +65,6 @@ def _version(context: click.Context, _parameter: click.Parameter, value: bool) -
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the versions and exit."
 )
-@verbosity_options()
 def group() -> None:
     """Schema migrations for SQLite, generated from schema.yaml.
 
@@ -83,6 +79,9 @@ def group() -> None:
 
     Color is used only on a terminal; set NO_COLOR to turn it off.
     """  # noqa: D301  \b is click's mark for lines that it must not wrap
+
+
+group.params += verbosity(hidden=False)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from waiaas_migrate.cli.output import json_only
-from waiaas_migrate.errors import UsageError
+from waiaas_migrate.cli.output import json_only, print_failure, warn
+from waiaas_migrate.errors import INTERRUPTED, UsageError
 
 if TYPE_CHECKING:
     from waiaas_migrate.cli.formats.printing import Style
@@ -51,7 +51,7 @@ def fleet_options(command: Callable[..., int]) -> Callable[..., int]:
         "--jobs",
         metavar="N",
         type=click.IntRange(min=1),
-        help="Process N databases in parallel.  [default: 4 per CPU]",
+        help="Process N databases in parallel.  [default: 2 per CPU]",
     )
     @click.option("--stop-on-failure", is_flag=True, help="Stop at the first failure.")
     @wraps(command)
@@ -105,6 +105,28 @@ def finding_format(command: Callable[..., int]) -> Callable[..., int]:
             return command(*args, style=style, **options)
 
     return with_format
+
+
+def reports_interruption(command: Callable[..., int]) -> Callable[..., int]:
+    """Print what a run kept if Ctrl-C ends ``command``, which changes a database or several."""
+
+    @wraps(command)
+    def interruptible(project: Project, *, as_json: bool, **options: Any) -> int:  # noqa: ANN401 — click's values
+        try:
+            return command(project, as_json=as_json, **options)
+        except KeyboardInterrupt as error:
+            if not str(error):  # it came before or after the run
+                database = options["databases"][0] if "databases" in options else options["database"]
+                hint = f"Run `waiaas-migrate status {database}` to see what was applied."
+                error = KeyboardInterrupt(f"Interrupted. {hint}")
+            warn(str(error))
+            if as_json:
+                from waiaas_migrate.runner.watching.interruption import interruption_of
+
+                print_failure(interruption_of(error))
+            return INTERRUPTED
+
+    return interruptible
 
 
 def in_migrations(command: Callable[..., int]) -> Callable[..., int]:

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Literal, TextIO
 import click
 
 from waiaas_migrate.cli.streams import safe
-from waiaas_migrate.errors import INTERRUPTED
 
 if TYPE_CHECKING:
     from waiaas_migrate.authoring.generate import Generated
@@ -220,16 +219,3 @@ def short(path: Path) -> str:
     """Return ``path`` relative to the current folder, if it is in there."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
-
-
-def print_interrupted(error: KeyboardInterrupt, *, as_json: bool, database: str = "") -> int:
-    """Print that a run on ``database`` was interrupted and what it kept; return the exit status."""
-    if not str(error):  # it came before or after the run
-        hint = f"Run `waiaas-migrate status {database}` to see what was applied."
-        error = KeyboardInterrupt(f"Interrupted. {hint}")
-    warn(str(error))
-    if as_json:
-        from waiaas_migrate.runner.watching.interruption import interruption_of
-
-        print_failure(interruption_of(error))
-    return INTERRUPTED

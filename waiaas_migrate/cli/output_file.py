@@ -20,15 +20,14 @@ def output_path(output: str | None, *, setting: Path | None = None) -> Path | No
     Raises:
         UsageError: it can't be the path of a file.
     """
-    if output == "-":
-        return None
     path = setting if output is None else Path(output)
-    if path is None:
+    if path is None or output == "-":
         return None
     shown = short(path.absolute()) if output is None else f"--output {output}"
     if not path.parent.is_dir():
-        folder = short(path.parent.absolute()) if output is None else path.parent
-        raise UsageError(f"{shown}: the folder {folder} does not exist. Create it, or correct the path.")
+        raise UsageError(
+            f"{shown}: the folder {short(path.parent.absolute())} does not exist. Create it, or correct the path."
+        )
     if path.is_dir():
         raise UsageError(f"{shown}: is a folder. Give the path of a file.")
     return path

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from functools import partial
 
 from waiaas_migrate.cli.confirm import confirm_losses
-from waiaas_migrate.cli.output import FINDINGS, print_interrupted, print_json, print_run, say, up_to_date_line
+from waiaas_migrate.cli.output import FINDINGS, print_json, print_run, say, up_to_date_line
 from waiaas_migrate.cli.progress_line import progress_line
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.project import Project
@@ -27,13 +27,10 @@ def redo(
     if len(databases) != 1:
         raise UsageError("--redo takes one DATABASE.")
     (database,) = databases
-    try:
-        with progress_line() as listener:
-            confirm = partial(confirm_losses, database, yes=yes)
-            options = replace(run_options, listener=listener)
-            result = run(database, project.migrations, options=options, confirm=confirm)
-    except KeyboardInterrupt as error:
-        return print_interrupted(error, as_json=as_json, database=database)
+    with progress_line() as listener:
+        confirm = partial(confirm_losses, database, yes=yes)
+        options = replace(run_options, listener=listener)
+        result = run(database, project.migrations, options=options, confirm=confirm)
     if as_json:
         print_json({"database": database, **asdict(result)})
     elif not print_run(result):

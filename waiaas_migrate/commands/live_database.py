@@ -19,7 +19,7 @@ from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
 from waiaas_migrate.runner.fleet.patterns import refuse_single_name
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.mismatch import Mismatch, changed
-from waiaas_migrate.runner.yoyo.applied import Applied, read_applied
+from waiaas_migrate.runner.yoyo.applied import Applied, read_applied, read_records
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.connection import open_read_only, plain_errors
 from waiaas_migrate.sqlite.database.url import StrPath, database_path
@@ -158,5 +158,5 @@ def database_state(connection: sqlite3.Connection, folder: Folder) -> DatabaseSt
         pending=tuple(migration for key, migration in known.items() if key not in applied),
         unknown=tuple(row for row in rows or () if row.hash not in known and row.hash not in squashed),
         is_adopted=not has_tables,
-        changed=changed(connection, folder.files),
+        changed=changed(connection, folder.files, read_records(connection)),
     )

@@ -67,8 +67,8 @@ def _source(project: Project, declared: DeclaredSchema) -> Source:
     if project.enums_python is not None:
         text = enums(project, language="python")
         found += enums_in(text, project.enums_python, root=project.root)
-    usable = (one for one in found if one.module and not one.problem and one.name not in USED)
-    return Source(declared=declared, enums=tuple(usable))
+    usable = (one for one in reversed(found) if one.module and not one.problem and one.name not in USED)
+    return Source(declared=declared, enums={one.name: one for one in usable})
 
 
 def _is_same(found: str, text: str) -> bool:

@@ -26,7 +26,6 @@ def rollback_findings(
     Comments in a migration can ignore it, and so can the settings of ``lint``. A missing rollback is for information:
     it may be meant.
     """
-    severities = dict(project.lint.severity)
     facts = {} if manifest is None else manifest.facts
     by_hand = {name for name, known in facts.items() if known is not None and known.by_hand}
     for migration, fault, what in faulty_rollbacks(migrations, by_hand):
@@ -37,7 +36,7 @@ def rollback_findings(
         path = migration.path if is_missing else migration.path.with_name(f"{migration.id}.rollback.sql")
         yield Finding(
             code=code,
-            severity=Severity(severities.get(code, Severity.INFO if is_missing else Severity.ERROR)),
+            severity=Severity(project.lint.severity_of(code, Severity.INFO if is_missing else Severity.ERROR)),
             subject=Subject.MIGRATION,
             where=display_name(path, project.root),
             what="the migration has no rollback." if is_missing else what.removeprefix(f"{path.name} "),

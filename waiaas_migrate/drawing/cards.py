@@ -42,11 +42,8 @@ class Card:
     """A table, view or virtual table.
 
     Args:
-        name: its name.
-        kind: what it is.
-        comment: the table's comment.
         rows: its columns; a view and a virtual table have none.
-        options: STRICT and WITHOUT ROWID.
+        options: the words STRICT and WITHOUT ROWID.
         indexes: its indexes and UNIQUEs of several columns, in words.
         checks: its CHECKs that are more than a list of values.
         triggers: the names of its triggers.
@@ -119,22 +116,16 @@ def _triggers(schema: m.Schema, name: str) -> tuple[str, ...]:
 
 def _table_card(schema: m.Schema, table: m.Table) -> Card:
     uniques = (f"UNIQUE ({', '.join(_terms(unique.parts))})" for unique in table.uniques if len(unique.parts) > 1)
+    words = {"STRICT": table.strict, "WITHOUT ROWID": table.without_rowid}
     return Card(
         name=table.name,
         comment=table.comment,
         rows=tuple(_rows(table)),
-        options=tuple(_options(table)),
+        options=tuple(word for word, is_set in words.items() if is_set),
         indexes=(*uniques, *map(index_words, table.indexes)),
         checks=tuple(check.expression.sql for check in table.checks if check.allowed is None),
         triggers=_triggers(schema, table.name),
     )
-
-
-def _options(table: m.Table) -> Iterator[str]:
-    if table.strict:
-        yield "STRICT"
-    if table.without_rowid:
-        yield "WITHOUT ROWID"
 
 
 def _terms(parts: tuple[m.IndexPart, ...]) -> list[str]:

@@ -32,6 +32,14 @@ class LintSettings:
         """Return all codes that the settings name."""
         return (*self.select, *self.ignore, *(code for code, _ in self.severity))
 
+    def selects(self, code: str) -> bool:
+        """Return whether the rule with this code runs."""
+        return code not in self.ignore and (not self.select or code in self.select)
+
+    def severity_of(self, code: str, default: str) -> str:
+        """Return the severity of findings with this code; ``default`` if the settings name none."""
+        return dict(self.severity).get(code, default)
+
 
 #: The settings of a project that says nothing about ``lint``.
 ALL_RULES = LintSettings()

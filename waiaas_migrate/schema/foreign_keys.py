@@ -42,13 +42,11 @@ def is_enforceable(parent: Table, key: ForeignKey) -> bool:
     if not key.targets:
         return parent.primary_key is not None and len(parent.primary_key.parts) == len(key.columns)
     own = {fold(column.name): fold(column.collation or "binary") for column in parent.columns}
-    keys = [unique.parts for unique in (parent.primary_key, *parent.uniques) if unique is not None]
-    keys += [index.parts for index in parent.indexes if index.unique and index.where is None]
     targets = sorted(map(fold, key.targets))
     return len(targets) == len(key.columns) and any(
         targets == sorted(fold(part.column or "") for part in parts)
         and all(part.collation is None or fold(part.collation) == own.get(fold(part.column or "")) for part in parts)
-        for parts in keys
+        for parts in parent.unique_keys
     )
 
 
@@ -56,7 +54,7 @@ def targets_of(parent: Table | None, key: ForeignKey) -> tuple[str, ...]:
     """Return the columns that ``key`` refers to: if it names none, the primary key of ``parent``."""
     if key.targets or parent is None or parent.primary_key is None:
         return key.targets
-    return tuple(part.column or "" for part in parent.primary_key.parts)
+    return parent.primary_key.columns
 
 
 def faulty_keys(schema: Schema) -> Iterator[tuple[str, ForeignKey, Fault]]:

@@ -155,6 +155,11 @@ class PrimaryKey:
     inline: bool = field(default=False, compare=False)
     after: int = field(default=0, compare=False)
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of its columns."""
+        return tuple(part.column or "" for part in self.parts)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unique:
@@ -164,6 +169,11 @@ class Unique:
     on_conflict: Conflict | None = None
     name: str | None = None
     inline: bool = field(default=False, compare=False)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of its columns."""
+        return tuple(part.column or "" for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +233,16 @@ class Table:
     comment: str | None = field(default=None, compare=False)
     class_name: str | None = field(default=None, compare=False)
     renamed_from: str | None = field(default=None, compare=False)
+
+    def column(self, name: str) -> Column | None:
+        """Return the column called ``name``, in any case; None if there is none."""
+        return next((column for column in self.columns if fold(column.name) == fold(name)), None)
+
+    @property
+    def unique_keys(self) -> tuple[tuple[IndexPart, ...], ...]:
+        """The primary key, the UNIQUE constraints, and the unique indexes over all rows."""
+        keys = [key.parts for key in (self.primary_key, *self.uniques) if key is not None]
+        return (*keys, *(index.parts for index in self.indexes if index.unique and index.where is None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

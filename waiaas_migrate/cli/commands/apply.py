@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,20 +9,13 @@ import click
 
 from waiaas_migrate.cli import options
 from waiaas_migrate.cli.outcomes import Report, report_on
-from waiaas_migrate.cli.output import (
-    CHANGED_BY_HAND,
-    FINDINGS,
-    print_interrupted,
-    print_run,
-    say,
-    up_to_date_line,
-)
+from waiaas_migrate.cli.output import CHANGED_BY_HAND, FINDINGS, print_run, say, up_to_date_line
 from waiaas_migrate.errors import UsageError
 
 if TYPE_CHECKING:
     from waiaas_migrate.files.project import Project
     from waiaas_migrate.runner.apply import ApplyResult
-    from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome
+    from waiaas_migrate.runner.fleet.fleet import Fleet
     from waiaas_migrate.runner.options import RunOptions
 
 
@@ -39,6 +31,7 @@ if TYPE_CHECKING:
 @options.fleet_options
 @options.as_json
 @options.in_migrations
+@options.reports_interruption
 def apply(  # noqa: PLR0913 — one for each option
     project: Project,
     databases: tuple[str, ...],
@@ -78,37 +71,23 @@ def apply(  # noqa: PLR0913 — one for each option
 
 
 def _run(project: Project, databases: tuple[str, ...], run_options: RunOptions, fleet: Fleet, *, as_json: bool) -> int:
-    report = Report(
-        show=_show, line=_line, word=_word, row=_row, status=lambda result: FINDINGS if result.manual_changes else 0
-    )
-    try:
-        return report_on(
-            databases,
-            report,
-            one=lambda database: _apply(project, database, run_options),
-            each=lambda names: _apply_to_all(project, names, run_options, fleet, databases),
-            as_json=as_json,
-        )
-    except KeyboardInterrupt as error:
-        return print_interrupted(error, as_json=as_json, database=databases[0])
-
-
-def _apply(project: Project, database: str, run_options: RunOptions) -> ApplyResult:
     from waiaas_migrate.cli.progress_line import progress_line
     from waiaas_migrate.runner.apply import apply_to
-
-    with progress_line() as listener:
-        return apply_to(database, project.migrations, options=replace(run_options, listener=listener))
-
-
-def _apply_to_all(
-    project: Project, names: tuple[str, ...], run_options: RunOptions, fleet: Fleet, arguments: tuple[str, ...]
-) -> Iterable[Outcome[ApplyResult]]:
     from waiaas_migrate.runner.fleet.fleet import apply_to_all
     from waiaas_migrate.runner.fleet.patterns import without_patterns
 
-    may_make = without_patterns(arguments)
-    return apply_to_all(names, project.migrations, options=run_options, fleet=fleet, may_make=may_make)
+    def apply_one(database: str) -> ApplyResult:
+        with progress_line() as listener:
+            return apply_to(database, project.migrations, options=replace(run_options, listener=listener))
+
+    may_make = without_patterns(databases)
+    return report_on(
+        databases,
+        Report(show=_show, line=_line, outcome=_outcome, row=_row),
+        one=apply_one,
+        each=lambda names: apply_to_all(names, project.migrations, options=run_options, fleet=fleet, may_make=may_make),
+        as_json=as_json,
+    )
 
 
 def _show(database: str, result: ApplyResult) -> None:
@@ -116,10 +95,10 @@ def _show(database: str, result: ApplyResult) -> None:
         say(f"{database}: {up_to_date_line(result.manual_changes)}")
 
 
-def _word(result: ApplyResult) -> str:
+def _outcome(result: ApplyResult) -> tuple[str, int]:
     if result.manual_changes:
-        return CHANGED_BY_HAND
-    return "migrated" if result.applied else "up to date"
+        return CHANGED_BY_HAND, FINDINGS
+    return "migrated" if result.applied else "up to date", 0
 
 
 def _row(result: ApplyResult) -> dict[str, object]:

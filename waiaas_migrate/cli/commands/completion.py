@@ -31,14 +31,12 @@ def completion(shell: str, *, install: bool) -> int:
     Example:
       waiaas-migrate completion bash --install
     """  # noqa: D301
-    from click.shell_completion import get_completion_class
+    from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
 
     from waiaas_migrate.cli.main import group
 
-    kind = get_completion_class(shell)
-    if kind is None:
-        raise UsageError(f"{shell}: no completion. Use bash, zsh or fish.")
-    text = kind(group, {}, _NAME, COMPLETING).source()
+    kinds: dict[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
+    text = kinds[shell](group, {}, _NAME, COMPLETING).source()
     path = _paths()[shell]
     if not install:
         print_document(text)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.output import note, print_interrupted, print_json, say
+from waiaas_migrate.cli.output import note, print_json, say
 
 if TYPE_CHECKING:
     from waiaas_migrate.files.project import Project
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--list", "only_list", is_flag=True, help="List the backups, oldest first, and change nothing.")
 @options.as_json
 @options.in_settings
+@options.reports_interruption
 def restore(_project: Project, database: str, backup: str | None, *, only_list: bool, as_json: bool) -> int:
     """Replace DATABASE with BACKUP, or with its newest backup.
 
@@ -38,10 +39,7 @@ def restore(_project: Project, database: str, backup: str | None, *, only_list: 
 
     if only_list:
         return _print_list(database, backups_of(database_file(database)), as_json=as_json)
-    try:
-        run(database, backup, report=partial(_report, as_json=as_json))
-    except KeyboardInterrupt as error:
-        return print_interrupted(error, as_json=as_json, database=database)
+    run(database, backup, report=partial(_report, as_json=as_json))
     return 0
 
 

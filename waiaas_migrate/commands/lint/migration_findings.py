@@ -5,13 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from pathlib import Path
+from dataclasses import replace
 from typing import NamedTuple
 
 from waiaas_migrate.authoring.branches import replay_folder
 from waiaas_migrate.authoring.migration_facts import derive_facts
 from waiaas_migrate.commands.findings import Finding, Severity, Subject
-from waiaas_migrate.commands.lint.rule import Rule
+from waiaas_migrate.commands.lint.rule import Linted, Rule, findings_of
 from waiaas_migrate.commands.lint.waivers import migration_waivers
 from waiaas_migrate.files.git import committed_files
 from waiaas_migrate.files.migration_dir.manifest import read_recorded
@@ -33,22 +33,22 @@ from waiaas_migrate.sqlite.reading.rename import rename_in
 _ALLOWED = "If that is meant, write `-- lint ignore {}: REASON` into the migration and run `waiaas-migrate record`."
 
 
-class _Weakness(NamedTuple):
-    """A hazard, or what a rule found in a statement."""
+class _Statement(NamedTuple):
+    """A statement of a migration: its tokens without comments, and the line at which it begins in an SQL migration."""
 
-    code: str
-    severity: Severity
-    where: str
-    what: str
-    fix: str = ""
-    line: int | None = None
+    tokens: Sequence[Token]
+    line: int | None
+
+    def names(self) -> set[str]:
+        """Return the folded names in the statement."""
+        return {fold(token.name) for token in self.tokens if token.is_name}
 
 
 def migration_findings(project: Project, rules: Iterable[Rule], since: str) -> Iterator[Finding]:
-    """Yield the hazards of the migrations that the commit ``since`` doesn't have, but for those waived in them.
+    """Yield the hazards of the migrations that the commit ``since`` doesn't have, except those waived in them.
 
-    Those of a generated migration are in its comments. Those of one written by hand are what its changes to the schema
-    would be asked about, and what ``rules`` find in its statements.
+    The comments of a generated migration announce its hazards. For one written by hand, these are the hazards that
+    ``generate`` would report for its changes to the schema, and what ``rules`` find in its statements.
 
     Raises:
         UsageError: git doesn't know ``since``.
@@ -68,65 +68,70 @@ def migration_findings(project: Project, rules: Iterable[Rule], since: str) -> I
             if migration.id not in new:
                 continue
             recorded = facts.get(migration.id) or derive_facts(migration)
-            weaknesses = [_announced(migration.sql, one) for one in recorded.forward.hazards]
+            findings = [_announced(migration.sql, one) for one in recorded.forward.hazards]
             if recorded.by_hand:
                 before = copy(replayed.run(migrations[:number]).connection)
                 with closing(before):
                     after = introspect(replayed.run(migrations[: number + 1]).connection)
-                    announced = {(one.code, one.where) for one in weaknesses}
+                    announced = {(one.code, one.where) for one in findings}
                     found = _by_hand(migration, before, after, rules)
-                    weaknesses += [one for one in found if (one.code, one.where) not in announced]
+                    findings += [one for one in found if (one.code, one.where) not in announced]
             waived = migration_waivers(migration, root=project.root)
-            for one in dict.fromkeys(weaknesses):
-                if one.code not in waived:
-                    yield _finding(migration, one, project.root)
+            for one in dict.fromkeys(findings):
+                if one.code not in waived and project.lint.selects(one.code):
+                    yield _in_migration(one, migration, project)
 
 
-def _finding(migration: MigrationFile, one: _Weakness, root: Path) -> Finding:
-    fix = _ALLOWED.format(one.code) if one.severity is not Severity.INFO else ""
-    return Finding(
-        code=one.code,
-        severity=one.severity,
-        subject=Subject.MIGRATION,
-        where=f"{migration.id}, {one.where}",
-        what=one.what,
-        fix=one.fix or fix,
-        file=display_name(migration.path, root),
-        line=one.line,
-    )
+def _in_migration(one: Finding, migration: MigrationFile, project: Project) -> Finding:
+    """Return a finding with the migration's name and file, and the severity that the settings give it."""
+    severity = Severity(project.lint.severity_of(one.code, one.severity))
+    fix = one.fix or ("" if severity is Severity.INFO else _ALLOWED.format(one.code))
+    where, file = f"{migration.id}, {one.where}", display_name(migration.path, project.root)
+    return replace(one, severity=severity, where=where, fix=fix, file=file)
 
 
-def _severity(code: str) -> Severity:
-    return Severity.ERROR if code in DESTRUCTIVE else Severity.WARNING if code in STOPPING else Severity.INFO
+def _hazard(code: str, where: str, what: str, line: int | None = None) -> Finding:
+    severity = Severity.ERROR if code in DESTRUCTIVE else Severity.WARNING if code in STOPPING else Severity.INFO
+    return Finding(code=code, severity=severity, subject=Subject.MIGRATION, where=where, what=what, line=line)
 
 
-def _announced(sql: str, hazard: AnnouncedHazard) -> _Weakness:
+def _announced(sql: str, hazard: AnnouncedHazard) -> Finding:
     """Return a hazard with the text and the line of the comment that announces it."""
     for number, line in enumerate(sql.splitlines(), 1):
         _, found, text = line.partition(f"hazard {hazard}:")
         if found:
-            return _Weakness(hazard.code, _severity(hazard.code), hazard.where, text.strip(), line=number)
-    what = "the migration announces this hazard."
-    return _Weakness(hazard.code, _severity(hazard.code), hazard.where, what)
+            return _hazard(hazard.code, hazard.where, text.strip(), number)
+    return _hazard(hazard.code, hazard.where, "the migration announces this hazard.")
 
 
 def _by_hand(
     migration: MigrationFile, before: sqlite3.Connection, after: Schema, rules: Iterable[Rule]
-) -> Iterator[_Weakness]:
+) -> Iterator[Finding]:
     """Yield the hazards of the changes that ``migration`` makes to the schema, and what ``rules`` find in it."""
-    names = _names(introspect(before)) | _names(after) | _names_in(migration)
+    statements = tuple(_statements(migration))
+    names = _names(introspect(before)) | _names(after)
+    # What the migration creates may be gone at its end, such as a temporary table.
+    names |= {name for one in statements if one.tokens[0].word in ("CREATE", "ALTER") for name in one.names()}
     _rename(before, migration, after.by_name())
     old = introspect(before)
     for hazard in find_hazards(old, after, diff(old, after)):
-        line = _first_line(migration, hazard.where.partition(".")[0])
-        yield _Weakness(hazard.code, _severity(hazard.code), hazard.where, hazard.what, line=line)
+        table = fold(hazard.where.partition(".")[0])
+        line = next((one.line for one in statements if table in one.names()), None)
+        yield _hazard(hazard.code, hazard.where, hazard.what, line)
+    for tokens, line in statements:
+        with suppress(SqlError):
+            for finding, _ in findings_of(Linted(statement=tokens, names=names), rules):
+                yield replace(finding, subject=Subject.MIGRATION, line=line)
+
+
+def _statements(migration: MigrationFile) -> Iterator[_Statement]:
+    """Yield the statements of ``migration`` that can be read."""
     for statement in migration.statements:
         with suppress(SqlError):
-            tokens = significant(tokenize(statement))
-            line = _line(migration.sql, statement, tokens)
-            for rule in rules:
-                for found in rule.find_in_statement(tokens, names):
-                    yield _Weakness(rule.code, rule.severity, found.where, found.what, found.fix, line)
+            if tokens := significant(tokenize(statement)):
+                at = migration.sql.find(statement)
+                line = None if at < 0 else migration.sql.count("\n", 0, at + tokens[0].start) + 1
+                yield _Statement(tokens, line)
 
 
 def _names(schema: Schema) -> set[str]:
@@ -135,46 +140,19 @@ def _names(schema: Schema) -> set[str]:
     return {"excluded", "main", "temp", *map(fold, (*schema.names, *columns))}
 
 
-def _names_in(migration: MigrationFile) -> set[str]:
-    """Return the folded names in the statements that change the schema, such as those of a temporary table."""
-    found: set[str] = set()
-    for statement in migration.statements:
-        with suppress(SqlError):
-            tokens = significant(tokenize(statement))
-            if tokens and tokens[0].word in ("CREATE", "ALTER"):
-                found.update(fold(token.name) for token in tokens if token.is_name)
-    return found
-
-
-def _first_line(migration: MigrationFile, name: str) -> int | None:
-    """Return the line of the first statement that names ``name``; None in a Python migration."""
-    for statement in migration.statements:
-        with suppress(SqlError):
-            tokens = significant(tokenize(statement))
-            if any(token.is_name and fold(token.name) == fold(name) for token in tokens):
-                return _line(migration.sql, statement, tokens)
-    return None
-
-
-def _line(sql: str, statement: str, tokens: Sequence[Token]) -> int | None:
-    """Return the line in ``sql`` at which ``statement`` begins, after the comments before it."""
-    at = sql.find(statement)
-    return None if at < 0 or not tokens else sql.count("\n", 0, at + tokens[0].start) + 1
-
-
 def _rename(before: sqlite3.Connection, migration: MigrationFile, after: Mapping[str, Table]) -> None:
-    """Rename in ``before`` what ``migration`` renames for good, so that it doesn't seem dropped."""
+    """Rename in ``before`` what ``migration`` renames, so that it doesn't seem dropped."""
     for statement in migration.statements:
-        if _renames_for_good(statement, after):
-            with suppress(sqlite3.Error):  # it renames something that the migration has made itself
+        if _is_lasting_rename(statement, after):
+            with suppress(sqlite3.Error):  # the migration renames something that it made itself
                 execute(before, statement)
 
 
-def _renames_for_good(statement: str, after: Mapping[str, Table]) -> bool:
+def _is_lasting_rename(statement: str, after: Mapping[str, Table]) -> bool:
     """Return whether ``statement`` renames a table or a column, and ``after`` has the new name and not the old one."""
     if (one := rename_in(statement)) is None:
         return False
     if not one.column:
         return one.table not in after and one.new in after
-    columns = {fold(column.name) for column in after[one.table].columns} if one.table in after else set[str]()
-    return one.column not in columns and one.new in columns
+    table = after.get(one.table)
+    return table is not None and table.column(one.column) is None and table.column(one.new) is not None

@@ -43,11 +43,8 @@ class _Link:
     @property
     def is_one_to_one(self) -> bool:
         """Return whether the child's columns contain a unique key, so that a parent has one child at most."""
-        table = self.child.table
         own = {fold(one.column.name) for one in self.columns}
-        keys = [key.parts for key in (table.primary_key, *table.uniques) if key is not None]
-        keys += [index.parts for index in table.indexes if index.unique and index.where is None]
-        return any({fold(part.column or "?") for part in parts} <= own for parts in keys)
+        return any({fold(part.column or "") for part in parts} <= own for parts in self.child.table.unique_keys)
 
     @property
     def stem(self) -> str:
@@ -82,7 +79,7 @@ def _links(models: tuple[Model, ...]) -> Iterator[_Link]:
             if parent is None:
                 continue
             columns = tuple(filter(None, map(child.attribute, key.columns)))
-            targets = parent.referred(key)
+            targets = parent.targets(key)
             identity = (child.name, parent.name, tuple(one.name for one in columns))
             if targets and identity not in seen:
                 seen.add(identity)
@@ -120,33 +117,26 @@ def _free(choices: list[str], taken: set[str]) -> str:
 def _both_sides(link: _Link, links: Iterable[_Link], *, is_ambiguous: bool) -> Iterator[Relationship]:
     keys = _attributes(link.child, link.columns) if is_ambiguous else None
     overlaps = _overlaps(link, links)
+
+    def side(owner: Model, name: str, annotation: str, **options: Code | None) -> Relationship:
+        code = call("relationship", foreign_keys=keys, **options, overlaps=overlaps, init=False)
+        return Relationship(owner=owner.name, name=name, annotation=annotation, code=code)
+
     child, parent = link.child.name, link.parent.name
-    yield Relationship(
-        owner=child,
-        name=link.forward,
-        annotation=f"{parent} | None" if any(one.accepts_none for one in link.columns) else parent,
-        code=call(
-            "relationship",
-            foreign_keys=keys,
-            remote_side=_attributes(link.parent, link.targets) if link.is_own else None,
-            back_populates=quoted(link.backward),
-            overlaps=overlaps,
-            init="False",
-        ),
+    yield side(
+        link.child,
+        link.forward,
+        f"{parent} | None" if any(one.accepts_none for one in link.columns) else parent,
+        remote_side=_attributes(link.parent, link.targets) if link.is_own else None,
+        back_populates=quoted(link.backward),
     )
-    yield Relationship(
-        owner=parent,
-        name=link.backward,
-        annotation=f"{child} | None" if link.is_one_to_one else f"list[{child}]",
-        code=call(
-            "relationship",
-            foreign_keys=keys,
-            back_populates=quoted(link.forward),
-            # The database does what ON DELETE says; SQLAlchemy must not set keys to NULL first.
-            passive_deletes='"all"',
-            overlaps=overlaps,
-            init="False",
-        ),
+    yield side(
+        link.parent,
+        link.backward,
+        f"{child} | None" if link.is_one_to_one else f"list[{child}]",
+        back_populates=quoted(link.forward),
+        # The database does what ON DELETE says; SQLAlchemy must not set keys to NULL first.
+        passive_deletes='"all"',
     )
 
 

@@ -234,8 +234,8 @@ def _failure(error: BaseException) -> Failure:
 
 
 def default_jobs() -> int:
-    """Return how many databases to process at once: four per CPU, since a run mostly waits for the disk; at most 32."""
-    return min(32, 4 * (os.cpu_count() or 1))
+    """Return how many databases to process at once: two per CPU, since a run often waits for the disk; 4 to 32."""
+    return min(32, max(4, 2 * (os.cpu_count() or 1)))
 
 
 def _within_file_limit(jobs: int) -> int:

@@ -119,11 +119,13 @@ class ForeignKeyCheck:
         """Return whether rows of ``table`` may get each other's rowids, as in a rebuild."""
         return self._effects is None or fold(table) in {fold(name) for one in self._effects for name in one.rebuilt}
 
-    def _unannounced(self, new: Iterable[Violation]) -> Iterator[Violation]:
+    def _unannounced(self, new: Collection[Violation]) -> Iterator[Violation]:
         """Yield the violations in ``new`` that no migration announced.
 
         An announcement covers all keys of its table; or one of any table, if its table has been renamed since.
         """
+        if not new:
+            return
         names = {fold(name) for (name,) in self._connection.execute("SELECT name FROM main.sqlite_master")}
         renamed = sum(table not in names for table in self._announced)
         for one in new:

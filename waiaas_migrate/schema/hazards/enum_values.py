@@ -9,7 +9,6 @@ from waiaas_migrate.schema.enum_lists import literal
 from waiaas_migrate.schema.hazards.context import HazardContext
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard, allow
 from waiaas_migrate.schema.model import NO_HINTS, Column
-from waiaas_migrate.schema.names import fold
 
 
 def removed_values(change: c.AddCheck | c.ModifyCheck, context: HazardContext) -> Iterator[Hazard]:
@@ -17,8 +16,7 @@ def removed_values(change: c.AddCheck | c.ModifyCheck, context: HazardContext) -
     check = change.check if isinstance(change, c.AddCheck) else change.new
     if check.allowed is None:
         return
-    name = check.allowed.column
-    column = next((one for one in context.table(change.table).columns if fold(one.name) == name), None)
+    column = context.table(change.table).column(check.allowed.column)
     if isinstance(change, c.ModifyCheck) and is_same_list(change) and change.old.allowed:
         values = [value for value in change.old.allowed.values if value not in check.allowed.values]
         yield from _removed(change.table, column, values)

@@ -15,7 +15,7 @@ from waiaas_migrate.sqlite.planning.backfill_order import moved_columns
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.row_values import column_of
 from waiaas_migrate.sqlite.planning.transition import Transition
-from waiaas_migrate.sqlite.reading.external_content import content_of
+from waiaas_migrate.sqlite.reading.external_content import external_content
 
 
 def fill_steps(transition: Transition) -> Iterator[Step]:
@@ -26,7 +26,7 @@ def fill_steps(transition: Transition) -> Iterator[Step]:
     made = {fold(virtual.name) for virtual in transition.created(VirtualTable)}
     old_tables, new_tables = transition.old.by_name(), transition.new.by_name()
     for virtual in transition.new.virtual_tables:
-        content = content_of(virtual)
+        content = external_content(virtual.statement.sql)
         if content is None:
             continue
         old, new = old_tables.get(content.table), new_tables.get(content.table)

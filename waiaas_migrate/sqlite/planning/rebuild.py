@@ -18,7 +18,7 @@ from waiaas_migrate.sqlite.planning.text_steps import text_steps
 from waiaas_migrate.sqlite.planning.transition import TableChanges
 from waiaas_migrate.sqlite.reading.ddl import TERMS, names_in, unqualified
 from waiaas_migrate.sqlite.reading.grammar import significant, tokenize
-from waiaas_migrate.sqlite.reading.spelling import spelled_name, spelled_value
+from waiaas_migrate.sqlite.reading.spelling import sql_name, sql_value
 
 
 def rebuild(table: TableChanges, new: Table) -> a.Step:
@@ -69,7 +69,7 @@ def _addition_guards(table: TableChanges, new: Table) -> Iterator[a.GuardNoRow]:
 
 def _definitions(table: TableChanges, new: Table, aside: str) -> tuple[str, a.GuardDefinition]:
     """Return CREATE TABLE under the name ``aside``, and a guard for the old table."""
-    name, temporary = written_name(table.text), spelled_name(aside)
+    name, temporary = written_name(table.text), sql_name(aside)
     named = a.Piece(old=temporary, new=name)
     steps = None
     # A CHECK may write ``t.x`` for its own column. The table has a temporary name during the copy, and a rename in
@@ -95,7 +95,7 @@ def _rowid_guards(old: Table, new: Table) -> list[a.GuardNoRow]:
     if column is None or column.not_null is not None:
         return []
     rule = f"rows have no value in {column.name}, which becomes the primary key"
-    return [a.GuardNoRow(table=new.name, rule=rule, where=f"{spelled_name(column.name)} IS NULL")]
+    return [a.GuardNoRow(table=new.name, rule=rule, where=f"{sql_name(column.name)} IS NULL")]
 
 
 def _keeps_checks(old: Table, new: Table) -> bool:
@@ -147,5 +147,5 @@ def _as_expression(default: SqlText) -> str:
     """Return a DEFAULT as an expression, in which a bare name would be a column."""
     tokens = significant(tokenize(default.sql))
     if len(tokens) == 1 and tokens[0].is_name and tokens[0].word not in TERMS | {"TRUE", "FALSE"}:
-        return spelled_value(tokens[0].name)
+        return sql_value(tokens[0].name)
     return default.sql

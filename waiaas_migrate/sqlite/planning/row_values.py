@@ -19,7 +19,7 @@ from waiaas_migrate.sqlite.planning.actions import Copied, GuardNoRow, UpdateRow
 from waiaas_migrate.sqlite.quoting import quote_name
 from waiaas_migrate.sqlite.reading.ddl import names_in
 from waiaas_migrate.sqlite.reading.quoted_strings import as_names
-from waiaas_migrate.sqlite.reading.spelling import spelled_name, spelled_value
+from waiaas_migrate.sqlite.reading.spelling import sql_name, sql_value
 
 _QUERY = re.compile(r"(?:SELECT|WITH|VALUES)\b", re.IGNORECASE)
 
@@ -53,9 +53,9 @@ def value_of(old: Table, column: Column) -> str | None:
     backfill = column.hints.backfill
     if before is None:
         return None if backfill is None else f"({backfill.sql})"
-    source = name = spelled_name(column.name)
+    source = name = sql_name(column.name)
     if values := mapping(old, column):
-        cases = " ".join(f"WHEN {spelled_value(was)} THEN {spelled_value(new)}" for was, new in values.items())
+        cases = " ".join(f"WHEN {sql_value(was)} THEN {sql_value(new)}" for was, new in values.items())
         source = f"CASE {name} {cases} ELSE {name} END"
     if backfill is not None and is_filled(old, column):
         given = f"({backfill.sql})" if _QUERY.match(backfill.sql) else backfill.sql
@@ -67,7 +67,7 @@ def keeps_values(old: Table, new: Table, before: Column, after: Column) -> bool:
     """Return whether rows keep the values of a column, unless it is generated from columns that change."""
     columns = (old, before), (new, after)
     shapes = [(affinity(c.type, strict=t.strict), canonical_collation(c.collation), c.generated) for t, c in columns]
-    return shapes[0] == shapes[1] and value_of(old, after) == spelled_name(after.name)
+    return shapes[0] == shapes[1] and value_of(old, after) == sql_name(after.name)
 
 
 def mapping(old: Table, column: Column) -> dict[str | int, str | int | None]:
@@ -88,7 +88,7 @@ def updates(old: Table, new: Table) -> tuple[UpdateRows, ...]:
     changing = [
         (column, value)
         for column in new.columns
-        if column.generated is None and (value := value_of(old, column)) not in (None, spelled_name(column.name))
+        if column.generated is None and (value := value_of(old, column)) not in (None, sql_name(column.name))
     ]
     if not changing:
         return ()
@@ -112,11 +112,11 @@ def _only_maps_values(old: Table, column: Column) -> bool:
 
 
 def _one_value(new: Table, column: Column, before: str | int, after: str | int | None) -> UpdateRows:
-    name = spelled_name(column.name)
+    name = sql_name(column.name)
     return UpdateRows(
         table=new.name,
-        assignments=(Copied(column=column.name, source=spelled_value(after)),),
-        where=f"{name} = {spelled_value(before)}",
+        assignments=(Copied(column=column.name, source=sql_value(after)),),
+        where=f"{name} = {sql_value(before)}",
         overrides=overrides_conflicts(new),
     )
 
@@ -124,11 +124,11 @@ def _one_value(new: Table, column: Column, before: str | int, after: str | int |
 def _all_at_once(old: Table, new: Table, changing: Sequence[tuple[Column, str | None]]) -> UpdateRows:
     conditions: list[str] = []
     for column, value in changing:
-        name = spelled_name(column.name)
+        name = sql_name(column.name)
         if column_of(old, column.name) is None:
             conditions.append("TRUE")
         elif values := mapping(old, column):
-            conditions.append(f"{name} IN ({', '.join(spelled_value(value) for value in values)})")
+            conditions.append(f"{name} IN ({', '.join(sql_value(value) for value in values)})")
         if value is not None and value.startswith("coalesce("):
             conditions.append(f"{name} IS NULL")
     return UpdateRows(
@@ -167,7 +167,7 @@ def guards(new: Table, change: c.Alteration) -> Iterator[GuardNoRow]:  # noqa: C
 
 def _null_guard(table: Table, column: Column) -> GuardNoRow:
     rule = f"rows have no value in {column.name}, which becomes NOT NULL"
-    return GuardNoRow(table=table.name, rule=rule, where=f"{spelled_name(column.name)} IS NULL")
+    return GuardNoRow(table=table.name, rule=rule, where=f"{sql_name(column.name)} IS NULL")
 
 
 def _check_guard(table: Table, check: Check) -> GuardNoRow:
@@ -189,8 +189,8 @@ def _list_guard(table: Table, before: Check, after: Check) -> Iterator[GuardNoRo
     mapped = {} if column is None else dict(column.hints.removed_values) | dict(column.hints.renamed_values)
     removed = [value for value in old.values if value not in new.values and value not in mapped]
     if removed:
-        name = spelled_name(new.column if column is None else column.name)
-        listed = ", ".join(spelled_value(value) for value in removed)
+        name = sql_name(new.column if column is None else column.name)
+        listed = ", ".join(sql_value(value) for value in removed)
         rule = f"rows hold values in {name} that are no longer allowed ({listed})"
         is_binary = column is not None and canonical_collation(column.collation) is None
         where = f"{name} IN ({listed})" + ("" if is_binary else f" AND NOT ({after.expression.sql})")

@@ -1,1 +1,1 @@
-"""The rules of ``lint``, one module each; ``rule.py`` says what a module needs."""
+"""The rules of ``lint``; ``rule.py`` says what a rule needs."""

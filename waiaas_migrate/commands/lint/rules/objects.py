@@ -1,0 +1,180 @@
+"""Rules about names, views and triggers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from waiaas_migrate.commands.findings import Severity
+from waiaas_migrate.commands.lint.rule import Found, Linted, path_to, rule
+from waiaas_migrate.schema.model import Conflict
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.quoting import quote_literal
+from waiaas_migrate.sqlite.reading.literal_uses import Tree, tree_of
+
+
+@rule(
+    Severity.ERROR,
+    good="""
+    CREATE TABLE tasks (id INTEGER PRIMARY KEY, title TEXT NOT NULL);
+    CREATE VIEW open_tasks AS SELECT id FROM tasks WHERE title = 'open';
+    """,
+    mistakes={"'open'": '"open"'},
+)
+def double_quoted_string(linted: Linted) -> Iterator[Found]:
+    """A text is in double quotes.
+
+    In SQL, double quotes are for names. SQLite reads `"open"` as text only if nothing has that name. Once somebody adds
+    a column `open`, the text silently becomes that column. Some builds of SQLite refuse such text altogether. See
+    [Double-quoted string literals are
+    accepted](https://www.sqlite.org/quirks.html#double_quoted_string_literals_are_accepted).
+
+    Write text in single quotes. schema.yaml and its migrations can't have such text: the tool refuses it or writes it
+    in single quotes. So the rule finds something only in databases.
+    """
+    names = {fold(name): name for name in linted.schema.names}
+    for (kind, name), words in sorted(linted.strings.items()):
+        spelled = ", ".join(f'"{word}"' for word in sorted(words))
+        literals = ", ".join(quote_literal(word) for word in sorted(words))
+        what = f"{spelled} names nothing here, so SQLite reads it as text."
+        yield Found((f"{kind}s", names.get(name, name)), what, f"Write {literals} in single quotes.")
+
+
+@rule(
+    Severity.WARNING,
+    good="""
+    tables:
+      users:
+        columns:
+          id: {type: integer, primary_key: true}
+          name: {type: text, nullable: false, unique: true}
+      deleted_users:
+        columns:
+          id: {type: integer, primary_key: true}
+    triggers:
+      log_deleted_user: |
+        CREATE TRIGGER log_deleted_user AFTER DELETE ON users
+        BEGIN INSERT INTO deleted_users (id) VALUES (old.id); END
+    """,
+    mistakes={"unique: true": "unique: {on_conflict: replace}"},
+)
+def replace_skips_triggers(linted: Linted) -> Iterator[Found]:
+    """A constraint replaces rows in a table whose DELETE triggers don't see it.
+
+    With ON CONFLICT REPLACE, SQLite deletes the rows that are in the way. DELETE triggers of the table run for them
+    only if `PRAGMA recursive_triggers` is ON, which it isn't by default. An audit log, or a counter kept by a trigger,
+    is then wrong. See [ON CONFLICT](https://www.sqlite.org/lang_conflict.html).
+
+    Remove `on_conflict` and write an upsert, `INSERT … ON CONFLICT … DO UPDATE`, or set `recursive_triggers: ON` in
+    `pragmas`.
+    """
+    if linted.sets("recursive_triggers"):
+        return
+    for table in linted.schema.tables:
+        triggers = [one for one in linted.schema.triggers if fold(one.table) == fold(table.name)]
+        names = ", ".join(trigger.name for trigger in triggers if trigger.event == "DELETE")
+        keys = [key for key in (table.primary_key, *table.uniques) if key is not None]
+        if names and any(key.on_conflict is Conflict.REPLACE for key in keys):
+            what = f"ON CONFLICT REPLACE deletes rows without running the trigger {names}."
+            fix = "Remove `on_conflict: replace`, or set `recursive_triggers: ON` in `pragmas`."
+            yield Found(path_to(table.name), what, fix)
+
+
+@rule(
+    Severity.INFO,
+    good="""
+    tables:
+      orders:
+        columns:
+          id: {type: integer, primary_key: true}
+          group_name: text
+    """,
+    mistakes={"orders": "order", "group_name": "group"},
+)
+def reserved_name(linted: Linted) -> Iterator[Found]:
+    """A name is a keyword of SQL.
+
+    It must be quoted in every statement, and a query that forgets it fails with an error that doesn't name the reason,
+    or means something else.
+
+    Choose another name, and carry the data over with `renamed_from`.
+    """
+    paths = [
+        *(path_to(table.name) for table in linted.schema.tables),
+        *(path_to(table.name, column.name) for table, column in linted.columns()),
+        *(("views", view.name) for view in linted.schema.views),
+    ]
+    for path in paths:
+        if path[-1].lower() in _RESERVED:
+            fix = "Choose another name." if path[0] == "views" else "Rename it with `renamed_from`."
+            yield Found(path, f"{path[-1].upper()} is a keyword of SQL.", fix)
+
+
+#: The keywords that SQLite never accepts as names without quotes, unlike others, such as KEY
+#: (https://www.sqlite.org/lang_keywords.html, and parse.y for the fallbacks).
+_RESERVED = frozenset(
+    """
+    add all alter and as autoincrement between case check collate commit constraint create default deferrable delete
+    distinct drop else escape except exists foreign from group having in index insert intersect into is isnull join
+    limit not notnull null on or order primary references returning select set table then to transaction union unique
+    update using values when where
+    """.split()
+)
+
+
+@rule(
+    Severity.WARNING,
+    good="""
+    tables:
+      tasks:
+        columns:
+          id: {type: integer, primary_key: true}
+          done: {type: boolean, nullable: false}
+    views:
+      open_tasks: SELECT id FROM tasks WHERE NOT done
+    """,
+    mistakes={"SELECT id": "SELECT *"},
+)
+def select_star_in_view(linted: Linted) -> Iterator[Found]:
+    """A view selects all columns of a table with `*`.
+
+    The columns of the view then change with the table: a new column appears in every program that reads the view by
+    position, two tables of a join may suddenly have the same column, and a column that is dropped is missed only at run
+    time.
+
+    List the columns.
+    """
+    for view in linted.schema.views:
+        tree = tree_of(view.statement) or {}
+        if _takes_all(tree.get("select"), frozenset()):
+            yield Found(("views", view.name), "the view selects all columns with *.", "List the columns.")
+
+
+def _takes_all(query: Tree, subqueries: Collection[str]) -> bool:
+    """Return whether the columns of ``query`` are those of a table; ``subqueries`` are names from WITH.
+
+    ``*`` in EXISTS (SELECT * …), for example, does no harm.
+    """
+    if not isinstance(query, dict):
+        return False
+    match query.get("type"):
+        case "WithClause":
+            listed = query["ctes"]["children"]
+            names = {*subqueries, *(cte["cte_name"] for cte in listed)}
+            return any(_takes_all(one["select"], names) for one in (query, *listed))
+        case "CompoundSelect":
+            return _takes_all(query["left"], subqueries) or _takes_all(query["right"], subqueries)
+        case "SelectStmt":
+            has_star = any("STAR" in (column["flags"] or ()) for column in query["columns"]["children"])
+            return has_star and _reads_table(query["from_clause"], subqueries)
+        case _:
+            return False
+
+
+def _reads_table(source: Tree, subqueries: Collection[str]) -> bool:
+    if not isinstance(source, dict):
+        return False
+    if source.get("type") == "TableRef":
+        return source["table_name"] not in subqueries
+    if source.get("type") == "SubqueryTableSource":
+        return _takes_all(source.get("select"), subqueries)
+    return any(_reads_table(part, subqueries) for part in source.values())

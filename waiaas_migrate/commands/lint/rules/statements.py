@@ -1,0 +1,66 @@
+"""Rules about the statements of migrations that were written by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from waiaas_migrate.commands.findings import Severity
+from waiaas_migrate.commands.lint.rule import Found, Linted, path_to, rule
+from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.quoting import quote_literal
+from waiaas_migrate.sqlite.reading.cursor import Cursor
+from waiaas_migrate.sqlite.reading.grammar import Kind
+
+
+@rule(
+    Severity.ERROR,
+    good="DELETE FROM sessions WHERE expires_at < unixepoch();",
+    mistakes={" WHERE expires_at < unixepoch()": ""},
+)
+def delete_without_where(linted: Linted) -> Iterator[Found]:
+    """A migration deletes every row of a table.
+
+    `DELETE` without `WHERE` is rarely meant in a migration: the schema is the same before and after, so nothing else
+    shows that all rows are gone.
+
+    Write the condition. If every row is meant, say so with `WHERE true`, and say why in a comment.
+    """
+    cursor = Cursor(linted.statement)
+    if cursor.accept("DELETE", "FROM"):
+        table = cursor.name()
+        if not any(token.word in ("WHERE", "LIMIT") for token in cursor.rest()):
+            fix = "Write a WHERE; if all are meant, `WHERE true`."
+            yield Found(path_to(table), f"deletes every row of {table}.", fix)
+
+
+@rule(
+    Severity.ERROR,
+    good="UPDATE sessions SET status = 'closed';",
+    mistakes={"'closed'": '"closed"'},
+)
+def double_quoted_value(linted: Linted) -> Iterator[Found]:
+    """A migration has a text in double quotes.
+
+    In SQL, double quotes are for names. SQLite reads `"open"` as text only if nothing has that name, so after a typo in
+    the name of a column, a migration writes the name of the column into every row. See [Double-quoted string literals
+    are accepted](https://www.sqlite.org/quirks.html#double_quoted_string_literals_are_accepted).
+
+    Write text in single quotes, and correct a misspelled name.
+    """
+    tokens = linted.statement
+    # Text in other statements, such as CREATE, is found in the schema.
+    if not tokens or tokens[0].word not in ("INSERT", "REPLACE", "UPDATE", "DELETE", "WITH"):
+        return
+    # Beside these words, a word in double quotes is a name.
+    before_names, after_names = ("AS", ".", "COLLATE", "INTO"), ("AS", ".", "(")
+    words = ["", *(token.word for token in tokens), ""]
+    own = {
+        fold(token.name)
+        for token, before, after in zip(tokens, words, words[2:], strict=False)
+        if before in before_names or after in after_names
+    }
+    for token in tokens:
+        if token.kind is Kind.NAME and token.text[0] == '"' and fold(token.name) not in {*linted.names, *own}:
+            literal = quote_literal(token.name)
+            what = f"{token.text} names nothing here, so SQLite reads it as the text {literal}."
+            yield Found(("statement",), what, f"Correct the name. If you mean text, write {literal}.")
