@@ -20,6 +20,8 @@ from waiaas_migrate.sqlite.reading.grammar import significant, tokenize
 
 _BOOLEAN = (0, 1)
 
+_NO_OPTIONS: Mapping[str, Data] = {}
+
 Values = tuple[str | int, ...]
 
 
@@ -148,7 +150,7 @@ def _constraints(place: ColumnLayout, lists: _Lists, around: Surroundings, where
     if place.foreign_keys:
         key = place.foreign_keys[0]
         options = k.REFERENCE_OPTIONS.write(key, around.columns, where)
-        fields["references"] = reference_data(parent_data(key, around, where) | options)
+        fields["references"] = reference_data(key, around, where, options)
     return fields
 
 
@@ -166,17 +168,9 @@ def _conflicts(place: ColumnLayout) -> dict[str, Data]:
     return {"on_conflict": next(iter(said.values())) if len(there) == 1 else said}
 
 
-def parent_data(key: ForeignKey, around: Surroundings, where: str) -> dict[str, Data]:
-    """Return the table and the columns that ``key`` refers to."""
-    fields: dict[str, Data] = {"table": write_name(key.table, (), where)}
-    targets: list[Data] = [write_name(target, (), where) for target in key.targets]
-    if targets:
-        fields |= {"column": targets[0]} if len(targets) == 1 else {"columns": targets}
-    return fields | ({"external": True} if key in around.external else {})
-
-
-def reference_data(fields: dict[str, Data]) -> Data:
-    """Return ``fields`` as ``table.column`` or ``table`` if they say no more than that."""
+def reference_data(key: ForeignKey, around: Surroundings, where: str, options: Mapping[str, Data] = _NO_OPTIONS) -> Data:
+    """Return what ``key`` refers to, and ``options``; as ``table.column`` or ``table`` if that says everything."""
+    fields = k.PARENT.write(key, (), where) | ({"external": True} if key in around.external else {}) | dict(options)
     table, column = fields["table"], fields.get("column", "")
     if not isinstance(table, str) or not isinstance(column, str) or "." in column:
         return fields

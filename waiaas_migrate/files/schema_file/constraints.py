@@ -7,7 +7,6 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from waiaas_migrate.files.schema_file import schema_keys as k
 from waiaas_migrate.files.schema_file.forms import Columns, Form
-from waiaas_migrate.files.schema_file.terms import list_of_columns
 from waiaas_migrate.files.schema_file.value_kinds import EXPRESSION, NAME, items, name_problem, named_entries
 from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.schema.model import Check, ForeignKey, Index, PrimaryKey, Unique
@@ -57,13 +56,12 @@ def read_foreign_key(value: Value) -> ReadForeignKey | None:
         value.problem("expected a mapping.", f"Write {k.FOREIGN_KEY.example}.")
         return None
     fields = k.FOREIGN_KEY.fields(value)
-    columns = _column_names(fields)
     parent = _read_parent(fields["references"], k.PARENT) if "references" in fields else None
-    if parent is None or not columns:
+    own = k.FOREIGN_KEY.contents(fields, ())
+    if parent is None or "columns" not in own:
         return None
-    options = k.FOREIGN_KEY.contents(fields, ())
     external = parent.pop("external", False)
-    return ReadKey(key=ForeignKey(columns=columns, **parent, **options), at=value, external=external)
+    return ReadKey(key=ForeignKey(**own, **parent), at=value, external=external)
 
 
 def read_references(value: Value, column: str) -> ReadForeignKey | None:
@@ -78,20 +76,10 @@ def read_references(value: Value, column: str) -> ReadForeignKey | None:
 def _read_parent(value: Value, form: Form) -> dict[str, Any] | None:
     """Return the contents of a ``references``; None if it names no table."""
     if value.is_mapping:
-        fields = form.fields(value)
-        found = form.contents(fields, ()) | {"targets": _column_names(fields)}
+        found = form.contents(form.fields(value), ())
         return found if "table" in found else None
     text = NAME.read(value, ())
     if text is None:
         return None
     table, dot, column = text.rpartition(".")
     return {"table": table, "targets": (column,)} if dot and table and column else {"table": text}
-
-
-def _column_names(fields: Mapping[str, Value]) -> tuple[str, ...]:
-    """Return the names in ``columns`` or ``column``."""
-    values = [fields["column"]] if "column" in fields else []
-    if "columns" in fields:
-        values = list_of_columns(fields["columns"])
-    names = [NAME.read(item, ()) for item in values]
-    return tuple(name for name in names if name is not None)

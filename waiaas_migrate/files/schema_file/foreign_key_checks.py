@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from waiaas_migrate.files.problem_report import listed, shown, suggestion
 from waiaas_migrate.files.schema_file.constraints import ReadForeignKey
-from waiaas_migrate.files.schema_file.objects import ReadObjects
+from waiaas_migrate.files.schema_file.objects import ReadObject
 from waiaas_migrate.files.schema_file.tables import ReadTable
 from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.schema.foreign_keys import is_enforceable
@@ -14,10 +14,10 @@ from waiaas_migrate.schema.model import ForeignKey
 from waiaas_migrate.schema.names import fold
 
 
-def check_foreign_keys(tables: tuple[ReadTable, ...], objects: ReadObjects) -> None:
+def check_foreign_keys(tables: tuple[ReadTable, ...], objects: tuple[ReadObject, ...]) -> None:
     """Report foreign keys without a unique parent, unless they are ``external``."""
     parents = {fold(read.table.name): read for read in tables}
-    others = {fold(name): kind for kind, name, _ in objects.names if kind != "trigger"}
+    others = {fold(name): kind for kind, name, _, _ in objects if kind != "trigger"}
     for read in tables:
         for foreign_key in read.foreign_keys:
             key = foreign_key.key

@@ -23,7 +23,7 @@ from waiaas_migrate.files.schema_file.value_kinds import named_entries
 from waiaas_migrate.files.text_file import display_name
 from waiaas_migrate.files.yaml_text.yaml_reader import read_yaml
 from waiaas_migrate.files.yaml_text.yaml_values import Value, described
-from waiaas_migrate.schema.model import Schema
+from waiaas_migrate.schema.model import Schema, Trigger, View, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.pragmas import PRAGMA_WORD, WORDS, pragma_problem
 
@@ -90,9 +90,9 @@ def _declared(top: Value, report: Report, root: Path) -> DeclaredSchema:
     check_schema(tables, objects)
     schema = Schema(
         tables=tuple(read.table for read in tables),
-        views=tuple(view for view, _ in objects.views),
-        triggers=tuple(trigger for trigger, _ in objects.triggers),
-        virtual_tables=tuple(table for table, _ in objects.virtual_tables),
+        views=tuple(one.item for one in objects if isinstance(one.item, View)),
+        triggers=tuple(one.item for one in objects if isinstance(one.item, Trigger)),
+        virtual_tables=tuple(one.item for one in objects if isinstance(one.item, VirtualTable)),
     )
     return DeclaredSchema(schema=schema, pragmas=pragmas, enums=_enum_uses(tables))
 

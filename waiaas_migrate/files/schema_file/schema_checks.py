@@ -11,10 +11,10 @@ from waiaas_migrate.files.schema_file.column_types import STRICT_TYPES
 from waiaas_migrate.files.schema_file.columns import ReadColumn
 from waiaas_migrate.files.schema_file.constraints import ReadKey
 from waiaas_migrate.files.schema_file.foreign_key_checks import check_foreign_keys, report_unknown_columns
-from waiaas_migrate.files.schema_file.objects import ReadObjects
+from waiaas_migrate.files.schema_file.objects import ReadObject
 from waiaas_migrate.files.schema_file.tables import ReadTable
 from waiaas_migrate.files.yaml_text.yaml_values import Value
-from waiaas_migrate.schema.model import PrimaryKey
+from waiaas_migrate.schema.model import PrimaryKey, Trigger
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_column
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
@@ -23,7 +23,7 @@ from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 _CHECKED = frozenset({"default", "enum", "generated"})
 
 
-def check_schema(tables: tuple[ReadTable, ...], objects: ReadObjects) -> None:
+def check_schema(tables: tuple[ReadTable, ...], objects: tuple[ReadObject, ...]) -> None:
     """Report everything about a schema that SQLite would refuse, or that can't be meant."""
     _check_names(tables, objects)
     for read in tables:
@@ -160,18 +160,18 @@ def _replacement_problems(column: ReadColumn, values: tuple[str | int, ...]) -> 
         yield f"{_shown(old)} is both renamed and removed.", "Keep one of the two."
 
 
-def _check_names(tables: tuple[ReadTable, ...], objects: ReadObjects) -> None:
+def _check_names(tables: tuple[ReadTable, ...], objects: tuple[ReadObject, ...]) -> None:
     """Report duplicate names, triggers on missing tables, and renames that can't work."""
     relations = [("table", read.table.name, read.at) for read in tables]
-    relations += [named for named in objects.names if named[0] != "trigger"]
+    relations += [(kind, name, at) for kind, name, at, _ in objects if kind != "trigger"]
     indexes = [("index", index.key.name, index.at) for read in tables for index in read.indexes]
     _check_unique([*relations, *indexes])
-    _check_unique(named for named in objects.names if named[0] == "trigger")
+    _check_unique((kind, name, at) for kind, name, at, _ in objects if kind == "trigger")
     owners = {fold(name): name for _, name, _ in relations}
-    for trigger, value in objects.triggers:
-        if fold(trigger.table) not in owners:
-            fix = suggestion(trigger.table, owners.values(), "Correct the name, or add the table.")
-            value.problem(f"the trigger is on `{shown(trigger.table)}`, which is not a table or view here.", fix)
+    for _, _, at, item in objects:
+        if isinstance(item, Trigger) and fold(item.table) not in owners:
+            fix = suggestion(item.table, owners.values(), "Correct the name, or add the table.")
+            at.problem(f"the trigger is on `{shown(item.table)}`, which is not a table or view here.", fix)
     _check_renames((read.table.renamed_from, read.table.name, read.fields) for read in tables)
     for read in tables:
         _check_renames((one.column.hints.renamed_from, one.column.name, one.fields) for one in read.columns)
