@@ -65,7 +65,7 @@ def written(facts: Facts) -> dict[str, Any]:
 
 
 def _written(effects: Effects, *, loses: bool) -> str:
-    """Return words, some with a list after ``=`` of names, which are percent-encoded."""
+    """Return the effects as words; a list of percent-encoded names may follow a word after ``=``."""
     words = [_ANY] if effects.tables is None else []
     names: dict[str, list[str]] = {}
     for name, cost in effects.tables or ():

@@ -133,9 +133,9 @@ def _write_durably(path: Path, data: bytes) -> None:
 
 @contextmanager
 def _journal(folder: Path) -> Iterator[tuple[str, ...]]:
-    """Hold the journal; delete files that don't count before and after, yield the former.
+    """Lock the journal and delete leftovers; yield the names of deleted migrations. Delete new leftovers afterwards.
 
-    The journal is deleted last. If something can't be deleted, it stays, and the next run tries again.
+    The journal is deleted last. If a leftover can't be deleted, the journal stays, and the next run tries again.
     """
     with _locked(folder / u.JOURNAL):
         removed = u.remove_unfinished(folder)

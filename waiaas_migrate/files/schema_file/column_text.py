@@ -168,9 +168,11 @@ def _conflicts(place: ColumnLayout) -> dict[str, Data]:
     return {"on_conflict": next(iter(said.values())) if len(there) == 1 else said}
 
 
-def reference_data(key: ForeignKey, around: Surroundings, where: str, options: Mapping[str, Data] = _NO_OPTIONS) -> Data:
-    """Return what ``key`` refers to, and ``options``; as ``table.column`` or ``table`` if that says everything."""
-    fields = k.PARENT.write(key, (), where) | ({"external": True} if key in around.external else {}) | dict(options)
+def reference_data(
+    key: ForeignKey, around: Surroundings, where: str, options: Mapping[str, Data] = _NO_OPTIONS
+) -> Data:
+    """Return what ``key`` refers to, and ``more`` keys; as ``table.column`` or ``table`` if that says everything."""
+    fields = k.PARENT.write(key, (), where) | ({"external": True} if key in around.external else {}) | dict(more)
     table, column = fields["table"], fields.get("column", "")
     if not isinstance(table, str) or not isinstance(column, str) or "." in column:
         return fields

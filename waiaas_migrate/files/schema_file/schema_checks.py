@@ -24,7 +24,7 @@ _CHECKED = frozenset({"default", "enum", "generated"})
 
 
 def check_schema(tables: tuple[ReadTable, ...], objects: tuple[ReadObject, ...]) -> None:
-    """Report everything about a schema that SQLite would refuse, or that can't be meant."""
+    """Report what SQLite would refuse in a schema, and keys that contradict each other."""
     _check_names(tables, objects)
     for read in tables:
         keys: list[ReadKey[Any]] = [*read.primary_keys, *read.uniques, *read.indexes]

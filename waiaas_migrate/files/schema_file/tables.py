@@ -29,10 +29,10 @@ class ReadTable(NamedTuple):
     at: Value
     fields: dict[str, Value]
     columns: tuple[ReadColumn, ...]
-    primary_keys: tuple[c.ReadKey[PrimaryKey], ...] = ()
-    uniques: tuple[c.ReadKey[Unique], ...] = ()
-    foreign_keys: tuple[c.ReadForeignKey, ...] = ()
-    indexes: tuple[c.ReadKey[Index], ...] = ()
+    primary_keys: tuple[c.ReadKey[PrimaryKey], ...]
+    uniques: tuple[c.ReadKey[Unique], ...]
+    foreign_keys: tuple[c.ReadForeignKey, ...]
+    indexes: tuple[c.ReadKey[Index], ...]
 
     def column(self, name: str) -> ReadColumn | None:
         """Return the column called ``name``, in any case."""

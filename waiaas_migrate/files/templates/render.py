@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -56,18 +56,6 @@ class RenderedStep:
     sql: str
 
 
-class _Environment(jinja2.Environment):
-    """Jinja's environment, with the globals of a template in a plain dictionary.
-
-    Jinja chains two dictionaries, so that a template sees later changes to the environment. Each rendering copies the
-    chain key by key, which takes as long as rendering a short statement.
-    """
-
-    def make_globals(self, d: MutableMapping[str, Any] | None) -> dict[str, Any]:
-        """Return the environment's globals and ``d``."""
-        return {**self.globals, **(d or {})}
-
-
 def replaced_templates(folder: Path) -> tuple[str, ...]:
     """Return the names of the shipped templates that ``folder`` replaces."""
     shipped = bundled("templates")
@@ -87,7 +75,7 @@ class Renderer:
         self.is_customized = bool(own)
         loaders = [jinja2.FileSystemLoader(folder, encoding="utf-8") for folder in [*own, shipped]]
         folder = None if own else user_cache()
-        self._environment = _Environment(
+        self._environment = jinja2.Environment(  # noqa: S701 — SQL, not HTML
             loader=jinja2.ChoiceLoader(loaders),
             bytecode_cache=TemplateCache(folder, _OPTIONS) if folder is not None else None,
             auto_reload=False,
