@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from waiaas_migrate.cli.output import json_only, print_failure, warn
-from waiaas_migrate.errors import INTERRUPTED, UsageError
+from waiaas_migrate.errors import INTERRUPTED, UsageError, failure_of
 
 if TYPE_CHECKING:
     from waiaas_migrate.cli.formats.printing import Style
@@ -121,9 +121,7 @@ def reports_interruption(command: Callable[..., int]) -> Callable[..., int]:
                 error = KeyboardInterrupt(f"Interrupted. {hint}")
             warn(str(error))
             if as_json:
-                from waiaas_migrate.runner.watching.interruption import interruption_of
-
-                print_failure(interruption_of(error))
+                print_failure(failure_of(error))
             return INTERRUPTED
 
     return interruptible

@@ -17,7 +17,7 @@ from functools import cache
 from typing import NamedTuple, TypeAlias
 
 from waiaas_migrate.authoring.faulty_rollbacks import RollbackFault
-from waiaas_migrate.commands.findings import EXPLANATIONS, Finding, Severity, Subject
+from waiaas_migrate.commands.findings import Finding, FindingCode, Severity, Subject
 from waiaas_migrate.commands.lint import rules as modules
 from waiaas_migrate.files.problem_report import listed, suggestion
 from waiaas_migrate.files.schema_file.locate import Steps
@@ -87,7 +87,7 @@ def rule(severity: Severity, *, good: str, mistakes: Mapping[str, str]) -> Calla
     Args:
         severity: how bad its findings are.
         good: an example in which it finds nothing: a schema in YAML or SQL, or a statement.
-        mistakes: pieces of the example, with what to replace them by, so that it finds something.
+        mistakes: pieces of the example, with the text that replaces them, so that it finds something.
     """
     good = bad = textwrap.dedent(good).strip() + "\n"
     for right, wrong in mistakes.items():
@@ -136,7 +136,8 @@ def findings_of(linted: Linted, rules: Iterable[Rule]) -> Iterator[tuple[Finding
 def explanations() -> dict[str, str]:
     """Return what each code of ``check`` and ``lint`` means."""
     hazards = dict.fromkeys(map(str, Code), "A hazard of a migration; docs/hazards.md explains it.")
-    return {**hazards, **EXPLANATIONS, **{one.code: one.explanation for one in all_rules()}}
+    findings: dict[str, str] = {code: code.explanation for code in FindingCode}
+    return {**hazards, **findings, **{one.code: one.explanation for one in all_rules()}}
 
 
 def unknown_code(code: str) -> tuple[str, str] | None:
