@@ -20,8 +20,6 @@ from waiaas_migrate.sqlite.reading.grammar import significant, tokenize
 
 _BOOLEAN = (0, 1)
 
-_NO_OPTIONS: Mapping[str, Data] = {}
-
 Values = tuple[str | int, ...]
 
 
@@ -168,11 +166,9 @@ def _conflicts(place: ColumnLayout) -> dict[str, Data]:
     return {"on_conflict": next(iter(said.values())) if len(there) == 1 else said}
 
 
-def reference_data(
-    key: ForeignKey, around: Surroundings, where: str, options: Mapping[str, Data] = _NO_OPTIONS
-) -> Data:
+def reference_data(key: ForeignKey, around: Surroundings, where: str, more: Mapping[str, Data] | None = None) -> Data:
     """Return what ``key`` refers to, and ``more`` keys; as ``table.column`` or ``table`` if that says everything."""
-    fields = k.PARENT.write(key, (), where) | ({"external": True} if key in around.external else {}) | dict(more)
+    fields = k.PARENT.write(key, (), where) | ({"external": True} if key in around.external else {}) | dict(more or {})
     table, column = fields["table"], fields.get("column", "")
     if not isinstance(table, str) or not isinstance(column, str) or "." in column:
         return fields
