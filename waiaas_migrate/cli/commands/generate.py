@@ -65,7 +65,7 @@ def _print_generated(result: Generated, *, amend: bool) -> None:
     for change in result.changes:
         say(change)
     print_hazards(result)
-    print_written(result)
+    print_written(result.written, result.removed)
     if result.unrecorded and any(change.startswith("drop ") for change in result.changes):
         note(f"Found new migrations: {', '.join(result.unrecorded)}. schema.yaml must declare what they create.")
     if result.refused:

@@ -27,20 +27,8 @@ Node = Any
 
 _INSTALL = "Run `python -m pip install 'waiaas-migrate[typescript]'`."
 #: What an import may leave out of a file's name, or spell as the file that the compiler writes.
-_ENDINGS = (
-    "",
-    ".ts",
-    ".tsx",
-    ".mts",
-    ".cts",
-    ".d.ts",
-    ".js",
-    ".mjs",
-    "/index.ts",
-    "/index.tsx",
-    "/index.d.ts",
-    "/index.js",
-)
+_ENDINGS = ("", ".ts", ".tsx", ".mts", ".cts", ".d.ts", ".js", ".mjs")
+_INDEXES = ("/index.ts", "/index.tsx", "/index.d.ts", "/index.js")
 _COMPILED = {".js": (".ts", ".tsx", ".d.ts"), ".mjs": (".mts", ".d.mts"), ".cjs": (".cts", ".d.cts")}
 #: Expressions that say something about the type of the one that they begin with.
 _TYPED = frozenset({"as_expression", "satisfies_expression", "parenthesized_expression", "non_null_expression"})
@@ -86,7 +74,7 @@ def locate_typescript(module: str, importer: Path, _root: Path) -> Path | None:
         return None
     path = importer.parent / module
     compiled = [path.with_suffix(ending) for ending in _COMPILED.get(path.suffix, ())]
-    candidates = (*compiled, *(path.parent / f"{path.name}{ending}" for ending in _ENDINGS))
+    candidates = (*compiled, *(path.parent / f"{path.name}{ending}" for ending in _ENDINGS + _INDEXES))
     return next((Path(*one.parts) for one in candidates if one.is_file()), None)
 
 
@@ -126,18 +114,18 @@ class _File:
 
     def _declare(self, statement: Node) -> list[str]:
         is_constant = statement.children[0].type == "const"
-        found: dict[str, Expression] = {}
+        names: list[str] = []
         for one in statement.named_children:
             name, value = one.child_by_field_name("name"), one.child_by_field_name("value")
             if one.type != "variable_declarator" or name.type != "identifier":
                 continue
-            at = _position(one)
+            names.append(_text(name))
             if not is_constant:
-                found[_text(name)] = Computed(at, "it can change, since it is not a `const`")
+                found: Expression = Computed(_position(one), "it can change, since it is not a `const`")
             else:
-                found[_text(name)] = Computed(at) if value is None else _checked(value, _expression)
-        self.values |= found
-        return list(found)
+                found = Computed(_position(one)) if value is None else _checked(value, _expression)
+            self.values[names[-1]] = found
+        return names
 
     def _export(self, statement: Node) -> None:
         source = statement.child_by_field_name("source")
@@ -287,10 +275,11 @@ def _enum(node: Node) -> Expression:
 
 
 def _type(node: Node) -> Expression:
-    at = _position(node)
-    items = tuple(_union(node))
-    is_alias = len(items) == 1 and isinstance(items[0], Spread) and isinstance(items[0].of, Name)
-    return items[0].of if is_alias and isinstance(items[0], Spread) else Items(items, at)
+    match tuple(_union(node)):
+        case (Spread(of=Name() as alias),):
+            return alias
+        case items:
+            return Items(items, _position(node))
 
 
 def _union(node: Node) -> Iterator[Expression]:
