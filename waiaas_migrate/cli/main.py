@@ -114,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _style(arguments: Sequence[str]) -> Style:
-    """Return the format that ``arguments`` ask for; they may be what is wrong."""
+    """Return the format that ``arguments`` ask for, even if click could not parse them."""
     styles: tuple[Style, ...] = get_args(Style)
     named = (one for one in styles if f"--format={one}" in arguments or ("--format", one) in pairwise(arguments))
     return "json" if "--json" in arguments else next(named, "text")

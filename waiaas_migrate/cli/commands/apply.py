@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -83,7 +83,7 @@ def _run(project: Project, databases: tuple[str, ...], run_options: RunOptions, 
     may_make = without_patterns(databases)
     return report_on(
         databases,
-        Report(show=_show, line=_line, outcome=_outcome, row=_row),
+        Report(show=_show, line=_line, outcome=_outcome, row=asdict),
         one=apply_one,
         each=lambda names: apply_to_all(names, project.migrations, options=run_options, fleet=fleet, may_make=may_make),
         as_json=as_json,
@@ -99,15 +99,6 @@ def _outcome(result: ApplyResult) -> tuple[str, int]:
     if result.manual_changes:
         return CHANGED_BY_HAND, FINDINGS
     return "migrated" if result.applied else "up to date", 0
-
-
-def _row(result: ApplyResult) -> dict[str, object]:
-    return {
-        "applied": result.applied,
-        "notices": result.notices,
-        "backup": result.backup,
-        "manual_changes": result.manual_changes,
-    }
 
 
 def _line(result: ApplyResult) -> str:

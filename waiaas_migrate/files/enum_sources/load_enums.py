@@ -111,14 +111,14 @@ def _is_computed(
 ) -> bool:
     """Return whether a module must be imported to find the enums that are used."""
     problems = [one.name for one in own if one.problem and (used is None or one.name in used)]
-    # An import would make nothing else of a single value.
+    # Importing can't turn a single value into a list.
     is_unread = any(not isinstance(text.names.get(name), Constant) for name in problems)
     return is_unread or (is_missing and not text.is_complete)
 
 
 def _open(source: EnumSource, evaluator: Evaluator, root: Path, report: Report) -> _Opened | None:
     if source.mapping is not None:
-        # The suffix says how it is read.
+        # The suffix chooses the language.
         return _Opened(source, mapping_module(source.mapping, Path(f"{source.at.file}.yaml"), source.at.file))
     path, module = root / source.name, ""
     if path.suffix in _LANGUAGES:

@@ -31,10 +31,10 @@ _FLAGS = "use an integer column, such as `{type: integer, check: a BETWEEN 0 AND
 
 
 def imported_enums(modules: Sequence[tuple[str, str, Origin]], root: Path, report: Report) -> Iterator[EnumDefinition]:
-    """Yield everything in ``modules`` that a program could take for an enum, each with a problem if it is none.
+    """Yield every name in ``modules``, with a problem if it can't be an enum.
 
-    Each of ``modules`` is the name of a source, its module, and the place that names it. Those that can't be imported
-    are reported. During the imports, ``root`` and its ``src`` folder are on ``sys.path``.
+    Each of ``modules`` is the name of a source, its module, and the place that names it. A module that can't be imported
+    is reported. During the imports, ``root`` and its ``src`` folder are on ``sys.path``.
     """
     if not modules:
         return

@@ -26,11 +26,12 @@ from waiaas_migrate.files.problem_report import Origin
 Node = Any
 
 _INSTALL = "Run `python -m pip install 'waiaas-migrate[typescript]'`."
-#: What an import may leave out of a file's name, or spell as the file that the compiler writes.
+#: Endings of a file's name that an import may leave out.
 _ENDINGS = ("", ".ts", ".tsx", ".mts", ".cts", ".d.ts", ".js", ".mjs")
 _INDEXES = ("/index.ts", "/index.tsx", "/index.d.ts", "/index.js")
+#: The sources of a compiled file, which an import may name instead.
 _COMPILED = {".js": (".ts", ".tsx", ".d.ts"), ".mjs": (".mts", ".d.mts"), ".cjs": (".cts", ".d.cts")}
-#: Expressions that say something about the type of the one that they begin with.
+#: Expressions that only add a type to their first child.
 _TYPED = frozenset({"as_expression", "satisfies_expression", "parenthesized_expression", "non_null_expression"})
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0", "\n": "", "\r\n": ""}
 _SYNTAX = "there is a syntax error here"
@@ -144,7 +145,7 @@ class _File:
             self.stars.append(Import(module, "", at))
 
     def _export_names(self, clause: Node, module: str) -> None:
-        for name, alias, at in _specifiers(clause, "export_specifier"):
+        for name, alias, at in _specifiers(clause):
             self.exported.add(alias)
             if module:
                 self.values[alias] = Import(module, name, at)
@@ -163,16 +164,15 @@ class _File:
             elif part.type == "namespace_import":
                 self.values[_text(part.named_children[0])] = Import(module, "", at)
             elif part.type == "named_imports":
-                for name, alias, place in _specifiers(part, "import_specifier"):
+                for name, alias, place in _specifiers(part):
                     self.values[alias] = Import(module, name, place)
 
 
-def _specifiers(clause: Node, kind: str) -> Iterator[tuple[str, str, Position]]:
+def _specifiers(clause: Node) -> Iterator[tuple[str, str, Position]]:
     """Yield each name of an import or export, the name it gets, and its place."""
     for one in clause.named_children:
-        if one.type == kind:
-            name, alias = one.child_by_field_name("name"), one.child_by_field_name("alias")
-            yield _text(name), _text(alias or name), _position(one)
+        if (name := one.child_by_field_name("name")) is not None:
+            yield _text(name), _text(one.child_by_field_name("alias") or name), _position(one)
 
 
 def _checked(node: Node, read: Callable[[Node], Expression]) -> Expression:
@@ -210,11 +210,9 @@ def _expression(node: Node) -> Expression:
 
 
 def _element(node: Node) -> Expression:
-    return (
-        Spread(_expression(node.named_children[0]), _position(node))
-        if node.type == "spread_element"
-        else _expression(node)
-    )
+    if node.type == "spread_element":
+        return Spread(_expression(node.named_children[0]), _position(node))
+    return _expression(node)
 
 
 def _entry(node: Node) -> tuple[str, Expression]:
