@@ -33,8 +33,8 @@ _FLAGS = "use an integer column, such as `{type: integer, check: a BETWEEN 0 AND
 def imported_enums(modules: Sequence[tuple[str, str, Origin]], root: Path, report: Report) -> Iterator[EnumDefinition]:
     """Yield every name in ``modules``, with a problem if it can't be an enum.
 
-    Each of ``modules`` is the name of a source, its module, and the place that names it. A module that can't be imported
-    is reported. During the imports, ``root`` and its ``src`` folder are on ``sys.path``.
+    Each of ``modules`` is the name of a source, its module, and the place that names it. A module that can't be
+    imported is reported. During the imports, ``root`` and its ``src`` folder are on ``sys.path``.
     """
     if not modules:
         return
@@ -79,7 +79,7 @@ def _fresh_imports(names: Sequence[str], root: Path) -> Iterator[None]:
     try:
         for name in before:
             del sys.modules[name]
-        sys.path[:0] = [str(folder), *([str(folder / "src")] if (folder / "src").is_dir() else [])]
+        sys.path[:0] = map(str, places)
         sys.meta_path.insert(0, finder)
         importlib.invalidate_caches()
         yield
