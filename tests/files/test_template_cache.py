@@ -13,7 +13,7 @@ from jinja2 import nodes
 from waiaas_migrate.files.bundled import bundled
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.files.templates.template_cache import TemplateCache, user_cache
-from waiaas_migrate.sqlite.planning.actions import RenameTable
+from waiaas_migrate.schema.changes import RenameTable
 
 ACTION = RenameTable(old="a", new="b")
 SQL = "ALTER TABLE a RENAME TO b;"

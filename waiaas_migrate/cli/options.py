@@ -16,7 +16,7 @@ import click
 
 from waiaas_migrate.cli.formats.printing import Style
 from waiaas_migrate.cli.output import json_only, print_failure, warn
-from waiaas_migrate.errors import INTERRUPTED, UsageError
+from waiaas_migrate.errors import INTERRUPTED, UsageError, failure_of
 
 if TYPE_CHECKING:
     from waiaas_migrate.files.project import Project
@@ -122,9 +122,7 @@ def reports_interruption(command: Command) -> Command:
                 error = KeyboardInterrupt(f"Interrupted. {hint}")
             warn(str(error))
             if as_json:
-                from waiaas_migrate.runner.watching.interruption import interruption_of
-
-                print_failure(interruption_of(error))
+                print_failure(failure_of(error))
             return INTERRUPTED
 
     return interruptible

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import eq
 from pathlib import Path
 
 import click
@@ -33,17 +34,22 @@ def output_path(output: str | None, *, setting: Path | None = None) -> Path | No
     return path
 
 
-def write_generated(path: Path | None, text: str, write: Callable[[Path, str], bool]) -> None:
-    """Write ``text`` with ``write``, which returns whether that changed anything; print it if ``path`` is None.
+def write_generated(
+    path: Path | None, text: str, *, command: str, force: bool, is_same: Callable[[str, str], bool] = eq
+) -> None:
+    """Write ``text``, which ``command`` made, to ``path``; print it if that is None.
 
     Raises:
         UsageError: the file is of another origin, or can't be written.
     """
+    from waiaas_migrate.commands.written_file import write_made
+
     if path is None:
         print_document(text)
         return
     shown = short(path.absolute())
-    note(f"wrote {shown}" if write(path, text) else f"{shown} is up to date")
+    is_new = write_made(path, text, command=command, force=force, is_same=is_same)
+    note(f"wrote {shown}" if is_new else f"{shown} is up to date")
 
 
 def write_document(path: Path | None, text: str) -> None:

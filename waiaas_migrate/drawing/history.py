@@ -127,7 +127,7 @@ def _mark(change: c.Change) -> Mark:
 def _card_name(change: c.Change) -> str:
     """Return the folded name of the card that shows ``change``; a trigger is on that of its table."""
     match change:
-        case c.AddObject(item=item) | c.DropObject(item=item) | c.ModifyObject(new=item):
+        case c.AddObject(new=item) | c.DropObject(old=item) | c.ModifyObject(new=item):
             return fold(getattr(item, "table", item.name))
         case _:
             return fold(c.spelled_name(change))
@@ -136,7 +136,7 @@ def _card_name(change: c.Change) -> str:
 def _marked(rows: tuple[Row, ...], change: c.Change) -> tuple[Row, ...]:
     """Return ``rows`` with marks on those that ``change`` is about, and with a dropped column at the end."""
     if isinstance(change, c.DropColumn):
-        gone = Row(name=change.column.name, type=change.column.type or "", mark=Mark.REMOVED)
+        gone = Row(name=change.old.name, type=change.old.type or "", mark=Mark.REMOVED)
         return (*rows, gone)
     mark = Mark.ADDED if isinstance(change, c.AddColumn) else Mark.CHANGED
     names = set(map(fold, _columns(change)))
@@ -145,15 +145,15 @@ def _marked(rows: tuple[Row, ...], change: c.Change) -> tuple[Row, ...]:
 
 def _columns(change: c.Change) -> Iterator[str]:
     match change:
-        case c.AddColumn(column=column) | c.ModifyColumn(new=column):
+        case c.AddColumn(new=column) | c.ModifyColumn(new=column):
             yield column.name
         case c.RenameColumn(new=name):
             yield name
-        case c.AddCheck(check=check) | c.DropCheck(check=check) | c.ModifyCheck(new=check):
+        case c.AddCheck(new=check) | c.DropCheck(old=check) | c.ModifyCheck(new=check):
             yield check.column or (check.allowed.column if check.allowed else "")
-        case c.AddForeignKey(foreign_key=key) | c.DropForeignKey(foreign_key=key) | c.ModifyForeignKey(new=key):
+        case c.AddForeignKey(new=key) | c.DropForeignKey(old=key) | c.ModifyForeignKey(new=key):
             yield from key.columns
-        case c.AddUnique(unique=keyed) | c.DropUnique(unique=keyed):
+        case c.AddUnique(new=keyed) | c.DropUnique(old=keyed):
             yield from (part.column or "" for part in keyed.parts)
         case c.ModifyPrimaryKey(old=before, new=after):
             yield from (part.column or "" for key in (before, after) if key for part in key.parts)

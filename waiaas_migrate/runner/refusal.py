@@ -11,7 +11,7 @@ from typing import Any
 
 from waiaas_migrate.runner.duplicates import terms_of_columns, terms_of_index
 from waiaas_migrate.sqlite.planning.guards import DEFINITION_DIFFERS
-from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
+from waiaas_migrate.sqlite.quoting import quote_literal, quote_name, unquote
 
 _SHOWN = 5
 #: The number of characters or bytes of a key to show, enough to find the row.
@@ -155,9 +155,8 @@ def _short(value: str | float | bytes | None) -> str:
 
 def _key_columns(connection: sqlite3.Connection, table: str) -> list[str]:
     """Return the quoted primary key of ``table``; the rowid if it has none, or if rows lack a value in it."""
-    name = table[1:-1].replace('""', '"') if table.startswith('"') else table
     query = "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk"
-    keys = [quote_name(column) for (column,) in connection.execute(query, (name,))]
+    keys = [quote_name(column) for (column,) in connection.execute(query, (unquote(table),))]
     lacking = " OR ".join(f"{key} IS NULL" for key in keys)
     if not keys or connection.execute(f"SELECT 1 FROM {table} WHERE {lacking}").fetchone():
         return ["rowid"]

@@ -39,7 +39,7 @@ def enums(
     Example:
       waiaas-migrate enums --python -o app/enums.py
     """  # noqa: D301
-    from waiaas_migrate.commands.enums import enum_outputs, write_enums
+    from waiaas_migrate.commands.enums import enum_outputs, is_same_module
     from waiaas_migrate.commands.enums import enums as run
 
     configured: dict[EnumLanguage, Path] = {} if sources else enum_outputs(project)
@@ -49,4 +49,4 @@ def enums(
     for one in languages:
         path = output_path(output, setting=configured.get(one))
         text = run(project, language=one, sources=sources)
-        write_generated(path, text, partial(write_enums, language=one, force=force))
+        write_generated(path, text, command="enums", force=force, is_same=partial(is_same_module, language=one))

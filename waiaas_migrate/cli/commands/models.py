@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -36,8 +35,9 @@ def models(project: Project, output: str | None, style: Literal["declarative", "
     Example:
       waiaas-migrate models -o app/tables.py
     """  # noqa: D301
+    from waiaas_migrate.commands.models import is_same_code
     from waiaas_migrate.commands.models import models as run
-    from waiaas_migrate.commands.models import write_models
 
     path = output_path(output, setting=project.models)
-    write_generated(path, run(project, style=style), partial(write_models, force=force))
+    text = run(project, style=style)
+    write_generated(path, text, command="models", force=force, is_same=is_same_code)

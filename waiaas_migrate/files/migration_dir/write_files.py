@@ -12,7 +12,7 @@ from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.durable import sync
 from waiaas_migrate.files.file_lock import HAS_LOCKS, is_at, lock_file
 from waiaas_migrate.files.migration_dir import unfinished as u
-from waiaas_migrate.files.migration_dir.manifest import MANIFEST
+from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, manifest_text
 
 #: The time to wait for another command that is writing, in seconds; it takes milliseconds.
 _TIMEOUT = 10.0
@@ -53,6 +53,18 @@ def recover(folder: Path) -> tuple[Path, ...]:
 
 def _error(path: Path, what: str, fix: str) -> MigrationsError:
     return MigrationsError([Problem(file=str(path), what=what, fix=fix)])
+
+
+def write_history(
+    folder: Path, manifest: Manifest, *, old: Mapping[str, str], new: Mapping[str, str], seen: FolderState
+) -> tuple[Path, ...]:
+    """Replace the files ``old`` by ``new`` (name to text), and write ``manifest``; files that stay are not written.
+
+    Otherwise like :func:`write_files`.
+    """
+    changed = {name: text for name, text in new.items() if old.get(name) != text}
+    removed = [name for name in old if name not in new or name in changed]
+    return write_files(folder, {**changed, MANIFEST: manifest_text(manifest)}, removed=removed, seen=seen)
 
 
 def write_files(

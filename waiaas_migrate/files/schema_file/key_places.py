@@ -36,10 +36,10 @@ class KeyPlaces:
 def key_path(change: c.Change) -> Steps:
     """Return the keys that lead to what ``change`` is about in schema.yaml."""
     match change:
-        case c.AddObject(item=item) | c.DropObject(item=item) | c.ModifyObject(new=item):
+        case c.AddObject(new=item) | c.DropObject(old=item) | c.ModifyObject(new=item):
             sections = {View: "views", Trigger: "triggers"}
             return sections.get(type(item), "virtual_tables"), item.name
-        case c.AddIndex(table=table, index=index) | c.DropIndex(table=table, index=index):
+        case c.AddIndex(table=table, new=index) | c.DropIndex(table=table, old=index):
             return "tables", table, "indexes", index.name
         case c.ModifyIndex(table=table, new=index):
             return "tables", table, "indexes", index.name
@@ -51,15 +51,15 @@ def key_path(change: c.Change) -> Steps:
 def _column_of(change: c.Change) -> str | None:
     """Return the column that declares what ``change`` is about; None if the table does."""
     match change:
-        case c.AddColumn(column=column) | c.DropColumn(column=column) | c.ModifyColumn(new=column):
+        case c.AddColumn(new=column) | c.DropColumn(old=column) | c.ModifyColumn(new=column):
             return column.name
         case c.RenameColumn(new=name):
             return name
-        case c.AddCheck(check=check) | c.DropCheck(check=check) | c.ModifyCheck(new=check):
+        case c.AddCheck(new=check) | c.DropCheck(old=check) | c.ModifyCheck(new=check):
             return check.column
-        case c.AddForeignKey(foreign_key=key) | c.DropForeignKey(foreign_key=key) | c.ModifyForeignKey(new=key):
+        case c.AddForeignKey(new=key) | c.DropForeignKey(old=key) | c.ModifyForeignKey(new=key):
             return key.columns[0] if len(key.columns) == 1 else None
-        case c.AddUnique(unique=unique) | c.DropUnique(unique=unique):
+        case c.AddUnique(new=unique) | c.DropUnique(old=unique):
             return unique.parts[0].column if len(unique.parts) == 1 else None
         case _:
             return None

@@ -24,7 +24,7 @@ from waiaas_migrate.files.yaml_text.yaml_reader import read_yaml
 from waiaas_migrate.files.yaml_text.yaml_values import Value, described
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.database.pragmas import PRAGMA_WORD, pragma_problem, words_of
+from waiaas_migrate.sqlite.database.pragmas import PRAGMA_WORD, WORDS, pragma_problem
 
 #: The version of the format.
 VERSION = 1
@@ -122,7 +122,7 @@ def _pragmas(value: Value) -> tuple[tuple[str, str | int], ...]:
         elif fold(name) in seen:
             item.key_problem(f"the PRAGMA `{name}` is set twice.", "Remove one of them.")
         elif setting is not None and (problem := pragma_problem(name, setting)):
-            known = words_of(name)
+            known = WORDS.get(name.lower(), ())
             item.problem(problem, suggestion(str(setting), known, "Change it, or remove it."))
         elif setting is not None:
             found.append((name, setting))

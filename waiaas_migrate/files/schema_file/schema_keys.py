@@ -14,7 +14,7 @@ from waiaas_migrate.files.schema_file.terms import INDEX_TERM, INDEX_TERMS, TERM
 from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.files.yaml_text.yaml_writer import Data
 from waiaas_migrate.schema.model import Generated
-from waiaas_migrate.sqlite.database.pragmas import REFUSED, SAFE_JOURNALS, known_words
+from waiaas_migrate.sqlite.database.pragmas import REFUSED, SAFE_JOURNALS, WORDS
 
 _ON_CONFLICT = Key(v.CONFLICT, "What to do with a row that breaks the constraint.", "on_conflict")
 _NAME = Key(v.NAME, "The name of the constraint.")
@@ -52,7 +52,7 @@ TOP = Form(
             "Where enums are defined: `app.enums`, `src/enums.ts`, or a list; see [sources](#sources-of-enums).",
         ),
         "pragmas": Key(
-            Kind(s.pragmas(known_words(), {"journal_mode": sorted(SAFE_JOURNALS)}, sorted(REFUSED))),
+            Kind(s.pragmas(dict(sorted(WORDS.items())), {"journal_mode": sorted(SAFE_JOURNALS)}, sorted(REFUSED))),
             "PRAGMAs in the order they are set: `journal_mode: WAL`, `cache_size: -64000`.",
         ),
         "tables": Key(Kind(s.by_name(s.ref("table"), names=s.OBJECT_NAME)), "Tables by name."),

@@ -24,9 +24,9 @@ from waiaas_migrate.sqlite.planning.actions import Action, CreateTable, Step, te
 from waiaas_migrate.sqlite.planning.guards import Guard, guards_of
 from waiaas_migrate.sqlite.planning.layout import TableLayout, layout
 from waiaas_migrate.sqlite.planning.table_text import Item
-from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
+from waiaas_migrate.sqlite.quoting import quote_literal
 from waiaas_migrate.sqlite.reading.ddl import is_bare
-from waiaas_migrate.sqlite.reading.spelling import resynchronized, spelled_name
+from waiaas_migrate.sqlite.reading.spelling import sql_name
 
 #: The options that affect the compiled templates.
 _OPTIONS: Mapping[str, Any] = {
@@ -104,7 +104,7 @@ class Renderer:
             one_line=lambda text: " ".join(text.split()),
             quoted=_quoted,
         )
-        self._environment.tests["bare"] = _is_bare
+        self._environment.tests["bare"] = is_bare
 
     def step(self, step: Step, guards: Mapping[Guard, str] | None = None) -> RenderedStep:
         """Return ``step`` with the SQL of its template; ``guards`` are the columns of the guard table.
@@ -156,7 +156,7 @@ def _named_guards(actions: Iterable[Action]) -> dict[Guard, str]:
     named: dict[Guard, str] = {}
     for guard in dict.fromkeys(guard for action in actions for guard in guards_of(action)):
         label = re.sub(r"[^a-z0-9_]", "_", guard.label.lower())
-        label = label if spelled_name(label) == label else f"table_{label}"
+        label = label if sql_name(label) == label else f"table_{label}"
         names = itertools.chain([label], (f"{label}{number}" for number in itertools.count(2)))
         named[guard] = next(name for name in names if name not in named.values())
     return named
@@ -173,11 +173,7 @@ def _problem(file: str, line: int | None, message: str | None) -> Problem:
 
 @lru_cache(maxsize=4096)
 def _name(name: str) -> str:
-    return resynchronized(quote_name(name))
-
-
-def _is_bare(sql: str) -> bool:
-    return is_bare(sql)  # Jinja's types don't accept a cached function
+    return sql_name(name)
 
 
 def _literal(value: str) -> str:

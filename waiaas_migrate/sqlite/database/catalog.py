@@ -40,7 +40,7 @@ class CatalogRow:
     @property
     def is_virtual(self) -> bool:
         """Whether this is a virtual table."""
-        return self.kind == "table" and is_virtual(self.sql)
+        return self.kind == "table" and self.sql[:14].upper() == "CREATE VIRTUAL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +60,6 @@ class CatalogFacts:
     impostor: str | None
 
 
-def is_virtual(sql: str) -> bool:
-    """Return whether ``sql``, from the catalog, makes a virtual table."""
-    return sql[:14].upper() == "CREATE VIRTUAL"
-
-
 def is_internal(name: str) -> bool:
     """Return whether ``name`` belongs to SQLite or to the record of migrations, and so not to the schema."""
     folded = name.lower()
@@ -80,7 +75,7 @@ def read_catalog(connection: sqlite3.Connection) -> tuple[CatalogRow, ...]:
     Raises:
         DatabaseFileError: the catalog is damaged.
     """
-    return _declared(_read_text(connection))
+    return read_facts(connection).rows
 
 
 def read_facts(connection: sqlite3.Connection) -> CatalogFacts:
@@ -107,26 +102,18 @@ def _read_text(connection: sqlite3.Connection) -> str:
 
 
 @functools.lru_cache(maxsize=16)
-def _declared(text: str) -> tuple[CatalogRow, ...]:
-    return tuple(
-        CatalogRow(kind=kind, name=name, table=table, sql=sql)
-        for kind, name, table, sql in json.loads(text)
-        if not is_internal(name)
-    )
-
-
-@functools.lru_cache(maxsize=16)
 def _facts(text: str) -> CatalogFacts:
-    rows = _declared(text)
-    records = [row for row in json.loads(text) if row[1].lower() in _BOOKKEEPING and row[0] != "index"]
+    objects = [CatalogRow(kind=kind, name=name, table=table, sql=sql) for kind, name, table, sql in json.loads(text)]
+    rows = tuple(row for row in objects if not is_internal(row.name))
+    records = [row for row in objects if row.name.lower() in _BOOKKEEPING and row.kind != "index"]
     return CatalogFacts(
         rows=rows,
         fingerprint=fingerprint(rows),
         names=frozenset(row.name.lower() for row in rows),
         has_keys=any(row.kind == "table" and "REFERENCES" in row.sql.upper() for row in rows),
         has_strict=any(row.kind == "table" and _STRICT.search(row.sql) for row in rows),
-        has_lock=any(name.lower() == _LOCK for _, name, _, _ in records),
-        impostor=next((name for kind, name, _, sql in records if kind != "table" or is_virtual(sql)), None),
+        has_lock=any(row.name.lower() == _LOCK for row in records),
+        impostor=next((row.name for row in records if row.kind != "table" or row.is_virtual), None),
     )
 
 

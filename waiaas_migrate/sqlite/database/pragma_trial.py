@@ -11,7 +11,7 @@ from pathlib import Path
 
 from waiaas_migrate.errors import PragmaError, UsageError
 from waiaas_migrate.sqlite.database.connection import connect_file
-from waiaas_migrate.sqlite.database.pragmas import OF_THE_PROCESS, SHAPE, Pragma, apply_pragmas, read_pragma, words_of
+from waiaas_migrate.sqlite.database.pragmas import OF_THE_PROCESS, SHAPE, WORDS, Pragma, apply_pragmas, read_pragma
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,4 +65,4 @@ def _fault(connection: sqlite3.Connection, pragma: Pragma, found: str) -> Pragma
         what = "SQLite reports no value for this PRAGMA, so it can't be verified on every open."
         return PragmaFault(pragma=pragma, what=what, word="")
     what = f"set to {pragma.value}, SQLite reports {found}."
-    return PragmaFault(pragma=pragma, what=what, word=str(pragma.value), known=words_of(pragma.name))
+    return PragmaFault(pragma=pragma, what=what, word=str(pragma.value), known=WORDS.get(pragma.name.lower(), ()))

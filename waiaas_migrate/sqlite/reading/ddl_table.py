@@ -24,7 +24,7 @@ _COLUMN_CONSTRAINTS = frozenset(
     | {"DEFERRABLE"}
 )
 #: Comments written for yoyo's splitter (see :mod:`waiaas_migrate.sqlite.reading.spelling`).
-_RESYNCHRONIZING = re.compile(r"/\*['\"]+\*/")
+_CLOSING_COMMENT = re.compile(r"/\*['\"]+\*/")
 
 
 def table(sql: str) -> m.Table:
@@ -39,7 +39,11 @@ def table(sql: str) -> m.Table:
     cursor.accept("IF", "NOT", "EXISTS")
     name = cursor.name()
     parts = split_commas(cursor.balanced())
-    strict, without_rowid = _options(cursor)
+    rest = [token for token in cursor.rest() if token.word != ";"]
+    options = {" ".join(fold(token.name) for token in part) for part in split_commas(rest)} if rest else set()
+    if unknown := options - {"strict", "without rowid"}:
+        raise SqlError(f"unknown table option {unknown.pop()!r}")
+    without_rowid = "without rowid" in options
     on_table, on_parts = _comments(tokens)
     body = _TableBody(name, parts)
     for at, part in enumerate(parts):
@@ -51,24 +55,10 @@ def table(sql: str) -> m.Table:
         uniques=tuple(body.uniques),
         checks=tuple(body.checks),
         foreign_keys=tuple(body.foreign_keys),
-        strict=strict,
+        strict="strict" in options,
         without_rowid=without_rowid,
         comment=on_table,
     )
-
-
-def _options(cursor: Cursor) -> tuple[bool, bool]:
-    strict = without_rowid = False
-    while not cursor.is_done and not cursor.accept(";"):
-        if cursor.accept("STRICT"):
-            strict = True
-        else:
-            cursor.expect("WITHOUT")
-            if fold(cursor.name()) != "rowid":
-                raise SqlError("unknown table option")
-            without_rowid = True
-        cursor.accept(",")
-    return strict, without_rowid
 
 
 def _rowid_key(key: m.PrimaryKey | None, columns: Sequence[m.Column]) -> m.PrimaryKey | None:
@@ -293,7 +283,7 @@ def _comments(tokens: Sequence[Token]) -> tuple[str | None, dict[int, str]]:
     for token in tokens:
         is_new_line = is_new_line or "\n" in token.before
         if token.kind is Kind.COMMENT:
-            if not _RESYNCHRONIZING.fullmatch(token.text):
+            if not _CLOSING_COMMENT.fullmatch(token.text):
                 (pending if is_new_line else found.setdefault(last_part, [])).append(_comment_text(token.text))
             is_new_line = token.text.startswith("--")
             continue

@@ -87,30 +87,25 @@ class _Uses:
             if node.get("type") in ("SelectStmt", "UpdateStmt", "DeleteStmt", "InsertStmt"):
                 scopes = (self._scope(node), *scopes)
             for operands in _operands(node):
-                yield from self._compared(operands, scopes, is_direct=_keeps_values(node))
+                yield from self._met(operands, scopes, is_direct=_keeps_values(node))
             for column, value in self._written(node):
-                yield from self._stored(node, column, value, scopes)
+                table = _alias(node["table"]["alias"]) or node["table"]["table_name"]
+                target = {"type": "ColumnRef", "column": column, "table": table}
+                yield from self._met((target, value), scopes, is_written=True)
             waiting += [(child, scopes) for child in reversed(node.values())]
 
-    def _compared(
-        self, operands: Sequence[Tree], scopes: tuple[Scope, ...], *, is_direct: bool
+    def _met(
+        self, operands: Sequence[Tree], scopes: tuple[Scope, ...], *, is_direct: bool = True, is_written: bool = False
     ) -> Iterator[LiteralUse]:
+        """Yield the literals among ``operands``, each with the columns among the others."""
         leaves = [tuple(self._leaves(operand, scopes)) for operand in operands]
         for at, own in enumerate(leaves):
             others = [leaf for place, found in enumerate(leaves) if place != at for leaf in found]
-            met = [one for leaf in others for one in self._met(leaf, is_direct=is_direct)]
+            columns = tuple(met for leaf in others if (met := self._column(leaf, is_direct=is_direct)) is not None)
             for leaf in own:
                 value = literal_value(leaf.tree)
-                if value is not None and leaf.is_direct and met:
-                    yield LiteralUse(value, tuple(met))
-
-    def _stored(self, node: Tree, column: str, value: Tree, scopes: tuple[Scope, ...]) -> Iterator[LiteralUse]:
-        name = fold(node["table"]["table_name"])
-        met = Met(name if name in self.tables else None, fold(column), is_direct=True)
-        for leaf in self._leaves(value, scopes):
-            literal = literal_value(leaf.tree)
-            if literal is not None and leaf.is_direct:
-                yield LiteralUse(literal, (met,), is_written=True)
+                if value is not None and leaf.is_direct and columns:
+                    yield LiteralUse(value, columns, is_written)
 
     def _written(self, node: Tree) -> Iterator[tuple[str, Tree]]:
         """Yield the columns that an INSERT or UPDATE writes, each with a value."""
@@ -160,14 +155,12 @@ class _Uses:
             within = (self._scope(part), *scopes)
             yield from ((item, within) for row in _rows(part) for item in row)
 
-    def _met(self, leaf: _Leaf, *, is_direct: bool) -> Iterator[Met]:
-        match leaf.tree:
-            case {"type": "ColumnRef", "column": str(column), "table": qualifier}:
-                found = self._table_of(column, qualifier, leaf.scopes)
-                if found is not None:
-                    yield Met(found or None, fold(column), is_direct and leaf.is_direct)
-            case _:
-                return
+    def _column(self, leaf: _Leaf, *, is_direct: bool) -> Met | None:
+        if leaf.tree["type"] != "ColumnRef":
+            return None
+        column = leaf.tree["column"]
+        found = self._table_of(column, leaf.tree["table"], leaf.scopes)
+        return None if found is None else Met(found or None, fold(column), is_direct and leaf.is_direct)
 
     def _table_of(self, column: str, qualifier: str | None, scopes: Iterable[Scope]) -> str | None:
         """Return the table of a column; empty for that of a view or a subquery, None if there is none."""

@@ -19,7 +19,7 @@ from waiaas_migrate.schema.model import Schema, SqlText
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import ROWID_NAMES
 from waiaas_migrate.sqlite.database.catalog import CatalogRow
-from waiaas_migrate.sqlite.database.memory import execute, memory
+from waiaas_migrate.sqlite.database.memory import execute, schema_copy
 from waiaas_migrate.sqlite.reading.broken import RENAME_COLUMN, dropped_culprits
 from waiaas_migrate.sqlite.reading.ddl import names_in
 from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token, significant, tokenize
@@ -114,41 +114,31 @@ def _has_other_word(texts: Iterable[SqlText | None], names: Collection[str]) -> 
 def _needed(suspects: Iterable[CatalogRow], rows: Sequence[CatalogRow]) -> tuple[CatalogRow, ...]:
     """Return ``suspects``, and the tables and views that their texts mention and so may read."""
     others = {fold(row.name): row for row in rows if row.kind in ("table", "view")}
-    needed: dict[tuple[str, str], CatalogRow] = {}
+    needed: set[CatalogRow] = set()
     waiting = list(suspects)
     while waiting:
         row = waiting.pop()
-        if (row.kind, row.name) in needed:
-            continue
-        needed[row.kind, row.name] = row
-        mentioned = [fold(row.table)] if row.kind in ("table", "index") else names_in(row.sql)
-        waiting += [others[name] for name in mentioned if name in others]
-    # A virtual table makes its own shadow tables. If it is created first, creating them again fails without harm.
-    order = ("table", "index", "view", "trigger")
-    return tuple(sorted(needed.values(), key=lambda row: (order.index(row.kind), not row.is_virtual, row.name)))
+        if row not in needed:
+            needed.add(row)
+            mentioned = [fold(row.table)] if row.kind in ("table", "index") else names_in(row.sql)
+            waiting += [others[name] for name in mentioned if name in others]
+    return tuple(row for row in rows if row in needed)
 
 
 @lru_cache(maxsize=64)
 def _fixed(suspects: tuple[CatalogRow, ...], needed: tuple[CatalogRow, ...]) -> tuple[CatalogRow, ...]:
     """Return ``suspects`` as SQLite spells them after a rename, in a database with the objects that they need."""
-    with closing(memory()) as scratch:
-        for row in needed:
-            _try(scratch, row.sql)
+    with closing(schema_copy(needed, as_possible=True)) as scratch:
         with suppress(sqlite3.OperationalError):
             for culprit in dropped_culprits(scratch, RENAME_COLUMN):
                 missing = _MISSING.search(culprit.error)
                 if culprit.kind == "index" and missing is not None:
                     respelled = _string_as_expression(culprit.sql, missing["name"])
                     if respelled != culprit.sql:
-                        _try(scratch, respelled)
+                        with suppress(sqlite3.Error):  # it may not compile for another reason
+                            execute(scratch, respelled)
         texts = dict(scratch.execute("SELECT type || ' ' || lower(name), sql FROM sqlite_master").fetchall())
     return tuple(replace(row, sql=texts.get(f"{row.kind} {fold(row.name)}") or row.sql) for row in suspects)
-
-
-def _try(scratch: sqlite3.Connection, sql: str) -> None:
-    """Run ``sql``, and ignore an error: an object that it needs may be missing, or not compile."""
-    with suppress(sqlite3.Error):
-        execute(scratch, sql)
 
 
 def _string_as_expression(sql: str, word: str) -> str:
