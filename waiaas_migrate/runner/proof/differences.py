@@ -125,9 +125,9 @@ def _compare_meaning(
 
 def _missing(change: Change) -> str | None:
     match change:
-        case DropTable(table=Table(name=name)) | DropObject(item=VirtualTable(name=name)):
+        case DropTable(old=Table(name=name)) | DropObject(old=VirtualTable(name=name)):
             return f"table {name}"
-        case DropColumn(table=table, column=column):
+        case DropColumn(table=table, old=column):
             return f"column {table}.{column.name}"
         case _:
             return None

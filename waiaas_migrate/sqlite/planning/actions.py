@@ -1,6 +1,7 @@
 """The actions that a migration consists of, as data.
 
-The template of the same name renders an action: ``create_table.sql.j2`` renders ``CreateTable``.
+The template of the same name renders an action: ``create_table.sql.j2`` renders ``CreateTable``. A rename
+is both a change and an action.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.model import Index, ObjectKind, SqlText, Table
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout
@@ -41,23 +43,6 @@ class Drop:
 
     kind: ObjectKind
     name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenameTable:
-    """ALTER TABLE … RENAME TO; SQLite adapts everything that refers to the table."""
-
-    old: str
-    new: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenameColumn:
-    """ALTER TABLE … RENAME COLUMN; SQLite adapts everything that uses the column."""
-
-    table: str
-    old: str
-    new: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,7 +250,7 @@ class GuardViolations:
 
 
 Action = (
-    CreateTable | CreateIndex | CreateStatement | Drop | RenameTable | RenameColumn | AddColumn | DropColumn
+    CreateTable | CreateIndex | CreateStatement | Drop | c.RenameTable | c.RenameColumn | AddColumn | DropColumn
     | BeginEdits | EditDefinition | EndEdits | CreateBeside | CopyRows | ReplaceTable | UpdateRows | FillFullText
     | SecureDelete | GuardForeignKeysOff | GuardDefinition | GuardObjects | GuardNoRow | GuardParents | NoteViolations
     | GuardViolations

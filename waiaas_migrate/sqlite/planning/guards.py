@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
+from waiaas_migrate.schema import changes as c
 from waiaas_migrate.sqlite.planning import actions as a
 
 #: Why a migration refuses a table that was changed by hand.
@@ -48,7 +49,7 @@ def guards_of(action: a.Action) -> tuple[Guard, ...]:  # noqa: C901, PLR0911 —
             names = ", ".join(dict.fromkeys(one.table for one in orphans))
             return (Guard(label="foreign_keys_hold", message=f"rows of {names} would lose their parent"),)
         case (
-            a.CreateTable() | a.CreateIndex() | a.CreateStatement() | a.Drop() | a.RenameTable() | a.RenameColumn()
+            a.CreateTable() | a.CreateIndex() | a.CreateStatement() | a.Drop() | c.RenameTable() | c.RenameColumn()
             | a.AddColumn() | a.DropColumn() | a.BeginEdits() | a.CreateBeside() | a.ReplaceTable()
             | a.UpdateRows() | a.FillFullText() | a.SecureDelete() | a.NoteViolations()
         ):  # fmt: skip

@@ -11,13 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from waiaas_migrate.schema.model import Check, ForeignKey, PrimaryKey, Table, Unique
+from waiaas_migrate.schema.model import Check, Constraint, ForeignKey, PrimaryKey, Table, Unique
 from waiaas_migrate.sqlite.planning.actions import Piece
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout
 from waiaas_migrate.sqlite.reading.cursor import Cursor, split_commas
 from waiaas_migrate.sqlite.reading.grammar import Kind, Token, tokenize
 
-Constraint = PrimaryKey | Unique | Check | ForeignKey
 #: A column with the constraints written on it, or a constraint of the table.
 Item = ColumnLayout | Constraint
 

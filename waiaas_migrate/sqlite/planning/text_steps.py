@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
-from waiaas_migrate.schema.altered import altered, column_changed
-from waiaas_migrate.schema.changes import AddColumn, Alteration, DropColumn
-from waiaas_migrate.schema.model import Table
+from waiaas_migrate.schema import changes as c
+from waiaas_migrate.schema.applied import altered
+from waiaas_migrate.schema.model import Table, written_on
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout, layout
 from waiaas_migrate.sqlite.planning.table_text import Clauses, Item, Text, parsed
@@ -143,13 +143,13 @@ def _insertion(text: Text, at: int, item: str) -> Iterator[_Edit]:
 class TextStep:
     """The text before and after ``changes`` to one column or one constraint."""
 
-    changes: tuple[Alteration, ...]
+    changes: tuple[c.Alteration, ...]
     before: str
     after: str
 
 
 def text_steps(
-    sql: str, table: Table, changes: Sequence[Alteration], clauses: Clauses, order: Table
+    sql: str, table: Table, changes: Sequence[c.Alteration], clauses: Clauses, order: Table
 ) -> tuple[TextStep, ...] | None:
     """Return the steps that make ``changes`` to ``sql``, the text of ``table``.
 
@@ -161,7 +161,7 @@ def text_steps(
         new = table
         for change in group:
             new = altered(new, change)
-        if any(isinstance(change, AddColumn) for change in group):
+        if any(isinstance(change, c.AddColumn) for change in group):
             new = replace(new, columns=tuple(sorted(new.columns, key=lambda one: places.get(fold(one.name), -1))))
         after = _changed_text(sql, table, new, clauses)
         if after is None:
@@ -172,9 +172,30 @@ def text_steps(
     return tuple(found)
 
 
-def _by_column(changes: Sequence[Alteration]) -> Iterator[tuple[Alteration, ...]]:
+def _by_column(changes: Sequence[c.Alteration]) -> Iterator[tuple[c.Alteration, ...]]:
     """Yield the changes to each column and constraint, dropped columns first."""
-    groups: dict[object, list[Alteration]] = defaultdict(list)
+    groups: dict[object, list[c.Alteration]] = defaultdict(list)
     for number, change in enumerate(changes):
-        groups[column_changed(change) or number].append(change)
-    yield from map(tuple, sorted(groups.values(), key=lambda group: not any(isinstance(c, DropColumn) for c in group)))
+        groups[_column_changed(change) or number].append(change)
+    yield from map(
+        tuple, sorted(groups.values(), key=lambda group: not any(isinstance(x, c.DropColumn) for x in group))
+    )
+
+
+def _column_changed(change: c.Alteration) -> str | None:
+    """Return the folded name of the column whose definition ``change`` edits; None if it edits anything else."""
+    match change:
+        case c.AddColumn(new=column) | c.DropColumn(old=column) | c.ModifyColumn(new=column):
+            return fold(column.name)
+        case (
+            c.AddCheck(new=item) | c.DropCheck(old=item) | c.ModifyCheck(old=item)
+            | c.AddForeignKey(new=item) | c.DropForeignKey(old=item) | c.ModifyForeignKey(old=item)
+        ):  # fmt: skip
+            return written_on(item)
+        case (
+            c.ModifyTableOptions() | c.ReorderColumns() | c.ModifyPrimaryKey() | c.AddUnique()
+            | c.DropUnique()
+        ):  # fmt: skip
+            return None
+        case _:
+            assert_never(change)
