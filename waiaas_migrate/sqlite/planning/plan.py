@@ -20,7 +20,7 @@ from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.foreign_key_steps import parent_guards, violation_guards
 from waiaas_migrate.sqlite.planning.full_text import fill_steps
 from waiaas_migrate.sqlite.planning.table_plan import plan_table
-from waiaas_migrate.sqlite.planning.table_text import Clauses
+from waiaas_migrate.sqlite.planning.table_text import Write
 from waiaas_migrate.sqlite.planning.transition import TableChanges, Transition
 from waiaas_migrate.sqlite.reading.ddl import names_in
 
@@ -30,9 +30,9 @@ def plan(transition: Transition) -> tuple[a.Step, ...]:
     return tuple(_Planner(transition).steps())
 
 
-def creation(schema: Schema, clauses: Clauses) -> tuple[a.Step, ...]:
+def creation(schema: Schema, write: Write) -> tuple[a.Step, ...]:
     """Return the steps that create ``schema`` in an empty database."""
-    return plan(Transition(start=Schema(), old=Schema(), new=schema, changes=diff(Schema(), schema), clauses=clauses))
+    return plan(Transition(start=Schema(), old=Schema(), new=schema, changes=diff(Schema(), schema), write=write))
 
 
 class _Planner:
