@@ -91,14 +91,13 @@ def test_templates_filter_no_constants(template: str) -> None:
             found.as_const()
 
 
-@pytest.mark.parametrize("damage", [b"", b"nothing of the kind", None, slice(0, -1), slice(1, None)])
-def test_damaged_files_are_replaced(home: Path, damage: bytes | slice | None) -> None:
+@pytest.mark.parametrize("damage", [b"", b"nothing of the kind", slice(0, -1), slice(1, None)])
+def test_damaged_files_are_replaced(home: Path, damage: bytes | slice) -> None:
     """A file that is incomplete, empty or something else is not used, and is replaced."""
     Renderer().action(ACTION)
     (kept,) = (home / "waiaas-migrate" / "templates").iterdir()
     whole = kept.read_bytes()
-    flipped = whole[:-10] + bytes([whole[-10] ^ 1]) + whole[-9:]
-    kept.write_bytes(flipped if damage is None else whole[damage] if isinstance(damage, slice) else damage)
+    kept.write_bytes(whole[damage] if isinstance(damage, slice) else damage)
     assert Renderer().action(ACTION) == SQL
     assert kept.read_bytes() == whole
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -18,19 +19,30 @@ class KeyPlaces:
 
     def __init__(self, path: Path, *, root: Path) -> None:
         self._path, self._root = path, root
+        self.file = display_name(path, root)
 
     @cached_property
     def _known(self) -> dict[Steps, Origin]:
-        return {tuple(map(fold, steps)): at for steps, at, text in places(self._path, self._root) if text is None}
+        return {_folded(steps): at for steps, at, text in places(self._path, self._root) if text is None}
+
+    def at(self, steps: Steps) -> Origin | None:
+        """Return the place of the key at ``steps``; None if the file lacks it."""
+        return self._known.get(_folded(steps))
+
+    def below(self, steps: Steps) -> Iterator[Origin]:
+        """Yield the places of the keys directly below ``steps``."""
+        folded = _folded(steps)
+        return (at for key, at in self._known.items() if key[:-1] == folded and key)
 
     def find(self, steps: Steps) -> Origin:
         """Return the place of the key at ``steps``; that of the nearest key above it if the file lacks it."""
-        folded = tuple(map(fold, steps))
         # Above a missing column is its table: a section, such as `columns`, says nothing about one of its members.
-        for length in (len(folded), *range(len(folded) // 2 * 2, 0, -2)):
-            if (at := self._known.get(folded[:length])) is not None:
-                return at
-        return Origin(file=display_name(self._path, self._root))
+        above = (steps[:length] for length in (len(steps), *range(len(steps) // 2 * 2, 0, -2)))
+        return next((at for one in above if (at := self.at(one)) is not None), Origin(file=self.file))
+
+
+def _folded(steps: Steps) -> Steps:
+    return tuple(map(fold, steps))
 
 
 def key_path(change: c.Change) -> Steps:
