@@ -47,6 +47,12 @@ def slugify(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")[:_LONGEST_SLUG].strip("_")
 
 
+def slug_of(migration_id: str) -> str:
+    """Return the id without its number; the whole id if it has none."""
+    number, _, slug = migration_id.partition("_")
+    return slug if number.isdigit() and slug else migration_id
+
+
 def _said(changes: Sequence[Change]) -> str:
     """Return a slug of the first change, and whether there are more."""
     first = slugify(describe(changes[0]).partition(":")[0].partition("(")[0]) if changes else ""

@@ -10,7 +10,7 @@ from pathlib import Path
 from waiaas_migrate.authoring.declared import build, declare
 from waiaas_migrate.authoring.draft import changes_of, draft, hazards_of
 from waiaas_migrate.authoring.make_transition import make_transition
-from waiaas_migrate.commands.live_database import database_state, ignored_by, live_connection, new_run, read_folder
+from waiaas_migrate.commands.live_database import database_state, ignored_by, live_connection, read_folder
 from waiaas_migrate.errors import SchemaFileError
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.manifest import read_manifest
@@ -133,7 +133,7 @@ def _applied_hints(project: Project, side: str) -> tuple[str, ...]:
     if _is_yaml(side) or not project.migrations.exists():
         return ()
     with live_connection(side) as (connection, _):
-        found = database_state(connection, read_folder(project, new_run()))
+        found = database_state(connection, read_folder(project))
     # Between two migrations it is unknown which hints were carried out.
     return _recorded(project.migrations) if found.applied and not found.pending else ()
 

@@ -83,6 +83,7 @@ def migration_findings(project: Project, rules: Iterable[Rule], since: str) -> I
 
 
 def _in_migration(one: Finding, migration: MigrationFile, project: Project) -> Finding:
+    """Return a finding with the migration's name and file, and the severity that the settings give it."""
     severity = Severity(project.lint.severity_of(one.code, one.severity))
     fix = one.fix or ("" if severity is Severity.INFO else _ALLOWED.format(one.code))
     where, file = f"{migration.id}, {one.where}", display_name(migration.path, project.root)

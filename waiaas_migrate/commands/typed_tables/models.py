@@ -96,16 +96,14 @@ def _names(tables: Iterable[Table], source: Source, *, classes: bool) -> Mapping
     """Return the Python names of tables. Those of ``class:`` come first; the others must not collide with them."""
     names = {table.name: table.class_name for table in tables if classes and table.class_name is not None}
     for table in tables:
-        if table.name not in names:
-            taken = {*USED, "metadata", *source.enums, *names.values()}
-            names[table.name] = _name(table, taken, classes=classes)
+        taken = {*USED, "metadata", *source.enums, *names.values()}
+        if table.name in names:
+            continue
+        if classes and _can_be_class(table):
+            names[table.name] = free_name(class_name(table.name), taken)
+        else:
+            names[table.name] = attribute_name(f"t_{table.name}" if classes else table.name, taken)
     return names
-
-
-def _name(table: Table, taken: set[str], *, classes: bool) -> str:
-    if classes and _can_be_class(table):
-        return free_name(class_name(table.name), taken)
-    return attribute_name(f"t_{table.name}" if classes else table.name, taken)
 
 
 def _model(table: Table, name: str, source: Source, taken: set[str], *, is_class: bool) -> Model:

@@ -121,21 +121,21 @@ def tokenize(sql: str) -> tuple[Token, ...]:
     return tuple(found)
 
 
+#: The kinds of tokens by syntaqlite's categories. COLUMN, ISNULL and NOTNULL have no category of their own.
+_KINDS = {
+    "comment": Kind.COMMENT,
+    "string": Kind.STRING,
+    "number": Kind.VALUE,
+    **dict.fromkeys(("keyword", "identifier", "function", "type"), Kind.WORD),
+    **dict.fromkeys(("operator", "punctuation", "parameter"), Kind.SYMBOL),
+}
+
+
 def _kind(text: str, category: str) -> Kind | None:
-    match category:
-        case "comment":
-            return Kind.COMMENT
-        case "string":
-            return Kind.STRING if text.startswith("'") else Kind.VALUE
-        case "number":
-            return Kind.VALUE
-        case "keyword" | "identifier" | "function" | "type":
-            return Kind.NAME if text[:1] in '"[`' else Kind.WORD
-        case "operator" | "punctuation" | "parameter":
-            return Kind.SYMBOL
-        case _:
-            # The tokenizer gives COLUMN, ISNULL and NOTNULL no separate category.
-            return Kind.WORD if text.isascii() and text.isalpha() else None
+    kind = _KINDS.get(category, Kind.WORD if text.isascii() and text.isalpha() else None)
+    if kind is Kind.STRING and not text.startswith("'"):
+        return Kind.VALUE  # a blob
+    return Kind.NAME if kind is Kind.WORD and text[:1] in '"[`' else kind
 
 
 def significant(tokens: Sequence[Token]) -> tuple[Token, ...]:

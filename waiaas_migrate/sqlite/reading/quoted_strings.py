@@ -77,7 +77,7 @@ def in_single_quotes(rows: tuple[CatalogRow, ...], schema: Schema) -> tuple[tupl
     """
     suspects = frozenset(_suspects(schema))
     old = tuple(row for row in rows if (row.kind, fold(row.name)) in suspects)
-    new = _fixed(old, _needed(old, rows)) if old else ()
+    new = _requoted(old, _needed(old, rows)) if old else ()
     strings: dict[tuple[str, str], frozenset[str]] = defaultdict(frozenset)
     for before, after in zip(old, new, strict=True):
         if words := frozenset(Counter(_words(before.sql)) - Counter(_words(after.sql))):
@@ -137,9 +137,9 @@ def _needed(suspects: Iterable[CatalogRow], rows: Sequence[CatalogRow]) -> tuple
 
 
 @lru_cache(maxsize=64)
-def _fixed(suspects: tuple[CatalogRow, ...], needed: tuple[CatalogRow, ...]) -> tuple[CatalogRow, ...]:
+def _requoted(suspects: tuple[CatalogRow, ...], needed: tuple[CatalogRow, ...]) -> tuple[CatalogRow, ...]:
     """Return ``suspects`` as SQLite spells them after a rename, in a database with the objects that they need."""
-    with closing(schema_copy(needed, as_possible=True)) as scratch:
+    with closing(schema_copy(needed, skip_refused=True)) as scratch:
         with suppress(sqlite3.OperationalError):
             for culprit in dropped_culprits(scratch, RENAME_COLUMN):
                 missing = _MISSING.search(culprit.error)

@@ -17,7 +17,8 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import CatalogRow
 from waiaas_migrate.sqlite.quoting import unquote
 
-_TOKEN = re.compile(
+#: A quoted text, a comment, spaces, a word, or one other character.
+TOKEN = re.compile(
     r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | `(?:[^`]|``)*` | \[[^\]]*\]
     | --[^\n]* | /\*.*?(?:\*/|\Z) | \s+ | [\w$]+ | .""",
     re.VERBOSE | re.DOTALL,
@@ -51,7 +52,7 @@ WITHOUT_DATA = frozenset(
 
 def significant_tokens(sql: str) -> Iterator[str]:
     """Split ``sql`` into words, quoted texts and single characters, without spaces and comments."""
-    return (token for token in _TOKEN.findall(sql) if not token.isspace() and not token.startswith(("--", "/*")))
+    return (token for token in TOKEN.findall(sql) if not token.isspace() and not token.startswith(("--", "/*")))
 
 
 @lru_cache(maxsize=1024)
@@ -85,7 +86,8 @@ def shadow_names(connection: sqlite3.Connection, rows: Sequence[CatalogRow]) -> 
     virtual = {fold(row.name) for row in _of_unknown_modules(rows)}
     if not virtual:
         return known_shadow_names(rows)
-    found = _first_column(connection, "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'")
+    query = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'"
+    found = [fold(name) for (name,) in connection.execute(query)]
     return known_shadow_names(rows) | {name for name in found if any(name.startswith(f"{one}_") for one in virtual)}
 
 
@@ -97,7 +99,7 @@ def undecided(connection: sqlite3.Connection, rows: Sequence[CatalogRow]) -> dic
     virtual = _of_unknown_modules(rows)
     if not virtual:
         return {}
-    loaded = _first_column(connection, "SELECT name FROM pragma_module_list")
+    loaded = {fold(name) for (name,) in connection.execute("SELECT name FROM pragma_module_list")}
     certain = {fold(row.name) for row in rows if row.is_virtual} | known_shadow_names(rows)
     return {
         fold(row.name): one
@@ -111,7 +113,3 @@ def undecided(connection: sqlite3.Connection, rows: Sequence[CatalogRow]) -> dic
 def _of_unknown_modules(rows: Sequence[CatalogRow]) -> list[CatalogRow]:
     known = _SUFFIXES.keys() | WITHOUT_DATA
     return [row for row in rows if row.is_virtual and module_of(row.sql) not in known]
-
-
-def _first_column(connection: sqlite3.Connection, query: str) -> frozenset[str]:
-    return frozenset(fold(row[0]) for row in connection.execute(query))

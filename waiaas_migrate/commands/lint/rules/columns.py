@@ -15,21 +15,21 @@ from waiaas_migrate.schema.names import fold
 
 @rule(
     Severity.ERROR,
-    bad="""
+    good="""
     tables:
       tasks:
         columns:
           id: {type: integer, primary_key: true}
-          rank: {type: integer, nullable: false, default: first}
-          weight: {type: real, nullable: false, default: heavy}
-          created_at: {type: timestamp, nullable: false, default_sql: CURRENT_TIMESTAMP}
-          changed_at: {type: text, nullable: false, default: CURRENT_TIMESTAMP}
+          rank: {type: integer, nullable: false, default: 1}
+          weight: {type: real, nullable: false, default: 0.5}
+          created_at: {type: timestamp, nullable: false, default_sql: unixepoch()}
+          changed_at: {type: text, nullable: false, default_sql: CURRENT_TIMESTAMP}
     """,
-    corrections={
-        "first": "1",
-        "heavy": "0.5",
-        "default_sql: CURRENT_TIMESTAMP": "default_sql: unixepoch()",
-        "default: CURRENT_TIMESTAMP": "default_sql: CURRENT_TIMESTAMP",
+    mistakes={
+        "default: 1": "default: first",
+        "default: 0.5": "default: heavy",
+        "default_sql: CURRENT_TIMESTAMP": "default: CURRENT_TIMESTAMP",
+        "default_sql: unixepoch()": "default_sql: CURRENT_TIMESTAMP",
     },
 )
 def default_type(linted: Linted) -> Iterator[Found]:
@@ -72,14 +72,14 @@ def _fault(column: Column, default: str) -> tuple[str, str] | None:
 
 @rule(
     Severity.WARNING,
-    bad="""
+    good="""
     tables:
       tasks:
         columns:
           id: {type: integer, primary_key: true}
-          status: {type: text, nullable: false, default: open}
+          status: {type: text, nullable: false, default: open, enum: [open, done]}
     """,
-    corrections={"default: open": "default: open, enum: [open, done]"},
+    mistakes={", enum: [open, done]": ""},
 )
 def enum_without_list(linted: Linted) -> Iterator[Found]:
     """A column holds one of a few words, but accepts any text.
@@ -138,14 +138,14 @@ def _is_checked(table: Table, column: Column) -> bool:
 
 @rule(
     Severity.WARNING,
-    bad="""
+    good="""
     tables:
       products:
         columns:
           id: {type: integer, primary_key: true}
-          number: {type: STRING, nullable: false}
+          number: {type: text, nullable: false}
     """,
-    corrections={"STRING": "text"},
+    mistakes={"number: {type: text": "number: {type: STRING"},
 )
 def misleading_type(linted: Linted) -> Iterator[Found]:
     """A type that means text stores numbers.
@@ -171,14 +171,14 @@ def misleading_type(linted: Linted) -> Iterator[Found]:
 
 @rule(
     Severity.ERROR,
-    bad="""
+    good="""
     tables:
       tasks:
         columns:
           id: {type: integer, primary_key: true}
-          rank: interger
+          rank: integer
     """,
-    corrections={"interger": "integer"},
+    mistakes={"rank: integer": "rank: interger"},
 )
 def unknown_type(linted: Linted) -> Iterator[Found]:
     """A type is misspelled.

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from waiaas_migrate.commands.findings import Severity
-from waiaas_migrate.commands.lint.rule import Found, Linted, path_to, rule
+from waiaas_migrate.commands.lint.rule import AUTHORS_AND_BOOKS, Found, Linted, path_to, rule
 from waiaas_migrate.schema.canonical import canonical_collation
 from waiaas_migrate.schema.model import IndexPart, SqlText, Table
 from waiaas_migrate.schema.names import fold
@@ -54,19 +54,8 @@ def _terms(table: Table, parts: tuple[IndexPart, ...]) -> tuple[Term, ...]:
 
 @rule(
     Severity.WARNING,
-    bad="""
-    tables:
-      authors:
-        columns:
-          id: {type: integer, primary_key: true}
-      books:
-        columns:
-          id: {type: integer, primary_key: true}
-          author_id: {type: integer, references: authors.id}
-    """,
-    corrections={
-        "references: authors.id}": "references: authors.id}\n    indexes:\n      idx_books_author_id: [author_id]"
-    },
+    good=AUTHORS_AND_BOOKS,
+    mistakes={"    indexes:\n      idx_books_author_id: [author_id]\n": ""},
 )
 def foreign_key_without_index(linted: Linted) -> Iterator[Found]:
     """A foreign key has no index on its columns.
@@ -104,7 +93,7 @@ def _omits_only_null(where: SqlText, columns: tuple[str, ...]) -> bool:
 
 @rule(
     Severity.WARNING,
-    bad="""
+    good="""
     tables:
       visits:
         columns:
@@ -112,10 +101,10 @@ def _omits_only_null(where: SqlText, columns: tuple[str, ...]) -> bool:
           page: text
           day: text
         indexes:
-          idx_visits_page: [page]
+          idx_visits_day: [day]
           idx_visits_page_day: [page, day]
     """,
-    corrections={"idx_visits_page: [page]": "idx_visits_day: [day]"},
+    mistakes={"idx_visits_day: [day]": "idx_visits_page: [page]"},
 )
 def redundant_index(linted: Linted) -> Iterator[Found]:
     """An index does what another one does already.

@@ -14,11 +14,11 @@ from waiaas_migrate.sqlite.reading.allowed_values import Tree, tree_of
 
 @rule(
     Severity.ERROR,
-    bad="""
+    good="""
     CREATE TABLE tasks (id INTEGER PRIMARY KEY, title TEXT NOT NULL);
-    CREATE VIEW open_tasks AS SELECT id FROM tasks WHERE title = "open";
+    CREATE VIEW open_tasks AS SELECT id FROM tasks WHERE title = 'open';
     """,
-    corrections={'"open"': "'open'"},
+    mistakes={"'open'": '"open"'},
 )
 def double_quoted_string(linted: Linted) -> Iterator[Found]:
     """A text is in double quotes.
@@ -41,12 +41,12 @@ def double_quoted_string(linted: Linted) -> Iterator[Found]:
 
 @rule(
     Severity.WARNING,
-    bad="""
+    good="""
     tables:
       users:
         columns:
           id: {type: integer, primary_key: true}
-          name: {type: text, nullable: false, unique: {on_conflict: replace}}
+          name: {type: text, nullable: false, unique: true}
       deleted_users:
         columns:
           id: {type: integer, primary_key: true}
@@ -55,7 +55,7 @@ def double_quoted_string(linted: Linted) -> Iterator[Found]:
         CREATE TRIGGER log_deleted_user AFTER DELETE ON users
         BEGIN INSERT INTO deleted_users (id) VALUES (old.id); END
     """,
-    corrections={"unique: {on_conflict: replace}": "unique: true"},
+    mistakes={"unique: true": "unique: {on_conflict: replace}"},
 )
 def replace_skips_triggers(linted: Linted) -> Iterator[Found]:
     """A constraint replaces rows in a table whose DELETE triggers don't see it.
@@ -81,14 +81,14 @@ def replace_skips_triggers(linted: Linted) -> Iterator[Found]:
 
 @rule(
     Severity.INFO,
-    bad="""
+    good="""
     tables:
-      order:
+      orders:
         columns:
           id: {type: integer, primary_key: true}
-          group: text
+          group_name: text
     """,
-    corrections={"order": "orders", "group": "group_name"},
+    mistakes={"orders": "order", "group_name": "group"},
 )
 def reserved_name(linted: Linted) -> Iterator[Found]:
     """A name is a keyword of SQL.
@@ -123,16 +123,16 @@ _RESERVED = frozenset(
 
 @rule(
     Severity.WARNING,
-    bad="""
+    good="""
     tables:
       tasks:
         columns:
           id: {type: integer, primary_key: true}
           done: {type: boolean, nullable: false}
     views:
-      open_tasks: SELECT * FROM tasks WHERE NOT done
+      open_tasks: SELECT id FROM tasks WHERE NOT done
     """,
-    corrections={"*": "id"},
+    mistakes={"SELECT id": "SELECT *"},
 )
 def select_star_in_view(linted: Linted) -> Iterator[Found]:
     """A view selects all columns of a table with `*`.

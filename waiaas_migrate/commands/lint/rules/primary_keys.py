@@ -13,7 +13,7 @@ from waiaas_migrate.schema.rowid import rowid_alias
 
 @rule(
     Severity.INFO,
-    bad="""
+    good="""
     tables:
       books:
         columns:
@@ -23,14 +23,14 @@ from waiaas_migrate.schema.rowid import rowid_alias
           id: {type: integer, primary_key: true}
       book_tags:
         columns:
-          id: {type: integer, primary_key: true, autoincrement: true}
+          id: {type: integer, primary_key: true}
           book_id: {type: integer, nullable: false, references: books.id}
           tag_id: {type: integer, nullable: false, references: tags.id}
         indexes:
           idx_book_tags_book_id: [book_id]
           idx_book_tags_tag_id: [tag_id]
     """,
-    corrections={", autoincrement: true": ""},
+    mistakes={"primary_key: true}\n      book_id": "primary_key: true, autoincrement: true}\n      book_id"},
 )
 def autoincrement(linted: Linted) -> Iterator[Found]:
     """A table that only links others has AUTOINCREMENT.
@@ -55,13 +55,13 @@ def autoincrement(linted: Linted) -> Iterator[Found]:
 
 @rule(
     Severity.WARNING,
-    bad="""
+    good="""
     tables:
       users:
         columns:
-          id: {type: BIGINT, nullable: false, primary_key: true}
+          id: {type: integer, primary_key: true}
     """,
-    corrections={"type: BIGINT, nullable: false": "type: integer"},
+    mistakes={"type: integer": "type: BIGINT, nullable: false"},
 )
 def int_primary_key(linted: Linted) -> Iterator[Found]:
     """A primary key looks like an alias of the rowid, but isn't one.
@@ -99,14 +99,14 @@ def _false_alias(table: Table) -> Column | None:
 
 @rule(
     Severity.WARNING,
-    bad="""
+    good="""
     tables:
       settings:
         columns:
-          name: {type: text, nullable: false}
+          name: {type: text, nullable: false, primary_key: true}
           value: text
     """,
-    corrections={"nullable: false": "nullable: false, primary_key: true"},
+    mistakes={", primary_key: true": ""},
 )
 def missing_primary_key(linted: Linted) -> Iterator[Found]:
     """A table has no primary key.
@@ -125,16 +125,16 @@ def missing_primary_key(linted: Linted) -> Iterator[Found]:
 
 @rule(
     Severity.WARNING,
-    bad="""
+    good="""
     tables:
       users:
         columns:
-          id: {type: text, primary_key: true}
+          id: {type: text, primary_key: true, nullable: false}
+      events:
+        columns:
+          id: {type: integer, primary_key: true}
     """,
-    corrections={
-        "primary_key: true}": "primary_key: true, nullable: false}\n"
-        "  events:\n    columns:\n      id: {type: integer, primary_key: true}"
-    },
+    mistakes={", nullable: false": ""},
 )
 def nullable_primary_key(linted: Linted) -> Iterator[Found]:
     """A column of the primary key accepts NULL.

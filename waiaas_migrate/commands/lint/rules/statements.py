@@ -14,8 +14,8 @@ from waiaas_migrate.sqlite.reading.grammar import Kind
 
 @rule(
     Severity.ERROR,
-    bad="DELETE FROM sessions;",
-    corrections={"sessions;": "sessions WHERE expires_at < unixepoch();"},
+    good="DELETE FROM sessions WHERE expires_at < unixepoch();",
+    mistakes={" WHERE expires_at < unixepoch()": ""},
 )
 def delete_without_where(linted: Linted) -> Iterator[Found]:
     """A migration deletes every row of a table.
@@ -35,8 +35,8 @@ def delete_without_where(linted: Linted) -> Iterator[Found]:
 
 @rule(
     Severity.ERROR,
-    bad='UPDATE sessions SET status = "closed";',
-    corrections={'"closed"': "'closed'"},
+    good="UPDATE sessions SET status = 'closed';",
+    mistakes={"'closed'": '"closed"'},
 )
 def double_quoted_value(linted: Linted) -> Iterator[Found]:
     """A migration has a text in double quotes.
