@@ -149,7 +149,7 @@ class _Order:
     placed: tuple[Entry, ...] = ()
     renumbered: tuple[tuple[str, str], ...] = ()
 
-    def with_next(self, migration: MigrationFile, facts: Facts | None) -> _Order:
+    def with_next(self, migration: MigrationFile, facts: Facts) -> _Order:
         """Return the order with ``migration`` at its end."""
         entry = Entry(id=migration.id, hash="", facts=facts)
         return replace(self, migrations=(*self.migrations, migration), placed=(*self.placed, entry))
@@ -222,8 +222,8 @@ def _place(project: Project, branches: Branches, order: _Order, migration: Migra
         what = f"doesn't work after the main branch's migrations: {problem}"
         fix = "Nothing was changed. Correct it on your branch before the merge, run `record` there, and merge again."
         raise MigrationsError([Problem(file=str(project.migrations / migration.path.name), what=what, fix=fix)])
-    facts = branches.own.manifest.facts.get(migration.id)
-    placed = order.with_next(renamed, None if facts is None else replace(facts, catalog=None))
+    facts = branches.own.manifest.facts[migration.id]
+    placed = order.with_next(renamed, replace(facts, catalog=None))
     return replace(placed, renumbered=(*placed.renumbered, (migration.id, name)))
 
 
@@ -261,8 +261,7 @@ def _problem(before: Sequence[MigrationFile], new: MigrationFile, *, is_by_hand:
 
 
 def _is_by_hand(branches: Branches, migration: MigrationFile) -> bool:
-    facts = branches.own.manifest.facts.get(migration.id)
-    return migration.kind == "python" or facts is None or facts.by_hand
+    return migration.kind == "python" or branches.own.manifest.facts[migration.id].by_hand
 
 
 def _renamed(migration: MigrationFile, name: str, depends: tuple[str, ...], folder: Path) -> MigrationFile:

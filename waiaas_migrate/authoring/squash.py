@@ -208,7 +208,7 @@ def _refused(new: MigrationFile, what: str) -> MigrationsError:
 
 def _facts(new: MigrationFile, old: Sequence[MigrationFile], manifest: Manifest, head: str) -> Facts:
     replaced = [
-        *(one for migration in old for one in (manifest.facts.get(migration.id) or Facts()).replaces),
+        *(one for migration in old for one in manifest.facts[migration.id].replaces),
         *(Replaced(id=migration.id, text_hash=migration.text_hash) for migration in old),
     ]
     return replace(derive_facts(new), catalog=mark(head), replaces=tuple(replaced))
