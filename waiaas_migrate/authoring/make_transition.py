@@ -44,7 +44,9 @@ def make_transition(
     ``known`` are texts in the database that need not be read again.
     """
     start, strings = introspect_quoted(database, known)
-    found = Transition(start=start, old=start, new=new, changes=(), clauses=renderer, renames=renames, options=options)
+    found = Transition(
+        start=start, old=start, new=new, changes=(), write=renderer.clause, renames=renames, options=options
+    )
     found = replace(found, known=known or {}, strings=strings)
     if not renames.tables and not renames.columns:
         return _completed(database, found)
@@ -73,7 +75,7 @@ def _rename_all(scratch: sqlite3.Connection, start: Schema, renames: Renames, re
         triggers=tuple(trigger for trigger in start.triggers if fold(trigger.table) not in taken),
     )
     renaming = Transition(
-        start=start, old=start, new=kept, changes=(), clauses=renderer, renames=renames, set_aside=aside
+        start=start, old=start, new=kept, changes=(), write=renderer.clause, renames=renames, set_aside=aside
     )
     while (culprit := _rename(scratch, renaming, renderer)) is not None:
         aside |= {fold(culprit)}

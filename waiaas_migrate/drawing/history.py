@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
 from waiaas_migrate.drawing.cards import Mark, Picture, Relation, Row, picture_of
 from waiaas_migrate.schema import changes as c
@@ -108,12 +107,12 @@ def _marked_relations(
     """
     before = {_ends(relation, renamed): relation for relation in old}
     for relation in new:
-        is_old = before.pop(_ends(relation), None) is not None
+        is_old = before.pop(_ends(relation, {}), None) is not None
         yield relation if is_old else replace(relation, mark=Mark.ADDED)
     yield from (replace(relation, mark=Mark.REMOVED) for relation in before.values())
 
 
-def _ends(relation: Relation, renamed: Mapping[tuple[str, str], str] = MappingProxyType({})) -> tuple[object, ...]:
+def _ends(relation: Relation, renamed: Mapping[tuple[str, str], str]) -> tuple[object, ...]:
     columns = tuple(renamed.get((relation.child, name), name) for name in relation.columns)
     return relation.child, columns, relation.parent
 
@@ -155,8 +154,8 @@ def _columns(change: c.Change) -> Iterator[str]:
         case c.AddForeignKey(new=key) | c.DropForeignKey(old=key) | c.ModifyForeignKey(new=key):
             yield from key.columns
         case c.AddUnique(new=keyed) | c.DropUnique(old=keyed):
-            yield from (part.column or "" for part in keyed.parts)
+            yield from keyed.columns
         case c.ModifyPrimaryKey(old=before, new=after):
-            yield from (part.column or "" for key in (before, after) if key for part in key.parts)
+            yield from (column for key in (before, after) if key for column in key.columns)
         case _:
             return

@@ -31,7 +31,7 @@ def applied(schema: m.Schema, changes: Iterable[c.Change]) -> m.Schema:
     for change in changes:
         match change:
             case c.AddTable() | c.DropTable() | c.AddObject() | c.DropObject() | c.ModifyObject():
-                schema = _with(schema, change.old, change.new)
+                schema = _replaced(schema, change.old, change.new)
             case c.RenameTable() | c.RenameColumn():
                 raise ValueError("a rename is not applied here")
             case _:
@@ -48,11 +48,11 @@ def altered(table: m.Table, change: c.Alteration | c.IndexChange) -> m.Table:  #
             name = fold(column.name)
             checks = tuple(check for check in table.checks if m.written_on(check) != name)
             foreign_keys = tuple(key for key in table.foreign_keys if m.written_on(key) != name)
-            return _with(replace(table, checks=checks, foreign_keys=foreign_keys), column, None)
+            return _replaced(replace(table, checks=checks, foreign_keys=foreign_keys), column, None)
         case c.ModifyCheck(old=check):
-            return _with(table, check, replace(change.new, column=check.column))
+            return _replaced(table, check, replace(change.new, column=check.column))
         case c.ModifyForeignKey(old=key):
-            return _with(table, key, replace(change.new, inline=key.inline))
+            return _replaced(table, key, replace(change.new, inline=key.inline))
         case c.ModifyPrimaryKey(new=primary_key):
             return replace(table, primary_key=primary_key)
         case c.ModifyTableOptions(new=options):
@@ -61,15 +61,15 @@ def altered(table: m.Table, change: c.Alteration | c.IndexChange) -> m.Table:  #
             c.AddColumn() | c.ModifyColumn() | c.AddUnique() | c.DropUnique() | c.AddCheck() | c.DropCheck()
             | c.AddForeignKey() | c.DropForeignKey() | c.AddIndex() | c.DropIndex() | c.ModifyIndex()
         ):  # fmt: skip
-            return _with(table, change.old, change.new)
+            return _replaced(table, change.old, change.new)
         case c.ReorderColumns():
             return table
         case _:
             assert_never(change)
 
 
-def _with(owner: OwnerT, old: object, new: object) -> OwnerT:
-    """Return ``owner`` with ``new`` in the place of ``old``, or at the end; None stands for nothing."""
+def _replaced(owner: OwnerT, old: object, new: object) -> OwnerT:
+    """Return ``owner`` with ``new`` in the place of ``old``; without ``old``, ``new`` comes last."""
     field = _FIELDS[type(old or new)]
     items: tuple[object, ...] = getattr(owner, field)
     at: int = items.index(old) if old in items else len(items)

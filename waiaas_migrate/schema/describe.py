@@ -40,7 +40,7 @@ def describe(change: c.Change, *, brief: bool = False) -> str:
 
 
 def describe_made(change: c.Change) -> str:
-    """Return a ``change`` that somebody made in words, such as ``added column agents.nickname (TEXT)``."""
+    """Return ``change`` in words that say it was made, such as ``added column agents.nickname (TEXT)``."""
     verb, _, rest = describe(change).partition(" ")
     return f"{_MADE.get(verb, verb)} {rest}"
 

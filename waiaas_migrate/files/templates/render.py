@@ -109,13 +109,11 @@ class Renderer:
         guard = next(iter(columns.values()), None)
         return self._render(f"{template_of(action)}.sql.j2", action=action, guard=guard, guards=columns).strip()
 
-    def item(self, item: Item) -> str:
-        """Return a column with its constraints, or a constraint of a table, as CREATE TABLE has it."""
+    def clause(self, item: Table | Item) -> str:
+        """Return a CREATE TABLE without a semicolon, or a column or constraint as CREATE TABLE has it."""
+        if isinstance(item, Table):
+            return self._render("create_table.sql.j2", action=CreateTable(table=item)).strip().removesuffix(";")
         return self._render("item.sql.j2", item=item, kind=type(item).__name__).strip()
-
-    def table(self, table: Table) -> str:
-        """Return the CREATE TABLE of ``table``, without a semicolon."""
-        return self._render("create_table.sql.j2", action=CreateTable(table=table)).strip().removesuffix(";")
 
     def migration(self, head: Head, steps: Sequence[Step]) -> str:
         """Return the text of a migration file: its head, its guards, and each step below its description."""

@@ -19,7 +19,7 @@ from waiaas_migrate.schema.rowid import rowid_column
 def duplicates(change: c.AddUnique | c.AddIndex | c.ModifyIndex) -> Iterator[Hazard]:
     """Yield a hazard if two rows may have the same values in a new UNIQUE or a unique index."""
     if isinstance(change, c.AddUnique):
-        what = f"fails if two rows have the same {', '.join(part.column or '' for part in change.new.parts)}."
+        what = f"fails if two rows have the same {', '.join(change.new.columns)}."
         yield Hazard(code=Code.ADD_UNIQUE, where=change.table, what=what, fix=FIX_ROWS)
     elif change.new.unique:
         what = "fails if two rows have the same values in the index."

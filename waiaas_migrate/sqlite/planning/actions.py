@@ -32,7 +32,7 @@ class CreateIndex:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateStatement:
-    """A statement as its author wrote it: CREATE of a view, a trigger or a virtual table, or one to repeat."""
+    """A statement as its author wrote it, such as the CREATE of a view, a trigger or a virtual table."""
 
     statement: SqlText
 
@@ -91,7 +91,7 @@ class GuardNoRow:
 class EditDefinition:
     """Replace a piece of a table's definition; ``words`` describe the change.
 
-    The rows must pass the guards ``asked``. The old definition stays in force until all edits are made.
+    The rows must pass the guards ``asked``. SQLite follows the old definition until all edits are made.
     """
 
     table: str
@@ -108,8 +108,8 @@ class EndEdits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Copied:
-    """A column, and the SQL expression over the old row for its value."""
+class Assignment:
+    """A column, and the SQL expression for its value; ``source`` reads the old row."""
 
     column: str
     source: str
@@ -136,16 +136,16 @@ class CopyRows:
 
     table: str
     aside: str
-    copied: tuple[Copied, ...]
+    copied: tuple[Assignment, ...]
     asks_checks: bool = True
     overrides: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplaceTable:
-    """Replace ``table``, which is called ``away`` until it is dropped, by ``aside``.
+    """Rename ``table`` to ``away``, rename the new table ``aside`` to ``table``, and drop the old one.
 
-    ``keeps_sequence``: keep its AUTOINCREMENT counter.
+    ``keeps_sequence``: keep the AUTOINCREMENT counter.
     """
 
     table: str
@@ -162,7 +162,7 @@ class UpdateRows:
     """
 
     table: str
-    assignments: tuple[Copied, ...]
+    assignments: tuple[Assignment, ...]
     where: str | None = None
     overrides: bool = False
 

@@ -31,12 +31,10 @@ def guards_of(action: a.Action) -> tuple[Guard, ...]:  # noqa: C901, PLR0911 —
             return (_definition(tables[0]),)
         case a.GuardDefinition(table=table):
             return (_definition(table),)
-        case a.GuardObjects(table=table, triggers_only=True):
-            message = f"{table}: has a trigger that no migration made; run waiaas-migrate drift"
-            return (Guard(label=f"{table}_triggers", message=message),)
-        case a.GuardObjects(table=table):
-            message = f"{table}: has an index or trigger that no migration made; run waiaas-migrate drift"
-            return (Guard(label=f"{table}_objects", message=message),)
+        case a.GuardObjects(table=table, triggers_only=triggers_only):
+            what, label = ("a trigger", "triggers") if triggers_only else ("an index or trigger", "objects")
+            message = f"{table}: has {what} that no migration made; run waiaas-migrate drift"
+            return (Guard(label=f"{table}_{label}", message=message),)
         case a.CopyRows(table=table):
             return (Guard(label=f"{table}_copied", message=f"{table}: not every row was copied"),)
         case a.GuardNoRow(table=table, rule=rule):

@@ -20,7 +20,7 @@ from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.foreign_key_steps import parent_guards, violation_guards
 from waiaas_migrate.sqlite.planning.full_text import fill_steps
 from waiaas_migrate.sqlite.planning.table_plan import plan_table
-from waiaas_migrate.sqlite.planning.table_text import Clauses
+from waiaas_migrate.sqlite.planning.table_text import Write
 from waiaas_migrate.sqlite.planning.transition import TableChanges, Transition
 from waiaas_migrate.sqlite.reading.ddl import names_in
 
@@ -30,9 +30,9 @@ def plan(transition: Transition) -> tuple[a.Step, ...]:
     return tuple(_Planner(transition).steps())
 
 
-def creation(schema: Schema, clauses: Clauses) -> tuple[a.Step, ...]:
+def creation(schema: Schema, write: Write) -> tuple[a.Step, ...]:
     """Return the steps that create ``schema`` in an empty database."""
-    return plan(Transition(start=Schema(), old=Schema(), new=schema, changes=diff(Schema(), schema), clauses=clauses))
+    return plan(Transition(start=Schema(), old=Schema(), new=schema, changes=diff(Schema(), schema), write=write))
 
 
 class _Planner:
@@ -122,9 +122,8 @@ class _Planner:
         for virtual in self.t.dropped(VirtualTable):
             if (fold(virtual.name) in self.read) is read_by_backfills:
                 yield _drop("virtual table", virtual.name)
-        for table in self.t.dropped(Table):
-            if (fold(table.name) in self.read) is read_by_backfills:
-                yield _drop("table", table.name)
+        leaving = [table for table in self.t.dropped(Table) if (fold(table.name) in self.read) is read_by_backfills]
+        yield from (_drop("table", table.name) for table in _children_first(leaving))
 
     # Create
 
@@ -187,6 +186,16 @@ def with_readers(views: Sequence[View], names: frozenset[str]) -> frozenset[str]
     while more := _names(v for v in views if fold(v.name) not in found and names_in(v.statement.sql) & found):
         found |= more
     return found
+
+
+def _children_first(tables: Sequence[Table]) -> Iterator[Table]:
+    """Yield ``tables``, each before those that it refers to, if possible."""
+    left = tables
+    while left:
+        referred = {fold(k.table) for table in left for k in table.foreign_keys if fold(k.table) != fold(table.name)}
+        free = [table for table in left if fold(table.name) not in referred] or left[:1]
+        yield from free
+        left = [table for table in left if table not in free]
 
 
 def _names(objects: Iterable[Table | Index | View | Trigger | VirtualTable]) -> frozenset[str]:

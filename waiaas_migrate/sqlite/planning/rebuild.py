@@ -78,10 +78,10 @@ def _definitions(table: TableChanges, new: Table, aside: str) -> tuple[str, a.Gu
     names_itself = any(text != check.expression.sql for check, text in checks)
     # With strings in double quotes, the text can't be edited: a new column could capture one.
     if not (names_itself or table.strings):
-        steps = text_steps(table.text, table.old, table.changes, table.transition.clauses, new)
+        steps = text_steps(table.text, table.old, table.changes, table.transition.write, new)
     if steps is None:
         bare = (replace(check, expression=replace(check.expression, sql=text)) for check, text in checks)
-        create = table.transition.clauses.table(replace(new, name=aside, checks=tuple(bare)))
+        create = table.transition.write(replace(new, name=aside, checks=tuple(bare)))
         return create, a.GuardDefinition(table=table.old.name, aside=aside, named=named, text=table.text)
     pieces = tuple(piece(step.after, step.before) for step in reversed(steps))
     create = renamed(steps[-1].after if steps else table.text, temporary)
@@ -118,11 +118,11 @@ def _has_counter(table: Table) -> bool:
     return table.primary_key is not None and table.primary_key.autoincrement
 
 
-def _copied(old: Table, new: Table) -> Iterator[a.Copied]:
+def _copied(old: Table, new: Table) -> Iterator[a.Assignment]:
     """Yield the columns to copy: not generated ones, nor new ones without a backfill, which get their default."""
     alias = rowid_alias(new)
     if (rowid := rowid_name(old, new)) is not None and alias is None:
-        yield a.Copied(column=rowid, source=rowid)
+        yield a.Assignment(column=rowid, source=rowid)
     for column in new.columns:
         if column.generated is not None:
             continue
@@ -130,17 +130,17 @@ def _copied(old: Table, new: Table) -> Iterator[a.Copied]:
         if source is None and alias == fold(column.name) and old.column(column.name) is None:
             source = rowid
         if source is not None:
-            yield a.Copied(column=column.name, source=source)
+            yield a.Assignment(column=column.name, source=source)
 
 
-def _nothing_kept(new: Table) -> a.Copied:
+def _nothing_kept(new: Table) -> a.Assignment:
     """Return a value to copy if no column is kept: a new rowid, or a default."""
     rowid = rowid_name(new)
     if rowid is not None:
-        return a.Copied(column=rowid, source="NULL")
+        return a.Assignment(column=rowid, source="NULL")
     column = next(column for column in new.columns if column.generated is None)
     source = "NULL" if column.default is None else f"({_as_expression(column.default)})"
-    return a.Copied(column=column.name, source=source)
+    return a.Assignment(column=column.name, source=source)
 
 
 def _as_expression(default: SqlText) -> str:

@@ -15,7 +15,7 @@ from waiaas_migrate.schema.enum_lists import lists, values_held
 from waiaas_migrate.schema.model import Check, Column, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.memory import memory
-from waiaas_migrate.sqlite.planning.actions import Copied, GuardNoRow, UpdateRows
+from waiaas_migrate.sqlite.planning.actions import Assignment, GuardNoRow, UpdateRows
 from waiaas_migrate.sqlite.quoting import quote_name
 from waiaas_migrate.sqlite.reading.ddl import names_in
 from waiaas_migrate.sqlite.reading.quoted_strings import as_names
@@ -110,7 +110,7 @@ def _one_value(new: Table, column: Column, before: str | int, after: str | int |
     name = sql_name(column.name)
     return UpdateRows(
         table=new.name,
-        assignments=(Copied(column=column.name, source=sql_value(after)),),
+        assignments=(Assignment(column=column.name, source=sql_value(after)),),
         where=f"{name} = {sql_value(before)}",
         overrides=overrides_conflicts(new),
     )
@@ -128,7 +128,7 @@ def _all_at_once(old: Table, new: Table, changing: Sequence[tuple[Column, str | 
             conditions.append(f"{name} IS NULL")
     return UpdateRows(
         table=new.name,
-        assignments=tuple(Copied(column=column.name, source=value or "NULL") for column, value in changing),
+        assignments=tuple(Assignment(column=column.name, source=value or "NULL") for column, value in changing),
         where=None if "TRUE" in conditions else " OR ".join(conditions),
         overrides=overrides_conflicts(new),
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
@@ -185,13 +186,13 @@ def _in_place(table: TableChanges, added: Sequence[c.AddColumn], rows: Sequence[
     rules = [change for change in table.changes if _is_rule_on(updated, change) and _is_edit(table, change)]
     late = [_not_null_added(one) for one in table.changes if one not in rules and _is_edit(table, one)]
     edits = _Edits(table)
-    first = edits.made(rules)
+    first = edits.make(rules)
     edits.add_columns(added)
     return TablePlan(
         # Rows satisfy the new rules only after they are updated.
         rules=tuple(replace(edit, asked=()) for edit in first),
         steps=tuple(_alterations(table, added, rows, [one for rule in rules for one in guards(table.new, rule)])),
-        edits=edits.made(late),
+        edits=edits.make(late),
         drops=tuple(_column_drops(table)),
         updated=updated,
     )
@@ -225,17 +226,15 @@ class _Edits:
     """The definition of a table while it is edited piece by piece."""
 
     def __init__(self, changes: TableChanges) -> None:
-        self._changes, self._clauses = changes, changes.transition.clauses
+        self._changes, self._write = changes, changes.transition.write
         self._text, self._table = changes.text, changes.old
 
-    def made(self, changes: Sequence[c.Alteration]) -> tuple[a.EditDefinition, ...]:
-        """Return the edits for ``changes``: if that is impossible piece by piece, one edit of the whole text."""
-        new = self._table
-        for change in changes:
-            new = altered(new, change)
-        steps = text_steps(self._text, self._table, changes, self._clauses, new)
+    def make(self, changes: Sequence[c.Alteration]) -> tuple[a.EditDefinition, ...]:
+        """Make ``changes`` and return their edits; if it is impossible piece by piece, one edit of the whole text."""
+        new = reduce(altered, changes, self._table)
+        steps = text_steps(self._text, self._table, changes, self._write, new)
         if steps is None:
-            text = table_text.renamed(self._clauses.table(new), table_text.written_name(self._text))
+            text = table_text.renamed(self._write(new), table_text.written_name(self._text))
             steps = (TextStep(changes=tuple(changes), before=self._text, after=text),)
         if steps:
             self._text = steps[-1].after
@@ -254,7 +253,7 @@ class _Edits:
         """Add columns to the definition as ALTER TABLE does."""
         for change in added:
             place = _as_added(self._changes, change)
-            self._text = table_text.with_added_column(self._text, self._clauses.item(place))
+            self._text = table_text.with_added_column(self._text, self._write(place))
             self._table = replace(
                 self._table,
                 columns=(*self._table.columns, place.column),

@@ -12,7 +12,7 @@ from waiaas_migrate.schema.model import Index, Schema, Table, Trigger, View, Vir
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames
 from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
-from waiaas_migrate.sqlite.planning.table_text import Clauses
+from waiaas_migrate.sqlite.planning.table_text import Write
 from waiaas_migrate.sqlite.reading.dependencies import Dependencies
 from waiaas_migrate.sqlite.reading.introspect import Known
 from waiaas_migrate.sqlite.reading.quoted_strings import Strings
@@ -29,7 +29,7 @@ class Transition:
         old: the current schema after ``renames``.
         new: the schema to reach, with its hints.
         changes: the differences between ``old`` and ``new``.
-        clauses: writes the parts of CREATE TABLE.
+        write: writes a CREATE TABLE, or a part of one.
         renames: the tables and columns to rename first.
         set_aside: the folded names of views and triggers to drop first, because an ALTER TABLE would fail at them.
         options: the settings of the project.
@@ -46,7 +46,7 @@ class Transition:
     old: Schema
     new: Schema
     changes: tuple[c.Change, ...]
-    clauses: Clauses
+    write: Write
     renames: Renames = field(default=Renames())
     set_aside: frozenset[str] = frozenset()
     options: PlanOptions = field(default=PlanOptions())

@@ -47,8 +47,6 @@ def unknown_names(old: Schema, new: Schema) -> tuple[Hazard, ...]:
         return ()
     with closing(memory()) as scratch:
         errors = {(code, fold(name)): _lacking(scratch, code, name) for code, name, _ in used}
-    if not any(errors.values()):
-        return ()
     known = {(code, fold(name)) for _, use in _uses(old, old) for code, name in _names(use)}
     found: dict[tuple[Code, str, str], Hazard] = {}
     for code, name, owner in used:
