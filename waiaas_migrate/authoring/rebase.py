@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from waiaas_migrate.authoring.generate import Plan, Request, plan_declared
+from waiaas_migrate.authoring.generate import Plan, Planned, Request, plan_declared
 from waiaas_migrate.authoring.merged_branches import Branches, in_project, read_branches
 from waiaas_migrate.authoring.migration_names import heads, next_id, refuse_whitespace, slug_of
 from waiaas_migrate.errors import ApplyError, MigrateError, MigrationsError, Problem
@@ -21,7 +21,7 @@ from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.replay import Replay, run_in_memory
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hazards.allowed import allowed_codes
-from waiaas_migrate.schema.hazards.hazard import Code, Hazard
+from waiaas_migrate.schema.hazards.hazard import Code
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
 _ROLLBACK = ".rollback.sql"
@@ -31,28 +31,16 @@ _MARKER = re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rebased:
-    """What ``rebase`` did.
+class Rebased(Planned):
+    """What ``rebase`` did; ``migration`` is the new one for what schema.yaml still needs.
 
     Args:
         renumbered: the other branch's migrations that still work: the old id and the new one.
         replaced: its generated migrations that were deleted, since they no longer work.
-        migration: the id of the new migration for what schema.yaml still needs; None if it needs nothing.
-        changes: its changes in words.
-        hazards: its hazards.
-        refused: the hazards that stopped it.
-        written: the files that were written.
-        removed: files of an interrupted run that were deleted.
     """
 
     renumbered: tuple[tuple[str, str], ...] = ()
     replaced: tuple[str, ...] = ()
-    migration: str | None = None
-    changes: tuple[str, ...] = ()
-    hazards: tuple[Hazard, ...] = ()
-    refused: tuple[Hazard, ...] = ()
-    written: tuple[Path, ...] = ()
-    removed: tuple[Path, ...] = ()
 
 
 @collection_paused()

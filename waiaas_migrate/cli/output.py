@@ -19,13 +19,11 @@ import click
 from waiaas_migrate.cli.streams import safe
 
 if TYPE_CHECKING:
-    from waiaas_migrate.authoring.generate import Generated
+    from waiaas_migrate.authoring.generate import Planned
     from waiaas_migrate.authoring.new_migration import New
-    from waiaas_migrate.authoring.rebase import Rebased
     from waiaas_migrate.authoring.record import Recorded
     from waiaas_migrate.authoring.squash import Squashed
     from waiaas_migrate.commands.findings import Finding
-    from waiaas_migrate.commands.take_over import TakenOver
     from waiaas_migrate.errors import Failure
     from waiaas_migrate.runner.apply import ApplyResult
     from waiaas_migrate.runner.redo import RedoResult
@@ -207,7 +205,7 @@ def up_to_date_line(manual_changes: Sequence[str]) -> str:
     return f"{count}: {listed(manual_changes)}. Run `waiaas-migrate drift` for details."
 
 
-def print_written(result: Generated | New | Rebased | Recorded | Squashed | TakenOver) -> None:
+def print_written(result: Planned | New | Recorded | Squashed) -> None:
     """Print the files that a command wrote, and those of an interrupted run that it deleted, to stderr."""
     for path in result.removed:
         note(f"deleted {short(path)}, left by an interrupted run")

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from waiaas_migrate.authoring.declared import Declared, declare
 from waiaas_migrate.authoring.follow import plan_following
-from waiaas_migrate.authoring.generate import Request, read_history
+from waiaas_migrate.authoring.generate import Planned, Request, read_history
 from waiaas_migrate.authoring.migration_names import slug_of, slugify
 from waiaas_migrate.commands.manual_changes import manual_changes
 from waiaas_migrate.errors import DatabaseBusy, DatabaseRefused, UsageError
@@ -28,35 +27,22 @@ from waiaas_migrate.runner.replay import replay
 from waiaas_migrate.schema.applied import applied
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hazards.allowed import allowed_codes
-from waiaas_migrate.schema.hazards.hazard import Hazard
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.sqlite.database.url import StrPath
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TakenOver:
-    """A manual change that became a migration.
+class TakenOver(Planned):
+    """A manual change that became a migration, which is recorded in ``database`` as applied.
 
     Args:
         database: the database that has the change.
-        migration: the new migration, recorded there as applied; None if there is no change, or hazards stopped it.
-        changes: its changes in words.
-        hazards: its hazards.
-        refused: the hazards that stopped it.
-        written: the files that were written.
-        removed: files of an interrupted run that were deleted.
         edits: what schema.yaml must declare.
         notices: what else happened.
     """
 
     database: str
-    migration: str | None = None
-    changes: tuple[str, ...] = ()
-    hazards: tuple[Hazard, ...] = ()
-    refused: tuple[Hazard, ...] = ()
-    written: tuple[Path, ...] = ()
-    removed: tuple[Path, ...] = ()
     edits: tuple[SchemaEdit, ...] = ()
     notices: tuple[str, ...] = ()
 
