@@ -11,7 +11,7 @@ from waiaas_migrate.authoring.follow import plan_following
 from waiaas_migrate.authoring.generate import Planned, Request, read_history
 from waiaas_migrate.authoring.migration_names import slug_of, slugify
 from waiaas_migrate.commands.manual_changes import manual_changes
-from waiaas_migrate.errors import DatabaseBusy, DatabaseRefused, UsageError
+from waiaas_migrate.errors import DatabaseBusy, DatabaseRefused
 from waiaas_migrate.files.enum_sources.load_enums import load_enums
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.write_files import folder_state, recover, write_history
@@ -59,7 +59,7 @@ def take_over(project: Project, database: StrPath, *, name: str, allow: Collecti
         InputError: a file cannot be used.
         DatabaseRefused: migrations are pending, or the database refused.
     """
-    allowed, slug = allowed_codes(allow), _slug(name)
+    allowed, slug = allowed_codes(allow), slugify(name, "--as-migration")
     removed, seen = recover(project.migrations), folder_state(project.migrations)
     with manual_changes(project, database) as found, closing(replay(found.folder.files.migrations)) as connection:
         head = introspect(connection)
@@ -85,14 +85,6 @@ def take_over(project: Project, database: StrPath, *, name: str, allow: Collecti
         result, written = replace(result, written=files), plan.new.id
     edits = _edits(project, declared, found.live)
     return replace(result, migration=written, edits=edits, notices=_record(database, project, written))
-
-
-def _slug(name: str) -> str:
-    if slug := slugify(name):
-        return slug
-    raise UsageError(
-        f"--as-migration {name!r}: has no character that can be used in a file name. Use letters or digits."
-    )
 
 
 def _record(database: StrPath, project: Project, migration: str) -> tuple[str, ...]:
