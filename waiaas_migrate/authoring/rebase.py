@@ -83,7 +83,7 @@ def rebase(project: Project, *, onto: str | None = None, allow: Collection[str] 
 
 
 def _is_done(project: Project, branches: Branches) -> bool:
-    """Return whether the folder lists the main branch's migrations first, and is as its manifest says."""
+    """Return whether the manifest lists the main branch's migrations first, and agrees with the files."""
     try:
         migrations, _, manifest = read_recorded(project.migrations)
     except MigrationsError:
