@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def confirm_losses(database: str, losses: Sequence[Loss], *, yes: bool) -> bool:
     """Return whether the user wants a rollback to delete this.
 
-    Without a terminal, nobody is asked, and the answer is no, as it is for anything but ``y`` or ``yes``.
+    Any answer but ``y`` and ``yes`` means no. Without a terminal, nobody is asked, and the answer is no.
     """
     if yes:
         return True

@@ -13,7 +13,7 @@ COMPLETING = "_WAIAAS_MIGRATE_COMPLETE"
 
 
 def with_general_options(command: click.Command) -> click.Command:
-    """Add to a command what every command has; the options are listed in the help of the whole."""
+    """Add the general options and completions to a command; only the help of `waiaas-migrate` lists the options."""
     if not any(one.name == "quiet" for one in command.params):
         command.params += verbosity(hidden=True)
         if COMPLETING in os.environ:

@@ -7,18 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import get_args
 
 import click
 
 from waiaas_migrate import __version__
+from waiaas_migrate.cli.formats.printing import Style, print_failure_as
 from waiaas_migrate.cli.general_options import verbosity, with_general_options
 from waiaas_migrate.cli.output import complain, set_verbosity
 from waiaas_migrate.cli.streams import SteadyStreams, safe
 from waiaas_migrate.errors import INTERRUPTED, Failure, MigrateError, failure_of
-
-if TYPE_CHECKING:
-    from waiaas_migrate.cli.formats.printing import Style
 
 _NAMES = tuple(
     """
@@ -93,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else list(argv)
     set_verbosity("normal")
     try:
-        result = group.main(args=arguments, prog_name="waiaas-migrate", standalone_mode=False)
+        status: int | None = group.main(args=arguments, prog_name="waiaas-migrate", standalone_mode=False)
     except click.exceptions.Abort as error:
         # click turns a KeyboardInterrupt, which may have a message, into an Abort.
         click.echo(message := safe(str(error.__cause__ or "")) or "Interrupted.", err=True)
@@ -108,22 +106,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         failure = found
         complain(failure.message)
     else:
-        return result if isinstance(result, int) else 0
+        return status or 0
     if (style := _style(arguments)) != "text":
-        from waiaas_migrate.cli.formats.printing import print_failure_as
-
         with suppress(OSError):  # stdout itself may have failed
             print_failure_as(failure, style, command=next((name for name in arguments if name in _NAMES), ""))
     return failure.exit_code
 
 
 def _style(arguments: Sequence[str]) -> Style:
-    """Return the format that ``arguments`` ask for; they may be what is wrong."""
-    styles: tuple[Style, ...] = ("json", "github", "sarif", "junit")
-    for style in styles:
-        if f"--format={style}" in arguments or ("--format", style) in pairwise(arguments):
-            return style
-    return "json" if "--json" in arguments else "text"
+    """Return the format that ``arguments`` ask for, even if click could not parse them."""
+    styles: tuple[Style, ...] = get_args(Style)
+    named = (one for one in styles if f"--format={one}" in arguments or ("--format", one) in pairwise(arguments))
+    return "json" if "--json" in arguments else next(named, "text")
 
 
 def _failure(error: Exception) -> Failure | None:

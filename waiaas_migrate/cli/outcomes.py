@@ -68,7 +68,7 @@ def _print_outcomes(outcomes: Iterable[Outcome[ResultT]], report: Report[ResultT
     worst = 0
     try:
         for outcome in outcomes:
-            word, status = _judged(outcome, report)
+            word, status = _word_and_status(outcome, report)
             counts[word] += 1
             worst = max(worst, status, key=_SEVERITY.index)
             if as_json:
@@ -86,7 +86,7 @@ def _print_outcomes(outcomes: Iterable[Outcome[ResultT]], report: Report[ResultT
     return worst
 
 
-def _judged(outcome: Outcome[ResultT], report: Report[ResultT]) -> tuple[str, int]:
+def _word_and_status(outcome: Outcome[ResultT], report: Report[ResultT]) -> tuple[str, int]:
     if outcome.result is not None:
         return report.outcome(outcome.result)
     if outcome.failure is None:

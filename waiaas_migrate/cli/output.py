@@ -19,10 +19,6 @@ import click
 from waiaas_migrate.cli.streams import safe
 
 if TYPE_CHECKING:
-    from waiaas_migrate.authoring.generate import Planned
-    from waiaas_migrate.authoring.new_migration import New
-    from waiaas_migrate.authoring.record import Recorded
-    from waiaas_migrate.authoring.squash import Squashed
     from waiaas_migrate.commands.findings import Finding
     from waiaas_migrate.errors import Failure
     from waiaas_migrate.runner.apply import ApplyResult
@@ -205,11 +201,11 @@ def up_to_date_line(manual_changes: Sequence[str]) -> str:
     return f"{count}: {listed(manual_changes)}. Run `waiaas-migrate drift` for details."
 
 
-def print_written(result: Planned | New | Recorded | Squashed) -> None:
+def print_written(written: Iterable[Path], removed: Iterable[Path] = ()) -> None:
     """Print the files that a command wrote, and those of an interrupted run that it deleted, to stderr."""
-    for path in result.removed:
+    for path in removed:
         note(f"deleted {short(path)}, left by an interrupted run")
-    for path in result.written:
+    for path in written:
         note(f"wrote {short(path)}")
 
 

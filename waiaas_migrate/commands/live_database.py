@@ -17,7 +17,6 @@ from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, mi
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
-from waiaas_migrate.runner.fleet.patterns import refuse_single_name
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.mismatch import Mismatch, changed
 from waiaas_migrate.runner.yoyo.applied import Applied, read_applied, read_records
@@ -74,7 +73,6 @@ def inspect_all(
         MigrationsError: the migrations folder cannot be used.
         UsageError: ``databases`` is one name.
     """
-    refuse_single_name(databases)
     return each(functools.partial(inspection, folder=read_folder(project)), databases, fleet)
 
 

@@ -133,7 +133,7 @@ def _terms(parts: tuple[m.IndexPart, ...]) -> list[str]:
 
 
 def _rows(table: m.Table) -> Iterator[Row]:
-    keys, uniques = _key_columns(table.primary_key), _unique_columns(table)
+    keys, uniques = _folded(table.primary_key), _unique_columns(table)
     foreign = {fold(column) for key in table.foreign_keys for column in key.columns}
     lists = {check.allowed.column: check.allowed.values for check in reversed(table.checks) if check.allowed}
     for column in table.columns:
@@ -143,7 +143,7 @@ def _rows(table: m.Table) -> Iterator[Row]:
             type=column.type or "",
             primary=name in keys,
             foreign=name in foreign,
-            unique=(name,) in uniques,
+            unique=(name,) in uniques and (name,) != keys,
             nullable=column.not_null is None and name not in keys,
             default=column.default.sql if column.default else None,
             generated=column.generated.expression.sql if column.generated else None,
@@ -152,28 +152,25 @@ def _rows(table: m.Table) -> Iterator[Row]:
         )
 
 
-def _key_columns(key: m.PrimaryKey | m.Unique | None) -> tuple[str, ...]:
-    return tuple(fold(part.column or "") for part in key.parts) if key else ()
+def _folded(key: m.PrimaryKey | None) -> tuple[str, ...]:
+    return tuple(map(fold, key.columns)) if key else ()
 
 
 def _unique_columns(table: m.Table) -> set[tuple[str, ...]]:
-    """Return the columns of each UNIQUE and of each unique index over all rows."""
-    indexes = (index.parts for index in table.indexes if index.unique and index.where is None)
-    keys = [*(unique.parts for unique in table.uniques), *indexes]
-    return {tuple(fold(part.column or "") for part in parts) for parts in keys}
+    """Return the columns of each key of ``table``, in the order of their names."""
+    return {tuple(sorted(fold(part.column or "") for part in parts)) for parts in table.unique_keys}
 
 
 def _relation(table: m.Table, key: m.ForeignKey, parent: m.Table) -> Relation:
     columns = tuple(map(fold, key.columns))
     nullable = {fold(column.name) for column in table.columns if column.not_null is None}
-    nullable -= set(_key_columns(table.primary_key))
-    alone = {tuple(sorted(names)) for names in (*_unique_columns(table), _key_columns(table.primary_key))}
+    nullable -= set(_folded(table.primary_key))
     return Relation(
         child=fold(table.name),
         columns=columns,
         parent=fold(parent.name),
         targets=tuple(map(fold, targets_of(parent, key))),
         optional=any(name in nullable for name in columns),
-        single=tuple(sorted(columns)) in alone,
+        single=tuple(sorted(columns)) in _unique_columns(table),
         words=foreign_key_words(key),
     )

@@ -201,7 +201,7 @@ def _settle(items: Sequence[_Item], columns: Sequence[Sequence[int]]) -> list[fl
 
 
 def _wanted(items: Sequence[_Item], tops: Sequence[float], number: int) -> float:
-    """Return the top at which the middle of an item is level with the middle of its neighbors."""
+    """Return the top that puts the middle of an item level with those of its neighbors."""
     item = items[number]
     if not item.neighbors:
         return tops[number]

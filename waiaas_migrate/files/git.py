@@ -1,4 +1,4 @@
-"""Ask git what the main branch has. Everything works without git; then nothing is known."""
+"""Read from git what the main branch has. Without git, most functions return None."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def repository_root(folder: Path) -> Path | None:
 def merge_base_with_main(folder: Path, main_branch: str | None = None) -> MergeBase | None:
     """Return the merge base of HEAD and the main branch.
 
-    Return None if git isn't installed, if ``folder`` is not in a repository with commits, or if that has no main
-    branch. If the two have no common commit, as in a shallow clone, return the main branch's last commit.
+    Return None without git, outside a repository, and in one without commits or without a main branch. If the two
+    branches have no common commit, as in a shallow clone, return the last commit of the main branch.
 
     Args:
         folder: a folder in the repository.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -60,7 +59,8 @@ def _is_rolled_back(databases: Databases, migration: str, *, with_rows: bool = T
     """Apply and roll back ``migration``; return false if rows are refused. Fail if the schema is not restored."""
     before = databases.count(migration) - 1
     wanted = databases.schema_after(before)
-    with _scratch() as path:
+    with TemporaryDirectory(prefix="waiaas-migrate-") as folder:
+        path = Path(folder) / "scratch.db"
         databases.make(before, path, without=() if with_rows else wanted.by_name())
         try:
             databases.apply(path, before + 1)
@@ -98,7 +98,8 @@ def expect_upgrade(databases: Databases, migration: str) -> None:
     count = databases.count(migration)
     without = frozenset[str]()
     while True:
-        with _scratch() as path:
+        with TemporaryDirectory(prefix="waiaas-migrate-") as folder:
+            path = Path(folder) / "scratch.db"
             databases.make(count, path, without=without)
             try:
                 databases.apply(path)
@@ -122,13 +123,6 @@ def _announced(databases: Databases, name: str, count: int) -> frozenset[str]:
     files = folder.named([name]) if name in folder.ids else folder.migrations[count:]
     hazards = (hazard for effects in folder.forward(files) for hazard in effects.hazards)
     return frozenset(fold(hazard.where.partition(".")[0]) for hazard in hazards)
-
-
-@contextmanager
-def _scratch() -> Iterator[Path]:
-    """Yield the path of a new database."""
-    with TemporaryDirectory(prefix="waiaas-migrate-") as folder:
-        yield Path(folder) / "scratch.db"
 
 
 def _fail(message: str) -> NoReturn:

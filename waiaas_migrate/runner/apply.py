@@ -197,7 +197,7 @@ class Upgrade(Run):
     def _record_late(self, first: MigrationFile, names: Sequence[str]) -> bool:
         """Record ``first`` if plain yoyo ran it before it was killed; return whether it did."""
         applied = self.folder.without(names)
-        if not had_run(self.connection, applied, first, self.folder.facts(first).forward, self.folder.others):
+        if not had_run(self.connection, self.folder, applied, first):
             return False
         self.steps.record(first, self.folder, "mark")
         self.notices.append(recorded_late(first.id))
@@ -266,8 +266,7 @@ class Upgrade(Run):
             applied = self._applied_after([migration])
             self.verify(proof, [migration], applied, read_facts(self.connection))
         except ApplyError as error:
-            name, reason = error.migration, error.reason
-            raise ApplyError(database=error.database, migration=name, reason=reason, rolled_back=False) from error
+            raise error.but(rolled_back=False) from error
 
     def run_late_hooks(self) -> None:
         """Run the hooks that can't run in a transaction."""

@@ -29,7 +29,7 @@ class MigrationFolder:
     ignore: tuple[str, ...] = ()
     #: The ids of the migrations, in their order.
     ids: tuple[str, ...] = field(init=False, compare=False, repr=False)
-    #: The hash of each migration's own text, by the hash under which yoyo records it.
+    #: The hash of each migration's text, by yoyo's hash of its id.
     texts: dict[str, str] = field(init=False, compare=False, repr=False)
     _by_id: dict[str, MigrationFile] = field(init=False, compare=False, repr=False)
     _facts: dict[str, Facts | None] = field(init=False, compare=False, repr=False)

@@ -26,7 +26,7 @@ def refuse_unrecorded_tables(connection: sqlite3.Connection, folder: MigrationFo
         return
     others = folder.others.except_for(folder.tables)
     tables = [row.name for row in others.without(read_catalog(connection)) if row.kind == "table"]
-    # Ask again: another connection may have made both in the meantime.
+    # Look again: another connection may just have made the tables and their record.
     if tables and read_applied(connection) is None:
         shown = ", ".join(tables[:_SHOWN]) + (" …" if len(tables) > _SHOWN else "")
         raise DatabaseRefused(

@@ -131,15 +131,9 @@ class write_transaction:  # noqa: N801 — a context manager, as standard_settin
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         try:
-            if error is None:
-                self._commit()
-            else:
+            if error is not None:
                 _roll_back(self._connection)
-        finally:
-            self._pragmas.__exit__()
-
-    def _commit(self) -> None:
-        try:
+                return
             with plain_errors(self._connection, doing=COMMITTING):
                 self._connection.commit()  # releases Python's lock once, execute half a dozen times
                 if self._connection.in_transaction:  # an autocommit connection's commit() does nothing
@@ -147,6 +141,8 @@ class write_transaction:  # noqa: N801 — a context manager, as standard_settin
         except BaseException:
             _roll_back(self._connection)
             raise
+        finally:
+            self._pragmas.__exit__()
 
 
 def _begin(connection: sqlite3.Connection) -> None:

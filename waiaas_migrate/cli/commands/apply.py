@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from waiaas_migrate.cli import options
 from waiaas_migrate.cli.outcomes import Report, report_on
-from waiaas_migrate.cli.output import CHANGED_BY_HAND, FINDINGS, print_run, say, up_to_date_line
+from waiaas_migrate.cli.output import CHANGED_BY_HAND, FINDINGS, print_json, print_run, say, up_to_date_line
 from waiaas_migrate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.runner.apply import ApplyResult
     from waiaas_migrate.runner.fleet.fleet import Fleet
     from waiaas_migrate.runner.options import RunOptions
+    from waiaas_migrate.runner.redo import RedoResult
 
 
 @click.command()
@@ -58,9 +60,11 @@ def apply(  # noqa: PLR0913 — one for each option
       waiaas-migrate apply "tenants/*.db" --jobs 8
     """  # noqa: D301
     if redo:
-        from waiaas_migrate.cli.redo import redo as run_redo
-
-        return run_redo(project, databases, run_options, dry_run=dry_run, yes=yes, as_json=as_json)
+        if dry_run:
+            raise UsageError("--dry-run and --redo contradict each other. Give only one of them.")
+        if len(databases) != 1:
+            raise UsageError("--redo takes one DATABASE.")
+        return _redo(project, databases[0], run_options, yes=yes, as_json=as_json)
     if yes:
         raise UsageError("--yes only affects --redo. Add --redo, or leave it out.")
     if dry_run:
@@ -83,14 +87,30 @@ def _run(project: Project, databases: tuple[str, ...], run_options: RunOptions, 
     may_make = without_patterns(databases)
     return report_on(
         databases,
-        Report(show=_show, line=_line, outcome=_outcome, row=_row),
+        Report(show=_show, line=_line, outcome=_outcome, row=asdict),
         one=apply_one,
         each=lambda names: apply_to_all(names, project.migrations, options=run_options, fleet=fleet, may_make=may_make),
         as_json=as_json,
     )
 
 
-def _show(database: str, result: ApplyResult) -> None:
+def _redo(project: Project, database: str, run_options: RunOptions, *, yes: bool, as_json: bool) -> int:
+    from waiaas_migrate.cli.confirm import confirm_losses
+    from waiaas_migrate.cli.progress_line import progress_line
+    from waiaas_migrate.runner.redo import redo
+
+    with progress_line() as listener:
+        confirm = partial(confirm_losses, database, yes=yes)
+        options = replace(run_options, listener=listener)
+        result = redo(database, project.migrations, options=options, confirm=confirm)
+    if as_json:
+        print_json({"database": database, **asdict(result)})
+    else:
+        _show(database, result)
+    return FINDINGS if result.manual_changes else 0
+
+
+def _show(database: str, result: ApplyResult | RedoResult) -> None:
     if not print_run(result):
         say(f"{database}: {up_to_date_line(result.manual_changes)}")
 
@@ -99,15 +119,6 @@ def _outcome(result: ApplyResult) -> tuple[str, int]:
     if result.manual_changes:
         return CHANGED_BY_HAND, FINDINGS
     return "migrated" if result.applied else "up to date", 0
-
-
-def _row(result: ApplyResult) -> dict[str, object]:
-    return {
-        "applied": result.applied,
-        "notices": result.notices,
-        "backup": result.backup,
-        "manual_changes": result.manual_changes,
-    }
 
 
 def _line(result: ApplyResult) -> str:

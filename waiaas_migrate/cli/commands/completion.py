@@ -22,7 +22,7 @@ _HINTS = {
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.option("--install", is_flag=True, help="Write the script where the shell finds it, instead of printing it.")
-def completion(shell: str, *, install: bool) -> int:
+def completion(shell: str, *, install: bool) -> None:
     """Print the script with which a shell completes commands.
 
     It completes commands, options, files, hazard codes, and the names of migrations.
@@ -41,7 +41,7 @@ def completion(shell: str, *, install: bool) -> int:
     if not install:
         print_document(text)
         note(f"To install it, run `waiaas-migrate completion {shell} --install`.")
-        return 0
+        return
     from waiaas_migrate.files.text_file import write_text
 
     try:
@@ -51,7 +51,6 @@ def completion(shell: str, *, install: bool) -> int:
         raise UsageError(f"{path}: cannot be written: {error.strerror or error}. Leave out --install.") from None
     note(f"wrote {path}")
     note(_HINTS[shell])
-    return 0
 
 
 def _paths() -> dict[str, Path]:

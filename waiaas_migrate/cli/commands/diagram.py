@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 )
 @force
 @options.in_project
-def diagram(project: Project, source: str | None, output: str | None, form: Format | None, *, force: bool) -> int:
+def diagram(project: Project, source: str | None, output: str | None, form: Format | None, *, force: bool) -> None:
     """Draw the schema of schema.yaml, or of DATABASE.
 
     `html` is one page that loads nothing: tables, relations, search, and what each migration changed. `svg` is a
@@ -46,4 +46,3 @@ def diagram(project: Project, source: str | None, output: str | None, form: Form
         raise UsageError("No format was given. Add `-o schema.html` or `--format`.")
     chosen = form or format_of(path or Path())
     write_generated(path, run(project, source, form=chosen), command="diagram", force=force)
-    return 0

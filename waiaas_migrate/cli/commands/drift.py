@@ -117,7 +117,7 @@ def _print_taken_over(result: TakenOver) -> None:
     for change in result.changes:
         note(change)
     print_hazards(result)
-    print_written(result)
+    print_written(result.written, result.removed)
     for notice in result.notices:
         note(f"Note: {notice}")
     if result.refused:

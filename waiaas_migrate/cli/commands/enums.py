@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @options.in_project
 def enums(
     project: Project, sources: tuple[str, ...], language: EnumLanguage | None, output: str | None, *, force: bool
-) -> int:
+) -> None:
     """Write enums as a Python or TypeScript module.
 
     SOURCE is a module or file with enums, such as `app.enums` or `src/enums.ts`.  [default: those of schema.yaml]
@@ -50,4 +50,3 @@ def enums(
         path = output_path(output, setting=configured.get(one))
         text = run(project, language=one, sources=sources)
         write_generated(path, text, command="enums", force=force, is_same=partial(is_same_module, language=one))
-    return 0

@@ -61,7 +61,7 @@ def _print_generated(result: Generated, *, amend: bool) -> None:
     for change in result.changes:
         say(change)
     print_hazards(result)
-    print_written(result)
+    print_written(result.written, result.removed)
     if result.unrecorded and any(change.startswith("drop ") for change in result.changes):
         note(f"Found new migrations: {', '.join(result.unrecorded)}. schema.yaml must declare what they create.")
     if result.refused:
@@ -72,14 +72,10 @@ def _print_generated(result: Generated, *, amend: bool) -> None:
     elif amend:
         say("Nothing to amend: the last migration makes the schema in schema.yaml.")
     elif not result.changes:
-        say(_no_changes(result))
+        first = "No migration is needed" if result.written else "Nothing to generate"
+        say(f"{first}: the migrations build the schema in schema.yaml.")
     for migration in result.unrecorded if result.written else ():
         say(f"recorded {migration}")
-
-
-def _no_changes(result: Generated) -> str:
-    first = "No migration is needed" if result.written else "Nothing to generate"
-    return f"{first}: the migrations build the schema in schema.yaml."
 
 
 def redo_hint(*migrations: str) -> str:

@@ -69,6 +69,6 @@ def _print(findings: Sequence[Finding]) -> None:
         say("no findings.")
         return
     counts = Counter(str(one.severity) for one in findings)
-    worse = [plural(counts[level], level) for level in ("error", "warning") if counts[level]]
-    listed = ", ".join([*worse, *([f"{counts['info']} for information"] if counts["info"] else [])])
-    say(f"{plural(len(findings), 'finding')}: {listed}.")
+    words = {level: plural(counts[level], level) for level in ("error", "warning")}
+    words["info"] = f"{counts['info']} for information"
+    say(f"{plural(len(findings), 'finding')}: {', '.join(words[level] for level in words if counts[level])}.")

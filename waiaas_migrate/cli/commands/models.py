@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 )
 @force
 @options.in_project
-def models(project: Project, output: str | None, style: Literal["declarative", "core"] | None, *, force: bool) -> int:
+def models(project: Project, output: str | None, style: Literal["declarative", "core"] | None, *, force: bool) -> None:
     """Write the tables of schema.yaml as typed SQLAlchemy classes.
 
     Enums are imported from the modules that schema.yaml names. If pyproject.toml sets `models`, `check` reports a file
@@ -41,4 +41,3 @@ def models(project: Project, output: str | None, style: Literal["declarative", "
     path = output_path(output, setting=project.models)
     text = run(project, style=style)
     write_generated(path, text, command="models", force=force, is_same=is_same_code)
-    return 0

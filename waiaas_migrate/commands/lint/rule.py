@@ -87,7 +87,7 @@ def rule(severity: Severity, *, good: str, mistakes: Mapping[str, str]) -> Calla
     Args:
         severity: how bad its findings are.
         good: an example in which it finds nothing: a schema in YAML or SQL, or a statement.
-        mistakes: pieces of the example, with what to replace them by, so that it finds something.
+        mistakes: pieces of the example, with the text that replaces them, so that it finds something.
     """
     good = bad = textwrap.dedent(good).strip() + "\n"
     for right, wrong in mistakes.items():

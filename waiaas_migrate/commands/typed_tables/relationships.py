@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from waiaas_migrate.commands.typed_tables.models import USED, Attribute, Model
 from waiaas_migrate.commands.typed_tables.names import attribute_name, snake_case
@@ -41,6 +42,10 @@ class _Link:
         return self.child is self.parent
 
     @property
+    def classes(self) -> frozenset[str]:
+        return frozenset((self.child.name, self.parent.name))
+
+    @property
     def is_one_to_one(self) -> bool:
         """Return whether the child's columns contain a unique key, so that a parent has one child at most."""
         own = {fold(one.column.name) for one in self.columns}
@@ -62,12 +67,9 @@ class _Link:
 def relationships(models: Iterable[Model]) -> tuple[Relationship, ...]:
     """Return both sides of every foreign key between classes."""
     links = _named(tuple(_links(tuple(model for model in models if model.is_class))))
-    pairs = Counter(frozenset((link.child.name, link.parent.name)) for link in links)
-    found: list[Relationship] = []
-    for link in links:
-        is_ambiguous = pairs[frozenset((link.child.name, link.parent.name))] > 1
-        found += _both_sides(link, links, is_ambiguous=is_ambiguous)
-    return tuple(found)
+    pairs = Counter(link.classes for link in links)
+    sides = (_both_sides(link, links, is_ambiguous=pairs[link.classes] > 1) for link in links)
+    return tuple(chain.from_iterable(sides))
 
 
 def _links(models: tuple[Model, ...]) -> Iterator[_Link]:
@@ -93,14 +95,12 @@ def _named(links: tuple[_Link, ...]) -> tuple[_Link, ...]:
     several = Counter((link.child.name, link.parent.name) for link in links)
     found = []
     for link in links:
-        parent = snake_case(link.parent.name)
-        forward = _free([link.stem or parent, f"{link.stem or link.columns[0].name}_{parent}"], taken[link.child.name])
+        parent, prefix = snake_case(link.parent.name), link.stem or link.columns[0].name
+        forward = _free([link.stem or parent, f"{prefix}_{parent}"], taken[link.child.name])
         taken[link.child.name].add(forward)
         children = snake_case(link.child.name if link.is_one_to_one else link.child.table.name)
-        qualified = f"{link.stem or link.columns[0].name}_{children}"
-        choices = (
-            [qualified] if several[link.child.name, link.parent.name] > 1 or link.is_own else [children, qualified]
-        )
+        is_ambiguous = several[link.child.name, link.parent.name] > 1 or link.is_own
+        choices = [*([] if is_ambiguous else [children]), f"{prefix}_{children}"]
         if link.is_own and link.stem == "parent":
             choices = ["child" if link.is_one_to_one else "children", *choices]
         backward = _free(choices, taken[link.parent.name])

@@ -145,9 +145,9 @@ def _write_durably(path: Path, data: bytes) -> None:
 
 @contextmanager
 def _journal(folder: Path) -> Iterator[tuple[str, ...]]:
-    """Hold the journal; delete files that don't count before and after, yield the former.
+    """Lock the journal and delete leftovers; yield the names of deleted migrations. Delete new leftovers afterwards.
 
-    The journal is deleted last. If something can't be deleted, it stays, and the next run tries again.
+    The journal is deleted last. If a leftover can't be deleted, the journal stays, and the next run tries again.
     """
     with _locked(folder / u.JOURNAL):
         removed = u.remove_unfinished(folder)
@@ -167,9 +167,8 @@ def _locked(path: Path) -> Iterator[None]:
         MigrationsError: another process holds it for too long.
     """
     deadline = time.monotonic() + _TIMEOUT
-    flags = os.O_RDONLY | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)  # a pipe of that name would wait for a writer
     while True:
-        with os.fdopen(os.open(path, flags, 0o666), "rb", buffering=0) as file:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_CREAT, 0o666), "rb", buffering=0) as file:
             if lock_file(file.fileno()) and is_at(file.fileno(), path):
                 if not HAS_LOCKS:
                     file.close()  # Windows deletes no open file

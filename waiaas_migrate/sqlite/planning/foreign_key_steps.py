@@ -32,7 +32,7 @@ def parent_guards(transition: Transition) -> tuple[Step, ...]:
 
 def violation_guards(transition: Transition) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
     """Return the guards around changes that may remove parents: a step that notes violations, and one that compares."""
-    touched = {fold(c.table.name) for c in transition.changes if isinstance(c, DropTable)}
+    touched = {fold(c.old.name) for c in transition.changes if isinstance(c, DropTable)}
     touched |= {fold(c.table) for c in transition.changes if isinstance(c, ModifyPrimaryKey)}
     moved = frozenset(moved_columns(transition))
     pairs = tuple(_checked(transition, touched, moved)) if touched or moved else ()

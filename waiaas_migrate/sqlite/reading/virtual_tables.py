@@ -17,7 +17,8 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import CatalogRow
 from waiaas_migrate.sqlite.quoting import unquote
 
-_TOKEN = re.compile(
+#: A quoted text, a comment, spaces, a word, or one other character.
+TOKEN = re.compile(
     r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | `(?:[^`]|``)*` | \[[^\]]*\]
     | --[^\n]* | /\*.*?(?:\*/|\Z) | \s+ | [\w$]+ | .""",
     re.VERBOSE | re.DOTALL,
@@ -51,7 +52,7 @@ WITHOUT_DATA = frozenset(
 
 def significant_tokens(sql: str) -> Iterator[str]:
     """Split ``sql`` into words, quoted texts and single characters, without spaces and comments."""
-    return (token for token in _TOKEN.findall(sql) if not token.isspace() and not token.startswith(("--", "/*")))
+    return (token for token in TOKEN.findall(sql) if not token.isspace() and not token.startswith(("--", "/*")))
 
 
 @lru_cache(maxsize=1024)
