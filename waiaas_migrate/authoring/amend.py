@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from waiaas_migrate.authoring.released import read_released
+from waiaas_migrate.authoring.released import reasons_released
 from waiaas_migrate.errors import MigrationsError, Problem, UsageError
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Entry, Manifest
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
@@ -33,7 +33,7 @@ def without_last(
     if recorded is None or entry is None or len(recorded.ids) != len(migrations):
         what = f"does not list all migrations, or lists another one than {last.id} as the last."
         raise _refused(project.migrations / MANIFEST, what, "Run `waiaas-migrate record`, then run this again.")
-    if reason := read_released(project, recorded.ids, released).reason(last.id):
+    if reason := reasons_released(project, recorded.ids, released).get(last.id):
         raise _refused(last.path, f"is released: {reason}.", _WRITE_NEW)
     if last.kind == "python" or entry.facts.by_hand:
         fix = "Edit it, then run `waiaas-migrate record`."
