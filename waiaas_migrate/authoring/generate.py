@@ -41,8 +41,8 @@ from waiaas_migrate.sqlite.reading.introspect import introspect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Generated:
-    """What ``generate`` did.
+class Planned:
+    """What a command did that writes a migration if one is needed.
 
     Args:
         migration: the id of the new migration; None if none was needed, or if hazards stopped it.
@@ -50,8 +50,6 @@ class Generated:
         hazards: its hazards.
         refused: the hazards that stopped it.
         written: the files that were written.
-        unrecorded: new migrations written by hand, which are recorded if anything is ``written``.
-        replaced: the last migration, which was replaced or, if there is no new one, deleted.
         removed: files of an interrupted run that were deleted.
     """
 
@@ -60,9 +58,20 @@ class Generated:
     hazards: tuple[Hazard, ...] = ()
     refused: tuple[Hazard, ...] = ()
     written: tuple[Path, ...] = ()
+    removed: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generated(Planned):
+    """What ``generate`` did.
+
+    Args:
+        unrecorded: new migrations written by hand, which are recorded if anything is ``written``.
+        replaced: the last migration, which was replaced or, if there is no new one, deleted.
+    """
+
     unrecorded: tuple[str, ...] = ()
     replaced: str | None = None
-    removed: tuple[Path, ...] = ()
 
 
 @collection_paused()

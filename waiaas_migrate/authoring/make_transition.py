@@ -1,4 +1,4 @@
-"""Makes the transition from the schema in a database to another one; SQLite does the renames, in memory."""
+"""Make the transition from the schema in a database to another one; SQLite does the renames, in memory."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from waiaas_migrate.authoring.generate import Plan, Request, plan_declared
+from waiaas_migrate.authoring.generate import Plan, Planned, Request, plan_declared
 from waiaas_migrate.authoring.merged_branches import Branches, in_project, read_branches
 from waiaas_migrate.authoring.migration_names import heads, next_id, refuse_whitespace, slug_of
 from waiaas_migrate.errors import ApplyError, MigrateError, MigrationsError, Problem
@@ -21,38 +21,25 @@ from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.replay import Replay, run_in_memory
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hazards.allowed import allowed_codes
-from waiaas_migrate.schema.hazards.hazard import Code, Hazard
+from waiaas_migrate.schema.hazards.hazard import Code
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
-_ROLLBACK = ".rollback.sql"
 _COMMENT = re.compile(r"^(\s*|\s*--.*)$")
 _DEPENDS = re.compile(r"^\s*--\s*depends\s*:.*$")
 _MARKER = re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rebased:
-    """What ``rebase`` did.
+class Rebased(Planned):
+    """What ``rebase`` did; ``migration`` is the new one for what schema.yaml still needs.
 
     Args:
         renumbered: the other branch's migrations that still work: the old id and the new one.
         replaced: its generated migrations that were deleted, since they no longer work.
-        migration: the id of the new migration for what schema.yaml still needs; None if it needs nothing.
-        changes: its changes in words.
-        hazards: its hazards.
-        refused: the hazards that stopped it.
-        written: the files that were written.
-        removed: files of an interrupted run that were deleted.
     """
 
     renumbered: tuple[tuple[str, str], ...] = ()
     replaced: tuple[str, ...] = ()
-    migration: str | None = None
-    changes: tuple[str, ...] = ()
-    hazards: tuple[Hazard, ...] = ()
-    refused: tuple[Hazard, ...] = ()
-    written: tuple[Path, ...] = ()
-    removed: tuple[Path, ...] = ()
 
 
 @collection_paused()
@@ -76,7 +63,7 @@ def rebase(project: Project, *, onto: str | None = None, allow: Collection[str] 
     with read_branches(project, onto) as branches, in_project(project, branches.folder):
         if _is_done(project, branches):
             return Rebased(removed=removed)
-        _refuse_unknown(project, branches)
+        old = _texts(project, branches)
         order, replaced, plan = _rebased(project, branches, allowed)
     done = plan.result
     result = Rebased(
@@ -90,14 +77,13 @@ def rebase(project: Project, *, onto: str | None = None, allow: Collection[str] 
     )
     if plan.manifest is None:
         return result
-    old = _texts(project.migrations, {*branches.main.manifest.ids, *branches.own.manifest.ids})
     new = {} if plan.new is None else plan.new.files
     new = {name: text for one in order.migrations for name, text in one.files.items()} | new
     return replace(result, written=write_history(project.migrations, plan.manifest, old=old, new=new, seen=seen))
 
 
 def _is_done(project: Project, branches: Branches) -> bool:
-    """Return whether the folder lists the main branch's migrations first, and is as its manifest says."""
+    """Return whether the manifest lists the main branch's migrations first, and agrees with the files."""
     try:
         migrations, _, manifest = read_recorded(project.migrations)
     except MigrationsError:
@@ -110,29 +96,34 @@ def _is_done(project: Project, branches: Branches) -> bool:
     return manifest.migrations[: len(main)] == main and has_all
 
 
-def _refuse_unknown(project: Project, branches: Branches) -> None:
-    """Refuse files that neither branch has, and edits of hand-written migrations."""
+def _texts(project: Project, branches: Branches) -> dict[str, str]:
+    """Return the texts of the migrations in the folder, by the names of their files.
+
+    Raises:
+        MigrationsError: neither branch has a file, or it is hand-written and has an edit that neither has.
+    """
     known: dict[str, set[str]] = {}
     for migration in (*branches.main.migrations, *branches.own.migrations):
         for name, text in migration.files.items():
             known.setdefault(name, set()).add(text)
-    generated = {one.id for one in branches.added if not _is_by_hand(branches, one)}
+    generated = {name for one in branches.added if not _is_by_hand(branches, one) for name in one.files}
+    found: dict[str, str] = {}
     problems = []
     for path in sorted(project.migrations.iterdir()):
         if path.suffix not in {".sql", ".py"} or path.name.startswith(("post-apply", ".")):
             continue
-        text = _read(path)
+        text = path.read_bytes().decode(errors="replace").replace("\r\n", "\n").replace("\r", "\n")
+        found[path.name] = text
         if path.name not in known:
+            what = "is a migration that neither branch has."
             fix = "Commit it before the merge, or move it away, run this again, and record it afterwards."
-            problems.append(Problem(file=str(path), what="is a migration that neither branch has.", fix=fix))
-        elif text not in known[path.name] and not _MARKER.search(text) and _stem(path.name) not in generated:
-            what, fix = (
-                "differs from both branches, so the edit would be lost.",
-                "Restore it: `git checkout HEAD FILE`.",
-            )
             problems.append(Problem(file=str(path), what=what, fix=fix))
+        elif text not in known[path.name] and not _MARKER.search(text) and path.name not in generated:
+            what = "differs from both branches, so the edit would be lost."
+            problems.append(Problem(file=str(path), what=what, fix="Restore it: `git checkout HEAD FILE`."))
     if problems:
         raise MigrationsError(problems)
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +140,7 @@ class _Order:
     placed: tuple[Entry, ...] = ()
     renumbered: tuple[tuple[str, str], ...] = ()
 
-    def with_next(self, migration: MigrationFile, facts: Facts | None) -> _Order:
+    def with_next(self, migration: MigrationFile, facts: Facts) -> _Order:
         """Return the order with ``migration`` at its end."""
         entry = Entry(id=migration.id, hash="", facts=facts)
         return replace(self, migrations=(*self.migrations, migration), placed=(*self.placed, entry))
@@ -222,8 +213,8 @@ def _place(project: Project, branches: Branches, order: _Order, migration: Migra
         what = f"doesn't work after the main branch's migrations: {problem}"
         fix = "Nothing was changed. Correct it on your branch before the merge, run `record` there, and merge again."
         raise MigrationsError([Problem(file=str(project.migrations / migration.path.name), what=what, fix=fix)])
-    facts = branches.own.manifest.facts.get(migration.id)
-    placed = order.with_next(renamed, None if facts is None else replace(facts, catalog=None))
+    facts = branches.own.manifest.facts[migration.id]
+    placed = order.with_next(renamed, replace(facts, catalog=None))
     return replace(placed, renumbered=(*placed.renumbered, (migration.id, name)))
 
 
@@ -261,8 +252,7 @@ def _problem(before: Sequence[MigrationFile], new: MigrationFile, *, is_by_hand:
 
 
 def _is_by_hand(branches: Branches, migration: MigrationFile) -> bool:
-    facts = branches.own.manifest.facts.get(migration.id)
-    return migration.kind == "python" or facts is None or facts.by_hand
+    return migration.kind == "python" or branches.own.manifest.facts[migration.id].by_hand
 
 
 def _renamed(migration: MigrationFile, name: str, depends: tuple[str, ...], folder: Path) -> MigrationFile:
@@ -287,17 +277,3 @@ def _header(text: str, old: str, new: str, depends: tuple[str, ...]) -> str:
     head = [one.replace(old, new) for one in lines[:end] if not _DEPENDS.match(one)]
     at = next((number for number, one in enumerate(lines[:end]) if _DEPENDS.match(one)), 0)
     return "\n".join([*head[:at], *([line] if depends else []), *head[at:], *lines[end:]])
-
-
-def _stem(name: str) -> str:
-    return name.removesuffix(_ROLLBACK) if name.endswith(_ROLLBACK) else Path(name).stem
-
-
-def _texts(folder: Path, ids: Collection[str]) -> dict[str, str]:
-    """Return the texts of the files of the migrations ``ids`` that are in ``folder``, by name."""
-    names = (f"{name}{ending}" for name in sorted(ids) for ending in (_ROLLBACK, ".sql", ".py"))
-    return {name: _read(folder / name) for name in names if (folder / name).is_file()}
-
-
-def _read(path: Path) -> str:
-    return path.read_bytes().decode(errors="replace").replace("\r\n", "\n").replace("\r", "\n")

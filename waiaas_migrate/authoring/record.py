@@ -11,7 +11,7 @@ from waiaas_migrate.authoring.branches import refuse_clashes, replay_folder
 from waiaas_migrate.authoring.faulty_rollbacks import faulty_rollbacks
 from waiaas_migrate.authoring.generate import pragmas_of
 from waiaas_migrate.authoring.migration_facts import facts_of
-from waiaas_migrate.authoring.released import read_released
+from waiaas_migrate.authoring.released import reasons_released
 from waiaas_migrate.authoring.yoyo_reading import refuse_misread
 from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.garbage_collection import collection_paused
@@ -101,13 +101,15 @@ def _start(project: Project, recorded: Manifest | None) -> Manifest:
 
 
 def _refuse_released(project: Project, ids: Sequence[str], changed: Sequence[str], named: Collection[str]) -> None:
-    released = read_released(project, ids, named)
+    reasons = reasons_released(project, ids, named)
     problems = [
         Problem(
-            file=str(project.migrations / name), what=f"was edited or deleted, but is released: {reason}.", fix=_NEW
+            file=str(project.migrations / name),
+            what=f"was edited or deleted, but is released: {reasons[name]}.",
+            fix=_NEW,
         )
         for name in changed
-        if (reason := released.reason(name))
+        if name in reasons
     ]
     if problems:
         raise MigrationsError(problems)

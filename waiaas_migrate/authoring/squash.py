@@ -164,7 +164,10 @@ def _proved(
     if any(first_misread(text) is not None for text in (new.sql, new.rollback or "")):
         raise _refused(new, "plain yoyo would not read its statements as SQLite does.")
     with closing(memory()) as after:
-        _run(after, new)
+        try:
+            run_in_memory(after, new)
+        except ApplyError as error:
+            raise _refused(new, f"it would fail on an empty database: {error.reason.rstrip('.')}.") from None
         if changing := _differences(before, after):
             raise _refused(new, f"one migration can't make what the old ones make: {', '.join(changing)} would differ.")
         _prove_rest(new, rest, before, after)
@@ -172,13 +175,6 @@ def _proved(
         if read_catalog(after):
             raise _refused(new, "its rollback would leave objects behind.")
     return content
-
-
-def _run(connection: Connection, migration: MigrationFile) -> None:
-    try:
-        run_in_memory(connection, migration)
-    except ApplyError as error:
-        raise _refused(migration, f"it would fail on an empty database: {error.reason.rstrip('.')}.") from None
 
 
 def _differences(one: Connection, other: Connection) -> list[str]:
@@ -208,7 +204,7 @@ def _refused(new: MigrationFile, what: str) -> MigrationsError:
 
 def _facts(new: MigrationFile, old: Sequence[MigrationFile], manifest: Manifest, head: str) -> Facts:
     replaced = [
-        *(one for migration in old for one in (manifest.facts.get(migration.id) or Facts()).replaces),
+        *(one for migration in old for one in manifest.facts[migration.id].replaces),
         *(Replaced(id=migration.id, text_hash=migration.text_hash) for migration in old),
     ]
     return replace(derive_facts(new), catalog=mark(head), replaces=tuple(replaced))

@@ -10,7 +10,6 @@ from waiaas_migrate.commands.findings import Finding, FindingCode, Subject
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.adopt import Adoption, adopt_in
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
-from waiaas_migrate.runner.fleet.patterns import refuse_single_name
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.sqlite.database.url import StrPath
 
@@ -55,7 +54,6 @@ def adopt_all(
         MigrationsError: the migrations folder can't be used.
         UsageError: ``databases`` is one name.
     """
-    refuse_single_name(databases)
     return each(functools.partial(adopt_in, folder=_folder(project), at=at, dry_run=dry_run), databases, fleet)
 
 

@@ -9,19 +9,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
+from waiaas_migrate.authoring.declared import build
 from waiaas_migrate.authoring.migration_facts import derive_facts
 from waiaas_migrate.errors import Problem
 from waiaas_migrate.files.migration_dir.manifest import Manifest, check_manifest, read_manifest, read_recorded
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, migration_hash
 from waiaas_migrate.files.project import Project
+from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
-from waiaas_migrate.runner.fleet.patterns import refuse_single_name
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.mismatch import Mismatch, changed
 from waiaas_migrate.runner.yoyo.applied import Applied, read_applied, read_records
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.connection import open_read_only, plain_errors
+from waiaas_migrate.sqlite.database.memory import schema_copy
 from waiaas_migrate.sqlite.database.url import StrPath, database_path
+from waiaas_migrate.sqlite.reading.introspect import introspect, read_ours
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
 
 ResultT = TypeVar("ResultT")
@@ -70,7 +73,6 @@ def inspect_all(
         MigrationsError: the migrations folder cannot be used.
         UsageError: ``databases`` is one name.
     """
-    refuse_single_name(databases)
     return each(functools.partial(inspection, folder=read_folder(project)), databases, fleet)
 
 
@@ -121,6 +123,20 @@ def live_connection(database: StrPath) -> Iterator[tuple[sqlite3.Connection, str
             yield connection, place.name
     finally:
         connection.close()
+
+
+def copy_of_schema(
+    connection: sqlite3.Connection, others: OtherTools, renderer: Renderer, name: str
+) -> sqlite3.Connection:
+    """Return a database in memory with the schema of the database ``name``, but no tables of ``others``.
+
+    Raises:
+        UnsupportedError: the database has something that cannot be read exactly.
+    """
+    try:
+        return schema_copy(read_ours(connection, others))
+    except sqlite3.Error:
+        return build(introspect(connection, others=others), renderer, file=name)
 
 
 def database_state(connection: sqlite3.Connection, folder: Folder) -> DatabaseState:

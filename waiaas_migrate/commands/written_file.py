@@ -15,7 +15,7 @@ IsSame = Callable[[str, str], bool]
 
 
 def mark(command: str) -> str:
-    """Return what each file that ``command`` writes contains near its beginning."""
+    """Return the sentence near the beginning of each file that ``command`` writes."""
     return f"Written by waiaas-migrate {command}."
 
 

@@ -154,8 +154,8 @@ def _columns(change: c.Change) -> Iterator[str]:
         case c.AddForeignKey(new=key) | c.DropForeignKey(old=key) | c.ModifyForeignKey(new=key):
             yield from key.columns
         case c.AddUnique(new=keyed) | c.DropUnique(old=keyed):
-            yield from (part.column or "" for part in keyed.parts)
+            yield from keyed.columns
         case c.ModifyPrimaryKey(old=before, new=after):
-            yield from (part.column or "" for key in (before, after) if key for part in key.parts)
+            yield from (column for key in (before, after) if key for column in key.columns)
         case _:
             return

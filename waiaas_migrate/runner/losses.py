@@ -59,7 +59,7 @@ def losses_of(connection: sqlite3.Connection, todo: Sequence[MigrationFile]) -> 
     """
     unknown: list[Loss] = []
     rows = read_catalog(connection)
-    with closing(schema_copy(rows, as_possible=True)) as scratch:
+    with closing(schema_copy(rows, skip_refused=True)) as scratch:
         scratch.execute("BEGIN")
         follower = TableFollower(scratch)
         runner = StepRunner(scratch, todo, execute=follower.execute)

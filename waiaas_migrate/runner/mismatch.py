@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from waiaas_migrate.errors import MigrateError, OtherMigrationsError
+from waiaas_migrate.errors import OtherMigrationsError
 from waiaas_migrate.runner.folder import MigrationFolder
-from waiaas_migrate.runner.proof.differences import Difference, differences, listed
-from waiaas_migrate.runner.proof.schema_proof import is_recorded
+from waiaas_migrate.runner.proof.differences import Difference, listed
+from waiaas_migrate.runner.proof.schema_proof import replayed_differences
 from waiaas_migrate.runner.squashed import missing_for_squash
 from waiaas_migrate.runner.yoyo.applied import Records, cached_hash, not_applied, read_applied, read_records
 from waiaas_migrate.sqlite.database.catalog import read_facts
@@ -108,15 +108,9 @@ def manual_changes(
 ) -> Sequence[Difference]:
     """Return the differences of the schema from what the migrations make without the pending ``names``.
 
-    Return nothing if they can't be replayed, such as on tables that they don't create themselves.
+    Return none if they can't be replayed, such as on tables that they don't create themselves.
     """
-    applied = folder.without(names)
-    if is_recorded(folder, applied, read_facts(connection)):
-        return ()
-    try:
-        return differences(connection, applied, folder)
-    except MigrateError:
-        return ()
+    return replayed_differences(connection, folder, folder.without(names), read_facts(connection)) or ()
 
 
 def changes_at_head(connection: sqlite3.Connection, folder: MigrationFolder) -> tuple[str, ...]:

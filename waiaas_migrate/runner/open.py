@@ -68,7 +68,7 @@ def connect_to(
     options: ConnectOptions,
     migrated: sqlite3.Connection | None = None,
 ) -> sqlite3.Connection:
-    """Open ``database`` as :func:`connect` does; if it is in memory and private to ``migrated``, copy it."""
+    """Open ``database`` as :func:`connect` does; copy ``migrated`` if that is a database in memory of its own."""
     _refuse_unknown_options(options)
     _, head = _read_head(migrations)
     # With autocommit=False a transaction is always open, and most PRAGMAs do nothing within one.

@@ -37,7 +37,7 @@ from waiaas_migrate.sqlite.database.connection import (
 from waiaas_migrate.sqlite.database.pragmas import wait_timeout
 from waiaas_migrate.sqlite.database.url import Database, StrPath, database_path
 
-#: Decides about what would be lost: whether to roll back all the same.
+#: Receives what would be deleted, and returns whether to roll back anyway.
 Confirm = Callable[[Sequence[Loss]], bool]
 
 
@@ -98,7 +98,7 @@ def roll_back_in(
 
 
 class OthersWroteError(Exception):
-    """Something else would be lost than was confirmed, since another process has written meanwhile."""
+    """Rolling back would delete something that was not confirmed, since another process has written."""
 
 
 class Confirmed(NamedTuple):
@@ -110,7 +110,7 @@ class Confirmed(NamedTuple):
     def losses_now(self, connection: sqlite3.Connection, todo: Sequence[MigrationFile]) -> tuple[Loss, ...]:
         """Return what rolling back ``todo`` deletes now, under the write lock.
 
-        It may be more rows or values than were confirmed: an application that keeps writing would make it ask forever.
+        More rows or values than were confirmed are fine: a busy application would otherwise make it ask forever.
 
         Raises:
             OthersWroteError: other migrations, or another table or column with data, than were confirmed.
@@ -194,7 +194,7 @@ def roll_back(
         OtherMigrationsError: the database ran other migrations than those of the folder.
         UnsupportedError: one of the migrations has no rollback, or runs outside transactions.
         UsageError: ``extent.to`` is not applied, or a transaction is open on the connection.
-        OthersWroteError: something else than ``confirmed`` would be lost.
+        OthersWroteError: something that was not ``confirmed`` would be deleted.
     """
     with standard_settings(connection):
         todo = _to_roll_back(connection, folder, extent)

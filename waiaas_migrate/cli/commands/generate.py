@@ -12,12 +12,8 @@ from waiaas_migrate.cli.output import FINDINGS, Color, hazard_row, note, plural,
 from waiaas_migrate.errors import UsageError
 
 if TYPE_CHECKING:
-    from waiaas_migrate.authoring.generate import Generated
-    from waiaas_migrate.authoring.rebase import Rebased
-    from waiaas_migrate.commands.take_over import TakenOver
+    from waiaas_migrate.authoring.generate import Generated, Planned
     from waiaas_migrate.files.project import Project
-
-    Planned = Generated | Rebased | TakenOver
 
 
 @click.command()

@@ -66,7 +66,7 @@ def wrapped(opening: str, items: Sequence[str], closing: str, *, indent: str, lo
 
 
 def unique(names: Iterable[str], taken: Collection[str] = ()) -> tuple[str, ...]:
-    """Return ``names``; each that another has already gets a number."""
+    """Return ``names``; a name that is taken already gets a number."""
     seen = set(taken)
     found: list[str] = []
     for name in names:

@@ -121,12 +121,10 @@ class _SourceFinder:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         spec = PathFinder.find_spec(name, path, target)
-        if spec is None or not isinstance(spec.loader, SourceFileLoader) or not spec.origin:
-            return None
-        if not _is_own_file(spec.origin, self._folder):
-            return None
-        spec.loader = _SourceLoader(name, spec.origin)
-        return spec
+        if spec and isinstance(spec.loader, SourceFileLoader) and _is_own_file(spec.loader.path, self._folder):
+            spec.loader = _SourceLoader(name, spec.loader.path)
+            return spec
+        return None
 
 
 class _NotUsable(ApplicationError):
@@ -147,8 +145,11 @@ def _read(thing: object, found: EnumDefinition) -> EnumDefinition:
         with application_code():  # a lazy alias or a metaclass may raise anything
             if type(thing).__name__ == "TypeAliasType":  # `type X = Literal[…]` of Python 3.12, evaluated only now
                 thing = getattr(thing, "__value__", thing)
-            found = replace(found, members=_members(thing), shape=_shape(thing))
-            return replace(found, values=_plain_values(_raw_values(thing)))
+            found = replace(found, shape=_shape(thing))
+            values = _raw_values(thing)
+            members: list[enum.Enum] = list(thing) if isinstance(thing, enum.EnumMeta) else []
+            found = replace(found, members=tuple(member.name for member in members))
+            return replace(found, values=_plain_values(values))
     except _NotUsable as error:
         return replace(found, problem=str(error))
     except ApplicationError as error:
@@ -167,17 +168,11 @@ def _places(module: ModuleType, root: Path) -> dict[str, Origin]:
 
 
 def _shape(thing: object) -> Shape:
-    if isinstance(thing, type):
-        return "class" if issubclass(thing, enum.Enum) else "other"
+    if isinstance(thing, enum.EnumMeta):
+        return "class"
     if isinstance(thing, tuple | list):
         return "list"
     return "type" if typing.get_origin(thing) is typing.Literal else "other"
-
-
-def _members(thing: object) -> tuple[str, ...]:
-    """Return the names of the members of an ``enum.Enum`` whose members can't be combined."""
-    is_enum = isinstance(thing, type) and issubclass(thing, enum.Enum) and not issubclass(thing, enum.Flag)
-    return tuple(member.name for member in thing) if is_enum else ()  # type: ignore[attr-defined]
 
 
 def _raw_values(thing: object) -> tuple[object, ...]:

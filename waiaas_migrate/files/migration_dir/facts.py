@@ -78,14 +78,12 @@ def _written(effects: Effects, *, loses: bool) -> str:
     return " ".join(words)
 
 
-def read(entry: dict[str, Any]) -> Facts | None:
-    """Return the facts in an entry of the manifest; None if it has none, as those of old versions.
+def read(entry: dict[str, Any]) -> Facts:
+    """Return the facts in an entry of the manifest.
 
     Raises:
-        AttributeError, TypeError, ValueError: the entry is not what :func:`written` returns.
+        AttributeError, KeyError, TypeError, ValueError: the entry is not what :func:`written` returns.
     """
-    if "facts" not in entry:
-        return None
     catalog = entry.get("catalog")
     if not isinstance(catalog, str | None):
         raise TypeError(f"{catalog!r} is not text")

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from waiaas_migrate.errors import MigrationsError, Problem
-from waiaas_migrate.files.durable import sync
+from waiaas_migrate.files.durable import sync, write_durably
 from waiaas_migrate.files.file_lock import HAS_LOCKS, is_at, lock_file
 from waiaas_migrate.files.migration_dir import unfinished as u
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, manifest_text
@@ -110,13 +110,13 @@ def _refuse_changes(folder: Path, added: Iterable[str], seen: FolderState) -> No
 
 
 def _write_all(folder: Path, files: Mapping[str, str], removed: Collection[str]) -> None:
-    _write_durably(folder / u.JOURNAL, u.journal_text(folder, files, removed, MANIFEST).encode())
+    write_durably(folder / u.JOURNAL, u.journal_text(folder, files, removed, MANIFEST).encode())
     for name, text in files.items():
-        _write_durably(u.temporary(folder / name), text.encode())
+        write_durably(u.temporary(folder / name), text.encode())
     if replaced := [name for name in removed if name in files]:
         (folder / u.KEPT).mkdir()
         for name in replaced:
-            _write_durably(folder / u.KEPT / name, (folder / name).read_bytes())
+            write_durably(folder / u.KEPT / name, (folder / name).read_bytes())
         sync(folder / u.KEPT)
     sync(folder)
     for path in (folder / name for name in files if name != MANIFEST):
@@ -134,13 +134,6 @@ def _write_all(folder: Path, files: Mapping[str, str], removed: Collection[str])
     except OSError as error:
         what = f"was written, but the disk did not confirm it: {error.strerror}."
         raise _error(folder / list(files)[-1], what, "Check the disk, then run `waiaas-migrate check`.") from None
-
-
-def _write_durably(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 @contextmanager

@@ -44,7 +44,7 @@ _SOURCE = s.any_of(s.TEXT, {"type": "object", "additionalProperties": s.any_of(_
 _STATEMENTS = Kind(s.by_name(s.STATEMENT, names=s.OBJECT_NAME))
 TOP = Form(
     keys={
-        "version": Key(Kind(s.constant(1)), "Required; `1`."),
+        "version": Key(Kind({"const": 1}), "Required; `1`."),
         "enums": Key(
             Kind(s.any_of(_SOURCE, s.list_of(_SOURCE))),
             "Where enums are defined: `app.enums`, `src/enums.ts`, or a list; see [sources](#sources-of-enums).",

@@ -39,11 +39,6 @@ ENUM_VALUE: Shape = {"type": ["string", "integer"], "pattern": f"^{_STORABLE}"}
 ENUM_KEY: Shape = {"pattern": f"^{_STORABLE}"}
 
 
-def constant(value: object) -> Shape:
-    """Return the shape of a single value."""
-    return {"const": value}
-
-
 def word(words: Iterable[str]) -> Shape:
     """Return the shape of one of ``words``; editors suggest them, and their case doesn't matter."""
     known = list(words)

@@ -152,9 +152,7 @@ def _broken(file: str, message: str | None, line: int | None = None) -> Template
     return TemplateError([Problem(file=file, line=line, what=f"can't use the template: {message}.", fix=fix)])
 
 
-@lru_cache(maxsize=4096)
-def _name(name: str) -> str:
-    return sql_name(name)
+_name = lru_cache(maxsize=4096)(sql_name)
 
 
 def _literal(value: str) -> str:

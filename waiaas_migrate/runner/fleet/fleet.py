@@ -85,7 +85,6 @@ def apply_to_all(
         MigrationsError: the folder cannot be used; no database was started.
         UsageError: ``databases`` is a single name, whose letters would be taken for databases.
     """
-    refuse_single_name(databases)
     folder, stamp = Path(migrations).absolute(), time.time_ns()
     _read_once(folder, stamp)
     stop = threading.Event() if fleet.executor is None else None

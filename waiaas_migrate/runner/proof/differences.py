@@ -28,8 +28,8 @@ class Difference:
         subject: the kind and the folded name of the object.
         table: the folded name of the table that it belongs to; None if it belongs to none.
         where: the name that a reader looks for: that of the table, or of the view or trigger.
-        words: the difference, for people.
-        detail: the difference, to be compared.
+        words: the difference in a sentence.
+        detail: what two differences are compared by.
         is_extra: whether no migration makes the object.
         missing: the table or column that a migration makes and the database lacks.
     """
@@ -88,11 +88,11 @@ def made_by_hooks(folder: MigrationFolder) -> frozenset[tuple[str, str]]:
 
 
 def _compare(connection: sqlite3.Connection, wanted: sqlite3.Connection, others: OtherTools) -> list[Difference]:
-    there = read_catalog(wanted)
-    others = others.except_for(row.name for row in there)
-    found = _compare_texts(others.without(read_catalog(connection)), there)
-    meant = _compare_meaning(connection, wanted, others) if found else None
-    return found if meant is None else meant
+    wanted_rows = read_catalog(wanted)
+    others = others.except_for(row.name for row in wanted_rows)
+    by_text = _compare_texts(others.without(read_catalog(connection)), wanted_rows)
+    by_meaning = _compare_meaning(connection, wanted, others) if by_text else None
+    return by_text if by_meaning is None else by_meaning
 
 
 def _compare_meaning(

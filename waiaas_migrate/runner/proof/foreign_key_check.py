@@ -97,7 +97,7 @@ class ForeignKeyCheck:
         return read_keys(self._connection) if has_keys else ()
 
     def _new(self, after: Sequence[Violation], kept: Collection[KeyNames]) -> tuple[Violation, ...]:
-        """Return the new violations in ``after``; ``kept`` keys exist both times.
+        """Return the new violations in ``after``; ``kept`` are the keys that exist before and after the run.
 
         A violation is old if a row with the same values lacked a parent by the same foreign key before: the row with
         the same rowid, or one whose rowid is gone or changed. Keys that are not kept may have been renamed, so they all

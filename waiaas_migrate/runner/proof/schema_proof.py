@@ -35,16 +35,11 @@ class SchemaProof:
     ) -> None:
         """Begin on a database that has run ``applied`` of ``folder``, and whose catalog has these ``facts``."""
         self._connection, self._folder, self._applied = connection, folder, applied
-        self._before: list[Difference] = []
+        found = replayed_differences(connection, folder, applied, facts)
+        self._before = found or []
+        self._can_reword = found is not None
         #: Manual changes that were kept or replaced, and definitions that were reworded, in sentences.
         self.notices: list[str] = []
-        self._can_reword = False
-        if not is_recorded(folder, applied, facts):
-            try:
-                self._before = differences(connection, applied, folder)
-                self._can_reword = True
-            except MigrateError:  # they were applied in another order, or to tables that they don't create themselves
-                pass
 
     def prepare(self, effects: Sequence[Effects]) -> None:
         """Refuse as :meth:`refuse` does; then give tables their text in the migrations.
@@ -109,6 +104,21 @@ def proof_of(
     if folder.manifest is None or folder.manifest.fingerprint is None:
         return None
     return SchemaProof(connection, folder, applied, facts)
+
+
+def replayed_differences(
+    connection: sqlite3.Connection, folder: MigrationFolder, applied: Sequence[MigrationFile], facts: CatalogFacts
+) -> list[Difference] | None:
+    """Return the differences from what ``applied`` make; None if the catalog is the recorded one.
+
+    Also return None if they can't be replayed: they were applied in another order, or to tables that they don't create.
+    """
+    if is_recorded(folder, applied, facts):
+        return None
+    try:
+        return differences(connection, applied, folder)
+    except MigrateError:
+        return None
 
 
 def is_recorded(folder: MigrationFolder, applied: Sequence[MigrationFile], facts: CatalogFacts) -> bool:

@@ -23,7 +23,7 @@ class Head:
 
     Args:
         hashes: the hashes under which yoyo records the migrations.
-        last: the one of the last migration.
+        last: the hash under which yoyo records the last migration.
         link: the manifest's hash of the last migration, which covers all of them.
         fingerprint: that of the catalog.
         pragmas: the PRAGMAs of every connection.

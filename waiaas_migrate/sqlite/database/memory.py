@@ -202,12 +202,12 @@ def copy(connection: sqlite3.Connection) -> sqlite3.Connection:
     return other
 
 
-def schema_copy(catalog: Iterable[CatalogRow], *, as_possible: bool = False) -> sqlite3.Connection:
+def schema_copy(catalog: Iterable[CatalogRow], *, skip_refused: bool = False) -> sqlite3.Connection:
     """Return a database in memory with this ``catalog`` and no rows.
 
     Args:
         catalog: its objects; virtual tables come before their shadow tables.
-        as_possible: leave out what SQLite refuses, such as a shadow table that its virtual table has made.
+        skip_refused: leave out what SQLite refuses, such as a shadow table that its virtual table has made.
 
     Raises:
         sqlite3.Error: SQLite refuses a statement.
@@ -215,7 +215,7 @@ def schema_copy(catalog: Iterable[CatalogRow], *, as_possible: bool = False) -> 
     other = memory()
     order = ("table", "index", "view", "trigger")
     for row in sorted(catalog, key=lambda row: order.index(row.kind)):
-        with suppress(sqlite3.Error) if as_possible else nullcontext():
+        with suppress(sqlite3.Error) if skip_refused else nullcontext():
             execute(other, row.sql)
     return other
 

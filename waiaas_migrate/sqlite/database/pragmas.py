@@ -51,7 +51,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
 #: PRAGMAs kept in the file. Setting one to the value that it has would needlessly write or lock the file.
 _KEPT_IN_FILE = frozenset({"journal_mode", "auto_vacuum", "page_size", "encoding", "user_version", "application_id"})
 #: PRAGMAs that take effect only before a file's first table (https://www.sqlite.org/pragma.html#pragma_page_size).
-SHAPE = frozenset({"auto_vacuum", "page_size", "encoding"})
+LAYOUT = frozenset({"auto_vacuum", "page_size", "encoding"})
 _FILE_ONLY = frozenset({"journal_mode", "mmap_size"})  # without effect in memory
 #: PRAGMAs that apply to the whole process.
 OF_THE_PROCESS = frozenset({"temp_store_directory", "data_store_directory", "hard_heap_limit", "soft_heap_limit"})
@@ -159,7 +159,7 @@ def apply_layout_pragmas(
     connection: sqlite3.Connection, pragmas: Sequence[Pragma], database: str | None = None
 ) -> None:
     """Set the PRAGMAs that only take effect before the first table, if there is no table yet."""
-    layout = [pragma for pragma in pragmas if pragma.name.lower() in SHAPE]
+    layout = [pragma for pragma in pragmas if pragma.name.lower() in LAYOUT]
     if layout and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
         apply_pragmas(connection, layout, database)
 

@@ -12,8 +12,9 @@ from waiaas_migrate.schema.hazards.hazard import Code, Hazard, allow
 from waiaas_migrate.schema.model import Check, Column, Index, Schema, SqlText, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.plan import with_readers
+from waiaas_migrate.sqlite.reading.allowed_values import tree_of
 from waiaas_migrate.sqlite.reading.ddl import names_in
-from waiaas_migrate.sqlite.reading.literal_uses import LiteralUse, literal_uses, other_names, tree_of
+from waiaas_migrate.sqlite.reading.literal_uses import LiteralUse, literal_uses, other_names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -169,7 +169,7 @@ def _confirm(connection: sqlite3.Connection, tables: Sequence[Table], rows: Iter
     if len(_CONFIRMED) > _MOST_CONFIRMED:
         _CONFIRMED.clear()
     for table in waiting:
-        keys = {fold(part.column or "") for part in table.primary_key.parts} if table.primary_key else set()
+        keys = set(map(fold, table.primary_key.columns)) if table.primary_key else set()
         read = [
             (c.name, c.not_null is not None or fold(c.name) in keys, c.default is not None, c.generated is not None)
             for c in table.columns

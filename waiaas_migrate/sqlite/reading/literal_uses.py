@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from waiaas_migrate.schema.model import SqlText, Table
+from waiaas_migrate.schema.model import Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.reading.allowed_values import literal_value
+from waiaas_migrate.sqlite.reading.allowed_values import Tree, literal_value
 
 _COMPARISONS = frozenset({"EQ", "EQ_DOUBLE", "NE", "NE_ANGLE", "LT", "LE", "GT", "GE"})
 #: Functions whose value is one of their arguments.
 _CHOOSING = frozenset({"coalesce", "ifnull", "nullif", "iif", "min", "max"})
 
-#: The tree of an expression or a statement, as JSON.
-Tree = Any
 #: The sources of a FROM clause by folded alias: a table's folded name; None for a view or a subquery.
 Scope = Mapping[str, str | None]
 
 
-class Met(NamedTuple):
-    """A column that a literal meets.
+class Counterpart(NamedTuple):
+    """A column that a literal is compared with, or written to.
 
-    ``table`` is folded; None if the column belongs to a view or a subquery. ``is_direct``: its own value is met, and
-    not one computed from it.
+    ``table`` is folded; None if the column belongs to a view or a subquery. ``is_direct``: this is about the column's
+    own value, not one computed from it.
     """
 
     table: str | None
@@ -37,7 +34,7 @@ class LiteralUse(NamedTuple):
     """A string or whole number, and the columns that it is compared with, or written to."""
 
     value: str | int
-    columns: tuple[Met, ...]
+    columns: tuple[Counterpart, ...]
     is_written: bool = False
 
 
@@ -47,14 +44,6 @@ class _Leaf(NamedTuple):
     tree: Tree
     scopes: tuple[Scope, ...]
     is_direct: bool
-
-
-def tree_of(text: SqlText) -> Tree:
-    """Return the tree of ``text``; None if it is too deep, or was not understood."""
-    try:
-        return json.loads(text.key)
-    except (ValueError, RecursionError):
-        return None
 
 
 def literal_uses(tree: Tree, tables: Mapping[str, Table], own: str) -> Iterator[LiteralUse]:
@@ -87,21 +76,23 @@ class _Uses:
             if node.get("type") in ("SelectStmt", "UpdateStmt", "DeleteStmt", "InsertStmt"):
                 scopes = (self._scope(node), *scopes)
             for operands in _operands(node):
-                yield from self._met(operands, scopes, is_direct=_keeps_values(node))
+                yield from self._uses(operands, scopes, is_direct=_keeps_values(node))
             for column, value in self._written(node):
                 table = _alias(node["table"]["alias"]) or node["table"]["table_name"]
                 target = {"type": "ColumnRef", "column": column, "table": table}
-                yield from self._met((target, value), scopes, is_written=True)
+                yield from self._uses((target, value), scopes, is_written=True)
             waiting += [(child, scopes) for child in reversed(node.values())]
 
-    def _met(
+    def _uses(
         self, operands: Sequence[Tree], scopes: tuple[Scope, ...], *, is_direct: bool = True, is_written: bool = False
     ) -> Iterator[LiteralUse]:
         """Yield the literals among ``operands``, each with the columns among the others."""
         leaves = [tuple(self._leaves(operand, scopes)) for operand in operands]
         for at, own in enumerate(leaves):
             others = [leaf for place, found in enumerate(leaves) if place != at for leaf in found]
-            columns = tuple(met for leaf in others if (met := self._column(leaf, is_direct=is_direct)) is not None)
+            columns = tuple(
+                column for leaf in others if (column := self._column(leaf, is_direct=is_direct)) is not None
+            )
             for leaf in own:
                 value = literal_value(leaf.tree)
                 if value is not None and leaf.is_direct and columns:
@@ -155,12 +146,12 @@ class _Uses:
             within = (self._scope(part), *scopes)
             yield from ((item, within) for row in _rows(part) for item in row)
 
-    def _column(self, leaf: _Leaf, *, is_direct: bool) -> Met | None:
+    def _column(self, leaf: _Leaf, *, is_direct: bool) -> Counterpart | None:
         if leaf.tree["type"] != "ColumnRef":
             return None
         column = leaf.tree["column"]
         found = self._table_of(column, leaf.tree["table"], leaf.scopes)
-        return None if found is None else Met(found or None, fold(column), is_direct and leaf.is_direct)
+        return None if found is None else Counterpart(found or None, fold(column), is_direct and leaf.is_direct)
 
     def _table_of(self, column: str, qualifier: str | None, scopes: Iterable[Scope]) -> str | None:
         """Return the table of a column; empty for that of a view or a subquery, None if there is none."""

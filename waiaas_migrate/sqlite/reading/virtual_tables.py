@@ -86,7 +86,8 @@ def shadow_names(connection: sqlite3.Connection, rows: Sequence[CatalogRow]) -> 
     virtual = {fold(row.name) for row in _of_unknown_modules(rows)}
     if not virtual:
         return known_shadow_names(rows)
-    found = _first_column(connection, "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'")
+    query = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'"
+    found = [fold(name) for (name,) in connection.execute(query)]
     return known_shadow_names(rows) | {name for name in found if any(name.startswith(f"{one}_") for one in virtual)}
 
 
@@ -98,7 +99,7 @@ def undecided(connection: sqlite3.Connection, rows: Sequence[CatalogRow]) -> dic
     virtual = _of_unknown_modules(rows)
     if not virtual:
         return {}
-    loaded = _first_column(connection, "SELECT name FROM pragma_module_list")
+    loaded = {fold(name) for (name,) in connection.execute("SELECT name FROM pragma_module_list")}
     certain = {fold(row.name) for row in rows if row.is_virtual} | known_shadow_names(rows)
     return {
         fold(row.name): one
@@ -112,7 +113,3 @@ def undecided(connection: sqlite3.Connection, rows: Sequence[CatalogRow]) -> dic
 def _of_unknown_modules(rows: Sequence[CatalogRow]) -> list[CatalogRow]:
     known = _SUFFIXES.keys() | WITHOUT_DATA
     return [row for row in rows if row.is_virtual and module_of(row.sql) not in known]
-
-
-def _first_column(connection: sqlite3.Connection, query: str) -> frozenset[str]:
-    return frozenset(fold(row[0]) for row in connection.execute(query))

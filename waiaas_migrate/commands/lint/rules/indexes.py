@@ -11,7 +11,7 @@ from waiaas_migrate.schema.canonical import canonical_collation
 from waiaas_migrate.schema.model import IndexPart, SqlText, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_alias
-from waiaas_migrate.sqlite.reading.literal_uses import tree_of
+from waiaas_migrate.sqlite.reading.allowed_values import tree_of
 
 #: A term: its folded column or the meaning of its expression, its collation, and whether it is descending.
 Term = tuple[str, str | None, bool]

@@ -9,7 +9,7 @@ from waiaas_migrate.commands.lint.rule import Found, Linted, path_to, rule
 from waiaas_migrate.schema.model import Conflict
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.quoting import quote_literal
-from waiaas_migrate.sqlite.reading.literal_uses import Tree, tree_of
+from waiaas_migrate.sqlite.reading.allowed_values import Tree, tree_of
 
 
 @rule(
