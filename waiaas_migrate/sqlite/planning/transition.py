@@ -71,9 +71,10 @@ class Transition:
         """Return the objects that are added or replace others, except indexes of tables."""
         return tuple(change.new for change in self._object_changes() if isinstance(change.new, kind))
 
-    def _object_changes(self) -> Iterator[c.Change]:
-        """Yield the changes except those of the options of a table, which stays."""
-        return (change for change in self.changes if not isinstance(change, c.ModifyTableOptions))
+    def _object_changes(self) -> Iterator[c.AddTable | c.DropTable | c.IndexChange | c.ObjectChange]:
+        """Yield the changes except those that alter or rename a table, which stays."""
+        stays = c.Alteration | c.RenameTable | c.RenameColumn
+        return (change for change in self.changes if not isinstance(change, stays))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
