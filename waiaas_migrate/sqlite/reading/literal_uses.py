@@ -115,36 +115,36 @@ class _Uses:
             case _:
                 return
 
-    def _leaves(self, tree: Tree, scopes: tuple[Scope, ...], *, is_direct: bool = True) -> Iterator[_Leaf]:
+    def _leaves(self, tree: Tree, scopes: tuple[Scope, ...]) -> Iterator[_Leaf]:
         """Yield the literals and columns that the value of ``tree`` may be, or be computed from."""
-        waiting = [(tree, scopes, is_direct)]
+        waiting = [_Leaf(tree, scopes, is_direct=True)]
         while waiting:
-            node, inner, direct = waiting.pop()
-            match node:
+            leaf = waiting.pop()
+            match leaf.tree:
                 case {"type": "ColumnRef" | "Literal"} | {"type": "UnaryExpr", "op": "MINUS"}:
-                    yield _Leaf(node, inner, direct)
+                    yield leaf
                 case {"type": "CollateExpr" | "CastExpr", "expr": expr} | {"type": "UnaryExpr", "operand": expr}:
-                    waiting.append((expr, inner, direct))
+                    waiting.append(leaf._replace(tree=expr))
                 case {"type": "CaseExpr", "whens": whens, "else_expr": otherwise}:
                     results = [when["then_expr"] for when in _children(whens)]
-                    waiting += [(result, inner, direct) for result in (*results, otherwise)]
+                    waiting += [leaf._replace(tree=result) for result in (*results, otherwise)]
                 case {"type": "FunctionCall", "func_name": name, "args": args}:
-                    is_chosen = direct and name in _CHOOSING
-                    waiting += [(item, inner, is_chosen) for item in _children(args)]
+                    is_chosen = leaf.is_direct and name in _CHOOSING
+                    waiting += [_Leaf(item, leaf.scopes, is_chosen) for item in _children(args)]
                 case {"type": "SubqueryExpr", "select": select}:
-                    waiting += [(item, within, direct) for item, within in self._results(select, inner)]
+                    waiting += self._results(leaf._replace(tree=select))
                 case {"type": "BinaryExpr", "op": op, "left": left, "right": right} if (
                     op not in _COMPARISONS and op not in ("AND", "OR")
                 ):
-                    waiting += [(left, inner, False), (right, inner, False)]
+                    waiting += [_Leaf(side, leaf.scopes, is_direct=False) for side in (left, right)]
                 case _:
                     continue
 
-    def _results(self, query: Tree, scopes: tuple[Scope, ...]) -> Iterator[tuple[Tree, tuple[Scope, ...]]]:
-        """Yield what a query selects, each with where its names are looked up."""
-        for part in _parts(query):
-            within = (self._scope(part), *scopes)
-            yield from ((item, within) for row in _rows(part) for item in row)
+    def _results(self, query: _Leaf) -> Iterator[_Leaf]:
+        """Yield what a query selects."""
+        for part in _parts(query.tree):
+            scopes = (self._scope(part), *query.scopes)
+            yield from (_Leaf(item, scopes, query.is_direct) for row in _rows(part) for item in row)
 
     def _column(self, leaf: _Leaf, *, is_direct: bool) -> Counterpart | None:
         if leaf.tree["type"] != "ColumnRef":
